@@ -1,0 +1,55 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "swift-demucs",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(
+            name: "HTDemucs", targets: ["Separation", "HTDemucs", "WeightsLoader", "Audio"]),
+        .executable(name: "swift-demucs", targets: ["swift-demucs"]),
+    ],
+    targets: [
+        .target(name: "CKernels"),
+        .systemLibrary(name: "COpenBLAS"),
+        .systemLibrary(
+            name: "CSndFile", pkgConfig: "sndfile",
+            providers: [.apt(["libsndfile1-dev"]), .brew(["libsndfile"])]),
+
+        .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
+        .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
+        .target(name: "WeightsLoader", dependencies: ["Tensor"]),
+        .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
+        .target(name: "Audio", dependencies: ["Signal", "Tensor", "CSndFile"]),
+        .target(
+            name: "Separation",
+            dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
+        .target(name: "Evaluation", dependencies: ["Audio", "Tensor"]),
+        .executableTarget(
+            name: "swift-demucs",
+            dependencies: ["Separation", "Evaluation", "WeightsLoader", "HTDemucs", "Tensor"],
+            path: "Sources/cli"),
+
+        // Reads fixtures and compares tensors; used by the tests alone.
+        .target(
+            name: "TestSupport", dependencies: ["WeightsLoader", "Tensor"],
+            path: "Tests/TestSupport"),
+        // Not a product: `swift run -c release fuzz-readers`.
+        .executableTarget(
+            name: "fuzz-readers", dependencies: ["HTDemucs", "WeightsLoader", "TestSupport"],
+            path: "tools/fuzz"),
+        .testTarget(name: "KernelTests", dependencies: ["CKernels", "Tensor", "TestSupport"]),
+        .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
+        .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
+        .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
+        .testTarget(name: "HTDemucsTests", dependencies: ["HTDemucs", "Tensor", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "Tensor", "TestSupport"]),
+        .testTarget(name: "SeparationTests", dependencies: ["Separation", "TestSupport"]),
+        .testTarget(
+            name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
+        .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "TestSupport"]),
+        .testTarget(name: "CLITests", dependencies: ["Separation", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

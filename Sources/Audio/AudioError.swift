@@ -1,0 +1,127 @@
+// What can go wrong between a file and an AudioBuffer.
+
+import Foundation
+
+/// Why a sound file could not be read, converted or written.
+public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+    /// There is nothing at the path.
+    case notFound(path: String)
+    /// A folder stands where a file is expected.
+    case isFolder(path: String)
+    /// A pipe, a socket or a device: decoding needs a file that can be searched.
+    case notAFile(path: String)
+    /// The system refuses to open or read the file.
+    case unreadable(path: String, reason: String)
+    /// The file has no bytes.
+    case empty(path: String)
+    /// No decoder knows the content, or its header is damaged.
+    case notAudio(path: String, reason: String)
+    /// The header is good, but no sample follows.
+    case nothingDecodable(path: String, reason: String?)
+    /// The header states a rate that no recording has.
+    case rateOutOfRange(path: String, hz: Int, supported: ClosedRange<Int>)
+    /// The header states no channels, or more than a recording has.
+    case channelsOutOfRange(path: String, channels: Int, supported: ClosedRange<Int>)
+    /// More samples than are held in memory at once.
+    case tooLong(path: String, limitSeconds: Double)
+    /// A sample is NaN or infinite. Channels count from 0.
+    case notFinite(path: String, value: Float, seconds: Double, channel: Int)
+    /// A model wants more channels than a recording of several channels has.
+    case tooFewChannels(found: Int, needed: Int)
+    /// A buffer that is no recording: `problem` continues "The audio buffer …".
+    case invalidBuffer(problem: String)
+    /// The file can't be made where it should be.
+    case unwritable(path: String, reason: String)
+    /// Writing broke off; nothing is left behind.
+    case writeFailed(path: String, reason: String)
+    /// A sample to be written is NaN or infinite. Channels count from 0.
+    case outputNotFinite(path: String, seconds: Double, channel: Int)
+
+    /// One line: what failed, what was found, what was expected, and what to do.
+    public var description: String {
+        switch self {
+        case .notFound(let path):
+            return "\(path): there is no such file. Check the path."
+        case .isFolder(let path):
+            return "\(path): is a folder, expected a sound file. Name the files inside it."
+        case .notAFile(let path):
+            return
+                "\(path): is a pipe or a device, expected a regular file. "
+                + "Save the sound to a file first."
+        case .unreadable(let path, let reason):
+            return "\(path): cannot be read (\(reason)). Check its permissions."
+        case .empty(let path):
+            return "\(path): is empty (0 bytes), expected a sound file."
+        case .notAudio(let path, let reason):
+            return
+                "\(path): is not a sound file that can be decoded (\(reason)). "
+                + "Expected WAV, AIFF, FLAC, Ogg Vorbis, Opus or MP3; convert it first."
+        case .nothingDecodable(let path, let reason):
+            let detail = reason.map { " (\($0))" } ?? ""
+            return "\(path): holds no samples that can be decoded\(detail)."
+        case .rateOutOfRange(let path, let hz, let supported):
+            return
+                "\(path): states a sample rate of \(hz) Hz, expected \(supported.lowerBound) to "
+                + "\(supported.upperBound) Hz. Its header is probably damaged."
+        case .channelsOutOfRange(let path, let channels, let supported):
+            return
+                "\(path): states \(channels) channels, expected \(supported.lowerBound) to "
+                + "\(supported.upperBound). Its header is probably damaged."
+        case .tooLong(let path, let limitSeconds):
+            return
+                "\(path): is longer than the \(Int(limitSeconds)) s that fit into memory at its rate "
+                + "and channels. Cut it into parts."
+        case .notFinite(let path, let value, let seconds, let channel):
+            return
+                "\(path): the sample at \(Self.time(seconds)) in channel \(channel + 1) is \(value), "
+                + "expected a finite number. Repair or export the file again."
+        case .tooFewChannels(let found, let needed):
+            return
+                "The recording has \(found) channels, the model needs \(needed). "
+                + "Only mono is spread over more channels."
+        case .invalidBuffer(let problem):
+            return "The audio buffer \(problem)."
+        case .unwritable(let path, let reason):
+            return
+                "\(path): cannot be written (\(reason)). Check that its folder exists and is writable."
+        case .writeFailed(let path, let reason):
+            return "\(path): writing failed (\(reason)). Check the space on the disk."
+        case .outputNotFinite(let path, let seconds, let channel):
+            return
+                "\(path): was not written, because its sample at \(Self.time(seconds)) in channel "
+                + "\(channel + 1) is not a finite number. Check the model's weights."
+        }
+    }
+
+    /// The same line, for code that prints any `Error`.
+    public var errorDescription: String? { description }
+
+    static func time(_ seconds: Double) -> String {
+        String(format: "%.3f s", seconds)
+    }
+}
+
+/// What is worth telling about a file that could be read all the same.
+public enum AudioWarning: Equatable, Sendable, CustomStringConvertible {
+    /// The file ends, or can't be decoded further, before its announced length.
+    ///
+    /// `announcedSeconds` is nil if the container doesn't announce a length but marks its end, and
+    /// that mark is missing; `reason` is the decoder's own word, if it has any.
+    case truncated(path: String, decodedSeconds: Double, announcedSeconds: Double?, reason: String?)
+
+    /// One line.
+    public var description: String {
+        switch self {
+        case .truncated(let path, let decoded, let announced, let reason):
+            let detail = reason.map { " (\($0))" } ?? ""
+            guard let announced else {
+                return
+                    "\(path): is cut short: its end is missing\(detail). "
+                    + "Using the \(AudioError.time(decoded)) that are there."
+            }
+            return
+                "\(path): is cut short: \(AudioError.time(decoded)) of the announced "
+                + "\(AudioError.time(announced)) could be decoded\(detail). Using what is there."
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// Decoding, block by block, through libsndfile.
+
+import CSndFile
+
+/// A sound file that is being decoded, at its own rate and with all its channels.
+///
+/// WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and whatever else libsndfile knows. Encoder delay is
+/// trimmed where the file states it. Not for several threads at once.
+package final class AudioReader {
+    package let path: String
+    package let sampleRateHz: Int
+    package let channelCount: Int
+
+    /// Samples of each channel that have been decoded.
+    package private(set) var decodedSamples = 0
+
+    private let file: InputFile
+    private let handle: OpaquePointer
+    private let announced: AnnouncedLength
+
+    /// The decoder's complaint, if it has had any.
+    private var decoderError: String?
+
+    /// Interleaved samples of one block.
+    private var block: [Float]
+
+    /// Rates that recordings have, with a wide margin. A resampling filter costs a few hundred bytes
+    /// for each Hz, so this bounds memory too.
+    package static let supportedRatesHz = 1_000...768_000
+
+    /// Seventh-order ambisonics.
+    package static let supportedChannels = 1...64
+
+    /// Samples of each channel that are decoded at once.
+    private static let blockSamples = 16_384
+
+    /// Opens a file and reads its header.
+    ///
+    /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
+    package init(path: String) throws(AudioError) {
+        let file = try InputFile(path: path)
+        var info = SF_INFO()
+        guard let handle = sf_open_fd(file.descriptor, Int32(SFM_READ), &info, 0)
+        else {
+            throw .notAudio(path: path, reason: libraryReason(nil))
+        }
+        self.path = path
+        self.file = file
+        self.handle = handle
+        sampleRateHz = Int(info.samplerate)
+        channelCount = Int(info.channels)
+        announced = AnnouncedLength(of: file, format: info.format, frames: Int(info.frames))
+        block = []
+        // From here on deinit closes the handle, whatever is thrown.
+        guard Self.supportedRatesHz.contains(sampleRateHz) else {
+            throw .rateOutOfRange(
+                path: path, hz: sampleRateHz, supported: Self.supportedRatesHz)
+        }
+        guard Self.supportedChannels.contains(channelCount) else {
+            throw .channelsOutOfRange(
+                path: path, channels: channelCount, supported: Self.supportedChannels)
+        }
+        block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
+    }
+
+    deinit {
+        sf_close(handle)
+    }
+
+    /// Samples of each channel that are worth reserving memory for: the announced length, but never
+    /// more than the file's size makes plausible.
+    package var plausibleSamples: Int {
+        // The densest coder in use (speech at 8 kbit/s) packs some 50 samples into a byte.
+        let (most, overflow) = file.sizeBytes.multipliedReportingOverflow(by: 50)
+        let bound = min(overflow ? Int.max : most, 1 << 26) / channelCount
+        switch announced {
+        case .samples(let count, _): return min(count, bound)
+        case .bytes(_, let present): return min(present / channelCount, bound)
+        case .endMissing, .unknown: return 0
+        }
+    }
+
+    /// Decodes the next samples and appends them to the channels.
+    ///
+    /// - Parameter channels: one array for each of `channelCount` channels.
+    /// - Returns: samples added to each channel; 0 at the end, or where decoding can't go on.
+    /// - Throws: `notFinite` for the first sample that is NaN or infinite.
+    package func read(appendingTo channels: inout [[Float]]) throws(AudioError) -> Int {
+        precondition(channels.count == channelCount)
+        let count = Int(sf_readf_float(handle, &block, sf_count_t(Self.blockSamples)))
+        if decoderError == nil, sf_error(handle) != SF_ERR_NO_ERROR {
+            decoderError = libraryReason(handle)
+        }
+        guard count > 0 else { return 0 }
+        let values = block.prefix(count * channelCount)
+        try checkFinite(values)
+        for channel in 0..<channelCount {
+            channels[channel].append(
+                contentsOf: stride(from: channel, to: values.count, by: channelCount).lazy.map {
+                    values[$0]
+                })
+        }
+        decodedSamples += count
+        return count
+    }
+
+    /// What to tell about the file after its end was reached.
+    package var truncation: AudioWarning? {
+        announced.warning(
+            path: path, decodedSamples: decodedSamples, sampleRateHz: sampleRateHz,
+            reason: decoderError)
+    }
+
+    /// Why nothing was decoded, if the decoder told.
+    package var complaint: String? { decoderError }
+
+    private func checkFinite(_ values: ArraySlice<Float>) throws(AudioError) {
+        let exponent: UInt32 = 0x7F80_0000
+        // A maximum of integers is a vector loop; a test that may leave the loop is not.
+        let largest = values.reduce(UInt32(0)) { max($0, $1.bitPattern & exponent) }
+        guard largest == exponent, let index = values.firstIndex(where: { !$0.isFinite }) else {
+            return
+        }
+        throw .notFinite(
+            path: path, value: values[index],
+            seconds: Double(decodedSamples + index / channelCount) / Double(sampleRateHz),
+            channel: index % channelCount)
+    }
+}
+
+/// libsndfile's word on its last error, as part of a sentence: "Error : flac decoder lost sync."
+/// becomes "flac decoder lost sync".
+func libraryReason(_ handle: OpaquePointer?) -> String {
+    var text = Substring(String(cString: sf_strerror(handle)))
+    for prefix in ["Error : ", "System error : "] where text.hasPrefix(prefix) {
+        text = text.dropFirst(prefix.count)
+    }
+    return String(text.hasSuffix(".") ? text.dropLast() : text)
+}

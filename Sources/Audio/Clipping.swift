@@ -1,0 +1,72 @@
+// What becomes of samples past full scale, and how a sample is stored. Reference: prevent_clip and
+// encode_wav in demucs/audio.py.
+
+import Foundation
+
+/// What happens to samples beyond ±1 before they are written.
+public enum ClipMode: String, Sendable, CaseIterable {
+    /// The whole stem is divided by max(1.01 · peak, 1).
+    case rescale
+    /// Samples are limited to ±0.99.
+    case clamp
+    /// Samples go through the hyperbolic tangent.
+    case tanh
+    /// Samples stay as they are, and every sample format limits them to ±1.
+    case none
+
+    /// The treatment of a signal whose largest magnitude is `peak`.
+    package func clipping(peak: Float) -> Clipping {
+        switch self {
+        case .rescale: .divide(by: max(1.01 * peak, 1))
+        case .clamp: .clamp
+        case .tanh: .tanh
+        case .none: .none
+        }
+    }
+}
+
+/// A ``ClipMode`` that knows the peak of its signal.
+package enum Clipping: Sendable {
+    case divide(by: Float)
+    case clamp
+    case tanh
+    case none
+
+    /// Applies the treatment to every sample.
+    func apply(to samples: UnsafeMutableBufferPointer<Float>) {
+        switch self {
+        case .divide(let divisor):
+            if divisor != 1 {
+                for index in samples.indices { samples[index] /= divisor }
+            }
+        case .clamp:
+            for index in samples.indices { samples[index] = min(max(samples[index], -0.99), 0.99) }
+        case .tanh:
+            // In double: then rounding to float32 is right nearly always, as PyTorch's is.
+            for index in samples.indices {
+                samples[index] = Float(Foundation.tanh(Double(samples[index])))
+            }
+        case .none:
+            break
+        }
+    }
+}
+
+/// How a sample is stored in a file.
+public enum SampleFormat: String, Sendable, CaseIterable {
+    /// 16-bit integers: x · 32,767 rounded toward zero.
+    case int16
+    /// 24-bit integers: x · 8,388,607 rounded toward zero.
+    case int24
+    /// 32-bit floats.
+    case float32
+
+    /// Bytes of a sample.
+    package var sampleBytes: Int {
+        switch self {
+        case .int16: 2
+        case .int24: 3
+        case .float32: 4
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/* AVX2 and FMA kernels: 8 floats a vector. */
+#include "ckernels.h"
+
+#if defined(__x86_64__)
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define WIDTH 8
+#define SUFFIX avx2
+#define ROWS 6
+#define NATIVE_BF16 0
+#include "simd_kernels.h"
+
+#include "simd_gemm.h"
+
+#include "simd_bf16.h"
+#pragma clang attribute pop
+
+const kernel_table *kernels_avx2(void) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &table__avx2;
+    return NULL;
+}
+
+#else
+
+const kernel_table *kernels_avx2(void) { return NULL; }
+
+#endif

@@ -1,0 +1,162 @@
+/* Elementwise and normalisation kernels over row-major float32 matrices.
+ *
+ * A matrix is (pointer, ld): `rows` rows of `cols` floats that start `ld` floats apart. Per-column
+ * parameters (scale, shift, gamma) have one float per column. Output and input may be the same
+ * matrix where a contract says "in place", else they must not overlap. No kernel allocates, starts
+ * threads or keeps state. Any number of rows and columns, zero too; no alignment is needed.
+ *
+ * Each kernel exists as `f32_<operation>__<instruction set>`. The plain version is the meaning; the
+ * others must agree with it within rounding, under one test.
+ */
+#ifndef SWIFT_DEMUCS_CKERNELS_H
+#define SWIFT_DEMUCS_CKERNELS_H
+
+#include <stddef.h>
+
+/* A part of the inner dimension of a product: `count` neighbouring elements of each row of A, from
+ * `a` on in row 0, that belong to the rows of B from `first` on. The taps of a convolution are
+ * segments that lie apart in A. */
+typedef struct gemm_segment {
+    const float *_Nonnull a;
+    ptrdiff_t first;
+    ptrdiff_t count;
+} gemm_segment;
+
+typedef struct kernel_table {
+    /* out[r, c] = x[r, c] * scale[c] + shift[c].   In place allowed. */
+    void (*_Nonnull f32_affine)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                const float *_Nonnull shift, const float *_Nonnull x, ptrdiff_t ldx,
+                                float *_Nonnull out, ptrdiff_t ldo);
+
+    /* out[r, c] += x[r, c] * scale[c] + shift[c]. */
+    void (*_Nonnull f32_affine_add)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                    const float *_Nonnull shift, const float *_Nonnull x,
+                                    ptrdiff_t ldx, float *_Nonnull out, ptrdiff_t ldo);
+
+    /* out[r, c] = gelu(x[r, c] * scale[c] + shift[c]), gelu(v) = v/2 (1 + erf(v / sqrt 2)).
+     * In place allowed.   PyTorch: nn.GELU() after a per-channel affine map. */
+    void (*_Nonnull f32_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                     const float *_Nonnull shift, const float *_Nonnull x,
+                                     ptrdiff_t ldx, float *_Nonnull out, ptrdiff_t ldo);
+
+    /* x has 2 cols columns, and so have scale and shift. With y = x * scale + shift:
+     * out[r, c] = y[r, c] * sigmoid(y[r, cols + c]).   PyTorch: F.glu(y, dim=channels). */
+    void (*_Nonnull f32_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                    const float *_Nonnull shift, const float *_Nonnull x,
+                                    ptrdiff_t ldx, float *_Nonnull out, ptrdiff_t ldo);
+
+    /* The same, then out[r, c] += gamma[c] * glu: the end of a DConv layer. */
+    void (*_Nonnull f32_affine_glu_add)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                        const float *_Nonnull shift, const float *_Nonnull gamma,
+                                        const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull out,
+                                        ptrdiff_t ldo);
+
+    /* sums[0] += sum of x, sums[1] += sum of x squared, accumulated in double. */
+    void (*_Nonnull f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x,
+                                 ptrdiff_t ldx, double sums[_Nonnull 2]);
+
+    /* out[r, :] = (x[r, :] - mean) / sqrt(variance + epsilon) * gain + bias, mean and biased
+     * variance of each row.   In place allowed.   PyTorch: nn.LayerNorm. */
+    void (*_Nonnull f32_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull gain,
+                                    const float *_Nonnull bias, float epsilon,
+                                    const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull out,
+                                    ptrdiff_t ldo);
+
+    /* One step of a running softmax over tiles of columns (Milakov, Gimelshein 2018,
+     * arXiv:1805.02867). For each row r, with m = max(maxima[r], scale * max(x[r, :])):
+     *   x[r, c]       = exp(scale * x[r, c] - m)
+     *   correction[r] = exp(maxima[r] - m)       what earlier tiles must be multiplied by
+     *   sums[r]       = sums[r] * correction[r] + sum(x[r, :])
+     *   maxima[r]     = m
+     * Start with maxima = -INFINITY and sums = 0. scale > 0. */
+    void (*_Nonnull f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float scale,
+                                      float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull maxima,
+                                      float *_Nonnull sums, float *_Nonnull correction);
+
+    /* out[r, :] = x[r, :] * factor[r].   In place allowed. */
+    void (*_Nonnull f32_scale_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull factor,
+                                    const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull out,
+                                    ptrdiff_t ldo);
+
+    /* out[r, c] = x[r, c] + y[r, c].   In place allowed, on either side. */
+    void (*_Nonnull f32_add)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x, ptrdiff_t ldx,
+                             const float *_Nonnull y, ptrdiff_t ldy, float *_Nonnull out,
+                             ptrdiff_t ldo);
+
+    /* The input transform of Winograd's F(4, 3) (Winograd 1980; Lavin, Gray 2016, arXiv:1509.09308)
+     * along time, with the points 0, 1, -1, 2, -2 and infinity: for each tile t and column c, from
+     * the six rows d[i] = x[4 t + i - 1, c], i = 0...5, zero where the row is not in 0...count - 1,
+     *   out[0] = 4 d0 - 5 d2 + d4             out[3] = (d4 - d2) + 2 (d3 - d1)
+     *   out[1] = (d4 - 4 d2) + (d3 - 4 d1)    out[4] = (d4 - d2) - 2 (d3 - d1)
+     *   out[2] = (d4 - 4 d2) - (d3 - 4 d1)    out[5] = 4 d1 - 5 d3 + d5
+     * written to out + i * plane + t * cols + c. Tiles count from `first`. */
+    void (*_Nonnull f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                        const float *_Nonnull x, ptrdiff_t count,
+                                        float *_Nonnull out, ptrdiff_t plane);
+
+    /* The output transform: for each tile and column, from m[i] = m + i * plane + t * cols + c,
+     *   y0 = m0 + (m1 + m2) + (m3 + m4)       y1 = (m1 - m2) + 2 (m3 - m4)
+     *   y2 = (m1 + m2) + 4 (m3 + m4)          y3 = (m1 - m2) + 8 (m3 - m4) + m5
+     * into the rows 4 t ... 4 t + 3 of out, as far as they are below `rows`. */
+    void (*_Nonnull f32_winograd_output)(ptrdiff_t tiles, ptrdiff_t cols, const float *_Nonnull m,
+                                         ptrdiff_t plane, ptrdiff_t rows, float *_Nonnull out,
+                                         ptrdiff_t ldo);
+
+    /* C[r, j] = bias[j] + sum over all segments and k < count of A[r][k] * B[first + k, j], where
+     * A[r] is segment.a + r * lda (rows may overlap), B is packed and C is [rows, columns]; with
+     * `accumulate`, C[r, j] += the sum, and no bias. Without a bias it is 0. `inner` is the number
+     * of rows that B was packed with. */
+    void (*_Nonnull f32_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                              const gemm_segment *_Nonnull segments, ptrdiff_t lda,
+                              const float *_Nonnull packed, ptrdiff_t inner,
+                              const float *_Nullable bias, float *_Nonnull c, ptrdiff_t ldc,
+                              int accumulate);
+
+    /* Columns of a panel: B's columns from a multiple of this on are packed independently of those
+     * before, at `packed + column * inner`. */
+    ptrdiff_t panel_columns;
+
+    /* Floats that f32_pack writes for B of [inner, columns]. */
+    ptrdiff_t (*_Nonnull f32_packed_floats)(ptrdiff_t inner, ptrdiff_t columns);
+
+    /* Packs B[first + k, j] = b[k * inner_stride + j * column_stride] for k < count and j < columns
+     * into panels for f32_gemm of the same instruction set, where B has `inner` rows. */
+    void (*_Nonnull f32_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
+                              const float *_Nonnull b, ptrdiff_t inner_stride,
+                              ptrdiff_t column_stride, float *_Nonnull packed);
+
+    /* f32_gemm with both operands rounded to bfloat16 (to nearest, ties to even) and sums in
+     * float32. B is packed by bf16_pack; the segments follow each other in B without a gap. */
+    void (*_Nonnull bf16_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                               const gemm_segment *_Nonnull segments, ptrdiff_t lda,
+                               const void *_Nonnull packed, ptrdiff_t inner,
+                               const float *_Nullable bias, float *_Nonnull c, ptrdiff_t ldc,
+                               int accumulate);
+
+    /* Bytes that bf16_pack writes for B of [inner, columns]; B's columns from a multiple of
+     * panel_columns on stand at the bytes of the columns before. */
+    ptrdiff_t (*_Nonnull bf16_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
+
+    /* f32_pack for bf16_gemm. Parts of B that are packed on their own start at even rows. */
+    void (*_Nonnull bf16_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
+                               const float *_Nonnull b, ptrdiff_t inner_stride,
+                               ptrdiff_t column_stride, void *_Nonnull packed);
+} kernel_table;
+
+/* The kernels of an instruction set; NULL where this build or this CPU lacks it. */
+const kernel_table *_Nonnull kernels_plain(void);
+const kernel_table *_Nullable kernels_avx2(void);       /* AVX2 and FMA */
+const kernel_table *_Nullable kernels_avx512(void);     /* AVX-512 F, BW, DQ, VL */
+const kernel_table *_Nullable kernels_avx512bf16(void); /* these and AVX512-BF16 */
+const kernel_table *_Nullable kernels_neon(void);
+
+/* Tells the CPU that this is a spin loop. */
+static inline void cpu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* NEON kernels: 4 floats a vector. Every arm64 CPU has NEON. */
+#include "ckernels.h"
+
+#if defined(__aarch64__)
+
+#define WIDTH 4
+#define SUFFIX neon
+#define ROWS 8
+#define NATIVE_BF16 0
+#include "simd_kernels.h"
+
+#include "simd_gemm.h"
+
+#include "simd_bf16.h"
+
+const kernel_table *kernels_neon(void) { return &table__neon; }
+
+#else
+
+const kernel_table *kernels_neon(void) { return NULL; }
+
+#endif

@@ -1,0 +1,275 @@
+/* The plain kernels: the meaning of each operation, and what runs where nothing faster does. */
+#include "ckernels.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Columns of a panel of packed weights. */
+enum { PLAIN_PANEL = 16 };
+
+static float gelu(float v) { return 0.5f * v * (1.0f + erff(v * 0.70710678118654752f)); }
+
+static float sigmoid(float v) { return 1.0f / (1.0f + expf(-v)); }
+
+static void f32_affine__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                              const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                              ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] = x[r * ldx + c] * scale[c] + shift[c];
+}
+
+static void f32_affine_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                  const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                                  ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] += x[r * ldx + c] * scale[c] + shift[c];
+}
+
+static void f32_affine_gelu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                   const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                                   ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] = gelu(x[r * ldx + c] * scale[c] + shift[c]);
+}
+
+static void f32_affine_glu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                  const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                                  ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            ptrdiff_t g = cols + c;
+            float value = x[r * ldx + c] * scale[c] + shift[c];
+            float gate = x[r * ldx + g] * scale[g] + shift[g];
+            out[r * ldo + c] = value * sigmoid(gate);
+        }
+}
+
+static void f32_affine_glu_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                      const float *shift, const float *gamma, const float *x,
+                                      ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            ptrdiff_t g = cols + c;
+            float value = x[r * ldx + c] * scale[c] + shift[c];
+            float gate = x[r * ldx + g] * scale[g] + shift[g];
+            out[r * ldo + c] += gamma[c] * (value * sigmoid(gate));
+        }
+}
+
+static void f32_moments__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                               double sums[2]) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            double v = x[r * ldx + c];
+            sums[0] += v;
+            sums[1] += v * v;
+        }
+}
+
+static void f32_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                                  const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                                  float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const float *row = x + r * ldx;
+        double sum = 0, squares = 0;
+        for (ptrdiff_t c = 0; c < cols; c++)
+            sum += row[c];
+        double mean = sum / (double)cols;
+        for (ptrdiff_t c = 0; c < cols; c++)
+            squares += (row[c] - mean) * (row[c] - mean);
+        float factor = (float)(1 / sqrt(squares / (double)cols + (double)epsilon));
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] = (row[c] - (float)mean) * factor * gain[c] + bias[c];
+    }
+}
+
+static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float scale, float *x,
+                                    ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        float *row = x + r * ldx;
+        float maximum = maxima[r];
+        for (ptrdiff_t c = 0; c < cols; c++)
+            maximum = fmaxf(maximum, scale * row[c]);
+        float sum = 0;
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            row[c] = expf(scale * row[c] - maximum);
+            sum += row[c];
+        }
+        correction[r] = expf(maxima[r] - maximum);
+        sums[r] = sums[r] * correction[r] + sum;
+        maxima[r] = maximum;
+    }
+}
+
+static void f32_scale_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *factor,
+                                  const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] = x[r * ldx + c] * factor[r];
+}
+
+static void f32_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                           const float *y, ptrdiff_t ldy, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] = x[r * ldx + c] + y[r * ldy + c];
+}
+
+static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                      const float *x, ptrdiff_t count, float *out,
+                                      ptrdiff_t plane) {
+    for (ptrdiff_t t = 0; t < tiles; t++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            float d[6];
+            for (ptrdiff_t i = 0; i < 6; i++) {
+                ptrdiff_t row = 4 * (first + t) + i - 1;
+                d[i] = row >= 0 && row < count ? x[row * cols + c] : 0.0f;
+            }
+            float even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
+            float far_even = d[4] - d[2], far_odd = 2 * (d[3] - d[1]);
+            float *o = out + t * cols + c;
+            o[0 * plane] = 4 * d[0] - 5 * d[2] + d[4];
+            o[1 * plane] = even + odd;
+            o[2 * plane] = even - odd;
+            o[3 * plane] = far_even + far_odd;
+            o[4 * plane] = far_even - far_odd;
+            o[5 * plane] = 4 * d[1] - 5 * d[3] + d[5];
+        }
+}
+
+static void f32_winograd_output__plain(ptrdiff_t tiles, ptrdiff_t cols, const float *m,
+                                       ptrdiff_t plane, ptrdiff_t rows, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t t = 0; t < tiles; t++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            const float *v = m + t * cols + c;
+            float sum = v[1 * plane] + v[2 * plane], difference = v[1 * plane] - v[2 * plane];
+            float far_sum = v[3 * plane] + v[4 * plane];
+            float far_difference = v[3 * plane] - v[4 * plane];
+            float y[4] = {v[0] + sum + far_sum, difference + 2 * far_difference, sum + 4 * far_sum,
+                          difference + 8 * far_difference + v[5 * plane]};
+            for (ptrdiff_t i = 0; i < 4 && 4 * t + i < rows; i++)
+                out[(4 * t + i) * ldo + c] = y[i];
+        }
+}
+
+static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                            const gemm_segment *segments, ptrdiff_t lda, const float *packed,
+                            ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
+                            int accumulate) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
+            ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+            float sum[PLAIN_PANEL] = {0};
+            for (ptrdiff_t s = 0; s < count; s++)
+                for (ptrdiff_t k = 0; k < segments[s].count; k++) {
+                    float x = segments[s].a[r * lda + k];
+                    const float *b = packed + panel * inner + (segments[s].first + k) * width;
+                    for (ptrdiff_t j = 0; j < width; j++)
+                        sum[j] += x * b[j];
+                }
+            for (ptrdiff_t j = 0; j < width; j++) {
+                float start = accumulate ? c[r * ldc + panel + j] : bias ? bias[panel + j] : 0.0f;
+                c[r * ldc + panel + j] = start + sum[j];
+            }
+        }
+}
+
+static ptrdiff_t f32_packed_floats__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return inner * columns;
+}
+
+static void f32_pack__plain(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
+                            const float *b, ptrdiff_t inner_stride, ptrdiff_t column_stride,
+                            float *packed) {
+    for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
+        ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+        for (ptrdiff_t k = 0; k < count; k++)
+            for (ptrdiff_t j = 0; j < width; j++)
+                packed[panel * inner + (first + k) * width + j] =
+                    b[k * inner_stride + (panel + j) * column_stride];
+    }
+}
+
+/* x rounded to bfloat16, to nearest, ties to even: its upper half. A NaN stays one. */
+static uint16_t bf16_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (x != x)
+        return (uint16_t)((bits | 0x00400000u) >> 16);
+    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+static float widened(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void bf16_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                             const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                             ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
+                             int accumulate) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
+            ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+            float sum[PLAIN_PANEL] = {0};
+            for (ptrdiff_t s = 0; s < count; s++)
+                for (ptrdiff_t k = 0; k < segments[s].count; k++) {
+                    float x = widened(bf16_of(segments[s].a[r * lda + k]));
+                    const uint16_t *b =
+                        (const uint16_t *)packed + panel * inner + (segments[s].first + k) * width;
+                    for (ptrdiff_t j = 0; j < width; j++)
+                        sum[j] += x * widened(b[j]);
+                }
+            for (ptrdiff_t j = 0; j < width; j++) {
+                float start = accumulate ? c[r * ldc + panel + j] : bias ? bias[panel + j] : 0.0f;
+                c[r * ldc + panel + j] = start + sum[j];
+            }
+        }
+}
+
+static ptrdiff_t bf16_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return 2 * inner * columns;
+}
+
+static void bf16_pack__plain(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
+                             const float *b, ptrdiff_t inner_stride, ptrdiff_t column_stride,
+                             void *packed) {
+    for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
+        ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+        for (ptrdiff_t k = 0; k < count; k++)
+            for (ptrdiff_t j = 0; j < width; j++)
+                ((uint16_t *)packed)[panel * inner + (first + k) * width + j] =
+                    bf16_of(b[k * inner_stride + (panel + j) * column_stride]);
+    }
+}
+
+const kernel_table *kernels_plain(void) {
+    static const kernel_table table = {
+        .f32_affine = f32_affine__plain,
+        .f32_affine_add = f32_affine_add__plain,
+        .f32_affine_gelu = f32_affine_gelu__plain,
+        .f32_affine_glu = f32_affine_glu__plain,
+        .f32_affine_glu_add = f32_affine_glu_add__plain,
+        .f32_moments = f32_moments__plain,
+        .f32_layer_norm = f32_layer_norm__plain,
+        .f32_softmax_step = f32_softmax_step__plain,
+        .f32_scale_rows = f32_scale_rows__plain,
+        .f32_add = f32_add__plain,
+        .f32_winograd_input = f32_winograd_input__plain,
+        .f32_winograd_output = f32_winograd_output__plain,
+        .f32_gemm = f32_gemm__plain,
+        .panel_columns = PLAIN_PANEL,
+        .f32_packed_floats = f32_packed_floats__plain,
+        .f32_pack = f32_pack__plain,
+        .bf16_gemm = bf16_gemm__plain,
+        .bf16_packed_bytes = bf16_packed_bytes__plain,
+        .bf16_pack = bf16_pack__plain,
+    };
+    return &table;
+}

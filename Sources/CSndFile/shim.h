@@ -1,0 +1,2 @@
+// libsndfile's own header; the library is linked through the module map.
+#include <sndfile.h>

@@ -1,0 +1,170 @@
+// BSSEval version 4: how much of an estimate's error is a filtered true stem, how much is other
+// stems, and how much is neither.
+//
+// Vincent, Gribonval, Févotte 2006, "Performance measurement in blind audio source separation";
+// Stöter, Liutkus, Ito 2018, "The 2018 Signal Separation Evaluation Campaign", arXiv:1804.06267.
+// Reference: museval 0.4.1, `metrics.bss_eval` as `museval.evaluate` calls it: one set of filters
+// for the whole track, no permutations.
+
+import Audio
+import Tensor
+
+/// The four ratios of one window or their medians over windows, in dB.
+package struct BSSRatios: Sendable, Equatable {
+    /// Signal to distortion of any kind.
+    package var sdr: Double
+    /// Image to spatial distortion: to what a filter on the true stem explains.
+    package var isr: Double
+    /// Source to interference: to what filters on the other stems explain.
+    package var sir: Double
+    /// Sources to artifacts: to what no filter explains.
+    package var sar: Double
+
+    package init(sdr: Double, isr: Double, sir: Double, sar: Double) {
+        self.sdr = sdr
+        self.isr = isr
+        self.sir = sir
+        self.sar = sar
+    }
+
+    /// Of a window that has no scores.
+    static let undefined = BSSRatios(sdr: .nan, isr: .nan, sir: .nan, sar: .nan)
+
+    /// The median of each ratio over the windows that have scores; NaN where none has.
+    package static func median(of windows: [BSSRatios]) -> BSSRatios {
+        BSSRatios(
+            sdr: Evaluation.median(windows.map(\.sdr)), isr: Evaluation.median(windows.map(\.isr)),
+            sir: Evaluation.median(windows.map(\.sir)), sar: Evaluation.median(windows.map(\.sar)))
+    }
+}
+
+/// The stems of a track and their estimates, ready to be scored.
+package struct BSSEval {
+    /// Taps of the distortion filters.
+    package static let filterTaps = 512
+
+    /// Channels of all stems together that are scored: the equations of n take
+    /// n² MiB.
+    package static let maximumSignals = 24
+
+    private let stems: Int
+    private let channels: Int
+    private let samples: Int
+    /// `[stem × channel][sample]`
+    private let references: [[Float]]
+    private let estimates: [[Float]]
+    private let backend: Backend
+
+    private var signals: Int { stems * channels }
+
+    /// - Parameters:
+    ///   - references: the true stems.
+    ///   - estimates: one for each. All equally long, with as many channels; at most
+    ///     ``maximumSignals`` channels altogether.
+    package init(references: [AudioBuffer], estimates: [AudioBuffer], on backend: Backend) {
+        stems = references.count
+        channels = references.first?.channels.count ?? 0
+        samples = references.first?.sampleCount ?? 0
+        self.references = references.flatMap(\.channels)
+        self.estimates = estimates.flatMap(\.channels)
+        self.backend = backend
+        precondition(stems > 0 && channels > 0 && signals <= BSSEval.maximumSignals)
+        precondition(
+            self.references.count == signals && self.estimates.count == signals
+                && (self.references + self.estimates).allSatisfy { $0.count == samples })
+    }
+
+    /// A signal whose channels sum to zero at every sample. Equations with one have no one solution.
+    package struct Silence: Sendable, Equatable {
+        package let stem: Int
+        package let isEstimate: Bool
+    }
+
+    /// The first signal that is silent from end to end, if there is one.
+    package var silence: Silence? { silence(in: 0..<samples) }
+
+    /// museval: `metrics._any_source_silent`.
+    private func silence(in range: Range<Int>) -> Silence? {
+        for isEstimate in [false, true] {
+            let signals = isEstimate ? estimates : references
+            for stem in 0..<stems {
+                let isSilent = range.allSatisfy { sample in
+                    var sum = 0.0
+                    for channel in 0..<channels {
+                        sum += Double(signals[stem * channels + channel][sample])
+                    }
+                    return sum == 0
+                }
+                if isSilent { return Silence(stem: stem, isEstimate: isEstimate) }
+            }
+        }
+        return nil
+    }
+
+    /// Scores the track window by window.
+    ///
+    /// - Parameter windowSamples: length of a window and distance of their starts; what is left at
+    ///   the end is not scored. A shorter track is one window.
+    /// - Returns: `[stem][window]`; windows in which any stem or estimate is silent have NaN. All
+    ///   windows do if one of them is silent from end to end: museval refuses such a track.
+    package func ratios(windowSamples: Int) -> [[BSSRatios]] {
+        precondition(windowSamples > 0)
+        let windows = windowSamples < samples ? samples / windowSamples : 1
+        guard silence == nil else {
+            let undefined = [BSSRatios](repeating: .undefined, count: windows)
+            return [[BSSRatios]](repeating: undefined, count: stems)
+        }
+        let filters = DistortionFilters(
+            references: references, estimates: estimates, channels: channels,
+            taps: BSSEval.filterTaps, on: backend)
+        var result = [BSSRatios](repeating: .undefined, count: windows * stems)
+        result.withUnsafeMutableBufferPointer { result in
+            let result = result.baseAddress!
+            // Each window writes its own ratios.
+            backend.parallelFor(windows) { window in
+                let start = window * windowSamples
+                let range = start..<min(samples, start + windowSamples)
+                guard silence(in: range) == nil else { return }
+                for (stem, ratios) in ratios(in: range, filters).enumerated() {
+                    result[window * stems + stem] = ratios
+                }
+            }
+        }
+        return (0..<stems).map { stem in
+            (0..<windows).map { result[$0 * stems + stem] }
+        }
+    }
+
+    /// The ratios of all stems in one window, cut out and followed by silence into which the
+    /// filters ring.
+    private func ratios(in range: Range<Int>, _ filters: DistortionFilters) -> [BSSRatios] {
+        let cut = references.map { Array($0[range]) }
+        let (own, all) = filters.project(cut)
+        return (0..<stems).map { stem in
+            // s is the true stem, p its filtered version, q that of all stems, e the estimate:
+            // e − s = (p − s) + (q − p) + (e − q).
+            var (truth, filtered, projected) = (0.0, 0.0, 0.0)
+            var (distortion, spatial, interference, artifacts) = (0.0, 0.0, 0.0, 0.0)
+            for signal in stem * channels..<(stem + 1) * channels {
+                let estimate = estimates[signal]
+                for index in own[signal].indices {
+                    let isInside = index < range.count
+                    let s = isInside ? Double(cut[signal][index]) : 0
+                    let e = isInside ? Double(estimate[range.lowerBound + index]) : 0
+                    let (p, q) = (own[signal][index], all[signal][index])
+                    truth += s * s
+                    filtered += p * p
+                    projected += q * q
+                    distortion += (e - s) * (e - s)
+                    spatial += (p - s) * (p - s)
+                    interference += (q - p) * (q - p)
+                    artifacts += (e - q) * (e - q)
+                }
+            }
+            return BSSRatios(
+                sdr: decibels(truth, over: distortion), isr: decibels(truth, over: spatial),
+                sir: decibels(filtered, over: interference),
+                sar: decibels(projected, over: artifacts))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// Spectra of a block of many signals, and the way back: the buffers of block-wise convolution.
+
+/// Room for the spectra of one block of some signals, used again for every block by one thread.
+final class BlockSpectra {
+    private let signalCount: Int
+    private let bins: Int
+    private var octets: Int { (signalCount + Octet.count - 1) / Octet.count }
+    private let spectra: UnsafeMutableBufferPointer<Double>
+    private let buffer: UnsafeMutableBufferPointer<Octet>
+    private let spare: UnsafeMutableBufferPointer<Octet>
+
+    init(signals: Int, fft: OctetFFT) {
+        signalCount = signals
+        bins = fft.bins
+        let octets = (signals + Octet.count - 1) / Octet.count
+        spectra = .allocate(capacity: octets * fft.spectraDoubles)
+        spectra.initialize(repeating: 0)
+        buffer = .allocate(capacity: fft.length)
+        buffer.initialize(repeating: .zero)
+        spare = .allocate(capacity: fft.length)
+        spare.initialize(repeating: .zero)
+    }
+
+    deinit {
+        spectra.deallocate()
+        buffer.deallocate()
+        spare.deallocate()
+    }
+
+    /// Real parts of a signal's bins, then its imaginary ones. Valid while this object is.
+    func spectrum(_ signal: Int) -> UnsafeMutablePointer<Double> {
+        spectra.baseAddress! + signal * 2 * bins
+    }
+
+    /// Transforms samples `from ..< from + count` of each signal, then zeros up to the transform's
+    /// length. Samples outside a signal are zero.
+    func transform<Sample: BinaryFloatingPoint>(
+        _ signals: [[Sample]], from: Int, count: Int, fft: OctetFFT
+    ) {
+        let samples = Octet.samples(of: buffer.baseAddress!)
+        for octet in 0..<octets {
+            buffer.update(repeating: .zero)
+            for lane in 0..<min(Octet.count, signalCount - octet * Octet.count) {
+                let signal = signals[octet * Octet.count + lane]
+                let inside = max(0, from)..<max(0, from, min(signal.count, from + count))
+                for index in inside {
+                    samples[(index - from) * Octet.count + lane] = Double(signal[index])
+                }
+            }
+            fft.forward(
+                buffer.baseAddress!, spare.baseAddress!,
+                into: spectra.baseAddress! + octet * fft.spectraDoubles)
+        }
+    }
+
+    func clear() { spectra.update(repeating: 0) }
+
+    /// Adds the signals of the spectra, in their true scale, to samples `from ...` of each signal.
+    func addSignals(to signals: inout [[Double]], from: Int, fft: OctetFFT) {
+        let scale = 1 / Double(fft.length)
+        for octet in 0..<octets {
+            let samples = Octet.samples(
+                of: fft.inverse(
+                    spectra.baseAddress! + octet * fft.spectraDoubles, buffer.baseAddress!,
+                    spare.baseAddress!))
+            for lane in 0..<min(Octet.count, signalCount - octet * Octet.count) {
+                signals[octet * Octet.count + lane].withUnsafeMutableBufferPointer { signal in
+                    for index in 0..<min(fft.length, signal.count - from) {
+                        signal[from + index] += samples[index * Octet.count + lane] * scale
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// The inner products of signals with delayed signals: what the equations of BSSEval are made of.
+
+import Tensor
+
+/// Σₘ x[m + lag]·y[m] for pairs of signals and every lag from −maximumLag to maximumLag; signals
+/// are zero outside their samples.
+///
+/// The sums run over blocks of the signals in the frequency domain, so the cost of a pair grows
+/// with the length alone and not with the number of lags.
+package struct Correlations {
+    package let maximumLag: Int
+
+    /// Signals that stand for x.
+    private let signalCount: Int
+    /// `[y, x, lag]`; empty where x < y.
+    private let values: [Double]
+
+    private var lags: Int { 2 * maximumLag + 1 }
+
+    /// Fixed, so that the order of the sums doesn't depend on the number of threads.
+    private static let parts = 8
+
+    /// - Parameters:
+    ///   - signals: all equally long.
+    ///   - delayedCount: this many of them are correlated with themselves and each other, and every
+    ///     further signal with each of these.
+    package init(_ signals: [[Float]], delayedCount: Int, maximumLag: Int, on backend: Backend) {
+        self.maximumLag = maximumLag
+        signalCount = signals.count
+        let lags = 2 * maximumLag + 1
+        let fft = OctetFFT(length: Correlations.transformLength(maximumLag: maximumLag))
+        let blockSamples = fft.length - 2 * maximumLag
+        let sampleCount = signals.first?.count ?? 0
+        let blocks = (sampleCount + blockSamples - 1) / blockSamples
+
+        let pairCount = delayedCount * signals.count
+        let pairDoubles = 2 * fft.bins
+        var sums = [Double](repeating: 0, count: Correlations.parts * pairCount * pairDoubles)
+        var values = [Double](repeating: 0, count: pairCount * lags)
+        sums.withUnsafeMutableBufferPointer { sums in
+            let sums = sums.baseAddress!
+            backend.parallelFor(Correlations.parts) { part in
+                let own = sums + part * pairCount * pairDoubles
+                let range =
+                    part * blocks / Correlations.parts..<(part + 1) * blocks / Correlations.parts
+                let still = Array(signals[..<delayedCount])
+                let extended = BlockSpectra(signals: signals.count, fft: fft)
+                let delayed = BlockSpectra(signals: delayedCount, fft: fft)
+                for block in range {
+                    let start = block * blockSamples
+                    extended.transform(
+                        signals, from: start - maximumLag, count: fft.length, fft: fft)
+                    delayed.transform(still, from: start, count: blockSamples, fft: fft)
+                    for y in 0..<delayedCount {
+                        for x in y..<signals.count {
+                            Correlations.addProduct(
+                                extended.spectrum(x), delayed.spectrum(y),
+                                to: own + (y * signals.count + x) * pairDoubles, bins: fft.bins)
+                        }
+                    }
+                }
+            }
+            for index in 0..<pairCount * pairDoubles {
+                for part in 1..<Correlations.parts {
+                    sums[index] += sums[part * pairCount * pairDoubles + index]
+                }
+            }
+            values.withUnsafeMutableBufferPointer { values in
+                let values = values.baseAddress!
+                backend.parallelFor((pairCount + Octet.count - 1) / Octet.count) { octet in
+                    let first = octet * Octet.count
+                    let count = min(Octet.count, pairCount - first)
+                    Correlations.invert(
+                        sums + first * pairDoubles, count: count, lags: lags, fft: fft,
+                        into: values + first * lags)
+                }
+            }
+        }
+        self.values = values
+    }
+
+    /// Σₘ x[m + lag]·y[m]
+    ///
+    /// - Parameters:
+    ///   - x: at least `y`.
+    ///   - y: less than `delayedCount`.
+    @inline(__always)
+    package func value(_ x: Int, _ y: Int, lag: Int) -> Double {
+        values[(y * signalCount + x) * lags + maximumLag + lag]
+    }
+
+    /// Four times the lags or more, so that most of a block are its own samples.
+    private static func transformLength(maximumLag: Int) -> Int {
+        var length = 16
+        while length < 4 * (2 * maximumLag + 1) { length *= 4 }
+        return length
+    }
+
+    /// sum += x · conj(y)
+    private static func addProduct(
+        _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>,
+        to sum: UnsafeMutablePointer<Double>, bins: Int
+    ) {
+        let (xImaginary, yImaginary, sumImaginary) = (x + bins, y + bins, sum + bins)
+        for k in 0..<bins {
+            sum[k] += x[k] * y[k] + xImaginary[k] * yImaginary[k]
+            sumImaginary[k] += xImaginary[k] * y[k] - x[k] * yImaginary[k]
+        }
+    }
+
+    /// The first `lags` samples of up to eight spectra.
+    private static func invert(
+        _ spectra: UnsafePointer<Double>, count: Int, lags: Int, fft: OctetFFT,
+        into values: UnsafeMutablePointer<Double>
+    ) {
+        var all = [Double](repeating: 0, count: fft.spectraDoubles)
+        let doubles = count * 2 * fft.bins
+        all.withUnsafeMutableBufferPointer {
+            $0.baseAddress!.update(from: spectra, count: doubles)
+        }
+        var first = [Octet](repeating: .zero, count: fft.length)
+        var second = first
+        first.withUnsafeMutableBufferPointer { first in
+            second.withUnsafeMutableBufferPointer { second in
+                let samples = Octet.samples(
+                    of: fft.inverse(all, first.baseAddress!, second.baseAddress!))
+                for signal in 0..<count {
+                    for lag in 0..<lags {
+                        values[signal * lags + lag] =
+                            samples[lag * Octet.count + signal] / Double(fft.length)
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+// The least-squares filters of BSSEval: an estimate as filtered true stems.
+
+import Tensor
+
+/// For each estimated signal the filters on the channels of its own true stem, and those on the
+/// channels of all stems, whose sum comes nearest to it.
+///
+/// museval: `metrics._compute_reference_correlations`, `_compute_projection_filters`, `_project`.
+struct DistortionFilters {
+    private let channels: Int
+    private let signals: Int
+    private let taps: Int
+    private let fft: OctetFFT
+    private let backend: Backend
+
+    /// Spectra of the filters, `[estimated signal, reference signal, 2, bins]`.
+    private let all: [Double]
+    /// `[estimated signal, channel of its stem, 2, bins]`
+    private let own: [Double]
+
+    /// - Parameters:
+    ///   - references: `[stem × channel][sample]`
+    ///   - estimates: likewise.
+    ///   - channels: of a stem.
+    ///   - taps: length of the filters.
+    init(
+        references: [[Float]], estimates: [[Float]], channels: Int, taps: Int,
+        on backend: Backend
+    ) {
+        self.channels = channels
+        self.taps = taps
+        self.backend = backend
+        signals = references.count
+        // 512 taps in 4,096 samples: seven eighths of a block are its own samples.
+        var length = 16
+        while length < 8 * taps { length *= 4 }
+        fft = OctetFFT(length: length)
+
+        let correlations = Correlations(
+            references + estimates, delayedCount: signals, maximumLag: taps - 1, on: backend)
+        let solver = Solver(
+            correlations: correlations, signals: signals, taps: taps, fft: fft, backend: backend)
+        all = solver.spectra(onto: 0..<signals, for: 0..<signals)
+        own = stride(from: 0, to: signals, by: channels).flatMap { first in
+            solver.spectra(onto: first..<first + channels, for: first..<first + channels)
+        }
+    }
+
+    /// The estimates as far as filters on the references explain them.
+    ///
+    /// - Parameter references: `[stem × channel][sample]`, a piece of the true stems.
+    /// - Returns: `[stem × channel][sample]`, `taps − 1` samples longer: by filters on each one's
+    ///   own stem, and by filters on all stems.
+    func project(_ references: [[Float]]) -> (own: [[Double]], all: [[Double]]) {
+        let count = references[0].count
+        let silence = [Double](repeating: 0, count: count + taps - 1)
+        var ownSignals = [[Double]](repeating: silence, count: signals)
+        var allSignals = ownSignals
+        let blockSamples = fft.length - taps + 1
+        let input = BlockSpectra(signals: signals, fft: fft)
+        let ownOutput = BlockSpectra(signals: signals, fft: fft)
+        let allOutput = BlockSpectra(signals: signals, fft: fft)
+        for start in stride(from: 0, to: count, by: blockSamples) {
+            input.transform(references, from: start, count: blockSamples, fft: fft)
+            ownOutput.clear()
+            allOutput.clear()
+            for signal in 0..<signals {
+                let stem = signal / channels * channels
+                add(all, row: signal, of: 0..<signals, input, to: allOutput)
+                add(own, row: signal, of: stem..<stem + channels, input, to: ownOutput)
+            }
+            ownOutput.addSignals(to: &ownSignals, from: start, fft: fft)
+            allOutput.addSignals(to: &allSignals, from: start, fft: fft)
+        }
+        return (ownSignals, allSignals)
+    }
+
+    /// output[row] += Σ filter[row, i] · input[i]
+    ///
+    /// - Parameter filters: `[signal, inputs, 2, bins]`
+    private func add(
+        _ filters: [Double], row: Int, of inputs: Range<Int>, _ input: BlockSpectra,
+        to output: BlockSpectra
+    ) {
+        let bins = fft.bins
+        let (y, yImaginary) = (output.spectrum(row), output.spectrum(row) + bins)
+        filters.withUnsafeBufferPointer { filters in
+            for (index, signal) in inputs.enumerated() {
+                let h = filters.baseAddress! + (row * inputs.count + index) * 2 * bins
+                let hImaginary = h + bins
+                let (x, xImaginary) = (input.spectrum(signal), input.spectrum(signal) + bins)
+                for k in 0..<bins {
+                    y[k] += h[k] * x[k] - hImaginary[k] * xImaginary[k]
+                    yImaginary[k] += h[k] * xImaginary[k] + hImaginary[k] * x[k]
+                }
+            }
+        }
+    }
+}
+
+/// From correlations to filters.
+private struct Solver {
+    /// Of the references and, after them, the estimates.
+    let correlations: Correlations
+    /// References.
+    let signals: Int
+    let taps: Int
+    let fft: OctetFFT
+    let backend: Backend
+
+    /// The spectra of the filters on some references that come nearest to some estimates.
+    ///
+    /// With the reference sᵢ delayed by t as unknown i·taps + t, the equations are G·c = d with
+    /// G = Σₙ sᵢ[n − t]·sⱼ[n − u] and d = Σₙ e[n]·sᵢ[n − t].
+    ///
+    /// - Returns: `[estimate, reference, 2, bins]`
+    func spectra(onto references: Range<Int>, for estimates: Range<Int>) -> [Double] {
+        let order = references.count * taps
+        let factor = Cholesky(order: order, on: backend) { row, column in
+            let value = correlations.value(
+                references.lowerBound + row / taps, references.lowerBound + column / taps,
+                lag: column % taps - row % taps)
+            // museval adds this unit to the diagonal.
+            return row == column ? value + .ulpOfOne : value
+        }
+        let rowDoubles = references.count * 2 * fft.bins
+        var result = [Double](repeating: 0, count: estimates.count * rowDoubles)
+        result.withUnsafeMutableBufferPointer { result in
+            let result = result.baseAddress!
+            backend.parallelFor(estimates.count) { index in
+                let right = (0..<order).map { row in
+                    correlations.value(
+                        signals + estimates.lowerBound + index,
+                        references.lowerBound + row / taps, lag: row % taps)
+                }
+                let solution = factor.solution(of: right)
+                let filters = (0..<references.count).map {
+                    Array(solution[$0 * taps..<($0 + 1) * taps])
+                }
+                let spectra = BlockSpectra(signals: filters.count, fft: fft)
+                spectra.transform(filters, from: 0, count: taps, fft: fft)
+                for reference in filters.indices {
+                    (result + index * rowDoubles + reference * 2 * fft.bins).update(
+                        from: spectra.spectrum(reference), count: 2 * fft.bins)
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,23 @@
+// How a separation is told to stop.
+
+import Synchronization
+
+/// A flag that one thread sets and a running separation looks at between two blocks of the network.
+public final class CancellationToken: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    public init() {}
+
+    /// Asks the work that looks at this token to stop. May be called from any thread, and from a
+    /// signal handler.
+    public func cancel() {
+        flag.store(true, ordering: .relaxed)
+    }
+
+    public var isCancelled: Bool { flag.load(ordering: .relaxed) }
+
+    /// - Throws: `CancellationError` once `cancel()` has been called.
+    package func check() throws {
+        if isCancelled { throw CancellationError() }
+    }
+}

@@ -1,0 +1,45 @@
+// From any readable checkpoint to the official safetensors layout.
+
+import Tensor
+import WeightsLoader
+
+/// A checkpoint that is known to be a whole model, ready to be written in the official layout.
+public struct CheckpointConversion {
+    /// What the model is built with, stored or inferred.
+    public let arguments: ModelArguments
+    /// What the checkpoint says that this engine ignores, a line each.
+    public let warnings: [String]
+    private let checkpoint: Checkpoint
+    private let shapes: [String: [Int]]
+
+    /// Builds the model once, so that every tensor is asked for by its official name and shape.
+    ///
+    /// - Parameter overriding: constructor arguments that replace the file's.
+    /// - Throws: ``WeightsError``, ``ConfigurationError``: the checkpoint isn't a whole model.
+    public init(_ checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]) throws {
+        self.checkpoint = checkpoint
+        arguments = try Configuration.arguments(of: checkpoint, overriding: overriding)
+        let (configuration, warnings) = try Configuration.read(arguments)
+        self.warnings = warnings
+        let parameters = checkpoint.parameters()
+        _ = try HTDemucs(
+            configuration, warnings: warnings, parameters: parameters,
+            backend: Backend(threads: 1))
+        shapes = parameters.askedShapes
+    }
+
+    /// Writes the model; the official package loads it back with `load_safetensors_model`.
+    ///
+    /// - Parameters:
+    ///   - path: replaced only by a complete file.
+    ///   - isHalf: whether to round values to float16; else they keep their types.
+    /// - Throws: ``WeightsError``.
+    public func write(to path: String, isHalf: Bool = false) throws {
+        let entries = checkpoint.tensors.map { tensor in
+            SafetensorsWriter.Entry(tensor, shape: shapes[tensor.name] ?? tensor.shape)
+        }
+        try SafetensorsWriter(
+            checkpoint, entries: entries, arguments: arguments, isHalf: isHalf
+        ).write(to: path)
+    }
+}

@@ -1,0 +1,242 @@
+// The configuration of a model whose file doesn't store one (demucs.cpp, ONNX, safetensors of third
+// parties), read off its tensors' shapes. What shapes don't show takes the value of the published
+// models; the model then asks for every tensor by name and shape, so that a wrong guess about a size
+// is an error and never a wrong result.
+
+import WeightsLoader
+
+extension Configuration {
+    /// The constructor arguments of the model in a checkpoint: stored ones, or else inferred ones.
+    ///
+    /// - Parameter overriding: arguments, under the reference's names, that replace those; what a
+    ///   file can't say can be said here (`sources`, `t_heads`, `samplerate`, `segment`).
+    /// - Throws: ``WeightsError`` for arguments that can't be read, and for a file of several
+    ///   models or of none; see also ``inferredArguments(of:overriding:)``.
+    public static func arguments(
+        of checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
+    ) throws -> ModelArguments {
+        guard checkpoint.members.isEmpty else {
+            throw WeightsError.severalModels(path: checkpoint.path, members: checkpoint.members)
+        }
+        guard checkpoint.describesModel else {
+            return try inferredArguments(of: checkpoint, overriding: overriding)
+        }
+        let stored = try checkpoint.modelArguments(ofClass: className)
+        var positional = stored.positional
+        var keyword = stored.keyword
+        for (name, value) in overriding {
+            if let index = argumentOrder.firstIndex(of: name), index < positional.count {
+                positional[index] = value
+            } else {
+                keyword[name] = value
+            }
+        }
+        return ModelArguments(className: className, positional: positional, keyword: keyword)
+    }
+
+    /// Arguments by name: positional ones take the names of the constructor's parameters.
+    package static func named(_ arguments: ModelArguments) -> [String: ArgumentValue] {
+        zip(argumentOrder, arguments.positional).reduce(into: arguments.keyword) {
+            $0[$1.0] = $1.1
+        }
+    }
+
+    /// The arguments that the tensors' shapes, and what else the file shows, imply.
+    ///
+    /// - Throws: ``WeightsError/metadataMissing(path:keys:)`` if the tensors aren't a model's,
+    ///   ``WeightsError/unsupported(path:format:problem:)`` if its sources have no known names.
+    public static func inferredArguments(
+        of checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
+    ) throws -> ModelArguments {
+        var inference = try Inference(checkpoint)
+        inference.arguments.merge(overriding) { _, given in given }
+        try inference.nameSources()
+        inference.measureSegment()
+        return ModelArguments(
+            className: className, positional: [], keyword: inference.arguments)
+    }
+}
+
+/// Reads a model's sizes off its tensors.
+private struct Inference {
+    var arguments: [String: ArgumentValue]
+    private let checkpoint: Checkpoint
+    private let depth: Int
+    private let audioChannels: Int
+
+    /// - Throws: ``WeightsError/metadataMissing(path:keys:)``.
+    init(_ checkpoint: Checkpoint) throws {
+        self.checkpoint = checkpoint
+        let sizes = Sizes(checkpoint: checkpoint)
+        guard let first = sizes["encoder.0.conv.weight", 4],
+            let firstTime = sizes["tencoder.0.conv.weight", 3]
+        else {
+            throw WeightsError.metadataMissing(
+                path: checkpoint.path, keys: ["klass", "args", "kwargs"])
+        }
+        depth = sizes.count("encoder", upTo: Configuration.Limits.depth.upperBound) {
+            "\($0).conv.weight"
+        }
+        audioChannels = first[1] / 2
+        arguments = checkpoint.traits.arguments
+        let kernel = firstTime[2]
+        set("audio_channels", audioChannels)
+        set("channels", first[0])
+        set("depth", depth)
+        set("kernel_size", kernel)
+        // The only stride with which a decoder layer restores what its encoder layer took.
+        set("stride", kernel - 2 * (kernel / 4))
+        if let second = sizes["encoder.1.conv.weight", 4] {
+            setRatio("growth", second[0], over: first[0])
+        }
+        readFrequencies(sizes, stride: kernel - 2 * (kernel / 4))
+        set("context", ((sizes["decoder.0.rewrite.weight", 4]?[2] ?? 3) - 1) / 2)
+        set("context_enc", ((sizes["encoder.0.rewrite.weight", 4]?[2] ?? 1) - 1) / 2)
+        let normed = (0..<depth).first { sizes.has("encoder.\($0).norm1.weight") }
+        let standard = Configuration.Hyperparameters(sources: [])
+        set("norm_starts", normed ?? max(depth, standard.normStarts))
+        readDConv(sizes)
+        readTransformer(sizes)
+    }
+
+    // MARK: - Parts of the model
+
+    private mutating func readFrequencies(_ sizes: Sizes, stride: Int) {
+        let embedded = sizes["freq_emb.embedding.weight", 2].map { $0[0] }
+        if embedded == nil { set("freq_emb", 0) }
+        // The embedding has a row for each frequency behind the first layer.
+        if let frequencies = checkpoint.traits.frequencies ?? embedded.map({ product($0, stride) })
+        {
+            set("nfft", product(frequencies, 2))
+        }
+    }
+
+    private mutating func readDConv(_ sizes: Sizes) {
+        let isInEncoder = sizes.has("encoder.0.dconv.layers.0.0.weight")
+        let isInDecoder = sizes.has("decoder.0.dconv.layers.0.0.weight")
+        set("dconv_mode", (isInEncoder ? 1 : 0) + (isInDecoder ? 2 : 0))
+        guard isInEncoder || isInDecoder else { return }
+        let branch = isInEncoder ? "encoder" : "decoder"
+        let layers = sizes.count(
+            "\(branch).0.dconv.layers", upTo: Configuration.Limits.dconvDepth.upperBound
+        ) { "\($0).0.weight" }
+        set("dconv_depth", checkpoint.traits.hasDilatedDConv == false ? -layers : layers)
+
+        // Hidden channels are channels / compression, truncated: each layer leaves a range.
+        var lower = 0.0
+        var upper = Double.infinity
+        for layer in 0..<depth {
+            guard let hidden = sizes["\(branch).\(layer).dconv.layers.0.0.bias", 1]?[0],
+                let channels = sizes["\(branch).\(layer).dconv.layers.0.3.bias", 1].map({
+                    $0[0] / 2
+                }),
+                hidden > 0
+            else { continue }
+            lower = max(lower, Double(channels) / (Double(hidden) + 1))
+            upper = min(upper, Double(channels) / Double(hidden))
+        }
+        guard upper < Double(Configuration.Limits.hidden) else { return }
+        // A whole number where one fits.
+        let whole = upper.rounded(.down)
+        set("dconv_comp", number(whole > lower ? whole : upper))
+    }
+
+    private mutating func readTransformer(_ sizes: Sizes) {
+        set("bottom_channels", sizes["channel_upsampler.weight", 3]?[0] ?? 0)
+        set(
+            "t_layers",
+            sizes.count("crosstransformer.layers", upTo: Configuration.Limits.tLayers.upperBound) {
+                "\($0).norm1.weight"
+            })
+        guard let hidden = sizes["crosstransformer.layers.0.linear1.weight", 2] else { return }
+        setRatio("t_hidden_scale", hidden[0], over: hidden[1])
+        set(
+            "t_cross_first", .bool(sizes.has("crosstransformer.layers.0.cross_attn.in_proj_weight"))
+        )
+    }
+
+    // MARK: - What depends on what the caller gives
+
+    /// The standard names, unless the caller or the file gives names.
+    mutating func nameSources() throws {
+        guard arguments["sources"] == nil else { return }
+        let sizes = Sizes(checkpoint: checkpoint)
+        let outputs = sizes["decoder.\(depth - 1).conv_tr.weight", 4]?[1] ?? 0
+        let count = outputs / max(2 * audioChannels, 1)
+        let standard = ["drums", "bass", "other", "vocals", "guitar", "piano"]
+        guard count == 4 || count == 6 else {
+            throw WeightsError.unsupported(
+                path: checkpoint.path, format: checkpoint.format,
+                problem: "it separates \(count) sources without naming them, and only those of "
+                    + "models with 4 or 6 are known; name its sources in their order")
+        }
+        arguments["sources"] = .array(standard.prefix(count).map(ArgumentValue.string))
+    }
+
+    /// The length that the file was made for, in the rate that it is meant for; or the published
+    /// models' 7.8 s.
+    mutating func measureSegment() {
+        guard arguments["segment"] == nil else { return }
+        guard let samples = checkpoint.traits.segmentSamples else {
+            arguments["segment"] = .fraction(numerator: 39, denominator: 5)
+            return
+        }
+        var rate = Configuration.Hyperparameters(sources: []).samplerate
+        if case .integer(let given) = arguments["samplerate"], given > 0 { rate = given }
+        var (divisor, rest) = (samples, rate)
+        while rest != 0 { (divisor, rest) = (rest, divisor % rest) }
+        arguments["segment"] = .fraction(
+            numerator: samples / divisor, denominator: rate / divisor)
+    }
+
+    // MARK: - Setting
+
+    /// What the file itself says goes before what is inferred.
+    private mutating func set(_ key: String, _ value: ArgumentValue) {
+        if arguments[key] == nil { arguments[key] = value }
+    }
+
+    private mutating func set(_ key: String, _ value: Int) {
+        set(key, .integer(value))
+    }
+
+    /// A factor that gives `value` of `base` again once the product is truncated.
+    private mutating func setRatio(_ key: String, _ value: Int, over base: Int) {
+        guard base > 0 else { return }
+        var ratio = Double(value) / Double(base)
+        if (Double(base) * ratio).rounded(.down) < Double(value) { ratio = ratio.nextUp }
+        set(key, number(ratio))
+    }
+
+    private func number(_ value: Double) -> ArgumentValue {
+        Int(exactly: value).map(ArgumentValue.integer) ?? .number(value)
+    }
+
+    /// Limits catch what is too large; this only keeps from overflowing before they do.
+    private func product(_ first: Int, _ second: Int) -> Int {
+        let (product, overflow) = first.multipliedReportingOverflow(by: second)
+        return overflow ? Int.max : product
+    }
+}
+
+/// A checkpoint's shapes, with the sizes of 1 that some formats leave out.
+private struct Sizes {
+    let checkpoint: Checkpoint
+
+    func has(_ name: String) -> Bool { checkpoint.tensor(named: name) != nil }
+
+    /// The sizes of a tensor of that rank. Left-out sizes are taken for the last ones, as they are
+    /// in the convolutions over one axis of two.
+    subscript(name: String, rank: Int) -> [Int]? {
+        guard let shape = checkpoint.tensor(named: name)?.shape else { return nil }
+        if checkpoint.omitsUnitSizes, shape.count < rank {
+            return shape + [Int](repeating: 1, count: rank - shape.count)
+        }
+        return shape.count == rank ? shape : nil
+    }
+
+    /// How many of `scope.0.…`, `scope.1.…` there are.
+    func count(_ scope: String, upTo limit: Int, _ name: (Int) -> String) -> Int {
+        (0..<limit).first { !has("\(scope).\(name($0))") } ?? limit
+    }
+}

@@ -1,0 +1,84 @@
+// The model's configuration: hyperparameters that are known to fit together, and the sizes that
+// follow from them. Reference: demucs 4.1.0, `htdemucs.py`, `HTDemucs.__init__`.
+
+/// A complete, checked description of one HTDemucs.
+///
+/// The hyperparameters are members too (`configuration.audioChannels`). Whatever a configuration
+/// holds can be built and run: sizes are positive, agree from layer to layer and stay far from
+/// overflow.
+@dynamicMemberLookup
+public struct Configuration: Sendable, Equatable {
+    /// The class that checkpoints of this model name.
+    public static let className = "demucs.htdemucs.HTDemucs"
+
+    /// What the model was built with.
+    public let hyperparameters: Hyperparameters
+    /// Sizes of each depth of the U-Nets, outermost first.
+    public let layers: [LayerShape]
+    /// `int(segment * samplerate)`: samples of a training segment.
+    public let segmentSamples: Int
+    /// Channels at the bottom of both U-Nets, before any `bottom_channels`.
+    public let innerChannels: Int
+    /// Size of the transformer: `bottom_channels`, or ``innerChannels`` if that is 0.
+    public let transformerChannels: Int
+    /// `int(dim * t_hidden_scale)`: hidden size of the transformer's feed-forward blocks.
+    public let transformerHidden: Int
+
+    /// Checks the values, alone and together, and computes what follows from them.
+    ///
+    /// - Throws: ``ConfigurationError`` that names the argument, its value and what is allowed.
+    public init(_ hyperparameters: Hyperparameters) throws {
+        try hyperparameters.checkRanges()
+        try hyperparameters.checkSources()
+        self.hyperparameters = hyperparameters
+        layers = try hyperparameters.layerShapes()
+        segmentSamples = try hyperparameters.checkedSegmentSamples()
+        innerChannels = layers[layers.count - 1].channelsOut
+        transformerChannels =
+            hyperparameters.bottomChannels > 0 ? hyperparameters.bottomChannels : innerChannels
+        transformerHidden = try hyperparameters.checkTransformer(
+            inner: innerChannels, size: transformerChannels)
+        try checkMemory()
+    }
+
+    /// This configuration in a bag of models that sets a segment: it counts unless it is longer.
+    ///
+    /// - Throws: ``ConfigurationError`` if nothing can be built for so short a segment.
+    /// - PyTorch: `segment` of `demucs.apply.BagOfModels`.
+    public func shortened(toSegmentSeconds seconds: Double) throws -> Configuration {
+        guard hyperparameters.segment.isAtLeast(seconds) else { return self }
+        var shortened = hyperparameters
+        shortened.segment = .float(seconds)
+        return try Configuration(shortened)
+    }
+
+    public subscript<Value>(dynamicMember member: KeyPath<Hyperparameters, Value>) -> Value {
+        hyperparameters[keyPath: member]
+    }
+
+    /// Samples from one spectrogram frame to the next.
+    public var hopSamples: Int { hyperparameters.nfft / 4 }
+
+    /// Frequency bins that the model sees; the spectrogram's last one is dropped.
+    public var frequencies: Int { hyperparameters.nfft / 2 }
+
+    /// Spectrogram frames of `samples` samples: one for each hop begun.
+    public func frames(samples: Int) -> Int {
+        samples / hopSamples + (samples % hopSamples == 0 ? 0 : 1)
+    }
+
+    /// Spectrogram frames of a training segment.
+    public var segmentFrames: Int { frames(samples: segmentSamples) }
+
+    /// Whether encoder layers have a DConv.
+    public var hasEncoderDConv: Bool { hyperparameters.dconvMode & 1 != 0 }
+
+    /// Whether decoder layers have a DConv.
+    public var hasDecoderDConv: Bool { hyperparameters.dconvMode & 2 != 0 }
+
+    /// Dilation of each residual layer of a DConv, in samples (or frames).
+    public var dconvDilations: [Int] {
+        let depth = hyperparameters.dconvDepth
+        return (0..<abs(depth)).map { depth > 0 ? 1 << $0 : 1 }
+    }
+}

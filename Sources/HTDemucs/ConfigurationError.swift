@@ -1,0 +1,42 @@
+// Why a model's arguments can't be honoured.
+
+import Foundation
+
+/// Why a model can't be built from its arguments. Keys are the reference's argument names.
+public enum ConfigurationError: Error, Equatable, Sendable {
+    /// An option of the reference that this engine doesn't build, away from its default.
+    case unsupported(key: String, found: String, supported: String)
+    /// A value of another type than the option takes.
+    case wrongType(key: String, found: String, expected: String)
+    /// A value that the option can't have, alone or together with the others.
+    case invalid(key: String, found: String, allowed: String)
+    /// An argument without default that isn't given.
+    case missing(key: String)
+    /// More positional arguments than the class has.
+    case tooManyPositional(found: Int, allowed: Int)
+    /// An argument given both by its position and by its name.
+    case givenTwice(key: String)
+}
+
+extension ConfigurationError: CustomStringConvertible, LocalizedError {
+    public var description: String {
+        switch self {
+        case .unsupported(let key, let found, let supported):
+            "the model was built with \(key) = \(found), which is not supported; supported: "
+                + supported
+        case .wrongType(let key, let found, let expected):
+            "the model's argument \(key) = \(found) has the wrong type; expected \(expected)"
+        case .invalid(let key, let found, let allowed):
+            "the model's argument \(key) = \(found) is impossible; \(allowed)"
+        case .missing(let key):
+            "the model's arguments lack \(key), which has no default; the checkpoint is "
+                + "incomplete"
+        case .tooManyPositional(let found, let allowed):
+            "the model has \(found) positional arguments; its class takes \(allowed)"
+        case .givenTwice(let key):
+            "the model's argument \(key) is given both by position and by name"
+        }
+    }
+
+    public var errorDescription: String? { description }
+}

@@ -1,0 +1,128 @@
+// A layer of the two decoders (Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
+
+import Layers
+import Tensor
+
+/// + skip, rewrite, DConv, transposed convolution, norm, crop, GELU: the way back of `HEncLayer`.
+///
+/// PyTorch: `demucs.hdemucs.HDecLayer`.
+package struct HDecLayer: Sendable {
+    let isFrequency: Bool
+    /// What precedes the transposed convolution; nil in an `empty` layer, the first of the waveform
+    /// decoder when the branches were merged.
+    let first: First?
+    let convTranspose: ConvTranspose
+    /// `[outputs]`
+    let convTransposeBias: ChannelAffine
+    let norm2: GroupNorm?
+    /// Outputs cut off at the beginning (and at the end, in the frequency branch).
+    let padding: Int
+    /// The outermost layer has no activation.
+    let isLast: Bool
+
+    struct First: Sendable {
+        let rewrite: Rewrite
+        let dconv: DConv?
+    }
+
+    /// - Parameters:
+    ///   - x: `[freq, time, inputs]`, changed.
+    ///   - skip: the output of the encoder layer at the same level, of the same shape.
+    ///   - times: the length of that encoder layer's input, which a waveform is cut to.
+    /// - Returns: the output, and what went into the transposed convolution, which is where the
+    ///   waveform branch begins again after a merge.
+    package func callAsFunction(
+        _ x: Tensor, skip: Tensor?, times: Int, on backend: Backend
+    ) -> (output: Tensor, beforeTransposition: Tensor) {
+        var y = x
+        if let first {
+            if let skip { add(skip, to: x, on: backend) }
+            y = first.rewrite(x, on: backend)
+            first.dconv?(y, on: backend)
+        }
+        let length = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
+        let kept =
+            isFrequency ? padding..<length - padding : padding..<min(length, padding + times)
+        guard let norm2 else {
+            return (transpose(y, keeping: kept, activates: !isLast, on: backend), y)
+        }
+        // The norm sees what will be cut off too.
+        let whole = transpose(y, keeping: 0..<length, activates: false, on: backend)
+        let affine = norm2.statistics(of: whole, on: backend)
+        return (crop(whole, to: kept, affine, on: backend), y)
+    }
+
+    private func add(_ skip: Tensor, to x: Tensor, on backend: Backend) {
+        let tiling = Tiling(x.count, longest: 1 << 16)
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            let target = x.pointer + range.lowerBound
+            backend.kernels.f32_add(
+                1, range.count, target, range.count, skip.pointer + range.lowerBound, range.count,
+                target, range.count)
+        }
+    }
+
+    /// The transposed convolution and its bias at the positions `kept`, with GELU if it `activates`.
+    private func transpose(
+        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, on backend: Backend
+    ) -> Tensor {
+        let epilogue =
+            activates ? backend.kernels.f32_affine_gelu : backend.kernels.f32_affine
+        let (freqs, times) = (y.shape[0], y.shape[1])
+        let outputs = convTranspose.outputs
+        let stride = convTranspose.stride
+        if isFrequency {
+            let result = backend.tensor([kept.count, times, outputs])
+            let floats = times * convTranspose.groupFloats
+            backend.parallelFor(convTranspose.groups(freqs), scratch: floats) { group, scratch in
+                convTranspose.multiply(
+                    group: group, x: y.pointer, freqs: freqs, times: times, into: scratch,
+                    on: backend)
+                for row in (group * stride..<(group + 1) * stride).clamped(to: kept) {
+                    epilogue(
+                        times, outputs, convTransposeBias.scale.pointer,
+                        convTransposeBias.shift.pointer,
+                        scratch + (row - group * stride) * outputs, convTranspose.groupFloats,
+                        result.pointer + (row - kept.lowerBound) * times * outputs, outputs)
+                }
+            }
+            return result
+        }
+        let result = backend.tensor([1, kept.count, outputs])
+        let tiling = Tiling(convTranspose.groups(times), longest: Tiling.signalRows)
+        let floats = tiling.length * convTranspose.groupFloats
+        backend.parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
+            let groups = tiling[tile]
+            convTranspose.multiply(
+                groups: groups, x: y.pointer, length: times, into: scratch, on: backend)
+            let first = groups.lowerBound * stride
+            let rows = (first..<groups.upperBound * stride).clamped(to: kept)
+            epilogue(
+                rows.count, outputs, convTransposeBias.scale.pointer,
+                convTransposeBias.shift.pointer, scratch + (rows.lowerBound - first) * outputs,
+                outputs, result.pointer + (rows.lowerBound - kept.lowerBound) * outputs, outputs)
+        }
+        return result
+    }
+
+    /// The positions `kept` of `whole`, mapped by `affine`, with GELU unless this is the last layer.
+    private func crop(
+        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, on backend: Backend
+    ) -> Tensor {
+        let epilogue = isLast ? backend.kernels.f32_affine : backend.kernels.f32_affine_gelu
+        let outputs = convTranspose.outputs
+        let times = isFrequency ? whole.shape[1] : 1
+        let result = backend.tensor(
+            isFrequency ? [kept.count, times, outputs] : [1, kept.count, outputs])
+        let tiling = Tiling(kept.count * times, longest: Tiling.signalRows)
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            epilogue(
+                range.count, outputs, affine.scale.pointer, affine.shift.pointer,
+                whole.pointer + (kept.lowerBound * times + range.lowerBound) * outputs, outputs,
+                result.pointer + range.lowerBound * outputs, outputs)
+        }
+        return result
+    }
+}

@@ -1,0 +1,83 @@
+// A layer of the two encoders (Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
+
+import Layers
+import Tensor
+
+/// conv, norm, GELU, DConv, rewrite: `[freq, time, inputs]` → `[freq / stride, time, outputs]`, or
+/// `[1, time, inputs]` → `[1, time / stride, outputs]` for waveforms.
+///
+/// PyTorch: `demucs.hdemucs.HEncLayer`.
+package struct HEncLayer: Sendable {
+    let conv: Conv2d
+    /// `[outputs]`
+    let convBias: ChannelAffine
+    /// The stride in time: a waveform is extended by zeros to a multiple of it.
+    let timeStride: Int
+    /// What follows the convolution; nil in an `empty` layer, the last of the waveform encoder when
+    /// the branches merge.
+    let rest: Rest?
+
+    struct Rest: Sendable {
+        let norm1: GroupNorm?
+        let dconv: DConv?
+        let rewrite: Rewrite
+    }
+
+    /// - Parameters:
+    ///   - x: `[freq, time, inputs]`
+    ///   - inject: `[1, time, outputs]`, what the waveform branch adds where the branches merge.
+    package func callAsFunction(_ x: Tensor, inject: Tensor? = nil, on backend: Backend) -> Tensor {
+        let y = convolve(x, inject: inject, on: backend)
+        guard let rest else { return y }
+        if let norm1 = rest.norm1 {
+            activate(y, norm1.statistics(of: y, on: backend), on: backend)
+        }
+        rest.dconv?(y, on: backend)
+        return rest.rewrite(y, on: backend)
+    }
+
+    /// The convolution with its bias and what is injected, and GELU unless a norm comes first.
+    private func convolve(_ x: Tensor, inject: Tensor?, on backend: Backend) -> Tensor {
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let paddedTimes = (times + timeStride - 1) / timeStride * timeStride
+        let outputs = conv.outputs
+        let y = backend.tensor([conv.outputFreqs(freqs), conv.outputTimes(paddedTimes), outputs])
+        let tiling = Tiling(y.shape[1], longest: Tiling.signalRows, unit: Conv2d.timeUnit)
+        let activates = rest != nil && rest?.norm1 == nil
+        backend.parallelFor(
+            y.shape[0] * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length)
+        ) {
+            index, scratch in
+            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            let target = y.pointer + (row * tiling.count + range.lowerBound) * outputs
+            conv.multiply(
+                row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
+                ldo: outputs, scratch: scratch, on: backend)
+            if let inject {
+                backend.kernels.f32_add(
+                    range.count, outputs, target, outputs,
+                    inject.pointer + range.lowerBound * outputs, outputs, target, outputs)
+            }
+            if activates {
+                backend.kernels.f32_affine_gelu(
+                    range.count, outputs, convBias.scale.pointer, convBias.shift.pointer, target,
+                    outputs, target, outputs)
+            } else {
+                convBias.apply(rows: range.count, target, ld: outputs, on: backend)
+            }
+        }
+        return y
+    }
+
+    private func activate(_ y: Tensor, _ affine: ChannelAffine, on backend: Backend) {
+        let outputs = conv.outputs
+        let tiling = Tiling(y.count / outputs, longest: Tiling.signalRows)
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            let rows = y.pointer + range.lowerBound * outputs
+            backend.kernels.f32_affine_gelu(
+                range.count, outputs, affine.scale.pointer, affine.shift.pointer, rows, outputs,
+                rows, outputs)
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// The forward pass, in the order of the paper's figure 1 (Rouard, Massa, Défossez 2022,
+// arXiv:2211.08553). Activations are `[freq, time, channel]`; waveforms are `[1, time, channel]`.
+//
+// Sizes in the comments are those of the published htdemucs on its training segment of 7.8 s:
+// 343,980 samples, 336 frames, 4 sources, 2 audio channels.
+
+import Layers
+import Signal
+import Tensor
+
+extension HTDemucs {
+    /// Separates a piece of music.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`, at least one sample. If the configuration says
+    ///     `use_train_segment`, shorter ones than a training segment are extended by zeros and the
+    ///     result is cut again; longer ones, which the network was not trained on, are run as they
+    ///     are: refusing them is up to the caller, as in the reference.
+    ///   - observe: told of each block when it is done, on the calling thread.
+    /// - Returns: `[sources, audioChannels, samples]`
+    /// - Throws: `CancellationError`, within one block of the network of the token's cancellation.
+    ///
+    /// PyTorch: `HTDemucs.forward`.
+    package func forward(
+        _ mix: Tensor, cancellation: CancellationToken,
+        observe: (NetworkBlock) -> Void = { _ in }
+    ) throws -> Tensor {
+        let samples = mix.shape[1]
+        let mix = extended(mix)  // [2, 343980]
+
+        let z = stft.forward(mix, on: backend)  // [2048, 336, 4]
+        observe(.stft)
+        let (x, xt) = try core(mix, z, cancellation: cancellation, observe: observe)
+        // [2048, 336, 16], [1, 343980, 8]
+        let waveforms = stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
+        let stems = sum(waveforms, xt, samples: samples)  // [4, 2, samples]
+        observe(.istft)
+
+        return stems
+    }
+
+    /// The network between the two transforms: where it is cut for other runtimes.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`
+    ///   - z: its spectrogram with complex numbers as channels (L re, L im, R re, R im),
+    ///     `[freq, time, 2 · audioChannels]`.
+    ///   - observe: told of each block when it is done, on the calling thread.
+    /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
+    ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
+    ///   outputs `output` and `add_67` of an ONNX export, channels last.
+    package func core(
+        _ mix: Tensor, _ z: Tensor, cancellation: CancellationToken,
+        observe: (NetworkBlock) -> Void = { _ in }
+    ) throws -> (x: Tensor, xt: Tensor) {
+        var (x, statistics) = normalised(z)  // [2048, 336, 4]
+        var (xt, statisticsTime) = normalised(channelsLast(mix))  // [1, 343980, 2]
+        observe(.normalisation)
+
+        var skips: [Tensor] = []
+        var skipsTime: [Tensor] = []
+        var lengths: [Int] = []
+        var lengthsTime: [Int] = []
+        for (index, (encode, encodeTime)) in zip(encoder, tencoder).enumerated() {
+            try cancellation.check()
+            lengths.append(x.shape[1])
+            lengthsTime.append(xt.shape[1])
+            xt = encodeTime(xt, on: backend)  // [1, 85995, 48] … [1, 1344, 384]
+            let merges = encodeTime.rest == nil
+            if !merges { skipsTime.append(xt) }
+            observe(.tencoder(index))
+            x = encode(x, inject: merges ? xt : nil, on: backend)  // [512, 336, 48] … [8, 336, 384]
+            if index == 0 { embedFrequencies(x) }
+            skips.append(x)
+            observe(.encoder(index))
+        }
+
+        try cancellation.check()
+        (x, xt) = try transform(x, xt, cancellation: cancellation)  // [8, 336, 384], [1, 1344, 384]
+        observe(.crosstransformer)
+
+        for (index, (decode, decodeTime)) in zip(decoder, tdecoder).enumerated() {
+            try cancellation.check()
+            let before: Tensor
+            (x, before) = decode(
+                x, skip: skips.removeLast(), times: lengths.removeLast(), on: backend)
+            // [32, 336, 192] … [2048, 336, 16]
+            observe(.decoder(index))
+            let begins = decodeTime.first == nil
+            (xt, _) = decodeTime(
+                begins ? before : xt, skip: begins ? nil : skipsTime.removeLast(),
+                times: lengthsTime.removeLast(), on: backend)
+            // [1, 5375, 192] … [1, 343980, 8]
+            observe(.tdecoder(index))
+        }
+
+        denormalise(x, statistics)
+        denormalise(xt, statisticsTime)
+        observe(.normalisation)
+        return (x, xt)
+    }
+
+    /// The transformer between its 1×1 convolutions. Without a transformer the reference leaves
+    /// out the convolutions too, though their weights exist.
+    ///
+    /// - Parameters:
+    ///   - x: `[freq, time, channel]`
+    ///   - xt: `[1, time, channel]`
+    /// - Returns: the same shapes, in storage of their own: the inputs are skips too.
+    private func transform(
+        _ x: Tensor, _ xt: Tensor, cancellation: CancellationToken
+    ) throws -> (x: Tensor, xt: Tensor) {
+        guard let crosstransformer else { return (copy(x), copy(xt)) }
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        // Tokens are ordered by time, and by frequency within it.
+        var tokens = transposed(x)  // [336 · 8, 384]
+        var tokensTime = xt.reshaped([xt.shape[1], xt.shape[2]])  // [1344, 384]
+        if let samplers {
+            tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
+            tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]
+        }
+        (tokens, tokensTime) = try crosstransformer(
+            tokens, freqs: freqs, tokensTime, cancellation: cancellation, on: backend)
+        if let samplers {
+            tokens = samplers.down(tokens, on: backend)  // [336 · 8, 384]
+            tokensTime = samplers.downTime(tokensTime, on: backend)  // [1344, 384]
+        }
+        let channels = tokens.shape[1]
+        return (
+            transposed(tokens.reshaped([times, freqs, channels]))
+                .reshaped([freqs, times, channels]),
+            tokensTime.reshaped([1, tokensTime.shape[0], channels])
+        )
+    }
+}

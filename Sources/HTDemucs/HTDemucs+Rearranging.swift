@@ -1,0 +1,145 @@
+// What forward does between its blocks: norms of the inputs, the frequency embedding, and changes
+// of layout.
+
+import Layers
+import Tensor
+
+/// Mean and standard deviation of an input of the network.
+struct InputStatistics {
+    let mean: Float
+    let standardDeviation: Float
+
+    /// Keeps the division of a silent input finite.
+    static let epsilon: Float = 1e-5
+}
+
+extension HTDemucs {
+    /// Elements in a tile of a pass over a whole tensor.
+    private static let tileElements = 1 << 16
+
+    /// (x − mean) / (1e-5 + std), the standard deviation unbiased, over all elements.
+    func normalised(_ x: Tensor) -> (Tensor, InputStatistics) {
+        let tiling = Tiling(x.count, longest: Self.tileElements)
+        let moments = backend.sumOfMoments(tiling) { range in
+            backend.moments(
+                rows: 1, columns: range.count, x.pointer + range.lowerBound, ld: range.count)
+        }
+        let count = Double(x.count)
+        let mean = moments[0] / count
+        let variance = max(0, moments[1] - count * mean * mean) / max(1, count - 1)
+        let statistics = InputStatistics(
+            mean: Float(mean), standardDeviation: Float(variance.squareRoot()))
+        let result = backend.tensor(x.shape)
+        let divisor = InputStatistics.epsilon + statistics.standardDeviation
+        backend.parallelFor(tiling.tiles) { tile in
+            let (source, target) = (x.pointer, result.pointer)
+            for index in tiling[tile] {
+                target[index] = (source[index] - statistics.mean) / divisor
+            }
+        }
+        return (result, statistics)
+    }
+
+    /// x · std + mean, in place; the reference adds no epsilon on the way back.
+    func denormalise(_ x: Tensor, _ statistics: InputStatistics) {
+        let tiling = Tiling(x.count, longest: Self.tileElements)
+        backend.parallelFor(tiling.tiles) { tile in
+            let values = x.pointer
+            for index in tiling[tile] {
+                values[index] = values[index] * statistics.standardDeviation + statistics.mean
+            }
+        }
+    }
+
+    /// Adds the embedding of each frequency, so that the convolutions over frequency can tell
+    /// where they are (Isik et al. 2020, arXiv:2008.04470).
+    ///
+    /// - Parameter x: `[freq, time, channel]`, in place.
+    func embedFrequencies(_ x: Tensor) {
+        guard let frequencyEmbedding else { return }
+        let (times, channels) = (x.shape[1], x.shape[2])
+        backend.parallelFor(x.shape[0]) { row in
+            let embedding = frequencyEmbedding.pointer + row * channels
+            for time in 0..<times {
+                let values = x.pointer + (row * times + time) * channels
+                for channel in 0..<channels { values[channel] += embedding[channel] }
+            }
+        }
+    }
+
+    /// Zeros behind a mix that is shorter than the training segment.
+    func extended(_ mix: Tensor) -> Tensor {
+        let (channels, samples) = (mix.shape[0], mix.shape[1])
+        let wanted = configuration.segmentSamples
+        guard configuration.useTrainSegment, samples < wanted else { return mix }
+        let result = backend.zeros([channels, wanted])
+        backend.parallelFor(channels) { channel in
+            (result.pointer + channel * wanted).update(
+                from: mix.pointer + channel * samples, count: samples)
+        }
+        return result
+    }
+
+    /// `[channel, time]` → `[1, time, channel]`
+    func channelsLast(_ mix: Tensor) -> Tensor {
+        let (channels, samples) = (mix.shape[0], mix.shape[1])
+        let result = backend.tensor([1, samples, channels])
+        let tiling = Tiling(samples, longest: Self.tileElements)
+        backend.parallelFor(tiling.tiles) { tile in
+            let (source, target) = (mix.pointer, result.pointer)
+            for channel in 0..<channels {
+                for time in tiling[tile] {
+                    target[time * channels + channel] = source[channel * samples + time]
+                }
+            }
+        }
+        return result
+    }
+
+    /// `[a, b, channel]` → `[b · a, channel]`
+    func transposed(_ x: Tensor) -> Tensor {
+        let (outer, inner, channels) = (x.shape[0], x.shape[1], x.shape[2])
+        let result = backend.tensor([inner * outer, channels])
+        backend.parallelFor(inner) { index in
+            for row in 0..<outer {
+                (result.pointer + (index * outer + row) * channels).update(
+                    from: x.pointer + (row * inner + index) * channels, count: channels)
+            }
+        }
+        return result
+    }
+
+    func copy(_ x: Tensor) -> Tensor {
+        let result = backend.tensor(x.shape)
+        let tiling = Tiling(x.count, longest: Self.tileElements)
+        backend.parallelFor(tiling.tiles) { tile in
+            let start = tiling[tile].lowerBound
+            (result.pointer + start).update(from: x.pointer + start, count: tiling[tile].count)
+        }
+        return result
+    }
+
+    /// The two branches together, cut to `samples`.
+    ///
+    /// - Parameters:
+    ///   - waveforms: of the spectrogram branch, `[sources · audioChannels, time]`.
+    ///   - xt: of the waveform branch, `[1, time, sources · audioChannels]`.
+    /// - Returns: `[sources, audioChannels, samples]`
+    func sum(_ waveforms: Tensor, _ xt: Tensor, samples: Int) -> Tensor {
+        let (channels, times) = (waveforms.shape[0], waveforms.shape[1])
+        let result = backend.tensor([
+            configuration.sources.count, configuration.audioChannels, samples,
+        ])
+        let tiling = Tiling(samples, longest: Self.tileElements)
+        backend.parallelFor(tiling.tiles) { tile in
+            let (x, xt, target) = (waveforms.pointer, xt.pointer, result.pointer)
+            for channel in 0..<channels {
+                for time in tiling[tile] {
+                    target[channel * samples + time] =
+                        xt[time * channels + channel] + x[channel * times + time]
+                }
+            }
+        }
+        return result
+    }
+}

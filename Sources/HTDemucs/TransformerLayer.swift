@@ -1,0 +1,121 @@
+// A layer of the cross-domain transformer: self-attention, or cross-attention to the other branch.
+
+import Layers
+import Tensor
+
+/// norm-first attention and feed-forward with LayerScale, and a GroupNorm at the end:
+///
+///     x = x + γ₁·attention(norm(x), norm(other))
+///     x = x + γ₂·linear2(GELU(linear1(norm(x))))
+///     x = norm_out(x)
+///
+/// PyTorch: `demucs.transformer.MyTransformerEncoderLayer` and `CrossTransformerEncoderLayer`.
+package struct TransformerLayer: Sendable {
+    /// Before the queries: `norm1`.
+    let queryNorm: LayerNorm
+    /// Before keys and values: `norm1` again in a self layer, `norm2` in a cross layer.
+    let keyValueNorm: LayerNorm
+    /// Before the feed-forward part: `norm2` in a self layer, `norm3` in a cross layer.
+    let feedForwardNorm: LayerNorm
+    let attention: MultiheadAttention
+    let linear1: Linear
+    let linear2: Linear
+    /// γ₁ with the bias of attention's output projection, γ₂ with that of `linear2`.
+    let gamma1: ChannelAffine
+    let gamma2: ChannelAffine
+    /// One group: over all tokens and channels.
+    let normOut: GroupNorm
+
+    /// The projected queries of tokens, `[tokens, channels]`.
+    package func queries(_ x: Tensor, on backend: Backend) -> Tensor {
+        project(x, queryNorm, attention.query, on: backend)
+    }
+
+    /// The projected keys and values of tokens, `[tokens, 2 · channels]`.
+    package func keysValues(_ x: Tensor, on backend: Backend) -> Tensor {
+        project(x, keyValueNorm, attention.keyValue, on: backend)
+    }
+
+    /// The rest of the layer, in place.
+    ///
+    /// - Parameters:
+    ///   - x: `[tokens, channels]`
+    ///   - queries: of these tokens.
+    ///   - keysValues: of these tokens, or of the other branch's.
+    package func finish(_ x: Tensor, queries: Tensor, keysValues: Tensor, on backend: Backend) {
+        let attended = attention.attend(queries, keysValues, on: backend)
+        let channels = attention.channels
+        let hidden = linear1.outputs
+        let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
+        let moments = backend.sumOfMoments(tiling, scratch: tiling.length * (channels + hidden)) {
+            range, scratch in
+            let rows = range.count
+            let tokens = x.pointer + range.lowerBound * channels
+            let narrow = scratch
+            let wide = scratch + tiling.length * channels
+            attention.output.weight.multiply(
+                rows: rows, attended.pointer + range.lowerBound * channels, lda: channels,
+                into: narrow, ldc: channels, on: backend)
+            add(gamma1, rows, narrow, to: tokens, on: backend)
+
+            feedForwardNorm.normalise(rows: rows, tokens, into: narrow, on: backend)
+            linear1.weight.multiply(
+                rows: rows, narrow, lda: channels, into: wide, ldc: hidden, on: backend)
+            backend.kernels.f32_affine_gelu(
+                rows, hidden, linear1.bias.scale.pointer, linear1.bias.shift.pointer, wide, hidden,
+                wide, hidden)
+            linear2.weight.multiply(
+                rows: rows, wide, lda: hidden, into: narrow, ldc: channels, on: backend)
+            add(gamma2, rows, narrow, to: tokens, on: backend)
+            return backend.moments(rows: rows, columns: channels, tokens, ld: channels)
+        }
+        normalise(x, moments, on: backend)
+    }
+
+    private func project(
+        _ x: Tensor, _ norm: LayerNorm, _ linear: Linear, on backend: Backend
+    ) -> Tensor {
+        let channels = linear.inputs
+        let result = backend.tensor([x.shape[0], linear.outputs])
+        let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
+        backend.parallelFor(tiling.tiles, scratch: tiling.length * channels) { tile, scratch in
+            let range = tiling[tile]
+            norm.normalise(
+                rows: range.count, x.pointer + range.lowerBound * channels, into: scratch,
+                on: backend)
+            linear.multiply(
+                rows: range.count, scratch,
+                into: result.pointer + range.lowerBound * linear.outputs, on: backend)
+        }
+        return result
+    }
+
+    private func add(
+        _ gamma: ChannelAffine, _ rows: Int, _ y: UnsafePointer<Float>,
+        to tokens: UnsafeMutablePointer<Float>, on backend: Backend
+    ) {
+        let channels = attention.channels
+        withExtendedLifetime(gamma) {
+            backend.kernels.f32_affine_add(
+                rows, channels, gamma.scale.pointer, gamma.shift.pointer, y, channels, tokens,
+                channels)
+        }
+    }
+
+    private func normalise(_ x: Tensor, _ moments: Moments, on backend: Backend) {
+        let channels = attention.channels
+        let affine = backend.tensor([2, channels])
+        withExtendedLifetime(affine) {
+            normOut.resolve(
+                moments, count: x.count, scale: affine.pointer, shift: affine.pointer + channels)
+        }
+        let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            let tokens = x.pointer + range.lowerBound * channels
+            backend.kernels.f32_affine(
+                range.count, channels, affine.pointer, affine.pointer + channels, tokens, channels,
+                tokens, channels)
+        }
+    }
+}

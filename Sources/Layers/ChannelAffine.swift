@@ -1,0 +1,34 @@
+// y = x · scale + shift for each channel: what a bias is, what a GroupNorm becomes once its
+// statistics are known, and what every epilogue of a product starts with.
+
+import Tensor
+
+/// A scale and a shift for each channel.
+package struct ChannelAffine: Sendable {
+    /// `[channel]`
+    package let scale: Tensor
+    /// `[channel]`
+    package let shift: Tensor
+
+    package init(scale: [Float], shift: [Float], on backend: Backend) {
+        self.scale = backend.tensor([scale.count], scale)
+        self.shift = backend.tensor([shift.count], shift)
+    }
+
+    /// Adds `bias` and scales nothing.
+    package init(bias: [Float], on backend: Backend) {
+        self.init(scale: Array(repeating: 1, count: bias.count), shift: bias, on: backend)
+    }
+
+    package var channels: Int { scale.count }
+
+    /// `out[row, channel] = x · scale + shift` in place, on the calling thread.
+    package func apply(
+        rows: Int, _ x: UnsafeMutablePointer<Float>, ld: Int, on backend: Backend
+    ) {
+        withExtendedLifetime(self) {
+            backend.kernels.f32_affine(
+                rows, channels, scale.pointer, shift.pointer, x, ld, x, ld)
+        }
+    }
+}

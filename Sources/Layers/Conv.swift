@@ -1,0 +1,191 @@
+// Convolutions over channels-last activations, as products on rows that are already contiguous:
+// taps next to each other in time are next to each other in memory, so a window is one long row,
+// and the windows of successive outputs are rows `stride` positions apart. The frequency rows of a
+// kernel are segments of one product. Nothing is unfolded.
+
+import CKernels
+import Tensor
+
+/// A convolution over frequency and time, without its bias: `[freq, time, inputs]` →
+/// `[freq, time, outputs]`. A waveform is one frequency row.
+///
+/// PyTorch: `nn.Conv2d(inputs, outputs, kernel, stride, padding)` with pairs (frequency, time);
+/// on one frequency row with a kernel of one row, `nn.Conv1d`.
+package struct Conv2d: Sendable {
+    /// A number for each of the two directions.
+    package struct Pair: Sendable {
+        package let freq: Int
+        package let time: Int
+
+        package init(freq: Int, time: Int) {
+            self.freq = freq
+            self.time = time
+        }
+    }
+
+    package let inputs: Int
+    package let outputs: Int
+    private let kernel: Pair
+    private let stride: Pair
+    private let padding: Pair
+
+    /// The taps in blocks of one stride in time, so that the windows of successive outputs within a
+    /// block do not overlap: `[kernel.freq · taps · inputs, outputs]` each.
+    private let blocks: [Block]
+
+    /// In place of the blocks where the kernel has three taps in time and products are float32.
+    private let winograd: WinogradConv?
+
+    private struct Block {
+        /// Taps in time.
+        let taps: Range<Int>
+        let weight: WeightMatrix
+    }
+
+    /// - Parameter weight: `[outputs, inputs, kernel.freq, kernel.time]`
+    package init(
+        weight: [Float], inputs: Int, outputs: Int, kernel: Pair, stride: Pair, padding: Pair,
+        on backend: Backend
+    ) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        // The transforms would magnify the rounding of operands to bfloat16.
+        if kernel.time == 3, stride.time == 1, padding.time == 1, backend.precision == .float32 {
+            winograd = WinogradConv(
+                weight: weight, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
+                on: backend)
+            blocks = []
+            return
+        }
+        winograd = nil
+        let area = kernel.freq * kernel.time
+        let columns = (0..<outputs).map { $0 * inputs * area }
+        blocks = Swift.stride(from: 0, to: kernel.time, by: stride.time).map { first in
+            let taps = first..<min(first + stride.time, kernel.time)
+            let rows = (0..<kernel.freq).flatMap { row in
+                taps.flatMap { tap in
+                    (0..<inputs).map { $0 * area + row * kernel.time + tap }
+                }
+            }
+            return Block(
+                taps: taps,
+                weight: WeightMatrix(
+                    weight, rowOffsets: rows, columnOffsets: columns, on: backend))
+        }
+    }
+
+    /// Output rows for `freqs` input rows.
+    package func outputFreqs(_ freqs: Int) -> Int {
+        (freqs + 2 * padding.freq - kernel.freq) / stride.freq + 1
+    }
+
+    /// Output times for `times` input times, which count zeros that the caller appends.
+    package func outputTimes(_ times: Int) -> Int {
+        (times + 2 * padding.time - kernel.time) / stride.time + 1
+    }
+
+    /// Ranges of output times should start at a multiple of this.
+    package static let timeUnit = WinogradConv.tileTimes
+
+    /// Floats of scratch that `multiply` needs for `times` outputs.
+    package func scratchFloats(times: Int) -> Int {
+        winograd?.scratchFloats(times: times)
+            ?? kernel.freq * min(stride.time, kernel.time) * inputs
+    }
+
+    /// The outputs of frequency row `row` at the times `range`, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - x: `[freqs, times, inputs]`; what lies outside counts as zero.
+    ///   - range: from a multiple of `timeUnit` on.
+    ///   - out: output time `range.lowerBound` of that row, times `ldo` floats apart.
+    ///   - scratch: `scratchFloats(times: range.count)`.
+    package func multiply(
+        row: Int, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
+        into out: UnsafeMutablePointer<Float>, ldo: Int,
+        scratch: UnsafeMutablePointer<Float>, on backend: Backend
+    ) {
+        let firstRow = row * stride.freq - padding.freq
+        let kernelRows =
+            max(0, -firstRow)..<max(max(0, -firstRow), min(kernel.freq, freqs - firstRow))
+        if kernelRows.isEmpty {
+            for time in 0..<range.count {
+                (out + time * ldo).update(repeating: 0, count: outputs)
+            }
+            return
+        }
+        if let winograd {
+            winograd.multiply(
+                range, firstRow: firstRow, kernelRows: kernelRows, x: x, times: times, into: out,
+                ldo: ldo, scratch: scratch, on: backend)
+            return
+        }
+        for (index, block) in blocks.enumerated() {
+            let whole = wholeWindows(block.taps, times: times).clamped(to: range)
+            if index == 0 {
+                for time in range where !whole.contains(time) {
+                    (out + (time - range.lowerBound) * ldo).update(repeating: 0, count: outputs)
+                }
+            }
+            let width = block.taps.count * inputs
+            if !whole.isEmpty {
+                let start = whole.lowerBound * stride.time - padding.time + block.taps.lowerBound
+                block.weight.multiply(
+                    rows: whole.count, kernelRows, width: width, lda: stride.time * inputs,
+                    into: out + (whole.lowerBound - range.lowerBound) * ldo, ldc: ldo,
+                    accumulate: index > 0, on: backend
+                ) { x + ((firstRow + $0) * times + start) * inputs }
+            }
+            for time in range where !whole.contains(time) {
+                let start = time * stride.time - padding.time + block.taps.lowerBound
+                let inside = (start..<start + block.taps.count).clamped(to: 0..<times)
+                guard !inside.isEmpty else { continue }
+                for kernelRow in kernelRows {
+                    let target = scratch + kernelRow * width
+                    target.update(repeating: 0, count: width)
+                    (target + (inside.lowerBound - start) * inputs).update(
+                        from: x + ((firstRow + kernelRow) * times + inside.lowerBound) * inputs,
+                        count: inside.count * inputs)
+                }
+                block.weight.multiply(
+                    rows: 1, kernelRows, width: width, lda: width,
+                    into: out + (time - range.lowerBound) * ldo, ldc: ldo, accumulate: true,
+                    on: backend
+                ) { UnsafePointer(scratch) + $0 * width }
+            }
+        }
+    }
+
+    /// The outputs for which all these taps lie within the input.
+    private func wholeWindows(_ taps: Range<Int>, times: Int) -> Range<Int> {
+        let before = padding.time - taps.lowerBound
+        let first = before <= 0 ? 0 : (before + stride.time - 1) / stride.time
+        let room = times + padding.time - taps.upperBound
+        let end = room < 0 ? 0 : room / stride.time + 1
+        return first..<max(first, end)
+    }
+}
+
+extension WeightMatrix {
+    /// A product whose inner dimension has a segment of `width` for each of `kernelRows`, at
+    /// the address that `row` gives.
+    func multiply(
+        rows: Int, _ kernelRows: Range<Int>, width: Int, lda: Int,
+        into c: UnsafeMutablePointer<Float>, ldc: Int, accumulate: Bool, on backend: Backend,
+        row: (Int) -> UnsafePointer<Float>
+    ) {
+        withUnsafeTemporaryAllocation(of: gemm_segment.self, capacity: kernelRows.count) {
+            segments in
+            for (index, kernelRow) in kernelRows.enumerated() {
+                segments[index] = gemm_segment(
+                    a: row(kernelRow), first: kernelRow * width, count: width)
+            }
+            multiply(
+                rows: rows, UnsafeBufferPointer(segments), lda: lda, into: c, ldc: ldc,
+                accumulate: accumulate, on: backend)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// Group normalisation of channels-last activations (Wu, He 2018, arXiv:1803.08494).
+
+import Tensor
+
+/// The sum and the sum of squares of a set of values, in double.
+package typealias Moments = SIMD2<Double>
+
+extension Backend {
+    /// The moments of a `[rows, columns]` matrix, rows `ld` floats apart.
+    package func moments(
+        rows: Int, columns: Int, _ x: UnsafePointer<Float>, ld: Int
+    ) -> Moments {
+        var sums = Moments.zero
+        withUnsafeMutableBytes(of: &sums) { bytes in
+            // A SIMD2<Double> is two doubles, which is what the kernel adds to.
+            kernels.f32_moments(
+                rows, columns, x, ld, bytes.bindMemory(to: Double.self).baseAddress!)
+        }
+        return sums
+    }
+
+    /// The sum of the moments that `body` gives for each tile, in parallel, added in the order of
+    /// the tiles.
+    package func sumOfMoments(
+        _ tiling: Tiling, scratch floats: Int,
+        _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Moments
+    ) -> Moments {
+        var partial = [Moments](repeating: .zero, count: tiling.tiles)
+        partial.withUnsafeMutableBufferPointer { partial in
+            let partial = partial.baseAddress!
+            parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
+                partial[tile] = body(tiling[tile], scratch)
+            }
+        }
+        return partial.reduce(.zero, +)
+    }
+
+    package func sumOfMoments(
+        _ tiling: Tiling, _ body: (_ range: Range<Int>) -> Moments
+    ) -> Moments {
+        sumOfMoments(tiling, scratch: 0) { range, _ in body(range) }
+    }
+}
+
+/// Normalises groups of channels to mean 0 and variance 1 over all positions, then scales and
+/// shifts each channel.
+///
+/// (x − mean) / √(biased variance + ε) · gain + bias.   PyTorch: `nn.GroupNorm(groups, channels)`.
+package struct GroupNorm: Sendable {
+    package let groups: Int
+    /// `[channel]`
+    private let gain: Tensor
+    /// `[channel]`
+    private let bias: Tensor
+
+    /// PyTorch's default, which the reference uses everywhere.
+    package static let epsilon = 1e-5
+
+    package init(groups: Int, gain: [Float], bias: [Float], on backend: Backend) {
+        self.groups = groups
+        self.gain = backend.tensor([gain.count], gain)
+        self.bias = backend.tensor([bias.count], bias)
+    }
+
+    package var channels: Int { gain.count }
+
+    /// What the normalisation does to each channel, once the moments of a group are known.
+    ///
+    /// - Parameters:
+    ///   - moments: of the values of `group`.
+    ///   - count: how many values that are.
+    ///   - scale: `[channels]`, of which those of the group are written.
+    ///   - shift: likewise.
+    package func resolve(
+        group: Int = 0, _ moments: Moments, count: Int,
+        scale: UnsafeMutablePointer<Float>, shift: UnsafeMutablePointer<Float>
+    ) {
+        let mean = moments[0] / Double(count)
+        let variance = max(0, moments[1] / Double(count) - mean * mean)
+        let factor = 1 / (variance + Self.epsilon).squareRoot()
+        let perGroup = channels / groups
+        withExtendedLifetime(self) {
+            for channel in group * perGroup..<(group + 1) * perGroup {
+                let slope = Double(gain.pointer[channel]) * factor
+                scale[channel] = Float(slope)
+                shift[channel] = Float(Double(bias.pointer[channel]) - mean * slope)
+            }
+        }
+    }
+
+    /// The channel-wise map that normalises `x`.
+    ///
+    /// - Parameter x: `[…, channels]`
+    package func statistics(of x: Tensor, on backend: Backend) -> ChannelAffine {
+        let rows = x.count / channels
+        let perGroup = channels / groups
+        let tiling = Tiling(rows, longest: Tiling.signalRows)
+        var scale = [Float](repeating: 0, count: channels)
+        var shift = scale
+        for group in 0..<groups {
+            let moments = backend.sumOfMoments(tiling) { range in
+                backend.moments(
+                    rows: range.count, columns: perGroup,
+                    x.pointer + range.lowerBound * channels + group * perGroup, ld: channels)
+            }
+            resolve(
+                group: group, moments, count: rows * perGroup, scale: &scale, shift: &shift)
+        }
+        return ChannelAffine(scale: scale, shift: shift, on: backend)
+    }
+}

@@ -1,0 +1,35 @@
+// Layer normalisation (Ba, Kiros, Hinton 2016, arXiv:1607.06450).
+
+import Tensor
+
+/// Normalises each row to mean 0 and variance 1, then scales and shifts each channel.
+///
+/// PyTorch: `nn.LayerNorm(channels)`.
+package struct LayerNorm: Sendable {
+    /// `[channel]`
+    private let gain: Tensor
+    /// `[channel]`
+    private let bias: Tensor
+
+    /// PyTorch's default, which the reference uses everywhere.
+    private static let epsilon: Float = 1e-5
+
+    package init(gain: [Float], bias: [Float], on backend: Backend) {
+        self.gain = backend.tensor([gain.count], gain)
+        self.bias = backend.tensor([bias.count], bias)
+    }
+
+    package var channels: Int { gain.count }
+
+    /// `rows` contiguous rows of x into `out`, which may be x, on the calling thread.
+    package func normalise(
+        rows: Int, _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
+        on backend: Backend
+    ) {
+        withExtendedLifetime(self) {
+            backend.kernels.f32_layer_norm(
+                rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, channels
+            )
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// The linear layer, which is also the 1×1 convolution of channels-last activations.
+
+import Tensor
+
+/// y = x·Wᵀ + b on the last dimension.
+///
+/// PyTorch: `nn.Linear`, `nn.Conv1d` and `nn.Conv2d` with kernel size 1.
+package struct Linear: Sendable {
+    package let inputs: Int
+    package let outputs: Int
+    package let weight: WeightMatrix
+    package let bias: ChannelAffine
+
+    /// - Parameters:
+    ///   - weight: `[outputs, inputs]`, of which the rows `part` are taken (all, if nil).
+    ///   - bias: `[outputs]`, the same rows.
+    package init(
+        weight: [Float], bias: [Float], inputs: Int, part: Range<Int>? = nil, on backend: Backend
+    ) {
+        let part = part ?? 0..<bias.count
+        self.inputs = inputs
+        self.outputs = part.count
+        self.weight = WeightMatrix(linear: weight, inputs: inputs, outputs: part, on: backend)
+        self.bias = ChannelAffine(bias: Array(bias[part]), on: backend)
+    }
+
+    /// - Parameter x: `[…, inputs]`
+    /// - Returns: `[…, outputs]`
+    package func callAsFunction(_ x: Tensor, on backend: Backend) -> Tensor {
+        let rows = x.count / inputs
+        let result = backend.tensor(x.shape.dropLast() + [outputs])
+        let tiling = Tiling(rows, longest: Tiling.signalRows)
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            multiply(
+                rows: range.count, x.pointer + range.lowerBound * inputs,
+                into: result.pointer + range.lowerBound * outputs, on: backend)
+        }
+        return result
+    }
+
+    /// x·Wᵀ + b for contiguous rows, on the calling thread.
+    package func multiply(
+        rows: Int, _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
+        on backend: Backend
+    ) {
+        withExtendedLifetime(bias) {
+            weight.multiply(
+                rows: rows, x, lda: inputs, bias: bias.shift.pointer, into: out, ldc: outputs,
+                on: backend)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// How a loop over rows is cut into pieces. The cuts depend on sizes alone, never on the number of
+// threads, so each piece is computed in the same way on any machine.
+
+import Tensor
+
+/// Pieces of at most `length` rows of something that has `count` rows.
+package struct Tiling: Sendable {
+    package let count: Int
+    package let length: Int
+
+    /// Rows in a tile of a signal: few enough that a tile of 384 channels stays in the L2 cache.
+    package static let signalRows = 512
+
+    /// Rows in a tile of tokens: few enough that a tile and its 2048 hidden channels stay near,
+    /// enough that the weights, which come from memory for each tile, are used often.
+    package static let tokenRows = 168
+
+    /// Pieces of nearly equal length, none longer than `longest`, all but the last a multiple of
+    /// `unit`.
+    package init(_ count: Int, longest: Int, unit: Int = 1) {
+        self.count = count
+        let pieces = max(1, (count + longest - 1) / longest)
+        let even = max(1, (count + pieces - 1) / pieces)
+        length = (even + unit - 1) / unit * unit
+    }
+
+    /// The number of tiles.
+    package var tiles: Int { (count + length - 1) / length }
+
+    package subscript(_ tile: Int) -> Range<Int> {
+        tile * length..<min((tile + 1) * length, count)
+    }
+}

@@ -1,0 +1,41 @@
+// The rate that this machine can multiply at, which a model's rate is compared with.
+
+import Layers
+import Tensor
+
+extension Benchmark {
+    /// Seconds that the measurement takes.
+    private static let peakSeconds = 0.2
+
+    /// Floating-point operations a second of the engine's own product on operands that stay in a
+    /// core's L1 and L2 caches, all threads at it; the best of many short stretches.
+    static func peakOperationsPerSecond(_ backend: Backend) -> Double {
+        // Four times the columns of a float32 panel with AVX-512; 64 KiB of B in bfloat16.
+        let (rows, inner, columns) = (96, 256, 128)
+        var draws = SeededDraws("peak")
+        let weight = WeightMatrix(
+            linear: (0..<inner * columns).map { _ in draws.next(in: -1...1) }, inputs: inner,
+            outputs: 0..<columns, on: backend)
+        let a = backend.tensor(
+            [rows, inner], (0..<rows * inner).map { _ in draws.next(in: -1...1) })
+
+        let products = 16 * backend.threads
+        let operations = Double(products) * 2 * Double(rows * inner * columns)
+        let start = ContinuousClock.now
+        var best = 0.0
+        repeat {
+            let begun = ContinuousClock.now
+            backend.parallelFor(products, scratch: rows * columns) { _, c in
+                weight.multiply(
+                    rows: rows, a.pointer, lda: inner, into: c, ldc: columns, on: backend)
+            }
+            best = max(best, operations / begun.secondsSince)
+        } while start.secondsSince < peakSeconds
+        return best
+    }
+}
+
+extension ContinuousClock.Instant {
+    /// Seconds that have passed since.
+    var secondsSince: Double { (ContinuousClock.now - self) / .seconds(1) }
+}

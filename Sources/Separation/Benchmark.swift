@@ -1,0 +1,229 @@
+// How fast a network runs on this machine, and what that costs in memory and accuracy.
+
+import Foundation
+import HTDemucs
+import Tensor
+import WeightsLoader
+
+/// Times a network on one segment of noise, in one precision after the other.
+package struct Benchmark {
+    /// What is measured.
+    package enum Network: Sendable {
+        /// - Parameter segmentSeconds: of a bag that it is part of.
+        case checkpoint(path: String, segmentSeconds: Double?)
+        /// A configuration with ``SeededWeights``, without a file.
+        case random(Configuration)
+    }
+
+    /// What was measured in one precision.
+    package struct Measurement: Sendable {
+        package let precision: Precision
+        package let threads: Int
+        package let instructionSet: String
+        /// What multiplies: `packed`, or a BLAS with its core.
+        package let products: String
+        /// From nothing to a network that is ready; with random weights, drawing them too.
+        package let loadSeconds: Double
+        /// A whole forward pass with both transforms, each of the runs.
+        package let segmentSeconds: [Double]
+        /// Length of the segment.
+        package let audioSeconds: Double
+        /// Of the segment, see `Configuration.segmentOperations`.
+        package let operations: Double
+        package let peakOperationsPerSecond: Double
+        /// Of the process until the end of the runs.
+        package let peakResidentBytes: Int
+        /// 10·log10(Σ reference² / Σ (reference − stem)²) of the worst stem, the reference being
+        /// float32 in this process; infinite for float32 itself.
+        package internal(set) var worstDecibels: Double
+        package let blocks: [BlockTime]
+
+        package var medianSeconds: Double { median(segmentSeconds) }
+        /// Seconds of audio in a second.
+        package var realtimeFactor: Double { audioSeconds / medianSeconds }
+        package var operationsPerSecond: Double { operations / medianSeconds }
+        package var shareOfPeak: Double { operationsPerSecond / peakOperationsPerSecond }
+    }
+
+    /// A block's part of the segment.
+    package struct BlockTime: Sendable {
+        package let block: NetworkBlock
+        /// Median of the runs.
+        package let seconds: Double
+        package let operations: Double
+    }
+
+    private let network: Network
+    private let threads: Int
+    private let runs: Int
+
+    /// - Parameters:
+    ///   - threads: at least 1.
+    ///   - runs: of the segment, at least 1, after one that doesn't count.
+    package init(_ network: Network, threads: Int, runs: Int) {
+        self.network = network
+        self.threads = threads
+        self.runs = runs
+    }
+
+    /// Measures in each of the precisions.
+    ///
+    /// - Returns: one measurement for each, in the order of `Precision.allCases`.
+    /// - Throws: what opening and building a network throws, and `CancellationError`.
+    package func measure(
+        _ precisions: Set<Precision>, cancellation: CancellationToken,
+        report: (Precision) -> Void = { _ in }
+    ) throws -> [Measurement] {
+        var measured: [(measurement: Measurement, stems: [[Float]])] = []
+        // The one that needs the least memory first: a process's peak never falls. Float32 is what
+        // the others are compared with.
+        for precision in Precision.allCases.reversed() where precisions.contains(precision) {
+            report(precision)
+            measured.append(try measure(precision, cancellation: cancellation))
+        }
+        if precisions == [.float32] { return measured.map(\.measurement) }
+        let float32 = measured.first { $0.measurement.precision == .float32 }
+        let reference = try float32?.stems ?? self.reference(cancellation: cancellation)
+        return measured.reversed().map { measurement, stems in
+            var measurement = measurement
+            measurement.worstDecibels = Self.worstDecibels(stems, reference)
+            return measurement
+        }
+    }
+
+    private func measure(
+        _ precision: Precision, cancellation: CancellationToken
+    ) throws -> (Measurement, stems: [[Float]]) {
+        let start = ContinuousClock.now
+        let network = try load(precision)
+        let loadSeconds = start.secondsSince
+        let (configuration, backend) = (network.configuration, network.backend)
+        let mix = Self.noise(configuration, on: backend)
+
+        var stems = try network.forward(mix, cancellation: cancellation)
+        var segmentSeconds: [Double] = []
+        var clock = BlockClock()
+        for _ in 0..<runs {
+            clock.begin()
+            let begun = ContinuousClock.now
+            stems = try network.forward(mix, cancellation: cancellation) { clock.end($0) }
+            segmentSeconds.append(begun.secondsSince)
+        }
+        let peakResidentBytes = Self.peakResidentBytes()
+        let measurement = Measurement(
+            precision: precision, threads: backend.threads,
+            instructionSet: backend.instructionSet, products: backend.productsDescription,
+            loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
+            audioSeconds: Double(configuration.segmentSamples) / Double(configuration.samplerate),
+            operations: configuration.segmentOperations,
+            peakOperationsPerSecond: Self.peakOperationsPerSecond(backend),
+            peakResidentBytes: peakResidentBytes, worstDecibels: .infinity,
+            blocks: clock.times(configuration))
+        return (measurement, Self.rows(stems))
+    }
+
+    private func load(_ precision: Precision) throws -> HTDemucs {
+        let backend = try Backend(threads: threads, precision: precision)
+        switch network {
+        case .checkpoint(let path, let segmentSeconds):
+            return try HTDemucs(
+                try Checkpoint.open(path), segmentSeconds: segmentSeconds, backend: backend)
+        case .random(let configuration):
+            let weights = SeededWeights(configuration: configuration)
+            return try HTDemucs(
+                configuration, warnings: [],
+                parameters: ParameterReader(generating: { weights.draw($0, $1) }),
+                backend: backend)
+        }
+    }
+
+    /// One segment, the same in every run.
+    private static func noise(_ configuration: Configuration, on backend: Backend) -> Tensor {
+        var draws = SeededDraws("mix")
+        let shape = [configuration.audioChannels, configuration.segmentSamples]
+        return backend.tensor(
+            shape, (0..<shape[0] * shape[1]).map { _ in draws.next(in: -0.2...0.2) })
+    }
+
+    // MARK: - Accuracy
+
+    /// The stems of float32.
+    private func reference(cancellation: CancellationToken) throws -> [[Float]] {
+        let network = try load(.float32)
+        let mix = Self.noise(network.configuration, on: network.backend)
+        return Self.rows(try network.forward(mix, cancellation: cancellation))
+    }
+
+    /// `[sources, audioChannels, samples]` by source.
+    private static func rows(_ stems: Tensor) -> [[Float]] {
+        let (values, length) = (stems.floats, stems.shape[1] * stems.shape[2])
+        return (0..<stems.shape[0]).map { Array(values[$0 * length..<($0 + 1) * length]) }
+    }
+
+    private static func worstDecibels(_ stems: [[Float]], _ reference: [[Float]]) -> Double {
+        zip(stems, reference).map { stem, reference in
+            var (signal, noise) = (0.0, 0.0)
+            for (value, wanted) in zip(stem, reference) {
+                let error = Double(wanted) - Double(value)
+                signal += Double(wanted) * Double(wanted)
+                noise += error * error
+            }
+            return noise == 0 ? .infinity : 10 * log10(signal / noise)
+        }.min() ?? .infinity
+    }
+
+    // MARK: - Memory
+
+    /// The most memory that this process has held at once.
+    private static func peakResidentBytes() -> Int {
+        var usage = rusage()
+        #if canImport(Glibc)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+        #endif
+        #if canImport(Darwin)
+            return usage.ru_maxrss
+        #else
+            return usage.ru_maxrss * 1024
+        #endif
+    }
+}
+
+/// Collects how long each block took in each run.
+private struct BlockClock {
+    private var order: [NetworkBlock] = []
+    /// A run's sum for each block, as some come twice.
+    private var seconds: [NetworkBlock: [Double]] = [:]
+    private var run = 0
+    private var begun = ContinuousClock.now
+
+    mutating func begin() {
+        run += 1
+        begun = ContinuousClock.now
+    }
+
+    mutating func end(_ block: NetworkBlock) {
+        let passed = begun.secondsSince
+        if seconds[block] == nil { order.append(block) }
+        var runs = seconds[block] ?? []
+        if runs.count < run { runs.append(0) }
+        runs[run - 1] += passed
+        seconds[block] = runs
+        begun = ContinuousClock.now
+    }
+
+    func times(_ configuration: Configuration) -> [Benchmark.BlockTime] {
+        order.map { block in
+            Benchmark.BlockTime(
+                block: block, seconds: median(seconds[block] ?? []),
+                operations: configuration.segmentOperations(of: block))
+        }
+    }
+}
+
+/// The middle one of at least one value, or the mean of the two in the middle.
+private func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}

@@ -1,0 +1,25 @@
+import Tensor
+
+/// What the engine computes with on this machine.
+public struct EngineInformation: Sendable, Equatable {
+    /// The kernels chosen for this CPU, `avx512`.
+    public let instructionSet: String
+    /// What computes matrix products: our own kernels (`packed`), or a BLAS and the core that it
+    /// takes this CPU for (`OpenBLAS SkylakeX`).
+    public let products: String
+
+    /// Looks at this machine.
+    ///
+    /// - Throws: `BLASError` if a BLAS is needed and not there, `InstructionSetError` or
+    ///   `ProductsError` if the environment forces what can't run here.
+    public init() throws {
+        let backend = try Backend(threads: 1)
+        instructionSet = backend.instructionSet
+        products = backend.productsDescription
+        fastestPrecision = backend.fastestPrecision
+    }
+
+    /// The fastest precision on this machine whose quality is shown (docs/parity.md): bfloat16 where
+    /// the CPU multiplies it, else float32.
+    public let fastestPrecision: Precision
+}

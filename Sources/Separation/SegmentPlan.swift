@@ -1,0 +1,127 @@
+// Where segments start, how long they are, how they are padded for the network and weighted when
+// their outputs are added up.
+// Reference: `apply_model` in demucs/apply.py.
+
+import Foundation
+
+/// What a network takes and gives, as far as cutting a track into segments needs it.
+package struct NetworkFormat: Sendable, Equatable {
+    package var samplerateHz: Int
+    package var sourceCount: Int
+    package var channelCount: Int
+    /// Longest input, and the length of a segment if no other is asked for.
+    package var trainingSamples: Int
+    /// Whether shorter inputs are padded to the training length (`use_train_segment`).
+    package var padsToTraining: Bool
+    /// Whether the reference's network draws a random number each time it runs, which changes the
+    /// offsets of later shifts.
+    package var drawsRandomNumbers: Bool
+
+    package init(
+        samplerateHz: Int, sourceCount: Int, channelCount: Int, trainingSamples: Int,
+        padsToTraining: Bool = true, drawsRandomNumbers: Bool = false
+    ) {
+        self.samplerateHz = samplerateHz
+        self.sourceCount = sourceCount
+        self.channelCount = channelCount
+        self.trainingSamples = trainingSamples
+        self.padsToTraining = padsToTraining
+        self.drawsRandomNumbers = drawsRandomNumbers
+    }
+
+    /// Longest shift, and the zeros before a shifted track: half a second.
+    package var maximumShiftSamples: Int { Int(0.5 * Double(samplerateHz)) }
+}
+
+/// The segments of tracks of any length.
+///
+/// Segments start at every multiple of the stride below the track's length, even where the one
+/// before reaches its end; those that run past the end are short.
+package struct SegmentPlan: Sendable {
+    /// Longest piece of a track that goes through the network at once.
+    package let segmentSamples: Int
+    package let strideSamples: Int
+    /// Weight of each sample of a segment, `[segmentSamples]`; a short segment takes the first ones.
+    package let weights: [Float]
+    /// Length to which a segment is padded before it enters the network; `nil` leaves it as it is.
+    package let paddedSamples: Int?
+
+    /// Plans overlapping segments with triangular weights, or (`split` off) one segment for a
+    /// whole track of `trackSamples`.
+    ///
+    /// Weights are 1, 2, …, 2, 1 over their maximum, to the power `transitionPower`, in float32.
+    /// - Throws: `SeparationError` for options out of range, a segment longer than the training
+    ///   length, and a track too long to stay whole.
+    package init(format: NetworkFormat, options: SeparationOptions, trackSamples: Int) throws {
+        try options.validate()
+        let ownPadding = format.padsToTraining ? format.trainingSamples : nil
+        guard options.split else {
+            let shift = options.shifts > 0 ? format.maximumShiftSamples : 0
+            let length = trackSamples + shift
+            if let limit = ownPadding, length > limit {
+                throw SeparationError.trackTooLong(
+                    samples: trackSamples, maximumSamples: max(0, limit - shift),
+                    samplerateHz: format.samplerateHz)
+            }
+            segmentSamples = length
+            strideSamples = length
+            weights = [Float](repeating: 1, count: length)
+            paddedSamples = ownPadding
+            return
+        }
+        segmentSamples = try SegmentPlan.segmentSamples(format: format, options: options)
+        strideSamples = Int((1 - options.overlap) * Double(segmentSamples))
+        guard strideSamples >= 1 else {
+            throw SeparationError.invalidOption(
+                name: "overlap", value: "\(options.overlap)",
+                allowed: "segments of \(segmentSamples) samples must start at least one sample "
+                    + "apart")
+        }
+        weights = try SegmentPlan.triangle(segmentSamples, power: options.transitionPower)
+        paddedSamples = options.segmentSeconds == nil ? ownPadding : segmentSamples
+    }
+
+    package func segmentCount(forTrackSamples count: Int) -> Int {
+        (count + strideSamples - 1) / strideSamples
+    }
+
+    private static func segmentSamples(
+        format: NetworkFormat, options: SeparationOptions
+    ) throws -> Int {
+        guard let seconds = options.segmentSeconds else { return format.trainingSamples }
+        let exact = Double(format.samplerateHz) * seconds
+        let longest = Double(format.trainingSamples) / Double(format.samplerateHz)
+        guard exact >= 1, seconds <= longest else {
+            throw SeparationError.invalidOption(
+                name: "segment", value: "\(seconds)",
+                allowed: "at least one sample and at most the \(longest) seconds that the model "
+                    + "was trained on")
+        }
+        return Int(exact)
+    }
+
+    private static func triangle(_ count: Int, power: Double) throws -> [Float] {
+        let rising = count / 2
+        let peak = Float(count - rising)
+        let weights = (0..<count).map { index in
+            raised(Float(index < rising ? index + 1 : count - index) / peak, to: Float(power))
+        }
+        // The first weight is the least, and the only one on the first sample of a track.
+        guard let least = weights.first, least > 0 else {
+            throw SeparationError.invalidOption(
+                name: "transition power", value: "\(power)",
+                allowed: "small enough that the weights at a segment's ends stay above zero")
+        }
+        return weights
+    }
+
+    /// `torch.pow` of a float32 tensor: it multiplies out the exponents 2 and 3.
+    private static func raised(_ value: Float, to power: Float) -> Float {
+        switch power {
+        case 1: value
+        case 2: value * value
+        case 3: value * value * value
+        default: pow(value, power)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// What a user may choose about a separation. Defaults are those of the reference.
+
+/// How a track is cut into segments and how their outputs are put together.
+public struct SeparationOptions: Sendable, Equatable {
+    /// Number of random time shifts to average over, 0…100; 0 leaves the track where it is.
+    ///
+    /// Each shift moves the track by up to half a second and costs one more pass over it.
+    public var shifts: Int
+    /// Seed of the shifts' offsets; `nil` draws one, which `Separation.seed` reports.
+    ///
+    /// Gives the offsets that the reference draws after Python's `random.seed(seed)`.
+    public var seed: UInt64?
+    /// Share of a segment that overlaps the next one, at least 0 and less than 1.
+    public var overlap: Double
+    /// Length of a segment; `nil` takes the model's own, which is also the longest possible.
+    public var segmentSeconds: Double?
+    /// Whether to cut the track into segments at all. A whole track has to fit into one segment.
+    public var split: Bool
+    /// Power of the triangular weights of overlapping segments, at least 1.
+    public var transitionPower: Double
+
+    public init(
+        shifts: Int = 1, seed: UInt64? = nil, overlap: Double = 0.25,
+        segmentSeconds: Double? = nil, split: Bool = true, transitionPower: Double = 1
+    ) {
+        self.shifts = shifts
+        self.seed = seed
+        self.overlap = overlap
+        self.segmentSeconds = segmentSeconds
+        self.split = split
+        self.transitionPower = transitionPower
+    }
+
+    /// The seed given, or a new one of up to six digits, which are easy to type again.
+    package func seedOrDrawn() -> UInt64 { seed ?? UInt64.random(in: 0...999_999) }
+
+    /// Every shift keeps about one segment of every stem in memory.
+    static let allowedShifts = 0...100
+
+    /// Checks what can be checked without a model.
+    /// - Throws: `SeparationError.invalidOption`.
+    package func validate() throws {
+        func require(_ holds: Bool, _ name: String, _ value: String, _ allowed: String) throws {
+            if !holds {
+                throw SeparationError.invalidOption(name: name, value: value, allowed: allowed)
+            }
+        }
+        try require(
+            SeparationOptions.allowedShifts.contains(shifts), "shifts", "\(shifts)",
+            "a number from 0 to 100")
+        try require(
+            overlap >= 0 && overlap < 1, "overlap", "\(overlap)",
+            "a number from 0 to less than 1")
+        try require(
+            transitionPower >= 1 && transitionPower.isFinite, "transition power",
+            "\(transitionPower)", "a number from 1")
+        if let segmentSeconds {
+            try require(
+                segmentSeconds > 0 && segmentSeconds.isFinite, "segment", "\(segmentSeconds)",
+                "a positive number of seconds")
+            try require(
+                split, "segment", "\(segmentSeconds)", "no segment length without splitting")
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// Which networks take part in a separation, and with what weight in each stem.
+// Reference: `BagOfModels` in demucs/apply.py.
+
+/// One or more networks whose outputs are averaged, and the stems that are wanted of them.
+///
+/// A stem is the sum of the members' outputs, each times its weight for that source, divided by the
+/// sum of the weights. A member with no weight in any wanted stem does not run.
+package struct WeightedBag: Sendable {
+    /// A network of the bag.
+    package struct Member: Sendable {
+        package let format: NetworkFormat
+        /// `[source]`.
+        package let weights: [Double]
+
+        package init(format: NetworkFormat, weights: [Double]) {
+            self.format = format
+            self.weights = weights
+        }
+    }
+
+    /// What a member gives to a stem.
+    struct Contribution {
+        /// Position among the wanted stems.
+        let stem: Int
+        let source: Int
+        let weight: Float
+    }
+
+    package let members: [Member]
+    /// Indices of the wanted sources, rising.
+    package let stems: [Int]
+    package let samplerateHz: Int
+    package let channelCount: Int
+    /// Sum of the weights of each wanted stem.
+    let totals: [Float]
+
+    /// A bag of networks that agree in rate, channels and sources.
+    ///
+    /// - Parameter stems: indices of the wanted sources, rising; `nil` wants all.
+    package init(_ members: [Member], stems: [Int]? = nil) {
+        precondition(!members.isEmpty)
+        let format = members[0].format
+        self.members = members
+        self.stems = stems ?? Array(0..<format.sourceCount)
+        samplerateHz = format.samplerateHz
+        channelCount = format.channelCount
+        // Added up in double precision, as Python does.
+        totals = self.stems.map { source in
+            Float(members.reduce(0.0) { $0 + $1.weights[source] })
+        }
+    }
+
+    /// A single network.
+    package init(_ format: NetworkFormat) {
+        let weights = [Double](repeating: 1, count: format.sourceCount)
+        self.init([Member(format: format, weights: weights)])
+    }
+
+    /// In the order of the stems; none for a member that does not run.
+    func contributions(ofMember index: Int) -> [Contribution] {
+        stems.enumerated().compactMap { stem, source in
+            let weight = members[index].weights[source]
+            return weight == 0
+                ? nil : Contribution(stem: stem, source: source, weight: Float(weight))
+        }
+    }
+
+    /// Rows of the member's output `[source × channel]` that its contributions come from.
+    func rows(ofMember index: Int) -> [Int] {
+        contributions(ofMember: index).flatMap { contribution in
+            (0..<channelCount).map { contribution.source * channelCount + $0 }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// How the signal continues beyond its ends before the STFT sees it.
+
+/// The index map of a reflecting pad that takes inputs shorter than the padding.
+///
+/// Reflection leaves out the edge sample, so it needs an input longer than the padding. A shorter
+/// one is first extended by zeros, on the right as far as that padding goes and then on the left.
+///
+/// Demucs: `pad1d(mode="reflect")` in hdemucs.py.
+package struct ReflectPadding {
+    /// Samples before padding.
+    let count: Int
+    let left: Int
+    let right: Int
+
+    /// The zeros among `left` (the rest of it reflects).
+    private let zerosLeft: Int
+
+    /// Samples and zeros together: what is reflected.
+    private let extendedCount: Int
+
+    package init(count: Int, left: Int, right: Int) {
+        self.count = count
+        self.left = left
+        self.right = right
+        let missing = max(0, max(left, right) - count + 1)
+        zerosLeft = missing - min(right, missing)
+        extendedCount = count + missing
+    }
+
+    /// Samples after padding.
+    package var paddedCount: Int { left + count + right }
+
+    /// The input sample at a position of the padded signal, or nil for a zero.
+    ///
+    /// Positions just outside the padded signal reflect once more, at its own edges: frames of an
+    /// `nfft` that is no multiple of four reach one sample into the padding that `torch.stft` adds
+    /// because of `center=True`.
+    package func source(at position: Int) -> Int? {
+        let inside = Self.reflect(position, count: paddedCount)
+        let extended = Self.reflect(inside - (left - zerosLeft), count: extendedCount)
+        let index = extended - zerosLeft
+        return index >= 0 && index < count ? index : nil
+    }
+
+    private static func reflect(_ position: Int, count: Int) -> Int {
+        if position < 0 { return -position }
+        return position < count ? position : 2 * (count - 1) - position
+    }
+}

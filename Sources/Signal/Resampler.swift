@@ -1,0 +1,192 @@
+// Conversion of sample rates. Reference: julius.ResampleFrac (julius/resample.py), after Julius O.
+// Smith's bandlimited interpolation.
+
+import Tensor
+
+/// Resamples by a ratio of two whole numbers, as `julius.resample_frac` does.
+///
+/// y[j] = Σᵢ x[i] · h(i / old − j / new), where h is a sinc under a cos² window that keeps 24 zero
+/// crossings either side and rolls off at 94.5 % of the lower Nyquist frequency. Output j = q·new + p
+/// uses the filter of phase p at the input position q·old + p·old/new; beyond its ends the input
+/// repeats its edge samples.
+///
+/// The filters are evaluated in float32 in the reference's order of operations, because their
+/// rounding shows: exact ones are 105 dB away at 48 kHz. The reference stores zeros where the window
+/// has ended (7.8 GB of them from 44,099 Hz to 44,100 Hz); here they are left out.
+///
+/// An output sample is a function of its position alone, so a stream may be resampled piece by piece
+/// with ``inputRange(for:)`` and ``resample(_:from:outputs:into:)``.
+package struct Resampler: Sendable {
+    /// The two rates without their common factor.
+    package let oldRate: Int
+    package let newRate: Int
+
+    /// Input samples under each filter: a whole number of SIMD vectors, zeros at the end.
+    private let tapCount: Int
+
+    /// `[phase, tap]`.
+    private let taps: [Float]
+
+    /// Input samples that a filter begins before the position of its output, rounded down.
+    private let reach: Int
+
+    /// Zero crossings of the sinc on either side, and the cutoff as a part of the lower rate.
+    private static let zeros = 24
+    private static let rolloff = 0.945
+
+    private typealias Vector = SIMD8<Float>
+
+    /// - Parameters:
+    ///   - oldHz: rate of the input, positive.
+    ///   - newHz: rate of the output, positive.
+    package init(from oldHz: Int, to newHz: Int) {
+        precondition(oldHz > 0 && newHz > 0)
+        let divisor = Self.greatestCommonDivisor(oldHz, newHz)
+        let (oldRate, newRate) = (oldHz / divisor, newHz / divisor)
+        self.oldRate = oldRate
+        self.newRate = newRate
+        guard oldRate != newRate else {
+            (reach, tapCount, taps) = (0, 0, [])
+            return
+        }
+        let cutoff = Double(min(oldRate, newRate)) * Self.rolloff
+        let reach = Int((Double(Self.zeros * oldRate) / cutoff).rounded(.up))
+        self.reach = reach
+        let width = Vector.scalarCount
+        let tapCount = (2 * reach + 2 + width - 1) / width * width
+        self.tapCount = tapCount
+        taps = [Float](unsafeUninitializedCapacity: newRate * tapCount) { taps, count in
+            for phase in 0..<newRate {
+                let filter = UnsafeMutableBufferPointer(
+                    rebasing: taps[phase * tapCount..<(phase + 1) * tapCount])
+                Self.evaluate(
+                    filter, phase: phase, firstInput: phase * oldRate / newRate - reach,
+                    oldRate: oldRate, newRate: newRate, cutoff: Float(cutoff))
+            }
+            count = newRate * tapCount
+        }
+    }
+
+    /// Output samples of an input: new · count / old in double, rounded to float32, rounded down.
+    ///
+    /// Float32 holds whole numbers exactly up to 2²⁴, six minutes at 44.1 kHz; beyond, the length may
+    /// be a few samples off the exact one, just as the reference's is.
+    package func outputCount(inputCount: Int) -> Int {
+        guard oldRate != newRate else { return inputCount }
+        let exact = Double(newRate * inputCount) / Double(oldRate)
+        return min(Int(Float(exact).rounded(.down)), (inputCount / oldRate + 1) * newRate)
+    }
+
+    /// The input samples that a run of output samples is made of.
+    ///
+    /// It reaches below 0 and past the end of the signal, where the edge samples are repeated.
+    package func inputRange(for outputs: Range<Int>) -> Range<Int> {
+        guard oldRate != newRate, let last = outputs.last else { return outputs }
+        return firstInput(of: outputs.lowerBound)..<firstInput(of: last) + tapCount
+    }
+
+    /// Computes a run of output samples.
+    ///
+    /// - Parameters:
+    ///   - input: the samples of ``inputRange(for:)``, or more.
+    ///   - start: the position of `input[0]` in the signal.
+    ///   - outputs: positions in the resampled signal.
+    ///   - target: room for `outputs.count` samples.
+    package func resample(
+        _ input: UnsafePointer<Float>, from start: Int, outputs: Range<Int>,
+        into target: UnsafeMutablePointer<Float>
+    ) {
+        guard oldRate != newRate else {
+            target.update(from: input + (outputs.lowerBound - start), count: outputs.count)
+            return
+        }
+        taps.withUnsafeBytes { taps in
+            for output in outputs {
+                let x = UnsafeRawPointer(input + (firstInput(of: output) - start))
+                let filterBytes = tapCount * MemoryLayout<Float>.stride
+                let filter = taps.baseAddress! + output % newRate * filterBytes
+                var sum = Vector.zero
+                for byte in stride(from: 0, to: filterBytes, by: MemoryLayout<Vector>.stride) {
+                    sum +=
+                        x.loadUnaligned(fromByteOffset: byte, as: Vector.self)
+                        * filter.loadUnaligned(fromByteOffset: byte, as: Vector.self)
+                }
+                target[output - outputs.lowerBound] = sum.sum()
+            }
+        }
+    }
+
+    /// Resamples a whole signal on all threads. Equal rates return the signal itself.
+    ///
+    /// Julius: `resample_frac(x, old, new)`.
+    package func resample(_ signal: [Float], on backend: Backend) -> [Float] {
+        guard oldRate != newRate else { return signal }
+        guard let first = signal.first, let last = signal.last else { return [] }
+        let count = outputCount(inputCount: signal.count)
+        let blockLength = 16_384
+        let windowLength = inputRange(for: 0..<min(blockLength, count)).count + 1
+        return [Float](unsafeUninitializedCapacity: count) { result, initialised in
+            let target = OutputPointer(base: result.baseAddress)
+            signal.withUnsafeBufferPointer { signal in
+                let blocks = (count + blockLength - 1) / blockLength
+                backend.parallelFor(blocks, scratch: windowLength) { block, window in
+                    let outputs = block * blockLength..<min((block + 1) * blockLength, count)
+                    let needed = inputRange(for: outputs)
+                    let inside = needed.clamped(to: signal.indices)
+                    guard let base = signal.baseAddress, let target = target.base else { return }
+                    var (input, start) = (base, 0)
+                    if needed != inside {
+                        for position in needed {
+                            window[position - needed.lowerBound] =
+                                position < 0
+                                ? first : position < signal.count ? base[position] : last
+                        }
+                        (input, start) = (UnsafePointer(window), needed.lowerBound)
+                    }
+                    resample(
+                        input, from: start, outputs: outputs, into: target + outputs.lowerBound)
+                }
+            }
+            initialised = count
+        }
+    }
+
+    /// Where in the input the filter of an output sample begins.
+    @inline(__always)
+    private func firstInput(of output: Int) -> Int {
+        let (period, phase) = output.quotientAndRemainder(dividingBy: newRate)
+        return period * oldRate + phase * oldRate / newRate - reach
+    }
+
+    /// Evaluates the filter of one phase, each operation rounded to float32 as julius' tensors do it.
+    private static func evaluate(
+        _ filter: UnsafeMutableBufferPointer<Float>, phase: Int, firstInput: Int,
+        oldRate: Int, newRate: Int, cutoff: Float
+    ) {
+        let zeros = Float(Self.zeros)
+        let shift = Float(-Double(phase) / Double(newRate))
+        var sum = 0.0
+        for tap in filter.indices {
+            let crossings = (Float(firstInput + tap) / Float(oldRate) + shift) * cutoff
+            guard abs(crossings) < zeros else {
+                filter[tap] = 0
+                continue
+            }
+            let angle = crossings * Float.pi
+            let window = cosine(angle / zeros / 2)
+            let sinc = angle == 0 ? 1 : sine(angle) / angle
+            filter[tap] = sinc * (window * window)
+            sum += Double(filter[tap])
+        }
+        for tap in filter.indices { filter[tap] /= Float(sum) }
+    }
+
+    private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+        b == 0 ? a : greatestCommonDivisor(b, a % b)
+    }
+}
+
+/// Where the blocks of a parallel loop write: each its own samples.
+private struct OutputPointer: @unchecked Sendable {
+    let base: UnsafeMutablePointer<Float>?
+}

@@ -1,0 +1,16 @@
+// The C library's trigonometric functions, wherever this is built.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+func sine(_ x: Double) -> Double { sin(x) }
+func cosine(_ x: Double) -> Double { cos(x) }
+
+/// Rounded to float32 as the C library does it: within one unit in the last place.
+func sine(_ x: Float) -> Float { sinf(x) }
+func cosine(_ x: Float) -> Float { cosf(x) }

@@ -1,0 +1,116 @@
+// Single-precision matrix products: OpenBLAS where it is installed, Accelerate on Apple platforms.
+
+import CKernels
+
+#if canImport(Accelerate)
+    import Accelerate
+#else
+    import COpenBLAS
+    #if canImport(Glibc)
+        import Glibc
+    #elseif canImport(Musl)
+        import Musl
+    #endif
+#endif
+
+/// The BLAS library could not be used.
+public enum BLASError: Error, Equatable, CustomStringConvertible {
+    /// No shared library of these names could be opened.
+    case libraryNotFound(names: [String], reason: String)
+    /// The library lacks a function that is needed.
+    case symbolNotFound(symbol: String, library: String)
+
+    public var description: String {
+        switch self {
+        case .libraryNotFound(let names, let reason):
+            "cannot open OpenBLAS (\(names.joined(separator: ", "))): \(reason); "
+                + "install it (Debian: libopenblas0-pthread) or put its folder into LD_LIBRARY_PATH"
+        case .symbolNotFound(let symbol, let library):
+            "\(library) has no function \(symbol): it is not a complete OpenBLAS; "
+                + "install Debian's libopenblas0-pthread"
+        }
+    }
+}
+
+#if canImport(Accelerate)
+
+    /// The BLAS of Accelerate. Compiles on Apple platforms; untested there.
+    struct BLAS: Sendable {
+        let name = "Accelerate"
+        let core = "Apple"
+
+        init(isa: InstructionSet) throws {}
+
+        func sgemm(
+            m: Int, n: Int, k: Int,
+            a: UnsafePointer<Float>, lda: Int,
+            b: UnsafePointer<Float>, ldb: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>,
+            ldc: Int
+        ) {
+            cblas_sgemm(
+                CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a,
+                Int32(lda), b, Int32(ldb),
+                accumulate ? 1 : 0, c, Int32(ldc))
+        }
+    }
+
+#else
+
+    /// OpenBLAS, opened at run time and run on one thread: the pool splits the work, because
+    /// OpenBLAS's own threads scale badly on shapes as small as these.
+    struct BLAS: Sendable {
+        let name = "OpenBLAS"
+
+        /// The kernels that OpenBLAS runs with, by its own name (`SkylakeX`, `Haswell`, …).
+        let core: String
+
+        private let cblasSgemm: cblas_sgemm_function
+
+        private static let libraryNames = ["libopenblas.so.0", "libopenblas.so"]
+
+        init(isa: InstructionSet) throws {
+            // Debian's OpenBLAS 0.3.21 takes CPUs newer than itself for Haswell and runs at half
+            // speed there. It reads this variable once, when it is loaded. 0: the user's own stays.
+            if let coreType = isa.openBLASCoreType { setenv("OPENBLAS_CORETYPE", coreType, 0) }
+            // Keeps the library from starting threads that would never work.
+            setenv("OPENBLAS_NUM_THREADS", "1", 1)
+
+            var reason = ""
+            var library: UnsafeMutableRawPointer?
+            for name in Self.libraryNames where library == nil {
+                library = dlopen(name, RTLD_NOW | RTLD_LOCAL)
+                if library == nil, let text = dlerror() { reason = String(cString: text) }
+            }
+            guard let library else {
+                throw BLASError.libraryNotFound(names: Self.libraryNames, reason: reason)
+            }
+            func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
+                guard let address = dlsym(library, name) else {
+                    throw BLASError.symbolNotFound(symbol: name, library: Self.libraryNames[0])
+                }
+                return address
+            }
+            // The casts give the addresses the types of the functions in OpenBLAS's cblas.h.
+            cblasSgemm = unsafeBitCast(try symbol("cblas_sgemm"), to: cblas_sgemm_function.self)
+            let setThreads = unsafeBitCast(
+                try symbol("openblas_set_num_threads"), to: openblas_set_num_threads_function.self)
+            let coreName = unsafeBitCast(
+                try symbol("openblas_get_corename"), to: openblas_get_corename_function.self)
+            setThreads(1)
+            core = coreName().map { String(cString: $0) } ?? "unknown"
+        }
+
+        func sgemm(
+            m: Int, n: Int, k: Int,
+            a: UnsafePointer<Float>, lda: Int,
+            b: UnsafePointer<Float>, ldb: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>,
+            ldc: Int
+        ) {
+            cblasSgemm(
+                Int32(CBLAS_ROW_MAJOR), Int32(CBLAS_NO_TRANS), Int32(CBLAS_NO_TRANS),
+                Int32(m), Int32(n), Int32(k), 1, a, Int32(lda), b, Int32(ldb),
+                accumulate ? 1 : 0, c, Int32(ldc))
+        }
+    }
+
+#endif

@@ -1,0 +1,146 @@
+// What a layer runs on. Everything that touches threads, memory pools, BLAS or kernels goes
+// through here, so a layer needs to know only its mathematics.
+
+import CKernels
+import Synchronization
+
+/// Threads, pooled storage, matrix products and the kernels of this CPU.
+package final class Backend: Sendable {
+    /// Threads that share each parallel loop, the caller's own included.
+    package let threads: Int
+
+    /// The elementwise and normalisation kernels, each with its contract in ckernels.h.
+    package let kernels: kernel_table
+
+    /// What weights are packed in, and attention multiplies in.
+    package let precision: Precision
+
+    let products: Products
+    private let instructions: InstructionSet
+    private let threadPool: ThreadPool
+    private let storagePool = StoragePool()
+    private let scratch: ScratchSpace
+
+    /// One backend at a time reads and sets variables of the environment: OpenBLAS, reading its
+    /// own while another thread sets one, can miss it and run with slower kernels.
+    private static let environment = Mutex<Void>(())
+
+    /// - Parameter threads: at least 1; less counts as 1. Where the system refuses to start as many,
+    ///   fewer run.
+    /// - Throws: ``BLASError`` if BLAS is needed and not there, ``InstructionSetError`` or
+    ///   ``ProductsError`` if the environment forces what can't run here.
+    package convenience init(threads: Int, precision: Precision = .float32) throws {
+        let (instructions, products) = try Self.environment.withLock { _ in
+            let instructions = try InstructionSet.selected()
+            return (instructions, try Products.selected(for: instructions))
+        }
+        self.init(threads: threads, precision, instructions, products)
+    }
+
+    /// A backend that runs on given kernels, whatever the environment asks for.
+    ///
+    /// OpenBLAS takes the core of the first backend that opens it.
+    ///
+    /// - Parameter instructions: an available set.
+    /// - Throws: ``BLASError`` if BLAS is asked for and not there.
+    package convenience init(
+        threads: Int, precision: Precision = .float32, instructions: InstructionSet,
+        products kind: ProductsKind
+    ) throws {
+        precondition(instructions.isAvailable)
+        let products = try Self.environment.withLock { _ in
+            try Products.of(kind, for: instructions)
+        }
+        self.init(threads: threads, precision, instructions, products)
+    }
+
+    private init(
+        threads: Int, _ precision: Precision, _ instructions: InstructionSet, _ products: Products
+    ) {
+        self.precision = precision
+        self.instructions = instructions
+        self.products = products
+        kernels = instructions.kernels
+        threadPool = ThreadPool(threads: threads)
+        self.threads = threadPool.threads
+        scratch = ScratchSpace(threads: threadPool.threads)
+    }
+
+    /// The kernels in use (`avx512bf16`, `avx512`, `avx2`, `neon`, `plain`).
+    package var instructionSet: String { instructions.rawValue }
+
+    /// The precision in which products are the fastest here.
+    package var fastestPrecision: Precision {
+        instructions.multipliesBFloat16 ? .bfloat16 : .float32
+    }
+
+    /// What computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or `packed`
+    /// for our own kernels.
+    package var productsDescription: String { products.description }
+
+    /// An uninitialised tensor from the pool.
+    package func tensor(_ shape: [Int]) -> Tensor {
+        Tensor(shape: shape, storage: storagePool.allocate(shape.reduce(1, *)))
+    }
+
+    /// A tensor that holds a copy of `values`.
+    package func tensor(_ shape: [Int], _ values: [Float]) -> Tensor {
+        precondition(shape.reduce(1, *) == values.count)
+        let result = tensor(shape)
+        withExtendedLifetime(result) {
+            result.pointer.update(from: values, count: values.count)
+        }
+        return result
+    }
+
+    /// A tensor of zeros.
+    package func zeros(_ shape: [Int]) -> Tensor {
+        let result = tensor(shape)
+        withExtendedLifetime(result) {
+            result.pointer.update(repeating: 0, count: result.count)
+        }
+        return result
+    }
+
+    /// Runs `body(0) … body(count - 1)`, each exactly once, on all threads of the pool.
+    ///
+    /// What a body computes may depend on its index alone, never on the thread or the number of
+    /// threads. A body may not start a loop of its own.
+    package func parallelFor(_ count: Int, _ body: (_ index: Int) -> Void) {
+        threadPool.run(count) { index, _ in body(index) }
+    }
+
+    /// The same with scratch memory of the running thread: `floats` elements, 64-byte aligned,
+    /// holding whatever the last user left.
+    package func parallelFor(
+        _ count: Int, scratch floats: Int,
+        _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let blocks = scratch.reserve(floats, from: storagePool)
+        threadPool.run(count) { index, thread in
+            body(index, blocks[thread].base)
+        }
+    }
+}
+
+/// One block of scratch memory for each thread, grown on demand and kept.
+private final class ScratchSpace: Sendable {
+    private let blocks: Mutex<[Storage]>
+    private let threads: Int
+
+    init(threads: Int) {
+        self.threads = threads
+        blocks = Mutex([])
+    }
+
+    func reserve(_ floats: Int, from pool: StoragePool) -> [Storage] {
+        blocks.withLock { blocks in
+            // Blocks from the pool differ in size: one that is large says nothing of the others.
+            if blocks.isEmpty || blocks.contains(where: { $0.capacity < floats }) {
+                blocks = []
+                blocks = (0..<threads).map { _ in pool.allocate(floats) }
+            }
+            return blocks
+        }
+    }
+}

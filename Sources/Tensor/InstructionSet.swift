@@ -1,0 +1,77 @@
+// Which kernels run: the best that the CPU has, or the ones that the user forces.
+
+import CKernels
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A set of kernels, named after the instructions that they use.
+package enum InstructionSet: String, CaseIterable, Sendable {
+    case plain, avx2, avx512, avx512bf16, neon
+
+    /// Forces a set of kernels, for tests and measurements.
+    package static let environmentVariable = "SWIFT_DEMUCS_ISA"
+
+    /// The fastest set that this CPU and build can run.
+    package static var best: InstructionSet {
+        allCases.last { $0.isAvailable } ?? .plain
+    }
+
+    /// Whether products in bfloat16 are faster than in float32.
+    package var multipliesBFloat16: Bool { self == .avx512bf16 }
+
+    package var isAvailable: Bool { table != nil }
+
+    /// The set that runs: `SWIFT_DEMUCS_ISA` if it is set, else the best.
+    ///
+    /// - Throws: ``InstructionSetError`` if the variable names a set that is unknown or that this
+    ///   CPU can't run.
+    package static func selected() throws -> InstructionSet {
+        guard let value = getenv(environmentVariable).map({ String(cString: $0) }), !value.isEmpty
+        else { return best }
+        guard let forced = InstructionSet(rawValue: value), forced.isAvailable else {
+            throw InstructionSetError(
+                value: value, available: allCases.filter(\.isAvailable).map(\.rawValue))
+        }
+        return forced
+    }
+
+    /// The kernels of this set; the plain ones where it is not available.
+    package var kernels: kernel_table { (table ?? kernels_plain()).pointee }
+
+    private var table: UnsafePointer<kernel_table>? {
+        switch self {
+        case .plain: kernels_plain()
+        case .avx2: kernels_avx2()
+        case .avx512: kernels_avx512()
+        case .avx512bf16: kernels_avx512bf16()
+        case .neon: kernels_neon()
+        }
+    }
+
+    /// The name of OpenBLAS's kernels for the same instructions; nil leaves the choice to OpenBLAS.
+    var openBLASCoreType: String? {
+        switch self {
+        case .plain: nil
+        case .avx2: "Haswell"
+        case .avx512, .avx512bf16: "SkylakeX"
+        case .neon: nil
+        }
+    }
+}
+
+/// `SWIFT_DEMUCS_ISA` asks for kernels that can't run here.
+public struct InstructionSetError: Error, Equatable, CustomStringConvertible {
+    public let value: String
+    public let available: [String]
+
+    public var description: String {
+        "the environment variable SWIFT_DEMUCS_ISA is '\(value)', which this CPU and build can't "
+            + "run; use one of \(available.joined(separator: ", ")), or unset it"
+    }
+}

@@ -1,0 +1,173 @@
+// The front door of matrix products. Layers pack their weights and multiply; whether our own kernels
+// or BLAS do it is decided here, once.
+
+import CKernels
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What computes matrix products.
+///
+/// Our own kernels on packed weights, where the CPU has vector instructions that they use: they run
+/// at the rate of the multipliers at this model's shapes, 250 GFLOP/s a core where OpenBLAS reaches
+/// 210 (SPEED.md), take the taps of a convolution in one call and need no library. BLAS where they
+/// are plain C, and on Apple platforms, whose matrix unit only Accelerate can use.
+enum Products: Sendable, CustomStringConvertible {
+    case packed
+    case blas(BLAS)
+
+    /// Forces `packed` or `blas`, for tests and measurements.
+    static let environmentVariable = "SWIFT_DEMUCS_PRODUCTS"
+
+    static func selected(for instructions: InstructionSet) throws -> Products {
+        guard let value = getenv(environmentVariable).map({ String(cString: $0) }), !value.isEmpty
+        else { return try best(for: instructions) }
+        guard let kind = ProductsKind(rawValue: value) else { throw ProductsError(value: value) }
+        return try of(kind, for: instructions)
+    }
+
+    static func of(_ kind: ProductsKind, for instructions: InstructionSet) throws -> Products {
+        switch kind {
+        case .packed: .packed
+        case .blas: .blas(try BLAS(isa: instructions))
+        }
+    }
+
+    private static func best(for instructions: InstructionSet) throws -> Products {
+        #if canImport(Accelerate)
+            return .blas(try BLAS(isa: instructions))
+        #else
+            return instructions == .plain ? .blas(try BLAS(isa: instructions)) : .packed
+        #endif
+    }
+
+    var description: String {
+        switch self {
+        case .packed: "packed"
+        case .blas(let blas): "\(blas.name) \(blas.core)"
+        }
+    }
+}
+
+/// The two ways to compute matrix products.
+package enum ProductsKind: String, CaseIterable, Sendable {
+    case packed, blas
+}
+
+/// `SWIFT_DEMUCS_PRODUCTS` asks for something that does not exist.
+public struct ProductsError: Error, Equatable, CustomStringConvertible {
+    public let value: String
+
+    public var description: String {
+        "the environment variable SWIFT_DEMUCS_PRODUCTS is '\(value)'; use packed or blas, or "
+            + "unset it"
+    }
+}
+
+/// A matrix that products read as their right operand: its sizes and how it is packed.
+package struct PackedLayout: Sendable {
+    /// Rows: the inner dimension of the product.
+    package let inner: Int
+    package let columns: Int
+    package let precision: Precision
+
+    package init(inner: Int, columns: Int, precision: Precision) {
+        self.inner = inner
+        self.columns = columns
+        self.precision = precision
+    }
+}
+
+extension Backend {
+    /// Column ranges of a packed matrix must start at a multiple of this.
+    package var panelColumns: Int { kernels.panel_columns }
+
+    /// Floats of memory that a packed matrix takes.
+    package func packedFloats(_ layout: PackedLayout) -> Int {
+        switch (products, layout.precision) {
+        case (.blas, .float32): layout.inner * layout.columns
+        case (.packed, .float32): kernels.f32_packed_floats(layout.inner, layout.columns)
+        case (_, .bfloat16): (kernels.bf16_packed_bytes(layout.inner, layout.columns) + 3) / 4
+        }
+    }
+
+    /// Packs the part `[innerRange, columnRange]` of a matrix, in which element (k, j) of the part
+    /// is `b[k · innerStride + j · columnStride]`.
+    ///
+    /// - Parameter innerRange: from an even row on.
+    package func pack(
+        _ layout: PackedLayout, _ innerRange: Range<Int>, _ columnRange: Range<Int>,
+        from b: UnsafePointer<Float>, innerStride: Int, columnStride: Int,
+        into packed: UnsafeMutablePointer<Float>
+    ) {
+        switch (products, layout.precision) {
+        case (.blas, .float32):
+            for k in 0..<innerRange.count {
+                let row =
+                    packed + (innerRange.lowerBound + k) * layout.columns + columnRange.lowerBound
+                for j in 0..<columnRange.count {
+                    row[j] = b[k * innerStride + j * columnStride]
+                }
+            }
+        case (.packed, .float32):
+            kernels.f32_pack(
+                layout.inner, innerRange.lowerBound, innerRange.count, columnRange.count, b,
+                innerStride, columnStride, packed + columnRange.lowerBound * layout.inner)
+        case (_, .bfloat16):
+            kernels.bf16_pack(
+                layout.inner, innerRange.lowerBound, innerRange.count, columnRange.count, b,
+                innerStride, columnStride,
+                UnsafeMutableRawPointer(packed)
+                    + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound))
+        }
+    }
+
+    /// C = A·B + bias, or C += A·B, on the calling thread, for the columns `columnRange` of a packed
+    /// B.
+    ///
+    /// - Parameters:
+    ///   - rows: of A and C.
+    ///   - segments: the inner dimension of A in pieces that follow each other in B; rows of A are
+    ///     `lda` floats apart, at least as many as a segment has elements.
+    ///   - bias: `[columnRange.count]` or nil; not used if `accumulate`.
+    ///   - c: `[rows, columnRange.count]`, rows `ldc` floats apart.
+    package func multiply(
+        rows: Int, _ segments: UnsafeBufferPointer<gemm_segment>, lda: Int,
+        by packed: UnsafePointer<Float>, _ layout: PackedLayout, _ columnRange: Range<Int>,
+        bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>, ldc: Int,
+        accumulate: Bool
+    ) {
+        switch (products, layout.precision) {
+        case (.blas(let blas), .float32):
+            var accumulate = accumulate
+            if let bias, !accumulate {
+                for row in 0..<rows {
+                    (c + row * ldc).update(from: bias, count: columnRange.count)
+                }
+                accumulate = true
+            }
+            for (index, segment) in segments.enumerated() {
+                blas.sgemm(
+                    m: rows, n: columnRange.count, k: segment.count, a: segment.a, lda: lda,
+                    b: packed + segment.first * layout.columns + columnRange.lowerBound,
+                    ldb: layout.columns, accumulate: accumulate || index > 0, c: c, ldc: ldc)
+            }
+        case (.packed, .float32):
+            kernels.f32_gemm(
+                rows, columnRange.count, segments.count, segments.baseAddress!, lda,
+                packed + columnRange.lowerBound * layout.inner, layout.inner, bias, c, ldc,
+                accumulate ? 1 : 0)
+        case (_, .bfloat16):
+            kernels.bf16_gemm(
+                rows, columnRange.count, segments.count, segments.baseAddress!, lda,
+                UnsafeRawPointer(packed)
+                    + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound),
+                layout.inner, bias, c, ldc, accumulate ? 1 : 0)
+        }
+    }
+}

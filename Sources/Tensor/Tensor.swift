@@ -1,0 +1,44 @@
+// The array type of the engine: a shape over pooled storage.
+
+/// A row-major, contiguous float32 array.
+///
+/// A `Tensor` is a reference to its storage: copies share it, and the storage goes back to its pool
+/// when the last one is gone. The last dimension is the contiguous one; the network keeps its
+/// activations as `[freq, time, channel]` and `[time, channel]`.
+package struct Tensor: @unchecked Sendable {
+    /// Lengths of the dimensions, outermost first.
+    package let shape: [Int]
+
+    /// The number of elements.
+    package let count: Int
+
+    private let storage: Storage
+
+    init(shape: [Int], storage: Storage) {
+        self.shape = shape
+        self.count = shape.reduce(1, *)
+        self.storage = storage
+        precondition(count <= storage.capacity)
+    }
+
+    /// The first element.
+    ///
+    /// Valid only while a `Tensor` with this storage is alive: take it inside the closure that uses
+    /// it, so that the closure's capture keeps the tensor, or inside `withExtendedLifetime`.
+    package var pointer: UnsafeMutablePointer<Float> { storage.base }
+
+    /// The same elements under another shape.
+    ///
+    /// PyTorch: `torch.Tensor.view`.
+    package func reshaped(_ shape: [Int]) -> Tensor {
+        precondition(shape.reduce(1, *) == count)
+        return Tensor(shape: shape, storage: storage)
+    }
+
+    /// A copy of the elements, for tests and for the edges of the engine.
+    package var floats: [Float] {
+        withExtendedLifetime(storage) {
+            Array(UnsafeBufferPointer(start: storage.base, count: count))
+        }
+    }
+}

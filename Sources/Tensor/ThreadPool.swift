@@ -1,0 +1,225 @@
+// The one thread pool: fixed threads that share the indices of a parallel loop.
+
+import CKernels
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A fixed set of threads that run parallel loops one after the other.
+///
+/// The caller of `run` is one of the threads. Which thread runs which index is left to chance, and
+/// nothing that a loop computes may depend on it: that is how results stay the same for any number
+/// of threads.
+final class ThreadPool: Sendable {
+    let threads: Int
+    private let shared: Shared
+    private let workers: [Worker]
+
+    /// - Parameter threads: fewer run where the system refuses to start as many.
+    init(threads: Int) {
+        let shared = Shared()
+        var workers: [Worker] = []
+        for number in 1..<max(1, threads) {
+            guard let worker = Worker(shared: shared, number: number) else { break }
+            workers.append(worker)
+        }
+        self.threads = 1 + workers.count
+        self.shared = shared
+        self.workers = workers
+    }
+
+    deinit {
+        shared.stop()
+        for worker in workers { worker.join() }
+    }
+
+    /// Calls `body(index, thread)` once for every index below `count`, `thread` below `threads`.
+    ///
+    /// Loops of different callers wait for each other. A body may not start a loop of its own.
+    func run(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
+        guard count > 0 else { return }
+        if workers.isEmpty || count == 1 {
+            shared.exclusively {
+                for index in 0..<count { body(index, 0) }
+            }
+            return
+        }
+        withoutActuallyEscaping(body) { body in
+            shared.exclusively {
+                shared.start(Loop(count: count, body: body), workers: workers.count)
+                shared.work(thread: 0)
+                shared.finish()
+            }
+        }
+    }
+}
+
+/// One parallel loop. The closure is called from several threads; its captures are the caller's
+/// responsibility, which is why this is not checked.
+private struct Loop: @unchecked Sendable {
+    let count: Int
+    let body: (Int, Int) -> Void
+}
+
+/// What the threads of a pool share: the present loop, and how they learn that there is one.
+private final class Shared: @unchecked Sendable {
+    /// Grows by one with every loop; workers watch it.
+    private let generation = Atomic<Int>(0)
+    private let nextIndex = Atomic<Int>(0)
+    private let busyWorkers = Atomic<Int>(0)
+    private let stopped = Atomic<Bool>(false)
+
+    /// Written by the caller before `generation` grows and after `busyWorkers` reached zero, read by
+    /// workers in between, so the atomics order every access.
+    private var loop: Loop?
+
+    private let callers = Mutex<Void>(())
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+    /// How often a thread looks again before it sleeps: tens of microseconds, the gap between two
+    /// loops of a forward pass. Sleeping and waking costs more than that.
+    private static let spins = 4_000
+
+    init() {
+        mutex = .allocate(capacity: 1)
+        condition = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func exclusively(_ body: () -> Void) {
+        callers.withLock { _ in body() }
+    }
+
+    func start(_ loop: Loop, workers: Int) {
+        self.loop = loop
+        nextIndex.store(0, ordering: .relaxed)
+        busyWorkers.store(workers, ordering: .relaxed)
+        pthread_mutex_lock(mutex)
+        generation.add(1, ordering: .releasing)
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    func work(thread: Int) {
+        guard let loop else { return }
+        while true {
+            let index = nextIndex.add(1, ordering: .relaxed).oldValue
+            guard index < loop.count else { return }
+            loop.body(index, thread)
+        }
+    }
+
+    /// Waits until no worker runs the loop any more.
+    func finish() {
+        var spins = 0
+        while busyWorkers.load(ordering: .acquiring) > 0 {
+            spins += 1
+            if spins < Self.spins { cpu_relax() } else { sched_yield() }
+        }
+        loop = nil
+    }
+
+    func stop() {
+        stopped.store(true, ordering: .relaxed)
+        pthread_mutex_lock(mutex)
+        generation.add(1, ordering: .releasing)
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// The life of a worker.
+    func serve(thread: Int) {
+        var seen = 0
+        while true {
+            seen = awaitGeneration(after: seen)
+            if stopped.load(ordering: .relaxed) { return }
+            work(thread: thread)
+            busyWorkers.subtract(1, ordering: .releasing)
+        }
+    }
+
+    private func awaitGeneration(after seen: Int) -> Int {
+        for _ in 0..<Self.spins {
+            let now = generation.load(ordering: .acquiring)
+            if now != seen { return now }
+            cpu_relax()
+        }
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            let now = generation.load(ordering: .acquiring)
+            if now != seen { return now }
+            pthread_cond_wait(condition, mutex)
+        }
+    }
+}
+
+/// A thread of the pool.
+private struct Worker: @unchecked Sendable {
+    private let handle: pthread_t
+
+    /// Starts the thread; nil if the system has no room for it.
+    init?(shared: Shared, number: Int) {
+        let start = Unmanaged.passRetained(Start(shared: shared, number: number))
+        #if canImport(Darwin)
+            var created: pthread_t?
+        #else
+            var created = pthread_t()
+        #endif
+        let status = pthread_create(&created, nil, runWorker, start.toOpaque())
+        guard status == 0 else {
+            start.release()
+            return nil
+        }
+        #if canImport(Darwin)
+            guard let created else { return nil }
+            handle = created
+        #else
+            handle = created
+        #endif
+    }
+
+    func join() {
+        pthread_join(handle, nil)
+    }
+}
+
+private final class Start {
+    let shared: Shared
+    let number: Int
+
+    init(shared: Shared, number: Int) {
+        self.shared = shared
+        self.number = number
+    }
+}
+
+#if canImport(Darwin)
+    private func runWorker(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        start.shared.serve(thread: start.number)
+        return nil
+    }
+#else
+    private func runWorker(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        guard let argument else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        start.shared.serve(thread: start.number)
+        return nil
+    }
+#endif

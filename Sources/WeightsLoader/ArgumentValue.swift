@@ -1,0 +1,43 @@
+// A Python value as a checkpoint stores it among its constructor arguments.
+
+/// One argument of the model's class, with Python's distinctions kept: `True` is not 1, and 4 is
+/// not 4.0.
+public indirect enum ArgumentValue: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    case integer(Int)
+    /// A float, or a whole number too large for 64 bits.
+    case number(Double)
+    case string(String)
+    /// Python's `fractions.Fraction`, as stored: not reduced, the denominator not zero.
+    case fraction(numerator: Int, denominator: Int)
+    case array([ArgumentValue])
+    case object([String: ArgumentValue])
+}
+
+extension ArgumentValue: CustomStringConvertible {
+    /// As Python would print it, cut after 120 characters.
+    public var description: String {
+        let text = pythonText
+        return text.count <= 120 ? text : text.prefix(120) + "…"
+    }
+
+    private var pythonText: String {
+        switch self {
+        case .null: "None"
+        case .bool(let value): value ? "True" : "False"
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .string(let value): "\"\(value)\""
+        case .fraction(let numerator, let denominator): "Fraction(\(numerator), \(denominator))"
+        case .array(let elements):
+            "[" + elements.prefix(20).map(\.description).joined(separator: ", ")
+                + (elements.count > 20 ? ", …]" : "]")
+        case .object(let members):
+            "{"
+                + members.sorted { $0.key < $1.key }.prefix(20)
+                .map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
+                + (members.count > 20 ? ", …}" : "}")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// Walks through a mapped file and never beyond its end: what the readers of binary formats stand on.
+
+/// Reads little-endian numbers, text and ranges from a part of a file, in order.
+///
+/// Every read is checked against the end first; nothing is copied but what is handed out.
+struct ByteCursor {
+    /// What is wrong, and the byte where it was seen.
+    struct Failure: Error {
+        let problem: String
+        let offset: Int
+    }
+
+    let file: MappedFile
+    /// Counted from the start of the file.
+    private(set) var position: Int
+    let end: Int
+
+    /// - Parameter range: must lie within the file; nil for all of it.
+    init(_ file: MappedFile, _ range: Range<Int>? = nil) {
+        self.file = file
+        position = range?.lowerBound ?? 0
+        end = range?.upperBound ?? file.countBytes
+    }
+
+    var isAtEnd: Bool { position == end }
+    var remainingBytes: Int { end - position }
+
+    /// Passes over `count` bytes and returns where they are.
+    mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws -> Range<Int> {
+        guard count >= 0, count <= remainingBytes else {
+            throw Failure(
+                problem: "\(what()) should take \(count) bytes, but \(remainingBytes) are left",
+                offset: position)
+        }
+        let range = position..<position + count
+        position += count
+        return range
+    }
+
+    mutating func byte(_ what: @autoclosure () -> String) throws -> UInt8 {
+        try littleEndian(UInt8.self, what())
+    }
+
+    mutating func littleEndian<Number: FixedWidthInteger>(
+        _ type: Number.Type, _ what: @autoclosure () -> String
+    ) throws -> Number {
+        let range = try take(Number.bitWidth / 8, what())
+        return Number(
+            littleEndian: file.withBytes(range) { $0.loadUnaligned(as: Number.self) })
+    }
+
+    /// A string of `count` bytes of UTF-8.
+    mutating func text(_ count: Int, _ what: @autoclosure () -> String) throws -> String {
+        let range = try take(count, what())
+        let text = file.withBytes(range) { String(validating: $0, as: UTF8.self) }
+        guard let text else {
+            throw Failure(problem: "\(what()) is not UTF-8", offset: range.lowerBound)
+        }
+        return text
+    }
+
+    func failure(_ problem: String) -> Failure {
+        Failure(problem: problem, offset: position)
+    }
+}

@@ -1,0 +1,193 @@
+// A checkpoint: named tensors and metadata in a memory-mapped file. Each file format has a reader
+// that yields a `CheckpointContents`; everything after that is shared.
+
+/// What a format's reader finds in a file: all checked, nothing widened yet.
+struct CheckpointContents {
+    /// More tensors than these are not believed: a published model has 533. Keeps what a crafted
+    /// file can ask for in proportion to its size.
+    static let tensorLimit = 65_536
+    /// More dimensions than these are not believed: a published model has up to 4.
+    static let rankLimit = 16
+
+    /// No name twice; for formats that fix an order, in the order of their bytes in the file.
+    var tensors: [StoredTensor]
+    /// The file's own key–value strings.
+    var metadata: [String: String] = [:]
+    /// Class and constructor arguments, where the file stores them other than in `metadata`.
+    var arguments: ModelArguments?
+    /// What the file shows of its model beside the tensors.
+    var traits = ModelTraits()
+    /// Whether sizes of 1 are left out of the shapes.
+    var omitsUnitSizes = false
+    /// Files beside the checkpoint that tensors lie in; `TensorPart.file` counts them from 1.
+    var externalFiles: [MappedFile] = []
+}
+
+/// What a file without constructor arguments shows of its model beside the tensors' shapes.
+package struct ModelTraits: Sendable, Equatable {
+    /// Constructor arguments under the reference's names.
+    package var arguments: [String: ArgumentValue] = [:]
+    /// Samples of the segment that it was made for.
+    package var segmentSamples: Int?
+    /// Frequencies of the spectrogram that it takes.
+    package var frequencies: Int?
+    /// Whether the layers of a DConv are dilated.
+    package var hasDilatedDConv: Bool?
+}
+
+/// A file of named tensors and its metadata, memory-mapped.
+///
+/// Opening reads the header only; a tensor's bytes are touched when it is asked for. Copies share
+/// the mapping, which lives as long as the last of them.
+public struct Checkpoint: Sendable {
+    /// The path as given to ``open(_:)``.
+    public let path: String
+    public let format: CheckpointFormat
+    /// The file's own key–value strings; empty if it has none.
+    public let metadata: [String: String]
+    /// All tensors; in safetensors and ggml files in the order of their bytes.
+    public let tensors: [StoredTensor]
+    /// The models in a file that holds several, sorted; ``member(_:)`` gives each. Empty for the
+    /// usual file, which is its only model.
+    public let members: [String]
+    /// Bytes of the checkpoint itself, without files beside it.
+    public var countBytes: Int { files[0].countBytes }
+
+    /// Whether sizes of 1 are left out of the shapes.
+    package let omitsUnitSizes: Bool
+    package let traits: ModelTraits
+    let storedArguments: ModelArguments?
+    private let indices: [String: Int]
+    /// The checkpoint itself, then those beside it.
+    private let files: [MappedFile]
+
+    /// Opens a checkpoint; its format is told by its content.
+    ///
+    /// Keys that all begin with the same prefix (`955717e8.encoder.0.…`) are given without it.
+    ///
+    /// - Throws: ``WeightsError`` if the file can't be read or doesn't hold what its format
+    ///   promises.
+    public static func open(_ path: String) throws -> Checkpoint {
+        let file = try MappedFile(path)
+        let format = CheckpointFormat(of: file)
+        do {
+            let contents: CheckpointContents
+            switch format {
+            case .safetensors: contents = try Safetensors.read(file, path: path)
+            case .torch: contents = try TorchArchive.read(file, path: path)
+            case .torchLegacy: contents = try TorchLegacy.read(file, path: path)
+            case .ggml: contents = try GGML.read(file, path: path)
+            case .onnx: contents = try ONNX.read(file, path: path)
+            }
+            return Checkpoint(path: path, format: format, contents: contents, file: file)
+        } catch let failure as ByteCursor.Failure {
+            throw WeightsError.damaged(
+                path: path, format: format, offset: failure.offset, problem: failure.problem)
+        }
+    }
+
+    private init(
+        path: String, format: CheckpointFormat, contents: CheckpointContents, file: MappedFile
+    ) {
+        let prefixes = OfficialNames.prefixes(of: contents.tensors)
+        self.path = path
+        self.format = format
+        metadata = contents.metadata
+        traits = contents.traits
+        omitsUnitSizes = contents.omitsUnitSizes
+        storedArguments = contents.arguments
+        files = [file] + contents.externalFiles
+        members = prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : []
+        tensors =
+            prefixes.count == 1
+            ? contents.tensors.map { OfficialNames.without(prefixes[0], $0) } : contents.tensors
+        indices = Checkpoint.indices(tensors)
+    }
+
+    private init(_ whole: Checkpoint, tensors: [StoredTensor]) {
+        path = whole.path
+        format = whole.format
+        metadata = whole.metadata
+        traits = whole.traits
+        omitsUnitSizes = whole.omitsUnitSizes
+        storedArguments = whole.storedArguments
+        files = whole.files
+        members = []
+        self.tensors = tensors
+        indices = Checkpoint.indices(tensors)
+    }
+
+    private static func indices(_ tensors: [StoredTensor]) -> [String: Int] {
+        // Readers refuse duplicate names, so the first is the only one.
+        Dictionary(
+            tensors.indices.map { (tensors[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// One model of a file that holds several: its tensors under their official names.
+    ///
+    /// - Throws: ``WeightsError/memberMissing(path:name:members:)``.
+    public func member(_ name: String) throws -> Checkpoint {
+        guard members.contains(name) else {
+            throw WeightsError.memberMissing(path: path, name: name, members: members)
+        }
+        let prefix = name + "."
+        return Checkpoint(
+            self,
+            tensors: tensors.filter { $0.name.hasPrefix(prefix) }
+                .map { OfficialNames.without(prefix, $0) })
+    }
+
+    /// The tensor of that name, if the file has it.
+    public func tensor(named name: String) -> StoredTensor? {
+        indices[name].map { tensors[$0] }
+    }
+
+    /// The values of a tensor of this checkpoint, widened to float32 exactly.
+    ///
+    /// - Throws: ``WeightsError/notFloats(path:tensor:found:)`` for other element types than
+    ///   float32, float16 and bfloat16.
+    package func floats(_ tensor: StoredTensor) throws -> [Float] {
+        guard tensor.elementType.widensToFloat32 else {
+            throw WeightsError.notFloats(
+                path: path, tensor: tensor.name, found: tensor.elementType)
+        }
+        return withBytes(of: tensor) { bytes in
+            [Float](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
+                let output = UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.count])
+                Widening.widen(bytes, of: tensor.elementType, into: output)
+                initialized = tensor.count
+            }
+        }
+    }
+
+    /// Hands out the raw bytes of a tensor of this checkpoint, row-major and little-endian.
+    package func withBytes<Result>(
+        of tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        if tensor.parts.count == 1, !tensor.parts[0].isVarints, tensor.parts[0].axes == nil {
+            return try files[tensor.parts[0].file].withBytes(tensor.parts[0].byteRange, body)
+        }
+        let elementBytes = tensor.elementType.bits / 8
+        let bytes = [UInt8](unsafeUninitializedCapacity: tensor.countBytes) { buffer, initialized in
+            // The parts' values are as many as the shape says, which the reader has checked.
+            let output = UnsafeMutableRawBufferPointer(buffer)
+            for part in tensor.parts {
+                let begin = initialized
+                initialized += part.count(elementBytes: elementBytes) * elementBytes
+                files[part.file].withBytes(part.byteRange) {
+                    part.copy(
+                        $0, elementBytes: elementBytes,
+                        to: UnsafeMutableRawBufferPointer(rebasing: output[begin..<initialized]))
+                }
+            }
+        }
+        return try bytes.withUnsafeBytes(body)
+    }
+
+    /// The SHA-256 of the checkpoint itself, 64 hexadecimal digits.
+    package func sha256() -> String {
+        var digest = SHA256()
+        files[0].withBytes(0..<files[0].countBytes) { digest.update($0) }
+        return digest.hexadecimal
+    }
+}

@@ -1,0 +1,302 @@
+// A file from a server to its final name: locked, resumed, tried again, checked.
+//
+//     <file>                      complete and checked, or not there
+//     <file>.origin.json          where it came from: address, etag, size, SHA-256
+//     <file>.part                 what has come so far
+//     <file>.part.origin.json     of which file it is a part
+//     <file>.lock                 held while a process downloads it
+
+import Foundation
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// A file to be downloaded.
+package struct Download {
+    let url: URL
+    /// Its final name.
+    let destination: String
+    /// The first digits of its SHA-256, as many as are known beforehand.
+    let checksum: String?
+    /// The most that such a file may have.
+    let limitBytes: Int
+    /// Looks at the complete file, still under its temporary name, where no checksum vouches for
+    /// it; its errors become `DownloadError.wrongContent`.
+    let check: @Sendable (_ path: String) throws -> Void
+
+    package init(
+        url: URL, destination: String, checksum: String? = nil, limitBytes: Int,
+        check: @escaping @Sendable (_ path: String) throws -> Void = { _ in }
+    ) {
+        self.url = url
+        self.destination = destination
+        self.checksum = checksum
+        self.limitBytes = limitBytes
+        self.check = check
+    }
+
+    private var partPath: String { destination + ".part" }
+    private var name: String { (destination as NSString).lastPathComponent }
+    private var address: String { Transfer.text(URLRequest(url: url)) }
+
+    /// Downloads the file unless it is there.
+    ///
+    /// - Throws: `DownloadError`, `CancellationError`.
+    package func run(
+        policy: DownloadPolicy, isCancelled: () -> Bool, report: (DownloadEvent) -> Void
+    ) throws {
+        guard Transfer.isSecure(url) else { throw DownloadError.insecureAddress(url: address) }
+        if FileSystem.isFile(destination) { return }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: (destination as NSString).deletingLastPathComponent,
+                withIntermediateDirectories: true)
+        } catch {
+            throw DownloadError.unwritable(
+                path: destination, reason: error.localizedDescription)
+        }
+        let lock = try FileLock(
+            destination + ".lock", waiting: { report(.waiting(file: name)) },
+            isCancelled: isCancelled)
+        try withExtendedLifetime(lock) {
+            // Whoever had the lock before may have fetched it.
+            if FileSystem.isFile(destination) { return }
+            try transferUntilComplete(policy, isCancelled, report)
+        }
+    }
+
+    private func transferUntilComplete(
+        _ policy: DownloadPolicy, _ isCancelled: () -> Bool, _ report: (DownloadEvent) -> Void
+    ) throws {
+        let file = try PartialFile(partPath)
+        // Bytes of another address or of nothing known are no start.
+        if FileOrigin(recordAt: FileOrigin.recordPath(of: partPath))?.url != address {
+            try file.truncate()
+        }
+        var mayStartAfresh = true
+        var fruitless = 0
+        while true {
+            let before = file.countBytes
+            do {
+                let origin = try transfer(into: file, policy, isCancelled, report)
+                try finish(file, origin, isCancelled, report)
+                return
+            } catch let error as DownloadError {
+                switch error {
+                case .wrongChecksum, .wrongSize, .wrongContent, .tooLarge:
+                    // The fault may lie in bytes of an earlier request: once more without them.
+                    guard before > 0, mayStartAfresh else {
+                        discardPart()
+                        throw error
+                    }
+                    mayStartAfresh = false
+                    try file.truncate()
+                    continue
+                default: break
+                }
+                fruitless = file.countBytes > before ? 1 : fruitless + 1
+                var delay = policy.delaySeconds(afterAttempts: fruitless)
+                if case .tooManyRequests(_, let asked?) = error { delay = max(delay, asked) }
+                // What can't be reached at all is not waited for, but a connection that was there
+                // a moment ago may come back.
+                let isPassing = error.isPassing || (error.isUnreachable && before > 0)
+                guard isPassing, fruitless < policy.attempts, delay <= policy.longestDelaySeconds
+                else { throw error }
+                report(.retrying(error, seconds: delay))
+                try Download.wait(delay, isCancelled)
+            }
+        }
+    }
+
+    private func discardPart() {
+        unlink(partPath)
+        unlink(FileOrigin.recordPath(of: partPath))
+    }
+
+    private static func wait(_ seconds: Double, _ isCancelled: () -> Bool) throws {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            if isCancelled() { throw CancellationError() }
+            usleep(20_000)
+        }
+    }
+
+    /// One request for the bytes that are missing.
+    ///
+    /// - Returns: what is known of the now complete file.
+    private func transfer(
+        into file: PartialFile, _ policy: DownloadPolicy, _ isCancelled: () -> Bool,
+        _ report: (DownloadEvent) -> Void
+    ) throws -> FileOrigin {
+        // All may be there already, if an earlier run ended just before the last step.
+        if let origin = FileOrigin(recordAt: FileOrigin.recordPath(of: partPath)),
+            origin.countBytes == file.countBytes, file.countBytes > 0
+        {
+            return origin
+        }
+        var request = URLRequest(url: url)
+        // Compressed bytes could neither be counted nor resumed.
+        request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
+        request.setValue("swift-demucs", forHTTPHeaderField: "User-Agent")
+        let resumed = file.countBytes
+        if resumed > 0 { request.setValue("bytes=\(resumed)-", forHTTPHeaderField: "Range") }
+
+        let transfer = Transfer(request, into: file, limitBytes: limitBytes) { result, file in
+            try begin(file, result)
+        }
+        var hasStarted = false
+        var totalBytes: Int?
+        let result = transfer.run(stallSeconds: policy.stallSeconds, isCancelled: isCancelled) {
+            received in
+            guard received > 0 || hasStarted else { return }
+            if !hasStarted {
+                totalBytes =
+                    FileOrigin(recordAt: FileOrigin.recordPath(of: partPath))?.countBytes
+                report(
+                    .started(
+                        url: address, file: name, resumedBytes: min(resumed, received),
+                        totalBytes: totalBytes))
+                hasStarted = true
+            }
+            report(.progress(file: name, receivedBytes: received, totalBytes: totalBytes))
+        }
+        return try judge(result, file)
+    }
+
+    /// Decides about a good reply before its body is written.
+    private func begin(_ file: PartialFile, _ result: TransferResult) throws {
+        guard let head = result.head else { return }
+        let recordPath = FileOrigin.recordPath(of: partPath)
+        let old = FileOrigin(recordAt: recordPath)
+        var origin = FileOrigin(url: address)
+        origin.etag = result.linkedETag ?? head.etag
+        if head.status == 206 {
+            // The part that was asked for, of the file that the first part came from.
+            let total = head.range?.total
+            let isSame =
+                head.range?.first == file.countBytes
+                && (old?.etag == nil || origin.etag == nil || old?.etag == origin.etag)
+                && (old?.countBytes == nil || total == nil || old?.countBytes == total)
+            guard isSame else {
+                throw DownloadError.wrongContent(
+                    url: address, problem: "the part that came belongs to another file")
+            }
+            origin.countBytes = result.linkedBytes ?? total ?? old?.countBytes
+        } else {
+            try file.truncate()
+            origin.countBytes = result.linkedBytes ?? head.bodyBytes
+            if let body = head.bodyBytes, let linked = result.linkedBytes, body != linked {
+                throw DownloadError.wrongSize(
+                    url: address, foundBytes: body, expectedBytes: linked)
+            }
+        }
+        if let total = origin.countBytes {
+            if total > limitBytes {
+                throw DownloadError.tooLarge(
+                    url: address, foundBytes: total, limitBytes: limitBytes)
+            }
+            try file.reserve(total - file.countBytes)
+        }
+        try origin.write(to: recordPath)
+    }
+
+    /// What the end of a request means.
+    private func judge(_ result: TransferResult, _ file: PartialFile) throws -> FileOrigin {
+        switch result.failure {
+        case let error as DownloadError: throw error
+        case let error as CancellationError: throw error
+        default: break
+        }
+        guard let head = result.head else { throw withoutReply(result, file) }
+        switch head.status {
+        case 200, 206: break
+        case 404, 410: throw DownloadError.notFound(url: address)
+        case 401, 403: throw DownloadError.forbidden(url: address, status: head.status)
+        case 416:
+            throw DownloadError.wrongSize(
+                url: address, foundBytes: file.countBytes,
+                expectedBytes: head.range?.total ?? result.linkedBytes ?? 0)
+        case 429:
+            throw DownloadError.tooManyRequests(
+                url: address, retryAfterSeconds: head.retryAfterSeconds)
+        case 500...599: throw DownloadError.serverError(url: address, status: head.status)
+        default: throw DownloadError.unexpectedReply(url: address, status: head.status)
+        }
+        guard let origin = FileOrigin(recordAt: FileOrigin.recordPath(of: partPath)) else {
+            throw DownloadError.unwritable(
+                path: FileOrigin.recordPath(of: partPath), reason: "it can't be read back")
+        }
+        let isShort = origin.countBytes.map { file.countBytes < $0 } ?? false
+        if isShort || result.failure != nil {
+            throw DownloadError.interrupted(
+                url: address, receivedBytes: file.countBytes, expectedBytes: origin.countBytes,
+                reason: result.failure?.localizedDescription ?? "the connection was closed")
+        }
+        if let expected = origin.countBytes, file.countBytes != expected {
+            throw DownloadError.wrongSize(
+                url: address, foundBytes: file.countBytes, expectedBytes: expected)
+        }
+        return origin
+    }
+
+    /// What it means that no reply came: nobody was there, or the connection broke too early.
+    private func withoutReply(_ result: TransferResult, _ file: PartialFile) -> DownloadError {
+        let reason = result.failure?.localizedDescription ?? "no reply came"
+        switch (result.failure as? URLError)?.code {
+        case .networkConnectionLost, .timedOut, .badServerResponse, .cannotParseResponse:
+            return .interrupted(
+                url: address, receivedBytes: file.countBytes, expectedBytes: nil, reason: reason)
+        default:
+            return .unreachable(url: address, reason: reason)
+        }
+    }
+
+    /// Checks the complete file and gives it its name.
+    private func finish(
+        _ file: PartialFile, _ origin: FileOrigin, _ isCancelled: () -> Bool,
+        _ report: (DownloadEvent) -> Void
+    ) throws {
+        report(.verifying(file: name))
+        let recordPath = FileOrigin.recordPath(of: destination)
+        var origin = origin
+        let found = try file.checksum(isCancelled: isCancelled)
+        let linked = origin.etag.flatMap { ReplyHead.isChecksum($0) ? $0.lowercased() : nil }
+        // The same etag as at the first use has to mean the same bytes.
+        let first = FileOrigin(recordAt: recordPath)
+        let remembered =
+            first?.etag != nil && first?.etag == origin.etag && first?.url == origin.url
+            ? first?.sha256 : nil
+        for expected in [checksum, linked, remembered] {
+            if let expected, !found.hasPrefix(expected) {
+                throw DownloadError.wrongChecksum(url: address, found: found, expected: expected)
+            }
+        }
+        if checksum == nil && linked == nil {
+            do {
+                try check(partPath)
+            } catch {
+                // The error names the temporary file; the address says more.
+                let text = "\(error)"
+                let problem =
+                    text.hasPrefix(partPath)
+                    ? text.dropFirst(partPath.count).trimmingCharacters(in: [":", ",", " "]) : text
+                throw DownloadError.wrongContent(url: address, problem: problem)
+            }
+        }
+        try file.synchronize()
+        origin.sha256 = found
+        try origin.write(to: recordPath)
+        guard rename(partPath, destination) == 0 else {
+            throw PartialFile.failure(destination, errno)
+        }
+        unlink(FileOrigin.recordPath(of: partPath))
+        report(.finished(file: name, countBytes: file.countBytes))
+    }
+}
+
+extension DownloadError {
+    fileprivate var isUnreachable: Bool {
+        if case .unreachable = self { true } else { false }
+    }
+}

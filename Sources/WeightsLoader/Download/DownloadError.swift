@@ -1,0 +1,95 @@
+// Why a file could not be downloaded.
+
+import Foundation
+
+/// Why a file could not be downloaded.
+public enum DownloadError: Error, Equatable, Sendable {
+    // The way to the server
+    case unreachable(url: String, reason: String)
+    /// Fewer bytes came than were announced, or the connection broke, as often as it was tried.
+    case interrupted(url: String, receivedBytes: Int, expectedBytes: Int?, reason: String)
+    case stalled(url: String, seconds: Double, receivedBytes: Int)
+    case insecureAddress(url: String)
+    case insecureRedirect(url: String, target: String)
+
+    // What the server says
+    case notFound(url: String)
+    /// 401 and 403.
+    case forbidden(url: String, status: Int)
+    case tooManyRequests(url: String, retryAfterSeconds: Double?)
+    case serverError(url: String, status: Int)
+    case unexpectedReply(url: String, status: Int)
+
+    // What the server sends
+    case wrongSize(url: String, foundBytes: Int, expectedBytes: Int)
+    case tooLarge(url: String, foundBytes: Int, limitBytes: Int)
+    case wrongChecksum(url: String, found: String, expected: String)
+    /// The bytes are no file of the kind that was asked for.
+    case wrongContent(url: String, problem: String)
+
+    // Where it goes
+    case diskFull(path: String, neededBytes: Int?)
+    case unwritable(path: String, reason: String)
+}
+
+extension DownloadError: CustomStringConvertible, LocalizedError {
+    public var description: String {
+        switch self {
+        case .unreachable(let url, let reason):
+            "\(url) can't be reached: \(reason); check the network, or use a model file"
+        case .interrupted(let url, let received, let expected, let reason):
+            "the download of \(url) broke off after \(received)"
+                + (expected.map { " of \($0)" } ?? "")
+                + " bytes (\(reason)); run it again to go on from there"
+        case .stalled(let url, let seconds, let received):
+            "\(url) sent nothing for \(Self.text(seconds)) s, after \(received) bytes; run it "
+                + "again to go on from there"
+        case .insecureAddress(let url):
+            "\(url) is not fetched: expected https://, or http:// of this machine alone"
+        case .insecureRedirect(let url, let target):
+            "\(url) leads on to \(target), which is not fetched: expected an https:// address"
+        case .notFound(let url):
+            "\(url) is not there (404); check the name of the model"
+        case .forbidden(let url, let status):
+            "\(url) is refused (\(status)): the model is private, or no model has that name"
+        case .tooManyRequests(let url, let seconds):
+            "\(url) is refused for now: too many requests (429); try again "
+                + (seconds.map { "in \(Self.text($0)) s" } ?? "later")
+        case .serverError(let url, let status):
+            "the server of \(url) has a fault of its own (\(status)); try again later"
+        case .unexpectedReply(let url, let status):
+            "\(url) was answered with status \(status); expected 200 or 206"
+        case .wrongSize(let url, let found, let expected):
+            "\(url) has \(found) bytes where \(expected) were expected; try again later"
+        case .tooLarge(let url, let found, let limit):
+            "\(url) has \(found) bytes; at most \(limit) are expected of such a file"
+        case .wrongChecksum(let url, let found, let expected):
+            "\(url) arrived with the SHA-256 \(found) where \(expected) was expected; it was "
+                + "discarded, try again later"
+        case .wrongContent(let url, let problem):
+            "\(url) did not send the file that was expected: \(problem); check what the network or "
+                + "a proxy puts in its place"
+        case .diskFull(let path, let needed):
+            "\(path) can't be written: the disk is full"
+                + (needed.map { ", \($0) more bytes are needed" } ?? "")
+                + "; make room, or set XDG_CACHE_HOME to a folder on another disk"
+        case .unwritable(let path, let reason):
+            "\(path) can't be written: \(reason)"
+        }
+    }
+
+    public var errorDescription: String? { description }
+
+    /// Whether the same request may well succeed a little later.
+    var isPassing: Bool {
+        switch self {
+        case .interrupted, .stalled, .tooManyRequests, .serverError: true
+        default: false
+        }
+    }
+
+    private static func text(_ seconds: Double) -> String {
+        seconds == seconds.rounded() && seconds < 1e9
+            ? "\(Int(seconds))" : String(format: "%.1f", seconds)
+    }
+}

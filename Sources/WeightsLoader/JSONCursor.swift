@@ -1,0 +1,279 @@
+// A strict JSON reader that walks the text once. Foundation's readers drop duplicate keys in
+// silence and take `true`, `1` and `1.0` for each other; a header needs the first refused, and
+// Python's arguments need the second kept apart.
+
+/// Walks JSON text (RFC 8259) and hands out what the caller expects next.
+///
+/// Nothing is built that the caller doesn't ask for, so the memory used is bounded by what a
+/// header really describes, however absurd its text is.
+struct JSONCursor {
+    /// What is wrong, and the byte where it was seen.
+    struct Failure: Error {
+        let problem: String
+        let offset: Int
+    }
+
+    /// Deeper nesting is refused: the reader recurses, and no real file comes near.
+    static let nestingLimit = 64
+
+    /// An object with more keys is refused: they have to be remembered to see one appear twice.
+    static let keyLimit = 131_072
+
+    private let text: [UInt8]
+    private var position = 0
+    private var nesting = 0
+
+    init(_ text: [UInt8]) {
+        self.text = text
+    }
+
+    /// Reads an object, calling `member` with each key; `member` must read the value.
+    ///
+    /// - Throws: ``Failure``, also for a key that appears twice.
+    mutating func object(
+        _ member: (_ cursor: inout JSONCursor, _ key: String) throws -> Void
+    ) throws {
+        try open("{", "an object")
+        var keys = Set<String>()
+        if !takes("}") {
+            repeat {
+                skipSpace()
+                let key = try string()
+                guard keys.insert(key).inserted else {
+                    throw failure("the key \"\(excerpt(key))\" appears twice")
+                }
+                guard keys.count <= Self.keyLimit else {
+                    throw failure("an object of more than \(Self.keyLimit) keys")
+                }
+                try expect(":")
+                try member(&self, key)
+            } while takes(",")
+            try expect("}")
+        }
+        nesting -= 1
+    }
+
+    /// Reads an array, calling `element` before each of its elements; it must read one.
+    mutating func array(_ element: (_ cursor: inout JSONCursor) throws -> Void) throws {
+        try open("[", "an array")
+        if !takes("]") {
+            repeat { try element(&self) } while takes(",")
+            try expect("]")
+        }
+        nesting -= 1
+    }
+
+    /// Reads a string and resolves its escapes.
+    mutating func string() throws -> String {
+        skipSpace()
+        guard takesRaw("\"") else { throw failure("expected a string, found \(found)") }
+        var bytes: [UInt8] = []
+        while position < text.count {
+            let byte = text[position]
+            position += 1
+            switch byte {
+            case UInt8(ascii: "\""):
+                guard let string = String(validating: bytes, as: UTF8.self) else {
+                    throw failure("a string that is not UTF-8")
+                }
+                return string
+            case UInt8(ascii: "\\"):
+                bytes.append(contentsOf: String(try escape()).utf8)
+            case 0..<0x20:
+                throw failure("a control character within a string")
+            default:
+                bytes.append(byte)
+            }
+        }
+        throw failure("a string without its closing quote")
+    }
+
+    /// Reads a whole number that fits `Int`.
+    mutating func integer() throws -> Int {
+        guard case .integer(let value) = try number() else {
+            throw failure("expected a whole number that fits 64 bits")
+        }
+        return value
+    }
+
+    /// Reads any value.
+    mutating func value() throws -> ArgumentValue {
+        skipSpace()
+        guard position < text.count else { throw failure("expected a value, found \(found)") }
+        switch text[position] {
+        case UInt8(ascii: "{"):
+            var members: [String: ArgumentValue] = [:]
+            try object { cursor, key in members[key] = try cursor.value() }
+            return .object(members)
+        case UInt8(ascii: "["):
+            var elements: [ArgumentValue] = []
+            try array { cursor in elements.append(try cursor.value()) }
+            return .array(elements)
+        case UInt8(ascii: "\""):
+            return .string(try string())
+        case UInt8(ascii: "t") where takesWord("true"):
+            return .bool(true)
+        case UInt8(ascii: "f") where takesWord("false"):
+            return .bool(false)
+        case UInt8(ascii: "n") where takesWord("null"):
+            return .null
+        default:
+            return try number()
+        }
+    }
+
+    /// Reads past any value without building it.
+    mutating func skipValue() throws {
+        skipSpace()
+        switch position < text.count ? text[position] : 0 {
+        case UInt8(ascii: "{"): try object { cursor, _ in try cursor.skipValue() }
+        case UInt8(ascii: "["): try array { cursor in try cursor.skipValue() }
+        default: _ = try value()
+        }
+    }
+
+    /// Checks that only white space is left.
+    mutating func end() throws {
+        skipSpace()
+        guard position == text.count else { throw failure("more text after the value: \(found)") }
+    }
+
+    // MARK: - Pieces
+
+    private mutating func number() throws -> ArgumentValue {
+        skipSpace()
+        let start = position
+        takesRaw("-")
+        let wholeStart = position
+        let wholeDigits = takeDigits()
+        guard wholeDigits > 0 else { throw failure("expected a value, found \(found)") }
+        guard wholeDigits == 1 || text[wholeStart] != UInt8(ascii: "0") else {
+            throw failure("a number with a leading 0")
+        }
+        var isWhole = true
+        if takesRaw(".") {
+            isWhole = false
+            guard takeDigits() > 0 else { throw failure("a number without digits after its point") }
+        }
+        if takesRaw("e") || takesRaw("E") {
+            isWhole = false
+            if !takesRaw("+") { takesRaw("-") }
+            guard takeDigits() > 0 else { throw failure("a number without digits in its exponent") }
+        }
+        let digits = String(decoding: text[start..<position], as: UTF8.self)
+        if isWhole, let integer = Int(digits) { return .integer(integer) }
+        guard let double = Double(digits) else { throw failure("a number that is none") }
+        return .number(double)
+    }
+
+    private mutating func escape() throws -> Unicode.Scalar {
+        guard position < text.count else { throw failure("an escape that ends the text") }
+        let byte = text[position]
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+        case UInt8(ascii: "b"): return "\u{08}"
+        case UInt8(ascii: "f"): return "\u{0C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try escapedScalar()
+        default: throw failure("an unknown escape in a string")
+        }
+    }
+
+    /// `\uXXXX` after its `u`; characters beyond 16 bits come as two of them.
+    private mutating func escapedScalar() throws -> Unicode.Scalar {
+        let first = try fourHexDigits()
+        if let scalar = Unicode.Scalar(first) { return scalar }
+        guard first < 0xDC00, takesRaw("\\"), takesRaw("u") else {
+            throw failure("half of a surrogate pair in a string")
+        }
+        let second = try fourHexDigits()
+        guard (0xDC00...0xDFFF).contains(second),
+            let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+        else {
+            throw failure("half of a surrogate pair in a string")
+        }
+        return scalar
+    }
+
+    private mutating func fourHexDigits() throws -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard position < text.count,
+                let digit = Character(Unicode.Scalar(text[position])).hexDigitValue
+            else {
+                throw failure("an escape without four hexadecimal digits")
+            }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+
+    private mutating func open(_ bracket: Unicode.Scalar, _ kind: String) throws {
+        skipSpace()
+        guard takesRaw(bracket) else { throw failure("expected \(kind), found \(found)") }
+        nesting += 1
+        guard nesting <= Self.nestingLimit else {
+            throw failure("values nested deeper than \(Self.nestingLimit)")
+        }
+    }
+
+    private mutating func expect(_ character: Unicode.Scalar) throws {
+        guard takes(character) else {
+            throw failure("expected \"\(character)\", found \(found)")
+        }
+    }
+
+    private mutating func takes(_ character: Unicode.Scalar) -> Bool {
+        skipSpace()
+        return takesRaw(character)
+    }
+
+    @discardableResult
+    private mutating func takesRaw(_ character: Unicode.Scalar) -> Bool {
+        guard position < text.count, text[position] == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func takesWord(_ word: StaticString) -> Bool {
+        let length = word.utf8CodeUnitCount
+        let matches = word.withUTF8Buffer { $0.elementsEqual(text[position...].prefix(length)) }
+        if matches { position += length }
+        return matches
+    }
+
+    private mutating func takeDigits() -> Int {
+        let start = position
+        while position < text.count,
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[position])
+        {
+            position += 1
+        }
+        return position - start
+    }
+
+    private mutating func skipSpace() {
+        while position < text.count, [0x20, 0x09, 0x0A, 0x0D].contains(text[position]) {
+            position += 1
+        }
+    }
+
+    private var found: String {
+        guard position < text.count else { return "the end of the text" }
+        let byte = text[position]
+        return (0x20..<0x7F).contains(byte)
+            ? "\"\(Character(Unicode.Scalar(byte)))\"" : "byte 0x" + String(byte, radix: 16)
+    }
+
+    private func excerpt(_ text: String) -> String {
+        text.count <= 80 ? text : text.prefix(80) + "…"
+    }
+
+    private func failure(_ problem: String) -> Failure {
+        Failure(problem: problem, offset: position)
+    }
+}

@@ -1,0 +1,73 @@
+// A file's bytes, mapped read-only: what every reader of checkpoints stands on.
+
+import Foundation
+
+/// Owns one read-only memory mapping and releases it with its last reference.
+///
+/// Mapping instead of reading keeps the file out of our own memory: a page is fetched when a
+/// tensor in it is widened, and the system may drop it again afterwards. As with every mapping,
+/// the file must not be shortened by someone else while it is open.
+package final class MappedFile: @unchecked Sendable {
+    // @unchecked: the mapping is read-only and lives exactly as long as the object.
+    private let base: UnsafeMutableRawPointer
+    package let countBytes: Int
+
+    /// Maps the whole file.
+    ///
+    /// - Throws: ``WeightsError`` if there is no such file, it is a folder or some other thing
+    ///   without a length, it is empty, or the system refuses it.
+    package init(_ path: String) throws(WeightsError) {
+        // A zero byte would end the C string early and open some other file.
+        guard !path.isEmpty, !path.utf8.contains(0) else { throw .fileMissing(path: path) }
+
+        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw errno == ENOENT
+                ? .fileMissing(path: path)
+                : .fileUnreadable(path: path, reason: Self.systemMessage())
+        }
+        defer { close(descriptor) }
+
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .fileUnreadable(path: path, reason: Self.systemMessage())
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR: throw .isFolder(path: path)
+        default: throw .fileUnreadable(path: path, reason: "it is not a regular file")
+        }
+        guard status.st_size > 0 else { throw .fileEmpty(path: path) }
+        guard let count = Int(exactly: status.st_size),
+            let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0),
+            mapping != MAP_FAILED
+        else {
+            throw .fileUnreadable(path: path, reason: Self.systemMessage())
+        }
+        base = mapping
+        countBytes = count
+    }
+
+    deinit {
+        munmap(base, countBytes)
+    }
+
+    /// Hands out the bytes of `range`, which must lie within the file.
+    package func withBytes<Result>(
+        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
+        return try withExtendedLifetime(self) {
+            try body(UnsafeRawBufferPointer(rebasing: all[range]))
+        }
+    }
+
+    private var all: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: base, count: countBytes)
+    }
+
+    private static func systemMessage() -> String {
+        String(cString: strerror(errno))
+    }
+}

@@ -1,0 +1,109 @@
+// The class of a stored model and the arguments of its constructor, from a checkpoint's metadata:
+// `klass` (a bare string), `args` and `kwargs` (JSON), as demucs 4.1.0 writes and reads them.
+
+/// What to construct before the tensors can be loaded into it.
+public struct ModelArguments: Sendable, Equatable {
+    /// Module and class, `demucs.htdemucs.HTDemucs`.
+    public let className: String
+    /// `args`: positional arguments in the order of the class's constructor.
+    public let positional: [ArgumentValue]
+    /// `kwargs`: arguments by name.
+    public let keyword: [String: ArgumentValue]
+
+    public init(
+        className: String, positional: [ArgumentValue], keyword: [String: ArgumentValue]
+    ) {
+        self.className = className
+        self.positional = positional
+        self.keyword = keyword
+    }
+}
+
+extension Checkpoint {
+    /// Whether the file says what model its tensors belong to, rightly or not.
+    public var describesModel: Bool {
+        storedArguments != nil
+            || ["klass", "args", "kwargs", "structure"].contains { metadata[$0] != nil }
+    }
+
+    /// Arguments longer than this are not believed; real ones take about 2,000 bytes.
+    private static let argumentsLimitBytes = 1 << 20
+
+    /// The arguments of the stored model.
+    ///
+    /// - Parameter className: the class that the caller can build.
+    /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they name another
+    ///   class, or if the tensors are packed by diffq.
+    public func modelArguments(ofClass className: String) throws -> ModelArguments {
+        if let storedArguments {
+            guard storedArguments.className == className else {
+                throw WeightsError.otherModel(
+                    path: path, found: storedArguments.className, expected: className)
+            }
+            return storedArguments
+        }
+        if let stored = metadata["klass"], stored != className {
+            throw WeightsError.otherModel(path: path, found: stored, expected: className)
+        }
+        guard metadata["structure"] == nil else {
+            throw WeightsError.quantized(
+                path: path,
+                reason: "its weights are packed by diffq (the metadata have a \"structure\")")
+        }
+        let missing = ["klass", "args", "kwargs"].filter { metadata[$0] == nil }
+        guard missing.isEmpty else {
+            throw WeightsError.metadataMissing(path: path, keys: missing)
+        }
+        guard case .array(let positional) = try argument("args") else {
+            throw WeightsError.metadataInvalid(
+                path: path, key: "args", problem: "expected a JSON array")
+        }
+        guard case .object(let keyword) = try argument("kwargs") else {
+            throw WeightsError.metadataInvalid(
+                path: path, key: "kwargs", problem: "expected a JSON object")
+        }
+        return ModelArguments(className: className, positional: positional, keyword: keyword)
+    }
+
+    private func argument(_ key: String) throws -> ArgumentValue {
+        let text = Array((metadata[key] ?? "").utf8)
+        guard text.count <= Self.argumentsLimitBytes else {
+            throw WeightsError.metadataInvalid(
+                path: path, key: key,
+                problem: "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
+                    + "are read")
+        }
+        do {
+            var cursor = JSONCursor(text)
+            let value = try cursor.value()
+            try cursor.end()
+            return try decoded(value, key: key)
+        } catch let failure as JSONCursor.Failure {
+            throw WeightsError.metadataInvalid(
+                path: path, key: key,
+                problem: "not JSON at byte \(failure.offset): \(failure.problem)")
+        }
+    }
+
+    /// Replaces the objects that stand for fractions, wherever they are.
+    private func decoded(_ value: ArgumentValue, key: String) throws -> ArgumentValue {
+        switch value {
+        case .array(let elements):
+            return .array(try elements.map { try decoded($0, key: key) })
+        case .object(let members) where members["_type"] == .string("fraction"):
+            guard case .integer(let numerator) = members["numerator"],
+                case .integer(let denominator) = members["denominator"], denominator != 0
+            else {
+                throw WeightsError.metadataInvalid(
+                    path: path, key: key,
+                    problem: "a fraction needs a whole numerator and a whole denominator other "
+                        + "than 0, found \(value)")
+            }
+            return .fraction(numerator: numerator, denominator: denominator)
+        case .object(let members):
+            return .object(try members.mapValues { try decoded($0, key: key) })
+        default:
+            return value
+        }
+    }
+}

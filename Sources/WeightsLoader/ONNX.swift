@@ -1,0 +1,152 @@
+// Reader of ONNX files: a graph's initialisers as tensors. What they are in the official state dict
+// is found out in `ONNXStateDict.swift`.
+
+import Foundation
+
+/// The format of exported graphs.
+enum ONNX {
+    /// Whether a file begins as `ModelProto` does: field 1, the IR version, then another field.
+    static func isStart(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count >= 3, bytes[0] == 0x08, (1...32).contains(bytes[1]) else { return false }
+        // Producer, version, domain, graph or opset come next; a safetensors header whose length
+        // looks the same has its brace at byte 8.
+        let next = bytes[2] >> 3
+        return (2...14).contains(next) && (bytes.count <= 8 || bytes[8] != UInt8(ascii: "{"))
+    }
+
+    /// Reads the graph and puts its initialisers back into the state dict's form.
+    ///
+    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+        let graph = try ONNXGraph(file)
+        try refuseQuantized(graph, path: path)
+        var tensors = ONNXTensors(path: path, file: file)
+        let state = try ONNXStateDict(graph, path: path, tensors: &tensors)
+        return CheckpointContents(
+            tensors: state.tensors, traits: state.traits, externalFiles: tensors.externalFiles)
+    }
+
+    private static func refuseQuantized(_ graph: ONNXGraph, path: String) throws {
+        let signs = ["QuantizeLinear", "Integer", "QLinear", "QGemm", "QAttention", "NBits"]
+        let quantized = graph.nodes.first { node in
+            signs.contains { node.operation.contains($0) }
+        }
+        if let quantized {
+            throw WeightsError.quantized(
+                path: path,
+                reason: "its graph computes with quantized weights (\(quantized.operation))")
+        }
+    }
+}
+
+/// Turns initialisers into tensors, opening the files beside the graph that some lie in.
+struct ONNXTensors {
+    let path: String
+    let file: MappedFile
+    /// In the order in which `TensorPart.file` counts them, from 1.
+    private(set) var externalFiles: [MappedFile] = []
+    private var externalIndices: [String: Int] = [:]
+
+    private static let externalLimit = 16
+
+    init(path: String, file: MappedFile) {
+        self.path = path
+        self.file = file
+    }
+
+    /// The initialiser under another name, its bytes checked.
+    mutating func stored(_ initializer: ONNXGraph.Initializer, name: String) throws -> StoredTensor
+    {
+        guard let type = Self.elementTypes[initializer.typeCode] else {
+            throw WeightsError.unknownElementType(
+                path: path, tensor: name, found: "ONNX type \(initializer.typeCode)")
+        }
+        guard initializer.shape.count <= CheckpointContents.rankLimit,
+            let bits = StoredTensor.bits(initializer.shape, type)
+        else {
+            throw WeightsError.shapeInvalid(path: path, tensor: name, found: initializer.shape)
+        }
+        let expected = bits / 8
+        if let external = initializer.external {
+            let (index, range) = try locate(external, expectedBytes: expected, tensor: name)
+            return StoredTensor(
+                name: name, elementType: type, shape: initializer.shape,
+                parts: [TensorPart(file: index, byteRange: range)])
+        }
+        if let varints = initializer.varints, initializer.plain == nil, type.bits == 16 {
+            let found = file.withBytes(varints) { $0.reduce(0) { $0 + ($1 < 0x80 ? 1 : 0) } }
+            guard found == bits / type.bits else {
+                throw WeightsError.sizeMismatch(
+                    path: path, tensor: name, foundBytes: found * type.bits / 8,
+                    expectedBytes: expected)
+            }
+            return StoredTensor(
+                name: name, elementType: type, shape: initializer.shape,
+                parts: [
+                    TensorPart(
+                        byteRange: varints, isVarints: true,
+                        axes: [TensorPart.Axis(size: found, stride: 1)])
+                ])
+        }
+        let range = initializer.plain ?? 0..<0
+        guard range.count == expected else {
+            throw WeightsError.sizeMismatch(
+                path: path, tensor: name, foundBytes: range.count, expectedBytes: expected)
+        }
+        return StoredTensor(
+            name: name, elementType: type, shape: initializer.shape, byteRange: range)
+    }
+
+    /// `location`, `offset` and `length` to a file of its own and a range in it.
+    private mutating func locate(
+        _ external: [String: String], expectedBytes: Int, tensor: String
+    ) throws -> (index: Int, range: Range<Int>) {
+        let location = external["location"] ?? ""
+        func invalid(_ problem: String) -> WeightsError {
+            .externalDataInvalid(path: path, tensor: tensor, location: location, problem: problem)
+        }
+        // Only files in the graph's own folder: a location is text from a stranger.
+        let components = location.split(separator: "/", omittingEmptySubsequences: false)
+        guard !location.isEmpty, !location.contains("\\"), !location.utf8.contains(0),
+            components.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
+        else {
+            throw invalid("it must be a file below the ONNX file's own folder")
+        }
+        guard let begin = Int(external["offset"] ?? "0"), begin >= 0,
+            let length = external["length"].map(Int.init) ?? expectedBytes, length == expectedBytes
+        else {
+            throw invalid(
+                "offset \(external["offset"] ?? "0") and length \(external["length"] ?? "none") "
+                    + "don't fit the shape, which needs \(expectedBytes) bytes")
+        }
+        let index = try externalIndices[location] ?? open(location)
+        let available = externalFiles[index - 1].countBytes
+        guard begin <= available, expectedBytes <= available - begin else {
+            throw invalid(
+                "bytes \(begin) to \(begin) + \(expectedBytes) are needed, but the file has "
+                    + "\(available); download it again")
+        }
+        return (index, begin..<begin + expectedBytes)
+    }
+
+    private mutating func open(_ location: String) throws -> Int {
+        guard externalFiles.count < Self.externalLimit else {
+            throw WeightsError.externalDataInvalid(
+                path: path, tensor: "", location: location,
+                problem: "more than \(Self.externalLimit) files of external data")
+        }
+        let folder = (path as NSString).deletingLastPathComponent
+        let file = (folder as NSString).appendingPathComponent(location)
+        // Links are followed: they are the user's own, as in the hub's cache.
+        externalFiles.append(try MappedFile(file))
+        externalIndices[location] = externalFiles.count
+        return externalFiles.count
+    }
+
+    /// `TensorProto.DataType`
+    private static let elementTypes: [Int: ElementType] = [
+        1: .float32, 2: .uint8, 3: .int8, 4: .uint16, 5: .int16, 6: .int32, 7: .int64, 9: .bool,
+        10: .float16, 11: .float64, 12: .uint32, 13: .uint64, 14: .complex64, 16: .bfloat16,
+        17: .float8E4M3, 18: .float8E4M3FNUZ, 19: .float8E5M2, 20: .float8E5M2FNUZ,
+    ]
+}

@@ -1,0 +1,233 @@
+// The part of an ONNX file that says where weights lie and which node uses them.
+// Reference: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (field numbers below).
+
+/// A graph's nodes, initialisers and inputs, still under the exporter's names.
+struct ONNXGraph {
+    /// `NodeProto`
+    struct Node {
+        var name = ""
+        var operation = ""
+        var inputs: [String] = []
+        var outputs: [String] = []
+        /// `dilations` of a convolution.
+        var dilations: [Int] = []
+        /// `value` of a Constant.
+        var value: Initializer?
+
+        /// The module that it belongs to, from the exporter's path: `/model/encoder.0/conv/Conv`
+        /// gives `model.encoder.0.conv`. Modules in a list repeat its name, `layers.0/layers.0.1`.
+        var scope: String {
+            var components: [Substring] = []
+            for component in name.split(separator: "/").dropLast() {
+                if let last = components.last, component.hasPrefix(last + ".") {
+                    components.removeLast()
+                }
+                components.append(component)
+            }
+            return components.joined(separator: ".")
+        }
+
+        /// The number that the exporter appends to tell nodes of one scope apart: `MatMul_1`.
+        var ordinal: Int {
+            name.split(separator: "_").last.flatMap { Int($0) } ?? 0
+        }
+    }
+
+    /// `TensorProto`
+    struct Initializer {
+        var name = ""
+        var shape: [Int] = []
+        var typeCode = 0
+        /// `raw_data`, or the one packed run of `float_data`.
+        var plain: Range<Int>?
+        /// `int32_data`: 16-bit values as varints.
+        var varints: Range<Int>?
+        var integers: [Int] = []
+        /// `external_data`: location, offset and length as text.
+        var external: [String: String]?
+
+        /// Whether it can be a parameter, not a factor or an index: floats, with an axis.
+        var isFloatArray: Bool { !shape.isEmpty && [1, 10, 11, 16].contains(typeCode) }
+    }
+
+    /// `ValueInfoProto`, with 0 for sizes that are left open.
+    struct Input {
+        var name = ""
+        var shape: [Int] = []
+    }
+
+    private(set) var nodes: [Node] = []
+    private(set) var initializers: [Initializer] = []
+    private(set) var inputs: [Input] = []
+
+    /// More nodes than these are not believed: a published model's graph has about 5,000.
+    private static let nodeLimit = 32_768
+    /// Inputs and outputs of all nodes together.
+    private static let linkLimit = 131_072
+    private static let nameLimitBytes = 512
+    /// Constants are shapes and scalars; longer ones are not looked at.
+    private static let integerLimit = 8
+
+    private let file: MappedFile
+    private var links = 0
+
+    /// Reads the whole file, `ModelProto`.
+    init(_ file: MappedFile) throws {
+        self.file = file
+        var model = ProtobufReader(file, 0..<file.countBytes)
+        while let field = try model.next() {
+            if field.number == 7 { try readGraph(field.bytes()) }
+        }
+    }
+
+    /// `GraphProto`
+    private mutating func readGraph(_ range: Range<Int>) throws {
+        var graph = ProtobufReader(file, range)
+        while let field = try graph.next() {
+            switch field.number {
+            case 1: nodes.append(try node(field.bytes()))
+            case 5: initializers.append(try initializer(field.bytes()))
+            case 11: inputs.append(try input(field.bytes()))
+            default: continue
+            }
+            guard nodes.count <= Self.nodeLimit, inputs.count <= Self.nodeLimit,
+                initializers.count <= CheckpointContents.tensorLimit, links <= Self.linkLimit
+            else {
+                throw ByteCursor.Failure(
+                    problem: "a graph of more nodes, tensors or links than any model has",
+                    offset: field.offset)
+            }
+        }
+    }
+
+    private mutating func node(_ range: Range<Int>) throws -> Node {
+        var node = Node()
+        var message = ProtobufReader(file, range)
+        while let field = try message.next() {
+            switch field.number {
+            case 1 where links <= Self.linkLimit:
+                node.inputs.append(try name(field))
+                links += 1
+            case 2 where links <= Self.linkLimit:
+                node.outputs.append(try name(field))
+                links += 1
+            case 3: node.name = try name(field)
+            case 4: node.operation = try name(field)
+            case 5: try readAttribute(field.bytes(), of: &node)
+            default: continue
+            }
+        }
+        return node
+    }
+
+    /// `AttributeProto`
+    private func readAttribute(_ range: Range<Int>, of node: inout Node) throws {
+        var attribute = ""
+        var integers: [Int] = []
+        var tensor: Range<Int>?
+        var message = ProtobufReader(file, range)
+        while let field = try message.next() {
+            switch field.number {
+            case 1: attribute = try name(field)
+            case 5: tensor = try field.bytes()
+            case 8:
+                try field.appendIntegers(to: &integers, limit: Self.integerLimit, file)
+            default: continue
+            }
+        }
+        if attribute == "dilations" { node.dilations = integers }
+        if attribute == "value", let tensor { node.value = try initializer(tensor) }
+    }
+
+    private func initializer(_ range: Range<Int>) throws -> Initializer {
+        var tensor = Initializer()
+        var message = ProtobufReader(file, range)
+        while let field = try message.next() {
+            switch field.number {
+            case 1:
+                try field.appendIntegers(
+                    to: &tensor.shape, limit: CheckpointContents.rankLimit + 1, file)
+            case 2: tensor.typeCode = try field.integer()
+            case 4, 9:
+                guard tensor.plain == nil, case .bytes(let range) = field.value else {
+                    throw ByteCursor.Failure(
+                        problem: "the values of \"\(tensor.name)\" come in several pieces",
+                        offset: field.offset)
+                }
+                tensor.plain = range
+            case 5:
+                guard tensor.varints == nil, case .bytes(let range) = field.value else {
+                    throw ByteCursor.Failure(
+                        problem: "the values of \"\(tensor.name)\" come in several pieces",
+                        offset: field.offset)
+                }
+                tensor.varints = range
+            case 7:
+                try field.appendIntegers(to: &tensor.integers, limit: Self.integerLimit, file)
+            case 8: tensor.name = try name(field)
+            case 13:
+                let (key, value) = try pair(field.bytes())
+                if tensor.external?.count ?? 0 < Self.integerLimit {
+                    tensor.external = tensor.external ?? [:]
+                    tensor.external?[key] = value
+                }
+            default: continue
+            }
+        }
+        return tensor
+    }
+
+    /// `StringStringEntryProto`
+    private func pair(_ range: Range<Int>) throws -> (key: String, value: String) {
+        var pair = (key: "", value: "")
+        var message = ProtobufReader(file, range)
+        while let field = try message.next() {
+            if field.number == 1 { pair.key = try name(field) }
+            if field.number == 2 { pair.value = try name(field) }
+        }
+        return pair
+    }
+
+    /// `ValueInfoProto` → `TypeProto` → `TypeProto.Tensor` → `TensorShapeProto` → `Dimension`
+    private func input(_ range: Range<Int>) throws -> Input {
+        var input = Input()
+        var message = ProtobufReader(file, range)
+        while let field = try message.next() {
+            if field.number == 1 { input.name = try name(field) }
+            guard field.number == 2 else { continue }
+            try each(1, in: field.bytes()) { tensorType in
+                try each(2, in: tensorType) { shape in
+                    try each(1, in: shape) { dimension in
+                        var size = 0
+                        var message = ProtobufReader(file, dimension)
+                        while let field = try message.next() {
+                            if field.number == 1 { size = try field.integer() }
+                        }
+                        if input.shape.count <= CheckpointContents.rankLimit {
+                            input.shape.append(size)
+                        }
+                    }
+                }
+            }
+        }
+        return input
+    }
+
+    /// Calls `body` with each field of that number, which must be a message.
+    private func each(
+        _ number: Int, in range: Range<Int>, _ body: (Range<Int>) throws -> Void
+    ) throws {
+        var message = ProtobufReader(file, range)
+        while let field = try message.next() {
+            if field.number == number { try body(field.bytes()) }
+        }
+    }
+
+    private func name(_ field: ProtobufReader.Field) throws -> String {
+        guard try field.bytes().count <= Self.nameLimitBytes else {
+            throw ByteCursor.Failure(
+                problem: "a name of \(try field.bytes().count) bytes", offset: field.offset)
+        }
+        return try field.text(file)
+    }
+}

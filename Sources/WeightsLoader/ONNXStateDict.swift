@@ -1,0 +1,343 @@
+// From an exported graph back to the official state dict. `torch.onnx` keeps the names of most
+// parameters; those that it folds into constants are found through the node that uses them, whose
+// path is the module's:
+//
+//     a linear layer's weight          MatMul, transposed
+//     in_proj of attention             MatMul and Add, in one piece, two (q; k and v) or three
+//     GroupNorm's gain and bias        Mul and Add behind InstanceNormalization, sizes of 1 added
+//     a DConv's LayerScale             Mul, a size of 1 added
+//     freq_emb                         Expand at the top: × emb_scale, transposed, [1, C, F, 1]
+//
+// Equal tensors are stored once and shared through Identity.
+
+import Foundation
+
+/// The state dict that a graph holds.
+struct ONNXStateDict {
+    private(set) var tensors: [StoredTensor] = []
+    private(set) var traits = ModelTraits()
+
+    /// Initialisers and constants by the name that nodes use, Identity resolved.
+    private let values: [String: ONNXGraph.Initializer]
+    /// What stands before the official names, `model.` or nothing.
+    private let prefix: String
+    private let path: String
+    private let file: MappedFile
+    private var names = Set<String>()
+
+    /// - Throws: ``WeightsError``.
+    init(_ graph: ONNXGraph, path: String, tensors source: inout ONNXTensors) throws {
+        self.path = path
+        file = source.file
+        let named = Self.named(graph)
+        values = named.values
+        let anchors = named.names.filter {
+            $0 == OfficialNames.anchor || $0.hasSuffix("." + OfficialNames.anchor)
+        }
+        guard let anchor = anchors.min(by: { $0.utf8.count < $1.utf8.count }) else {
+            throw WeightsError.unsupported(
+                path: path, format: .onnx,
+                problem: "no initialiser's name ends in \(OfficialNames.anchor): it is another "
+                    + "model, or was exported without the parameters' names; give an HTDemucs "
+                    + "that torch.onnx.export wrote with dynamo=False")
+        }
+        prefix = String(anchor.dropLast(OfficialNames.anchor.count))
+
+        for name in named.names where name.hasPrefix(prefix) {
+            let official = String(name.dropFirst(prefix.count))
+            if OfficialNames.isParameter(official), let value = values[name] {
+                try add(source.stored(value, name: official))
+            }
+        }
+        try restore(graph.nodes, &source)
+        readInputs(graph.inputs)
+    }
+
+    /// All values by name, and the names in the file's order.
+    private static func named(
+        _ graph: ONNXGraph
+    ) -> (values: [String: ONNXGraph.Initializer], names: [String]) {
+        var values: [String: ONNXGraph.Initializer] = [:]
+        var names: [String] = []
+        func add(_ name: String, _ value: ONNXGraph.Initializer) {
+            if values.updateValue(value, forKey: name) == nil { names.append(name) }
+        }
+        for initializer in graph.initializers { add(initializer.name, initializer) }
+        for node in graph.nodes {
+            guard let output = node.outputs.first else { continue }
+            if node.operation == "Constant", let value = node.value { add(output, value) }
+            if node.operation == "Identity", let value = node.inputs.first.flatMap({ values[$0] }) {
+                add(output, value)
+            }
+        }
+        return (values, names)
+    }
+
+    private mutating func add(_ tensor: StoredTensor) throws {
+        if names.insert(tensor.name).inserted { tensors.append(tensor) }
+    }
+
+    // MARK: - Folded parameters
+
+    /// What the nodes of one module use.
+    private struct Module {
+        var isNorm = false
+        var weights: [(ordinal: Int, value: ONNXGraph.Initializer)] = []
+        var biases: [(ordinal: Int, value: ONNXGraph.Initializer)] = []
+        var factors: [ONNXGraph.Initializer] = []
+    }
+
+    private mutating func restore(
+        _ nodes: [ONNXGraph.Node], _ source: inout ONNXTensors
+    ) throws {
+        var modules: [String: Module] = [:]
+        var order: [String] = []
+        var shapes: [(scope: String, sizes: [Int])] = []
+        for node in nodes {
+            let scope = officialScope(node)
+            let constants = node.inputs.map { values[$0] }
+            guard !scope.isEmpty else {
+                try restoreEmbedding(node, nodes, constants, &source)
+                continue
+            }
+            guard OfficialNames.isParameter(scope + ".") else { continue }
+            if modules[scope] == nil { order.append(scope) }
+            var module = modules[scope] ?? Module()
+            switch node.operation {
+            case "Conv", "ConvTranspose", "LayerNormalization":
+                for (input, leaf) in [(1, "weight"), (2, "bias")] where constants.count > input {
+                    if let value = constants[input] {
+                        try add(source.stored(value, name: "\(scope).\(leaf)"))
+                    }
+                }
+                if scope.hasSuffix(".dconv.layers.1.0"), let dilation = node.dilations.first {
+                    traits.hasDilatedDConv = dilation > 1
+                }
+            case "InstanceNormalization":
+                module.isNorm = true
+            case "MatMul":
+                if constants.count == 2, let value = constants[1] {
+                    module.weights.append((node.ordinal, value))
+                }
+            case "Add":
+                for case let value? in constants where value.isFloatArray {
+                    module.biases.append((node.ordinal, value))
+                }
+            case "Mul":
+                for case let value? in constants where value.isFloatArray {
+                    module.factors.append(value)
+                }
+            case "Reshape":
+                if constants.count > 1, let sizes = constants[1] {
+                    shapes.append((scope, integers(sizes)))
+                }
+            default:
+                break
+            }
+            modules[scope] = module
+        }
+        for scope in order {
+            if let module = modules[scope] { try restore(module, scope, &source) }
+        }
+        readShapes(shapes)
+    }
+
+    /// The node's module without the prefix; empty at the top. An exporter's wrapper may call the
+    /// model's parts itself, so that the prefix stands before the names only.
+    private func officialScope(_ node: ONNXGraph.Node) -> String {
+        let scope = node.scope
+        if scope + "." == prefix { return "" }
+        return scope.hasPrefix(prefix) ? String(scope.dropFirst(prefix.count)) : scope
+    }
+
+    private mutating func restore(
+        _ module: Module, _ scope: String, _ source: inout ONNXTensors
+    ) throws {
+        let isAttention = scope.hasSuffix("_attn")
+        if module.isNorm {
+            if let gain = module.factors.first { try addFlat(gain, "\(scope).weight", &source) }
+            if let bias = module.biases.first { try addFlat(bias.value, "\(scope).bias", &source) }
+        } else if !module.weights.isEmpty {
+            let weights = try inOrder(module.weights).map {
+                try transposed(source.stored($0, name: scope))
+            }
+            try addJoined(weights, "\(scope).\(isAttention ? "in_proj_weight" : "weight")")
+            let biases = try inOrder(module.biases).map { try source.stored($0, name: scope) }
+            if !biases.isEmpty {
+                try addJoined(biases, "\(scope).\(isAttention ? "in_proj_bias" : "bias")")
+            }
+        } else if let factor = module.factors.first,
+            scope.contains(".dconv.layers.") || scope.split(separator: ".").last == "gamma_1"
+                || scope.split(separator: ".").last == "gamma_2"
+        {
+            try addFlat(factor, "\(scope).scale", &source)
+        }
+    }
+
+    /// Query before key and value: by the exporter's count of the nodes, and where q stands alone
+    /// beside k and v in one piece, the smaller first.
+    private func inOrder(
+        _ pieces: [(ordinal: Int, value: ONNXGraph.Initializer)]
+    ) -> [ONNXGraph.Initializer] {
+        let sorted = pieces.sorted { $0.ordinal < $1.ordinal }.map(\.value)
+        guard sorted.count == 2, let first = sorted[0].shape.last, let second = sorted[1].shape.last
+        else { return sorted }
+        return first > second ? [sorted[1], sorted[0]] : sorted
+    }
+
+    /// `[rows, columns]` as `[columns, rows]`, still as it lies in the file.
+    private func transposed(_ tensor: StoredTensor) throws -> StoredTensor {
+        guard tensor.shape.count == 2, var part = tensor.parts.first else {
+            throw WeightsError.unsupported(
+                path: path, format: .onnx,
+                problem: "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
+                    + "matrix was expected")
+        }
+        let (rows, columns) = (tensor.shape[0], tensor.shape[1])
+        part.axes = TensorPart.transposition(rows: rows, columns: columns)
+        return StoredTensor(
+            name: tensor.name, elementType: tensor.elementType, shape: [columns, rows],
+            parts: [part])
+    }
+
+    /// Puts pieces behind each other along their first axis.
+    private mutating func addJoined(_ pieces: [StoredTensor], _ name: String) throws {
+        guard let first = pieces.first, !names.contains(name) else { return }
+        var rows = 0
+        for piece in pieces {
+            guard let size = piece.shape.first, piece.shape.dropFirst() == first.shape.dropFirst(),
+                piece.elementType == first.elementType
+            else {
+                throw WeightsError.unsupported(
+                    path: path, format: .onnx,
+                    problem: "the pieces of \(name) have different shapes or types: "
+                        + "\(first.shape) and \(piece.shape)")
+            }
+            rows += size
+        }
+        try add(
+            StoredTensor(
+                name: name, elementType: first.elementType,
+                shape: [rows] + first.shape.dropFirst(), parts: pieces.flatMap(\.parts)))
+    }
+
+    /// One value for each channel, without the sizes of 1 around them.
+    private mutating func addFlat(
+        _ value: ONNXGraph.Initializer, _ name: String, _ source: inout ONNXTensors
+    ) throws {
+        let tensor = try source.stored(value, name: name)
+        try add(
+            StoredTensor(
+                name: name, elementType: tensor.elementType, shape: [tensor.count],
+                parts: tensor.parts))
+    }
+
+    /// The frequency embedding, `[1, C, F, 1]`, and the factor that it is added with. The stored
+    /// values are products with `emb_scale`: they are the weights of a model whose `emb_scale` is 1.
+    private mutating func restoreEmbedding(
+        _ node: ONNXGraph.Node, _ nodes: [ONNXGraph.Node],
+        _ constants: [ONNXGraph.Initializer?], _ source: inout ONNXTensors
+    ) throws {
+        let name = "freq_emb.embedding.weight"
+        guard node.operation == "Expand", let value = constants.first ?? nil,
+            value.shape.count == 4, value.shape[0] == 1, value.shape[3] == 1,
+            !names.contains(name)
+        else { return }
+        let stored = try source.stored(value, name: name)
+        let matrix = StoredTensor(
+            name: name, elementType: stored.elementType, shape: Array(value.shape[1...2]),
+            parts: stored.parts)
+        try add(transposed(matrix))
+        traits.arguments["emb_scale"] = .integer(1)
+        let product = nodes.first { other in
+            other.operation == "Mul" && other.inputs.contains { node.outputs.contains($0) }
+        }
+        let factor = product?.inputs.compactMap { values[$0] }.first
+        if let factor = factor.flatMap(scalar) { traits.arguments["freq_emb"] = .number(factor) }
+    }
+
+    // MARK: - Constants
+
+    /// Heads and groups, from the shapes that tensors are brought into.
+    private mutating func readShapes(_ shapes: [(scope: String, sizes: [Int])]) {
+        var heads = 0
+        for (scope, sizes) in shapes {
+            let last = scope.split(separator: ".").last ?? ""
+            if last.hasSuffix("_attn") {
+                // [length, heads, channels / heads] or [1, heads, length, channels / heads]
+                guard sizes.count == 3 || sizes.count == 4, let width = sizes.last, width > 0,
+                    (1...CheckpointContents.tensorLimit).contains(sizes[1]),
+                    let weight = tensors.first(where: { $0.name == scope + ".in_proj_weight" }),
+                    sizes[1].multipliedReportingOverflow(by: width) == (weight.shape[1], false)
+                else { continue }
+                heads = max(heads, sizes[1])
+            } else if (last == "norm1" || last == "norm2") && scope.contains("coder."),
+                sizes.count == 3, sizes[1] > 0
+            {
+                traits.arguments["norm_groups"] = .integer(sizes[1])
+            }
+        }
+        if heads > 0 { traits.arguments["t_heads"] = .integer(heads) }
+    }
+
+    /// `[1, channels, samples]`, and `[1, 2 · channels, freq, time]` where the spectrogram is made
+    /// outside.
+    private mutating func readInputs(_ inputs: [ONNXGraph.Input]) {
+        for input in inputs where values[input.name] == nil {
+            if input.shape.count == 3, input.shape[2] > 0 {
+                traits.segmentSamples = input.shape[2]
+            }
+            if input.shape.count == 4, input.shape[2] > 0 {
+                traits.frequencies = input.shape[2]
+            }
+        }
+    }
+
+    /// The first whole numbers of a constant.
+    private func integers(_ value: ONNXGraph.Initializer) -> [Int] {
+        guard value.integers.isEmpty, let plain = value.plain else { return value.integers }
+        let count = min(plain.count / 8, CheckpointContents.rankLimit)
+        return file.withBytes(plain) { bytes in
+            (0..<count).map {
+                Int(
+                    Int64(
+                        littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)))
+            }
+        }
+    }
+
+    /// A single float, as the shortest decimal that rounds to it: 0.2 for float32's 0.20000000298.
+    private func scalar(_ value: ONNXGraph.Initializer) -> Double? {
+        guard let plain = value.plain, value.shape.allSatisfy({ $0 == 1 }) else { return nil }
+        let type: ElementType? =
+            switch (value.typeCode, plain.count) {
+            case (1, 4): .float32
+            case (10, 2): .float16
+            default: nil
+            }
+        guard let type else { return nil }
+        let stored = file.withBytes(plain) { bytes in
+            var result: Float = 0
+            withUnsafeMutablePointer(to: &result) {
+                Widening.widen(
+                    bytes, of: type, into: UnsafeMutableBufferPointer(start: $0, count: 1))
+            }
+            return Double(result)
+        }
+        guard stored.isFinite, stored != 0 else { return stored.isFinite ? stored : nil }
+        // Half the distance to the next value of the type, with 10 or 23 bits behind the first.
+        let bits = type == .float16 ? 10 : 23
+        let tolerance = Double(
+            sign: .plus, exponent: Int(stored.exponent) - bits - 1, significand: 1)
+        for digits in 1...9 {
+            let scale = pow10(digits - Int(log10(abs(stored)).rounded(.up)))
+            let candidate = (stored * scale).rounded() / scale
+            if abs(candidate - stored) <= tolerance { return candidate }
+        }
+        return stored
+    }
+
+    private func pow10(_ exponent: Int) -> Double {
+        (0..<abs(exponent)).reduce(1.0) { value, _ in exponent < 0 ? value / 10 : value * 10 }
+    }
+}

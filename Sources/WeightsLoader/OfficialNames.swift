@@ -1,0 +1,34 @@
+// The little that readers know of the official state dict's names: enough to see a prefix before
+// them, and to tell a model's parameters from what else an exported graph holds. The names
+// themselves are the model's, in `CheckpointKeys.swift`.
+
+enum OfficialNames {
+    /// A tensor that every HTDemucs has.
+    static let anchor = "encoder.0.conv.weight"
+
+    /// The first components that a parameter's name can have.
+    static let roots: Set<Substring> = [
+        "encoder", "decoder", "tencoder", "tdecoder", "freq_emb", "channel_upsampler",
+        "channel_upsampler_t", "channel_downsampler", "channel_downsampler_t", "crosstransformer",
+    ]
+
+    /// Whether a parameter could have this name.
+    static func isParameter(_ name: some StringProtocol) -> Bool {
+        guard let root = name.firstIndex(of: ".") else { return false }
+        return roots.contains(Substring(name[..<root]))
+    }
+
+    /// What stands before the official names, sorted, each with its dot: one prefix for each model
+    /// in the file. None if a model's names stand bare, or if there is no model.
+    static func prefixes(of tensors: [StoredTensor]) -> [String] {
+        let anchors = tensors.map(\.name).filter { $0.hasSuffix("." + anchor) }
+        guard !tensors.contains(where: { $0.name == anchor }) else { return [] }
+        return anchors.map { String($0.dropLast(anchor.count)) }.sorted()
+    }
+
+    /// The tensor without the prefix, if it has it.
+    static func without(_ prefix: String, _ tensor: StoredTensor) -> StoredTensor {
+        tensor.name.hasPrefix(prefix)
+            ? tensor.named(String(tensor.name.dropFirst(prefix.count))) : tensor
+    }
+}

@@ -1,0 +1,323 @@
+// An interpreter of Python's pickles that builds plain values and nothing else: no class is looked
+// up, no function called. Reference: Lib/pickletools.py of CPython, protocols 2 to 5.
+
+/// A value on the pickle machine's stack. Containers live in the machine's heap, so that cycles and
+/// deep nesting cost nothing when they go away.
+enum PickleValue {
+    case none
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case string(String)
+    /// Indices into ``PickleHeap/sequences``.
+    case tuple(Int)
+    case list(Int)
+    /// Index into ``PickleHeap/dictionaries``.
+    case dictionary(Int)
+    /// A class or a function, by module and name: an index into ``PickleHeap/globals``.
+    case global(Int)
+    /// A value that the constructor made: its own index.
+    case made(Int)
+    /// Anything else.
+    case opaque
+}
+
+/// The containers of one pickle.
+struct PickleHeap {
+    var sequences: [[PickleValue]] = []
+    var dictionaries: [[(key: PickleValue, value: PickleValue)]] = []
+    var globals: [String] = []
+
+    mutating func tuple(_ elements: [PickleValue]) -> PickleValue {
+        sequences.append(elements)
+        return .tuple(sequences.count - 1)
+    }
+
+    mutating func list() -> PickleValue {
+        sequences.append([])
+        return .list(sequences.count - 1)
+    }
+
+    mutating func dictionary() -> PickleValue {
+        dictionaries.append([])
+        return .dictionary(dictionaries.count - 1)
+    }
+
+    /// The elements of a tuple or list.
+    func elements(_ value: PickleValue) -> [PickleValue]? {
+        switch value {
+        case .tuple(let index), .list(let index): sequences[index]
+        default: nil
+        }
+    }
+
+    /// The members of a dictionary; as in Python, the last of equal keys counts.
+    func members(_ value: PickleValue) -> [String: PickleValue]? {
+        guard case .dictionary(let index) = value else { return nil }
+        var members: [String: PickleValue] = [:]
+        for case (.string(let key), let value) in dictionaries[index] { members[key] = value }
+        return members
+    }
+
+    /// `module.name` of a class or function.
+    func globalName(_ value: PickleValue) -> String? {
+        guard case .global(let index) = value else { return nil }
+        return globals[index]
+    }
+}
+
+/// What a pickle's calls and persistent ids mean.
+protocol PickleConstructor {
+    /// The result of calling `function` (`module.name`); nil if it is none that is known.
+    mutating func call(
+        _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
+    ) throws -> PickleValue?
+
+    /// The object that a persistent id stands for.
+    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws -> PickleValue
+}
+
+/// Runs one pickle.
+struct PickleMachine {
+    /// A published model takes about 14,000 steps. The limit bounds the memory that a pickle of
+    /// nothing but `None`s could take.
+    static let stepLimit = 400_000
+    private static let globalLimit = 4096
+    private static let nameLimitBytes = 1024
+
+    var heap = PickleHeap()
+    private var cursor: ByteCursor
+    private var stack: [PickleValue] = []
+    private var marks: [Int] = []
+    private var memo: [Int: PickleValue] = [:]
+
+    init(_ cursor: ByteCursor) {
+        self.cursor = cursor
+    }
+
+    /// Where the pickle ended.
+    var position: Int { cursor.position }
+
+    /// Runs the pickle up to its STOP.
+    ///
+    /// - Throws: `ByteCursor.Failure` for an opcode or an operand that can't be, and for more steps
+    ///   than any model takes.
+    mutating func run(_ constructor: inout some PickleConstructor) throws -> PickleValue {
+        for _ in 0..<Self.stepLimit {
+            let opcode = try cursor.byte("the next opcode of the pickle")
+            if opcode == UInt8(ascii: ".") { return try pop() }
+            try step(opcode, &constructor)
+        }
+        throw cursor.failure("a pickle of more than \(Self.stepLimit) steps")
+    }
+
+    private mutating func step(
+        _ opcode: UInt8, _ constructor: inout some PickleConstructor
+    ) throws {
+        switch opcode {
+        case 0x80:  // PROTO
+            let version = try cursor.byte("the pickle's protocol")
+            guard (2...5).contains(version) else {
+                throw cursor.failure("pickle protocol \(version); 2 to 5 are known")
+            }
+        case 0x95: _ = try cursor.take(8, "a frame's length")  // FRAME
+
+        // Constants
+        case UInt8(ascii: "N"): stack.append(.none)
+        case 0x88: stack.append(.bool(true))
+        case 0x89: stack.append(.bool(false))
+        case UInt8(ascii: "J"): stack.append(.integer(Int(try integer(Int32.self))))
+        case UInt8(ascii: "K"): stack.append(.integer(Int(try integer(UInt8.self))))
+        case UInt8(ascii: "M"): stack.append(.integer(Int(try integer(UInt16.self))))
+        case 0x8A: stack.append(try longInteger(Int(integer(UInt8.self))))
+        case 0x8B: stack.append(try longInteger(Int(integer(Int32.self))))
+        case UInt8(ascii: "G"):  // BINFLOAT: big-endian
+            let bits = try integer(UInt64.self).byteSwapped
+            stack.append(.number(Double(bitPattern: bits)))
+        case UInt8(ascii: "X"): stack.append(try string(integer(UInt32.self)))
+        case 0x8C: stack.append(try string(integer(UInt8.self)))
+        case 0x8D: stack.append(try string(integer(UInt64.self)))
+        // Python 2's strings are text here, bytes are nothing that a model needs.
+        case UInt8(ascii: "T"): stack.append(try string(integer(UInt32.self)))
+        case UInt8(ascii: "U"): stack.append(try string(integer(UInt8.self)))
+        case UInt8(ascii: "B"): try skip(integer(UInt32.self))
+        case UInt8(ascii: "C"): try skip(integer(UInt8.self))
+        case 0x8E, 0x96: try skip(integer(UInt64.self))
+
+        // Containers
+        case UInt8(ascii: "("): marks.append(stack.count)
+        case UInt8(ascii: ")"): stack.append(heap.tuple([]))
+        case UInt8(ascii: "t"): stack.append(heap.tuple(try popToMark()))
+        case 0x85: stack.append(heap.tuple(try pop(1)))
+        case 0x86: stack.append(heap.tuple(try pop(2)))
+        case 0x87: stack.append(heap.tuple(try pop(3)))
+        case UInt8(ascii: "]"): stack.append(heap.list())
+        case UInt8(ascii: "l"):
+            let elements = try popToMark()
+            stack.append(heap.list())
+            try append(elements)
+        case UInt8(ascii: "a"): try append(pop(1))
+        case UInt8(ascii: "e"): try append(popToMark())
+        case UInt8(ascii: "}"): stack.append(heap.dictionary())
+        case UInt8(ascii: "d"):
+            let pairs = try popToMark()
+            stack.append(heap.dictionary())
+            try set(pairs)
+        case UInt8(ascii: "s"): try set(pop(2))
+        case UInt8(ascii: "u"): try set(popToMark())
+        // Sets hold nothing that a model needs.
+        case 0x8F: stack.append(.opaque)
+        case 0x90: _ = try popToMark()
+        case 0x91:
+            _ = try popToMark()
+            stack.append(.opaque)
+
+        // Stack and memo
+        case UInt8(ascii: "0"): _ = try pop()
+        case UInt8(ascii: "1"): _ = try popToMark()
+        case UInt8(ascii: "2"): stack.append(try top())
+        case UInt8(ascii: "q"): memo[Int(try integer(UInt8.self))] = try top()
+        case UInt8(ascii: "r"): memo[Int(try integer(UInt32.self))] = try top()
+        case 0x94: memo[memo.count] = try top()
+        case UInt8(ascii: "h"): try recall(Int(integer(UInt8.self)))
+        case UInt8(ascii: "j"): try recall(Int(integer(UInt32.self)))
+
+        // Classes, calls and what torch stores beside the pickle
+        case UInt8(ascii: "c"): try global(module: line(), name: line())
+        case 0x93:
+            let names = try pop(2)
+            guard case .string(let module) = names[0], case .string(let name) = names[1] else {
+                throw cursor.failure("a class whose name is not a string")
+            }
+            try global(module: module, name: name)
+        case UInt8(ascii: "R"), 0x81:  // REDUCE and NEWOBJ: function or class, arguments
+            let operands = try pop(2)
+            try call(operands[0], operands[1], &constructor)
+        case 0x92:  // NEWOBJ_EX, with arguments by name, which nothing known takes
+            let operands = try pop(3)
+            try call(operands[0], operands[1], &constructor)
+        case UInt8(ascii: "b"):
+            // BUILD gives the object below its state; nothing that is read here has any.
+            _ = try pop()
+            _ = try top()
+        case UInt8(ascii: "Q"):
+            let id = try pop()
+            stack.append(try constructor.persistent(id, heap: heap))
+        default:
+            throw ByteCursor.Failure(
+                problem: "the pickle has the opcode \(opcode), which torch doesn't write",
+                offset: cursor.position - 1)
+        }
+    }
+
+    // MARK: - Pieces
+
+    private mutating func integer<Number: FixedWidthInteger>(_ type: Number.Type) throws -> Number {
+        try cursor.littleEndian(type, "an operand of the pickle")
+    }
+
+    /// LONG1 and LONG4: two's complement, little-endian, any length.
+    private mutating func longInteger(_ count: Int) throws -> PickleValue {
+        let range = try cursor.take(count, "a long integer of the pickle")
+        guard count <= 8 else { return .opaque }
+        let bytes = cursor.file.withBytes(range) { Array($0) }
+        let isNegative = (bytes.last ?? 0) & 0x80 != 0
+        let value = bytes.reversed().reduce(isNegative ? UInt64.max : 0) { $0 << 8 | UInt64($1) }
+        return .integer(Int(Int64(bitPattern: value)))
+    }
+
+    private mutating func string(_ count: some FixedWidthInteger) throws -> PickleValue {
+        guard let count = Int(exactly: count) else {
+            throw cursor.failure("a string of \(count) bytes in the pickle")
+        }
+        return .string(try cursor.text(count, "a string of the pickle"))
+    }
+
+    private mutating func skip(_ count: some FixedWidthInteger) throws {
+        guard let count = Int(exactly: count) else {
+            throw cursor.failure("\(count) bytes in the pickle")
+        }
+        _ = try cursor.take(count, "bytes of the pickle")
+        stack.append(.opaque)
+    }
+
+    /// Text up to the end of its line.
+    private mutating func line() throws -> String {
+        let length = cursor.file.withBytes(cursor.position..<cursor.end) {
+            $0.prefix(Self.nameLimitBytes + 1).firstIndex(of: UInt8(ascii: "\n"))
+        }
+        guard let length else { throw cursor.failure("a name of the pickle without end") }
+        let text = try cursor.text(length, "a name of the pickle")
+        _ = try cursor.take(1, "a name of the pickle")
+        return text
+    }
+
+    /// The lowest place that the current mark leaves to pops.
+    private var floor: Int { marks.last ?? 0 }
+
+    private mutating func pop() throws -> PickleValue {
+        guard stack.count > floor, let value = stack.popLast() else { throw underflow() }
+        return value
+    }
+
+    private mutating func pop(_ count: Int) throws -> [PickleValue] {
+        guard stack.count - floor >= count else { throw underflow() }
+        defer { stack.removeLast(count) }
+        return Array(stack.suffix(count))
+    }
+
+    private mutating func popToMark() throws -> [PickleValue] {
+        guard let mark = marks.popLast() else { throw underflow() }
+        defer { stack.removeSubrange(mark...) }
+        return Array(stack[mark...])
+    }
+
+    private func top() throws -> PickleValue {
+        guard stack.count > floor, let value = stack.last else { throw underflow() }
+        return value
+    }
+
+    private mutating func recall(_ index: Int) throws {
+        guard let value = memo[index] else {
+            throw cursor.failure("the pickle recalls value \(index), which it never stored")
+        }
+        stack.append(value)
+    }
+
+    private func underflow() -> ByteCursor.Failure {
+        cursor.failure("the pickle takes more values than it has put down")
+    }
+
+    private mutating func append(_ elements: [PickleValue]) throws {
+        // Lists of unknown classes are opaque, and stay so.
+        guard case .list(let index) = try top() else { return }
+        heap.sequences[index] += elements
+    }
+
+    private mutating func set(_ pairs: [PickleValue]) throws {
+        guard pairs.count % 2 == 0 else { throw cursor.failure("a key without a value") }
+        guard case .dictionary(let index) = try top() else { return }
+        for pair in stride(from: 0, to: pairs.count, by: 2) {
+            heap.dictionaries[index].append((pairs[pair], pairs[pair + 1]))
+        }
+    }
+
+    private mutating func global(module: String, name: String) throws {
+        // Names can be recalled from the memo, so that few bytes could ask for much text.
+        guard heap.globals.count < Self.globalLimit, module.utf8.count <= Self.nameLimitBytes,
+            name.utf8.count <= Self.nameLimitBytes
+        else { throw cursor.failure("more or longer names of classes than any model has") }
+        heap.globals.append("\(module).\(name)")
+        stack.append(.global(heap.globals.count - 1))
+    }
+
+    private mutating func call(
+        _ function: PickleValue, _ arguments: PickleValue,
+        _ constructor: inout some PickleConstructor
+    ) throws {
+        guard let name = heap.globalName(function), let arguments = heap.elements(arguments) else {
+            return stack.append(.opaque)
+        }
+        stack.append(try constructor.call(name, arguments, heap: &heap) ?? .opaque)
+    }
+}

@@ -1,0 +1,115 @@
+// A walker over protobuf's wire format: tags, varints, fixed numbers and runs of bytes. Messages are
+// ranges of the file; nothing is built that nobody asks for.
+// Reference: https://protobuf.dev/programming-guides/encoding.
+
+/// Walks through the fields of one message.
+struct ProtobufReader {
+    /// One field's number and its value as it stands on the wire.
+    struct Field {
+        let number: Int
+        let value: Value
+        /// Where its tag began.
+        let offset: Int
+    }
+
+    enum Value {
+        case varint(UInt64)
+        case fixed32(UInt32)
+        case fixed64(UInt64)
+        /// A string, a message or packed numbers.
+        case bytes(Range<Int>)
+    }
+
+    let file: MappedFile
+    private var cursor: ByteCursor
+
+    /// - Parameter range: the message within the file.
+    init(_ file: MappedFile, _ range: Range<Int>) {
+        self.file = file
+        cursor = ByteCursor(file, range)
+    }
+
+    /// The next field; nil at the message's end.
+    mutating func next() throws -> Field? {
+        guard !cursor.isAtEnd else { return nil }
+        let offset = cursor.position
+        let tag = try varint()
+        let number = tag >> 3
+        guard number > 0, number < 1 << 29 else {
+            throw ByteCursor.Failure(problem: "a field numbered \(number)", offset: offset)
+        }
+        let value: Value
+        switch tag & 7 {
+        case 0: value = .varint(try varint())
+        case 1: value = .fixed64(try cursor.littleEndian(UInt64.self, "a number"))
+        case 2:
+            let length = try varint()
+            guard let count = Int(exactly: length) else {
+                throw ByteCursor.Failure(problem: "a field of \(length) bytes", offset: offset)
+            }
+            value = .bytes(try cursor.take(count, "field \(number)"))
+        case 5: value = .fixed32(try cursor.littleEndian(UInt32.self, "a number"))
+        default:
+            throw ByteCursor.Failure(
+                problem: "a field of the unknown wire type \(tag & 7)", offset: offset)
+        }
+        return Field(number: Int(number), value: value, offset: offset)
+    }
+
+    /// Up to ten bytes of seven bits, lowest first; what doesn't fit 64 bits is refused.
+    private mutating func varint() throws -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), through: 63, by: 7) {
+            let byte = try cursor.byte("a number")
+            guard shift < 63 || byte <= 1 else { break }
+            value |= UInt64(byte & 0x7F) << shift
+            if byte < 0x80 { return value }
+        }
+        throw cursor.failure("a number of more than 64 bits")
+    }
+}
+
+extension ProtobufReader.Field {
+    /// The bytes of a string or message; an error for numbers.
+    func bytes() throws -> Range<Int> {
+        guard case .bytes(let range) = value else {
+            throw ByteCursor.Failure(
+                problem: "field \(number) is a number where text or a message belongs",
+                offset: offset)
+        }
+        return range
+    }
+
+    func text(_ file: MappedFile) throws -> String {
+        var cursor = ByteCursor(file, try bytes())
+        return try cursor.text(cursor.remainingBytes, "field \(number)")
+    }
+
+    /// A whole number.
+    func integer() throws -> Int {
+        guard case .varint(let bits) = value else {
+            throw ByteCursor.Failure(
+                problem: "field \(number) is no whole number where one belongs", offset: offset)
+        }
+        return Int(Int64(bitPattern: bits))
+    }
+
+    /// A whole number, or a packed run of them; appended up to `limit` in all.
+    func appendIntegers(to integers: inout [Int], limit: Int, _ file: MappedFile) throws {
+        guard case .bytes(let range) = value else {
+            if integers.count < limit { integers.append(try integer()) }
+            return
+        }
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        file.withBytes(range) { bytes in
+            for byte in bytes where integers.count < limit {
+                value |= shift < 64 ? UInt64(byte & 0x7F) << shift : 0
+                shift += 7
+                guard byte < 0x80 else { continue }
+                integers.append(Int(Int64(bitPattern: value)))
+                (value, shift) = (0, 0)
+            }
+        }
+    }
+}

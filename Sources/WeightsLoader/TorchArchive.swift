@@ -1,0 +1,60 @@
+// Reader of what `torch.save` has written since 1.6: a zip archive of stored entries below one
+// folder, whatever its name:
+//
+//     data.pkl      the pickle; tensors in it name their storages by key
+//     data/{key}    each storage's bytes
+//     byteorder     "little" or "big"; absent means little
+//
+// Reference: torch/serialization.py, `_save` and `_load`. `docs/formats.md` has every check.
+
+/// The form of the official `.th` checkpoints.
+enum TorchArchive {
+    /// Reads the pickle and finds the storages.
+    ///
+    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+        let entries = try ZipArchive(file).entries
+        let pickles = entries.values.filter {
+            $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl")
+        }
+        guard let pickle = pickles.first, pickles.count == 1 else {
+            throw WeightsError.unsupported(
+                path: path, format: .torch,
+                problem: "it has \(pickles.count) entries named data.pkl where one is expected; "
+                    + "give a checkpoint as published by the official package")
+        }
+        let folder = pickle.name.dropLast("data.pkl".count)
+        guard entries[folder + "constants.pkl"] == nil else {
+            throw WeightsError.unsupported(
+                path: path, format: .torch,
+                problem: "it is a TorchScript program; give the checkpoint that it was made from")
+        }
+        if let order = entries[folder + "byteorder"] {
+            let text = file.withBytes(order.byteRange) { String(decoding: $0, as: UTF8.self) }
+            guard text == "little" else {
+                throw WeightsError.unsupported(
+                    path: path, format: .torch,
+                    problem: "its numbers are stored in \(text.prefix(20))-endian order; save it "
+                        + "again on a little-endian machine")
+            }
+        }
+        // Storages are not summed up: reading 84 MB would take longer than everything else here.
+        guard file.withBytes(pickle.byteRange, CRC32.checksum) == pickle.checksum else {
+            throw ByteCursor.Failure(
+                problem: "the checksum of \(pickle.name) is wrong",
+                offset: pickle.byteRange.lowerBound)
+        }
+
+        var machine = PickleMachine(ByteCursor(file, pickle.byteRange))
+        var objects = TorchObjects(offset: pickle.byteRange.lowerBound)
+        let root = try machine.run(&objects)
+        var storageRanges: [String: Range<Int>] = [:]
+        for key in objects.storages.keys {
+            storageRanges[key] = entries["\(folder)data/\(key)"]?.byteRange
+        }
+        return try TorchPackage(
+            path: path, format: .torch, root: root, heap: machine.heap, objects: objects,
+            storageRanges: storageRanges
+        ).contents()
+    }
+}

@@ -1,0 +1,83 @@
+// Reader of what `torch.save` wrote before 1.6, and writes with
+// `_use_new_zipfile_serialization=False`: one thing behind the other,
+//
+//     pickle    the magic number 0x1950a86a20f9469cfc6c
+//     pickle    the protocol, 1001
+//     pickle    a dictionary about the machine; its `little_endian` must be True
+//     pickle    the object; tensors in it name their storages by key
+//     pickle    the list of keys, in the order of what follows
+//     for each  the number of elements (64 bits), then the elements
+//
+// Reference: torch/serialization.py, `_legacy_save` and `_legacy_load`.
+
+/// The older form of `.th` checkpoints.
+enum TorchLegacy {
+    /// PROTO 2 and LONG1 with the ten bytes of the magic number.
+    static let mark: [UInt8] = [
+        0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19,
+    ]
+    private static let protocolVersion = 1001
+
+    /// Reads the pickles and walks over the storages.
+    ///
+    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+        var cursor = ByteCursor(file)
+        _ = try unpickle(&cursor)
+        let version = try unpickle(&cursor)
+        guard case .integer(protocolVersion) = version.root else {
+            throw cursor.failure(
+                "the protocol of torch's older form should be \(protocolVersion)")
+        }
+        let machine = try unpickle(&cursor)
+        if case .bool(false) = machine.heap.members(machine.root)?["little_endian"] {
+            throw WeightsError.unsupported(
+                path: path, format: .torchLegacy,
+                problem: "its numbers are stored in big-endian order; save it again on a "
+                    + "little-endian machine")
+        }
+        let package = try unpickle(&cursor)
+        let keys = try unpickle(&cursor)
+        guard let order = keys.heap.elements(keys.root) else {
+            throw cursor.failure("the list of storages is not a list")
+        }
+        var storageRanges: [String: Range<Int>] = [:]
+        for key in order {
+            guard case .string(let key) = key, let storage = package.objects.storages[key],
+                storageRanges[key] == nil
+            else {
+                throw cursor.failure("the list names a storage twice, or one that nothing uses")
+            }
+            let count = try cursor.littleEndian(Int64.self, "a storage's number of elements")
+            let elementBytes = (storage.elementType ?? .uint8).bits / 8
+            let (size, overflow) = storage.count.multipliedReportingOverflow(by: elementBytes)
+            guard !overflow, count == storage.count else {
+                throw cursor.failure(
+                    "the storage \"\(key)\" has \(count) elements; its tensors expect "
+                        + "\(storage.count)")
+            }
+            storageRanges[key] = try cursor.take(size, "the storage \"\(key)\"")
+        }
+        guard cursor.isAtEnd else {
+            throw cursor.failure("\(cursor.remainingBytes) bytes behind the last storage")
+        }
+        return try TorchPackage(
+            path: path, format: .torchLegacy, root: package.root, heap: package.heap,
+            objects: package.objects, storageRanges: storageRanges
+        ).contents()
+    }
+
+    private struct Unpickled {
+        let root: PickleValue
+        let heap: PickleHeap
+        let objects: TorchObjects
+    }
+
+    private static func unpickle(_ cursor: inout ByteCursor) throws -> Unpickled {
+        var machine = PickleMachine(cursor)
+        var objects = TorchObjects(offset: cursor.position)
+        let root = try machine.run(&objects)
+        cursor = ByteCursor(cursor.file, machine.position..<cursor.end)
+        return Unpickled(root: root, heap: machine.heap, objects: objects)
+    }
+}

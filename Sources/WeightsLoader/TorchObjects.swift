@@ -1,0 +1,194 @@
+// What the calls and persistent ids in a pickle of `torch.save` mean: storages, tensors, fractions.
+// Reference: torch/_utils.py (`_rebuild_tensor_v2` and its kin) and torch/serialization.py.
+
+/// A run of elements that tensors are views of.
+struct TorchStorage {
+    /// Its name within the file.
+    let key: String
+    /// nil for an untyped one, whose elements are bytes until a tensor says otherwise.
+    let elementType: ElementType?
+    /// Number of elements (bytes of an untyped one).
+    let count: Int
+}
+
+/// A view of a storage.
+struct TorchTensor {
+    let storage: TorchStorage
+    let elementType: ElementType
+    /// In elements, from the storage's start.
+    let offset: Int
+    let shape: [Int]
+    let strides: [Int]
+}
+
+/// Builds torch's objects, and Python's fractions and ordered dictionaries; nothing else.
+struct TorchObjects: PickleConstructor {
+    /// What a `PickleValue.made` stands for.
+    enum Made {
+        case storage(TorchStorage)
+        case tensor(TorchTensor)
+        case fraction(numerator: Int, denominator: Int)
+        /// A tensor of integers with scales, which torch's quantization makes.
+        case quantizedTensor
+    }
+
+    private(set) var made: [Made] = []
+    /// Every storage that was asked for, by key.
+    private(set) var storages: [String: TorchStorage] = [:]
+    /// For messages: where the pickle begins.
+    let offset: Int
+
+    init(offset: Int) {
+        self.offset = offset
+    }
+
+    mutating func call(
+        _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
+    ) throws -> PickleValue? {
+        switch function {
+        case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
+            return add(.tensor(try tensor(arguments, type: nil, heap)))
+        case "torch._utils._rebuild_tensor_v3":
+            // …, requires_grad, hooks, dtype
+            guard arguments.count > 6, let name = heap.globalName(arguments[6]),
+                let type = Self.elementTypes[name]
+            else { throw failure("a tensor of unknown type") }
+            return add(.tensor(try tensor(arguments, type: type, heap)))
+        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
+            return arguments.first
+        case "torch._utils._rebuild_qtensor":
+            return add(.quantizedTensor)
+        case "torch.Size":
+            return arguments.first
+        case "collections.OrderedDict":
+            return orderedDictionary(arguments, heap: &heap)
+        case "fractions.Fraction":
+            return Self.fraction(arguments).map { add($0) }
+        default:
+            return nil
+        }
+    }
+
+    /// `("storage", type, key, location, number of elements[, view])`, or `("module", class, file,
+    /// source)`, with which the older form stores classes of layers.
+    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws -> PickleValue {
+        if let parts = heap.elements(id), parts.count == 4, case .string("module") = parts[0] {
+            return parts[1]
+        }
+        guard let parts = heap.elements(id), parts.count >= 5, case .string("storage") = parts[0],
+            let typeName = heap.globalName(parts[1]), case .string(let key) = parts[2],
+            case .integer(let count) = parts[4], count >= 0
+        else { throw failure("a persistent id that isn't a storage's") }
+        if parts.count > 5 {
+            guard case .none = parts[5] else {
+                throw failure(
+                    "the storage \"\(key)\" is a view of another, as torch before 0.4 "
+                        + "wrote them")
+            }
+        }
+        let isUntyped = typeName.hasSuffix(".UntypedStorage")
+        guard let type = isUntyped ? .uint8 : Self.elementTypes[typeName] else {
+            throw failure("the storage \"\(key)\" has the unknown type \(typeName)")
+        }
+        let storage = TorchStorage(
+            key: key, elementType: isUntyped ? nil : type, count: count)
+        if let known = storages[key] {
+            guard known.elementType == storage.elementType, known.count == count else {
+                throw failure("the storage \"\(key)\" appears with two types or sizes")
+            }
+        } else {
+            storages[key] = storage
+        }
+        return add(.storage(storage))
+    }
+
+    func failure(_ problem: String) -> ByteCursor.Failure {
+        ByteCursor.Failure(problem: "in its pickle: " + problem, offset: offset)
+    }
+
+    // MARK: - Objects
+
+    private mutating func add(_ object: Made) -> PickleValue {
+        made.append(object)
+        return .made(made.count - 1)
+    }
+
+    /// `(storage, offset, size, stride, …)`
+    private func tensor(
+        _ arguments: [PickleValue], type: ElementType?, _ heap: PickleHeap
+    ) throws -> TorchTensor {
+        guard arguments.count >= 4, case .made(let index) = arguments[0],
+            case .storage(let storage) = made[index], case .integer(let offset) = arguments[1],
+            let shape = integers(arguments[2], heap), let strides = integers(arguments[3], heap),
+            shape.count == strides.count
+        else { throw failure("a tensor without storage, offset, size and stride") }
+        guard let type = type ?? storage.elementType else {
+            throw failure("a tensor of unknown type")
+        }
+        return TorchTensor(
+            storage: storage, elementType: type, offset: offset, shape: shape, strides: strides)
+    }
+
+    private func integers(_ value: PickleValue, _ heap: PickleHeap) -> [Int]? {
+        guard let elements = heap.elements(value),
+            elements.count <= CheckpointContents.rankLimit
+        else { return nil }
+        let integers = elements.compactMap { element in
+            if case .integer(let integer) = element { integer } else { nil }
+        }
+        return integers.count == elements.count ? integers : nil
+    }
+
+    /// Empty, or from a list of pairs.
+    private func orderedDictionary(
+        _ arguments: [PickleValue], heap: inout PickleHeap
+    ) -> PickleValue {
+        let pairs = arguments.first.flatMap { heap.elements($0) } ?? []
+        let dictionary = heap.dictionary()
+        if case .dictionary(let index) = dictionary {
+            heap.dictionaries[index] = pairs.compactMap { pair in
+                guard let pair = heap.elements(pair), pair.count == 2 else { return nil }
+                return (pair[0], pair[1])
+            }
+        }
+        return dictionary
+    }
+
+    /// Two integers, or the text "39/5" that Python wrote before 3.12.
+    private static func fraction(_ arguments: [PickleValue]) -> Made? {
+        switch arguments.first {
+        case .integer(let numerator):
+            guard arguments.count > 1 else {
+                return .fraction(numerator: numerator, denominator: 1)
+            }
+            guard case .integer(let denominator) = arguments[1], denominator != 0 else {
+                return nil
+            }
+            return .fraction(numerator: numerator, denominator: denominator)
+        case .string(let text):
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count <= 2, let numerator = Int(parts[0]),
+                let denominator = parts.count == 2 ? Int(parts[1]) : 1, denominator != 0
+            else { return nil }
+            return .fraction(numerator: numerator, denominator: denominator)
+        default:
+            return nil
+        }
+    }
+
+    private static let elementTypes: [String: ElementType] = [
+        "torch.FloatStorage": .float32, "torch.HalfStorage": .float16,
+        "torch.BFloat16Storage": .bfloat16, "torch.DoubleStorage": .float64,
+        "torch.LongStorage": .int64, "torch.IntStorage": .int32, "torch.ShortStorage": .int16,
+        "torch.CharStorage": .int8, "torch.ByteStorage": .uint8, "torch.BoolStorage": .bool,
+        "torch.ComplexFloatStorage": .complex64,
+        // Of tensors that torch quantized, which are refused as such.
+        "torch.QInt8Storage": .int8, "torch.QUInt8Storage": .uint8, "torch.QInt32Storage": .int32,
+        "torch.float32": .float32, "torch.float16": .float16, "torch.bfloat16": .bfloat16,
+        "torch.float64": .float64, "torch.int64": .int64, "torch.int32": .int32,
+        "torch.int16": .int16, "torch.int8": .int8, "torch.uint8": .uint8, "torch.bool": .bool,
+        "torch.complex64": .complex64, "torch.uint16": .uint16, "torch.uint32": .uint32,
+        "torch.uint64": .uint64, "torch.float8_e4m3fn": .float8E4M3,
+        "torch.float8_e5m2": .float8E5M2,
+    ]
+}

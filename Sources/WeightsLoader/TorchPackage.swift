@@ -1,0 +1,213 @@
+// What demucs puts into a torch file, `{klass, args, kwargs, state, training_args}`, taken apart.
+// Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`.
+
+/// The unpickled content of a torch file, and where its storages lie.
+struct TorchPackage {
+    let path: String
+    let format: CheckpointFormat
+    let root: PickleValue
+    let heap: PickleHeap
+    let objects: TorchObjects
+    /// Bytes of each storage, by key.
+    let storageRanges: [String: Range<Int>]
+
+    /// The model's tensors and arguments. A bare state dict, without class, is taken as well.
+    func contents() throws -> CheckpointContents {
+        guard let package = heap.members(root) else {
+            throw unsupported(
+                "it doesn't hold a dictionary, but some other object; give a checkpoint as "
+                    + "published by the official package")
+        }
+        var contents = CheckpointContents(tensors: try tensors(of: package["state"] ?? root))
+        if let klass = package["klass"] {
+            guard let className = heap.globalName(klass) else {
+                throw WeightsError.metadataInvalid(
+                    path: path, key: "klass", problem: "it is not a class")
+            }
+            contents.arguments = ModelArguments(
+                className: className, positional: try positional(package["args"]),
+                keyword: try keyword(package["kwargs"]))
+        }
+        return contents
+    }
+
+    // MARK: - Tensors
+
+    private func tensors(of state: PickleValue) throws -> [StoredTensor] {
+        guard case .dictionary(let index) = state else {
+            throw unsupported("its state is not a dictionary of tensors")
+        }
+        let entries = heap.dictionaries[index]
+        guard entries.count <= CheckpointContents.tensorLimit else {
+            throw objects.failure(
+                "a state of \(entries.count) entries; at most \(CheckpointContents.tensorLimit) "
+                    + "are read")
+        }
+        if entries.contains(where: {
+            if case .string("__quantized") = $0.key { true } else { false }
+        }) {
+            throw WeightsError.quantized(
+                path: path, reason: "its weights are packed by diffq (\"__quantized\")")
+        }
+        var tensors: [StoredTensor] = []
+        var indices: [String: Int] = [:]
+        for (key, value) in entries {
+            guard case .string(let name) = key else { throw unsupported("a tensor has no name") }
+            guard case .made(let index) = value else {
+                throw unsupported("the entry \"\(name)\" of its state is not a tensor")
+            }
+            let tensor: StoredTensor
+            switch objects.made[index] {
+            case .tensor(let view): tensor = try stored(view, name: name)
+            case .quantizedTensor:
+                throw WeightsError.quantized(
+                    path: path, reason: "the tensor \"\(name)\" was quantized by torch")
+            case .storage, .fraction:
+                throw unsupported("the entry \"\(name)\" of its state is not a tensor")
+            }
+            // As in Python, the last of equal keys counts.
+            if let known = indices[name] {
+                tensors[known] = tensor
+            } else {
+                indices[name] = tensors.count
+                tensors.append(tensor)
+            }
+        }
+        return tensors
+    }
+
+    /// Checks a view against its storage, and the storage against the file.
+    private func stored(_ view: TorchTensor, name: String) throws -> StoredTensor {
+        let elementBytes = view.elementType.bits / 8
+        let storage = view.storage
+        guard let range = storageRanges[storage.key] else {
+            throw objects.failure(
+                "the storage \"\(storage.key)\" of \"\(name)\" is not in the file")
+        }
+        let unit = (storage.elementType ?? .uint8).bits / 8
+        let (size, overflow) = storage.count.multipliedReportingOverflow(by: unit)
+        guard !overflow, size == range.count else {
+            throw WeightsError.sizeMismatch(
+                path: path, tensor: name, foundBytes: range.count,
+                expectedBytes: overflow ? Int.max : size)
+        }
+        guard let bits = StoredTensor.bits(view.shape, view.elementType) else {
+            throw WeightsError.shapeInvalid(path: path, tensor: name, found: view.shape)
+        }
+        let count = bits / view.elementType.bits
+        let available = size / elementBytes
+        // Fewer elements than the shape needs: values would be repeated, which no weights are.
+        guard view.offset >= 0, view.offset <= available, count <= available,
+            let last = Self.lastElement(view), last < available || count == 0
+        else {
+            throw WeightsError.offsetsOutOfRange(
+                path: path, tensor: name, begin: view.offset, end: view.offset &+ count,
+                dataBytes: size)
+        }
+        let begin = range.lowerBound + view.offset * elementBytes
+        let isRowMajor = view.strides == Self.rowMajorStrides(view.shape) || count <= 1
+        let end = count == 0 ? begin : begin + (last - view.offset + 1) * elementBytes
+        return StoredTensor(
+            name: name, elementType: view.elementType, shape: view.shape,
+            parts: [
+                TensorPart(
+                    byteRange: begin..<end,
+                    axes: isRowMajor || count == 0
+                        ? nil
+                        : zip(view.shape, view.strides).map {
+                            TensorPart.Axis(size: $0, stride: $1)
+                        })
+            ])
+    }
+
+    /// The storage's element that the view's last one is; nil for steps backwards or overflow.
+    private static func lastElement(_ view: TorchTensor) -> Int? {
+        var last = view.offset
+        for (size, stride) in zip(view.shape, view.strides) where size > 0 {
+            let (distance, overflow) = (size - 1).multipliedReportingOverflow(by: stride)
+            let (sum, sumOverflow) = last.addingReportingOverflow(distance)
+            guard stride >= 0, !overflow, !sumOverflow else { return nil }
+            last = sum
+        }
+        return last
+    }
+
+    /// Sizes of 1 may have any step; the step that they would have is as good.
+    private static func rowMajorStrides(_ shape: [Int]) -> [Int] {
+        var stride = 1
+        return shape.reversed().map { size in
+            defer { stride &*= max(size, 1) }
+            return stride
+        }.reversed()
+    }
+
+    // MARK: - Arguments
+
+    private func positional(_ value: PickleValue?) throws -> [ArgumentValue] {
+        guard let value, case .array(let elements) = try argument(value, key: "args") else {
+            throw WeightsError.metadataInvalid(
+                path: path, key: "args", problem: "a tuple was expected")
+        }
+        return elements
+    }
+
+    private func keyword(_ value: PickleValue?) throws -> [String: ArgumentValue] {
+        guard let value, case .object(let members) = try argument(value, key: "kwargs") else {
+            throw WeightsError.metadataInvalid(
+                path: path, key: "kwargs", problem: "a dictionary was expected")
+        }
+        return members
+    }
+
+    private func argument(_ value: PickleValue, key: String) throws -> ArgumentValue {
+        var budget = 10_000
+        return try argument(value, key: key, depth: 0, budget: &budget)
+    }
+
+    /// - Parameter budget: values that may still be made: shared containers could unfold into far
+    ///   more than the pickle holds.
+    private func argument(
+        _ value: PickleValue, key: String, depth: Int, budget: inout Int
+    ) throws -> ArgumentValue {
+        budget -= 1
+        guard depth < 32, budget >= 0 else {
+            throw WeightsError.metadataInvalid(
+                path: path, key: key, problem: "values nested too deeply, or too many of them")
+        }
+        switch value {
+        case .none: return .null
+        case .bool(let bool): return .bool(bool)
+        case .integer(let integer): return .integer(integer)
+        case .number(let number): return .number(number)
+        case .string(let string): return .string(string)
+        case .tuple(let index), .list(let index):
+            return .array(
+                try heap.sequences[index].map {
+                    try argument($0, key: key, depth: depth + 1, budget: &budget)
+                })
+        case .dictionary(let index):
+            var members: [String: ArgumentValue] = [:]
+            for (name, value) in heap.dictionaries[index] {
+                guard case .string(let name) = name else {
+                    throw WeightsError.metadataInvalid(
+                        path: path, key: key, problem: "a dictionary whose keys are not strings")
+                }
+                members[name] = try argument(value, key: key, depth: depth + 1, budget: &budget)
+            }
+            return .object(members)
+        case .made(let index):
+            if case .fraction(let numerator, let denominator) = objects.made[index] {
+                return .fraction(numerator: numerator, denominator: denominator)
+            }
+            fallthrough
+        case .global, .opaque:
+            throw WeightsError.metadataInvalid(
+                path: path, key: key,
+                problem: "it holds a value that is no number, text, list, dictionary or fraction")
+        }
+    }
+
+    private func unsupported(_ problem: String) -> WeightsError {
+        .unsupported(path: path, format: format, problem: problem)
+    }
+}

@@ -1,0 +1,41 @@
+// A model as files on this machine, which is what a separator is made from.
+
+import Foundation
+
+/// The files of a model: one checkpoint, or the members of a bag and what combines them.
+public struct ModelFiles: Sendable, Equatable {
+    /// What the model is called: its name in the zoo, or its file's without extension.
+    public let name: String
+    /// Checkpoints, in the order of the bag.
+    public let members: [String]
+    /// Per member, a weight for each source; `nil` for all ones.
+    public let weights: [[Double]]?
+    /// Replaces the segment length of members that have a longer one.
+    public let segmentSeconds: Double?
+
+    package init(
+        name: String, members: [String], weights: [[Double]]? = nil, segmentSeconds: Double? = nil
+    ) {
+        self.name = name
+        self.members = members
+        self.weights = weights
+        self.segmentSeconds = segmentSeconds
+    }
+
+    /// A single checkpoint.
+    public init(checkpoint path: String) {
+        self.init(name: ModelFiles.stem(of: path), members: [path])
+    }
+
+    init(name: String, bag: Bag, members: [String]) {
+        self.init(
+            name: name, members: members, weights: bag.weights, segmentSeconds: bag.segmentSeconds)
+    }
+
+    /// The file's name without its folder and its last extension.
+    static func stem(of path: String) -> String {
+        let file = (path as NSString).lastPathComponent
+        let stem = (file as NSString).deletingPathExtension
+        return stem.isEmpty ? file : stem
+    }
+}

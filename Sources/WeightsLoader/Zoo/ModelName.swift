@@ -1,0 +1,89 @@
+// What a user may write to name a model.
+// Reference: `get_model` in demucs/pretrained.py and `get_hf_model` in demucs/hf.py.
+
+import Foundation
+
+/// A model as it was named.
+package enum ModelName: Sendable, Equatable {
+    /// A file: whatever holds a slash, and names of files that are there.
+    case path(String)
+    /// `hf://[namespace/]name`: a repository of the Hugging Face hub and nothing else.
+    case hub(HubRepository)
+    /// The name of a bag or the signature of a checkpoint, `htdemucs_ft`, `955717e8`.
+    case name(String)
+
+    /// Understands what was written.
+    ///
+    /// - Throws: ``ModelStoreError/invalidName(name:problem:)``.
+    package init(_ text: String, isFile: (String) -> Bool) throws(ModelStoreError) {
+        let scheme = "hf://"
+        if text.hasPrefix(scheme) {
+            self = .hub(try HubRepository(parsing: String(text.dropFirst(scheme.count)), in: text))
+        } else if text.contains("/") || isFile(text) {
+            self = .path(text)
+        } else if ModelName.isSignature(text) {
+            self = .name(text)
+        } else {
+            throw .invalidName(
+                name: text,
+                problem: "a name has letters, digits, '.', '_' and '-' and doesn't "
+                    + "begin with '.'; a path to a file holds a '/'")
+        }
+    }
+
+    /// Whether text is safe as part of a file's name, as names and signatures must be.
+    static func isSignature(_ text: String) -> Bool {
+        (1...96).contains(text.utf8.count) && !text.hasPrefix(".")
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                    UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+/// A model's repository on the Hugging Face hub.
+package struct HubRepository: Sendable, Equatable {
+    /// Owner of the official repositories.
+    static let officialNamespace = "adefossez"
+
+    package let namespace: String
+    /// Name of the model, which its files carry: `htdemucs_ft`.
+    package let model: String
+
+    package init(namespace: String = HubRepository.officialNamespace, model: String) {
+        self.namespace = namespace
+        self.model = model
+    }
+
+    init(parsing path: String, in text: String) throws(ModelStoreError) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard (1...2).contains(parts.count), parts.allSatisfy(ModelName.isSignature) else {
+            throw .invalidName(
+                name: text,
+                problem: "expected hf://name or hf://namespace/name, in letters, "
+                    + "digits, '.', '_' and '-'")
+        }
+        self.init(
+            namespace: parts.count == 2 ? parts[0] : HubRepository.officialNamespace,
+            model: parts[parts.count - 1])
+    }
+
+    /// Name of the repository: `HTDemucs`, `HTDemucs-ft`, and `Demucs-<name>` for other families.
+    package var repository: String {
+        let family = "htdemucs"
+        if model == family { return "HTDemucs" }
+        return model.hasPrefix("\(family)_")
+            ? "HTDemucs-\(model.dropFirst(family.count + 1))" : "Demucs-\(model)"
+    }
+
+    /// `adefossez/HTDemucs`.
+    package var identifier: String { "\(namespace)/\(repository)" }
+
+    /// The file that says which checkpoints make up the model.
+    package var bagFile: String { "\(model).yaml" }
+}

@@ -1,0 +1,130 @@
+// From the words of a call to options and operands, by a command's table.
+
+/// The arguments of a call, sorted by the table.
+struct ParsedArguments: Equatable {
+    /// Operands in their order.
+    fileprivate(set) var operands: [String] = []
+    /// Values by option name; flags have an empty one.
+    private var values: [String: String] = [:]
+
+    func has(_ option: Option) -> Bool { values[option.name] != nil }
+
+    func value(_ option: Option) -> String? { values[option.name] }
+
+    fileprivate mutating func set(_ option: Option, _ value: String) {
+        values[option.name] = value
+    }
+}
+
+/// Understands `--option value`, `--option=value`, `-ovalue`, `-o value`, `-o=value`, joined flags
+/// `-qh`, and `--` before operands that begin with a dash. The last of repeated options counts.
+struct ArgumentParser {
+    let command: CommandDefinition
+
+    /// - Throws: `UsageError`. Options that ask for information (`--help`, `--version`) end the
+    ///   parse: what follows them isn't looked at, and nothing needs to be complete.
+    func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
+        var arguments = ParsedArguments()
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word == "--" {
+                arguments.operands += rest
+                break
+            } else if word.hasPrefix("--") {
+                try parseLong(word, &rest, &arguments)
+            } else if word.hasPrefix("-") && word != "-" {
+                try parseShort(word, &rest, &arguments)
+            } else {
+                arguments.operands.append(word)
+            }
+            if arguments.has(.help) || arguments.has(.version) { return arguments }
+        }
+        for group in command.exclusive {
+            let given = group.filter(arguments.has)
+            if given.count > 1 { throw .exclusive(given[0], given[1]) }
+        }
+        let count = arguments.operands.count
+        if count < command.operandCount.lowerBound { throw .missingOperand(command) }
+        if count > command.operandCount.upperBound {
+            throw .unexpectedOperand(arguments.operands[command.operandCount.upperBound])
+        }
+        return arguments
+    }
+
+    private func parseLong(
+        _ word: String, _ rest: inout ArraySlice<String>, _ arguments: inout ParsedArguments
+    ) throws(UsageError) {
+        let parts = word.dropFirst(2).split(
+            separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = String(parts[0])
+        guard let option = command.options.first(where: { $0.name == name }) else {
+            throw .unknownOption(option: "--\(name)", suggestion: suggestion(for: name))
+        }
+        let attached = parts.count > 1 ? String(parts[1]) : nil
+        switch (option.placeholder, attached) {
+        case (nil, nil): arguments.set(option, "")
+        case (nil, let value?): throw .unexpectedValue(option, value: value)
+        case (_?, let value?): arguments.set(option, value)
+        case (_?, nil): arguments.set(option, try nextValue(of: option, &rest))
+        }
+    }
+
+    private func parseShort(
+        _ word: String, _ rest: inout ArraySlice<String>, _ arguments: inout ParsedArguments
+    ) throws(UsageError) {
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
+            guard let option = command.options.first(where: { $0.short == letter }) else {
+                // `-shifts` was probably meant as `--shifts`.
+                let suggestion = suggestion(for: String(word.dropFirst()))
+                throw .unknownOption(
+                    option: suggestion == nil ? "-\(letter)" : word, suggestion: suggestion)
+            }
+            guard option.placeholder != nil else {
+                arguments.set(option, "")
+                continue
+            }
+            let attached = letters.first == "=" ? letters.dropFirst() : letters
+            if letters.isEmpty {
+                arguments.set(option, try nextValue(of: option, &rest))
+            } else {
+                arguments.set(option, String(attached))
+            }
+            return
+        }
+    }
+
+    /// The next word, unless it is an option itself. A negative number is a value.
+    private func nextValue(
+        of option: Option, _ rest: inout ArraySlice<String>
+    ) throws(UsageError) -> String {
+        guard let next = rest.first, !next.hasPrefix("-") || next == "-" || Double(next) != nil
+        else { throw .missingValue(option) }
+        return rest.removeFirst()
+    }
+
+    /// The nearest long option, if it is near enough to be what was meant.
+    private func suggestion(for name: String) -> String? {
+        let distances = command.options.map { ($0.long, editDistance(name, $0.name)) }
+        guard let nearest = distances.min(by: { $0.1 < $1.1 }), nearest.1 <= max(1, name.count / 3)
+        else { return nil }
+        return nearest.0
+    }
+}
+
+/// The least number of characters to insert, delete or replace that makes one string of the other.
+/// (Levenshtein 1966; Wagner and Fischer 1974.)
+private func editDistance(_ first: String, _ second: String) -> Int {
+    let second = Array(second)
+    var row = Array(0...second.count)
+    for (index, character) in first.enumerated() {
+        var diagonal = row[0]
+        row[0] = index + 1
+        for column in second.indices {
+            let replaced = diagonal + (character == second[column] ? 0 : 1)
+            diagonal = row[column + 1]
+            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+        }
+    }
+    return row[second.count]
+}

@@ -1,0 +1,96 @@
+// The table of `bench`, and the typed settings that are read from a call by it.
+
+import Separation
+import Tensor
+
+extension Option {
+    static let randomWeights = Option(
+        "random-weights", value: "name",
+        help: "The real configuration of this name with seeded weights, without a file: htdemucs.")
+    static let measuredPrecision = Option(
+        "precision", value: "name", help: "float32, bfloat16 or all. (default: float32)")
+    static let runs = Option(
+        "runs", value: "n", help: "Timed runs, after one that doesn't count. (default: 5)")
+    static let layers = Option(
+        "layers", help: "Tell the time and the rate of each block of the network too.")
+}
+
+extension BenchCommand {
+    static let definition = CommandDefinition(
+        name: "bench",
+        overview: "Measure how fast a model runs here, and what that costs in memory and accuracy.",
+        operand: "", operandHelp: "", operandCount: 0...0,
+        options: [
+            .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
+            .json, .quiet, .version, .help,
+        ],
+        exclusive: [[.name, .randomWeights]])
+
+    static let command = Command(definition: definition) { arguments, console throws(UsageError) in
+        let settings = try Settings(arguments)
+        var console = console
+        console.isQuiet = arguments.has(.quiet)
+        let cancellation = CancellationToken()
+        Interruption.cancels(cancellation)
+        return BenchCommand(
+            settings: settings, console: console, cancellation: cancellation
+        ).run()
+    }
+
+    /// What a call asks for.
+    struct Settings {
+        /// nil for the default.
+        let model: String?
+        let hasRandomWeights: Bool
+        let repository: String?
+        let isOffline: Bool
+        let precisions: Set<Precision>
+        /// nil for all cores.
+        let threads: Int?
+        let runs: Int
+        let showsLayers: Bool
+        let isJSON: Bool
+
+        init(_ arguments: ParsedArguments) throws(UsageError) {
+            model = arguments.value(.name)
+            hasRandomWeights = arguments.has(.randomWeights)
+            if let name = arguments.value(.randomWeights), name != BenchCommand.configurationName {
+                throw .invalidValue(
+                    .randomWeights, value: name, allowed: BenchCommand.configurationName)
+            }
+            repository = arguments.value(.repo)
+            isOffline = arguments.has(.offline)
+            precisions = try Settings.precisions(arguments)
+            threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
+            runs = try Settings.number(.runs, arguments, in: 1...1000) ?? 5
+            showsLayers = arguments.has(.layers)
+            isJSON = arguments.has(.json)
+        }
+
+        private static func precisions(
+            _ arguments: ParsedArguments
+        ) throws(UsageError) -> Set<Precision> {
+            guard let text = arguments.value(.measuredPrecision) else { return [.float32] }
+            if text == "all" { return Set(Precision.allCases) }
+            guard let precision = Precision(rawValue: text) else {
+                let names = Precision.allCases.map(\.rawValue) + ["all"]
+                throw .invalidValue(
+                    .measuredPrecision, value: text,
+                    allowed: "one of " + names.joined(separator: ", "))
+            }
+            return [precision]
+        }
+
+        private static func number(
+            _ option: Option, _ arguments: ParsedArguments, in range: ClosedRange<Int>
+        ) throws(UsageError) -> Int? {
+            guard let text = arguments.value(option) else { return nil }
+            guard let value = Int(text), range.contains(value) else {
+                throw .invalidValue(
+                    option, value: text,
+                    allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return value
+        }
+    }
+}

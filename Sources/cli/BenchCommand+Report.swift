@@ -1,0 +1,140 @@
+// What `bench` prints.
+
+import Foundation
+import Separation
+
+struct BenchReport {
+    let model: String
+    /// At least one, all of the same network.
+    let measurements: [Benchmark.Measurement]
+    let showsLayers: Bool
+
+    // MARK: - Table
+
+    /// What all have in common, a row for each precision, and a row for each block if asked for.
+    var table: String {
+        let first = measurements[0]
+        let runs = first.segmentSeconds.count
+        let heading = [
+            "\(model), a segment of \(figure(first.audioSeconds, 2)) s, "
+                + "\(figure(first.operations / 1e9, 1)) GFLOP",
+            "\(first.threads) \(first.threads == 1 ? "thread" : "threads"), "
+                + "\(runs) \(runs == 1 ? "run" : "runs"), "
+                + "instruction set \(first.instructionSet), matrix products: \(first.products)",
+        ]
+        var lines = heading + [""] + BenchReport.aligned([Self.columns] + measurements.map(row))
+        if showsLayers {
+            for measurement in measurements { lines += [""] + blockLines(measurement) }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static let columns = [
+        "precision", "load s", "segment s", "min", "max", "× real time", "GFLOP/s", "of peak",
+        "peak MB", "SNR dB",
+    ]
+
+    private func row(_ measurement: Benchmark.Measurement) -> [String] {
+        [
+            measurement.precision.rawValue,
+            figure(measurement.loadSeconds, 3),
+            figure(measurement.medianSeconds, 3),
+            figure(measurement.segmentSeconds.min() ?? 0, 3),
+            figure(measurement.segmentSeconds.max() ?? 0, 3),
+            figure(measurement.realtimeFactor, 2),
+            figure(measurement.operationsPerSecond / 1e9, 1),
+            figure(measurement.shareOfPeak * 100, 0) + " %",
+            figure(Double(measurement.peakResidentBytes) / 1e6, 0),
+            measurement.worstDecibels.isFinite ? figure(measurement.worstDecibels, 1) : "equal",
+        ]
+    }
+
+    private func blockLines(_ measurement: Benchmark.Measurement) -> [String] {
+        let total = measurement.blocks.reduce(0) { $0 + $1.seconds }
+        let rows = measurement.blocks.map { block in
+            [
+                "\(block.block)",
+                figure(block.seconds * 1e3, 1),
+                figure(block.seconds / total * 100, 1) + " %",
+                figure(block.operations / 1e9, 2),
+                figure(block.operations / block.seconds / 1e9, 1),
+            ]
+        }
+        return BenchReport.aligned(
+            [[measurement.precision.rawValue, "ms", "share", "GFLOP", "GFLOP/s"]] + rows)
+    }
+
+    /// Columns as wide as their widest cell; the first to the left, figures to the right.
+    private static func aligned(_ rows: [[String]]) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            zip(row, widths).enumerated().map { column, cell in
+                let space = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column == 0 ? cell.0 + space : space + cell.0
+            }.joined(separator: "  ")
+        }
+    }
+
+    private func figure(_ value: Double, _ digits: Int) -> String {
+        String(format: "%.\(digits)f", value)
+    }
+
+    // MARK: - JSON
+
+    private struct Row: Encodable {
+        struct Range: Encodable {
+            let min: Double
+            let median: Double
+            let max: Double
+        }
+
+        struct Layer: Encodable {
+            let name: String
+            let seconds: Double
+            let gflops: Double
+            let share: Double
+        }
+
+        let precision: String
+        let threads: Int
+        let loadSeconds: Double
+        let secondsPerSegment: Range
+        let realtimeFactor: Double
+        let gflops: Double
+        let shareOfPeak: Double
+        let peakRssBytes: Int
+        let snrDb: Double
+        let isa: String
+        let blas: String
+        let layers: [Layer]?
+    }
+
+    /// An array with an object for each precision; the SNR of results that equal float32's is the
+    /// string `Infinity`.
+    var json: String {
+        JSONText.of(
+            measurements.map { measurement in
+                let total = measurement.blocks.reduce(0) { $0 + $1.seconds }
+                return Row(
+                    precision: measurement.precision.rawValue, threads: measurement.threads,
+                    loadSeconds: measurement.loadSeconds,
+                    secondsPerSegment: .init(
+                        min: measurement.segmentSeconds.min() ?? 0,
+                        median: measurement.medianSeconds,
+                        max: measurement.segmentSeconds.max() ?? 0),
+                    realtimeFactor: measurement.realtimeFactor,
+                    gflops: measurement.operationsPerSecond / 1e9,
+                    shareOfPeak: measurement.shareOfPeak,
+                    peakRssBytes: measurement.peakResidentBytes,
+                    snrDb: measurement.worstDecibels, isa: measurement.instructionSet,
+                    blas: measurement.products,
+                    layers: showsLayers
+                        ? measurement.blocks.map {
+                            .init(
+                                name: "\($0.block)", seconds: $0.seconds,
+                                gflops: $0.operations / $0.seconds / 1e9,
+                                share: $0.seconds / total)
+                        } : nil)
+            })
+    }
+}

@@ -1,0 +1,45 @@
+// The executable: picks the command, answers --help and --version, sets up signals.
+
+import Foundation
+import Separation
+
+struct CommandLineTool {
+    static let version = "0.1.0"
+
+    /// Runs a call.
+    /// - Parameter words: its arguments, without the program's name.
+    func run(_ words: [String]) -> ExitCode {
+        // Writing to a pipe that nobody reads must not end the work.
+        signal(SIGPIPE, SIG_IGN)
+        let console = Console()
+        let named = Command.all.first { $0.definition.name == words.first }
+        let command = named ?? Command.all[0]
+        do {
+            let arguments = try ArgumentParser(command: command.definition).parse(
+                named == nil ? words : Array(words.dropFirst()))
+            if arguments.has(.help) {
+                console.result("\(HelpText(command: command.definition))")
+                return .done
+            }
+            if arguments.has(.version) {
+                printVersion(console)
+                return .done
+            }
+            return try command.run(arguments, console)
+        } catch {
+            console.error("\(error)")
+            return .wrongUsage
+        }
+    }
+
+    private func printVersion(_ console: Console) {
+        console.result("swift-demucs \(CommandLineTool.version)")
+        do {
+            let engine = try EngineInformation()
+            console.result("instruction set: \(engine.instructionSet)")
+            console.result("matrix products: \(engine.products)")
+        } catch {
+            console.error("\(error)")
+        }
+    }
+}

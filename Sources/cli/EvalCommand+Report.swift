@@ -1,0 +1,112 @@
+// What `eval` prints: each track, then medians over tracks.
+
+import Evaluation
+import Foundation
+
+struct EvalReport {
+    private let columns: [Score]
+    private var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
+
+    init(metrics: Set<Metric>, hasOther: Bool) {
+        columns =
+            Metric.allCases.filter(metrics.contains).flatMap(\.scores) + (hasOther ? [.snr] : [])
+    }
+
+    var isEmpty: Bool { tracks.isEmpty }
+
+    mutating func add(_ track: String, _ scores: TrackScores, seconds: Double) {
+        tracks.append((track, seconds, scores))
+    }
+
+    /// A stem's name and its values in the order of the columns.
+    private typealias Row = (name: String, values: [Double])
+
+    private func rows(_ scores: TrackScores) -> [Row] {
+        scores.stems.map { stem in
+            (stem.name, columns.map { stem.values[$0] ?? .nan })
+        }
+    }
+
+    /// The median over tracks of each stem, in the order in which stems appear.
+    private var medians: [Row] {
+        let all = tracks.flatMap { rows($0.scores) }
+        var names: [String] = []
+        for row in all where !names.contains(row.name) { names.append(row.name) }
+        return names.map { name in
+            let values = all.filter { $0.name == name }.map(\.values)
+            return (name, columns.indices.map { column in median(values.map { $0[column] }) })
+        }
+    }
+
+    /// The mean over stems of their medians, as the reference summarises its evaluations; NaN where
+    /// a stem has no median.
+    private var meanOfMedians: [Double] {
+        let medians = medians
+        return columns.indices.map { column in
+            medians.map { $0.values[column] }.reduce(0, +) / Double(medians.count)
+        }
+    }
+
+    /// Columns of figures under headings, one block for each track and one for the medians.
+    var table: String {
+        let medianTitle =
+            tracks.count == 1 ? "median of 1 track" : "median of \(tracks.count) tracks"
+        let names =
+            tracks.map(\.name) + [medianTitle]
+            + tracks.flatMap { $0.scores.stems.map { "  " + $0.name } }
+        let width = names.map(\.count).max() ?? 0
+        func line(_ name: String, _ cells: [String]) -> String {
+            let label = name + String(repeating: " ", count: max(0, width - name.count))
+            return cells.reduce(label) { line, cell in
+                line + "  " + String(repeating: " ", count: max(0, 7 - cell.count)) + cell
+            }
+        }
+        var lines = [line("dB", columns.map(\.title))]
+        func block(_ title: String, _ rows: [Row]) {
+            lines.append(title)
+            lines += rows.map { line("  " + $0.name, $0.values.map(EvalReport.figure)) }
+        }
+        for track in tracks { block(track.name, rows(track.scores)) }
+        block(medianTitle, medians + [("mean", meanOfMedians)])
+        return lines.joined(separator: "\n")
+    }
+
+    /// Two decimals; a dash where there is no value.
+    private static func figure(_ value: Double) -> String {
+        if value.isNaN { return "–" }
+        return value.isFinite ? String(format: "%.2f", value) : value > 0 ? "inf" : "-inf"
+    }
+
+    // MARK: - JSON
+
+    private struct Document: Encodable {
+        struct Track: Encodable {
+            let name: String
+            let seconds: Double
+            let stems: [String: [String: Double?]]
+        }
+
+        let unit = "dB"
+        let tracks: [Track]
+        let medians: [String: [String: Double?]]
+        let meanOfMedians: [String: Double?]
+    }
+
+    /// An object of tracks, medians and their mean. Scores without a value are null, infinite ones
+    /// the strings `Infinity` and `-Infinity`.
+    var json: String {
+        func object(_ values: [Double]) -> [String: Double?] {
+            let pairs = zip(columns, values).map { ($0.rawValue, $1.isNaN ? nil : $1) }
+            return Dictionary(uniqueKeysWithValues: pairs)
+        }
+        func stems(_ rows: [Row]) -> [String: [String: Double?]] {
+            Dictionary(uniqueKeysWithValues: rows.map { ($0.name, object($0.values)) })
+        }
+        let document = Document(
+            tracks: tracks.map {
+                .init(name: $0.name, seconds: $0.seconds, stems: stems(rows($0.scores)))
+            },
+            medians: stems(medians), meanOfMedians: object(meanOfMedians))
+        return JSONText.of(document)
+    }
+}

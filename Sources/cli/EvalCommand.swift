@@ -1,0 +1,102 @@
+// `swift-demucs eval`: estimates against true stems, track by track.
+
+import Evaluation
+import Foundation
+import Separation
+import Tensor
+
+struct EvalCommand {
+    let settings: Settings
+    let console: Console
+
+    /// Scores all tracks, going on after one that fails.
+    func run() -> ExitCode {
+        do {
+            let reference = try StemCollection(settings.reference)
+            let estimate = try StemCollection(settings.estimate)
+            let against = try settings.against.map { try StemCollection($0) }
+            try estimate.checkLayout(like: reference)
+            try against?.checkLayout(like: reference)
+            let backend = try Backend(
+                threads: settings.threads ?? ProcessInfo.processInfo.activeProcessorCount)
+            return score(reference, estimate, against, on: backend)
+        } catch {
+            console.error("\(error)")
+            return .trackFailed
+        }
+    }
+
+    private func score(
+        _ reference: StemCollection, _ estimate: StemCollection, _ against: StemCollection?,
+        on backend: Backend
+    ) -> ExitCode {
+        var report = EvalReport(metrics: settings.metrics, hasOther: against != nil)
+        var failed: [String] = []
+        for track in reference.tracks {
+            do {
+                console.status("Scoring \(track)")
+                let (pairs, seconds) = try read(
+                    try reference.folder(of: track), try estimate.folder(of: track),
+                    try against?.folder(of: track))
+                let scores: TrackScores
+                do {
+                    scores = try TrackScores(pairs, metrics: settings.metrics, on: backend)
+                } catch {
+                    throw TrackFailure(description: "\(track): \(error)")
+                }
+                if let warning = scores.warning { console.warning("\(track): \(warning)") }
+                report.add(track, scores, seconds: seconds)
+            } catch {
+                console.error("\(error)")
+                failed.append(track)
+            }
+        }
+        if !report.isEmpty { console.result(settings.isJSON ? report.json : report.table) }
+        if failed.isEmpty { return .done }
+        if reference.tracks.count > 1 {
+            console.error(
+                "\(failed.count) of \(reference.tracks.count) tracks failed: "
+                    + failed.joined(separator: ", "))
+        }
+        return .trackFailed
+    }
+
+    /// Reads what is to be compared of a track, and tells its length.
+    private func read(
+        _ reference: StemFolder, _ estimate: StemFolder, _ against: StemFolder?
+    ) throws -> ([StemPair], seconds: Double) {
+        let names = settings.stems ?? reference.stems
+        // All files are looked for before the first is decoded.
+        let files = try names.map { name in
+            (
+                reference: try reference.file(of: name), estimate: try estimate.file(of: name),
+                other: try against?.file(of: name)
+            )
+        }
+        if settings.stems == nil {
+            let extra = estimate.stems.filter { !names.contains($0) }
+            if !extra.isEmpty {
+                console.warning(
+                    "\(estimate.path): without a reference, not scored: "
+                        + extra.joined(separator: ", "))
+            }
+        }
+        let pairs = try zip(names, files).map { name, files in
+            StemPair(
+                name: name, reference: try read(files.reference),
+                estimate: try read(files.estimate), other: try files.other.map(read))
+        }
+        return (pairs, pairs.first?.reference.durationSeconds ?? 0)
+    }
+
+    private func read(_ path: String) throws -> AudioBuffer {
+        let decoded = try AudioFile.read(path)
+        for warning in decoded.warnings { console.warning("\(warning)") }
+        return decoded.buffer
+    }
+}
+
+/// An error with the track that it belongs to.
+private struct TrackFailure: Error, CustomStringConvertible {
+    let description: String
+}

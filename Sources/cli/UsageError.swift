@@ -1,0 +1,48 @@
+// What is wrong with the arguments of a call, in the words of swift-argument-parser.
+
+enum UsageError: Error, Equatable, CustomStringConvertible {
+    /// `option` as it was typed.
+    case unknownOption(option: String, suggestion: String?)
+    case missingValue(Option)
+    case unexpectedValue(Option, value: String)
+    case invalidValue(Option, value: String, allowed: String)
+    case exclusive(Option, Option)
+    case missingOperand(CommandDefinition)
+    case unexpectedOperand(String)
+    /// An action of `models` that needs the name of a model.
+    case missingName(action: String)
+    case unknownAction(String, allowed: [String])
+    /// An option that goes with a command's plain call alone.
+    case exclusiveAction(Option, String)
+    /// Two tracks would be written to the same folder.
+    case sameOutput(first: String, second: String, folder: String)
+
+    var description: String {
+        switch self {
+        case .unknownOption(let option, let suggestion):
+            "Unknown option '\(option)'." + (suggestion.map { " Did you mean '\($0)'?" } ?? "")
+        case .missingValue(let option):
+            "Missing value for '\(option.usage)'"
+        case .unexpectedValue(let option, let value):
+            "The option '\(option.long)' takes no value, but '\(value)' was given"
+        case .invalidValue(let option, let value, let allowed):
+            "The value '\(value)' is invalid for '\(option.usage)': expected \(allowed)"
+        case .exclusive(let first, let second):
+            "'\(first.long)' can't be combined with '\(second.long)'"
+        case .missingOperand(let command):
+            "Missing expected argument '\(command.operandUsage)'; see 'swift-demucs "
+                + (command.isDefault ? "" : "\(command.name) ") + "--help'"
+        case .unexpectedOperand(let operand):
+            "Unexpected argument '\(operand)'"
+        case .missingName(let action):
+            "Missing expected argument '<name>' after '\(action)'; see 'swift-demucs models --help'"
+        case .unknownAction(let action, let allowed):
+            "Unknown action '\(action)': expected one of " + allowed.joined(separator: ", ")
+        case .exclusiveAction(let option, let command):
+            "'\(option.long)' goes with '\(command)' alone, without an action"
+        case .sameOutput(let first, let second, let folder):
+            "'\(first)' and '\(second)' would both be written to '\(folder)'; separate them in two "
+                + "calls with different '\(Option.out.long)' folders"
+        }
+    }
+}

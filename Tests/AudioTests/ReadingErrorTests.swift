@@ -1,0 +1,159 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Everything that is not a readable sound file: a typed error, one line, no trap.
+struct ReadingErrorTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test
+    func missingFile() {
+        expect(.notFound(path: folder.path("none.wav")), from: folder.path("none.wav"))
+    }
+
+    @Test
+    func folderInsteadOfAFile() {
+        expect(.isFolder(path: folder.url.path), from: folder.url.path)
+    }
+
+    @Test
+    func emptyFile() throws {
+        let path = try folder.write("empty.wav", Data())
+        expect(.empty(path: path), from: path)
+    }
+
+    @Test
+    func namedPipeFailsAtOnce() {
+        let path = folder.path("pipe.wav")
+        #expect(mkfifo(path, 0o600) == 0)
+        expect(.notAFile(path: path), from: path)
+    }
+
+    @Test(.enabled(if: getuid() != 0, "root may read everything"))
+    func unreadableFile() throws {
+        let path = try folder.write("secret.wav", try Recording.int16WAV.data)
+        chmod(path, 0)
+        expect(.unreadable(path: path, reason: "Permission denied"), from: path)
+    }
+
+    @Test
+    func textRenamedToWAV() throws {
+        let path = try folder.write("text.wav", Data("Not a sound, just words.\n".utf8))
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        guard case .notAudio(path, _)? = error else {
+            Issue.record("unexpected error: \(String(describing: error))")
+            return
+        }
+    }
+
+    @Test
+    func headerWithoutSamples() throws {
+        var header = try Recording.int16WAV.data.prefix(44)
+        header.replaceSubrange(40..<44, with: [0, 0, 0, 0])
+        let path = try folder.write("header.wav", header)
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        #expect(error == .nothingDecodable(path: path, reason: nil))
+    }
+
+    @Test
+    func zeroChannels() throws {
+        var data = try Recording.int16WAV.data
+        data.replaceSubrange(22..<24, with: [0, 0])
+        expectFailure(of: try folder.write("none.wav", data))
+    }
+
+    @Test
+    func moreChannelsThanAnyRecording() throws {
+        var data = try Recording.int16WAV.data
+        data.replaceSubrange(22..<24, with: [200, 0])
+        data.replaceSubrange(32..<34, with: [0x90, 0x01])
+        let path = try folder.write("many.wav", data)
+        expect(
+            .channelsOutOfRange(path: path, channels: 200, supported: 1...64), from: path)
+    }
+
+    @Test(arguments: [1, 999, 768_001, 2_000_000_000])
+    func rateThatNoRecordingHas(rateHz: Int) throws {
+        var data = try Recording.int16WAV.data
+        withUnsafeBytes(of: UInt32(rateHz).littleEndian) {
+            data.replaceSubrange(24..<28, with: $0)
+        }
+        let path = try folder.write("rate.wav", data)
+        expect(
+            .rateOutOfRange(path: path, hz: rateHz, supported: 1_000...768_000), from: path)
+    }
+
+    @Test(arguments: [Float.nan, .infinity, -.infinity])
+    func sampleThatIsNotFiniteIsNamedByPlaceAndChannel(value: Float) throws {
+        // RF64 of libsndfile: the samples are the last bytes. Stereo, sample 441, channel 2.
+        var data = try Recording.rf64.data
+        let samples = data.count - Recording.rf64.sampleCount * 8
+        withUnsafeBytes(of: value.bitPattern.littleEndian) {
+            let place = samples + (441 * 2 + 1) * 4
+            data.replaceSubrange(place..<place + 4, with: $0)
+        }
+        let path = try folder.write("bad.rf64", data)
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        guard case .notFinite(path, let found, let seconds, let channel)? = error else {
+            Issue.record("unexpected error: \(String(describing: error))")
+            return
+        }
+        #expect(found.bitPattern == value.bitPattern)
+        #expect(seconds == 0.01)
+        #expect(channel == 1)
+        #expect("\(try #require(error))".contains("at 0.010 s in channel 2"))
+    }
+
+    /// Whatever a damaged header says, there is a result or a typed error.
+    @Test(arguments: [
+        Recording.int16WAV, .floatWAV, .sixChannels, .aiff, .rf64, .flac, .vorbis, .opus,
+        .taggedMP3,
+        .untaggedMP3,
+    ])
+    func damagedFilesNeverTrap(recording: Recording) throws {
+        let original = try recording.data
+        var state: UInt64 = 1
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        for round in 0..<60 {
+            var data = original
+            if round % 3 == 0 { data = data.prefix(random(data.count)) }
+            for _ in 0..<(round % 4) where !data.isEmpty {
+                data[random(min(data.count, round % 2 == 0 ? 120 : data.count))] = UInt8(
+                    random(256))
+            }
+            let path = try folder.write("damaged", data)
+            do {
+                let decoded = try AudioFile.read(path)
+                #expect(decoded.buffer.sampleCount > 0)
+            } catch {
+                #expect("\(error)".hasPrefix(path))
+            }
+        }
+    }
+
+    private func expect(_ expected: AudioError, from path: String) {
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        #expect(error == expected)
+        #expect(error?.description.contains("\n") == false)
+        #expect(error?.localizedDescription == error?.description)
+    }
+
+    private func expectFailure(of path: String) {
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        #expect(error?.description.hasPrefix(path) == true)
+    }
+}

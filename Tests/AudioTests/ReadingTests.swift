@@ -1,0 +1,148 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+/// Every container as it should be, and truncated.
+struct ReadingTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    /// With the largest error: a step, because libsndfile multiplies by 32,767 and divides by 32,768;
+    /// or that of a sine in double.
+    static let lossless: [(Recording, Double)] = [
+        (.int16WAV, 1.0 / 32_768), (.int24WAV, 1.0 / 8_388_608), (.floatWAV, 1e-7),
+        (.sixChannels, 1.0 / 32_768), (.aiff, 1.0 / 32_768), (.rf64, 1e-7),
+        (.flac, 1.0 / 32_768), (.streamedWAV, 1.0 / 32_768),
+    ]
+
+    @Test(arguments: lossless)
+    func losslessContainersGiveBackTheirSamples(recording: Recording, step: Double) throws {
+        let decoded = try AudioFile.read(recording.path)
+        #expect(decoded.warnings == [])
+        #expect(decoded.buffer.sampleRateHz == recording.rateHz)
+        #expect(decoded.buffer.channels.count == recording.channels)
+        for (channel, samples) in decoded.buffer.channels.enumerated() {
+            let comparison = Comparison(actual: samples, expected: recording.tone(channel: channel))
+            #expect(comparison.maxAbsolute <= step, "\(comparison)")
+        }
+    }
+
+    @Test(arguments: [Recording.vorbis, .opus, .taggedMP3])
+    func lossyContainersAreTrimmedToTheirLength(recording: Recording) throws {
+        let decoded = try AudioFile.read(recording.path)
+        #expect(decoded.warnings == [])
+        #expect(decoded.buffer.sampleRateHz == recording.rateHz)
+        #expect(decoded.buffer.sampleCount == recording.sampleCount)
+        for (channel, samples) in decoded.buffer.channels.enumerated() {
+            let comparison = Comparison(actual: samples, expected: recording.tone(channel: channel))
+            // What such coders leave of a tone that starts at once; a sample of delay would cost more.
+            #expect(comparison.snrDecibels > 20, "\(comparison)")
+        }
+    }
+
+    /// The length that libsndfile estimates for it is another than what decodes.
+    @Test
+    func mp3WithoutALengthHeaderIsReadToItsEndWithoutAWarning() throws {
+        let decoded = try AudioFile.read(Recording.untaggedMP3.path)
+        #expect(decoded.warnings == [])
+        #expect(decoded.buffer.sampleCount >= Recording.untaggedMP3.sampleCount)
+    }
+
+    @Test(arguments: [Recording.int16WAV, .int24WAV, .floatWAV, .aiff, .rf64])
+    func truncatedUncompressedFileIsReadAsFarAsItGoes(recording: Recording) throws {
+        let data = try recording.data
+        let path = try folder.write(recording.name, data.prefix(data.count * 6 / 10))
+        let decoded = try AudioFile.read(path)
+        let (samples, announced) = try truncation(decoded, path)
+        #expect(samples == decoded.buffer.durationSeconds)
+        #expect(abs(try #require(announced) - recording.seconds) < 0.001)
+        #expect(abs(samples / recording.seconds - 0.6) < 0.01)
+        let expected = recording.tone(channel: 0).prefix(decoded.buffer.sampleCount)
+        let comparison = Comparison(
+            actual: decoded.buffer.channels[0], expected: Array(expected))
+        #expect(comparison.snrDecibels > 80, "\(comparison)")
+    }
+
+    @Test(arguments: [Recording.flac, .taggedMP3])
+    func truncatedCompressedFileIsReadAsFarAsItDecodes(recording: Recording) throws {
+        let data = try recording.data
+        let path = try folder.write(recording.name, data.prefix(data.count * 7 / 10))
+        let decoded = try AudioFile.read(path)
+        let (samples, announced) = try truncation(decoded, path)
+        #expect(announced == recording.seconds)
+        #expect(samples == decoded.buffer.durationSeconds)
+        #expect(samples > 0.4 * recording.seconds && samples < 0.8 * recording.seconds)
+    }
+
+    @Test(arguments: [Recording.vorbis, .opus])
+    func truncatedOggFileWarnsThatItsEndIsMissing(recording: Recording) throws {
+        let data = try recording.data
+        let path = try folder.write(recording.name, data.prefix(data.count * 8 / 10))
+        let decoded = try AudioFile.read(path)
+        let (samples, announced) = try truncation(decoded, path)
+        #expect(announced == nil)
+        #expect(samples > 0.4 * recording.seconds && samples < recording.seconds)
+    }
+
+    @Test
+    func damagedFLACIsReadUpToTheDamage() throws {
+        var data = try Recording.flac.data
+        let middle = data.count / 2
+        for index in middle..<middle + 200 { data[index] = UInt8(truncatingIfNeeded: index &* 37) }
+        let path = try folder.write("damaged.flac", data)
+        let decoded = try AudioFile.read(path)
+        let (samples, announced) = try truncation(decoded, path)
+        #expect(announced == Recording.flac.seconds)
+        #expect(samples > 0 && samples < Recording.flac.seconds)
+        #expect("\(decoded.warnings[0])".contains("of the announced 0.500 s"))
+    }
+
+    @Test
+    func announcedTerabytesReserveNothing() throws {
+        // The sizes of the ds64 chunk: of the data and in samples, eight bytes each.
+        var rf64 = try Recording.rf64.data
+        let chunk = try #require(rf64.range(of: Data("ds64".utf8)))
+        rf64[chunk.lowerBound + 16 + 5] = 1
+        rf64[chunk.lowerBound + 24 + 5] = 1
+        // The low half of byte 13 of STREAMINFO is the top of the sample count.
+        var flac = try Recording.flac.data
+        flac[8 + 13] |= 0x0F
+        for (recording, data) in [(Recording.rf64, rf64), (.flac, flac)] {
+            let path = try folder.write("lying", data)
+            let decoded = try AudioFile.read(path)
+            #expect(decoded.buffer.sampleCount == recording.sampleCount)
+            let (_, announced) = try truncation(decoded, path)
+            #expect(try #require(announced) > 1e6)
+        }
+    }
+
+    @Test
+    func blocksMakeTheWhole() throws {
+        let reader = try AudioReader(path: Recording.flac.path)
+        var channels = [[Float]](repeating: [], count: reader.channelCount)
+        var calls = 0
+        while try reader.read(appendingTo: &channels) > 0 { calls += 1 }
+        #expect(calls > 1)
+        #expect(channels == (try AudioFile.read(Recording.flac.path)).buffer.channels)
+        #expect(reader.truncation == nil)
+    }
+
+    private func truncation(
+        _ decoded: DecodedAudio, _ path: String
+    ) throws -> (decodedSeconds: Double, announcedSeconds: Double?) {
+        guard
+            case .truncated(let file, let decodedSeconds, let announced, _)? = decoded.warnings
+                .first
+        else {
+            Issue.record("no warning that \(path) is truncated")
+            throw CancellationError()
+        }
+        #expect(file == path)
+        #expect("\(decoded.warnings[0])".split(separator: "\n").count == 1)
+        return (decodedSeconds, announced)
+    }
+}

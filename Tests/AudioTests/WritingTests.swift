@@ -1,0 +1,195 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+/// Files against those that demucs.audio.save_audio writes, and what becomes of failures.
+struct WritingTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test(arguments: ["quiet", "loud"], ClipMode.allCases)
+    func dataBytesAreTheReferences(signal: String, clip: ClipMode) throws {
+        let buffer = try clippingSignal(signal)
+        for (format, label) in [(SampleFormat.int16, "16"), (.int24, "24"), (.float32, "f32")] {
+            let path = folder.path("\(label).wav")
+            try AudioFile.write(buffer, to: path, format: format, clip: clip)
+            let name = "\(signal)_\(clip)_\(label).wav"
+            let expected = try samples(
+                in: Data(contentsOf: Fixture.url("audio/encoded/\(name)")))
+            let actual = try samples(in: Data(contentsOf: URL(fileURLWithPath: path)))
+            if clip == .tanh {
+                // PyTorch's vectorised tanh may be off by a unit in the last place.
+                let steps = try #require(format.largestDifference(actual, expected))
+                #expect(steps <= (format == .float32 ? 2 : 1), "\(name)")
+            } else {
+                #expect(actual == expected, "\(name)")
+            }
+        }
+    }
+
+    @Test(arguments: SampleFormat.allCases)
+    func equalSamplesMakeEqualFiles(format: SampleFormat) throws {
+        let buffer = try clippingSignal("loud")
+        let files = try (0..<2).map { index in
+            if index == 1 { Thread.sleep(forTimeInterval: 1.1) }
+            let path = folder.path("\(index).wav")
+            try AudioFile.write(buffer, to: path, format: format)
+            return try Data(contentsOf: URL(fileURLWithPath: path))
+        }
+        #expect(files[0] == files[1])
+        #expect(files[0].range(of: Data("PEAK".utf8)) == nil)
+    }
+
+    @Test(arguments: [(SampleFormat.int16, 1.0 / 32_767), (.int24, 1.0 / 8_388_607), (.float32, 0)])
+    func whatIsWrittenIsReadBack(format: SampleFormat, step: Double) throws {
+        // More than one block, and not a whole number of them.
+        let tone = (0..<40_001).map { 0.5 * sin(Float($0) * 0.01) }
+        let buffer = AudioBuffer(channels: [tone, tone.reversed(), tone], sampleRateHz: 48_000)
+        let path = folder.path("stem.wav")
+        try AudioFile.write(buffer, to: path, format: format, clip: .none)
+        let decoded = try AudioFile.read(path)
+        #expect(decoded.warnings == [])
+        #expect(decoded.buffer.sampleRateHz == 48_000)
+        for (actual, expected) in zip(decoded.buffer.channels, buffer.channels) {
+            let comparison = Comparison(actual: actual, expected: expected)
+            // A step lost to truncation, half a one because reading divides by 32,768.
+            #expect(comparison.maxAbsolute <= 1.5 * step, "\(comparison)")
+        }
+    }
+
+    @Test
+    func fileStandsUnderItsNameOnlyWhenComplete() throws {
+        let path = folder.path("stem.wav")
+        let writer = try writer(path, samples: 100)
+        try writer.append([[Float](repeating: 0.5, count: 60)])
+        #expect(!FileManager.default.fileExists(atPath: path))
+        try writer.append([[Float](repeating: 0.5, count: 40)])
+        try writer.finish()
+        #expect(try folder.contents == ["stem.wav"])
+        #expect(try AudioFile.read(path).buffer.sampleCount == 100)
+    }
+
+    @Test
+    func unfinishedFileLeavesNothingBehind() throws {
+        let path = folder.path("stem.wav")
+        var unfinished: AudioWriter? = try writer(path, samples: 100)
+        try unfinished?.append([[Float](repeating: 0.5, count: 60)])
+        #expect(try folder.contents.count == 1)
+        unfinished = nil
+        #expect(try folder.contents == [])
+    }
+
+    @Test
+    func existingFileIsReplacedOnlyBySuccess() throws {
+        let path = try folder.write("stem.wav", Data("old".utf8))
+        let bad = AudioBuffer(channels: [[0, .nan]], sampleRateHz: 44_100)
+        #expect(
+            throws: AudioError.outputNotFinite(path: path, seconds: 1 / 44_100, channel: 0)
+        ) {
+            try AudioFile.write(bad, to: path)
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("old".utf8))
+        #expect(try folder.contents == ["stem.wav"])
+        let good = AudioBuffer(channels: [[0, 0.5]], sampleRateHz: 44_100)
+        try AudioFile.write(good, to: path)
+        #expect(try AudioFile.read(path).buffer.sampleCount == 2)
+    }
+
+    @Test
+    func missingFolderIsNamed() throws {
+        let path = folder.path("none/stem.wav")
+        let buffer = AudioBuffer(channels: [[0]], sampleRateHz: 44_100)
+        #expect(
+            throws: AudioError.unwritable(path: path, reason: "No such file or directory")
+        ) {
+            try AudioFile.write(buffer, to: path)
+        }
+    }
+
+    @Test
+    func folderIsNotOverwritten() throws {
+        let path = folder.url.path
+        let buffer = AudioBuffer(channels: [[0]], sampleRateHz: 44_100)
+        #expect(throws: AudioError.unwritable(path: path, reason: "Is a directory")) {
+            try AudioFile.write(buffer, to: path)
+        }
+    }
+
+    @Test(arguments: [
+        AudioBuffer(channels: [], sampleRateHz: 44_100),
+        AudioBuffer(channels: [[0, 0], [0]], sampleRateHz: 44_100),
+        AudioBuffer(channels: [[0]], sampleRateHz: 0),
+    ])
+    func bufferThatIsNoRecordingIsRefused(buffer: AudioBuffer) throws {
+        let error = #expect(throws: AudioError.self) {
+            try AudioFile.write(buffer, to: folder.path("stem.wav"))
+        }
+        guard case .invalidBuffer? = error else {
+            Issue.record("unexpected error: \(String(describing: error))")
+            return
+        }
+        #expect(try folder.contents == [])
+    }
+
+    @Test
+    func silenceIsNotDividedByItsPeak() throws {
+        let path = folder.path("silence.wav")
+        try AudioFile.write(
+            AudioBuffer(channels: [[0, 0, 0]], sampleRateHz: 44_100), to: path, format: .float32)
+        #expect(try AudioFile.read(path).buffer.channels == [[0, 0, 0]])
+    }
+
+    @Test
+    func containerChangesWhereWAVSizesEnd() {
+        let wav = AudioWriter.container(dataBytes: 0)
+        #expect(AudioWriter.container(dataBytes: 4_294_000_000) == wav)
+        #expect(AudioWriter.container(dataBytes: 1 << 32) != wav)
+    }
+
+    private func writer(_ path: String, samples: Int) throws -> AudioWriter {
+        try AudioWriter(
+            path: path, channelCount: 1, sampleRateHz: 44_100, sampleCount: samples,
+            format: .int16, clipping: .none)
+    }
+
+    private func clippingSignal(_ name: String) throws -> AudioBuffer {
+        let fixture = try Fixture("audio/clipping")
+        let values = try fixture.floats(name)
+        let count = try fixture.shape(name)[1]
+        return AudioBuffer(
+            channels: [Array(values[..<count]), Array(values[count...])], sampleRateHz: 44_100)
+    }
+
+    /// The content of the data chunk.
+    private func samples(in file: Data) throws -> [UInt8] {
+        let name = try #require(file.range(of: Data("data".utf8)))
+        let size = file[name.upperBound..<name.upperBound + 4].reversed().reduce(0) {
+            $0 << 8 | Int($1)
+        }
+        let start = name.upperBound + 4
+        return Array(file[start..<start + size])
+    }
+}
+
+extension SampleFormat {
+    /// The largest difference in steps of the format; nil if the lengths differ.
+    fileprivate func largestDifference(_ a: [UInt8], _ b: [UInt8]) -> Int? {
+        guard a.count == b.count else { return nil }
+        func values(_ bytes: [UInt8]) -> [Int] {
+            stride(from: 0, to: bytes.count, by: sampleBytes).map { start in
+                let pattern = bytes[start..<start + sampleBytes].reversed().reduce(0) {
+                    $0 << 8 | Int($1)
+                }
+                let shift = Int.bitWidth - 8 * sampleBytes
+                let signed = (pattern << shift) >> shift
+                // Bit patterns of floats are ordered like numbers, negative ones backwards.
+                return self == .float32 && signed < 0 ? Int(Int32.min) - signed : signed
+            }
+        }
+        return zip(values(a), values(b)).map { abs($0 - $1) }.max()
+    }
+}

@@ -1,0 +1,211 @@
+import Foundation
+import Separation
+import TestSupport
+import Testing
+
+/// Calls of `eval` on folders that are made from the fixtures of scores.
+struct EvalTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func run(_ arguments: String...) throws -> CommandRun {
+        try CommandRun(["eval"] + arguments, in: folder.url)
+    }
+
+    /// Writes the true stems or the estimates of a fixture as float32 files.
+    private func write(
+        _ role: String, of fixture: String = "stereo_good", to name: String,
+        stems: [String] = ["bass", "drums"], samples kept: Int? = nil, rateHz: Int = 2000
+    ) throws {
+        let golden = try Fixture("evaluation/\(fixture)")
+        let target = folder.url.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+        for stem in stems {
+            let samples = try golden.shape("\(role).\(stem)")[1]
+            let values = try golden.floats("\(role).\(stem)")
+            let channels = stride(from: 0, to: values.count, by: samples).map {
+                Array(values[$0..<$0 + min(samples, kept ?? samples)])
+            }
+            try AudioFile.write(
+                AudioBuffer(channels: channels, sampleRateHz: rateHz),
+                to: target.appendingPathComponent("\(stem).wav").path, format: .float32,
+                clip: .none)
+        }
+    }
+
+    private func golden(_ name: String, of fixture: String = "stereo_good") throws -> Double {
+        let text = try Fixture("evaluation/\(fixture)").checkpoint.metadata["scores"] ?? ""
+        let scores = try JSONDecoder().decode([String: [String]].self, from: Data(text.utf8))
+        return try #require(Double(scores[name]?.first ?? ""))
+    }
+
+    private func object(_ run: CommandRun) throws -> [String: Any] {
+        let value = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+        return try #require(value as? [String: Any])
+    }
+
+    @Test func tableShowsEveryScoreOfATrack() throws {
+        try write("reference", to: "true")
+        try write("estimate", to: "found")
+        let run = try run("true", "found")
+        #expect(run.exitCode == 0)
+        #expect(run.errors == "Scoring true\n")
+        #expect(
+            run.outputLines.first?.split(separator: "  ", omittingEmptySubsequences: true)
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+                == ["dB", "SDR", "SI-SDR", "BSS SDR", "BSS ISR", "BSS SIR", "BSS SAR"])
+        try #require(run.outputLines.count == 8)
+        #expect(run.outputLines[1] == "true")
+        let bass = run.outputLines[2].split(separator: " ")
+        #expect(bass.first == "bass")
+        let names = ["sdr", "si-sdr", "bsseval.sdr", "bsseval.isr", "bsseval.sir", "bsseval.sar"]
+        for (cell, name) in zip(bass.dropFirst(), names) {
+            let isMedian = name.hasPrefix("bsseval")
+            let golden = try golden("\(name).bass\(isMedian ? ".median" : "")")
+            let shown = try #require(Double(cell))
+            // Half a unit of the second decimal, and the tolerance of the scores themselves.
+            #expect(abs(shown - golden) <= 0.015, "\(name)")
+        }
+        #expect(run.outputLines[4] == "median of 1 track")
+        #expect(run.outputLines[7].hasPrefix("  mean"))
+    }
+
+    @Test func mediansRunOverTracksAndTheMeanOverStems() throws {
+        for (index, fixture) in ["stereo", "stereo_good", "twin_channels"].enumerated() {
+            try write("reference", of: fixture, to: "true/song\(index)")
+            try write("estimate", of: fixture, to: "found/song\(index)")
+        }
+        let run = try run("true", "found", "--metrics", "sdr", "--json", "--quiet")
+        #expect(run.exitCode == 0)
+        #expect(run.errors.isEmpty)
+        let document = try object(run)
+        #expect((document["tracks"] as? [[String: Any]])?.count == 3)
+        func expected(_ stem: String) throws -> Double {
+            let scores = try ["stereo", "stereo_good", "twin_channels"].map {
+                try golden("sdr.\(stem)", of: $0)
+            }
+            return scores.sorted()[1]
+        }
+        let medians = try #require(document["medians"] as? [String: [String: Double]])
+        let (bass, drums) = (try expected("bass"), try expected("drums"))
+        #expect(abs((medians["bass"]?["sdr"] ?? 0) - bass) < 1e-9)
+        #expect(abs((medians["drums"]?["sdr"] ?? 0) - drums) < 1e-9)
+        let mean = try #require(document["mean_of_medians"] as? [String: Double])
+        #expect(abs((mean["sdr"] ?? 0) - (bass + drums) / 2) < 1e-9)
+    }
+
+    @Test func otherEstimatesAreTheTruthOfTheSNR() throws {
+        try write("reference", to: "true")
+        try write("estimate", to: "found")
+        let run = try run(
+            "true", "found", "--against", "found", "--metrics", "si-sdr", "--json", "-q")
+        #expect(run.exitCode == 0)
+        let medians = try #require(try object(run)["medians"] as? [String: [String: Any]])
+        #expect(medians["bass"]?["snr"] as? String == "Infinity")
+    }
+
+    @Test func scoresWithoutAValueAreNull() throws {
+        try write("reference", of: "silent_stem", to: "true")
+        try write("estimate", of: "silent_stem", to: "found")
+        let run = try run("true", "found", "--json", "-q")
+        #expect(run.exitCode == 0)
+        #expect(
+            run.errors
+                == "warning: true: the reference of 'bass' is silent, for which BSSEval is not "
+                + "defined: no stem of this track has BSSEval scores\n")
+        let medians = try #require(try object(run)["medians"] as? [String: [String: Any]])
+        #expect(medians["drums"]?["bsseval_sir"] is NSNull)
+        #expect(medians["drums"]?["sdr"] is Double)
+    }
+
+    @Test func mixtureIsNoStemAndOnlyNamedStemsAreScored() throws {
+        try write("reference", to: "true")
+        try write("estimate", to: "found", stems: ["bass"])
+        try folder.write(Data(), "true/mixture.wav")
+        let run = try run("true", "found", "--stems", "bass", "--metrics", "sdr", "-q")
+        #expect(run.exitCode == 0)
+        #expect(run.outputLines[2].hasPrefix("  bass"))
+        #expect(!run.output.contains("drums"))
+    }
+
+    @Test func missingStemIsNamed() throws {
+        try write("reference", to: "true")
+        try write("estimate", to: "found", stems: ["bass"])
+        let run = try run("true", "found", "-q")
+        #expect(run.exitCode == 1)
+        #expect(run.output.isEmpty)
+        #expect(run.errors == "error: found: the stem 'drums' is missing; found bass\n")
+    }
+
+    @Test func tracksAfterAFailedOneAreScored() throws {
+        for name in ["a", "b", "c"] {
+            try write("reference", to: "true/\(name)")
+            if name != "b" { try write("estimate", to: "found/\(name)") }
+        }
+        let run = try run("true", "found", "--metrics", "sdr", "-q")
+        #expect(run.exitCode == 1)
+        #expect(
+            run.errorLines == [
+                "error: found: there is no folder of stems for the track 'b'",
+                "error: 1 of 3 tracks failed: b",
+            ])
+        #expect(run.outputLines.contains("median of 2 tracks"))
+    }
+
+    @Test func stemsWithoutAReferenceAreWarnedOf() throws {
+        try write("reference", to: "true", stems: ["bass"])
+        try write("estimate", to: "found")
+        let run = try run("true", "found", "--metrics", "sdr", "-q")
+        #expect(run.exitCode == 0)
+        #expect(run.errors == "warning: found: without a reference, not scored: drums\n")
+    }
+
+    @Test func estimatesOfAnotherLengthOrRateAreRefused() throws {
+        try write("reference", to: "true")
+        try write("estimate", to: "short", samples: 4000)
+        let short = try run("true", "short", "-q")
+        #expect(short.exitCode == 1)
+        #expect(
+            short.errors
+                == "error: true: the estimate of 'bass' has 4000 samples, expected 4400 samples as "
+                + "the reference of 'bass' has; cut or convert the files so that all are alike\n")
+        try write("estimate", to: "fast", rateHz: 4000)
+        let fast = try run("true", "fast", "-q")
+        #expect(fast.exitCode == 1)
+        #expect(
+            fast.errors.contains("has a sample rate of 4000 Hz, expected a sample rate of 2000"))
+    }
+
+    @Test func foldersThatAreNoStemsAreRefused() throws {
+        try write("reference", to: "true")
+        try write("reference", to: "songs/one")
+        try write("reference", to: "twice")
+        try folder.write(Data(), "twice/bass.flac")
+        try FileManager.default.createDirectory(
+            at: folder.url.appendingPathComponent("empty"), withIntermediateDirectories: true)
+        let cases = [
+            ("gone", "gone: can't be read as a folder"),
+            ("empty", "empty: holds neither sound files nor folders with sound files"),
+            ("songs", "true holds the stems of one track, songs folders of tracks"),
+            ("twice", "twice: the stem 'bass' is there as bass.flac and as bass.wav"),
+        ]
+        for (name, message) in cases {
+            let run = try run("true", name)
+            #expect(run.exitCode == 1)
+            #expect(run.errors.hasPrefix("error: \(message)"), "\(run.errors)")
+        }
+    }
+
+    @Test(arguments: [
+        (["true"], "Missing expected argument '<reference> <estimate>'"),
+        (["a", "b", "c"], "Unexpected argument 'c'"),
+        (["a", "b", "--metrics", "sdr,snr"], "The value 'snr' is invalid for '--metrics <list>'"),
+        (["a", "b", "--threads", "0"], "The value '0' is invalid for '--threads <n>'"),
+    ])
+    func callsThatMakeNoSenseAreWrongUsage(arguments: [String], message: String) throws {
+        let run = try CommandRun(["eval"] + arguments, in: folder.url)
+        #expect(run.exitCode == 2)
+        #expect(run.errors.hasPrefix("error: \(message)"), "\(run.errors)")
+    }
+}

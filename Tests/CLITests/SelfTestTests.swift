@@ -1,0 +1,89 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Calls of `selftest` with the bundled vectors, and with damaged ones.
+struct SelfTestTests {
+    private static let models = Fixture.url("../../Models").standardizedFileURL
+
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func run(_ arguments: String..., models: [String]) throws -> CommandRun {
+        try CommandRun(
+            ["selftest"] + arguments, in: folder.url, models: models.joined(separator: ":"))
+    }
+
+    private func object(_ run: CommandRun) throws -> [String: Any] {
+        let value = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+        return try #require(value as? [String: Any])
+    }
+
+    @Test func thisMachineComputesWhatPyTorchComputes() throws {
+        let run = try run("--json", "--quiet", models: [Self.models.path])
+        #expect(run.exitCode == 0)
+        #expect(run.errors.isEmpty)
+        let document = try object(run)
+        #expect(document["passed"] as? Bool == true)
+        // Eight seconds are usual on two cores of their own; the tests share theirs.
+        #expect((document["seconds"] as? Double ?? .infinity) < 60)
+        let engines = try #require(document["engines"] as? [[String: Any]])
+        let ran = engines.filter { $0["skipped"] as? Bool == false }
+        #expect(ran.contains { $0["instruction_set"] as? String == "plain" })
+        for engine in ran {
+            let comparisons = try #require(engine["comparisons"] as? [[String: Any]])
+            #expect(comparisons.contains { $0["name"] as? String == "demo" })
+            for comparison in comparisons {
+                #expect(comparison["passed"] as? Bool == true, "\(comparison)")
+            }
+        }
+    }
+
+    @Test func tableEndsWithItsSum() throws {
+        let run = try run("-q", models: [Self.models.path])
+        #expect(run.exitCode == 0)
+        #expect(run.outputLines.first?.hasPrefix("dB against PyTorch") == true)
+        #expect(
+            run.outputLines.contains { $0.hasPrefix("transformer_cross") && $0.hasSuffix("pass") })
+        #expect(run.outputLines.last?.hasPrefix("passed: all ") == true)
+    }
+
+    @Test func damagedVectorFails() throws {
+        var data = try Data(contentsOf: Self.models.appendingPathComponent("selftest.safetensors"))
+        // The file ends with the input of transformer_self: one element of it becomes 100.
+        data.replaceSubrange(data.count - 4..<data.count, with: [0, 0, 0xC8, 0x42])
+        try folder.write(data, "selftest.safetensors")
+        let run = try run("-q", models: [folder.url.path, Self.models.path])
+        #expect(run.exitCode == 1)
+        for line in run.outputLines where line.hasPrefix("transformer") {
+            #expect(line.hasSuffix(line.hasPrefix("transformer_self") ? "FAIL" : "pass"))
+        }
+        #expect(run.outputLines.last?.hasPrefix("FAILED: ") == true)
+    }
+
+    @Test func vectorsOfAnotherModelAreRefused() throws {
+        var data = try Data(contentsOf: Self.models.appendingPathComponent("demo.safetensors"))
+        data[data.count - 1] ^= 1
+        try folder.write(data, "demo.safetensors")
+        let run = try run("-q", models: [folder.url.path, Self.models.path])
+        #expect(run.exitCode == 3)
+        #expect(run.errors.contains("was made for a demo model with the fingerprint"))
+    }
+
+    @Test func missingVectorsAreNamed() throws {
+        let run = try CommandRun(["selftest"], in: folder.url, models: folder.url.path)
+        // In the checkout's own build folder they are found all the same.
+        guard run.exitCode != 0 else { return }
+        #expect(run.exitCode == 3)
+        #expect(run.errors.hasPrefix("error: 'selftest.safetensors' was not found in "))
+    }
+
+    @Test func vectorsOfAnotherKindAreRefused() throws {
+        let fixture = Fixture.url("layers/linear.safetensors")
+        try folder.write(try Data(contentsOf: fixture), "selftest.safetensors")
+        let run = try run("-q", models: [folder.url.path, Self.models.path])
+        #expect(run.exitCode == 3)
+        #expect(run.errorLines.count == 1)
+    }
+}

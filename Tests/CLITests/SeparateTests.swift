@@ -1,0 +1,190 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Calls that separate, or fail to, with the tiny models of the fixtures.
+struct SeparateTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func run(
+        _ arguments: String..., interruptedAt sign: String? = nil
+    ) throws -> CommandRun {
+        try CommandRun(arguments, in: folder.url, interruptedAt: sign)
+    }
+
+    private func data(_ name: String) throws -> Data {
+        try Data(contentsOf: folder.url.appendingPathComponent(name))
+    }
+
+    @Test func stemsGoToFoldersOfModelAndTrack() throws {
+        try folder.writeTrack("my.song.wav")
+        let run = try run("-n", "cross_first", "my.song.wav", "-o", "out", "--seed", "3")
+        #expect(run.exitCode == 0)
+        #expect(
+            run.outputLines == [
+                "out/cross_first/my.song/drums.wav", "out/cross_first/my.song/rest.wav",
+            ])
+        try #require(run.errorLines.count == 3)
+        #expect(run.errorLines[0] == "Seed 3")
+        #expect(run.errorLines[1] == "Separating my.song.wav (0:00)")
+        #expect(run.errorLines[2].hasPrefix("Done in "))
+        // 700 samples of two channels at 16 bits, behind a header of 44 bytes.
+        #expect(try data("out/cross_first/my.song/drums.wav").count == 44 + 2800)
+        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".part") })
+    }
+
+    @Test func theDefaultFolderIsSeparatedAndAModelFileGivesItsName() throws {
+        try folder.writeTrack("a.wav")
+        let model = Fixture.url("models/cross_first.safetensors").path
+        let run = try run("separate", "a.wav", "-n", model, "--quiet", "--shifts=0")
+        #expect(run.exitCode == 0)
+        #expect(run.outputLines.first == "separated/cross_first/a/drums.wav")
+        #expect(run.errors.isEmpty)
+    }
+
+    @Test func valuesMayBeAttached() throws {
+        try folder.writeTrack("-a.wav")
+        let run = try run("-qncross_first", "-o=out", "--shifts=0", "--", "-a.wav")
+        #expect(run.exitCode == 0)
+        #expect(run.outputLines.first == "out/cross_first/-a/drums.wav")
+    }
+
+    @Test(arguments: [(["--int24"], 3), (["--float32"], 4), ([], 2)])
+    func sampleFormats(options: [String], sampleBytes: Int) throws {
+        try folder.writeTrack("a.wav")
+        let run = try CommandRun(
+            ["a.wav", "-n", "cross_first", "--shifts=0", "-o", "out"] + options, in: folder.url)
+        #expect(run.exitCode == 0)
+        let bytes = try data("out/cross_first/a/rest.wav")
+        // The size of the data stands before it, whatever chunks come first.
+        #expect(bytes.count > 1400 * sampleBytes && bytes.count < 1400 * sampleBytes + 128)
+    }
+
+    @Test func theSameSeedGivesTheSameFilesWithAnyNumberOfThreads() throws {
+        try folder.writeTrack("a.wav")
+        for (threads, out) in [("1", "one"), ("2", "two")] {
+            let run = try run(
+                "a.wav", "-n", "cross_first", "--shifts=2", "--seed=12", "--float32",
+                "--threads", threads, "-o", out)
+            #expect(run.exitCode == 0)
+        }
+        for stem in ["drums", "rest"] {
+            #expect(
+                try data("one/cross_first/a/\(stem).wav") == data("two/cross_first/a/\(stem).wav")
+            )
+        }
+    }
+
+    @Test func hiddenFilesKeepTheirNames() throws {
+        for name in [".wav", "..wav", "...wav"] { try folder.writeTrack(name) }
+        let run = try run("-qn", "cross_first", "--shifts=0", ".wav", "..wav", "...wav")
+        #expect(run.exitCode == 0)
+        for name in [".wav", "..wav", "...wav"] {
+            #expect(folder.exists("separated/cross_first/\(name)/drums.wav"))
+        }
+    }
+
+    @Test func aFailedTrackLeavesTheOthersDone() throws {
+        try folder.writeTrack("good.wav")
+        try folder.write(Data(), "empty.wav")
+        let run = try run("missing.wav", "empty.wav", "good.wav", "-qn", "cross_first")
+        #expect(run.exitCode == 1)
+        #expect(run.outputLines.count == 2)
+        try #require(run.errorLines.count == 3)
+        #expect(run.errorLines[0].hasPrefix("error: missing.wav: "))
+        #expect(run.errorLines[1].hasPrefix("error: empty.wav: "))
+        #expect(run.errorLines[2] == "error: 2 of 3 tracks failed: missing.wav, empty.wav")
+        #expect(!folder.exists("separated/cross_first/empty"))
+    }
+
+    @Test func tracksThatCannotBeSeparatedAreTold() throws {
+        try FileManager.default.createDirectory(
+            at: folder.url.appendingPathComponent("folder.wav"),
+            withIntermediateDirectories: false)
+        try folder.write(Data("just text".utf8), "text.wav")
+        try folder.write(Data("just text".utf8), "unknown.extension")
+        try folder.writeTrack("channels.wav", channels: 0)
+        try folder.writeTrack("frames.wav", samples: 0)
+        try folder.writeTrack("nan.wav", replacing: [7: .nan])
+        try folder.writeTrack("infinite.wav", replacing: [8: -.infinity])
+        for name in [
+            "folder.wav", "text.wav", "unknown.extension", "channels.wav", "frames.wav",
+            "nan.wav", "infinite.wav",
+        ] {
+            let run = try run(name, "-qn", "cross_first", "-o", "out")
+            #expect(run.exitCode == 1)
+            try #require(run.errorLines.count == 1, "\(run.errors)")
+            #expect(run.errorLines[0].hasPrefix("error: \(name): "))
+            #expect(!folder.exists("out"))
+        }
+    }
+
+    @Test func aTruncatedTrackIsSeparatedWithAWarning() throws {
+        try folder.writeTrack("whole.wav")
+        try folder.write(try data("whole.wav").prefix(44 + 8 * 350), "cut.wav")
+        let run = try run("cut.wav", "-qn", "cross_first", "-o", "out")
+        #expect(run.exitCode == 0)
+        try #require(run.errorLines.count == 1)
+        #expect(run.errorLines[0].hasPrefix("warning: cut.wav: "))
+        #expect(try data("out/cross_first/cut/rest.wav").count == 44 + 350 * 4)
+    }
+
+    @Test func aTrackTooLongToStayWholeFails() throws {
+        try folder.writeTrack("a.wav")
+        let run = try run("a.wav", "-qn", "cross_first", "--no-split", "--shifts=0")
+        #expect(run.exitCode == 1)
+        #expect(run.errors.hasPrefix("error: a.wav: Without splitting, a track may have at most"))
+    }
+
+    @Test func aFolderThatCannotBeWrittenIsToldBeforeTheWork() throws {
+        try folder.writeTrack("a.wav")
+        try folder.write(Data(), "file")
+        let run = try run("a.wav", "-n", "cross_first", "-o", "file")
+        #expect(run.exitCode == 1)
+        #expect(run.errors.hasPrefix("error: file/cross_first: cannot be written"))
+        #expect(run.errorLines.count == 1)
+    }
+
+    @Test func modelsThatCannotBeUsedAreTold() throws {
+        try folder.writeTrack("a.wav")
+        try folder.write(Data("just text, and not short".utf8), "text.safetensors")
+        let folderPath = Fixture.url("models").path
+        for (model, message) in [
+            ("htdemucs", "the model 'htdemucs' was not found in \(folderPath)"),
+            ("./nowhere.safetensors", "./nowhere.safetensors: no such file"),
+            ("text.safetensors", "text.safetensors: is not a safetensors file"),
+            (folderPath, "\(folderPath): is a folder"),
+        ] {
+            let run = try run("a.wav", "-n", model, "-o", "out")
+            #expect(run.exitCode == 3)
+            #expect(run.errors.hasPrefix("error: \(message)"), "\(run.errors)")
+            #expect(run.errorLines.count == 1)
+            #expect(!folder.exists("out"))
+        }
+    }
+
+    @Test func withoutANameTheDemoStepsInWithAWarning() throws {
+        try folder.writeTrack("a.wav")
+        let run = try CommandRun(
+            ["a.wav", "-qo", "out", "--shifts=0"], in: folder.url,
+            models: Fixture.bundledModels.path)
+        #expect(run.exitCode == 0)
+        #expect(run.errors.hasPrefix("warning: the model 'htdemucs' was not found"))
+        #expect(run.errors.contains("using the bundled 'demo'"))
+        #expect(run.errorLines.count == 1)
+        #expect(folder.exists("out/demo/a/vocals.wav"))
+    }
+
+    @Test func anInterruptedRunLeavesNothingUnfinished() throws {
+        try folder.writeTrack("long.wav", samples: 200_000)
+        let run = try run(
+            "long.wav", "-n", "cross_first", "--shifts=100", "-o", "out",
+            interruptedAt: "Separating")
+        #expect(run.exitCode == 130)
+        #expect(run.errorLines.last == "error: interrupted while separating long.wav")
+        #expect(run.output.isEmpty)
+        #expect(folder.contents == ["long.wav"])
+    }
+}

@@ -1,0 +1,70 @@
+import Audio
+import Evaluation
+import Testing
+
+/// The scores of whole signals, and the statistic over them.
+struct EnergyRatioTests {
+    private func buffer(_ channels: [Float]...) -> AudioBuffer {
+        AudioBuffer(channels: channels, sampleRateHz: 8000)
+    }
+
+    @Test(arguments: ScoredTrack.names)
+    func sdrIsThatOfTheReferencesEvaluation(_ name: String) throws {
+        let track = try ScoredTrack(name)
+        for (index, stem) in track.stems.enumerated() {
+            let sdr = EnergyRatios.sdr(
+                reference: track.references[index], estimate: track.estimates[index])
+            let golden = try track.golden("sdr.\(stem)")
+            // Sums in double on both sides, in another order.
+            #expect(abs(sdr - golden[0]) < 1e-9)
+        }
+    }
+
+    @Test(arguments: ScoredTrack.names)
+    func scaleInvariantSDRIsThatOfTorchmetrics(_ name: String) throws {
+        let track = try ScoredTrack(name)
+        for (index, stem) in track.stems.enumerated() {
+            let sdr = EnergyRatios.scaleInvariantSDR(
+                reference: track.references[index], estimate: track.estimates[index])
+            guard track.hasGolden("si-sdr.\(stem)") else {
+                #expect(sdr.isNaN)
+                continue
+            }
+            let golden = try track.golden("si-sdr.\(stem)")
+            // torchmetrics adds 2.2e-16 to every energy.
+            #expect(abs(sdr - golden[0]) < 1e-6)
+        }
+    }
+
+    @Test func silentEstimateOfASilentStemHasZeroDecibels() {
+        let silence = buffer([0, 0, 0])
+        #expect(EnergyRatios.sdr(reference: silence, estimate: silence) == 0)
+        #expect(EnergyRatios.scaleInvariantSDR(reference: silence, estimate: silence).isNaN)
+        #expect(EnergyRatios.snr(of: silence, against: silence) == .infinity)
+    }
+
+    @Test func scaleMakesNoDifferenceToScaleInvariantSDR() {
+        let reference = buffer([1, -2, 3, 0.5], [0, 1, 1, 0])
+        let estimate = buffer([1.5, -2, 2.5, 0], [0.5, 1, 1, 0])
+        let louder = AudioBuffer(
+            channels: estimate.channels.map { $0.map { 4 * $0 } }, sampleRateHz: 8000)
+        #expect(
+            EnergyRatios.scaleInvariantSDR(reference: reference, estimate: estimate)
+                == EnergyRatios.scaleInvariantSDR(reference: reference, estimate: louder))
+        #expect(
+            EnergyRatios.scaleInvariantSDR(reference: reference, estimate: reference) == .infinity)
+    }
+
+    @Test func snrTakesTheOtherSignalForTheTruth() {
+        #expect(EnergyRatios.snr(of: buffer([9]), against: buffer([10])) == 20)
+        #expect(EnergyRatios.snr(of: buffer([1]), against: buffer([0])) == -.infinity)
+    }
+
+    @Test func medianPassesOverWhatIsNoNumber() {
+        #expect(median([3, .nan, 1]) == 2)
+        #expect(median([3, 1, 2]) == 2)
+        #expect(median([.infinity, 1, .infinity]) == .infinity)
+        #expect(median([.nan]).isNaN)
+        #expect(median([]).isNaN)
+    }
+}

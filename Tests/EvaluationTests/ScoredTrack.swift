@@ -1,0 +1,49 @@
+// A track of Tests/Fixtures/evaluation: short stems, estimates of them, and what museval,
+// demucs.evaluate and torchmetrics score them.
+
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+struct ScoredTrack {
+    let stems: [String]
+    let rateHz: Int
+    let references: [AudioBuffer]
+    let estimates: [AudioBuffer]
+    private let scores: [String: [String]]
+
+    static let names = [
+        "stereo", "one_stem", "stereo_good", "mono", "shorter_than_a_window", "silent_window",
+        "twin_channels", "silent_stem",
+    ]
+
+    init(_ name: String) throws {
+        let golden = try Fixture("evaluation/\(name)")
+        let metadata = golden.checkpoint.metadata
+        func decoded<Value: Decodable>(_ key: String, as type: Value.Type) throws -> Value {
+            try JSONDecoder().decode(type, from: Data(try #require(metadata[key]).utf8))
+        }
+        let rateHz = try decoded("rate_hz", as: Int.self)
+        self.rateHz = rateHz
+        stems = try decoded("stems", as: [String].self)
+        scores = try decoded("scores", as: [String: [String]].self)
+        func buffer(_ name: String) throws -> AudioBuffer {
+            let samples = try golden.shape(name)[1]
+            let values = try golden.floats(name)
+            let channels = stride(from: 0, to: values.count, by: samples).map {
+                Array(values[$0..<$0 + samples])
+            }
+            return AudioBuffer(channels: channels, sampleRateHz: rateHz)
+        }
+        references = try stems.map { try buffer("reference.\($0)") }
+        estimates = try stems.map { try buffer("estimate.\($0)") }
+    }
+
+    /// Golden values, `bsseval.sir.bass`.
+    func golden(_ name: String) throws -> [Double] {
+        try #require(scores[name]).map { try #require(Double($0)) }
+    }
+
+    func hasGolden(_ name: String) -> Bool { scores[name] != nil }
+}

@@ -1,0 +1,104 @@
+import Audio
+import Evaluation
+import Tensor
+import Testing
+
+/// What a track is scored with, and what keeps it from being scored.
+struct TrackScoreTests {
+    private let backend: Backend
+
+    init() throws {
+        backend = try Backend(threads: 2)
+    }
+
+    private func pairs(_ track: ScoredTrack) -> [StemPair] {
+        track.stems.indices.map {
+            StemPair(
+                name: track.stems[$0], reference: track.references[$0],
+                estimate: track.estimates[$0], other: track.references[$0])
+        }
+    }
+
+    private func silence(
+        _ name: String = "a", channels: Int = 2, samples: Int = 100, rateHz: Int = 8000
+    ) -> AudioBuffer {
+        AudioBuffer(
+            channels: .init(repeating: .init(repeating: 0, count: samples), count: channels),
+            sampleRateHz: rateHz)
+    }
+
+    @Test func everyMetricGivesItsScores() throws {
+        let track = try ScoredTrack("stereo_good")
+        let scores = try TrackScores(pairs(track), metrics: Set(Metric.allCases), on: backend)
+        #expect(scores.stems.map(\.name) == track.stems)
+        #expect(scores.warning == nil)
+        for stem in scores.stems {
+            #expect(Set(stem.values.keys) == Set(Score.allCases))
+            let golden = try track.golden("bsseval.sar.\(stem.name).median")
+            #expect(abs((stem.values[.bssSAR] ?? .nan) - golden[0]) < BSSEvalTests.tolerance)
+        }
+    }
+
+    @Test(arguments: Metric.allCases)
+    func onlyWhatIsAskedForIsComputed(metric: Metric) throws {
+        let track = try ScoredTrack("shorter_than_a_window")
+        let scores = try TrackScores(
+            pairs(track).map {
+                .init(name: $0.name, reference: $0.reference, estimate: $0.estimate)
+            },
+            metrics: [metric], on: backend)
+        for stem in scores.stems { #expect(Set(stem.values.keys) == Set(metric.scores)) }
+    }
+
+    @Test func silentStemLeavesBSSEvalWithoutScores() throws {
+        let track = try ScoredTrack("silent_stem")
+        #expect(track.hasGolden("bsseval.refused"))
+        let scores = try TrackScores(pairs(track), metrics: Set(Metric.allCases), on: backend)
+        #expect(scores.warning == .silent(stem: "bass", isEstimate: false))
+        for stem in scores.stems {
+            #expect(stem.values[.bssSDR]?.isNaN == true)
+            #expect(stem.values[.sdr]?.isFinite == true)
+        }
+    }
+
+    @Test func stemsThatDifferAreRefused() throws {
+        let cases: [(AudioBuffer, EvaluationError.Property, Int, Int)] = [
+            (silence(rateHz: 16000), .sampleRate, 16000, 8000),
+            (silence(channels: 1), .channels, 1, 2),
+            (silence(samples: 99), .length, 99, 100),
+        ]
+        for (other, property, found, expected) in cases {
+            let error = #expect(throws: EvaluationError.self) {
+                let pair = StemPair(name: "bass", reference: silence(), estimate: other)
+                _ = try TrackScores([pair], metrics: [.sdr], on: backend)
+            }
+            #expect(
+                error
+                    == .mismatch(
+                        property, stem: "bass", role: "the estimate", found: found,
+                        expected: expected, firstStem: "bass"))
+        }
+    }
+
+    @Test func tooManyChannelsForBSSEvalAreRefused() throws {
+        let pairs = (0..<13).map {
+            StemPair(name: "\($0)", reference: silence(), estimate: silence())
+        }
+        let error = #expect(throws: EvaluationError.self) {
+            _ = try TrackScores(pairs, metrics: [.bssEval], on: backend)
+        }
+        #expect(error == .tooManySignals(found: 26, maximum: 24))
+        #expect(throws: Never.self) {
+            _ = try TrackScores(pairs, metrics: [.sdr], on: backend)
+        }
+    }
+
+    @Test func scoresDoNotDependOnTheNumberOfThreads() throws {
+        let track = try ScoredTrack("stereo")
+        let scores = try [1, 3].map { threads in
+            try TrackScores(
+                pairs(track), metrics: Set(Metric.allCases), on: Backend(threads: threads))
+        }
+        #expect(scores[0] == scores[1])
+    }
+}

@@ -1,0 +1,93 @@
+// One block of the reference as a fixture holds it, built by the model's own reader of checkpoints.
+
+import HTDemucs
+import Tensor
+import TestSupport
+import WeightsLoader
+
+/// A fixture under Tests/Fixtures/blocks, with what its test needs to rebuild the block.
+struct Block {
+    let golden: Fixture
+    let backend: Backend
+
+    init(_ name: String, on backend: Backend) throws {
+        golden = try Fixture("blocks/\(name)")
+        self.backend = backend
+    }
+
+    /// The block's parameters: at the root of the fixture, beside its inputs and outputs.
+    var parameters: ParameterReader { golden.checkpoint.parameters() }
+
+    /// An input, channels last: `[freq, time, channel]`, `[1, time, channel]`.
+    func input(_ name: String) throws -> Tensor {
+        let array = try golden.channelsLast(name)
+        return backend.tensor(array.shape, array.values)
+    }
+
+    func reader(_ change: (inout Configuration.Hyperparameters) -> Void) throws -> ModelReader {
+        var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
+        // Blocks have no place in a model, so no transformer's size need fit.
+        hyperparameters.tLayers = 0
+        change(&hyperparameters)
+        return ModelReader(
+            configuration: try Configuration(hyperparameters), backend: backend)
+    }
+
+    /// The block's output against the golden one of that name, both channels last.
+    func compare(_ output: Tensor, with name: String) throws -> Comparison {
+        Comparison(
+            LaidOut(output.shape, output.floats), try golden.channelsLast(name))
+    }
+}
+
+/// The arguments of the reference's encoder and decoder layers.
+struct LayerArguments: Decodable {
+    let chin: Int
+    let chout: Int
+    let kernelSize: Int
+    let stride: Int
+    let normGroups: Int
+    let norm: Bool
+    let dconv: Bool
+    let context: Int
+    let dconvKw: DConvArguments
+    let freq: Bool
+    let pad: Bool?
+    let empty: Bool?
+    let last: Bool?
+
+    struct DConvArguments: Decodable {
+        let depth: Int
+        let compress: Int
+    }
+
+    var padding: Int { pad ?? true ? kernelSize / 4 : 0 }
+
+    /// Both branches get these sizes; a block uses its own one's.
+    ///
+    /// - Parameters:
+    ///   - outer: channels on the side of the mix.
+    ///   - inner: channels on the side of the transformer.
+    func shape(outer: Int, inner: Int) -> Configuration.LayerShape {
+        Configuration.LayerShape(
+            // Only the outermost layer is the decoder's last.
+            index: last ?? false ? 0 : 1, channelsOut: inner, isNormed: norm,
+            dconvHidden: inner / dconvKw.compress,
+            frequency: .init(
+                channelsIn: outer, decoderChannelsOut: outer, kernel: kernelSize, stride: stride,
+                pad: padding, frequenciesIn: 0, frequenciesOut: 0, isLast: !(pad ?? true)),
+            time: .init(
+                channelsIn: outer, decoderChannelsOut: outer, kernel: kernelSize, stride: stride,
+                pad: padding, empty: empty ?? false))
+    }
+
+    /// What the layer takes from the model's hyperparameters.
+    func set(_ hyperparameters: inout Configuration.Hyperparameters) {
+        hyperparameters.normGroups = normGroups
+        hyperparameters.dconvMode = dconv ? 3 : 0
+        hyperparameters.dconvDepth = dconvKw.depth
+        hyperparameters.dconvComp = Double(dconvKw.compress)
+        hyperparameters.context = context
+        hyperparameters.contextEnc = context
+    }
+}

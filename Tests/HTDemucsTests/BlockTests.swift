@@ -1,0 +1,118 @@
+// The blocks of the two U-Nets against PyTorch's, float32 against float32: DConv, encoder and
+// decoder layers, the frequency embedding. Parameters are all moved off their initial values.
+
+import Foundation
+import HTDemucs
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct BlockTests {
+    let backend: Backend
+
+    /// A relative error of 1e-6. PyTorch's own float32 results are 127 dB or more from its float64
+    /// ones on all of these fixtures.
+    static let bound = 120.0
+
+    init() throws {
+        backend = try Backend(threads: 2)
+    }
+
+    private static func names(_ prefix: String) -> [String] {
+        Fixture.names(in: "blocks", prefix: prefix)
+    }
+
+    @Test func everyFixtureBelongsToOneTest() {
+        let kinds = ["dconv_", "encoder_", "decoder_", "transformer_", "cross_transformer"]
+        #expect(kinds.allSatisfy { !Self.names($0).isEmpty })
+        #expect(kinds.flatMap { Self.names($0) }.sorted() == Self.names(""))
+    }
+
+    struct DConvArguments: Decodable {
+        let channels: Int
+        let compress: Int
+        let depth: Int
+    }
+
+    @Test(arguments: names("dconv_"))
+    func dconv(_ name: String) throws {
+        let block = try Block(name, on: backend)
+        let arguments = try block.golden.arguments(as: DConvArguments.self)
+        let reader = try block.reader { $0.dconvDepth = arguments.depth }
+        let dconv = try reader.dconv(
+            block.parameters, channels: arguments.channels,
+            hidden: arguments.channels / arguments.compress,
+            dilations: reader.configuration.dconvDilations)
+        // Frequency rows are a batch in the reference, [F, C, T].
+        let isRows = name.hasSuffix("_rows")
+        func channelsLast(_ name: String) throws -> LaidOut {
+            isRows
+                ? try block.golden.laidOut(name).permuted([0, 2, 1])
+                : try block.golden.channelsLast(name)
+        }
+        let input = try channelsLast("x")
+        let x = backend.tensor(input.shape, input.values)
+        dconv(x, on: backend)
+        let comparison = Comparison(LaidOut(x.shape, x.floats), try channelsLast("output"))
+        #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
+    }
+
+    @Test(arguments: names("encoder_"))
+    func encoderLayer(_ name: String) throws {
+        let block = try Block(name, on: backend)
+        let arguments = try block.golden.arguments(as: LayerArguments.self)
+        let reader = try block.reader(arguments.set)
+        let shape = arguments.shape(outer: arguments.chin, inner: arguments.chout)
+        let layer =
+            arguments.freq
+            ? try reader.encoderLayer(block.parameters, shape)
+            : try reader.timeEncoderLayer(block.parameters, shape)
+        let inject =
+            block.golden.names.contains("inject") ? try block.input("inject") : nil
+        let output = layer(try block.input("x"), inject: inject, on: backend)
+        let comparison = try block.compare(output, with: "output")
+        #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
+    }
+
+    @Test(arguments: names("decoder_"))
+    func decoderLayer(_ name: String) throws {
+        let block = try Block(name, on: backend)
+        let arguments = try block.golden.arguments(as: LayerArguments.self)
+        let reader = try block.reader(arguments.set)
+        let layer = try reader.decoderLayer(
+            block.parameters, arguments.shape(outer: arguments.chout, inner: arguments.chin),
+            isFrequency: arguments.freq)
+        let x = try block.input("x")
+        let times = try block.golden.checkpoint.metadata["length"].map { try #require(Int($0)) }
+        let isEmpty = arguments.empty ?? false
+        let (output, before) = layer(
+            x, skip: isEmpty ? nil : try block.input("skip"), times: times ?? x.shape[1],
+            on: backend)
+        let comparison = try block.compare(output, with: "output")
+        #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
+        // An empty layer hands its input on.
+        let comparisonBefore = try block.compare(before, with: isEmpty ? "x" : "pre")
+        #expect(comparisonBefore.snrDecibels >= Self.bound, "before: \(comparisonBefore)")
+    }
+
+    /// The reference's table times its scale; the model's weight of 0.2 comes on top.
+    @Test func frequencyEmbedding() throws {
+        let golden = try Fixture("layers/scaled_embedding")
+        let shape = try golden.shape("output")
+        var hyperparameters = Configuration.Hyperparameters(sources: ["one"])
+        hyperparameters.tLayers = 0
+        hyperparameters.channels = shape[1]
+        hyperparameters.nfft = 2 * shape[0] * hyperparameters.stride
+        hyperparameters.depth = 2
+        for weight in [1, 0.2] {
+            hyperparameters.freqEmb = weight
+            let reader = ModelReader(
+                configuration: try Configuration(hyperparameters), backend: backend)
+            let embedding = try #require(
+                try reader.frequencyEmbedding(golden.checkpoint.parameters()))
+            let expected = try golden.floats("output").map { $0 * Float(weight) }
+            #expect(embedding.shape == shape)
+            #expect(embedding.floats == expected, "weight \(weight)")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// What the reference's class makes of many argument sets, written by
+// tools/reference/make_configuration_fixtures.py.
+
+import Foundation
+import HTDemucs
+import TestSupport
+import WeightsLoader
+
+/// The contents of `weights/configurations.json`.
+struct ConfigurationFixture: Decodable {
+    let segments: [SegmentCase]
+    let configurations: [Case]
+
+    struct SegmentCase: Decodable {
+        let segment: String
+        let samplerate: Int
+        let samples: Int
+    }
+
+    struct Case: Decodable, CustomStringConvertible {
+        let name: String
+        /// JSON, as in a checkpoint's metadata.
+        let kwargs: String
+        /// Every tensor of the state dict and its shape.
+        let tensors: [String: [Int]]
+        let parameters: Int
+        let segmentSamples: Int
+        /// Samples of the input that passed through, and the frames of its spectrogram.
+        let samples: Int
+        let frames: Int
+        let transformerChannels: Int?
+        let transformerHidden: Int?
+        let layers: [Layer]
+
+        var description: String { name }
+    }
+
+    struct Layer: Decodable {
+        let normed: Bool
+        let dconvHidden: Int?
+        let dconvDilations: [Int]?
+        let frequency: Frequency
+        let time: Time
+    }
+
+    struct Frequency: Decodable {
+        let channelsIn, channelsOut, decoderChannelsOut, kernel, stride, pad, decoderPad: Int
+        let frequenciesIn, frequenciesOut: Int
+    }
+
+    struct Time: Decodable {
+        let channelsIn, channelsOut, decoderChannelsOut, kernel, stride, pad: Int
+        let empty: Bool
+        let lengthIn, lengthOut: Int
+    }
+
+    static func read() throws -> ConfigurationFixture {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let data = try Data(contentsOf: Fixture.url("weights/configurations.json"))
+        return try decoder.decode(ConfigurationFixture.self, from: data)
+    }
+}
+
+/// Reads a configuration from keyword arguments in JSON, by way of a real file's metadata.
+func configuration(
+    kwargs: String, args: String = "[]"
+) throws -> (configuration: Configuration, warnings: [String]) {
+    let header = try JSONSerialization.data(withJSONObject: [
+        "__metadata__": ["klass": Configuration.className, "args": args, "kwargs": kwargs]
+    ])
+    var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+    file.append(header)
+    let url = FileManager.default.temporaryDirectory
+        .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
+    try file.write(to: url)
+    defer { try? FileManager.default.removeItem(at: url) }
+    return try Configuration.read(from: try Checkpoint.open(url.path))
+}

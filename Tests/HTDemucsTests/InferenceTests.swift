@@ -1,0 +1,101 @@
+// One seeded model in every format (tools/reference/make_weights_fixtures.py): what a file doesn't
+// say of its model is inferred, and the models built from them compute the same.
+
+import HTDemucs
+import Tensor
+import TestSupport
+import Testing
+import WeightsLoader
+
+struct InferenceTests {
+    /// What shapes and graphs can't show of the small models.
+    private static let unseen: [String: ArgumentValue] = [
+        "samplerate": .integer(1600), "segment": .fraction(numerator: 1, denominator: 4),
+        "t_heads": .integer(2), "norm_groups": .integer(2),
+    ]
+
+    private static func open(_ name: String) throws -> Checkpoint {
+        try Checkpoint.open(Fixture.url("weights/formats/\(name)").path)
+    }
+
+    private static func configuration(
+        _ name: String, overriding: [String: ArgumentValue] = [:]
+    ) throws -> Configuration {
+        try Configuration.read(from: open(name), overriding: overriding).configuration
+    }
+
+    @Test(arguments: ["model.th", "legacy.th"])
+    func storedConfigurationsAreTheSame(name: String) throws {
+        #expect(try Self.configuration(name) == Self.configuration("model.safetensors"))
+    }
+
+    @Test(arguments: ["ggml.bin", "prefixed.safetensors"])
+    func shapesImplyTheConfiguration(name: String) throws {
+        #expect(
+            try Self.configuration(name, overriding: Self.unseen)
+                == Self.configuration("model.safetensors"))
+    }
+
+    @Test(arguments: ["core.onnx", "half.onnx", "whole.onnx"])
+    func graphsImplyTheConfigurationButForTheRate(name: String) throws {
+        var expected = try Self.configuration("model.safetensors").hyperparameters
+        // The stored embedding is the product with 10.
+        expected.embScale = 1
+        #expect(
+            try Self.configuration(name, overriding: ["samplerate": .integer(1600)])
+                == Configuration(expected))
+    }
+
+    @Test func sixSourcesHaveTheirStandardNames() throws {
+        var unseen = Self.unseen
+        unseen["t_heads"] = nil
+        unseen["norm_groups"] = nil
+        let configuration = try Self.configuration("six.bin", overriding: unseen)
+        #expect(configuration.sources == ["drums", "bass", "other", "vocals", "guitar", "piano"])
+        #expect(try configuration == Self.configuration("six.safetensors"))
+    }
+
+    @Test func sourcesCanBeNamed() throws {
+        let names: [ArgumentValue] = ["a", "b", "c", "d"].map { .string($0) }
+        for name in ["core.onnx", "ggml.bin", "model.th", "model.safetensors"] {
+            let configuration = try Self.configuration(
+                name, overriding: ["sources": .array(names), "t_heads": .integer(2)])
+            #expect(configuration.sources == ["a", "b", "c", "d"], "\(name)")
+        }
+    }
+
+    @Test func aFileOfSeveralModelsAsksForAChoice() throws {
+        let checkpoint = try Self.open("several.safetensors")
+        #expect(
+            throws: WeightsError.severalModels(
+                path: checkpoint.path, members: ["d12395a8", "f7e0c4bc"])
+        ) { try Configuration.read(from: checkpoint) }
+        let member = try checkpoint.member("f7e0c4bc")
+        #expect(
+            try Configuration.read(from: member, overriding: Self.unseen).configuration
+                == Self.configuration("model.safetensors"))
+    }
+
+    @Test(arguments: [
+        "model.th", "legacy.th", "ggml.bin", "prefixed.safetensors", "core.onnx", "whole.onnx",
+    ])
+    func everyFormatComputesTheSame(name: String) throws {
+        let backend = try Backend(threads: 1)
+        let stored = try Self.open(name)
+        let overriding = stored.describesModel ? [:] : Self.unseen
+        let expected = try HTDemucs(Self.open("model.safetensors"), backend: backend)
+        let model = try HTDemucs(stored, overriding: overriding, backend: backend)
+        let mix = (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 }
+        #expect(
+            try Self.output(model, mix, backend).map(\.bitPattern)
+                == Self.output(expected, mix, backend).map(\.bitPattern))
+    }
+
+    private static func output(
+        _ model: HTDemucs, _ mix: [Float], _ backend: Backend
+    ) throws -> [Float] {
+        let result = try model.forward(
+            backend.tensor([2, 400], mix), cancellation: CancellationToken())
+        return Array(UnsafeBufferPointer(start: result.pointer, count: result.count))
+    }
+}

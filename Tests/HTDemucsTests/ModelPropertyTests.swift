@@ -1,0 +1,172 @@
+// What must hold for any model and any input: the same result for every number of threads and every
+// run, an end when it is asked for, silence for silence, and no trap at any length.
+
+import Dispatch
+import Foundation
+import HTDemucs
+import Tensor
+import Testing
+import WeightsLoader
+
+@Suite struct ModelPropertyTests {
+    /// A tone in noise, the same each time: `[channels, samples]`.
+    private static func mix(channels: Int, samples: Int) -> [Float] {
+        var state: UInt64 = 7
+        return (0..<channels * samples).map { index in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let noise = Float(state >> 40) / Float(1 << 23) - 1
+            return 0.3 * sin(Float(index) * 0.05) + 0.2 * noise
+        }
+    }
+
+    private func forward(
+        _ checkpoint: Checkpoint, samples: Int, threads: Int, runs: Int = 1
+    ) throws -> [[Float]] {
+        let backend = try Backend(threads: threads)
+        let model = try HTDemucs(checkpoint, backend: backend)
+        let channels = model.configuration.audioChannels
+        return try (0..<runs).map { _ in
+            let mix = backend.tensor(
+                [channels, samples], Self.mix(channels: channels, samples: samples))
+            let stems = try model.forward(mix, cancellation: CancellationToken())
+            #expect(stems.shape == [model.configuration.sources.count, channels, samples])
+            return stems.floats
+        }
+    }
+
+    /// Compared as bits, so that not even the sign of a zero may differ.
+    private func expectSame(_ actual: [Float], _ expected: [Float], _ place: Comment) {
+        #expect(expected.contains { $0 != 0 } && expected.allSatisfy(\.isFinite), place)
+        #expect(actual.map(\.bitPattern) == expected.map(\.bitPattern), place)
+    }
+
+    // MARK: - Reproducibility
+
+    /// Long enough for several tiles in every loop over time or tokens.
+    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
+        let checkpoint = try CraftedCheckpoint(fixture: "any_length").open()
+        let single = try forward(checkpoint, samples: 20_001, threads: 1)[0]
+        for threads in [2, 3, 5] {
+            let several = try forward(checkpoint, samples: 20_001, threads: threads)[0]
+            expectSame(several, single, "\(threads) threads")
+        }
+    }
+
+    /// Channels beyond a panel of packed weights, merging branches and norms in all layers.
+    @Test func resultsOfAWideModelDoNotDependOnTheNumberOfThreads() throws {
+        let checkpoint = try CraftedCheckpoint(
+            randomWithArguments: """
+                {"sources": ["a", "b", "c"], "channels": 24, "nfft": 256, "depth": 3, \
+                "norm_starts": 0, "norm_groups": 2, "dconv_mode": 3, "dconv_comp": 4, \
+                "bottom_channels": 64, "t_layers": 2, "t_heads": 4, "samplerate": 8000, \
+                "segment": 1}
+                """
+        ).open()
+        let single = try forward(checkpoint, samples: 8000, threads: 1)[0]
+        for threads in [2, 3, 5] {
+            let several = try forward(checkpoint, samples: 8000, threads: threads)[0]
+            expectSame(several, single, "\(threads) threads")
+        }
+    }
+
+    /// The second run finds its memory full of the first one's values.
+    @Test func runsGiveTheSameResult() throws {
+        let checkpoint = try CraftedCheckpoint(fixture: "base").open()
+        let runs = try forward(checkpoint, samples: 1950, threads: 2, runs: 3)
+        expectSame(runs[1], runs[0], "second run")
+        expectSame(runs[2], runs[0], "third run")
+    }
+
+    // MARK: - Cancellation
+
+    @Test func aCancelledTokenStopsForwardBeforeItStarts() throws {
+        let backend = try Backend(threads: 2)
+        let model = try HTDemucs(CraftedCheckpoint(fixture: "mono").open(), backend: backend)
+        let token = CancellationToken()
+        token.cancel()
+        #expect(throws: CancellationError.self) {
+            _ = try model.forward(backend.zeros([1, 400]), cancellation: token)
+        }
+    }
+
+    @Test func cancellingStopsARunningForwardAndLeavesTheModelUsable() throws {
+        let backend = try Backend(threads: 2)
+        let model = try HTDemucs(CraftedCheckpoint(fixture: "any_length").open(), backend: backend)
+        let mix = backend.tensor([2, 50_000], Self.mix(channels: 2, samples: 50_000))
+        let before = try model.forward(mix, cancellation: CancellationToken()).floats
+
+        let token = CancellationToken()
+        let started = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async {
+            started.wait()
+            usleep(20_000)
+            token.cancel()
+        }
+        started.signal()
+        // One pass takes several times as long; on a machine where it doesn't, a later one stops.
+        #expect(throws: CancellationError.self) {
+            for _ in 0..<1000 { _ = try model.forward(mix, cancellation: token) }
+        }
+        let after = try model.forward(mix, cancellation: CancellationToken()).floats
+        expectSame(after, before, "after a cancellation")
+    }
+
+    // MARK: - Inputs
+
+    /// Exact zeros: what the network makes of silence is multiplied by the input's deviation.
+    @Test(arguments: ["base", "merge", "norm_everywhere", "no_transformer"])
+    func silenceGivesSilence(_ name: String) throws {
+        let backend = try Backend(threads: 2)
+        let model = try HTDemucs(CraftedCheckpoint(fixture: name).open(), backend: backend)
+        let silence = backend.zeros([
+            model.configuration.audioChannels, model.configuration.segmentSamples,
+        ])
+        let stems = try model.forward(silence, cancellation: CancellationToken())
+        #expect(stems.floats.allSatisfy { $0 == 0 })
+    }
+
+    /// One sample has no deviation either, and is shorter than every window and padding.
+    @Test(arguments: ["any_length", "merge", "kernel_4", "kernel_12", "context_2"])
+    func inputsOfAnyLengthGiveFiniteStems(_ name: String) throws {
+        var crafted = try CraftedCheckpoint(fixture: name)
+        try crafted.set("use_train_segment", to: false)
+        let checkpoint = try crafted.open()
+        for samples in [1, 2, 3, 5, 17, 63, 64, 65, 397, 1025] {
+            let stems = try forward(checkpoint, samples: samples, threads: 2)[0]
+            #expect(stems.allSatisfy { $0.isFinite }, "\(samples) samples")
+        }
+    }
+
+    /// Refusing what is longer than the training segment is up to the caller, as in the reference:
+    /// forward takes it as it is.
+    @Test func anInputLongerThanTheTrainingSegmentIsNotPadded() throws {
+        var crafted = try CraftedCheckpoint(fixture: "any_length")
+        let anyLength = try crafted.open()
+        try crafted.set("use_train_segment", to: true)
+        let trainSegment = try crafted.open()
+        expectSame(
+            try forward(trainSegment, samples: 733, threads: 2)[0],
+            try forward(anyLength, samples: 733, threads: 2)[0], "733 samples, 400 are a segment")
+    }
+
+    /// Shorter inputs are extended by zeros, which is not the same as running them alone.
+    @Test func anInputShorterThanTheTrainingSegmentIsExtendedByZeros() throws {
+        let backend = try Backend(threads: 2)
+        let model = try HTDemucs(CraftedCheckpoint(fixture: "six_sources").open(), backend: backend)
+        let (short, whole) = (241, model.configuration.segmentSamples)
+        let values = Self.mix(channels: 2, samples: short)
+        let extended = (0..<2).flatMap { channel in
+            values[channel * short..<(channel + 1) * short]
+                + Array(repeating: 0, count: whole - short)
+        }
+        let stems = try model.forward(
+            backend.tensor([2, short], values), cancellation: CancellationToken())
+        let extendedStems = try model.forward(
+            backend.tensor([2, whole], extended), cancellation: CancellationToken()
+        ).floats
+        let cut = (0..<stems.shape[0] * 2).flatMap {
+            extendedStems[$0 * whole..<$0 * whole + short]
+        }
+        expectSame(stems.floats, cut, "241 of \(whole) samples")
+    }
+}

@@ -1,0 +1,99 @@
+// Whole models against the reference: tiny configurations that together use every option, with
+// every parameter perturbed, run by PyTorch in float32.
+
+import Foundation
+import HTDemucs
+import Tensor
+import TestSupport
+import Testing
+import WeightsLoader
+
+@Suite struct ModelTests {
+    let backend: Backend
+
+    init() throws {
+        backend = try Backend(threads: 2)
+    }
+
+    /// Models with golden outputs, but for the one that is refused (see LoadingErrorTests).
+    static let names = Fixture.names(in: "models").filter { $0.hasSuffix(".outputs") }
+        .map { String($0.dropLast(".outputs".count)) }
+        .filter { $0 != "merge_deeper" }
+
+    /// Those of which the core's outputs were recorded too.
+    static let withCore = ["base", "context_enc_1", "kernel_4", "merge", "mono"]
+
+    /// 120 dB, a relative error of 1e-6, or what float32 allows where PyTorch's own float32 result
+    /// is nearer than 128 dB to its float64 one: two results that are equally far from the truth,
+    /// in independent directions, are 3 dB farther from each other. That is an average; over these
+    /// small tensors single roundings weigh much. Depending on the instruction set and BLAS core,
+    /// ours are between 4 dB farther from float64 than PyTorch's (122.2 against 126.0 dB for
+    /// `merge`) and 6 dB nearer (131.7 against 125.4 dB for `growth_1`): 5 dB for chance.
+    private func bound(_ golden: Fixture, _ output: String) throws -> Double {
+        let own = try #require(try golden.ownSNRDecibels(output))
+        return min(120, own - 3 - 5)
+    }
+
+    private func model(_ name: String) throws -> HTDemucs {
+        let checkpoint = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
+        return try HTDemucs(checkpoint, backend: backend)
+    }
+
+    @Test(arguments: names)
+    func forwardGivesTheReferencesStems(_ name: String) throws {
+        let golden = try Fixture("models/\(name).outputs")
+        let model = try model(name)
+        for (input, output) in [("mix", "final"), ("short.mix", "short.final")] {
+            let mix = backend.tensor(try golden.shape(input), try golden.floats(input))
+            let stems = try model.forward(mix, cancellation: CancellationToken())
+            let comparison = Comparison(
+                LaidOut(stems.shape, stems.floats), try golden.laidOut(output))
+            let bound = try bound(golden, output)
+            #expect(comparison.snrDecibels >= bound, "\(output): \(comparison)")
+        }
+    }
+
+    /// The core's two outputs in the engine's layout, and the golden ones.
+    private func core(_ name: String) throws -> (x: LaidOut, xt: LaidOut) {
+        let golden = try Fixture("models/\(name).outputs")
+        let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
+        let z = try golden.channelsLast("core.x")
+        let (x, xt) = try model(name).core(
+            mix, backend.tensor(z.shape, z.values), cancellation: CancellationToken())
+        return (LaidOut(x.shape, x.floats), LaidOut(xt.shape, xt.floats))
+    }
+
+    /// `[sources, channels, …]` → `[freq, time, sources · channels]`
+    private func channelsLast(_ golden: Fixture, _ name: String) throws -> LaidOut {
+        let array = try golden.laidOut(name)
+        return LaidOut(
+            [array.shape[0] * array.shape[1]] + array.shape.dropFirst(2), array.values
+        ).channelsLast
+    }
+
+    @Test(arguments: withCore)
+    func coreGivesTheReferencesOutputs(_ name: String) throws {
+        let golden = try Fixture("models/\(name).outputs")
+        let (x, xt) = try core(name)
+        for (output, name) in [(x, "core.output"), (xt, "core.add_67")] {
+            let comparison = Comparison(output, try channelsLast(golden, name))
+            #expect(comparison.snrDecibels >= (try bound(golden, name)), "\(name): \(comparison)")
+        }
+    }
+
+    /// The same network by another runtime, from the same weights by way of an export. At this size
+    /// it is as near to PyTorch as we are, 125 and 131 dB; at the size of the published model it
+    /// is not (docs/parity.md).
+    @Test func coreGivesTheOutputsOfONNXRuntime() throws {
+        let golden = try Fixture("models/base.outputs")
+        let other = try Fixture("models/base.onnxruntime")
+        let (x, xt) = try core("base")
+        for (output, name, goldenName) in [
+            (x, "output", "core.output"), (xt, "add_67", "core.add_67"),
+        ] {
+            let comparison = Comparison(output, try channelsLast(other, name))
+            let bound = try bound(golden, goldenName)
+            #expect(comparison.snrDecibels >= bound, "\(name): \(comparison)")
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// How the environment forces a set of kernels. Each test that sets a variable runs in a process of
+// its own: others read them at the same time.
+
+import Foundation
+import Tensor
+import Testing
+
+@Suite struct InstructionSetTests {
+    @Test func plainKernelsRunEverywhereAndTheBestOnesHere() throws {
+        #expect(InstructionSet.plain.isAvailable)
+        #expect(InstructionSet.best.isAvailable)
+    }
+
+    @Test func everyAvailableSetCanBeForced() async {
+        await #expect(processExitsWith: .success) {
+            for instructions in InstructionSet.allCases where instructions.isAvailable {
+                setenv(InstructionSet.environmentVariable, instructions.rawValue, 1)
+                let backend = try Backend(threads: 1)
+                guard backend.instructionSet == instructions.rawValue else { exit(EXIT_FAILURE) }
+            }
+        }
+    }
+
+    @Test func anEmptyVariableForcesNothing() async {
+        await #expect(processExitsWith: .success) {
+            setenv(InstructionSet.environmentVariable, "", 1)
+            exit(try InstructionSet.selected() == .best ? EXIT_SUCCESS : EXIT_FAILURE)
+        }
+    }
+
+    @Test func anUnknownSetIsRefused() async {
+        await #expect(processExitsWith: .success) {
+            setenv(InstructionSet.environmentVariable, "sse9", 1)
+            do {
+                _ = try Backend(threads: 1)
+                exit(EXIT_FAILURE)
+            } catch let error as InstructionSetError {
+                let isComplete =
+                    error.value == "sse9" && error.available.contains("plain")
+                    && error.description.contains("SWIFT_DEMUCS_ISA is 'sse9'")
+                exit(isComplete ? EXIT_SUCCESS : EXIT_FAILURE)
+            }
+        }
+    }
+
+    @Test func aSetThatIsNotAvailableIsRefused() async {
+        await #expect(processExitsWith: .success) {
+            // No CPU has both of these.
+            for instructions in [InstructionSet.neon, .avx2] where !instructions.isAvailable {
+                setenv(InstructionSet.environmentVariable, instructions.rawValue, 1)
+                do {
+                    _ = try InstructionSet.selected()
+                    exit(EXIT_FAILURE)
+                } catch let error as InstructionSetError {
+                    guard error.value == instructions.rawValue else { exit(EXIT_FAILURE) }
+                }
+            }
+        }
+    }
+}

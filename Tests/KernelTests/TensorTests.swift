@@ -1,0 +1,80 @@
+// Tensors and the pool of memory below them.
+
+import Tensor
+import Testing
+
+@Suite struct TensorTests {
+    let backend: Backend
+
+    init() throws {
+        backend = try Backend(threads: 1)
+    }
+
+    private func address(_ tensor: Tensor) -> UInt { UInt(bitPattern: tensor.pointer) }
+
+    @Test func memoryOfAReleasedTensorIsReused() {
+        var first: Tensor? = backend.tensor([20, 50])
+        let place = first.map(address)
+        first = nil
+        // A few floats fewer fit as well.
+        let second = backend.tensor([990])
+        #expect(address(second) == place)
+    }
+
+    @Test func largeMemoryIsKeptForLargeTensors() {
+        var large: Tensor? = backend.tensor([10_000])
+        let place = large.map(address)
+        large = nil
+        let small = backend.tensor([100])
+        #expect(address(small) != place)
+        let again = backend.tensor([10_000])
+        #expect(address(again) == place)
+    }
+
+    @Test func copiesShareTheirMemoryAndKeepIt() {
+        var original: Tensor? = backend.tensor([2, 3], [1, 2, 3, 4, 5, 6])
+        let view = original?.reshaped([3, 2])
+        original = nil
+        let other = backend.tensor([2, 3], Array(repeating: 7, count: 6))
+        #expect(view?.floats == [1, 2, 3, 4, 5, 6])
+        #expect(view?.shape == [3, 2])
+        #expect(other.floats == Array(repeating: 7, count: 6))
+    }
+
+    @Test func livingTensorsNeverOverlap() {
+        var living: [Tensor] = []
+        var numbers = SeededNumbers(seed: 5)
+        for round in 0..<400 {
+            // Some go, so that what follows comes from the pool.
+            if round % 3 == 2 { living.remove(at: (round * 7) % living.count) }
+            living.append(backend.tensor([1 + Int(abs(numbers.unit()) * 300)]))
+            #expect(address(living[living.count - 1]) % 64 == 0)
+        }
+        let ranges = living.map { address($0)..<address($0) + UInt($0.count) * 4 }
+            .sorted { $0.lowerBound < $1.lowerBound }
+        for (one, next) in zip(ranges, ranges.dropFirst()) {
+            #expect(one.upperBound <= next.lowerBound)
+        }
+    }
+
+    @Test func tensorsWithoutElementsExist() {
+        let empty = backend.tensor([3, 0])
+        #expect(empty.count == 0)
+        #expect(empty.floats.isEmpty)
+    }
+
+    @Test func zerosAreZeroInUsedMemory() {
+        for _ in 0..<3 {
+            let used = backend.tensor([64], Array(repeating: 5, count: 64))
+            #expect(used.floats[63] == 5)
+        }
+        #expect(backend.zeros([64]).floats == Array(repeating: 0, count: 64))
+    }
+
+    @Test func tensorsOutliveTheirBackend() throws {
+        var other: Backend? = try Backend(threads: 2)
+        let tensor = other?.tensor([3], [1, 2, 3])
+        other = nil
+        #expect(tensor?.floats == [1, 2, 3])
+    }
+}

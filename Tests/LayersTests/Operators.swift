@@ -1,0 +1,207 @@
+// Each operator of the engine as a function of whole arrays, channels last: what the tests of this
+// folder call. The only file here that knows how an operator is handed its memory.
+
+import Layers
+import Tensor
+import TestSupport
+
+struct Operators {
+    let backend: Backend
+
+    init() throws {
+        backend = try Backend(threads: 2)
+    }
+
+    private func tensor(_ array: LaidOut) -> Tensor {
+        backend.tensor(array.shape, array.values)
+    }
+
+    private func array(_ tensor: Tensor) -> LaidOut {
+        LaidOut(tensor.shape, tensor.floats)
+    }
+
+    // MARK: - Products
+
+    /// - Parameters:
+    ///   - x: `[freq, time, inputs]`
+    ///   - weight: `[outputs, inputs, kernel.freq, kernel.time]`
+    func convolution(
+        _ x: LaidOut, weight: [Float], bias: [Float], kernel: Conv2d.Pair, stride: Conv2d.Pair,
+        padding: Conv2d.Pair
+    ) -> LaidOut {
+        let conv = Conv2d(
+            weight: weight, inputs: x.shape[2], outputs: bias.count, kernel: kernel,
+            stride: stride, padding: padding, on: backend)
+        let affine = ChannelAffine(bias: bias, on: backend)
+        let x = tensor(x)
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let result = backend.tensor([
+            conv.outputFreqs(freqs), conv.outputTimes(times), conv.outputs,
+        ])
+        let rowFloats = result.shape[1] * conv.outputs
+        let scratchFloats = conv.scratchFloats(times: result.shape[1])
+        backend.parallelFor(result.shape[0], scratch: scratchFloats) { row, scratch in
+            let target = result.pointer + row * rowFloats
+            conv.multiply(
+                row: row, 0..<result.shape[1], x: x.pointer, freqs: freqs, times: times,
+                into: target, ldo: conv.outputs, scratch: scratch, on: backend)
+            affine.apply(rows: result.shape[1], target, ld: conv.outputs, on: backend)
+        }
+        return array(result)
+    }
+
+    /// Along time, for one row: `[1, time, inputs]`.
+    ///
+    /// - Parameter weight: `[inputs, outputs, kernel]`
+    func transposedConvolution(
+        overTime x: LaidOut, weight: [Float], bias: [Float], kernel: Int, stride: Int
+    ) -> LaidOut {
+        let conv = ConvTranspose(
+            weight: weight, inputs: x.shape[2], outputs: bias.count, kernel: kernel,
+            stride: stride, on: backend)
+        let x = tensor(x)
+        let length = x.shape[1]
+        let groups = backend.tensor([conv.groups(length) * stride, bias.count])
+        // Two parts, because the engine cuts a signal into tiles as well.
+        let half = conv.groups(length) / 2
+        let parts = [0..<half, half..<conv.groups(length)]
+        backend.parallelFor(parts.count) { part in
+            conv.multiply(
+                groups: parts[part], x: x.pointer, length: length,
+                into: groups.pointer + parts[part].lowerBound * conv.groupFloats, on: backend)
+        }
+        let count = conv.outputLength(length)
+        ChannelAffine(bias: bias, on: backend).apply(
+            rows: count, groups.pointer, ld: bias.count, on: backend)
+        return LaidOut([1, count, bias.count], Array(groups.floats.prefix(count * bias.count)))
+    }
+
+    /// Along frequency: `[freq, time, inputs]`.
+    ///
+    /// - Parameter weight: `[inputs, outputs, kernel, 1]`
+    func transposedConvolution(
+        overFrequency x: LaidOut, weight: [Float], bias: [Float], kernel: Int, stride: Int
+    ) -> LaidOut {
+        let conv = ConvTranspose(
+            weight: weight, inputs: x.shape[2], outputs: bias.count, kernel: kernel,
+            stride: stride, on: backend)
+        let x = tensor(x)
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        // [group, time, stride, outputs]
+        let groups = backend.tensor([conv.groups(freqs), times, stride, bias.count])
+        backend.parallelFor(groups.shape[0]) { group in
+            conv.multiply(
+                group: group, x: x.pointer, freqs: freqs, times: times,
+                into: groups.pointer + group * times * conv.groupFloats, on: backend)
+        }
+        ChannelAffine(bias: bias, on: backend).apply(
+            rows: groups.count / bias.count, groups.pointer, ld: bias.count, on: backend)
+        let rows = array(groups).permuted([0, 2, 1, 3])
+        let count = conv.outputLength(freqs)
+        return LaidOut(
+            [count, times, bias.count], Array(rows.values.prefix(count * times * bias.count)))
+    }
+
+    /// - Parameters:
+    ///   - x: `[…, inputs]`
+    ///   - weight: `[outputs, inputs]`
+    func linear(_ x: LaidOut, weight: [Float], bias: [Float]) -> LaidOut {
+        let linear = Linear(
+            weight: weight, bias: bias, inputs: weight.count / bias.count, on: backend)
+        return array(linear(tensor(x), on: backend))
+    }
+
+    /// - Parameters:
+    ///   - query: `[tokens, channels]`
+    ///   - key: `[others, channels]`, the values too.
+    func attention(
+        _ query: LaidOut, _ key: LaidOut, heads: Int, inWeight: [Float], inBias: [Float],
+        outWeight: [Float], outBias: [Float]
+    ) -> LaidOut {
+        let attention = MultiheadAttention(
+            channels: outBias.count, heads: heads, inWeight: inWeight, inBias: inBias,
+            outWeight: outWeight, outBias: outBias, on: backend)
+        let attended = attention.attend(
+            attention.query(tensor(query), on: backend),
+            attention.keyValue(tensor(key), on: backend), on: backend)
+        return array(attention.output(attended, on: backend))
+    }
+
+    // MARK: - Norms and scales
+
+    /// - Parameter x: `[…, channels]`
+    func groupNorm(_ x: LaidOut, groups: Int, gain: [Float], bias: [Float]) -> LaidOut {
+        let norm = GroupNorm(groups: groups, gain: gain, bias: bias, on: backend)
+        let x = tensor(x)
+        norm.statistics(of: x, on: backend).apply(
+            rows: x.count / gain.count, x.pointer, ld: gain.count, on: backend)
+        return array(x)
+    }
+
+    /// - Parameter x: `[…, channels]`
+    func layerNorm(_ x: LaidOut, gain: [Float], bias: [Float]) -> LaidOut {
+        let x = tensor(x)
+        LayerNorm(gain: gain, bias: bias, on: backend).normalise(
+            rows: x.count / gain.count, x.pointer, into: x.pointer, on: backend)
+        return array(x)
+    }
+
+    /// - Parameter x: `[…, channels]`
+    func scaled(_ x: LaidOut, by scale: [Float]) -> LaidOut {
+        let x = tensor(x)
+        let zeros = [Float](repeating: 0, count: scale.count)
+        ChannelAffine(scale: scale, shift: zeros, on: backend).apply(
+            rows: x.count / scale.count, x.pointer, ld: scale.count, on: backend)
+        return array(x)
+    }
+
+    // MARK: - Activations
+
+    func gelu(_ x: LaidOut) -> LaidOut {
+        let ones = [Float](repeating: 1, count: x.values.count)
+        let zeros = [Float](repeating: 0, count: x.values.count)
+        let x = tensor(x)
+        withExtendedLifetime(x) {
+            backend.kernels.f32_affine_gelu(
+                1, x.count, ones, zeros, x.pointer, x.count, x.pointer, x.count)
+        }
+        return array(x)
+    }
+
+    /// - Parameter x: `[…, 2 · channels]`
+    /// - Returns: `[…, channels]`
+    func glu(_ x: LaidOut) -> LaidOut {
+        let wide = x.shape[x.shape.count - 1]
+        let rows = x.values.count / wide
+        let ones = [Float](repeating: 1, count: wide)
+        let zeros = [Float](repeating: 0, count: wide)
+        let result = backend.tensor(x.shape.dropLast() + [wide / 2])
+        withExtendedLifetime(result) {
+            backend.kernels.f32_affine_glu(
+                rows, wide / 2, ones, zeros, x.values, wide, result.pointer, wide / 2)
+        }
+        return array(result)
+    }
+
+    /// Over each row, in tiles of `tileColumns` as attention does it.
+    func softmax(_ x: LaidOut, tileColumns: Int) -> LaidOut {
+        let (rows, columns) = (x.shape[0], x.shape[1])
+        var maxima = [Float](repeating: -.infinity, count: rows)
+        var sums = [Float](repeating: 0, count: rows)
+        var correction = sums
+        let x = tensor(x)
+        withExtendedLifetime(x) {
+            for start in stride(from: 0, to: columns, by: tileColumns) {
+                let count = min(tileColumns, columns - start)
+                backend.kernels.f32_softmax_step(
+                    rows, count, 1, x.pointer + start, columns, &maxima, &sums, &correction)
+                // What was computed against an earlier maximum.
+                backend.kernels.f32_scale_rows(
+                    rows, start, correction, x.pointer, columns, x.pointer, columns)
+            }
+            backend.kernels.f32_scale_rows(
+                rows, columns, sums.map { 1 / $0 }, x.pointer, columns, x.pointer, columns)
+        }
+        return array(x)
+    }
+}

@@ -1,0 +1,118 @@
+import Signal
+import Tensor
+import TestSupport
+import Testing
+
+/// The spectrogram and its inverse against HTDemucs._spec and _ispec.
+struct STFTTests {
+    static let goldenCases: [(nfft: Int, samples: Int)] = [
+        (256, 640), (256, 1000), (256, 129), (256, 128), (256, 97), (256, 96), (256, 40), (256, 10),
+        (256, 1), (258, 300), (258, 130), (258, 20), (1000, 1100), (4096, 2000),
+    ]
+
+    private let backend: Backend
+
+    init() throws {
+        backend = try Backend(threads: 2)
+    }
+
+    @Test(arguments: goldenCases)
+    func forwardMatchesTheReference(nfft: Int, samples: Int) throws {
+        let fixture = try Fixture("signal/stft_\(nfft)")
+        let signal = backend.tensor([2, samples], try fixture.floats("signal_\(samples)"))
+        let spectrogram = STFT(nfft: nfft).forward(signal, on: backend)
+        #expect(spectrogram.shape == (try fixture.shape("spectrogram_\(samples)")))
+        let comparison = Comparison(
+            actual: spectrogram.floats, expected: try fixture.floats("spectrogram_\(samples)"))
+        // Two float32 transforms that round in different orders; Bluestein's (258) rounds most.
+        #expect(comparison.snrDecibels > 125, "\(comparison)")
+    }
+
+    @Test(arguments: goldenCases)
+    func inverseMatchesTheReference(nfft: Int, samples: Int) throws {
+        let fixture = try Fixture("signal/stft_\(nfft)")
+        let shape = try fixture.shape("inverse_spectrogram_\(samples)")
+        let spectrogram = backend.tensor(
+            shape, try fixture.floats("inverse_spectrogram_\(samples)"))
+        let signal = STFT(nfft: nfft).inverse(spectrogram, samples: samples, on: backend)
+        #expect(signal.shape == (try fixture.shape("inverse_signal_\(samples)")))
+        let comparison = Comparison(
+            actual: signal.floats, expected: try fixture.floats("inverse_signal_\(samples)"))
+        #expect(comparison.snrDecibels > 125, "\(comparison)")
+    }
+
+    /// Within nfft of an end the reference doesn't restore everything: it leaves out the frames that
+    /// begin in the padding. And it drops the Nyquist bin, so the signal must have nothing near it.
+    @Test(arguments: [256, 258, 1000, 4096], [1, 3])
+    func inverseRestoresTheInteriorOfASmoothSignal(nfft: Int, channels: Int) {
+        var random = Noise(seed: UInt64(nfft))
+        let samples = 3 * nfft + 17
+        let values = (0..<channels).map { _ in smooth(random.signal(samples + 12)) }
+        let signal = backend.tensor([channels, samples], values.flatMap { $0 })
+        let stft = STFT(nfft: nfft)
+        let restored = stft.inverse(
+            stft.forward(signal, on: backend), samples: samples, on: backend
+        ).floats
+        let interior = nfft..<samples - nfft
+        for channel in 0..<channels {
+            let comparison = Comparison(
+                actual: interior.map { restored[channel * samples + $0] },
+                expected: interior.map { values[channel][$0] })
+            #expect(comparison.snrDecibels > 115, "\(comparison)")
+        }
+    }
+
+    @Test
+    func transformIsLinear() {
+        var random = Noise(seed: 5)
+        let (a, b) = (random.signal(1500), random.signal(1500))
+        let sum = zip(a, b).map { 2 * $0 - 3 * $1 }
+        let stft = STFT(nfft: 256)
+        func spectrogram(_ signal: [Float]) -> [Float] {
+            stft.forward(backend.tensor([1, signal.count], signal), on: backend).floats
+        }
+        let combined = zip(spectrogram(a), spectrogram(b)).map { 2 * $0 - 3 * $1 }
+        let comparison = Comparison(actual: spectrogram(sum), expected: combined)
+        #expect(comparison.snrDecibels > 125, "\(comparison)")
+    }
+
+    @Test(arguments: [1, 2, 3, 8])
+    func resultsDoNotDependOnTheNumberOfThreads(channels: Int) throws {
+        var random = Noise(seed: 9)
+        let samples = 20_000
+        let values = random.signal(channels * samples)
+        let stft = STFT(nfft: 512)
+        let results = try [1, 2, 5].map { threads in
+            let backend = try Backend(threads: threads)
+            let spectrogram = stft.forward(
+                backend.tensor([channels, samples], values), on: backend)
+            let signal = stft.inverse(spectrogram, samples: samples, on: backend)
+            return spectrogram.floats + signal.floats
+        }
+        #expect(results[1] == results[0])
+        #expect(results[2] == results[0])
+    }
+
+    @Test
+    func framesCountBegunHops() {
+        let stft = STFT(nfft: 4096)
+        #expect(stft.frames(samples: 1) == 1)
+        #expect(stft.frames(samples: 1024) == 1)
+        #expect(stft.frames(samples: 1025) == 2)
+        #expect(stft.frames(samples: 343_980) == 336)
+    }
+
+    @Test(arguments: [
+        (4096, true), (258, true), (8, true), (0, false), (4, false), (12, false), (257, false),
+        (-8, false),
+    ])
+    func supportedLengthsHaveAnEvenHop(nfft: Int, supported: Bool) {
+        #expect(STFT.supports(nfft: nfft) == supported)
+    }
+
+    /// A low-pass with six zeros at the Nyquist frequency; 12 samples shorter than its input.
+    private func smooth(_ signal: [Float]) -> [Float] {
+        (0..<12).reduce(signal) { signal, _ in zip(signal, signal.dropFirst()).map { ($0 + $1) / 2 }
+        }
+    }
+}

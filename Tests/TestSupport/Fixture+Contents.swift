@@ -1,0 +1,38 @@
+// What a fixture's file name and metadata tell: which fixtures there are, how the reference's
+// layer was set up, and how exact the reference itself is there.
+
+import Foundation
+
+extension Fixture {
+    /// Fixtures in a folder under `Tests/Fixtures` whose names begin with `prefix`, sorted, without
+    /// the folder and the ending; none if the folder can't be read.
+    package static func names(in folder: String, prefix: String = "") -> [String] {
+        let ending = ".safetensors"
+        let files = try? FileManager.default.contentsOfDirectory(atPath: url(folder).path)
+        return (files ?? []).filter { $0.hasPrefix(prefix) && $0.hasSuffix(ending) }
+            .map { String($0.dropLast(ending.count)) }.sorted()
+    }
+
+    /// The constructor arguments of the reference's layer, from the metadata.
+    package func arguments<Arguments: Decodable>(as type: Arguments.Type) throws -> Arguments {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: metadata("kwargs"))
+    }
+
+    /// How far PyTorch's float32 result is from its float64 one, in dB; nil if nobody measured.
+    package func ownSNRDecibels(_ output: String) throws -> Double? {
+        guard checkpoint.metadata["snr_against_float64_db"] != nil else { return nil }
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        // Python writes an infinity without quotes, which JSON has no word for.
+        let text = String(decoding: metadata("snr_against_float64_db"), as: UTF8.self)
+            .replacingOccurrences(of: ": Infinity", with: ": \"Infinity\"")
+        return try decoder.decode([String: Double].self, from: Data(text.utf8))[output]
+    }
+
+    private func metadata(_ key: String) -> Data {
+        Data((checkpoint.metadata[key] ?? "{}").utf8)
+    }
+}

@@ -1,0 +1,50 @@
+// Golden tensors under Tests/Fixtures, read by the engine's own safetensors reader.
+
+import Foundation
+import WeightsLoader
+
+/// One safetensors file of golden tensors.
+package struct Fixture: Sendable {
+    package let checkpoint: Checkpoint
+
+    /// Opens `Tests/Fixtures/<name>.safetensors`.
+    package init(_ name: String) throws {
+        checkpoint = try Checkpoint.open(Self.url(name + ".safetensors").path)
+    }
+
+    /// All tensors' names, sorted.
+    package var names: [String] {
+        checkpoint.tensors.map(\.name).sorted()
+    }
+
+    /// The tensor's values, row-major.
+    package func floats(_ name: String) throws -> [Float] {
+        try checkpoint.floats(try tensor(name))
+    }
+
+    /// The tensor's sizes.
+    package func shape(_ name: String) throws -> [Int] {
+        try tensor(name).shape
+    }
+
+    /// A file or folder under `Tests/Fixtures`.
+    package static func url(_ relative: String) -> URL {
+        URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .appendingPathComponent("Fixtures")
+            .appendingPathComponent(relative)
+    }
+
+    /// The folder of the models that come with the program.
+    package static let bundledModels = url("../../Models").standardized
+
+    private func tensor(_ name: String) throws -> StoredTensor {
+        guard let tensor = checkpoint.tensor(named: name) else {
+            throw WeightsError.tensorMissing(
+                path: checkpoint.path, tensor: name, unasked: checkpoint.tensors.count,
+                similar: names)
+        }
+        return tensor
+    }
+}

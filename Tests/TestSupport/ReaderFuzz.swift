@@ -1,0 +1,89 @@
+// Opens damaged checkpoints and reads all that they hold: a value or a `WeightsError`, nothing else.
+
+import Foundation
+import WeightsLoader
+
+/// One reader's files, damaged over and over.
+package struct ReaderFuzz: Sendable, CustomStringConvertible {
+    package let fixture: String
+    package let container: FileMutator.Container
+
+    /// Every reader with a small file of its format.
+    package static let all = [
+        ReaderFuzz(fixture: "types.safetensors", container: .safetensors),
+        ReaderFuzz(fixture: "formats/views.th", container: .zip),
+        ReaderFuzz(fixture: "formats/model.th", container: .zip),
+        ReaderFuzz(fixture: "formats/views_legacy.th", container: .pickles),
+        ReaderFuzz(fixture: "formats/legacy.th", container: .pickles),
+        ReaderFuzz(fixture: "formats/ggml.bin", container: .ggml),
+        ReaderFuzz(fixture: "formats/odd.onnx", container: .protobuf),
+        ReaderFuzz(fixture: "formats/half.onnx", container: .protobuf),
+    ]
+
+    package var description: String { fixture }
+
+    /// What became of the files.
+    package struct Outcome: Sendable {
+        package var opened = 0
+        package var refused = 0
+        /// The longest that one file took.
+        package var slowestSeconds = 0.0
+    }
+
+    /// Damages the fixture `rounds` times.
+    ///
+    /// - Parameter also: more to do with a checkpoint that opens; what it throws counts as refused.
+    /// - Throws: what is no `WeightsError`, or `also`'s kind of error, and so a fault of ours.
+    package func run(
+        rounds: Int, seed: UInt64, also: (Checkpoint) throws -> Void = { _ in },
+        isExpected: (any Error) -> Bool = { $0 is WeightsError }
+    ) throws -> Outcome {
+        let source = Fixture.url("weights/\(fixture)")
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("swift-demucs-fuzz-" + UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let data = URL(fileURLWithPath: source.path + ".data")
+        if FileManager.default.fileExists(atPath: data.path) {
+            try FileManager.default.copyItem(
+                at: data, to: folder.appendingPathComponent(data.lastPathComponent))
+        }
+
+        let original = [UInt8](try Data(contentsOf: source))
+        var mutator = FileMutator(original, container: container, seed: seed)
+        var outcome = Outcome()
+        let file = folder.appendingPathComponent("damaged")
+        for round in 0..<rounds {
+            try Data(mutator.next(round: round)).write(to: file)
+            let start = ContinuousClock.now
+            do {
+                let checkpoint = try Checkpoint.open(file.path)
+                try readEverything(checkpoint)
+                try also(checkpoint)
+                outcome.opened += 1
+            } catch  where isExpected(error) {
+                outcome.refused += 1
+            }
+            let duration = (ContinuousClock.now - start).components
+            outcome.slowestSeconds = max(
+                outcome.slowestSeconds,
+                Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
+        }
+        return outcome
+    }
+
+    private func readEverything(_ checkpoint: Checkpoint) throws {
+        for member in checkpoint.members { _ = try checkpoint.member(member) }
+        for tensor in checkpoint.tensors {
+            let bytes = checkpoint.withBytes(of: tensor) { $0.count }
+            precondition(bytes == tensor.countBytes || tensor.elementType.bits < 8)
+            if tensor.elementType.widensToFloat32 {
+                let values = try checkpoint.floats(tensor)
+                precondition(values.count == tensor.count)
+            }
+        }
+        if checkpoint.describesModel {
+            _ = try checkpoint.modelArguments(ofClass: "demucs.htdemucs.HTDemucs")
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// Safetensors files as no honest program writes them, in a folder of their own that goes away.
+
+import Foundation
+import WeightsLoader
+
+/// A temporary file with chosen bytes.
+final class CraftedFile {
+    let path: String
+    private let folder: URL
+
+    init(_ bytes: [UInt8], name: String = "crafted.safetensors") throws {
+        folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("swift-demucs-" + UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let url = folder.appendingPathComponent(name)
+        try Data(bytes).write(to: url)
+        path = url.path
+    }
+
+    /// A file with this header, its true length before it, and `data` behind it.
+    convenience init(header: String, data: [UInt8] = []) throws {
+        try self.init(Self.bytes(header: header, data: data))
+    }
+
+    /// A checkpoint with these metadata and no tensors.
+    convenience init(metadata: [String: String]) throws {
+        let json = try JSONSerialization.data(withJSONObject: ["__metadata__": metadata])
+        try self.init(header: String(decoding: json, as: UTF8.self))
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    static func bytes(header: String, data: [UInt8] = []) -> [UInt8] {
+        let text = Array(header.utf8)
+        return lengthField(UInt64(text.count)) + text + data
+    }
+
+    static func lengthField(_ length: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) }
+    }
+
+    func open() throws -> Checkpoint {
+        try Checkpoint.open(path)
+    }
+
+    /// The error that opening the file gives; nil if it opens.
+    func openingError() -> WeightsError? {
+        do {
+            _ = try open()
+            return nil
+        } catch {
+            return error as? WeightsError
+        }
+    }
+}

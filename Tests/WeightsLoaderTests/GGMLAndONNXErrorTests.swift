@@ -1,0 +1,176 @@
+// What the readers of demucs.cpp's and of ONNX files refuse, each with a file crafted for it.
+
+import Foundation
+import Testing
+import WeightsLoader
+
+struct GGMLAndONNXErrorTests {
+    private static func littleEndian(_ values: [Int]) -> [UInt8] {
+        values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+    }
+
+    /// A tensor of demucs.cpp.
+    private static func tensor(_ name: String, _ shape: [Int], values: Int? = nil) -> [UInt8] {
+        littleEndian([shape.count, name.utf8.count] + shape) + Array(name.utf8)
+            + [UInt8](repeating: 0, count: 2 * (values ?? shape.reduce(1, *)))
+    }
+
+    private static let fourSources = littleEndian([0x646d_6334])
+
+    private static func message(_ bytes: [UInt8]) throws -> String {
+        let file = try CraftedFile(bytes)
+        let error = try #require(file.openingError())
+        return String(error.description.dropFirst(file.path.count + 2))
+    }
+
+    // MARK: - demucs.cpp
+
+    @Test func tensorsOfAnyRankAreRead() throws {
+        let file = try CraftedFile(
+            Self.fourSources + Self.tensor("scalar", []) + Self.tensor("matrix", [2, 3]))
+        let checkpoint = try file.open()
+        #expect(checkpoint.tensors.map(\.shape) == [[], [2, 3]])
+        #expect(checkpoint.omitsUnitSizes)
+    }
+
+    @Test func theThirdVersionIsRefusedByName() throws {
+        let message = try Self.message(Self.littleEndian([0x646d_6333]))
+        #expect(
+            message == "holds a model of class \"demucs.hdemucs.HDemucs\"; only "
+                + "demucs.htdemucs.HTDemucs is supported")
+    }
+
+    static let damagedTensors: [([UInt8], String)] = {
+        var cases: [([UInt8], String)] = []
+        cases.append((tensor("a", [2]) + tensor("a", [2]), "the tensor \"a\" appears twice"))
+        cases.append((tensor("a", [2], values: 1), "should take 4 bytes, but 2 are left"))
+        cases.append(
+            (tensor("a", [3], values: 4), "a tensor's number of dimensions should take 4 bytes"))
+        cases.append((littleEndian([17, 1]), "a tensor of 17 dimensions with a name of 1 bytes"))
+        cases.append((littleEndian([1, 0, 4]), "a tensor of 1 dimensions with a name of 0 bytes"))
+        cases.append((littleEndian([1, 1 << 30, 4]), "with a name of 1073741824 bytes"))
+        cases.append((littleEndian([1, 1, -4]) + [97], "has the impossible shape [-4]"))
+        cases.append(
+            (
+                littleEndian([3, 1, 1 << 30, 1 << 30, 1 << 30]) + [97],
+                "has the impossible shape [1073741824, 1073741824, 1073741824]"
+            ))
+        cases.append((littleEndian([0, 2]) + [0xFF, 0xFF], "a tensor's name is not UTF-8"))
+        return cases
+    }()
+
+    @Test(arguments: damagedTensors)
+    func damagedTensorsAreRefused(bytes: [UInt8], problem: String) throws {
+        let message = try Self.message(Self.fourSources + bytes)
+        #expect(message.contains(problem), "\(message)")
+    }
+
+    // MARK: - ONNX
+
+    private static func field(_ number: Int, _ content: [UInt8]) -> [UInt8] {
+        varint(number << 3 | 2) + varint(content.count) + content
+    }
+
+    private static func number(_ number: Int, _ value: Int) -> [UInt8] {
+        varint(number << 3) + varint(value)
+    }
+
+    private static func varint(_ value: Int) -> [UInt8] {
+        var (rest, bytes) = (UInt64(bitPattern: Int64(value)), [UInt8]())
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
+    }
+
+    /// A model with one initialiser.
+    private static func model(
+        name: String = "encoder.0.conv.weight", shape: [Int] = [2], type: Int = 1,
+        rest: [UInt8]
+    ) -> [UInt8] {
+        let tensor =
+            shape.flatMap { number(1, $0) } + number(2, type) + field(8, Array(name.utf8)) + rest
+        return number(1, 8) + field(2, Array("test".utf8)) + field(7, field(5, tensor))
+    }
+
+    private static func external(_ entries: [(String, String)]) -> [UInt8] {
+        entries.flatMap { key, value in
+            field(13, field(1, Array(key.utf8)) + field(2, Array(value.utf8)))
+        } + number(14, 1)
+    }
+
+    static let damagedGraphs: [([UInt8], String)] = {
+        var cases: [([UInt8], String)] = []
+        cases.append(
+            (model(rest: field(9, [1, 2, 3])), "takes 3 bytes, but its shape and dtype need 8"))
+        cases.append((model(rest: []), "takes 0 bytes, but its shape and dtype need 8"))
+        cases.append((model(shape: [-2], rest: []), "has the impossible shape [-2]"))
+        cases.append(
+            (
+                model(shape: [1 << 40, 1 << 40], rest: []),
+                "has the impossible shape [1099511627776, 1099511627776]"
+            ))
+        cases.append((model(type: 8, rest: []), "has the unknown dtype \"ONNX type 8\""))
+        cases.append(
+            (
+                model(rest: field(4, [0, 0, 0, 0]) + field(4, [0, 0, 0, 0])),
+                "come in several pieces"
+            ))
+        cases.append((model(type: 10, rest: field(5, [1, 0x80])), "takes 2 bytes"))
+        cases.append(
+            (
+                model(name: "conv.weight", rest: field(9, [0, 0, 0, 0, 0, 0, 0, 0])),
+                "no initialiser's name ends in encoder.0.conv.weight"
+            ))
+        cases.append((Array(model(rest: field(9, [0, 0, 0, 0])).dropLast()), "but"))
+        cases.append(([0x08, 0x08, 0x13, 0x00], "the unknown wire type 3"))
+        cases.append(
+            (number(1, 8) + [0x3A] + [UInt8](repeating: 0xFF, count: 11), "more than 64 bits"))
+        cases.append((number(1, 8) + number(7, 5), "is a number where text or a message belongs"))
+        return cases
+    }()
+
+    @Test(arguments: damagedGraphs)
+    func damagedGraphsAreRefused(bytes: [UInt8], problem: String) throws {
+        let message = try Self.message(bytes)
+        #expect(message.contains(problem), "\(message)")
+    }
+
+    @Test(arguments: [
+        "../weights.bin", "/etc/passwd", "a/../../b", "a\\b", "", ".", "a//b", "./weights.bin",
+    ])
+    func externalDataElsewhereAreRefused(location: String) throws {
+        let message = try Self.message(
+            Self.model(rest: Self.external([("location", location), ("length", "8")])))
+        #expect(
+            message == "\"encoder.0.conv.weight\" lies in \"\(location)\": it must be a file below "
+                + "the ONNX file's own folder")
+    }
+
+    @Test(arguments: [
+        ([("offset", "4")], "bytes 4 to 4 + 8 are needed, but the file has 8"),
+        ([("offset", "-1")], "offset -1 and length none don't fit the shape"),
+        ([("offset", "9223372036854775807")], "are needed, but the file has 8"),
+        ([("offset", "99999999999999999999")], "don't fit the shape, which needs 8 bytes"),
+        ([("length", "7")], "offset 0 and length 7 don't fit the shape, which needs 8 bytes"),
+    ])
+    func externalDataOutOfRangeAreRefused(entries: [(String, String)], problem: String) throws {
+        let file = try CraftedFile(
+            Self.model(rest: Self.external([("location", "data")] + entries)))
+        let folder = URL(fileURLWithPath: file.path).deletingLastPathComponent()
+        try Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]).write(to: folder.appendingPathComponent("data"))
+        let error = try #require(file.openingError())
+        #expect(error.description.contains(problem), "\(error)")
+    }
+
+    @Test func externalDataAreReadBesideTheGraph() throws {
+        let file = try CraftedFile(Self.model(rest: Self.external([("location", "data")])))
+        let data = URL(fileURLWithPath: file.path).deletingLastPathComponent()
+            .appendingPathComponent("data").path
+        #expect(file.openingError() == .fileMissing(path: data))
+        try Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]).write(to: URL(fileURLWithPath: data))
+        let checkpoint = try file.open()
+        #expect(try checkpoint.floats(checkpoint.tensors[0]) == [1, 2])
+    }
+}

@@ -1,0 +1,181 @@
+// What the readers of PyTorch's two forms refuse: sound files with one thing changed.
+
+import Foundation
+import TestSupport
+import Testing
+import WeightsLoader
+
+struct TorchErrorTests {
+    private static func bytes(_ name: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: Fixture.url("weights/formats/\(name)")))
+    }
+
+    /// The message, without the path, of opening `views.th` with changed entries.
+    private static func message(
+        _ change: (inout [(name: String, content: [UInt8])]) -> Void
+    ) throws -> String {
+        var entries = ZipEntries(try bytes("views.th"))
+        change(&entries.list)
+        return try message(entries.archive)
+    }
+
+    private static func message(_ bytes: [UInt8]) throws -> String {
+        let file = try CraftedFile(bytes, name: "crafted.th")
+        let error = try #require(file.openingError())
+        return String(error.description.dropFirst(file.path.count + 2))
+    }
+
+    private static func index(_ list: [(name: String, content: [UInt8])], _ name: String) -> Int {
+        list.firstIndex { $0.name.hasSuffix(name) } ?? 0
+    }
+
+    // MARK: - The archive
+
+    @Test func theArchiveWrittenAnewOpens() throws {
+        let entries = ZipEntries(try Self.bytes("views.th"))
+        #expect(entries.list.count > 5)
+        #expect(try CraftedFile(entries.archive).openingError() == nil)
+    }
+
+    @Test func aCutArchiveIsTold() throws {
+        let bytes = try Self.bytes("views.th")
+        for count in [4, 100, bytes.count - 1] {
+            #expect(
+                try Self.message(Array(bytes[..<count]))
+                    == "this PyTorch archive is damaged at byte \(count): a zip archive begins "
+                    + "here, but its end record is missing: the file is cut short; download it "
+                    + "again")
+        }
+    }
+
+    @Test func aCompressedEntryIsRefused() throws {
+        var bytes = ZipEntries(try Self.bytes("views.th")).archive
+        let entry = try #require(
+            bytes.indices.dropLast(4).first { bytes[$0..<$0 + 4] == [0x50, 0x4B, 1, 2] })
+        bytes[entry + 10] = 8
+        #expect(try Self.message(bytes).contains("is compressed or encrypted (method 8, flags 0)"))
+    }
+
+    @Test func twoEntriesOfOneNameAreRefused() throws {
+        let message = try Self.message { $0.append($0[1]) }
+        #expect(message.contains("two entries named"))
+    }
+
+    @Test func entriesThatShareBytesAreRefused() throws {
+        // The second directory record points at the first one's bytes, whose name it is given.
+        var bytes = ZipEntries(try Self.bytes("views.th")).archive
+        let records = bytes.indices.dropLast(4).filter { bytes[$0..<$0 + 4] == [0x50, 0x4B, 1, 2] }
+        bytes.replaceSubrange(records[1] + 42..<records[1] + 46, with: [0, 0, 0, 0])
+        #expect(try Self.message(bytes).contains("has another name in its own header"))
+    }
+
+    @Test func aWrongChecksumOfThePickleIsTold() throws {
+        var bytes = ZipEntries(try Self.bytes("views.th")).archive
+        let name = Array("data.pkl".utf8)
+        let start = try #require(
+            bytes.indices.dropLast(8).first { Array(bytes[$0..<$0 + 8]) == name })
+        bytes[start + 20] ^= 1
+        #expect(try Self.message(bytes).contains("the checksum of views/data.pkl is wrong"))
+    }
+
+    @Test func bigEndianNumbersAreRefused() throws {
+        let message = try Self.message {
+            $0[Self.index($0, "byteorder")].content = Array("big".utf8)
+        }
+        #expect(message.contains("big-endian"))
+    }
+
+    @Test func twoPicklesAreRefused() throws {
+        let message = try Self.message { $0.append(("other/data.pkl", [])) }
+        #expect(message.contains("2 entries named data.pkl"))
+    }
+
+    // MARK: - The pickle
+
+    static let damagedPickles: [(String, [UInt8], String)] = [
+        ("no STOP", [UInt8](), "should take 1 bytes, but 0 are left"),
+        ("unknown opcode", [0xFF], "the opcode 255, which torch doesn't write"),
+        ("no value", Array(".".utf8), "takes more values than it has put down"),
+        ("a value behind a mark", Array("N(.".utf8), "takes more values than it has put down"),
+        ("a recalled nothing", Array("h\u{07}.".utf8), "recalls value 7, which it never stored"),
+        ("not a dictionary", Array("N.".utf8), "it doesn't hold a dictionary"),
+        ("protocol 9", [0x80, 9], "pickle protocol 9; 2 to 5 are known"),
+        ("a long string", Array("X\u{7F}\u{7F}\u{7F}\u{7F}".utf8), "should take 2139062143 bytes"),
+        (
+            "a name without end", Array("c".utf8) + [UInt8](repeating: 97, count: 5000),
+            "a name of the pickle without end"
+        ),
+        (
+            "too many steps", [UInt8](repeating: UInt8(ascii: "N"), count: 400_001),
+            "a pickle of more than 400000 steps"
+        ),
+        ("a persistent number", Array("K\u{01}Q.".utf8), "a persistent id that isn't a storage's"),
+    ]
+
+    @Test(arguments: damagedPickles)
+    func damagedPicklesAreRefused(name: String, pickle: [UInt8], problem: String) throws {
+        let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
+        #expect(message.contains(problem), "\(message)")
+    }
+
+    @Test func nothingIsExecuted() throws {
+        // What would run a command in Python is an opaque value here, and no tensor.
+        let pickle = Array("cos\nsystem\n(X\u{09}\0\0\0touch /x\u{0A}tR.".utf8)
+        let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
+        #expect(message.contains("it doesn't hold a dictionary"))
+    }
+
+    @Test func valuesNestedDeeplyOrInThemselvesAreRefusedAsArguments() throws {
+        let klass =
+            "(X\u{05}\0\0\0klasscm\nk\nX\u{05}\0\0\0state}X\u{04}\0\0\0args)X\u{06}\0\0\0kwargs"
+        let deep =
+            Array("}\(klass)}X\u{01}\0\0\0aN".utf8)
+            + [UInt8](repeating: 0x85, count: 100_000) + Array("su.".utf8)
+        let cycle = Array("}\(klass)}X\u{01}\0\0\0a]q\u{01}h\u{01}asu.".utf8)
+        for pickle in [deep, cycle] {
+            let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
+            #expect(message.contains("\"kwargs\": values nested too deeply"), "\(message)")
+        }
+    }
+
+    // MARK: - Tensors
+
+    @Test func aStorageOfAnotherSizeIsRefused() throws {
+        let message = try Self.message {
+            $0[Self.index($0, "data/0")].content.removeLast(4)
+        }
+        #expect(message.contains("takes 92 bytes, but its shape and dtype need 96"))
+    }
+
+    @Test func aMissingStorageIsNamed() throws {
+        let message = try Self.message { $0.remove(at: Self.index($0, "data/0")) }
+        #expect(message.contains("the storage \"0\" of \"whole\" is not in the file"))
+    }
+
+    @Test func aViewBeyondItsStorageIsRefused() throws {
+        // The first tensor's offset, BININT1 0 behind its persistent id, becomes 250.
+        let message = try Self.message { list in
+            let index = Self.index(list, "data.pkl")
+            let content = list[index].content
+            if let id = content.firstIndex(of: UInt8(ascii: "Q")), content[id + 1] == 0x4B {
+                list[index].content[id + 2] = 250
+            }
+        }
+        #expect(message.contains("\"whole\" is said to lie at bytes 250..<274 of the data"))
+    }
+
+    // MARK: - The older form
+
+    @Test func aCutOlderFileIsTold() throws {
+        let bytes = try Self.bytes("views_legacy.th")
+        let message = try Self.message(Array(bytes.dropLast(3)))
+        #expect(message.hasPrefix("this PyTorch file of the older form is damaged at byte"))
+        #expect(message.contains("but"))
+    }
+
+    @Test func bytesBehindTheLastStorageAreRefused() throws {
+        #expect(
+            try Self.message(Self.bytes("views_legacy.th") + [0])
+                .contains("1 bytes behind the last storage"))
+    }
+}

@@ -1,0 +1,67 @@
+"""Keeps generated songs on disk, so that training reads excerpts instead of waiting for synthesis.
+
+    python bank.py BANK_DIR --songs 300
+
+One file a song, stems [4, 2, n] in 16-bit integers, named by its seed. Songs appear one after
+the other and each appears whole, so training may start on the first few while the rest are being
+made; songs that are there already are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from generate import FIRST_HELD_OUT_SEED, generate
+from oscillators import Array
+
+# A single stem may be louder than the mixture, whose peak is below one.
+FULL_SCALE = 16_384.0
+
+
+def store(path: Path, stems: Array) -> None:
+    """Writes the stems of a song; a reader sees all of the file or none of it."""
+    pending = path.with_suffix(".pending")
+    with pending.open("wb") as file:
+        np.save(file, np.clip(np.rint(stems * FULL_SCALE), -32_768, 32_767).astype(np.int16))
+    pending.rename(path)
+
+
+def songs(directory: Path) -> list[Path]:
+    """The songs of a bank, in the order of their seeds."""
+    return sorted(directory.glob("*.npy"))
+
+
+def excerpt(path: Path, start: int, count: int) -> Array:
+    """Part of a song's stems [4, 2, count] in float32."""
+    stems = np.load(path, mmap_mode="r")[:, :, start : start + count]
+    return stems.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("directory", type=Path, metavar="BANK_DIR")
+    parser.add_argument("--songs", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--first-seed", type=int, default=0)
+    options = parser.parse_args()
+    last = options.first_seed + options.songs
+    if last > FIRST_HELD_OUT_SEED:
+        parser.error(
+            f"seeds from {FIRST_HELD_OUT_SEED:,} up are held out, the last one was {last - 1:,}"
+        )
+    options.directory.mkdir(parents=True, exist_ok=True)
+    for seed in range(options.first_seed, last):
+        path = options.directory / f"{seed:07d}.npy"
+        if not path.exists():
+            store(path, generate(seed, options.seconds))
+            print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()

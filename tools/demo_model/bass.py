@@ -1,0 +1,119 @@
+"""The bass: saw, square, frequency modulation, driven sine, and a plucked string."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import effects
+from oscillators import (
+    Array,
+    Generator,
+    envelope,
+    hertz,
+    low_pass_shape,
+    oscillate,
+    partials,
+    place,
+    samples,
+    string,
+    times,
+    wavetable,
+)
+from song import Section, Song
+
+KINDS = ("saw", "square", "modulated", "sine", "string")
+# (step, length in steps, note): "r" root, "f" fifth, "o" octave, "t" third of the chord.
+PATTERNS = (
+    tuple((step, 2, "r") for step in range(0, 16, 2)),
+    ((0, 3, "r"), (3, 3, "r"), (6, 2, "f"), (8, 3, "r"), (11, 3, "r"), (14, 2, "o")),
+    ((0, 8, "r"), (8, 4, "r"), (12, 4, "f")),
+    ((0, 4, "r"), (4, 4, "t"), (8, 4, "f"), (12, 4, "t")),
+    ((0, 2, "r"), (2, 2, "o"), (4, 2, "r"), (6, 2, "o"), (8, 2, "r"), (10, 2, "o"), (12, 2, "f"),
+     (14, 2, "o")),
+    ((0, 6, "r"), (6, 2, "r"), (10, 4, "f"), (14, 2, "r")),
+    ((0, 14, "r"), (14, 2, "f")),
+    ((2, 2, "r"), (4, 1, "r"), (6, 2, "r"), (10, 2, "r"), (12, 1, "o"), (14, 2, "r")),
+)  # fmt: skip
+
+
+class Instrument:
+    """One bass sound, its settings drawn once for a song."""
+
+    def __init__(self, random: Generator) -> None:
+        self.random = random
+        self.kind = str(random.choice(KINDS))
+        self.cutoff_hz = float(np.exp(random.uniform(*np.log([350, 1400]))))
+        self.peak = random.uniform(0, 1.2)
+        self.sweep_seconds = random.uniform(0.06, 0.35)
+        self.index = random.uniform(1.0, 3.5)
+        self.ratio = float(random.choice([1, 1, 2, 3]))
+        self.drive = random.uniform(1.5, 4.0)
+        self.decay = random.uniform(0.25, 1.2)
+        self.sustain = random.uniform(0.3, 0.8)
+        self.pick = random.uniform(0.08, 0.3)
+        self.damping = random.uniform(0.25, 0.5)
+
+    def note(self, note: int, held: int) -> Array:
+        """One note, `held` samples long before its release."""
+        count = held + samples(0.08)
+        f = float(hertz(note))
+        shape = envelope(count, 0.004, self.decay, self.sustain, 0.02, held)
+        if self.kind == "string":
+            tone = string(self.random, f, count, 0.996, self.damping, self.pick)
+            tone = effects.low_pass(tone, 2.5 * self.cutoff_hz) * 3
+            return tone * envelope(count, 0.002, 2.0, 0.5, 0.03, held)
+        t = times(count)
+        if self.kind == "modulated":
+            index = self.index * np.exp(-t / np.float32(self.sweep_seconds)) + 0.3
+            inner = np.sin(2 * np.pi * self.ratio * f * t)
+            return (np.sin(2 * np.pi * f * t + index * inner) * shape).astype(np.float32)
+        if self.kind == "sine":
+            return (np.tanh(self.drive * np.sin(2 * np.pi * f * t) * shape) * shape).astype(
+                np.float32
+            )
+        numbers = partials(f, 60)
+        raw = 1 / numbers if self.kind == "saw" else (numbers % 2) / numbers
+        dark = wavetable(raw * low_pass_shape(numbers, f, self.cutoff_hz * 0.5, 0))
+        open_ = wavetable(raw * low_pass_shape(numbers, f, self.cutoff_hz * 2, self.peak))
+        blend = np.exp(-t / np.float32(self.sweep_seconds))
+        phase = self.random.random()
+        tone = (1 - blend) * oscillate(dark, f, count, phase)
+        tone += blend * oscillate(open_, f, count, phase)
+        return (tone * shape).astype(np.float32)
+
+
+def _bar(song: Song, section: Section, bar: int, pattern: tuple) -> list[tuple[float, float, int]]:
+    """The notes of one bar: step, length in steps, MIDI note."""
+    degrees = song.chord(section, bar)
+    root = 28 + (song.degree(degrees[0], 0) - 28) % 12
+    fifth = root + (song.degree(degrees[2], 0) - song.degree(degrees[0], 0))
+    third = root + (song.degree(degrees[1], 0) - song.degree(degrees[0], 0))
+    choose = {"r": root, "f": fifth, "o": root + 12, "t": third}
+    return [(step, length, choose[name]) for step, length, name in pattern]
+
+
+def render(song: Song) -> Array:
+    """The bass stem [2, n]."""
+    random = song.generator("bass")
+    instrument = Instrument(random)
+    track = np.zeros((2, song.length_samples), dtype=np.float32)
+    octave = int(random.choice([0, 0, 0, 12]))
+    legato = random.uniform(0.6, 1.0)
+    patterns: dict[str, tuple] = {}
+    for section in song.sections:
+        pattern = patterns.setdefault(section.name, PATTERNS[random.integers(len(PATTERNS))])
+        if "bass" not in section.active:
+            continue
+        for bar in range(section.first_bar, section.first_bar + section.bars):
+            for step, length, note in _bar(song, section, bar, pattern):
+                start = song.at(bar, step) + samples(random.normal(0, 0.003))
+                held = int(length * song.step_samples * legato)
+                loud = random.uniform(0.8, 1.0)
+                place(track, instrument.note(note + octave, held), start, 0.0, loud)
+    if random.random() < 0.4:
+        track = effects.saturate(track, random.uniform(1.0, 3.0))
+    if random.random() < 0.25:
+        track = effects.chorus(track, random.uniform(0.3, 1.0), 0.0015, 0.4)
+    track = effects.equalise(track, random, 2.0)
+    track = effects.compress(track, random.uniform(1.5, 4.0), 0.15)
+    return effects.reverb(track, random, 0.3, random.uniform(0.0, 0.06))

@@ -1,0 +1,196 @@
+"""Scores separated stems of held-out songs: the official package's, or files of any engine.
+
+    python evaluate.py MODEL.safetensors --json scores.json
+    python evaluate.py --estimates ESTIMATE_DIR
+
+The first form separates with the official package (no shifts, overlap 0.25). The second reads
+ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have written; `--write
+SONG_DIR` writes SONG_DIR/SEED/mixture.wav and the true stems for it to work on. `--parts
+drums=a.wav other=b.wav` scores the model on a recording whose parts are known.
+
+The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
+2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
+both channels. The table shows medians over songs, for the model and for the mixture taken as the
+estimate of each stem.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from generate import FIRST_HELD_OUT_SEED, generate, mixture_of, write_wav
+from oscillators import RATE_HZ, Array
+from song import STEMS
+
+SMALL = 1e-7
+
+
+def mdx_sdr(truth: Array, estimate: Array) -> float:
+    """Global signal-to-distortion ratio in dB of one stem of one song."""
+    truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
+    distortion = np.square(truth - estimate).sum()
+    return float(10 * np.log10((np.square(truth).sum() + SMALL) / (distortion + SMALL)))
+
+
+def si_sdr(truth: Array, estimate: Array) -> float:
+    """Scale-invariant ratio in dB: the truth is first scaled to fit the estimate best."""
+    truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
+    target = truth * ((truth * estimate).sum() / max(np.square(truth).sum(), SMALL))
+    return float(
+        10
+        * np.log10((np.square(target).sum() + SMALL) / (np.square(target - estimate).sum() + SMALL))
+    )
+
+
+class Separation:
+    """Stems by the official package."""
+
+    def __init__(self, checkpoint: Path, threads: int) -> None:
+        import torch
+
+        from reference import apply_model, load
+
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        self.model = load(checkpoint)
+        self.apply = apply_model
+        self.tensor = torch.from_numpy
+
+    def __call__(self, mixture: Array) -> Array:
+        """Stems [4, 2, n] of a mixture [2, n], normalised as the package's command line does it."""
+        mono = mixture.mean(0)
+        # As torch.std: over n - 1, and with the package's guard against silence.
+        shift, scale = mono.mean(), mono.std(ddof=1) + 1e-8
+        normal = self.tensor((mixture - shift) / scale)[None]
+        stems = self.apply(self.model, normal, shifts=0, split=True, overlap=0.25)[0]
+        return stems.numpy() * scale + shift
+
+
+def read_estimates(directory: Path) -> Array:
+    """Stems [4, 2, n] from one file each."""
+    import soundfile
+
+    stems = []
+    for name in STEMS:
+        path = directory / f"{name}.wav"
+        sound, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        if rate != RATE_HZ:
+            raise SystemExit(f"{path}: {rate} Hz, expected {RATE_HZ} Hz")
+        stems.append(sound.T)
+    return np.stack(stems)
+
+
+def recorded(parts: list[str]) -> Array:
+    """Stems [4, 2, n] of a recording from files of its parts, STEM=FILE; parts of a stem add up."""
+    import soundfile
+
+    sounds = []
+    for part in parts:
+        name, _, path = part.partition("=")
+        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        if name not in STEMS or rate != RATE_HZ or sound.shape[1] != 2:
+            raise SystemExit(
+                f"{part}: stem {name!r}, {rate} Hz, {sound.shape[1]} channels; "
+                f"expected one of {', '.join(STEMS)}, {RATE_HZ} Hz, 2 channels"
+            )
+        sounds.append((STEMS.index(name), sound.T))
+    stems = np.zeros((len(STEMS), 2, max(sound.shape[1] for _, sound in sounds)), dtype=np.float32)
+    for k, sound in sounds:
+        stems[k, :, : sound.shape[1]] += sound
+    return stems
+
+
+def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
+    """All measures of every stem that is not silent."""
+    mixture = mixture_of(stems)
+    found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}, "si-sdr": {}}
+    for name, truth, estimate in zip(STEMS, stems, estimates, strict=True):
+        if truth.any():
+            found["mixture"][name] = mdx_sdr(truth, mixture)
+            found["sdr"][name] = mdx_sdr(truth, estimate)
+            found["si-sdr"][name] = si_sdr(truth, estimate)
+    return found
+
+
+def medians(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """For each measure the median over songs of each stem, and the median of those."""
+    table: dict[str, dict[str, float]] = {}
+    for measure in rows[0]:
+        found = {}
+        for name in STEMS:
+            values = [row[measure][name] for row in rows if name in row[measure]]
+            if values:
+                found[name] = float(np.median(values))
+        table[measure] = {**found, "median of stems": float(np.median(list(found.values())))}
+    return table
+
+
+def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
+    """Prints the table of medians, and writes it with all scores if a file is named."""
+    table = medians(rows)
+    print(f"{'median, dB':16s}" + "".join(f"{measure:>10s}" for measure in table))
+    for name in table["sdr"]:
+        print(f"{name:16s}" + "".join(f"{table[measure][name]:10.2f}" for measure in table))
+    if path:
+        path.write_text(json.dumps({"medians": table, "songs": rows}, indent=1) + "\n")
+
+
+def write_songs(seeds: range, seconds: float, directory: Path) -> None:
+    """Writes mixture and stems of each song into a folder named by its seed."""
+    for seed in seeds:
+        stems = generate(seed, seconds)
+        (directory / str(seed)).mkdir(parents=True, exist_ok=True)
+        for name, sound in zip(("mixture", *STEMS), (mixture_of(stems), *stems), strict=True):
+            write_wav(directory / str(seed) / f"{name}.wav", sound)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path, nargs="?", metavar="MODEL")
+    parser.add_argument("--estimates", type=Path, metavar="DIR", help="score these files instead")
+    parser.add_argument(
+        "--write", type=Path, metavar="SONG_DIR", help="write the songs, score nothing"
+    )
+    parser.add_argument(
+        "--parts", nargs="+", metavar="STEM=FILE", help="score MODEL on this recording"
+    )
+    parser.add_argument("--songs", type=int, default=50)
+    parser.add_argument("--first-seed", type=int, default=FIRST_HELD_OUT_SEED)
+    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores here")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    if [options.checkpoint, options.estimates, options.write].count(None) != 2:
+        parser.error("give one of MODEL, --estimates, --write")
+    if options.parts and not options.checkpoint:
+        parser.error("--parts needs a MODEL")
+    seeds = range(options.first_seed, options.first_seed + options.songs)
+    if options.write:
+        write_songs(seeds, options.seconds, options.write)
+        return
+    separate = Separation(options.checkpoint, options.threads) if options.checkpoint else None
+    if options.parts:
+        stems = recorded(options.parts)
+        report([score(stems, separate(mixture_of(stems)))], options.json)
+        return
+    rows = []
+    for seed in seeds:
+        stems = generate(seed, options.seconds)
+        if separate:
+            estimates = separate(mixture_of(stems))
+        else:
+            estimates = read_estimates(options.estimates / str(seed))
+        rows.append(score(stems, estimates))
+        print(seed, {name: round(value, 2) for name, value in rows[-1]["sdr"].items()}, flush=True)
+    report(rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

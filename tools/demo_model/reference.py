@@ -1,0 +1,13 @@
+"""What the demo model takes from the reference package."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent.parent / "reference"))
+
+from demucs import augment
+from seeded_model import HTDemucs, apply_model, load, save_safetensors
+
+__all__ = ["HTDemucs", "apply_model", "augment", "load", "save_safetensors"]

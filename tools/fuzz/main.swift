@@ -1,0 +1,46 @@
+// Runs the readers of checkpoints over damaged files, as long as one likes:
+//
+//     swift run -c release fuzz-readers [rounds for each file, 10000] [seed, 1]
+
+import Foundation
+import HTDemucs
+import TestSupport
+import WeightsLoader
+
+/// The most memory that this process has had, in bytes.
+func peakBytes() -> Int {
+    // RUSAGE_SELF, which Linux and Apple's platforms give different types.
+    let ownProcess: Int32 = 0
+    var usage = rusage()
+    getrusage(ownProcess, &usage)
+    #if canImport(Darwin)
+        return Int(usage.ru_maxrss)
+    #else
+        return Int(usage.ru_maxrss) * 1024
+    #endif
+}
+
+let arguments = CommandLine.arguments.dropFirst().map { Int($0) }
+guard arguments.count <= 2, arguments.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+    print("usage: fuzz-readers [rounds for each file] [seed]")
+    exit(2)
+}
+let rounds = (arguments.first ?? 10_000) ?? 10_000
+let seed = (arguments.dropFirst().first ?? 1) ?? 1
+
+let before = peakBytes()
+for reader in ReaderFuzz.all {
+    do {
+        let outcome = try reader.run(
+            rounds: rounds, seed: UInt64(seed),
+            also: { _ = try Configuration.read(from: $0) },
+            isExpected: { $0 is WeightsError || $0 is ConfigurationError })
+        print(
+            "\(reader): \(rounds) files, \(outcome.opened) opened, \(outcome.refused) refused, the "
+                + "slowest took \(Int(outcome.slowestSeconds * 1000)) ms; peak memory "
+                + "\((peakBytes() - before) / 1_000_000) MB above the start")
+    } catch {
+        print("\(reader): an error of an unexpected kind: \(error)")
+        exit(1)
+    }
+}

@@ -1,0 +1,96 @@
+"""What the fixture scripts share: seeded inputs, capturing through forward hooks, files with their
+origin."""
+
+from __future__ import annotations
+
+import copy
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import tensor_file
+
+SEED = 20240
+ROOT = Path(__file__).resolve().parents[2] / "Tests" / "Fixtures"
+
+Tensors = dict[str, torch.Tensor]
+
+
+def noise(name: str, *shape: int, deviation: float = 1.0, offset: float = 0.0) -> torch.Tensor:
+    """A normal input of this shape, from the seed and the name alone."""
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{SEED}/{name}".encode()))
+    return offset + deviation * torch.randn(shape, generator=generator)
+
+
+@torch.no_grad()
+def capture(root: nn.Module, path: str, arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """Runs a real module and returns what its submodule at `path` was given and gave back."""
+    seen: list[tuple[list[Any], Any]] = []
+
+    def hook(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        seen.append(([copy.deepcopy(value) for value in inputs], copy.deepcopy(output)))
+
+    handle = root.get_submodule(path).register_forward_hook(hook)
+    root(*arguments)
+    handle.remove()
+    assert len(seen) == 1, f"{path} ran {len(seen)} times"
+    return seen[0]
+
+
+def snr(reference: torch.Tensor, value: torch.Tensor) -> float:
+    """Signal-to-noise ratio in dB, sums in float64."""
+    reference, value = reference.double(), value.double()
+    error = float(((reference - value) ** 2).sum())
+    if error == 0:
+        return float("inf")
+    return 10 * torch.log10((reference**2).sum() / error).item()
+
+
+def float64_snr(run: Callable[[bool], Tensors]) -> str:
+    """How far float32 itself is from float64, in dB for each output, as JSON."""
+    single = run(False)
+    torch.set_default_dtype(
+        torch.float64
+    )  # for the tables and windows the reference makes as it runs
+    double = run(True)
+    torch.set_default_dtype(torch.float32)
+    return json.dumps({name: round(snr(double[name], single[name]), 1) for name in sorted(single)})
+
+
+def in_double(value: Any) -> Any:
+    """A module, tensor or tuple of them in float64; anything else as it is."""
+    if isinstance(value, nn.Module):
+        return copy.deepcopy(value).double()
+    if isinstance(value, torch.Tensor):
+        return value.double() if value.is_floating_point() else value
+    if isinstance(value, tuple):
+        return tuple(in_double(item) for item in value)
+    return value
+
+
+def unbatched(value: torch.Tensor) -> torch.Tensor:
+    """Without the leading batch dimension when that is one."""
+    return value[0] if value.dim() > 2 and value.shape[0] == 1 else value
+
+
+def origin(group: str, **more: Any) -> dict[str, str]:
+    """The metadata of every fixture: command, seed, versions, and whatever the group adds."""
+    return {
+        "command": f"python tools/reference/make_fixtures.py {group}",
+        "seed": str(SEED),
+        "versions": tensor_file.versions(),
+        **{name: v if isinstance(v, str) else json.dumps(v) for name, v in more.items()},
+    }
+
+
+def write(group: str, name: str, tensors: Tensors, metadata: dict[str, str]) -> None:
+    """Writes Tests/Fixtures/<group>/<name>.safetensors and prints one line about it."""
+    for key, value in tensors.items():
+        assert not value.is_floating_point() or torch.isfinite(value).all(), f"{name}: {key}"
+    size = tensor_file.write(ROOT / group / f"{name}.safetensors", tensors, metadata)
+    print(f"{group}/{name}: {len(tensors)} tensors, {size:,} bytes")

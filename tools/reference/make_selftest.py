@@ -1,0 +1,134 @@
+"""Makes Models/selftest.safetensors, the golden vectors of `swift-demucs selftest`.
+
+    python tools/reference/make_selftest.py
+
+Operators and blocks come from the fixtures that make_fixtures.py took from the reference by hooks,
+axes reordered to the engine's (channels last). The demo model is run on a piece of its track by the
+official package. To be made again whenever Models/demo.safetensors changes: the file remembers
+which one it was made with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+import seeded_model as reference
+import separate_reference
+import tensor_file
+from fixture import ROOT as FIXTURES
+
+MODELS = Path(__file__).resolve().parents[2] / "Models"
+START_SECONDS, SECONDS = 4.0, 0.5
+# Every so many samples of the demo's stems are kept: all of them depend on every weight.
+STEP = 11
+
+# The fixtures by the names that the engine asks for. `rows` are [freq, channel, time].
+CASES = {
+    "conv2d_3x3": "layers/conv2d_k3x3_p1",
+    "conv2d_8x1": "layers/conv2d_k8x1_s4x1_p2x0",
+    "linear": "layers/linear",
+    "attention": "layers/multihead_attention_self_long",
+    "group_norm": "layers/group_norm_4_cft",
+    "layer_norm": "layers/layer_norm",
+    "gelu": "layers/gelu",
+    "glu": "layers/glu_cft",
+    "dconv_rows": "blocks/dconv_rows",
+    "dconv_signal": "blocks/dconv_wide",
+    "encoder": "blocks/encoder_freq",
+    "tencoder": "blocks/encoder_time",
+    "decoder": "blocks/decoder_freq",
+    "tdecoder": "blocks/decoder_time",
+    "transformer_self": "blocks/transformer_self",
+    "transformer_cross": "blocks/transformer_cross",
+}
+ACTIVATIONS = {"input", "output", "x", "skip"}
+TOKENS = {"linear", "attention", "layer_norm", "transformer_self", "transformer_cross", "gelu"}
+UNUSED = {"pre", "key"}  # the key is the query in self-attention
+
+
+def channels_last(value: torch.Tensor, rows: bool) -> torch.Tensor:
+    """[C, F, T] as [F, T, C], [C, T] as [1, T, C]; rows [F, C, T] as [F, T, C]."""
+    if rows:
+        return value.permute(0, 2, 1)
+    return value.permute(1, 2, 0) if value.dim() == 3 else value.T[None]
+
+
+def operators_and_blocks() -> dict[str, torch.Tensor]:
+    """The vectors that exist as fixtures."""
+    found = {}
+    for case, fixture in CASES.items():
+        tensors, _ = tensor_file.read(FIXTURES / f"{fixture}.safetensors")
+        for name, value in tensors.items():
+            if name in UNUSED:
+                continue
+            if case == "gelu":
+                value = value[::4]
+            elif name in ACTIVATIONS and case not in TOKENS:
+                value = channels_last(value, rows=case == "dconv_rows")
+            found[f"{case}.{name}"] = value.contiguous()
+    return found
+
+
+def spectrogram() -> dict[str, torch.Tensor]:
+    """The transform and its inverse, laid out as the engine has them already."""
+    tensors, _ = tensor_file.read(FIXTURES / "signal" / "stft_256.safetensors")
+    return {
+        "stft.input": tensors["signal_640"],
+        "stft.output": tensors["spectrogram_640"],
+        "istft.input": tensors["inverse_spectrogram_640"],
+        "istft.output": tensors["inverse_signal_640"],
+    }
+
+
+def demo(path: Path, track: Path) -> dict[str, torch.Tensor]:
+    """A piece of the track, exact in float16, and its stems by the official package."""
+    import soundfile
+
+    samples, rate = soundfile.read(str(track), dtype="float32", always_2d=True)
+    start = int(START_SECONDS * rate)
+    mix = torch.from_numpy(samples[start : start + int(SECONDS * rate)].T.copy()).half()
+    model = reference.load(path)
+    stems = separate_reference.separate(model, mix.float(), rate, separate_reference.Options())
+    found = {f"demo.{name}": stem[:, ::STEP].contiguous() for name, stem in stems.items()}
+    return {"demo.mix": mix, **found}
+
+
+def fingerprint(path: Path) -> str:
+    """FNV-1a with 64 bits, as hexadecimal digits: it tells files apart, no more."""
+    value = 0xCBF29CE484222325
+    for byte in path.read_bytes():
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=MODELS / "demo.safetensors")
+    parser.add_argument("--track", type=Path, default=MODELS / "demo_track.ogg")
+    parser.add_argument("--out", type=Path, default=MODELS / "selftest.safetensors")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    tensors = {
+        **operators_and_blocks(),
+        **spectrogram(),
+        **demo(options.model, options.track),
+    }
+    metadata = {
+        "command": "python tools/reference/make_selftest.py",
+        "demo_fingerprint": fingerprint(options.model),
+        "fixtures": json.dumps(CASES),
+        "versions": tensor_file.versions(),
+    }
+    size = tensor_file.write(options.out, tensors, metadata)
+    print(f"{options.out}: {len(tensors)} tensors, {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,338 @@
+"""Writes one small seeded model in every format that the readers know.
+
+    python make_weights_fixtures.py                  # the fixtures of the tests
+    python make_weights_fixtures.py --real FOLDER    # the published configuration, to try by hand
+
+The weights are rounded to float16 first, so that every format holds the same values, bit for bit,
+in whatever type it stores them. Some tensors are made equal: torch.onnx then stores one of them.
+
+The official package writes the `.th` and the safetensors file, `torch.onnx` the graphs; the layout
+of demucs.cpp and the files of third parties (keys behind a signature, two models in one file) are
+written here, as their own tools write them. The files of torch's older form differ from run to run:
+it names storages by their addresses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import struct
+import unittest.mock
+import warnings
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn import functional
+
+import seeded_model as reference
+import tensor_file
+from core import INPUTS, OUTPUTS, Core, core_inputs
+from fixture import ROOT, noise, snr
+
+FOLDER = ROOT / "weights" / "formats"
+SEED = 6
+
+# 64 frequencies -> 16 -> 4; a norm in the second layers; 400 samples are 12.5 hops of 32.
+SMALL = reference.tiny(
+    sources=reference.SOURCES, nfft=128, bottom_channels=12, norm_starts=1, norm_groups=2
+)
+SIX = reference.tiny(
+    sources=[*reference.SOURCES, "guitar", "piano"], nfft=128, channels=8, t_layers=1, t_heads=8
+)
+
+# Pairs that become equal, of which ONNX keeps the first.
+EQUAL = [
+    ("encoder.1.dconv.layers.0.1.weight", "encoder.1.dconv.layers.1.1.weight"),
+    ("encoder.0.conv.bias", "tencoder.0.conv.bias"),
+    ("crosstransformer.layers.0.linear1.weight", "crosstransformer.layers_t.0.linear1.weight"),
+    ("crosstransformer.layers.1.norm_out.bias", "crosstransformer.layers_t.1.norm_out.bias"),
+]
+
+
+@torch.no_grad()
+def rounded_model(configuration: dict[str, Any], seed: int = SEED) -> reference.HTDemucs:
+    """A seeded model whose weights are float16 values, some of them equal."""
+    model = reference.build(configuration, seed)
+    state = model.state_dict()
+    for first, second in EQUAL:
+        if first in state and second in state and state[first].shape == state[second].shape:
+            state[second].copy_(state[first])
+    for value in state.values():
+        value.copy_(value.half().float())
+    return model
+
+
+# --- PyTorch
+
+
+def package(model: reference.HTDemucs, dtype: torch.dtype) -> dict[str, Any]:
+    """What the official `serialize_model` saves."""
+    arguments, keywords = model._init_args_kwargs
+    state = {name: value.to(dtype) for name, value in model.state_dict().items()}
+    training = {"epochs": 360, "optim": {"lr": 3e-4, "beta2": 0.999}, "dset": {"shift": None}}
+    return {
+        "klass": type(model),
+        "args": arguments,
+        "kwargs": keywords,
+        "state": state,
+        "training_args": training,
+    }
+
+
+def save_legacy(content: Any, path: Path) -> None:
+    """torch's older form, without the source text of classes that it would embed."""
+    no_source = unittest.mock.patch(
+        "torch.serialization.get_source_lines_and_file", side_effect=OSError
+    )
+    with no_source, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+
+
+def save_views(path: Path, legacy: Path, expected: Path) -> None:
+    """Tensors as torch may store them: views, steps, all types, shared storages, parameters."""
+    base = torch.arange(24, dtype=torch.float32).reshape(4, 6) / 8 - 1
+    state: dict[str, torch.Tensor] = {
+        "whole": base,
+        "part": base[1:3],
+        "columns": base[:, 1:4],
+        "transposed": base.t(),
+        "permuted": torch.arange(24, dtype=torch.float16).reshape(2, 3, 4).permute(2, 0, 1),
+        "every_second": torch.arange(10, dtype=torch.bfloat16)[1::2],
+        "one_row": base[2:3, ::5],
+        "scalar": torch.tensor(2.5),
+        "none": torch.zeros(0, 3),
+        "parameter": nn.Parameter(torch.tensor([1.0, -2.0])),
+        "integers": torch.tensor([3, 4]),
+    }
+    content = {
+        "klass": reference.HTDemucs,
+        "args": (["a", "b"],),
+        "kwargs": {"segment": Fraction(39, 5), "growth": 2, "freq_emb": None, "cac": True},
+        "state": state,
+    }
+    torch.save(content, path)
+    save_legacy(content, legacy)
+    contiguous = {name: value.detach().clone().contiguous() for name, value in state.items()}
+    tensor_file.write(expected, contiguous, {})
+
+
+def save_quantized(diffq: Path, torch_quantized: Path) -> None:
+    """What is refused: diffq's packed codes and torch's own quantized tensors."""
+    model = {"klass": reference.HTDemucs, "args": (), "kwargs": {"sources": ["a"]}}
+    codes = {"quantized": [torch.zeros(4, dtype=torch.uint8)], "__quantized": True}
+    torch.save({**model, "state": codes}, diffq)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        value = torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8)
+    torch.save({**model, "state": {"encoder.0.conv.weight": value}}, torch_quantized)
+
+
+# --- demucs.cpp
+
+
+def save_ggml(model: reference.HTDemucs, path: Path) -> None:
+    """The layout of demucs.cpp's converter: squeezed float16 tensors behind a magic number."""
+    magic = {4: 0x646D6334, 6: 0x646D6336}[len(model.sources)]
+    with path.open("wb") as file:
+        file.write(struct.pack("<i", magic))
+        for name, value in model.state_dict().items():
+            array = value.half().squeeze().numpy()
+            encoded = name.encode()
+            file.write(struct.pack("<ii", array.ndim, len(encoded)))
+            file.write(struct.pack(f"<{array.ndim}i", *array.shape))
+            file.write(encoded)
+            file.write(np.ascontiguousarray(array).tobytes())
+
+
+# --- safetensors of third parties
+
+
+def save_prefixed(models: dict[str, reference.HTDemucs], path: Path) -> None:
+    """Keys behind a signature, no constructor arguments."""
+    tensor_file.write(
+        path,
+        {
+            f"{signature}.{name}": value.half()
+            for signature, model in models.items()
+            for name, value in model.state_dict().items()
+        },
+        {},
+    )
+
+
+# --- ONNX
+
+
+class Whole(nn.Module):
+    """The model with its STFT as convolutions: [1, A, N] to [1, S, A, N].
+
+    The padded signal is framed from its first sample; each frame's transform is a convolution with
+    windowed cosines and sines, the inverse a transposed one. Windows of four frames overlap in
+    every sample, and the squares of Hann windows a quarter apart sum to 3 / 2.
+    """
+
+    def __init__(self, model: reference.HTDemucs) -> None:
+        super().__init__()
+        self.core = Core(model)
+        nfft = self.nfft = model.nfft
+        time = torch.arange(nfft, dtype=torch.float64)
+        bins = torch.arange(nfft // 2, dtype=torch.float64)
+        angle = 2 * math.pi * bins[:, None] * time / nfft
+        window = torch.hann_window(nfft, dtype=torch.float64) / math.sqrt(nfft)
+        waves = torch.stack([angle.cos(), -angle.sin()], 1) * window  # [F, 2, nfft]
+        # Each bin stands for its conjugate too, but for the first.
+        twice = torch.full((nfft // 2, 1, 1), 2.0, dtype=torch.float64)
+        twice[0] = 1
+        self.register_buffer("analysis", waves.reshape(-1, 1, nfft).float())
+        self.register_buffer("synthesis", (waves * twice / 1.5).reshape(-1, 1, nfft).float())
+
+    def forward(self, mix: torch.Tensor) -> torch.Tensor:
+        """Batch of one; the mix has the training length."""
+        _, channels, length = mix.shape
+        hop = self.nfft // 4
+        frames = math.ceil(length / hop)
+        pad = hop // 2 * 3
+        padded = functional.pad(mix[0], (pad, pad + frames * hop - length), mode="reflect")
+        waves = functional.conv1d(padded[:, None], self.analysis, stride=hop)
+        x = waves.reshape(1, channels, self.nfft // 2, 2, frames).transpose(2, 3)
+        x = x.reshape(1, 2 * channels, self.nfft // 2, frames)
+        spectrogram, waveform = self.core(mix, x)
+        z = spectrogram.reshape(-1, 2, self.nfft // 2, frames).transpose(1, 2)
+        z = z.reshape(-1, self.nfft, frames)
+        signal = functional.conv_transpose1d(z, self.synthesis, stride=hop)
+        signal = signal[:, 0, pad : pad + length]
+        return waveform + signal.reshape(waveform.shape)
+
+
+def export(module: nn.Module, inputs: tuple[torch.Tensor, ...], names: Any, path: Path) -> None:
+    """Writes a graph of fixed shapes, as `export_onnx.py` does."""
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            inputs,
+            str(path),
+            input_names=list(names[0]),
+            output_names=list(names[1]),
+            opset_version=17,
+            dynamo=False,
+        )
+
+
+def save_onnx(model: reference.HTDemucs, core: Path, whole: Path) -> None:
+    """Both forms of export: the core alone, and with the STFT inside."""
+    length = int(model.segment * model.samplerate)
+    mix = noise("weights", 1, model.audio_channels, length, deviation=0.3)
+    export(Core(model), core_inputs(model, mix), (INPUTS, OUTPUTS), core)
+    module = Whole(model)
+    with torch.no_grad():
+        agreement = snr(model(mix), module(mix))
+    assert agreement > 90, f"the convolutions are {agreement:.1f} dB from the STFT"
+    export(module, (mix,), (["mix"], ["stems"]), whole)
+
+
+def to_half(tensor: onnx.TensorProto) -> None:
+    """Stores a float32 tensor as float16."""
+    if tensor.data_type == TensorProto.FLOAT:
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+def save_half_with_external_data(graph: Path, path: Path, data: str) -> None:
+    """The same graph computing in float16, its larger tensors in a file beside it."""
+    model = onnx.load(graph)
+    for tensor in model.graph.initializer:
+        to_half(tensor)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            to_half(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == 1:
+                attribute.i = TensorProto.FLOAT16
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    del model.graph.value_info[:]
+    (path.parent / data).unlink(missing_ok=True)
+    onnx.save(model, path, save_as_external_data=True, location=data, size_threshold=64)
+
+
+def save_odd_onnx(path: Path, quantized: Path) -> None:
+    """Initialisers in the fields that torch doesn't use, and a graph with quantized weights."""
+    first = helper.make_tensor(
+        "encoder.0.conv.weight", TensorProto.FLOAT, [1, 2, 2, 1], [0.5, -1.5, 2.0, 65504.0]
+    )
+    halves = helper.make_tensor(
+        "encoder.0.conv.bias", TensorProto.FLOAT16, [3], np.array([1, -2, 6e-8], np.float16)
+    )
+    linear = helper.make_tensor(
+        "folded", TensorProto.FLOAT16, [2, 3], np.arange(6, dtype=np.float16)
+    )
+    assert first.float_data and halves.int32_data and linear.int32_data
+    shared = helper.make_node(
+        "Identity", ["encoder.0.conv.bias"], ["tencoder.0.conv.bias"], name="Identity_0"
+    )
+    product = helper.make_node(
+        "MatMul", ["x", "folded"], ["y"], name="/crosstransformer/layers.0/linear1/MatMul"
+    )
+    value = [helper.make_tensor_value_info(n, TensorProto.FLOAT16, [1, 2]) for n in "xy"]
+    graph = helper.make_graph(
+        [shared, product], "odd", value[:1], value[1:], [first, halves, linear]
+    )
+    options = {"producer_name": "make_weights_fixtures", "ir_version": 8}
+    path.write_bytes(helper.make_model(graph, **options).SerializeToString())
+    product.op_type = "MatMulInteger"
+    graph = helper.make_graph([product], "quantized", value[:1], value[1:], [first, linear])
+    quantized.write_bytes(helper.make_model(graph, **options).SerializeToString())
+
+
+def save_model(model: reference.HTDemucs, folder: Path) -> None:
+    """One model in every format."""
+    reference.save_safetensors(model, folder / "model.safetensors", torch.float16)
+    torch.save(package(model, torch.float16), folder / "model.th")
+    save_legacy(package(model, torch.float32), folder / "legacy.th")
+    save_ggml(model, folder / "ggml.bin")
+    save_prefixed({"955717e8": model}, folder / "prefixed.safetensors")
+    save_onnx(model, folder / "core.onnx", folder / "whole.onnx")
+    save_half_with_external_data(folder / "core.onnx", folder / "half.onnx", "half.onnx.data")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="write 1 GB of large files")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.real:
+        for name in ("htdemucs", "htdemucs_6s"):
+            folder = options.real / name
+            folder.mkdir(parents=True, exist_ok=True)
+            save_model(rounded_model(reference.CONFIGURATIONS[name]), folder)
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    model = rounded_model(SMALL)
+    save_model(model, FOLDER)
+    save_prefixed(
+        {"f7e0c4bc": model, "d12395a8": rounded_model(SMALL, SEED + 1)},
+        FOLDER / "several.safetensors",
+    )
+    six = rounded_model(SIX)
+    reference.save_safetensors(six, FOLDER / "six.safetensors", torch.float16)
+    save_ggml(six, FOLDER / "six.bin")
+    save_views(FOLDER / "views.th", FOLDER / "views_legacy.th", FOLDER / "views.safetensors")
+    save_quantized(FOLDER / "diffq.th", FOLDER / "torch_quantized.th")
+    save_odd_onnx(FOLDER / "odd.onnx", FOLDER / "quantized.onnx")
+    kwargs = json.dumps(reference.encode(SMALL), sort_keys=True)
+    print(f"{FOLDER.name}: {sum(p.stat().st_size for p in FOLDER.iterdir()):,} bytes, {kwargs}")
+
+
+if __name__ == "__main__":
+    main()

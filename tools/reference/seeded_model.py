@@ -1,0 +1,275 @@
+"""Builds reference models with seeded weights and saves them in the official layout.
+
+The one place in tools/ that imports the reference package: other scripts take its classes from
+here.
+
+A model fresh from its constructor hides errors: LayerScale starts at 1e-4 or 1e-3, gains at one,
+many biases at zero, so a wrong transformer changes nothing one can see. Every parameter is drawn
+anew instead: LayerScale in 0.05...0.35, gains of norms in 0.8...1.2, every bias in -0.1...0.1,
+weights normal with a variance that keeps activations near one through GELU and GLU, the frequency
+embedding moved off its smooth start. Each parameter's draw depends on the seed and its own name
+only.
+
+Run as a script it writes a named configuration as a checkpoint:
+
+    python seeded_model.py htdemucs htdemucs-seeded.safetensors --half
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import warnings
+import zlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from demucs.api import Separator
+from demucs.apply import BagOfModels, apply_model
+from demucs.audio import convert_audio
+from demucs.demucs import DConv
+from demucs.demucs import LayerScale as ConvLayerScale
+from demucs.hdemucs import HDecLayer, HEncLayer, ScaledEmbedding
+from demucs.hf import load_safetensors_model
+from demucs.htdemucs import HTDemucs
+from demucs.transformer import (
+    CrossTransformerEncoder,
+    CrossTransformerEncoderLayer,
+    LayerScale,
+    MyTransformerEncoderLayer,
+    create_2d_sin_embedding,
+    create_sin_embedding,
+)
+from torch import nn
+
+import tensor_file
+
+__all__ = [
+    "CONFIGURATIONS",
+    "BagOfModels",
+    "CrossTransformerEncoder",
+    "CrossTransformerEncoderLayer",
+    "DConv",
+    "HDecLayer",
+    "HEncLayer",
+    "HTDemucs",
+    "MyTransformerEncoderLayer",
+    "ScaledEmbedding",
+    "Separator",
+    "apply_model",
+    "build",
+    "convert_audio",
+    "create_2d_sin_embedding",
+    "create_sin_embedding",
+    "load",
+    "perturb",
+    "save_safetensors",
+]
+
+# The fused path of nn.MultiheadAttention and nn.TransformerEncoderLayer neither exports to ONNX nor
+# calls hooks; without it there is one path everywhere.
+torch.backends.mha.set_fastpath_enabled(False)
+
+SOURCES = ["drums", "bass", "other", "vocals"]
+
+REAL: dict[str, Any] = {
+    "sources": SOURCES,
+    "channels": 48,
+    "bottom_channels": 512,
+    "t_layers": 5,
+    "t_heads": 8,
+    "dconv_mode": 3,
+    "segment": Fraction(39, 5),
+}
+
+# 128 frequencies -> 32 -> 8 with two layers; 400 samples are 6.25 hops of 64.
+TINY: dict[str, Any] = {
+    "sources": ["drums", "rest"],
+    "channels": 4,
+    "nfft": 256,
+    "depth": 2,
+    "dconv_mode": 3,
+    "dconv_comp": 2,
+    "t_layers": 2,
+    "t_heads": 2,
+    "t_hidden_scale": 2.0,
+    "samplerate": 1600,
+    "segment": Fraction(1, 4),
+}
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    """The tiny configuration with some arguments changed."""
+    return {**TINY, **changes}
+
+
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "htdemucs": REAL,
+    "htdemucs_6s": {**REAL, "sources": [*SOURCES, "guitar", "piano"]},
+    # As the real one in all but size: four layers, 1,024 frequencies -> 256 -> 64 -> 16 -> 4.
+    "base": tiny(
+        sources=SOURCES,
+        depth=4,
+        nfft=2048,
+        dconv_comp=4,
+        bottom_channels=16,
+        t_layers=3,
+        t_hidden_scale=4.0,
+        samplerate=4000,
+        segment=Fraction(39, 80),
+    ),
+    # 128 frequencies -> 32 -> 8 -> 1: the last layer spans all, and takes in an empty time layer.
+    "merge": tiny(depth=3, norm_starts=2, t_layers=3),
+    # One layer past the merge, on time alone, with stride 2: here the reference has no transformer.
+    "merge_deeper": tiny(depth=4, norm_starts=1, norm_groups=2, t_layers=0),
+    "norm_from_second": tiny(norm_starts=1, norm_groups=2),
+    "norm_everywhere": tiny(norm_starts=0, norm_groups=1),
+    "context_enc_1": tiny(context_enc=1),
+    "context_0": tiny(context=0),
+    "context_2": tiny(context=2, context_enc=2),
+    "dconv_mode_0": tiny(dconv_mode=0),
+    "dconv_mode_1": tiny(dconv_mode=1),
+    "dconv_mode_2": tiny(dconv_mode=2),
+    "dconv_depth_1": tiny(dconv_depth=1),
+    "dconv_depth_3": tiny(dconv_depth=3, dconv_comp=3),
+    "dconv_no_dilation": tiny(dconv_depth=-2),
+    "no_transformer": tiny(depth=3, t_layers=0),
+    # The reference skips the samplers with the transformer, but their parameters are there.
+    "bottom_without_transformer": tiny(bottom_channels=12, t_layers=0),
+    "bottom_narrow": tiny(bottom_channels=4, t_layers=1, t_heads=1),
+    "cross_first": tiny(t_layers=4, t_cross_first=True),
+    "hidden_scale": tiny(channels=8, t_layers=1, t_hidden_scale=2.5, t_heads=4),
+    "growth_1": tiny(channels=8, depth=3, nfft=512, growth=1),
+    "growth_3": tiny(growth=3, freq_emb=None),
+    "no_freq_emb": tiny(freq_emb=0),
+    "freq_emb_other": tiny(freq_emb=0.5, emb_scale=3),
+    "positions": tiny(t_weight_pos_embed=0.5, t_max_period=500.0),
+    "mono": tiny(audio_channels=1),
+    "three_channels": tiny(audio_channels=3),
+    "one_source": tiny(sources=["all"]),
+    "six_sources": tiny(sources=[*SOURCES, "guitar", "piano"]),
+    "any_length": tiny(use_train_segment=False),
+    "kernel_4": tiny(kernel_size=4, stride=2, nfft=128, depth=3),
+    # 432 frequencies -> 72 -> 12; a transform length that is no power of two.
+    "kernel_12": tiny(kernel_size=12, stride=6, nfft=864),
+    "segment_whole": tiny(samplerate=397, segment=1),
+    "half": tiny(),
+    "bfloat16": tiny(),
+}
+
+
+def _draw(name: str, owner: nn.Module, value: torch.Tensor, seed: int) -> torch.Tensor:
+    """New values for one parameter, from the seed and the parameter's name."""
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode()))
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(value.shape, generator=generator)
+
+    def normal(deviation: float) -> torch.Tensor:
+        return deviation * torch.randn(value.shape, generator=generator)
+
+    if isinstance(owner, (LayerScale, ConvLayerScale)):
+        return uniform(0.05, 0.35)
+    if isinstance(owner, (nn.GroupNorm, nn.LayerNorm)):
+        return uniform(0.8, 1.2) if name.endswith("weight") else uniform(-0.1, 0.1)
+    if name.endswith("bias"):
+        return uniform(-0.1, 0.1)
+    if isinstance(owner, nn.Embedding):
+        return value + normal(0.05)
+    if isinstance(owner, (nn.ConvTranspose1d, nn.ConvTranspose2d)):
+        taps = math.prod(owner.kernel_size) / math.prod(owner.stride)
+        return normal(1.2 / math.sqrt(owner.in_channels * taps))
+    if isinstance(owner, (nn.Conv1d, nn.Conv2d)):
+        return normal(1.2 / math.sqrt(math.prod(value.shape[1:])))
+    if isinstance(owner, (nn.Linear, nn.MultiheadAttention)):
+        return normal(1.2 / math.sqrt(value.shape[1]))
+    raise TypeError(f"no rule for {name} of {type(owner).__name__}")
+
+
+@torch.no_grad()
+def perturb(module: nn.Module, seed: int) -> nn.Module:
+    """Draws every parameter of a module anew and puts it in evaluation mode."""
+    for path, owner in module.named_modules():
+        for leaf, parameter in owner.named_parameters(prefix=path, recurse=False):
+            parameter.copy_(_draw(leaf, owner, parameter, seed))
+    return module.eval()
+
+
+def build(configuration: dict[str, Any], seed: int) -> HTDemucs:
+    """A reference model of this configuration, every parameter seeded."""
+    torch.manual_seed(seed)  # the start of the embedding, which is moved but not replaced
+    model = HTDemucs(**configuration)
+    perturb(model, seed)
+    if configuration == REAL:
+        parameters = list(model.parameters())
+        assert (len(parameters), sum(p.numel() for p in parameters)) == (533, 41_984_456)
+    return model
+
+
+def encode(value: Any) -> Any:
+    """Constructor arguments in the JSON encoding of official checkpoints."""
+    if isinstance(value, Fraction):
+        return {
+            "_type": "fraction",
+            "numerator": value.numerator,
+            "denominator": value.denominator,
+        }
+    if isinstance(value, dict):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encode(item) for item in value]
+    return value
+
+
+def save_safetensors(
+    model: HTDemucs,
+    path: Path,
+    dtype: torch.dtype = torch.float32,
+    metadata: dict[str, str] | None = None,
+) -> int:
+    """Writes a checkpoint in the official layout, checks that it loads back, returns its bytes."""
+    arguments, keywords = model._init_args_kwargs
+    state = {name: value.to(dtype) for name, value in model.state_dict().items()}
+    size = tensor_file.write(
+        path,
+        state,
+        {
+            **(metadata or {}),
+            "klass": "demucs.htdemucs.HTDemucs",
+            "args": json.dumps(encode(arguments)),
+            "kwargs": json.dumps(encode(keywords)),
+        },
+    )
+    for name, value in load(path).state_dict().items():
+        assert torch.equal(value, state[name].float()), f"{path}: {name} does not load back"
+    return size
+
+
+def load(path: Path) -> HTDemucs:
+    """A checkpoint in the official layout, read by the official loader, in evaluation mode."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return load_safetensors_model(path).eval()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("configuration", choices=sorted(CONFIGURATIONS))
+    parser.add_argument("checkpoint", type=Path, help="file to write")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--half", action="store_true", help="store float16")
+    options = parser.parse_args()
+    model = build(CONFIGURATIONS[options.configuration], options.seed)
+    dtype = torch.float16 if options.half else torch.float32
+    size = save_safetensors(model, options.checkpoint, dtype)
+    print(f"{options.checkpoint}: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Separates a track with the official package, from decoded samples to unclamped float32 stems.
+
+    python separate_reference.py model.safetensors mix.wav OUT --shifts 2 --seed 1234
+    python separate_reference.py model.safetensors mix.safetensors OUT.safetensors --overlap 0.1
+
+The track is audio that libsndfile decodes (float32 WAV keeps decoders out of a comparison) or a
+safetensors file with `mix` [C, n] and `samplerate` in its metadata. It goes through the official
+`convert_audio` and `Separator`. The stems are written as OUT/<stem>.wav, or as the tensors of one
+safetensors file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import torch
+
+import seeded_model as reference
+import tensor_file
+import wav_file
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a separation, with the reference's defaults but for its random shift."""
+
+    shifts: int = 0
+    seed: int = 0
+    overlap: float = 0.25
+    segment: float | None = None
+    split: bool = True
+    transition_power: float = 1.0
+
+    def text(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+class Separator(reference.Separator):
+    """The official separator on a model that is already there."""
+
+    def __init__(self, model: torch.nn.Module, options: Options) -> None:
+        self.given = model
+        super().__init__(
+            device="cpu",
+            shifts=options.shifts,
+            overlap=options.overlap,
+            split=options.split,
+            segment=options.segment,
+        )
+
+    def _load_model(self) -> None:
+        self._model = self.given
+        self._audio_channels = self.given.audio_channels
+        self._samplerate = self.given.samplerate
+
+
+def separate(
+    model: torch.nn.Module, wav: torch.Tensor, rate: int, options: Options
+) -> dict[str, torch.Tensor]:
+    """Stems [A, n] at the model's rate of a track [C, n] at any rate."""
+    separator = Separator(model, options)
+    wav = reference.convert_audio(wav, rate, separator.samplerate, separator.audio_channels)
+    random.seed(options.seed)
+    powered = partial(reference.apply_model, transition_power=options.transition_power)
+    with mock.patch("demucs.api.apply_model", powered):
+        return separator.separate_tensor(wav, separator.samplerate)[1]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that all scripts that separate share."""
+    parser.add_argument("--shifts", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of Python's random, for the shifts")
+    parser.add_argument("--overlap", type=float, default=0.25)
+    parser.add_argument("--segment", type=float, help="seconds")
+    parser.add_argument("--no-split", dest="split", action="store_false")
+    parser.add_argument("--transition-power", type=float, default=1.0)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("track", type=Path)
+    parser.add_argument("out", type=Path, help="folder, or a file that ends in .safetensors")
+    parser.add_argument("--threads", type=int, default=1)
+    add_options(parser)
+    given = vars(parser.parse_args())
+    torch.set_num_threads(given["threads"])
+    options = Options(**{name: given[name] for name in Options.__dataclass_fields__})
+    track: Path = given["track"]
+    if track.suffix == ".safetensors":
+        tensors, metadata = tensor_file.read(track)
+        wav, rate = tensors["mix"], int(metadata["samplerate"])
+    else:
+        wav, rate = wav_file.read(track)
+    model = reference.load(given["checkpoint"])
+    stems = separate(model, wav, rate, options)
+    out: Path = given["out"]
+    if out.suffix == ".safetensors":
+        rate_text = str(model.samplerate)
+        tensor_file.write(out, stems, {"options": options.text(), "samplerate": rate_text})
+    else:
+        for name, stem in stems.items():
+            wav_file.write(out / f"{name}.wav", stem, model.samplerate)
+    print(f"{out}: {', '.join(stems)}")
+
+
+if __name__ == "__main__":
+    main()
