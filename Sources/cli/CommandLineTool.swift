@@ -22,8 +22,7 @@ struct CommandLineTool {
                 return .done
             }
             if arguments.has(.version) {
-                printVersion(console)
-                return .done
+                return printVersion(console)
             }
             return try command.run(arguments, console)
         } catch {
@@ -32,14 +31,17 @@ struct CommandLineTool {
         }
     }
 
-    private func printVersion(_ console: Console) {
+    /// The version is told even where no kernels can run.
+    private func printVersion(_ console: Console) -> ExitCode {
         console.result("swift-demucs \(CommandLineTool.version)")
         do {
             let engine = try EngineInformation()
             console.result("instruction set: \(engine.instructionSet)")
             console.result("matrix products: \(engine.products)")
+            return .done
         } catch {
             console.error("\(error)")
+            return .wrongUsage
         }
     }
 }

@@ -75,9 +75,10 @@ struct SeparatorTests {
     }
 
     /// PyTorch's float32 lies 126 to 131 dB from its float64 on most of these tracks, and two ways
-    /// of adding up in float32 a little farther apart. Where it lies farther off itself (77 dB for
-    /// `silent_start`, whose silent segments are rounding errors divided by 1e-5), no more than
-    /// that can be asked for: 6 dB are twice its own error.
+    /// of adding up in float32 a little farther apart; ten samples alone scatter most, from 119 to
+    /// 121 dB over the instruction sets. Where it lies farther off itself (77 dB for `silent_start`,
+    /// whose silent segments are rounding errors divided by 1e-5), no more than that can be asked
+    /// for: 6 dB are twice its own error.
     @Test(arguments: GoldenTrack.all)
     func matchesTheOfficialPackage(_ golden: GoldenTrack) throws {
         let fixture = try Fixture("tracks/\(golden.name)")
@@ -104,7 +105,7 @@ struct SeparatorTests {
             let comparison = Comparison(
                 actual: stem.audio.channels.flatMap { $0 },
                 expected: try fixture.floats(stem.name))
-            let least = min(120, (ownDecibels[stem.name] ?? .infinity) - 6)
+            let least = min(115, (ownDecibels[stem.name] ?? .infinity) - 6)
             #expect(comparison.snrDecibels >= least, "\(stem.name): \(comparison)")
             #expect(stem.audio.sampleRateHz == separator.model.sampleRateHz)
         }
