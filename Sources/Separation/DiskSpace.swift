@@ -3,11 +3,13 @@
 import Foundation
 
 /// Bytes that are needed in folders, added up by file system.
-struct DiskSpace {
+package struct DiskSpace {
     private var needs: [dev_t: (folder: String, bytes: Int)] = [:]
 
-    /// - Throws: `SeparationError.folderMissing` unless the folder is there.
-    mutating func add(_ bytes: Int, in folder: String) throws(SeparationError) {
+    package init() {}
+
+    /// - Throws: `SeparationError.folderUnusable` unless files can be made there.
+    package mutating func add(_ bytes: Int, in folder: String) throws(SeparationError) {
         var status = stat()
         guard stat(folder, &status) == 0 else {
             throw .folderUnusable(folder: folder, reason: String(cString: strerror(errno)))
@@ -19,7 +21,7 @@ struct DiskSpace {
     }
 
     /// - Throws: `SeparationError.notEnoughSpace`. A file system that doesn't tell is trusted.
-    func check() throws(SeparationError) {
+    package func check() throws(SeparationError) {
         for (folder, bytes) in needs.values {
             var status = statvfs()
             guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { continue }

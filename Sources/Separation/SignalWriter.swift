@@ -87,6 +87,7 @@ final class SignalWriter: @unchecked Sendable {
         var rest = [[Float]](repeating: [], count: shape.channelCount)
         resampling.finish(into: &rest)
         try put(rest)
+        try spool?.finish()
     }
 
     /// Completes the file.
@@ -99,7 +100,8 @@ final class SignalWriter: @unchecked Sendable {
             if case .divide(let divisor) = clipping { gain = 1 / divisor }
             let writer = try makeWriter(clipping)
             self.writer = writer
-            try spool.forEachBlock { block in
+            let reader = spool.reader()
+            while let block = try reader.next() {
                 try cancellation.check()
                 try writer.append(block)
             }
