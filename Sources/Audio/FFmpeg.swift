@@ -96,7 +96,7 @@ package struct FFmpeg: Sendable {
     /// The first line, which is the most specific, in the user's terms.
     private static func complaint(in text: String) -> String? {
         guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
-        if line.contains("matches no streams") { return "holds no sound" }
+        if line.contains("matches no streams") { return "no sound in it" }
         // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
         if line.hasPrefix("["), let end = line.range(of: "] ") { line = line[end.upperBound...] }
         let input = "file:/dev/stdin: "
