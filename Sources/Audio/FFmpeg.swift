@@ -27,12 +27,15 @@ package struct FFmpeg: Sendable {
         func failed(_ reason: String) -> AudioError {
             .notAudio(path: input.path, reason: "ffmpeg: \(reason)")
         }
-        let output = try TemporaryFiles.createUnnamed(
-            in: spool.folder, for: "the decoded copy of \(input.path)")
+        let copy = "the decoded copy of \(input.path)"
+        let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
         let result: (status: Int32, complaint: String?)
         do {
             result = try run(from: input.descriptor, to: output, spool: spool)
             try input.checkUnchanged()
+            if result.complaint?.hasSuffix(systemReason(ENOSPC)) == true {
+                throw AudioError.writeFailed(path: copy, reason: systemReason(ENOSPC))
+            }
             if result.status != 0 {
                 throw failed(result.complaint ?? "ended with status \(result.status)")
             }

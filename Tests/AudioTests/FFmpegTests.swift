@@ -103,6 +103,17 @@ struct FFmpegTests {
     }
 
     @Test
+    func fullDiskIsNoFaultOfTheFile() throws {
+        let ffmpeg = try ffmpeg("echo 'av_write_frame(): No space left on device' >&2; exit 1")
+        #expect(
+            throws: AudioError.writeFailed(
+                path: "the decoded copy of \(video)", reason: "No space left on device")
+        ) {
+            try open(ffmpeg)
+        }
+    }
+
+    @Test
     func complaintOfASuccessIsAWarning() throws {
         let ffmpeg = try ffmpeg(
             "\(output) cat '\(Recording.floatWAV.path)' > $file; echo '[aac @ 0x1] bad band' >&2")
