@@ -62,6 +62,7 @@ extension Separator {
         defer { progress?.finish() }
         var spooled: SpooledRecording?
         for try await buffer in buffers where buffer.sampleCount > 0 {
+            try Task.checkCancellation()
             let recording =
                 try spooled
                 ?? SpooledRecording(
