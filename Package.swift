@@ -27,9 +27,16 @@ let package = Package(
             name: "Separation",
             dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
         .target(name: "Evaluation", dependencies: ["Audio", "Tensor"]),
+        .target(
+            name: "Porting",
+            dependencies: [
+                "Separation", "HTDemucs", "Audio", "Signal", "WeightsLoader", "Checksum", "Tensor",
+            ]),
         .executableTarget(
             name: "swift-demucs",
-            dependencies: ["Separation", "Evaluation", "WeightsLoader", "HTDemucs", "Tensor"],
+            dependencies: [
+                "Separation", "Porting", "Evaluation", "WeightsLoader", "HTDemucs", "Tensor",
+            ],
             path: "Sources/cli"),
 
         // Reads fixtures and compares tensors; used by the tests alone.

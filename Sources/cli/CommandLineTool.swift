@@ -12,11 +12,13 @@ struct CommandLineTool {
         // Writing to a pipe that nobody reads must not end the work.
         signal(SIGPIPE, SIG_IGN)
         let console = Console()
-        let named = Command.all.first { $0.definition.name == words.first }
+        // A name may be of two words: `tensors prepare`.
+        let named = Command.all.first { words.starts(with: $0.definition.words) }
         let command = named ?? Command.all[0]
         do {
+            if named == nil { try checkSecondWord(words) }
             let arguments = try ArgumentParser(command: command.definition).parse(
-                named == nil ? words : Array(words.dropFirst()))
+                Array(words.dropFirst(named?.definition.words.count ?? 0)))
             if arguments.has(.help) {
                 console.result("\(HelpText(command: command.definition))")
                 return .done
@@ -29,6 +31,14 @@ struct CommandLineTool {
             console.error("\(error)")
             return .wrongUsage
         }
+    }
+
+    /// - Throws: `UsageError` if a call begins like a command of two words and goes on otherwise.
+    private func checkSecondWord(_ words: [String]) throws(UsageError) {
+        let allowed = Command.all.map(\.definition.words)
+            .filter { $0.count == 2 && $0.first == words.first }
+        guard !allowed.isEmpty else { return }
+        throw .unknownAction(words.dropFirst().first ?? "", allowed: allowed.map { $0[1] })
     }
 
     /// The version is told even where no kernels can run.

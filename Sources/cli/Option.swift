@@ -56,6 +56,9 @@ struct CommandDefinition: Sendable, Equatable {
         return operandCount.lowerBound == 0 && !usage.isEmpty ? "[\(usage)]" : usage
     }
 
+    /// The words of a call that name it.
+    var words: [String] { name.split(separator: " ").map(String.init) }
+
     /// Whether calls without a command's name mean this one.
     var isDefault: Bool { name == Command.all[0].definition.name }
 }

@@ -1,0 +1,131 @@
+// `tensors stems`: from what a core gave, ours or another runtime's, to sound files.
+
+import Audio
+import Foundation
+import HTDemucs
+import Tensor
+
+/// Inverse transform, sum, cross-fade, denormalisation and encoding, chunk after chunk.
+package struct StemAssembly {
+    /// What the outputs of a core look like.
+    package enum Outputs: Sendable, Equatable {
+        /// Names of the spectrogram branch's and the waveform branch's tensors.
+        case branches(spectrogram: String, waveform: String)
+        /// The name of the finished waveform, `[1, S, A, N]`.
+        case finished(String)
+
+        package static let standard = Outputs.branches(
+            spectrogram: CoreTensor.output, waveform: CoreTensor.waveform)
+    }
+
+    private let manifest: Manifest
+    private let folder: ChunkFolder
+    private let outputs: Outputs
+    private let element: TensorEncoding.Element
+
+    /// - Parameters:
+    ///   - path: of the chunks' outputs.
+    ///   - manifest: of the chunks that they come from.
+    ///   - element: type of the outputs; nil for that of the inputs.
+    package init(
+        _ path: String, manifest: Manifest, outputs: Outputs = .standard,
+        element: TensorEncoding.Element? = nil
+    ) {
+        folder = ChunkFolder(path)
+        self.manifest = manifest
+        self.outputs = outputs
+        self.element = element ?? manifest.encoding.element
+    }
+
+    /// Writes a file for each source.
+    ///
+    /// - Parameters:
+    ///   - path: folder of the stems; it is made.
+    ///   - progress: is given the number of chunks done, and of how many: a stem that is to be
+    ///     rescaled needs its peak first, which takes every chunk once more.
+    /// - Returns: the paths of the files.
+    /// - Throws: ``PortingError`` for what is missing or doesn't fit, `AudioError`,
+    ///   `CancellationError`.
+    package func write(
+        to path: String, format: OutputFormat, clipMode: ClipMode, on backend: Backend,
+        cancellation: CancellationToken, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws -> [String] {
+        let (sources, channels) = (manifest.model.sources, manifest.model.channels)
+        let passes = clipMode == .rescale ? 2 : 1
+        let total = passes * manifest.chunk.count
+        var done = 0
+        func run(_ take: ([[Float]]) throws -> Void) throws {
+            try forEachBlock(on: backend) { block in
+                try cancellation.check()
+                try take(block)
+                done += 1
+                progress(done, total)
+            }
+        }
+
+        var peaks = [Float](repeating: 0, count: sources.count)
+        if passes == 2 {
+            try run { block in
+                for row in block.indices {
+                    peaks[row / channels] = max(
+                        peaks[row / channels], block[row].reduce(0) { max($0, abs($1)) })
+                }
+            }
+        }
+        try ChunkFolder.make(path)
+        let paths = sources.map {
+            (path as NSString).appendingPathComponent("\($0).\(format.fileExtension)")
+        }
+        let writers = try zip(paths, peaks).map { path, peak in
+            try AudioWriter(
+                to: .file(path), channelCount: channels, sampleRateHz: manifest.model.samplerate,
+                sampleCount: manifest.source.samples, format: format,
+                clipping: clipMode.clipping(peak: peak))
+        }
+        try run { block in
+            for (source, writer) in writers.enumerated() {
+                try writer.append(Array(block[source * channels..<(source + 1) * channels]))
+            }
+        }
+        for writer in writers { try writer.finish() }
+        return paths
+    }
+
+    /// The joined and denormalised stems, `[source · channel][sample]`, block after block.
+    private func forEachBlock(on backend: Backend, _ take: ([[Float]]) throws -> Void) throws {
+        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let rows = manifest.model.sources.count * manifest.model.channels
+        let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
+        // Made when a first chunk has been read, whose files are as long as the manifest says.
+        var crossFade: CrossFade?
+        for index in 0..<manifest.chunk.count {
+            let chunk = try stems(index, spectrogram)
+            var joined = crossFade ?? CrossFade(manifest.plan, rows: rows)
+            crossFade = nil
+            let block = joined.add(chunk, chunk: index)
+            crossFade = joined
+            try take(block.map { row in row.map { $0 * scale + mean } })
+        }
+    }
+
+    /// One chunk's stems, `[S · A, N]`.
+    private func stems(_ index: Int, _ spectrogram: CoreSpectrogram) throws -> [Float] {
+        switch outputs {
+        case .finished(let name):
+            return try read(name, manifest.outputs[1].shape, index).values
+        case .branches(let first, let second):
+            return spectrogram.stems(
+                try read(first, manifest.outputs[0].shape, index),
+                try read(second, manifest.outputs[1].shape, index))
+        }
+    }
+
+    private func read(
+        _ name: String, _ shape: [Int], _ index: Int
+    ) throws(PortingError) -> NamedTensor {
+        let path = try folder.existingFile(
+            name, index, preferred: manifest.encoding.container,
+            expected: "\(element.rawValue) \(shape)")
+        return try TensorFile.read(path, name: name, shape: shape, element: element)
+    }
+}
