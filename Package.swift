@@ -56,6 +56,8 @@ let package = Package(
         .testTarget(name: "SeparationTests", dependencies: ["Separation", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
+        .testTarget(
+            name: "PortingTests", dependencies: ["Porting", "Separation", "TestSupport"]),
         .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "Checksum", "TestSupport"]),
         .testTarget(name: "CLITests", dependencies: ["Separation", "Checksum", "TestSupport"]),
     ],

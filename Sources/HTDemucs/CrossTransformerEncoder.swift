@@ -34,11 +34,11 @@ package struct CrossTransformerEncoder: Sendable {
             freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod)
         let byTime = PositionalEmbedding.oneDimensional(
             length: xt.shape[0], channels: channels, maxPeriod: maxPeriod)
-        probe?("norm_in", .tokens, embed(x, normIn, nil, on: backend))
         probe?("pos_emb_2d", .tokens, backend.tensor(x.shape, byFreqAndTime))
+        probe?("norm_in", .tokens, embed(x, normIn, nil, on: backend))
         let x = embed(x, normIn, byFreqAndTime, on: backend)
-        probe?("norm_in_t", .tokens, embed(xt, normInTime, nil, on: backend))
         probe?("pos_emb", .tokens, backend.tensor(xt.shape, byTime))
+        probe?("norm_in_t", .tokens, embed(xt, normInTime, nil, on: backend))
         let xt = embed(xt, normInTime, byTime, on: backend)
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {

@@ -33,7 +33,9 @@ package struct ChunkFolder: Sendable {
         (path as NSString).appendingPathComponent(Self.name(index))
     }
 
-    package func file(_ tensor: String, _ index: Int, _ container: TensorEncoding.Container) -> String {
+    package func file(_ tensor: String, _ index: Int, _ container: TensorEncoding.Container)
+        -> String
+    {
         (folder(index) as NSString).appendingPathComponent("\(tensor).\(container.rawValue)")
     }
 

@@ -62,14 +62,14 @@ package struct ChunkPlan: Sendable, Equatable {
 
 /// Joins the outputs of chunks that come in order: sums of weighted samples over the sums of their
 /// weights. Holds one chunk.
-struct CrossFade {
+package struct CrossFade {
     private let plan: ChunkPlan
     private let weights: [Float]
     /// `[row][chunkSamples]`, from sample `base` of the track on.
     private var sums: [[Float]]
     private var weightSums: [Float]
 
-    init(_ plan: ChunkPlan, rows: Int) {
+    package init(_ plan: ChunkPlan, rows: Int) {
         self.plan = plan
         weights = plan.weights
         weightSums = [Float](repeating: 0, count: plan.chunkSamples)
@@ -79,7 +79,7 @@ struct CrossFade {
     /// Adds chunk `index`, and returns what no later chunk changes: `[row][sample]`.
     ///
     /// - Parameter output: `[row, chunkSamples]`, row-major.
-    mutating func add(_ output: [Float], chunk index: Int) -> [[Float]] {
+    package mutating func add(_ output: [Float], chunk index: Int) -> [[Float]] {
         let length = plan.chunkSamples
         precondition(output.count == sums.count * length)
         for row in sums.indices {

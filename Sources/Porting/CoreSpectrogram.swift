@@ -5,11 +5,11 @@ import Signal
 import Tensor
 
 /// The transforms of one model's chunks, in the reference's order of axes.
-struct CoreSpectrogram {
+package struct CoreSpectrogram {
     let stft: STFT
     let backend: Backend
 
-    init(nfft: Int, on backend: Backend) {
+    package init(nfft: Int, on backend: Backend) {
         stft = STFT(nfft: nfft)
         self.backend = backend
     }
@@ -19,7 +19,7 @@ struct CoreSpectrogram {
     /// - Parameter chunk: `[channel][sample]`, equally long.
     /// - Returns: `input` `[1, A, N]`, and `x` `[1, 2A, F, T]` with complex numbers as channels:
     ///   L re, L im, R re, R im.
-    func inputs(_ chunk: [[Float]]) -> [NamedTensor] {
+    package func inputs(_ chunk: [[Float]]) -> [NamedTensor] {
         let (channels, samples) = (chunk.count, chunk[0].count)
         let mix = backend.tensor([channels, samples], Array(chunk.joined()))
         let z = stft.forward(mix, on: backend)  // [F, T, 2A]

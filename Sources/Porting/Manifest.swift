@@ -178,7 +178,8 @@ package struct Manifest: Sendable, Equatable, Codable {
     private static func problem(_ error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, _): "'\(key.stringValue)' is missing"
-        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+        case DecodingError.typeMismatch(_, let context),
+            DecodingError.valueNotFound(_, let context):
             "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
         default: "it is no JSON of the expected form"
         }
@@ -186,12 +187,16 @@ package struct Manifest: Sendable, Equatable, Codable {
 
     /// The first difference from another manifest, for people.
     func difference(from other: Manifest) -> String? {
-        func list(_ property: String, _ a: some Equatable, _ b: some Equatable, _ differ: Bool) -> String? {
+        func list(_ property: String, _ a: some Equatable, _ b: some Equatable, _ differ: Bool)
+            -> String?
+        {
             differ ? "\(property) \(a) there, \(b) here" : nil
         }
         return list("source", source.name, other.source.name, source != other.source)
             ?? list("model", model.name, other.model.name, model != other.model)
-            ?? list("chunks of", chunk.samples, other.chunk.samples, chunk.samples != other.chunk.samples)
+            ?? list(
+                "chunks of", chunk.samples, other.chunk.samples,
+                chunk.samples != other.chunk.samples)
             ?? list("hop", chunk.hop, other.chunk.hop, chunk != other.chunk)
             ?? list(
                 "files of",

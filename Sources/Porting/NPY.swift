@@ -46,7 +46,8 @@ struct NPY {
         var text =
             "{'descr': '\(descr.rawValue)', 'fortran_order': False, 'shape': (\(sizes)), }"
         let used = magic.count + 4 + text.utf8.count + 1
-        text += String(repeating: " ", count: (alignmentBytes - used % alignmentBytes) % alignmentBytes)
+        text += String(
+            repeating: " ", count: (alignmentBytes - used % alignmentBytes) % alignmentBytes)
         text += "\n"
         let length = text.utf8.count
         return magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)

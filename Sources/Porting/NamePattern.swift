@@ -41,7 +41,7 @@ package struct NamePattern: Sendable, Equatable {
 /// Sorting by it puts a file that some library wrote alphabetically back into the order in which
 /// errors spread.
 package struct ComputationOrder: Comparable {
-    /// Compared element by element; a prefix comes last: a block ends after its parts.
+    /// Compared element by element; a prefix comes last: `dconv` ends after `dconv.layers.1`.
     private let key: [Int]
     private let name: String
 
@@ -52,9 +52,9 @@ package struct ComputationOrder: Comparable {
     private static let downsamplers = ["channel_downsampler", "channel_downsampler_t"]
     private static let decoders = ["decoder", "tdecoder"]
     private static let after = ["output", "add_67", "final"]
-    /// Parts of a layer of either U-Net, and `encoder.0`'s embedding behind it.
+    /// Parts of a layer of the encoders.
     private static let parts = ["conv", "norm1", "dconv", "rewrite", "norm2", "conv_tr"]
-    private static let embeddings = ["norm_in", "pos_emb_2d", "norm_in_t", "pos_emb"]
+    private static let embeddings = ["pos_emb_2d", "norm_in", "pos_emb", "norm_in_t"]
     private static let transformerLayers = ["layers", "layers_t"]
     private static let transformerParts = ["norm1", "norm2", "self_attn", "cross_attn", "norm3"]
 
@@ -79,7 +79,6 @@ package struct ComputationOrder: Comparable {
         let part = Array(rest.dropFirst())
         if let place = before.firstIndex(of: first) { return [0, place] }
         if let branch = encoders.firstIndex(of: first), let index {
-            if part == ["embedded"] { return [1, index, branch, .max] }
             return [1, index, branch] + within(part, parts)
         }
         if let place = upsamplers.firstIndex(of: first) { return [2, place] }
@@ -100,9 +99,11 @@ package struct ComputationOrder: Comparable {
         return [9] + numbers(path.joined(separator: "."))
     }
 
-    /// A part's place in its layer, and the numbers inside it.
+    /// A part's place in its layer, and the numbers inside it; the layer itself comes behind its
+    /// parts, and its embedding behind that.
     private static func within(_ part: [String], _ parts: [String]) -> [Int] {
-        guard let first = part.first else { return [] }
+        guard let first = part.first else { return [parts.count + 1] }
+        if first == "embedded" { return [parts.count + 2] }
         return [parts.firstIndex(of: first) ?? parts.count]
             + part.dropFirst().compactMap { Int($0) }
     }

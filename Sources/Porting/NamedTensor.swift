@@ -63,7 +63,9 @@ package struct NamedTensor: Sendable, Equatable {
                 var index = [Int](repeating: 0, count: shape.count - 1)
                 var start = 0
                 for row in 0..<rows {
-                    for place in 0..<inner { output[row * inner + place] = values[start + place * step] }
+                    for place in 0..<inner {
+                        output[row * inner + place] = values[start + place * step]
+                    }
                     for axis in index.indices.reversed() {
                         index[axis] += 1
                         start += strides[axis]

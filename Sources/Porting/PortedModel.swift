@@ -52,7 +52,8 @@ package struct PortedModel: Sendable {
         }
         let sources = configuration.sources.joined(separator: ", ")
         try check("the sources", sources, prepared.sources.joined(separator: ", "))
-        try check("a number of channels of", "\(configuration.audioChannels)", "\(prepared.channels)")
+        try check(
+            "a number of channels of", "\(configuration.audioChannels)", "\(prepared.channels)")
         try check("a rate of", "\(configuration.samplerate)", "\(prepared.samplerate)")
         try check("an nfft of", "\(configuration.nfft)", "\(prepared.nfft)")
     }

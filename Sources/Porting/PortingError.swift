@@ -10,7 +10,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
     case unwritable(path: String, reason: String)
     /// A raw file of another length; `hint` names what its length would fit.
-    case wrongSize(path: String, foundBytes: Int, expectedBytes: Int, expected: String, hint: String)
+    case wrongSize(
+        path: String, foundBytes: Int, expectedBytes: Int, expected: String, hint: String)
     case wrongShape(path: String, found: [Int], expected: [Int])
     /// A file of another element type than the files before it, or than the manifest says.
     case wrongType(path: String, found: String, expected: String, shape: [Int])
@@ -81,8 +82,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
             return "The files have \(found) pieces that aren't silent, fewer than the \(wanted) "
                 + "samples asked for; give more files, or ask for fewer with --samples"
         case .noMatch(let patterns, let examples):
-            return "Nothing in the network matches \(patterns.joined(separator: ",")); its values "
-                + "are named like \(examples.joined(separator: ", "))"
+            return "Nothing matches '\(patterns.joined(separator: ","))'; there are names like "
+                + examples.joined(separator: ", ")
         case .nothingToCompare(let path, let reason): return "\(path): \(reason)"
         }
     }

@@ -9,7 +9,8 @@ struct SafetensorsHeader {
 
     /// - Parameter metadata: the file's own strings.
     init(metadata: [String: String] = [:]) {
-        members = metadata.isEmpty ? [:] : ["__metadata__": .object(metadata.mapValues { .string($0) })]
+        members =
+            metadata.isEmpty ? [:] : ["__metadata__": .object(metadata.mapValues { .string($0) })]
     }
 
     /// Adds a tensor behind the others.

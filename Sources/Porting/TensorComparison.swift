@@ -98,28 +98,43 @@ package struct ComparisonReport: Sendable {
     package let extra: [String]
     package let boundDecibels: Double
 
-    /// The first tensor below the bound: where a port goes wrong.
+    /// The first tensor below the bound: where a port goes wrong. One that is missing tells nothing
+    /// of that: a port may give fewer values than there are.
     package var firstBelow: TensorComparison? {
-        comparisons.first { !($0.snrDecibels >= boundDecibels) }
+        comparisons.first { $0.foundShape != nil && !($0.snrDecibels >= boundDecibels) }
     }
 
+    /// Names that only the reference has.
+    package var missing: [String] { comparisons.filter { $0.foundShape == nil }.map(\.name) }
+
+    /// Of all, missing ones too.
     package var worstDecibels: Double { comparisons.map(\.snrDecibels).min() ?? .infinity }
 
     /// Compares every tensor of `reference` with the one of its name, a pair at a time.
     ///
+    /// - Parameter patterns: which names.
     /// - Throws: ``PortingError`` or `AudioError` for files that can't be read, and if there is
     ///   nothing to compare.
     package init(
-        reference: TensorCollection, found: TensorCollection, boundDecibels: Double,
+        reference: TensorCollection, found: TensorCollection,
+        only patterns: [NamePattern] = [NamePattern("*")], boundDecibels: Double,
         isCancelled: () -> Bool = { false }
     ) throws {
-        let names = reference.names.map { ($0, ComputationOrder($0)) }.sorted { $0.1 < $1.1 }
-        let present = Set(found.names)
+        func matches(_ name: String) -> Bool { patterns.contains { $0.matches(name) } }
+        let names = reference.names.filter(matches).map { ($0, ComputationOrder($0)) }
+            .sorted { $0.1 < $1.1 }
+        let present = Set(found.names.filter(matches))
+        if names.isEmpty {
+            throw PortingError.noMatch(
+                patterns: patterns.map(\.text), examples: Array(reference.names.prefix(12)))
+        }
         if !names.contains(where: { present.contains($0.0) }) {
             throw PortingError.nothingToCompare(
                 path: found.path,
-                reason: "has none of the \(names.count) tensors of \(reference.path); found "
-                    + (found.names.isEmpty ? "none" : found.names.prefix(5).joined(separator: ", ")))
+                reason: "has none of the \(names.count) tensors of \(reference.path); it has "
+                    + (present.isEmpty
+                        ? "none" : present.sorted().prefix(5).joined(separator: ", "))
+            )
         }
         var comparisons: [TensorComparison] = []
         for (name, _) in names {
@@ -133,7 +148,7 @@ package struct ComparisonReport: Sendable {
                 .init(reference: expected, found: try found.tensor(name, like: reference)))
         }
         self.comparisons = comparisons
-        extra = found.names.filter { !Set(reference.names).contains($0) }
+        extra = present.subtracting(reference.names).sorted()
         self.boundDecibels = boundDecibels
     }
 }

@@ -17,16 +17,25 @@ package struct Trace {
     private let origin: String
     package let warnings: [AudioWarning]
 
+    /// Takes the core's inputs.
+    ///
+    /// - Parameters:
+    ///   - input: `[1, A, N]`
+    ///   - x: `[1, 2A, F, T]`
+    ///   - origin: for the file's metadata.
+    package init(input: NamedTensor, x: NamedTensor, origin: String) {
+        self.input = input
+        self.x = x
+        self.origin = origin
+        warnings = []
+    }
+
     /// Takes a prepared chunk.
     ///
     /// - Parameter chunk: its folder, with the manifest beside it.
     /// - Throws: ``PortingError``.
-    package init(
-        chunk path: String, model: PortedModel
-    ) throws {
-        let path = (path as NSString).standardizingPath
-        let parent = (path as NSString).deletingLastPathComponent
-        let folder = parent.isEmpty ? "." : parent
+    package init(chunk path: String, model: PortedModel) throws {
+        let folder = Self.folder(ofChunk: path)
         let manifest = try Manifest(folder: folder)
         try model.check(manifest, folder: folder)
         let tensors = try manifest.inputs.map { input in
@@ -35,9 +44,21 @@ package struct Trace {
                 (path as NSString).appendingPathComponent(file), name: input.name,
                 shape: input.shape, element: manifest.encoding.element)
         }
-        (input, x) = (tensors[0], tensors[1])
-        origin = "\(manifest.source.name), \((path as NSString).lastPathComponent)"
-        warnings = []
+        self.init(
+            input: tensors[0], x: tensors[1],
+            origin: "\(manifest.source.name), \((path as NSString).lastPathComponent)")
+    }
+
+    /// The model that a chunk was prepared for.
+    ///
+    /// - Throws: ``PortingError`` if it has no manifest beside it.
+    package static func modelName(ofChunk path: String) throws(PortingError) -> String {
+        try Manifest(folder: folder(ofChunk: path)).model.name
+    }
+
+    private static func folder(ofChunk path: String) -> String {
+        let parent = ((path as NSString).standardizingPath as NSString).deletingLastPathComponent
+        return parent.isEmpty ? "." : parent
     }
 
     /// Takes a piece of a track, normalised as in a separation.

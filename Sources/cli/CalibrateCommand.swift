@@ -20,7 +20,8 @@ enum CalibrateCommand {
     static let command = Command(
         definition: CommandDefinition(
             name: "tensors calibrate",
-            overview: "Choose pieces of tracks, spread over files and loudness and none silent, and "
+            overview:
+                "Choose pieces of tracks, spread over files and loudness and none silent, and "
                 + "write the core's inputs of each, with the lists that quantising compilers read.",
             operand: "track", operandHelp: "Sound files: music like that which will be separated.",
             options: [

@@ -10,15 +10,16 @@ struct Command: Sendable {
     let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
 
     /// All commands. The first is what a call without a command's name means.
-    static let all = [
-        SeparateCommand.command,
-        ModelsCommand.command,
-        EvalCommand.command,
-        SelfTestCommand.command,
-        InspectCommand.command,
-        ConvertCommand.command,
-        BenchCommand.command,
-        TraceCommand.command,
-        CompareCommand.command,
-    ] + TensorsCommand.commands
+    static let all =
+        [
+            SeparateCommand.command,
+            ModelsCommand.command,
+            EvalCommand.command,
+            SelfTestCommand.command,
+            InspectCommand.command,
+            ConvertCommand.command,
+            BenchCommand.command,
+            TraceCommand.command,
+            CompareCommand.command,
+        ] + TensorsCommand.commands
 }

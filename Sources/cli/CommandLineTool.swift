@@ -16,7 +16,14 @@ struct CommandLineTool {
         let named = Command.all.first { words.starts(with: $0.definition.words) }
         let command = named ?? Command.all[0]
         do {
-            if named == nil { try checkSecondWord(words) }
+            let group = named == nil ? group(words) : []
+            if !group.isEmpty {
+                guard words.count < 2 || words[1].hasPrefix("-") else {
+                    throw UsageError.unknownAction(words[1], allowed: group.map { $0.words[1] })
+                }
+                console.result(HelpText.overview(of: group))
+                return words.count < 2 ? .wrongUsage : .done
+            }
             let arguments = try ArgumentParser(command: command.definition).parse(
                 Array(words.dropFirst(named?.definition.words.count ?? 0)))
             if arguments.has(.help) {
@@ -33,12 +40,9 @@ struct CommandLineTool {
         }
     }
 
-    /// - Throws: `UsageError` if a call begins like a command of two words and goes on otherwise.
-    private func checkSecondWord(_ words: [String]) throws(UsageError) {
-        let allowed = Command.all.map(\.definition.words)
-            .filter { $0.count == 2 && $0.first == words.first }
-        guard !allowed.isEmpty else { return }
-        throw .unknownAction(words.dropFirst().first ?? "", allowed: allowed.map { $0[1] })
+    /// The commands that share their first of two words with this call.
+    private func group(_ words: [String]) -> [CommandDefinition] {
+        Command.all.map(\.definition).filter { $0.words.count == 2 && $0.words[0] == words.first }
     }
 
     /// The version is told even where no kernels can run.

@@ -10,38 +10,40 @@ struct CompareReport {
 
     /// A row for each tensor; then the first below the bound, and what only one side has.
     var table: String {
-        let rows = report.comparisons.map(row)
+        let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
         var lines = aligned([Self.columns] + rows)
         let bound = figure(report.boundDecibels, 0)
         if let first = report.firstBelow {
             let reason =
-                first.foundShape == nil
-                ? "is missing"
-                : first.isComparable
-                    ? "has \(decibels(first.snrDecibels)) dB"
-                    : "has the shape \(first.foundShape ?? []), expected \(first.shape)"
+                first.isComparable
+                ? "has \(decibels(first.snrDecibels)) dB"
+                : "has the shape \(first.foundShape ?? []), expected \(first.shape)"
             lines.append("first below \(bound) dB: \(first.name) \(reason)")
         } else {
-            lines.append("all \(report.comparisons.count) at \(bound) dB or more")
+            let count = report.comparisons.count - report.missing.count
+            lines.append("all \(count) at \(bound) dB or more")
+        }
+        if !report.missing.isEmpty {
+            lines.append("missing: " + shortened(report.missing))
         }
         if !report.extra.isEmpty {
-            lines.append(
-                "not in the reference: " + report.extra.prefix(20).joined(separator: ", ")
-                    + (report.extra.count > 20 ? ", …" : ""))
+            lines.append("not in the reference: " + shortened(report.extra))
         }
         return lines.joined(separator: "\n")
+    }
+
+    private func shortened(_ names: [String]) -> String {
+        names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
     }
 
     private static let columns = ["tensor", "SNR dB", "max abs", "rel L2", "shape", "first bad"]
 
     private func row(_ comparison: TensorComparison) -> [String] {
-        guard let found = comparison.foundShape else {
-            return [comparison.name, "none", "", "", shape(comparison.shape), "missing"]
-        }
         guard comparison.isComparable else {
+            let found = shape(comparison.foundShape ?? [])
             return [
-                comparison.name, "none", "", "",
-                "\(shape(found)) instead of \(shape(comparison.shape))", "",
+                comparison.name, "none", "", "", "\(found) instead of \(shape(comparison.shape))",
+                "",
             ]
         }
         return [

@@ -22,7 +22,7 @@ enum CompareCommand {
             operandHelp: "Files of tensors (.safetensors, .npy, .raw), folders of them, or folders "
                 + "of stems. What only the second has is listed.",
             operandCount: 2...2,
-            options: [.minSNR, .bound, .json, .version, .help], exclusive: [])
+            options: [.only, .minSNR, .bound, .json, .version, .help], exclusive: [])
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let minimum = try call.number(.minSNR)
@@ -31,7 +31,8 @@ enum CompareCommand {
         let code = try call.run {
             let report = try ComparisonReport(
                 reference: TensorCollection(arguments.operands[0]),
-                found: TensorCollection(arguments.operands[1]), boundDecibels: bound,
+                found: TensorCollection(arguments.operands[1]), only: call.patterns,
+                boundDecibels: bound,
                 isCancelled: { call.cancellation.isCancelled })
             worst = report.worstDecibels
             let text = CompareReport(report: report)

@@ -27,6 +27,13 @@ struct HelpText: CustomStringConvertible {
         return lines.joined(separator: "\n")
     }
 
+    /// Commands of two words that share the first.
+    static func overview(of group: [CommandDefinition]) -> String {
+        let lines = group.flatMap { entry($0.name, $0.overview) }
+        return (["COMMANDS:"] + lines + ["", "Each explains itself with --help."])
+            .joined(separator: "\n")
+    }
+
     /// A name and its explanation, which begins on a line of its own where the name is too long.
     private static func entry(_ name: String, _ help: String) -> [String] {
         let label = "  \(name)"

@@ -53,7 +53,8 @@ struct PortingCall {
             console.error("interrupted; run it again to go on")
             return .interrupted
         } catch PortingError.invalidOption(let name, let value, let allowed) {
-            console.error("\(PortingError.invalidOption(name: name, value: value, allowed: allowed))")
+            console.error(
+                "\(PortingError.invalidOption(name: name, value: value, allowed: allowed))")
             return .wrongUsage
         } catch {
             console.error("\(error)")

@@ -15,6 +15,13 @@ extension Option {
             + "'encoder.?,crosstransformer.*'. (default: all)")
 }
 
+extension PortingCall {
+    /// What `--only` asks for.
+    var patterns: [NamePattern] {
+        (arguments.value(.only) ?? "*").split(separator: ",").map { NamePattern(String($0)) }
+    }
+}
+
 enum TraceCommand {
     static let command = Command(
         definition: CommandDefinition(
@@ -31,8 +38,6 @@ enum TraceCommand {
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try call.required(.traceOut)
-        let patterns = (arguments.value(.only) ?? "*").split(separator: ",")
-            .map { NamePattern(String($0)) }
         let seconds = try call.number(.chunk)
         let start = try call.number(.start)
         let precision = try call.precision
@@ -44,7 +49,8 @@ enum TraceCommand {
         }
         return try call.run {
             let backend = try call.backend(precision ?? EngineInformation().fastestPrecision)
-            let model = try call.model()
+            let model = try call.model(
+                defaultName: isFolder.boolValue ? Trace.modelName(ofChunk: track) : nil)
             let trace =
                 isFolder.boolValue
                 ? try Trace(chunk: track, model: model)
@@ -53,7 +59,7 @@ enum TraceCommand {
                     model: model, on: backend)
             for warning in trace.warnings { console.warning("\(warning)") }
             let names = try trace.write(
-                patterns, of: model.network(on: backend), model: model, to: out,
+                call.patterns, of: model.network(on: backend), model: model, to: out,
                 cancellation: call.cancellation)
             call.console.status("\(names.count) tensors")
             console.result(out)
