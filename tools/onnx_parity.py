@@ -65,6 +65,7 @@ class Export:
     def __init__(self, path: Path, threads: int) -> None:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
+        settings.log_severity_level = 3
         self.session = onnxruntime.InferenceSession(
             str(path), settings, providers=["CPUExecutionProvider"]
         )

@@ -42,7 +42,7 @@ package struct Calibration {
     /// Writes `count` samples, shared evenly among the tracks and, within a track, spread over its
     /// loudness. The same call writes the same bytes.
     ///
-    /// Tracks are decoded one after the other, twice each; none is held longer than that.
+    /// Tracks are decoded three times each, in memory for one piece.
     /// - Parameter progress: is given the number of samples done.
     /// - Returns: paths of the lists.
     /// - Throws: `AudioError`; ``PortingError`` if the tracks have too few pieces that sound, or
@@ -52,42 +52,40 @@ package struct Calibration {
         cancellation: CancellationToken, warn: (AudioWarning) -> Void = { _ in },
         progress: (Int) -> Void = { _ in }
     ) throws -> [String] {
-        func open(_ track: Int) throws -> ModelTrack {
-            try cancellation.check()
-            return try ModelTrack(
-                inputs[track], channels: model.configuration.audioChannels,
-                rateHz: model.configuration.samplerate, on: backend)
+        let configuration = model.configuration
+        let tracks = inputs.map {
+            TrackInput(
+                $0, channelCount: configuration.audioChannels, rateHz: configuration.samplerate)
         }
-        var statistics: [TrackStatistics] = []
+        let chunks = TrackChunks(channelCount: configuration.audioChannels, backend: backend)
+        var measured: [MeasuredTrack] = []
         var pieces: [[Piece]] = []
         var random = PythonRandom(seed: seed)
-        for track in inputs.indices {
-            let opened = try open(track)
-            opened.warnings.forEach(warn)
-            let (moments, samples) = try opened.statistics()
-            statistics.append(moments)
-            pieces.append(try self.pieces(of: opened, track, samples: samples, &random))
+        for (index, input) in tracks.enumerated() {
+            let (track, warnings) = try input.measure(cancellation: cancellation)
+            warnings.forEach(warn)
+            measured.append(track)
+            pieces.append(
+                try self.pieces(of: track, index, chunks, cancellation: cancellation, &random))
         }
         let chosen = try choose(pieces, count, &random)
 
         try ChunkFolder.make(path)
-        let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: backend)
+        let spectrogram = CoreSpectrogram(nfft: configuration.nfft, on: backend)
         var paths = [[(name: String, path: String)]](repeating: [], count: chosen.count)
         var done = 0
-        for track in inputs.indices {
+        for (index, input) in tracks.enumerated() {
             // Numbered by position in `chosen`, read in the order of the track.
-            let wanted = chosen.indices.filter { chosen[$0].track == track }
+            let wanted = chosen.indices.filter { chosen[$0].track == index }
                 .sorted { chosen[$0].start < chosen[$1].start }
             if wanted.isEmpty { continue }
-            let (mean, scale) = (statistics[track].mean, statistics[track].scale)
-            try open(track).forEachWindow(
-                at: wanted.map { chosen[$0].start }, length: chunkSamples
-            ) { position, window in
-                try cancellation.check()
-                let index = wanted[position]
-                let chunk = window.map { channel in channel.map { ($0 - mean) / scale } }
-                paths[index] = try spectrogram.inputs(chunk).map { tensor in
-                    (tensor.name, try write(tensor, index, to: path))
+            try chunks.forEach(
+                in: input.again(measured[index]), at: wanted.map { chosen[$0].start },
+                length: chunkSamples, cancellation: cancellation
+            ) { position, chunk in
+                let number = wanted[position]
+                paths[number] = try spectrogram.inputs(chunk).map { tensor in
+                    (tensor.name, try write(tensor, number, to: path))
                 }
                 done += 1
                 progress(done)
@@ -100,17 +98,24 @@ package struct Calibration {
 
     /// The pieces of a track that aren't silent, side by side from a random first sample on.
     private func pieces(
-        of track: ModelTrack, _ index: Int, samples: Int, _ random: inout PythonRandom
+        of track: MeasuredTrack, _ index: Int, _ chunks: TrackChunks,
+        cancellation: CancellationToken, _ random: inout PythonRandom
     ) throws -> [Piece] {
-        guard samples >= chunkSamples else { return [] }
-        let first = random.integer(upTo: samples % chunkSamples)
-        let starts = Array(stride(from: first, through: samples - chunkSamples, by: chunkSamples))
+        guard track.sampleCount >= chunkSamples else { return [] }
+        let first = random.integer(upTo: track.sampleCount % chunkSamples)
+        let starts = Array(
+            stride(from: first, through: track.sampleCount - chunkSamples, by: chunkSamples))
+        let (mean, scale) = (track.statistics.mean, track.statistics.scale)
         var pieces: [Piece] = []
-        try track.forEachWindow(at: starts, length: chunkSamples) { position, window in
-            let energy = window.reduce(0.0) { sum, channel in
-                channel.reduce(sum) { $0 + Double($1) * Double($1) }
+        try chunks.forEach(
+            in: track, at: starts, length: chunkSamples, cancellation: cancellation
+        ) { position, chunk in
+            // As loud as it was recorded.
+            let energy = chunk.floats.reduce(0.0) { sum, value in
+                let sample = Double(value * scale + mean)
+                return sum + sample * sample
             }
-            let decibels = 10 * log10(energy / Double(window.count * chunkSamples))
+            let decibels = 10 * log10(energy / Double(chunk.count))
             if decibels > Self.silenceDecibels {
                 pieces.append(Piece(track: index, start: starts[position], decibels: decibels))
             }

@@ -16,16 +16,14 @@ package struct CoreSpectrogram {
 
     /// The core's inputs for normalised sound.
     ///
-    /// - Parameter chunk: `[channel][sample]`, equally long.
+    /// - Parameter mix: `[A, N]`
     /// - Returns: `input` `[1, A, N]`, and `x` `[1, 2A, F, T]` with complex numbers as channels:
     ///   L re, L im, R re, R im.
-    package func inputs(_ chunk: [[Float]]) -> [NamedTensor] {
-        let (channels, samples) = (chunk.count, chunk[0].count)
-        let mix = backend.tensor([channels, samples], Array(chunk.joined()))
+    package func inputs(_ mix: Tensor) -> [NamedTensor] {
         let z = stft.forward(mix, on: backend)  // [F, T, 2A]
         var x = NamedTensor(CoreTensor.x, z, .spectrogram)
         x.shape.insert(1, at: 0)
-        return [NamedTensor(CoreTensor.input, [1, channels, samples], mix.floats), x]
+        return [NamedTensor(CoreTensor.input, [1] + mix.shape, mix.floats), x]
     }
 
     /// What the engine's core takes: `[A, N]` and `[F, T, 2A]`.

@@ -1,12 +1,13 @@
 // The one network whose core a port replaces.
 
+import Foundation
 import HTDemucs
 import Tensor
 import WeightsLoader
 
 /// A checkpoint that was chosen for its core.
 package struct PortedModel: Sendable {
-    /// As it was named.
+    /// What to call it by to find it again: its file's whole path, or a name of the zoo.
     package let name: String
     package let configuration: Configuration
     package let warnings: [String]
@@ -14,8 +15,9 @@ package struct PortedModel: Sendable {
 
     /// Reads what the model is, but none of its weights.
     ///
+    /// - Parameter name: as it was named in a call; nil for the files' own.
     /// - Throws: ``PortingError/bagOfSeveral(name:members:)``, `WeightsError`, `ConfigurationError`.
-    package init(_ files: ModelFiles) throws {
+    package init(_ files: ModelFiles, named name: String? = nil) throws {
         guard files.members.count == 1 else {
             throw PortingError.bagOfSeveral(name: files.name, members: files.members)
         }
@@ -23,7 +25,9 @@ package struct PortedModel: Sendable {
         let (stored, warnings) = try Configuration.read(from: checkpoint)
         configuration =
             try files.segmentSeconds.map { try stored.shortened(toSegmentSeconds: $0) } ?? stored
-        name = files.name
+        let isFile = name.map(FileManager.default.fileExists(atPath:)) ?? false
+        self.name =
+            isFile ? URL(fileURLWithPath: name ?? "").standardizedFileURL.path : name ?? files.name
         self.warnings = warnings
     }
 

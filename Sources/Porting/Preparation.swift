@@ -8,9 +8,11 @@ import Separation
 import Tensor
 
 /// Cuts a track into chunks and writes the core's inputs of each.
-package struct Preparation: Sendable {
+package struct Preparation {
     package let manifest: Manifest
-    private let track: ModelTrack
+    /// What to tell the user about the track.
+    package let warnings: [AudioWarning]
+    private let track: MeasuredTrack
 
     /// Lengths of a chunk in seconds that make sense anywhere.
     package static let chunkSeconds = 0.01...3600
@@ -23,29 +25,23 @@ package struct Preparation: Sendable {
     /// - Throws: `AudioError`; ``PortingError`` for a chunk or an overlap that can't be.
     package init(
         _ input: AudioInput, modelName: String, configuration: Configuration,
-        chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding, on backend: Backend
+        chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
+        cancellation: CancellationToken
     ) throws {
-        track = try ModelTrack(
-            input, channels: configuration.audioChannels, rateHz: configuration.samplerate,
-            on: backend)
-        let (statistics, samples) = try track.statistics()
-        guard samples > 0 else {
-            throw SeparationError.emptyAudio(channels: configuration.audioChannels, samples: 0)
-        }
+        (track, warnings) = try TrackInput(
+            input, channelCount: configuration.audioChannels, rateHz: configuration.samplerate
+        ).measure(cancellation: cancellation)
         let plan = try ChunkPlan(
             chunkSamples: Self.samples(chunkSeconds, configuration), overlap: overlap,
-            trackSamples: samples)
+            trackSamples: track.sampleCount)
         manifest = Manifest(
             source: .init(
                 name: (input.name as NSString).lastPathComponent,
-                sha256: try Self.checksum(input.name), samples: samples),
+                sha256: try Self.checksum(input.name), samples: track.sampleCount),
             modelName: modelName, configuration: configuration, plan: plan,
-            normalisation: .init(mean: statistics.mean, scale: statistics.scale),
+            normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
             encoding: encoding)
     }
-
-    /// What to tell the user about the track.
-    package var warnings: [AudioWarning] { track.warnings }
 
     /// Samples of a chunk of so many seconds, rounded down as the reference rounds its segments.
     static func samples(
@@ -69,7 +65,7 @@ package struct Preparation: Sendable {
     /// Writes the manifest, then chunk after chunk. Chunks that are complete are left as they are.
     ///
     /// - Parameter progress: is given the number of chunks done.
-    /// - Throws: ``PortingError``, `AudioError`, `CancellationError`.
+    /// - Throws: ``PortingError``, `AudioError`, `SeparationError`, `CancellationError`.
     package func write(
         to path: String, on backend: Backend, cancellation: CancellationToken,
         progress: (Int) -> Void = { _ in }
@@ -79,19 +75,13 @@ package struct Preparation: Sendable {
         let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
         let plan = manifest.plan
         let missing = (0..<plan.count).filter { !isComplete($0, in: folder) }
-        let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
         var done = plan.count - missing.count
         progress(done)
-        try track.forEachWindow(
-            at: missing.map(plan.start), length: plan.chunkSamples
-        ) { position, window in
-            try cancellation.check()
+        try TrackChunks(channelCount: manifest.model.channels, backend: backend).forEach(
+            in: track, at: missing.map(plan.start), length: plan.chunkSamples,
+            cancellation: cancellation
+        ) { position, chunk in
             let index = missing[position]
-            // Behind the track's end there are zeros after the normalisation, not before it.
-            let present = min(plan.chunkSamples, plan.trackSamples - plan.start(index))
-            let chunk = window.map { channel in
-                channel.prefix(present).map { ($0 - mean) / scale } + channel.dropFirst(present)
-            }
             try ChunkFolder.make(folder.folder(index))
             for tensor in spectrogram.inputs(chunk) {
                 try TensorFile.write(

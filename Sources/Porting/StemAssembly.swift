@@ -3,6 +3,7 @@
 import Audio
 import Foundation
 import HTDemucs
+import Separation
 import Tensor
 
 /// Inverse transform, sum, cross-fade, denormalisation and encoding, chunk after chunk.
@@ -41,53 +42,33 @@ package struct StemAssembly {
     ///
     /// - Parameters:
     ///   - path: folder of the stems; it is made.
-    ///   - progress: is given the number of chunks done, and of how many: a stem that is to be
-    ///     rescaled needs its peak first, which takes every chunk once more.
+    ///   - options: what they say of the input (rate, channels, tags) goes without meaning.
+    ///   - progress: is given the number of chunks done.
     /// - Returns: the paths of the files.
-    /// - Throws: ``PortingError`` for what is missing or doesn't fit, `AudioError`,
-    ///   `CancellationError`.
+    /// - Throws: ``PortingError`` for what is missing or doesn't fit, `SeparationError`,
+    ///   `AudioError`, `CancellationError`.
     package func write(
-        to path: String, format: OutputFormat, clipMode: ClipMode, on backend: Backend,
-        cancellation: CancellationToken, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+        to path: String, _ options: OutputOptions, on backend: Backend,
+        cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
     ) throws -> [String] {
-        let (sources, channels) = (manifest.model.sources, manifest.model.channels)
-        let passes = clipMode == .rescale ? 2 : 1
-        let total = passes * manifest.chunk.count
-        var done = 0
-        func run(_ take: ([[Float]]) throws -> Void) throws {
-            try forEachBlock(on: backend) { block in
-                try cancellation.check()
-                try take(block)
-                done += 1
-                progress(done, total)
-            }
-        }
-
-        var peaks = [Float](repeating: 0, count: sources.count)
-        if passes == 2 {
-            try run { block in
-                for row in block.indices {
-                    peaks[row / channels] = max(
-                        peaks[row / channels], block[row].reduce(0) { max($0, abs($1)) })
-                }
-            }
-        }
         try ChunkFolder.make(path)
+        let sources = manifest.model.sources
         let paths = sources.map {
-            (path as NSString).appendingPathComponent("\($0).\(format.fileExtension)")
+            (path as NSString).appendingPathComponent("\($0).\(options.format.fileExtension)")
         }
-        let writers = try zip(paths, peaks).map { path, peak in
-            try AudioWriter(
-                to: .file(path), channelCount: channels, sampleRateHz: manifest.model.samplerate,
-                sampleCount: manifest.source.samples, format: format,
-                clipping: clipMode.clipping(peak: peak))
+        let files = try StemFiles(
+            zip(sources, paths).map { StemOutput(name: $0, signal: .stem($0), to: .file($1)) },
+            stems: sources, channelCount: manifest.model.channels,
+            rateHz: manifest.model.samplerate, sampleCount: manifest.source.samples,
+            options: options, threads: backend.threads)
+        var done = 0
+        try forEachBlock(on: backend) { block in
+            try cancellation.check()
+            try files.append(block)
+            done += 1
+            progress(done)
         }
-        try run { block in
-            for (source, writer) in writers.enumerated() {
-                try writer.append(Array(block[source * channels..<(source + 1) * channels]))
-            }
-        }
-        for writer in writers { try writer.finish() }
+        try files.finish(cancellation: cancellation)
         return paths
     }
 

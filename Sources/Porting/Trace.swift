@@ -69,34 +69,30 @@ package struct Trace {
     /// - Throws: `AudioError`; ``PortingError`` for a piece that can't be.
     package init(
         _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: PortedModel,
-        on backend: Backend
+        on backend: Backend, cancellation: CancellationToken
     ) throws {
         let configuration = model.configuration
         let length = try Preparation.samples(chunkSeconds, configuration)
-        let track = try ModelTrack(
-            audio, channels: configuration.audioChannels, rateHz: configuration.samplerate,
-            on: backend)
-        let (statistics, samples) = try track.statistics()
+        let (track, warnings) = try TrackInput(
+            audio, channelCount: configuration.audioChannels, rateHz: configuration.samplerate
+        ).measure(cancellation: cancellation)
         let position = startSeconds * Double(configuration.samplerate)
-        guard position >= 0, position < Double(samples) else {
-            let seconds = Double(samples) / Double(configuration.samplerate)
+        guard position >= 0, position < Double(track.sampleCount) else {
+            let seconds = Double(track.sampleCount) / Double(configuration.samplerate)
             throw PortingError.invalidOption(
                 name: "start", value: "\(startSeconds)",
                 allowed: "a number of seconds within the track's \(seconds)")
         }
-        let start = Int(position)
-        var chunk: [[Float]] = []
-        try track.forEachWindow(at: [start], length: length) { _, window in
-            let present = min(length, samples - start)
-            chunk = window.map { channel in
-                channel.prefix(present).map { ($0 - statistics.mean) / statistics.scale }
-                    + channel.dropFirst(present)
-            }
+        var inputs: [NamedTensor] = []
+        try TrackChunks(channelCount: configuration.audioChannels, backend: backend).forEach(
+            in: track, at: [Int(position)], length: length, cancellation: cancellation
+        ) { _, chunk in
+            inputs = CoreSpectrogram(nfft: configuration.nfft, on: backend).inputs(chunk)
         }
-        let inputs = CoreSpectrogram(nfft: configuration.nfft, on: backend).inputs(chunk)
-        (input, x) = (inputs[0], inputs[1])
-        origin = "\((audio.name as NSString).lastPathComponent), from sample \(start)"
-        warnings = track.warnings
+        input = inputs[0]
+        x = inputs[1]
+        origin = "\((audio.name as NSString).lastPathComponent), from sample \(Int(position))"
+        self.warnings = warnings
     }
 
     /// Runs the network and writes what matches a pattern, in the order of computation.

@@ -49,13 +49,14 @@ enum AssembleStemsCommand {
                 manifest = try manifest.named(after: try call.model(), folder: folder)
             }
             let display = call.progress("Chunk")
+            let count = manifest.chunk.count
             let paths = try StemAssembly(
                 arguments.value(.outputsFrom) ?? folder, manifest: manifest, outputs: outputs,
                 element: element
             ).write(
-                to: out, format: format, clipMode: clipMode, on: try call.backend(),
-                cancellation: call.cancellation
-            ) { display.update($0, of: $1) }
+                to: out, OutputOptions(format: format, clipMode: clipMode),
+                on: try call.backend(), cancellation: call.cancellation
+            ) { display.update($0, of: count) }
             paths.forEach(console.result)
         }
     }

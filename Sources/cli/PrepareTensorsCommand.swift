@@ -32,7 +32,7 @@ enum PrepareTensorsCommand {
             let preparation = try Preparation(
                 AudioInput(path: arguments.operands[0]), modelName: model.name,
                 configuration: model.configuration, chunkSeconds: seconds, overlap: overlap,
-                encoding: encoding, on: backend)
+                encoding: encoding, cancellation: call.cancellation)
             for warning in preparation.warnings { console.warning("\(warning)") }
             let count = preparation.manifest.chunk.count
             let display = call.progress("Chunk")

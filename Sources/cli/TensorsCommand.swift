@@ -71,9 +71,10 @@ struct PortingCall {
     func model(defaultName name: String? = nil) throws -> PortedModel {
         let locator = try ModelLocator(
             repository: arguments.value(.repo), isOffline: arguments.has(.offline))
-        let files = try locator.locate(
-            arguments.value(.name) ?? name, console: console, cancellation: cancellation)
-        let model = try PortedModel(files)
+        let name = arguments.value(.name) ?? name
+        let files = try locator.locate(name, console: console, cancellation: cancellation)
+        // Without a name the bundled model may have stepped in.
+        let model = try PortedModel(files, named: name)
         model.warnings.forEach(console.warning)
         return model
     }

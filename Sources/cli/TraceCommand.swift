@@ -56,7 +56,7 @@ enum TraceCommand {
                 ? try Trace(chunk: track, model: model)
                 : try Trace(
                     AudioInput(path: track), startSeconds: start ?? 0, chunkSeconds: seconds,
-                    model: model, on: backend)
+                    model: model, on: backend, cancellation: call.cancellation)
             for warning in trace.warnings { console.warning("\(warning)") }
             let names = try trace.write(
                 call.patterns, of: model.network(on: backend), model: model, to: out,

@@ -8,11 +8,11 @@ import Testing
 
 @Suite struct CalibrationTests {
     let backend: Backend
-    let folder: TestFolder
+    let folder: TemporaryFolder
 
     init() throws {
         backend = try Backend(threads: 2)
-        folder = try TestFolder()
+        folder = try TemporaryFolder()
     }
 
     private func write(
@@ -23,7 +23,7 @@ import Testing
             encoding: TensorEncoding(.npy, .float32),
             seed: seed
         ).write(
-            tracks.map { try AudioInput(path: $0) }, count: count, to: folder.inner(name),
+            tracks.map { try AudioInput(path: $0) }, count: count, to: folder.path(name),
             on: backend, cancellation: CancellationToken())
         #expect(
             lists.map { ($0 as NSString).lastPathComponent } == ["dataset.txt", "input_list.txt"])
@@ -34,7 +34,7 @@ import Testing
     private func input(_ name: String, _ line: String) throws -> [Float] {
         let paths = line.split(separator: " ").map(String.init)
         return try TensorFile.read(
-            folder.inner("\(name)/\(paths[0])"), name: "input", shape: [1, 2, 100],
+            folder.path("\(name)/\(paths[0])"), name: "input", shape: [1, 2, 100],
             element: .float32
         ).values
     }
@@ -43,7 +43,7 @@ import Testing
     private func tracks() throws -> [String] {
         var paths: [String] = []
         for index in 0..<4 {
-            let path = folder.inner("\(index).wav")
+            let path = folder.path("\(index).wav")
             try PortedFixture.track(path, samples: 3000, seed: UInt64(index))
             paths.append(path)
         }
@@ -52,7 +52,7 @@ import Testing
             for index in 0..<1500 { half.channels[channel][index] = 0 }
         }
         try AudioFile.write(half, to: paths[3], format: .wav(.float32), clip: .none)
-        let silent = folder.inner("silent.wav")
+        let silent = folder.path("silent.wav")
         try AudioFile.write(
             AudioBuffer(
                 channels: [[Float]](repeating: [Float](repeating: 0, count: 3000), count: 2),
@@ -65,7 +65,7 @@ import Testing
         #expect(lines.count == 20)
         #expect(Set(lines).count == 20)
         let named = try String(
-            contentsOfFile: folder.inner("set/input_list.txt"), encoding: .utf8)
+            contentsOfFile: folder.path("set/input_list.txt"), encoding: .utf8)
         #expect(named.hasPrefix("input:=input/00000.npy x:=x/00000.npy\n"))
         var contents = Set<[Float]>()
         for line in lines {
@@ -76,7 +76,7 @@ import Testing
             #expect(power > 1e-3, "\(line)")
             let x = line.split(separator: " ").map(String.init)[1]
             _ = try TensorFile.read(
-                folder.inner("set/\(x)"), name: "x", shape: [1, 4, 128, 2], element: .float32)
+                folder.path("set/\(x)"), name: "x", shape: [1, 4, 128, 2], element: .float32)
         }
         // No piece twice.
         #expect(contents.count == 20)
@@ -84,7 +84,7 @@ import Testing
 
     /// The tracks swell: evenly spread loudness means pieces of the beginning, middle and end.
     @Test func samplesOfATrackAreSpreadOverItsLoudness() throws {
-        let track = folder.inner("swelling.wav")
+        let track = folder.path("swelling.wav")
         try PortedFixture.track(track, samples: 6000)
         let lines = try write([track], count: 6, to: "set")
         let powers = try lines.map { line in
@@ -114,6 +114,6 @@ import Testing
         #expect(throws: PortingError.nothingLoud(limitDecibels: Calibration.silenceDecibels)) {
             _ = try write([tracks[4]], count: 1, to: "set")
         }
-        #expect(!FileManager.default.fileExists(atPath: folder.inner("set")))
+        #expect(!FileManager.default.fileExists(atPath: folder.path("set")))
     }
 }

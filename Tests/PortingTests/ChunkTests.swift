@@ -11,21 +11,19 @@ import Testing
 
 @Suite struct ChunkTests {
     let backend: Backend
-    let folder: TestFolder
+    let folder: TemporaryFolder
 
     init() throws {
         backend = try Backend(threads: 2)
-        folder = try TestFolder()
+        folder = try TemporaryFolder()
     }
 
     private func bytes(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
     @Test func spectrogramsAreTheOfficialOnes() throws {
         let golden = try Fixture("ports/trace")
-        let shape = try golden.shape("mix")
-        let mix = try golden.floats("mix")
-        let inputs = CoreSpectrogram(nfft: 256, on: backend).inputs(
-            (0..<shape[0]).map { Array(mix[$0 * shape[1]..<($0 + 1) * shape[1]]) })
+        let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
+        let inputs = CoreSpectrogram(nfft: 256, on: backend).inputs(mix)
         #expect(inputs.map(\.name) == ["input", "x"])
         #expect(inputs[1].shape == [1] + (try golden.shape("mag")))
         let comparison = Comparison(
@@ -34,17 +32,17 @@ import Testing
     }
 
     @Test func theManifestSaysWhatIsThere() throws {
-        try PortedFixture.track(folder.inner("song.wav"), samples: 500)
-        let chunks = folder.inner("chunks")
+        try PortedFixture.track(folder.path("song.wav"), samples: 500)
+        let chunks = folder.path("chunks")
         let manifest = try PortedFixture.prepare(
-            folder.inner("song.wav"), to: chunks, on: backend)
+            folder.path("song.wav"), to: chunks, on: backend)
         #expect(try Manifest(folder: chunks) == manifest)
         #expect(manifest.chunk.count == 4 && manifest.chunk.hop == 120)
         #expect(manifest.chunk.padding == 3 * 120 + 160 - 500)
         #expect(manifest.inputs.map(\.shape) == [[1, 2, 160], [1, 4, 128, 3]])
         #expect(manifest.outputs.map(\.shape) == [[1, 2, 4, 128, 3], [1, 2, 2, 160]])
         var statistics = TrackStatistics()
-        let track = try AudioFile.read(folder.inner("song.wav")).buffer.channels
+        let track = try AudioFile.read(folder.path("song.wav")).buffer.channels
         statistics.add(track)
         #expect(manifest.normalisation.mean == statistics.mean)
         #expect(manifest.normalisation.scale == statistics.scale)
@@ -59,21 +57,21 @@ import Testing
         #expect(last.values == expected)
     }
 
-    /// A track of one chunk is one segment of a separation, and goes the same way but for the files.
+    /// A track of one chunk goes the way of a track that isn't split, but for the files.
     @Test(arguments: TensorEncoding.Container.allCases)
     func aSingleChunkGivesTheSeparatorsStems(_ container: TensorEncoding.Container) throws {
-        let track = folder.inner("song.wav")
+        let track = folder.path("song.wav")
         try PortedFixture.track(track, samples: 400)
-        let chunks = folder.inner("chunks")
+        let chunks = folder.path("chunks")
         _ = try PortedFixture.prepare(
             track, to: chunks, chunkSamples: 400, encoding: TensorEncoding(container, .float32),
             on: backend)
         try PortedFixture.run(chunks, on: backend)
-        let stems = try PortedFixture.stems(chunks, to: folder.inner("stems"), on: backend)
+        let stems = try PortedFixture.stems(chunks, to: folder.path("stems"), on: backend)
         let separation = try Separator(
             modelAt: Fixture.url("models/cross_first.safetensors").path, threads: 2
         ).separate(
-            AudioFile.read(track).buffer, options: SeparationOptions(shifts: 0))
+            AudioFile.read(track).buffer, options: SeparationOptions(split: false, shifts: 0))
         let comparison = Comparison(
             actual: stems.flatMap { $0 },
             expected: separation.stems.flatMap(\.audio.channels).flatMap {
@@ -85,11 +83,11 @@ import Testing
     }
 
     @Test func halfPrecisionFilesCostWhatRoundingCosts() throws {
-        let track = folder.inner("song.wav")
+        let track = folder.path("song.wav")
         try PortedFixture.track(track, samples: 700)
         var results: [[Float]] = []
         for element in TensorEncoding.Element.allCases {
-            let chunks = folder.inner(element.rawValue)
+            let chunks = folder.path(element.rawValue)
             _ = try PortedFixture.prepare(
                 track, to: chunks, encoding: TensorEncoding(.raw, element), on: backend)
             try PortedFixture.run(chunks, on: backend)
@@ -104,8 +102,8 @@ import Testing
     }
 
     @Test func finishedWaveformsNeedNoTransform() throws {
-        let track = folder.inner("song.wav")
-        let chunks = folder.inner("chunks")
+        let track = folder.path("song.wav")
+        let chunks = folder.path("chunks")
         try PortedFixture.track(track, samples: 500)
         let manifest = try PortedFixture.prepare(track, to: chunks, on: backend)
         // Each source gets a part of the mix: the stems must be these parts of the track.
@@ -121,7 +119,7 @@ import Testing
                 TensorEncoding(.npy, .float32))
         }
         let stems = try PortedFixture.stems(
-            chunks, to: folder.inner("stems"), outputs: .finished("stems"), on: backend)
+            chunks, to: folder.path("stems"), outputs: .finished("stems"), on: backend)
         let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
         let mix = try AudioFile.read(track).buffer.channels
         let expected = parts.flatMap { part in
@@ -132,8 +130,8 @@ import Testing
     }
 
     @Test func whatIsThereIsNotMadeAgain() throws {
-        let track = folder.inner("song.wav")
-        let chunks = folder.inner("chunks")
+        let track = folder.path("song.wav")
+        let chunks = folder.path("chunks")
         try PortedFixture.track(track, samples: 900)
         _ = try PortedFixture.prepare(track, to: chunks, on: backend)
         try PortedFixture.run(chunks, on: backend)
@@ -161,14 +159,14 @@ import Testing
     }
 
     @Test func aFolderOfOtherChunksIsLeftAlone() throws {
-        let chunks = folder.inner("chunks")
-        try PortedFixture.track(folder.inner("a.wav"), samples: 500)
-        try PortedFixture.track(folder.inner("b.wav"), samples: 500, seed: 2)
-        _ = try PortedFixture.prepare(folder.inner("a.wav"), to: chunks, on: backend)
+        let chunks = folder.path("chunks")
+        try PortedFixture.track(folder.path("a.wav"), samples: 500)
+        try PortedFixture.track(folder.path("b.wav"), samples: 500, seed: 2)
+        _ = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
         for (name, samples) in [("b.wav", 160), ("a.wav", 200)] {
             #expect {
                 _ = try PortedFixture.prepare(
-                    folder.inner(name), to: chunks, chunkSamples: samples, on: backend)
+                    folder.path(name), to: chunks, chunkSamples: samples, on: backend)
             } throws: { error in
                 if case PortingError.folderTaken(let path, _) = error {
                     path == chunks
@@ -180,9 +178,9 @@ import Testing
     }
 
     @Test func aModelOfAnotherKindIsRefused() throws {
-        let chunks = folder.inner("chunks")
-        try PortedFixture.track(folder.inner("a.wav"), samples: 500)
-        let manifest = try PortedFixture.prepare(folder.inner("a.wav"), to: chunks, on: backend)
+        let chunks = folder.path("chunks")
+        try PortedFixture.track(folder.path("a.wav"), samples: 500)
+        let manifest = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
         #expect(throws: PortingError.self) {
             _ = try CoreRun(chunks, manifest: manifest, model: try PortedFixture.model("mono"))
         }

@@ -9,23 +9,6 @@ import Tensor
 import TestSupport
 import WeightsLoader
 
-/// A folder of a test's own, gone with the object.
-final class TestFolder {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        path = url.path
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
-    func inner(_ name: String) -> String { (path as NSString).appendingPathComponent(name) }
-}
-
 enum PortedFixture {
     /// A model of Tests/Fixtures/models. `cross_first`: two sources, stereo at 1,600 Hz, nfft 256, a
     /// segment of 400 samples.
@@ -58,7 +41,7 @@ enum PortedFixture {
         let preparation = try Preparation(
             AudioInput(path: track), modelName: "cross_first", configuration: model.configuration,
             chunkSeconds: (Double(chunkSamples) + 0.5) / 1600, overlap: overlap,
-            encoding: encoding, on: backend)
+            encoding: encoding, cancellation: CancellationToken())
         try preparation.write(to: folder, on: backend, cancellation: CancellationToken())
         return preparation.manifest
     }
@@ -77,7 +60,7 @@ enum PortedFixture {
         let manifest = try Manifest(folder: folder)
         return try StemAssembly(folder, manifest: manifest, outputs: outputs, element: element)
             .write(
-                to: out, format: .wav(.float32), clipMode: .none, on: backend,
+                to: out, OutputOptions(format: .wav(.float32), clipMode: .none), on: backend,
                 cancellation: CancellationToken()
             ).flatMap { try AudioFile.read($0).buffer.channels }
     }

@@ -9,15 +9,15 @@ import Testing
 
 @Suite struct StemAssemblyErrorTests {
     let backend: Backend
-    let folder: TestFolder
+    let folder: TemporaryFolder
     let chunks: String
 
     init() throws {
         backend = try Backend(threads: 1)
-        folder = try TestFolder()
-        chunks = folder.inner("chunks")
-        try PortedFixture.track(folder.inner("a.wav"), samples: 500)
-        _ = try PortedFixture.prepare(folder.inner("a.wav"), to: chunks, on: backend)
+        folder = try TemporaryFolder()
+        chunks = folder.path("chunks")
+        try PortedFixture.track(folder.path("a.wav"), samples: 500)
+        _ = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
         try PortedFixture.run(chunks, on: backend)
     }
 
@@ -27,11 +27,11 @@ import Testing
     ) -> String {
         do {
             _ = try PortedFixture.stems(
-                chunks, to: folder.inner("stems"), outputs: outputs, element: element, on: backend)
+                chunks, to: folder.path("stems"), outputs: outputs, element: element, on: backend)
             return "nothing was thrown"
         } catch {
             let files = try? FileManager.default.contentsOfDirectory(
-                atPath: folder.inner("stems"))
+                atPath: folder.path("stems"))
             #expect((files ?? []).isEmpty)
             return "\(error)"
         }

@@ -7,10 +7,10 @@ import TestSupport
 import Testing
 
 @Suite struct TensorComparisonTests {
-    let folder: TestFolder
+    let folder: TemporaryFolder
 
     init() throws {
-        folder = try TestFolder()
+        folder = try TemporaryFolder()
     }
 
     @Test func measuresAreWhatTheirNamesSay() {
@@ -40,15 +40,15 @@ import Testing
     @Test func foldersOfStemsAreComparedByName() throws {
         for (name, gain) in [("a", Float(0.5)), ("b", 0.25)] {
             try FileManager.default.createDirectory(
-                atPath: folder.inner(name), withIntermediateDirectories: true)
-            try PortedFixture.track(folder.inner("\(name)/drums.wav"), samples: 100, gain: gain)
-            try PortedFixture.track(folder.inner("\(name)/bass.wav"), samples: 100, seed: 4)
+                atPath: folder.path(name), withIntermediateDirectories: true)
+            try PortedFixture.track(folder.path("\(name)/drums.wav"), samples: 100, gain: gain)
+            try PortedFixture.track(folder.path("\(name)/bass.wav"), samples: 100, seed: 4)
         }
-        try PortedFixture.track(folder.inner("a/vocals.wav"), samples: 10)
-        try PortedFixture.track(folder.inner("b/piano.wav"), samples: 10)
+        try PortedFixture.track(folder.path("a/vocals.wav"), samples: 10)
+        try PortedFixture.track(folder.path("b/piano.wav"), samples: 10)
         let report = try ComparisonReport(
-            reference: TensorCollection(folder.inner("a")),
-            found: TensorCollection(folder.inner("b")), boundDecibels: 60)
+            reference: TensorCollection(folder.path("a")),
+            found: TensorCollection(folder.path("b")), boundDecibels: 60)
         #expect(report.comparisons.map(\.name) == ["bass", "drums", "vocals"])
         #expect(report.comparisons[0].snrDecibels == .infinity)
         // Half of it is missing.
@@ -61,11 +61,11 @@ import Testing
     /// Raw files take their shape from the manifest of either side.
     @Test func chunksOfAnotherRuntimeNeedNoManifest() throws {
         let backend = try Backend(threads: 1)
-        let chunks = folder.inner("chunks")
-        let theirs = folder.inner("theirs")
-        try PortedFixture.track(folder.inner("a.wav"), samples: 300)
+        let chunks = folder.path("chunks")
+        let theirs = folder.path("theirs")
+        try PortedFixture.track(folder.path("a.wav"), samples: 300)
         let manifest = try PortedFixture.prepare(
-            folder.inner("a.wav"), to: chunks, on: backend)
+            folder.path("a.wav"), to: chunks, on: backend)
         try PortedFixture.run(chunks, on: backend)
         for index in 0..<manifest.chunk.count {
             let file = ChunkFolder(chunks).file("output", index, .raw)
@@ -95,7 +95,7 @@ import Testing
                 reference: TensorCollection(golden), found: TensorCollection(other),
                 boundDecibels: 60)
         }
-        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.inner("none")) }
-        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.path) }
+        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.path("none")) }
+        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.url.path) }
     }
 }

@@ -8,10 +8,10 @@ import TestSupport
 import Testing
 
 @Suite struct TensorFileTests {
-    let folder: TestFolder
+    let folder: TemporaryFolder
 
     init() throws {
-        folder = try TestFolder()
+        folder = try TemporaryFolder()
     }
 
     private let shape = [1, 2, 3, 5]
@@ -23,7 +23,7 @@ import Testing
     }
 
     private func path(_ encoding: TensorEncoding) -> String {
-        folder.inner("t-\(encoding.element.rawValue).\(encoding.container.rawValue)")
+        folder.path("t-\(encoding.element.rawValue).\(encoding.container.rawValue)")
     }
 
     @Test func whatIsWrittenIsRead() throws {
@@ -53,7 +53,7 @@ import Testing
             ),
             ([1, 2], .float16, "'<f2', 'fortran_order': False, 'shape': (1, 2), }"),
         ] {
-            let file = folder.inner("a.npy")
+            let file = folder.path("a.npy")
             let values = (0..<shape.reduce(1, *)).map { Float($0) }
             try TensorFile.write(
                 NamedTensor("a", shape, values), to: file, TensorEncoding(.npy, element))
@@ -76,7 +76,7 @@ import Testing
             let length = (0..<(version == 1 ? 2 : 4)).map {
                 UInt8(truncatingIfNeeded: text.utf8.count >> (8 * $0))
             }
-            let path = folder.inner("v\(version)\(isFortran).npy")
+            let path = folder.path("v\(version)\(isFortran).npy")
             try Data(
                 [0x93] + Array("NUMPY".utf8) + [version, 0] + length + Array(text.utf8) + data
             )
@@ -153,26 +153,25 @@ import Testing
         for value in [Float.nan, .infinity] {
             #expect(throws: PortingError.self) {
                 try TensorFile.write(
-                    NamedTensor("t", [2], [0, value]), to: folder.inner("t.raw"), raw)
+                    NamedTensor("t", [2], [0, value]), to: folder.path("t.raw"), raw)
             }
         }
         #expect(throws: PortingError.self) {
             try TensorFile.write(
-                NamedTensor("t", [1], [70_000]), to: folder.inner("t.raw"),
+                NamedTensor("t", [1], [70_000]), to: folder.path("t.raw"),
                 TensorEncoding(.raw, .float16))
         }
-        #expect(!FileManager.default.fileExists(atPath: folder.inner("t.raw")))
-        try Data([0, 0, 0x80, 0x7F]).write(to: URL(fileURLWithPath: folder.inner("i.raw")))
-        #expect(throws: PortingError.notFinite(path: folder.inner("i.raw"), tensor: "t", index: 0))
-        {
+        #expect(!FileManager.default.fileExists(atPath: folder.path("t.raw")))
+        try Data([0, 0, 0x80, 0x7F]).write(to: URL(fileURLWithPath: folder.path("i.raw")))
+        #expect(throws: PortingError.notFinite(path: folder.path("i.raw"), tensor: "t", index: 0)) {
             _ = try TensorFile.read(
-                folder.inner("i.raw"), name: "t", shape: [1], element: .float32)
+                folder.path("i.raw"), name: "t", shape: [1], element: .float32)
         }
     }
 
     /// A value or a `PortingError`, nothing else.
     @Test func damagedArraysAreRefusedOrRead() throws {
-        let file = folder.inner("a.npy")
+        let file = folder.path("a.npy")
         try TensorFile.write(
             NamedTensor("a", shape, values), to: file, TensorEncoding(.npy, .float32))
         let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
@@ -188,9 +187,9 @@ import Testing
 
     @Test func damagedManifestsAreRefusedOrRead() throws {
         let backend = try Backend(threads: 1)
-        let chunks = folder.inner("chunks")
-        try PortedFixture.track(folder.inner("a.wav"), samples: 200)
-        _ = try PortedFixture.prepare(folder.inner("a.wav"), to: chunks, on: backend)
+        let chunks = folder.path("chunks")
+        try PortedFixture.track(folder.path("a.wav"), samples: 200)
+        _ = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
         let file = URL(fileURLWithPath: chunks + "/" + Manifest.fileName)
         let original = [UInt8](try Data(contentsOf: file))
         var mutator = FileMutator(original, container: .pickles, seed: 6)

@@ -9,18 +9,18 @@ import Testing
 
 @Suite struct TraceTests {
     let backend: Backend
-    let folder: TestFolder
+    let folder: TemporaryFolder
 
     init() throws {
         backend = try Backend(threads: 2)
-        folder = try TestFolder()
+        folder = try TemporaryFolder()
     }
 
     /// Writes what the engine has inside for a fixture's chunk.
     private func trace(
         _ model: String, _ fixture: Fixture, mix: String, mag: String, only: String = "*"
     ) throws -> String {
-        let path = folder.inner("ours.safetensors")
+        let path = folder.path("ours.safetensors")
         let model = try PortedFixture.model(model)
         _ = try Trace(
             input: NamedTensor("input", [1] + fixture.shape(mix), fixture.floats(mix)),
@@ -81,7 +81,7 @@ import Testing
         } throws: { error in
             "\(error)".contains("layer.0") && "\(error)".contains("tencoder.0.conv")
         }
-        #expect(!FileManager.default.fileExists(atPath: folder.inner("ours.safetensors")))
+        #expect(!FileManager.default.fileExists(atPath: folder.path("ours.safetensors")))
     }
 
     /// What each fault of port_faults.py shows first.

@@ -84,7 +84,8 @@ class TracedCore(nn.Module):
         def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
             self.found[name] = given[0]
 
-        module.register_forward_pre_hook(keep)
+        # Before whoever changes what the module is given.
+        module.register_forward_pre_hook(keep, prepend=True)
 
     def _wrap(self, function: str, name: str, axes: tuple[int, ...]) -> None:
         """Keeps what a function of the reference makes while the transformer runs, as tokens."""
