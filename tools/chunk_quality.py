@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BINARY = ROOT / ".build" / "release" / "swift-demucs"
+DEFAULT_BINARY = ROOT / ".build" / "release" / "swift-demucs"
 GENERATE = ROOT / "tools" / "demo_model" / "generate.py"
 STEMS = ("drums", "bass", "other", "vocals")
 
@@ -33,23 +33,25 @@ def call(*words: str | Path | float) -> str:
     return run.stdout
 
 
-def score(reference: Path, estimate: Path) -> dict[str, float]:
+def score(binary: Path, reference: Path, estimate: Path) -> dict[str, float]:
     """The SDR of every stem in dB."""
-    text = call(BINARY, "eval", reference, estimate, "--metrics", "sdr", "--json")
+    text = call(binary, "eval", reference, estimate, "--metrics", "sdr", "--json")
     stems = json.loads(text)["tracks"][0]["stems"]
     return {stem: float(stems[stem]["sdr"]) for stem in STEMS}
 
 
-def separate(song: Path, chunk: float, overlap: float, out: Path, threads: int) -> Path:
+def separate(
+    binary: Path, song: Path, chunk: float, overlap: float, out: Path, threads: int
+) -> Path:
     """The stems of a song in chunks."""
     chunks = out / "chunks"
     words = ["-n", "demo", "--threads", threads, "-q"]
     where = ["--chunk", chunk, "--overlap", overlap]
-    call(BINARY, "tensors", "prepare", song / "mixture.wav", "-o", chunks, *where, *words)
-    call(BINARY, "tensors", "run", chunks, "--threads", threads, "-q")
+    call(binary, "tensors", "prepare", song / "mixture.wav", "-o", chunks, *where, *words)
+    call(binary, "tensors", "run", chunks, "--threads", threads, "-q")
     stems = out / "stems"
     options = ["--float32", "--clip-mode", "none", "--threads", threads, "-q"]
-    call(BINARY, "tensors", "stems", chunks, "-o", stems, *options)
+    call(binary, "tensors", "stems", chunks, "-o", stems, *options)
     return stems
 
 
@@ -71,6 +73,7 @@ def main() -> int:
     parser.add_argument("--chunks", type=float, nargs="+", default=[0.5, 1, 2, 4, 7.8])
     parser.add_argument("--overlaps", type=float, nargs="+", default=[0, 0.25, 0.5])
     parser.add_argument("--work", type=Path, help="keep the songs in this folder")
+    parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -87,15 +90,17 @@ def main() -> int:
                 scores = []
                 for song in songs:
                     with tempfile.TemporaryDirectory() as out:
-                        stems = separate(song, chunk, overlap, Path(out), options.threads)
-                        scores.append(score(song, stems))
+                        stems = separate(
+                            options.binary, song, chunk, overlap, Path(out), options.threads
+                        )
+                        scores.append(score(options.binary, song, stems))
                 print(row(f"{chunk:g} s, {overlap:g}", scores), flush=True)
         scores = []
         for song in songs:
             with tempfile.TemporaryDirectory() as out:
                 words = ["-n", "demo", "--shifts", "0", "--float32", "--clip-mode", "none", "-q"]
-                call(BINARY, "separate", song / "mixture.wav", "-o", out, *words)
-                scores.append(score(song, Path(out) / "demo" / "mixture"))
+                call(options.binary, "separate", song / "mixture.wav", "-o", out, *words)
+                scores.append(score(options.binary, song, Path(out) / "demo" / "mixture"))
         print(row("separate", scores))
     return 0
 
