@@ -7,5 +7,8 @@ enum ExitCode: Int32 {
     case wrongUsage = 2
     /// The model is missing, unreadable or of another kind.
     case modelUnusable = 3
+    /// By SIGINT or SIGTERM.
     case interrupted = 130
+    /// Nobody reads the sound on standard output any more; the code of a program that SIGPIPE ends.
+    case pipeClosed = 141
 }
