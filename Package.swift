@@ -19,9 +19,10 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
-        .target(name: "WeightsLoader", dependencies: ["Tensor"]),
+        .target(name: "Checksum"),
+        .target(name: "WeightsLoader", dependencies: ["Tensor", "Checksum"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
-        .target(name: "Audio", dependencies: ["Signal", "Tensor", "CSndFile"]),
+        .target(name: "Audio", dependencies: ["Signal", "Tensor", "Checksum", "CSndFile"]),
         .target(
             name: "Separation",
             dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
@@ -48,8 +49,8 @@ let package = Package(
         .testTarget(name: "SeparationTests", dependencies: ["Separation", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
-        .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "TestSupport"]),
-        .testTarget(name: "CLITests", dependencies: ["Separation", "TestSupport"]),
+        .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "Checksum", "TestSupport"]),
+        .testTarget(name: "CLITests", dependencies: ["Separation", "Checksum", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

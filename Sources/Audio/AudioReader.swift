@@ -15,6 +15,7 @@ package final class AudioReader {
     package private(set) var decodedSamples = 0
 
     private let file: InputFile
+    private let cursor: InputCursor
     private let handle: OpaquePointer
     private let announced: AnnouncedLength
 
@@ -34,18 +35,19 @@ package final class AudioReader {
     /// Samples of each channel that are decoded at once.
     private static let blockSamples = 16_384
 
-    /// Opens a file and reads its header.
+    /// Reads the header of an open file.
     ///
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
-    package init(path: String) throws(AudioError) {
-        let file = try InputFile(path: path)
+    init(file: InputFile) throws(AudioError) {
         var info = SF_INFO()
-        guard let handle = sf_open_fd(file.descriptor, Int32(SFM_READ), &info, 0)
-        else {
+        let cursor = InputCursor(file)
+        let path = file.path
+        guard let handle = cursor.openDecoder(&info) else {
             throw .notAudio(path: path, reason: libraryReason(nil))
         }
         self.path = path
         self.file = file
+        self.cursor = cursor
         self.handle = handle
         sampleRateHz = Int(info.samplerate)
         channelCount = Int(info.channels)
@@ -91,6 +93,7 @@ package final class AudioReader {
         if decoderError == nil, sf_error(handle) != SF_ERR_NO_ERROR {
             decoderError = libraryReason(handle)
         }
+        if let failure = cursor.failure { decoderError = failure }
         guard count > 0 else { return 0 }
         let values = block.prefix(count * channelCount)
         try checkFinite(values)
@@ -105,10 +108,11 @@ package final class AudioReader {
     }
 
     /// What to tell about the file after its end was reached.
-    package var truncation: AudioWarning? {
-        announced.warning(
+    package var warnings: [AudioWarning] {
+        let truncation = announced.warning(
             path: path, decodedSamples: decodedSamples, sampleRateHz: sampleRateHz,
             reason: decoderError)
+        return truncation.map { [$0] } ?? []
     }
 
     /// Why nothing was decoded, if the decoder told.

@@ -1,6 +1,7 @@
 // Encoding, block by block, through libsndfile.
 
 import CSndFile
+import Checksum
 import Foundation
 
 /// A WAV file that is being written.
@@ -21,6 +22,9 @@ package final class AudioWriter {
     private var writtenSamples = 0
     private var isOpen = true
 
+    /// Bytes that were written and their SHA-256 in hexadecimal digits; nil before ``finish()``.
+    package private(set) var result: WrittenBytes?
+
     private var block: EncodedBlock
 
     /// Samples of each channel that are encoded at once.
@@ -29,14 +33,19 @@ package final class AudioWriter {
     /// Opens the temporary file.
     ///
     /// - Parameters:
-    ///   - path: where the file will be; its folder must exist.
-    ///   - sampleCount: samples of each channel that will follow, at most.
+    ///   - destination: where the bytes go.
+    ///   - sampleCount: samples of each channel that will follow, at most; nil if nobody knows.
     ///   - clipping: applied to every sample.
     /// - Throws: ``AudioError/unwritable(path:reason:)``.
     package init(
-        path: String, channelCount: Int, sampleRateHz: Int, sampleCount: Int,
-        format: SampleFormat, clipping: Clipping
+        to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
+        format outputFormat: OutputFormat, clipping: Clipping, tags: AudioTags? = nil
     ) throws(AudioError) {
+        guard case .file(let path) = destination, outputFormat.container == .wav else {
+            throw .unwritable(path: destination.name, reason: "only WAV files so far")
+        }
+        let format = outputFormat.storedFormat
+        let sampleCount = sampleCount ?? .max >> 8
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
             throw .unwritable(path: path, reason: systemReason(EISDIR))
@@ -52,7 +61,9 @@ package final class AudioWriter {
         var info = SF_INFO()
         info.samplerate = Int32(clamping: sampleRateHz)
         info.channels = Int32(clamping: channelCount)
-        let dataBytes = sampleCount * channelCount * format.sampleBytes
+        let dataBytes = sampleCount.multipliedReportingOverflow(
+            by: channelCount * format.sampleBytes
+        ).partialValue
         info.format = Self.container(dataBytes: dataBytes) | Self.encoding(format)
         guard let handle = sf_open_fd(descriptor, Int32(SFM_WRITE), &info, 0) else {
             let reason = libraryReason(nil)
@@ -118,12 +129,16 @@ package final class AudioWriter {
         sf_close(handle)
         var status = stat()
         let statusFailed = fstat(descriptor, &status) != 0
+        lseek(descriptor, 0, SEEK_SET)
+        let hash =
+            try? SHA256.hexadecimal(of: FileHandle(fileDescriptor: descriptor))
         let closeFailed = close(descriptor) != 0
         if statusFailed || closeFailed {
             let code = errno
             unlink(temporaryPath)
             throw .writeFailed(path: path, reason: systemReason(code))
         }
+        result = WrittenBytes(count: Int(status.st_size), sha256: hash ?? "")
         let expectedBytes = writtenSamples * channelCount * format.sampleBytes
         if Int(status.st_size) < expectedBytes {
             unlink(temporaryPath)
@@ -160,4 +175,11 @@ package final class AudioWriter {
         case .float32: Int32(SF_FORMAT_FLOAT)
         }
     }
+}
+
+/// What a writer has written.
+package struct WrittenBytes: Sendable, Equatable {
+    package var count: Int
+    /// 64 hexadecimal digits.
+    package var sha256: String
 }

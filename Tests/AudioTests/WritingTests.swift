@@ -16,7 +16,7 @@ struct WritingTests {
         let buffer = try clippingSignal(signal)
         for (format, label) in [(SampleFormat.int16, "16"), (.int24, "24"), (.float32, "f32")] {
             let path = folder.path("\(label).wav")
-            try AudioFile.write(buffer, to: path, format: format, clip: clip)
+            try AudioFile.write(buffer, to: path, format: .wav(format), clip: clip)
             let name = "\(signal)_\(clip)_\(label).wav"
             let expected = try samples(
                 in: Data(contentsOf: Fixture.url("audio/encoded/\(name)")))
@@ -37,7 +37,7 @@ struct WritingTests {
         let files = try (0..<2).map { index in
             if index == 1 { Thread.sleep(forTimeInterval: 1.1) }
             let path = folder.path("\(index).wav")
-            try AudioFile.write(buffer, to: path, format: format)
+            try AudioFile.write(buffer, to: path, format: .wav(format))
             return try Data(contentsOf: URL(fileURLWithPath: path))
         }
         #expect(files[0] == files[1])
@@ -50,7 +50,7 @@ struct WritingTests {
         let tone = (0..<40_001).map { 0.5 * sin(Float($0) * 0.01) }
         let buffer = AudioBuffer(channels: [tone, tone.reversed(), tone], sampleRateHz: 48_000)
         let path = folder.path("stem.wav")
-        try AudioFile.write(buffer, to: path, format: format, clip: .none)
+        try AudioFile.write(buffer, to: path, format: .wav(format), clip: .none)
         let decoded = try AudioFile.read(path)
         #expect(decoded.warnings == [])
         #expect(decoded.buffer.sampleRateHz == 48_000)
@@ -139,7 +139,8 @@ struct WritingTests {
     func silenceIsNotDividedByItsPeak() throws {
         let path = folder.path("silence.wav")
         try AudioFile.write(
-            AudioBuffer(channels: [[0, 0, 0]], sampleRateHz: 44_100), to: path, format: .float32)
+            AudioBuffer(channels: [[0, 0, 0]], sampleRateHz: 44_100), to: path,
+            format: .wav(.float32))
         #expect(try AudioFile.read(path).buffer.channels == [[0, 0, 0]])
     }
 
@@ -152,8 +153,8 @@ struct WritingTests {
 
     private func writer(_ path: String, samples: Int) throws -> AudioWriter {
         try AudioWriter(
-            path: path, channelCount: 1, sampleRateHz: 44_100, sampleCount: samples,
-            format: .int16, clipping: .none)
+            to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: samples,
+            format: OutputFormat(), clipping: .none)
     }
 
     private func clippingSignal(_ name: String) throws -> AudioBuffer {

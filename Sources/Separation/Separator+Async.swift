@@ -1,0 +1,68 @@
+// The same from asynchronous code: nothing blocks, and cancelling the task stops the work.
+
+import Audio
+import Foundation
+import HTDemucs
+
+extension Separator {
+    /// Separates a track without blocking the caller; cancelling its task stops the work.
+    ///
+    /// ```swift
+    /// let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
+    /// async let separation = separator.separate(audio, progress: progress)
+    /// for await step in steps { print(step.audioSecondsDone) }
+    /// let vocals = try await separation["vocals"]
+    /// ```
+    ///
+    /// - Parameter progress: takes a value before the first and after each segment, and is finished
+    ///   when the work ends, however it does.
+    /// - Throws: as the other `separate`.
+    public func separate(
+        _ audio: AudioBuffer, options: SeparationOptions = SeparationOptions(),
+        progress: AsyncStream<SeparationProgress>.Continuation? = nil
+    ) async throws -> Separation {
+        try await detached(progress) { cancellation, report in
+            try self.separate(
+                audio, options: options, cancellation: cancellation, progress: report)
+        }
+    }
+
+    /// Separates a track into files without blocking the caller; cancelling its task stops the work.
+    ///
+    /// - Parameter progress: as above.
+    /// - Throws: as the other `separate`.
+    public func separate(
+        _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
+        output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions(),
+        progress: AsyncStream<SeparationProgress>.Continuation? = nil
+    ) async throws -> TrackReport {
+        try await detached(progress) { cancellation, report in
+            try self.separate(
+                input, excerpt: excerpt, into: outputs, output: output, options: options,
+                cancellation: cancellation, progress: report)
+        }
+    }
+
+    /// Runs work on a thread of its own: it would hold up the few that run tasks.
+    private func detached<Value: Sendable>(
+        _ progress: AsyncStream<SeparationProgress>.Continuation?,
+        _ work:
+            @escaping @Sendable (
+                CancellationToken, (SeparationProgress) -> Void
+            ) throws -> Value
+    ) async throws -> Value {
+        defer { progress?.finish() }
+        let cancellation = CancellationToken()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                Thread.detachNewThread {
+                    continuation.resume(
+                        with: Result { try work(cancellation) { progress?.yield($0) } })
+                }
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+}
