@@ -29,7 +29,9 @@ let package = Package(
         .target(name: "Evaluation", dependencies: ["Audio", "Tensor"]),
         .executableTarget(
             name: "swift-demucs",
-            dependencies: ["Separation", "Evaluation", "WeightsLoader", "HTDemucs", "Tensor"],
+            dependencies: [
+                "Separation", "Evaluation", "WeightsLoader", "HTDemucs", "Checksum", "Tensor",
+            ],
             path: "Sources/cli"),
 
         // Reads fixtures and compares tensors; used by the tests alone.

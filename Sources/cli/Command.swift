@@ -18,5 +18,7 @@ struct Command: Sendable {
         InspectCommand.command,
         ConvertCommand.command,
         BenchCommand.command,
+        CompletionsCommand.command,
+        ManualCommand.command,
     ]
 }

@@ -1,7 +1,8 @@
 // SHA-256 of files, to know them again.
 
 import Foundation
-import WeightsLoader
+import Checksum
+import Separation
 
 enum FileChecksum {
     /// In hexadecimal digits; nil if the file can't be read to its end, or not before the token is

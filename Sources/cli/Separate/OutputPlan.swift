@@ -6,10 +6,19 @@ import Separation
 /// One track and the files that come of it.
 struct PlannedTrack {
     let input: InputTrack
-    /// In the order of the outputs.
+    /// In the order of the outputs; none for sound that goes to standard output.
     let paths: [String]
-    /// Where the record of a complete result stands: beside the first stem.
-    let recordPath: String
+    /// Where the record of a complete result stands: beside the first stem. nil without files.
+    let recordPath: String?
+
+    /// The outputs with where they go.
+    func outputs(_ selected: [OutputSelection.Output]) -> [StemOutput] {
+        selected.enumerated().map { index, output in
+            StemOutput(
+                name: output.name, signal: output.signal,
+                to: paths.isEmpty ? .descriptor(STDOUT_FILENO) : .file(paths[index]))
+        }
+    }
 
     /// Folders that the files go to, each once.
     var folders: [String] {
@@ -25,6 +34,9 @@ struct PlannedTrack {
 struct OutputPlan {
     private(set) var tracks: [PlannedTrack] = []
 
+    /// What all files are in, unless a template leads out of it; nil without files.
+    let folder: String?
+
     /// What the files are, by the ending of their names where `--filename` gives one.
     let format: OutputFormat
 
@@ -39,6 +51,7 @@ struct OutputPlan {
         settings: SeparateCommand.Settings
     ) throws(UsageError) {
         format = try OutputPlan.format(settings)
+        folder = modelFolder
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
             let folder = FilePath.joined(modelFolder, input.relativeFolder)
@@ -61,6 +74,13 @@ struct OutputPlan {
                     input: input, paths: paths,
                     recordPath: SeparationRecord.path(of: input, besideOutput: paths[0])))
         }
+    }
+
+    /// Sound for standard output, and no files.
+    init(toStandardOutput input: InputTrack, format: OutputFormat) {
+        self.format = format
+        folder = nil
+        tracks = [PlannedTrack(input: input, paths: [], recordPath: nil)]
     }
 
     /// One file that was named twice is one track.

@@ -6,9 +6,18 @@ import Separation
 /// What was asked for, before the model's stems are known.
 struct OutputSelection {
     /// A signal under the name that its file gets.
-    struct Output: Equatable {
+    struct Output: Equatable, CustomStringConvertible {
         let name: String
         let signal: StemOutput.Signal
+
+        /// `no_vocals = drums + bass + other`, `minus_vocals = track - vocals`.
+        var description: String {
+            switch signal {
+            case .stem(let stem): stem
+            case .sum(let stems): "\(name) = " + stems.joined(separator: " + ")
+            case .mixtureMinus(let stems): "\(name) = track - " + stems.joined(separator: " - ")
+            }
+        }
     }
 
     private struct Mix {

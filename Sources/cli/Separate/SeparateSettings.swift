@@ -145,10 +145,16 @@ extension SeparateCommand {
                 arguments.has(.raw)
                 ? .rawFloat32
                 : arguments.has(.flac) ? .flac : arguments.has(.mp3) ? .mp3(mp3) : .wav
+            let clipMode = try arguments.choice(.clipMode, of: clipModes) ?? .rescale
+            let gain = try arguments.choice(.gain, of: OutputOptions.Gain.allCases) ?? .perStem
+            if gain == .common, clipMode != .rescale {
+                throw .invalidValue(
+                    .gain, value: gain.rawValue,
+                    allowed: "stem, because '\(Option.clipMode.long) \(clipMode.rawValue)' has no gain")
+            }
             return OutputOptions(
                 format: OutputFormat(container: container, sampleFormat: sampleFormat),
-                clipMode: try arguments.choice(.clipMode, of: clipModes) ?? .rescale,
-                gain: try arguments.choice(.gain, of: OutputOptions.Gain.allCases) ?? .perStem,
+                clipMode: clipMode, gain: gain,
                 rate: try arguments.choice(.outputRate, of: OutputOptions.Rate.allCases) ?? .model,
                 downmix: try arguments.choice(.downmix, of: Downmix.allCases) ?? .first,
                 spoolFolder: arguments.value(.spool))

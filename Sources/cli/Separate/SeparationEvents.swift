@@ -29,7 +29,7 @@ struct SeparationEvents {
 
     struct Track: Encodable {
         let track: String
-        let status: Status
+        var status: Status
         var error: String?
         var seed: UInt64?
         var durationSeconds: Double?
@@ -39,6 +39,20 @@ struct SeparationEvents {
         var elapsedSeconds: Double?
         var warnings: [String] = []
         var outputs: [Output] = []
+
+        mutating func take(_ report: TrackReport, elapsedSeconds: Double) {
+            seed = report.seed
+            durationSeconds = report.durationSeconds
+            sampleRateHz = report.sampleRateHz
+            channels = report.channelCount
+            self.elapsedSeconds = elapsedSeconds
+            warnings = report.warnings.map(\.description)
+            outputs = report.outputs.map {
+                Output(
+                    stem: $0.name, path: $0.path ?? "", peak: $0.peak, gain: $0.gain,
+                    durationSeconds: $0.durationSeconds, bytes: $0.bytes, sha256: $0.sha256)
+            }
+        }
     }
 
     struct Model: Encodable {

@@ -42,6 +42,11 @@ struct SeparationRecord: Codable, Equatable {
             return File.modified(status) == modified || FileChecksum.of(path) == sha256
         }
 
+        /// Whether it was looked at before and is the same still.
+        func isSame(as status: stat) -> Bool {
+            Int(status.st_size) == bytes && File.modified(status) == modified
+        }
+
         private static func modified(_ status: stat) -> Int {
             #if canImport(Darwin)
                 let time = status.st_mtimespec

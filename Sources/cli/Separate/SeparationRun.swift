@@ -15,6 +15,8 @@ struct SeparationRun {
 
     private let parameters: SeparationParameters
     private var events: SeparationEvents
+    /// Whether nobody takes the sound on standard output any more.
+    private var isPipeClosed = false
     /// Once it has been computed.
     private var modelIdentity: SeparationRecord.Model?
 
@@ -110,13 +112,13 @@ struct SeparationRun {
 
     private mutating func separate(_ tracks: [PlannedTrack]) throws {
         let separator = try Separator(
-            model.files, stems: neededStems, threads: settings.threads, precision: precision,
-            jobs: settings.jobs)
+            model.files, stems: neededStems, threads: settings.threads,
+            segmentsInParallel: max(1, settings.jobs), precision: precision)
         try separator.validate(settings.separation)
         separator.model.warnings.forEach(console.warning)
         describe(separator)
         // Told before the first track: nothing can be written here.
-        let modelFolder = try settings.standardOutput == nil ? OutputFolder(making: plan.folder) : nil
+        let modelFolder = try plan.folder.map { try OutputFolder(making: $0) }
         defer { modelFolder?.removeIfEmpty() }
         var options = settings.separation
         if options.shifts > 0 {
@@ -165,15 +167,15 @@ struct SeparationRun {
         } catch is CancellationError {
             result.status = .interrupted
             console.error("interrupted while separating \(name); \(wayToGoOn)")
-        } catch AudioError.nobodyReads {
-            // As other programs in a pipe that is left: without a word.
-            result.status = .failed
-            isPipeClosed = true
         } catch {
+            if track.paths.isEmpty, StandardOutput.isLeft {
+                // As other programs do in a pipe that is left: end without a word.
+                isPipeClosed = true
+            }
             let text = "\(error)"
             result.status = .failed
             result.error = text.hasPrefix(name) ? text : "\(name): \(text)"
-            console.error(result.error ?? text)
+            if !isPipeClosed { console.error(result.error ?? text) }
         }
         return result
     }
