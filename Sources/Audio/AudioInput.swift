@@ -11,7 +11,7 @@ public struct AudioInput: Sendable {
     /// Title, artist and so on, as far as the file states them.
     public let tags: AudioTags
 
-    private let file: InputFile
+    let file: InputFile
 
     /// Opens a track and reads its header.
     ///

@@ -35,6 +35,7 @@ struct Recording {
             statistics.add(block)
             sampleCount += block[0].count
         }
+        if first.recordedSamples == 0 { throw reader.emptyError }
         guard sampleCount > 0 else {
             throw SeparationError.emptyAudio(channels: channelCount, samples: 0)
         }

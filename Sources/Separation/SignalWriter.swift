@@ -1,6 +1,7 @@
 // One signal on its way from separated stems into a file.
 
 import Audio
+import HTDemucs
 import Signal
 
 /// Takes a signal block by block: adds it up from stems, resamples it, finds its peak, and either
@@ -105,7 +106,8 @@ final class SignalWriter: @unchecked Sendable {
             self.spool = nil
         }
         guard let writer else { preconditionFailure("there is a writer from here on") }
-        let written = try writer.finish()
+        try writer.finish()
+        guard let written = writer.result else { preconditionFailure("finished") }
         return TrackReport.Output(
             name: output.name, path: output.path, peak: peak, gain: gain,
             durationSeconds: Double(shape.sampleCount) / Double(shape.sampleRateHz),

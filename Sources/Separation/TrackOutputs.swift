@@ -6,7 +6,7 @@ import HTDemucs
 import Synchronization
 
 /// The outputs of one track, from the first block of stems to the finished files.
-final class TrackOutputs {
+final class TrackOutputs: Sendable {
     private let writers: [SignalWriter]
     private let options: OutputOptions
     /// Signals that are encoded at once, at most.
@@ -54,7 +54,7 @@ final class TrackOutputs {
     /// - Throws: the first writer's error, after all have run.
     @discardableResult
     private func forEachWriter<Value: Sendable>(
-        _ body: (SignalWriter) throws -> Value
+        _ body: @Sendable (SignalWriter) throws -> Value
     ) throws -> [Value] {
         let results = Mutex([Result<Value, any Error>?](repeating: nil, count: writers.count))
         let lanes = min(threads, writers.count)

@@ -8,7 +8,7 @@ import HTDemucs
 import Tensor
 
 /// The next finished samples of all stems, and what the track has there.
-package struct StemBlock {
+package struct StemBlock: Sendable {
     package let sampleCount: Int
     /// `[channel][sampleCount]`, as it came in.
     package let mixture: [ArraySlice<Float>]

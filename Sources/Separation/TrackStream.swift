@@ -10,9 +10,15 @@ protocol RecordingReader: AnyObject {
     /// Appends the next samples to each of the channels.
     /// - Returns: how many samples of each channel; 0 at the end.
     func read(appendingTo channels: inout [[Float]]) throws -> Int
+    /// What to tell about the recording, once all of it has been read.
+    var warnings: [AudioWarning] { get }
+    /// What is wrong with a recording of which nothing could be read.
+    var emptyError: any Error { get }
 }
 
-extension AudioReader: RecordingReader {}
+extension AudioReader: RecordingReader {
+    var emptyError: any Error { AudioError.nothingDecodable(path: path, reason: complaint) }
+}
 
 /// A recording that is in memory.
 final class BufferReader: RecordingReader {
@@ -27,6 +33,10 @@ final class BufferReader: RecordingReader {
 
     var sampleRateHz: Int { buffer.sampleRateHz }
     var channelCount: Int { buffer.channels.count }
+    var warnings: [AudioWarning] { [] }
+    var emptyError: any Error {
+        SeparationError.emptyAudio(channels: channelCount, samples: buffer.sampleCount)
+    }
 
     func read(appendingTo channels: inout [[Float]]) -> Int {
         let end = min(position + BufferReader.blockSamples, buffer.sampleCount)
@@ -45,6 +55,7 @@ final class ExcerptReader: RecordingReader {
     private let range: Range<Int>
     /// Samples of the recording that have been read.
     private var position = 0
+    private var isAtEnd = false
 
     init(of whole: any RecordingReader, _ excerpt: Excerpt) throws(SeparationError) {
         self.whole = whole
@@ -53,12 +64,23 @@ final class ExcerptReader: RecordingReader {
 
     var sampleRateHz: Int { whole.sampleRateHz }
     var channelCount: Int { whole.channelCount }
+    /// Whether a recording is cut short is only known at its end.
+    var warnings: [AudioWarning] { isAtEnd ? whole.warnings : [] }
+    var emptyError: any Error { whole.emptyError }
 
     func read(appendingTo channels: inout [[Float]]) throws -> Int {
         while position < range.upperBound {
             var block = [[Float]](repeating: [], count: channelCount)
             let count = try whole.read(appendingTo: &block)
-            if count == 0 { break }
+            if count == 0 {
+                isAtEnd = true
+                guard position > range.lowerBound || position == 0 else {
+                    throw SeparationError.excerptOutside(
+                        startSeconds: Double(range.lowerBound) / Double(sampleRateHz),
+                        trackSeconds: Double(position) / Double(sampleRateHz))
+                }
+                break
+            }
             let wanted = range.clamped(to: position..<position + count)
             defer { position += count }
             guard !wanted.isEmpty else { continue }
