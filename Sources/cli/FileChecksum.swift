@@ -1,7 +1,7 @@
 // SHA-256 of files, to know them again.
 
-import Foundation
 import Checksum
+import Foundation
 import Separation
 
 enum FileChecksum {

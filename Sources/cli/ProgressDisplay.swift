@@ -80,7 +80,8 @@ final class ProgressDisplay: Sendable {
             let rate = progress.audioSecondsTotal / secondsAll
             parts.append(String(format: rate < 10 ? "%.1f×" : "%.0f×", rate))
             let left = progress.segmentsTotal - progress.segmentsDone
-            parts.append("\(clock(secondsAll / Double(progress.segmentsTotal) * Double(left))) left")
+            parts.append(
+                "\(clock(secondsAll / Double(progress.segmentsTotal) * Double(left))) left")
         }
         return ProgressBar.line(
             share: Double(progress.segmentsDone) / Double(progress.segmentsTotal), parts,

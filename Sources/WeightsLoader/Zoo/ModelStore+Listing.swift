@@ -47,7 +47,9 @@ extension ModelStore {
         let files = FileSystem.names(in: folder).filter { FileSystem.isFile("\(folder)/\($0)") }
         let bags = files.filter { ($0 as NSString).pathExtension == "yaml" }
         let checkpoints = files.compactMap { file -> String? in
-            guard ModelPlace.extensions.contains((file as NSString).pathExtension) else { return nil }
+            guard ModelPlace.extensions.contains((file as NSString).pathExtension) else {
+                return nil
+            }
             return ModelPlace.torchName(file)?.signature ?? ModelFiles.stem(of: file)
         }
         return (bags.map(ModelFiles.stem), Set(checkpoints).sorted())

@@ -32,7 +32,8 @@ struct FileNameTemplate: Equatable {
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
             switch byte {
-            case UInt8(ascii: "{") where rest.first == byte, UInt8(ascii: "}") where rest.first == byte:
+            case UInt8(ascii: "{") where rest.first == byte,
+                UInt8(ascii: "}") where rest.first == byte:
                 literal.append(rest.removeFirst())
             case UInt8(ascii: "{"):
                 let name = String(decoding: rest.prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)

@@ -33,7 +33,9 @@ enum FilePath {
     /// A key that tells two paths apart exactly if the system does. Links are not looked through.
     static func key(_ path: String) -> [UInt8] {
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")
-        let names = path.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
+        let names = path.utf8.split(separator: UInt8(ascii: "/")).filter {
+            !$0.elementsEqual(".".utf8)
+        }
         return Array((isAbsolute ? "/" : "").utf8) + Array(names.joined(separator: "/".utf8))
     }
 

@@ -1,31 +1,10 @@
-// Where the stems of each track go, and making sure beforehand that they can.
+// A folder that files go to, made before the work so that they can.
 
 import Foundation
 import Separation
 
 struct OutputFolder {
     let path: String
-
-    /// `OUT/<model>/<track>`, the track's name without what follows its last dot.
-    ///
-    /// A name that would be empty or lead elsewhere (`.wav`, `..wav`, `...wav`) stays whole.
-    static func path(ofTrack track: String, in modelFolder: String) -> String {
-        let file = (track as NSString).lastPathComponent
-        let name = file.lastIndex(of: ".").map { String(file[..<$0]) } ?? file
-        let isUsable = !["", ".", ".."].contains(name)
-        return (modelFolder as NSString).appendingPathComponent(isUsable ? name : file)
-    }
-
-    /// - Throws: `UsageError.sameOutput` if two tracks would share a folder.
-    static func checkDistinct(_ tracks: [String], in modelFolder: String) throws(UsageError) {
-        var owners: [String: String] = [:]
-        for track in tracks {
-            let folder = path(ofTrack: track, in: modelFolder)
-            if let owner = owners.updateValue(track, forKey: folder) {
-                throw .sameOutput(first: owner, second: track, folder: folder)
-            }
-        }
-    }
 
     /// Folders that had to be made for this one, outermost first.
     private let made: [String]

@@ -93,7 +93,8 @@ struct OutputPlan {
     }
 
     /// The reference goes by the ending that a template gives, whatever the options say.
-    private static func format(_ settings: SeparateCommand.Settings) throws(UsageError) -> OutputFormat
+    private static func format(_ settings: SeparateCommand.Settings) throws(UsageError)
+        -> OutputFormat
     {
         let path = settings.template.path(
             track: "track", stem: "stem", format: settings.output.format)

@@ -79,9 +79,12 @@ struct OutputSelection {
     ///
     /// - Throws: `UsageError` for names that the model doesn't have, and for two outputs of one name.
     func outputs(ofSources sources: [String]) throws(UsageError) -> [Output] {
-        var outputs = try twoStems.map { stem throws(UsageError) in
-            try pair(stem, sources)
-        } ?? singleStems(sources)
+        var outputs: [Output]
+        if let twoStems {
+            outputs = try pair(twoStems, sources)
+        } else {
+            outputs = try singleStems(sources)
+        }
         for mix in mixes {
             try check(mix.parts, .mix, allowed: sources)
             outputs.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))

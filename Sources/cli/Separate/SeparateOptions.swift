@@ -65,14 +65,16 @@ extension Option {
         help: "Separate this much of the track, as if there were no more. (default: to its end)")
     static let downmix = Option(
         "downmix", value: "method", completion: .words(["first", "average"]),
-        help: "What becomes of more channels than the model takes: its first ones, or all averaged. "
+        help:
+            "What becomes of more channels than the model takes: its first ones, or all averaged. "
             + "(default: first)")
 
     // MARK: - Files
 
     static let out = Option(
         "out", short: "o", value: "folder",
-        help: "Where stems go: to a folder in it that is named after the model. (default: separated)")
+        help:
+            "Where stems go: to a folder in it that is named after the model. (default: separated)")
     static let filename = Option(
         "filename", value: "template",
         help: "Names of the files below the model's folder, with {track}, {trackext}, {stem} and "
@@ -86,7 +88,8 @@ extension Option {
             + "(default: rescale)")
     static let gain = Option(
         "gain", value: "kind", completion: .words(["stem", "common"]),
-        help: "Whether --clip-mode rescale lowers each stem by itself or all by one common gain, so "
+        help:
+            "Whether --clip-mode rescale lowers each stem by itself or all by one common gain, so "
             + "that they still add up to the track. (default: stem)")
     static let flac = Option("flac", help: "Write FLAC files.")
     static let mp3 = Option("mp3", help: "Write MP3 files.")
@@ -168,7 +171,8 @@ extension SeparateCommand {
             OptionTopic(
                 title: "RUNNING",
                 options: [
-                    .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version, .help,
+                    .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version,
+                    .help,
                 ]),
         ],
         exclusive: [

@@ -150,7 +150,8 @@ extension SeparateCommand {
             if gain == .common, clipMode != .rescale {
                 throw .invalidValue(
                     .gain, value: gain.rawValue,
-                    allowed: "stem, because '\(Option.clipMode.long) \(clipMode.rawValue)' has no gain")
+                    allowed:
+                        "stem, because '\(Option.clipMode.long) \(clipMode.rawValue)' has no gain")
             }
             return OutputOptions(
                 format: OutputFormat(container: container, sampleFormat: sampleFormat),

@@ -13,10 +13,15 @@ struct SeparationRun {
     let plan: OutputPlan
     let precision: Precision
 
-    private let parameters: SeparationParameters
-    private var events: SeparationEvents
+    let parameters: SeparationParameters
+    var events: SeparationEvents
     /// Whether nobody takes the sound on standard output any more.
     private var isPipeClosed = false
+    private var separator: Separator?
+    /// The model's, once a track is separated.
+    private var folder: OutputFolder?
+    /// With the seed that all tracks share, so that one number repeats the run.
+    let options: SeparationOptions
     /// Once it has been computed.
     private var modelIdentity: SeparationRecord.Model?
 
@@ -33,6 +38,9 @@ struct SeparationRun {
         self.outputs = outputs
         self.plan = plan
         self.precision = precision
+        var options = settings.separation
+        options.seed = options.shifts > 0 ? options.seedOrDrawn() : nil
+        self.options = options
         parameters = SeparationParameters(
             settings, outputs: outputs, format: plan.format, precision: precision)
         events = SeparationEvents(
@@ -50,33 +58,39 @@ struct SeparationRun {
             console.error(problem.text)
             events.ended(.init(track: problem.operand, status: .failed, error: problem.text))
         }
-        let tracks = tracksToDo()
-        if settings.isDryRun {
-            tracks.forEach { tell($0, status: .planned) }
-        } else if !tracks.isEmpty {
-            try separate(tracks)
+        defer { folder?.removeIfEmpty() }
+        for (index, track) in plan.tracks.enumerated() {
+            if cancellation.isCancelled {
+                events.ended(interrupted(track))
+                break
+            }
+            if let record = recordOfSameResult(track) {
+                tell(track, status: .skipped, record)
+            } else if settings.isDryRun {
+                tell(track, status: .planned)
+            } else {
+                let label = plan.tracks.count > 1 ? "\(index + 1)/\(plan.tracks.count)" : ""
+                events.ended(separate(track, label: label, with: try loadedSeparator()))
+                if isPipeClosed || events.count(.interrupted) > 0 { break }
+            }
         }
         return end(seconds: (ContinuousClock.now - start).seconds)
     }
 
     // MARK: - Before
 
-    /// The tracks of the plan, without those that are done already where these are left out.
-    private mutating func tracksToDo() -> [PlannedTrack] {
-        guard settings.skipsExisting else { return plan.tracks }
-        return plan.tracks.filter { track in
-            guard !cancellation.isCancelled, let path = track.recordPath,
-                let record = SeparationRecord(at: path),
-                record.covers(
-                    track, model: identity(), parameters: parameters,
-                    seed: settings.separation.seed)
-            else { return true }
-            tell(track, status: .skipped, record)
-            return false
-        }
+    /// What tells that a track is done already; nil if it isn't, or shall be done again.
+    private mutating func recordOfSameResult(_ track: PlannedTrack) -> SeparationRecord? {
+        guard settings.skipsExisting, let path = track.recordPath,
+            let record = SeparationRecord(at: path),
+            record.covers(
+                track, model: identity(), parameters: parameters, seed: settings.separation.seed)
+        else { return nil }
+        return record
     }
 
-    private mutating func identity() -> SeparationRecord.Model? {
+    /// What the model is made of, computed once.
+    mutating func identity() -> SeparationRecord.Model? {
         if modelIdentity == nil {
             modelIdentity = model.identity(cancellation)
             events.model.sha256 = modelIdentity?.checkpoints
@@ -100,7 +114,9 @@ struct SeparationRun {
         }
         if status == .planned {
             console.status("Would separate \(track.input.path)")
-            if !settings.isJSON { files.forEach { console.result($0.path) } }
+            if !settings.isJSON {
+                for file in files { console.result(file.path) }
+            }
         } else {
             console.status("Done already: \(track.input.path)")
         }
@@ -110,29 +126,20 @@ struct SeparationRun {
 
     // MARK: - Tracks
 
-    private mutating func separate(_ tracks: [PlannedTrack]) throws {
-        let separator = try Separator(
+    /// Loads the model when the first track needs it: a run that finds all done reads no weights.
+    private mutating func loadedSeparator() throws -> Separator {
+        if let separator { return separator }
+        let loaded = try Separator(
             model.files, stems: neededStems, threads: settings.threads,
             segmentsInParallel: max(1, settings.jobs), precision: precision)
-        try separator.validate(settings.separation)
-        separator.model.warnings.forEach(console.warning)
-        describe(separator)
+        try loaded.validate(settings.separation)
+        loaded.model.warnings.forEach(console.warning)
+        describe(loaded)
         // Told before the first track: nothing can be written here.
-        let modelFolder = try plan.folder.map { try OutputFolder(making: $0) }
-        defer { modelFolder?.removeIfEmpty() }
-        var options = settings.separation
-        if options.shifts > 0 {
-            // One seed for all tracks, so that one number repeats the run.
-            let seed = options.seedOrDrawn()
-            options.seed = seed
-            console.status("Seed \(seed)")
-        }
-        for (index, track) in tracks.enumerated() {
-            let label = tracks.count > 1 ? "\(index + 1)/\(tracks.count)" : ""
-            let result = separate(track, label: label, with: separator, options: options)
-            events.ended(result)
-            if result.status == .interrupted { break }
-        }
+        folder = try plan.folder.map { try OutputFolder(making: $0) }
+        if let seed = options.seed { console.status("Seed \(seed)") }
+        separator = loaded
+        return loaded
     }
 
     /// The stems that have to be computed, in the order of the model; nil for all.
@@ -150,23 +157,23 @@ struct SeparationRun {
 
     /// Separates one track and tells how that went.
     private mutating func separate(
-        _ track: PlannedTrack, label: String, with separator: Separator,
-        options: SeparationOptions
+        _ track: PlannedTrack, label: String, with separator: Separator
     ) -> SeparationEvents.Track {
         let name = track.input.path
         let start = ContinuousClock.now
         var result = SeparationEvents.Track(track: name, status: .done)
         do {
-            let report = try separateFiles(track, label: label, with: separator, options: options)
+            let report = try separateFiles(track, label: label, with: separator)
             let seconds = (ContinuousClock.now - start).seconds
             result.take(report, elapsedSeconds: seconds)
-            if !settings.isJSON { report.outputs.compactMap(\.path).forEach(console.result) }
+            if !settings.isJSON {
+                for path in report.outputs.compactMap(\.path) { console.result(path) }
+            }
             console.status(
                 "Done: \(ProgressDisplay.clock(report.durationSeconds)) in "
                     + "\(String(format: "%.1f", seconds)) s")
         } catch is CancellationError {
-            result.status = .interrupted
-            console.error("interrupted while separating \(name); \(wayToGoOn)")
+            return interrupted(track)
         } catch {
             if track.paths.isEmpty, StandardOutput.isLeft {
                 // As other programs do in a pipe that is left: end without a word.
@@ -180,86 +187,17 @@ struct SeparationRun {
         return result
     }
 
-    private var wayToGoOn: String {
+    /// Tells how to go on.
+    private func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
         let done = events.count(.done) + events.count(.skipped)
         let count = plan.tracks.count
-        return count == 1
-            ? "nothing of it was written"
-            : "\(done) of \(count) tracks are done: the same call with "
-                + "\(Option.skipExisting.long) does the rest"
-    }
-
-    private mutating func separateFiles(
-        _ track: PlannedTrack, label: String, with separator: Separator,
-        options: SeparationOptions
-    ) throws -> TrackReport {
-        try cancellation.check()
-        let path = track.input.path
-        let before = FilePath.status(path)
-        let isCancelled = { cancellation.isCancelled }
-        let input =
-            track.input.isStandardInput
-            ? try AudioInput(
-                standardInputSpooledIn: settings.output.spoolFolder, isCancelled: isCancelled)
-            : try AudioInput(
-                path: path, spoolFolder: settings.output.spoolFolder, isCancelled: isCancelled)
-        let folders = try track.folders.map { try OutputFolder(making: $0) }
-        defer { folders.reversed().forEach { $0.removeIfEmpty() } }
-        console.status(label.isEmpty ? "Separating \(path)" : "Separating \(label) \(path)")
-
-        display.begin(label: label)
-        let report: TrackReport
-        do {
-            defer { display.end() }
-            report = try separator.separate(
-                input, excerpt: settings.excerpt, into: track.outputs(outputs),
-                output: outputOptions, options: options, cancellation: cancellation,
-                progress: { progress in
-                    if progress.segmentsDone == 0, events.tracks.isEmpty { tellAge() }
-                    let left = display.update(progress)
-                    events.progress(progress, of: path, secondsLeft: left)
-                })
-        }
-        for warning in report.warnings { console.warning("\(warning)") }
-        record(track, report, unchangedSince: before)
-        return report
-    }
-
-    private var outputOptions: OutputOptions {
-        var options = settings.output
-        options.format = plan.format
-        return options
-    }
-
-    private func tellAge() {
-        guard let age = ProcessAge.seconds else { return }
-        console.detail(
-            "\(String(format: "%.2f", age)) s from the start of the process to the first segment")
-    }
-
-    /// Leaves a record beside the stems, unless the input is none that could be looked at again.
-    private mutating func record(
-        _ track: PlannedTrack, _ report: TrackReport, unchangedSince before: stat?
-    ) {
-        guard let recordPath = track.recordPath, !track.input.isStandardInput,
-            let model = identity(),
-            let checksum = FileChecksum.of(track.input.path, cancellation),
-            let input = SeparationRecord.File(track.input.path, sha256: checksum),
-            let before, input.isSame(as: before)
-        else { return }
-        let outputs = report.outputs.compactMap { output -> SeparationRecord.Output? in
-            guard let path = output.path,
-                let file = SeparationRecord.File(path, sha256: output.sha256)
-            else { return nil }
-            return .init(
-                stem: output.name, file: file, peak: output.peak, gain: output.gain,
-                durationSeconds: output.durationSeconds)
-        }
-        guard outputs.count == report.outputs.count else { return }
-        SeparationRecord(
-            model: model, parameters: parameters, seed: report.seed, input: input,
-            outputs: outputs
-        ).write(to: recordPath)
+        console.error(
+            "interrupted while separating \(track.input.path); "
+                + (count == 1
+                    ? "the same call does it again"
+                    : "\(done) of \(count) tracks are done: the same call with "
+                        + "\(Option.skipExisting.long) does the rest"))
+        return .init(track: track.input.path, status: .interrupted)
     }
 
     // MARK: - After
@@ -267,7 +205,6 @@ struct SeparationRun {
     /// Sums up, and tells the shell.
     private func end(seconds: Double) -> ExitCode {
         let failed = events.tracks.filter { $0.status == .failed }.map(\.track)
-        let count = plan.tracks.count
         let code: ExitCode =
             events.count(.interrupted) > 0
             ? .interrupted : isPipeClosed ? .pipeClosed : failed.isEmpty ? .done : .trackFailed

@@ -38,7 +38,8 @@ struct TrackDiscovery {
     /// Files of a folder are taken by how their names end. Video is not: a folder of films is rarely
     /// meant to be separated.
     static let soundFileEndings: Set<String> = [
-        "wav", "wave", "rf64", "w64", "aif", "aiff", "aifc", "au", "caf", "flac", "ogg", "oga", "opus",
+        "wav", "wave", "rf64", "w64", "aif", "aiff", "aifc", "au", "caf", "flac", "ogg", "oga",
+        "opus",
         "mp3", "m4a", "m4b", "aac", "alac", "wma", "ape", "wv", "ac3", "mka",
     ]
 
@@ -65,7 +66,9 @@ struct TrackDiscovery {
     }
 
     private static func isPattern(_ text: String) -> Bool {
-        text.utf8.contains { [UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "[")].contains($0) }
+        text.utf8.contains {
+            [UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "[")].contains($0)
+        }
     }
 
     // MARK: - Patterns
@@ -88,9 +91,13 @@ struct TrackDiscovery {
     private static func matches(_ pattern: String) -> [String] {
         var found = glob_t()
         defer { globfree(&found) }
-        guard glob(pattern, GLOB_NOSORT, nil, &found) == 0, let list = found.gl_pathv else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { list[$0].flatMap { String(validatingCString: $0) } }
-            .sorted(by: inByteOrder)
+        guard glob(pattern, GLOB_NOSORT, nil, &found) == 0, let list = found.gl_pathv else {
+            return []
+        }
+        return (0..<Int(found.gl_pathc)).compactMap {
+            list[$0].flatMap { String(validatingCString: $0) }
+        }
+        .sorted(by: inByteOrder)
     }
 
     private static func inByteOrder(_ first: String, _ second: String) -> Bool {
@@ -105,7 +112,10 @@ struct TrackDiscovery {
         walk(folder, relative: "", &open)
         if tracks.count + problems.count == countBefore {
             problems.append(
-                (operand, "\(operand): holds no sound files; name files of other endings themselves"))
+                (
+                    operand,
+                    "\(operand): holds no sound files; name files of other endings themselves"
+                ))
         }
     }
 

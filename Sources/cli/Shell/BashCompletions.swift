@@ -69,7 +69,8 @@ enum BashCompletions {
         case .nothing: "kind=nothing"
         case .file: "kind=file"
         case .folder: "kind=folder"
-        case .words(let words): "kind=nothing words=\(ShellText.quoted(words.joined(separator: " ")))"
+        case .words(let words):
+            "kind=nothing words=\(ShellText.quoted(words.joined(separator: " ")))"
         case .wordsOrFile(let words):
             "kind=file words=\(ShellText.quoted(words.joined(separator: " ")))"
         }

@@ -23,7 +23,9 @@ enum ManualPage {
                     + "name, or a path with a slash.")
         ]
         lines.append(".SH OPTIONS")
-        for topic in main.topics { lines += [".SS \(escaped(topic.title))"] + entries(topic.options) }
+        for topic in main.topics {
+            lines += [".SS \(escaped(topic.title))"] + entries(topic.options)
+        }
         lines.append(".SH COMMANDS")
         for command in commands where !command.isDefault {
             lines += [".SS \(escaped(command.name)) \(escaped(command.operandUsage))"]

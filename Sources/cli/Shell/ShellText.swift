@@ -16,7 +16,9 @@ enum ShellText {
 
     /// In single quotes for a POSIX shell.
     static func quoted(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
+        "'"
+            + text.split(separator: "'", omittingEmptySubsequences: false).joined(
+                separator: #"'\''"#)
             + "'"
     }
 
