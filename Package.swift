@@ -22,7 +22,7 @@ let package = Package(
         .target(name: "Checksum"),
         .target(name: "WeightsLoader", dependencies: ["Tensor", "Checksum"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
-        .target(name: "Audio", dependencies: ["Signal", "Tensor", "Checksum", "CSndFile"]),
+        .target(name: "Audio", dependencies: ["Signal", "Checksum", "CSndFile"]),
         .target(
             name: "Separation",
             dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
@@ -47,7 +47,7 @@ let package = Package(
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(name: "HTDemucsTests", dependencies: ["HTDemucs", "Tensor", "TestSupport"]),
-        .testTarget(name: "AudioTests", dependencies: ["Audio", "Tensor", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"]),
         .testTarget(name: "SeparationTests", dependencies: ["Separation", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),

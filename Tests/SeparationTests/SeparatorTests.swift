@@ -164,12 +164,10 @@ struct SeparatorTests {
 
     @Test func cancellingTheTaskEndsAnAsyncSeparation() async throws {
         let separator = try model("cross_first.safetensors")
-        let task = Task {
-            try await separator.separate(noise(100_000)) { progress in
-                if progress.segmentsDone == 1 { withUnsafeCurrentTask { $0?.cancel() } }
-            }
-        }
-        task.cancel()
+        let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
+        let task = Task { try await separator.separate(noise(100_000), progress: progress) }
+        // The stream ends with the work.
+        for await step in steps where step.segmentsDone == 1 { task.cancel() }
         await #expect(throws: CancellationError.self) { _ = try await task.value }
     }
 
