@@ -9,8 +9,10 @@ struct CommandLineTool {
     /// Runs a call.
     /// - Parameter words: its arguments, without the program's name.
     func run(_ words: [String]) -> ExitCode {
-        // Writing to a pipe that nobody reads must not end the work.
+        // Writing to a pipe that nobody reads must not end the work, nor a file that may not grow: both
+        // come back as errors.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         let console = Console()
         let named = Command.all.first { $0.definition.name == words.first }
         let command = named ?? Command.all[0]

@@ -27,23 +27,19 @@ struct CommandRun {
     ///
     /// - Parameters:
     ///   - environment: variables that replace these.
-    ///   - interruptedAt: a piece of stderr, after which the run is sent SIGINT.
+    ///   - interruptedAt: a piece of stderr, after which the run is sent a signal.
+    ///   - input: a file in the folder for standard input.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
-        environment: [String: String] = [:], interruptedAt sign: String? = nil
+        environment: [String: String] = [:], interruptedAt sign: String? = nil,
+        signal: Int32 = SIGINT, input: String? = nil
     ) throws {
-        let process = Process()
-        process.executableURL = CommandRun.executable
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
-            !["HF_", "TORCH_", "XDG_", "SWIFT_DEMUCS_"].contains(where: name.hasPrefix)
-                && !name.lowercased().hasSuffix("_proxy")
+        let process = CommandRun.process(
+            arguments, in: folder, models: models, environment: environment)
+        if let input {
+            process.standardInput = try FileHandle(
+                forReadingFrom: folder.appendingPathComponent(input))
         }
-        var variables = ["HOME": folder.appendingPathComponent("home").path, "HF_HUB_OFFLINE": "1"]
-        variables["SWIFT_DEMUCS_MODELS"] = models
-        process.environment = inherited.merging(variables) { _, new in new }
-            .merging(environment) { _, new in new }
         // Files instead of pipes: a pipe that is full would hold up the run.
         let outputFile = try TemporaryFolder.emptyFile(in: folder, "stdout.txt")
         let errorFile = try TemporaryFolder.emptyFile(in: folder, "stderr.txt")
@@ -56,12 +52,32 @@ struct CommandRun {
             {
                 Thread.sleep(forTimeInterval: 0.01)
             }
-            process.interrupt()
+            kill(process.processIdentifier, signal)
         }
         process.waitUntilExit()
         exitCode = process.terminationStatus
         output = try String(contentsOf: outputFile, encoding: .utf8)
         errors = try String(contentsOf: errorFile, encoding: .utf8)
+    }
+
+    /// A call that is not started yet; arguments as above.
+    static func process(
+        _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
+        environment: [String: String] = [:]
+    ) -> Process {
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
+            !["HF_", "TORCH_", "XDG_", "SWIFT_DEMUCS_"].contains(where: name.hasPrefix)
+                && !name.lowercased().hasSuffix("_proxy")
+        }
+        var variables = ["HOME": folder.appendingPathComponent("home").path, "HF_HUB_OFFLINE": "1"]
+        variables["SWIFT_DEMUCS_MODELS"] = models
+        process.environment = inherited.merging(variables) { _, new in new }
+            .merging(environment) { _, new in new }
+        return process
     }
 
     var outputLines: [Substring] { output.split(separator: "\n") }

@@ -20,6 +20,15 @@ struct PlannedTrack {
         }
     }
 
+    /// A name that no file can have is found before the work.
+    ///
+    /// - Throws: `AudioError.unwritable`.
+    func checkNames() throws(AudioError) {
+        for path in paths where FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
+            throw .unwritable(path: path, reason: String(cString: strerror(ENAMETOOLONG)))
+        }
+    }
+
     /// Folders that the files go to, each once.
     var folders: [String] {
         var folders: [String] = []

@@ -20,6 +20,7 @@ extension SeparationRun {
                 standardInputSpooledIn: settings.output.spoolFolder, isCancelled: isCancelled)
             : try AudioInput(
                 path: path, spoolFolder: settings.output.spoolFolder, isCancelled: isCancelled)
+        try track.checkNames()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         defer {
             for folder in folders.reversed() { folder.removeIfEmpty() }

@@ -20,11 +20,11 @@ enum BashCompletions {
 
             _swift_demucs() {
                 local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-                local command=\(Command.all[0].definition.name) options='' words='' kind=file index
+                local command=\(Command.all[0].definition.name) options='' words='' kind='file' index
                 # Bash cuts '--option=value' into three words.
                 if [[ $current == = ]]; then
                     current=''
-                elif [[ $previous == = && COMP_CWORD -gt 2 ]]; then
+                elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then
                     previous=${COMP_WORDS[COMP_CWORD-2]}
                 fi
                 if ((COMP_CWORD > 1)); then
@@ -32,8 +32,8 @@ enum BashCompletions {
                         \(names.joined(separator: " | "))) command=${COMP_WORDS[1]} ;;
                     esac
                 fi
+                # Behind '--' there are operands alone, which bash itself completes as files.
                 for ((index = 1; index < COMP_CWORD; index++)); do
-                    # Behind '--' there are operands alone, which bash itself completes as files.
                     [[ ${COMP_WORDS[index]} == -- ]] && return
                 done
                 case "$command $previous" in
@@ -49,7 +49,7 @@ enum BashCompletions {
                     compopt -o dirnames +o default +o bashdefault 2>/dev/null
                     return
                 fi
-                # Where no word fits, bash completes files. Behind a slash there is no word.
+                # Where no word fits, bash completes files.
                 [[ $kind == nothing ]] && compopt +o default +o bashdefault 2>/dev/null
                 [[ -n $words ]] && mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
             }
@@ -66,13 +66,13 @@ enum BashCompletions {
     /// Sets what the end of the function goes by.
     private static func action(_ completion: Option.Completion) -> String {
         switch completion {
-        case .nothing: "kind=nothing"
-        case .file: "kind=file"
-        case .folder: "kind=folder"
+        case .nothing: "kind='nothing'"
+        case .file: "kind='file'"
+        case .folder: "kind='folder'"
         case .words(let words):
-            "kind=nothing words=\(ShellText.quoted(words.joined(separator: " ")))"
+            "kind='nothing' words=\(ShellText.quoted(words.joined(separator: " ")))"
         case .wordsOrFile(let words):
-            "kind=file words=\(ShellText.quoted(words.joined(separator: " ")))"
+            "kind='file' words=\(ShellText.quoted(words.joined(separator: " ")))"
         }
     }
 }

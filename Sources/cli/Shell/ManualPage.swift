@@ -13,7 +13,8 @@ enum ManualPage {
         for command in commands {
             let name = command.isDefault ? "" : " \(command.name)"
             let operand = command.operandUsage.isEmpty ? "" : " \(command.operandUsage)"
-            lines += ["\(bold("swift-demucs\(name)")) [options]\(escaped(operand))", ".br"]
+            if !command.isDefault { lines.append(".br") }
+            lines.append("\(bold("swift-demucs\(name)")) [options]\(escaped(operand))")
         }
         lines += [".SH DESCRIPTION", paragraph(main.overview)]
         lines += [".TP", bold(main.operandUsage), paragraph(main.operandHelp), ".PP"]
