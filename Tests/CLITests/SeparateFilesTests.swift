@@ -31,6 +31,7 @@ struct SeparateFilesTests {
         #expect(
             run.outputLines == [
                 "separated/cross_first/a/drums.wav", "separated/cross_first/b/drums.wav",
+                "separated/cross_first/film/drums.wav",
                 "separated/cross_first/disc 1/d/drums.wav",
                 "separated/cross_first/disc 2/live/c/drums.wav",
             ])

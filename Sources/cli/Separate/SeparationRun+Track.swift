@@ -22,6 +22,7 @@ extension SeparationRun {
                 path: path, spoolFolder: settings.output.spoolFolder, isCancelled: isCancelled)
         try track.checkNames()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
+        for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
         defer {
             for folder in folders.reversed() { folder.removeIfEmpty() }
         }

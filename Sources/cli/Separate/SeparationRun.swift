@@ -174,15 +174,15 @@ struct SeparationRun {
                     + "\(String(format: "%.1f", seconds)) s")
         } catch is CancellationError {
             return interrupted(track)
+        } catch AudioError.readerGone {
+            // As other programs do in a pipe that is left: end without a word.
+            isPipeClosed = true
+            result.status = .failed
         } catch {
-            if track.paths.isEmpty, StandardOutput.isLeft {
-                // As other programs do in a pipe that is left: end without a word.
-                isPipeClosed = true
-            }
             let text = "\(error)"
             result.status = .failed
             result.error = text.hasPrefix(name) ? text : "\(name): \(text)"
-            if !isPipeClosed { console.error(result.error ?? text) }
+            console.error(result.error ?? text)
         }
         return result
     }

@@ -2,6 +2,7 @@
 // folders with all sound files below them, standard input.
 
 import Foundation
+import Separation
 
 /// A track as it was found.
 struct InputTrack: Equatable {
@@ -35,14 +36,6 @@ struct InputTrack: Equatable {
 
 /// What a call's operands name.
 struct TrackDiscovery {
-    /// Files of a folder are taken by how their names end. Video is not: a folder of films is rarely
-    /// meant to be separated.
-    static let soundFileEndings: Set<String> = [
-        "wav", "wave", "rf64", "w64", "aif", "aiff", "aifc", "au", "caf", "flac", "ogg", "oga",
-        "opus",
-        "mp3", "m4a", "m4b", "aac", "alac", "wma", "ape", "wv", "ac3", "mka",
-    ]
-
     /// In the order of the operands, those of a folder sorted.
     private(set) var tracks: [InputTrack] = []
     /// What names no track, and why; a message each, that begins with the operand.
@@ -149,7 +142,7 @@ struct TrackDiscovery {
             let path = FilePath.joined(folder, name)
             if FilePath.isFolder(path) {
                 folders.append(name)
-            } else if TrackDiscovery.isSoundFile(name) {
+            } else if AudioFileType(ofFile: name) != nil {
                 tracks.append(InputTrack(path: path, relativeFolder: relative))
             }
         }
@@ -157,12 +150,6 @@ struct TrackDiscovery {
             walk(
                 FilePath.joined(folder, name), relative: FilePath.joined(relative, name), &open)
         }
-    }
-
-    private static func isSoundFile(_ name: String) -> Bool {
-        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
-        let ending = name[name.utf8.index(after: dot)...]
-        return soundFileEndings.contains(ending.lowercased())
     }
 
     /// Names in a folder, sorted by their bytes, without hidden ones; nil for each that is no text.
