@@ -108,6 +108,10 @@ struct ArgumentParser {
     private func parseShort(
         _ word: String, _ rest: inout ArraySlice<String>, _ arguments: inout ParsedArguments
     ) throws(UsageError) {
+        // `-shifts` and `-out` would be an option with its value attached, and were hardly meant so.
+        if let meant = command.options.first(where: { "-\($0.name)" == word }) {
+            throw .unknownOption(option: word, suggestion: meant.long)
+        }
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
             guard let option = command.options.first(where: { $0.short == letter }) else {

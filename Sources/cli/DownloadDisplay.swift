@@ -44,7 +44,7 @@ struct DownloadDisplay {
 
     /// Takes the bar away.
     func end() {
-        if isBarShown { console.redraw("") }
+        if isBarShown, lastDrawn != nil { console.redraw("") }
     }
 
     private mutating func draw(_ received: Int, _ total: Int?) {

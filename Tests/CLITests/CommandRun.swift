@@ -29,13 +29,15 @@ struct CommandRun {
     ///   - environment: variables that replace these.
     ///   - interruptedAt: a piece of stderr, after which the run is sent a signal.
     ///   - input: a file in the folder for standard input.
+    ///   - executable: another program, which runs the command.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
         environment: [String: String] = [:], interruptedAt sign: String? = nil,
-        signal: Int32 = SIGINT, input: String? = nil
+        signal: Int32 = SIGINT, input: String? = nil, executable: URL = CommandRun.executable
     ) throws {
         let process = CommandRun.process(
             arguments, in: folder, models: models, environment: environment)
+        process.executableURL = executable
         if let input {
             process.standardInput = try FileHandle(
                 forReadingFrom: folder.appendingPathComponent(input))
@@ -56,7 +58,7 @@ struct CommandRun {
         }
         process.waitUntilExit()
         exitCode = process.terminationStatus
-        output = try String(contentsOf: outputFile, encoding: .utf8)
+        output = String(decoding: try Data(contentsOf: outputFile), as: UTF8.self)
         errors = try String(contentsOf: errorFile, encoding: .utf8)
     }
 
@@ -119,9 +121,9 @@ final class TemporaryFolder {
     /// Writes a float32 WAV file of a quiet saw tooth.
     func writeTrack(
         _ name: String, channels: Int = 2, samples: Int = 700, rateHz: Int = 1600,
-        replacing changes: [Int: Float] = [:]
+        gain: Float = 1, replacing changes: [Int: Float] = [:]
     ) throws {
-        var values = (0..<channels * samples).map { Float($0 * 37 % 101) / 200 - 0.25 }
+        var values = (0..<channels * samples).map { gain * (Float($0 * 37 % 101) / 200 - 0.25) }
         for (index, value) in changes { values[index] = value }
         var bytes = Data()
         func append(_ number: Int, bytes count: Int) {

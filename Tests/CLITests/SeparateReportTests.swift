@@ -80,17 +80,39 @@ struct SeparateReportTests {
         #expect(local.output == "Bag of models:\n    mine\nSingle models:\n    abc\n")
     }
 
+    /// A file that holds the model `cross_first` twice, as `one.` and `two.`.
+    private func twoModels() throws -> Data {
+        let file = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
+        let headerBytes = Int(file.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) })
+        let values = file.dropFirst(8 + headerBytes)
+        let object = try JSONSerialization.jsonObject(with: file.dropFirst(8).prefix(headerBytes))
+        var header: [String: Any] = [:]
+        for (name, entry) in try #require(object as? [String: [String: Any]]) {
+            guard let offsets = entry["data_offsets"] as? [Int] else {
+                header[name] = entry
+                continue
+            }
+            header["one.\(name)"] = entry
+            header["two.\(name)"] = entry.merging(
+                ["data_offsets": offsets.map { $0 + values.count }]) { $1 }
+        }
+        let text = try JSONSerialization.data(withJSONObject: header)
+        let count = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
+        return count + text + values + values
+    }
+
     @Test func aModelOfAFileWithSeveralIsChosen() throws {
         try folder.writeTrack("a.wav")
-        let several = Fixture.url("weights/formats/several.safetensors").path
+        try folder.write(try twoModels(), "several.safetensors")
+        let several = "several.safetensors"
         let refused = try CommandRun(["a.wav", "-qn", several], in: folder.url)
         #expect(refused.exitCode == 3)
         #expect(refused.errors.contains("of which one must be chosen (--member)"))
         let unknown = try CommandRun(
-            ["a.wav", "-qn", several, "--member", "955717e8"], in: folder.url)
+            ["a.wav", "-qn", several, "--member", "three"], in: folder.url)
         #expect(unknown.exitCode == 3)
         let chosen = try CommandRun(
-            ["a.wav", "-qn", several, "--member", "f7e0c4bc", "--stems=bass"], in: folder.url)
-        #expect(chosen.outputLines == ["separated/several_f7e0c4bc/a/bass.wav"])
+            ["a.wav", "-qn", several, "--member", "two", "--stems=rest"], in: folder.url)
+        #expect(chosen.outputLines == ["separated/several_two/a/rest.wav"])
     }
 }

@@ -113,8 +113,9 @@ extension Option {
         "force", help: "Do all tracks, whatever --skip-existing says.")
     static let spool = Option(
         "spool", value: "folder",
-        help: "Where samples wait for the loudest one to be known, and where standard input is "
-            + "kept. (default: the folder of the stems)")
+        help: "Where temporary files go: samples that wait for the loudest one to be known, what "
+            + "ffmpeg decodes, standard input. (default: beside the stems; for input, the system's "
+            + "folder)")
 
     // MARK: - Running
 
