@@ -50,7 +50,8 @@ let package = Package(
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(name: "HTDemucsTests", dependencies: ["HTDemucs", "Tensor", "TestSupport"]),
         .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
-        .testTarget(name: "SeparationTests", dependencies: ["Separation", "TestSupport"]),
+        .testTarget(
+            name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
         .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "Checksum", "TestSupport"]),

@@ -15,7 +15,7 @@ public struct AudioInput: Sendable {
     /// Title, artist and so on, as far as the file states them.
     public let tags: AudioTags
 
-    let file: InputFile
+    private let file: InputFile
 
     /// Opens a track and reads its header.
     ///
@@ -85,5 +85,10 @@ public struct AudioInput: Sendable {
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func reader() throws(AudioError) -> AudioReader {
         try AudioReader(file: file)
+    }
+
+    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
+    package func checkUnchanged() throws(AudioError) {
+        try file.checkUnchanged()
     }
 }

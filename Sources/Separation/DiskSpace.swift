@@ -1,13 +1,16 @@
 // Whether what is going to be written fits on the disks, before hours of work.
 
+import Audio
 import Foundation
 
 /// Bytes that are needed in folders, added up by file system.
-struct DiskSpace {
+package struct DiskSpace {
     private var needs: [dev_t: (folder: String, bytes: Int)] = [:]
 
-    /// - Throws: `SeparationError.folderMissing` unless the folder is there.
-    mutating func add(_ bytes: Int, in folder: String) throws(SeparationError) {
+    package init() {}
+
+    /// - Throws: `SeparationError.folderUnusable` unless files can be made there.
+    package mutating func add(_ bytes: Int, in folder: String) throws(SeparationError) {
         var status = stat()
         guard stat(folder, &status) == 0 else {
             throw .folderUnusable(folder: folder, reason: String(cString: strerror(errno)))
@@ -19,13 +22,9 @@ struct DiskSpace {
     }
 
     /// - Throws: `SeparationError.notEnoughSpace`. A file system that doesn't tell is trusted.
-    func check() throws(SeparationError) {
+    package func check() throws(SeparationError) {
         for (folder, bytes) in needs.values {
-            var status = statvfs()
-            guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { continue }
-            let (free, overflow) = Int(status.f_bavail)
-                .multipliedReportingOverflow(by: Int(status.f_frsize))
-            if !overflow, bytes > free {
+            if let free = TemporaryFiles.freeBytes(in: folder), bytes > free {
                 throw .notEnoughSpace(folder: folder, neededBytes: bytes, freeBytes: free)
             }
         }

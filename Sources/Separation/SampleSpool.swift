@@ -1,12 +1,13 @@
-// Samples that wait on the disk until the peak of their signal is known.
+// Samples that wait on the disk: until the peak of a signal is known, or the end of a track.
 
+import Audio
 import Foundation
 
 /// A signal in a temporary file without a name, which goes when the value or the process does.
 ///
 /// The file holds blocks of `blockSamples` samples of each channel, one channel after the other; the
-/// last block may be shorter.
-final class SampleSpool {
+/// last block may be shorter. One thread at a time appends; once finished, any number may read.
+final class SampleSpool: @unchecked Sendable {
     private static let blockSamples = 16_384
 
     private let folder: String
@@ -16,16 +17,11 @@ final class SampleSpool {
     private var sampleCount = 0
 
     /// - Parameter folder: where the file is made.
-    /// - Throws: `SeparationError.spoolFailed`.
-    init(in folder: String, channelCount: Int) throws(SeparationError) {
+    /// - Throws: `AudioError.unwritable`.
+    init(in folder: String, channelCount: Int) throws(AudioError) {
         self.folder = folder
         block = [[Float]](repeating: [], count: channelCount)
-        // Named for the moment between the two calls; a run that is killed there leaves it.
-        let name = ".swift-demucs-\(String(UInt64.random(in: .min ... .max), radix: 16)).part"
-        let path = (folder as NSString).appendingPathComponent(name)
-        descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .spoolFailed(folder: folder, errno) }
-        unlink(path)
+        descriptor = try TemporaryFiles.createUnnamed(in: folder, for: "a temporary file")
     }
 
     deinit {
@@ -66,23 +62,43 @@ final class SampleSpool {
         }
     }
 
-    /// Gives everything back, block by block.
+    /// Puts the last samples into the file, after which readers find everything.
     ///
-    /// - Throws: `SeparationError.spoolFailed`; what `body` throws.
-    func forEachBlock(_ body: ([[Float]]) throws -> Void) throws {
+    /// - Throws: `SeparationError.spoolFailed`.
+    func finish() throws(SeparationError) {
         if !block[0].isEmpty { try writeBlock() }
-        var offset = 0
-        for start in stride(from: 0, to: sampleCount, by: SampleSpool.blockSamples) {
-            let count = min(SampleSpool.blockSamples, sampleCount - start)
+    }
+
+    /// A place in the file, at its beginning. The spool must be finished.
+    func reader() -> Reader { Reader(self) }
+
+    /// Gives the samples back, block by block. Any number may read at once.
+    final class Reader {
+        private let spool: SampleSpool
+        private var position = 0
+        private var offset = 0
+
+        fileprivate init(_ spool: SampleSpool) {
+            self.spool = spool
+        }
+
+        /// The next samples, `[channel][sample]`; `nil` at the end.
+        ///
+        /// - Throws: `SeparationError.spoolFailed`.
+        func next() throws(SeparationError) -> [[Float]]? {
+            let count = min(SampleSpool.blockSamples, spool.sampleCount - position)
+            if count == 0 { return nil }
+            position += count
             var channels: [[Float]] = []
-            for _ in block.indices {
-                channels.append(try read(count, at: &offset))
+            for _ in spool.block.indices {
+                channels.append(try spool.read(count, at: offset))
+                offset += count * MemoryLayout<Float>.stride
             }
-            try body(channels)
+            return channels
         }
     }
 
-    private func read(_ count: Int, at offset: inout Int) throws(SeparationError) -> [Float] {
+    private func read(_ count: Int, at offset: Int) throws(SeparationError) -> [Float] {
         let bytes = count * MemoryLayout<Float>.stride
         var done = 0
         var code: Int32 = 0
@@ -101,7 +117,6 @@ final class SampleSpool {
             initialised = done / MemoryLayout<Float>.stride
         }
         guard done == bytes else { throw .spoolFailed(folder: folder, code) }
-        offset += bytes
         return samples
     }
 }

@@ -12,6 +12,9 @@ public enum SeparationError: Error, Equatable, Sendable {
     case unequalChannels(channel: Int, samples: Int, expectedSamples: Int)
     /// A sample is not a number, or infinite.
     case nonFiniteSample(channel: Int, sample: Int, value: String)
+    /// A buffer of a sequence has not the channels or the rate of the first.
+    case buffersDiffer(
+        channels: Int, rateHz: Int, expectedChannels: Int, expectedRateHz: Int)
     /// The excerpt begins where the track has ended.
     case excerptOutside(startSeconds: Double, trackSeconds: Double)
     /// The track is not the same any more as when it was measured.
@@ -42,6 +45,9 @@ extension SeparationError: CustomStringConvertible, LocalizedError {
         case .nonFiniteSample(let channel, let sample, let value):
             "Sample \(sample) of channel \(channel) is \(value); every sample must be a finite "
                 + "number."
+        case .buffersDiffer(let channels, let rateHz, let expectedChannels, let expectedRateHz):
+            "A buffer has \(channels) channels at \(rateHz) Hz where the first one has "
+                + "\(expectedChannels) at \(expectedRateHz) Hz; all must be alike."
         case .excerptOutside(let startSeconds, let trackSeconds):
             "The excerpt begins at \(startSeconds) s, but the track ends after \(trackSeconds) s. "
                 + "Begin earlier."

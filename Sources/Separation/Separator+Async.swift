@@ -44,6 +44,43 @@ extension Separator {
         }
     }
 
+    /// Separates a track that arrives in pieces, into files; cancelling its task stops the work.
+    ///
+    /// A track is normalised by its statistics, which are known at its end: until then it is put
+    /// into a temporary file, 4 bytes for each sample of each channel.
+    ///
+    /// - Parameters:
+    ///   - buffers: of one rate and number of channels; all samples finite.
+    ///   - progress: as above.
+    /// - Throws: as the other `separate`; `SeparationError.buffersDiffer`; what the sequence throws.
+    public func separate<Buffers: AsyncSequence & Sendable>(
+        _ buffers: Buffers, into outputs: [StemOutput],
+        output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions(),
+        progress: AsyncStream<SeparationProgress>.Continuation? = nil
+    ) async throws -> TrackReport where Buffers.Element == AudioBuffer {
+        defer { progress?.finish() }
+        var spooled: SpooledRecording?
+        for try await buffer in buffers where buffer.sampleCount > 0 {
+            let recording =
+                try spooled
+                ?? SpooledRecording(
+                    like: buffer, in: output.spoolFolder ?? NSTemporaryDirectory())
+            try recording.append(buffer)
+            spooled = recording
+        }
+        guard let recording = spooled else {
+            throw SeparationError.emptyAudio(channels: 0, samples: 0)
+        }
+        try recording.spool.finish()
+        return try await detached(progress) { cancellation, report in
+            try self.separate(
+                self.recording(downmix: output.downmix) { SpoolReader(recording) }, tags: nil,
+                into: outputs, output: output, options: options, cancellation: cancellation,
+                progress: report)
+        }
+    }
+
     /// Runs work on a thread of its own: it would hold up the few that run tasks.
     private func detached<Value: Sendable>(
         _ progress: AsyncStream<SeparationProgress>.Continuation?,

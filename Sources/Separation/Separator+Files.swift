@@ -27,28 +27,41 @@ extension Separator {
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> TrackReport {
-        try options.validate()
         try excerpt?.validate()
+        return try separate(
+            recording(downmix: output.downmix) {
+                let reader = try input.reader()
+                return try excerpt.map { try ExcerptReader(of: reader, $0) } ?? reader
+            }, tags: output.copiesTags ? input.tags : nil, into: outputs, output: output,
+            options: options, cancellation: cancellation, progress: progress,
+            check: input.checkUnchanged)
+    }
+
+    /// Separates a track that can be read twice.
+    ///
+    /// - Parameter check: called when all of the track was read, before files are finished.
+    func separate(
+        _ recording: Recording, tags: AudioTags?, into outputs: [StemOutput],
+        output: OutputOptions, options: SeparationOptions, cancellation: CancellationToken,
+        progress: (SeparationProgress) -> Void, check: () throws -> Void = {}
+    ) throws -> TrackReport {
+        try options.validate()
         let needed = try bag(for: outputs, output)
-        let state = input.state
-        let measured = try recording(downmix: output.downmix) {
-            let reader = try input.reader()
-            return try excerpt.map { try ExcerptReader(of: reader, $0) } ?? reader
-        }.measure(cancellation: cancellation)
-        let track = measured.track
+        let measured = try recording.measure(cancellation: cancellation)
         let isInputRate = output.rate == .input
         let files = try TrackOutputs(
             outputs, stems: needed.names,
             shape: SignalWriter.Shape(
                 channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
                 sampleRateHz: isInputRate ? measured.sampleRateHz : model.sampleRateHz,
-                sampleCount: isInputRate ? measured.recordedSamples : track.sampleCount),
-            options: output, tags: output.copiesTags ? input.tags : nil, threads: threads)
+                sampleCount: isInputRate
+                    ? measured.recordedSamples : measured.track.sampleCount),
+            options: output, tags: tags, threads: threads)
         let seed = options.seedOrDrawn()
         try run(
-            track, bag: needed.bag, options: options, seed: seed, cancellation: cancellation,
-            progress: progress, sink: files.append)
-        if input.state != state { throw SeparationError.inputChanged }
+            measured.track, bag: needed.bag, options: options, seed: seed,
+            cancellation: cancellation, progress: progress, sink: files.append)
+        try check()
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
             durationSeconds: Double(measured.recordedSamples) / Double(measured.sampleRateHz),

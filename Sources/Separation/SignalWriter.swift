@@ -38,7 +38,7 @@ final class SignalWriter: @unchecked Sendable {
     /// - Parameters:
     ///   - stems: names of the stems in a block, in their order.
     ///   - tags: what to write into the file.
-    /// - Throws: `SeparationError.spoolFailed`, `AudioError.unwritable`.
+    /// - Throws: `AudioError.unwritable`.
     init(
         _ output: StemOutput, stems: [String], shape: Shape, options: OutputOptions,
         tags: AudioTags?
@@ -87,6 +87,7 @@ final class SignalWriter: @unchecked Sendable {
         var rest = [[Float]](repeating: [], count: shape.channelCount)
         resampling.finish(into: &rest)
         try put(rest)
+        try spool?.finish()
     }
 
     /// Completes the file.
@@ -99,7 +100,8 @@ final class SignalWriter: @unchecked Sendable {
             if case .divide(let divisor) = clipping { gain = 1 / divisor }
             let writer = try makeWriter(clipping)
             self.writer = writer
-            try spool.forEachBlock { block in
+            let reader = spool.reader()
+            while let block = try reader.next() {
                 try cancellation.check()
                 try writer.append(block)
             }

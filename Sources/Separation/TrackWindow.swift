@@ -9,7 +9,7 @@ package struct MeasuredTrack {
     package let sampleCount: Int
     package let statistics: TrackStatistics
     /// Gives the next samples, `[channel][sample]`; `nil` at the end.
-    let next: () throws -> [[Float]]?
+    package let next: () throws -> [[Float]]?
 
     package init(
         sampleCount: Int, statistics: TrackStatistics, next: @escaping () throws -> [[Float]]?

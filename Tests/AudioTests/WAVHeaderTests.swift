@@ -1,5 +1,6 @@
 import Audio
 import Foundation
+import TestSupport
 import Testing
 
 /// What stands before the samples where the reference's files are no model: long files, streams.

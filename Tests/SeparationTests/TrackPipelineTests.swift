@@ -234,4 +234,51 @@ struct TrackPipelineTests {
         // Those that were under way came to their end, and no more began.
         #expect(segments.next() <= 4 + lanes + 2)
     }
+
+    /// However long the track: no more of it is in memory than the segments under way, what shifts
+    /// move them by, and a block.
+    @Test(
+        arguments: [1, 4],
+        [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
+    func theTrackIsReadNoFurtherThanSegmentsReach(
+        lanes: Int, options: SeparationOptions
+    ) throws {
+        let format = PositionNetwork.format
+        let track = [[Float]](repeating: [Float](repeating: 0.25, count: 20_000), count: 2)
+        let whole = measured(track)
+        var (samplesIn, samplesOut, most) = (0, 0, 0)
+        let watched = MeasuredTrack(sampleCount: 20_000, statistics: whole.statistics) {
+            let block = try whole.next()
+            samplesIn += block?[0].count ?? 0
+            most = max(most, samplesIn - samplesOut)
+            return block
+        }
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        try TrackPipeline(bag: WeightedBag(format), options: options, seed: 6).run(
+            watched, backend: network.backend,
+            lanes: [TrackPipeline.Network](repeating: { network($1) }, count: lanes),
+            cancellation: CancellationToken(), progress: { _ in },
+            sink: {
+                #expect($0.mixture.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
+                samplesOut += $0.sampleCount
+            })
+        #expect(samplesOut == 20_000)
+        let segments = (lanes + 2) * format.trainingSamples
+        #expect(most <= segments + format.maximumShiftSamples + 77)
+    }
+
+    @Test(arguments: [499, 501, 700])
+    func aTrackThatIsNotAsLongAsItWasIsTold(samples: Int) throws {
+        let track = measured([[Float]](repeating: [Float](repeating: 0.25, count: 500), count: 2))
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        #expect(throws: SeparationError.inputChanged) {
+            try TrackPipeline(
+                bag: WeightedBag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
+            ).run(
+                MeasuredTrack(
+                    sampleCount: samples, statistics: track.statistics, next: track.next),
+                backend: network.backend, lanes: [{ network($1) }],
+                cancellation: CancellationToken(), progress: { _ in }, sink: { _ in })
+        }
+    }
 }

@@ -1,7 +1,6 @@
-// The library from outside: load a model, separate audio in memory while watching the progress,
-// and stop halfway.
+// Audio in memory: load a model, separate a buffer, and stop halfway.
 //
-//     swift run -c release SeparateBuffer ../../Models/demo.safetensors
+//     swift run -c release SeparateBuffer ../Models/demo.safetensors
 
 import Foundation
 import Separation
@@ -18,44 +17,39 @@ func generatedTrack(sampleRateHz: Int) -> AudioBuffer {
     return AudioBuffer(channels: channels, sampleRateHz: sampleRateHz)
 }
 
-func fail(_ text: String) -> Never {
-    FileHandle.standardError.write(Data("error: \(text)\n".utf8))
-    exit(1)
+guard CommandLine.arguments.count == 2 else {
+    print("error: give the path of a model: SeparateBuffer MODEL.safetensors")
+    exit(2)
 }
+let modelPath = CommandLine.arguments[1]
 
 func run() async throws {
-    guard CommandLine.arguments.count == 2 else {
-        fail("give the path of a model: SeparateBuffer MODEL.safetensors")
-    }
-    let separator = try Separator(modelAt: CommandLine.arguments[1])
-    let model = separator.model
-    print("Model \(model.name): \(model.sources.joined(separator: ", "))")
+    let separator = try Separator(modelAt: modelPath)
+    print("Model \(separator.model.name): \(separator.model.sources.joined(separator: ", "))")
 
-    let track = generatedTrack(sampleRateHz: model.sampleRateHz)
+    let track = generatedTrack(sampleRateHz: separator.model.sampleRateHz)
     let options = SeparationOptions(shifts: 1, seed: 42)
-    let separation = try await separator.separate(track, options: options) { progress in
-        print("  \(progress.segmentsDone) of \(progress.segmentsTotal) segments")
-    }
+    let separation = try await separator.separate(track, options: options)
     for stem in separation.stems {
         let peak = stem.audio.channels.joined().reduce(0) { max($0, abs($1)) }
         print("\(stem.name): \(stem.audio.sampleCount) samples, peak \(peak)")
+    }
+    if let vocals = separation["vocals"] {
+        print("The vocals last \(vocals.durationSeconds) s")
     }
 
     // A progress callback may stop the work; so may any other thread that has the token.
     let cancellation = CancellationToken()
     let manyShifts = SeparationOptions(shifts: 10, seed: 42)
     do {
-        _ = try separator.separate(track, options: manyShifts, cancellation: cancellation) {
-            if $0.segmentsDone == 1 { cancellation.cancel() }
+        _ = try separator.separate(track, options: manyShifts, cancellation: cancellation) { step in
+            if step.segmentsDone == 1 { cancellation.cancel() }
         }
-        fail("the separation went on although it was cancelled")
+        print("error: the separation went on although it was cancelled")
+        exit(1)
     } catch is CancellationError {
         print("Cancelled after the first segment")
     }
 }
 
-do {
-    try await run()
-} catch {
-    fail("\(error)")
-}
+try await run()
