@@ -53,7 +53,9 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
             let isRepaired = path.unicodeScalars.contains("\u{FFFD}")
             return
                 "\(path): there is no such file. "
-                + (isRepaired ? "Its name is not valid UTF-8: rename it." : "Check the path.")
+                + (isRepaired
+                    ? "Its path is not valid UTF-8, and no file or several fit: rename it."
+                    : "Check the path.")
         case .isFolder(let path):
             return "\(path): is a folder, expected a sound file. Name the files inside it."
         case .notAFile(let path):

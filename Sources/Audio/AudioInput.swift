@@ -55,9 +55,10 @@ public struct AudioInput: Sendable {
     /// Opens a track with a given ffmpeg, or with none.
     package init(path: String, spool: Spool, ffmpeg: FFmpeg?) throws {
         // Without O_NONBLOCK, opening a named pipe would wait for a writer, deaf to cancellation.
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            let code = errno
+        let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC
+        let opened = open(path, flags)
+        let code = errno
+        guard let descriptor = opened >= 0 ? opened : RepairedName.open(path, flags) else {
             throw code == ENOENT
                 ? AudioError.notFound(path: path)
                 : AudioError.unreadable(path: path, reason: systemReason(code))

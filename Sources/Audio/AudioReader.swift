@@ -113,7 +113,7 @@ package final class AudioReader {
     }
 
     /// Title, artist and so on, as far as the file states them.
-    var tags: AudioTags { AudioTags(of: handle) }
+    var tags: AudioTags { AudioTags(of: handle, in: file) }
 
     /// What to tell about the file after its end was reached.
     package var warnings: [AudioWarning] {

@@ -48,20 +48,24 @@ public struct AudioTags: Sendable, Equatable {
     }
 
     /// The tags of a file that libsndfile has open.
-    init(of handle: OpaquePointer) {
+    init(of handle: OpaquePointer, in file: InputFile) {
         for field in Self.fields {
             guard let text = sf_get_string(handle, Int32(field.sndFile)) else { continue }
-            self[keyPath: field.text] = Self.text(text)
+            self[keyPath: field.text] = Self.text([UInt8](text))
+        }
+        if trackNumber == nil {
+            // ffmpeg's name for it in WAV files, which libsndfile doesn't know.
+            trackNumber = file.infoText("IPRT").flatMap(Self.text)
         }
     }
 
     /// Nil for nothing but spaces, with which ID3 version 1 fills up its fields.
-    private static func text(_ bytes: UnsafePointer<CChar>) -> String? {
+    private static func text(_ bytes: [UInt8]) -> String? {
         // Old WAV and MP3 files don't say how their bytes are to be read. What isn't UTF-8 is taken
         // for Latin-1, in which every byte is a character.
         let text =
-            String(validatingCString: bytes)
-            ?? String(decoding: [UInt8](bytes).map(UInt16.init), as: UTF16.self)
+            String(validating: bytes, as: UTF8.self)
+            ?? String(decoding: bytes.map(UInt16.init), as: UTF16.self)
         let end = text.lastIndex { !$0.isWhitespace }
         return end.map { String(text[...$0]) }
     }

@@ -78,23 +78,24 @@ struct EncodedBlock {
         }
     }
 
-    /// The encoded samples as bytes, the lowest of each sample first.
+    /// The encoded samples as bytes, the lowest of each sample first: as all CPUs that Swift runs on
+    /// store them.
     func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
-        let sampleBytes = format.sampleBytes
-        withUnsafeTemporaryAllocation(byteCount: values * sampleBytes, alignment: 4) { bytes in
-            for index in 0..<values {
-                let pattern: UInt32
-                switch format {
-                case .int16: pattern = UInt32(truncatingIfNeeded: shortIntegers[index])
-                case .int24: pattern = UInt32(bitPattern: integers[index])
-                case .float32: pattern = floats[index].bitPattern
+        let used = 0..<values * format.sampleBytes
+        switch format {
+        case .int16:
+            shortIntegers.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[used])) }
+        case .float32:
+            floats.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[used])) }
+        case .int24:
+            withUnsafeTemporaryAllocation(byteCount: used.count, alignment: 1) { bytes in
+                for (index, value) in integers[..<values].enumerated() {
+                    bytes[3 * index] = UInt8(truncatingIfNeeded: value)
+                    bytes[3 * index + 1] = UInt8(truncatingIfNeeded: value >> 8)
+                    bytes[3 * index + 2] = UInt8(truncatingIfNeeded: value >> 16)
                 }
-                for byte in 0..<sampleBytes {
-                    bytes[index * sampleBytes + byte] = UInt8(
-                        truncatingIfNeeded: pattern >> (8 * UInt32(byte)))
-                }
+                body(UnsafeRawBufferPointer(bytes))
             }
-            body(UnsafeRawBufferPointer(bytes))
         }
     }
 

@@ -27,12 +27,15 @@ package struct FFmpeg: Sendable {
         func failed(_ reason: String) -> AudioError {
             .notAudio(path: input.path, reason: "ffmpeg: \(reason)")
         }
-        let output = try TemporaryFiles.createUnnamed(
-            in: spool.folder, for: "the decoded copy of \(input.path)")
+        let copy = "the decoded copy of \(input.path)"
+        let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
         let result: (status: Int32, complaint: String?)
         do {
             result = try run(from: input.descriptor, to: output, spool: spool)
             try input.checkUnchanged()
+            if result.complaint?.hasSuffix(systemReason(ENOSPC)) == true {
+                throw AudioError.writeFailed(path: copy, reason: systemReason(ENOSPC))
+            }
             if result.status != 0 {
                 throw failed(result.complaint ?? "ended with status \(result.status)")
             }
@@ -96,7 +99,7 @@ package struct FFmpeg: Sendable {
     /// The first line, which is the most specific, in the user's terms.
     private static func complaint(in text: String) -> String? {
         guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
-        if line.contains("matches no streams") { return "holds no sound" }
+        if line.contains("matches no streams") { return "no sound in it" }
         // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
         if line.hasPrefix("["), let end = line.range(of: "] ") { line = line[end.upperBound...] }
         let input = "file:/dev/stdin: "

@@ -36,6 +36,9 @@ final class MP3Encoder: SampleEncoder {
         lame_set_in_samplerate(lame, Int32(sampleRateHz))
         lame_set_brate(lame, Int32(settings.bitRateKilobitsPerSecond))
         lame_set_quality(lame, Int32(settings.preset))
+        // As the LAME inside the reference does; Debian's would take joint stereo at every bit rate.
+        let isJoint = settings.bitRateKilobitsPerSecond <= 128
+        if channelCount == 2 { lame_set_mode(lame, isJoint ? JOINT_STEREO : STEREO) }
         lame_set_bWriteVbrTag(lame, sink.canReplace ? 1 : 0)
         let code = lame_init_params(lame)
         guard code >= 0 else {

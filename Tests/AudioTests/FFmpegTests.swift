@@ -76,7 +76,7 @@ struct FFmpegTests {
             "echo '[mov @ 0x5] moov atom not found' >&2; echo b >&2; exit 8",
             "ffmpeg: moov atom not found"
         ),
-        ("echo \"Stream map '0:a:0' matches no streams.\" >&2; exit 1", "ffmpeg: holds no sound"),
+        ("echo \"Stream map '0:a:0' matches no streams.\" >&2; exit 1", "ffmpeg: no sound in it"),
         ("exit 3", "ffmpeg: ended with status 3"),
         ("exit 0", "ffmpeg: wrote nothing"),
         ("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", nil),
@@ -98,6 +98,17 @@ struct FFmpegTests {
             "\(output) head -c 6000 '\(Recording.floatWAV.path)' > $file; echo killed >&2; exit 255"
         )
         #expect(throws: AudioError.notAudio(path: video, reason: "ffmpeg: killed")) {
+            try open(ffmpeg)
+        }
+    }
+
+    @Test
+    func fullDiskIsNoFaultOfTheFile() throws {
+        let ffmpeg = try ffmpeg("echo 'av_write_frame(): No space left on device' >&2; exit 1")
+        #expect(
+            throws: AudioError.writeFailed(
+                path: "the decoded copy of \(video)", reason: "No space left on device")
+        ) {
             try open(ffmpeg)
         }
     }

@@ -134,9 +134,23 @@ struct InputTests {
         #expect(error == .notAFile(path: "/dev/null"))
     }
 
+    /// As long as it is the only one of its folder that reads so.
     @Test
-    func nameThatIsNoTextIsExplained() {
-        let error = #expect(throws: AudioError.self) { try AudioFile.read("b\u{FFFD}se.wav") }
+    func fileWhoseNameIsNoTextIsFound() throws {
+        let data = try Recording.flac.data
+        let path = folder.path("b\u{FFFD}se.flac")
+        for (index, byte) in [UInt8(0xE4), 0xF6].enumerated() {
+            let name = Array(folder.path("b").utf8) + [byte] + Array("se.flac\0".utf8)
+            let descriptor = name.withUnsafeBytes {
+                open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_WRONLY | O_CREAT, 0o600)
+            }
+            // Some file systems refuse such names.
+            guard descriptor >= 0 else { return }
+            try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: data)
+            if index == 0 { #expect(try AudioFile.read(path).buffer.sampleCount == 22_050) }
+        }
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        #expect(error == .notFound(path: path))
         #expect(error?.description.contains("not valid UTF-8") == true)
     }
 

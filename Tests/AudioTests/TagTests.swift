@@ -68,6 +68,18 @@ struct TagTests {
         #expect(try AudioFile.read(folder.path("stem")).buffer.sampleCount == 3_000)
     }
 
+    /// As ffmpeg does; libsndfile writes and reads ITRK.
+    @Test
+    func trackNumberMayBeCalledPart() throws {
+        var tags = AudioTags()
+        tags.title = "odd"
+        tags.trackNumber = "3/12"
+        _ = try rewritten(tags, as: .wav(.int16))
+        var data = try Data(contentsOf: URL(fileURLWithPath: folder.path("stem")))
+        data.replaceSubrange(try #require(data.range(of: Data("ITRK".utf8))), with: "IPRT".utf8)
+        #expect(try AudioInput(path: folder.write("ffmpeg.wav", data)).tags == tags)
+    }
+
     /// Old programs wrote the bytes of their code page; ID3 version 1 fills up with spaces.
     @Test
     func bytesThatAreNoUTF8AreTakenForLatin1() throws {
