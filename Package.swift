@@ -15,6 +15,8 @@ let package = Package(
         .systemLibrary(
             name: "CSndFile", pkgConfig: "sndfile",
             providers: [.apt(["libsndfile1-dev"]), .brew(["libsndfile"])]),
+        .systemLibrary(
+            name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
@@ -22,7 +24,7 @@ let package = Package(
         .target(name: "Checksum"),
         .target(name: "WeightsLoader", dependencies: ["Tensor", "Checksum"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
-        .target(name: "Audio", dependencies: ["Signal", "Checksum", "CSndFile"]),
+        .target(name: "Audio", dependencies: ["Signal", "Checksum", "CSndFile", "CLAME"]),
         .target(
             name: "Separation",
             dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
@@ -35,7 +37,8 @@ let package = Package(
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
-                "Separation", "Porting", "Evaluation", "WeightsLoader", "HTDemucs", "Tensor",
+                "Separation", "Porting", "Evaluation", "WeightsLoader", "HTDemucs", "Checksum",
+                "Tensor",
             ],
             path: "Sources/cli"),
 
@@ -52,7 +55,7 @@ let package = Package(
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(name: "HTDemucsTests", dependencies: ["HTDemucs", "Tensor", "TestSupport"]),
-        .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
         .testTarget(
             name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),
         .testTarget(

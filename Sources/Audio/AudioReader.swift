@@ -39,6 +39,7 @@ package final class AudioReader {
     ///
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
     init(file: InputFile) throws(AudioError) {
+        try file.checkUnchanged()
         var info = SF_INFO()
         let cursor = InputCursor(file)
         let path = file.path
@@ -86,7 +87,8 @@ package final class AudioReader {
     ///
     /// - Parameter channels: one array for each of `channelCount` channels.
     /// - Returns: samples added to each channel; 0 at the end, or where decoding can't go on.
-    /// - Throws: `notFinite` for the first sample that is NaN or infinite.
+    /// - Throws: `notFinite` for the first sample that is NaN or infinite; `changed` at the end, if
+    ///   the file is not what it was when the track was opened.
     package func read(appendingTo channels: inout [[Float]]) throws(AudioError) -> Int {
         precondition(channels.count == channelCount)
         let count = Int(sf_readf_float(handle, &block, sf_count_t(Self.blockSamples)))
@@ -94,7 +96,10 @@ package final class AudioReader {
             decoderError = libraryReason(handle)
         }
         if let failure = cursor.failure { decoderError = failure }
-        guard count > 0 else { return 0 }
+        guard count > 0 else {
+            try file.checkUnchanged()
+            return 0
+        }
         let values = block.prefix(count * channelCount)
         try checkFinite(values)
         for channel in 0..<channelCount {
@@ -107,12 +112,15 @@ package final class AudioReader {
         return count
     }
 
+    /// Title, artist and so on, as far as the file states them.
+    var tags: AudioTags { AudioTags(of: handle, in: file) }
+
     /// What to tell about the file after its end was reached.
     package var warnings: [AudioWarning] {
         let truncation = announced.warning(
             path: path, decodedSamples: decodedSamples, sampleRateHz: sampleRateHz,
             reason: decoderError)
-        return truncation.map { [$0] } ?? []
+        return file.warnings + (truncation.map { [$0] } ?? [])
     }
 
     /// Why nothing was decoded, if the decoder told.

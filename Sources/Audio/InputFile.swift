@@ -18,20 +18,24 @@ final class InputFile: Sendable {
     let descriptor: Int32
     let sizeBytes: Int
 
-    init(path: String) throws(AudioError) {
-        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            let code = errno
-            throw code == ENOENT
-                ? .notFound(path: path) : .unreadable(path: path, reason: systemReason(code))
-        }
+    /// What to tell about how the file came to be.
+    let warnings: [AudioWarning]
+    private let version: Version
+
+    /// Takes over an open descriptor, which is closed even if this fails.
+    ///
+    /// - Throws: ``AudioError`` `unreadable`, `isFolder`, `notAFile` or `empty`.
+    init(
+        descriptor: Int32, path: String, warnings: [AudioWarning] = []
+    ) throws(AudioError) {
         var status = stat()
         let failed = fstat(descriptor, &status) != 0
         let code = errno
         self.path = path
         self.descriptor = descriptor
-        sizeBytes = failed ? 0 : Int(status.st_size)
+        self.warnings = warnings
+        version = Version(status)
+        sizeBytes = failed ? 0 : version.sizeBytes
         // From here on deinit closes the descriptor, whatever is thrown.
         if failed { throw .unreadable(path: path, reason: systemReason(code)) }
         let kind = status.st_mode & S_IFMT
@@ -49,6 +53,32 @@ final class InputFile: Sendable {
         guard offset >= 0 && offset < sizeBytes else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
             initialised = max(0, pread(descriptor, buffer.baseAddress, count, off_t(offset)))
+        }
+    }
+
+    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
+    func checkUnchanged() throws(AudioError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Version(status) == version else {
+            throw .changed(path: path)
+        }
+    }
+
+    /// What changes when somebody writes to a file.
+    private struct Version: Equatable {
+        let sizeBytes: Int
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ status: stat) {
+            #if canImport(Darwin)
+                let time = status.st_mtimespec
+            #else
+                let time = status.st_mtim
+            #endif
+            sizeBytes = Int(status.st_size)
+            seconds = Int(time.tv_sec)
+            nanoseconds = Int(time.tv_nsec)
         }
     }
 }

@@ -39,6 +39,26 @@ public struct OutputFormat: Sendable, Equatable {
         }
     }
 
+    /// Why the container can't hold such a signal: a sentence without its full stop. Nil if it can.
+    package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
+        switch container {
+        case .wav, .rawFloat32:
+            return nil
+        case .flac:
+            let channels = 1...8
+            let ratesHz = 1...655_350
+            if !channels.contains(channelCount) {
+                return "FLAC holds up to \(channels.upperBound) channels, not \(channelCount)"
+            }
+            if !ratesHz.contains(sampleRateHz) {
+                return "FLAC holds up to \(ratesHz.upperBound) Hz, not \(sampleRateHz) Hz"
+            }
+            return nil
+        case .mp3(let settings):
+            return settings.problem(channelCount: channelCount, sampleRateHz: sampleRateHz)
+        }
+    }
+
     /// The usual ending of a file's name, without the dot.
     public var fileExtension: String {
         switch container {
@@ -58,6 +78,11 @@ public struct MP3Settings: Sendable, Equatable {
     /// LAME's quality: 2 is the best that the reference offers, 7 the fastest.
     public var preset: Int
 
+    /// Those of MPEG-1, 2 and 2.5. LAME would resample anything else.
+    public static let supportedRatesHz = [
+        8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
+    ]
+    public static let supportedChannels = 1...2
     public static let supportedBitRates = 8...320
     public static let supportedPresets = 2...7
 
@@ -65,6 +90,25 @@ public struct MP3Settings: Sendable, Equatable {
     public init(bitRateKilobitsPerSecond: Int = 320, preset: Int = 2) {
         self.bitRateKilobitsPerSecond = bitRateKilobitsPerSecond
         self.preset = preset
+    }
+
+    fileprivate func problem(channelCount: Int, sampleRateHz: Int) -> String? {
+        if !Self.supportedChannels.contains(channelCount) {
+            return "MP3 holds one or two channels, not \(channelCount)"
+        }
+        if !Self.supportedRatesHz.contains(sampleRateHz) {
+            let rates = Self.supportedRatesHz.map(String.init).joined(separator: ", ")
+            return "MP3 holds sample rates of \(rates) Hz, not \(sampleRateHz) Hz"
+        }
+        if !Self.supportedBitRates.contains(bitRateKilobitsPerSecond) {
+            return "MP3 has bit rates from \(Self.supportedBitRates.lowerBound) to "
+                + "\(Self.supportedBitRates.upperBound) kbit/s, not \(bitRateKilobitsPerSecond)"
+        }
+        if !Self.supportedPresets.contains(preset) {
+            return "the preset for MP3 goes from \(Self.supportedPresets.lowerBound) to "
+                + "\(Self.supportedPresets.upperBound), not to \(preset)"
+        }
+        return nil
     }
 }
 

@@ -74,7 +74,7 @@ package struct TensorCollection {
         case .npy(let path):
             let file = try TensorFile.map(path, expected: "an array")
             let header = try NPY(file, path: path)
-            return try TensorFile.npy(file, header, name: name, path: path, shape: header.shape)
+            return TensorFile.npy(file, header, name: name, shape: header.shape)
         case .raw(let path, let manifest):
             return try raw(name, path, manifest, like: other)
         case .sound(let path):
@@ -115,7 +115,8 @@ package struct TensorCollection {
         // Half as long as float32 is float16, whatever the manifest says of the inputs.
         let isHalf = size == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
         return try TensorFile.read(
-            path, name: name, shape: shape, element: isHalf ? .float16 : .float32)
+            path, name: name, shape: shape, element: isHalf ? .float16 : .float32,
+            isFinite: false)
     }
 
     // MARK: - Files

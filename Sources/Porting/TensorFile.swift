@@ -38,23 +38,26 @@ package enum TensorFile {
     /// Reads a tensor that must have this shape, a leading batch of one aside.
     ///
     /// - Parameters:
-    ///   - element: the type that it must be of; for files that tell theirs, nil allows any float.
-    ///   - name: of the tensor in a safetensors file; that of the file if nil.
+    ///   - element: the type that it must be of.
+    ///   - name: of the tensor in a safetensors file.
+    ///   - isFinite: whether all values must be.
     /// - Throws: ``PortingError``, which names the file and the shape expected.
     package static func read(
-        _ path: String, name: String, shape: [Int], element: TensorEncoding.Element
+        _ path: String, name: String, shape: [Int], element: TensorEncoding.Element,
+        isFinite: Bool = true
     ) throws(PortingError) -> NamedTensor {
         let expected = "\(element.rawValue) \(shape)"
         guard FileManager.default.fileExists(atPath: path) else {
             throw .fileMissing(path: path, expected: expected)
         }
+        let tensor: NamedTensor
         switch (path as NSString).pathExtension {
         case "npy":
             let file = try map(path, expected: expected)
             let header = try NPY(file, path: path)
             try check(path, header.shape, shape)
             try check(path, header.element.name, element, shape)
-            return try npy(file, header, name: name, path: path, shape: shape)
+            tensor = npy(file, header, name: name, shape: shape)
         case "safetensors":
             let checkpoint = try open(path)
             guard let stored = checkpoint.tensor(named: name) else {
@@ -63,12 +66,15 @@ package enum TensorFile {
             }
             try check(path, stored.shape, shape)
             try check(path, stored.elementType.rawValue, element, shape)
-            return try checked(
-                NamedTensor(name, shape, try floats(checkpoint, stored)), path: path)
+            tensor = NamedTensor(name, shape, try floats(checkpoint, stored))
         default:
-            return try raw(
+            tensor = try raw(
                 path, name: name, shape: shape, element: element, expected: expected)
         }
+        if isFinite, let index = tensor.values.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(path: path, tensor: name, index: index)
+        }
+        return tensor
     }
 
     // MARK: - Containers
@@ -89,13 +95,13 @@ package enum TensorFile {
                 hint: other.map { "it would fit \($0.rawValue)" } ?? "")
         }
         let values = file.withBytes(0..<file.countBytes) { widened($0, element.stored, count) }
-        return try checked(NamedTensor(name, shape, values), path: path)
+        return NamedTensor(name, shape, values)
     }
 
     /// The array of a file whose header is known.
     static func npy(
-        _ file: MappedFile, _ header: NPY, name: String, path: String, shape: [Int]
-    ) throws(PortingError) -> NamedTensor {
+        _ file: MappedFile, _ header: NPY, name: String, shape: [Int]
+    ) -> NamedTensor {
         let count = shape.reduce(1, *)
         let values = file.withBytes(header.dataStart..<file.countBytes) { bytes in
             switch header.element {
@@ -108,14 +114,12 @@ package enum TensorFile {
                 }
             }
         }
-        guard header.isColumnMajor else {
-            return try checked(NamedTensor(name, shape, values), path: path)
-        }
+        guard header.isColumnMajor else { return NamedTensor(name, shape, values) }
         // The same numbers as a row-major array whose dimensions are the other way round.
         let axes = Array(header.shape.indices.reversed())
         var tensor = NamedTensor(name, Array(header.shape.reversed()), values, permuted: axes)
         tensor.shape = shape
-        return try checked(tensor, path: path)
+        return tensor
     }
 
     static func open(_ path: String) throws(PortingError) -> Checkpoint {
@@ -180,15 +184,6 @@ package enum TensorFile {
             throw .wrongType(
                 path: path, found: found, expected: expected.stored.rawValue, shape: shape)
         }
-    }
-
-    private static func checked(
-        _ tensor: NamedTensor, path: String
-    ) throws(PortingError) -> NamedTensor {
-        if let index = tensor.values.firstIndex(where: { !$0.isFinite }) {
-            throw .notFinite(path: path, tensor: tensor.name, index: index)
-        }
-        return tensor
     }
 
     /// The system's words for what went wrong with a file.

@@ -1,5 +1,6 @@
 // Whether what is going to be written fits on the disks, before hours of work.
 
+import Audio
 import Foundation
 
 /// Bytes that are needed in folders, added up by file system.
@@ -23,11 +24,7 @@ package struct DiskSpace {
     /// - Throws: `SeparationError.notEnoughSpace`. A file system that doesn't tell is trusted.
     package func check() throws(SeparationError) {
         for (folder, bytes) in needs.values {
-            var status = statvfs()
-            guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { continue }
-            let (free, overflow) = Int(status.f_bavail)
-                .multipliedReportingOverflow(by: Int(status.f_frsize))
-            if !overflow, bytes > free {
+            if let free = TemporaryFiles.freeBytes(in: folder), bytes > free {
                 throw .notEnoughSpace(folder: folder, neededBytes: bytes, freeBytes: free)
             }
         }

@@ -1,5 +1,6 @@
 // Samples that wait on the disk: until the peak of a signal is known, or the end of a track.
 
+import Audio
 import Foundation
 
 /// A signal in a temporary file without a name, which goes when the value or the process does.
@@ -16,16 +17,11 @@ final class SampleSpool: @unchecked Sendable {
     private var sampleCount = 0
 
     /// - Parameter folder: where the file is made.
-    /// - Throws: `SeparationError.spoolFailed`.
-    init(in folder: String, channelCount: Int) throws(SeparationError) {
+    /// - Throws: `AudioError.unwritable`.
+    init(in folder: String, channelCount: Int) throws(AudioError) {
         self.folder = folder
         block = [[Float]](repeating: [], count: channelCount)
-        // Named for the moment between the two calls; a run that is killed there leaves it.
-        let name = ".swift-demucs-\(String(UInt64.random(in: .min ... .max), radix: 16)).part"
-        let path = (folder as NSString).appendingPathComponent(name)
-        descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .spoolFailed(folder: folder, errno) }
-        unlink(path)
+        descriptor = try TemporaryFiles.createUnnamed(in: folder, for: "a temporary file")
     }
 
     deinit {

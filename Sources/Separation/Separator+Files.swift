@@ -28,19 +28,18 @@ extension Separator {
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> TrackReport {
         try excerpt?.validate()
-        let state = input.state
         return try separate(
             recording(downmix: output.downmix) {
                 let reader = try input.reader()
                 return try excerpt.map { try ExcerptReader(of: reader, $0) } ?? reader
             }, tags: output.copiesTags ? input.tags : nil, into: outputs, output: output,
             options: options, cancellation: cancellation, progress: progress,
-            check: { if input.state != state { throw SeparationError.inputChanged } })
+            check: input.checkUnchanged)
     }
 
     /// Separates a track that can be read twice.
     ///
-    /// - Parameter check: called before files are finished.
+    /// - Parameter check: called when all of the track was read, before files are finished.
     func separate(
         _ recording: Recording, tags: AudioTags?, into outputs: [StemOutput],
         output: OutputOptions, options: SeparationOptions, cancellation: CancellationToken,

@@ -38,7 +38,7 @@ final class SignalWriter: @unchecked Sendable {
     /// - Parameters:
     ///   - stems: names of the stems in a block, in their order.
     ///   - tags: what to write into the file.
-    /// - Throws: `SeparationError.spoolFailed`, `AudioError.unwritable`.
+    /// - Throws: `AudioError.unwritable`.
     init(
         _ output: StemOutput, stems: [String], shape: Shape, options: OutputOptions,
         tags: AudioTags?

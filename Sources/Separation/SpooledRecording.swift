@@ -8,8 +8,8 @@ struct SpooledRecording: Sendable {
     let sampleRateHz: Int
     let spool: SampleSpool
 
-    /// - Throws: `SeparationError.spoolFailed`.
-    init(like buffer: AudioBuffer, in folder: String) throws(SeparationError) {
+    /// - Throws: `AudioError.unwritable`.
+    init(like buffer: AudioBuffer, in folder: String) throws(AudioError) {
         channelCount = buffer.channels.count
         sampleRateHz = buffer.sampleRateHz
         spool = try SampleSpool(in: folder, channelCount: channelCount)

@@ -22,6 +22,12 @@ final class TrackOutputs: Sendable {
         _ outputs: [StemOutput], stems: [String], shape: SignalWriter.Shape,
         options: OutputOptions, tags: AudioTags?, threads: Int
     ) throws {
+        if let output = outputs.first,
+            let problem = options.format.problem(
+                channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
+        {
+            throw AudioError.unsupportedOutput(path: output.destination.name, problem: problem)
+        }
         var space = DiskSpace()
         for output in outputs {
             try output.reserve(&space, shape: shape, options: options)

@@ -9,23 +9,17 @@ struct CommandLineTool {
     /// Runs a call.
     /// - Parameter words: its arguments, without the program's name.
     func run(_ words: [String]) -> ExitCode {
-        // Writing to a pipe that nobody reads must not end the work.
+        // Writing to a pipe that nobody reads must not end the work, nor a file that may not grow: both
+        // come back as errors.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         let console = Console()
-        // A name may be of two words: `tensors prepare`.
-        let named = Command.all.first { words.starts(with: $0.definition.words) }
-        let command = named ?? Command.all[0]
+        let named = Command.all.first { $0.definition.name == words.first }
+        let action = named?.actions.first { $0.actionName == words.dropFirst().first }
+        let command = action ?? named ?? Command.all[0]
         do {
-            let group = named == nil ? group(words) : []
-            if !group.isEmpty {
-                guard words.count < 2 || words[1].hasPrefix("-") else {
-                    throw UsageError.unknownAction(words[1], allowed: group.map { $0.words[1] })
-                }
-                console.result(HelpText.overview(of: group))
-                return words.count < 2 ? .wrongUsage : .done
-            }
             let arguments = try ArgumentParser(command: command.definition).parse(
-                Array(words.dropFirst(named?.definition.words.count ?? 0)))
+                Array(words.dropFirst((named == nil ? 0 : 1) + (action == nil ? 0 : 1))))
             if arguments.has(.help) {
                 console.result("\(HelpText(command: command.definition))")
                 return .done
@@ -38,11 +32,6 @@ struct CommandLineTool {
             console.error("\(error)")
             return .wrongUsage
         }
-    }
-
-    /// The commands that share their first of two words with this call.
-    private func group(_ words: [String]) -> [CommandDefinition] {
-        Command.all.map(\.definition).filter { $0.words.count == 2 && $0.words[0] == words.first }
     }
 
     /// The version is told even where no kernels can run.

@@ -17,21 +17,16 @@ struct HelpText: CustomStringConvertible {
             lines += ["", "ARGUMENTS:"]
             lines += HelpText.entry(operand, command.operandHelp)
         }
-        lines += ["", "OPTIONS:"]
-        for option in command.options { lines += HelpText.entry(option.synopsis, option.help) }
+        for topic in command.topics {
+            lines += ["", "\(topic.title):"]
+            for option in topic.options { lines += HelpText.entry(option.synopsis, option.help) }
+        }
         let others = Command.all.map(\.definition).filter { !$0.isDefault }
         if command.isDefault && !others.isEmpty {
             lines += ["", "COMMANDS:"]
             for other in others { lines += HelpText.entry(other.name, other.overview) }
         }
         return lines.joined(separator: "\n")
-    }
-
-    /// Commands of two words that share the first.
-    static func overview(of group: [CommandDefinition]) -> String {
-        let lines = group.flatMap { entry($0.name, $0.overview) }
-        return (["COMMANDS:"] + lines + ["", "Each explains itself with --help."])
-            .joined(separator: "\n")
     }
 
     /// A name and its explanation, which begins on a line of its own where the name is too long.

@@ -57,7 +57,8 @@ struct AsyncSeparationTests {
     @Test func piecesThatDifferAreRefused() async throws {
         let separator = try NoiseTrack.model()
         for odd in [
-            NoiseTrack.buffer(samples: 10, channels: 1), NoiseTrack.buffer(samples: 10, rateHz: 2000),
+            NoiseTrack.buffer(samples: 10, channels: 1),
+            NoiseTrack.buffer(samples: 10, rateHz: 2000),
             AudioBuffer(channels: [[0, .nan], [0, 0]], sampleRateHz: 1600),
         ] {
             let stream = AsyncStream<AudioBuffer> {

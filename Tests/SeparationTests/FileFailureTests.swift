@@ -33,7 +33,7 @@ struct FileFailureTests {
     func anInputThatChangesIsTold(mode: ClipMode) throws {
         let separator = try NoiseTrack.model()
         let handle = try FileHandle(forUpdating: URL(fileURLWithPath: folder.path("track.wav")))
-        #expect(throws: SeparationError.inputChanged) {
+        #expect(throws: AudioError.changed(path: input.name)) {
             try separator.separate(input, into: outputs(), output: .init(clipMode: mode)) {
                 guard $0.segmentsDone == 1 else { return }
                 _ = try? handle.seekToEnd()
@@ -46,7 +46,7 @@ struct FileFailureTests {
     @Test(arguments: modes)
     func anInputThatIsCutShortIsTold(mode: ClipMode) throws {
         let separator = try NoiseTrack.model()
-        #expect(throws: SeparationError.inputChanged) {
+        #expect(throws: AudioError.changed(path: input.name)) {
             try separator.separate(input, into: outputs(), output: .init(clipMode: mode)) {
                 if $0.segmentsDone == 1 { truncate(folder.path("track.wav"), 8000) }
             }

@@ -237,7 +237,9 @@ struct TrackPipelineTests {
 
     /// However long the track: no more of it is in memory than the segments under way, what shifts
     /// move them by, and a block.
-    @Test(arguments: [1, 4], [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
+    @Test(
+        arguments: [1, 4],
+        [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
     func theTrackIsReadNoFurtherThanSegmentsReach(
         lanes: Int, options: SeparationOptions
     ) throws {

@@ -97,10 +97,18 @@ def halve_weights(path: Path) -> None:
 
 
 def halve(path: Path) -> None:
-    """Makes the whole graph compute in float16."""
+    """Makes the graph compute in float16, inputs and outputs too.
+
+    All but the normalisation of the inputs and its undoing, the nodes outside of any module: the sum
+    of squares over a spectrogram is past what float16 can hold.
+    """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    graph = convert_float_to_float16(onnx.load(path), keep_io_types=False, op_block_list=[])
+    graph = onnx.load(path)
+    outside = [node.name for node in graph.graph.node if node.name.count("/") == 2]
+    graph = convert_float_to_float16(
+        graph, keep_io_types=False, op_block_list=[], node_block_list=outside
+    )
     onnx.save(graph, path)
 
 

@@ -36,6 +36,7 @@ from demucs.demucs import LayerScale as ConvLayerScale
 from demucs.hdemucs import HDecLayer, HEncLayer, ScaledEmbedding
 from demucs.hf import load_safetensors_model
 from demucs.htdemucs import HTDemucs
+from demucs.separate import main as separate_command
 from demucs.transformer import (
     CrossTransformerEncoder,
     CrossTransformerEncoderLayer,
@@ -68,6 +69,7 @@ __all__ = [
     "load",
     "perturb",
     "save_safetensors",
+    "separate_command",
     "transformer",
 ]
 
