@@ -109,6 +109,12 @@ def halve(path: Path) -> None:
     graph = convert_float_to_float16(
         graph, keep_io_types=False, op_block_list=[], node_block_list=outside
     )
+    # A value that two of them take is widened twice under one name.
+    made: set[str] = set()
+    for node in list(graph.graph.node):
+        if node.output[0] in made:
+            graph.graph.node.remove(node)
+        made.add(node.output[0])
     onnx.save(graph, path)
 
 
