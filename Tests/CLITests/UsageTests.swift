@@ -135,6 +135,12 @@ struct UsageTests {
                   convert                 Write a checkpoint in the official safetensors layout.
                   bench                   Measure how fast a model runs here, and what that
                                           costs in memory and accuracy.
+                  tensors                 Take a track through the network in chunks of raw
+                                          tensors, here or in another runtime.
+                  trace                   Write the values inside the network for one chunk,
+                                          under the reference's names and in its order of axes.
+                  compare                 Compare tensors or stems one by one, in the order of
+                                          computation, and name the first that is off.
                   completions             Print completions of all commands and options for a
                                           shell.
                   manual                  Print the manual as a man page, for 'man -l -'.

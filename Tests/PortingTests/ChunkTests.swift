@@ -71,10 +71,10 @@ import Testing
         let separation = try Separator(
             modelAt: Fixture.url("models/cross_first.safetensors").path, threads: 2
         ).separate(
-            AudioFile.read(track).buffer, options: SeparationOptions(split: false, shifts: 0))
+            AudioFile.read(track).buffer, options: SeparationOptions(shifts: 0, split: false))
         let comparison = Comparison(
             actual: stems.flatMap { $0 },
-            expected: separation.stems.flatMap(\.audio.channels).flatMap {
+            expected: separation.stems.flatMap { $0.audio.channels }.flatMap {
                 // Float32 WAV files end at full scale.
                 $0.map { max(-1, min(1, $0)) }
             })

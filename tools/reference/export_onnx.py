@@ -12,7 +12,8 @@ The graph has the inputs `input` [1, A, N] and `x` [1, 2A, F, T] and the outputs
 F, T] and `add_67` [1, S, A, N], as torch.onnx writes it (not dynamo, opset 17). N is the model's
 segment, or --seconds of sound. --weights float16 stores the weights in half precision and widens
 them in the graph; --float16 makes the whole graph compute in it, inputs and outputs too. --blocks
-exposes every value that `swift-demucs trace` names as an output of that name.
+exposes every value that `swift-demucs trace` names as an output of that name; the input `x` is then
+called otherwise, because the normalised one is `x`.
 
 The recording has the two outputs, without the batch dimension. The inputs come from a fixture's
 `mix` and `core.x`; without a fixture they are seeded noise and recorded too.
@@ -109,6 +110,11 @@ def halve(path: Path) -> None:
     graph = convert_float_to_float16(
         graph, keep_io_types=False, op_block_list=[], node_block_list=outside
     )
+    # Numbers of elements, which the conversion would make float16 all the same.
+    for node in graph.graph.node:
+        if node.op_type == "Cast" and node.name in outside:
+            node.attribute[0].i = onnx.TensorProto.FLOAT
+    del graph.graph.value_info[:]
     # A value that two of them take is widened twice under one name.
     made: set[str] = set()
     for node in list(graph.graph.node):

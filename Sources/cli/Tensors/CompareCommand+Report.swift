@@ -90,14 +90,14 @@ struct CompareReport {
             let maxAbs: Double
             let relativeL2: Double
             let shape: [Int]
-            /// null for a tensor that is missing.
+            /// Left out for a tensor that is missing.
             let foundShape: [Int]?
-            /// null where no element is off.
+            /// Left out where no element is off.
             let firstBad: [Int]?
         }
 
         let boundDb: Double
-        /// null where all reach the bound.
+        /// Left out where all reach the bound.
         let firstBelow: String?
         let tensors: [Row]
         let extra: [String]
