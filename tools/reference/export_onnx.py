@@ -115,13 +115,31 @@ def halve(path: Path) -> None:
         if node.op_type == "Cast" and node.name in outside:
             node.attribute[0].i = onnx.TensorProto.FLOAT
     del graph.graph.value_info[:]
-    # A value that two of them take is widened twice under one name.
-    made: set[str] = set()
-    for node in list(graph.graph.node):
-        if node.output[0] in made:
-            graph.graph.node.remove(node)
-        made.add(node.output[0])
+    _join(graph.graph)
     onnx.save(graph, path)
+
+
+def _join(graph: onnx.GraphProto) -> None:
+    """Lets float32 nodes that follow each other pass float32 on, without float16 between them."""
+    narrowed = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT16
+    }
+    direct: dict[str, str] = {}
+    made: set[str] = set()
+    for node in list(graph.node):
+        widens = node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT
+        if widens and node.input[0] in narrowed:
+            direct[node.output[0]] = narrowed[node.input[0]]
+            graph.node.remove(node)
+        elif node.output[0] in made:
+            # A value that two of them take is widened twice under one name.
+            graph.node.remove(node)
+        made.add(node.output[0])
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = direct.get(name, name)
 
 
 def run_onnx(
