@@ -23,10 +23,14 @@ struct Command: Sendable {
     /// A command that does nothing but its actions. Its table has the options of all of them, for the
     /// help, for completions and for the manual.
     init(_ name: String, overview: String, actions: [Command]) {
+        // What every command has comes last.
+        let common: [Option] = [.threads, .quiet, .version, .help]
         var options: [Option] = []
-        for option in actions.flatMap(\.definition.options) where !options.contains(option) {
+        for option in actions.flatMap(\.definition.options)
+        where !options.contains(option) && !common.contains(option) {
             options.append(option)
         }
+        options += common
         let names = actions.map(\.actionName)
         self.init(
             definition: CommandDefinition(
