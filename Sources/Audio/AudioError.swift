@@ -108,7 +108,9 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
             return
                 "\(path): cannot be written (\(reason)). Check that its folder exists and is writable."
         case .writeFailed(let path, let reason):
-            return "\(path): writing failed (\(reason)). Check the space on the disk."
+            return
+                "\(path): writing failed (\(reason)). "
+                + "Check the space on the disk and that the folder is still there."
         case .readerGone(let path):
             return "\(path): its reader has closed it before the end."
         case .unsupportedOutput(let path, let problem):

@@ -132,7 +132,8 @@ final class OutputSink {
     private func transfer(
         _ bytes: UnsafeRawBufferPointer, by call: (UnsafeRawPointer, Int) -> Int
     ) {
-        guard let base = bytes.baseAddress, failure == nil else { return }
+        // An encoder that is given up may still write when it is closed, after the descriptor was.
+        guard let base = bytes.baseAddress, failure == nil, isOpen else { return }
         var done = 0
         while done < bytes.count {
             let count = call(base + done, bytes.count - done)

@@ -14,9 +14,12 @@ extension Separator {
     /// let vocals = try await separation["vocals"]
     /// ```
     ///
-    /// - Parameter progress: takes a value before the first and after each segment, and is finished
-    ///   when the work ends, however it does.
-    /// - Throws: as the other `separate`.
+    /// - Parameters:
+    ///   - audio: at least one sample; all samples finite.
+    ///   - options: how it is cut into segments.
+    ///   - progress: takes a value before the first and after each segment, and is finished when the
+    ///     work ends, however it does.
+    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`.
     public func separate(
         _ audio: AudioBuffer, options: SeparationOptions = SeparationOptions(),
         progress: AsyncStream<SeparationProgress>.Continuation? = nil
@@ -29,8 +32,15 @@ extension Separator {
 
     /// Separates a track into files without blocking the caller; cancelling its task stops the work.
     ///
-    /// - Parameter progress: as above.
-    /// - Throws: as the other `separate`.
+    /// - Parameters:
+    ///   - input: an opened track.
+    ///   - excerpt: the part to separate; `nil` for all of it.
+    ///   - outputs: at least one; folders have to be there.
+    ///   - output: how signals are written.
+    ///   - options: how the track is cut into segments.
+    ///   - progress: takes a value before the first and after each segment, and is finished when the
+    ///     work ends, however it does.
+    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`.
     public func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
@@ -51,8 +61,12 @@ extension Separator {
     ///
     /// - Parameters:
     ///   - buffers: of one rate and number of channels; all samples finite.
-    ///   - progress: as above.
-    /// - Throws: as the other `separate`; `SeparationError.buffersDiffer`; what the sequence throws.
+    ///   - outputs: at least one; folders have to be there.
+    ///   - output: how signals are written.
+    ///   - options: how the track is cut into segments.
+    ///   - progress: takes a value before the first and after each segment, and is finished when the
+    ///     work ends, however it does.
+    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`, what the sequence throws.
     public func separate<Buffers: AsyncSequence & Sendable>(
         _ buffers: Buffers, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
@@ -62,6 +76,7 @@ extension Separator {
         defer { progress?.finish() }
         var spooled: SpooledRecording?
         for try await buffer in buffers where buffer.sampleCount > 0 {
+            try Task.checkCancellation()
             let recording =
                 try spooled
                 ?? SpooledRecording(

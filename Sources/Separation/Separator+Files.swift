@@ -13,9 +13,11 @@ extension Separator {
     ///
     /// Only the networks that the outputs need run; samples are the same as if all did.
     /// - Parameters:
+    ///   - input: an opened track.
     ///   - excerpt: the part to separate; `nil` for all of it.
     ///   - outputs: at least one; folders have to be there.
     ///   - output: how signals are written.
+    ///   - options: how the track is cut into segments.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Outputs
     ///     that are complete stay.
     ///   - progress: told before the first and after each segment, on the calling thread.

@@ -11,6 +11,7 @@ extension Separator {
     ///
     /// - Parameters:
     ///   - audio: at least one sample; all samples finite.
+    ///   - options: how it is cut into segments.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
     ///   - progress: told before the first and after each segment, on the calling thread.
     /// - Throws: `SeparationError` for audio and options that can't be, `AudioError` for channels

@@ -57,12 +57,13 @@ public struct OutputOptions: Sendable, Equatable {
     /// What happens to signals past full scale. `rescale` has to know the peak first: such signals
     /// are spooled.
     public var clipMode: ClipMode
-    /// `common` takes `clipMode` to be `rescale`.
+    /// `common` needs the clip mode `rescale`.
     public var gain: Gain
     public var rate: Rate
     /// Which channels of a recording with more than the model's are taken.
     public var downmix: Downmix
-    /// The folder of temporary files; `nil` takes the output's own.
+    /// The folder of temporary files; `nil` takes the output's own, or the system's where there is
+    /// none.
     public var spoolFolder: String?
     /// Whether the title, the artist and the other tags of the input are written too.
     public var copiesTags: Bool

@@ -99,6 +99,39 @@ struct StreamTests {
         }
     }
 
+    /// libFLAC writes what it holds back when it is closed; the number of our descriptor may be
+    /// somebody else's by then.
+    @Test(arguments: ContainerTests.formats)
+    func discardedWriterWritesNothingMore(format: OutputFormat) throws {
+        var discarded: AudioWriter? = try writer(.file(folder.path("stem")), format)
+        try discarded?.append(Self.signal.channels)
+        discarded?.discard()
+        let others = try (0..<20).map { _ in
+            try TemporaryFiles.createUnnamed(in: folder.url.path, for: "another file")
+        }
+        discarded = nil
+        for other in others {
+            #expect(lseek(other, 0, SEEK_END) == 0)
+            close(other)
+        }
+        #expect(try folder.contents == [])
+    }
+
+    @Test
+    func folderThatIsRemovedMeanwhileIsSaid() throws {
+        let path = folder.path("gone/stem.wav")
+        let gone = folder.url.appendingPathComponent("gone")
+        try FileManager.default.createDirectory(at: gone, withIntermediateDirectories: false)
+        let writer = try writer(.file(path), .wav(.int16))
+        try FileManager.default.removeItem(at: gone)
+        try writer.append(Self.signal.channels)
+        #expect(
+            throws: AudioError.writeFailed(path: path, reason: "No such file or directory")
+        ) {
+            try writer.finish()
+        }
+    }
+
     @Test
     func closedDescriptorIsRefused() {
         let conduit = Conduit()

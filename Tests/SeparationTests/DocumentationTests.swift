@@ -33,7 +33,8 @@ struct DocumentationTests {
         let known = try exampleLines()
         let text = try String(contentsOf: article, encoding: .utf8)
         let blocks = text.components(separatedBy: "```swift\n").dropFirst()
-        for line in blocks.flatMap({ $0.components(separatedBy: "```")[0].split(separator: "\n") }) {
+        for line in blocks.flatMap({ $0.components(separatedBy: "```")[0].split(separator: "\n") })
+        {
             #expect(known.contains(trimmed(line)), "\(article.lastPathComponent): \(line)")
         }
     }

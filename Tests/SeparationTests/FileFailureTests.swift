@@ -116,6 +116,25 @@ struct FileFailureTests {
         #expect(free < needed)
     }
 
+    /// The device that has never any room.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: modes)
+    func anOutputWithoutRoomIsTold(mode: ClipMode) throws {
+        let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
+        let stem = StemOutput(
+            name: "drums", signal: .stem("drums"), to: .descriptor(full.fileDescriptor))
+        let separator = try NoiseTrack.model()
+        let error = try #require(throws: AudioError.self) {
+            try separator.separate(
+                input, into: [try outputs()[1], stem],
+                output: .init(clipMode: mode, spoolFolder: folder.url.path))
+        }
+        guard case .writeFailed = error else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
+    }
+
     @Test func stemsThatAreNotThereAreNamed() throws {
         let separator = try NoiseTrack.model()
         let piano = StemOutput(name: "p", signal: .sum(["rest", "piano"]), to: .descriptor(1))
