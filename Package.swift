@@ -29,10 +29,16 @@ let package = Package(
             name: "Separation",
             dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
         .target(name: "Evaluation", dependencies: ["Audio", "Tensor"]),
+        .target(
+            name: "Porting",
+            dependencies: [
+                "Separation", "HTDemucs", "Audio", "Signal", "WeightsLoader", "Checksum", "Tensor",
+            ]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
-                "Separation", "Evaluation", "WeightsLoader", "HTDemucs", "Checksum", "Tensor",
+                "Separation", "Porting", "Evaluation", "WeightsLoader", "HTDemucs", "Checksum",
+                "Tensor",
             ],
             path: "Sources/cli"),
 
@@ -54,6 +60,8 @@ let package = Package(
             name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
+        .testTarget(
+            name: "PortingTests", dependencies: ["Porting", "Separation", "TestSupport"]),
         .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "Checksum", "TestSupport"]),
         .testTarget(name: "CLITests", dependencies: ["Separation", "Checksum", "TestSupport"]),
     ],

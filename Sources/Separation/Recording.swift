@@ -47,7 +47,7 @@ struct Recording {
                 sampleCount: sampleCount, statistics: statistics, next: { try second.next() }))
     }
 
-    private func stream(_ reader: any RecordingReader) throws -> TrackStream {
+    func stream(_ reader: any RecordingReader) throws -> TrackStream {
         try TrackStream(reader, channelCount: channelCount, rateHz: rateHz, downmix: downmix)
     }
 }

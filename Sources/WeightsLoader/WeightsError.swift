@@ -79,7 +79,7 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
         }
     }
 
-    private var problem: String {
+    package var problem: String {
         switch self {
         case .fileMissing:
             "no such file; check the path of the model"

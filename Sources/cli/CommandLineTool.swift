@@ -15,10 +15,11 @@ struct CommandLineTool {
         signal(SIGXFSZ, SIG_IGN)
         let console = Console()
         let named = Command.all.first { $0.definition.name == words.first }
-        let command = named ?? Command.all[0]
+        let action = named?.actions.first { $0.actionName == words.dropFirst().first }
+        let command = action ?? named ?? Command.all[0]
         do {
             let arguments = try ArgumentParser(command: command.definition).parse(
-                named == nil ? words : Array(words.dropFirst()))
+                Array(words.dropFirst((named == nil ? 0 : 1) + (action == nil ? 0 : 1))))
             if arguments.has(.help) {
                 console.result("\(HelpText(command: command.definition))")
                 return .done

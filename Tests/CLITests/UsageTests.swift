@@ -108,6 +108,9 @@ struct UsageTests {
                                           loudest one to be known, what ffmpeg decodes, standard
                                           input. (default: beside the stems; for input, the
                                           system's folder)
+                  --spool <folder>        Where samples wait for the loudest one to be known,
+                                          and where standard input is kept. (default: the folder
+                                          of the stems)
 
                 RUNNING:
                   -d, --device <device>   Where to compute: cpu, the only one there is.
@@ -136,6 +139,12 @@ struct UsageTests {
                   convert                 Write a checkpoint in the official safetensors layout.
                   bench                   Measure how fast a model runs here, and what that
                                           costs in memory and accuracy.
+                  tensors                 Take a track through the network in chunks of raw
+                                          tensors, here or in another runtime.
+                  trace                   Write the values inside the network for one chunk,
+                                          under the reference's names and in its order of axes.
+                  compare                 Compare tensors or stems one by one, in the order of
+                                          computation, and name the first that is off.
                   completions             Print completions of all commands and options for a
                                           shell.
                   manual                  Print the manual as a man page, for 'man -l -'.

@@ -26,6 +26,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import demucs.transformer as transformer
 import torch
 from demucs.api import Separator
 from demucs.apply import BagOfModels, apply_model
@@ -69,6 +70,7 @@ __all__ = [
     "perturb",
     "save_safetensors",
     "separate_command",
+    "transformer",
 ]
 
 # The fused path of nn.MultiheadAttention and nn.TransformerEncoderLayer neither exports to ONNX nor
