@@ -108,9 +108,6 @@ struct UsageTests {
                                           loudest one to be known, what ffmpeg decodes, standard
                                           input. (default: beside the stems; for input, the
                                           system's folder)
-                  --spool <folder>        Where samples wait for the loudest one to be known,
-                                          and where standard input is kept. (default: the folder
-                                          of the stems)
 
                 RUNNING:
                   -d, --device <device>   Where to compute: cpu, the only one there is.
@@ -148,7 +145,6 @@ struct UsageTests {
                   completions             Print completions of all commands and options for a
                                           shell.
                   manual                  Print the manual as a man page, for 'man -l -'.
-
                 """)
     }
 

@@ -60,7 +60,7 @@ extension SeparateCommand {
             separation = try Settings.separation(arguments)
             excerpt = try Settings.excerpt(arguments)
             mp3 = try Settings.mp3(arguments)
-            output = try Settings.output(arguments, mp3)
+            output = try Settings.output(arguments)
             outputFolder = arguments.value(.out) ?? "separated"
             template = try FileNameTemplate(arguments.value(.filename))
             standardOutput = arguments.value(.stdout)
@@ -74,7 +74,7 @@ extension SeparateCommand {
             isVerbose = arguments.has(.verbose)
         }
 
-        private static func number(
+        static func number(
             _ option: Option, _ arguments: ParsedArguments, in range: ClosedRange<Int>
         ) throws(UsageError) -> Int? {
             guard let text = arguments.value(option) else { return nil }
@@ -115,7 +115,7 @@ extension SeparateCommand {
         }
 
         /// Seconds, from `83.5`, `1:23.5` or `1:02:03`.
-        private static func time(
+        static func time(
             _ option: Option, _ arguments: ParsedArguments
         ) throws(UsageError) -> Double? {
             guard let text = arguments.value(option) else { return nil }
@@ -134,9 +134,8 @@ extension SeparateCommand {
             return seconds
         }
 
-        private static func output(
-            _ arguments: ParsedArguments, _ mp3: MP3Settings
-        ) throws(UsageError) -> OutputOptions {
+        static func output(_ arguments: ParsedArguments) throws(UsageError) -> OutputOptions {
+            let mp3 = try mp3(arguments)
             // The library's tanh is not offered: the reference's command has these three.
             let clipModes: [ClipMode] = [.rescale, .clamp, .none]
             let sampleFormat: SampleFormat =
@@ -173,7 +172,7 @@ extension SeparateCommand {
         }
 
         /// - Returns: nil for `auto`.
-        private static func precision(
+        static func precision(
             _ arguments: ParsedArguments
         ) throws(UsageError) -> Precision? {
             guard let text = arguments.value(.precision) else { return .float32 }
