@@ -2,6 +2,7 @@
 // arXiv:2211.08553, section 3).
 
 import Layers
+import Synchronization
 import Tensor
 
 /// Alternates self-attention within each branch and cross-attention between them.
@@ -18,6 +19,7 @@ package struct CrossTransformerEncoder: Sendable {
     let crossFirst: Bool
     let maxPeriod: Double
     let positionWeight: Float
+    private let tables = PositionTables()
 
     /// - Parameters:
     ///   - x: the spectrogram's tokens, `[time · freq, channels]`, the frequencies of one time next
@@ -27,17 +29,10 @@ package struct CrossTransformerEncoder: Sendable {
     package func callAsFunction(
         _ x: Tensor, freqs: Int, _ xt: Tensor, cancellation: CancellationToken, on backend: Backend
     ) throws -> (x: Tensor, xt: Tensor) {
-        let times = x.shape[0] / freqs
-        let x = embed(
-            x, normIn,
-            PositionalEmbedding.twoDimensional(
-                freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod),
-            on: backend)
-        let xt = embed(
-            xt, normInTime,
-            PositionalEmbedding.oneDimensional(
-                length: xt.shape[0], channels: channels, maxPeriod: maxPeriod),
-            on: backend)
+        let positions = positions(
+            freqs: freqs, times: x.shape[0] / freqs, length: xt.shape[0], on: backend)
+        let x = embed(x, normIn, positions.spectrogram, on: backend)
+        let xt = embed(xt, normInTime, positions.waveform, on: backend)
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
             try cancellation.check()
@@ -53,24 +48,67 @@ package struct CrossTransformerEncoder: Sendable {
         return (x, xt)
     }
 
-    /// norm(x) + weight · position
+    /// weight · position for both branches, made again only when a length changes.
+    private func positions(
+        freqs: Int, times: Int, length: Int, on backend: Backend
+    ) -> PositionTables.Tables {
+        tables.of(freqs: freqs, times: times, length: length) {
+            func weighted(_ positions: [Float]) -> Tensor {
+                backend.tensor(
+                    [positions.count / channels, channels], positions.map { $0 * positionWeight })
+            }
+            return PositionTables.Tables(
+                spectrogram: weighted(
+                    PositionalEmbedding.twoDimensional(
+                        freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod)),
+                waveform: weighted(
+                    PositionalEmbedding.oneDimensional(
+                        length: length, channels: channels, maxPeriod: maxPeriod)))
+        }
+    }
+
+    /// norm(x) + positions
     private func embed(
-        _ x: Tensor, _ norm: LayerNorm, _ positions: [Float], on backend: Backend
+        _ x: Tensor, _ norm: LayerNorm, _ positions: Tensor, on backend: Backend
     ) -> Tensor {
         let result = backend.tensor(x.shape)
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        positions.withUnsafeBufferPointer { positions in
-            backend.parallelFor(tiling.tiles) { tile in
-                let range = tiling[tile]
-                let start = range.lowerBound * channels
-                norm.normalise(
-                    rows: range.count, x.pointer + start, into: result.pointer + start,
-                    on: backend)
-                for index in start..<range.upperBound * channels {
-                    result.pointer[index] += positionWeight * positions[index]
-                }
-            }
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            let start = range.lowerBound * channels
+            let target = result.pointer + start
+            norm.normalise(rows: range.count, x.pointer + start, into: target, on: backend)
+            backend.kernels.f32_add(
+                range.count, channels, target, channels, positions.pointer + start, channels,
+                target, channels)
         }
         return result
+    }
+}
+
+/// The position embeddings of the lengths that were last asked for.
+final class PositionTables: Sendable {
+    struct Tables {
+        /// `[time · freq, channels]`
+        let spectrogram: Tensor
+        /// `[time, channels]`
+        let waveform: Tensor
+    }
+
+    private struct Entry {
+        let lengths: SIMD3<Int>
+        let tables: Tables
+    }
+
+    private let latest = Mutex<Entry?>(nil)
+
+    func of(freqs: Int, times: Int, length: Int, make: () -> Tables) -> Tables {
+        let lengths = SIMD3(freqs, times, length)
+        return latest.withLock { latest in
+            if let latest, latest.lengths == lengths { return latest.tables }
+            let tables = make()
+            latest = Entry(lengths: lengths, tables: tables)
+            return tables
+        }
     }
 }

@@ -26,20 +26,20 @@ package struct HDecLayer: Sendable {
     }
 
     /// - Parameters:
-    ///   - x: `[freq, time, inputs]`, changed.
-    ///   - skip: the output of the encoder layer at the same level, of the same shape.
+    ///   - x: `[freq, time, inputs]`, used up.
+    ///   - skip: the output of the encoder layer at the same level, of the same shape, used up;
+    ///     nil where there is none.
     ///   - times: the length of that encoder layer's input, which a waveform is cut to.
     /// - Returns: the output, and what went into the transposed convolution, which is where the
     ///   waveform branch begins again after a merge.
     package func callAsFunction(
-        _ x: Tensor, skip: Tensor?, times: Int, on backend: Backend
+        _ x: consuming Tensor, skip: consuming Tensor?, times: Int, on backend: Backend
     ) -> (output: Tensor, beforeTransposition: Tensor) {
-        var y = x
-        if let first {
-            if let skip { add(skip, to: x, on: backend) }
-            y = first.rewrite(x, on: backend)
-            first.dconv?(y, on: backend)
-        }
+        if let skip { add(skip, to: x, on: backend) }
+        // Gone before the output takes memory.
+        skip = nil
+        if let first { x = rewritten(x, first, on: backend) }
+        let y = x
         let length = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
         let kept =
             isFrequency ? padding..<length - padding : padding..<min(length, padding + times)
@@ -50,6 +50,32 @@ package struct HDecLayer: Sendable {
         let whole = transpose(y, keeping: 0..<length, activates: false, on: backend)
         let affine = norm2.statistics(of: whole, on: backend)
         return (crop(whole, to: kept, affine, on: backend), y)
+    }
+
+    private func rewritten(_ x: Tensor, _ first: First, on backend: Backend) -> Tensor {
+        guard isFrequency, first.rewrite.norm == nil, let dconv = first.dconv else {
+            let y = first.rewrite(x, on: backend)
+            first.dconv?(y, on: backend)
+            return y
+        }
+        // A row goes through both while it is in the L2 cache.
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let y = backend.tensor(x.shape)
+        let tiling = Rewrite.tiling(times)
+        let floats = max(
+            first.rewrite.scratchFloats(times: times), dconv.scratchFloats(times: times))
+        backend.parallelFor(freqs, scratch: floats) { row, scratch in
+            let signal = y.pointer + row * times * dconv.channels
+            for tile in 0..<tiling.tiles {
+                let range = tiling[tile]
+                first.rewrite.gate(
+                    row: row, range, x: x.pointer, freqs: freqs, times: times,
+                    into: signal + range.lowerBound * dconv.channels, scratch: scratch,
+                    on: backend)
+            }
+            dconv.applyRow(signal, times: times, scratch: scratch, on: backend)
+        }
+        return y
     }
 
     private func add(_ skip: Tensor, to x: Tensor, on backend: Backend) {
@@ -73,7 +99,7 @@ package struct HDecLayer: Sendable {
         let outputs = convTranspose.outputs
         let stride = convTranspose.stride
         if isFrequency {
-            let result = backend.tensor([kept.count, times, outputs])
+            let result = backend.tensor(Shape(kept.count, times, outputs))
             let floats = times * convTranspose.groupFloats
             backend.parallelFor(convTranspose.groups(freqs), scratch: floats) { group, scratch in
                 convTranspose.multiply(
@@ -89,7 +115,7 @@ package struct HDecLayer: Sendable {
             }
             return result
         }
-        let result = backend.tensor([1, kept.count, outputs])
+        let result = backend.tensor(Shape(1, kept.count, outputs))
         let tiling = Tiling(convTranspose.groups(times), longest: Tiling.signalRows)
         let floats = tiling.length * convTranspose.groupFloats
         backend.parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
@@ -114,7 +140,7 @@ package struct HDecLayer: Sendable {
         let outputs = convTranspose.outputs
         let times = isFrequency ? whole.shape[1] : 1
         let result = backend.tensor(
-            isFrequency ? [kept.count, times, outputs] : [1, kept.count, outputs])
+            isFrequency ? Shape(kept.count, times, outputs) : Shape(1, kept.count, outputs))
         let tiling = Tiling(kept.count * times, longest: Tiling.signalRows)
         backend.parallelFor(tiling.tiles) { tile in
             let range = tiling[tile]

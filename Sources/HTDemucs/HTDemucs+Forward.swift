@@ -57,47 +57,57 @@ extension HTDemucs {
         var (xt, statisticsTime) = normalised(channelsLast(mix))  // [1, 343980, 2]
         observe(.normalisation)
 
-        var skips: [Tensor] = []
-        var skipsTime: [Tensor] = []
-        var lengths: [Int] = []
-        var lengthsTime: [Int] = []
-        for (index, (encode, encodeTime)) in zip(encoder, tencoder).enumerated() {
-            try cancellation.check()
-            lengths.append(x.shape[1])
-            lengthsTime.append(xt.shape[1])
-            xt = encodeTime(xt, on: backend)  // [1, 85995, 48] … [1, 1344, 384]
-            let merges = encodeTime.rest == nil
-            if !merges { skipsTime.append(xt) }
-            observe(.tencoder(index))
-            x = encode(x, inject: merges ? xt : nil, on: backend)  // [512, 336, 48] … [8, 336, 384]
-            if index == 0 { embedFrequencies(x) }
-            skips.append(x)
-            observe(.encoder(index))
-        }
-
-        try cancellation.check()
-        (x, xt) = try transform(x, xt, cancellation: cancellation)  // [8, 336, 384], [1, 1344, 384]
-        observe(.crosstransformer)
-
-        for (index, (decode, decodeTime)) in zip(decoder, tdecoder).enumerated() {
-            try cancellation.check()
-            let before: Tensor
-            (x, before) = decode(
-                x, skip: skips.removeLast(), times: lengths.removeLast(), on: backend)
-            // [32, 336, 192] … [2048, 336, 16]
-            observe(.decoder(index))
-            let begins = decodeTime.first == nil
-            (xt, _) = decodeTime(
-                begins ? before : xt, skip: begins ? nil : skipsTime.removeLast(),
-                times: lengthsTime.removeLast(), on: backend)
-            // [1, 5375, 192] … [1, 343980, 8]
-            observe(.tdecoder(index))
-        }
+        try descend(0, &x, &xt, cancellation: cancellation, observe: observe)
 
         denormalise(x, statistics)
         denormalise(xt, statisticsTime)
         observe(.normalisation)
         return (x, xt)
+    }
+
+    /// Both U-Nets from a level down to the transformer and back up.
+    ///
+    /// - Parameters:
+    ///   - level: 0 is the outermost.
+    ///   - x: `[freq, time, channel]`
+    ///   - xt: `[1, time, channel]`
+    private func descend(
+        _ level: Int, _ x: inout Tensor, _ xt: inout Tensor, cancellation: CancellationToken,
+        observe: (NetworkBlock) -> Void
+    ) throws {
+        try cancellation.check()
+        guard level < encoder.count else {
+            (x, xt) = try transform(x, xt, cancellation: cancellation)
+            // [8, 336, 384], [1, 1344, 384]
+            observe(.crosstransformer)
+            return
+        }
+        let (times, timesTime) = (x.shape[1], xt.shape[1])
+
+        xt = tencoder[level](xt, on: backend)  // [1, 85995, 48] … [1, 1344, 384]
+        observe(.tencoder(level))
+        let merges = tencoder[level].rest == nil
+        x = encoder[level](x, inject: merges ? xt : nil, on: backend)
+        if level == 0 { embedFrequencies(x) }  // [512, 336, 48] … [8, 336, 384]
+        observe(.encoder(level))
+
+        var skip: Tensor? = x
+        var skipTime = merges ? nil : xt
+        try descend(level + 1, &x, &xt, cancellation: cancellation, observe: observe)
+
+        let index = encoder.count - 1 - level
+        try cancellation.check()
+        var before: Tensor?
+        (x, before) = decoder[index](consume x, skip: skip.take(), times: times, on: backend)
+        // [32, 336, 192] … [2048, 336, 16]
+        if !merges { before = nil }
+        observe(.decoder(index))
+        // After a merge the waveform begins again where the spectrogram is.
+        if let start = before.take() { xt = start }
+        (xt, _) = tdecoder[index](
+            consume xt, skip: skipTime.take(), times: timesTime, on: backend)
+        // [1, 5375, 192] … [1, 343980, 8]
+        observe(.tdecoder(index))
     }
 
     /// The transformer between its 1×1 convolutions. Without a transformer the reference leaves
@@ -114,7 +124,7 @@ extension HTDemucs {
         let (freqs, times) = (x.shape[0], x.shape[1])
         // Tokens are ordered by time, and by frequency within it.
         var tokens = transposed(x)  // [336 · 8, 384]
-        var tokensTime = xt.reshaped([xt.shape[1], xt.shape[2]])  // [1344, 384]
+        var tokensTime = xt.reshaped(Shape(xt.shape[1], xt.shape[2]))  // [1344, 384]
         if let samplers {
             tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
             tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]
@@ -127,9 +137,9 @@ extension HTDemucs {
         }
         let channels = tokens.shape[1]
         return (
-            transposed(tokens.reshaped([times, freqs, channels]))
-                .reshaped([freqs, times, channels]),
-            tokensTime.reshaped([1, tokensTime.shape[0], channels])
+            transposed(tokens.reshaped(Shape(times, freqs, channels)))
+                .reshaped(Shape(freqs, times, channels)),
+            tokensTime.reshaped(Shape(1, tokensTime.shape[0], channels))
         )
     }
 }

@@ -76,6 +76,9 @@ package struct Conv2d: Sendable {
         }
     }
 
+    /// Whether an output depends on one position alone.
+    package var isPointwise: Bool { kernel.freq == 1 && kernel.time == 1 }
+
     /// Output rows for `freqs` input rows.
     package func outputFreqs(_ freqs: Int) -> Int {
         (freqs + 2 * padding.freq - kernel.freq) / stride.freq + 1

@@ -107,8 +107,8 @@ package struct MultiheadAttention: Sendable {
         _ valueLayout: PackedLayout, on backend: Backend
     ) -> (keys: Tensor, values: Tensor) {
         let size = channels / heads
-        let keys = backend.tensor([heads, backend.packedFloats(keyLayout)])
-        let values = backend.tensor([heads, backend.packedFloats(valueLayout)])
+        let keys = backend.tensor(Shape(heads, backend.packedFloats(keyLayout)))
+        let values = backend.tensor(Shape(heads, backend.packedFloats(valueLayout)))
         backend.parallelFor(heads * tiling.tiles) { index in
             let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
             let key = keysValues.pointer + range.lowerBound * 2 * channels + head * size

@@ -175,7 +175,7 @@ struct Operators {
         let rows = x.values.count / wide
         let ones = [Float](repeating: 1, count: wide)
         let zeros = [Float](repeating: 0, count: wide)
-        let result = backend.tensor(x.shape.dropLast() + [wide / 2])
+        let result = backend.tensor(Shape(x.shape.dropLast() + [wide / 2]))
         withExtendedLifetime(result) {
             backend.kernels.f32_affine_glu(
                 rows, wide / 2, ones, zeros, x.values, wide, result.pointer, wide / 2)
