@@ -46,15 +46,23 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["WeightsLoader", "Tensor"],
             path: "Tests/TestSupport"),
+        // Compares kernels with the plain ones, from Swift and under emulation.
+        .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
+        // Counts what the tests' process takes from the heap.
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
         // Not a product: `swift run -c release fuzz-readers`.
         .executableTarget(
             name: "fuzz-readers", dependencies: ["HTDemucs", "WeightsLoader", "TestSupport"],
             path: "tools/fuzz"),
-        .testTarget(name: "KernelTests", dependencies: ["CKernels", "Tensor", "TestSupport"]),
+        .testTarget(
+            name: "KernelTests",
+            dependencies: ["CKernels", "CKernelTester", "Tensor", "TestSupport"]),
         .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
-        .testTarget(name: "HTDemucsTests", dependencies: ["HTDemucs", "Tensor", "TestSupport"]),
+        .testTarget(
+            name: "HTDemucsTests",
+            dependencies: ["HTDemucs", "Tensor", "TestSupport", "CAllocations"]),
         .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
         .testTarget(
             name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),

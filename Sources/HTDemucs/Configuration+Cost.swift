@@ -28,12 +28,12 @@ extension Configuration {
     private func product(_ factors: Int...) -> Double { factors.reduce(1) { $0 * Double($1) } }
 
     /// Outputs of a layer of the frequency encoder, without channels.
-    private func positions(_ layer: LayerShape) -> Int {
+    func positions(_ layer: LayerShape) -> Int {
         layer.frequency.frequenciesOut * segmentFrames
     }
 
     /// Outputs of a layer of the time encoder, without channels.
-    private func positionsTime(_ layer: LayerShape) -> Int {
+    func positionsTime(_ layer: LayerShape) -> Int {
         layers[...layer.index].reduce(segmentSamples) { $1.time.lengthOut($0) }
     }
 

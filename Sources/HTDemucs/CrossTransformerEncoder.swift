@@ -2,6 +2,7 @@
 // arXiv:2211.08553, section 3).
 
 import Layers
+import Synchronization
 import Tensor
 
 /// Alternates self-attention within each branch and cross-attention between them.
@@ -18,6 +19,7 @@ package struct CrossTransformerEncoder: Sendable {
     let crossFirst: Bool
     let maxPeriod: Double
     let positionWeight: Float
+    private let tables = PositionTables()
 
     /// - Parameters:
     ///   - x: the spectrogram's tokens, `[time · freq, channels]`, the frequencies of one time next
@@ -30,16 +32,13 @@ package struct CrossTransformerEncoder: Sendable {
         probe: Probe? = nil, on backend: Backend
     ) throws -> (x: Tensor, xt: Tensor) {
         let times = x.shape[0] / freqs
-        let byFreqAndTime = PositionalEmbedding.twoDimensional(
-            freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod)
-        let byTime = PositionalEmbedding.oneDimensional(
-            length: xt.shape[0], channels: channels, maxPeriod: maxPeriod)
-        probe?("pos_emb_2d", .tokens, backend.tensor(x.shape, byFreqAndTime))
+        let positions = positions(freqs: freqs, times: times, length: xt.shape[0], on: backend)
+        probe?("pos_emb_2d", .tokens, byFreqAndTime(freqs: freqs, times: times, on: backend))
         probe?("norm_in", .tokens, embed(x, normIn, nil, on: backend))
-        let x = embed(x, normIn, byFreqAndTime, on: backend)
-        probe?("pos_emb", .tokens, backend.tensor(xt.shape, byTime))
+        let x = embed(x, normIn, positions.spectrogram, on: backend)
+        probe?("pos_emb", .tokens, byTime(length: xt.shape[0], on: backend))
         probe?("norm_in_t", .tokens, embed(xt, normInTime, nil, on: backend))
-        let xt = embed(xt, normInTime, byTime, on: backend)
+        let xt = embed(xt, normInTime, positions.waveform, on: backend)
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
             try cancellation.check()
@@ -61,26 +60,77 @@ package struct CrossTransformerEncoder: Sendable {
         return (x, xt)
     }
 
-    /// norm(x) + weight · position, or norm(x) alone.
+    /// weight · position for both branches, made again only when a length changes.
+    private func positions(
+        freqs: Int, times: Int, length: Int, on backend: Backend
+    ) -> PositionTables.Tables {
+        tables.of(freqs: freqs, times: times, length: length) {
+            func weighted(_ positions: Tensor) -> Tensor {
+                backend.tensor(positions.shape, positions.floats.map { $0 * positionWeight })
+            }
+            return PositionTables.Tables(
+                spectrogram: weighted(byFreqAndTime(freqs: freqs, times: times, on: backend)),
+                waveform: weighted(byTime(length: length, on: backend)))
+        }
+    }
+
+    private func byFreqAndTime(freqs: Int, times: Int, on backend: Backend) -> Tensor {
+        backend.tensor(
+            [times * freqs, channels],
+            PositionalEmbedding.twoDimensional(
+                freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod))
+    }
+
+    private func byTime(length: Int, on backend: Backend) -> Tensor {
+        backend.tensor(
+            [length, channels],
+            PositionalEmbedding.oneDimensional(
+                length: length, channels: channels, maxPeriod: maxPeriod))
+    }
+
+    /// norm(x) + positions, or norm(x) alone.
     private func embed(
-        _ x: Tensor, _ norm: LayerNorm, _ positions: [Float]?, on backend: Backend
+        _ x: Tensor, _ norm: LayerNorm, _ positions: Tensor?, on backend: Backend
     ) -> Tensor {
         let result = backend.tensor(x.shape)
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        let isEmbedding = positions != nil
-        (positions ?? []).withUnsafeBufferPointer { positions in
-            backend.parallelFor(tiling.tiles) { tile in
-                let range = tiling[tile]
-                let start = range.lowerBound * channels
-                norm.normalise(
-                    rows: range.count, x.pointer + start, into: result.pointer + start,
-                    on: backend)
-                guard isEmbedding else { return }
-                for index in start..<range.upperBound * channels {
-                    result.pointer[index] += positionWeight * positions[index]
-                }
-            }
+        backend.parallelFor(tiling.tiles) { tile in
+            let range = tiling[tile]
+            let start = range.lowerBound * channels
+            let target = result.pointer + start
+            norm.normalise(rows: range.count, x.pointer + start, into: target, on: backend)
+            guard let positions else { return }
+            backend.kernels.f32_add(
+                range.count, channels, target, channels, positions.pointer + start, channels,
+                target, channels)
         }
         return result
+    }
+}
+
+/// The position embeddings of the lengths that were last asked for.
+final class PositionTables: Sendable {
+    struct Tables {
+        /// `[time · freq, channels]`
+        let spectrogram: Tensor
+        /// `[time, channels]`
+        let waveform: Tensor
+    }
+
+    private struct Entry {
+        let lengths: SIMD3<Int>
+        let tables: Tables
+    }
+
+    private let latest = Mutex<Entry?>(nil)
+
+    func of(freqs: Int, times: Int, length: Int, make: () -> Tables) -> Tables {
+        let lengths = SIMD3(freqs, times, length)
+        return latest.withLock { latest in
+            if let latest, latest.lengths == lengths { return latest.tables }
+            let tables = make()
+            latest = Entry(lengths: lengths, tables: tables)
+            return tables
+        }
     }
 }

@@ -44,38 +44,60 @@ package struct DConv: Sendable {
     package func callAsFunction(
         _ x: Tensor, layout: Probe.Layout = .spectrogram, probe: Probe? = nil, on backend: Backend
     ) {
+        guard let probe else { return apply(layers[...], x, on: backend) }
         var rows = layout
         if case .spectrogram = layout { rows = .rows }
-        for (index, layer) in layers.enumerated() {
+        for index in layers.indices {
             let name = "dconv.layers.\(index)"
-            let before = probe?.wants(name) == true ? x.floats : nil
-            if x.shape[0] == 1 {
-                applySignal(layer, x, on: backend)
-            } else {
-                applyRows(layer, x, on: backend)
-            }
+            let before = probe.wants(name) ? x.floats : nil
+            apply(layers[index...index], x, on: backend)
             // The reference's layer is what is added to its input.
             if let before {
-                probe?(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
+                probe(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
             }
         }
-        probe?("dconv", rows, x)
+        probe("dconv", rows, x)
     }
 
-    /// Each row from beginning to end while it is in the L2 cache.
-    private func applyRows(_ layer: Layer, _ x: Tensor, on backend: Backend) {
+    private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {
+        if x.shape[0] == 1 {
+            for layer in layers { applySignal(layer, x, on: backend) }
+            return
+        }
         let times = x.shape[1]
-        let spread = times * tapColumns
-        let wide = times * (hidden + 1)
-        let floats = spread + wide + times * 2 * channels + 4 * channels
-        backend.parallelFor(x.shape[0], scratch: floats) { row, scratch in
-            let signal = x.pointer + row * times * channels
-            let taps = scratch
-            let narrow = taps + spread
-            let expanded = narrow + wide
-            let scale = expanded + times * 2 * channels
-            let shift = scale + 2 * channels
+        backend.parallelFor(x.shape[0], scratch: scratchFloats(times: times)) { row, scratch in
+            applyRow(
+                layers, x.pointer + row * times * channels, times: times, scratch: scratch,
+                on: backend)
+        }
+    }
 
+    /// Floats of scratch that `applyRow` needs.
+    func scratchFloats(times: Int) -> Int {
+        times * (tapColumns + hidden + 1 + 2 * channels) + 4 * channels
+    }
+
+    /// All layers on one signal of its own, which stays in the L2 cache meanwhile, on the calling
+    /// thread.
+    ///
+    /// - Parameter signal: `[times, channels]`, changed in place.
+    func applyRow(
+        _ signal: UnsafeMutablePointer<Float>, times: Int, scratch: UnsafeMutablePointer<Float>,
+        on backend: Backend
+    ) {
+        applyRow(layers[...], signal, times: times, scratch: scratch, on: backend)
+    }
+
+    private func applyRow(
+        _ layers: ArraySlice<Layer>, _ signal: UnsafeMutablePointer<Float>, times: Int,
+        scratch: UnsafeMutablePointer<Float>, on backend: Backend
+    ) {
+        let taps = scratch
+        let narrow = taps + times * tapColumns
+        let expanded = narrow + times * (hidden + 1)
+        let scale = expanded + times * 2 * channels
+        let shift = scale + 2 * channels
+        for layer in layers {
             layer.reduce.multiply(
                 rows: times, signal, lda: channels, into: taps,
                 ldc: tapColumns, on: backend)
@@ -97,9 +119,9 @@ package struct DConv: Sendable {
     private func applySignal(_ layer: Layer, _ x: Tensor, on backend: Backend) {
         let length = x.shape[1]
         let tiling = Tiling(length, longest: Tiling.signalRows)
-        let taps = backend.tensor([length, tapColumns])
-        let narrow = backend.tensor([length, hidden + 1])
-        let affine = backend.tensor([2, 2 * channels])
+        let taps = backend.tensor(Shape(length, tapColumns))
+        let narrow = backend.tensor(Shape(length, hidden + 1))
+        let affine = backend.tensor(Shape(2, 2 * channels))
 
         backend.parallelFor(tiling.tiles) { tile in
             let range = tiling[tile]
@@ -162,7 +184,8 @@ package struct DConv: Sendable {
                 layer.reduceBias.shift.pointer,
                 taps + range.lowerBound * stride + hidden, stride, narrow, ld)
         }
-        for (tap, offset) in [(0, -layer.dilation), (2, layer.dilation)] {
+        for tap in [0, 2] {
+            let offset = (tap - 1) * layer.dilation
             let reached = range.clamped(
                 to: max(0, -offset)..<max(0, -offset, length - max(0, offset)))
             guard !reached.isEmpty else { continue }

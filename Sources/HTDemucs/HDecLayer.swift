@@ -28,22 +28,22 @@ package struct HDecLayer: Sendable {
     var layout: Probe.Layout { isFrequency ? .spectrogram : .waveform }
 
     /// - Parameters:
-    ///   - x: `[freq, time, inputs]`, changed.
-    ///   - skip: the output of the encoder layer at the same level, of the same shape.
+    ///   - x: `[freq, time, inputs]`, used up.
+    ///   - skip: the output of the encoder layer at the same level, of the same shape, used up;
+    ///     nil where there is none.
     ///   - times: the length of that encoder layer's input, which a waveform is cut to.
     ///   - probe: takes values inside.
     /// - Returns: the output, and what went into the transposed convolution, which is where the
     ///   waveform branch begins again after a merge.
     package func callAsFunction(
-        _ x: Tensor, skip: Tensor?, times: Int, probe: Probe? = nil, on backend: Backend
+        _ x: consuming Tensor, skip: consuming Tensor?, times: Int, probe: Probe? = nil,
+        on backend: Backend
     ) -> (output: Tensor, beforeTransposition: Tensor) {
-        var y = x
-        if let first {
-            if let skip { add(skip, to: x, on: backend) }
-            probe?("rewrite", layout, first.rewrite.convolve(x, on: backend))
-            y = first.rewrite(x, on: backend)
-            first.dconv?(y, layout: layout, probe: probe, on: backend)
-        }
+        if let skip { add(skip, to: x, on: backend) }
+        // Gone before the output takes memory.
+        skip = nil
+        if let first { x = rewritten(x, first, probe: probe, on: backend) }
+        let y = x
         let length = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
         probe?("conv_tr", layout, transpose(y, keeping: 0..<length, activates: false, on: backend))
         let kept =
@@ -55,6 +55,35 @@ package struct HDecLayer: Sendable {
         let whole = transpose(y, keeping: 0..<length, activates: false, on: backend)
         let affine = norm2.statistics(of: whole, on: backend)
         return (crop(whole, to: kept, affine, on: backend), y)
+    }
+
+    private func rewritten(
+        _ x: Tensor, _ first: First, probe: Probe?, on backend: Backend
+    ) -> Tensor {
+        guard isFrequency, first.rewrite.norm == nil, probe == nil, let dconv = first.dconv else {
+            probe?("rewrite", layout, first.rewrite.convolve(x, on: backend))
+            let y = first.rewrite(x, on: backend)
+            first.dconv?(y, layout: layout, probe: probe, on: backend)
+            return y
+        }
+        // A row goes through both while it is in the L2 cache.
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let y = backend.tensor(x.shape)
+        let tiling = Rewrite.tiling(times)
+        let floats = max(
+            first.rewrite.scratchFloats(times: times), dconv.scratchFloats(times: times))
+        backend.parallelFor(freqs, scratch: floats) { row, scratch in
+            let signal = y.pointer + row * times * dconv.channels
+            for tile in 0..<tiling.tiles {
+                let range = tiling[tile]
+                first.rewrite.gate(
+                    row: row, range, x: x.pointer, freqs: freqs, times: times,
+                    into: signal + range.lowerBound * dconv.channels, scratch: scratch,
+                    on: backend)
+            }
+            dconv.applyRow(signal, times: times, scratch: scratch, on: backend)
+        }
+        return y
     }
 
     private func add(_ skip: Tensor, to x: Tensor, on backend: Backend) {
@@ -78,7 +107,7 @@ package struct HDecLayer: Sendable {
         let outputs = convTranspose.outputs
         let stride = convTranspose.stride
         if isFrequency {
-            let result = backend.tensor([kept.count, times, outputs])
+            let result = backend.tensor(Shape(kept.count, times, outputs))
             let floats = times * convTranspose.groupFloats
             backend.parallelFor(convTranspose.groups(freqs), scratch: floats) { group, scratch in
                 convTranspose.multiply(
@@ -94,7 +123,7 @@ package struct HDecLayer: Sendable {
             }
             return result
         }
-        let result = backend.tensor([1, kept.count, outputs])
+        let result = backend.tensor(Shape(1, kept.count, outputs))
         let tiling = Tiling(convTranspose.groups(times), longest: Tiling.signalRows)
         let floats = tiling.length * convTranspose.groupFloats
         backend.parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
@@ -119,7 +148,7 @@ package struct HDecLayer: Sendable {
         let outputs = convTranspose.outputs
         let times = isFrequency ? whole.shape[1] : 1
         let result = backend.tensor(
-            isFrequency ? [kept.count, times, outputs] : [1, kept.count, outputs])
+            isFrequency ? Shape(kept.count, times, outputs) : Shape(1, kept.count, outputs))
         let tiling = Tiling(kept.count * times, longest: Tiling.signalRows)
         backend.parallelFor(tiling.tiles) { tile in
             let range = tiling[tile]

@@ -33,6 +33,9 @@ package struct HEncLayer: Sendable {
     package func callAsFunction(
         _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
     ) -> Tensor {
+        if inject == nil, probe == nil, let rest, runsRows(rest, x) {
+            return rows(x, rest, on: backend)
+        }
         probe?("conv", layout, convolve(x, inject: nil, activates: false, on: backend))
         let activates = rest != nil && rest?.norm1 == nil
         let y = convolve(x, inject: inject, activates: activates, on: backend)
@@ -45,6 +48,44 @@ package struct HEncLayer: Sendable {
         return rest.rewrite(y, on: backend)
     }
 
+    /// Whether rows of the output depend on each other nowhere behind the convolution.
+    private func runsRows(_ rest: Rest, _ x: Tensor) -> Bool {
+        x.shape[0] > 1 && rest.norm1 == nil && rest.rewrite.isPointwise && rest.rewrite.norm == nil
+    }
+
+    /// Each frequency row from the convolution to the gate while it is in the L2 cache.
+    private func rows(_ x: Tensor, _ rest: Rest, on backend: Backend) -> Tensor {
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let outputs = conv.outputs
+        let result = backend.tensor(Shape(conv.outputFreqs(freqs), times, outputs))
+        let tiling = Rewrite.tiling(times)
+        let floats = max(
+            conv.scratchFloats(times: tiling.length), rest.rewrite.scratchFloats(times: times),
+            rest.dconv?.scratchFloats(times: times) ?? 0)
+        backend.parallelFor(result.shape[0], scratch: times * outputs + floats) { row, y in
+            let scratch = y + times * outputs
+            for tile in 0..<tiling.tiles {
+                let range = tiling[tile]
+                let target = y + range.lowerBound * outputs
+                conv.multiply(
+                    row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
+                    ldo: outputs, scratch: scratch, on: backend)
+                backend.kernels.f32_affine_gelu(
+                    range.count, outputs, convBias.scale.pointer, convBias.shift.pointer, target,
+                    outputs, target, outputs)
+            }
+            rest.dconv?.applyRow(y, times: times, scratch: scratch, on: backend)
+            for tile in 0..<tiling.tiles {
+                let range = tiling[tile]
+                rest.rewrite.gate(
+                    row: 0, range, x: y, freqs: 1, times: times,
+                    into: result.pointer + (row * times + range.lowerBound) * outputs,
+                    scratch: scratch, on: backend)
+            }
+        }
+        return result
+    }
+
     /// The convolution with its bias and what is injected, and GELU if it `activates`.
     private func convolve(
         _ x: Tensor, inject: Tensor?, activates: Bool, on backend: Backend
@@ -52,7 +93,8 @@ package struct HEncLayer: Sendable {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let paddedTimes = (times + timeStride - 1) / timeStride * timeStride
         let outputs = conv.outputs
-        let y = backend.tensor([conv.outputFreqs(freqs), conv.outputTimes(paddedTimes), outputs])
+        let y = backend.tensor(
+            Shape(conv.outputFreqs(freqs), conv.outputTimes(paddedTimes), outputs))
         let tiling = Tiling(y.shape[1], longest: Tiling.signalRows, unit: Conv2d.timeUnit)
         backend.parallelFor(
             y.shape[0] * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length)

@@ -60,60 +60,73 @@ extension HTDemucs {
         probe?("x", .spectrogram, x)
         probe?("xt", .waveform, xt)
 
-        var skips: [Tensor] = []
-        var skipsTime: [Tensor] = []
-        var lengths: [Int] = []
-        var lengthsTime: [Int] = []
-        for (index, (encode, encodeTime)) in zip(encoder, tencoder).enumerated() {
-            try cancellation.check()
-            lengths.append(x.shape[1])
-            lengthsTime.append(xt.shape[1])
-            xt = encodeTime(xt, probe: probe?.scope("tencoder.\(index)"), on: backend)
-            // [1, 85995, 48] … [1, 1344, 384]
-            probe?("tencoder.\(index)", .waveform, xt)
-            let merges = encodeTime.rest == nil
-            if !merges { skipsTime.append(xt) }
-            observe(.tencoder(index))
-            x = encode(
-                x, inject: merges ? xt : nil, probe: probe?.scope("encoder.\(index)"), on: backend)
-            // [512, 336, 48] … [8, 336, 384]
-            probe?("encoder.\(index)", encode.layout, x)
-            if index == 0, frequencyEmbedding != nil {
-                embedFrequencies(x)
-                probe?("encoder.0.embedded", encode.layout, x)
-            }
-            skips.append(x)
-            observe(.encoder(index))
-        }
-
-        try cancellation.check()
-        (x, xt) = try transform(x, xt, cancellation: cancellation, probe: probe)
-        // [8, 336, 384], [1, 1344, 384]
-        observe(.crosstransformer)
-
-        for (index, (decode, decodeTime)) in zip(decoder, tdecoder).enumerated() {
-            try cancellation.check()
-            let before: Tensor
-            (x, before) = decode(
-                x, skip: skips.removeLast(), times: lengths.removeLast(),
-                probe: probe?.scope("decoder.\(index)"), on: backend)
-            // [32, 336, 192] … [2048, 336, 16]
-            probe?("decoder.\(index)", decode.layout, x)
-            observe(.decoder(index))
-            let begins = decodeTime.first == nil
-            (xt, _) = decodeTime(
-                begins ? before : xt, skip: begins ? nil : skipsTime.removeLast(),
-                times: lengthsTime.removeLast(), probe: probe?.scope("tdecoder.\(index)"),
-                on: backend)
-            // [1, 5375, 192] … [1, 343980, 8]
-            probe?("tdecoder.\(index)", .waveform, xt)
-            observe(.tdecoder(index))
-        }
+        try descend(0, &x, &xt, cancellation: cancellation, observe: observe, probe: probe)
 
         denormalise(x, statistics)
         denormalise(xt, statisticsTime)
         observe(.normalisation)
         return (x, xt)
+    }
+
+    /// Both U-Nets from a level down to the transformer and back up.
+    ///
+    /// - Parameters:
+    ///   - level: 0 is the outermost.
+    ///   - x: `[freq, time, channel]`
+    ///   - xt: `[1, time, channel]`
+    private func descend(
+        _ level: Int, _ x: inout Tensor, _ xt: inout Tensor, cancellation: CancellationToken,
+        observe: (NetworkBlock) -> Void, probe: Probe?
+    ) throws {
+        try cancellation.check()
+        guard level < encoder.count else {
+            (x, xt) = try transform(x, xt, cancellation: cancellation, probe: probe)
+            // [8, 336, 384], [1, 1344, 384]
+            observe(.crosstransformer)
+            return
+        }
+        let (times, timesTime) = (x.shape[1], xt.shape[1])
+        let (encode, encodeTime) = (encoder[level], tencoder[level])
+
+        xt = encodeTime(xt, probe: probe?.scope("tencoder.\(level)"), on: backend)
+        // [1, 85995, 48] … [1, 1344, 384]
+        probe?("tencoder.\(level)", .waveform, xt)
+        observe(.tencoder(level))
+        let merges = encodeTime.rest == nil
+        x = encode(
+            x, inject: merges ? xt : nil, probe: probe?.scope("encoder.\(level)"), on: backend)
+        // [512, 336, 48] … [8, 336, 384]
+        probe?("encoder.\(level)", encode.layout, x)
+        if level == 0, frequencyEmbedding != nil {
+            embedFrequencies(x)
+            probe?("encoder.0.embedded", encode.layout, x)
+        }
+        observe(.encoder(level))
+
+        var skip: Tensor? = x
+        var skipTime = merges ? nil : xt
+        try descend(
+            level + 1, &x, &xt, cancellation: cancellation, observe: observe, probe: probe)
+
+        let index = encoder.count - 1 - level
+        let (decode, decodeTime) = (decoder[index], tdecoder[index])
+        try cancellation.check()
+        var before: Tensor?
+        (x, before) = decode(
+            consume x, skip: skip.take(), times: times,
+            probe: probe?.scope("decoder.\(index)"), on: backend)
+        // [32, 336, 192] … [2048, 336, 16]
+        probe?("decoder.\(index)", decode.layout, x)
+        if !merges { before = nil }
+        observe(.decoder(index))
+        // After a merge the waveform begins again where the spectrogram is.
+        if let start = before.take() { xt = start }
+        (xt, _) = decodeTime(
+            consume xt, skip: skipTime.take(), times: timesTime,
+            probe: probe?.scope("tdecoder.\(index)"), on: backend)
+        // [1, 5375, 192] … [1, 343980, 8]
+        probe?("tdecoder.\(index)", .waveform, xt)
+        observe(.tdecoder(index))
     }
 
     /// The transformer between its 1×1 convolutions. Without a transformer the reference leaves
@@ -130,7 +143,7 @@ extension HTDemucs {
         let (freqs, times) = (x.shape[0], x.shape[1])
         // Tokens are ordered by time, and by frequency within it.
         var tokens = transposed(x)  // [336 · 8, 384]
-        var tokensTime = xt.reshaped([xt.shape[1], xt.shape[2]])  // [1344, 384]
+        var tokensTime = xt.reshaped(Shape(xt.shape[1], xt.shape[2]))  // [1344, 384]
         if let samplers {
             tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
             tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]
@@ -148,9 +161,9 @@ extension HTDemucs {
         }
         let channels = tokens.shape[1]
         return (
-            transposed(tokens.reshaped([times, freqs, channels]))
-                .reshaped([freqs, times, channels]),
-            tokensTime.reshaped([1, tokensTime.shape[0], channels])
+            transposed(tokens.reshaped(Shape(times, freqs, channels)))
+                .reshaped(Shape(freqs, times, channels)),
+            tokensTime.reshaped(Shape(1, tokensTime.shape[0], channels))
         )
     }
 }

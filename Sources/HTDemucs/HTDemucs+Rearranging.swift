@@ -72,7 +72,7 @@ extension HTDemucs {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let wanted = configuration.segmentSamples
         guard configuration.useTrainSegment, samples < wanted else { return mix }
-        let result = backend.zeros([channels, wanted])
+        let result = backend.zeros(Shape(channels, wanted))
         backend.parallelFor(channels) { channel in
             (result.pointer + channel * wanted).update(
                 from: mix.pointer + channel * samples, count: samples)
@@ -83,7 +83,7 @@ extension HTDemucs {
     /// `[channel, time]` → `[1, time, channel]`
     func channelsLast(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
-        let result = backend.tensor([1, samples, channels])
+        let result = backend.tensor(Shape(1, samples, channels))
         let tiling = Tiling(samples, longest: Self.tileElements)
         backend.parallelFor(tiling.tiles) { tile in
             let (source, target) = (mix.pointer, result.pointer)
@@ -99,7 +99,7 @@ extension HTDemucs {
     /// `[a, b, channel]` → `[b · a, channel]`
     func transposed(_ x: Tensor) -> Tensor {
         let (outer, inner, channels) = (x.shape[0], x.shape[1], x.shape[2])
-        let result = backend.tensor([inner * outer, channels])
+        let result = backend.tensor(Shape(inner * outer, channels))
         backend.parallelFor(inner) { index in
             for row in 0..<outer {
                 (result.pointer + (index * outer + row) * channels).update(
@@ -127,9 +127,9 @@ extension HTDemucs {
     /// - Returns: `[sources, audioChannels, samples]`
     func sum(_ waveforms: Tensor, _ xt: Tensor, samples: Int) -> Tensor {
         let (channels, times) = (waveforms.shape[0], waveforms.shape[1])
-        let result = backend.tensor([
-            configuration.sources.count, configuration.audioChannels, samples,
-        ])
+        let result = backend.tensor(
+            Shape(
+                configuration.sources.count, configuration.audioChannels, samples))
         let tiling = Tiling(samples, longest: Self.tileElements)
         backend.parallelFor(tiling.tiles) { tile in
             let (x, xt, target) = (waveforms.pointer, xt.pointer, result.pointer)

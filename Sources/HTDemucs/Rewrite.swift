@@ -14,30 +14,63 @@ struct Rewrite: Sendable {
     let norm: GroupNorm?
 
     func callAsFunction(_ x: Tensor, on backend: Backend) -> Tensor {
+        if let norm { return normed(x, norm, on: backend) }
         let (freqs, times) = (x.shape[0], x.shape[1])
-        let channels = conv.outputs / 2
-        let tiling = Tiling(times, longest: Tiling.signalRows, unit: Conv2d.timeUnit)
-        let result = backend.tensor([freqs, times, channels])
-
-        guard let norm else {
-            let tileFloats = tiling.length * conv.outputs
-            backend.parallelFor(
-                freqs * tiling.tiles, scratch: tileFloats + conv.scratchFloats(times: tiling.length)
-            ) {
-                index, scratch in
-                let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-                conv.multiply(
-                    row: row, range, x: x.pointer, freqs: freqs, times: times, into: scratch,
-                    ldo: conv.outputs, scratch: scratch + tileFloats, on: backend)
-                backend.kernels.f32_affine_glu(
-                    range.count, channels, bias.scale.pointer, bias.shift.pointer, scratch,
-                    conv.outputs, result.pointer + (row * times + range.lowerBound) * channels,
-                    channels)
-            }
-            return result
+        let result = backend.tensor(Shape(freqs, times, channels))
+        let tiling = Self.tiling(times)
+        backend.parallelFor(freqs * tiling.tiles, scratch: scratchFloats(times: times)) {
+            index, scratch in
+            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            gate(
+                row: row, range, x: x.pointer, freqs: freqs, times: times,
+                into: result.pointer + (row * times + range.lowerBound) * channels,
+                scratch: scratch, on: backend)
         }
+        return result
+    }
 
-        // The statistics need every value before the gate can use one.
+    private var channels: Int { conv.outputs / 2 }
+
+    /// Whether a position depends on no other before the norm.
+    var isPointwise: Bool { conv.isPointwise }
+
+    /// Pieces of a row in time that are gated at once.
+    static func tiling(_ times: Int) -> Tiling {
+        Tiling(times, longest: Tiling.signalRows, unit: Conv2d.timeUnit)
+    }
+
+    /// Floats of scratch that `gate` needs for the tiles of a row.
+    func scratchFloats(times: Int) -> Int {
+        let longest = Self.tiling(times).length
+        return longest * conv.outputs + conv.scratchFloats(times: longest)
+    }
+
+    /// A tile of one frequency row where no norm follows the convolution, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - range: of the times, one of `tiling`.
+    ///   - x: `[freqs, times, channels]`
+    ///   - out: `[range.count, channels]`
+    func gate(
+        row: Int, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
+        into out: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+        on backend: Backend
+    ) {
+        let wide = scratch
+        conv.multiply(
+            row: row, range, x: x, freqs: freqs, times: times, into: wide, ldo: conv.outputs,
+            scratch: scratch + range.count * conv.outputs, on: backend)
+        withExtendedLifetime(bias) {
+            backend.kernels.f32_affine_glu(
+                range.count, channels, bias.scale.pointer, bias.shift.pointer, wide, conv.outputs,
+                out, channels)
+        }
+    }
+
+    /// The statistics need every value before the gate can use one.
+    private func normed(_ x: Tensor, _ norm: GroupNorm, on backend: Backend) -> Tensor {
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let result = backend.tensor(Shape(freqs, times, channels))
         let wide = convolve(x, on: backend)
         let affine = norm.statistics(of: wide, on: backend)
         let rows = Tiling(freqs * times, longest: Tiling.signalRows)
@@ -54,8 +87,8 @@ struct Rewrite: Sendable {
     /// The convolution with its bias alone, `[freq, time, 2 · channels]`.
     func convolve(_ x: Tensor, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
-        let tiling = Tiling(times, longest: Tiling.signalRows, unit: Conv2d.timeUnit)
-        let wide = backend.tensor([freqs, times, conv.outputs])
+        let tiling = Self.tiling(times)
+        let wide = backend.tensor(Shape(freqs, times, conv.outputs))
         backend.parallelFor(freqs * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length))
         { index, scratch in
             let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])

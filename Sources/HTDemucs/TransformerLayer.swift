@@ -54,8 +54,11 @@ package struct TransformerLayer: Sendable {
         let channels = attention.channels
         let hidden = linear1.outputs
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        let moments = backend.sumOfMoments(tiling, scratch: tiling.length * (channels + hidden)) {
-            range, scratch in
+        // Rows a power of two apart would share the cache's sets.
+        let wideStride = hidden + 16
+        let moments = backend.sumOfMoments(
+            tiling, scratch: tiling.length * (channels + wideStride)
+        ) { range, scratch in
             let rows = range.count
             let tokens = x.pointer + range.lowerBound * channels
             let narrow = scratch
@@ -67,12 +70,12 @@ package struct TransformerLayer: Sendable {
 
             feedForwardNorm.normalise(rows: rows, tokens, into: narrow, on: backend)
             linear1.weight.multiply(
-                rows: rows, narrow, lda: channels, into: wide, ldc: hidden, on: backend)
+                rows: rows, narrow, lda: channels, into: wide, ldc: wideStride, on: backend)
             backend.kernels.f32_affine_gelu(
-                rows, hidden, linear1.bias.scale.pointer, linear1.bias.shift.pointer, wide, hidden,
-                wide, hidden)
+                rows, hidden, linear1.bias.scale.pointer, linear1.bias.shift.pointer, wide,
+                wideStride, wide, wideStride)
             linear2.weight.multiply(
-                rows: rows, wide, lda: hidden, into: narrow, ldc: channels, on: backend)
+                rows: rows, wide, lda: wideStride, into: narrow, ldc: channels, on: backend)
             add(gamma2, rows, narrow, to: tokens, on: backend)
             return backend.moments(rows: rows, columns: channels, tokens, ld: channels)
         }
@@ -83,7 +86,7 @@ package struct TransformerLayer: Sendable {
         _ x: Tensor, _ norm: LayerNorm, _ linear: Linear, on backend: Backend
     ) -> Tensor {
         let channels = linear.inputs
-        let result = backend.tensor([x.shape[0], linear.outputs])
+        let result = backend.tensor(Shape(x.shape[0], linear.outputs))
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
         backend.parallelFor(tiling.tiles, scratch: tiling.length * channels) { tile, scratch in
             let range = tiling[tile]
@@ -111,7 +114,7 @@ package struct TransformerLayer: Sendable {
 
     private func normalise(_ x: Tensor, _ moments: Moments, on backend: Backend) {
         let channels = attention.channels
-        let affine = backend.tensor([2, channels])
+        let affine = backend.tensor(Shape(2, channels))
         withExtendedLifetime(affine) {
             normOut.resolve(
                 moments, count: x.count, scale: affine.pointer, shift: affine.pointer + channels)

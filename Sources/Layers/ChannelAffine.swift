@@ -10,6 +10,12 @@ package struct ChannelAffine: Sendable {
     /// `[channel]`
     package let shift: Tensor
 
+    /// Uninitialised: whoever makes it fills both in before anyone else sees it.
+    init(channels: Int, on backend: Backend) {
+        scale = backend.tensor(Shape(channels))
+        shift = backend.tensor(Shape(channels))
+    }
+
     package init(scale: [Float], shift: [Float], on backend: Backend) {
         self.scale = backend.tensor([scale.count], scale)
         self.shift = backend.tensor([shift.count], shift)

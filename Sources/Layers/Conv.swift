@@ -33,7 +33,7 @@ package struct Conv2d: Sendable {
     /// block do not overlap: `[kernel.freq · taps · inputs, outputs]` each.
     private let blocks: [Block]
 
-    /// In place of the blocks where the kernel has three taps in time and products are float32.
+    /// In place of the blocks where the kernel has three taps in time.
     private let winograd: WinogradConv?
 
     private struct Block {
@@ -52,8 +52,7 @@ package struct Conv2d: Sendable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
-        // The transforms would magnify the rounding of operands to bfloat16.
-        if kernel.time == 3, stride.time == 1, padding.time == 1, backend.precision == .float32 {
+        if kernel.time == 3, stride.time == 1, padding.time == 1 {
             winograd = WinogradConv(
                 weight: weight, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
                 on: backend)
@@ -76,6 +75,9 @@ package struct Conv2d: Sendable {
                     weight, rowOffsets: rows, columnOffsets: columns, on: backend))
         }
     }
+
+    /// Whether an output depends on one position alone.
+    package var isPointwise: Bool { kernel.freq == 1 && kernel.time == 1 }
 
     /// Output rows for `freqs` input rows.
     package func outputFreqs(_ freqs: Int) -> Int {

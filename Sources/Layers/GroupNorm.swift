@@ -25,14 +25,21 @@ extension Backend {
         _ tiling: Tiling, scratch floats: Int,
         _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Moments
     ) -> Moments {
-        var partial = [Moments](repeating: .zero, count: tiling.tiles)
-        partial.withUnsafeMutableBufferPointer { partial in
-            let partial = partial.baseAddress!
-            parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
-                partial[tile] = body(tiling[tile], scratch)
-            }
+        let floatsPerTile = MemoryLayout<Moments>.stride / MemoryLayout<Float>.stride
+        let partial = tensor(Shape(tiling.tiles * floatsPerTile))
+        parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
+            UnsafeMutableRawPointer(partial.pointer).storeBytes(
+                of: body(tiling[tile], scratch), toByteOffset: tile * MemoryLayout<Moments>.stride,
+                as: Moments.self)
         }
-        return partial.reduce(.zero, +)
+        return withExtendedLifetime(partial) {
+            var sum = Moments.zero
+            for tile in 0..<tiling.tiles {
+                sum += UnsafeRawPointer(partial.pointer).load(
+                    fromByteOffset: tile * MemoryLayout<Moments>.stride, as: Moments.self)
+            }
+            return sum
+        }
     }
 
     package func sumOfMoments(
@@ -95,17 +102,19 @@ package struct GroupNorm: Sendable {
         let rows = x.count / channels
         let perGroup = channels / groups
         let tiling = Tiling(rows, longest: Tiling.signalRows)
-        var scale = [Float](repeating: 0, count: channels)
-        var shift = scale
+        let affine = ChannelAffine(channels: channels, on: backend)
         for group in 0..<groups {
             let moments = backend.sumOfMoments(tiling) { range in
                 backend.moments(
                     rows: range.count, columns: perGroup,
                     x.pointer + range.lowerBound * channels + group * perGroup, ld: channels)
             }
-            resolve(
-                group: group, moments, count: rows * perGroup, scale: &scale, shift: &shift)
+            withExtendedLifetime(affine) {
+                resolve(
+                    group: group, moments, count: rows * perGroup, scale: affine.scale.pointer,
+                    shift: affine.shift.pointer)
+            }
         }
-        return ChannelAffine(scale: scale, shift: shift, on: backend)
+        return affine
     }
 }

@@ -28,7 +28,7 @@ package struct Linear: Sendable {
     /// - Returns: `[…, outputs]`
     package func callAsFunction(_ x: Tensor, on backend: Backend) -> Tensor {
         let rows = x.count / inputs
-        let result = backend.tensor(x.shape.dropLast() + [outputs])
+        let result = backend.tensor(x.shape.replacingLast(with: outputs))
         let tiling = Tiling(rows, longest: Tiling.signalRows)
         backend.parallelFor(tiling.tiles) { tile in
             let range = tiling[tile]

@@ -24,7 +24,7 @@ package struct WeightMatrix: Sendable {
         _ source: [Float], rowOffsets: [Int], columnOffsets: [Int?], on backend: Backend
     ) {
         let (inner, columns) = (rowOffsets.count, columnOffsets.count)
-        let matrix = backend.tensor([inner, columns])
+        let matrix = backend.tensor(Shape(inner, columns))
         // Blocks of inputs, so that a cache line of `source` is still there for its neighbours.
         let block = 16
         let blocks = (inner + block - 1) / block
@@ -68,7 +68,7 @@ package struct WeightMatrix: Sendable {
         _ layout: PackedLayout, _ b: UnsafePointer<Float>, innerStride: Int, columnStride: Int,
         on backend: Backend
     ) -> Tensor {
-        let packed = backend.tensor([backend.packedFloats(layout)])
+        let packed = backend.tensor(Shape(backend.packedFloats(layout)))
         let width = backend.panelColumns
         backend.parallelFor((layout.columns + width - 1) / width) { panel in
             let range = panel * width..<min((panel + 1) * width, layout.columns)

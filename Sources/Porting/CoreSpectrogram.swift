@@ -23,7 +23,7 @@ package struct CoreSpectrogram {
         let z = stft.forward(mix, on: backend)  // [F, T, 2A]
         var x = NamedTensor(CoreTensor.x, z, .spectrogram)
         x.shape.insert(1, at: 0)
-        return [NamedTensor(CoreTensor.input, [1] + mix.shape, mix.floats), x]
+        return [NamedTensor(CoreTensor.input, [1] + Array(mix.shape), mix.floats), x]
     }
 
     /// What the engine's core takes: `[A, N]` and `[F, T, 2A]`.

@@ -18,21 +18,21 @@ package struct NamedTensor: Sendable, Equatable {
 
     /// A value that a probe gives, without a batch dimension.
     package init(_ name: String, _ x: Tensor, _ layout: Probe.Layout) {
-        let values = x.floats
+        let (shape, values) = (Array(x.shape), x.floats)
         switch layout {
         case .spectrogram:
-            self.init(name, x.shape, values, permuted: [2, 0, 1])
+            self.init(name, shape, values, permuted: [2, 0, 1])
         case .rows:
-            self.init(name, x.shape, values, permuted: [0, 2, 1])
+            self.init(name, shape, values, permuted: [0, 2, 1])
         case .waveform:
-            self.init(name, Array(x.shape.suffix(2)), values, permuted: [1, 0])
+            self.init(name, Array(shape.suffix(2)), values, permuted: [1, 0])
         case .tokens:
-            self.init(name, x.shape, values)
+            self.init(name, shape, values)
         case .positions(let freqs):
             let channels = x.shape[1]
             let times = x.shape[0] / freqs
             self.init(name, [times, freqs, channels], values, permuted: [2, 1, 0])
-            shape = [channels, freqs * times]
+            self.shape = [channels, freqs * times]
         }
     }
 

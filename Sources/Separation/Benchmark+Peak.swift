@@ -1,11 +1,31 @@
-// The rate that this machine can multiply at, which a model's rate is compared with.
+// The rates that this machine can multiply and move memory at, which a model's are compared with.
 
 import Layers
 import Tensor
 
 extension Benchmark {
-    /// Seconds that the measurement takes.
+    /// Seconds that a measurement takes.
     private static let peakSeconds = 0.2
+
+    /// Bytes a second of sums of vectors that no cache holds, all threads at it, three streams; the
+    /// best of several passes.
+    static func memoryBytesPerSecond(_ backend: Backend) -> Double {
+        let (count, pieces) = (1 << 24, 64)
+        let x = backend.zeros(Shape(2 * count))
+        let piece = count / pieces
+        let start = ContinuousClock.now
+        var best = 0.0
+        repeat {
+            let begun = ContinuousClock.now
+            backend.parallelFor(pieces) { index in
+                let first = x.pointer + index * piece
+                backend.kernels.f32_add(
+                    1, piece, first, piece, first + count, piece, first, piece)
+            }
+            best = max(best, 12 * Double(count) / begun.secondsSince)
+        } while start.secondsSince < peakSeconds
+        return best
+    }
 
     /// Floating-point operations a second of the engine's own product on operands that stay in a
     /// core's L1 and L2 caches, all threads at it; the best of many short stretches.

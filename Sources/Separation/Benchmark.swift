@@ -1,5 +1,6 @@
 // How fast a network runs on this machine, and what that costs in memory and accuracy.
 
+import Audio
 import Foundation
 import HTDemucs
 import Tensor
@@ -31,12 +32,16 @@ package struct Benchmark {
         /// Of the segment, see `Configuration.segmentOperations`.
         package let operations: Double
         package let peakOperationsPerSecond: Double
+        /// What memory can move.
+        package let memoryBytesPerSecond: Double
         /// Of the process until the end of the runs.
         package let peakResidentBytes: Int
         /// 10·log10(Σ reference² / Σ (reference − stem)²) of the worst stem, the reference being
         /// float32 in this process; infinite for float32 itself.
         package internal(set) var worstDecibels: Double
         package let blocks: [BlockTime]
+        /// nil if no track was given.
+        package internal(set) var track: TrackTime?
 
         package var medianSeconds: Double { median(segmentSeconds) }
         /// Seconds of audio in a second.
@@ -51,16 +56,32 @@ package struct Benchmark {
         /// Median of the runs.
         package let seconds: Double
         package let operations: Double
+        /// What it reads and writes at least.
+        package let bytes: Double
+    }
+
+    /// A whole track, from its samples to those of its stems.
+    package struct TrackTime: Sendable {
+        package let audioSeconds: Double
+        package let seconds: Double
+        /// Of the process until its end.
+        package let peakResidentBytes: Int
+
+        /// Seconds of audio in a second.
+        package var realtimeFactor: Double { audioSeconds / seconds }
     }
 
     private let network: Network
     private let threads: Int
     private let runs: Int
+    private let track: AudioBuffer?
 
     /// - Parameters:
     ///   - threads: at least 1.
     ///   - runs: of the segment, at least 1, after one that doesn't count.
-    package init(_ network: Network, threads: Int, runs: Int) {
+    ///   - track: is separated as well, once, without shifts, if the network is a checkpoint.
+    package init(_ network: Network, threads: Int, runs: Int, track: AudioBuffer? = nil) {
+        self.track = track
         self.network = network
         self.threads = threads
         self.runs = runs
@@ -79,7 +100,9 @@ package struct Benchmark {
         // the others are compared with.
         for precision in Precision.allCases.reversed() where precisions.contains(precision) {
             report(precision)
-            measured.append(try measure(precision, cancellation: cancellation))
+            var (measurement, stems) = try measure(precision, cancellation: cancellation)
+            measurement.track = try measureTrack(precision, cancellation: cancellation)
+            measured.append((measurement, stems))
         }
         if precisions == [.float32] { return measured.map(\.measurement) }
         let float32 = measured.first { $0.measurement.precision == .float32 }
@@ -110,16 +133,33 @@ package struct Benchmark {
             segmentSeconds.append(begun.secondsSince)
         }
         let peakResidentBytes = Self.peakResidentBytes()
+        let peak = Self.peakOperationsPerSecond(backend)
+        let memory = Self.memoryBytesPerSecond(backend)
         let measurement = Measurement(
             precision: precision, threads: backend.threads,
             instructionSet: backend.instructionSet, products: backend.productsDescription,
             loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
             audioSeconds: Double(configuration.segmentSamples) / Double(configuration.samplerate),
             operations: configuration.segmentOperations,
-            peakOperationsPerSecond: Self.peakOperationsPerSecond(backend),
+            peakOperationsPerSecond: peak, memoryBytesPerSecond: memory,
             peakResidentBytes: peakResidentBytes, worstDecibels: .infinity,
-            blocks: clock.times(configuration))
+            blocks: clock.times(configuration, precision), track: nil)
         return (measurement, Self.rows(stems))
+    }
+
+    private func measureTrack(
+        _ precision: Precision, cancellation: CancellationToken
+    ) throws -> TrackTime? {
+        guard let track, case .checkpoint(let path, let segmentSeconds) = network else {
+            return nil
+        }
+        let separator = try Separator(modelAt: path, threads: threads, precision: precision)
+        let options = SeparationOptions(shifts: 0, segmentSeconds: segmentSeconds)
+        let begun = ContinuousClock.now
+        _ = try separator.separate(track, options: options, cancellation: cancellation)
+        return TrackTime(
+            audioSeconds: track.durationSeconds, seconds: begun.secondsSince,
+            peakResidentBytes: Self.peakResidentBytes())
     }
 
     private func load(_ precision: Precision) throws -> HTDemucs {
@@ -213,11 +253,13 @@ private struct BlockClock {
         begun = ContinuousClock.now
     }
 
-    func times(_ configuration: Configuration) -> [Benchmark.BlockTime] {
+    func times(_ configuration: Configuration, _ precision: Precision) -> [Benchmark.BlockTime] {
         order.map { block in
             Benchmark.BlockTime(
                 block: block, seconds: median(seconds[block] ?? []),
-                operations: configuration.segmentOperations(of: block))
+                operations: configuration.segmentOperations(of: block),
+                bytes: configuration.segmentBytes(
+                    of: block, weightBytes: precision == .float32 ? 4 : 2))
         }
     }
 }

@@ -18,7 +18,7 @@ extension STFT {
         let frames = frames(samples: samples)
         let padding = ReflectPadding(
             count: samples, left: padding, right: padding + frames * hop - samples)
-        let spectrogram = backend.tensor([bins, frames, 2 * channels])
+        let spectrogram = backend.tensor(Shape(bins, frames, 2 * channels))
 
         // An item is one channel of one frame, in the order of the result's rows. A block of items
         // fills the lanes, and then one run of every row.

@@ -19,7 +19,7 @@ extension STFT {
             spectrogram.shape.count == 3 && spectrogram.shape[0] == bins
                 && spectrogram.shape[1] == frames && spectrogram.shape[2] % 2 == 0)
         let channels = spectrogram.shape[2] / 2
-        let signal = backend.tensor([channels, samples])
+        let signal = backend.tensor(Shape(channels, samples))
         backend.parallelFor(channels) { channel in
             (signal.pointer + channel * samples).update(repeating: 0, count: samples)
         }

@@ -79,14 +79,14 @@ package final class Backend: Sendable {
     package var productsDescription: String { products.description }
 
     /// An uninitialised tensor from the pool.
-    package func tensor(_ shape: [Int]) -> Tensor {
-        Tensor(shape: shape, storage: storagePool.allocate(shape.reduce(1, *)))
+    package func tensor(_ shape: Shape) -> Tensor {
+        Tensor(shape: shape, storage: storagePool.allocate(shape.elements))
     }
 
     /// A tensor that holds a copy of `values`.
-    package func tensor(_ shape: [Int], _ values: [Float]) -> Tensor {
-        precondition(shape.reduce(1, *) == values.count)
-        let result = tensor(shape)
+    package func tensor(_ shape: some Collection<Int>, _ values: [Float]) -> Tensor {
+        let result = tensor(Shape(shape))
+        precondition(result.count == values.count)
         withExtendedLifetime(result) {
             result.pointer.update(from: values, count: values.count)
         }
@@ -94,7 +94,7 @@ package final class Backend: Sendable {
     }
 
     /// A tensor of zeros.
-    package func zeros(_ shape: [Int]) -> Tensor {
+    package func zeros(_ shape: Shape) -> Tensor {
         let result = tensor(shape)
         withExtendedLifetime(result) {
             result.pointer.update(repeating: 0, count: result.count)

@@ -10,75 +10,139 @@ import Synchronization
     import Darwin
 #endif
 
-/// A block of 64-byte aligned float32 memory that goes back to its pool when nothing refers to it.
+/// A block of 64-byte aligned float32 memory, a part of a region.
 ///
-/// Invariant: `base` addresses `capacity` floats from `init` to `deinit`; only the pool frees it.
+/// Invariant: `base` addresses `capacity` floats of `region`, which no other block has. Only the pool
+/// changes them, and only while nobody else refers to the block.
 package final class Storage: @unchecked Sendable {
-    let base: UnsafeMutablePointer<Float>
-    let capacity: Int
-    private let pool: StoragePool
+    fileprivate(set) var base: UnsafeMutablePointer<Float>
+    fileprivate(set) var capacity: Int
+    /// Keeps the memory, even when the pool is gone.
+    fileprivate var region: Region
 
-    fileprivate init(base: UnsafeMutablePointer<Float>, capacity: Int, pool: StoragePool) {
+    fileprivate init(base: UnsafeMutablePointer<Float>, capacity: Int, region: Region) {
         self.base = base
         self.capacity = capacity
-        self.pool = pool
+        self.region = region
+    }
+
+}
+
+/// Address space whose pages become memory when they are first written.
+private final class Region: @unchecked Sendable {
+    let base: UnsafeMutablePointer<Float>
+    let capacity: Int
+
+    /// More than most networks need at once, so that one region holds everything.
+    private static let usualBytes = 1 << 30
+
+    /// - Parameter floats: at least as many; only these where the system has no room for more.
+    init(atLeast floats: Int) {
+        let needed = floats * MemoryLayout<Float>.stride
+        for bytes in [max(needed, Self.usualBytes), needed] {
+            let memory = mmap(
+                nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0)
+            guard let memory, memory != MAP_FAILED else { continue }
+            capacity = bytes / MemoryLayout<Float>.stride
+            base = memory.bindMemory(to: Float.self, capacity: capacity)
+            return
+        }
+        fatalError("out of memory: \(needed) bytes")
     }
 
     deinit {
-        pool.recycle(base, capacity: capacity)
+        munmap(base, capacity * MemoryLayout<Float>.stride)
     }
 }
 
-/// Keeps released blocks for reuse, because a fresh activation costs page faults for every 4 KiB:
-/// 22 ms for 33 MB, against 0.9 ms for a block that has been touched before.
+/// Cuts blocks out of regions and joins them again, because a fresh activation costs page faults for
+/// every 4 KiB: 22 ms for 33 MB, against 0.9 ms for memory that has been touched before.
+///
+/// A block is free when only the pool refers to it. So a forward pass, which asks for the same blocks
+/// each time, takes no memory from the system after the first, and none from the heap.
 package final class StoragePool: Sendable {
-    private struct Block: @unchecked Sendable {
-        let base: UnsafeMutablePointer<Float>
-        let capacity: Int
+    fileprivate struct State {
+        /// All memory of all regions, in the order of addresses within each.
+        var blocks: [Storage] = []
+        /// Blocks without memory, left over from joining.
+        var spare: [Storage] = []
     }
 
-    /// Blocks in no use now. A dozen sizes occur in a forward pass, so a linear search is enough.
-    private let free = Mutex<[Block]>([])
+    private let state = Mutex(State())
 
     package init() {}
 
     /// A block of at least `count` floats, uninitialised.
     func allocate(_ count: Int) -> Storage {
-        let needed = Self.roundedCapacity(count)
-        let reused: Block? = free.withLock { blocks in
-            var best: Int?
-            for index in blocks.indices where blocks[index].capacity >= needed {
-                // A block more than half too large is left for a tensor that needs it.
-                guard blocks[index].capacity <= needed + needed / 2 else { continue }
-                if best == nil || blocks[index].capacity < blocks[best!].capacity { best = index }
+        // Whole cache lines, so that two tensors never share one.
+        let needed = (max(count, 1) + 15) / 16 * 16
+        return state.withLock { state in
+            let index = state.smallestFree(atLeast: needed) ?? state.addRegion(atLeast: needed)
+            return state.cut(index, to: needed)
+        }
+    }
+}
+
+extension StoragePool.State {
+    /// The smallest free block that is large enough, once free neighbours are joined.
+    fileprivate mutating func smallestFree(atLeast needed: Int) -> Int? {
+        var best: Int?
+        var index = 0
+        while index < blocks.count {
+            if isKnownUniquelyReferenced(&blocks[index]) {
+                joinFree(after: index)
+                let capacity = blocks[index].capacity
+                if capacity >= needed, best.map({ capacity < blocks[$0].capacity }) ?? true {
+                    best = index
+                }
             }
-            guard let best else { return nil }
-            blocks.swapAt(best, blocks.count - 1)
-            return blocks.removeLast()
+            index += 1
         }
-        if let reused {
-            return Storage(base: reused.base, capacity: reused.capacity, pool: self)
-        }
-        let fresh = UnsafeMutableRawPointer.allocate(
-            byteCount: needed * MemoryLayout<Float>.stride, alignment: Self.alignmentBytes)
-        return Storage(
-            base: fresh.bindMemory(to: Float.self, capacity: needed), capacity: needed, pool: self)
+        return best
     }
 
-    fileprivate func recycle(_ base: UnsafeMutablePointer<Float>, capacity: Int) {
-        free.withLock { $0.append(Block(base: base, capacity: capacity)) }
-    }
-
-    deinit {
-        free.withLock { blocks in
-            for block in blocks { UnsafeMutableRawPointer(block.base).deallocate() }
+    /// Joins the free blocks that follow a free one.
+    private mutating func joinFree(after index: Int) {
+        while index + 1 < blocks.count, isKnownUniquelyReferenced(&blocks[index + 1]),
+            blocks[index + 1].region === blocks[index].region
+        {
+            let next = blocks.remove(at: index + 1)
+            blocks[index].capacity += next.capacity
+            next.capacity = 0
+            spare.append(next)
         }
     }
 
-    private static let alignmentBytes = 64
+    /// - Returns: the index of a free block that is the new region.
+    fileprivate mutating func addRegion(atLeast needed: Int) -> Int {
+        let region = Region(atLeast: needed)
+        blocks.append(
+            Storage(base: region.base, capacity: region.capacity, region: region))
+        return blocks.count - 1
+    }
 
-    /// Whole cache lines, so that two tensors never share one.
-    private static func roundedCapacity(_ count: Int) -> Int {
-        (max(count, 1) + 15) / 16 * 16
+    /// The first `needed` floats of a free block, the rest becoming a block of its own.
+    fileprivate mutating func cut(_ index: Int, to needed: Int) -> Storage {
+        let block = blocks[index]
+        guard block.capacity > needed else { return block }
+        if spare.isEmpty { addSpare(block) }
+        let rest = spare.removeLast()
+        rest.base = block.base + needed
+        rest.capacity = block.capacity - needed
+        rest.region = block.region
+        block.capacity = needed
+        blocks.insert(rest, at: index + 1)
+        return block
+    }
+
+    /// Many at once: where cuts fall depends on what is alive, so a later pass may need a few more
+    /// than the first.
+    private mutating func addSpare(_ block: Storage) {
+        for _ in 0..<64 {
+            spare.append(Storage(base: block.base, capacity: 0, region: block.region))
+        }
+        blocks.reserveCapacity(blocks.count + 2 * spare.count)
+        spare.reserveCapacity(blocks.count)
     }
 }

@@ -7,16 +7,16 @@
 /// activations as `[freq, time, channel]` and `[time, channel]`.
 package struct Tensor: @unchecked Sendable {
     /// Lengths of the dimensions, outermost first.
-    package let shape: [Int]
+    package let shape: Shape
 
     /// The number of elements.
     package let count: Int
 
     private let storage: Storage
 
-    init(shape: [Int], storage: Storage) {
+    init(shape: Shape, storage: Storage) {
         self.shape = shape
-        self.count = shape.reduce(1, *)
+        self.count = shape.elements
         self.storage = storage
         precondition(count <= storage.capacity)
     }
@@ -30,8 +30,8 @@ package struct Tensor: @unchecked Sendable {
     /// The same elements under another shape.
     ///
     /// PyTorch: `torch.Tensor.view`.
-    package func reshaped(_ shape: [Int]) -> Tensor {
-        precondition(shape.reduce(1, *) == count)
+    package func reshaped(_ shape: Shape) -> Tensor {
+        precondition(shape.elements == count)
         return Tensor(shape: shape, storage: storage)
     }
 

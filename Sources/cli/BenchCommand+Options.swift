@@ -12,7 +12,10 @@ extension Option {
     static let runs = Option(
         "runs", value: "n", help: "Timed runs, after one that doesn't count. (default: 5)")
     static let layers = Option(
-        "layers", help: "Tell the time and the rate of each block of the network too.")
+        "layers",
+        help: "Tell the time, the rate and the bound of each block of the network too.")
+    static let benchTrack = Option(
+        "track", value: "file", help: "Separate this track too, once, without shifts.")
 }
 
 extension BenchCommand {
@@ -22,9 +25,9 @@ extension BenchCommand {
         operand: "", operandHelp: "", operandCount: 0...0,
         options: [
             .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
-            .json, .quiet, .version, .help,
+            .benchTrack, .json, .quiet, .version, .help,
         ],
-        exclusive: [[.name, .randomWeights]])
+        exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]])
 
     static let command = Command(definition: definition) { arguments, console throws(UsageError) in
         let settings = try Settings(arguments)
@@ -49,6 +52,7 @@ extension BenchCommand {
         let threads: Int?
         let runs: Int
         let showsLayers: Bool
+        let track: String?
         let isJSON: Bool
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
@@ -64,6 +68,7 @@ extension BenchCommand {
             threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
             runs = try Settings.number(.runs, arguments, in: 1...1000) ?? 5
             showsLayers = arguments.has(.layers)
+            track = arguments.value(.benchTrack)
             isJSON = arguments.has(.json)
         }
 

@@ -23,6 +23,13 @@ struct BenchReport {
                 + "instruction set \(first.instructionSet), matrix products: \(first.products)",
         ]
         var lines = heading + [""] + BenchReport.aligned([Self.columns] + measurements.map(row))
+        lines += measurements.compactMap { measurement in
+            measurement.track.map { track in
+                "\(measurement.precision.rawValue): a track of \(figure(track.audioSeconds, 2)) s in "
+                    + "\(figure(track.seconds, 2)) s, \(figure(track.realtimeFactor, 2)) × real time, "
+                    + "peak \(figure(Double(track.peakResidentBytes) / 1e6, 0)) MB"
+            }
+        }
         if showsLayers {
             for measurement in measurements { lines += [""] + blockLines(measurement) }
         }
@@ -49,19 +56,33 @@ struct BenchReport {
         ]
     }
 
+    /// The roofline (Williams, Waterman, Patterson 2009): a block takes at least as long as its
+    /// arithmetic at the machine's peak, and as its compulsory traffic at the rate of its memory. The
+    /// longer of the two is its bound; the last column is the bound's part of the time it took.
     private func blockLines(_ measurement: Benchmark.Measurement) -> [String] {
         let total = measurement.blocks.reduce(0) { $0 + $1.seconds }
         let rows = measurement.blocks.map { block in
-            [
+            let arithmetic = block.operations / measurement.peakOperationsPerSecond
+            let traffic = block.bytes / measurement.memoryBytesPerSecond
+            return [
                 "\(block.block)",
                 figure(block.seconds * 1e3, 1),
                 figure(block.seconds / total * 100, 1) + " %",
                 figure(block.operations / 1e9, 2),
                 figure(block.operations / block.seconds / 1e9, 1),
+                figure(block.bytes / 1e6, 1),
+                arithmetic > traffic ? "arithmetic" : "memory",
+                figure(max(arithmetic, traffic) / block.seconds * 100, 0) + " %",
             ]
         }
-        return BenchReport.aligned(
-            [[measurement.precision.rawValue, "ms", "share", "GFLOP", "GFLOP/s"]] + rows)
+        let peaks =
+            "peak \(figure(measurement.peakOperationsPerSecond / 1e9, 1)) GFLOP/s, "
+            + "memory \(figure(measurement.memoryBytesPerSecond / 1e9, 1)) GB/s"
+        let heading = [
+            measurement.precision.rawValue, "ms", "share", "GFLOP", "GFLOP/s", "MB", "bound",
+            "of bound",
+        ]
+        return [peaks] + BenchReport.aligned([heading] + rows)
     }
 
     /// Columns as wide as their widest cell; the first to the left, figures to the right.
@@ -93,6 +114,14 @@ struct BenchReport {
             let seconds: Double
             let gflops: Double
             let share: Double
+            let bytes: Double
+        }
+
+        struct Track: Encodable {
+            let audioSeconds: Double
+            let seconds: Double
+            let realtimeFactor: Double
+            let peakRssBytes: Int
         }
 
         let precision: String
@@ -107,6 +136,7 @@ struct BenchReport {
         let isa: String
         let blas: String
         let layers: [Layer]?
+        let track: Track?
     }
 
     /// An array with an object for each precision; the SNR of results that equal float32's is the
@@ -133,8 +163,13 @@ struct BenchReport {
                             .init(
                                 name: "\($0.block)", seconds: $0.seconds,
                                 gflops: $0.operations / $0.seconds / 1e9,
-                                share: $0.seconds / total)
-                        } : nil)
+                                share: $0.seconds / total, bytes: $0.bytes)
+                        } : nil,
+                    track: measurement.track.map {
+                        .init(
+                            audioSeconds: $0.audioSeconds, seconds: $0.seconds,
+                            realtimeFactor: $0.realtimeFactor, peakRssBytes: $0.peakResidentBytes)
+                    })
             })
     }
 }

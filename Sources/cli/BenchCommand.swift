@@ -11,14 +11,16 @@ struct BenchCommand {
     let console: Console
     let cancellation: CancellationToken
 
-    /// - Returns: `modelUnusable` if the model is missing, unreadable or more than one network.
+    /// - Returns: `modelUnusable` if the model is missing, unreadable or more than one network,
+    ///   `trackFailed` if the track can't be read.
     func run() -> ExitCode {
         do {
+            let track = try settings.track.map { try AudioFile.read($0).buffer }
             let (name, network) = try network()
             let benchmark = Benchmark(
                 network,
                 threads: settings.threads ?? ProcessInfo.processInfo.activeProcessorCount,
-                runs: settings.runs)
+                runs: settings.runs, track: track)
             let measurements = try benchmark.measure(
                 settings.precisions, cancellation: cancellation,
                 report: { console.status("Measuring \(name) in \($0.rawValue)") })
@@ -29,6 +31,9 @@ struct BenchCommand {
         } catch is CancellationError {
             console.error("interrupted before all was measured")
             return .interrupted
+        } catch let error as AudioError {
+            console.error("\(error)")
+            return .trackFailed
         } catch {
             console.error("\(error)")
             return .modelUnusable

@@ -63,8 +63,25 @@ struct BenchTests {
         #expect(
             names == ["stft", "normalisation"] + encoders + ["crosstransformer"] + decoders
                 + ["istft"])
+        #expect(layers.allSatisfy { ($0["bytes"] as? Double ?? 0) > 0 })
         let shares = layers.compactMap { $0["share"] as? Double }
         #expect(abs(shares.reduce(0, +) - 1) < 1e-9)
+    }
+
+    @Test func aTrackIsSeparatedToo() throws {
+        let track = Fixture.bundledModels.appendingPathComponent("demo_track.ogg").path
+        let run = try run(
+            "-n", "base", "--runs", "1", "--track", track, "--json", "--quiet")
+        #expect(run.exitCode == 0)
+        let found = try #require(try rows(run).first?["track"] as? [String: Any])
+        #expect((found["audio_seconds"] as? Double ?? 0) > 1)
+        #expect((found["realtime_factor"] as? Double ?? 0) > 0)
+    }
+
+    @Test func aTrackThatCannotBeReadIsTold() throws {
+        let run = try run("-n", "base", "--track", "nowhere.wav", "--quiet")
+        #expect(run.exitCode == 1)
+        #expect(run.errors.contains("nowhere.wav"))
     }
 
     @Test func publishedConfigurationNeedsNoFile() throws {

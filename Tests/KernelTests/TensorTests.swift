@@ -21,14 +21,21 @@ import Testing
         #expect(address(second) == place)
     }
 
-    @Test func largeMemoryIsKeptForLargeTensors() {
-        var large: Tensor? = backend.tensor([10_000])
-        let place = large.map(address)
-        large = nil
-        let small = backend.tensor([100])
-        #expect(address(small) != place)
-        let again = backend.tensor([10_000])
-        #expect(address(again) == place)
+    @Test func tensorsTakeTheSmallestRoomThatIsLeft() {
+        var tensors: [Tensor?] = [10_000, 16, 5_000, 16].map { backend.tensor([$0]) }
+        let places = tensors.map { $0.map(address) }
+        (tensors[0], tensors[2]) = (nil, nil)
+        let small = backend.tensor([4_000])
+        #expect(address(small) == places[2])
+        let large = backend.tensor([10_000])
+        #expect(address(large) == places[0])
+    }
+
+    @Test func neighboursThatAreFreeMakeRoomForALargerTensor() {
+        var tensors: [Tensor?] = [16, 5_008, 5_008, 5_008, 16].map { backend.tensor([$0]) }
+        let place = tensors[1].map(address)
+        for index in [2, 1, 3] { tensors[index] = nil }
+        #expect(address(backend.tensor([15_000])) == place)
     }
 
     @Test func copiesShareTheirMemoryAndKeepIt() {

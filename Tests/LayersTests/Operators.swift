@@ -175,7 +175,7 @@ struct Operators {
         let rows = x.values.count / wide
         let ones = [Float](repeating: 1, count: wide)
         let zeros = [Float](repeating: 0, count: wide)
-        let result = backend.tensor(x.shape.dropLast() + [wide / 2])
+        let result = backend.tensor(Shape(x.shape.dropLast() + [wide / 2]))
         withExtendedLifetime(result) {
             backend.kernels.f32_affine_glu(
                 rows, wide / 2, ones, zeros, x.values, wide, result.pointer, wide / 2)
@@ -193,8 +193,10 @@ struct Operators {
         withExtendedLifetime(x) {
             for start in stride(from: 0, to: columns, by: tileColumns) {
                 let count = min(tileColumns, columns - start)
+                // Powers of two: log2 e makes exponentials of them.
                 backend.kernels.f32_softmax_step(
-                    rows, count, 1, x.pointer + start, columns, &maxima, &sums, &correction)
+                    rows, count, 1.4426950408889634, x.pointer + start, columns, &maxima, &sums,
+                    &correction)
                 // What was computed against an earlier maximum.
                 backend.kernels.f32_scale_rows(
                     rows, start, correction, x.pointer, columns, x.pointer, columns)

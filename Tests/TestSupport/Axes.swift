@@ -5,9 +5,9 @@ package struct LaidOut: Equatable, Sendable {
     package let shape: [Int]
     package let values: [Float]
 
-    package init(_ shape: [Int], _ values: [Float]) {
+    package init(_ shape: some Collection<Int>, _ values: [Float]) {
         precondition(shape.reduce(1, *) == values.count)
-        self.shape = shape
+        self.shape = Array(shape)
         self.values = values
     }
 

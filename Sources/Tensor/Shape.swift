@@ -1,0 +1,58 @@
+// The lengths of a tensor's dimensions, kept in place: an array would be memory from the heap for every
+// tensor of a forward pass.
+
+/// The lengths of up to four dimensions, outermost first.
+package struct Shape: Hashable, Sendable, RandomAccessCollection, ExpressibleByArrayLiteral {
+    /// More than any activation has.
+    private static let most = 4
+
+    /// 1 beyond `count`.
+    private var lengths: SIMD4<Int>
+    package let count: Int
+
+    package var startIndex: Int { 0 }
+    package var endIndex: Int { count }
+
+    /// The number of elements: the product of the lengths.
+    package var elements: Int { lengths[0] * lengths[1] * lengths[2] * lengths[3] }
+
+    package init(_ a: Int) {
+        lengths = SIMD4(a, 1, 1, 1)
+        count = 1
+    }
+
+    package init(_ a: Int, _ b: Int) {
+        lengths = SIMD4(a, b, 1, 1)
+        count = 2
+    }
+
+    package init(_ a: Int, _ b: Int, _ c: Int) {
+        lengths = SIMD4(a, b, c, 1)
+        count = 3
+    }
+
+    /// For what runs once: the literal is an array on the heap.
+    package init(arrayLiteral lengths: Int...) {
+        self.init(lengths)
+    }
+
+    /// - Parameter lengths: at most four.
+    package init(_ lengths: some Collection<Int>) {
+        precondition(lengths.count <= Self.most)
+        self.lengths = .one
+        count = lengths.count
+        for (index, length) in lengths.enumerated() { self.lengths[index] = length }
+    }
+
+    package subscript(_ index: Int) -> Int {
+        precondition(index < count)
+        return lengths[index]
+    }
+
+    /// The same with another innermost length.
+    package func replacingLast(with length: Int) -> Shape {
+        var result = self
+        result.lengths[count - 1] = length
+        return result
+    }
+}

@@ -1,0 +1,280 @@
+#include "kernel_tester.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Both sides of whole vectors of 4, 8 and 16 floats, and of the tiles of products. */
+static const ptrdiff_t COLUMNS[] = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65};
+static const ptrdiff_t ROWS[] = {0, 1, 2, 5, 6, 7, 11, 12, 13, 49};
+static const ptrdiff_t INNER[] = {0, 1, 2, 7, 31, 32, 33, 64, 257, 513, 1025};
+
+#define EACH(name, list)                                                                           \
+    for (size_t name##_at = 0; name##_at < sizeof list / sizeof *list; name##_at++)                \
+        for (ptrdiff_t name = list[name##_at], name##_once = 1; name##_once; name##_once = 0)
+
+/* Around a matrix: what nothing may write to. */
+enum { MARGIN = 40, GAP = 3 };
+static const float GUARD = -12345.5f;
+
+typedef struct {
+    ptrdiff_t rows, cols, ld;
+    float *memory, *first;
+} matrix;
+
+static unsigned long long state = 1;
+
+/* Uniform in -1...1 (xorshift, Marsaglia 2003). */
+static float draw(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (float)((double)(state >> 11) * 0x1p-52 - 1);
+}
+
+static size_t floats_of(const matrix *m) { return (size_t)(2 * MARGIN + m->rows * m->ld); }
+
+static matrix make(ptrdiff_t rows, ptrdiff_t cols) {
+    matrix m = {.rows = rows, .cols = cols, .ld = cols + GAP};
+    m.memory = malloc(floats_of(&m) * sizeof(float));
+    if (!m.memory)
+        abort();
+    for (size_t i = 0; i < floats_of(&m); i++)
+        m.memory[i] = GUARD;
+    m.first = m.memory + MARGIN;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            m.first[r * m.ld + c] = 3 * draw();
+    return m;
+}
+
+static matrix copy(const matrix *m) {
+    matrix result = *m;
+    result.memory = malloc(floats_of(m) * sizeof(float));
+    if (!result.memory)
+        abort();
+    memcpy(result.memory, m->memory, floats_of(m) * sizeof(float));
+    result.first = result.memory + MARGIN;
+    return result;
+}
+
+static void drop(matrix *m) { free(m->memory); }
+
+/* What a call of a kernel left behind, against what the plain one left. */
+typedef struct {
+    const char *kernel;
+    int failures;
+} report;
+
+static void fail(report *to, ptrdiff_t rows, ptrdiff_t cols, const char *what, double found,
+                 double expected) {
+    if (to->failures++ < 3)
+        fprintf(stderr, "%s, %td x %td: %s: found %g, plain %g\n", to->kernel, rows, cols, what,
+                found, expected);
+}
+
+/* The whole memory, margins and gaps included; tolerance relative to the larger of 1 and the value.
+ */
+static void compare(report *to, matrix *found, matrix *plain, double tolerance) {
+    for (size_t i = 0; i < floats_of(found); i++) {
+        double a = (double)found->memory[i], b = (double)plain->memory[i];
+        double bound = (double)GUARD == b ? 0 : tolerance * fmax(1, fabs(b));
+        if (!(fabs(a - b) <= bound)) {
+            fail(to, found->rows, found->cols, "differs", a, b);
+            break;
+        }
+    }
+    drop(found);
+    drop(plain);
+}
+
+typedef void (*affine_kernel)(ptrdiff_t, ptrdiff_t, const float *, const float *, const float *,
+                              ptrdiff_t, float *, ptrdiff_t);
+
+static int test_affine(const char *name, affine_kernel kernel, affine_kernel plain, int halves) {
+    report result = {.kernel = name};
+    EACH(rows, ROWS)
+    EACH(cols, COLUMNS) {
+        matrix scale = make(1, halves * cols), shift = make(1, halves * cols);
+        matrix x = make(rows, halves * cols), a = make(rows, cols), b = copy(&a);
+        kernel(rows, cols, scale.first, shift.first, x.first, x.ld, a.first, a.ld);
+        plain(rows, cols, scale.first, shift.first, x.first, x.ld, b.first, b.ld);
+        compare(&result, &a, &b, 4e-6);
+        drop(&scale), drop(&shift), drop(&x);
+    }
+    return result.failures;
+}
+
+static int test_glu_add(const kernel_table *table, const kernel_table *plain) {
+    report result = {.kernel = "f32_affine_glu_add"};
+    EACH(rows, ROWS)
+    EACH(cols, COLUMNS) {
+        matrix scale = make(1, 2 * cols), shift = make(1, 2 * cols), gamma = make(1, cols);
+        matrix x = make(rows, 2 * cols), a = make(rows, cols), b = copy(&a);
+        table->f32_affine_glu_add(rows, cols, scale.first, shift.first, gamma.first, x.first, x.ld,
+                                  a.first, a.ld);
+        plain->f32_affine_glu_add(rows, cols, scale.first, shift.first, gamma.first, x.first, x.ld,
+                                  b.first, b.ld);
+        compare(&result, &a, &b, 1e-5);
+        drop(&scale), drop(&shift), drop(&gamma), drop(&x);
+    }
+    return result.failures;
+}
+
+static int test_sums(const kernel_table *table, const kernel_table *plain) {
+    report result = {.kernel = "f32_moments"};
+    EACH(rows, ROWS)
+    EACH(cols, COLUMNS) {
+        matrix x = make(rows, cols);
+        double a[2] = {1, 2}, b[2] = {1, 2};
+        table->f32_moments(rows, cols, x.first, x.ld, a);
+        plain->f32_moments(rows, cols, x.first, x.ld, b);
+        for (int i = 0; i < 2; i++)
+            if (!(fabs(a[i] - b[i]) <= 1e-11 * fmax(1, fabs(b[1]))))
+                fail(&result, rows, cols, "sum", a[i], b[i]);
+        drop(&x);
+    }
+    return result.failures;
+}
+
+static int test_rows(const kernel_table *table, const kernel_table *plain) {
+    report norm = {.kernel = "f32_layer_norm"}, scaled = {.kernel = "f32_scale_rows"};
+    report added = {.kernel = "f32_add"};
+    EACH(rows, ROWS)
+    EACH(cols, COLUMNS) {
+        matrix x = make(rows, cols), y = make(rows, cols), factor = make(1, rows);
+        if (cols > 0) {
+            matrix gain = make(1, cols), bias = make(1, cols), a = make(rows, cols), b = copy(&a);
+            table->f32_layer_norm(rows, cols, gain.first, bias.first, 1e-5f, x.first, x.ld, a.first,
+                                  a.ld);
+            plain->f32_layer_norm(rows, cols, gain.first, bias.first, 1e-5f, x.first, x.ld, b.first,
+                                  b.ld);
+            /* Few columns may be nearly equal: their differences have lost digits. */
+            compare(&norm, &a, &b, 1e-3);
+            drop(&gain), drop(&bias);
+        }
+        matrix a = make(rows, cols), b = copy(&a);
+        table->f32_scale_rows(rows, cols, factor.first, x.first, x.ld, a.first, a.ld);
+        plain->f32_scale_rows(rows, cols, factor.first, x.first, x.ld, b.first, b.ld);
+        compare(&scaled, &a, &b, 0);
+        a = make(rows, cols), b = copy(&a);
+        table->f32_add(rows, cols, x.first, x.ld, y.first, y.ld, a.first, a.ld);
+        plain->f32_add(rows, cols, x.first, x.ld, y.first, y.ld, b.first, b.ld);
+        compare(&added, &a, &b, 0);
+        drop(&x), drop(&y), drop(&factor);
+    }
+    return norm.failures + scaled.failures + added.failures;
+}
+
+static int test_softmax(const kernel_table *table, const kernel_table *plain) {
+    report result = {.kernel = "f32_softmax_step"};
+    EACH(rows, ROWS)
+    EACH(cols, COLUMNS) {
+        if (cols == 0)
+            continue;
+        matrix state_a = make(3, rows), state_b;
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            state_a.first[r] = -INFINITY;
+            state_a.first[state_a.ld + r] = 0;
+        }
+        state_b = copy(&state_a);
+        for (int step = 0; step < 3; step++) {
+            matrix a = make(rows, cols), b = copy(&a);
+            float *p = state_a.first, *q = state_b.first;
+            ptrdiff_t ld = state_a.ld;
+            table->f32_softmax_step(rows, cols, 7.5f, a.first, a.ld, p, p + ld, p + 2 * ld);
+            plain->f32_softmax_step(rows, cols, 7.5f, b.first, b.ld, q, q + ld, q + 2 * ld);
+            compare(&result, &a, &b, 1e-5);
+        }
+        compare(&result, &state_a, &state_b, 1e-5);
+    }
+    return result.failures;
+}
+
+static int test_winograd(const kernel_table *table, const kernel_table *plain) {
+    report result = {.kernel = "f32_winograd"};
+    EACH(count, ROWS)
+    EACH(cols, COLUMNS) {
+        ptrdiff_t tiles = (count + 3) / 4, plane = tiles * cols + GAP;
+        for (ptrdiff_t first = 0; first <= tiles; first++) {
+            matrix x = make(1, count * cols), a = make(1, 6 * plane), b = copy(&a);
+            table->f32_winograd_input(first, tiles - first, cols, x.first, count, a.first, plane);
+            plain->f32_winograd_input(first, tiles - first, cols, x.first, count, b.first, plane);
+            compare(&result, &a, &b, 4e-6);
+            drop(&x);
+        }
+        matrix m = make(1, 6 * plane), a = make(count, cols), b = copy(&a);
+        table->f32_winograd_output(tiles, cols, m.first, plane, count, a.first, a.ld);
+        plain->f32_winograd_output(tiles, cols, m.first, plane, count, b.first, b.ld);
+        compare(&result, &a, &b, 4e-6);
+        drop(&m);
+    }
+    return result.failures;
+}
+
+typedef struct {
+    void (*gemm)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const gemm_segment *, ptrdiff_t, const void *,
+                 ptrdiff_t, const float *, float *, ptrdiff_t, int);
+    ptrdiff_t (*packed_bytes)(ptrdiff_t, ptrdiff_t);
+    void (*pack)(ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t,
+                 void *);
+} product;
+
+/* A in two segments that lie apart, its rows overlapping; B packed from either order. */
+static void multiply(const product *with, const matrix *a, const matrix *b, ptrdiff_t rows,
+                     ptrdiff_t inner, int transposed, const float *bias, matrix *c,
+                     int accumulate) {
+    ptrdiff_t columns = c->cols, half = inner / 2;
+    void *packed = malloc((size_t)with->packed_bytes(inner, columns) + 64);
+    if (!packed)
+        abort();
+    with->pack(inner, 0, inner, columns, b->first, transposed ? 1 : b->ld, transposed ? b->ld : 1,
+               packed);
+    gemm_segment segments[2] = {
+        {.a = a->first, .first = 0, .count = half},
+        {.a = a->first + a->ld, .first = half, .count = inner - half},
+    };
+    with->gemm(rows, columns, 2, segments, 5, packed, inner, bias, c->first, c->ld, accumulate);
+    free(packed);
+}
+
+static int test_product(const char *name, const product *with, const product *plain) {
+    report result = {.kernel = name};
+    EACH(rows, ROWS)
+    EACH(columns, COLUMNS)
+    EACH(inner, INNER) {
+        int variant = (int)(rows + columns + inner);
+        matrix a = make(2, inner + 5 * rows + 8);
+        matrix b = variant % 2 ? make(columns, inner) : make(inner, columns);
+        matrix bias = make(1, columns), c = make(rows, columns), d = copy(&c);
+        const float *added = variant % 3 ? bias.first : NULL;
+        multiply(with, &a, &b, rows, inner, variant % 2, added, &c, variant % 5 == 0);
+        multiply(plain, &a, &b, rows, inner, variant % 2, added, &d, variant % 5 == 0);
+        /* Sums of up to a thousand terms of up to 9, in another order. */
+        compare(&result, &c, &d, 1e-6 * (double)(inner + 4));
+        drop(&a), drop(&b), drop(&bias);
+    }
+    return result.failures;
+}
+
+int kernel_tester_run(const kernel_table *table) {
+    const kernel_table *plain = kernels_plain();
+    int failures = 0;
+    failures += test_affine("f32_affine", table->f32_affine, plain->f32_affine, 1);
+    failures += test_affine("f32_affine_add", table->f32_affine_add, plain->f32_affine_add, 1);
+    failures += test_affine("f32_affine_gelu", table->f32_affine_gelu, plain->f32_affine_gelu, 1);
+    failures += test_affine("f32_affine_glu", table->f32_affine_glu, plain->f32_affine_glu, 2);
+    failures += test_glu_add(table, plain);
+    failures += test_sums(table, plain);
+    failures += test_rows(table, plain);
+    failures += test_softmax(table, plain);
+    failures += test_winograd(table, plain);
+    failures += test_product("f32_gemm",
+                             &(product){table->f32_gemm, table->f32_packed_bytes, table->f32_pack},
+                             &(product){plain->f32_gemm, plain->f32_packed_bytes, plain->f32_pack});
+    failures += test_product(
+        "bf16_gemm", &(product){table->bf16_gemm, table->bf16_packed_bytes, table->bf16_pack},
+        &(product){plain->bf16_gemm, plain->bf16_packed_bytes, plain->bf16_pack});
+    return failures;
+}

@@ -1,0 +1,13 @@
+// The C tester, which also runs where Swift doesn't: tools/test_kernels.
+
+import CKernelTester
+import Tensor
+import Testing
+
+@Suite struct KernelTesterTests {
+    @Test(arguments: KernelCase.sets)
+    func theKernelsOfEverySetAgreeWithThePlainOnes(_ set: InstructionSet) {
+        var kernels = set.kernels
+        #expect(kernel_tester_run(&kernels) == 0)
+    }
+}
