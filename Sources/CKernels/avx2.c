@@ -3,11 +3,14 @@
 
 #if defined(__x86_64__)
 
+#include <immintrin.h>
+
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define WIDTH 8
 #define SUFFIX avx2
 #define ROWS 6
 #define NATIVE_BF16 0
+#define NATIVE_DOT 0
 #include "simd_kernels.h"
 
 #include "simd_gemm.h"

@@ -3,10 +3,13 @@
 
 #if defined(__aarch64__)
 
+#include <arm_neon.h>
+
 #define WIDTH 4
 #define SUFFIX neon
 #define ROWS 8
 #define NATIVE_BF16 0
+#define NATIVE_DOT 0
 #include "simd_kernels.h"
 
 #include "simd_gemm.h"

@@ -277,6 +277,10 @@ static void KERNEL(bf16_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count,
     }
 }
 
+#include "simd_int8.h"
+
+#include "simd_int8_wide.h"
+
 static const kernel_table KERNEL(table) = {
     .f32_affine = KERNEL(f32_affine),
     .f32_affine_add = KERNEL(f32_affine_add),
@@ -297,4 +301,9 @@ static const kernel_table KERNEL(table) = {
     .bf16_gemm = KERNEL(bf16_gemm),
     .bf16_packed_bytes = KERNEL(bf16_packed_bytes),
     .bf16_pack = KERNEL(bf16_pack),
+    .f32_qc8w_gemm = KERNEL(f32_qc8w_gemm),
+    .bf16_qc8w_gemm = KERNEL(bf16_qc8w_gemm),
+    .qd8_qc8w_gemm = KERNEL(qd8_qc8w_gemm),
+    .qc8w_packed_bytes = KERNEL(qc8w_packed_bytes),
+    .qc8w_pack = KERNEL(qc8w_pack),
 };

@@ -44,7 +44,7 @@ package struct Conv2d: Sendable {
 
     /// - Parameter weight: `[outputs, inputs, kernel.freq, kernel.time]`
     package init(
-        weight: [Float], inputs: Int, outputs: Int, kernel: Pair, stride: Pair, padding: Pair,
+        weight: LayerWeights, inputs: Int, outputs: Int, kernel: Pair, stride: Pair, padding: Pair,
         on backend: Backend
     ) {
         self.inputs = inputs
@@ -52,10 +52,10 @@ package struct Conv2d: Sendable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
-        // The transforms would magnify the rounding of operands to bfloat16.
-        if kernel.time == 3, stride.time == 1, padding.time == 1, backend.precision == .float32 {
+        // The transforms would magnify the rounding of operands to less than float32.
+        if kernel.time == 3, stride.time == 1, padding.time == 1, let floats = weight.plainFloats {
             winograd = WinogradConv(
-                weight: weight, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
+                weight: floats, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
                 on: backend)
             blocks = []
             return

@@ -14,7 +14,9 @@ extension Benchmark {
         let (rows, inner, columns) = (96, 256, 128)
         var draws = SeededDraws("peak")
         let weight = WeightMatrix(
-            linear: (0..<inner * columns).map { _ in draws.next(in: -1...1) }, inputs: inner,
+            linear: .floats(
+                (0..<inner * columns).map { _ in draws.next(in: -1...1) }, on: backend),
+            inputs: inner,
             outputs: 0..<columns, on: backend)
         let a = backend.tensor(
             [rows, inner], (0..<rows * inner).map { _ in draws.next(in: -1...1) })

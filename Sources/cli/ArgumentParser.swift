@@ -4,20 +4,24 @@
 struct ParsedArguments: Equatable {
     /// Operands in their order.
     fileprivate(set) var operands: [String] = []
-    /// Values by option name; flags have an empty one.
-    private var values: [String: String] = [:]
+    /// Values by option name, in their order; those of flags are empty.
+    private var values: [String: [String]] = [:]
 
     func has(_ option: Option) -> Bool { values[option.name] != nil }
 
-    func value(_ option: Option) -> String? { values[option.name] }
+    /// The last value: of an option that is repeated, the last counts.
+    func value(_ option: Option) -> String? { values[option.name]?.last }
+
+    /// All values of an option that may be repeated.
+    func values(_ option: Option) -> [String] { values[option.name] ?? [] }
 
     fileprivate mutating func set(_ option: Option, _ value: String) {
-        values[option.name] = value
+        values[option.name, default: []].append(value)
     }
 }
 
 /// Understands `--option value`, `--option=value`, `-ovalue`, `-o value`, `-o=value`, joined flags
-/// `-qh`, and `--` before operands that begin with a dash. The last of repeated options counts.
+/// `-qh`, and `--` before operands that begin with a dash.
 struct ArgumentParser {
     let command: CommandDefinition
 

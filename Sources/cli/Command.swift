@@ -17,6 +17,7 @@ struct Command: Sendable {
         SelfTestCommand.command,
         InspectCommand.command,
         ConvertCommand.command,
+        QuantizeCommand.command,
         BenchCommand.command,
     ]
 }

@@ -22,7 +22,7 @@ struct SeparateCommand {
             try OutputFolder.checkDistinct(settings.tracks, in: modelFolder)
             let separator = try Separator(
                 files, threads: settings.threads,
-                precision: try settings.precision ?? EngineInformation().fastestPrecision)
+                precision: settings.precision.precision(for: files))
             try separator.validate(settings.separation)
             separator.model.warnings.forEach(console.warning)
             describe(files, separator)
