@@ -8,7 +8,7 @@
 `real` builds the published configuration with the perturbed weights of seeded_model.py and tells
 the SNR of each stem against float32 on one segment of noise. Recipes whose weights are not what
 `swift-demucs quantize` writes (one scale for a tensor or for a group of inputs) are rounded here and
-run as float32. Results are kept in DIR as JSON; what is there is not measured again.
+run as float32. Results are written to DIR as JSON; files that are there are not made again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +78,11 @@ def round_file(source: Path, target: Path, group: int | None, *, spared: bool) -
 class Study:
     """Runs of the binary in a working folder."""
 
-    def __init__(self, binary: Path, work: Path, model: Path, music: list[Path]) -> None:
-        self.binary, self.work, self.model, self.music = binary, work, model, music
+    def __init__(
+        self, given: argparse.Namespace, work: Path, model: Path, music: list[Path]
+    ) -> None:
+        self.binary, self.measures_layers = given.binary, given.layers
+        self.work, self.model, self.music = work, model, music
 
     def command(self, *arguments: object) -> None:
         """A call of the program."""
@@ -89,8 +92,8 @@ class Study:
         """A file that `quantize` writes."""
         path = self.work / f"{name}.safetensors"
         if not path.exists():
-            report = self.work / f"{name}.json"
-            self.command("quantize", self.model, "-o", path, "--report", report, *options)
+            report = ["--report", self.work / f"{name}.json"] if self.measures_layers else []
+            self.command("quantize", self.model, "-o", path, *report, *options)
         return path
 
     def rounded(self, name: str, group: int | None, *, spared: bool = True) -> Path:
@@ -112,17 +115,17 @@ class Study:
 
         return {
             "float32": (lambda: self.model, "float32"),
+            "recommended": (plain, "int8"),
+            "weights per channel": (plain, "float32"),
+            "recommended, calibrated": (calibrated, "int8"),
+            "weights per channel, calibrated": (calibrated, "float32"),
             "bfloat16": (lambda: self.model, "bfloat16"),
-            "weights, one scale a tensor": (lambda: self.rounded("tensor", 0), "float32"),
+            "weights per channel, bfloat16": (plain, "bfloat16"),
             "weights per channel, nothing spared": (
                 lambda: self.rounded("unspared", None, spared=False), "float32"),
-            "weights per channel": (plain, "float32"),
-            "weights per channel, calibrated": (calibrated, "float32"),
+            "weights, one scale a tensor": (lambda: self.rounded("tensor", 0), "float32"),
             "weights, groups of 128 inputs": (lambda: self.rounded("group128", 128), "float32"),
             "weights, groups of 32 inputs": (lambda: self.rounded("group32", 32), "float32"),
-            "weights per channel, bfloat16": (plain, "bfloat16"),
-            "recommended": (plain, "int8"),
-            "recommended, calibrated": (calibrated, "int8"),
         }  # fmt: skip
 
     def separate(self, name: str, model: Path, precision: str, tracks: list[Path]) -> Path:
@@ -146,8 +149,8 @@ def read(path: Path) -> np.ndarray:
     return soundfile.read(path, dtype="float64")[0]
 
 
-def songs(given: argparse.Namespace) -> dict:
-    """Scores of each recipe with the demo model."""
+def songs(given: argparse.Namespace) -> Iterator[dict]:
+    """Scores of each recipe with the demo model; what was found so far after each."""
     work = given.work / "songs"
     (work / "mixes").mkdir(parents=True, exist_ok=True)
     music = []
@@ -167,7 +170,7 @@ def songs(given: argparse.Namespace) -> dict:
         if not mix.exists():
             write_wav(mix, mixture_of(truths[seed]))
     tracks = [work / "mixes" / f"{seed}.wav" for seed in seeds]
-    study = Study(given.binary, work, ROOT / "Models" / "demo.safetensors", music)
+    study = Study(given, work, ROOT / "Models" / "demo.safetensors", music)
     results: dict = {}
     folders: dict[str, Path] = {}
     for name, (model, precision) in study.recipes(given.samples).items():
@@ -188,11 +191,11 @@ def songs(given: argparse.Namespace) -> dict:
         change = {s: np.median(np.array(scores[s]) - np.array(base[s])) for s in STEMS}
         print(name, {s: round(float(np.median(scores[s])), 3) for s in STEMS},
               {s: round(float(change[s]), 4) for s in STEMS}, results[name]["snr"], flush=True)  # fmt: skip
-    return results
+        yield results
 
 
-def real(given: argparse.Namespace) -> dict:
-    """SNR of each recipe with the published configuration."""
+def real(given: argparse.Namespace) -> Iterator[dict]:
+    """SNR of each recipe with the published configuration; what was found so far after each."""
     work = given.work / "real"
     work.mkdir(parents=True, exist_ok=True)
     model = work / "htdemucs.safetensors"
@@ -203,7 +206,7 @@ def real(given: argparse.Namespace) -> dict:
     if not track.exists():
         samples = int(configuration.get("samplerate", RATE_HZ) * 7.8)
         wav_file.write(track, noise("int8", 1, 2, samples, deviation=0.1)[0], RATE_HZ)
-    study = Study(given.binary, work, model, [track])
+    study = Study(given, work, model, [track])
     results: dict = {}
     folders: dict[str, Path] = {}
     for name, (path, precision) in study.recipes(1).items():
@@ -215,7 +218,7 @@ def real(given: argparse.Namespace) -> dict:
             for stem in STEMS
         }}  # fmt: skip
         print(name, {s: round(v, 2) for s, v in results[name]["snr"].items()}, flush=True)
-    return results
+        yield results
 
 
 def plots(given: argparse.Namespace) -> None:
@@ -226,7 +229,7 @@ def plots(given: argparse.Namespace) -> None:
     import matplotlib.pyplot as plt
 
     found = {n: json.loads((given.work / f"{n}.json").read_text()) for n in ("songs", "real")}
-    names = [n for n in found["real"] if n != "float32"]
+    names = [n for n in found["real"] if n != "float32" and n in found["songs"]]
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
     titles = {"real": "real size, perturbed weights", "songs": "demo model, held-out songs"}
     for axis, kind in zip(axes, ("real", "songs"), strict=True):
@@ -239,7 +242,7 @@ def plots(given: argparse.Namespace) -> None:
     axes[0].invert_yaxis()
     figure.savefig(ROOT / "docs" / "int8_recipes.png", dpi=110)
 
-    report = json.loads((given.work / "real" / "plain.json").read_text())
+    report = json.loads((given.work / given.layers_of / "calibrated.json").read_text())
     figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
     layers = report["layers"]
     colours = {"float": "#cc3311", "int8-weights": "#ddaa33", "int8": "#4477aa"}
@@ -265,12 +268,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--calibration-songs", type=int, default=8)
     parser.add_argument("--samples", type=int, default=50)
+    parser.add_argument("--layers", action="store_true", help="measure each layer alone too")
+    parser.add_argument("--layers-of", choices=("songs", "real"), default="songs", help="plotted")
     given = parser.parse_args()
     if given.part == "plots":
         plots(given)
         return
-    found = {"songs": songs, "real": real}[given.part](given)
-    (given.work / f"{given.part}.json").write_text(json.dumps(found, indent=1))
+    for found in {"songs": songs, "real": real}[given.part](given):
+        (given.work / f"{given.part}.json").write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

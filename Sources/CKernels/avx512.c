@@ -15,10 +15,6 @@
 #define NATIVE_BF16 0
 #define NATIVE_DOT 0
 #include "simd_kernels.h"
-
-#include "simd_gemm.h"
-
-#include "simd_bf16.h"
 #pragma clang attribute pop
 
 const kernel_table *kernels_avx512(void) {

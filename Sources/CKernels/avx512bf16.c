@@ -16,10 +16,6 @@
 #define NATIVE_BF16 1
 #define NATIVE_DOT 1
 #include "simd_kernels.h"
-
-#include "simd_gemm.h"
-
-#include "simd_bf16.h"
 #pragma clang attribute pop
 
 const kernel_table *kernels_avx512bf16(void) {

@@ -12,10 +12,6 @@
 #define NATIVE_DOT 0
 #include "simd_kernels.h"
 
-#include "simd_gemm.h"
-
-#include "simd_bf16.h"
-
 const kernel_table *kernels_neon(void) { return &table__neon; }
 
 #else

@@ -87,19 +87,19 @@ static void f32_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *g
     }
 }
 
-static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float scale, float *x,
+static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
     for (ptrdiff_t r = 0; r < rows; r++) {
         float *row = x + r * ldx;
         float maximum = maxima[r];
         for (ptrdiff_t c = 0; c < cols; c++)
-            maximum = fmaxf(maximum, scale * row[c]);
+            maximum = fmaxf(maximum, slope * row[c]);
         float sum = 0;
         for (ptrdiff_t c = 0; c < cols; c++) {
-            row[c] = expf(scale * row[c] - maximum);
+            row[c] = exp2f(slope * row[c] - maximum);
             sum += row[c];
         }
-        correction[r] = expf(maxima[r] - maximum);
+        correction[r] = exp2f(maxima[r] - maximum);
         sums[r] = sums[r] * correction[r] + sum;
         maxima[r] = maximum;
     }
@@ -119,6 +119,9 @@ static void f32_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdi
             out[r * ldo + c] = x[r * ldx + c] + y[r * ldy + c];
 }
 
+/* The points of Winograd's transforms: sqrt 1/2 and sqrt 2. */
+static const float POINT_A = 0.70710678118654752f, POINT_B = 1.4142135623730951f;
+
 static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
                                       const float *x, ptrdiff_t count, float *out,
                                       ptrdiff_t plane) {
@@ -129,15 +132,15 @@ static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_
                 ptrdiff_t row = 4 * (first + t) + i - 1;
                 d[i] = row >= 0 && row < count ? x[row * cols + c] : 0.0f;
             }
-            float even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
-            float far_even = d[4] - d[2], far_odd = 2 * (d[3] - d[1]);
+            float even = d[4] - 2 * d[2], odd = POINT_A * (d[3] - 2 * d[1]);
+            float far_even = d[4] - d[2] / 2, far_odd = POINT_B * (d[3] - d[1] / 2);
             float *o = out + t * cols + c;
-            o[0 * plane] = 4 * d[0] - 5 * d[2] + d[4];
+            o[0 * plane] = d[0] - 2.5f * d[2] + d[4];
             o[1 * plane] = even + odd;
             o[2 * plane] = even - odd;
             o[3 * plane] = far_even + far_odd;
             o[4 * plane] = far_even - far_odd;
-            o[5 * plane] = 4 * d[1] - 5 * d[3] + d[5];
+            o[5 * plane] = d[1] - 2.5f * d[3] + d[5];
         }
 }
 
@@ -149,15 +152,16 @@ static void f32_winograd_output__plain(ptrdiff_t tiles, ptrdiff_t cols, const fl
             float sum = v[1 * plane] + v[2 * plane], difference = v[1 * plane] - v[2 * plane];
             float far_sum = v[3 * plane] + v[4 * plane];
             float far_difference = v[3 * plane] - v[4 * plane];
-            float y[4] = {v[0] + sum + far_sum, difference + 2 * far_difference, sum + 4 * far_sum,
-                          difference + 8 * far_difference + v[5 * plane]};
+            float y[4] = {v[0] + sum + far_sum, POINT_A * difference + POINT_B * far_difference,
+                          sum / 2 + 2 * far_sum,
+                          POINT_A / 2 * difference + 2 * POINT_B * far_difference + v[5 * plane]};
             for (ptrdiff_t i = 0; i < 4 && 4 * t + i < rows; i++)
                 out[(4 * t + i) * ldo + c] = y[i];
         }
 }
 
 static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
-                            const gemm_segment *segments, ptrdiff_t lda, const float *packed,
+                            const gemm_segment *segments, ptrdiff_t lda, const void *packed,
                             ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
                             int accumulate) {
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -167,7 +171,8 @@ static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
             for (ptrdiff_t s = 0; s < count; s++)
                 for (ptrdiff_t k = 0; k < segments[s].count; k++) {
                     float x = segments[s].a[r * lda + k];
-                    const float *b = packed + panel * inner + (segments[s].first + k) * width;
+                    const float *b =
+                        (const float *)packed + panel * inner + (segments[s].first + k) * width;
                     for (ptrdiff_t j = 0; j < width; j++)
                         sum[j] += x * b[j];
                 }
@@ -178,18 +183,18 @@ static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
         }
 }
 
-static ptrdiff_t f32_packed_floats__plain(ptrdiff_t inner, ptrdiff_t columns) {
-    return inner * columns;
+static ptrdiff_t f32_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return (ptrdiff_t)sizeof(float) * inner * columns;
 }
 
 static void f32_pack__plain(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
                             const float *b, ptrdiff_t inner_stride, ptrdiff_t column_stride,
-                            float *packed) {
+                            void *packed) {
     for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
         ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
         for (ptrdiff_t k = 0; k < count; k++)
             for (ptrdiff_t j = 0; j < width; j++)
-                packed[panel * inner + (first + k) * width + j] =
+                ((float *)packed)[panel * inner + (first + k) * width + j] =
                     b[k * inner_stride + (panel + j) * column_stride];
     }
 }
@@ -373,7 +378,7 @@ const kernel_table *kernels_plain(void) {
         .f32_winograd_output = f32_winograd_output__plain,
         .f32_gemm = f32_gemm__plain,
         .panel_columns = PLAIN_PANEL,
-        .f32_packed_floats = f32_packed_floats__plain,
+        .f32_packed_bytes = f32_packed_bytes__plain,
         .f32_pack = f32_pack__plain,
         .bf16_gemm = bf16_gemm__plain,
         .bf16_packed_bytes = bf16_packed_bytes__plain,

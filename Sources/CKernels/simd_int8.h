@@ -1,7 +1,7 @@
 /* Products of INT8 with INT8, written once: weights as a code each and a scale per column, A
  * quantised row by row.
  *
- * Included after simd_bf16.h. The same packed codes serve the products of simd_int8_wide.h too.
+ * Included after simd_products.h. The same packed codes serve the products of simd_int8_wide.h too.
  *
  * NATIVE_DOT: the CPU adds up four products of bytes in one instruction (VPDPBUSD of AVX512-VNNI,
  * SDOT of arm64). Elsewhere two products of 16 bits are added (VPMADDWD), or two of bytes (SMULL

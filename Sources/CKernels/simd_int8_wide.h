@@ -32,7 +32,7 @@ static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel
     for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
         for (ptrdiff_t j = 0; j < width; j += WIDTH) {
             vec_int lanes = group_lanes(panel + GROUP * j);
-            for (int i = 0; i < GROUP; i += STEP) {
+            for (int i = 0; i < GROUP; i += bf16_STEP) {
                 vec low = group_row(lanes, i);
                 vec_bits bits;
                 memcpy(&bits, &low, sizeof bits);
@@ -50,31 +50,37 @@ static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel
         }
 }
 
+/* Zeros where the first and the last group hold rows of B that no segment has. `elements`: of a
+ * row, a whole number of groups. */
+static void zero_ends(bf16_element *copied, ptrdiff_t rows, ptrdiff_t elements) {
+    const ptrdiff_t group = GROUP / bf16_STEP;
+    for (ptrdiff_t r = 0; r < rows; r++, copied += bf16_STRIDE)
+        for (ptrdiff_t i = 0; i < group; i++)
+            copied[i] = copied[elements - 1 - i] = 0;
+}
+
 static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
                                    const gemm_segment *segments, ptrdiff_t lda, const void *packed,
                                    ptrdiff_t inner, const float *scales, const float *bias,
                                    float *c, ptrdiff_t ldc, int accumulate) {
     const ptrdiff_t padded = whole_groups(inner);
-    ptrdiff_t from = count > 0 ? segments[0].first / GROUP * GROUP : 0;
+    const ptrdiff_t from = count > 0 ? segments[0].first / GROUP * GROUP : 0;
     ptrdiff_t to = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
     to = from + whole_groups(to - from);
-    bf16_block blocks[WIDE_BLOCKS];
-    uint16_t wide[CHUNK * PANEL];
+    bf16_element copied[WIDE_BLOCKS][BLOCK_ROWS * bf16_STRIDE];
+    uint16_t wide[bf16_CHUNK * PANEL];
     float buffer[BLOCK_ROWS * PANEL];
     for (ptrdiff_t row = 0; row < rows; row += WIDE_BLOCKS * BLOCK_ROWS) {
         ptrdiff_t k = from;
         int adding = accumulate;
         do {
-            ptrdiff_t length = to - k < CHUNK ? to - k : CHUNK;
+            ptrdiff_t length = to - k < bf16_CHUNK ? to - k : bf16_CHUNK;
             for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows && length > 0;
                  b++) {
                 ptrdiff_t begin = row + b * BLOCK_ROWS;
                 ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
-                /* Zeros where a group holds rows of B that no segment has. */
-                for (ptrdiff_t r = 0; r < n; r++)
-                    for (int i = 0; i < GROUP; i++)
-                        blocks[b].rows[r][i] = blocks[b].rows[r][length - 1 - i] = 0;
-                bf16_fill(&blocks[b], n, count, segments, begin, lda, k, k + length);
+                zero_ends(copied[b], n, length / bf16_STEP);
+                bf16_fill(copied[b], n, count, segments, begin, lda, k, k + length);
             }
             for (ptrdiff_t column = 0; column < columns; column += PANEL) {
                 ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
@@ -83,7 +89,8 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t 
                 for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows; b++) {
                     ptrdiff_t begin = row + b * BLOCK_ROWS;
                     ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
-                    bf16_panel(&blocks[b], n, length, width, wide, NULL, buffer, width, 0);
+                    bf16_panel((bf16_block){copied[b], bf16_STRIDE}, n, length, width, wide, NULL,
+                               buffer, width, 0);
                     add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
                                c + begin * ldc + column, ldc, adding);
                 }
@@ -107,33 +114,29 @@ static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
                                   const gemm_segment *segments, ptrdiff_t lda, const void *packed,
                                   ptrdiff_t inner, const float *scales, const float *bias, float *c,
                                   ptrdiff_t ldc, int accumulate) {
-    enum { BUFFER_ROWS = 96 };
     const ptrdiff_t padded = whole_groups(inner);
     const gemm_segment nothing = {.a = scales, .first = 0, .count = 0};
     if (count == 0) {
         segments = &nothing;
         count = 1;
     }
-    float wide[(CHUNK + GROUP) * PANEL], buffer[BUFFER_ROWS * PANEL];
+    float wide[(f32_CHUNK + GROUP) * PANEL], buffer[BLOCK_ROWS * PANEL];
     for (ptrdiff_t s = 0; s < count; s++) {
         ptrdiff_t done = 0;
         do {
             ptrdiff_t length = segments[s].count - done;
-            length = length < CHUNK - GROUP ? length : CHUNK - GROUP;
+            length = length < f32_CHUNK ? length : f32_CHUNK;
             ptrdiff_t from = segments[s].first + done, lead = from % GROUP;
-            gemm_chunk chunk = {
-                .count = 1,
-                .segments = {{.a = segments[s].a + done, .first = lead, .count = length}}};
+            const float *a = segments[s].a + done;
             for (ptrdiff_t column = 0; column < columns; column += PANEL) {
                 ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
                 ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;
                 widen_to_f32(lead + length, width,
                              code_place(packed, padded, column, width, from - lead), wide);
-                for (ptrdiff_t row = 0; row < rows; row += BUFFER_ROWS) {
-                    ptrdiff_t n = rows - row < BUFFER_ROWS ? rows - row : BUFFER_ROWS;
-                    gemm_chunk part = chunk;
-                    part.segments[0].a += row * lda;
-                    gemm_panel(&part, n, width, lda, wide, NULL, buffer, width, 0);
+                for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
+                    ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
+                    f32_panel((f32_block){a + row * lda, lda}, n, length, width,
+                              wide + lead * width, NULL, buffer, width, 0);
                     add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
                                c + row * ldc + column, ldc, accumulate);
                 }

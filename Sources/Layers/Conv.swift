@@ -33,7 +33,7 @@ package struct Conv2d: Sendable {
     /// block do not overlap: `[kernel.freq · taps · inputs, outputs]` each.
     private let blocks: [Block]
 
-    /// In place of the blocks where the kernel has three taps in time and products are float32.
+    /// In place of the blocks where the kernel has three taps in time.
     private let winograd: WinogradConv?
 
     private struct Block {
@@ -52,7 +52,6 @@ package struct Conv2d: Sendable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
-        // The transforms would magnify the rounding of operands to less than float32.
         if kernel.time == 3, stride.time == 1, padding.time == 1, let floats = weight.plainFloats {
             winograd = WinogradConv(
                 weight: floats, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,

@@ -27,12 +27,9 @@ package struct LayerWeights: Sendable {
         LayerWeights(.floats(values), activations: backend.precision.ofFloats)
     }
 
-    /// The floats where they are multiplied in float32 and nobody watches: other algorithms than
-    /// the packed product may be used on them then.
+    /// The floats where nobody watches what the layer is given: it may be transformed first then.
     var plainFloats: [Float]? {
-        guard case .floats(let floats) = values, activations == .float32, statistics == nil else {
-            return nil
-        }
+        guard case .floats(let floats) = values, statistics == nil else { return nil }
         return floats
     }
 

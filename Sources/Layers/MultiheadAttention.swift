@@ -47,7 +47,8 @@ package struct MultiheadAttention: Sendable {
     /// - Returns: `[tokens, channels]`
     package func attend(_ queries: Tensor, _ keysValues: Tensor, on backend: Backend) -> Tensor {
         let size = channels / heads
-        let scale = 1 / Float(size).squareRoot()
+        // Exponentials are powers of two.
+        let slope = Float(1 / Double(size).squareRoot() * 1.4426950408889634)
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
         let keyTiles = Tiling(
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
@@ -79,7 +80,7 @@ package struct MultiheadAttention: Sendable {
                     by: keys.pointer + head * keys.shape[1], keyLayout, 0..<size, keyRange,
                     into: scores, ldc: keyRange.count, accumulate: false, on: backend)
                 backend.kernels.f32_softmax_step(
-                    range.count, keyRange.count, scale, scores, keyRange.count, maxima, sums,
+                    range.count, keyRange.count, slope, scores, keyRange.count, maxima, sums,
                     correction)
                 if tile > 0 {
                     backend.kernels.f32_scale_rows(

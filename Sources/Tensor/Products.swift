@@ -92,7 +92,7 @@ extension Backend {
     package func packedFloats(_ layout: PackedLayout) -> Int {
         switch (products, layout.precision) {
         case (.blas, .float32): layout.inner * layout.columns
-        case (.packed, .float32): kernels.f32_packed_floats(layout.inner, layout.columns)
+        case (.packed, .float32): kernels.f32_packed_bytes(layout.inner, layout.columns) / 4
         case (_, .bfloat16), (_, .int8):
             (kernels.bf16_packed_bytes(layout.inner, layout.columns) + 3) / 4
         }

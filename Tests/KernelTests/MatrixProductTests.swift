@@ -75,7 +75,7 @@ struct ProductCase: CustomStringConvertible {
                 let (inner, columns) = (product.inner, product.columns)
                 // Uninitialised where B has no columns: zeros must come from the packing.
                 var packed = [Float](
-                    repeating: .nan, count: kernels.f32_packed_floats(inner, columns))
+                    repeating: .nan, count: kernels.f32_packed_bytes(inner, columns) / 4)
                 // In two parts, as attention packs its keys.
                 for part in [0..<inner / 2, inner / 2..<inner] {
                     kernels.f32_pack(
@@ -98,7 +98,7 @@ struct ProductCase: CustomStringConvertible {
             let wrong = Self.firstError(product) { product, segments, b, ldb, c, ldc in
                 let (inner, columns) = (product.inner, product.columns)
                 var packed = [Float](
-                    repeating: .nan, count: kernels.f32_packed_floats(inner, columns))
+                    repeating: .nan, count: kernels.f32_packed_bytes(inner, columns) / 4)
                 packed.withUnsafeMutableBufferPointer { packed in
                     // An empty buffer has an address only by chance; its floats aren't touched.
                     guard let packed = packed.baseAddress else { return }
@@ -124,7 +124,7 @@ struct ProductCase: CustomStringConvertible {
         var numbers = SeededNumbers(seed: 9)
         let matrix = numbers.floats(inner * columns)
         let transposed = (0..<columns * inner).map { matrix[$0 % inner * columns + $0 / inner] }
-        let count = kernels.f32_packed_floats(inner, columns)
+        let count = kernels.f32_packed_bytes(inner, columns) / 4
         var (packed, fromTransposed) = (
             [Float](repeating: .nan, count: count), [Float](repeating: 1, count: count)
         )
@@ -142,7 +142,8 @@ struct ProductCase: CustomStringConvertible {
             let a = numbers.floats(rows * inner)
             let b = numbers.floats(inner * columns)
             let bias = numbers.floats(columns)
-            var packed = [Float](repeating: 0, count: kernels.f32_packed_floats(inner, columns))
+            var packed = [Float](
+                repeating: 0, count: kernels.f32_packed_bytes(inner, columns) / 4)
             kernels.f32_pack(inner, 0, inner, columns, b, columns, 1, &packed)
             var (plain, biased) = (
                 [Float](repeating: .nan, count: rows * columns),

@@ -198,8 +198,10 @@ struct Operators {
         withExtendedLifetime(x) {
             for start in stride(from: 0, to: columns, by: tileColumns) {
                 let count = min(tileColumns, columns - start)
+                // Powers of two: log2 e makes exponentials of them.
                 backend.kernels.f32_softmax_step(
-                    rows, count, 1, x.pointer + start, columns, &maxima, &sums, &correction)
+                    rows, count, 1.4426950408889634, x.pointer + start, columns, &maxima, &sums,
+                    &correction)
                 // What was computed against an earlier maximum.
                 backend.kernels.f32_scale_rows(
                     rows, start, correction, x.pointer, columns, x.pointer, columns)

@@ -70,13 +70,14 @@ typedef struct kernel_table {
                                     ptrdiff_t ldo);
 
     /* One step of a running softmax over tiles of columns (Milakov, Gimelshein 2018,
-     * arXiv:1805.02867). For each row r, with m = max(maxima[r], scale * max(x[r, :])):
-     *   x[r, c]       = exp(scale * x[r, c] - m)
-     *   correction[r] = exp(maxima[r] - m)       what earlier tiles must be multiplied by
+     * arXiv:1805.02867), in powers of two: slope is the scale of the scores times log2 e, above 0.
+     * For each row r, with m = max(maxima[r], slope * max(x[r, :])):
+     *   x[r, c]       = 2^(slope * x[r, c] - m)
+     *   correction[r] = 2^(maxima[r] - m)        what earlier tiles must be multiplied by
      *   sums[r]       = sums[r] * correction[r] + sum(x[r, :])
      *   maxima[r]     = m
-     * Start with maxima = -INFINITY and sums = 0. scale > 0. */
-    void (*_Nonnull f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float scale,
+     * Start with maxima = -INFINITY and sums = 0. */
+    void (*_Nonnull f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope,
                                       float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull maxima,
                                       float *_Nonnull sums, float *_Nonnull correction);
 
@@ -91,19 +92,20 @@ typedef struct kernel_table {
                              ptrdiff_t ldo);
 
     /* The input transform of Winograd's F(4, 3) (Winograd 1980; Lavin, Gray 2016, arXiv:1509.09308)
-     * along time, with the points 0, 1, -1, 2, -2 and infinity: for each tile t and column c, from
-     * the six rows d[i] = x[4 t + i - 1, c], i = 0...5, zero where the row is not in 0...count - 1,
-     *   out[0] = 4 d0 - 5 d2 + d4             out[3] = (d4 - d2) + 2 (d3 - d1)
-     *   out[1] = (d4 - 4 d2) + (d3 - 4 d1)    out[4] = (d4 - d2) - 2 (d3 - d1)
-     *   out[2] = (d4 - 4 d2) - (d3 - 4 d1)    out[5] = 4 d1 - 5 d3 + d5
+     * along time, with the points 0, +-a, +-b and infinity, a = sqrt 1/2 and b = sqrt 2: for each
+     * tile t and column c, from the six rows d[i] = x[4 t + i - 1, c], i = 0...5, zero where the
+     * row is not in 0...count - 1,
+     *   out[0] = d0 - 2.5 d2 + d4                      out[5] = d1 - 2.5 d3 + d5
+     *   out[1], out[2] = (d4 - 2 d2) +- a (d3 - 2 d1)
+     *   out[3], out[4] = (d4 - d2 / 2) +- b (d3 - d1 / 2)
      * written to out + i * plane + t * cols + c. Tiles count from `first`. */
     void (*_Nonnull f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
                                         const float *_Nonnull x, ptrdiff_t count,
                                         float *_Nonnull out, ptrdiff_t plane);
 
     /* The output transform: for each tile and column, from m[i] = m + i * plane + t * cols + c,
-     *   y0 = m0 + (m1 + m2) + (m3 + m4)       y1 = (m1 - m2) + 2 (m3 - m4)
-     *   y2 = (m1 + m2) + 4 (m3 + m4)          y3 = (m1 - m2) + 8 (m3 - m4) + m5
+     *   y0 = m0 + (m1 + m2) + (m3 + m4)       y1 = a (m1 - m2) + b (m3 - m4)
+     *   y2 = (m1 + m2) / 2 + 2 (m3 + m4)      y3 = a/2 (m1 - m2) + 2 b (m3 - m4) + m5
      * into the rows 4 t ... 4 t + 3 of out, as far as they are below `rows`. */
     void (*_Nonnull f32_winograd_output)(ptrdiff_t tiles, ptrdiff_t cols, const float *_Nonnull m,
                                          ptrdiff_t plane, ptrdiff_t rows, float *_Nonnull out,
@@ -111,37 +113,36 @@ typedef struct kernel_table {
 
     /* C[r, j] = bias[j] + sum over all segments and k < count of A[r][k] * B[first + k, j], where
      * A[r] is segment.a + r * lda (rows may overlap), B is packed and C is [rows, columns]; with
-     * `accumulate`, C[r, j] += the sum, and no bias. Without a bias it is 0. `inner` is the number
-     * of rows that B was packed with. */
+     * `accumulate`, C[r, j] += the sum, and no bias. Without a bias it is 0. The segments follow
+     * each other in B without a gap. `inner` is the number of rows that B was packed with. */
     void (*_Nonnull f32_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
                               const gemm_segment *_Nonnull segments, ptrdiff_t lda,
-                              const float *_Nonnull packed, ptrdiff_t inner,
+                              const void *_Nonnull packed, ptrdiff_t inner,
                               const float *_Nullable bias, float *_Nonnull c, ptrdiff_t ldc,
                               int accumulate);
 
     /* Columns of a panel: B's columns from a multiple of this on are packed independently of those
-     * before, at `packed + column * inner`. */
+     * before, behind their bytes. */
     ptrdiff_t panel_columns;
 
-    /* Floats that f32_pack writes for B of [inner, columns]. */
-    ptrdiff_t (*_Nonnull f32_packed_floats)(ptrdiff_t inner, ptrdiff_t columns);
+    /* Bytes that f32_pack writes for B of [inner, columns]. */
+    ptrdiff_t (*_Nonnull f32_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
 
     /* Packs B[first + k, j] = b[k * inner_stride + j * column_stride] for k < count and j < columns
      * into panels for f32_gemm of the same instruction set, where B has `inner` rows. */
     void (*_Nonnull f32_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
                               const float *_Nonnull b, ptrdiff_t inner_stride,
-                              ptrdiff_t column_stride, float *_Nonnull packed);
+                              ptrdiff_t column_stride, void *_Nonnull packed);
 
     /* f32_gemm with both operands rounded to bfloat16 (to nearest, ties to even) and sums in
-     * float32. B is packed by bf16_pack; the segments follow each other in B without a gap. */
+     * float32. B is packed by bf16_pack. */
     void (*_Nonnull bf16_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
                                const gemm_segment *_Nonnull segments, ptrdiff_t lda,
                                const void *_Nonnull packed, ptrdiff_t inner,
                                const float *_Nullable bias, float *_Nonnull c, ptrdiff_t ldc,
                                int accumulate);
 
-    /* Bytes that bf16_pack writes for B of [inner, columns]; B's columns from a multiple of
-     * panel_columns on stand at the bytes of the columns before. */
+    /* Bytes that bf16_pack writes for B of [inner, columns]. */
     ptrdiff_t (*_Nonnull bf16_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
 
     /* f32_pack for bf16_gemm. Parts of B that are packed on their own start at even rows. */

@@ -1,0 +1,102 @@
+/* The kernels that sum up rows: moments, layer normalisation, softmax. */
+
+static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                                double sums[2]) {
+    vec_double sum = 0, squares = 0;
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH) {
+            vec_double v = __builtin_convertvector(load(x + c), vec_double);
+            sum += v;
+            squares = __builtin_elementwise_fma(v, v, squares);
+        }
+        if (c < cols) {
+            vec_double v = __builtin_convertvector(load_part(x + c, cols - c), vec_double);
+            sum += v;
+            squares = __builtin_elementwise_fma(v, v, squares);
+        }
+    }
+    sums[0] += sum_lanes_double(&sum);
+    sums[1] += sum_lanes_double(&squares);
+}
+
+static void KERNEL(f32_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                                   const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                                   float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+        /* Four sums: short chains of additions are faster and err less. */
+        vec sums[4] = {0, 0, 0, 0};
+        ptrdiff_t c = 0;
+        for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH)
+            for (ptrdiff_t i = 0; i < 4; i++)
+                sums[i] += load(x + c + i * WIDTH);
+        for (; c + WIDTH <= cols; c += WIDTH)
+            sums[0] += load(x + c);
+        ptrdiff_t n = cols - c;
+        if (n > 0)
+            sums[1] += load_part(x + c, n);
+        float mean = sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)cols;
+
+        vec squares = 0;
+        for (c = 0; c + WIDTH <= cols; c += WIDTH) {
+            vec d = load(x + c) - mean;
+            squares = fma(d, d, squares);
+        }
+        float variance = sum_lanes(squares);
+        for (ptrdiff_t i = c; i < cols; i++)
+            variance += (x[i] - mean) * (x[i] - mean);
+        float factor = 1.0f / __builtin_sqrtf(variance / (float)cols + epsilon);
+
+        for (c = 0; c + WIDTH <= cols; c += WIDTH)
+            store(out + c, fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)));
+        for (; c < cols; c++)
+            out[c] = (x[c] - mean) * factor * gain[c] + bias[c];
+    }
+}
+
+/* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
+ * fused product: half a unit of the score, more than 1 beyond 2^24, where float32 tells no scores
+ * apart that softmax would. Their exponentials must only not overflow their sum. */
+static const float SCORE_END = 1.0f;
+
+/* The largest of a row. */
+static inline float largest(ptrdiff_t cols, const float *x) {
+    vec maximum = -__builtin_inff();
+    ptrdiff_t c = 0;
+    for (; c + WIDTH <= cols; c += WIDTH)
+        maximum = larger(maximum, load(x + c));
+    float result = max_lanes(maximum);
+    for (; c < cols; c++)
+        result = x[c] > result ? x[c] : result;
+    return result;
+}
+
+static inline vec score(vec x, vec slope, vec offset) {
+    return power_of_two(fma(x, slope, offset), SCORE_END);
+}
+
+static void KERNEL(f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
+        float maximum = slope * largest(cols, x);
+        maximum = maximum > maxima[r] ? maximum : maxima[r];
+
+        vec sum = 0;
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH) {
+            vec e = score(load(x + c), (vec)slope, (vec)-maximum);
+            store(x + c, e);
+            sum += e;
+        }
+        float total = sum_lanes(sum);
+        ptrdiff_t n = cols - c;
+        if (n > 0) {
+            store_part(x + c, score(load_part(x + c, n), (vec)slope, (vec)-maximum), n);
+            for (ptrdiff_t i = c; i < cols; i++)
+                total += x[i];
+        }
+        correction[r] = power_of_two((vec)(maxima[r] - maximum), 0.0f)[0];
+        sums[r] = sums[r] * correction[r] + total;
+        maxima[r] = maximum;
+    }
+}
