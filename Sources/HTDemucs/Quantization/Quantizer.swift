@@ -25,15 +25,13 @@ package struct Quantizer: Sendable {
     ///
     /// - Returns: nil for weights that are not finite.
     package func scales(of weights: [Float]) -> [Float]? {
+        guard weights.allSatisfy(\.isFinite) else { return nil }
         var largest = [Float](repeating: 0, count: channels)
         forEachRun { channel, range in
             for index in range {
-                let magnitude = weights[index].magnitude
-                // Written so that NaN counts.
-                if !(magnitude <= largest[channel]) { largest[channel] = magnitude }
+                largest[channel] = max(largest[channel], weights[index].magnitude)
             }
         }
-        guard largest.allSatisfy(\.isFinite) else { return nil }
         return largest.map { $0 / 127 < Float.leastNormalMagnitude ? 1 : $0 / 127 }
     }
 
