@@ -105,7 +105,7 @@ struct SeparateCommand {
             try cancellation.check()
             let path = (folder.path as NSString).appendingPathComponent("\(stem.name).wav")
             try AudioFile.write(
-                stem.audio, to: path, format: settings.format, clip: settings.clipMode)
+                stem.audio, to: path, format: .wav(settings.format), clip: settings.clipMode)
             console.result(path)
         }
         let seconds = (ContinuousClock.now - start).seconds

@@ -1,5 +1,6 @@
 // What is on this machine, and whether its bytes are right.
 
+import Checksum
 import Foundation
 
 extension ModelStore {

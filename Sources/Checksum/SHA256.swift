@@ -1,5 +1,5 @@
-// SHA-256, with which downloaded checkpoints are checked. Foundation has none on Linux.
-// Reference: FIPS 180-4, sections 4.1.2, 5 and 6.2.
+// SHA-256, with which downloaded checkpoints are checked and written files described. Foundation has
+// none on Linux. Reference: FIPS 180-4, sections 4.1.2, 5 and 6.2.
 
 import Foundation
 
