@@ -2,7 +2,7 @@
 
     python tools/int8_study.py songs --work DIR          # the demo model on its held-out songs
     python tools/int8_study.py real --work DIR           # the real configuration, perturbed weights
-    python tools/int8_study.py plots --work DIR          # docs/int8_*.png from both
+    python tools/int8_study.py plots --work DIR          # docs/int8_layers.png
 
 `songs` scores each recipe with the demo model: SDR of each stem against the truth, less float32's.
 `real` builds the published configuration with the perturbed weights of seeded_model.py and tells
@@ -222,27 +222,13 @@ def real(given: argparse.Namespace) -> Iterator[dict]:
 
 
 def plots(given: argparse.Namespace) -> None:
-    """Bars of the recipes, and a dot for each layer."""
+    """A dot for each layer."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    found = {n: json.loads((given.work / f"{n}.json").read_text()) for n in ("songs", "real")}
-    names = [n for n in found["real"] if n != "float32" and n in found["songs"]]
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
-    titles = {"real": "real size, perturbed weights", "songs": "demo model, held-out songs"}
-    for axis, kind in zip(axes, ("real", "songs"), strict=True):
-        values = [min(found[kind][n]["snr"].values()) for n in names]
-        bars = axis.barh(range(len(names)), values, color="#4477aa")
-        axis.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
-        axis.set_yticks(range(len(names)), names, fontsize=7)
-        axis.set_title(titles[kind], fontsize=9)
-        axis.set_xlabel("SNR of the worst stem, dB", fontsize=8)
-    axes[0].invert_yaxis()
-    figure.savefig(ROOT / "docs" / "int8_recipes.png", dpi=110)
-
-    report = json.loads((given.work / given.layers_of / "calibrated.json").read_text())
+    report = json.loads((given.work / given.layers_of / "plain.json").read_text())
     figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
     layers = report["layers"]
     colours = {"float": "#cc3311", "int8-weights": "#ddaa33", "int8": "#4477aa"}
