@@ -39,7 +39,7 @@ import wav_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
 from fixture import noise
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 Timer = Callable[[], float]
 

@@ -10,6 +10,7 @@
 #define SUFFIX avx2
 #define ROWS 6
 #define NATIVE_BF16 0
+#define NATIVE_DOT 0
 #include "simd_kernels.h"
 #pragma clang attribute pop
 

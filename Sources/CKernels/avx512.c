@@ -13,6 +13,7 @@
 #define SUFFIX avx512
 #define ROWS 12
 #define NATIVE_BF16 0
+#define NATIVE_DOT 0
 #include "simd_kernels.h"
 #pragma clang attribute pop
 

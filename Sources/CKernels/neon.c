@@ -9,6 +9,7 @@
 #define SUFFIX neon
 #define ROWS 8
 #define NATIVE_BF16 0
+#define NATIVE_DOT 0
 #include "simd_kernels.h"
 
 const kernel_table *kernels_neon(void) { return &table__neon; }

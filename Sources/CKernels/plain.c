@@ -254,6 +254,114 @@ static void bf16_pack__plain(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, 
     }
 }
 
+static ptrdiff_t qc8w_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return inner * columns;
+}
+
+static void qc8w_pack__plain(ptrdiff_t inner, ptrdiff_t columns, const signed char *b,
+                             ptrdiff_t ldb, void *packed) {
+    signed char *target = packed;
+    for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
+        ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+        for (ptrdiff_t k = 0; k < inner; k++, target += width)
+            memcpy(target, b + k * ldb + panel, (size_t)width);
+    }
+}
+
+/* The float products with INT8 weights: A as it is, or rounded to bfloat16. */
+static void qc8w_gemm(int rounds, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                      const gemm_segment *segments, ptrdiff_t lda, const signed char *codes,
+                      ptrdiff_t inner, const float *scales, const float *bias, float *c,
+                      ptrdiff_t ldc, int accumulate) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
+            ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+            float sum[PLAIN_PANEL] = {0};
+            for (ptrdiff_t s = 0; s < count; s++)
+                for (ptrdiff_t k = 0; k < segments[s].count; k++) {
+                    float x = segments[s].a[r * lda + k];
+                    const signed char *b = codes + panel * inner + (segments[s].first + k) * width;
+                    x = rounds ? widened(bf16_of(x)) : x;
+                    for (ptrdiff_t j = 0; j < width; j++)
+                        sum[j] += x * b[j];
+                }
+            for (ptrdiff_t j = 0; j < width; j++) {
+                float *target = &c[r * ldc + panel + j];
+                float start = accumulate ? *target : bias ? bias[panel + j] : 0.0f;
+                *target = start + scales[panel + j] * sum[j];
+            }
+        }
+}
+
+static void f32_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                 const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                                 ptrdiff_t inner, const float *scales, const float *bias, float *c,
+                                 ptrdiff_t ldc, int accumulate) {
+    qc8w_gemm(0, rows, columns, count, segments, lda, packed, inner, scales, bias, c, ldc,
+              accumulate);
+}
+
+static void bf16_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                  const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                                  ptrdiff_t inner, const float *scales, const float *bias, float *c,
+                                  ptrdiff_t ldc, int accumulate) {
+    qc8w_gemm(1, rows, columns, count, segments, lda, packed, inner, scales, bias, c, ldc,
+              accumulate);
+}
+
+/* The codes of n floats; returns the step. */
+static float quantised(const float *x, ptrdiff_t n, int32_t *codes) {
+    float magnitude = 0;
+    for (ptrdiff_t k = 0; k < n; k++) {
+        float size = __builtin_fabsf(x[k]);
+        if (!(size <= __FLT_MAX__)) {
+            memset(codes, 0, sizeof(int32_t) * (size_t)n);
+            return __builtin_nanf("");
+        }
+        magnitude = size > magnitude ? size : magnitude;
+    }
+    const int isZero = magnitude < QD8_SMALLEST;
+    const float inverse = isZero ? 0.0f : 127.0f / magnitude;
+    for (ptrdiff_t k = 0; k < n; k++) {
+        /* In two statements, so that no compiler makes a fused product of them: adding 1.5 * 2^23
+         * leaves the nearest whole number, ties to even, in the low bits. */
+        float product = x[k] * inverse;
+        float shifted = product + 12582912.0f;
+        codes[k] = (int32_t)(shifted - 12582912.0f);
+    }
+    return isZero ? 0.0f : magnitude / 127.0f;
+}
+
+static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                 const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                                 ptrdiff_t inner, const float *scales, const float *bias, float *c,
+                                 ptrdiff_t ldc, int accumulate) {
+    int32_t codes[QD8_SEGMENT];
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        if (!accumulate)
+            for (ptrdiff_t j = 0; j < columns; j++)
+                c[r * ldc + j] = bias ? bias[j] : 0.0f;
+        for (ptrdiff_t s = 0; s < count; s++)
+            for (ptrdiff_t done = 0; done < segments[s].count; done += QD8_SEGMENT) {
+                ptrdiff_t n = segments[s].count - done;
+                n = n < QD8_SEGMENT ? n : QD8_SEGMENT;
+                const float step = quantised(segments[s].a + r * lda + done, n, codes);
+                for (ptrdiff_t j = 0; j < columns; j++) {
+                    const ptrdiff_t panel = j / PLAIN_PANEL * PLAIN_PANEL;
+                    ptrdiff_t width = columns - panel;
+                    width = width < PLAIN_PANEL ? width : PLAIN_PANEL;
+                    const signed char *b = (const signed char *)packed + panel * inner +
+                                           (segments[s].first + done) * width + (j - panel);
+                    int32_t sum = 0;
+                    for (ptrdiff_t k = 0; k < n; k++)
+                        sum += codes[k] * b[k * width];
+                    const float factor = step * scales[j];
+                    c[r * ldc + j] = __builtin_fmaf((float)sum, factor, c[r * ldc + j]);
+                }
+            }
+    }
+}
+
 const kernel_table *kernels_plain(void) {
     static const kernel_table table = {
         .f32_affine = f32_affine__plain,
@@ -275,6 +383,11 @@ const kernel_table *kernels_plain(void) {
         .bf16_gemm = bf16_gemm__plain,
         .bf16_packed_bytes = bf16_packed_bytes__plain,
         .bf16_pack = bf16_pack__plain,
+        .f32_qc8w_gemm = f32_qc8w_gemm__plain,
+        .bf16_qc8w_gemm = bf16_qc8w_gemm__plain,
+        .qd8_qc8w_gemm = qd8_qc8w_gemm__plain,
+        .qc8w_packed_bytes = qc8w_packed_bytes__plain,
+        .qc8w_pack = qc8w_pack__plain,
     };
     return &table;
 }

@@ -1,8 +1,9 @@
 /* The SIMD kernels, written once over clang's vector types.
  *
  * Included by one file per instruction set, which first defines WIDTH (floats in a vector), SUFFIX
- * (the name of the set), ROWS (of a product's register tile) and NATIVE_BF16 (whether the set
- * multiplies bfloat16), and compiles the text under that set's target attribute.
+ * (the name of the set), ROWS (of a product's register tile), NATIVE_BF16 and NATIVE_DOT (whether
+ * the set multiplies bfloat16, and sums up four products of bytes), and compiles the text under
+ * that set's target attribute.
  */
 #include "simd_vector.h"
 
@@ -17,6 +18,10 @@
 #include "simd_products.h"
 
 #include "simd_pack.h"
+
+#include "simd_int8.h"
+
+#include "simd_int8_wide.h"
 
 static const kernel_table KERNEL(table) = {
     .f32_affine = KERNEL(f32_affine),
@@ -38,4 +43,9 @@ static const kernel_table KERNEL(table) = {
     .bf16_gemm = KERNEL(bf16_gemm),
     .bf16_packed_bytes = KERNEL(bf16_packed_bytes),
     .bf16_pack = KERNEL(bf16_pack),
+    .f32_qc8w_gemm = KERNEL(f32_qc8w_gemm),
+    .bf16_qc8w_gemm = KERNEL(bf16_qc8w_gemm),
+    .qd8_qc8w_gemm = KERNEL(qd8_qc8w_gemm),
+    .qc8w_packed_bytes = KERNEL(qc8w_packed_bytes),
+    .qc8w_pack = KERNEL(qc8w_pack),
 };

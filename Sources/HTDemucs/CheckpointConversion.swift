@@ -17,6 +17,9 @@ public struct CheckpointConversion {
     /// - Parameter overriding: constructor arguments that replace the file's.
     /// - Throws: ``WeightsError``, ``ConfigurationError``: the checkpoint isn't a whole model.
     public init(_ checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]) throws {
+        guard !checkpoint.isQuantized else {
+            throw WeightsError.quantized(path: checkpoint.path, reason: "its weights are INT8")
+        }
         self.checkpoint = checkpoint
         arguments = try Configuration.arguments(of: checkpoint, overriding: overriding)
         let (configuration, warnings) = try Configuration.read(arguments)

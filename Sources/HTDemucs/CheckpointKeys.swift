@@ -9,10 +9,19 @@ import WeightsLoader
 package struct ModelReader {
     package let configuration: Configuration
     let backend: Backend
+    /// Which layers run in INT8; nil where none is quantised here.
+    let plan: QuantizationPlan?
+    /// Watches what layers are given.
+    let observer: LayerObserver?
 
-    package init(configuration: Configuration, backend: Backend) {
+    package init(
+        configuration: Configuration, backend: Backend, plan: QuantizationPlan? = nil,
+        observer: LayerObserver? = nil
+    ) {
         self.configuration = configuration
         self.backend = backend
+        self.plan = plan
+        self.observer = observer
     }
 
     // MARK: - torch.nn
@@ -37,7 +46,7 @@ package struct ModelReader {
 
     private func linear(_ reader: ParameterReader, inputs: Int, outputs: Int) throws -> Linear {
         Linear(
-            weight: try reader.floats("weight", [outputs, inputs]),
+            weight: try weights(reader, [outputs, inputs]),
             bias: try reader.floats("bias", [outputs]), inputs: inputs, on: backend)
     }
 
@@ -48,8 +57,8 @@ package struct ModelReader {
         -> HEncLayer
     {
         let shape = layer.frequency
-        let weight = try reader.scope("conv").floats(
-            "weight", [layer.channelsOut, shape.channelsIn, shape.kernel, 1])
+        let weight = try weights(
+            reader.scope("conv"), [layer.channelsOut, shape.channelsIn, shape.kernel, 1])
         return HEncLayer(
             conv: Conv2d(
                 weight: weight, inputs: shape.channelsIn, outputs: layer.channelsOut,
@@ -66,8 +75,8 @@ package struct ModelReader {
         -> HEncLayer
     {
         let shape = layer.time
-        let weight = try reader.scope("conv").floats(
-            "weight", [layer.channelsOut, shape.channelsIn, shape.kernel])
+        let weight = try weights(
+            reader.scope("conv"), [layer.channelsOut, shape.channelsIn, shape.kernel])
         return HEncLayer(
             conv: Conv2d(
                 weight: weight, inputs: shape.channelsIn, outputs: layer.channelsOut,
@@ -110,8 +119,9 @@ package struct ModelReader {
                 dconv: configuration.hasDecoderDConv
                     ? try dconv(reader.scope("dconv"), layer) : nil)
         }
-        let weight = try reader.scope("conv_tr").floats(
-            "weight", [channels, outputs, kernel] + (isFrequency ? [1] : []))
+        let weight = try weights(
+            reader.scope("conv_tr"), [channels, outputs, kernel] + (isFrequency ? [1] : []),
+            inputAxis: 0, outputAxis: 1)
         return HDecLayer(
             isFrequency: isFrequency, first: first,
             convTranspose: ConvTranspose(
@@ -137,8 +147,9 @@ package struct ModelReader {
     ) throws -> Rewrite {
         let channels = layer.channelsOut
         let size = 1 + 2 * context
-        let weight = try reader.scope("rewrite").floats(
-            "weight", [2 * channels, channels, size] + (isFrequency ? [size] : []))
+        let weight = try weights(
+            reader.scope("rewrite"),
+            [2 * channels, channels, size] + (isFrequency ? [size] : []))
         return Rewrite(
             conv: Conv2d(
                 weight: weight, inputs: channels, outputs: 2 * channels,
@@ -173,7 +184,7 @@ package struct ModelReader {
             return DConv.Layer(
                 dilation: dilation,
                 reduce: WeightMatrix(
-                    reduce, rowOffsets: (0..<channels).map { $0 * taps },
+                    .floats(reduce, on: backend), rowOffsets: (0..<channels).map { $0 * taps },
                     columnOffsets: (0..<DConv.tapColumns(hidden: hidden)).map { column in
                         column < taps * hidden
                             ? (column % hidden) * channels * taps + column / hidden : nil
@@ -181,8 +192,8 @@ package struct ModelReader {
                 reduceBias: try bias(reader.scope("0"), hidden),
                 norm1: try groupNorm(reader.scope("1"), groups: 1, channels: hidden),
                 expand: WeightMatrix(
-                    linear: expandWithBias, inputs: hidden + 1, outputs: 0..<2 * channels,
-                    on: backend),
+                    linear: .floats(expandWithBias, on: backend), inputs: hidden + 1,
+                    outputs: 0..<2 * channels, on: backend),
                 norm2: try groupNorm(reader.scope("4"), groups: 1, channels: 2 * channels),
                 gamma: backend.tensor(
                     [channels], try reader.scope("6").floats("scale", [channels])))
@@ -206,7 +217,7 @@ package struct ModelReader {
     /// `channel_upsampler` and the like: 1×1 convolutions
     func sampler(_ reader: ParameterReader, inputs: Int, outputs: Int) throws -> Linear {
         Linear(
-            weight: try reader.floats("weight", [outputs, inputs, 1]),
+            weight: try weights(reader, [outputs, inputs, 1]),
             bias: try reader.floats("bias", [outputs]), inputs: inputs, on: backend)
     }
 
@@ -249,9 +260,10 @@ package struct ModelReader {
                 ? try layerNorm(reader.scope("norm3"), channels: channels) : norm2,
             attention: MultiheadAttention(
                 channels: channels, heads: configuration.tHeads,
-                inWeight: try attention.floats("in_proj_weight", [3 * channels, channels]),
+                inWeight: try weights(
+                    attention, [3 * channels, channels], named: "in_proj_weight"),
                 inBias: try attention.floats("in_proj_bias", [3 * channels]),
-                outWeight: try attention.scope("out_proj").floats("weight", [channels, channels]),
+                outWeight: try weights(attention.scope("out_proj"), [channels, channels]),
                 outBias: outBias, on: backend),
             linear1: try linear(reader.scope("linear1"), inputs: channels, outputs: hidden),
             linear2: try linear(linear2, inputs: hidden, outputs: channels),

@@ -65,13 +65,24 @@ public struct HTDemucs: Sendable {
 
     /// Builds a model of this configuration.
     ///
-    /// - Parameter parameters: all of a checkpoint's; none may be left over.
+    /// - Parameters:
+    ///   - parameters: all of a checkpoint's; none may be left over.
+    ///   - plan: which layers run in INT8; nil for what the checkpoint says or, of float weights, what
+    ///     is recommended, if the backend's precision is INT8, and for none otherwise.
+    ///   - observer: watches what layers are given.
     /// - Throws: ``WeightsError``.
     package init(
         _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
-        backend: Backend
+        backend: Backend, plan: QuantizationPlan? = nil, observer: LayerObserver? = nil
     ) throws {
-        let reader = ModelReader(configuration: configuration, backend: backend)
+        var plan = plan
+        if plan == nil, backend.precision == .int8 {
+            plan =
+                try parameters.storedForms().map { QuantizationPlan($0) }
+                ?? .recommended(for: configuration)
+        }
+        let reader = ModelReader(
+            configuration: configuration, backend: backend, plan: plan, observer: observer)
         self.configuration = configuration
         self.warnings = warnings
         self.backend = backend

@@ -23,7 +23,8 @@ package struct ConvTranspose: Sendable {
 
     /// - Parameter weight: `[inputs, outputs, kernel]`
     package init(
-        weight: [Float], inputs: Int, outputs: Int, kernel: Int, stride: Int, on backend: Backend
+        weight: LayerWeights, inputs: Int, outputs: Int, kernel: Int, stride: Int,
+        on backend: Backend
     ) {
         self.inputs = inputs
         self.outputs = outputs
@@ -31,8 +32,22 @@ package struct ConvTranspose: Sendable {
         self.stride = stride
         let blocks = (kernel + stride - 1) / stride
         self.blocks = blocks
-        // Reordered to [block, input, neighbour, output] with zeros beyond the kernel.
-        var ordered = [Float](repeating: 0, count: blocks * inputs * stride * outputs)
+        let columns = stride * outputs
+        self.weight = WeightMatrix(
+            weight.reordered(
+                floats: { Self.ordered($0, inputs, outputs, kernel, stride) },
+                codes: { Self.ordered($0, inputs, outputs, kernel, stride) }),
+            rowOffsets: (0..<blocks * inputs).map { $0 * columns },
+            columnOffsets: Array(0..<columns), channels: { $0 % outputs }, on: backend)
+    }
+
+    /// `[inputs, outputs, kernel]` as `[block, input, neighbour, output]`, with zeros beyond the
+    /// kernel.
+    private static func ordered<Element: Numeric>(
+        _ weight: [Element], _ inputs: Int, _ outputs: Int, _ kernel: Int, _ stride: Int
+    ) -> [Element] {
+        let blocks = (kernel + stride - 1) / stride
+        var ordered = [Element](repeating: 0, count: blocks * inputs * stride * outputs)
         for input in 0..<inputs {
             for output in 0..<outputs {
                 for tap in 0..<kernel {
@@ -42,10 +57,7 @@ package struct ConvTranspose: Sendable {
                 }
             }
         }
-        let columns = stride * outputs
-        self.weight = WeightMatrix(
-            ordered, rowOffsets: (0..<blocks * inputs).map { $0 * columns },
-            columnOffsets: Array(0..<columns), on: backend)
+        return ordered
     }
 
     /// Outputs for `length` inputs, nothing cropped.

@@ -15,7 +15,8 @@ package struct Linear: Sendable {
     ///   - weight: `[outputs, inputs]`, of which the rows `part` are taken (all, if nil).
     ///   - bias: `[outputs]`, the same rows.
     package init(
-        weight: [Float], bias: [Float], inputs: Int, part: Range<Int>? = nil, on backend: Backend
+        weight: LayerWeights, bias: [Float], inputs: Int, part: Range<Int>? = nil,
+        on backend: Backend
     ) {
         let part = part ?? 0..<bias.count
         self.inputs = inputs

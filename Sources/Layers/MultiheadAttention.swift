@@ -26,8 +26,8 @@ package struct MultiheadAttention: Sendable {
     ///   - outWeight: `out_proj.weight`, `[channels, channels]`.
     ///   - outBias: `out_proj.bias`, `[channels]`.
     package init(
-        channels: Int, heads: Int, inWeight: [Float], inBias: [Float], outWeight: [Float],
-        outBias: [Float], on backend: Backend
+        channels: Int, heads: Int, inWeight: LayerWeights, inBias: [Float],
+        outWeight: LayerWeights, outBias: [Float], on backend: Backend
     ) {
         self.channels = channels
         self.heads = heads

@@ -6,13 +6,19 @@ import Tensor
 /// A packed `[inner, columns]` = `[inputs, outputs]` matrix of weights: the right operand of a
 /// product with channels-last activations.
 package struct WeightMatrix: Sendable {
-    private let layout: PackedLayout
-    private let packed: Tensor
-
     /// Inputs: taps × input channels, the taps outermost.
-    package var inner: Int { layout.inner }
+    package let inner: Int
     /// Outputs.
-    package var columns: Int { layout.columns }
+    package let columns: Int
+    private let packed: Tensor
+    private let form: Form
+    private let statistics: ActivationSums?
+
+    private enum Form: Sendable {
+        case floats(PackedLayout)
+        /// Codes with a scale for each column.
+        case codes(scales: Tensor, activations: Precision)
+    }
 
     /// Gathers the matrix from PyTorch's order of weights.
     ///
@@ -20,47 +26,91 @@ package struct WeightMatrix: Sendable {
     ///   - source: the weights of the layer, in PyTorch's order.
     ///   - rowOffsets: where each input stands in `source` for output 0.
     ///   - columnOffsets: what to add for each output; nil for an output that is zero throughout.
+    ///   - channels: the output channel of each column, which has its scale; nil if they are one.
     package init(
-        _ source: [Float], rowOffsets: [Int], columnOffsets: [Int?], on backend: Backend
+        _ source: LayerWeights, rowOffsets: [Int], columnOffsets: [Int?],
+        channels: ((_ column: Int) -> Int)? = nil, on backend: Backend
     ) {
-        let (inner, columns) = (rowOffsets.count, columnOffsets.count)
-        let matrix = backend.tensor(Shape(inner, columns))
-        // Blocks of inputs, so that a cache line of `source` is still there for its neighbours.
-        let block = 16
-        let blocks = (inner + block - 1) / block
-        source.withUnsafeBufferPointer { source in
-            backend.parallelFor(blocks) { index in
-                let target = matrix.pointer
-                let rows = index * block..<min((index + 1) * block, inner)
-                for column in 0..<columns {
-                    guard let columnOffset = columnOffsets[column] else {
-                        for row in rows { target[row * columns + column] = 0 }
-                        continue
-                    }
-                    for row in rows {
-                        target[row * columns + column] = source[rowOffsets[row] + columnOffset]
-                    }
-                }
+        inner = rowOffsets.count
+        columns = columnOffsets.count
+        statistics = source.statistics
+        switch source.values {
+        case .floats(let floats):
+            let matrix = backend.tensor([rowOffsets.count, columnOffsets.count])
+            let layout = PackedLayout(
+                inner: matrix.shape[0], columns: matrix.shape[1], precision: source.activations)
+            form = .floats(layout)
+            packed = withExtendedLifetime(matrix) {
+                Self.gather(
+                    floats, rowOffsets, columnOffsets, into: matrix.pointer, on: backend)
+                return Self.pack(
+                    layout, matrix.pointer, innerStride: layout.columns, columnStride: 1,
+                    on: backend)
             }
-        }
-        let layout = PackedLayout(inner: inner, columns: columns, precision: backend.precision)
-        self.layout = layout
-        packed = withExtendedLifetime(matrix) {
-            Self.pack(
-                layout, matrix.pointer, innerStride: columns, columnStride: 1, on: backend)
+        case .codes(let codes, let scales):
+            form = .codes(
+                scales: backend.tensor(
+                    [columnOffsets.count],
+                    columnOffsets.indices.map { scales[channels?($0) ?? $0] }),
+                activations: source.activations)
+            packed = Self.packedCodes(codes, rowOffsets, columnOffsets, on: backend)
         }
     }
 
     /// The matrix of a linear layer whose PyTorch weight is `[outputs, inputs]`; `outputs` may be
     /// a part of the rows of `weight`.
-    package init(linear weight: [Float], inputs: Int, outputs: Range<Int>, on backend: Backend) {
+    package init(
+        linear weight: LayerWeights, inputs: Int, outputs: Range<Int>, on backend: Backend
+    ) {
+        let part = LayerWeights(
+            weight.values, activations: weight.activations,
+            statistics: weight.statistics?.part(outputs))
+        guard case .floats(let floats) = weight.values else {
+            self.init(
+                part, rowOffsets: Array(0..<inputs), columnOffsets: outputs.map { $0 * inputs },
+                channels: { outputs.lowerBound + $0 }, on: backend)
+            return
+        }
         let layout = PackedLayout(
-            inner: inputs, columns: outputs.count, precision: backend.precision)
-        self.layout = layout
-        packed = weight.withUnsafeBufferPointer { weight in
-            Self.pack(
-                layout, weight.baseAddress! + outputs.lowerBound * inputs, innerStride: 1,
-                columnStride: inputs, on: backend)
+            inner: inputs, columns: outputs.count, precision: weight.activations)
+        self.init(
+            layout,
+            packed: floats.withUnsafeBufferPointer { floats in
+                Self.pack(
+                    layout, floats.baseAddress! + outputs.lowerBound * inputs, innerStride: 1,
+                    columnStride: inputs, on: backend)
+            }, statistics: part.statistics)
+    }
+
+    private init(_ layout: PackedLayout, packed: Tensor, statistics: ActivationSums?) {
+        inner = layout.inner
+        columns = layout.columns
+        form = .floats(layout)
+        self.packed = packed
+        self.statistics = statistics
+    }
+
+    /// `matrix[row, column] = source[rowOffsets[row] + columnOffsets[column]]`
+    private static func gather<Element: Numeric & Sendable>(
+        _ source: [Element], _ rowOffsets: [Int], _ columnOffsets: [Int?],
+        into matrix: UnsafeMutablePointer<Element>, on backend: Backend
+    ) {
+        let (inner, columns) = (rowOffsets.count, columnOffsets.count)
+        // Blocks of inputs, so that a cache line of `source` is still there for its neighbours.
+        let block = 16
+        source.withUnsafeBufferPointer { source in
+            backend.parallelFor((inner + block - 1) / block) { index in
+                let rows = index * block..<min((index + 1) * block, inner)
+                for column in 0..<columns {
+                    guard let columnOffset = columnOffsets[column] else {
+                        for row in rows { matrix[row * columns + column] = 0 }
+                        continue
+                    }
+                    for row in rows {
+                        matrix[row * columns + column] = source[rowOffsets[row] + columnOffset]
+                    }
+                }
+            }
         }
     }
 
@@ -80,6 +130,25 @@ package struct WeightMatrix: Sendable {
         return packed
     }
 
+    private static func packedCodes(
+        _ codes: [Int8], _ rowOffsets: [Int], _ columnOffsets: [Int?], on backend: Backend
+    ) -> Tensor {
+        let (inner, columns) = (rowOffsets.count, columnOffsets.count)
+        let packed = backend.tensor([backend.packedCodeFloats(inner: inner, columns: columns)])
+        let width = backend.panelColumns
+        withUnsafeTemporaryAllocation(of: Int8.self, capacity: max(inner * columns, 1)) { matrix in
+            let first = matrix.baseAddress!
+            gather(codes, rowOffsets, columnOffsets, into: first, on: backend)
+            backend.parallelFor((columns + width - 1) / width) { panel in
+                let range = panel * width..<min((panel + 1) * width, columns)
+                backend.packCodes(
+                    inner: inner, columns: columns, range, from: first + range.lowerBound,
+                    into: packed.pointer)
+            }
+        }
+        return packed
+    }
+
     /// C = A·W + bias, or C += A·W, on the calling thread, with the inner dimension in segments.
     ///
     /// - Parameters:
@@ -93,10 +162,21 @@ package struct WeightMatrix: Sendable {
         accumulate: Bool = false,
         on backend: Backend
     ) {
-        withExtendedLifetime(packed) {
-            backend.multiply(
-                rows: rows, segments, lda: lda, by: packed.pointer, layout, 0..<columns,
-                bias: bias, into: c, ldc: ldc, accumulate: accumulate)
+        statistics?.add(rows: rows, segments, lda: lda)
+        switch form {
+        case .floats(let layout):
+            withExtendedLifetime(packed) {
+                backend.multiply(
+                    rows: rows, segments, lda: lda, by: packed.pointer, layout, 0..<columns,
+                    bias: bias, into: c, ldc: ldc, accumulate: accumulate)
+            }
+        case .codes(let scales, let activations):
+            withExtendedLifetime((packed, scales)) {
+                backend.multiply(
+                    rows: rows, segments, lda: lda, in: activations, by: packed.pointer,
+                    scales: scales.pointer, inner: inner, columns: columns, bias: bias, into: c,
+                    ldc: ldc, accumulate: accumulate)
+            }
         }
     }
 

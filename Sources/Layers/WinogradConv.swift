@@ -50,7 +50,7 @@ struct WinogradConv: Sendable {
                 return Float((row * taps).sum())
             }
             return WeightMatrix(
-                transformed, rowOffsets: rows,
+                .floats(transformed, on: backend), rowOffsets: rows,
                 columnOffsets: (0..<outputs).map { $0 * perOutput }, on: backend)
         }
     }

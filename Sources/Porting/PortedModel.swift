@@ -41,6 +41,8 @@ package struct PortedModel: Sendable {
 
     package var checksum: String { checkpoint.sha256() }
 
+    package var isQuantized: Bool { checkpoint.isQuantized }
+
     /// Checks that chunks were prepared for a model of this kind.
     ///
     /// - Throws: ``PortingError/modelDiffers(folder:property:found:expected:)``.

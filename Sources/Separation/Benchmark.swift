@@ -14,6 +14,14 @@ package struct Benchmark {
         case checkpoint(path: String, segmentSeconds: Double?)
         /// A configuration with ``SeededWeights``, without a file.
         case random(Configuration)
+
+        /// INT8 for a checkpoint with INT8 weights, else float32.
+        ///
+        /// - Throws: `WeightsError`.
+        package func ownPrecision() throws -> Precision {
+            guard case .checkpoint(let path, _) = self else { return .float32 }
+            return try Checkpoint.open(path).isQuantized ? .int8 : .float32
+        }
     }
 
     /// What was measured in one precision.
@@ -23,6 +31,8 @@ package struct Benchmark {
         package let instructionSet: String
         /// What multiplies: `packed`, or a BLAS with its core.
         package let products: String
+        /// Of the checkpoint; nil for random weights.
+        package let fileBytes: Int?
         /// From nothing to a network that is ready; with random weights, drawing them too.
         package let loadSeconds: Double
         /// A whole forward pass with both transforms, each of the runs.
@@ -117,6 +127,7 @@ package struct Benchmark {
     private func measure(
         _ precision: Precision, cancellation: CancellationToken
     ) throws -> (Measurement, stems: [[Float]]) {
+        let fileBytes = try fileBytes()
         let start = ContinuousClock.now
         let network = try load(precision)
         let loadSeconds = start.secondsSince
@@ -138,7 +149,7 @@ package struct Benchmark {
         let measurement = Measurement(
             precision: precision, threads: backend.threads,
             instructionSet: backend.instructionSet, products: backend.productsDescription,
-            loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
+            fileBytes: fileBytes, loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
             audioSeconds: Double(configuration.segmentSamples) / Double(configuration.samplerate),
             operations: configuration.segmentOperations,
             peakOperationsPerSecond: peak, memoryBytesPerSecond: memory,
@@ -160,6 +171,11 @@ package struct Benchmark {
         return TrackTime(
             audioSeconds: track.durationSeconds, seconds: begun.secondsSince,
             peakResidentBytes: Self.peakResidentBytes())
+    }
+
+    private func fileBytes() throws -> Int? {
+        guard case .checkpoint(let path, _) = network else { return nil }
+        return try Checkpoint.open(path).countBytes
     }
 
     private func load(_ precision: Precision) throws -> HTDemucs {

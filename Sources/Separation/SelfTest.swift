@@ -140,6 +140,7 @@ extension Precision {
         switch self {
         case .float32: 100
         case .bfloat16: 40
+        case .int8: 30
         }
     }
 }

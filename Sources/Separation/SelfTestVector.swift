@@ -65,16 +65,17 @@ extension SelfTest {
         },
         Case("linear", output: [37, 64]) { vector in
             let linear = Linear(
-                weight: try vector.floats("weight", 64, 32), bias: try vector.floats("bias", 64),
-                inputs: 32, on: vector.backend)
+                weight: .floats(try vector.floats("weight", 64, 32), on: vector.backend),
+                bias: try vector.floats("bias", 64), inputs: 32, on: vector.backend)
             return linear(try vector.tensor("input", 37, 32), on: vector.backend)
         },
         Case("attention", output: [701, 16]) { vector in
             let backend = vector.backend
             let attention = MultiheadAttention(
-                channels: 16, heads: 2, inWeight: try vector.floats("in_proj_weight", 48, 16),
+                channels: 16, heads: 2,
+                inWeight: .floats(try vector.floats("in_proj_weight", 48, 16), on: backend),
                 inBias: try vector.floats("in_proj_bias", 48),
-                outWeight: try vector.floats("out_proj.weight", 16, 16),
+                outWeight: .floats(try vector.floats("out_proj.weight", 16, 16), on: backend),
                 outBias: try vector.floats("out_proj.bias", 16), on: backend)
             let tokens = try vector.tensor("query", 701, 16)
             let attended = attention.attend(
@@ -137,7 +138,9 @@ extension SelfTest {
         let backend = vector.backend
         let (freqs, times, inputs) = (shape[0], shape[1], shape[2])
         let conv = Conv2d(
-            weight: try vector.floats("weight", outputs, inputs, kernel.freq, kernel.time),
+            weight: .floats(
+                try vector.floats("weight", outputs, inputs, kernel.freq, kernel.time),
+                on: backend),
             inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: padding,
             on: backend)
         let bias = ChannelAffine(bias: try vector.floats("bias", outputs), on: backend)

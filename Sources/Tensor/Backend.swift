@@ -12,7 +12,7 @@ package final class Backend: Sendable {
     /// The elementwise and normalisation kernels, each with its contract in ckernels.h.
     package let kernels: kernel_table
 
-    /// What weights are packed in, and attention multiplies in.
+    /// What the model's products run in.
     package let precision: Precision
 
     let products: Products
@@ -66,7 +66,7 @@ package final class Backend: Sendable {
         scratch = ScratchSpace(threads: threadPool.threads)
     }
 
-    /// The kernels in use (`avx512bf16`, `avx512`, `avx2`, `neon`, `plain`).
+    /// The kernels in use (`avx512bf16`, `avx2`, `neondot`, `plain` and so on).
     package var instructionSet: String { instructions.rawValue }
 
     /// The precision in which products are the fastest here.

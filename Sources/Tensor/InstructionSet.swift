@@ -12,7 +12,7 @@ import CKernels
 
 /// A set of kernels, named after the instructions that they use.
 package enum InstructionSet: String, CaseIterable, Sendable {
-    case plain, avx2, avx512, avx512bf16, neon
+    case plain, avx2, avx512, avx512vnni, avx512bf16, neon, neondot
 
     /// Forces a set of kernels, for tests and measurements.
     package static let environmentVariable = "SWIFT_DEMUCS_ISA"
@@ -49,8 +49,10 @@ package enum InstructionSet: String, CaseIterable, Sendable {
         case .plain: kernels_plain()
         case .avx2: kernels_avx2()
         case .avx512: kernels_avx512()
+        case .avx512vnni: kernels_avx512vnni()
         case .avx512bf16: kernels_avx512bf16()
         case .neon: kernels_neon()
+        case .neondot: kernels_neondot()
         }
     }
 
@@ -59,8 +61,8 @@ package enum InstructionSet: String, CaseIterable, Sendable {
         switch self {
         case .plain: nil
         case .avx2: "Haswell"
-        case .avx512, .avx512bf16: "SkylakeX"
-        case .neon: nil
+        case .avx512, .avx512vnni, .avx512bf16: "SkylakeX"
+        case .neon, .neondot: nil
         }
     }
 }

@@ -74,12 +74,13 @@ package struct PackedLayout: Sendable {
     /// Rows: the inner dimension of the product.
     package let inner: Int
     package let columns: Int
+    /// Of floats: float32 or bfloat16.
     package let precision: Precision
 
     package init(inner: Int, columns: Int, precision: Precision) {
         self.inner = inner
         self.columns = columns
-        self.precision = precision
+        self.precision = precision.ofFloats
     }
 }
 
@@ -92,7 +93,8 @@ extension Backend {
         switch (products, layout.precision) {
         case (.blas, .float32): layout.inner * layout.columns
         case (.packed, .float32): kernels.f32_packed_bytes(layout.inner, layout.columns) / 4
-        case (_, .bfloat16): (kernels.bf16_packed_bytes(layout.inner, layout.columns) + 3) / 4
+        case (_, .bfloat16), (_, .int8):
+            (kernels.bf16_packed_bytes(layout.inner, layout.columns) + 3) / 4
         }
     }
 
@@ -118,7 +120,7 @@ extension Backend {
             kernels.f32_pack(
                 layout.inner, innerRange.lowerBound, innerRange.count, columnRange.count, b,
                 innerStride, columnStride, packed + columnRange.lowerBound * layout.inner)
-        case (_, .bfloat16):
+        case (_, .bfloat16), (_, .int8):
             kernels.bf16_pack(
                 layout.inner, innerRange.lowerBound, innerRange.count, columnRange.count, b,
                 innerStride, columnStride,
@@ -162,7 +164,7 @@ extension Backend {
                 rows, columnRange.count, segments.count, segments.baseAddress!, lda,
                 packed + columnRange.lowerBound * layout.inner, layout.inner, bias, c, ldc,
                 accumulate ? 1 : 0)
-        case (_, .bfloat16):
+        case (_, .bfloat16), (_, .int8):
             kernels.bf16_gemm(
                 rows, columnRange.count, segments.count, segments.baseAddress!, lda,
                 UnsafeRawPointer(packed)

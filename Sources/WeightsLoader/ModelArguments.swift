@@ -65,7 +65,7 @@ extension Checkpoint {
         return ModelArguments(className: className, positional: positional, keyword: keyword)
     }
 
-    private func argument(_ key: String) throws -> ArgumentValue {
+    func argument(_ key: String) throws -> ArgumentValue {
         let text = Array((metadata[key] ?? "").utf8)
         guard text.count <= Self.argumentsLimitBytes else {
             throw WeightsError.metadataInvalid(

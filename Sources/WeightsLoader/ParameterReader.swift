@@ -10,8 +10,16 @@ package struct ParameterReader: Sendable {
     /// Values for the tensor of this full name and shape.
     package typealias Generator = @Sendable (_ name: String, _ shape: [Int]) -> [Float]
 
+    /// Tensors that take the place of a checkpoint's.
+    package struct Replacements: Sendable {
+        package var codes: [String: (codes: [Int8], scales: [Float])] = [:]
+        package var floats: [String: [Float]] = [:]
+
+        package init() {}
+    }
+
     private enum Source: Sendable {
-        case checkpoint(Checkpoint)
+        case checkpoint(Checkpoint, Replacements)
         case generator(Generator)
     }
 
@@ -19,8 +27,8 @@ package struct ParameterReader: Sendable {
     private let prefix: String
     private let asked: AskedNames
 
-    init(_ checkpoint: Checkpoint) {
-        self.init(.checkpoint(checkpoint))
+    init(_ checkpoint: Checkpoint, replacing replacements: Replacements) {
+        self.init(.checkpoint(checkpoint, replacements))
     }
 
     /// Parameters that are made where they are asked for, to measure a model without its file.
@@ -55,17 +63,18 @@ package struct ParameterReader: Sendable {
     package func floats(_ name: String, _ shape: [Int]) throws -> [Float] {
         let fullName = prefix + name
         switch source {
-        case .checkpoint(let checkpoint):
-            return try floats(fullName, shape, from: checkpoint)
+        case .checkpoint(let checkpoint, let replacements):
+            let stored = try tensor(fullName, shape, from: checkpoint)
+            return try replacements.floats[fullName] ?? checkpoint.floats(stored)
         case .generator(let generator):
             asked.insert(fullName, shape)
             return generator(fullName, shape)
         }
     }
 
-    private func floats(
+    private func tensor(
         _ fullName: String, _ shape: [Int], from checkpoint: Checkpoint
-    ) throws -> [Float] {
+    ) throws -> StoredTensor {
         guard let tensor = checkpoint.tensor(named: fullName) else {
             throw missing(fullName, in: checkpoint)
         }
@@ -74,13 +83,83 @@ package struct ParameterReader: Sendable {
                 path: checkpoint.path, tensor: fullName, found: tensor.shape, expected: shape)
         }
         asked.insert(fullName, shape)
-        return try checkpoint.floats(tensor)
+        return tensor
+    }
+
+    /// The tensor `name` of this scope as INT8 codes, if it is stored as such.
+    ///
+    /// - Parameters:
+    ///   - shape: as for ``floats(_:_:)``.
+    ///   - channels: how many scales belong to it.
+    /// - Returns: the codes, row-major, and what one step of each channel's is worth; nil if the
+    ///   tensor is not of type I8 or not there.
+    /// - Throws: ``WeightsError`` if it has another shape, or not as many positive finite scales.
+    package func codes(
+        _ name: String, _ shape: [Int], channels: Int
+    ) throws -> (codes: [Int8], scales: [Float])? {
+        let fullName = prefix + name
+        guard case .checkpoint(let checkpoint, let replacements) = source else { return nil }
+        if let replacement = replacements.codes[fullName] {
+            _ = try tensor(fullName, shape, from: checkpoint)
+            return replacement
+        }
+        guard checkpoint.isQuantized,
+            checkpoint.tensor(named: fullName)?.elementType == .int8
+        else { return nil }
+        let tensor = try tensor(fullName, shape, from: checkpoint)
+        let scales = try scales(of: fullName, channels, from: checkpoint)
+        asked.insert(QuantizationScheme.scaleName(of: fullName), [channels])
+        return (checkpoint.withBytes(of: tensor) { Array($0.bindMemory(to: Int8.self)) }, scales)
+    }
+
+    private func scales(
+        of fullName: String, _ channels: Int, from checkpoint: Checkpoint
+    ) throws -> [Float] {
+        let name = QuantizationScheme.scaleName(of: fullName)
+        func invalid(_ problem: String) -> WeightsError {
+            .scalesInvalid(path: checkpoint.path, tensor: fullName, problem: problem)
+        }
+        guard let tensor = checkpoint.tensor(named: name) else {
+            throw invalid("its scales \"\(name)\" are missing")
+        }
+        guard tensor.elementType == .float32 else {
+            throw invalid("its scales are \(tensor.elementType.rawValue), expected F32")
+        }
+        guard tensor.shape == [channels] else {
+            throw invalid(
+                "its scales have the shape \(tensor.shape), expected one for each of \(channels) "
+                    + "output channels")
+        }
+        let scales = try checkpoint.floats(tensor)
+        if let index = scales.firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
+            throw invalid(
+                "scale \(index) is \(scales[index]), expected a positive finite number")
+        }
+        return scales
+    }
+
+    /// The full name of the tensor `name` of this scope.
+    package func fullName(_ name: String) -> String { prefix + name }
+
+    /// The error for a value of the tensor `name` that INT8 can't hold.
+    package func notStorableAsCodes(_ name: String, _ value: Float) -> WeightsError {
+        let path =
+            if case .checkpoint(let checkpoint, _) = source { checkpoint.path } else { "weights" }
+        return .notStorable(path: path, tensor: prefix + name, value: value, type: .int8)
+    }
+
+    /// The forms that a quantised checkpoint gives its layers; nil if it is none.
+    ///
+    /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
+    package func storedForms() throws -> [String: LayerForm]? {
+        guard case .checkpoint(let checkpoint, _) = source else { return nil }
+        return try checkpoint.quantizationScheme()?.layers
     }
 
     /// Whether the tensor `name` of this scope can be had.
     package func has(_ name: String) -> Bool {
         switch source {
-        case .checkpoint(let checkpoint): checkpoint.tensor(named: prefix + name) != nil
+        case .checkpoint(let checkpoint, _): checkpoint.tensor(named: prefix + name) != nil
         case .generator: true
         }
     }
@@ -90,7 +169,7 @@ package struct ParameterReader: Sendable {
     /// - Throws: ``WeightsError/tensorsUnused(path:tensors:)`` if nobody asked for some tensors:
     ///   the model would then not be the one that was stored.
     package func finish() throws {
-        guard case .checkpoint(let checkpoint) = source else { return }
+        guard case .checkpoint(let checkpoint, _) = source else { return }
         let unused = unaskedNames(of: checkpoint)
         guard unused.isEmpty else {
             throw WeightsError.tensorsUnused(path: checkpoint.path, tensors: unused)
@@ -122,8 +201,12 @@ package struct ParameterReader: Sendable {
 
 extension Checkpoint {
     /// Starts reading this checkpoint's parameters at the root of the state dict.
-    package func parameters() -> ParameterReader {
-        ParameterReader(self)
+    ///
+    /// - Parameter replacements: tensors that take the place of stored ones, with their shapes.
+    package func parameters(
+        replacing replacements: ParameterReader.Replacements = .init()
+    ) -> ParameterReader {
+        ParameterReader(self, replacing: replacements)
     }
 
     fileprivate func matches(_ tensor: StoredTensor, _ shape: [Int]) -> Bool {

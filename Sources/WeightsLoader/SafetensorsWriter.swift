@@ -6,30 +6,57 @@ import Foundation
 package struct SafetensorsWriter {
     /// Which values to write, and under which sizes.
     package struct Entry {
-        let tensor: StoredTensor
+        fileprivate enum Values {
+            case stored(StoredTensor)
+            case bytes([UInt8], ElementType)
+        }
+
+        package let name: String
         let shape: [Int]
+        fileprivate let values: Values
 
         /// - Parameter shape: of as many elements as the tensor.
         package init(_ tensor: StoredTensor, shape: [Int]) {
-            self.tensor = tensor
+            name = tensor.name
             self.shape = shape
+            values = .stored(tensor)
+        }
+
+        /// - Parameter bytes: of values of that type, little-endian, as many as the shape says.
+        package init(_ name: String, shape: [Int], _ type: ElementType, bytes: [UInt8]) {
+            self.name = name
+            self.shape = shape
+            values = .bytes(bytes, type)
+        }
+
+        /// As it is stored.
+        package var countBytes: Int {
+            switch values {
+            case .stored(let tensor): tensor.countBytes
+            case .bytes(let bytes, _): bytes.count
+            }
         }
     }
 
     private let checkpoint: Checkpoint
     private let entries: [Entry]
     private let arguments: ModelArguments
+    private let metadata: [String: String]
     private let isHalf: Bool
 
     /// - Parameters:
-    ///   - entries: floats, in any order.
-    ///   - isHalf: whether to round values to float16; else they keep their types.
+    ///   - entries: in any order.
+    ///   - metadata: besides the arguments.
+    ///   - isHalf: whether to round stored values, all floats, to float16; else they keep their
+    ///     types.
     package init(
-        _ checkpoint: Checkpoint, entries: [Entry], arguments: ModelArguments, isHalf: Bool
+        _ checkpoint: Checkpoint, entries: [Entry], arguments: ModelArguments,
+        metadata: [String: String] = [:], isHalf: Bool
     ) {
         self.checkpoint = checkpoint
-        self.entries = entries.sorted { $0.tensor.name < $1.tensor.name }
+        self.entries = entries.sorted { $0.name < $1.name }
         self.arguments = arguments
+        self.metadata = metadata
         self.isHalf = isHalf
     }
 
@@ -47,7 +74,7 @@ package struct SafetensorsWriter {
             defer { close(descriptor) }
             try write(header, to: descriptor, path)
             for entry in entries {
-                try write(values(entry.tensor), to: descriptor, path)
+                try write(values(entry), to: descriptor, path)
             }
             guard fsync(descriptor) == 0 else { throw unwritable(path) }
         } catch {
@@ -61,24 +88,35 @@ package struct SafetensorsWriter {
         }
     }
 
+    /// Bytes of the file.
+    ///
+    /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
+    package func countBytes() throws -> Int {
+        try header().count
+            + entries.reduce(0) { $0 + $1.shape.reduce(1, *) * type($1).bits / 8 }
+    }
+
     // MARK: - Pieces
 
-    private func type(_ tensor: StoredTensor) -> ElementType {
-        isHalf ? .float16 : tensor.elementType
+    private func type(_ entry: Entry) -> ElementType {
+        switch entry.values {
+        case .stored(let tensor): isHalf ? .float16 : tensor.elementType
+        case .bytes(_, let type): type
+        }
     }
 
     private func header() throws -> [UInt8] {
         var members: [String: ArgumentValue] = [:]
-        members["__metadata__"] = .object([
-            "klass": .string(arguments.className),
-            "args": .string(try json(.array(arguments.positional), "args")),
-            "kwargs": .string(try json(.object(arguments.keyword), "kwargs")),
-        ])
+        var stored = metadata.mapValues(ArgumentValue.string)
+        stored["klass"] = .string(arguments.className)
+        stored["args"] = .string(try json(.array(arguments.positional), "args"))
+        stored["kwargs"] = .string(try json(.object(arguments.keyword), "kwargs"))
+        members["__metadata__"] = .object(stored)
         var begin = 0
         for entry in entries {
-            let end = begin + entry.tensor.count * type(entry.tensor).bits / 8
-            members[entry.tensor.name] = .object([
-                "dtype": .string(type(entry.tensor).rawValue),
+            let end = begin + entry.shape.reduce(1, *) * type(entry).bits / 8
+            members[entry.name] = .object([
+                "dtype": .string(type(entry).rawValue),
                 "shape": .array(entry.shape.map(ArgumentValue.integer)),
                 "data_offsets": .array([.integer(begin), .integer(end)]),
             ])
@@ -96,6 +134,13 @@ package struct SafetensorsWriter {
                 problem: "an infinite number, which the format has no text for")
         }
         return json
+    }
+
+    private func values(_ entry: Entry) throws -> [UInt8] {
+        switch entry.values {
+        case .stored(let tensor): try values(tensor)
+        case .bytes(let bytes, _): bytes
+        }
     }
 
     private func values(_ tensor: StoredTensor) throws -> [UInt8] {

@@ -35,6 +35,8 @@ public enum WeightsError: Error, Equatable, Sendable {
     case tensorMissing(path: String, tensor: String, unasked: Int, similar: [String])
     case tensorsUnused(path: String, tensors: [String])
     case shapeMismatch(path: String, tensor: String, found: [Int], expected: [Int])
+    /// The scales of a tensor of INT8 codes.
+    case scalesInvalid(path: String, tensor: String, problem: String)
 
     // The metadata
     case metadataMissing(path: String, keys: [String])
@@ -69,8 +71,9 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
             .sizeMismatch(let path, _, _, _), .tensorsOverlap(let path, _, _),
             .unclaimedBytes(let path, _, _), .notFloats(let path, _, _),
             .tensorMissing(let path, _, _, _), .tensorsUnused(let path, _),
-            .shapeMismatch(let path, _, _, _), .metadataMissing(let path, _),
-            .metadataInvalid(let path, _, _), .otherModel(let path, _, _),
+            .scalesInvalid(let path, _, _), .shapeMismatch(let path, _, _, _),
+            .metadataMissing(let path, _), .metadataInvalid(let path, _, _),
+            .otherModel(let path, _, _),
             .quantized(let path, _), .damaged(let path, _, _, _), .unsupported(let path, _, _),
             .externalDataInvalid(let path, _, _, _), .severalModels(let path, _),
             .memberMissing(let path, _, _), .notStorable(let path, _, _, _),
@@ -138,6 +141,8 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
         case .shapeMismatch(_, let tensor, let found, let expected):
             "\(Self.quoted(tensor)) has the shape \(Self.text(found)), but the model that the "
                 + "file's arguments describe needs \(Self.text(expected))"
+        case .scalesInvalid(_, let tensor, let problem):
+            "\(Self.quoted(tensor)) holds INT8 codes, but \(problem); quantise the model again"
         case .metadataMissing(_, let keys):
             "its metadata lack \(keys.joined(separator: ", ")), which say what model the tensors "
                 + "belong to; give a checkpoint as published by the official package"

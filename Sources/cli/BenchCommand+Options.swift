@@ -8,7 +8,8 @@ extension Option {
         "random-weights", value: "name",
         help: "The real configuration of this name with seeded weights, without a file: htdemucs.")
     static let measuredPrecision = Option(
-        "precision", value: "name", help: "float32, bfloat16 or all. (default: float32)")
+        "precision", value: "name",
+        help: "float32, bfloat16, int8 or all. (default: float32; int8 for INT8 weights)")
     static let runs = Option(
         "runs", value: "n", help: "Timed runs, after one that doesn't count. (default: 5)")
     static let layers = Option(
@@ -47,7 +48,8 @@ extension BenchCommand {
         let hasRandomWeights: Bool
         let repository: String?
         let isOffline: Bool
-        let precisions: Set<Precision>
+        /// nil for the model's own.
+        let precisions: Set<Precision>?
         /// nil for all cores.
         let threads: Int?
         let runs: Int
@@ -74,8 +76,8 @@ extension BenchCommand {
 
         private static func precisions(
             _ arguments: ParsedArguments
-        ) throws(UsageError) -> Set<Precision> {
-            guard let text = arguments.value(.measuredPrecision) else { return [.float32] }
+        ) throws(UsageError) -> Set<Precision>? {
+            guard let text = arguments.value(.measuredPrecision) else { return nil }
             if text == "all" { return Set(Precision.allCases) }
             guard let precision = Precision(rawValue: text) else {
                 let names = Precision.allCases.map(\.rawValue) + ["all"]

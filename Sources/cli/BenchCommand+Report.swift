@@ -22,7 +22,7 @@ struct BenchReport {
                 + "\(runs) \(runs == 1 ? "run" : "runs"), "
                 + "instruction set \(first.instructionSet), matrix products: \(first.products)",
         ]
-        var lines = heading + [""] + BenchReport.aligned([Self.columns] + measurements.map(row))
+        var lines = heading + [""] + TextTable.aligned([Self.columns] + measurements.map(row))
         lines += measurements.compactMap { measurement in
             measurement.track.map { track in
                 "\(measurement.precision.rawValue): a track of \(figure(track.audioSeconds, 2)) s in "
@@ -37,13 +37,15 @@ struct BenchReport {
     }
 
     private static let columns = [
-        "precision", "load s", "segment s", "min", "max", "× real time", "GFLOP/s", "of peak",
+        "precision", "file MB", "load s", "segment s", "min", "max", "× real time", "GFLOP/s",
+        "of peak",
         "peak MB", "SNR dB",
     ]
 
     private func row(_ measurement: Benchmark.Measurement) -> [String] {
         [
             measurement.precision.rawValue,
+            measurement.fileBytes.map { figure(Double($0) / 1e6, 1) } ?? "-",
             figure(measurement.loadSeconds, 3),
             figure(measurement.medianSeconds, 3),
             figure(measurement.segmentSeconds.min() ?? 0, 3),
@@ -82,18 +84,7 @@ struct BenchReport {
             measurement.precision.rawValue, "ms", "share", "GFLOP", "GFLOP/s", "MB", "bound",
             "of bound",
         ]
-        return [peaks] + BenchReport.aligned([heading] + rows)
-    }
-
-    /// Columns as wide as their widest cell; the first to the left, figures to the right.
-    private static func aligned(_ rows: [[String]]) -> [String] {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + space : space + cell.0
-            }.joined(separator: "  ")
-        }
+        return [peaks] + TextTable.aligned([heading] + rows)
     }
 
     private func figure(_ value: Double, _ digits: Int) -> String {
@@ -126,6 +117,7 @@ struct BenchReport {
 
         let precision: String
         let threads: Int
+        let fileBytes: Int?
         let loadSeconds: Double
         let secondsPerSegment: Range
         let realtimeFactor: Double
@@ -147,7 +139,7 @@ struct BenchReport {
                 let total = measurement.blocks.reduce(0) { $0 + $1.seconds }
                 return Row(
                     precision: measurement.precision.rawValue, threads: measurement.threads,
-                    loadSeconds: measurement.loadSeconds,
+                    fileBytes: measurement.fileBytes, loadSeconds: measurement.loadSeconds,
                     secondsPerSegment: .init(
                         min: measurement.segmentSeconds.min() ?? 0,
                         median: measurement.medianSeconds,

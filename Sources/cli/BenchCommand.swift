@@ -22,7 +22,7 @@ struct BenchCommand {
                 threads: settings.threads ?? ProcessInfo.processInfo.activeProcessorCount,
                 runs: settings.runs, track: track)
             let measurements = try benchmark.measure(
-                settings.precisions, cancellation: cancellation,
+                settings.precisions ?? [try network.ownPrecision()], cancellation: cancellation,
                 report: { console.status("Measuring \(name) in \($0.rawValue)") })
             let report = BenchReport(
                 model: name, measurements: measurements, showsLayers: settings.showsLayers)

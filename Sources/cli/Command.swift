@@ -57,6 +57,7 @@ struct Command: Sendable {
         SelfTestCommand.command,
         InspectCommand.command,
         ConvertCommand.command,
+        QuantizeCommand.command,
         BenchCommand.command,
         TensorsCommand.command,
         TraceCommand.command,

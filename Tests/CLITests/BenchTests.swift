@@ -24,7 +24,7 @@ struct BenchTests {
         #expect(run.exitCode == 0)
         #expect(run.errors.isEmpty)
         let rows = try rows(run)
-        #expect(rows.map { $0["precision"] as? String } == ["float32", "bfloat16"])
+        #expect(rows.map { $0["precision"] as? String } == ["float32", "bfloat16", "int8"])
         for row in rows {
             #expect(row["threads"] as? Int == 2)
             for key in ["load_seconds", "realtime_factor", "gflops", "share_of_peak"] {
@@ -113,9 +113,9 @@ struct BenchTests {
             "The value 'mdx' is invalid for '--random-weights <name>': expected htdemucs"
         ),
         (
-            ["--precision", "int8"],
-            "The value 'int8' is invalid for '--precision <name>': expected one of float32, "
-                + "bfloat16, all"
+            ["--precision", "int4"],
+            "The value 'int4' is invalid for '--precision <name>': expected one of float32, "
+                + "bfloat16, int8, all"
         ),
         (
             ["--runs", "0"],

@@ -134,6 +134,8 @@ struct UsageTests {
                   inspect                 Show a checkpoint's format, configuration, tensors and
                                           checksum.
                   convert                 Write a checkpoint in the official safetensors layout.
+                  quantize                Write a model with INT8 weights, a quarter of the
+                                          size.
                   bench                   Measure how fast a model runs here, and what that
                                           costs in memory and accuracy.
                   tensors                 Take a track through the network in chunks of raw

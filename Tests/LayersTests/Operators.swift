@@ -30,7 +30,8 @@ struct Operators {
         padding: Conv2d.Pair
     ) -> LaidOut {
         let conv = Conv2d(
-            weight: weight, inputs: x.shape[2], outputs: bias.count, kernel: kernel,
+            weight: .floats(weight, on: backend), inputs: x.shape[2], outputs: bias.count,
+            kernel: kernel,
             stride: stride, padding: padding, on: backend)
         let affine = ChannelAffine(bias: bias, on: backend)
         let x = tensor(x)
@@ -57,7 +58,8 @@ struct Operators {
         overTime x: LaidOut, weight: [Float], bias: [Float], kernel: Int, stride: Int
     ) -> LaidOut {
         let conv = ConvTranspose(
-            weight: weight, inputs: x.shape[2], outputs: bias.count, kernel: kernel,
+            weight: .floats(weight, on: backend), inputs: x.shape[2], outputs: bias.count,
+            kernel: kernel,
             stride: stride, on: backend)
         let x = tensor(x)
         let length = x.shape[1]
@@ -83,7 +85,8 @@ struct Operators {
         overFrequency x: LaidOut, weight: [Float], bias: [Float], kernel: Int, stride: Int
     ) -> LaidOut {
         let conv = ConvTranspose(
-            weight: weight, inputs: x.shape[2], outputs: bias.count, kernel: kernel,
+            weight: .floats(weight, on: backend), inputs: x.shape[2], outputs: bias.count,
+            kernel: kernel,
             stride: stride, on: backend)
         let x = tensor(x)
         let (freqs, times) = (x.shape[0], x.shape[1])
@@ -107,7 +110,8 @@ struct Operators {
     ///   - weight: `[outputs, inputs]`
     func linear(_ x: LaidOut, weight: [Float], bias: [Float]) -> LaidOut {
         let linear = Linear(
-            weight: weight, bias: bias, inputs: weight.count / bias.count, on: backend)
+            weight: .floats(weight, on: backend), bias: bias, inputs: weight.count / bias.count,
+            on: backend)
         return array(linear(tensor(x), on: backend))
     }
 
@@ -119,8 +123,9 @@ struct Operators {
         outWeight: [Float], outBias: [Float]
     ) -> LaidOut {
         let attention = MultiheadAttention(
-            channels: outBias.count, heads: heads, inWeight: inWeight, inBias: inBias,
-            outWeight: outWeight, outBias: outBias, on: backend)
+            channels: outBias.count, heads: heads,
+            inWeight: .floats(inWeight, on: backend), inBias: inBias,
+            outWeight: .floats(outWeight, on: backend), outBias: outBias, on: backend)
         let attended = attention.attend(
             attention.query(tensor(query), on: backend),
             attention.keyValue(tensor(key), on: backend), on: backend)

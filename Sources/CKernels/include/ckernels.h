@@ -22,6 +22,13 @@ typedef struct gemm_segment {
     ptrdiff_t count;
 } gemm_segment;
 
+/* Elements of a row of A that qd8_qc8w_gemm quantises with one step, at most. */
+enum { QD8_SEGMENT = 2048 };
+
+/* Rows whose largest element is smaller than this are zero to qd8_qc8w_gemm: the reciprocal of the
+ * step stays finite. */
+#define QD8_SMALLEST 0x1p-100f
+
 typedef struct kernel_table {
     /* out[r, c] = x[r, c] * scale[c] + shift[c].   In place allowed. */
     void (*_Nonnull f32_affine)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
@@ -142,14 +149,52 @@ typedef struct kernel_table {
     void (*_Nonnull bf16_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
                                const float *_Nonnull b, ptrdiff_t inner_stride,
                                ptrdiff_t column_stride, void *_Nonnull packed);
+
+    /* The next three take B as INT8 codes with a scale for each column, packed by qc8w_pack:
+     * B[k, j] = scales[j] * code[k, j]. Otherwise as f32_gemm, and as bf16_gemm for segments. */
+
+    /* A in float32. */
+    void (*_Nonnull f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                   const gemm_segment *_Nonnull segments, ptrdiff_t lda,
+                                   const void *_Nonnull packed, ptrdiff_t inner,
+                                   const float *_Nonnull scales, const float *_Nullable bias,
+                                   float *_Nonnull c, ptrdiff_t ldc, int accumulate);
+
+    /* A rounded to bfloat16; the codes are exact in it. */
+    void (*_Nonnull bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                    const gemm_segment *_Nonnull segments, ptrdiff_t lda,
+                                    const void *_Nonnull packed, ptrdiff_t inner,
+                                    const float *_Nonnull scales, const float *_Nullable bias,
+                                    float *_Nonnull c, ptrdiff_t ldc, int accumulate);
+
+    /* A quantised to INT8 too: each row of each segment (of each QD8_SEGMENT elements of a longer
+     * one) gets codes round(A[r][k] / step), ties to even, with step = max |A[r][k]| / 127. Sums
+     * are exact within a segment; segment by segment, C = fma(sum, step * scale, C). A row whose
+     * largest element is below QD8_SMALLEST counts as zero, one with a NaN or an infinity gives
+     * NaN. Every instruction set gives the same bits. */
+    void (*_Nonnull qd8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                   const gemm_segment *_Nonnull segments, ptrdiff_t lda,
+                                   const void *_Nonnull packed, ptrdiff_t inner,
+                                   const float *_Nonnull scales, const float *_Nullable bias,
+                                   float *_Nonnull c, ptrdiff_t ldc, int accumulate);
+
+    /* Bytes that qc8w_pack writes for B of [inner, columns]; B's columns from a multiple of
+     * panel_columns on stand at the bytes of the columns before. */
+    ptrdiff_t (*_Nonnull qc8w_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
+
+    /* Packs the codes code[k, j] = b[k * ldb + j], from -127 to 127. */
+    void (*_Nonnull qc8w_pack)(ptrdiff_t inner, ptrdiff_t columns, const signed char *_Nonnull b,
+                               ptrdiff_t ldb, void *_Nonnull packed);
 } kernel_table;
 
 /* The kernels of an instruction set; NULL where this build or this CPU lacks it. */
 const kernel_table *_Nonnull kernels_plain(void);
 const kernel_table *_Nullable kernels_avx2(void);       /* AVX2 and FMA */
 const kernel_table *_Nullable kernels_avx512(void);     /* AVX-512 F, BW, DQ, VL */
+const kernel_table *_Nullable kernels_avx512vnni(void); /* these and AVX512-VNNI */
 const kernel_table *_Nullable kernels_avx512bf16(void); /* these and AVX512-BF16 */
 const kernel_table *_Nullable kernels_neon(void);
+const kernel_table *_Nullable kernels_neondot(void); /* NEON and its dot product of bytes */
 
 /* Tells the CPU that this is a spin loop. */
 static inline void cpu_relax(void) {

@@ -24,6 +24,13 @@ public struct ModelFiles: Sendable, Equatable {
         self.segmentSeconds = segmentSeconds
     }
 
+    /// Whether a member has INT8 weights, which `Precision.int8` runs as they are.
+    ///
+    /// - Throws: ``WeightsError`` for a file that can't be read.
+    public func isQuantized() throws -> Bool {
+        try members.contains { try Checkpoint.open($0).isQuantized }
+    }
+
     /// A single checkpoint.
     public init(checkpoint path: String) {
         self.init(name: ModelFiles.stem(of: path), members: [path])

@@ -29,7 +29,7 @@ struct SeparateCommand {
             var run = SeparationRun(
                 settings: settings, console: console, cancellation: cancellation, display: display,
                 model: model, outputs: outputs, plan: plan,
-                precision: try settings.precision ?? EngineInformation().fastestPrecision)
+                precision: try settings.precision.precision(for: model.files))
             return try run.run(problems: found.problems)
         } catch {
             return report(error)

@@ -32,8 +32,7 @@ extension SeparateCommand {
         /// The stem that goes to standard output.
         let standardOutput: String?
         let skipsExisting: Bool
-        /// nil for the fastest on this machine.
-        let precision: Precision?
+        let precision: PrecisionChoice
         /// nil for all cores.
         let threads: Int?
         let jobs: Int
@@ -65,7 +64,7 @@ extension SeparateCommand {
             template = try FileNameTemplate(arguments.value(.filename))
             standardOutput = arguments.value(.stdout)
             skipsExisting = arguments.has(.skipExisting) && !arguments.has(.force)
-            precision = try Settings.precision(arguments)
+            precision = try PrecisionChoice(arguments)
             threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
             jobs = try Settings.number(.jobs, arguments, in: 0...1024) ?? 0
             isDryRun = arguments.has(.dryRun)
@@ -169,20 +168,6 @@ extension SeparateCommand {
                 settings.preset = preset
             }
             return settings
-        }
-
-        /// - Returns: nil for `auto`.
-        static func precision(
-            _ arguments: ParsedArguments
-        ) throws(UsageError) -> Precision? {
-            guard let text = arguments.value(.precision) else { return .float32 }
-            if text == "auto" { return nil }
-            guard let precision = Precision(rawValue: text) else {
-                let names = Precision.allCases.map(\.rawValue) + ["auto"]
-                throw .invalidValue(
-                    .precision, value: text, allowed: "one of " + names.joined(separator: ", "))
-            }
-            return precision
         }
     }
 }

@@ -57,10 +57,14 @@ struct PortingCall {
         return model
     }
 
-    func backend(_ precision: Precision = .float32) throws -> Backend {
+    /// - Parameter model: what is to run in the precision of the call; nil for none.
+    func backend(for model: PortedModel? = nil) throws -> Backend {
+        let precision = try model.map {
+            try PrecisionChoice(arguments).precision(isQuantized: $0.isQuantized)
+        }
         let threads = try number(.threads, in: Separator.supportedThreads)
         return try Backend(
-            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: precision)
+            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: precision ?? .float32)
     }
 
     /// The folder or file that `option` must name.
@@ -86,11 +90,6 @@ struct PortingCall {
         TensorEncoding(
             try arguments.choice(.tensorFormat, of: TensorEncoding.Container.allCases) ?? container,
             try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases) ?? .float32)
-    }
-
-    /// - Returns: nil for `auto`.
-    var precision: Precision? {
-        get throws(UsageError) { try SeparateCommand.Settings.precision(arguments) }
     }
 
     /// What `--only` asks for.

@@ -32,7 +32,6 @@ enum TraceCommand {
         let out = try call.required(.traceOut)
         let seconds = try call.number(.chunk)
         let start = try SeparateCommand.Settings.time(.start, arguments)
-        let precision = try call.precision
         let track = arguments.operands[0]
         var isFolder: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: track, isDirectory: &isFolder)
@@ -40,9 +39,9 @@ enum TraceCommand {
             throw .exclusiveAction(option, "a sound file")
         }
         return try call.run {
-            let backend = try call.backend(precision ?? EngineInformation().fastestPrecision)
             let model = try call.model(
                 defaultName: isFolder.boolValue ? Trace.modelName(ofChunk: track) : nil)
+            let backend = try call.backend(for: model)
             let trace =
                 isFolder.boolValue
                 ? try Trace(chunk: track, model: model)

@@ -1,0 +1,33 @@
+/* AVX-512 kernels with the INT8 products of AVX512-VNNI. */
+#include "ckernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+/* Without this clang splits 512-bit vectors in two on CPUs where they once lowered the clock. */
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"),                    \
+                   min_vector_width(512))),                                                        \
+    apply_to = function)
+#define WIDTH 16
+#define SUFFIX avx512vnni
+#define ROWS 12
+#define NATIVE_BF16 0
+#define NATIVE_DOT 1
+#include "simd_kernels.h"
+#pragma clang attribute pop
+
+const kernel_table *kernels_avx512vnni(void) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vnni"))
+        return &table__avx512vnni;
+    return NULL;
+}
+
+#else
+
+const kernel_table *kernels_avx512vnni(void) { return NULL; }
+
+#endif

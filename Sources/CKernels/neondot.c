@@ -1,0 +1,35 @@
+/* NEON kernels with the dot product of bytes (FEAT_DotProd, from Armv8.2 on). */
+#include "ckernels.h"
+
+#if defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
+
+#include <arm_neon.h>
+
+#if defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#define WIDTH 4
+#define SUFFIX neondot
+#define ROWS 8
+#define NATIVE_BF16 0
+#define NATIVE_DOT 1
+#include "simd_kernels.h"
+#pragma clang attribute pop
+
+const kernel_table *kernels_neondot(void) {
+#if defined(__linux__)
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) ? &table__neondot : NULL;
+#else
+    /* Every Mac with arm64 has it. */
+    return &table__neondot;
+#endif
+}
+
+#else
+
+const kernel_table *kernels_neondot(void) { return NULL; }
+
+#endif

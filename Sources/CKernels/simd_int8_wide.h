@@ -1,0 +1,148 @@
+/* Products of INT8 weights with float activations, written once: a part of a panel of codes is
+ * widened once, into the L1 cache, and the bfloat16 or float32 tile runs many rows over it.
+ *
+ * Included after simd_int8.h.
+ */
+
+/* out[r, :n] (+)= buffer[r, :] * scales, rows of the buffer `width` floats apart. */
+static void add_scaled(ptrdiff_t rows, ptrdiff_t n, const float *buffer, ptrdiff_t width,
+                       const float *scales, const float *bias, float *c, ptrdiff_t ldc,
+                       int accumulate) {
+    for (ptrdiff_t r = 0; r < rows; r++, buffer += width, c += ldc)
+        for (ptrdiff_t j = 0; j < n; j += WIDTH) {
+            if (n - j >= WIDTH) {
+                vec before = accumulate ? load(c + j) : bias ? load(bias + j) : (vec)0;
+                store(c + j, fma(load(buffer + j), load(scales + j), before));
+            } else {
+                vec before = accumulate ? load_part(c + j, n - j)
+                             : bias     ? load_part(bias + j, n - j)
+                                        : (vec)0;
+                store_part(c + j, fma(load(buffer + j), load_part(scales + j, n - j), before),
+                           n - j);
+            }
+        }
+}
+
+/* Rows that a widened part of a panel serves before the next: widening then takes a twentieth of
+ * the time of the products. */
+enum { WIDE_BLOCKS = 4 };
+
+/* Widens `count` rows of a panel, a whole number of groups, to bfloat16 as bf16_pack would. */
+static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, uint16_t *out) {
+    for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
+        for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+            vec_int lanes = group_lanes(panel + GROUP * j);
+            for (int i = 0; i < GROUP; i += bf16_STEP) {
+                vec low = group_row(lanes, i);
+                vec_bits bits;
+                memcpy(&bits, &low, sizeof bits);
+#if NATIVE_BF16
+                vec high = group_row(lanes, i + 1);
+                vec_bits upper;
+                memcpy(&upper, &high, sizeof upper);
+                bits = (bits >> 16) | upper;
+                memcpy(out + (k + i) * width + 2 * j, &bits, sizeof bits);
+#else
+                half_vec narrow = __builtin_convertvector(bits >> 16, half_vec);
+                memcpy(out + (k + i) * width + j, &narrow, sizeof narrow);
+#endif
+            }
+        }
+}
+
+/* Zeros where the first and the last group hold rows of B that no segment has. `elements`: of a
+ * row, a whole number of groups. */
+static void zero_ends(bf16_element *copied, ptrdiff_t rows, ptrdiff_t elements) {
+    const ptrdiff_t group = GROUP / bf16_STEP;
+    for (ptrdiff_t r = 0; r < rows; r++, copied += bf16_STRIDE)
+        for (ptrdiff_t i = 0; i < group; i++)
+            copied[i] = copied[elements - 1 - i] = 0;
+}
+
+static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                   const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                                   ptrdiff_t inner, const float *scales, const float *bias,
+                                   float *c, ptrdiff_t ldc, int accumulate) {
+    const ptrdiff_t padded = whole_groups(inner);
+    const ptrdiff_t from = count > 0 ? segments[0].first / GROUP * GROUP : 0;
+    ptrdiff_t to = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
+    to = from + whole_groups(to - from);
+    bf16_element copied[WIDE_BLOCKS][BLOCK_ROWS * bf16_STRIDE];
+    uint16_t wide[bf16_CHUNK * PANEL];
+    float buffer[BLOCK_ROWS * PANEL];
+    for (ptrdiff_t row = 0; row < rows; row += WIDE_BLOCKS * BLOCK_ROWS) {
+        ptrdiff_t k = from;
+        int adding = accumulate;
+        do {
+            ptrdiff_t length = to - k < bf16_CHUNK ? to - k : bf16_CHUNK;
+            for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows && length > 0;
+                 b++) {
+                ptrdiff_t begin = row + b * BLOCK_ROWS;
+                ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
+                zero_ends(copied[b], n, length / bf16_STEP);
+                bf16_fill(copied[b], n, count, segments, begin, lda, k, k + length);
+            }
+            for (ptrdiff_t column = 0; column < columns; column += PANEL) {
+                ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
+                ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;
+                widen_to_bf16(length, width, code_place(packed, padded, column, width, k), wide);
+                for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows; b++) {
+                    ptrdiff_t begin = row + b * BLOCK_ROWS;
+                    ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
+                    bf16_panel((bf16_block){copied[b], bf16_STRIDE}, n, length, width, wide, NULL,
+                               buffer, width, 0);
+                    add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
+                               c + begin * ldc + column, ldc, adding);
+                }
+            }
+            adding = 1;
+            k += length;
+        } while (k < to);
+    }
+}
+
+static void widen_to_f32(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, float *out) {
+    for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
+        for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+            vec_int lanes = group_lanes(panel + GROUP * j);
+            for (int i = 0; i < GROUP; i++)
+                store(out + (k + i) * width + j, group_row(lanes, i));
+        }
+}
+
+static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                  const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                                  ptrdiff_t inner, const float *scales, const float *bias, float *c,
+                                  ptrdiff_t ldc, int accumulate) {
+    const ptrdiff_t padded = whole_groups(inner);
+    const gemm_segment nothing = {.a = scales, .first = 0, .count = 0};
+    if (count == 0) {
+        segments = &nothing;
+        count = 1;
+    }
+    float wide[(f32_CHUNK + GROUP) * PANEL], buffer[BLOCK_ROWS * PANEL];
+    for (ptrdiff_t s = 0; s < count; s++) {
+        ptrdiff_t done = 0;
+        do {
+            ptrdiff_t length = segments[s].count - done;
+            length = length < f32_CHUNK ? length : f32_CHUNK;
+            ptrdiff_t from = segments[s].first + done, lead = from % GROUP;
+            const float *a = segments[s].a + done;
+            for (ptrdiff_t column = 0; column < columns; column += PANEL) {
+                ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
+                ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;
+                widen_to_f32(lead + length, width,
+                             code_place(packed, padded, column, width, from - lead), wide);
+                for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
+                    ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
+                    f32_panel((f32_block){a + row * lda, lda}, n, length, width,
+                              wide + lead * width, NULL, buffer, width, 0);
+                    add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
+                               c + row * ldc + column, ldc, accumulate);
+                }
+            }
+            accumulate = 1;
+            done += length;
+        } while (done < segments[s].count);
+    }
+}

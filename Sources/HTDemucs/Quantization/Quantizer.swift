@@ -1,0 +1,138 @@
+// Floats to INT8 codes with a scale for each output channel: w ≈ code · scale, code in -127 ... 127.
+
+/// The rounding of one tensor of weights: `[outputs, inputs, taps…]`, or `[inputs, outputs, taps…]`
+/// of a transposed convolution.
+package struct Quantizer: Sendable {
+    /// Elements before the axis of output channels: 1, or the inputs.
+    private let outer: Int
+    package let channels: Int
+    /// Neighbours that belong to one channel.
+    private let inner: Int
+    /// Elements of the kernel.
+    private let taps: Int
+
+    /// - Parameters:
+    ///   - shape: of the tensor.
+    ///   - outputAxis: its axis of output channels, 0 or 1.
+    package init(shape: [Int], outputAxis: Int) {
+        outer = shape[..<outputAxis].reduce(1, *)
+        channels = shape[outputAxis]
+        inner = shape[(outputAxis + 1)...].reduce(1, *)
+        taps = shape[2...].reduce(1, *)
+    }
+
+    /// Scales with which the largest weight of each channel is ±127; 1 for a channel of zeros.
+    ///
+    /// - Returns: nil for weights that are not finite.
+    package func scales(of weights: [Float]) -> [Float]? {
+        guard weights.allSatisfy(\.isFinite) else { return nil }
+        var largest = [Float](repeating: 0, count: channels)
+        forEachRun { channel, range in
+            for index in range {
+                largest[channel] = max(largest[channel], weights[index].magnitude)
+            }
+        }
+        return largest.map { $0 / 127 < Float.leastNormalMagnitude ? 1 : $0 / 127 }
+    }
+
+    /// For each channel the scale with which the layer's output errs the least. A scale that is
+    /// smaller than the largest weight asks for clips that one and rounds all others more finely.
+    ///
+    /// The error of an output is the sum over its inputs of the weight's error times the input. With
+    /// inputs that do not depend on each other its mean square is Σ E[x²]·(w − ŵ)², the least of
+    /// which over 16 scales is taken.
+    ///
+    /// - Parameter meanSquares: E[x²] of each input channel, for an output channel; nil where it
+    ///   isn't known, as if all were one.
+    /// - Returns: nil for weights that are not finite.
+    package func clippedScales(
+        of weights: [Float], meanSquares: ((_ channel: Int) -> [Double])? = nil
+    ) -> [Float]? {
+        guard let whole = scales(of: weights) else { return nil }
+        return (0..<channels).map { channel in
+            let row = row(channel, of: weights)
+            let importance = meanSquares.map { $0(channel).map(Float.init) }
+            let candidates = (0...15).map { whole[channel] * (1 - 0.02 * Float($0)) }
+            let errors = candidates.map { error(row, scale: $0, importance: importance) }
+            // The first of equals is the largest scale.
+            let best = errors.indices.min { errors[$0] < errors[$1] } ?? 0
+            return candidates[best]
+        }
+    }
+
+    private func error(_ row: [Float], scale: Float, importance: [Float]?) -> Float {
+        let inverse = 1 / scale
+        var sum: Float = 0
+        for input in 0..<row.count / taps {
+            var squares: Float = 0
+            for index in input * taps..<(input + 1) * taps {
+                let difference = row[index] - Self.steps(row[index], inverse) * scale
+                squares += difference * difference
+            }
+            sum += (importance?[input] ?? 1) * squares
+        }
+        return sum
+    }
+
+    /// How much each output errs in the mean: Σ E[x]·(w − ŵ).
+    ///
+    /// - Parameter means: E[x] of each input channel, for an output channel.
+    package func meanErrors(
+        _ weights: [Float], _ rounded: [Float], means: (_ channel: Int) -> [Double]
+    ) -> [Double] {
+        (0..<channels).map { channel in
+            let (row, other) = (row(channel, of: weights), row(channel, of: rounded))
+            let means = means(channel)
+            return row.indices.reduce(0) { sum, index in
+                sum + means[index / taps] * (Double(row[index]) - Double(other[index]))
+            }
+        }
+    }
+
+    /// The nearest codes, ties to even; what lies beyond ±127 steps becomes ±127.
+    package func codes(_ weights: [Float], scales: [Float]) -> [Int8] {
+        [Int8](unsafeUninitializedCapacity: weights.count) { codes, initialized in
+            weights.withUnsafeBufferPointer { weights in
+                forEachRun { channel, range in
+                    let inverse = 1 / scales[channel]
+                    for index in range { codes[index] = Int8(Self.steps(weights[index], inverse)) }
+                }
+            }
+            initialized = weights.count
+        }
+    }
+
+    /// What the codes stand for.
+    package func weights(_ codes: [Int8], scales: [Float]) -> [Float] {
+        [Float](unsafeUninitializedCapacity: codes.count) { weights, initialized in
+            codes.withUnsafeBufferPointer { codes in
+                forEachRun { channel, range in
+                    for index in range { weights[index] = Float(codes[index]) * scales[channel] }
+                }
+            }
+            initialized = codes.count
+        }
+    }
+
+    private static func steps(_ weight: Float, _ inverse: Float) -> Float {
+        max(-127, min(127, (weight * inverse).rounded(.toNearestOrEven)))
+    }
+
+    /// The weights of an output channel, `[inputs, taps]`.
+    private func row(_ channel: Int, of weights: [Float]) -> [Float] {
+        (0..<outer).flatMap { block in
+            let first = (block * channels + channel) * inner
+            return weights[first..<first + inner]
+        }
+    }
+
+    /// Each run of neighbours that belong to one channel.
+    private func forEachRun(_ body: (_ channel: Int, _ range: Range<Int>) -> Void) {
+        for block in 0..<outer {
+            for channel in 0..<channels {
+                let first = (block * channels + channel) * inner
+                body(channel, first..<first + inner)
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// What a quantised checkpoint says of itself: the value of `quantization` in a safetensors file's
+// metadata. `docs/formats.md` describes the file.
+
+/// How a layer's weights are kept, and what its products run in.
+package enum LayerForm: String, Sendable, CaseIterable {
+    /// As floats of 16 bits.
+    case float
+    /// INT8 weights; activations in 16 bits, or float32 where the whole model runs in it.
+    case weights = "int8-weights"
+    /// INT8 weights and activations.
+    case full = "int8"
+}
+
+/// The metadata of a quantised checkpoint.
+package struct QuantizationScheme: Sendable, Equatable {
+    /// Symmetric codes, one scale for each output channel.
+    static let name = "int8-symmetric-per-channel"
+    static let metadataKey = "quantization"
+    /// The tensor of scales that belongs to a tensor of codes.
+    package static func scaleName(of tensor: String) -> String { tensor + ".scale" }
+
+    /// The form of each tensor of codes.
+    package let layers: [String: LayerForm]
+    /// What it was made from and how, for its readers and not for the engine; numbers are finite.
+    package let origin: [String: ArgumentValue]
+
+    package init(layers: [String: LayerForm], origin: [String: ArgumentValue]) {
+        self.layers = layers
+        self.origin = origin
+    }
+
+    /// What a file's metadata say of it.
+    package var metadata: [String: String] {
+        let value = ArgumentValue.object([
+            "scheme": .string(Self.name),
+            "layers": .object(layers.mapValues { .string($0.rawValue) }),
+            "origin": .object(origin),
+        ])
+        return value.json.map { [Self.metadataKey: $0] } ?? [:]
+    }
+}
+
+extension Checkpoint {
+    /// The scheme of a quantised checkpoint; nil if it is none.
+    ///
+    /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
+    package func quantizationScheme() throws -> QuantizationScheme? {
+        guard metadata[QuantizationScheme.metadataKey] != nil else { return nil }
+        func invalid(_ problem: String) -> WeightsError {
+            .metadataInvalid(
+                path: path, key: QuantizationScheme.metadataKey, problem: problem)
+        }
+        guard case .object(let members) = try argument(QuantizationScheme.metadataKey),
+            case .object(let layers) = members["layers"]
+        else { throw invalid("expected an object with \"layers\"") }
+        guard members["scheme"] == .string(QuantizationScheme.name) else {
+            throw invalid(
+                "the scheme is \(members["scheme"] ?? .null); only \(QuantizationScheme.name) is "
+                    + "known, update the program")
+        }
+        let forms = try layers.map { name, value in
+            guard case .string(let text) = value, let form = LayerForm(rawValue: text),
+                form != .float
+            else { throw invalid("the form of \(name) is \(value); expected int8 or int8-weights") }
+            return (name, form)
+        }
+        var origin: [String: ArgumentValue] = [:]
+        if case .object(let stored) = members["origin"] { origin = stored }
+        return QuantizationScheme(
+            layers: Dictionary(forms, uniquingKeysWith: { first, _ in first }), origin: origin)
+    }
+
+    /// Whether its weights are INT8 codes of this engine's scheme.
+    public var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
+}

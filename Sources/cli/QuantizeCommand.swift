@@ -1,0 +1,156 @@
+// `swift-demucs quantize`: a model with INT8 weights.
+
+import Foundation
+import Separation
+
+struct QuantizeCommand {
+    let settings: Settings
+    let console: Console
+    let cancellation: CancellationToken
+
+    /// - Returns: `modelUnusable` if the model can't be read, or not be quantised as wished.
+    func run() -> ExitCode {
+        do {
+            let threads = settings.threads ?? ProcessInfo.processInfo.activeProcessorCount
+            let checkpoint = try Checkpoint.open(settings.model, member: settings.member)
+            let configuration = try Configuration.read(from: checkpoint).configuration
+            let segments =
+                settings.tracks.isEmpty
+                ? CalibrationSegments(noiseFor: configuration)
+                : try CalibrationSegments(
+                    of: settings.tracks, count: settings.segments, for: configuration,
+                    threads: threads)
+            let quantization = try ModelQuantization(
+                checkpoint, calibration: segments.description, threads: threads)
+            quantization.warnings.forEach(console.warning)
+            let model = try quantization.run(
+                mixes: segments.mixes, isCalibrated: segments.isMusic, wishes: settings.wishes,
+                cancellation: cancellation, report: tell)
+            try model.write(to: settings.output)
+            let report = QuantizationReport(
+                model: model, source: checkpoint, calibration: segments.description)
+            if let path = settings.report {
+                try Data(report.json.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            }
+            console.result(report.table)
+            console.result(settings.output)
+            return .done
+        } catch is CancellationError {
+            console.error("interrupted; nothing was written")
+            return .interrupted
+        } catch {
+            console.error("\(error)")
+            return .modelUnusable
+        }
+    }
+
+    /// Told at the beginning of each stage.
+    private func tell(_ stage: ModelQuantization.Stage) {
+        switch stage {
+        case .calibrating(let segment, let count) where segment == 0:
+            console.status("Calibrating on \(count) \(count == 1 ? "segment" : "segments")")
+        case .rounding(let layer, let count) where layer == 0:
+            console.status("Rounding the weights of \(count) layers")
+        case .measuring(let layer, let count) where layer == 0:
+            console.status("Measuring each of \(count) layers in INT8")
+        case .choosing:
+            console.status("Measuring the whole model")
+        default: break
+        }
+    }
+}
+
+extension Option {
+    static let quantizeOut = Option(
+        "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
+    static let calibrate = Option(
+        "calibrate", value: "file",
+        help: "Music to fit scales and biases to; may be given several times.")
+    static let calibrationSamples = Option(
+        "samples", value: "n",
+        help: "Segments of that music, spread over the files. (default: 50)")
+    static let minSNR = Option(
+        "min-snr", value: "dB",
+        help: "Keep in 16 bits what it takes for this SNR of the worst stem against float32.")
+    static let maxBytes = Option("max-bytes", value: "n", help: "The size of the file at most.")
+    static let report = Option(
+        "report", value: "file",
+        help: "Measure each layer alone, a pass of the network each, and write the table as JSON.")
+}
+
+extension QuantizeCommand {
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "quantize",
+            overview: "Write a model with INT8 weights, a quarter of the size.",
+            operand: "file",
+            operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
+            operandCount: 1...1,
+            options: [
+                .quantizeOut, .calibrate, .calibrationSamples, .minSNR, .maxBytes, .report, .member,
+                .threads, .quiet, .version, .help,
+            ],
+            exclusive: [])
+    ) { arguments, console throws(UsageError) in
+        let settings = try Settings(arguments)
+        var console = console
+        console.isQuiet = arguments.has(.quiet)
+        let cancellation = CancellationToken()
+        Interruption.cancels(cancellation)
+        return QuantizeCommand(
+            settings: settings, console: console, cancellation: cancellation
+        ).run()
+    }
+
+    /// What a call asks for.
+    struct Settings {
+        let model: String
+        let member: String?
+        let output: String
+        /// Sound files to calibrate on.
+        let tracks: [String]
+        let segments: Int
+        let wishes: ModelQuantization.Wishes
+        /// Where the table goes as JSON.
+        let report: String?
+        /// nil for all cores.
+        let threads: Int?
+
+        init(_ arguments: ParsedArguments) throws(UsageError) {
+            guard let output = arguments.value(.quantizeOut), !output.isEmpty else {
+                throw .missingValue(.quantizeOut)
+            }
+            self.output = output
+            model = arguments.operands[0]
+            member = arguments.value(.member)
+            tracks = arguments.values(.calibrate)
+            report = arguments.value(.report)
+            threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
+            let segments = try Settings.number(.calibrationSamples, arguments, in: 1...10_000)
+            self.segments = max(segments ?? 50, tracks.count)
+            var wishes = ModelQuantization.Wishes(measuresLayers: report != nil)
+            wishes.mostBytes = try Settings.number(.maxBytes, arguments, in: 1...Int.max)
+            if let text = arguments.value(.minSNR) {
+                guard let decibels = Double(text), decibels.isFinite else {
+                    throw .invalidValue(.minSNR, value: text, allowed: "a number of decibels")
+                }
+                wishes.leastDecibels = decibels
+            }
+            self.wishes = wishes
+        }
+
+        private static func number(
+            _ option: Option, _ arguments: ParsedArguments, in range: ClosedRange<Int>
+        ) throws(UsageError) -> Int? {
+            guard let text = arguments.value(option) else { return nil }
+            guard let value = Int(text), range.contains(value) else {
+                throw .invalidValue(
+                    option, value: text,
+                    allowed: range.upperBound == .max
+                        ? "a whole number from \(range.lowerBound) on"
+                        : "a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return value
+        }
+    }
+}

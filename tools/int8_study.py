@@ -1,0 +1,268 @@
+"""What INT8 costs: the measurements of docs/int8.md.
+
+    python tools/int8_study.py songs --work DIR          # the demo model on its held-out songs
+    python tools/int8_study.py real --work DIR           # the real configuration, perturbed weights
+    python tools/int8_study.py plots --work DIR          # docs/int8_layers.png
+
+`songs` scores each recipe with the demo model: SDR of each stem against the truth, less float32's.
+`real` builds the published configuration with the perturbed weights of seeded_model.py and tells
+the SNR of each stem against float32 on one segment of noise. Recipes whose weights are not what
+`swift-demucs quantize` writes (one scale for a tensor or for a group of inputs) are rounded here and
+run as float32. Results are written to DIR as JSON; files that are there are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools" / "demo_model"), str(ROOT / "tools" / "reference")]
+
+import evaluate
+import seeded_model
+import swift_demucs
+import wav_file
+from fixture import noise
+from generate import FIRST_HELD_OUT_SEED, RATE_HZ, generate, mixture_of, write_wav
+from song import STEMS
+
+SPARED = ("encoder.0.", "tencoder.0.", "decoder.3.", "tdecoder.3.")
+KINDS = (
+    "conv.weight", "rewrite.weight", "conv_tr.weight", "in_proj_weight", "out_proj.weight",
+    "linear1.weight", "linear2.weight", "sampler.weight", "sampler_t.weight",
+)  # fmt: skip
+
+
+def is_quantised(name: str, spared: bool) -> bool:
+    """Whether a tensor of weights is rounded: the layers of `swift-demucs quantize`."""
+    return name.endswith(KINDS) and not (spared and name.startswith(SPARED))
+
+
+def rounded(weight: torch.Tensor, output_axis: int, group: int | None) -> torch.Tensor:
+    """Symmetric INT8 of rows of an output channel, or of `group` inputs of it; 0 for one scale."""
+    rows = weight.movedim(output_axis, 0)
+    flat = rows.flatten() if group == 0 else rows.flatten(1)
+    width = flat.shape[-1] if not group else min(group, flat.shape[-1])
+    padded = torch.nn.functional.pad(flat, (0, -flat.shape[-1] % width))
+    blocks = padded.reshape(*padded.shape[:-1], -1, width)
+    scale = (blocks.abs().amax(-1, keepdim=True) / 127).clamp_min(1e-30)
+    blocks = (blocks / scale).round().clamp(-127, 127) * scale
+    flat = blocks.reshape(padded.shape)[..., : flat.shape[-1]]
+    return flat.reshape(rows.shape).movedim(0, output_axis)
+
+
+def round_file(source: Path, target: Path, group: int | None, *, spared: bool) -> None:
+    """A float32 checkpoint whose weights are what INT8 codes would stand for."""
+    tensors = {}
+    with safe_open(source, "pt") as file:
+        metadata = file.metadata()
+        for name in file.keys():  # noqa: SIM118
+            value = file.get_tensor(name).float()
+            if is_quantised(name, spared):
+                value = rounded(value, 1 if name.endswith("conv_tr.weight") else 0, group)
+            tensors[name] = value.contiguous()
+    save_file(tensors, target, metadata)
+
+
+class Study:
+    """Runs of the binary in a working folder."""
+
+    def __init__(
+        self, given: argparse.Namespace, work: Path, model: Path, music: list[Path]
+    ) -> None:
+        self.binary, self.measures_layers = given.binary, given.layers
+        self.work, self.model, self.music = work, model, music
+
+    def command(self, *arguments: object) -> None:
+        """A call of the program."""
+        subprocess.run([str(self.binary), *map(str, arguments)], check=True, cwd=self.work)
+
+    def quantised(self, name: str, *options: object) -> Path:
+        """A file that `quantize` writes."""
+        path = self.work / f"{name}.safetensors"
+        if not path.exists():
+            report = ["--report", self.work / f"{name}.json"] if self.measures_layers else []
+            self.command("quantize", self.model, "-o", path, *report, *options)
+        return path
+
+    def rounded(self, name: str, group: int | None, *, spared: bool = True) -> Path:
+        """A file that is rounded here."""
+        path = self.work / f"{name}.safetensors"
+        if not path.exists():
+            round_file(self.model, path, group, spared=spared)
+        return path
+
+    def recipes(self, samples: int) -> dict[str, tuple[Callable[[], Path], str]]:
+        """The model of each recipe, and the precision that it runs in."""
+        music = [word for path in self.music for word in ("--calibrate", path)]
+
+        def plain() -> Path:
+            return self.quantised("plain")
+
+        def calibrated() -> Path:
+            return self.quantised("calibrated", *music, "--samples", samples)
+
+        return {
+            "float32": (lambda: self.model, "float32"),
+            "recommended": (plain, "int8"),
+            "weights per channel": (plain, "float32"),
+            "recommended, calibrated": (calibrated, "int8"),
+            "weights per channel, calibrated": (calibrated, "float32"),
+            "bfloat16": (lambda: self.model, "bfloat16"),
+            "weights per channel, bfloat16": (plain, "bfloat16"),
+            "weights per channel, nothing spared": (
+                lambda: self.rounded("unspared", None, spared=False), "float32"),
+            "weights, one scale a tensor": (lambda: self.rounded("tensor", 0), "float32"),
+            "weights, groups of 128 inputs": (lambda: self.rounded("group128", 128), "float32"),
+            "weights, groups of 32 inputs": (lambda: self.rounded("group32", 32), "float32"),
+        }  # fmt: skip
+
+    def separate(self, name: str, model: Path, precision: str, tracks: list[Path]) -> Path:
+        """Stems of all tracks: FOLDER/TRACK/STEM.wav."""
+        out = self.work / "stems" / name.replace(" ", "_").replace(",", "")
+        if not (out / model.stem).exists():
+            self.command(
+                "separate", "-n", model, "-o", out, "--precision", precision, "--float32",
+                "--clip-mode", "none", "--shifts", "0", "-q", *tracks,
+            )  # fmt: skip
+        return out / model.stem
+
+
+def decibels(reference: np.ndarray, found: np.ndarray) -> float:
+    """SNR of a stem against float32's."""
+    return float(10 * np.log10(np.square(reference).sum() / np.square(reference - found).sum()))
+
+
+def read(path: Path) -> np.ndarray:
+    """Samples in double."""
+    return soundfile.read(path, dtype="float64")[0]
+
+
+def songs(given: argparse.Namespace) -> Iterator[dict]:
+    """Scores of each recipe with the demo model; what was found so far after each."""
+    work = given.work / "songs"
+    (work / "mixes").mkdir(parents=True, exist_ok=True)
+    music = []
+    for seed in range(given.calibration_songs):
+        path = work / f"training_{seed}.wav"
+        if not path.exists():
+            write_wav(path, mixture_of(generate(seed, given.seconds)))
+        music.append(path)
+    seeds = range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + given.songs)
+    truths = {}
+    for seed in seeds:
+        cache = work / f"{seed}.npy"
+        if not cache.exists():
+            np.save(cache, generate(seed, given.seconds))
+        truths[seed] = np.load(cache)
+        mix = work / "mixes" / f"{seed}.wav"
+        if not mix.exists():
+            write_wav(mix, mixture_of(truths[seed]))
+    tracks = [work / "mixes" / f"{seed}.wav" for seed in seeds]
+    study = Study(given, work, ROOT / "Models" / "demo.safetensors", music)
+    results: dict = {}
+    folders: dict[str, Path] = {}
+    for name, (model, precision) in study.recipes(given.samples).items():
+        folders[name] = study.separate(name, model(), precision, tracks)
+        scores: dict[str, list[float]] = {stem: [] for stem in STEMS}
+        noises: dict[str, list[float]] = {stem: [] for stem in STEMS}
+        for seed in seeds:
+            for index, stem in enumerate(STEMS):
+                found = read(folders[name] / str(seed) / f"{stem}.wav")
+                scores[stem].append(evaluate.mdx_sdr(truths[seed][index].T, found))
+                if name != "float32":
+                    reference = read(folders["float32"] / str(seed) / f"{stem}.wav")
+                    noises[stem].append(decibels(reference, found))
+        results[name] = {
+            "sdr": scores, "snr": {k: float(np.median(v)) for k, v in noises.items() if v},
+        }  # fmt: skip
+        base = results["float32"]["sdr"]
+        change = {s: np.median(np.array(scores[s]) - np.array(base[s])) for s in STEMS}
+        print(name, {s: round(float(np.median(scores[s])), 3) for s in STEMS},
+              {s: round(float(change[s]), 4) for s in STEMS}, results[name]["snr"], flush=True)  # fmt: skip
+        yield results
+
+
+def real(given: argparse.Namespace) -> Iterator[dict]:
+    """SNR of each recipe with the published configuration; what was found so far after each."""
+    work = given.work / "real"
+    work.mkdir(parents=True, exist_ok=True)
+    model = work / "htdemucs.safetensors"
+    configuration = seeded_model.CONFIGURATIONS["htdemucs"]
+    if not model.exists():
+        seeded_model.save_safetensors(seeded_model.build(configuration, 1), model)
+    track = work / "noise.wav"
+    if not track.exists():
+        samples = int(configuration.get("samplerate", RATE_HZ) * 7.8)
+        wav_file.write(track, noise("int8", 1, 2, samples, deviation=0.1)[0], RATE_HZ)
+    study = Study(given, work, model, [track])
+    results: dict = {}
+    folders: dict[str, Path] = {}
+    for name, (path, precision) in study.recipes(1).items():
+        folders[name] = study.separate(name, path(), precision, [track])
+        if name == "float32":
+            continue
+        results[name] = {"snr": {
+            stem: decibels(*(read(folders[r] / "noise" / f"{stem}.wav") for r in ("float32", name)))
+            for stem in STEMS
+        }}  # fmt: skip
+        print(name, {s: round(v, 2) for s, v in results[name]["snr"].items()}, flush=True)
+        yield results
+
+
+def plots(given: argparse.Namespace) -> None:
+    """A dot for each layer."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    report = json.loads((given.work / given.layers_of / "plain.json").read_text())
+    figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
+    layers = report["layers"]
+    colours = {"float": "#cc3311", "int8-weights": "#ddaa33", "int8": "#4477aa"}
+    for form, colour in colours.items():
+        places = [i for i, layer in enumerate(layers) if layer["form"] == form]
+        levels = [layers[i]["output_snr_db"] for i in places]
+        axis.scatter(places, levels, s=14, color=colour, label=form)
+    axis.set_xlabel("layer, in the order of the model", fontsize=8)
+    axis.set_ylabel("output SNR with it alone in INT8, dB", fontsize=8)
+    axis.legend(fontsize=7)
+    figure.savefig(ROOT / "docs" / "int8_layers.png", dpi=110)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=("songs", "real", "plots"))
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--songs", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--calibration-songs", type=int, default=8)
+    parser.add_argument("--samples", type=int, default=50)
+    parser.add_argument("--layers", action="store_true", help="measure each layer alone too")
+    parser.add_argument("--layers-of", choices=("songs", "real"), default="songs", help="plotted")
+    given = parser.parse_args()
+    if given.part == "plots":
+        plots(given)
+        return
+    for found in {"songs": songs, "real": real}[given.part](given):
+        (given.work / f"{given.part}.json").write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Reads a file that `swift-demucs quantize` wrote, and writes it as float32 for the official package.
+
+    python dequantize.py int8.safetensors float32.safetensors
+
+A tensor of I8 codes stands beside its scales, NAME.scale, one for each output channel: axis 1 of a
+transposed convolution, axis 0 of all others. The result is loaded back by the official loader.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+import seeded_model as reference
+import tensor_file
+
+
+def weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What the codes and their scales stand for, in float32; all other tensors widened."""
+    codes = {name for name, value in tensors.items() if value.dtype == torch.int8}
+    found = {}
+    for name, value in tensors.items():
+        if name.removesuffix(".scale") in codes and name not in codes:
+            continue
+        found[name] = value.float()
+        if name in codes:
+            axis = 1 if name.endswith("conv_tr.weight") else 0
+            shape = [-1 if index == axis else 1 for index in range(value.ndim)]
+            found[name] = found[name] * tensors[name + ".scale"].reshape(shape)
+    return found
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("quantised", type=Path)
+    parser.add_argument("out", type=Path)
+    given = parser.parse_args()
+    tensors, metadata = tensor_file.read(given.quantised)
+    metadata.pop("quantization")
+    tensor_file.write(given.out, weights(tensors), metadata)
+    reference.load(given.out)
+
+
+if __name__ == "__main__":
+    main()
