@@ -1,5 +1,6 @@
 // The music that a quantisation is calibrated on.
 
+import Audio
 import HTDemucs
 import Tensor
 import WeightsLoader
@@ -19,19 +20,17 @@ package struct CalibrationSegments: Sendable {
     /// - Parameters:
     ///   - paths: at least one sound file.
     ///   - count: segments in all, at least one for each file.
-    /// - Throws: `AudioError`.
+    /// - Throws: `AudioError`, `SeparationError.emptyAudio`, `CancellationError`.
     package init(
-        of paths: [String], count: Int, for configuration: Configuration, threads: Int
+        of paths: [String], count: Int, for configuration: Configuration, on backend: Backend,
+        cancellation: CancellationToken
     ) throws {
-        let backend = try Backend(threads: threads)
         var mixes: [[Float]] = []
         for (index, path) in paths.enumerated() {
-            let track = try AudioFile.read(path).buffer.converted(
-                toChannels: configuration.audioChannels, rateHz: configuration.samplerate,
-                on: backend
-            ).channels
             let segments = (index + 1) * count / paths.count - index * count / paths.count
-            mixes += Self.spread(track, segments, samples: configuration.segmentSamples)
+            mixes += try Self.spread(
+                AudioInput(path: path), segments, of: configuration, on: backend,
+                cancellation: cancellation)
         }
         self.mixes = mixes
         isMusic = true
@@ -53,19 +52,25 @@ package struct CalibrationSegments: Sendable {
         description = [:]
     }
 
-    private static func spread(_ track: [[Float]], _ count: Int, samples: Int) -> [[Float]] {
-        var statistics = TrackStatistics()
-        statistics.add(track)
-        let (mean, scale) = (statistics.mean, statistics.scale)
-        let room = max(0, track[0].count - samples)
-        return (0..<count).map { index in
+    private static func spread(
+        _ input: AudioInput, _ count: Int, of configuration: Configuration, on backend: Backend,
+        cancellation: CancellationToken
+    ) throws -> [[Float]] {
+        let (channelCount, samples) = (configuration.audioChannels, configuration.segmentSamples)
+        let input = TrackInput(
+            input, channelCount: channelCount, rateHz: configuration.samplerate)
+        let track = try input.measure(cancellation: cancellation).track
+        var window = TrackWindow(try input.again(track), channelCount: channelCount)
+        let room = max(0, track.sampleCount - samples)
+        return try (0..<count).map { index in
+            try cancellation.check()
             // The middle of the index-th of equal parts.
             let start = room * (2 * index + 1) / (2 * count)
-            return track.flatMap { channel in
-                (start..<start + samples).map { time in
-                    time < channel.count ? (channel[time] - mean) / scale : 0
-                }
-            }
+            try window.fill(to: start + samples)
+            window.forget(before: start)
+            let segment = backend.tensor(Shape(channelCount, samples))
+            window.read(from: start, into: segment)
+            return segment.floats
         }
     }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import Separation
+import Tensor
 
 struct QuantizeCommand {
     let settings: Settings
@@ -19,7 +20,7 @@ struct QuantizeCommand {
                 ? CalibrationSegments(noiseFor: configuration)
                 : try CalibrationSegments(
                     of: settings.tracks, count: settings.segments, for: configuration,
-                    threads: threads)
+                    on: Backend(threads: threads), cancellation: cancellation)
             let quantization = try ModelQuantization(
                 checkpoint, calibration: segments.description, threads: threads)
             quantization.warnings.forEach(console.warning)
@@ -69,7 +70,7 @@ extension Option {
     static let calibrationSamples = Option(
         "samples", value: "n",
         help: "Segments of that music, spread over the files. (default: 50)")
-    static let minSNR = Option(
+    static let leastSNR = Option(
         "min-snr", value: "dB",
         help: "Keep in 16 bits what it takes for this SNR of the worst stem against float32.")
     static let maxBytes = Option("max-bytes", value: "n", help: "The size of the file at most.")
@@ -87,7 +88,7 @@ extension QuantizeCommand {
             operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
             operandCount: 1...1,
             options: [
-                .quantizeOut, .calibrate, .calibrationSamples, .minSNR, .maxBytes, .report, .member,
+                .quantizeOut, .calibrate, .calibrationSamples, .leastSNR, .maxBytes, .report, .member,
                 .threads, .quiet, .version, .help,
             ],
             exclusive: [])
@@ -130,9 +131,9 @@ extension QuantizeCommand {
             self.segments = max(segments ?? 50, tracks.count)
             var wishes = ModelQuantization.Wishes(measuresLayers: report != nil)
             wishes.mostBytes = try Settings.number(.maxBytes, arguments, in: 1...Int.max)
-            if let text = arguments.value(.minSNR) {
+            if let text = arguments.value(.leastSNR) {
                 guard let decibels = Double(text), decibels.isFinite else {
-                    throw .invalidValue(.minSNR, value: text, allowed: "a number of decibels")
+                    throw .invalidValue(.leastSNR, value: text, allowed: "a number of decibels")
                 }
                 wishes.leastDecibels = decibels
             }
