@@ -12,8 +12,8 @@ and log.jsonl: loss, learning rate and pace every 20 steps, validation at every 
 
 The learning rate rises over the first steps, stays, and falls to zero over the last part of
 `--steps`, so a run can be made longer (or shorter) when it is resumed without having spent its
-schedule. The first part of the run uses short excerpts, the last part excerpts as long as the
-model's segment.
+schedule; `--minutes` lays the same schedule over the time of this call. The first part of the run
+uses short excerpts, the last part excerpts as long as the model's segment.
 """
 
 from __future__ import annotations
@@ -76,10 +76,9 @@ class Average:
             self.values[name].lerp_(value, share)
 
 
-def rate_at(step: int, steps: int, peak: float, falling: float) -> float:
+def rate_at(step: int, done: float, peak: float, falling: float) -> float:
     """Learning rate: linear rise, constant, linear fall over the last `falling` of the run."""
-    left = (steps - step) / max(1, falling * steps)
-    return peak * min(1.0, (step + 1) / WARM_UP_STEPS, max(left, 0.0))
+    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, (1 - done) / max(falling, 1e-6)))
 
 
 class Optimiser:
@@ -201,6 +200,7 @@ class Training:
         self.pool = ThreadPoolExecutor(options.workers, initializer=settle_thread)
         self.step = 0
         self.rate = 0.0
+        self.began = time.monotonic()
         self.path = options.work / "checkpoint.pt"
 
     def start(self, checkpoint: Path) -> None:
@@ -247,13 +247,19 @@ class Training:
             loss.backward()
         return float(loss.detach())
 
+    def done(self) -> float:
+        """Share of the run that is over, by its steps or by its time, whichever is later."""
+        minutes = (time.monotonic() - self.began) / 60
+        return max(self.step / self.options.steps, minutes / self.options.minutes)
+
     def advance(self, batches: Batches) -> float:
         """One step; returns its loss."""
         options = self.options
-        long = self.step >= options.short_share * options.steps
+        done = self.done()
+        long = done >= options.short_share
         seconds = float(CONFIGURATION["segment"]) if long else SHORT_SECONDS
         batch = options.long_batch if long else options.batch
-        self.rate = rate_at(self.step, options.steps, options.rate, options.falling)
+        self.rate = rate_at(self.step, done, options.rate, options.falling)
         parts = batches.draw(self.step, batch, seconds).chunk(options.workers)
         losses = list(self.pool.map(self.gradient, self.replicas, parts))
         for replica in self.replicas[1:]:
@@ -292,10 +298,11 @@ def run(training: Training, options: argparse.Namespace) -> None:
         note({"validation": validation.measure(training.averaged())})
 
     losses: list[float] = []
+    training.began = time.monotonic()
     began = saved = time.monotonic()
     for model in training.replicas:
         model.train()
-    while training.step < options.steps and not stopped:
+    while training.done() < 1 and not stopped:
         losses.append(training.advance(batches))
         now = time.monotonic()
         if training.step % LOG_STEPS == 0:
@@ -345,6 +352,9 @@ def main() -> None:
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
     parser.add_argument("--steps", type=int, default=3000, help="length of the whole run")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="end after this time, if it is earlier"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
     parser.add_argument(
