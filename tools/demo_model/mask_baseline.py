@@ -6,7 +6,7 @@ For each stem one real gain per frequency is fitted on training songs by least s
 weighs the same: its error counts relative to the energy of its stem) and applied to held-out
 songs: the mask. With one gain for the middle (left plus right) and another for the sides (left
 minus right) it may also tell stems by their place: the stereo mask. If these scores were high, a
-model could get by without listening to timbre; each has to stay below 3 dB.
+model could get by without listening to timbre; those of the mask have to stay below 3 dB.
 """
 
 from __future__ import annotations
