@@ -351,7 +351,9 @@ def main() -> None:
     )
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
-    parser.add_argument("--steps", type=int, default=3000, help="length of the whole run")
+    parser.add_argument(
+        "--steps", type=int, help="length of the whole run (3000, or without end with --minutes)"
+    )
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="end after this time, if it is earlier"
     )
@@ -380,6 +382,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     settle()
+    if options.steps is None:
+        options.steps = 3000 if options.minutes == float("inf") else float("inf")
     smallest = min(options.batch, options.long_batch)
     if options.workers is None:
         options.workers = min(smallest, os.cpu_count() or 1) if options.device == "cpu" else 1
