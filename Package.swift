@@ -15,20 +15,31 @@ let package = Package(
         .systemLibrary(
             name: "CSndFile", pkgConfig: "sndfile",
             providers: [.apt(["libsndfile1-dev"]), .brew(["libsndfile"])]),
+        .systemLibrary(
+            name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
-        .target(name: "WeightsLoader", dependencies: ["Tensor"]),
+        .target(name: "Checksum"),
+        .target(name: "WeightsLoader", dependencies: ["Tensor", "Checksum"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
-        .target(name: "Audio", dependencies: ["Signal", "Tensor", "CSndFile"]),
+        .target(name: "Audio", dependencies: ["Signal", "Checksum", "CSndFile", "CLAME"]),
         .target(
             name: "Separation",
             dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
         .target(name: "Evaluation", dependencies: ["Audio", "Tensor"]),
+        .target(
+            name: "Porting",
+            dependencies: [
+                "Separation", "HTDemucs", "Audio", "Signal", "WeightsLoader", "Checksum", "Tensor",
+            ]),
         .executableTarget(
             name: "swift-demucs",
-            dependencies: ["Separation", "Evaluation", "WeightsLoader", "HTDemucs", "Tensor"],
+            dependencies: [
+                "Separation", "Porting", "Evaluation", "WeightsLoader", "HTDemucs", "Checksum",
+                "Tensor",
+            ],
             path: "Sources/cli"),
 
         // Reads fixtures and compares tensors; used by the tests alone.
@@ -44,12 +55,15 @@ let package = Package(
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(name: "HTDemucsTests", dependencies: ["HTDemucs", "Tensor", "TestSupport"]),
-        .testTarget(name: "AudioTests", dependencies: ["Audio", "Tensor", "TestSupport"]),
-        .testTarget(name: "SeparationTests", dependencies: ["Separation", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
+        .testTarget(
+            name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
-        .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "TestSupport"]),
-        .testTarget(name: "CLITests", dependencies: ["Separation", "TestSupport"]),
+        .testTarget(
+            name: "PortingTests", dependencies: ["Porting", "Separation", "TestSupport"]),
+        .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "Checksum", "TestSupport"]),
+        .testTarget(name: "CLITests", dependencies: ["Separation", "Checksum", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

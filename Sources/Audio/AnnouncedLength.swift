@@ -106,34 +106,24 @@ private struct SoundChunk {
 
     /// Nil if there is no such chunk or its size is a placeholder of a program that wrote to a pipe.
     init?(of file: InputFile) {
-        let header = file.bytes(at: 0, count: 12)
-        guard header.count == 12 else { return nil }
-        let isForm = header.starts(with: "FORM".utf8)
-        let isBigEndian = isForm || header.starts(with: "RIFX".utf8)
-        guard isBigEndian || header.starts(with: "RIFF".utf8) || header.starts(with: "RF64".utf8)
-        else { return nil }
-
+        guard let chunks = RIFFChunks(of: file) else { return nil }
         var longDataSize: Int?
-        var offset = 12
-        while true {
-            let chunk = file.bytes(at: offset, count: 24)
-            guard chunk.count >= 8 else { return nil }
-            let size = Self.integer(chunk[4..<8], isBigEndian: isBigEndian)
-            if chunk.starts(with: "ds64".utf8), chunk.count == 24 {
-                longDataSize = Self.integer(chunk[16..<24], isBigEndian: false)
+        for chunk in chunks {
+            if chunk.name == Array("ds64".utf8) {
+                let size = file.bytes(at: chunk.start + 8, count: 8)
+                if size.count == 8 { longDataSize = Self.littleEndian(size) }
             }
-            if chunk.starts(with: isForm ? "SSND".utf8 : "data".utf8) {
-                // AIFF puts two numbers before the samples and counts them in.
-                let extra = isForm ? 8 : 0
-                announced = (longDataSize ?? size) - extra
-                present = file.sizeBytes - offset - 8 - extra
-                guard announced > 0, longDataSize != nil || !Self.isPlaceholder(size) else {
-                    return nil
-                }
-                return
+            guard chunk.name == chunks.soundName else { continue }
+            // AIFF puts two numbers before the samples and counts them in.
+            let extra = chunks.isForm ? 8 : 0
+            announced = (longDataSize ?? chunk.countBytes) - extra
+            present = file.sizeBytes - chunk.start - extra
+            guard announced > 0, longDataSize != nil || !Self.isPlaceholder(chunk.countBytes) else {
+                return nil
             }
-            offset += 8 + size + size % 2
+            return
         }
+        return nil
     }
 
     /// Sizes close to the largest signed or unsigned number: the length was not known in advance.
@@ -142,8 +132,7 @@ private struct SoundChunk {
     }
 
     /// An unsigned integer; past `Int.max`, that.
-    private static func integer(_ bytes: ArraySlice<UInt8>, isBigEndian: Bool) -> Int {
-        let ordered = isBigEndian ? Array(bytes) : bytes.reversed()
-        return Int(clamping: ordered.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    private static func littleEndian(_ bytes: [UInt8]) -> Int {
+        Int(clamping: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }
 }

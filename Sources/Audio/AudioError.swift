@@ -8,7 +8,7 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     case notFound(path: String)
     /// A folder stands where a file is expected.
     case isFolder(path: String)
-    /// A pipe, a socket or a device: decoding needs a file that can be searched.
+    /// A device: neither a file nor a stream that ends.
     case notAFile(path: String)
     /// The system refuses to open or read the file.
     case unreadable(path: String, reason: String)
@@ -16,6 +16,10 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     case empty(path: String)
     /// No decoder knows the content, or its header is damaged.
     case notAudio(path: String, reason: String)
+    /// libsndfile doesn't know the content, and there is no ffmpeg that might.
+    case ffmpegMissing(path: String, reason: String)
+    /// Somebody wrote to the file after it was opened.
+    case changed(path: String)
     /// The header is good, but no sample follows.
     case nothingDecodable(path: String, reason: String?)
     /// The header states a rate that no recording has.
@@ -34,6 +38,10 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     case unwritable(path: String, reason: String)
     /// Writing broke off; nothing is left behind.
     case writeFailed(path: String, reason: String)
+    /// Whoever read the stream has closed it, as `head` does when it has seen enough.
+    case readerGone(path: String)
+    /// The container can't hold such a signal: `problem` is a sentence without its full stop.
+    case unsupportedOutput(path: String, problem: String)
     /// A sample to be written is NaN or infinite. Channels count from 0.
     case outputNotFinite(path: String, seconds: Double, channel: Int)
 
@@ -41,12 +49,18 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     public var description: String {
         switch self {
         case .notFound(let path):
-            return "\(path): there is no such file. Check the path."
+            // What stands for bytes that no text has, when a path becomes a String.
+            let isRepaired = path.unicodeScalars.contains("\u{FFFD}")
+            return
+                "\(path): there is no such file. "
+                + (isRepaired
+                    ? "Its path is not valid UTF-8, and no file or several fit: rename it."
+                    : "Check the path.")
         case .isFolder(let path):
             return "\(path): is a folder, expected a sound file. Name the files inside it."
         case .notAFile(let path):
             return
-                "\(path): is a pipe or a device, expected a regular file. "
+                "\(path): is a terminal or another device, expected a file or a pipe. "
                 + "Save the sound to a file first."
         case .unreadable(let path, let reason):
             return "\(path): cannot be read (\(reason)). Check its permissions."
@@ -55,7 +69,16 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
         case .notAudio(let path, let reason):
             return
                 "\(path): is not a sound file that can be decoded (\(reason)). "
-                + "Expected WAV, AIFF, FLAC, Ogg Vorbis, Opus or MP3; convert it first."
+                + "Expected WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 or what ffmpeg knows."
+        case .ffmpegMissing(let path, let reason):
+            return
+                "\(path): is not a sound file that libsndfile decodes (\(reason)), and there is no "
+                + "ffmpeg on PATH. Install ffmpeg for AAC, M4A, WMA, video and the like, or convert "
+                + "the file."
+        case .changed(let path):
+            return
+                "\(path): was changed while it was being read. "
+                + "Try again when nothing writes to it any more."
         case .nothingDecodable(let path, let reason):
             let detail = reason.map { " (\($0))" } ?? ""
             return "\(path): holds no samples that can be decoded\(detail)."
@@ -85,7 +108,13 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
             return
                 "\(path): cannot be written (\(reason)). Check that its folder exists and is writable."
         case .writeFailed(let path, let reason):
-            return "\(path): writing failed (\(reason)). Check the space on the disk."
+            return
+                "\(path): writing failed (\(reason)). "
+                + "Check the space on the disk and that the folder is still there."
+        case .readerGone(let path):
+            return "\(path): its reader has closed it before the end."
+        case .unsupportedOutput(let path, let problem):
+            return "\(path): \(problem). Choose another format or rate."
         case .outputNotFinite(let path, let seconds, let channel):
             return
                 "\(path): was not written, because its sample at \(Self.time(seconds)) in channel "
@@ -108,10 +137,14 @@ public enum AudioWarning: Equatable, Sendable, CustomStringConvertible {
     /// `announcedSeconds` is nil if the container doesn't announce a length but marks its end, and
     /// that mark is missing; `reason` is the decoder's own word, if it has any.
     case truncated(path: String, decodedSeconds: Double, announcedSeconds: Double?, reason: String?)
+    /// ffmpeg complained about the file and decoded it all the same.
+    case damaged(path: String, reason: String)
 
     /// One line.
     public var description: String {
         switch self {
+        case .damaged(let path, let reason):
+            return "\(path): is damaged (ffmpeg: \(reason)). Using what could be decoded."
         case .truncated(let path, let decoded, let announced, let reason):
             let detail = reason.map { " (\($0))" } ?? ""
             guard let announced else {

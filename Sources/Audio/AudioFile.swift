@@ -21,26 +21,32 @@ public enum AudioFile {
     ///
     /// - Throws: an ``AudioError`` that names the file, if nothing can be decoded or a sample is not
     ///   finite.
-    public static func read(_ path: String) throws(AudioError) -> DecodedAudio {
-        let reader = try AudioReader(path: path)
+    public static func read(_ path: String) throws -> DecodedAudio {
+        try read(AudioInput(path: path))
+    }
+
+    /// Decodes a whole track.
+    ///
+    /// - Throws: an ``AudioError`` as of ``read(_:)-(String)``.
+    public static func read(_ input: AudioInput) throws(AudioError) -> DecodedAudio {
+        let reader = try input.reader()
         var channels = [[Float]](repeating: [], count: reader.channelCount)
         let expected = reader.plausibleSamples
         for channel in channels.indices { channels[channel].reserveCapacity(expected) }
         while try reader.read(appendingTo: &channels) > 0 {
             guard reader.decodedSamples <= maximumValues / reader.channelCount else {
                 throw .tooLong(
-                    path: path,
+                    path: reader.path,
                     limitSeconds: Double(maximumValues / reader.channelCount)
                         / Double(reader.sampleRateHz))
             }
         }
         guard reader.decodedSamples > 0 else {
-            throw .nothingDecodable(path: path, reason: reader.complaint)
+            throw .nothingDecodable(path: reader.path, reason: reader.complaint)
         }
-        let warnings = reader.truncation.map { [$0] } ?? []
         return DecodedAudio(
             buffer: AudioBuffer(channels: channels, sampleRateHz: reader.sampleRateHz),
-            warnings: warnings)
+            warnings: reader.warnings)
     }
 
     /// Writes a WAV file; above 4 GiB, its successor RF64.
@@ -56,14 +62,15 @@ public enum AudioFile {
     ///
     /// Demucs: `demucs.audio.save_audio`.
     public static func write(
-        _ buffer: AudioBuffer, to path: String, format: SampleFormat = .int16,
-        clip: ClipMode = .rescale
+        _ buffer: AudioBuffer, to path: String, format: OutputFormat = OutputFormat(),
+        clip: ClipMode = .rescale, tags: AudioTags? = nil
     ) throws(AudioError) {
         try buffer.validate()
         let writer = try AudioWriter(
-            path: path, channelCount: buffer.channels.count, sampleRateHz: buffer.sampleRateHz,
+            to: .file(path), channelCount: buffer.channels.count, sampleRateHz: buffer.sampleRateHz,
             sampleCount: buffer.sampleCount, format: format,
-            clipping: clip.clipping(peak: buffer.channels.reduce(0) { max($0, peak(of: $1)) }))
+            clipping: clip.clipping(peak: buffer.channels.reduce(0) { max($0, peak(of: $1)) }),
+            tags: tags)
         try writer.append(buffer.channels)
         try writer.finish()
     }

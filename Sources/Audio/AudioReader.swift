@@ -15,6 +15,7 @@ package final class AudioReader {
     package private(set) var decodedSamples = 0
 
     private let file: InputFile
+    private let cursor: InputCursor
     private let handle: OpaquePointer
     private let announced: AnnouncedLength
 
@@ -34,18 +35,20 @@ package final class AudioReader {
     /// Samples of each channel that are decoded at once.
     private static let blockSamples = 16_384
 
-    /// Opens a file and reads its header.
+    /// Reads the header of an open file.
     ///
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
-    package init(path: String) throws(AudioError) {
-        let file = try InputFile(path: path)
+    init(file: InputFile) throws(AudioError) {
+        try file.checkUnchanged()
         var info = SF_INFO()
-        guard let handle = sf_open_fd(file.descriptor, Int32(SFM_READ), &info, 0)
-        else {
+        let cursor = InputCursor(file)
+        let path = file.path
+        guard let handle = cursor.openDecoder(&info) else {
             throw .notAudio(path: path, reason: libraryReason(nil))
         }
         self.path = path
         self.file = file
+        self.cursor = cursor
         self.handle = handle
         sampleRateHz = Int(info.samplerate)
         channelCount = Int(info.channels)
@@ -84,14 +87,19 @@ package final class AudioReader {
     ///
     /// - Parameter channels: one array for each of `channelCount` channels.
     /// - Returns: samples added to each channel; 0 at the end, or where decoding can't go on.
-    /// - Throws: `notFinite` for the first sample that is NaN or infinite.
+    /// - Throws: `notFinite` for the first sample that is NaN or infinite; `changed` at the end, if
+    ///   the file is not what it was when the track was opened.
     package func read(appendingTo channels: inout [[Float]]) throws(AudioError) -> Int {
         precondition(channels.count == channelCount)
         let count = Int(sf_readf_float(handle, &block, sf_count_t(Self.blockSamples)))
         if decoderError == nil, sf_error(handle) != SF_ERR_NO_ERROR {
             decoderError = libraryReason(handle)
         }
-        guard count > 0 else { return 0 }
+        if let failure = cursor.failure { decoderError = failure }
+        guard count > 0 else {
+            try file.checkUnchanged()
+            return 0
+        }
         let values = block.prefix(count * channelCount)
         try checkFinite(values)
         for channel in 0..<channelCount {
@@ -104,11 +112,15 @@ package final class AudioReader {
         return count
     }
 
+    /// Title, artist and so on, as far as the file states them.
+    var tags: AudioTags { AudioTags(of: handle, in: file) }
+
     /// What to tell about the file after its end was reached.
-    package var truncation: AudioWarning? {
-        announced.warning(
+    package var warnings: [AudioWarning] {
+        let truncation = announced.warning(
             path: path, decodedSamples: decodedSamples, sampleRateHz: sampleRateHz,
             reason: decoderError)
+        return file.warnings + (truncation.map { [$0] } ?? [])
     }
 
     /// Why nothing was decoded, if the decoder told.

@@ -1,78 +1,70 @@
-// Encoding, block by block, through libsndfile.
+// Encoding, block by block.
 
-import CSndFile
-import Foundation
-
-/// A WAV file that is being written.
+/// A sound file or a stream that is being written.
 ///
-/// It stands under a temporary name in the same folder until ``finish()``; if that is never reached,
-/// nothing is left behind. Equal samples make equal files, byte for byte. Not for several threads at
-/// once.
+/// A file stands under a temporary name in the same folder until ``finish()``; if that is never
+/// reached, nothing is left behind. Equal samples and tags make equal bytes. Not for several threads
+/// at once.
 package final class AudioWriter {
-    private let path: String
-    private let temporaryPath: String
-    private let descriptor: Int32
-    private let handle: OpaquePointer
+    private let sink: OutputSink
+    private let encoder: any SampleEncoder
     private let channelCount: Int
     private let sampleRateHz: Int
-    private let sampleCount: Int
-    private let format: SampleFormat
+    private let sampleCount: Int?
     private let clipping: Clipping
     private var writtenSamples = 0
     private var isOpen = true
+
+    /// What was written; nil before ``finish()``.
+    package private(set) var result: WrittenBytes?
 
     private var block: EncodedBlock
 
     /// Samples of each channel that are encoded at once.
     private static let blockSamples = 16_384
 
-    /// Opens the temporary file.
+    /// Opens the temporary file, or begins the stream.
     ///
     /// - Parameters:
-    ///   - path: where the file will be; its folder must exist.
-    ///   - sampleCount: samples of each channel that will follow, at most.
+    ///   - destination: where the bytes go.
+    ///   - sampleCount: samples of each channel that will follow; nil if nobody knows. At most so many
+    ///     in a file; exactly so many in a WAV stream, whose header is sent first.
     ///   - clipping: applied to every sample.
-    /// - Throws: ``AudioError/unwritable(path:reason:)``.
+    ///   - tags: what the file says about itself; raw samples have no place for it.
+    /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
     package init(
-        path: String, channelCount: Int, sampleRateHz: Int, sampleCount: Int,
-        format: SampleFormat, clipping: Clipping
+        to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
+        format: OutputFormat, clipping: Clipping, tags: AudioTags? = nil
     ) throws(AudioError) {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw .unwritable(path: path, reason: systemReason(EISDIR))
+        if let problem = format.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
+            throw .unsupportedOutput(path: destination.name, problem: problem)
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        // A short name of its own: the final one may already be as long as the system allows.
-        let name = ".swift-demucs-\(String(UInt64.random(in: .min ... .max), radix: 16)).part"
-        let temporaryPath = (folder as NSString).appendingPathComponent(name)
-        let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else {
-            throw .unwritable(path: path, reason: systemReason(errno))
+        sink = try OutputSink(destination)
+        let stored = format.storedFormat
+        switch format.container {
+        case .wav:
+            let header = WAVHeader(
+                channelCount: channelCount, sampleRateHz: sampleRateHz, format: stored, tags: tags)
+            encoder = PCMEncoder(to: sink, header: header, sampleCount: sampleCount)
+        case .rawFloat32:
+            encoder = PCMEncoder(to: sink, header: nil, sampleCount: sampleCount)
+        case .flac:
+            encoder = try FLACEncoder(
+                to: sink, channelCount: channelCount, sampleRateHz: sampleRateHz, format: stored,
+                tags: tags)
+        case .mp3(let settings):
+            encoder = try MP3Encoder(
+                to: sink, channelCount: channelCount, sampleRateHz: sampleRateHz,
+                settings: settings, tags: tags)
         }
-        var info = SF_INFO()
-        info.samplerate = Int32(clamping: sampleRateHz)
-        info.channels = Int32(clamping: channelCount)
-        let dataBytes = sampleCount * channelCount * format.sampleBytes
-        info.format = Self.container(dataBytes: dataBytes) | Self.encoding(format)
-        guard let handle = sf_open_fd(descriptor, Int32(SFM_WRITE), &info, 0) else {
-            let reason = libraryReason(nil)
-            close(descriptor)
-            unlink(temporaryPath)
-            throw .unwritable(path: path, reason: reason)
-        }
-        // A PEAK chunk carries the time of writing, and equal runs would differ.
-        sf_command(handle, Int32(SFC_SET_ADD_PEAK_CHUNK), nil, 0)
-        self.path = path
-        self.temporaryPath = temporaryPath
-        self.descriptor = descriptor
-        self.handle = handle
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
         self.sampleCount = sampleCount
-        self.format = format
         self.clipping = clipping
         block = EncodedBlock(
-            samples: Self.blockSamples, channelCount: channelCount, format: format)
+            samples: Self.blockSamples, channelCount: channelCount, format: stored)
+        // From here on deinit removes the file.
+        if let failure = sink.failure { throw failure }
     }
 
     deinit {
@@ -82,82 +74,58 @@ package final class AudioWriter {
     /// Appends samples.
     ///
     /// - Parameter channels: one array for each channel, all equally long.
-    /// - Throws: ``AudioError`` `writeFailed` or `outputNotFinite`; the file is gone then.
+    /// - Throws: ``AudioError`` `writeFailed`, `readerGone` or `outputNotFinite`; the file is gone
+    ///   then.
     package func append(_ channels: [[Float]]) throws(AudioError) {
         precondition(isOpen && channels.count == channelCount)
         let count = channels[0].count
         precondition(channels.allSatisfy { $0.count == count })
-        precondition(writtenSamples + count <= sampleCount)
+        precondition(writtenSamples + count <= sampleCount ?? .max)
         for start in stride(from: 0, to: count, by: Self.blockSamples) {
-            let samples = start..<min(start + Self.blockSamples, count)
-            block.fill(channels, samples)
-            if let index = block.firstNotFinite {
+            do {
+                try appendBlock(channels, start..<min(start + Self.blockSamples, count))
+            } catch {
                 discard()
-                throw .outputNotFinite(
-                    path: path,
-                    seconds: Double(writtenSamples + index / channelCount) / Double(sampleRateHz),
-                    channel: index % channelCount)
+                throw error
             }
-            block.encode(clipping)
-            guard block.write(to: handle) == samples.count else {
-                let reason = libraryReason(handle)
-                discard()
-                throw .writeFailed(path: path, reason: reason)
-            }
-            writtenSamples += samples.count
         }
+    }
+
+    private func appendBlock(
+        _ channels: [[Float]], _ samples: Range<Int>
+    ) throws(AudioError) {
+        block.fill(channels, samples)
+        if let index = block.firstNotFinite {
+            throw .outputNotFinite(
+                path: sink.name,
+                seconds: Double(writtenSamples + index / channelCount) / Double(sampleRateHz),
+                channel: index % channelCount)
+        }
+        block.encode(clipping)
+        try encoder.append(block)
+        if let failure = sink.failure { throw failure }
+        writtenSamples += samples.count
     }
 
     /// Completes the file and gives it its name.
     ///
-    /// - Throws: ``AudioError/writeFailed(path:reason:)``; the file is gone then.
+    /// - Throws: ``AudioError`` `writeFailed` or `readerGone`; the file is gone then.
     package func finish() throws(AudioError) {
         precondition(isOpen)
         isOpen = false
-        // Closing writes the header, whose failure libsndfile doesn't report; the size tells.
-        sf_close(handle)
-        var status = stat()
-        let statusFailed = fstat(descriptor, &status) != 0
-        let closeFailed = close(descriptor) != 0
-        if statusFailed || closeFailed {
-            let code = errno
-            unlink(temporaryPath)
-            throw .writeFailed(path: path, reason: systemReason(code))
+        do {
+            try encoder.finish(sampleCount: writtenSamples)
+        } catch {
+            sink.discard()
+            throw error
         }
-        let expectedBytes = writtenSamples * channelCount * format.sampleBytes
-        if Int(status.st_size) < expectedBytes {
-            unlink(temporaryPath)
-            throw .writeFailed(
-                path: path, reason: "\(status.st_size) of \(expectedBytes) bytes arrived")
-        }
-        if rename(temporaryPath, path) != 0 {
-            let code = errno
-            unlink(temporaryPath)
-            throw .writeFailed(path: path, reason: systemReason(code))
-        }
+        result = try sink.complete()
     }
 
-    /// Removes an unfinished file.
+    /// Removes an unfinished file. What a stream has got stays there.
     package func discard() {
         guard isOpen else { return }
         isOpen = false
-        sf_close(handle)
-        close(descriptor)
-        unlink(temporaryPath)
-    }
-
-    /// WAV as long as its 32-bit sizes can hold the data and a header, RF64 above.
-    package static func container(dataBytes: Int) -> Int32 {
-        let headerBytes = 4_096
-        return dataBytes <= Int(UInt32.max) - headerBytes
-            ? Int32(SF_FORMAT_WAV) : Int32(SF_FORMAT_RF64)
-    }
-
-    private static func encoding(_ format: SampleFormat) -> Int32 {
-        switch format {
-        case .int16: Int32(SF_FORMAT_PCM_16)
-        case .int24: Int32(SF_FORMAT_PCM_24)
-        case .float32: Int32(SF_FORMAT_FLOAT)
-        }
+        sink.discard()
     }
 }

@@ -1,17 +1,17 @@
 // One block of samples on its way into a file: interleaved, limited and rounded as the reference
 // does it. libsndfile's own conversion rounds to nearest.
 
-import CSndFile
-
 /// Interleaved samples, first as floats, then as what is stored.
 struct EncodedBlock {
     private let channelCount: Int
     private let format: SampleFormat
     private let capacity: Int
-    private var samples = 0
     private var floats: [Float]
     private var integers: [Int32]
     private var shortIntegers: [Int16]
+
+    /// Samples of each channel that are in the block.
+    private(set) var samples = 0
 
     /// - Parameter samples: samples of each channel that the block has room for.
     init(samples: Int, channelCount: Int, format: SampleFormat) {
@@ -39,14 +39,14 @@ struct EncodedBlock {
 
     /// The first interleaved index of a sample that is NaN or infinite.
     var firstNotFinite: Int? {
-        floats[..<(samples * channelCount)].firstIndex { !$0.isFinite }
+        floats[..<values].firstIndex { !$0.isFinite }
     }
 
     /// Limits and rounds the samples, all of which are finite.
     ///
     /// Demucs: `prevent_clip`, then `_pcm_bytes`; products are float32, as NumPy's are.
     mutating func encode(_ clipping: Clipping) {
-        let values = samples * channelCount
+        let values = values
         floats.withUnsafeMutableBufferPointer { floats in
             let used = UnsafeMutableBufferPointer(rebasing: floats[..<values])
             clipping.apply(to: used)
@@ -56,22 +56,48 @@ struct EncodedBlock {
         case .int16:
             for index in 0..<values { shortIntegers[index] = Int16(floats[index] * 32_767) }
         case .int24:
-            // libsndfile stores the upper three bytes of a 32-bit integer.
-            for index in 0..<values { integers[index] = Int32(floats[index] * 8_388_607) << 8 }
+            for index in 0..<values { integers[index] = Int32(floats[index] * 8_388_607) }
         case .float32:
             break
         }
     }
 
-    /// Writes the encoded samples.
-    ///
-    /// - Returns: samples of each channel that arrived.
-    func write(to handle: OpaquePointer) -> Int {
-        let count = sf_count_t(samples)
-        switch format {
-        case .int16: return Int(sf_writef_short(handle, shortIntegers, count))
-        case .int24: return Int(sf_writef_int(handle, integers, count))
-        case .float32: return Int(sf_writef_float(handle, floats, count))
+    /// The encoded samples of 16 bits.
+    func withShortIntegers<Result>(_ body: (UnsafePointer<Int16>) -> Result) -> Result {
+        // Empty only where the format is another, whose users don't come here.
+        shortIntegers.withUnsafeBufferPointer { body($0.baseAddress!) }
+    }
+
+    /// The encoded samples of 24 bits in the upper bytes of 32, where libsndfile wants them.
+    func withShiftedIntegers<Result>(_ body: (UnsafePointer<Int32>) -> Result) -> Result {
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: values) { shifted in
+            for index in 0..<values {
+                shifted.initializeElement(at: index, to: integers[index] << 8)
+            }
+            return body(UnsafePointer(shifted.baseAddress!))
         }
     }
+
+    /// The encoded samples as bytes, the lowest of each sample first: as all CPUs that Swift runs on
+    /// store them.
+    func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        let used = 0..<values * format.sampleBytes
+        switch format {
+        case .int16:
+            shortIntegers.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[used])) }
+        case .float32:
+            floats.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[used])) }
+        case .int24:
+            withUnsafeTemporaryAllocation(byteCount: used.count, alignment: 1) { bytes in
+                for (index, value) in integers[..<values].enumerated() {
+                    bytes[3 * index] = UInt8(truncatingIfNeeded: value)
+                    bytes[3 * index + 1] = UInt8(truncatingIfNeeded: value >> 8)
+                    bytes[3 * index + 2] = UInt8(truncatingIfNeeded: value >> 16)
+                }
+                body(UnsafeRawBufferPointer(bytes))
+            }
+        }
+    }
+
+    private var values: Int { samples * channelCount }
 }

@@ -1,4 +1,6 @@
-// An open regular file: the descriptor that libsndfile decodes from, and a look at its raw bytes.
+// An open regular file: a look at its raw bytes, and what libsndfile decodes from.
+
+import CSndFile
 
 #if canImport(Glibc)
     import Glibc
@@ -8,26 +10,32 @@
     import Darwin
 #endif
 
-/// A regular file that is open for reading until the object goes away.
-final class InputFile {
+/// A regular file that is open for reading until the object goes away. Any number of threads may
+/// read, for nothing moves the descriptor's position.
+final class InputFile: Sendable {
+    /// What to call it in a message.
     let path: String
     let descriptor: Int32
     let sizeBytes: Int
 
-    init(path: String) throws(AudioError) {
-        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            let code = errno
-            throw code == ENOENT
-                ? .notFound(path: path) : .unreadable(path: path, reason: systemReason(code))
-        }
+    /// What to tell about how the file came to be.
+    let warnings: [AudioWarning]
+    private let version: Version
+
+    /// Takes over an open descriptor, which is closed even if this fails.
+    ///
+    /// - Throws: ``AudioError`` `unreadable`, `isFolder`, `notAFile` or `empty`.
+    init(
+        descriptor: Int32, path: String, warnings: [AudioWarning] = []
+    ) throws(AudioError) {
         var status = stat()
         let failed = fstat(descriptor, &status) != 0
         let code = errno
         self.path = path
         self.descriptor = descriptor
-        sizeBytes = failed ? 0 : Int(status.st_size)
+        self.warnings = warnings
+        version = Version(status)
+        sizeBytes = failed ? 0 : version.sizeBytes
         // From here on deinit closes the descriptor, whatever is thrown.
         if failed { throw .unreadable(path: path, reason: systemReason(code)) }
         let kind = status.st_mode & S_IFMT
@@ -40,13 +48,96 @@ final class InputFile {
         close(descriptor)
     }
 
-    /// The bytes at an offset, fewer at the end of the file. The descriptor's position stays.
+    /// The bytes at an offset, fewer at the end of the file.
     func bytes(at offset: Int, count: Int) -> [UInt8] {
         guard offset >= 0 && offset < sizeBytes else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
             initialised = max(0, pread(descriptor, buffer.baseAddress, count, off_t(offset)))
         }
     }
+
+    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
+    func checkUnchanged() throws(AudioError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Version(status) == version else {
+            throw .changed(path: path)
+        }
+    }
+
+    /// What changes when somebody writes to a file.
+    private struct Version: Equatable {
+        let sizeBytes: Int
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ status: stat) {
+            #if canImport(Darwin)
+                let time = status.st_mtimespec
+            #else
+                let time = status.st_mtim
+            #endif
+            sizeBytes = Int(status.st_size)
+            seconds = Int(time.tv_sec)
+            nanoseconds = Int(time.tv_nsec)
+        }
+    }
+}
+
+/// One reader's place in an ``InputFile``, through which libsndfile sees the file.
+final class InputCursor {
+    private let file: InputFile
+    private var offset = 0
+
+    /// The system's word on the last read, if it failed.
+    private(set) var failure: String?
+
+    init(_ file: InputFile) {
+        self.file = file
+    }
+
+    /// Opens a decoder that reads through this cursor, which must outlive it.
+    func openDecoder(_ info: inout SF_INFO) -> OpaquePointer? {
+        // The functions get back the cursor that is passed as user data here.
+        var functions = SF_VIRTUAL_IO(
+            get_filelen: { InputCursor.from($0).file.sizeBytes.asCount },
+            seek: { InputCursor.from($2).seek(Int($0), from: $1).asCount },
+            read: { InputCursor.from($2).read(into: $0, count: Int($1)).asCount },
+            write: { _, _, _ in 0 },
+            tell: { InputCursor.from($0).offset.asCount })
+        return sf_open_virtual(
+            &functions, Int32(SFM_READ), &info, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private static func from(_ pointer: UnsafeMutableRawPointer?) -> InputCursor {
+        Unmanaged<InputCursor>.fromOpaque(pointer!).takeUnretainedValue()
+    }
+
+    private func seek(_ distance: Int, from origin: Int32) -> Int {
+        let start = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? offset : file.sizeBytes
+        let (target, overflow) = start.addingReportingOverflow(distance)
+        guard !overflow, target >= 0 else { return -1 }
+        offset = target
+        return target
+    }
+
+    private func read(into buffer: UnsafeMutableRawPointer?, count: Int) -> Int {
+        guard let buffer, count > 0 else { return 0 }
+        var done = 0
+        while done < count {
+            let got = pread(
+                file.descriptor, buffer + done, count - done, off_t(offset + done))
+            if got < 0 && errno == EINTR { continue }
+            if got < 0 { failure = systemReason(errno) }
+            if got <= 0 { break }
+            done += got
+        }
+        offset += done
+        return done
+    }
+}
+
+extension Int {
+    fileprivate var asCount: sf_count_t { sf_count_t(self) }
 }
 
 /// The system's text for an error number.

@@ -244,7 +244,7 @@ package struct ModelReader {
         let linear2 = reader.scope("linear2")
         let linear2Bias = try linear2.floats("bias", [channels])
         return TransformerLayer(
-            queryNorm: norm1, keyValueNorm: isCross ? norm2 : norm1,
+            isCross: isCross, queryNorm: norm1, keyValueNorm: isCross ? norm2 : norm1,
             feedForwardNorm: isCross
                 ? try layerNorm(reader.scope("norm3"), channels: channels) : norm2,
             attention: MultiheadAttention(

@@ -37,15 +37,29 @@ package struct DConv: Sendable {
 
     static func tapColumns(hidden: Int) -> Int { (taps * hidden + 15) / 16 * 16 }
 
-    /// - Parameter x: `[freq, time, channels]`, changed in place.
-    package func callAsFunction(_ x: Tensor, on backend: Backend) {
-        for layer in layers {
+    /// - Parameters:
+    ///   - x: `[freq, time, channels]`, changed in place.
+    ///   - layout: of the block that this is a part of.
+    ///   - probe: takes values inside, in that block's scope.
+    package func callAsFunction(
+        _ x: Tensor, layout: Probe.Layout = .spectrogram, probe: Probe? = nil, on backend: Backend
+    ) {
+        var rows = layout
+        if case .spectrogram = layout { rows = .rows }
+        for (index, layer) in layers.enumerated() {
+            let name = "dconv.layers.\(index)"
+            let before = probe?.wants(name) == true ? x.floats : nil
             if x.shape[0] == 1 {
                 applySignal(layer, x, on: backend)
             } else {
                 applyRows(layer, x, on: backend)
             }
+            // The reference's layer is what is added to its input.
+            if let before {
+                probe?(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
+            }
         }
+        probe?("dconv", rows, x)
     }
 
     /// Each row from beginning to end while it is in the L2 cache.

@@ -25,22 +25,27 @@ package struct HDecLayer: Sendable {
         let dconv: DConv?
     }
 
+    var layout: Probe.Layout { isFrequency ? .spectrogram : .waveform }
+
     /// - Parameters:
     ///   - x: `[freq, time, inputs]`, changed.
     ///   - skip: the output of the encoder layer at the same level, of the same shape.
     ///   - times: the length of that encoder layer's input, which a waveform is cut to.
+    ///   - probe: takes values inside.
     /// - Returns: the output, and what went into the transposed convolution, which is where the
     ///   waveform branch begins again after a merge.
     package func callAsFunction(
-        _ x: Tensor, skip: Tensor?, times: Int, on backend: Backend
+        _ x: Tensor, skip: Tensor?, times: Int, probe: Probe? = nil, on backend: Backend
     ) -> (output: Tensor, beforeTransposition: Tensor) {
         var y = x
         if let first {
             if let skip { add(skip, to: x, on: backend) }
+            probe?("rewrite", layout, first.rewrite.convolve(x, on: backend))
             y = first.rewrite(x, on: backend)
-            first.dconv?(y, on: backend)
+            first.dconv?(y, layout: layout, probe: probe, on: backend)
         }
         let length = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
+        probe?("conv_tr", layout, transpose(y, keeping: 0..<length, activates: false, on: backend))
         let kept =
             isFrequency ? padding..<length - padding : padding..<min(length, padding + times)
         guard let norm2 else {

@@ -23,27 +23,37 @@ package struct HEncLayer: Sendable {
         let rewrite: Rewrite
     }
 
+    /// What the reference makes of its activations: a waveform where the stride is along time.
+    var layout: Probe.Layout { timeStride == 1 ? .spectrogram : .waveform }
+
     /// - Parameters:
     ///   - x: `[freq, time, inputs]`
     ///   - inject: `[1, time, outputs]`, what the waveform branch adds where the branches merge.
-    package func callAsFunction(_ x: Tensor, inject: Tensor? = nil, on backend: Backend) -> Tensor {
-        let y = convolve(x, inject: inject, on: backend)
+    ///   - probe: takes values inside.
+    package func callAsFunction(
+        _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
+    ) -> Tensor {
+        probe?("conv", layout, convolve(x, inject: nil, activates: false, on: backend))
+        let activates = rest != nil && rest?.norm1 == nil
+        let y = convolve(x, inject: inject, activates: activates, on: backend)
         guard let rest else { return y }
         if let norm1 = rest.norm1 {
             activate(y, norm1.statistics(of: y, on: backend), on: backend)
         }
-        rest.dconv?(y, on: backend)
+        rest.dconv?(y, layout: layout, probe: probe, on: backend)
+        probe?("rewrite", layout, rest.rewrite.convolve(y, on: backend))
         return rest.rewrite(y, on: backend)
     }
 
-    /// The convolution with its bias and what is injected, and GELU unless a norm comes first.
-    private func convolve(_ x: Tensor, inject: Tensor?, on backend: Backend) -> Tensor {
+    /// The convolution with its bias and what is injected, and GELU if it `activates`.
+    private func convolve(
+        _ x: Tensor, inject: Tensor?, activates: Bool, on backend: Backend
+    ) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let paddedTimes = (times + timeStride - 1) / timeStride * timeStride
         let outputs = conv.outputs
         let y = backend.tensor([conv.outputFreqs(freqs), conv.outputTimes(paddedTimes), outputs])
         let tiling = Tiling(y.shape[1], longest: Tiling.signalRows, unit: Conv2d.timeUnit)
-        let activates = rest != nil && rest?.norm1 == nil
         backend.parallelFor(
             y.shape[0] * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length)
         ) {

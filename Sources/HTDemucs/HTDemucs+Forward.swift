@@ -46,16 +46,19 @@ extension HTDemucs {
     ///   - z: its spectrogram with complex numbers as channels (L re, L im, R re, R im),
     ///     `[freq, time, 2 · audioChannels]`.
     ///   - observe: told of each block when it is done, on the calling thread.
+    ///   - probe: takes values inside.
     /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
     ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
     ///   outputs `output` and `add_67` of an ONNX export, channels last.
     package func core(
         _ mix: Tensor, _ z: Tensor, cancellation: CancellationToken,
-        observe: (NetworkBlock) -> Void = { _ in }
+        observe: (NetworkBlock) -> Void = { _ in }, probe: Probe? = nil
     ) throws -> (x: Tensor, xt: Tensor) {
         var (x, statistics) = normalised(z)  // [2048, 336, 4]
         var (xt, statisticsTime) = normalised(channelsLast(mix))  // [1, 343980, 2]
         observe(.normalisation)
+        probe?("x", .spectrogram, x)
+        probe?("xt", .waveform, xt)
 
         var skips: [Tensor] = []
         var skipsTime: [Tensor] = []
@@ -65,32 +68,45 @@ extension HTDemucs {
             try cancellation.check()
             lengths.append(x.shape[1])
             lengthsTime.append(xt.shape[1])
-            xt = encodeTime(xt, on: backend)  // [1, 85995, 48] … [1, 1344, 384]
+            xt = encodeTime(xt, probe: probe?.scope("tencoder.\(index)"), on: backend)
+            // [1, 85995, 48] … [1, 1344, 384]
+            probe?("tencoder.\(index)", .waveform, xt)
             let merges = encodeTime.rest == nil
             if !merges { skipsTime.append(xt) }
             observe(.tencoder(index))
-            x = encode(x, inject: merges ? xt : nil, on: backend)  // [512, 336, 48] … [8, 336, 384]
-            if index == 0 { embedFrequencies(x) }
+            x = encode(
+                x, inject: merges ? xt : nil, probe: probe?.scope("encoder.\(index)"), on: backend)
+            // [512, 336, 48] … [8, 336, 384]
+            probe?("encoder.\(index)", encode.layout, x)
+            if index == 0, frequencyEmbedding != nil {
+                embedFrequencies(x)
+                probe?("encoder.0.embedded", encode.layout, x)
+            }
             skips.append(x)
             observe(.encoder(index))
         }
 
         try cancellation.check()
-        (x, xt) = try transform(x, xt, cancellation: cancellation)  // [8, 336, 384], [1, 1344, 384]
+        (x, xt) = try transform(x, xt, cancellation: cancellation, probe: probe)
+        // [8, 336, 384], [1, 1344, 384]
         observe(.crosstransformer)
 
         for (index, (decode, decodeTime)) in zip(decoder, tdecoder).enumerated() {
             try cancellation.check()
             let before: Tensor
             (x, before) = decode(
-                x, skip: skips.removeLast(), times: lengths.removeLast(), on: backend)
+                x, skip: skips.removeLast(), times: lengths.removeLast(),
+                probe: probe?.scope("decoder.\(index)"), on: backend)
             // [32, 336, 192] … [2048, 336, 16]
+            probe?("decoder.\(index)", decode.layout, x)
             observe(.decoder(index))
             let begins = decodeTime.first == nil
             (xt, _) = decodeTime(
                 begins ? before : xt, skip: begins ? nil : skipsTime.removeLast(),
-                times: lengthsTime.removeLast(), on: backend)
+                times: lengthsTime.removeLast(), probe: probe?.scope("tdecoder.\(index)"),
+                on: backend)
             // [1, 5375, 192] … [1, 343980, 8]
+            probe?("tdecoder.\(index)", .waveform, xt)
             observe(.tdecoder(index))
         }
 
@@ -108,7 +124,7 @@ extension HTDemucs {
     ///   - xt: `[1, time, channel]`
     /// - Returns: the same shapes, in storage of their own: the inputs are skips too.
     private func transform(
-        _ x: Tensor, _ xt: Tensor, cancellation: CancellationToken
+        _ x: Tensor, _ xt: Tensor, cancellation: CancellationToken, probe: Probe?
     ) throws -> (x: Tensor, xt: Tensor) {
         guard let crosstransformer else { return (copy(x), copy(xt)) }
         let (freqs, times) = (x.shape[0], x.shape[1])
@@ -118,12 +134,17 @@ extension HTDemucs {
         if let samplers {
             tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
             tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]
+            probe?("channel_upsampler", .positions(freqs: freqs), tokens)
+            probe?("channel_upsampler_t", .waveform, tokensTime)
         }
         (tokens, tokensTime) = try crosstransformer(
-            tokens, freqs: freqs, tokensTime, cancellation: cancellation, on: backend)
+            tokens, freqs: freqs, tokensTime, cancellation: cancellation,
+            probe: probe?.scope("crosstransformer"), on: backend)
         if let samplers {
             tokens = samplers.down(tokens, on: backend)  // [336 · 8, 384]
             tokensTime = samplers.downTime(tokensTime, on: backend)  // [1344, 384]
+            probe?("channel_downsampler", .positions(freqs: freqs), tokens)
+            probe?("channel_downsampler_t", .waveform, tokensTime)
         }
         let channels = tokens.shape[1]
         return (

@@ -16,7 +16,7 @@ public struct HTDemucs: Sendable {
     /// What the checkpoint says that this engine ignores, a line each.
     public let warnings: [String]
 
-    package let backend: Backend
+    package private(set) var backend: Backend
     let stft: STFT
     /// Outermost first.
     let encoder: [HEncLayer]
@@ -35,6 +35,13 @@ public struct HTDemucs: Sendable {
         let upTime: Linear
         let down: Linear
         let downTime: Linear
+    }
+
+    /// The same weights on other threads, kernels and precision being the same.
+    package func running(on backend: Backend) -> HTDemucs {
+        var copy = self
+        copy.backend = backend
+        return copy
     }
 
     /// Builds the model that a checkpoint describes or implies.

@@ -38,16 +38,7 @@ struct Rewrite: Sendable {
         }
 
         // The statistics need every value before the gate can use one.
-        let wide = backend.tensor([freqs, times, conv.outputs])
-        backend.parallelFor(freqs * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length))
-        { index, scratch in
-            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-            let target = wide.pointer + (row * times + range.lowerBound) * conv.outputs
-            conv.multiply(
-                row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
-                ldo: conv.outputs, scratch: scratch, on: backend)
-            bias.apply(rows: range.count, target, ld: conv.outputs, on: backend)
-        }
+        let wide = convolve(x, on: backend)
         let affine = norm.statistics(of: wide, on: backend)
         let rows = Tiling(freqs * times, longest: Tiling.signalRows)
         backend.parallelFor(rows.tiles) { tile in
@@ -58,5 +49,22 @@ struct Rewrite: Sendable {
                 result.pointer + range.lowerBound * channels, channels)
         }
         return result
+    }
+
+    /// The convolution with its bias alone, `[freq, time, 2 · channels]`.
+    func convolve(_ x: Tensor, on backend: Backend) -> Tensor {
+        let (freqs, times) = (x.shape[0], x.shape[1])
+        let tiling = Tiling(times, longest: Tiling.signalRows, unit: Conv2d.timeUnit)
+        let wide = backend.tensor([freqs, times, conv.outputs])
+        backend.parallelFor(freqs * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length))
+        { index, scratch in
+            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            let target = wide.pointer + (row * times + range.lowerBound) * conv.outputs
+            conv.multiply(
+                row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
+                ldo: conv.outputs, scratch: scratch, on: backend)
+            bias.apply(rows: range.count, target, ld: conv.outputs, on: backend)
+        }
+        return wide
     }
 }

@@ -11,6 +11,8 @@ import Tensor
 ///
 /// PyTorch: `demucs.transformer.MyTransformerEncoderLayer` and `CrossTransformerEncoderLayer`.
 package struct TransformerLayer: Sendable {
+    /// Whether keys and values come from the other branch.
+    let isCross: Bool
     /// Before the queries: `norm1`.
     let queryNorm: LayerNorm
     /// Before keys and values: `norm1` again in a self layer, `norm2` in a cross layer.
@@ -42,8 +44,13 @@ package struct TransformerLayer: Sendable {
     ///   - x: `[tokens, channels]`
     ///   - queries: of these tokens.
     ///   - keysValues: of these tokens, or of the other branch's.
-    package func finish(_ x: Tensor, queries: Tensor, keysValues: Tensor, on backend: Backend) {
+    ///   - probe: takes values inside.
+    package func finish(
+        _ x: Tensor, queries: Tensor, keysValues: Tensor, probe: Probe? = nil, on backend: Backend
+    ) {
         let attended = attention.attend(queries, keysValues, on: backend)
+        probe?(
+            isCross ? "cross_attn" : "self_attn", .tokens, attention.output(attended, on: backend))
         let channels = attention.channels
         let hidden = linear1.outputs
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)

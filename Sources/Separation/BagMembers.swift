@@ -22,7 +22,7 @@ struct BagMembers {
         var configurations: [Configuration] = []
         var warnings: [String] = []
         for path in files.members {
-            let checkpoint = try Checkpoint.open(path)
+            let checkpoint = try files.open(path)
             let (stored, ignored) = try Configuration.read(from: checkpoint)
             checkpoints.append(checkpoint)
             configurations.append(

@@ -15,7 +15,7 @@ extension SelfTest {
     ///
     /// - Returns: the stored samples of all stems, and PyTorch's.
     func separateDemo(on backend: Backend) throws -> (result: [Float], golden: [Float]) {
-        let separator = try Separator(ModelFiles(checkpoint: demoPath), backend: backend)
+        let separator = try Separator(ModelFiles(checkpoint: demoPath), backends: [backend])
         let channels = separator.model.audioChannels
         let stored = vectors.tensor(named: "demo.mix")
         guard let stored, stored.shape.count == 2, stored.shape[0] == channels,

@@ -12,6 +12,19 @@ public enum SeparationError: Error, Equatable, Sendable {
     case unequalChannels(channel: Int, samples: Int, expectedSamples: Int)
     /// A sample is not a number, or infinite.
     case nonFiniteSample(channel: Int, sample: Int, value: String)
+    /// A buffer of a sequence has not the channels or the rate of the first.
+    case buffersDiffer(
+        channels: Int, rateHz: Int, expectedChannels: Int, expectedRateHz: Int)
+    /// The excerpt begins where the track has ended.
+    case excerptOutside(startSeconds: Double, trackSeconds: Double)
+    /// The track is not the same any more as when it was measured.
+    case inputChanged
+    /// Nothing can be made in a folder.
+    case folderUnusable(folder: String, reason: String)
+    /// What is going to be written does not fit on the disk.
+    case notEnoughSpace(folder: String, neededBytes: Int, freeBytes: Int)
+    /// A temporary file could not be made, written or read.
+    case spoolFailed(folder: String, reason: String)
 }
 
 extension SeparationError: CustomStringConvertible, LocalizedError {
@@ -32,8 +45,31 @@ extension SeparationError: CustomStringConvertible, LocalizedError {
         case .nonFiniteSample(let channel, let sample, let value):
             "Sample \(sample) of channel \(channel) is \(value); every sample must be a finite "
                 + "number."
+        case .buffersDiffer(let channels, let rateHz, let expectedChannels, let expectedRateHz):
+            "A buffer has \(channels) channels at \(rateHz) Hz where the first one has "
+                + "\(expectedChannels) at \(expectedRateHz) Hz; all must be alike."
+        case .excerptOutside(let startSeconds, let trackSeconds):
+            "The excerpt begins at \(startSeconds) s, but the track ends after \(trackSeconds) s. "
+                + "Begin earlier."
+        case .inputChanged:
+            "The track was changed while it was being separated. Separate it again once it stays "
+                + "as it is."
+        case .folderUnusable(let folder, let reason):
+            "Nothing can be written into the folder \(folder) (\(reason)). Make it, or let it be "
+                + "written to."
+        case .notEnoughSpace(let folder, let neededBytes, let freeBytes):
+            "The disk of \(folder) has \(SeparationError.megabytes(freeBytes)) left, and "
+                + "\(SeparationError.megabytes(neededBytes)) are needed. Make room, or choose "
+                + "another folder for temporary files or a clip mode that needs none (clamp, none)."
+        case .spoolFailed(let folder, let reason):
+            "A temporary file in \(folder) could not be used (\(reason)). Check the space on its "
+                + "disk, or choose another folder for temporary files."
         }
     }
 
     public var errorDescription: String? { description }
+
+    private static func megabytes(_ bytes: Int) -> String {
+        String(format: "%.1f MB", Double(bytes) / 1e6)
+    }
 }

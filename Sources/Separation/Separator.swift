@@ -1,5 +1,6 @@
-// The library's front door: a loaded model that separates tracks in memory.
+// The library's front door: a loaded model, and what it runs on.
 
+import Audio
 import Foundation
 import HTDemucs
 import Tensor
@@ -18,10 +19,15 @@ public final class Separator: Sendable {
     public static let supportedThreads = 1...1024
 
     public let model: ModelInformation
-    /// The networks that run; `nil` for those that no wanted stem needs.
-    private let networks: [HTDemucs?]
-    private let bag: WeightedBag
-    private let backend: Backend
+    let bag: WeightedBag
+    /// Each runs one segment at a time, on threads of its own.
+    private let lanes: [Lane]
+
+    /// A lane's networks, `nil` for those that no wanted stem needs. Lanes share the weights.
+    private struct Lane: Sendable {
+        let backend: Backend
+        let networks: [HTDemucs?]
+    }
 
     /// Loads a model: a checkpoint, or a bag of several.
     ///
@@ -32,28 +38,44 @@ public final class Separator: Sendable {
     ///     same as without this limit.
     ///   - threads: how many cores to use; `nil` takes all that this process may run on. Results are
     ///     the same, bit for bit, for any number.
+    ///   - segmentsInParallel: how many segments of a track run at once, sharing the threads; no
+    ///     more than there are threads. Each takes the memory of a forward pass. Results are the
+    ///     same, bit for bit, for any number.
     ///   - precision: what matrix products run in. Only float32 gives the reference's samples.
     /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`, `SeparationError` for the number
-    ///   of threads and unknown stems, and what `EngineInformation` throws.
+    ///   of threads or segments and unknown stems, and what `EngineInformation` throws.
     public convenience init(
         _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
-        precision: Precision = .float32
+        segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         guard Separator.supportedThreads.contains(threads) else {
             throw SeparationError.invalidOption(
                 name: "threads", value: "\(threads)", allowed: "a number from 1 to 1024")
         }
+        guard segmentsInParallel >= 1 else {
+            throw SeparationError.invalidOption(
+                name: "jobs", value: "\(segmentsInParallel)", allowed: "a number from 1")
+        }
+        let lanes = min(segmentsInParallel, threads)
         try self.init(
-            files, stems: stems, backend: try Backend(threads: threads, precision: precision))
+            files, stems: stems,
+            backends: (0..<lanes).map { lane in
+                // What is left over after a fair share goes to the first lanes.
+                try Backend(
+                    threads: threads / lanes + (lane < threads % lanes ? 1 : 0),
+                    precision: precision)
+            })
     }
 
-    /// Loads a model to run on a backend that is there.
-    package init(_ files: ModelFiles, stems: [String]? = nil, backend: Backend) throws {
+    /// Loads a model to run on backends that are there, of one precision; a segment at once on each.
+    package init(_ files: ModelFiles, stems: [String]? = nil, backends: [Backend]) throws {
         let members = try BagMembers(files)
         bag = try members.weighted(for: stems)
-        self.backend = backend
-        networks = try members.networks(running: bag, backend: backend)
+        let networks = try members.networks(running: bag, backend: backends[0])
+        lanes = backends.map { backend in
+            Lane(backend: backend, networks: networks.map { $0?.running(on: backend) })
+        }
         model = members.information(stems: bag.stems)
     }
 
@@ -63,101 +85,28 @@ public final class Separator: Sendable {
     ///   - path: a checkpoint of an HTDemucs, in any format that is read.
     ///   - stems: as above.
     ///   - threads: as above.
+    ///   - segmentsInParallel: as above.
     ///   - precision: as above.
     /// - Throws: as above.
     public convenience init(
         modelAt path: String, stems: [String]? = nil, threads: Int? = nil,
-        precision: Precision = .float32
+        segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
         try self.init(
-            ModelFiles(checkpoint: path), stems: stems, threads: threads, precision: precision)
-    }
-
-    /// Separates a track.
-    ///
-    /// Audio of another rate or number of channels is converted first: mono is doubled, further
-    /// channels are left out. Stems come with the model's rate and channels.
-    ///
-    /// - Parameters:
-    ///   - audio: at least one sample; all samples finite.
-    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
-    ///   - progress: told before the first and after each segment, on the calling thread.
-    /// - Throws: `SeparationError` for audio and options that can't be, `AudioError` for channels
-    ///   that can't be converted, `CancellationError`.
-    public func separate(
-        _ audio: AudioBuffer, options: SeparationOptions = SeparationOptions(),
-        cancellation: CancellationToken = CancellationToken(),
-        progress: (SeparationProgress) -> Void = { _ in }
-    ) throws -> Separation {
-        try options.validate()
-        try audio.checkSamples()
-        let track = try audio.converted(
-            toChannels: bag.channelCount, rateHz: bag.samplerateHz, on: backend
-        ).channels
-        let trackSamples = track[0].count
-        guard trackSamples > 0 else {
-            throw SeparationError.emptyAudio(channels: track.count, samples: 0)
-        }
-
-        let seed = options.seedOrDrawn()
-        var rows = (0..<bag.stems.count * bag.channelCount).map { _ in
-            var row: [Float] = []
-            row.reserveCapacity(trackSamples)
-            return row
-        }
-        try TrackPipeline(bag: bag, options: options, seed: seed).run(
-            track, backend: backend, cancellation: cancellation, progress: progress,
-            network: { member, mix in
-                guard let network = networks[member] else {
-                    preconditionFailure("only members that are loaded run")
-                }
-                return try network.forward(mix, cancellation: cancellation)
-            },
-            sink: { block in
-                for index in rows.indices { rows[index].append(contentsOf: block.row(index)) }
-            })
-        let stems = model.sources.enumerated().map { index, name in
-            let first = index * bag.channelCount
-            return Stem(
-                name: name,
-                audio: AudioBuffer(
-                    channels: Array(rows[first..<first + bag.channelCount]),
-                    sampleRateHz: bag.samplerateHz))
-        }
-        return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
-    }
-
-    /// Separates a track without blocking the caller; cancelling its task stops the work.
-    ///
-    /// - Parameter progress: told before the first and after each segment, on another thread.
-    /// - Throws: as the other `separate`.
-    public func separate(
-        _ audio: AudioBuffer, options: SeparationOptions = SeparationOptions(),
-        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
-    ) async throws -> Separation {
-        let cancellation = CancellationToken()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                // A thread of its own: the work would hold up the few that run tasks.
-                Thread.detachNewThread {
-                    continuation.resume(
-                        with: Result {
-                            try self.separate(
-                                audio, options: options, cancellation: cancellation,
-                                progress: progress)
-                        })
-                }
-            }
-        } onCancel: {
-            cancellation.cancel()
-        }
+            ModelFiles(checkpoint: path), stems: stems, threads: threads,
+            segmentsInParallel: segmentsInParallel, precision: precision)
     }
 
     /// What it computes with: `avx512, packed products in float32, 2 threads`.
     public var engineDescription: String {
-        "\(backend.instructionSet), \(backend.productsDescription) products in "
-            + "\(backend.precision.rawValue), \(backend.threads) threads"
+        let backend = lanes[0].backend
+        let shared = lanes.count == 1 ? "" : ", \(lanes.count) segments at once"
+        return "\(backend.instructionSet), \(backend.productsDescription) products in "
+            + "\(backend.precision.rawValue), \(threads) threads\(shared)"
     }
+
+    /// Of all lanes.
+    var threads: Int { lanes.reduce(0) { $0 + $1.backend.threads } }
 
     /// Checks options against this model, as `separate` does.
     ///
@@ -167,32 +116,32 @@ public final class Separator: Sendable {
             _ = try SegmentPlan(format: member.format, options: options, trackSamples: 1)
         }
     }
-}
 
-extension AudioBuffer {
-    /// Checks what a user of the library may have got wrong; files are checked when they are read.
-    fileprivate func checkSamples() throws {
-        guard let first = channels.first, !first.isEmpty else {
-            throw SeparationError.emptyAudio(channels: channels.count, samples: 0)
-        }
-        let rates = AudioReader.supportedRatesHz
-        guard rates.contains(sampleRateHz) else {
-            throw SeparationError.invalidOption(
-                name: "sample rate", value: "\(sampleRateHz)",
-                allowed: "a number from \(rates.lowerBound) to \(rates.upperBound) Hz")
-        }
-        for (index, channel) in channels.enumerated() {
-            guard channel.count == first.count else {
-                throw SeparationError.unequalChannels(
-                    channel: index, samples: channel.count, expectedSamples: first.count)
-            }
-            // One pass without branches: a sum of zeros is zero, and 0 × infinity or NaN is NaN.
-            let zeros = channel.withUnsafeBufferPointer { $0.reduce(0) { $0 + $1 * 0 } }
-            guard zeros == 0 else {
-                let sample = channel.firstIndex { !$0.isFinite } ?? 0
-                throw SeparationError.nonFiniteSample(
-                    channel: index, sample: sample, value: "\(channel[sample])")
+    /// A track as this model takes it.
+    func recording(
+        downmix: Downmix = .first, open: @escaping () throws -> any RecordingReader
+    ) -> Recording {
+        Recording(
+            open: open, channelCount: model.audioChannels, rateHz: model.sampleRateHz,
+            downmix: downmix)
+    }
+
+    /// Separates a measured track into the stems of a bag, block by block.
+    func run(
+        _ track: MeasuredTrack, bag: WeightedBag, options: SeparationOptions, seed: UInt64,
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
+        sink: (StemBlock) throws -> Void
+    ) throws {
+        let networks = lanes.map { lane -> TrackPipeline.Network in
+            { member, mix in
+                guard let network = lane.networks[member] else {
+                    preconditionFailure("only members that are loaded run")
+                }
+                return try network.forward(mix, cancellation: cancellation)
             }
         }
+        try TrackPipeline(bag: bag, options: options, seed: seed).run(
+            track, backend: lanes[0].backend, lanes: networks, cancellation: cancellation,
+            progress: progress, sink: sink)
     }
 }

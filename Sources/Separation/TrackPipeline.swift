@@ -7,14 +7,17 @@
 import HTDemucs
 import Tensor
 
-/// The next finished samples of all stems.
-package struct StemBlock {
+/// The next finished samples of all stems, and what the track has there.
+package struct StemBlock: Sendable {
     package let sampleCount: Int
+    /// `[channel][sampleCount]`, as it came in.
+    package let mixture: [ArraySlice<Float>]
     /// `[stem × channel, sampleCount]`.
     private let samples: [Float]
 
-    init(_ samples: [Float], sampleCount: Int) {
+    init(_ samples: [Float], mixture: [ArraySlice<Float>], sampleCount: Int) {
         self.samples = samples
+        self.mixture = mixture
         self.sampleCount = sampleCount
     }
 
@@ -28,7 +31,7 @@ package struct StemBlock {
 package struct TrackPipeline {
     /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the member of
     /// that index.
-    package typealias Network = (_ member: Int, _ mix: Tensor) throws -> Tensor
+    package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
 
     private let bag: WeightedBag
     private let options: SeparationOptions
@@ -45,50 +48,71 @@ package struct TrackPipeline {
 
     /// Separates a track.
     ///
-    /// The passes of all members and shifts advance together: the one that is farthest behind runs
+    /// The passes of all members and shifts advance together: the one that is farthest behind cuts
     /// its next segment, and a block of stems leaves as soon as every pass is through with it. So
-    /// no pass holds more than one segment, whatever the length of the track.
+    /// neither a pass nor the track's window holds more than a segment for each one under way,
+    /// whatever the length of the track. Results are taken in the order of the segments, so they are
+    /// the same for any number of lanes.
     /// - Parameters:
-    ///   - track: `[channel][sample]` at the networks' rate; at least one sample, all finite.
-    ///   - progress: told after each segment.
+    ///   - track: at the networks' rate and channels; all samples finite.
+    ///   - backend: gives memory to segments.
+    ///   - lanes: each runs one segment at a time, all of them at once.
+    ///   - progress: told before the first and after each segment.
     ///   - sink: takes the wanted stems block by block, from first to last sample.
-    /// - Throws: `SeparationError` for options that don't fit the networks or the track;
-    ///   `CancellationError`; what a network or the sink throws.
+    /// - Throws: `SeparationError` for options that don't fit the networks or the track, and for a
+    ///   track that is not as long as it was; `CancellationError`; what reading the track, a
+    ///   network or the sink throws.
     package func run(
-        _ track: [[Float]], backend: Backend, cancellation: CancellationToken,
-        progress: (SeparationProgress) -> Void, network: Network,
+        _ track: MeasuredTrack, backend: Backend, lanes: [Network],
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
         sink: (StemBlock) throws -> Void
     ) throws {
-        let trackSamples = track.first?.count ?? 0
-        precondition(trackSamples > 0 && track.count == bag.channelCount)
-        var statistics = TrackStatistics()
-        statistics.add(track)
-        var passes = try self.passes(over: track, statistics: statistics)
+        precondition(track.sampleCount > 0)
+        var passes = try self.passes(trackSamples: track.sampleCount)
+        var window = TrackWindow(track, channelCount: bag.channelCount)
+        let running = SegmentLanes(lanes, cancellation: cancellation)
+        defer { running.stop() }
         let segmentsTotal = passes.map(\.segmentCount).reduce(0, +)
         var segmentsDone = 0
         func report() {
             progress(
                 SeparationProgress(
                     segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
-                    audioSecondsTotal: Double(trackSamples) / Double(bag.samplerateHz)))
+                    audioSecondsTotal: Double(track.sampleCount) / Double(bag.samplerateHz)))
         }
 
         report()
-        while let index = TrackPipeline.farthestBehind(passes) {
-            try cancellation.check()
-            try passes[index].separateNextSegment(backend: backend, network: network)
+        var givenSamples = 0
+        // Passes of the segments under way, oldest first.
+        var underWay: [Int] = []
+        while true {
+            while underWay.count < running.capacity,
+                let index = TrackPipeline.farthestBehind(passes)
+            {
+                try cancellation.check()
+                let mix = try passes[index].cutSegment(from: &window, on: backend)
+                running.submit(member: passes[index].member, mix: mix)
+                underWay.append(index)
+            }
+            if underWay.isEmpty { break }
+            passes[underWay.removeFirst()].add(try running.next())
             segmentsDone += 1
             report()
-            if let block = nextBlock(&passes, statistics: statistics) { try sink(block) }
+            if let count = passes.map(\.finishedSamples).min(), count > 0 {
+                let samples = nextSamples(count, of: &passes, track.statistics)
+                let mixture = window.samples(givenSamples..<givenSamples + count)
+                givenSamples += count
+                try sink(StemBlock(samples, mixture: mixture, sampleCount: count))
+            }
+            window.forget(
+                before: min(givenSamples, passes.map(\.firstNeededSample).min() ?? givenSamples))
         }
+        try window.finish()
     }
 
     /// The passes of every member that contributes to a wanted stem, member by member.
-    private func passes(
-        over track: [[Float]], statistics: TrackStatistics
-    ) throws -> [ShiftedPass] {
+    private func passes(trackSamples: Int) throws -> [ShiftedPass] {
         var random = PythonRandom(seed: seed)
-        let trackSamples = track.first?.count ?? 0
         return try bag.members.indices.flatMap { index -> [ShiftedPass] in
             let member = bag.members[index]
             let plan = try SegmentPlan(
@@ -100,7 +124,7 @@ package struct TrackPipeline {
             return leads.map { lead in
                 ShiftedPass(
                     member: index, plan: plan, format: member.format, rows: rows,
-                    view: TrackView(track, statistics: statistics, leadSamples: lead))
+                    leadSamples: lead, trackSamples: trackSamples)
             }
         }
     }
@@ -128,20 +152,19 @@ package struct TrackPipeline {
         }
     }
 
-    /// The unfinished pass with the fewest samples to give; `nil` if all are finished.
+    /// The pass that has segments left and is through with the fewest samples; `nil` if none has.
     private static func farthestBehind(_ passes: [ShiftedPass]) -> Int? {
-        passes.indices.filter { !passes[$0].isFinished }
-            .min { passes[$0].finishedSamples < passes[$1].finishedSamples }
+        passes.indices.filter { passes[$0].hasSegments }
+            .min { passes[$0].coveredSamples < passes[$1].coveredSamples }
     }
 
-    /// Takes what all passes have finished; `nil` if that is nothing.
+    /// Takes the next samples, which all passes have finished: `[stem × channel, count]`.
     ///
     /// Sums in the reference's order: a member's shifts, their mean times the member's weight,
     /// member after member, divided by the sum of the weights.
-    private func nextBlock(
-        _ passes: inout [ShiftedPass], statistics: TrackStatistics
-    ) -> StemBlock? {
-        guard let count = passes.map(\.finishedSamples).min(), count > 0 else { return nil }
+    private func nextSamples(
+        _ count: Int, of passes: inout [ShiftedPass], _ statistics: TrackStatistics
+    ) -> [Float] {
         let passCount = Float(max(1, options.shifts))
         var samples = [Float](repeating: 0, count: bag.stems.count * bag.channelCount * count)
         for index in bag.members.indices {
@@ -167,57 +190,6 @@ package struct TrackPipeline {
                 samples[value] = samples[value] / total * scale + mean
             }
         }
-        return StemBlock(samples, sampleCount: count)
-    }
-}
-
-/// One pass of one member over the track, moved by one offset.
-private struct ShiftedPass {
-    let member: Int
-    private let view: TrackView
-    private let plan: SegmentPlan
-    private let format: NetworkFormat
-    private var overlapAdd: OverlapAdd
-    /// Samples before the track that are still to be dropped from the output.
-    private var leadSamples: Int
-    private var nextSegment = 0
-    let segmentCount: Int
-
-    init(member: Int, plan: SegmentPlan, format: NetworkFormat, rows: [Int], view: TrackView) {
-        self.member = member
-        self.view = view
-        self.plan = plan
-        self.format = format
-        leadSamples = view.leadSamples
-        segmentCount = plan.segmentCount(forTrackSamples: view.count)
-        overlapAdd = OverlapAdd(plan: plan, trackSamples: view.count, rows: rows)
-    }
-
-    var isFinished: Bool { nextSegment == segmentCount }
-
-    /// Samples of the track, rather than of what lies before it, that are ready to be taken.
-    var finishedSamples: Int { overlapAdd.finishedSamples }
-
-    mutating func take(_ count: Int, addingTo samples: inout [Float]) {
-        overlapAdd.take(count, addingTo: &samples)
-    }
-
-    /// Runs the next segment through the network: padded to both sides with what the track has
-    /// there, its output trimmed again.
-    mutating func separateNextSegment(backend: Backend, network: TrackPipeline.Network) throws {
-        let start = nextSegment * plan.strideSamples
-        let count = min(plan.segmentSamples, view.count - start)
-        let paddedSamples = plan.paddedSamples ?? count
-        let padLeft = (paddedSamples - count) / 2
-        let mix = backend.tensor([format.channelCount, paddedSamples])
-        view.read(from: start - padLeft, into: mix)
-        let output = try network(member, mix)
-        precondition(
-            output.shape == [format.sourceCount, format.channelCount, paddedSamples])
-        overlapAdd.add(output, trim: padLeft, count: count, segment: nextSegment)
-        nextSegment += 1
-        let dropped = min(leadSamples, overlapAdd.finishedSamples)
-        overlapAdd.discard(dropped)
-        leadSamples -= dropped
+        return samples
     }
 }

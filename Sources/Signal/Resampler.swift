@@ -1,8 +1,6 @@
 // Conversion of sample rates. Reference: julius.ResampleFrac (julius/resample.py), after Julius O.
 // Smith's bandlimited interpolation.
 
-import Tensor
-
 /// Resamples by a ratio of two whole numbers, as `julius.resample_frac` does.
 ///
 /// y[j] = Σᵢ x[i] · h(i / old − j / new), where h is a sinc under a cos² window that keeps 24 zero
@@ -14,8 +12,8 @@ import Tensor
 /// rounding shows: exact ones are 105 dB away at 48 kHz. The reference stores zeros where the window
 /// has ended (7.8 GB of them from 44,099 Hz to 44,100 Hz); here they are left out.
 ///
-/// An output sample is a function of its position alone, so a stream may be resampled piece by piece
-/// with ``inputRange(for:)`` and ``resample(_:from:outputs:into:)``.
+/// An output sample is a function of its position alone, so a signal may be resampled piece by piece:
+/// ``ResamplingStream`` does it.
 package struct Resampler: Sendable {
     /// The two rates without their common factor.
     package let oldRate: Int
@@ -77,6 +75,14 @@ package struct Resampler: Sendable {
         return min(Int(Float(exact).rounded(.down)), (inputCount / oldRate + 1) * newRate)
     }
 
+    /// Output samples whose filters end within the first `inputCount` input samples.
+    func outputCount(reachingInto inputCount: Int) -> Int {
+        guard oldRate != newRate else { return inputCount }
+        // ⌊(output − 1) · old / new⌋ may be this at most.
+        let position = inputCount + reach - tapCount
+        return position < 0 ? 0 : ((position + 1) * newRate - 1) / oldRate + 1
+    }
+
     /// The input samples that a run of output samples is made of.
     ///
     /// It reaches below 0 and past the end of the signal, where the edge samples are repeated.
@@ -116,41 +122,6 @@ package struct Resampler: Sendable {
         }
     }
 
-    /// Resamples a whole signal on all threads. Equal rates return the signal itself.
-    ///
-    /// Julius: `resample_frac(x, old, new)`.
-    package func resample(_ signal: [Float], on backend: Backend) -> [Float] {
-        guard oldRate != newRate else { return signal }
-        guard let first = signal.first, let last = signal.last else { return [] }
-        let count = outputCount(inputCount: signal.count)
-        let blockLength = 16_384
-        let windowLength = inputRange(for: 0..<min(blockLength, count)).count + 1
-        return [Float](unsafeUninitializedCapacity: count) { result, initialised in
-            let target = OutputPointer(base: result.baseAddress)
-            signal.withUnsafeBufferPointer { signal in
-                let blocks = (count + blockLength - 1) / blockLength
-                backend.parallelFor(blocks, scratch: windowLength) { block, window in
-                    let outputs = block * blockLength..<min((block + 1) * blockLength, count)
-                    let needed = inputRange(for: outputs)
-                    let inside = needed.clamped(to: signal.indices)
-                    guard let base = signal.baseAddress, let target = target.base else { return }
-                    var (input, start) = (base, 0)
-                    if needed != inside {
-                        for position in needed {
-                            window[position - needed.lowerBound] =
-                                position < 0
-                                ? first : position < signal.count ? base[position] : last
-                        }
-                        (input, start) = (UnsafePointer(window), needed.lowerBound)
-                    }
-                    resample(
-                        input, from: start, outputs: outputs, into: target + outputs.lowerBound)
-                }
-            }
-            initialised = count
-        }
-    }
-
     /// Where in the input the filter of an output sample begins.
     @inline(__always)
     private func firstInput(of output: Int) -> Int {
@@ -184,9 +155,4 @@ package struct Resampler: Sendable {
     private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
         b == 0 ? a : greatestCommonDivisor(b, a % b)
     }
-}
-
-/// Where the blocks of a parallel loop write: each its own samples.
-private struct OutputPointer: @unchecked Sendable {
-    let base: UnsafeMutablePointer<Float>?
 }

@@ -1,6 +1,8 @@
 // A checkpoint: named tensors and metadata in a memory-mapped file. Each file format has a reader
 // that yields a `CheckpointContents`; everything after that is shared.
 
+import Checksum
+
 /// What a format's reader finds in a file: all checked, nothing widened yet.
 struct CheckpointContents {
     /// More tensors than these are not believed: a published model has 533. Keeps what a crafted

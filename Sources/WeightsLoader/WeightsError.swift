@@ -79,7 +79,7 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
         }
     }
 
-    private var problem: String {
+    package var problem: String {
         switch self {
         case .fileMissing:
             "no such file; check the path of the model"
@@ -149,7 +149,8 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
             "\(Self.printable(reason)), which is not supported; use the checkpoint with plain "
                 + "float weights"
         case .severalModels(_, let members):
-            "holds \(members.count) models, of which one must be chosen: \(Self.list(members))"
+            "holds \(members.count) models, of which one must be chosen (--member): "
+                + Self.list(members)
         case .memberMissing(_, let name, let members):
             "holds no model \(Self.quoted(name)); it has \(Self.list(members))"
         case .fileUnwritable(_, let reason):

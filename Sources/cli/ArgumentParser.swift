@@ -4,25 +4,58 @@
 struct ParsedArguments: Equatable {
     /// Operands in their order.
     fileprivate(set) var operands: [String] = []
-    /// Values by option name; flags have an empty one.
-    private var values: [String: String] = [:]
+    /// Values by option name, in their order; those of flags are empty.
+    private var values: [String: [String]] = [:]
 
     func has(_ option: Option) -> Bool { values[option.name] != nil }
 
-    func value(_ option: Option) -> String? { values[option.name] }
+    /// The last value: of an option that is repeated, the last counts.
+    func value(_ option: Option) -> String? { values[option.name]?.last }
+
+    /// All values of an option that may be repeated.
+    func values(_ option: Option) -> [String] { values[option.name] ?? [] }
+
+    /// The value as a number or whatever else is made from text.
+    ///
+    /// - Parameter allowed: for the error, `a whole number`.
+    /// - Throws: `UsageError.invalidValue`.
+    func parsed<Value: LosslessStringConvertible>(
+        _ option: Option, allowed: String
+    ) throws(UsageError) -> Value? {
+        guard let text = value(option) else { return nil }
+        guard let value = Value(text) else {
+            throw .invalidValue(option, value: text, allowed: allowed)
+        }
+        return value
+    }
+
+    /// The value as one of a few words; `nil` if the option wasn't given.
+    ///
+    /// - Throws: `UsageError.invalidValue`.
+    func choice<Choice: RawRepresentable<String>>(
+        _ option: Option, of choices: [Choice]
+    ) throws(UsageError) -> Choice? {
+        guard let text = value(option) else { return nil }
+        guard let choice = choices.first(where: { $0.rawValue == text }) else {
+            throw .invalidValue(
+                option, value: text,
+                allowed: "one of " + choices.map(\.rawValue).joined(separator: ", "))
+        }
+        return choice
+    }
 
     fileprivate mutating func set(_ option: Option, _ value: String) {
-        values[option.name] = value
+        values[option.name, default: []].append(value)
     }
 }
 
 /// Understands `--option value`, `--option=value`, `-ovalue`, `-o value`, `-o=value`, joined flags
-/// `-qh`, and `--` before operands that begin with a dash. The last of repeated options counts.
+/// `-qh`, and `--` before operands that begin with a dash.
 struct ArgumentParser {
     let command: CommandDefinition
 
-    /// - Throws: `UsageError`. Options that ask for information (`--help`, `--version`) end the
-    ///   parse: what follows them isn't looked at, and nothing needs to be complete.
+    /// - Throws: `UsageError`. `--help` and `--version` end the parse: what follows them isn't
+    ///   looked at, and nothing needs to be complete.
     func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
         var arguments = ParsedArguments()
         var rest = words[...]
@@ -44,7 +77,10 @@ struct ArgumentParser {
             if given.count > 1 { throw .exclusive(given[0], given[1]) }
         }
         let count = arguments.operands.count
-        if count < command.operandCount.lowerBound { throw .missingOperand(command) }
+        let needsOperands = !command.standalone.contains(where: arguments.has)
+        if needsOperands && count < command.operandCount.lowerBound {
+            throw .missingOperand(command)
+        }
         if count > command.operandCount.upperBound {
             throw .unexpectedOperand(arguments.operands[command.operandCount.upperBound])
         }
@@ -72,6 +108,10 @@ struct ArgumentParser {
     private func parseShort(
         _ word: String, _ rest: inout ArraySlice<String>, _ arguments: inout ParsedArguments
     ) throws(UsageError) {
+        // `-shifts` and `-out` would be an option with its value attached, and were hardly meant so.
+        if let meant = command.options.first(where: { "-\($0.name)" == word }) {
+            throw .unknownOption(option: word, suggestion: meant.long)
+        }
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
             guard let option = command.options.first(where: { $0.short == letter }) else {

@@ -9,14 +9,17 @@ struct CommandLineTool {
     /// Runs a call.
     /// - Parameter words: its arguments, without the program's name.
     func run(_ words: [String]) -> ExitCode {
-        // Writing to a pipe that nobody reads must not end the work.
+        // Writing to a pipe that nobody reads must not end the work, nor a file that may not grow: both
+        // come back as errors.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         let console = Console()
         let named = Command.all.first { $0.definition.name == words.first }
-        let command = named ?? Command.all[0]
+        let action = named?.actions.first { $0.actionName == words.dropFirst().first }
+        let command = action ?? named ?? Command.all[0]
         do {
             let arguments = try ArgumentParser(command: command.definition).parse(
-                named == nil ? words : Array(words.dropFirst()))
+                Array(words.dropFirst((named == nil ? 0 : 1) + (action == nil ? 0 : 1))))
             if arguments.has(.help) {
                 console.result("\(HelpText(command: command.definition))")
                 return .done

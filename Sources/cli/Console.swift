@@ -6,20 +6,24 @@ struct Console: Sendable {
     var isQuiet = false
     var isVerbose = false
 
-    /// Whether stderr is a terminal, where a line can be drawn over.
-    let isTerminal = isatty(STDERR_FILENO) == 1
+    /// Whether stderr is a terminal whose line can be drawn over. One that calls itself dumb, or
+    /// nothing, only takes line after line.
+    let isTerminal: Bool = {
+        let kind = ProcessInfo.processInfo.environment["TERM"] ?? ""
+        return isatty(STDERR_FILENO) == 1 && !kind.isEmpty && kind != "dumb"
+    }()
 
     /// A line of what was asked for.
     func result(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
     /// A line about how things go.
     func status(_ line: String) {
-        if !isQuiet { write(line + "\n", to: STDERR_FILENO) }
+        if !isQuiet { write("\(oneLine(line))\n", to: STDERR_FILENO) }
     }
 
     /// A line for who wants to know more.
     func detail(_ line: String) {
-        if isVerbose { write(line + "\n", to: STDERR_FILENO) }
+        if isVerbose { write("\(oneLine(line))\n", to: STDERR_FILENO) }
     }
 
     func warning(_ text: String) { write("warning: \(oneLine(text))\n", to: STDERR_FILENO) }
@@ -36,8 +40,17 @@ struct Console: Sendable {
         return isKnown ? Int(size.ws_col) : 80
     }
 
+    /// Names of files are a stranger's text: neither lines of their own nor control characters that
+    /// a terminal would obey.
     private func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        let isClean = line.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        if isClean { return line }
+        return String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.map {
+                    $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
+                }))
     }
 
     /// A stream that can't be written to is nothing to fail over: the files are what counts.

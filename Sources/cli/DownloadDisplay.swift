@@ -44,7 +44,7 @@ struct DownloadDisplay {
 
     /// Takes the bar away.
     func end() {
-        if isBarShown { console.redraw("") }
+        if isBarShown, lastDrawn != nil { console.redraw("") }
     }
 
     private mutating func draw(_ received: Int, _ total: Int?) {
@@ -63,16 +63,17 @@ struct DownloadDisplay {
         received: Int, total: Int?, resumed: Int, seconds: Double, columns: Int
     ) -> String {
         let rate = seconds > 0 ? Double(received - resumed) / seconds : 0
-        let speed = rate > 0 ? ", \(short(rate / 1e6)) MB/s" : ""
+        let speed = rate > 0 ? ["\(short(rate / 1e6)) MB/s"] : []
         guard let total, total > 0 else {
-            return String("\(megabytes(received)) MB\(speed)".prefix(max(0, columns)))
+            let parts = ["\(megabytes(received)) MB"] + speed
+            return String(parts.joined(separator: ", ").prefix(max(0, columns)))
         }
         let left =
             rate > 0
-            ? ", \(ProgressDisplay.clock(Double(max(0, total - received)) / rate)) left" : ""
+            ? ["\(ProgressDisplay.clock(Double(max(0, total - received)) / rate)) left"] : []
         return ProgressBar.line(
             share: Double(received) / Double(total),
-            "\(megabytes(received)) of \(megabytes(total)) MB\(speed)\(left)", columns: columns)
+            ["\(megabytes(received)) of \(megabytes(total)) MB"] + speed + left, columns: columns)
     }
 
     static func megabytes(_ bytes: Int) -> String { short(Double(bytes) / 1e6) }

@@ -33,6 +33,7 @@ extension EvalCommand {
         let settings = try Settings(arguments)
         var console = console
         console.isQuiet = settings.isQuiet
+        Interruption.ends(console)
         return EvalCommand(settings: settings, console: console).run()
     }
 

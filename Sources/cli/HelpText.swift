@@ -17,8 +17,10 @@ struct HelpText: CustomStringConvertible {
             lines += ["", "ARGUMENTS:"]
             lines += HelpText.entry(operand, command.operandHelp)
         }
-        lines += ["", "OPTIONS:"]
-        for option in command.options { lines += HelpText.entry(option.synopsis, option.help) }
+        for topic in command.topics {
+            lines += ["", "\(topic.title):"]
+            for option in topic.options { lines += HelpText.entry(option.synopsis, option.help) }
+        }
         let others = Command.all.map(\.definition).filter { !$0.isDefault }
         if command.isDefault && !others.isEmpty {
             lines += ["", "COMMANDS:"]

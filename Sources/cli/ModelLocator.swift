@@ -33,15 +33,28 @@ struct ModelLocator {
             environment: environment)
     }
 
-    /// The model that was named, or the default one. A name that was given never falls back.
+    /// The model that was named, or the default one, fetched if need be. A name that was given never
+    /// falls back.
     ///
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `CancellationError`.
     func locate(
         _ name: String?, console: Console, cancellation: CancellationToken
     ) throws -> ModelFiles {
+        try orDemo(name, console) {
+            try fetch($0, console: console, cancellation: cancellation)
+        }
+    }
+
+    /// The same of what is on this machine.
+    func find(_ name: String?, console: Console) throws -> ModelFiles {
+        try orDemo(name, console) { try store.find($0) }
+    }
+
+    private func orDemo(
+        _ name: String?, _ console: Console, _ find: (String) throws -> ModelFiles
+    ) throws -> ModelFiles {
         do {
-            return try fetch(
-                name ?? ModelLocator.defaultModel, console: console, cancellation: cancellation)
+            return try find(name ?? ModelLocator.defaultModel)
         } catch let error as ModelStoreError {
             guard name == nil, let demo = try? store.find(ModelLocator.bundledModel) else {
                 throw error

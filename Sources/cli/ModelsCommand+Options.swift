@@ -2,9 +2,6 @@
 
 import Separation
 
-extension Option {
-}
-
 extension ModelsCommand {
     static let definition = CommandDefinition(
         name: "models",
@@ -13,7 +10,7 @@ extension ModelsCommand {
         operandHelp: "Nothing to list the published models. 'fetch <name> ...' downloads models. "
             + "'path <name>' prints a model's files. 'verify' compares the files of all models "
             + "with their checksums.",
-        operandCount: 0...Int.max,
+        operandCount: 0...Int.max, operandCompletion: .words(["fetch", "path", "verify"]),
         options: [.json, .repo, .offline, .quiet, .version, .help],
         exclusive: [])
 

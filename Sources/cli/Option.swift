@@ -1,19 +1,40 @@
-// The option table's vocabulary. One table describes a command; parsing and help are made from it.
+// The option table's vocabulary. One table describes a command; parsing, help, shell completions and
+// the manual are made from it.
 
 /// One option of a command.
 struct Option: Sendable, Equatable {
+    /// What a shell can offer as a value.
+    enum Completion: Sendable, Equatable {
+        case nothing
+        case file
+        case folder
+        case words([String])
+        /// Some words that have a meaning of their own, or a file.
+        case wordsOrFile([String])
+    }
+
     /// Without dashes, `clip-mode`.
     let name: String
     /// The letter after one dash.
     let short: Character?
     /// What stands for its value in the help; `nil` for a flag, which takes none.
     let placeholder: String?
+    let completion: Completion
     let help: String
 
-    init(_ name: String, short: Character? = nil, value placeholder: String? = nil, help: String) {
+    /// - Parameter completion: by default what the placeholder says: `file` and `folder` are those.
+    init(
+        _ name: String, short: Character? = nil, value placeholder: String? = nil,
+        completion: Completion? = nil, help: String
+    ) {
         self.name = name
         self.short = short
         self.placeholder = placeholder
+        switch placeholder {
+        case "file": self.completion = completion ?? .file
+        case "folder": self.completion = completion ?? .folder
+        default: self.completion = completion ?? .nothing
+        }
         self.help = help
     }
 
@@ -33,6 +54,13 @@ struct Option: Sendable, Equatable {
         help: "Show the version, the instruction set, and the kernels or the BLAS core in use.")
 }
 
+/// Options of a command that belong together in its help.
+struct OptionTopic: Sendable, Equatable {
+    /// `OPTIONS`, `WHICH STEMS`.
+    let title: String
+    let options: [Option]
+}
+
 /// A command: its arguments, and what may not be combined.
 struct CommandDefinition: Sendable, Equatable {
     let name: String
@@ -42,10 +70,45 @@ struct CommandDefinition: Sendable, Equatable {
     let operand: String
     let operandHelp: String
     /// How many operands a call may have.
-    var operandCount = 1...Int.max
-    let options: [Option]
+    let operandCount: ClosedRange<Int>
+    /// What a shell can offer as an operand.
+    let operandCompletion: Option.Completion
+    let topics: [OptionTopic]
     /// Groups of which at most one option may be given.
     let exclusive: [[Option]]
+    /// Options that make a call without operands complete.
+    let standalone: [Option]
+
+    init(
+        name: String, overview: String, operand: String, operandHelp: String,
+        operandCount: ClosedRange<Int> = 1...Int.max,
+        operandCompletion: Option.Completion = .file, topics: [OptionTopic],
+        exclusive: [[Option]], standalone: [Option] = []
+    ) {
+        self.name = name
+        self.overview = overview
+        self.operand = operand
+        self.operandHelp = operandHelp
+        self.operandCount = operandCount
+        self.operandCompletion = operandCompletion
+        self.topics = topics
+        self.exclusive = exclusive
+        self.standalone = standalone
+    }
+
+    /// A command with so few options that they are all of one topic.
+    init(
+        name: String, overview: String, operand: String, operandHelp: String,
+        operandCount: ClosedRange<Int> = 1...Int.max,
+        operandCompletion: Option.Completion = .file, options: [Option], exclusive: [[Option]]
+    ) {
+        self.init(
+            name: name, overview: overview, operand: operand, operandHelp: operandHelp,
+            operandCount: operandCount, operandCompletion: operandCompletion,
+            topics: [OptionTopic(title: "OPTIONS", options: options)], exclusive: exclusive)
+    }
+
+    var options: [Option] { topics.flatMap(\.options) }
 
     /// `<track> ...`, `<file>` where there is only one, `<from> <to>` where two differ; in brackets
     /// where none is needed.

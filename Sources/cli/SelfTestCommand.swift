@@ -19,6 +19,7 @@ struct SelfTestCommand {
     static let command = Command(definition: definition) { arguments, console throws(UsageError) in
         var console = console
         console.isQuiet = arguments.has(.quiet)
+        Interruption.ends(console)
         return SelfTestCommand(isJSON: arguments.has(.json), console: console).run()
     }
 

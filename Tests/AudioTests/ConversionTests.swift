@@ -1,16 +1,9 @@
 import Audio
-import Tensor
 import TestSupport
 import Testing
 
 /// Channels and rates against demucs.audio.convert_audio.
 struct ConversionTests {
-    private let backend: Backend
-
-    init() throws {
-        backend = try Backend(threads: 2)
-    }
-
     @Test(arguments: [
         ("mono_48000_to_stereo", 48_000, 2), ("three_channels_48000_to_stereo", 48_000, 2),
         ("three_channels_44100_to_mono", 44_100, 1), ("stereo_22050_to_mono", 22_050, 1),
@@ -19,26 +12,53 @@ struct ConversionTests {
         let fixture = try Fixture("audio/convert")
         let input = try fixture.floats("\(name)_input")
         let count = try fixture.shape("\(name)_input")[1]
-        let buffer = AudioBuffer(
-            channels: stride(from: 0, to: input.count, by: count).map {
-                Array(input[$0..<$0 + count])
-            },
-            sampleRateHz: rateHz)
-        let converted = try buffer.converted(toChannels: channels, rateHz: 44_100, on: backend)
-        #expect(converted.sampleRateHz == 44_100)
-        #expect(converted.channels.count == channels)
+        let recording = stride(from: 0, to: input.count, by: count).map {
+            Array(input[$0..<$0 + count])
+        }
+        let converted = try convert(
+            recording, rateHz: rateHz, toChannels: channels, blockSamples: 100)
+        #expect(converted.count == channels)
+        #expect(
+            try convert(recording, rateHz: rateHz, toChannels: channels, blockSamples: count)
+                == converted)
         let comparison = Comparison(
-            actual: converted.channels.flatMap { $0 },
-            expected: try fixture.floats("\(name)_output"))
+            actual: converted.flatMap { $0 }, expected: try fixture.floats("\(name)_output"))
         // The resampler's float32 sums; without resampling the result is exact.
         #expect(comparison.snrDecibels > (rateHz == 44_100 ? 140 : 125), "\(comparison)")
     }
 
-    @Test
-    func stereoIsNotSpreadOverMoreChannels() {
-        let buffer = AudioBuffer(channels: [[0], [0]], sampleRateHz: 44_100)
+    @Test func stereoIsNotSpreadOverMoreChannels() {
         #expect(throws: AudioError.tooFewChannels(found: 2, needed: 4)) {
-            try buffer.converted(toChannels: 4, rateHz: 44_100, on: backend)
+            try convert([[0], [0]], rateHz: 44_100, toChannels: 4)
         }
+    }
+
+    @Test func theAverageIsOfAllChannelsAndOnlyOfMoreThanWanted() throws {
+        let three: [[Float]] = [[3, 0], [6, 0.5], [0, 1]]
+        #expect(
+            try convert(three, rateHz: 44_100, toChannels: 2, downmix: .average)
+                == [[3, 0.5], [3, 0.5]])
+        #expect(
+            try convert(three, rateHz: 44_100, toChannels: 3, downmix: .average) == three)
+        #expect(
+            try convert([[1, 2]], rateHz: 44_100, toChannels: 2, downmix: .average)
+                == [[1, 2], [1, 2]])
+    }
+
+    /// Converts a recording to 44.1 kHz, block by block.
+    private func convert(
+        _ recording: [[Float]], rateHz: Int, toChannels channels: Int, downmix: Downmix = .first,
+        blockSamples: Int = 1
+    ) throws -> [[Float]] {
+        var conversion = try AudioConversion(
+            fromChannels: recording.count, rateHz: rateHz, toChannels: channels, rateHz: 44_100,
+            downmix: downmix)
+        var output = [[Float]](repeating: [], count: channels)
+        for start in stride(from: 0, to: recording[0].count, by: blockSamples) {
+            let range = start..<min(start + blockSamples, recording[0].count)
+            conversion.convert(recording.map { Array($0[range]) }, into: &output)
+        }
+        conversion.finish(into: &output)
+        return output
     }
 }

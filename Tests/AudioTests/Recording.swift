@@ -38,4 +38,5 @@ struct Recording: Sendable, CustomTestStringConvertible {
     static let taggedMP3 = Recording(name: "tagged.mp3", rateHz: 44_100, channels: 2, seconds: 0.5)
     static let untaggedMP3 = Recording(
         name: "untagged.mp3", rateHz: 44_100, channels: 2, seconds: 0.5)
+    static let fastMP3 = Recording(name: "fast.mp3", rateHz: 44_100, channels: 2, seconds: 0.5)
 }

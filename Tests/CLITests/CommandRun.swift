@@ -27,23 +27,21 @@ struct CommandRun {
     ///
     /// - Parameters:
     ///   - environment: variables that replace these.
-    ///   - interruptedAt: a piece of stderr, after which the run is sent SIGINT.
+    ///   - interruptedAt: a piece of stderr, after which the run is sent a signal.
+    ///   - input: a file in the folder for standard input.
+    ///   - executable: another program, which runs the command.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
-        environment: [String: String] = [:], interruptedAt sign: String? = nil
+        environment: [String: String] = [:], interruptedAt sign: String? = nil,
+        signal: Int32 = SIGINT, input: String? = nil, executable: URL = CommandRun.executable
     ) throws {
-        let process = Process()
-        process.executableURL = CommandRun.executable
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
-            !["HF_", "TORCH_", "XDG_", "SWIFT_DEMUCS_"].contains(where: name.hasPrefix)
-                && !name.lowercased().hasSuffix("_proxy")
+        let process = CommandRun.process(
+            arguments, in: folder, models: models, environment: environment)
+        process.executableURL = executable
+        if let input {
+            process.standardInput = try FileHandle(
+                forReadingFrom: folder.appendingPathComponent(input))
         }
-        var variables = ["HOME": folder.appendingPathComponent("home").path, "HF_HUB_OFFLINE": "1"]
-        variables["SWIFT_DEMUCS_MODELS"] = models
-        process.environment = inherited.merging(variables) { _, new in new }
-            .merging(environment) { _, new in new }
         // Files instead of pipes: a pipe that is full would hold up the run.
         let outputFile = try TemporaryFolder.emptyFile(in: folder, "stdout.txt")
         let errorFile = try TemporaryFolder.emptyFile(in: folder, "stderr.txt")
@@ -56,12 +54,32 @@ struct CommandRun {
             {
                 Thread.sleep(forTimeInterval: 0.01)
             }
-            process.interrupt()
+            kill(process.processIdentifier, signal)
         }
         process.waitUntilExit()
         exitCode = process.terminationStatus
-        output = try String(contentsOf: outputFile, encoding: .utf8)
+        output = String(decoding: try Data(contentsOf: outputFile), as: UTF8.self)
         errors = try String(contentsOf: errorFile, encoding: .utf8)
+    }
+
+    /// A call that is not started yet; arguments as above.
+    static func process(
+        _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
+        environment: [String: String] = [:]
+    ) -> Process {
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        let inherited = ProcessInfo.processInfo.environment.filter { name, _ in
+            !["HF_", "TORCH_", "XDG_", "SWIFT_DEMUCS_"].contains(where: name.hasPrefix)
+                && !name.lowercased().hasSuffix("_proxy")
+        }
+        var variables = ["HOME": folder.appendingPathComponent("home").path, "HF_HUB_OFFLINE": "1"]
+        variables["SWIFT_DEMUCS_MODELS"] = models
+        process.environment = inherited.merging(variables) { _, new in new }
+            .merging(environment) { _, new in new }
+        return process
     }
 
     var outputLines: [Substring] { output.split(separator: "\n") }
@@ -103,9 +121,9 @@ final class TemporaryFolder {
     /// Writes a float32 WAV file of a quiet saw tooth.
     func writeTrack(
         _ name: String, channels: Int = 2, samples: Int = 700, rateHz: Int = 1600,
-        replacing changes: [Int: Float] = [:]
+        gain: Float = 1, replacing changes: [Int: Float] = [:]
     ) throws {
-        var values = (0..<channels * samples).map { Float($0 * 37 % 101) / 200 - 0.25 }
+        var values = (0..<channels * samples).map { gain * (Float($0 * 37 % 101) / 200 - 0.25) }
         for (index, value) in changes { values[index] = value }
         var bytes = Data()
         func append(_ number: Int, bytes count: Int) {

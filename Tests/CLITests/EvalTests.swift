@@ -29,7 +29,7 @@ struct EvalTests {
             }
             try AudioFile.write(
                 AudioBuffer(channels: channels, sampleRateHz: rateHz),
-                to: target.appendingPathComponent("\(stem).wav").path, format: .float32,
+                to: target.appendingPathComponent("\(stem).wav").path, format: .wav(.float32),
                 clip: .none)
         }
     }

@@ -125,8 +125,9 @@ struct BagTests {
         try TrackPipeline(
             bag: WeightedBag(members), options: SeparationOptions(shifts: 2, seed: 3), seed: 3
         ).run(
-            [samples], backend: backend, cancellation: CancellationToken(), progress: { _ in },
-            network: { _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) },
+            measured([samples]), backend: backend,
+            lanes: [{ _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) }],
+            cancellation: CancellationToken(), progress: { _ in },
             sink: { block in
                 longestBlock = max(longestBlock, block.sampleCount)
                 output += block.row(0)

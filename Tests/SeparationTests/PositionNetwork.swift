@@ -3,6 +3,7 @@
 
 import HTDemucs
 import Separation
+import Synchronization
 import Tensor
 import TestSupport
 
@@ -41,18 +42,45 @@ func track(_ name: String, in fixture: Fixture) throws -> [[Float]] {
     return (0..<shape[0]).map { Array(values[$0 * shape[1]..<($0 + 1) * shape[1]]) }
 }
 
+/// A track in memory, given in blocks of a few samples.
+func measured(_ track: [[Float]], blockSamples: Int = 77) -> MeasuredTrack {
+    var statistics = TrackStatistics()
+    statistics.add(track)
+    var position = 0
+    return MeasuredTrack(sampleCount: track[0].count, statistics: statistics) {
+        let end = min(position + blockSamples, track[0].count)
+        defer { position = end }
+        return position == end ? nil : track.map { Array($0[position..<end]) }
+    }
+}
+
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.
 func separate(
-    _ track: [[Float]], format: NetworkFormat, options: SeparationOptions,
+    _ track: [[Float]], format: NetworkFormat, options: SeparationOptions, lanes: Int = 1,
     cancellation: CancellationToken = CancellationToken(),
-    progress: (SeparationProgress) -> Void = { _ in }, network: (Tensor) throws -> Tensor
+    progress: (SeparationProgress) -> Void = { _ in },
+    network: @escaping @Sendable (Tensor) throws -> Tensor
 ) throws -> [Float] {
     var rows = [[Float]](repeating: [], count: format.sourceCount * format.channelCount)
     try TrackPipeline(bag: WeightedBag(format), options: options, seed: options.seed ?? 0).run(
-        track, backend: try Backend(threads: 1), cancellation: cancellation, progress: progress,
-        network: { _, mix in try network(mix) },
+        measured(track), backend: try Backend(threads: 1),
+        lanes: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: lanes),
+        cancellation: cancellation, progress: progress,
         sink: { block in
             for row in rows.indices { rows[row] += block.row(row) }
         })
     return rows.flatMap { $0 }
+}
+
+/// Counts calls from any thread.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    /// 1, 2, 3, …
+    func next() -> Int {
+        count.withLock {
+            $0 += 1
+            return $0
+        }
+    }
 }

@@ -164,12 +164,15 @@ struct SeparatorTests {
 
     @Test func cancellingTheTaskEndsAnAsyncSeparation() async throws {
         let separator = try model("cross_first.safetensors")
+        let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
+        // A minute of work.
+        let options = SeparationOptions(shifts: 100)
         let task = Task {
-            try await separator.separate(noise(100_000)) { progress in
-                if progress.segmentsDone == 1 { withUnsafeCurrentTask { $0?.cancel() } }
-            }
+            try await separator.separate(noise(100_000), options: options, progress: progress)
         }
-        task.cancel()
+        cancelSoon(task)
+        // The stream ends with the work.
+        for await _ in steps {}
         await #expect(throws: CancellationError.self) { _ = try await task.value }
     }
 

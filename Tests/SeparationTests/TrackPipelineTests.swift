@@ -1,3 +1,4 @@
+import Foundation
 import HTDemucs
 import Separation
 import Tensor
@@ -83,9 +84,9 @@ struct TrackPipelineTests {
         let format = PositionNetwork.format
         // Every output is different, and none depends on the input.
         let backend = try Backend(threads: 1)
-        var segmentIndex = 0
+        let segments = Counter()
         let stems = try separate(track, format: format, options: options) { mix in
-            segmentIndex += 1
+            let segmentIndex = segments.next()
             let output = backend.tensor([2, 2, 200])
             for index in 0..<800 { output.pointer[index] = Float(segmentIndex * 1000 + index) }
             withExtendedLifetime(mix) {}
@@ -126,8 +127,8 @@ struct TrackPipelineTests {
         try TrackPipeline(
             bag: WeightedBag(PositionNetwork.format), options: options, seed: 11
         ).run(
-            track, backend: network.backend, cancellation: CancellationToken(),
-            progress: { segmentsDone = $0.segmentsDone }, network: { network($1) },
+            measured(track), backend: network.backend, lanes: [{ network($1) }],
+            cancellation: CancellationToken(), progress: { segmentsDone = $0.segmentsDone },
             sink: { block in
                 samplesOut += block.sampleCount
                 #expect(block.row(3).count == block.sampleCount)
@@ -184,17 +185,100 @@ struct TrackPipelineTests {
         let fixture = try #require(fixture)
         let network = PositionNetwork(backend: try Backend(threads: 1))
         let cancellation = CancellationToken()
-        var segments = 0
+        let segments = Counter()
         #expect(throws: CancellationError.self) {
             _ = try separate(
                 try track("stereo", in: fixture), format: PositionNetwork.format,
                 options: .init(shifts: 0), cancellation: cancellation
             ) { mix in
-                segments += 1
-                if segments == 2 { cancellation.cancel() }
+                if segments.next() == 2 { cancellation.cancel() }
                 return network(mix)
             }
         }
-        #expect(segments == 2)
+        #expect(segments.next() == 3)
+    }
+
+    /// Lanes finish in any order; their results are put together in the segments' order.
+    @Test(arguments: [2, 3, 7])
+    func anyNumberOfLanesGivesTheSameBits(lanes: Int) throws {
+        let track = try track("stereo", in: try #require(fixture))
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let options = SeparationOptions(shifts: 3, seed: 5, overlap: 0.6)
+        let segments = Counter()
+        let several = try separate(
+            track, format: PositionNetwork.format, options: options, lanes: lanes
+        ) { mix in
+            if segments.next() % 3 == 1 { Thread.sleep(forTimeInterval: 0.002) }
+            return network(mix)
+        }
+        let one = try separate(track, format: PositionNetwork.format, options: options) {
+            network($0)
+        }
+        #expect(several == one)
+    }
+
+    @Test(arguments: [1, 3])
+    func aNetworkThatFailsEndsTheWork(lanes: Int) throws {
+        struct Failure: Error {}
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let segments = Counter()
+        #expect(throws: Failure.self) {
+            _ = try separate(
+                [[Float]](repeating: [Float](repeating: 0.5, count: 5000), count: 2),
+                format: PositionNetwork.format, options: .init(shifts: 0), lanes: lanes
+            ) { mix in
+                if segments.next() == 4 { throw Failure() }
+                return network(mix)
+            }
+        }
+        // Those that were under way came to their end, and no more began.
+        #expect(segments.next() <= 4 + lanes + 2)
+    }
+
+    /// However long the track: no more of it is in memory than the segments under way, what shifts
+    /// move them by, and a block.
+    @Test(
+        arguments: [1, 4],
+        [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
+    func theTrackIsReadNoFurtherThanSegmentsReach(
+        lanes: Int, options: SeparationOptions
+    ) throws {
+        let format = PositionNetwork.format
+        let track = [[Float]](repeating: [Float](repeating: 0.25, count: 20_000), count: 2)
+        let whole = measured(track)
+        var (samplesIn, samplesOut, most) = (0, 0, 0)
+        let watched = MeasuredTrack(sampleCount: 20_000, statistics: whole.statistics) {
+            let block = try whole.next()
+            samplesIn += block?[0].count ?? 0
+            most = max(most, samplesIn - samplesOut)
+            return block
+        }
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        try TrackPipeline(bag: WeightedBag(format), options: options, seed: 6).run(
+            watched, backend: network.backend,
+            lanes: [TrackPipeline.Network](repeating: { network($1) }, count: lanes),
+            cancellation: CancellationToken(), progress: { _ in },
+            sink: {
+                #expect($0.mixture.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
+                samplesOut += $0.sampleCount
+            })
+        #expect(samplesOut == 20_000)
+        let segments = (lanes + 2) * format.trainingSamples
+        #expect(most <= segments + format.maximumShiftSamples + 77)
+    }
+
+    @Test(arguments: [499, 501, 700])
+    func aTrackThatIsNotAsLongAsItWasIsTold(samples: Int) throws {
+        let track = measured([[Float]](repeating: [Float](repeating: 0.25, count: 500), count: 2))
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        #expect(throws: SeparationError.inputChanged) {
+            try TrackPipeline(
+                bag: WeightedBag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
+            ).run(
+                MeasuredTrack(
+                    sampleCount: samples, statistics: track.statistics, next: track.next),
+                backend: network.backend, lanes: [{ network($1) }],
+                cancellation: CancellationToken(), progress: { _ in }, sink: { _ in })
+        }
     }
 }

@@ -1,16 +1,9 @@
 import Signal
-import Tensor
 import TestSupport
 import Testing
 
 /// The resampler against julius.resample_frac.
 struct ResamplerTests {
-    private let backend: Backend
-
-    init() throws {
-        backend = try Backend(threads: 2)
-    }
-
     static let goldenRates = [
         (48_000, 44_100), (32_000, 44_100), (22_050, 44_100), (8_000, 44_100), (96_000, 44_100),
         (44_100, 48_000), (44_099, 44_100),
@@ -23,7 +16,7 @@ struct ResamplerTests {
         let expected = try fixture.floats("output_\(oldHz)_\(newHz)")
         let resampler = Resampler(from: oldHz, to: newHz)
         let channels = [input.prefix(input.count / 2), input.suffix(input.count / 2)]
-        let actual = channels.flatMap { resampler.resample(Array($0), on: backend) }
+        let actual = channels.flatMap { resampler.resample(Array($0)) }
         let comparison = Comparison(actual: actual, expected: expected)
         // The filters are the reference's but for the last bit of its vectorised sine; what is left
         // is the order of float32 sums over up to 112 taps.
@@ -34,7 +27,7 @@ struct ResamplerTests {
     func signalShorterThanTheFilterMatchesTheReference() throws {
         let fixture = try Fixture("signal/resample")
         let actual = Resampler(from: 48_000, to: 44_100)
-            .resample(try fixture.floats("input_short"), on: backend)
+            .resample(try fixture.floats("input_short"))
         let comparison = Comparison(
             actual: actual, expected: try fixture.floats("output_short"))
         #expect(comparison.snrDecibels > 125, "\(comparison)")
@@ -58,49 +51,65 @@ struct ResamplerTests {
     func equalRatesReturnTheInput() {
         var random = Noise(seed: 1)
         let signal = random.signal(1000)
-        #expect(Resampler(from: 44_100, to: 44_100).resample(signal, on: backend) == signal)
+        #expect(Resampler(from: 44_100, to: 44_100).resample(signal) == signal)
     }
 
     @Test
     func emptyInputGivesEmptyOutput() {
-        #expect(Resampler(from: 48_000, to: 44_100).resample([], on: backend) == [])
+        #expect(Resampler(from: 48_000, to: 44_100).resample([]) == [])
     }
 
     @Test(arguments: [8_000, 44_099, 48_000, 96_000])
     func constantSignalStaysConstant(oldHz: Int) {
         let output = Resampler(from: oldHz, to: 44_100)
-            .resample([Float](repeating: 0.5, count: 3000), on: backend)
+            .resample([Float](repeating: 0.5, count: 3000))
         #expect(output.allSatisfy { abs($0 - 0.5) < 1e-6 })
     }
 
-    @Test(arguments: [8_000, 44_099, 48_000, 96_000])
-    func piecesMakeTheWhole(oldHz: Int) {
+    /// Blocks of any length, even of one sample, in one stream.
+    @Test(arguments: [(8_000, 44_100), (44_099, 44_100), (48_000, 44_100), (44_100, 44_100)])
+    func blocksMakeTheWhole(oldHz: Int, newHz: Int) {
         var random = Noise(seed: 3)
         let signal = random.signal(5000)
-        let resampler = Resampler(from: oldHz, to: 44_100)
-        let whole = resampler.resample(signal, on: backend)
-        let pieces = stride(from: 0, to: whole.count, by: 333).flatMap { begin in
-            let outputs = begin..<min(begin + 333, whole.count)
-            let needed = resampler.inputRange(for: outputs)
-            let window = needed.map { signal[min(max($0, 0), signal.count - 1)] }
-            return [Float](unsafeUninitializedCapacity: outputs.count) { target, count in
-                resampler.resample(
-                    window, from: needed.lowerBound, outputs: outputs, into: target.baseAddress!)
-                count = outputs.count
+        let resampler = Resampler(from: oldHz, to: newHz)
+        let whole = resampler.resample(signal)
+        for length in [1, 7, 333, 4999] {
+            var stream = ResamplingStream(resampler, channelCount: 2)
+            var output: [[Float]] = [[], []]
+            for start in stride(from: 0, to: signal.count, by: length) {
+                let block = Array(signal[start..<min(start + length, signal.count)])
+                stream.append([block, block.map { -$0 }], into: &output)
             }
+            stream.finish(into: &output)
+            #expect(output[0] == whole)
+            #expect(output[1] == whole.map { -$0 })
         }
-        #expect(pieces == whole)
     }
 
-    @Test
-    func resultDoesNotDependOnTheNumberOfThreads() throws {
+    /// What comes back from another rate can be made as long as what went in.
+    @Test(arguments: [-3, 0, 5])
+    func aLengthThatIsAskedForIsKept(difference: Int) {
         var random = Noise(seed: 4)
-        let signal = random.signal(100_000)
-        let results = try [1, 2, 5].map { threads in
-            Resampler(from: 48_000, to: 44_100)
-                .resample(signal, on: try Backend(threads: threads))
-        }
-        #expect(results[1] == results[0])
-        #expect(results[2] == results[0])
+        let signal = random.signal(1000)
+        let resampler = Resampler(from: 44_100, to: 48_000)
+        let own = resampler.resample(signal)
+        var stream = ResamplingStream(
+            resampler, channelCount: 1, outputCount: own.count + difference)
+        var output: [[Float]] = [[]]
+        stream.append([signal], into: &output)
+        stream.finish(into: &output)
+        #expect(output[0].count == own.count + difference)
+        #expect(output[0].prefix(own.count) == own.prefix(output[0].count))
+    }
+}
+
+extension Resampler {
+    /// A whole signal.
+    fileprivate func resample(_ signal: [Float]) -> [Float] {
+        var stream = ResamplingStream(self, channelCount: 1)
+        var output: [[Float]] = [[]]
+        stream.append([signal], into: &output)
+        stream.finish(into: &output)
+        return output[0]
     }
 }

@@ -1,6 +1,6 @@
+import Checksum
 import Foundation
 import Testing
-import WeightsLoader
 
 struct SHA256Tests {
     /// The examples of FIPS 180-4 and of NIST's test vectors for byte-oriented messages.

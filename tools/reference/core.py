@@ -22,9 +22,12 @@ OUTPUTS = ("output", "add_67")
 class Core(nn.Module):
     """[1, A, N] and [1, 2A, F, T] to [1, S, 2A, F, T] and [1, S, A, N]."""
 
-    def __init__(self, model: HTDemucs) -> None:
+    def __init__(self, model: HTDemucs, any_length: bool = False) -> None:
+        """With `any_length` chunks run as long as they are, without the training length's zeros."""
         super().__init__()
         self.model = copy.deepcopy(model)
+        if any_length:
+            self.model.use_train_segment = False
 
     def forward(self, mix: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The mix must already be as long as the network wants it."""

@@ -1,23 +1,35 @@
 """Exports the core of a checkpoint to ONNX and records what ONNX Runtime makes of it.
 
     python export_onnx.py model.safetensors core.onnx
+    python export_onnx.py model.safetensors core-1s.onnx --seconds 1
+    python export_onnx.py model.safetensors core-half-weights.onnx --weights float16
+    python export_onnx.py model.safetensors core-half.onnx --float16
+    python export_onnx.py model.safetensors core-blocks.onnx --seconds 1 --blocks
     python export_onnx.py model.safetensors core.onnx --inputs base.outputs.safetensors \\
         --record out.safetensors
 
 The graph has the inputs `input` [1, A, N] and `x` [1, 2A, F, T] and the outputs `output` [1, S, 2A,
-F, T] and `add_67` [1, S, A, N], as torch.onnx writes it (not dynamo, opset 17). The recording has
-the two outputs, without the batch dimension. The inputs come from a fixture's `mix` and `core.x`;
-without a fixture they are seeded noise and recorded too.
+F, T] and `add_67` [1, S, A, N], as torch.onnx writes it (not dynamo, opset 17). N is the model's
+segment, or --seconds of sound. --weights float16 stores the weights in half precision and widens
+them in the graph; --float16 makes the whole graph compute in it, inputs and outputs too. --blocks
+exposes every value that `swift-demucs trace` names as an output of that name; the input `x` is then
+called otherwise, because the normalised one is `x`.
+
+The recording has the two outputs, without the batch dimension. The inputs come from a fixture's
+`mix` and `core.x`; without a fixture they are seeded noise and recorded too.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+import onnx
 import onnxruntime
 import torch
 
@@ -25,27 +37,109 @@ import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
 from fixture import noise, origin
+from trace_reference import TracedCore
+
+# Smaller ones cost more in nodes than they save.
+HALF_WEIGHT_ELEMENTS = 256
 
 
-def seeded_inputs(model: reference.HTDemucs) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noise of one segment, and its spectrogram."""
-    length = int(model.segment * model.samplerate)
+def seeded_inputs(
+    model: reference.HTDemucs, samples: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise of one segment, or of so many samples, and its spectrogram."""
+    length = samples or int(model.segment * model.samplerate)
+    if samples:
+        model = copy.deepcopy(model)
+        model.use_train_segment = False
     return core_inputs(model, noise("onnx", 1, model.audio_channels, length, deviation=0.3))
 
 
-def export(model: reference.HTDemucs, path: Path) -> None:
+def export(
+    model: reference.HTDemucs, path: Path, samples: int | None = None, blocks: bool = False
+) -> None:
     """Writes the core as an ONNX graph of fixed shapes."""
+    inputs = seeded_inputs(model, samples)
+    names = list(OUTPUTS)
+    core: torch.nn.Module = Core(model, any_length=samples is not None)
+    if blocks:
+        core = TracedCore(model, any_length=samples is not None)
+        with torch.no_grad():
+            names += TracedCore.inner_names(core.run(*inputs))
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one tracing warning per assertion in the reference
         torch.onnx.export(
-            Core(model).eval(),
-            seeded_inputs(model),
+            core.eval(),
+            inputs,
             str(path),
             input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
+            output_names=names,
             opset_version=17,
             dynamo=False,
         )
+
+
+def halve_weights(path: Path) -> None:
+    """Stores the graph's weights in float16, each with a node that widens it."""
+    graph = onnx.load(path)
+    casts = []
+    for tensor in graph.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < HALF_WEIGHT_ELEMENTS:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), name + "_half"))
+        casts.append(
+            onnx.helper.make_node("Cast", [name + "_half"], [name], to=onnx.TensorProto.FLOAT)
+        )
+    for index, cast in enumerate(casts):
+        graph.graph.node.insert(index, cast)
+    onnx.checker.check_model(graph)
+    onnx.save(graph, path)
+
+
+def halve(path: Path) -> None:
+    """Makes the graph compute in float16, inputs and outputs too.
+
+    All but the normalisation of the inputs and its undoing, the nodes outside of any module: the sum
+    of squares over a spectrogram is past what float16 can hold.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    graph = onnx.load(path)
+    outside = [node.name for node in graph.graph.node if node.name.count("/") == 2]
+    graph = convert_float_to_float16(
+        graph, keep_io_types=False, op_block_list=[], node_block_list=outside
+    )
+    # Numbers of elements, which the conversion would make float16 all the same.
+    for node in graph.graph.node:
+        if node.op_type == "Cast" and node.name in outside:
+            node.attribute[0].i = onnx.TensorProto.FLOAT
+    del graph.graph.value_info[:]
+    _join(graph.graph)
+    onnx.save(graph, path)
+
+
+def _join(graph: onnx.GraphProto) -> None:
+    """Lets float32 nodes that follow each other pass float32 on, without float16 between them."""
+    narrowed = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT16
+    }
+    direct: dict[str, str] = {}
+    made: set[str] = set()
+    for node in list(graph.node):
+        widens = node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT
+        if widens and node.input[0] in narrowed:
+            direct[node.output[0]] = narrowed[node.input[0]]
+            graph.node.remove(node)
+        elif node.output[0] in made:
+            # A value that two of them take is widened twice under one name.
+            graph.node.remove(node)
+        made.add(node.output[0])
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = direct.get(name, name)
 
 
 def run_onnx(
@@ -88,14 +182,25 @@ def main() -> None:
     )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("graph", type=Path, help="ONNX file to write")
+    parser.add_argument("--seconds", type=float, help="length of a chunk; default: the segment")
+    parser.add_argument("--weights", choices=["float32", "float16"], default="float32")
+    parser.add_argument("--float16", action="store_true", help="compute in float16 throughout")
+    parser.add_argument("--blocks", action="store_true", help="expose the values inside")
     parser.add_argument("--inputs", type=Path, help="safetensors with `mix` and `core.x`")
     parser.add_argument("--record", type=Path, help="safetensors for ONNX Runtime's outputs")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.record:
         record(options.checkpoint, options.inputs, options.record, options.graph)
-    else:
-        export(reference.load(options.checkpoint), options.graph)
+        return
+    model = reference.load(options.checkpoint)
+    samples = int(options.seconds * model.samplerate) if options.seconds else None
+    export(model, options.graph, samples, options.blocks)
+    if options.weights == "float16":
+        halve_weights(options.graph)
+    if options.float16:
+        halve(options.graph)
+    print(f"{options.graph}: {options.graph.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 import block_fixtures
 import layer_fixtures
 import model_fixtures
+import port_fixtures
 import track_fixtures
 
 GROUPS = {
@@ -24,6 +25,7 @@ GROUPS = {
     "blocks": block_fixtures.make,
     "models": model_fixtures.make,
     "tracks": track_fixtures.make,
+    "ports": port_fixtures.make,
 }
 
 

@@ -26,6 +26,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import demucs.transformer as transformer
 import torch
 from demucs.api import Separator
 from demucs.apply import BagOfModels, apply_model
@@ -35,6 +36,7 @@ from demucs.demucs import LayerScale as ConvLayerScale
 from demucs.hdemucs import HDecLayer, HEncLayer, ScaledEmbedding
 from demucs.hf import load_safetensors_model
 from demucs.htdemucs import HTDemucs
+from demucs.separate import main as separate_command
 from demucs.transformer import (
     CrossTransformerEncoder,
     CrossTransformerEncoderLayer,
@@ -67,6 +69,8 @@ __all__ = [
     "load",
     "perturb",
     "save_safetensors",
+    "separate_command",
+    "transformer",
 ]
 
 # The fused path of nn.MultiheadAttention and nn.TransformerEncoderLayer neither exports to ONNX nor

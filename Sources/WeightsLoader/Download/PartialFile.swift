@@ -1,5 +1,6 @@
 // The file that a download grows in, until it is complete and gets its final name.
 
+import Checksum
 import Foundation
 
 /// What is known about a file from the server that sent it.

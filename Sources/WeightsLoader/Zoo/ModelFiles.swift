@@ -12,6 +12,8 @@ public struct ModelFiles: Sendable, Equatable {
     public let weights: [[Double]]?
     /// Replaces the segment length of members that have a longer one.
     public let segmentSeconds: Double?
+    /// Which model of a file that holds several; `nil` for files that hold one.
+    public var member: String?
 
     package init(
         name: String, members: [String], weights: [[Double]]? = nil, segmentSeconds: Double? = nil
@@ -25,6 +27,15 @@ public struct ModelFiles: Sendable, Equatable {
     /// A single checkpoint.
     public init(checkpoint path: String) {
         self.init(name: ModelFiles.stem(of: path), members: [path])
+    }
+
+    /// Opens one of the checkpoints.
+    ///
+    /// - Throws: ``WeightsError``, also for a file without the model of that name.
+    package func open(_ path: String) throws -> Checkpoint {
+        let checkpoint = try Checkpoint.open(path)
+        guard let member else { return checkpoint }
+        return try checkpoint.member(member)
     }
 
     init(name: String, bag: Bag, members: [String]) {

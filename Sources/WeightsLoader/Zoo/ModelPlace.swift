@@ -7,7 +7,7 @@ struct ModelPlace: Sendable, Equatable {
     let folder: String
 
     /// What checkpoints may be called, the formats that keep all about a model first.
-    private static let extensions = ["safetensors", "th", "bin", "onnx"]
+    static let extensions = ["safetensors", "th", "bin", "onnx"]
 
     /// The bag of that name.
     func bag(_ name: String) -> String? {

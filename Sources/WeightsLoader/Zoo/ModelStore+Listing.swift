@@ -1,5 +1,6 @@
 // What is on this machine, and whether its bytes are right.
 
+import Checksum
 import Foundation
 
 extension ModelStore {
@@ -39,6 +40,19 @@ extension ModelStore {
             }
         }
         return paths.filter(FileSystem.isFile).sorted()
+    }
+
+    /// Names that a folder gives to its models: of bags, and of single checkpoints; sorted.
+    package func names(in folder: String) -> (bags: [String], checkpoints: [String]) {
+        let files = FileSystem.names(in: folder).filter { FileSystem.isFile("\(folder)/\($0)") }
+        let bags = files.filter { ($0 as NSString).pathExtension == "yaml" }
+        let checkpoints = files.compactMap { file -> String? in
+            guard ModelPlace.extensions.contains((file as NSString).pathExtension) else {
+                return nil
+            }
+            return ModelPlace.torchName(file)?.signature ?? ModelFiles.stem(of: file)
+        }
+        return (bags.map(ModelFiles.stem), Set(checkpoints).sorted())
     }
 
     /// What comparing a file with its checksum gave.

@@ -1,0 +1,15 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let library = Target.Dependency.product(name: "HTDemucs", package: "swift-demucs")
+let package = Package(
+    name: "Examples",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(name: "swift-demucs", path: "..")],
+    targets: [
+        .executableTarget(name: "SeparateBuffer", dependencies: [library]),
+        .executableTarget(name: "SeparateFile", dependencies: [library]),
+        .executableTarget(name: "SeparatePieces", dependencies: [library]),
+    ],
+    swiftLanguageModes: [.v6]
+)

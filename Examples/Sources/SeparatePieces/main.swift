@@ -1,0 +1,31 @@
+// A track that arrives in pieces, from a network or a microphone: an asynchronous sequence.
+//
+//     swift run -c release SeparatePieces ../Models/demo.safetensors stems
+
+import Foundation
+import Separation
+
+guard CommandLine.arguments.count == 3 else {
+    print("error: give a model and a folder: SeparatePieces MODEL FOLDER")
+    exit(2)
+}
+let (modelPath, folder) = (CommandLine.arguments[1], CommandLine.arguments[2])
+
+/// Ten pieces of a quarter of a second.
+let pieces = AsyncStream<AudioBuffer> { continuation in
+    for piece in 0..<10 {
+        let tone = (0..<11_025).map { sample in
+            Float(0.3 * sin(2 * .pi * 220 * (0.25 * Double(piece) + Double(sample) / 44_100)))
+        }
+        continuation.yield(AudioBuffer(channels: [tone, tone], sampleRateHz: 44_100))
+    }
+    continuation.finish()
+}
+
+let separator = try Separator(modelAt: modelPath)
+try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+let outputs = separator.model.sources.map { stem in
+    StemOutput(name: stem, signal: .stem(stem), to: .file("\(folder)/\(stem).wav"))
+}
+let report = try await separator.separate(pieces, into: outputs)
+print("\(report.durationSeconds) s separated into \(report.outputs.count) files")

@@ -1,0 +1,55 @@
+// Which names in a folder are those of sound files.
+
+/// A kind of file that sound comes in, as its name tells. Decoding goes by the content.
+public struct AudioFileType: Sendable, Equatable {
+    public let name: String
+
+    /// Endings of names without the dot, in lower case.
+    public let extensions: [String]
+
+    /// Whether libsndfile alone does not decode it.
+    public let needsFFmpeg: Bool
+
+    /// All kinds that are looked for in folders.
+    public static let all =
+        [
+            AudioFileType("WAV, RF64, W64", "wav", "wave", "rf64", "w64", "bwf"),
+            AudioFileType("AIFF", "aif", "aiff", "aifc"),
+            AudioFileType("FLAC", "flac"),
+            AudioFileType("Ogg Vorbis, Opus", "ogg", "oga", "opus"),
+            AudioFileType("MP3, MP2", "mp3", "mp2"),
+            AudioFileType("CAF", "caf"),
+            AudioFileType("AU", "au", "snd"),
+        ] + [
+            AudioFileType("AAC, ALAC", "m4a", "m4b", "aac", needsFFmpeg: true),
+            AudioFileType("WMA", "wma", needsFFmpeg: true),
+            AudioFileType("Monkey's Audio, WavPack, TTA", "ape", "wv", "tta", needsFFmpeg: true),
+            AudioFileType("AC-3, DTS", "ac3", "eac3", "dts", needsFFmpeg: true),
+            AudioFileType("Matroska, WebM", "mka", "mkv", "webm", needsFFmpeg: true),
+            AudioFileType("MP4, QuickTime", "mp4", "m4v", "mov", needsFFmpeg: true),
+            AudioFileType("AVI, WMV, FLV", "avi", "wmv", "flv", needsFFmpeg: true),
+            AudioFileType("MPEG video", "mpg", "mpeg", "mts", "m2ts", needsFFmpeg: true),
+        ]
+
+    private init(_ name: String, _ extensions: String..., needsFFmpeg: Bool = false) {
+        self.name = name
+        self.extensions = extensions
+        self.needsFFmpeg = needsFFmpeg
+    }
+
+    /// The kind that a file's name tells; nil for what is no sound.
+    public init?(ofFile path: String) {
+        guard let type = Self.byExtension[Self.fileExtension(of: path)] else { return nil }
+        self = type
+    }
+
+    private static let byExtension = Dictionary(
+        uniqueKeysWithValues: all.flatMap { type in type.extensions.map { ($0, type) } })
+
+    /// What follows the last dot, unless the name begins with that.
+    private static func fileExtension(of path: String) -> String {
+        let name = path.split(separator: "/").last ?? ""
+        guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return "" }
+        return name[name.index(after: dot)...].lowercased()
+    }
+}

@@ -1,0 +1,84 @@
+// Title, artist and the like, which stems take over from their track.
+
+import CSndFile
+
+/// What a file says about itself in words, in any script. Nil where it says nothing.
+public struct AudioTags: Sendable, Equatable {
+    public var title: String?
+    public var artist: String?
+    public var album: String?
+    public var date: String?
+    public var comment: String?
+    /// As it stands in the file, such as "3" or "3/12".
+    public var trackNumber: String?
+    public var genre: String?
+    public var copyright: String?
+
+    public init() {}
+
+    /// One tag under the names that libsndfile, WAV and MP3 have for it.
+    struct Field: Sendable {
+        let text: WritableKeyPath<AudioTags, String?> & Sendable
+        /// `SF_STR_…`.
+        let sndFile: Int
+        /// The chunk in a WAV file's list of type INFO.
+        let info: String
+        /// The frame of ID3 version 2.4.
+        let id3: String
+    }
+
+    static let fields = [
+        Field(text: \.title, sndFile: SF_STR_TITLE, info: "INAM", id3: "TIT2"),
+        Field(text: \.artist, sndFile: SF_STR_ARTIST, info: "IART", id3: "TPE1"),
+        Field(text: \.album, sndFile: SF_STR_ALBUM, info: "IPRD", id3: "TALB"),
+        Field(text: \.date, sndFile: SF_STR_DATE, info: "ICRD", id3: "TDRC"),
+        Field(text: \.comment, sndFile: SF_STR_COMMENT, info: "ICMT", id3: "COMM"),
+        Field(text: \.trackNumber, sndFile: SF_STR_TRACKNUMBER, info: "ITRK", id3: "TRCK"),
+        Field(text: \.genre, sndFile: SF_STR_GENRE, info: "IGNR", id3: "TCON"),
+        Field(text: \.copyright, sndFile: SF_STR_COPYRIGHT, info: "ICOP", id3: "TCOP"),
+    ]
+
+    /// The tags that there are, with their texts in UTF-8. A zero byte would end a text in every
+    /// container, so nothing behind one is kept.
+    var texts: [(field: Field, utf8: [UInt8])] {
+        Self.fields.compactMap { field in
+            let utf8 = Array((self[keyPath: field.text] ?? "").utf8.prefix { $0 != 0 })
+            return utf8.isEmpty ? nil : (field, utf8)
+        }
+    }
+
+    /// The tags of a file that libsndfile has open.
+    init(of handle: OpaquePointer, in file: InputFile) {
+        for field in Self.fields {
+            guard let text = sf_get_string(handle, Int32(field.sndFile)) else { continue }
+            self[keyPath: field.text] = Self.text([UInt8](text))
+        }
+        if trackNumber == nil {
+            // ffmpeg's name for it in WAV files, which libsndfile doesn't know.
+            trackNumber = file.infoText("IPRT").flatMap(Self.text)
+        }
+    }
+
+    /// Nil for nothing but spaces, with which ID3 version 1 fills up its fields.
+    private static func text(_ bytes: [UInt8]) -> String? {
+        // Old WAV and MP3 files don't say how their bytes are to be read. What isn't UTF-8 is taken
+        // for Latin-1, in which every byte is a character.
+        let text =
+            String(validating: bytes, as: UTF8.self)
+            ?? String(decoding: bytes.map(UInt16.init), as: UTF16.self)
+        let end = text.lastIndex { !$0.isWhitespace }
+        return end.map { String(text[...$0]) }
+    }
+}
+
+extension [UInt8] {
+    /// The bytes of a C string without its end.
+    fileprivate init(_ string: UnsafePointer<CChar>) {
+        self = []
+        var next = string
+        while next.pointee != 0 {
+            append(UInt8(bitPattern: next.pointee))
+            next += 1
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// The decoder of what libsndfile doesn't know: AAC, M4A, WMA, the sound of videos, and so on.
+
+import Foundation
+
+/// The command `ffmpeg`, which is optional.
+package struct FFmpeg: Sendable {
+    /// Where the command is.
+    let path: String
+
+    package init(path: String) {
+        self.path = path
+    }
+
+    /// The first one in the folders of `PATH`.
+    static var onPath: FFmpeg? {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        return folders.lazy.map { "\($0)/ffmpeg" }
+            .first { access($0, X_OK) == 0 }.map(FFmpeg.init)
+    }
+
+    /// Decodes the first sound stream of a file at its own rate and with its own channels, to floats
+    /// in a temporary WAV file.
+    ///
+    /// - Throws: ``AudioError/notAudio(path:reason:)`` with ffmpeg's first word on why;
+    ///   `CancellationError`.
+    func decode(_ input: InputFile, to spool: Spool) throws -> InputFile {
+        func failed(_ reason: String) -> AudioError {
+            .notAudio(path: input.path, reason: "ffmpeg: \(reason)")
+        }
+        let copy = "the decoded copy of \(input.path)"
+        let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
+        let result: (status: Int32, complaint: String?)
+        do {
+            result = try run(from: input.descriptor, to: output, spool: spool)
+            try input.checkUnchanged()
+            if result.complaint?.hasSuffix(systemReason(ENOSPC)) == true {
+                throw AudioError.writeFailed(path: copy, reason: systemReason(ENOSPC))
+            }
+            if result.status != 0 {
+                throw failed(result.complaint ?? "ended with status \(result.status)")
+            }
+            if lseek(output, 0, SEEK_END) == 0 { throw failed("wrote nothing") }
+        } catch {
+            close(output)
+            throw error is AudioError || error is CancellationError
+                ? error : failed("can't be started (\(error.localizedDescription))")
+        }
+        return try InputFile(
+            descriptor: output, path: input.path,
+            warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
+    }
+
+    /// Both files are handed over open and named by their descriptors, so no name is mistaken for an
+    /// option or an address, and a file without a name will do. Only files may be opened: a playlist
+    /// that calls itself a song must not make us fetch addresses.
+    private static let arguments =
+        ["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
+        + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
+        + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
+
+    /// - Returns: the exit status, and the first line of what was printed about errors.
+    private func run(
+        from input: Int32, to output: Int32, spool: Spool
+    ) throws -> (status: Int32, complaint: String?) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = Self.arguments
+        process.standardInput = FileHandle(fileDescriptor: input, closeOnDealloc: false)
+        process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: false)
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        try errors.fileHandleForWriting.close()
+        // It reads one unnamed file and writes another: killing it loses nothing.
+        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+        let text = try text(from: errors.fileHandleForReading.fileDescriptor, spool)
+        while process.isRunning {
+            try spool.checkCancellation()
+            usleep(1_000)
+        }
+        return (process.terminationStatus, Self.complaint(in: text))
+    }
+
+    /// The beginning of what arrives at a descriptor until it is closed.
+    private func text(from descriptor: Int32, _ spool: Spool) throws -> String {
+        var beginning: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            try spool.checkCancellation()
+            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&request, 1, Spool.waitMilliseconds) > 0 else { continue }
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return String(decoding: beginning, as: UTF8.self) }
+            if beginning.count < buffer.count { beginning += buffer[..<count] }
+        }
+    }
+
+    /// The first line, which is the most specific, in the user's terms.
+    private static func complaint(in text: String) -> String? {
+        guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
+        if line.contains("matches no streams") { return "no sound in it" }
+        // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
+        if line.hasPrefix("["), let end = line.range(of: "] ") { line = line[end.upperBound...] }
+        let input = "file:/dev/stdin: "
+        if line.hasPrefix(input) { line = line.dropFirst(input.count) }
+        return String(line)
+    }
+}

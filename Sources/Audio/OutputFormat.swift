@@ -1,0 +1,131 @@
+// What a separated signal is written as, and where to.
+
+/// A container with its sample format.
+public struct OutputFormat: Sendable, Equatable {
+    /// How the samples are packed.
+    public enum Container: Sendable, Equatable {
+        /// RIFF WAVE; above 4 GiB, its successor RF64.
+        case wav
+        /// FLAC, 16-bit, or 24-bit where the sample format says so.
+        case flac
+        /// MPEG-1/2 layer III of a constant bit rate.
+        case mp3(MP3Settings)
+        /// Interleaved little-endian float32 without a header, limited to ±1 as in a WAV file.
+        case rawFloat32
+    }
+
+    public var container: Container
+
+    /// How WAV and FLAC store a sample; the other containers have a format of their own.
+    public var sampleFormat: SampleFormat
+
+    public init(container: Container = .wav, sampleFormat: SampleFormat = .int16) {
+        self.container = container
+        self.sampleFormat = sampleFormat
+    }
+
+    /// WAV of a sample format.
+    public static func wav(_ sampleFormat: SampleFormat) -> OutputFormat {
+        OutputFormat(container: .wav, sampleFormat: sampleFormat)
+    }
+
+    /// What is really stored: FLAC has no floats and takes 16 bits instead, as the reference does.
+    package var storedFormat: SampleFormat {
+        switch container {
+        case .wav: sampleFormat
+        case .flac: sampleFormat == .int24 ? .int24 : .int16
+        case .mp3: .int16
+        case .rawFloat32: .float32
+        }
+    }
+
+    /// Why the container can't hold such a signal: a sentence without its full stop. Nil if it can.
+    package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
+        switch container {
+        case .wav, .rawFloat32:
+            return nil
+        case .flac:
+            let channels = 1...8
+            let ratesHz = 1...655_350
+            if !channels.contains(channelCount) {
+                return "FLAC holds up to \(channels.upperBound) channels, not \(channelCount)"
+            }
+            if !ratesHz.contains(sampleRateHz) {
+                return "FLAC holds up to \(ratesHz.upperBound) Hz, not \(sampleRateHz) Hz"
+            }
+            return nil
+        case .mp3(let settings):
+            return settings.problem(channelCount: channelCount, sampleRateHz: sampleRateHz)
+        }
+    }
+
+    /// The usual ending of a file's name, without the dot.
+    public var fileExtension: String {
+        switch container {
+        case .wav: "wav"
+        case .flac: "flac"
+        case .mp3: "mp3"
+        case .rawFloat32: "f32"
+        }
+    }
+}
+
+/// How LAME is to encode.
+public struct MP3Settings: Sendable, Equatable {
+    /// Rounded by LAME to the nearest that the sample rate allows.
+    public var bitRateKilobitsPerSecond: Int
+
+    /// LAME's quality: 2 is the best that the reference offers, 7 the fastest.
+    public var preset: Int
+
+    /// Those of MPEG-1, 2 and 2.5. LAME would resample anything else.
+    public static let supportedRatesHz = [
+        8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
+    ]
+    public static let supportedChannels = 1...2
+    public static let supportedBitRates = 8...320
+    public static let supportedPresets = 2...7
+
+    /// The defaults are the reference's.
+    public init(bitRateKilobitsPerSecond: Int = 320, preset: Int = 2) {
+        self.bitRateKilobitsPerSecond = bitRateKilobitsPerSecond
+        self.preset = preset
+    }
+
+    fileprivate func problem(channelCount: Int, sampleRateHz: Int) -> String? {
+        if !Self.supportedChannels.contains(channelCount) {
+            return "MP3 holds one or two channels, not \(channelCount)"
+        }
+        if !Self.supportedRatesHz.contains(sampleRateHz) {
+            let rates = Self.supportedRatesHz.map(String.init).joined(separator: ", ")
+            return "MP3 holds sample rates of \(rates) Hz, not \(sampleRateHz) Hz"
+        }
+        if !Self.supportedBitRates.contains(bitRateKilobitsPerSecond) {
+            return "MP3 has bit rates from \(Self.supportedBitRates.lowerBound) to "
+                + "\(Self.supportedBitRates.upperBound) kbit/s, not \(bitRateKilobitsPerSecond)"
+        }
+        if !Self.supportedPresets.contains(preset) {
+            return "the preset for MP3 goes from \(Self.supportedPresets.lowerBound) to "
+                + "\(Self.supportedPresets.upperBound), not to \(preset)"
+        }
+        return nil
+    }
+}
+
+/// Where encoded bytes go.
+public enum OutputDestination: Sendable, Equatable {
+    /// A file, which appears under this name only when it is complete. Its folder must exist.
+    case file(String)
+    /// An open descriptor, such as that of standard output (1), which stays open. The process must
+    /// ignore SIGPIPE, or a reader that goes away ends it.
+    case descriptor(Int32)
+
+    /// What to call it in a message.
+    package var name: String {
+        switch self {
+        case .file(let path): path
+        case .descriptor(1): "standard output"
+        case .descriptor(let number): "descriptor \(number)"
+        }
+    }
+}

@@ -1,0 +1,176 @@
+// Where encoded bytes go: a file that gets its name when it is complete, or somebody's descriptor.
+
+import Checksum
+import Foundation
+
+/// What a writer has written.
+package struct WrittenBytes: Sendable, Equatable {
+    package var count: Int
+    /// 64 hexadecimal digits.
+    package var sha256: String
+
+    package init(count: Int, sha256: String) {
+        self.count = count
+        self.sha256 = sha256
+    }
+}
+
+/// Takes bytes in order and, where the destination is a file, replaces some of them later.
+///
+/// The first failure stays: nothing is written after it, and ``complete()`` throws it.
+final class OutputSink {
+    /// The destination, as messages call it.
+    let name: String
+
+    /// Whether bytes that were written can be replaced.
+    let canReplace: Bool
+
+    /// Bytes that were written, not counting those that replaced others.
+    private(set) var countBytes = 0
+
+    private(set) var failure: AudioError?
+    private let descriptor: Int32
+
+    /// The name until the file is complete, and the one after that.
+    private let paths: (temporary: String, final: String)?
+
+    /// Of all bytes as long as they come in order.
+    private var hash: SHA256? = SHA256()
+    private var isOpen = true
+
+    /// - Throws: ``AudioError/unwritable(path:reason:)``.
+    init(_ destination: OutputDestination) throws(AudioError) {
+        name = destination.name
+        switch destination {
+        case .file(let path):
+            var status = stat()
+            if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+                throw .unwritable(path: path, reason: systemReason(EISDIR))
+            }
+            let folder = (path as NSString).deletingLastPathComponent
+            let file = try TemporaryFiles.create(in: folder, for: path)
+            descriptor = file.descriptor
+            paths = (file.path, path)
+            canReplace = true
+        case .descriptor(let number):
+            guard fcntl(number, F_GETFL) >= 0 else {
+                throw .unwritable(path: destination.name, reason: systemReason(errno))
+            }
+            descriptor = number
+            paths = nil
+            canReplace = false
+        }
+    }
+
+    deinit {
+        discard()
+    }
+
+    /// Appends bytes.
+    func append(_ bytes: UnsafeRawBufferPointer) {
+        hash?.update(bytes)
+        transfer(bytes) { Foundation.write(descriptor, $0, $1) }
+        if failure == nil { countBytes += bytes.count }
+    }
+
+    func append(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { append($0) }
+    }
+
+    /// Replaces bytes that were written.
+    func replace(at offset: Int, _ bytes: UnsafeRawBufferPointer) {
+        precondition(canReplace && offset >= 0 && offset + bytes.count <= countBytes)
+        hash = nil
+        transfer(bytes) { [descriptor] in
+            pwrite(descriptor, $0, $1, off_t(offset + bytes.count - $1))
+        }
+    }
+
+    func replace(at offset: Int, _ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { replace(at: offset, $0) }
+    }
+
+    /// Gives a file its name.
+    ///
+    /// - Throws: ``AudioError/writeFailed(path:reason:)`` or ``AudioError/readerGone(path:)``; the file
+    ///   is gone then.
+    func complete() throws(AudioError) -> WrittenBytes {
+        precondition(isOpen)
+        if failure == nil && hash == nil { readBack() }
+        guard let paths, failure == nil else {
+            discard()
+            if let failure { throw failure }
+            return written
+        }
+        isOpen = false
+        // Some file systems report only now that there was no room. The lock has to last until the
+        // file has its name, so this closes a copy.
+        let copy = dup(descriptor)
+        if copy >= 0 && close(copy) != 0 || rename(paths.temporary, paths.final) != 0 {
+            fail(errno)
+            unlink(paths.temporary)
+        }
+        close(descriptor)
+        if let failure { throw failure }
+        return written
+    }
+
+    /// Removes an unfinished file. A descriptor of somebody else's stays open.
+    func discard() {
+        guard isOpen else { return }
+        isOpen = false
+        guard let paths else { return }
+        unlink(paths.temporary)
+        close(descriptor)
+    }
+
+    private var written: WrittenBytes {
+        WrittenBytes(count: countBytes, sha256: hash?.hexadecimal ?? "")
+    }
+
+    /// Moves all bytes through a system call that takes what is left and tells how much it took.
+    private func transfer(
+        _ bytes: UnsafeRawBufferPointer, by call: (UnsafeRawPointer, Int) -> Int
+    ) {
+        // An encoder that is given up may still write when it is closed, after the descriptor was.
+        guard let base = bytes.baseAddress, failure == nil, isOpen else { return }
+        var done = 0
+        while done < bytes.count {
+            let count = call(base + done, bytes.count - done)
+            if count >= 0 {
+                done += count
+            } else if errno == EAGAIN {
+                waitForRoom()
+            } else if errno != EINTR {
+                return fail(errno)
+            }
+        }
+    }
+
+    /// Waits where a descriptor was made not to block.
+    private func waitForRoom() {
+        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&request, 1, -1)
+    }
+
+    /// The checksum of a file in which bytes were replaced.
+    private func readBack() {
+        var whole = SHA256()
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        var offset = 0
+        while offset < countBytes {
+            let count = pread(descriptor, &buffer, buffer.count, off_t(offset))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return fail(count < 0 ? errno : EIO) }
+            buffer.withUnsafeBytes { whole.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            offset += count
+        }
+        hash = whole
+    }
+
+    private func fail(_ code: Int32) {
+        failure =
+            code == EPIPE
+            ? .readerGone(path: name) : .writeFailed(path: name, reason: systemReason(code))
+    }
+}

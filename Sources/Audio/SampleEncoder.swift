@@ -1,0 +1,51 @@
+// How samples get into a container, and those that are stored as they are.
+
+/// Packs blocks of samples into a container. What fails in the sink shows there.
+protocol SampleEncoder: AnyObject {
+    func append(_ block: EncodedBlock) throws(AudioError)
+
+    /// Writes what is held back, and what can only be known at the end.
+    ///
+    /// - Parameter sampleCount: samples of each channel that were appended.
+    func finish(sampleCount: Int) throws(AudioError)
+}
+
+/// Samples as they are, behind a WAV header or behind nothing.
+final class PCMEncoder: SampleEncoder {
+    private let sink: OutputSink
+    private let header: WAVHeader?
+    private let announcedSamples: Int?
+
+    /// - Parameters:
+    ///   - header: nil for raw samples.
+    ///   - sampleCount: samples of each channel that will follow, nil if nobody knows. At most so many
+    ///     in a file, exactly so many in a stream, whose header can't be corrected.
+    init(to sink: OutputSink, header: WAVHeader?, sampleCount: Int?) {
+        self.sink = sink
+        announcedSamples = sampleCount
+        var header = header
+        let mayBeLong = sampleCount.map { header?.needsLongSizes(sampleCount: $0) ?? false }
+        // A stream of unknown length has no sizes anyway.
+        header?.hasLongSizes = mayBeLong ?? sink.canReplace
+        self.header = header
+        if let header { sink.append(header.bytes(sampleCount: sampleCount)) }
+    }
+
+    func append(_ block: EncodedBlock) {
+        block.withBytes { sink.append($0) }
+    }
+
+    func finish(sampleCount: Int) throws(AudioError) {
+        guard let header else { return }
+        // Chunks have an even number of bytes.
+        if sink.countBytes % 2 == 1 { sink.append([0]) }
+        if sampleCount == announcedSamples { return }
+        if sink.canReplace {
+            sink.replace(at: 0, header.bytes(sampleCount: sampleCount))
+        } else if let announcedSamples {
+            throw .writeFailed(
+                path: sink.name,
+                reason: "\(sampleCount) of the announced \(announcedSamples) samples came")
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// Temporary copies of what can't be searched.
+
+import Foundation
+
+/// Where temporary copies are put, and what stops them.
+package struct Spool {
+    /// Nil for the system's folder of temporary files.
+    let folder: String?
+    let isCancelled: () -> Bool
+
+    package init(folder: String? = nil, isCancelled: @escaping () -> Bool = { false }) {
+        self.folder = folder
+        self.isCancelled = isCancelled
+    }
+
+    /// What a descriptor gives, as a file that can be searched: itself if it is one, otherwise a copy
+    /// of a pipe or a socket up to its end.
+    ///
+    /// The descriptor is taken over, and closed if this fails.
+    ///
+    /// - Throws: ``AudioError``; `CancellationError`.
+    func file(_ descriptor: Int32, name: String) throws -> InputFile {
+        var status = stat()
+        let kind = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
+        guard kind == S_IFIFO || kind == S_IFSOCK else {
+            return try InputFile(descriptor: descriptor, path: name)
+        }
+        defer { close(descriptor) }
+        let copy = try TemporaryFiles.createUnnamed(in: folder, for: "the copy of \(name)")
+        do {
+            try transfer(from: descriptor, to: copy, name: name)
+        } catch {
+            close(copy)
+            throw error
+        }
+        return try InputFile(descriptor: copy, path: name)
+    }
+
+    private func transfer(from source: Int32, to copy: Int32, name: String) throws {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            try checkCancellation()
+            // A named pipe without a writer seems at its end when it is read, but not here.
+            var request = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
+            guard poll(&request, 1, Self.waitMilliseconds) > 0 else { continue }
+            let count = read(source, &buffer, buffer.count)
+            if count == 0 { return }
+            if count < 0 {
+                if errno == EINTR || errno == EAGAIN { continue }
+                throw AudioError.unreadable(path: name, reason: systemReason(errno))
+            }
+            var done = 0
+            while done < count {
+                let written = buffer.withUnsafeBytes {
+                    write(copy, $0.baseAddress! + done, count - done)
+                }
+                if written < 0 && errno == EINTR { continue }
+                guard written >= 0 else {
+                    throw AudioError.writeFailed(
+                        path: "the copy of \(name)", reason: systemReason(errno))
+                }
+                done += written
+            }
+        }
+    }
+
+    /// - Throws: `CancellationError`.
+    func checkCancellation() throws {
+        if isCancelled() { throw CancellationError() }
+    }
+
+    /// How long to wait for somebody else before looking whether to stop.
+    static let waitMilliseconds: Int32 = 50
+}

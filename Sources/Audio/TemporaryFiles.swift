@@ -1,0 +1,85 @@
+// Files that are not complete yet, and what killed processes left of theirs.
+
+import Foundation
+
+/// Makes temporary files and finds those that nobody works on any more.
+///
+/// A temporary file is named `.swift-demucs-….part` and locked (`flock`) by the process that writes
+/// it. The lock ends with the process however that ends, also in another container or, on network
+/// file systems, on another machine, so a file that can be locked is a leftover.
+package enum TemporaryFiles {
+    private static let prefix = ".swift-demucs-"
+    private static let suffix = ".part"
+
+    /// Makes and locks a file with a name of its own.
+    ///
+    /// - Parameters:
+    ///   - folder: "" for the current one.
+    ///   - path: what the file is to become, for the message of an error.
+    /// - Throws: ``AudioError/unwritable(path:reason:)``.
+    static func create(
+        in folder: String, for path: String
+    ) throws(AudioError) -> (path: String, descriptor: Int32) {
+        while true {
+            // A short name of its own: the final one may already be as long as the system allows.
+            let name = prefix + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+            let temporaryPath = (folder as NSString).appendingPathComponent(name)
+            let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            guard descriptor >= 0 else {
+                throw .unwritable(path: path, reason: systemReason(errno))
+            }
+            // A cleaning process may have found the file before it was locked: then it is gone, or
+            // soon will be. Where a file system has no locks, nobody can take it for a leftover.
+            let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+            var status = stat()
+            if isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 {
+                return (temporaryPath, descriptor)
+            }
+            close(descriptor)
+        }
+    }
+
+    /// Makes a file for reading and writing that has no name and ends with its descriptor, whatever
+    /// happens to the process.
+    ///
+    /// - Parameters:
+    ///   - folder: nil for the system's folder of temporary files.
+    ///   - name: what the file is for, as the subject of an error's message.
+    /// - Throws: ``AudioError/unwritable(path:reason:)``.
+    package static func createUnnamed(
+        in folder: String?, for name: String
+    ) throws(AudioError) -> Int32 {
+        let file = try create(in: folder ?? FileManager.default.temporaryDirectory.path, for: name)
+        unlink(file.path)
+        return file.descriptor
+    }
+
+    /// Removes the temporary files that killed processes left in a folder, not in those inside it.
+    ///
+    /// - Returns: how many were removed. What can't be opened or removed stays.
+    @discardableResult
+    package static func removeLeftovers(in folder: String) -> Int {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.count { name in
+            guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
+            let path = (folder as NSString).appendingPathComponent(name)
+            let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { return false }
+            defer { close(descriptor) }
+            var status = stat()
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+                flock(descriptor, LOCK_EX | LOCK_NB) == 0
+            else { return false }
+            return unlink(path) == 0
+        }
+    }
+
+    /// Bytes that the user may still write into a folder; nil where the system doesn't tell.
+    package static func freeBytes(in folder: String) -> Int? {
+        var status = statvfs()
+        guard statvfs(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }
+        let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(
+            by: UInt64(status.f_frsize))
+        return overflow ? .max : Int(clamping: bytes)
+    }
+}

@@ -1,0 +1,113 @@
+// What stands before the samples of a WAV file. Reference: encode_wav in demucs/audio.py for files
+// below 4 GiB without tags; EBU Tech 3306 for RF64.
+
+/// The bytes of a WAV file up to its first sample.
+///
+/// | chunk | content |
+/// |---|---|
+/// | `RIFF` or `RF64` | size of all that follows, `WAVE` |
+/// | `ds64` or `JUNK` | only with `hasLongSizes`: the 64-bit sizes, or room for them |
+/// | `fmt ` | format (1 integer, 3 float), channels, rate, bytes per second and frame, bits |
+/// | `fact` | only for floats: samples of each channel |
+/// | `LIST` | only with tags: `INFO` and a chunk of text for each |
+/// | `data` | size of the samples, which follow |
+package struct WAVHeader {
+    package var channelCount: Int
+    package var sampleRateHz: Int
+    package var format: SampleFormat
+    package var tags: AudioTags?
+
+    /// Whether there is room for sizes of 4 GiB and more.
+    package var hasLongSizes: Bool
+
+    package init(
+        channelCount: Int, sampleRateHz: Int, format: SampleFormat, tags: AudioTags? = nil,
+        hasLongSizes: Bool = false
+    ) {
+        self.channelCount = channelCount
+        self.sampleRateHz = sampleRateHz
+        self.format = format
+        self.tags = tags
+        self.hasLongSizes = hasLongSizes
+    }
+
+    private var frameBytes: Int { channelCount * format.sampleBytes }
+
+    /// Whether the sizes of a file with so many samples in each channel need 64 bits.
+    package func needsLongSizes(sampleCount: Int) -> Bool {
+        let headerBytes = 12 + 8 + Self.longSizesBytes + chunks(factSamples: 0).count + 8
+        let (dataBytes, overflow) = sampleCount.multipliedReportingOverflow(by: frameBytes)
+        return overflow || dataBytes > Int(UInt32.max) - headerBytes - 1
+    }
+
+    /// The header.
+    ///
+    /// - Parameter sampleCount: samples of each channel; nil if nobody knows, then all sizes are the
+    ///   largest number, which readers take for "up to the end".
+    package func bytes(sampleCount: Int?) -> [UInt8] {
+        let unknown = UInt32.max
+        let isLong = hasLongSizes && sampleCount.map(needsLongSizes) ?? false
+        // The sizes with 32 bits, where they don't stand in ds64.
+        let short = isLong ? nil : sampleCount
+        let chunks = chunks(factSamples: short.map(UInt32.init) ?? unknown)
+        let dataBytes = sampleCount.map { $0 * frameBytes }
+        let riffBytes = dataBytes.map {
+            4 + (hasLongSizes ? 8 + Self.longSizesBytes : 0) + chunks.count + 8 + $0 + $0 % 2
+        }
+        var header = Array((isLong ? "RF64" : "RIFF").utf8)
+        header += .little(isLong ? unknown : riffBytes.map(UInt32.init) ?? unknown)
+        header += "WAVE".utf8
+        if isLong, let riffBytes, let dataBytes, let sampleCount {
+            // The last number is the length of a table of further sizes.
+            header.append(
+                chunk: "ds64",
+                .little(UInt64(riffBytes)) + .little(UInt64(dataBytes))
+                    + .little(UInt64(sampleCount)) + .little(UInt32(0)))
+        } else if hasLongSizes {
+            header.append(chunk: "JUNK", [UInt8](repeating: 0, count: Self.longSizesBytes))
+        }
+        header += chunks
+        header += "data".utf8
+        return header + .little(isLong ? unknown : dataBytes.map(UInt32.init) ?? unknown)
+    }
+
+    /// The chunks between the sizes and the samples.
+    private func chunks(factSamples: UInt32) -> [UInt8] {
+        var chunks: [UInt8] = []
+        chunks.append(chunk: "fmt ", formatFields)
+        if format == .float32 { chunks.append(chunk: "fact", .little(factSamples)) }
+        if let infoList { chunks.append(chunk: "LIST", infoList) }
+        return chunks
+    }
+
+    private static let longSizesBytes = 28
+
+    private var formatFields: [UInt8] {
+        .little(UInt16(format == .float32 ? 3 : 1)) + .little(UInt16(channelCount))
+            + .little(UInt32(sampleRateHz)) + .little(UInt32(sampleRateHz * frameBytes))
+            + .little(UInt16(frameBytes)) + .little(UInt16(8 * format.sampleBytes))
+    }
+
+    private var infoList: [UInt8]? {
+        let texts = tags?.texts ?? []
+        guard !texts.isEmpty else { return nil }
+        return texts.reduce(into: Array("INFO".utf8)) { list, text in
+            list.append(chunk: text.field.info, text.utf8 + [0])
+        }
+    }
+}
+
+extension [UInt8] {
+    /// A number with its lowest byte first.
+    fileprivate static func little(_ value: some FixedWidthInteger) -> [UInt8] {
+        Swift.withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    }
+
+    /// Appends a chunk: name, size, content, and a zero byte if the content is odd.
+    fileprivate mutating func append(chunk name: String, _ content: [UInt8]) {
+        self += name.utf8
+        self += .little(UInt32(content.count))
+        self += content
+        if content.count % 2 == 1 { append(0) }
+    }
+}

@@ -1,0 +1,189 @@
+// `tensors calibrate`: inputs of the core that stand for the music a quantised model will meet.
+
+import Audio
+import Foundation
+import HTDemucs
+import Separation
+import Tensor
+
+/// Chooses pieces of tracks and writes the core's inputs for each of them, with the lists that
+/// quantising compilers read.
+package struct Calibration {
+    /// Pieces quieter than this, in dB of full scale (RMS over all channels), count as silence.
+    package static let silenceDecibels = -60.0
+    package static let sampleCounts = 1...100_000
+
+    /// Files that list the samples: paths of a sample's tensors side by side, and the same with
+    /// `name:=` before each.
+    package static let listName = "dataset.txt"
+    package static let namedListName = "input_list.txt"
+
+    private struct Piece {
+        let track: Int
+        let start: Int
+        let decibels: Double
+    }
+
+    private let model: PortedModel
+    private let chunkSamples: Int
+    private let encoding: TensorEncoding
+    private let seed: UInt64
+
+    /// - Throws: ``PortingError`` for a chunk that can't be.
+    package init(
+        _ model: PortedModel, chunkSeconds: Double?, encoding: TensorEncoding, seed: UInt64
+    ) throws(PortingError) {
+        self.model = model
+        chunkSamples = try Preparation.samples(chunkSeconds, model.configuration)
+        self.encoding = encoding
+        self.seed = seed
+    }
+
+    /// Writes `count` samples, shared evenly among the tracks and, within a track, spread over its
+    /// loudness. The same call writes the same bytes.
+    ///
+    /// Tracks are decoded three times each, in memory for one piece.
+    /// - Parameter progress: is given the number of samples done.
+    /// - Returns: paths of the lists.
+    /// - Throws: `AudioError`; ``PortingError`` if the tracks have too few pieces that sound, or
+    ///   `path` holds something else; `CancellationError`.
+    package func write(
+        _ inputs: [AudioInput], count: Int, to path: String, on backend: Backend,
+        cancellation: CancellationToken, warn: (AudioWarning) -> Void = { _ in },
+        progress: (Int) -> Void = { _ in }
+    ) throws -> [String] {
+        let configuration = model.configuration
+        let tracks = inputs.map {
+            TrackInput(
+                $0, channelCount: configuration.audioChannels, rateHz: configuration.samplerate)
+        }
+        let chunks = TrackChunks(channelCount: configuration.audioChannels, backend: backend)
+        var measured: [MeasuredTrack] = []
+        var pieces: [[Piece]] = []
+        var random = PythonRandom(seed: seed)
+        for (index, input) in tracks.enumerated() {
+            let (track, warnings) = try input.measure(cancellation: cancellation)
+            warnings.forEach(warn)
+            measured.append(track)
+            pieces.append(
+                try self.pieces(of: track, index, chunks, cancellation: cancellation, &random))
+        }
+        let chosen = try choose(pieces, count, &random)
+
+        try ChunkFolder.make(path)
+        let spectrogram = CoreSpectrogram(nfft: configuration.nfft, on: backend)
+        var paths = [[(name: String, path: String)]](repeating: [], count: chosen.count)
+        var done = 0
+        for (index, input) in tracks.enumerated() {
+            // Numbered by position in `chosen`, read in the order of the track.
+            let wanted = chosen.indices.filter { chosen[$0].track == index }
+                .sorted { chosen[$0].start < chosen[$1].start }
+            if wanted.isEmpty { continue }
+            try chunks.forEach(
+                in: input.again(measured[index]), at: wanted.map { chosen[$0].start },
+                length: chunkSamples, cancellation: cancellation
+            ) { position, chunk in
+                let number = wanted[position]
+                paths[number] = try spectrogram.inputs(chunk).map { tensor in
+                    (tensor.name, try write(tensor, number, to: path))
+                }
+                done += 1
+                progress(done)
+            }
+        }
+        return try writeLists(paths, to: path)
+    }
+
+    // MARK: - Choice
+
+    /// The pieces of a track that aren't silent, side by side from a random first sample on.
+    private func pieces(
+        of track: MeasuredTrack, _ index: Int, _ chunks: TrackChunks,
+        cancellation: CancellationToken, _ random: inout PythonRandom
+    ) throws -> [Piece] {
+        guard track.sampleCount >= chunkSamples else { return [] }
+        let first = random.integer(upTo: track.sampleCount % chunkSamples)
+        let starts = Array(
+            stride(from: first, through: track.sampleCount - chunkSamples, by: chunkSamples))
+        let (mean, scale) = (track.statistics.mean, track.statistics.scale)
+        var pieces: [Piece] = []
+        try chunks.forEach(
+            in: track, at: starts, length: chunkSamples, cancellation: cancellation
+        ) { position, chunk in
+            // As loud as it was recorded.
+            let energy = chunk.floats.reduce(0.0) { sum, value in
+                let sample = Double(value * scale + mean)
+                return sum + sample * sample
+            }
+            let decibels = 10 * log10(energy / Double(chunk.count))
+            if decibels > Self.silenceDecibels {
+                pieces.append(Piece(track: index, start: starts[position], decibels: decibels))
+            }
+        }
+        return pieces
+    }
+
+    /// Evenly many of each track as far as it has them; of a track one from each of equal shares of
+    /// its pieces in the order of their loudness.
+    private func choose(
+        _ pieces: [[Piece]], _ count: Int, _ random: inout PythonRandom
+    ) throws(PortingError) -> [Piece] {
+        let available = pieces.reduce(0) { $0 + $1.count }
+        if available == 0 { throw .nothingLoud(limitDecibels: Self.silenceDecibels) }
+        if available < count { throw .tooFewSamples(found: available, wanted: count) }
+        var shares = [Int](repeating: 0, count: pieces.count)
+        while shares.reduce(0, +) < count {
+            let open = pieces.indices.filter { shares[$0] < pieces[$0].count }
+            let least = open.map { shares[$0] }.min() ?? 0
+            let candidates = open.filter { shares[$0] == least }
+            shares[candidates[random.integer(upTo: candidates.count - 1)]] += 1
+        }
+        var chosen: [Piece] = []
+        for (pieces, share) in zip(pieces, shares) where share > 0 {
+            let ranked = pieces.sorted { ($0.decibels, $0.start) < ($1.decibels, $1.start) }
+            for part in 0..<share {
+                let first = part * ranked.count / share
+                let end = (part + 1) * ranked.count / share
+                chosen.append(ranked[first + random.integer(upTo: end - first - 1)])
+            }
+        }
+        // In no order: tools that take the first few of a list get a fair share too.
+        for last in chosen.indices.dropFirst().reversed() {
+            chosen.swapAt(last, random.integer(upTo: last))
+        }
+        return chosen
+    }
+
+    // MARK: - Files
+
+    /// - Returns: the file's path within the folder.
+    private func write(
+        _ tensor: NamedTensor, _ index: Int, to path: String
+    ) throws(PortingError) -> String {
+        let number = ChunkFolder.name(index).dropFirst("chunk-".count)
+        let file = "\(tensor.name)/\(number).\(encoding.container.rawValue)"
+        try ChunkFolder.make((path as NSString).appendingPathComponent(tensor.name))
+        try TensorFile.write(
+            tensor, to: (path as NSString).appendingPathComponent(file), encoding)
+        return file
+    }
+
+    private func writeLists(
+        _ paths: [[(name: String, path: String)]], to path: String
+    ) throws(PortingError) -> [String] {
+        let lists = [
+            (Self.listName, paths.map { $0.map(\.path).joined(separator: " ") }),
+            (
+                Self.namedListName,
+                paths.map { $0.map { "\($0.name):=\($0.path)" }.joined(separator: " ") }
+            ),
+        ]
+        var written: [String] = []
+        for (name, lines) in lists {
+            let file = (path as NSString).appendingPathComponent(name)
+            try TensorFile.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: file)
+            written.append(file)
+        }
+        return written
+    }
+}

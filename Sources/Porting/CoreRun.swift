@@ -1,0 +1,102 @@
+// `tensors run`: the engine's core on chunks in files.
+
+import Foundation
+import HTDemucs
+import Tensor
+
+/// Runs the core on prepared chunks, each at exactly its length, and writes what it gives beside
+/// them.
+package struct CoreRun {
+    private let folder: ChunkFolder
+    private let manifest: Manifest
+    private let model: PortedModel
+
+    /// What the outputs in a folder were computed with.
+    private struct Record: Codable, Equatable {
+        var modelSha256: String
+        var precision: String
+
+        static let fileName = "run.json"
+    }
+
+    /// - Throws: ``PortingError`` if the chunks were prepared for another kind of model.
+    package init(_ path: String, manifest: Manifest, model: PortedModel) throws(PortingError) {
+        try model.check(manifest, folder: path)
+        folder = ChunkFolder(path)
+        self.manifest = manifest
+        self.model = model
+    }
+
+    /// Runs chunk after chunk; those whose outputs are there, newer than the inputs and of the same
+    /// model, are left as they are.
+    ///
+    /// - Parameter progress: is given the number of chunks done.
+    /// - Throws: ``PortingError``, `WeightsError`, `CancellationError`.
+    package func run(
+        on backend: Backend, cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
+    ) throws {
+        try claim(backend.precision)
+        let network = try model.network(on: backend)
+        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let missing = (0..<manifest.chunk.count).filter { !isComplete($0) }
+        var done = manifest.chunk.count - missing.count
+        progress(done)
+        for index in missing {
+            try cancellation.check()
+            let inputs = try manifest.inputs.map { try folder.read($0, index, manifest) }
+            let (mix, z) = spectrogram.engineInputs(inputs[0], inputs[1])
+            let (x, xt) = try network.core(mix, z, cancellation: cancellation)
+            for output in spectrogram.outputs(x, xt, sources: manifest.model.sources.count) {
+                try TensorFile.write(
+                    output, to: file(output.name, index), manifest.encoding)
+            }
+            done += 1
+            progress(done)
+        }
+    }
+
+    private func file(_ tensor: String, _ index: Int) -> String {
+        folder.file(tensor, index, manifest.encoding.container)
+    }
+
+    /// Removes outputs of another model or precision, then notes this one.
+    private func claim(_ precision: Precision) throws {
+        let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
+        let path = (folder.path as NSString).appendingPathComponent(Record.fileName)
+        let stored = FileManager.default.contents(atPath: path).flatMap {
+            try? JSONDecoder().decode(Record.self, from: $0)
+        }
+        if stored == record { return }
+        for index in 0..<manifest.chunk.count {
+            for output in manifest.outputs { unlink(file(output.name, index)) }
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try TensorFile.write(Array(try encoder.encode(record)), to: path)
+    }
+
+    private func isComplete(_ index: Int) -> Bool {
+        let inputs = manifest.inputs.map { modified(file($0.name, index)) }
+        return manifest.outputs.allSatisfy { output in
+            let path = file(output.name, index)
+            let time = modified(path)
+            return manifest.encoding.isComplete(path, output) && inputs.allSatisfy { $0 <= time }
+        }
+    }
+
+    private func modified(_ path: String) -> Date {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return attributes?[.modificationDate] as? Date ?? .distantPast
+    }
+}
+
+extension ChunkFolder {
+    /// A tensor of a chunk in the manifest's encoding.
+    func read(
+        _ tensor: Manifest.Shape, _ index: Int, _ manifest: Manifest
+    ) throws(PortingError) -> NamedTensor {
+        try TensorFile.read(
+            file(tensor.name, index, manifest.encoding.container), name: tensor.name,
+            shape: tensor.shape, element: manifest.encoding.element)
+    }
+}

@@ -1,0 +1,75 @@
+// From a chunk of sound to the core's inputs, and from its outputs back: the two transforms at which
+// ports cut the network.
+
+import Signal
+import Tensor
+
+/// The transforms of one model's chunks, in the reference's order of axes.
+package struct CoreSpectrogram {
+    let stft: STFT
+    let backend: Backend
+
+    package init(nfft: Int, on backend: Backend) {
+        stft = STFT(nfft: nfft)
+        self.backend = backend
+    }
+
+    /// The core's inputs for normalised sound.
+    ///
+    /// - Parameter mix: `[A, N]`
+    /// - Returns: `input` `[1, A, N]`, and `x` `[1, 2A, F, T]` with complex numbers as channels:
+    ///   L re, L im, R re, R im.
+    package func inputs(_ mix: Tensor) -> [NamedTensor] {
+        let z = stft.forward(mix, on: backend)  // [F, T, 2A]
+        var x = NamedTensor(CoreTensor.x, z, .spectrogram)
+        x.shape.insert(1, at: 0)
+        return [NamedTensor(CoreTensor.input, [1] + mix.shape, mix.floats), x]
+    }
+
+    /// What the engine's core takes: `[A, N]` and `[F, T, 2A]`.
+    ///
+    /// - Parameters:
+    ///   - input: `[1, A, N]`
+    ///   - x: `[1, 2A, F, T]`
+    func engineInputs(_ input: NamedTensor, _ x: NamedTensor) -> (mix: Tensor, z: Tensor) {
+        let z = NamedTensor(x.name, Array(x.shape.dropFirst()), x.values, permuted: [1, 2, 0])
+        return (
+            backend.tensor(Array(input.shape.dropFirst()), input.values),
+            backend.tensor(z.shape, z.values)
+        )
+    }
+
+    /// The engine's results as the core gives them: `[1, S, 2A, F, T]` and `[1, S, A, N]`.
+    ///
+    /// - Parameters:
+    ///   - x: `[F, T, S · 2A]`
+    ///   - xt: `[1, N, S · A]`
+    func outputs(_ x: Tensor, _ xt: Tensor, sources: Int) -> [NamedTensor] {
+        var output = NamedTensor(CoreTensor.output, x, .spectrogram)
+        let (rows, freqs, times) = (output.shape[0], output.shape[1], output.shape[2])
+        output.shape = [1, sources, rows / sources, freqs, times]
+        var waveform = NamedTensor(CoreTensor.waveform, xt, .waveform)
+        let (channels, samples) = (waveform.shape[0], waveform.shape[1])
+        waveform.shape = [1, sources, channels / sources, samples]
+        return [output, waveform]
+    }
+
+    /// The inverse transform of `output` plus `waveform`.
+    ///
+    /// - Parameters:
+    ///   - output: `[1, S, 2A, F, T]`
+    ///   - waveform: `[1, S, A, N]`
+    /// - Returns: `[S · A, N]`, row-major.
+    func stems(_ output: NamedTensor, _ waveform: NamedTensor) -> [Float] {
+        let sizes = output.shape.suffix(3)
+        let (freqs, times) = (sizes[sizes.startIndex + 1], sizes[sizes.startIndex + 2])
+        let rows = output.values.count / (freqs * times)
+        let spectrogram = NamedTensor(
+            output.name, [rows, freqs, times], output.values, permuted: [1, 2, 0])
+        let signal = stft.inverse(
+            backend.tensor(spectrogram.shape, spectrogram.values),
+            samples: waveform.shape.last ?? 0, on: backend
+        ).floats
+        return zip(signal, waveform.values).map(+)
+    }
+}

@@ -1,0 +1,208 @@
+// What `tensors prepare` writes beside its chunks, and everything else goes by: docs/formats.md.
+
+import Foundation
+import HTDemucs
+
+/// A folder of chunks in numbers.
+package struct Manifest: Sendable, Equatable, Codable {
+    package struct Source: Sendable, Equatable, Codable {
+        package var name: String
+        package var sha256: String
+        /// Of the track at the model's rate.
+        package var samples: Int
+    }
+
+    package struct Model: Sendable, Equatable, Codable {
+        /// As it was named in the call.
+        package var name: String
+        package var sources: [String]
+        package var channels: Int
+        package var samplerate: Int
+        package var nfft: Int
+    }
+
+    package struct Chunks: Sendable, Equatable, Codable {
+        package var samples: Int
+        package var hop: Int
+        package var count: Int
+        /// Zeros at the end of the last one.
+        package var padding: Int
+    }
+
+    package struct Normalisation: Sendable, Equatable, Codable {
+        /// Subtracted from every sample.
+        package var mean: Float
+        /// Divided by: the standard deviation plus 1e-8.
+        package var scale: Float
+    }
+
+    package struct Shape: Sendable, Equatable, Codable {
+        package var name: String
+        package var shape: [Int]
+    }
+
+    package static let fileName = "manifest.json"
+    private static let formatName = "swift-demucs chunks"
+    private static let currentVersion = 1
+    /// More than a month of sound at any rate: products of sizes stay far from overflow.
+    private static let samplesLimit = 1 << 40
+    private static let channelsLimit = 64
+    private static let sourcesLimit = 64
+
+    package var format: String
+    package var version: Int
+    package var source: Source
+    package var model: Model
+    package var chunk: Chunks
+    package var normalisation: Normalisation
+    package var encoding: TensorEncoding
+    /// In the order of the core's arguments.
+    package var inputs: [Shape]
+    package var outputs: [Shape]
+
+    init(
+        source: Source, modelName: String, configuration: Configuration, plan: ChunkPlan,
+        normalisation: Normalisation, encoding: TensorEncoding
+    ) {
+        format = Self.formatName
+        version = Self.currentVersion
+        self.source = source
+        model = Model(
+            name: modelName, sources: configuration.sources, channels: configuration.audioChannels,
+            samplerate: configuration.samplerate, nfft: configuration.nfft)
+        chunk = Chunks(
+            samples: plan.chunkSamples, hop: plan.hopSamples, count: plan.count,
+            padding: plan.paddingSamples)
+        self.normalisation = normalisation
+        self.encoding = encoding
+        (inputs, outputs) = Self.shapes(model, samples: plan.chunkSamples)
+    }
+
+    /// What the core takes and gives for chunks of `samples` samples.
+    static func shapes(_ model: Model, samples: Int) -> (inputs: [Shape], outputs: [Shape]) {
+        let (frequencies, hop) = (model.nfft / 2, model.nfft / 4)
+        let frames = (samples + hop - 1) / hop
+        let (sources, channels) = (model.sources.count, model.channels)
+        return (
+            [
+                Shape(name: CoreTensor.input, shape: [1, channels, samples]),
+                Shape(name: CoreTensor.x, shape: [1, 2 * channels, frequencies, frames]),
+            ],
+            [
+                Shape(
+                    name: CoreTensor.output,
+                    shape: [1, sources, 2 * channels, frequencies, frames]),
+                Shape(name: CoreTensor.waveform, shape: [1, sources, channels, samples]),
+            ]
+        )
+    }
+
+    package var plan: ChunkPlan {
+        ChunkPlan(
+            chunkSamples: chunk.samples, hopSamples: chunk.hop, trackSamples: source.samples)
+    }
+
+    // MARK: - The file
+
+    /// - Throws: ``PortingError`` `fileMissing`, `unreadable` or `manifestInvalid`.
+    package init(folder: String) throws(PortingError) {
+        let path = (folder as NSString).appendingPathComponent(Self.fileName)
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw .fileMissing(path: path, expected: "the manifest of 'tensors prepare'")
+        }
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw .unreadable(path: path, reason: TensorFile.reason(error))
+        }
+        do {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            self = try decoder.decode(Manifest.self, from: data)
+        } catch {
+            throw .manifestInvalid(path: path, problem: Self.problem(error))
+        }
+        if let problem = inconsistency { throw .manifestInvalid(path: path, problem: problem) }
+    }
+
+    package func write(to folder: String) throws(PortingError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        let path = (folder as NSString).appendingPathComponent(Self.fileName)
+        // Its numbers are finite.
+        guard let data = try? encoder.encode(self) else {
+            throw .unwritable(path: path, reason: "it holds a number that is not finite")
+        }
+        try TensorFile.write(Array(data) + [UInt8(ascii: "\n")], to: path)
+    }
+
+    /// What contradicts itself or can't be; nil if all is well.
+    private var inconsistency: String? {
+        if format != Self.formatName { return "'format' is '\(format)'" }
+        if version != Self.currentVersion {
+            return "'version' is \(version), expected \(Self.currentVersion)"
+        }
+        let sizes = [
+            ("model.channels", model.channels, 1...Self.channelsLimit),
+            ("model.sources", model.sources.count, 1...Self.sourcesLimit),
+            ("model.samplerate", model.samplerate, 1...1 << 24),
+            ("model.nfft", model.nfft, 8...1 << 20),
+            ("source.samples", source.samples, 1...Self.samplesLimit),
+            ("chunk.samples", chunk.samples, 1...1 << 30),
+            ("chunk.hop", chunk.hop, 1...max(1, chunk.samples)),
+        ]
+        for (name, value, range) in sizes where !range.contains(value) {
+            return "'\(name)' is \(value), expected \(range.lowerBound) to \(range.upperBound)"
+        }
+        if !STFTSize.isSupported(model.nfft) { return "'model.nfft' is \(model.nfft)" }
+        if chunk.count != plan.count || chunk.padding != plan.paddingSamples {
+            return "'chunk' has \(chunk.count) chunks and \(chunk.padding) zeros, expected "
+                + "\(plan.count) and \(plan.paddingSamples)"
+        }
+        let (mean, scale) = (normalisation.mean, normalisation.scale)
+        if !mean.isFinite || !scale.isFinite || scale <= 0 {
+            return "'normalisation' has the mean \(mean) and the scale \(scale)"
+        }
+        if model.sources.contains(where: { $0.isEmpty || $0.contains("/") || $0.contains("\0") }) {
+            return "'model.sources' has a name that no file can have"
+        }
+        let expected = Self.shapes(model, samples: chunk.samples)
+        if inputs != expected.inputs || outputs != expected.outputs {
+            return "the shapes of inputs and outputs don't follow from the rest"
+        }
+        return nil
+    }
+
+    private static func problem(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, _): "'\(key.stringValue)' is missing"
+        case DecodingError.typeMismatch(_, let context),
+            DecodingError.valueNotFound(_, let context):
+            "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
+        default: "it is no JSON of the expected form"
+        }
+    }
+
+    /// The first difference from another manifest, for people.
+    func difference(from other: Manifest) -> String? {
+        func list(_ property: String, _ a: some Equatable, _ b: some Equatable, _ differ: Bool)
+            -> String?
+        {
+            differ ? "\(property) \(a) there, \(b) here" : nil
+        }
+        return list("source", source.name, other.source.name, source != other.source)
+            ?? list("model", model.name, other.model.name, model != other.model)
+            ?? list(
+                "chunks of", chunk.samples, other.chunk.samples,
+                chunk.samples != other.chunk.samples)
+            ?? list("hop", chunk.hop, other.chunk.hop, chunk != other.chunk)
+            ?? list(
+                "files of",
+                "\(encoding.container.rawValue) \(encoding.element.rawValue)",
+                "\(other.encoding.container.rawValue) \(other.encoding.element.rawValue)",
+                encoding != other.encoding)
+            ?? (self == other ? nil : "another normalisation")
+    }
+}

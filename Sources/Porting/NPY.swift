@@ -1,0 +1,134 @@
+// NumPy's array files (numpy/lib/format.py):
+//
+//     6 bytes    93 "NUMPY"
+//     2 bytes    version: 1.0, 2.0 or 3.0
+//     2 bytes    length of the header (4 bytes from version 2.0 on), little-endian
+//     N bytes    a Python dictionary: 'descr', 'fortran_order', 'shape'; spaces, a line feed
+//     the rest   the elements
+
+import Foundation
+import WeightsLoader
+
+/// The header of an `.npy` file.
+struct NPY {
+    enum Element: String {
+        case float16 = "<f2"
+        case float32 = "<f4"
+        case float64 = "<f8"
+
+        var bytes: Int {
+            switch self {
+            case .float16: 2
+            case .float32: 4
+            case .float64: 8
+            }
+        }
+    }
+
+    let element: Element
+    let shape: [Int]
+    /// Whether the first dimension is the contiguous one.
+    let isColumnMajor: Bool
+    /// Where the elements begin.
+    let dataStart: Int
+
+    private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
+    /// The elements begin at a multiple of this.
+    private static let alignmentBytes = 64
+    /// More than any array of ours takes; a crafted length can't ask for memory.
+    private static let headerLimitBytes = 65_536
+    private static let rankLimit = 16
+
+    /// The bytes before the elements of a row-major array.
+    static func header(_ element: TensorEncoding.Element, _ shape: [Int]) -> [UInt8] {
+        let descr = element == .float32 ? Element.float32 : .float16
+        let sizes = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
+        var text =
+            "{'descr': '\(descr.rawValue)', 'fortran_order': False, 'shape': (\(sizes)), }"
+        let used = magic.count + 4 + text.utf8.count + 1
+        text += String(
+            repeating: " ", count: (alignmentBytes - used % alignmentBytes) % alignmentBytes)
+        text += "\n"
+        let length = text.utf8.count
+        return magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
+    }
+
+    /// Reads and checks the header.
+    ///
+    /// - Throws: ``PortingError/damaged(path:problem:)``, also for types that aren't floats.
+    init(_ file: MappedFile, path: String) throws(PortingError) {
+        func failure(_ problem: String) -> PortingError { .damaged(path: path, problem: problem) }
+        let start = file.withBytes(0..<min(12, file.countBytes)) { [UInt8]($0) }
+        guard start.count >= 10, start.starts(with: NPY.magic) else {
+            throw failure("it doesn't begin like an .npy file")
+        }
+        guard (1...3).contains(start[6]), start[7] == 0 else {
+            throw failure("its version is \(start[6]).\(start[7]), expected 1.0, 2.0 or 3.0")
+        }
+        let isShort = start[6] == 1
+        let prefix = isShort ? 10 : 12
+        guard start.count >= prefix else { throw failure("it ends within its header") }
+        let length = start[8..<prefix].reversed().reduce(0) { $0 << 8 | Int($1) }
+        guard length <= NPY.headerLimitBytes, prefix + length <= file.countBytes else {
+            throw failure("its header of \(length) bytes doesn't fit into it")
+        }
+        dataStart = prefix + length
+        let header = file.withBytes(prefix..<dataStart) { String(decoding: $0, as: UTF8.self) }
+        guard let descr = NPY.value(of: "descr", in: header), let element = Element(rawValue: descr)
+        else {
+            throw failure(
+                "its elements are '\(NPY.value(of: "descr", in: header) ?? "unknown")', expected "
+                    + "'<f4', '<f2' or '<f8'")
+        }
+        self.element = element
+        switch NPY.value(of: "fortran_order", in: header) {
+        case "False": isColumnMajor = false
+        case "True": isColumnMajor = true
+        default: throw failure("its header doesn't say 'fortran_order'")
+        }
+        guard let sizes = NPY.value(of: "shape", in: header).flatMap(NPY.sizes) else {
+            throw failure("its header has no 'shape' of up to \(NPY.rankLimit) sizes")
+        }
+        shape = sizes
+        var bytes = element.bytes
+        for size in sizes {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+            guard !overflow else { throw failure("its shape \(sizes) is larger than any file") }
+            bytes = product
+        }
+        guard bytes == file.countBytes - dataStart else {
+            throw .wrongSize(
+                path: path, foundBytes: file.countBytes, expectedBytes: dataStart + bytes,
+                expected: "\(element.rawValue) \(sizes)", hint: "")
+        }
+    }
+
+    /// The text of a key's value, without quotes.
+    private static func value(of key: String, in header: String) -> String? {
+        guard let name = header.range(of: "'\(key)'") ?? header.range(of: "\"\(key)\"") else {
+            return nil
+        }
+        let rest = header[name.upperBound...].drop { $0 == " " }
+        guard rest.first == ":" else { return nil }
+        let text = rest.dropFirst().drop { $0 == " " }
+        switch text.first {
+        case "(": return text.firstIndex(of: ")").map { String(text[...$0]) }
+        case "'", "\"":
+            let inner = text.dropFirst()
+            return inner.firstIndex { $0 == text.first }.map { String(inner[..<$0]) }
+        default: return String(text.prefix { $0.isLetter })
+        }
+    }
+
+    /// `(1, 2, 44100)`, `(3,)` or `()`.
+    private static func sizes(_ text: String) -> [Int]? {
+        var parts = text.dropFirst().dropLast().split(
+            separator: ",", omittingEmptySubsequences: false
+        ).map { $0.trimmingCharacters(in: .whitespaces) }
+        if parts.last == "" { parts.removeLast() }
+        let sizes = parts.compactMap { Int($0) }
+        guard sizes.count == parts.count, sizes.count <= rankLimit, sizes.allSatisfy({ $0 >= 0 })
+        else { return nil }
+        return sizes
+    }
+}

@@ -1,0 +1,114 @@
+// Names chosen by pattern, and their order.
+
+/// A pattern in which `*` stands for any characters and `?` for one.
+package struct NamePattern: Sendable, Equatable {
+    package let text: String
+    private let characters: [Character]
+
+    package init(_ text: String) {
+        self.text = text
+        characters = Array(text)
+    }
+
+    package func matches(_ name: String) -> Bool {
+        let name = Array(name)
+        var (place, at) = (0, 0)
+        /// Where the last star is, and what of the name it has taken.
+        var star: (place: Int, at: Int)?
+        while at < name.count {
+            if place < characters.count, characters[place] == "*" {
+                star = (place, at)
+                place += 1
+            } else if place < characters.count,
+                characters[place] == "?" || characters[place] == name[at]
+            {
+                place += 1
+                at += 1
+            } else if let last = star {
+                star = (last.place, last.at + 1)
+                place = last.place + 1
+                at = last.at + 1
+            } else {
+                return false
+            }
+        }
+        return characters[place...].allSatisfy { $0 == "*" }
+    }
+}
+
+/// The reference's names in the order in which `HTDemucs.forward` computes them.
+///
+/// Sorting by it puts a file that some library wrote alphabetically back into the order in which
+/// errors spread.
+package struct ComputationOrder: Comparable {
+    /// Compared element by element; a prefix comes last: `dconv` ends after `dconv.layers.1`.
+    private let key: [Int]
+    private let name: String
+
+    private static let before = ["mix", "input", "mag", "x", "xt"]
+    private static let encoders = ["tencoder", "encoder"]
+    private static let upsamplers = ["channel_upsampler", "channel_upsampler_t"]
+    private static let transformer = "crosstransformer"
+    private static let downsamplers = ["channel_downsampler", "channel_downsampler_t"]
+    private static let decoders = ["decoder", "tdecoder"]
+    private static let after = ["output", "add_67", "final"]
+    /// Parts of a layer of the encoders.
+    private static let parts = ["conv", "norm1", "dconv", "rewrite", "norm2", "conv_tr"]
+    private static let embeddings = ["pos_emb_2d", "norm_in", "pos_emb", "norm_in_t"]
+    private static let transformerLayers = ["layers", "layers_t"]
+    private static let transformerParts = ["norm1", "norm2", "self_attn", "cross_attn", "norm3"]
+
+    package init(_ name: String) {
+        self.name = name
+        // A chunk's number, if there is one: chunk-00003/output.
+        let pieces = name.split(separator: "/", omittingEmptySubsequences: false)
+        let path = (pieces.last ?? "").split(separator: ".").map(String.init)
+        key = Self.numbers(pieces.dropLast().joined(separator: "/")) + Self.place(path)
+    }
+
+    package static func < (a: ComputationOrder, b: ComputationOrder) -> Bool {
+        for (left, right) in zip(a.key, b.key) where left != right { return left < right }
+        if a.key.count != b.key.count { return a.key.count > b.key.count }
+        return a.name < b.name
+    }
+
+    private static func place(_ path: [String]) -> [Int] {
+        guard let first = path.first else { return [] }
+        let rest = Array(path.dropFirst())
+        let index = rest.first.flatMap(Int.init)
+        let part = Array(rest.dropFirst())
+        if let place = before.firstIndex(of: first) { return [0, place] }
+        if let branch = encoders.firstIndex(of: first), let index {
+            return [1, index, branch] + within(part, parts)
+        }
+        if let place = upsamplers.firstIndex(of: first) { return [2, place] }
+        if first == transformer {
+            if let place = rest.first.flatMap(embeddings.firstIndex) { return [3, place] }
+            if let branch = rest.first.flatMap(transformerLayers.firstIndex),
+                let layer = part.first.flatMap(Int.init)
+            {
+                return [4, layer, branch] + within(Array(part.dropFirst()), transformerParts)
+            }
+            return [5]
+        }
+        if let place = downsamplers.firstIndex(of: first) { return [6, place] }
+        if let branch = decoders.firstIndex(of: first), let index {
+            return [7, index, branch] + within(part, ["rewrite", "norm1", "dconv", "conv_tr"])
+        }
+        if let place = after.firstIndex(of: first) { return [8, place] }
+        return [9] + numbers(path.joined(separator: "."))
+    }
+
+    /// A part's place in its layer, and the numbers inside it; the layer itself comes behind its
+    /// parts, and its embedding behind that.
+    private static func within(_ part: [String], _ parts: [String]) -> [Int] {
+        guard let first = part.first else { return [parts.count + 1] }
+        if first == "embedded" { return [parts.count + 2] }
+        return [parts.firstIndex(of: first) ?? parts.count]
+            + part.dropFirst().compactMap { Int($0) }
+    }
+
+    private static func numbers(_ text: String) -> [Int] {
+        text.split { !$0.isNumber }.compactMap { Int($0) }
+    }
+}

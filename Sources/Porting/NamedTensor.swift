@@ -1,0 +1,84 @@
+// Tensors on their way between the engine's layout and the reference's.
+
+import HTDemucs
+import Tensor
+
+/// A row-major array in the reference's order of axes.
+package struct NamedTensor: Sendable, Equatable {
+    package var name: String
+    package var shape: [Int]
+    package var values: [Float]
+
+    package init(_ name: String, _ shape: [Int], _ values: [Float]) {
+        precondition(shape.reduce(1, *) == values.count)
+        self.name = name
+        self.shape = shape
+        self.values = values
+    }
+
+    /// A value that a probe gives, without a batch dimension.
+    package init(_ name: String, _ x: Tensor, _ layout: Probe.Layout) {
+        let values = x.floats
+        switch layout {
+        case .spectrogram:
+            self.init(name, x.shape, values, permuted: [2, 0, 1])
+        case .rows:
+            self.init(name, x.shape, values, permuted: [0, 2, 1])
+        case .waveform:
+            self.init(name, Array(x.shape.suffix(2)), values, permuted: [1, 0])
+        case .tokens:
+            self.init(name, x.shape, values)
+        case .positions(let freqs):
+            let channels = x.shape[1]
+            let times = x.shape[0] / freqs
+            self.init(name, [times, freqs, channels], values, permuted: [2, 1, 0])
+            shape = [channels, freqs * times]
+        }
+    }
+
+    /// Dimension `i` of the result is dimension `order[i]` of `shape`.
+    ///
+    /// PyTorch: `torch.Tensor.permute(order).contiguous()`.
+    package init(_ name: String, _ shape: [Int], _ values: [Float], permuted order: [Int]) {
+        precondition(order.sorted() == Array(shape.indices))
+        precondition(shape.reduce(1, *) == values.count)
+        var strides = [Int](repeating: 1, count: shape.count)
+        for axis in shape.indices.dropLast().reversed() {
+            strides[axis] = strides[axis + 1] * shape[axis + 1]
+        }
+        self.name = name
+        self.shape = order.map { shape[$0] }
+        self.values = Self.gathered(values, self.shape, order.map { strides[$0] })
+    }
+
+    /// The elements that steps of `strides` reach, in row-major order of `shape`.
+    private static func gathered(
+        _ values: [Float], _ shape: [Int], _ strides: [Int]
+    ) -> [Float] {
+        guard let inner = shape.last, inner > 0, let step = strides.last else { return values }
+        let rows = values.count / inner
+        return [Float](unsafeUninitializedCapacity: values.count) { output, count in
+            // Every step stays within `values`: the strides are those of its own shape.
+            values.withUnsafeBufferPointer { values in
+                var index = [Int](repeating: 0, count: shape.count - 1)
+                var start = 0
+                for row in 0..<rows {
+                    for place in 0..<inner {
+                        output[row * inner + place] = values[start + place * step]
+                    }
+                    for axis in index.indices.reversed() {
+                        index[axis] += 1
+                        start += strides[axis]
+                        if index[axis] < shape[axis] { break }
+                        start -= shape[axis] * strides[axis]
+                        index[axis] = 0
+                    }
+                }
+            }
+            count = values.count
+        }
+    }
+
+    /// Without leading dimensions of one: a batch of one is no batch.
+    package var unbatchedShape: [Int] { Array(shape.drop { $0 == 1 }) }
+}

@@ -1,0 +1,140 @@
+// `tensors prepare`: a track in chunks, as the core's inputs in files.
+
+import Audio
+import Checksum
+import Foundation
+import HTDemucs
+import Separation
+import Tensor
+
+/// Cuts a track into chunks and writes the core's inputs of each.
+package struct Preparation {
+    package let manifest: Manifest
+    /// What to tell the user about the track.
+    package let warnings: [AudioWarning]
+    private let track: MeasuredTrack
+
+    /// Lengths of a chunk in seconds that make sense anywhere.
+    package static let chunkSeconds = 0.01...3600
+
+    /// Reads the track once, for its length and its normalisation.
+    ///
+    /// - Parameters:
+    ///   - modelName: for the manifest.
+    ///   - chunkSeconds: nil for the model's segment.
+    /// - Throws: `AudioError`; ``PortingError`` for a chunk or an overlap that can't be.
+    package init(
+        _ input: AudioInput, modelName: String, configuration: Configuration,
+        chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
+        cancellation: CancellationToken
+    ) throws {
+        (track, warnings) = try TrackInput(
+            input, channelCount: configuration.audioChannels, rateHz: configuration.samplerate
+        ).measure(cancellation: cancellation)
+        let plan = try ChunkPlan(
+            chunkSamples: Self.samples(chunkSeconds, configuration), overlap: overlap,
+            trackSamples: track.sampleCount)
+        manifest = Manifest(
+            source: .init(
+                name: (input.name as NSString).lastPathComponent,
+                sha256: try Self.checksum(input.name), samples: track.sampleCount),
+            modelName: modelName, configuration: configuration, plan: plan,
+            normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
+            encoding: encoding)
+    }
+
+    /// Samples of a chunk of so many seconds, rounded down as the reference rounds its segments.
+    static func samples(
+        _ chunkSeconds: Double?, _ configuration: Configuration
+    ) throws(PortingError) -> Int {
+        guard let seconds = chunkSeconds else { return configuration.segmentSamples }
+        guard Self.chunkSeconds.contains(seconds) else {
+            throw .invalidOption(
+                name: "chunk", value: "\(seconds)",
+                allowed: "\(Self.chunkSeconds.lowerBound) to \(Self.chunkSeconds.upperBound) "
+                    + "seconds")
+        }
+        let samples = Int(Double(configuration.samplerate) * seconds)
+        guard samples >= 1 else {
+            throw .invalidOption(
+                name: "chunk", value: "\(seconds)", allowed: "at least one sample")
+        }
+        return samples
+    }
+
+    /// Writes the manifest, then chunk after chunk. Chunks that are complete are left as they are.
+    ///
+    /// - Parameter progress: is given the number of chunks done.
+    /// - Throws: ``PortingError``, `AudioError`, `SeparationError`, `CancellationError`.
+    package func write(
+        to path: String, on backend: Backend, cancellation: CancellationToken,
+        progress: (Int) -> Void = { _ in }
+    ) throws {
+        try claim(path)
+        let folder = ChunkFolder(path)
+        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let plan = manifest.plan
+        let missing = (0..<plan.count).filter { !isComplete($0, in: folder) }
+        var done = plan.count - missing.count
+        progress(done)
+        try TrackChunks(channelCount: manifest.model.channels, backend: backend).forEach(
+            in: track, at: missing.map(plan.start), length: plan.chunkSamples,
+            cancellation: cancellation
+        ) { position, chunk in
+            let index = missing[position]
+            try ChunkFolder.make(folder.folder(index))
+            for tensor in spectrogram.inputs(chunk) {
+                try TensorFile.write(
+                    tensor, to: folder.file(tensor.name, index, manifest.encoding.container),
+                    manifest.encoding)
+            }
+            done += 1
+            progress(done)
+        }
+    }
+
+    /// Makes the folder and writes the manifest, unless the same one is there.
+    private func claim(_ path: String) throws(PortingError) {
+        try ChunkFolder.make(path)
+        let file = (path as NSString).appendingPathComponent(Manifest.fileName)
+        if FileManager.default.fileExists(atPath: file) {
+            if let difference = try Manifest(folder: path).difference(from: manifest) {
+                throw .folderTaken(path: path, difference: difference)
+            }
+        } else {
+            try manifest.write(to: path)
+        }
+    }
+
+    private func isComplete(_ index: Int, in folder: ChunkFolder) -> Bool {
+        manifest.inputs.allSatisfy { input in
+            manifest.encoding.isComplete(
+                folder.file(input.name, index, manifest.encoding.container), input)
+        }
+    }
+
+    private static func checksum(_ path: String) throws -> String {
+        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? handle.close() }
+        return try SHA256.hexadecimal(of: handle)
+    }
+}
+
+extension TensorEncoding {
+    /// Whether a file is there that is as long as this tensor is in it. Files get their names when
+    /// they are complete, so nothing more needs to be looked at.
+    func isComplete(_ path: String, _ tensor: Manifest.Shape) -> Bool {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard let size = attributes?[.size] as? Int else { return false }
+        let header: Int
+        switch container {
+        case .raw: header = 0
+        case .npy: header = NPY.header(element, tensor.shape).count
+        case .safetensors:
+            var entry = SafetensorsHeader()
+            entry.append(tensor.name, tensor.shape, element)
+            header = entry.bytes()?.count ?? 0
+        }
+        return size == header + tensor.shape.reduce(1, *) * element.bytes
+    }
+}

@@ -1,0 +1,112 @@
+// `tensors stems`: from what a core gave, ours or another runtime's, to sound files.
+
+import Audio
+import Foundation
+import HTDemucs
+import Separation
+import Tensor
+
+/// Inverse transform, sum, cross-fade, denormalisation and encoding, chunk after chunk.
+package struct StemAssembly {
+    /// What the outputs of a core look like.
+    package enum Outputs: Sendable, Equatable {
+        /// Names of the spectrogram branch's and the waveform branch's tensors.
+        case branches(spectrogram: String, waveform: String)
+        /// The name of the finished waveform, `[1, S, A, N]`.
+        case finished(String)
+
+        package static let standard = Outputs.branches(
+            spectrogram: CoreTensor.output, waveform: CoreTensor.waveform)
+    }
+
+    private let manifest: Manifest
+    private let folder: ChunkFolder
+    private let outputs: Outputs
+    private let element: TensorEncoding.Element
+
+    /// - Parameters:
+    ///   - path: of the chunks' outputs.
+    ///   - manifest: of the chunks that they come from.
+    ///   - element: type of the outputs; nil for that of the inputs.
+    package init(
+        _ path: String, manifest: Manifest, outputs: Outputs = .standard,
+        element: TensorEncoding.Element? = nil
+    ) {
+        folder = ChunkFolder(path)
+        self.manifest = manifest
+        self.outputs = outputs
+        self.element = element ?? manifest.encoding.element
+    }
+
+    /// Writes a file for each source.
+    ///
+    /// - Parameters:
+    ///   - path: folder of the stems; it is made.
+    ///   - options: what they say of the input (rate, channels, tags) goes without meaning.
+    ///   - progress: is given the number of chunks done.
+    /// - Returns: the paths of the files.
+    /// - Throws: ``PortingError`` for what is missing or doesn't fit, `SeparationError`,
+    ///   `AudioError`, `CancellationError`.
+    package func write(
+        to path: String, _ options: OutputOptions, on backend: Backend,
+        cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
+    ) throws -> [String] {
+        try ChunkFolder.make(path)
+        let sources = manifest.model.sources
+        let paths = sources.map {
+            (path as NSString).appendingPathComponent("\($0).\(options.format.fileExtension)")
+        }
+        let files = try StemFiles(
+            zip(sources, paths).map { StemOutput(name: $0, signal: .stem($0), to: .file($1)) },
+            stems: sources, channelCount: manifest.model.channels,
+            rateHz: manifest.model.samplerate, sampleCount: manifest.source.samples,
+            options: options, threads: backend.threads)
+        var done = 0
+        try forEachBlock(on: backend) { block in
+            try cancellation.check()
+            try files.append(block)
+            done += 1
+            progress(done)
+        }
+        try files.finish(cancellation: cancellation)
+        return paths
+    }
+
+    /// The joined and denormalised stems, `[source · channel][sample]`, block after block.
+    private func forEachBlock(on backend: Backend, _ take: ([[Float]]) throws -> Void) throws {
+        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let rows = manifest.model.sources.count * manifest.model.channels
+        let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
+        // Made when a first chunk has been read, whose files are as long as the manifest says.
+        var crossFade: CrossFade?
+        for index in 0..<manifest.chunk.count {
+            let chunk = try stems(index, spectrogram)
+            var joined = crossFade ?? CrossFade(manifest.plan, rows: rows)
+            crossFade = nil
+            let block = joined.add(chunk, chunk: index)
+            crossFade = joined
+            try take(block.map { row in row.map { $0 * scale + mean } })
+        }
+    }
+
+    /// One chunk's stems, `[S · A, N]`.
+    private func stems(_ index: Int, _ spectrogram: CoreSpectrogram) throws -> [Float] {
+        switch outputs {
+        case .finished(let name):
+            return try read(name, manifest.outputs[1].shape, index).values
+        case .branches(let first, let second):
+            return spectrogram.stems(
+                try read(first, manifest.outputs[0].shape, index),
+                try read(second, manifest.outputs[1].shape, index))
+        }
+    }
+
+    private func read(
+        _ name: String, _ shape: [Int], _ index: Int
+    ) throws(PortingError) -> NamedTensor {
+        let path = try folder.existingFile(
+            name, index, preferred: manifest.encoding.container,
+            expected: "\(element.rawValue) \(shape)")
+        return try TensorFile.read(path, name: name, shape: shape, element: element)
+    }
+}

@@ -1,0 +1,195 @@
+// What `compare` compares: files of tensors, folders of them, folders of stems.
+
+import Audio
+import Foundation
+import WeightsLoader
+
+/// Named tensors in a file or a folder, each read when it is asked for.
+///
+/// Names in a folder are paths within it without the extension: `chunk-00003/output`, `drums`. A
+/// safetensors file gives its tensors' own names, inside a folder behind the file's, unless it holds
+/// but one of the file's name. Raw files take their shapes from the manifest of their chunks, or from
+/// the tensor that they are compared with.
+package struct TensorCollection {
+    package let path: String
+    private var entries: [String: Entry] = [:]
+
+    private enum Entry {
+        case stored(Checkpoint, StoredTensor)
+        case npy(String)
+        case raw(String, Manifest?)
+        case sound(String)
+
+        /// For a message about two of one name.
+        var file: String {
+            switch self {
+            case .stored(let checkpoint, _): (checkpoint.path as NSString).lastPathComponent
+            case .npy(let path), .raw(let path, _), .sound(let path):
+                (path as NSString).lastPathComponent
+            }
+        }
+    }
+
+    /// Sound files, by how their names end.
+    private static let soundExtensions: Set<String> = [
+        "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
+    ]
+    /// Folders of tracks with folders of chunks are the deepest that there are.
+    private static let depthLimit = 4
+
+    package var names: [String] { entries.keys.sorted() }
+
+    /// - Throws: ``PortingError``.
+    package init(_ path: String) throws(PortingError) {
+        self.path = path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw .fileMissing(
+                path: path, expected: "a file of tensors, a folder of them or a folder of stems")
+        }
+        if isFolder.boolValue {
+            let above = (path as NSString).deletingLastPathComponent
+            try add(
+                folder: path, prefix: "",
+                manifest: Self.manifest(in: path) ?? Self.manifest(in: above), depth: 0)
+        } else {
+            try add(file: path, prefix: "", manifest: Self.manifest(above: path))
+        }
+        if entries.isEmpty {
+            throw .nothingToCompare(
+                path: path,
+                reason: "holds neither tensors (.safetensors, .npy, .raw) nor sound files")
+        }
+    }
+
+    // MARK: - Values
+
+    /// The tensor of a name.
+    ///
+    /// - Parameter other: where a raw file without a manifest has its shape from.
+    package func tensor(_ name: String, like other: TensorCollection) throws -> NamedTensor {
+        switch entries[name] {
+        case .stored(let checkpoint, let stored):
+            return NamedTensor(name, stored.shape, try TensorFile.floats(checkpoint, stored))
+        case .npy(let path):
+            let file = try TensorFile.map(path, expected: "an array")
+            let header = try NPY(file, path: path)
+            return TensorFile.npy(file, header, name: name, shape: header.shape)
+        case .raw(let path, let manifest):
+            return try raw(name, path, manifest, like: other)
+        case .sound(let path):
+            let audio = try AudioFile.read(path).buffer
+            return NamedTensor(
+                name, [audio.channels.count, audio.sampleCount], Array(audio.channels.joined()))
+        case nil:
+            throw PortingError.tensorMissing(path: path, tensor: name, found: names)
+        }
+    }
+
+    /// The shape of a name as far as it is known without another collection; empty if it isn't.
+    func shape(_ name: String) throws -> [Int] {
+        switch entries[name] {
+        case .stored(_, let stored): return stored.shape
+        case .npy(let path):
+            return try NPY(try TensorFile.map(path, expected: "an array"), path: path).shape
+        case .raw(_, let manifest):
+            return manifest?.shape(of: name) ?? []
+        case .sound(let path):
+            let audio = try AudioFile.read(path).buffer
+            return [audio.channels.count, audio.sampleCount]
+        case nil: return []
+        }
+    }
+
+    private func raw(
+        _ name: String, _ path: String, _ manifest: Manifest?, like other: TensorCollection
+    ) throws -> NamedTensor {
+        let own = try shape(name)
+        let shape = try own.isEmpty ? other.shape(name) : own
+        guard !shape.isEmpty else {
+            throw PortingError.nothingToCompare(
+                path: path,
+                reason: "is raw, and neither a manifest nor the other side tells its shape")
+        }
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        // Half as long as float32 is float16, whatever the manifest says of the inputs.
+        let isHalf = size == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
+        return try TensorFile.read(
+            path, name: name, shape: shape, element: isHalf ? .float16 : .float32,
+            isFinite: false)
+    }
+
+    // MARK: - Files
+
+    private mutating func add(
+        folder: String, prefix: String, manifest: Manifest?, depth: Int
+    ) throws(PortingError) {
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        } catch {
+            throw .unreadable(path: folder, reason: TensorFile.reason(error))
+        }
+        for name in names.sorted() where !name.hasPrefix(".") {
+            let inner = (folder as NSString).appendingPathComponent(name)
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: inner, isDirectory: &isFolder) else {
+                continue
+            }
+            if !isFolder.boolValue {
+                try add(file: inner, prefix: prefix, manifest: manifest)
+            } else if depth < Self.depthLimit {
+                try add(
+                    folder: inner, prefix: "\(prefix)\(name)/",
+                    manifest: Self.manifest(in: inner) ?? manifest, depth: depth + 1)
+            }
+        }
+    }
+
+    private mutating func add(
+        file: String, prefix: String, manifest: Manifest?
+    ) throws(PortingError) {
+        let name = (file as NSString).lastPathComponent as NSString
+        let stem = name.deletingPathExtension
+        switch name.pathExtension.lowercased() {
+        case "safetensors":
+            let checkpoint = try TensorFile.open(file)
+            let isWhole = checkpoint.tensors.map(\.name) == [stem]
+            // The only file of a call is what its tensors' names belong to.
+            let inner = isWhole || file == path ? prefix : "\(prefix)\(stem)/"
+            for stored in checkpoint.tensors {
+                try insert(.stored(checkpoint, stored), inner + stored.name)
+            }
+        case "npy": try insert(.npy(file), prefix + stem)
+        case "raw": try insert(.raw(file, manifest), prefix + stem)
+        case let ending where Self.soundExtensions.contains(ending):
+            try insert(.sound(file), prefix + stem)
+        default: break
+        }
+    }
+
+    private mutating func insert(_ entry: Entry, _ name: String) throws(PortingError) {
+        if let other = entries.updateValue(entry, forKey: name) {
+            throw .ambiguous(path: path, tensor: name, files: [other.file, entry.file])
+        }
+    }
+
+    private static func manifest(in folder: String) -> Manifest? {
+        try? Manifest(folder: folder.isEmpty ? "." : folder)
+    }
+
+    /// The manifest of a file's chunk.
+    private static func manifest(above file: String) -> Manifest? {
+        let folder = (file as NSString).deletingLastPathComponent
+        return manifest(in: folder)
+            ?? manifest(in: (folder as NSString).deletingLastPathComponent)
+    }
+}
+
+extension Manifest {
+    /// The shape of a core's tensor, by the last part of its name.
+    func shape(of name: String) -> [Int]? {
+        let tensor = (name as NSString).lastPathComponent
+        return (inputs + outputs).first { $0.name == tensor }?.shape
+    }
+}

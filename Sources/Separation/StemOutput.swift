@@ -1,0 +1,97 @@
+// What a separation writes: which signals, where to, and how loud.
+
+import Audio
+
+/// One signal that a separation writes.
+public struct StemOutput: Sendable, Equatable {
+    /// What is written. Sums run over the stems in the model's order, as the reference's do.
+    public enum Signal: Sendable, Equatable {
+        /// A stem of the model, `vocals`.
+        case stem(String)
+        /// Several stems added up: a mix-down, or everything but one stem.
+        case sum([String])
+        /// The decoded track, at the model's rate and channels, less these stems: `minus_vocals`, or
+        /// of all stems the residual.
+        case mixtureMinus([String])
+
+        /// The stems that have to be separated for it.
+        public var stems: [String] {
+            switch self {
+            case .stem(let name): [name]
+            case .sum(let names), .mixtureMinus(let names): names
+            }
+        }
+    }
+
+    /// Names the signal in the report and in messages.
+    public var name: String
+    public var signal: Signal
+    public var destination: OutputDestination
+
+    public init(name: String, signal: Signal, to destination: OutputDestination) {
+        self.name = name
+        self.signal = signal
+        self.destination = destination
+    }
+}
+
+/// How the signals of a track are written.
+public struct OutputOptions: Sendable, Equatable {
+    /// What brings signals below full scale.
+    public enum Gain: String, Sendable, CaseIterable {
+        /// Each signal is divided by what its own peak asks for, as in the reference.
+        case perStem = "stem"
+        /// All signals of a track are divided by the same number, so that stems still sum to the mix.
+        case common
+    }
+
+    /// Samples per second of what is written.
+    public enum Rate: String, Sendable, CaseIterable {
+        /// The model's, as in the reference.
+        case model
+        /// The input's: as many samples as were read.
+        case input
+    }
+
+    public var format: OutputFormat
+    /// What happens to signals past full scale. `rescale` has to know the peak first: such signals
+    /// are spooled.
+    public var clipMode: ClipMode
+    /// `common` needs the clip mode `rescale`.
+    public var gain: Gain
+    public var rate: Rate
+    /// Which channels of a recording with more than the model's are taken.
+    public var downmix: Downmix
+    /// The folder of temporary files; `nil` takes the output's own, or the system's where there is
+    /// none.
+    public var spoolFolder: String?
+    /// Whether the title, the artist and the other tags of the input are written too.
+    public var copiesTags: Bool
+
+    public init(
+        format: OutputFormat = .init(), clipMode: ClipMode = .rescale, gain: Gain = .perStem,
+        rate: Rate = .model, downmix: Downmix = .first, spoolFolder: String? = nil,
+        copiesTags: Bool = true
+    ) {
+        self.format = format
+        self.clipMode = clipMode
+        self.gain = gain
+        self.rate = rate
+        self.downmix = downmix
+        self.spoolFolder = spoolFolder
+        self.copiesTags = copiesTags
+    }
+}
+
+/// A part of a track. Everything, the statistics included, is then as if the file held no more.
+public struct Excerpt: Sendable, Equatable {
+    /// Where it begins, from 0.
+    public var startSeconds: Double
+    /// Its length, positive; `nil` goes on to the end.
+    public var durationSeconds: Double?
+
+    public init(startSeconds: Double = 0, durationSeconds: Double? = nil) {
+        self.startSeconds = startSeconds
+        self.durationSeconds = durationSeconds
+    }
+}

@@ -1,0 +1,113 @@
+// All signals of a track on their way into files, encoded side by side.
+
+import Audio
+import Foundation
+import HTDemucs
+import Synchronization
+
+/// The outputs of one track, from the first block of stems to the finished files.
+final class TrackOutputs: Sendable {
+    private let writers: [SignalWriter]
+    private let options: OutputOptions
+    /// Signals that are encoded at once, at most.
+    private let threads: Int
+
+    /// Opens temporary files for all signals.
+    ///
+    /// - Parameters:
+    ///   - outputs: at least one.
+    ///   - stems: names of the stems in a block, in their order.
+    /// - Throws: `SeparationError` if there is no room or nothing can be written, `AudioError`.
+    init(
+        _ outputs: [StemOutput], stems: [String], shape: SignalWriter.Shape,
+        options: OutputOptions, tags: AudioTags?, threads: Int
+    ) throws {
+        if let output = outputs.first,
+            let problem = options.format.problem(
+                channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
+        {
+            throw AudioError.unsupportedOutput(path: output.destination.name, problem: problem)
+        }
+        var space = DiskSpace()
+        for output in outputs {
+            try output.reserve(&space, shape: shape, options: options)
+        }
+        try space.check()
+        writers = try outputs.map {
+            try SignalWriter($0, stems: stems, shape: shape, options: options, tags: tags)
+        }
+        self.options = options
+        self.threads = threads
+    }
+
+    func append(_ block: StemBlock) throws {
+        try forEachWriter { try $0.append(block) }
+    }
+
+    /// Completes all files. Those that are complete stay, whatever becomes of the others.
+    func finish(cancellation: CancellationToken) throws -> [TrackReport.Output] {
+        try forEachWriter { try $0.end() }
+        let commonPeak =
+            options.gain == .common ? writers.reduce(0) { max($0, $1.peak) } : nil
+        return try forEachWriter { writer in
+            try cancellation.check()
+            return try writer.finish(commonPeak: commonPeak, cancellation: cancellation)
+        }
+    }
+
+    /// Runs `body` for every writer, several at once, and gives the results in their order.
+    ///
+    /// - Throws: the first writer's error, after all have run.
+    @discardableResult
+    private func forEachWriter<Value: Sendable>(
+        _ body: @Sendable (SignalWriter) throws -> Value
+    ) throws -> [Value] {
+        let results = Mutex([Result<Value, any Error>?](repeating: nil, count: writers.count))
+        let lanes = min(threads, writers.count)
+        DispatchQueue.concurrentPerform(iterations: lanes) { lane in
+            for index in stride(from: lane, to: writers.count, by: lanes) {
+                let result = Result { try body(writers[index]) }
+                results.withLock { $0[index] = result }
+            }
+        }
+        return try results.withLock { try $0.compactMap { try $0?.get() } }
+    }
+}
+
+extension StemOutput {
+    /// `nil` for a descriptor.
+    var path: String? {
+        if case .file(let path) = destination { path } else { nil }
+    }
+
+    private var folder: String? {
+        path.map { path in
+            let folder = (path as NSString).deletingLastPathComponent
+            return folder.isEmpty ? "." : folder
+        }
+    }
+
+    /// Where the signal waits for its peak.
+    func spoolFolder(_ options: OutputOptions) -> String {
+        options.spoolFolder ?? folder ?? NSTemporaryDirectory()
+    }
+
+    /// Adds up what is going to be written. FLAC's size is not known, and not counted.
+    fileprivate func reserve(
+        _ space: inout DiskSpace, shape: SignalWriter.Shape, options: OutputOptions
+    ) throws(SeparationError) {
+        let values = shape.sampleCount * shape.channelCount
+        if options.clipMode == .rescale {
+            try space.add(values * MemoryLayout<Float>.stride, in: spoolFolder(options))
+        }
+        guard let folder else { return }
+        let bytes =
+            switch options.format.container {
+            case .wav, .rawFloat32: values * options.format.storedFormat.sampleBytes
+            case .mp3(let settings):
+                shape.sampleCount / shape.sampleRateHz * settings.bitRateKilobitsPerSecond * 125
+            case .flac: 0
+            }
+        try space.add(bytes, in: folder)
+    }
+}

@@ -1,0 +1,119 @@
+// What `compare` prints.
+
+import Foundation
+import Porting
+
+struct CompareReport {
+    let report: ComparisonReport
+
+    // MARK: - Table
+
+    /// A row for each tensor; then the first below the bound, and what only one side has.
+    var table: String {
+        let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
+        var lines = aligned([Self.columns] + rows)
+        let bound = figure(report.boundDecibels, 0)
+        if let first = report.firstBelow {
+            let reason =
+                first.isComparable
+                ? "has \(decibels(first.snrDecibels)) dB"
+                : "has the shape \(first.foundShape ?? []), expected \(first.shape)"
+            lines.append("first below \(bound) dB: \(first.name) \(reason)")
+        } else {
+            let count = report.comparisons.count - report.missing.count
+            lines.append("all \(count) at \(bound) dB or more")
+        }
+        if !report.missing.isEmpty {
+            lines.append("missing: " + shortened(report.missing))
+        }
+        if !report.extra.isEmpty {
+            lines.append("not in the reference: " + shortened(report.extra))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private func shortened(_ names: [String]) -> String {
+        names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+    }
+
+    private static let columns = ["tensor", "SNR dB", "max abs", "rel L2", "shape", "first bad"]
+
+    private func row(_ comparison: TensorComparison) -> [String] {
+        guard comparison.isComparable else {
+            let found = shape(comparison.foundShape ?? [])
+            return [
+                comparison.name, "none", "", "", "\(found) instead of \(shape(comparison.shape))",
+                "",
+            ]
+        }
+        return [
+            comparison.name, decibels(comparison.snrDecibels),
+            scientific(comparison.maxAbsolute), scientific(comparison.relativeL2),
+            shape(comparison.shape),
+            comparison.firstBad.map { "[\($0.map(String.init).joined(separator: ", "))]" } ?? "-",
+        ]
+    }
+
+    private func shape(_ sizes: [Int]) -> String { sizes.map(String.init).joined(separator: "×") }
+
+    private func decibels(_ value: Double) -> String {
+        value.isFinite ? figure(value, 1) : value > 0 ? "equal" : "none"
+    }
+
+    private func scientific(_ value: Double) -> String {
+        value.isFinite ? String(format: "%.2e", value) : "-"
+    }
+
+    private func figure(_ value: Double, _ digits: Int) -> String {
+        String(format: "%.\(digits)f", value)
+    }
+
+    /// Columns as wide as their widest cell; names and shapes to the left, figures to the right.
+    private func aligned(_ rows: [[String]]) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = zip(row, widths).enumerated().map { column, cell in
+                let space = String(repeating: " ", count: cell.1 - cell.0.count)
+                return (1...3).contains(column) ? space + cell.0 : cell.0 + space
+            }
+            let line = cells.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+
+    // MARK: - JSON
+
+    private struct Document: Encodable {
+        struct Row: Encodable {
+            let name: String
+            let snrDb: Double
+            let maxAbs: Double
+            let relativeL2: Double
+            let shape: [Int]
+            /// Left out for a tensor that is missing.
+            let foundShape: [Int]?
+            /// Left out where no element is off.
+            let firstBad: [Int]?
+        }
+
+        let boundDb: Double
+        /// Left out where all reach the bound.
+        let firstBelow: String?
+        let tensors: [Row]
+        let extra: [String]
+    }
+
+    /// An object with a row for each tensor; infinite decibels are the strings `Infinity` (equal) and
+    /// `-Infinity` (not comparable).
+    var json: String {
+        JSONText.of(
+            Document(
+                boundDb: report.boundDecibels, firstBelow: report.firstBelow?.name,
+                tensors: report.comparisons.map {
+                    .init(
+                        name: $0.name, snrDb: $0.snrDecibels, maxAbs: $0.maxAbsolute,
+                        relativeL2: $0.relativeL2, shape: $0.shape, foundShape: $0.foundShape,
+                        firstBad: $0.firstBad)
+                }, extra: report.extra))
+    }
+}

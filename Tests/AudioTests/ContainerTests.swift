@@ -1,0 +1,199 @@
+import Audio
+import Checksum
+import Foundation
+import TestSupport
+import Testing
+
+/// FLAC, MP3 and raw samples.
+struct ContainerTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    static let formats = [
+        OutputFormat.wav(.int16), .wav(.int24), .wav(.float32),
+        OutputFormat(container: .flac), OutputFormat(container: .flac, sampleFormat: .int24),
+        OutputFormat(container: .flac, sampleFormat: .float32),
+        OutputFormat(container: .mp3(MP3Settings())), OutputFormat(container: .rawFloat32),
+    ]
+
+    /// FLAC keeps the integers that the reference hands to its encoder, which are those of its WAV
+    /// files. It has no floats and takes 16 bits instead.
+    @Test(arguments: ["quiet", "loud"], [ClipMode.rescale, .clamp, .none])
+    func flacHoldsTheReferencesIntegers(signal: String, clip: ClipMode) throws {
+        let formats = [(SampleFormat.int16, "16"), (.int24, "24"), (.float32, "16")]
+        for (format, label) in formats {
+            let path = folder.path("stem.flac")
+            try AudioFile.write(
+                try TestSignal.clipping(signal), to: path,
+                format: OutputFormat(container: .flac, sampleFormat: format), clip: clip)
+            let expected = Fixture.url("audio/encoded/\(signal)_\(clip)_\(label).wav").path
+            #expect(try AudioFile.read(path) == AudioFile.read(expected))
+        }
+    }
+
+    @Test
+    func rawSamplesAreThoseOfTheFloatFile() throws {
+        let signal = try TestSignal.clipping("loud")
+        let path = folder.path("stem.f32")
+        try AudioFile.write(signal, to: path, format: OutputFormat(container: .rawFloat32))
+        let raw = try Data(contentsOf: URL(fileURLWithPath: path))
+        let wav = try Data(contentsOf: Fixture.url("audio/encoded/loud_rescale_f32.wav"))
+        #expect(raw.count == signal.sampleCount * 8)
+        #expect(raw == wav.suffix(raw.count))
+    }
+
+    @Test(arguments: formats, [0, 1, 17, 40_001])
+    func everyLengthIsWrittenAndRead(format: OutputFormat, samples: Int) throws {
+        let path = folder.path("stem")
+        let tone = TestSignal.tone(samples: samples)
+        try AudioFile.write(
+            AudioBuffer(channels: [tone, tone], sampleRateHz: 48_000), to: path, format: format)
+        guard format.container != .rawFloat32 else { return }
+        let reader = try AudioInput(path: path).reader()
+        var channels: [[Float]] = [[], []]
+        while try reader.read(appendingTo: &channels) > 0 {}
+        #expect(channels.map(\.count) == [samples, samples])
+        #expect(reader.warnings == [])
+        #expect(reader.sampleRateHz == 48_000)
+    }
+
+    @Test(arguments: 1...8)
+    func channelsKeepTheirOrder(count: Int) throws {
+        for format in Self.formats
+        where format.problem(channelCount: count, sampleRateHz: 44_100) == nil {
+            let path = folder.path("stem")
+            let levels = (1...count).map { 0.1 * Float($0) }
+            try AudioFile.write(
+                AudioBuffer(
+                    channels: levels.map { [Float](repeating: $0, count: 5_000) },
+                    sampleRateHz: 44_100), to: path, format: format)
+            guard format.container != .rawFloat32 else { continue }
+            let decoded = try AudioFile.read(path).buffer
+            // What a lossy coder makes of a constant in its middle.
+            #expect(zip(decoded.channels, levels).allSatisfy { abs($0[2_500] - $1) < 0.02 })
+        }
+    }
+
+    @Test
+    func equalSignalsMakeEqualBytesWhoseChecksumIsTold() throws {
+        let tone = TestSignal.tone(samples: 20_000)
+        var tags = AudioTags()
+        tags.title = "A title"
+        var files: [[Data]] = []
+        for round in 0..<2 {
+            // A time stamp would have changed.
+            if round == 1 { Thread.sleep(forTimeInterval: 1.1) }
+            files.append(
+                try Self.formats.map { format in
+                    let path = folder.path("stem")
+                    let writer = try AudioWriter(
+                        to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: nil,
+                        format: format, clipping: .none, tags: tags)
+                    try writer.append([tone])
+                    try writer.finish()
+                    let file = try Data(contentsOf: URL(fileURLWithPath: path))
+                    var hash = SHA256()
+                    hash.update(Array(file))
+                    let written = WrittenBytes(count: file.count, sha256: hash.hexadecimal)
+                    #expect(writer.result == written)
+                    return file
+                })
+        }
+        #expect(files[0] == files[1])
+    }
+
+    @Test(arguments: MP3Settings.supportedRatesHz, 1...2)
+    func mp3KeepsRateAndLength(rateHz: Int, channels: Int) throws {
+        let path = folder.path("stem.mp3")
+        let tone = TestSignal.tone(samples: rateHz / 2)
+        try AudioFile.write(
+            AudioBuffer(
+                channels: [[Float]](repeating: tone, count: channels), sampleRateHz: rateHz),
+            to: path, format: OutputFormat(container: .mp3(MP3Settings())))
+        let decoded = try AudioFile.read(path)
+        #expect(decoded.warnings == [])
+        #expect(decoded.buffer.sampleRateHz == rateHz)
+        // LAME lowers the level at all but the highest bit rates, by up to 5 %, to keep decoders from
+        // clipping.
+        let level: Float = rateHz < 32_000 ? 0.95 : 1
+        let comparison = Comparison(
+            actual: decoded.buffer.channels[0], expected: tone.map { $0 * level })
+        // A sample of delay would leave 26 dB of this tone.
+        #expect(comparison.snrDecibels > 40, "\(comparison)")
+    }
+
+    /// The reference's files have no information frame: its sound comes later by the delay of coder
+    /// and decoder.
+    @Test(arguments: [(Recording.untaggedMP3, 128, 2), (.fastMP3, 320, 7)])
+    func mp3HoldsTheReferencesSound(reference: Recording, bitRate: Int, preset: Int) throws {
+        let path = folder.path("stem.mp3")
+        let tones = (0..<2).map { reference.tone(channel: $0) }
+        let settings = MP3Settings(bitRateKilobitsPerSecond: bitRate, preset: preset)
+        try AudioFile.write(
+            AudioBuffer(channels: tones, sampleRateHz: reference.rateHz), to: path,
+            format: OutputFormat(container: .mp3(settings)), clip: .none)
+        let decoded = try AudioFile.read(path).buffer
+        let expected = try AudioFile.read(reference.path).buffer
+        for channel in 0..<2 {
+            let comparison = Comparison(
+                actual: decoded.channels[channel],
+                expected: Array(expected.channels[channel].dropFirst(1_105).prefix(22_050)))
+            // Equal to the last bit with LAME 3.100; another version may round otherwise.
+            #expect(comparison.snrDecibels > 80, "\(comparison)")
+        }
+    }
+
+    @Test(arguments: [(320, 320), (128, 128), (100, 96)])
+    func mp3HasTheNearestBitRate(asked: Int, used: Int) throws {
+        let data = try mp3(MP3Settings(bitRateKilobitsPerSecond: asked), rateHz: 44_100)
+        // Version 1, layer III, 44.1 kHz: 144,000 · rate / 44,100 bytes a frame, and one now and then.
+        let bytes = 4 * 44_100
+        let frames = (Double(data.count) / (144 * Double(used) / 44.1)).rounded()
+        #expect(abs(frames - Double(bytes / 4) / 1_152) < 4, "\(data.count) bytes")
+    }
+
+    @Test
+    func mp3PresetsDiffer() throws {
+        let files = try Set(
+            [2, 7].map { try mp3(MP3Settings(preset: $0), rateHz: 44_100) })
+        #expect(files.count == 2)
+    }
+
+    @Test(arguments: [
+        (OutputFormat(container: .mp3(MP3Settings())), 3, 44_100, "two channels, not 3"),
+        (OutputFormat(container: .mp3(MP3Settings())), 2, 96_000, "48000 Hz, not 96000 Hz"),
+        (
+            OutputFormat(container: .mp3(MP3Settings(bitRateKilobitsPerSecond: 500))), 2, 44_100,
+            "8 to 320 kbit/s, not 500"
+        ),
+        (OutputFormat(container: .mp3(MP3Settings(preset: 1))), 2, 44_100, "2 to 7, not to 1"),
+        (OutputFormat(container: .flac), 9, 44_100, "8 channels, not 9"),
+        (OutputFormat(container: .flac), 2, 768_000, "655350 Hz, not 768000 Hz"),
+    ])
+    func whatAContainerCannotHoldIsSaid(
+        format: OutputFormat, channels: Int, rateHz: Int, words: String
+    ) throws {
+        let path = folder.path("stem")
+        let error = #expect(throws: AudioError.self) {
+            try AudioFile.write(
+                AudioBuffer(
+                    channels: [[Float]](repeating: [0], count: channels), sampleRateHz: rateHz),
+                to: path, format: format)
+        }
+        #expect(error?.description.hasPrefix(path) == true)
+        #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+        #expect(try folder.contents == [])
+    }
+
+    private func mp3(_ settings: MP3Settings, rateHz: Int) throws -> Data {
+        let path = folder.path("stem.mp3")
+        let tone = TestSignal.tone(samples: rateHz)
+        try AudioFile.write(
+            AudioBuffer(channels: [tone, tone.reversed()], sampleRateHz: rateHz), to: path,
+            format: OutputFormat(container: .mp3(settings)))
+        return try Data(contentsOf: URL(fileURLWithPath: path))
+    }
+}

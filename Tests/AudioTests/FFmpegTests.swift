@@ -1,0 +1,167 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+/// What libsndfile doesn't decode, with shell scripts in the place of ffmpeg.
+struct FFmpegTests {
+    private let folder: TemporaryFolder
+    private let video: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        // A name that would be an option and an address, were it passed on.
+        video = try folder.write("-i http: 'x'.mp4", Data("\0\0\0\u{18}ftypisom, or so".utf8))
+    }
+
+    private func ffmpeg(_ script: String) throws -> FFmpeg {
+        let path = try folder.write("ffmpeg", Data("#!/bin/sh\n\(script)\n".utf8))
+        chmod(path, 0o755)
+        return FFmpeg(path: path)
+    }
+
+    private func open(_ ffmpeg: FFmpeg?, isCancelled: @escaping () -> Bool = { false }) throws
+        -> AudioInput
+    {
+        let spool = Spool(folder: folder.url.path, isCancelled: isCancelled)
+        return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg)
+    }
+
+    /// The last argument is where to put the sound.
+    private let output = "for last; do :; done; file=${last#file:}\n"
+
+    @Test
+    func outputOfFFmpegIsTheTrack() throws {
+        let source = Recording.floatWAV.path
+        let ffmpeg = try ffmpeg(
+            "cat /dev/stdin > '\(folder.path("seen"))'; \(output) cat '\(source)' > $file")
+        let input = try open(ffmpeg)
+        #expect(input.name == video)
+        for _ in 0..<2 { #expect(try AudioFile.read(input) == AudioFile.read(source)) }
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: folder.path("seen")))
+                == Data(contentsOf: URL(fileURLWithPath: video)))
+        #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
+    }
+
+    @Test
+    func noNameIsPassedOn() throws {
+        let ffmpeg = try ffmpeg(
+            "printf '%s\\n' \"$@\" > '\(folder.path("arguments"))'; exit 1")
+        #expect(throws: AudioError.self) { try open(ffmpeg) }
+        let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
+        #expect(!arguments.contains("mp4"))
+        #expect(arguments.contains("file:/dev/stdin"))
+    }
+
+    @Test
+    func fileThatLibsndfileDecodesNeedsNoFFmpeg() throws {
+        let ffmpeg = try ffmpeg("exit 1")
+        _ = try AudioInput(path: Recording.flac.path, spool: Spool(), ffmpeg: ffmpeg)
+    }
+
+    @Test
+    func missingFFmpegIsNamed() {
+        let error = #expect(throws: AudioError.self) { try open(nil) }
+        guard case .ffmpegMissing? = error else {
+            Issue.record("unexpected error: \(String(describing: error))")
+            return
+        }
+        #expect(error?.description.contains("Install ffmpeg") == true)
+    }
+
+    @Test(arguments: [
+        ("echo 'file:/dev/stdin: Invalid data found' >&2; exit 1", "ffmpeg: Invalid data found"),
+        (
+            "echo '[mov @ 0x5] moov atom not found' >&2; echo b >&2; exit 8",
+            "ffmpeg: moov atom not found"
+        ),
+        ("echo \"Stream map '0:a:0' matches no streams.\" >&2; exit 1", "ffmpeg: no sound in it"),
+        ("exit 3", "ffmpeg: ended with status 3"),
+        ("exit 0", "ffmpeg: wrote nothing"),
+        ("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", nil),
+    ])
+    func failureOfFFmpegIsTold(script: String, reason: String?) throws {
+        let ffmpeg = try ffmpeg(script)
+        let error = #expect(throws: AudioError.self) { try open(ffmpeg) }
+        guard case .notAudio(video, let found)? = error else {
+            Issue.record("unexpected error: \(String(describing: error))")
+            return
+        }
+        if let reason { #expect(found == reason) }
+        #expect(error?.description.contains("\n") == false)
+    }
+
+    @Test
+    func failureHalfwayIsAFailure() throws {
+        let ffmpeg = try ffmpeg(
+            "\(output) head -c 6000 '\(Recording.floatWAV.path)' > $file; echo killed >&2; exit 255"
+        )
+        #expect(throws: AudioError.notAudio(path: video, reason: "ffmpeg: killed")) {
+            try open(ffmpeg)
+        }
+    }
+
+    @Test
+    func fullDiskIsNoFaultOfTheFile() throws {
+        let ffmpeg = try ffmpeg("echo 'av_write_frame(): No space left on device' >&2; exit 1")
+        #expect(
+            throws: AudioError.writeFailed(
+                path: "the decoded copy of \(video)", reason: "No space left on device")
+        ) {
+            try open(ffmpeg)
+        }
+    }
+
+    @Test
+    func complaintOfASuccessIsAWarning() throws {
+        let ffmpeg = try ffmpeg(
+            "\(output) cat '\(Recording.floatWAV.path)' > $file; echo '[aac @ 0x1] bad band' >&2")
+        let decoded = try AudioFile.read(try open(ffmpeg))
+        #expect(decoded.warnings == [.damaged(path: video, reason: "bad band")])
+        #expect("\(decoded.warnings[0])".contains("bad band"))
+    }
+
+    @Test
+    func outputThatIsNoSoundIsAnError() throws {
+        let ffmpeg = try ffmpeg("\(output) echo nonsense > $file")
+        #expect(throws: AudioError.self) { try open(ffmpeg) }
+    }
+
+    @Test
+    func programThatDoesNotStartIsTold() throws {
+        let path = try folder.write("ffmpeg", Data("no program".utf8))
+        chmod(path, 0o755)
+        let error = #expect(throws: AudioError.self) { try open(FFmpeg(path: path)) }
+        #expect(error?.description.contains("ffmpeg") == true)
+        #expect(throws: AudioError.self) { try open(FFmpeg(path: folder.path("none"))) }
+    }
+
+    @Test
+    func cancellationEndsFFmpeg() throws {
+        let mark = folder.path("pid")
+        let ffmpeg = try ffmpeg("trap '' TERM; echo $$ > '\(mark)'; exec sleep 60")
+        #expect(throws: CancellationError.self) {
+            try open(
+                ffmpeg,
+                isCancelled: {
+                    (try? Data(contentsOf: URL(fileURLWithPath: mark)))?.isEmpty == false
+                })
+        }
+        let text = try String(contentsOfFile: mark, encoding: .utf8)
+        let process = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        let end = Date(timeIntervalSinceNow: 5)
+        while kill(process, 0) == 0 && Date() < end { usleep(1_000) }
+        #expect(kill(process, 0) != 0)
+    }
+
+    @Test
+    func pipeThatLibsndfileDoesNotDecodeGoesToFFmpeg() throws {
+        let ffmpeg = try ffmpeg(
+            "grep -q ftyp /dev/stdin && { \(output) cat '\(Recording.floatWAV.path)' > $file; }")
+        let descriptor = Conduit.holding(try Data(contentsOf: URL(fileURLWithPath: video)))
+        let input = try AudioInput(
+            descriptor: descriptor, name: "standard input", spool: Spool(), ffmpeg: ffmpeg)
+        #expect(try AudioFile.read(input) == AudioFile.read(Recording.floatWAV.path))
+    }
+}

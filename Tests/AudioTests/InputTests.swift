@@ -1,0 +1,172 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+/// Tracks that are read more than once, pipes, and files that change meanwhile.
+struct InputTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test(arguments: [Recording.flac, .taggedMP3, .vorbis, .opus, .int24WAV])
+    func readersDoNotDisturbEachOther(recording: Recording) throws {
+        let input = try AudioInput(path: recording.path)
+        let expected = try AudioFile.read(recording.path)
+        let readers = try (0..<3).map { _ in try input.reader() }
+        var channels = [[[Float]]](
+            repeating: [[Float]](repeating: [], count: recording.channels), count: 3)
+        var isReading = [true, true, true]
+        while isReading.contains(true) {
+            for index in 0..<3 {
+                isReading[index] = try readers[index].read(appendingTo: &channels[index]) > 0
+            }
+        }
+        #expect(channels.allSatisfy { $0 == expected.buffer.channels })
+        #expect(input.name == recording.path)
+    }
+
+    @Test
+    func replacedFileDoesNotChangeTheTrack() throws {
+        let path = try folder.write("track.wav", Recording.int16WAV.data)
+        let input = try AudioInput(path: path)
+        try FileManager.default.removeItem(atPath: path)
+        _ = try folder.write("track.wav", Recording.floatWAV.data)
+        #expect(try AudioFile.read(input).buffer.sampleRateHz == Recording.int16WAV.rateHz)
+    }
+
+    @Test
+    func fileThatGrowsIsAnError() throws {
+        let path = try folder.write("track.flac", Recording.flac.data)
+        let input = try AudioInput(path: path)
+        let reader = try input.reader()
+        var channels: [[Float]] = [[], []]
+        #expect(try reader.read(appendingTo: &channels) > 0)
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data([0]))
+        try handle.close()
+        #expect(throws: AudioError.changed(path: path)) { try input.reader() }
+        #expect(throws: AudioError.changed(path: path)) {
+            while try reader.read(appendingTo: &channels) > 0 {}
+        }
+    }
+
+    @Test
+    func fileThatIsOverwrittenInItsOldLengthIsAnError() throws {
+        let path = try folder.write("track.wav", Recording.int16WAV.data)
+        let input = try AudioInput(path: path)
+        // Clocks of file systems tick a few hundred times a second.
+        Thread.sleep(forTimeInterval: 0.02)
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.write(contentsOf: Recording.int16WAV.data)
+        try handle.close()
+        #expect(throws: AudioError.changed(path: path)) { try input.reader() }
+    }
+
+    @Test(arguments: [Recording.flac, .taggedMP3, .vorbis, .int16WAV, .streamedWAV])
+    func pipeIsReadToItsEnd(recording: Recording) throws {
+        let descriptor = Conduit.holding(try recording.data)
+        let spool = Spool(folder: folder.url.path)
+        let input = try AudioInput(
+            descriptor: descriptor, name: "standard input", spool: spool, ffmpeg: nil)
+        #expect(try folder.contents == [])
+        for _ in 0..<2 {
+            #expect(try AudioFile.read(input) == AudioFile.read(recording.path))
+        }
+    }
+
+    @Test
+    func namedPipeIsReadToItsEnd() throws {
+        let path = folder.path("pipe.wav")
+        #expect(mkfifo(path, 0o600) == 0)
+        let data = try Recording.flac.data
+        Thread.detachNewThread {
+            // The reader is already waiting when the writer comes.
+            Thread.sleep(forTimeInterval: 0.1)
+            let handle = FileHandle(forWritingAtPath: path)
+            try? handle?.write(contentsOf: data)
+            try? handle?.close()
+        }
+        let input = try AudioInput(path: path, spoolFolder: folder.url.path)
+        #expect(try AudioFile.read(input).buffer == AudioFile.read(Recording.flac.path).buffer)
+        #expect(input.name == path)
+    }
+
+    @Test
+    func waitingForAPipeCanBeCancelled() throws {
+        let path = folder.path("pipe.wav")
+        #expect(mkfifo(path, 0o600) == 0)
+        let end = Date(timeIntervalSinceNow: 0.1)
+        #expect(throws: CancellationError.self) {
+            _ = try AudioInput(path: path, isCancelled: { Date() > end })
+        }
+    }
+
+    @Test
+    func emptyPipeIsSaid() throws {
+        let descriptor = Conduit.holding(Data())
+        #expect(throws: AudioError.empty(path: "standard input")) {
+            _ = try AudioInput(
+                descriptor: descriptor, name: "standard input", spool: Spool(), ffmpeg: nil)
+        }
+    }
+
+    @Test
+    func missingSpoolFolderIsSaid() throws {
+        let descriptor = Conduit.holding(try Recording.flac.data)
+        let error = #expect(throws: AudioError.self) {
+            _ = try AudioInput(
+                descriptor: descriptor, name: "standard input",
+                spool: Spool(folder: folder.path("none")), ffmpeg: nil)
+        }
+        #expect(
+            error
+                == .unwritable(
+                    path: "the copy of standard input", reason: "No such file or directory"))
+    }
+
+    @Test
+    func deviceIsNoTrack() {
+        let error = #expect(throws: AudioError.self) { try AudioFile.read("/dev/null") }
+        #expect(error == .notAFile(path: "/dev/null"))
+    }
+
+    /// As long as it is the only one of its folder that reads so.
+    @Test
+    func fileWhoseNameIsNoTextIsFound() throws {
+        let data = try Recording.flac.data
+        let path = folder.path("b\u{FFFD}se.flac")
+        for (index, byte) in [UInt8(0xE4), 0xF6].enumerated() {
+            let name = Array(folder.path("b").utf8) + [byte] + Array("se.flac\0".utf8)
+            let descriptor = name.withUnsafeBytes {
+                open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_WRONLY | O_CREAT, 0o600)
+            }
+            // Some file systems refuse such names.
+            guard descriptor >= 0 else { return }
+            try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: data)
+            if index == 0 { #expect(try AudioFile.read(path).buffer.sampleCount == 22_050) }
+        }
+        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
+        #expect(error == .notFound(path: path))
+        #expect(error?.description.contains("not valid UTF-8") == true)
+    }
+
+    @Test
+    func namesTellTheKindOfFile() {
+        for (name, isSound, needsFFmpeg) in [
+            ("a.wav", true, false), ("B.FLAC", true, false), ("x/y.tar.Mp3", true, false),
+            ("c.m4a", true, true), ("d.MKV", true, true), ("e.txt", false, false),
+            ("noending", false, false), (".mp3", false, false), ("folder.wav/cover", false, false),
+            ("", false, false), ("f.", false, false),
+        ] {
+            let type = AudioFileType(ofFile: name)
+            #expect((type != nil) == isSound, "\(name)")
+            #expect(type?.needsFFmpeg ?? false == needsFFmpeg, "\(name)")
+        }
+        let endings = AudioFileType.all.flatMap(\.extensions)
+        #expect(Set(endings).count == endings.count)
+    }
+}

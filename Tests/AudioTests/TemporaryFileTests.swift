@@ -1,0 +1,105 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+struct TemporaryFileTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func writer(_ name: String) throws -> AudioWriter {
+        try Self.writer(folder.path(name))
+    }
+
+    private static func writer(_ path: String) throws -> AudioWriter {
+        try AudioWriter(
+            to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: nil,
+            format: .wav(.int16), clipping: .none)
+    }
+
+    @Test
+    func leftoversAreRemovedAndNothingElse() throws {
+        let kept = [
+            "song.wav", ".swift-demucs-1.wav", "swift-demucs-1.part", ".swift-demucs-dir.part",
+        ]
+        for name in kept.dropLast() { _ = try folder.write(name, Data([1])) }
+        try FileManager.default.createDirectory(
+            at: folder.url.appendingPathComponent(kept[3]), withIntermediateDirectories: false)
+        for name in ["0", "abc", ""] {
+            _ = try folder.write(".swift-demucs-\(name).part", Data([1]))
+        }
+        #expect(TemporaryFiles.removeLeftovers(in: folder.url.path) == 3)
+        #expect(try folder.contents == kept.sorted())
+        #expect(TemporaryFiles.removeLeftovers(in: folder.path("none")) == 0)
+    }
+
+    @Test
+    func fileOfARunningWriterIsNoLeftover() throws {
+        let writer = try writer("stem.wav")
+        try writer.append([[0.5]])
+        #expect(TemporaryFiles.removeLeftovers(in: folder.url.path) == 0)
+        try writer.finish()
+        #expect(try folder.contents == ["stem.wav"])
+    }
+
+    /// Writers and cleaners at the same time: nobody loses a file.
+    @Test
+    func cleaningDisturbsNoWriter() throws {
+        let path = folder.url.path
+        let failures = try DispatchQueue.collectFailures(count: 200) { index in
+            if index % 2 == 0 {
+                let writer = try Self.writer("\(path)/stem \(index).wav")
+                try writer.append([[0.5]])
+                try writer.finish()
+            } else {
+                TemporaryFiles.removeLeftovers(in: path)
+            }
+        }
+        #expect(failures == [])
+        #expect(try folder.contents.count == 100)
+    }
+
+    @Test
+    func unnamedFileIsNotSeen() throws {
+        let descriptor = try TemporaryFiles.createUnnamed(in: folder.url.path, for: "a copy")
+        defer { close(descriptor) }
+        #expect(try folder.contents == [])
+        #expect(write(descriptor, "abc", 3) == 3)
+        #expect(
+            throws: AudioError.unwritable(path: "a copy", reason: "No such file or directory")
+        ) {
+            _ = try TemporaryFiles.createUnnamed(in: folder.path("none"), for: "a copy")
+        }
+    }
+
+    @Test
+    func freeBytesAreTold() throws {
+        #expect(try #require(TemporaryFiles.freeBytes(in: folder.url.path)) > 0)
+        #expect(try #require(TemporaryFiles.freeBytes(in: "")) > 0)
+        #expect(TemporaryFiles.freeBytes(in: folder.path("none")) == nil)
+    }
+}
+
+extension DispatchQueue {
+    /// What `body` throws when many threads run it.
+    fileprivate static func collectFailures(
+        count: Int, _ body: @Sendable (Int) throws -> Void
+    ) throws -> [String] {
+        let failures = Failures()
+        concurrentPerform(iterations: count) { index in
+            do { try body(index) } catch { failures.append("\(error)") }
+        }
+        return failures.all
+    }
+}
+
+private final class Failures: @unchecked Sendable {
+    private let lock = NSLock()
+    private var texts: [String] = []
+
+    func append(_ text: String) { lock.withLock { texts.append(text) } }
+    var all: [String] { lock.withLock { texts } }
+}

@@ -1,0 +1,66 @@
+import Audio
+import Foundation
+import TestSupport
+import Testing
+
+/// What stands before the samples where the reference's files are no model: long files, streams.
+struct WAVHeaderTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private let header = WAVHeader(
+        channelCount: 2, sampleRateHz: 44_100, format: .int16, hasLongSizes: true)
+
+    @Test
+    func longSizesAreUsedFromFourGibibytesOn() {
+        // Four bytes for a sample of both channels.
+        #expect(!header.needsLongSizes(sampleCount: 1_073_700_000))
+        #expect(header.needsLongSizes(sampleCount: 1 << 30))
+        #expect(header.needsLongSizes(sampleCount: .max))
+        #expect(header.bytes(sampleCount: 1_000).starts(with: "RIFF".utf8))
+        #expect(header.bytes(sampleCount: 1 << 30).starts(with: "RF64".utf8))
+        // The header is replaced by the right one at the end.
+        #expect(header.bytes(sampleCount: 0).count == header.bytes(sampleCount: 1 << 40).count)
+    }
+
+    /// A file with holes, which takes no room.
+    @Test(arguments: SampleFormat.allCases)
+    func longFileIsReadInFullLength(format: SampleFormat) throws {
+        var header = header
+        header.format = format
+        let sampleCount = 1 << 30
+        let bytes = header.bytes(sampleCount: sampleCount)
+        let path = try folder.write("long.wav", Data(bytes))
+        let end = bytes.count + sampleCount * 2 * format.sampleBytes
+        truncate(path, off_t(end))
+        var channels: [[Float]] = [[], []]
+        let whole = try AudioInput(path: path).reader()
+        #expect(try whole.read(appendingTo: &channels) > 0)
+        #expect(whole.warnings == [])
+        truncate(path, off_t(end - 1_000_000))
+        let short = try AudioInput(path: path).reader()
+        #expect(try short.read(appendingTo: &channels) > 0)
+        #expect(short.warnings.count == 1)
+    }
+
+    @Test(arguments: [nil, 100, 1 << 40])
+    func fileHoldsFewerSamplesThanWereAnnounced(announced: Int?) throws {
+        let path = folder.path("stem.wav")
+        let writer = try AudioWriter(
+            to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: announced,
+            format: .wav(.int24), clipping: .none)
+        try writer.append([[0.5, 0.25, -0.5]])
+        try writer.finish()
+        let decoded = try AudioFile.read(path)
+        #expect(decoded.warnings == [])
+        #expect(decoded.buffer.sampleCount == 3)
+        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        // Nine bytes of samples and one that makes the chunk even.
+        #expect(data.count % 2 == 0)
+        #expect(data[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) } == data.count - 8)
+        #expect(writer.result?.count == data.count)
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What programs read: lines of JSON, exit codes, quiet calls.
+struct SeparateReportTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func events(_ run: CommandRun) throws -> [[String: Any]] {
+        try run.outputLines.map { line in
+            try #require(
+                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+    }
+
+    @Test func jsonTellsEverythingInLines() throws {
+        try folder.writeTrack("good \"1\".wav")
+        try folder.write(Data("text".utf8), "bad.wav")
+        let run = try CommandRun(
+            ["bad.wav", "good \"1\".wav", "-n", "cross_first", "--json", "--seed=9", "--quiet"],
+            in: folder.url)
+        #expect(run.exitCode == 1)
+        let events = try events(run)
+        let kinds = events.map { $0["event"] as? String }
+        #expect(kinds.first == "start" && kinds.last == "manifest")
+        #expect(kinds.contains("progress"))
+        #expect(kinds.count { $0 == "track" } == 2)
+        #expect(events[0]["tracks"] as? Int == 2)
+
+        let manifest = try #require(events.last)
+        #expect(manifest["exit_code"] as? Int == 1)
+        #expect(manifest["version"] as? String == "0.1.0")
+        #expect(manifest["counts"] as? [String: Int] == ["done": 1, "failed": 1])
+        let model = try #require(manifest["model"] as? [String: Any])
+        #expect(model["name"] as? String == "cross_first")
+        #expect((model["sha256"] as? [String])?.first?.count == 64)
+        let parameters = try #require(manifest["parameters"] as? [String: Any])
+        #expect(parameters["shifts"] as? Int == 1)
+        let tracks = try #require(manifest["tracks"] as? [[String: Any]])
+        #expect(tracks.map { $0["status"] as? String } == ["failed", "done"])
+        #expect((tracks[0]["error"] as? String)?.hasPrefix("bad.wav: ") == true)
+        #expect(tracks[1]["seed"] as? Int == 9)
+        #expect(tracks[1]["channels"] as? Int == 2)
+        let outputs = try #require(tracks[1]["outputs"] as? [[String: Any]])
+        #expect(outputs.map { $0["stem"] as? String } == ["drums", "rest"])
+        for output in outputs {
+            let path = try #require(output["path"] as? String)
+            let data = try Data(contentsOf: folder.url.appendingPathComponent(path))
+            #expect(output["bytes"] as? Int == data.count)
+            #expect(output["duration_seconds"] as? Double == 0.4375)
+            #expect((output["peak"] as? Double).map { $0 > 0 } == true)
+            #expect((output["gain"] as? Double).map { $0 > 0 && $0 <= 1 } == true)
+        }
+    }
+
+    @Test func progressCountsUpToTheEnd() throws {
+        try folder.writeTrack("a.wav")
+        let run = try CommandRun(
+            ["a.wav", "-qn", "cross_first", "--json", "--shifts=2", "--dry-run"], in: folder.url)
+        #expect(try events(run).map { $0["event"] as? String } == ["start", "track", "manifest"])
+        let real = try CommandRun(
+            ["a.wav", "-qn", "cross_first", "--json", "--shifts=2"], in: folder.url)
+        let steps = try events(real).filter { $0["event"] as? String == "progress" }
+        let done = steps.compactMap { $0["segments_done"] as? Int }
+        let total = try #require(steps.first?["segments_total"] as? Int)
+        #expect(done == Array(0...total))
+        #expect(steps.last?["audio_seconds_total"] as? Double == 0.4375)
+    }
+
+    @Test func modelsAreListedAsTheReferenceDoes() throws {
+        let known = try CommandRun(["--list-models"], in: folder.url)
+        #expect(known.exitCode == 0)
+        #expect(known.output.hasPrefix("Bag of models:\n    htdemucs\n    htdemucs_ft\n"))
+        #expect(known.output.contains("Single models:\n    955717e8\n"))
+        try folder.write(Data("models: ['abc']".utf8), "mine.yaml")
+        try folder.write(Data("x".utf8), "abc-01234567.th")
+        let local = try CommandRun(["--list-models", "--repo", "."], in: folder.url)
+        #expect(local.output == "Bag of models:\n    mine\nSingle models:\n    abc\n")
+    }
+
+    /// A file that holds the model `cross_first` twice, as `one.` and `two.`.
+    private func twoModels() throws -> Data {
+        let file = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
+        let headerBytes = Int(file.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) })
+        let values = file.dropFirst(8 + headerBytes)
+        let object = try JSONSerialization.jsonObject(with: file.dropFirst(8).prefix(headerBytes))
+        var header: [String: Any] = [:]
+        for (name, entry) in try #require(object as? [String: [String: Any]]) {
+            guard let offsets = entry["data_offsets"] as? [Int] else {
+                header[name] = entry
+                continue
+            }
+            header["one.\(name)"] = entry
+            header["two.\(name)"] = entry.merging(
+                ["data_offsets": offsets.map { $0 + values.count }]) { $1 }
+        }
+        let text = try JSONSerialization.data(withJSONObject: header)
+        let count = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
+        return count + text + values + values
+    }
+
+    @Test func aModelOfAFileWithSeveralIsChosen() throws {
+        try folder.writeTrack("a.wav")
+        try folder.write(try twoModels(), "several.safetensors")
+        let several = "several.safetensors"
+        let refused = try CommandRun(["a.wav", "-qn", several], in: folder.url)
+        #expect(refused.exitCode == 3)
+        #expect(refused.errors.contains("of which one must be chosen (--member)"))
+        let unknown = try CommandRun(
+            ["a.wav", "-qn", several, "--member", "three"], in: folder.url)
+        #expect(unknown.exitCode == 3)
+        let chosen = try CommandRun(
+            ["a.wav", "-qn", several, "--member", "two", "--stems=rest"], in: folder.url)
+        #expect(chosen.outputLines == ["separated/several_two/a/rest.wav"])
+    }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Completions, the manual and the installation, as far as the tools to check them are here.
+struct ShellTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private static func isInstalled(_ tool: String) -> Bool {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+            .contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(tool)") }
+    }
+
+    /// Runs a line of a shell in the folder.
+    private func shell(_ line: String) throws -> (code: Int32, text: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["sh", "-c", line]
+        process.currentDirectoryURL = folder.url
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = String(
+            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    private func write(_ arguments: String..., to name: String) throws {
+        let run = try CommandRun(arguments, in: folder.url)
+        #expect(run.exitCode == 0)
+        try folder.write(Data(run.output.utf8), name)
+    }
+
+    @Test(
+        .enabled(if: isInstalled("bash")),
+        arguments: [
+            (["swift-demucs", "--cli"], "--clip-mode"),
+            (["swift-demucs", "song.wav", "--clip-mode", ""], "rescale clamp none"),
+            (["swift-demucs", "--clip-mode", "=", "re"], "rescale"),
+            (["swift-demucs", "-n", "htdemucs_"], "htdemucs_ft htdemucs_6s"),
+            (["swift-demucs", "mod"], "models"),
+            (["swift-demucs", "models", ""], "fetch path verify"),
+            (["swift-demucs", "eval", "--agai"], "--against"),
+            (["swift-demucs", "models", "--agai"], ""),
+            (["swift-demucs", "completions", "z"], "zsh"),
+            (["swift-demucs", "--", "mod"], ""),
+        ])
+    func bashCompletes(words: [String], offered: String) throws {
+        try write("completions", "bash", to: "completions")
+        let call = words.map { "'\($0)'" }.joined(separator: " ")
+        try folder.write(
+            Data(
+                """
+                . ./completions
+                COMP_WORDS=(\(call)) COMP_CWORD=\(words.count - 1)
+                _swift_demucs
+                echo "${COMPREPLY[*]}"
+                """.utf8), "script")
+        #expect(try shell("bash --norc script").text == "\(offered)\n")
+    }
+
+    @Test(.enabled(if: isInstalled("zsh")))
+    func zshAcceptsItsCompletions() throws {
+        try write("completions", "zsh", to: "_swift-demucs")
+        #expect(try shell("zsh -n _swift-demucs") == (0, ""))
+    }
+
+    @Test(.enabled(if: isInstalled("fish")))
+    func fishCompletes() throws {
+        try write("completions", "fish", to: "completions")
+        let run = try shell(
+            "HOME=$PWD fish -c \"source completions; complete -C 'swift-demucs --clip-mode re'\"")
+        #expect(run.text.hasPrefix("rescale"))
+    }
+
+    @Test func everyOptionIsInEveryText() throws {
+        let help = try CommandRun(["--help"], in: folder.url).output
+        let options = help.matches(of: /--([a-z0-9-]+)[ \n]/).map { String($0.1) }
+        #expect(options.count > 40)
+        let bash = try CommandRun(["completions", "bash"], in: folder.url).output
+        let zsh = try CommandRun(["completions", "zsh"], in: folder.url).output
+        let fish = try CommandRun(["completions", "fish"], in: folder.url).output
+        let manual = try CommandRun(["manual"], in: folder.url).output
+        for option in options {
+            #expect(bash.contains("--\(option)"), "\(option)")
+            #expect(zsh.contains("--\(option)"), "\(option)")
+            #expect(fish.contains("-l \(option)"), "\(option)")
+            let escaped = option.replacing("-", with: "\\-")
+            #expect(manual.contains("\\-\\-\(escaped)"), "\(option)")
+        }
+    }
+
+    @Test func theManualHasNoLineThatIsTakenForARequest() throws {
+        let manual = try CommandRun(["manual"], in: folder.url)
+        #expect(manual.exitCode == 0)
+        let requests: Set<Substring> = [".\\\"", ".TH", ".SH", ".SS", ".TP", ".PP", ".br"]
+        for line in manual.outputLines where line.hasPrefix(".") || line.hasPrefix("'") {
+            #expect(requests.contains(line.prefix { $0 != " " }), "\(line)")
+        }
+    }
+
+    @Test(.enabled(if: isInstalled("groff")))
+    func groffAcceptsTheManual() throws {
+        try write("manual", to: "manual.1")
+        #expect(try shell("groff -man -Tutf8 -ww -z manual.1") == (0, ""))
+    }
+
+    @Test func anInstalledProgramFindsItsModels() throws {
+        let manager = FileManager.default
+        for part in ["bin", "share/swift-demucs/models"] {
+            try manager.createDirectory(
+                at: folder.url.appendingPathComponent(part), withIntermediateDirectories: true)
+        }
+        let program = folder.url.appendingPathComponent("bin/swift-demucs")
+        try manager.copyItem(at: CommandRun.executable, to: program)
+        let model = folder.url.appendingPathComponent("share/swift-demucs/models/demo.safetensors")
+        try manager.copyItem(at: Fixture.url("models/cross_first.safetensors"), to: model)
+        // By a link too, as package managers make them.
+        try manager.createSymbolicLink(
+            atPath: folder.url.appendingPathComponent("link").path,
+            withDestinationPath: program.path)
+        let found = try shell("HOME=$PWD ./link models path demo")
+        #expect(found.code == 0)
+        #expect(found.text.hasSuffix("/share/swift-demucs/models/demo.safetensors\n"))
+    }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// When a track is done already, and when it isn't.
+struct SkipExistingTests {
+    private let folder: TemporaryFolder
+    private let stem = "out/cross_first/a/drums.wav"
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try folder.writeTrack("a.wav")
+        #expect(try isSkipped() == false)
+    }
+
+    /// Runs a call that may skip.
+    private func isSkipped(_ more: String..., model: String = "cross_first") throws -> Bool {
+        let run = try CommandRun(
+            ["a.wav", "-n", model, "-o", "out", "--skip-existing"] + more, in: folder.url)
+        #expect(run.exitCode == 0, "\(run.errors)")
+        return run.errors.contains("Done already: a.wav")
+    }
+
+    private func url(_ name: String) -> URL { folder.url.appendingPathComponent(name) }
+
+    @Test func aSecondRunDoesNothing() throws {
+        let before = try Data(contentsOf: url(stem))
+        // Without a seed, doing it again would give other samples.
+        #expect(try isSkipped())
+        #expect(try Data(contentsOf: url(stem)) == before)
+    }
+
+    @Test func whatChangesTheSamplesIsDoneAgain() throws {
+        for options in [
+            ["--shifts=0"], ["--overlap=0.5"], ["--segment=0.2"], ["--int24"], ["--float32"],
+            ["--clip-mode=clamp"], ["--gain=common"], ["--stems=drums"], ["--start=0.1"],
+            ["--duration=0.2"], ["--two-stems=drums"], ["--precision=bfloat16"],
+        ] {
+            let run = try CommandRun(
+                ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing", "--dry-run"]
+                    + options,
+                in: folder.url)
+            #expect(run.errors == "Would separate a.wav\n", "\(options)")
+        }
+    }
+
+    @Test func whatDoesNotIsNot() throws {
+        for options in [["--threads=1"], ["--jobs=2"], ["--quiet"], ["--json"]] {
+            let run = try CommandRun(
+                ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing"] + options,
+                in: folder.url)
+            #expect(!run.output.contains("drums.wav\n"), "\(options)")
+        }
+    }
+
+    @Test func theSeedCountsOnlyIfItIsAskedFor() throws {
+        #expect(try isSkipped("--seed=5", "--force") == false)
+        #expect(try isSkipped("--seed=5"))
+        #expect(try isSkipped("--seed=6") == false)
+        #expect(try isSkipped())
+    }
+
+    @Test func forceDoesItAgain() throws {
+        #expect(try isSkipped("--force") == false)
+    }
+
+    @Test func anotherInputIsDoneAgainAndTheSameOneElsewhereIsNot() throws {
+        // Another time, the same bytes.
+        let bytes = try Data(contentsOf: url("a.wav"))
+        try bytes.write(to: url("a.wav"))
+        #expect(try isSkipped())
+        try folder.writeTrack("a.wav", replacing: [3: 0.5])
+        #expect(try isSkipped() == false)
+        #expect(try isSkipped())
+    }
+
+    @Test func anotherModelOfThatNameIsDoneAgain() throws {
+        let other = url("cross_first.safetensors").path
+        try FileManager.default.copyItem(
+            at: Fixture.url("models/cross_first.safetensors"), to: url("cross_first.safetensors"))
+        #expect(try isSkipped(model: other))
+        try FileManager.default.removeItem(atPath: other)
+        try FileManager.default.copyItem(
+            at: Fixture.url("models/dconv_depth_1.safetensors"), to: url("cross_first.safetensors"))
+        let run = try CommandRun(
+            ["a.wav", "-n", other, "-o", "out", "--skip-existing", "--dry-run"], in: folder.url)
+        #expect(run.errors == "Would separate a.wav\n")
+    }
+
+    @Test func aStemThatIsGoneOrChangedIsDoneAgain() throws {
+        try FileManager.default.removeItem(at: url(stem))
+        #expect(try isSkipped() == false)
+        var bytes = try Data(contentsOf: url(stem))
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: url(stem))
+        #expect(try isSkipped() == false)
+        #expect(try isSkipped())
+    }
+
+    @Test func aRecordThatIsDamagedIsNone() throws {
+        let record = url("out/cross_first/a/.a.wav.swift-demucs.json")
+        for text in ["", "{", "{\"version\": 99}", "[]"] {
+            try Data(text.utf8).write(to: record)
+            #expect(try isSkipped() == false)
+        }
+        #expect(try isSkipped())
+    }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Testing
+
+/// What a user sees in a terminal while tracks are separated.
+struct TerminalTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    /// A call with enough segments for a rate.
+    private func run(
+        columns: UInt16, environment: [String: String] = [:], _ more: String...
+    ) throws -> PseudoTerminal {
+        try folder.writeTrack("a.wav", samples: 4000)
+        return try PseudoTerminal(
+            ["a.wav", "-n", "cross_first", "--shifts=3", "--seed=1", "-o", "out"] + more,
+            in: folder.url, columns: columns, environment: environment)
+    }
+
+    @Test func aBarIsDrawnOverAndTakenAway() throws {
+        let terminal = try run(columns: 80)
+        #expect(terminal.wait() == 0)
+        let drawings = terminal.drawings
+        let first = try #require(drawings.first)
+        #expect(first.hasPrefix("  0 % [>"))
+        #expect(first.hasSuffix("] 0:00 of 0:02") || first.hasSuffix("] 0:00 of 0:03"))
+        #expect(drawings.contains { $0.hasPrefix("100 % [====") })
+        // With a rate and the time left, once there is one.
+        #expect(drawings.contains { $0.contains("×, 0:0") && $0.hasSuffix(" left") })
+        #expect(drawings.last == "")
+        #expect(drawings.allSatisfy { $0.count < 80 })
+        #expect(
+            terminal.text.contains("Done: 0:02 in ") || terminal.text.contains("Done: 0:03 in "))
+    }
+
+    @Test func aNarrowTerminalGetsWhatFits() throws {
+        let terminal = try run(columns: 20)
+        #expect(terminal.wait() == 0)
+        #expect(terminal.drawings.contains { $0.hasPrefix("  0 % ") })
+        #expect(terminal.drawings.allSatisfy { $0.count < 20 })
+    }
+
+    @Test func anotherWidthCountsAtOnce() throws {
+        try folder.writeTrack("a.wav", samples: 400_000)
+        let terminal = try PseudoTerminal(
+            ["a.wav", "-n", "cross_first", "--shifts=20", "-o", "out"], in: folder.url, columns: 100
+        )
+        #expect(terminal.read(until: "% ["))
+        terminal.resize(columns: 30)
+        // The bar has no room there.
+        #expect(terminal.read(until: " % 0:0"))
+        terminal.send(SIGINT)
+        #expect(terminal.wait() == 130)
+        #expect(
+            terminal.text.hasSuffix(
+                "interrupted while separating a.wav; the same call does it again\r\n"))
+    }
+
+    @Test func nothingIsColoured() throws {
+        for environment in [[:], ["NO_COLOR": "1"]] {
+            let terminal = try run(columns: 80, environment: environment)
+            #expect(terminal.wait() == 0)
+            // What sets colours ends in m.
+            #expect(terminal.text.firstMatch(of: /\u{1B}\[[0-9;]*m/) == nil)
+        }
+    }
+
+    @Test(arguments: ["dumb", ""])
+    func aDumbTerminalGetsLinesAlone(kind: String) throws {
+        let terminal = try run(columns: 80, environment: ["TERM": kind])
+        #expect(terminal.wait() == 0)
+        #expect(!terminal.text.contains("\u{1B}"))
+        let lines = terminal.text.split(separator: "\r\n")
+        #expect(lines.count == 3)
+        #expect(lines.dropLast() == ["Seed 1", "Separating a.wav"])
+    }
+
+    @Test func manyTracksAreCounted() throws {
+        try folder.writeTrack("b.wav", samples: 4000)
+        let terminal = try run(columns: 80, "b.wav")
+        #expect(terminal.wait() == 0)
+        #expect(terminal.text.contains("Separating 1/2 a.wav"))
+        #expect(terminal.drawings.contains { $0.contains("] 2/2, 0:0") })
+        #expect(terminal.text.contains("2 of 2 tracks separated in 0:0"))
+    }
+
+    @Test func aQuietRunDrawsNothing() throws {
+        let terminal = try run(columns: 80, "--quiet")
+        #expect(terminal.wait() == 0)
+        #expect(terminal.text.isEmpty)
+    }
+
+    @Test func controlCharactersInNamesAreNotObeyed() throws {
+        try folder.writeTrack("\u{1B}[2J\u{7}.wav")
+        let terminal = try PseudoTerminal(
+            ["\u{1B}[2J\u{7}.wav", "-n", "cross_first", "--shifts=0"], in: folder.url, columns: 80)
+        #expect(terminal.wait() == 0)
+        #expect(terminal.text.contains("Separating \u{FFFD}[2J\u{FFFD}.wav"))
+        #expect(!terminal.text.contains("\u{1B}[2J"))
+    }
+}

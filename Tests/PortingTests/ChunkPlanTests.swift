@@ -1,0 +1,77 @@
+import HTDemucs
+import Porting
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct ChunkPlanTests {
+    @Test func a190SecondTrackHas253ChunksOfASecond() throws {
+        let plan = try ChunkPlan(
+            chunkSamples: 44_100, overlap: 0.25, trackSamples: 190 * 44_100)
+        #expect(plan.count == 253)
+        #expect(plan.hopSamples == 33_075)
+        #expect(plan.paddingSamples == 0)
+    }
+
+    @Test func chunksCoverATrackAndNoneIsNeedless() throws {
+        for chunk in [1, 2, 7, 100] {
+            for overlap in [0, 0.1, 0.25, 0.5, 0.75, 0.9] where (1 - overlap) * Double(chunk) >= 1 {
+                for samples in [1, chunk - 1, chunk, chunk + 1, 3 * chunk, 1000] where samples > 0 {
+                    let plan = try ChunkPlan(
+                        chunkSamples: chunk, overlap: overlap, trackSamples: samples)
+                    let end = plan.start(plan.count - 1) + chunk
+                    #expect(end >= samples)
+                    #expect(plan.count == 1 || end - plan.hopSamples < samples)
+                    #expect(plan.paddingSamples == end - samples)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [-0.1, 1, 1.5, .nan])
+    func anOverlapThatCantBeIsRefused(_ overlap: Double) {
+        #expect(throws: PortingError.self) {
+            try ChunkPlan(chunkSamples: 100, overlap: overlap, trackSamples: 1000)
+        }
+    }
+
+    @Test func anOverlapThatLeavesNoSampleIsRefused() {
+        #expect(throws: PortingError.self) {
+            try ChunkPlan(chunkSamples: 10, overlap: 0.95, trackSamples: 1000)
+        }
+    }
+
+    /// Whatever the overlap, the weights of a sample are divided by their sum.
+    @Test(arguments: [0, 0.25, 0.5, 0.8], [1, 50, 100, 101, 333, 1000])
+    func chunksOfATrackJoinToTheTrack(overlap: Double, samples: Int) throws {
+        let plan = try ChunkPlan(chunkSamples: 100, overlap: overlap, trackSamples: samples)
+        var random = SplitMix64(seed: 7)
+        let track = (0..<2).map { _ in
+            (0..<samples).map { _ in Float.random(in: -1...1, using: &random) }
+        }
+        var crossFade = CrossFade(plan, rows: 2)
+        var joined: [[Float]] = [[], []]
+        for index in 0..<plan.count {
+            let chunk = track.flatMap { row in
+                (plan.start(index)..<plan.start(index) + 100).map { $0 < samples ? row[$0] : 0 }
+            }
+            let block = crossFade.add(chunk, chunk: index)
+            for row in 0..<2 { joined[row] += block[row] }
+        }
+        let comparison = Comparison(
+            actual: joined.flatMap { $0 }, expected: track.flatMap { $0 })
+        // A product, up to five sums and a division, each rounded to 2⁻²⁴.
+        #expect(comparison.snrDecibels > 130, "\(comparison)")
+    }
+
+    /// Two constants fade into each other along a straight line.
+    @Test func neighboursFadeLinearly() throws {
+        let plan = try ChunkPlan(chunkSamples: 8, overlap: 0.5, trackSamples: 12)
+        var crossFade = CrossFade(plan, rows: 1)
+        let first = crossFade.add([Float](repeating: 0, count: 8), chunk: 0)
+        let second = crossFade.add([Float](repeating: 1, count: 8), chunk: 1)
+        let joined = first[0] + second[0]
+        let expected: [Float] = [0, 0, 0, 0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1]
+        #expect(Comparison(actual: joined, expected: expected).maxAbsolute < 1e-6)
+    }
+}

@@ -1,0 +1,97 @@
+// What is said of chunks that are not as another runtime should have left them.
+
+import Foundation
+import HTDemucs
+import Porting
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct StemAssemblyErrorTests {
+    let backend: Backend
+    let folder: TemporaryFolder
+    let chunks: String
+
+    init() throws {
+        backend = try Backend(threads: 1)
+        folder = try TemporaryFolder()
+        chunks = folder.path("chunks")
+        try PortedFixture.track(folder.path("a.wav"), samples: 500)
+        _ = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
+        try PortedFixture.run(chunks, on: backend)
+    }
+
+    /// The message of assembling stems, which must fail and leave nothing behind.
+    private func message(
+        outputs: StemAssembly.Outputs = .standard, element: TensorEncoding.Element? = nil
+    ) -> String {
+        do {
+            _ = try PortedFixture.stems(
+                chunks, to: folder.path("stems"), outputs: outputs, element: element, on: backend)
+            return "nothing was thrown"
+        } catch {
+            let files = try? FileManager.default.contentsOfDirectory(
+                atPath: folder.path("stems"))
+            #expect((files ?? []).isEmpty)
+            return "\(error)"
+        }
+    }
+
+    private func file(_ tensor: String, _ index: Int) -> String {
+        ChunkFolder(chunks).file(tensor, index, .raw)
+    }
+
+    @Test func aMissingChunkIsNamedWithItsShape() throws {
+        try FileManager.default.removeItem(atPath: ChunkFolder(chunks).folder(2))
+        let text = message()
+        #expect(text.hasPrefix(file("output", 2)), "\(text)")
+        #expect(text.contains("float32 [1, 2, 4, 128, 3]"), "\(text)")
+    }
+
+    @Test func aShortFileIsNamedWithItsShape() throws {
+        let path = file("add_67", 1)
+        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        try data.dropLast(8).write(to: URL(fileURLWithPath: path))
+        let text = message()
+        #expect(text.hasPrefix(path), "\(text)")
+        #expect(text.contains("\(data.count - 8) bytes, expected \(data.count)"), "\(text)")
+        #expect(text.contains("float32 [1, 2, 2, 160]"), "\(text)")
+    }
+
+    @Test func filesOfTwoTypesAreNotMixed() throws {
+        let path = file("output", 3)
+        let tensor = try TensorFile.read(
+            path, name: "output", shape: [1, 2, 4, 128, 3], element: .float32)
+        try TensorFile.write(tensor, to: path, TensorEncoding(.raw, .float16))
+        let raw = message()
+        #expect(raw.hasPrefix(path) && raw.contains("float16"), "\(raw)")
+
+        try FileManager.default.removeItem(atPath: path)
+        let array = ChunkFolder(chunks).file("output", 3, .npy)
+        try TensorFile.write(tensor, to: array, TensorEncoding(.npy, .float16))
+        let typed = message()
+        #expect(typed.hasPrefix(array) && typed.contains("F16"), "\(typed)")
+        #expect(typed.contains("[1, 2, 4, 128, 3]"), "\(typed)")
+    }
+
+    @Test func anotherShapeIsNamed() throws {
+        try FileManager.default.removeItem(atPath: file("add_67", 0))
+        let array = ChunkFolder(chunks).file("add_67", 0, .npy)
+        try TensorFile.write(
+            NamedTensor("add_67", [1, 2, 160, 2], [Float](repeating: 0, count: 640)), to: array,
+            TensorEncoding(.npy, .float32))
+        let text = message()
+        #expect(
+            text == "\(array): has the shape [1, 2, 160, 2], expected [1, 2, 2, 160]", "\(text)")
+    }
+
+    @Test func oneTensorInTwoFilesIsAmbiguous() throws {
+        try Data().write(
+            to: URL(fileURLWithPath: ChunkFolder(chunks).file("output", 0, .npy)))
+        #expect(message().contains("output.raw and as output.npy"))
+    }
+
+    @Test func aWaveformUnderAnotherNameIsMissing() {
+        #expect(message(outputs: .finished("stems")).contains("chunk-00000/stems.raw"))
+    }
+}

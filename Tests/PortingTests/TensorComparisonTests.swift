@@ -1,0 +1,101 @@
+import Audio
+import Foundation
+import HTDemucs
+import Porting
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct TensorComparisonTests {
+    let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test func measuresAreWhatTheirNamesSay() {
+        let reference = NamedTensor("t", [2, 2], [3, 0, 0, 4])
+        let found = NamedTensor("t", [1, 2, 2], [3, 0, 0.5, 4])
+        let comparison = TensorComparison(reference: reference, found: found)
+        // 25 against 0.25.
+        #expect(abs(comparison.snrDecibels - 20) < 1e-12)
+        #expect(comparison.maxAbsolute == 0.5)
+        #expect(abs(comparison.relativeL2 - 0.1) < 1e-12)
+        #expect(comparison.firstBad == [1, 0])
+        #expect(comparison.isComparable)
+    }
+
+    @Test func theExtremesHaveTheirOwnWords() {
+        let silence = NamedTensor("t", [3], [0, 0, 0])
+        #expect(TensorComparison(reference: silence, found: silence).snrDecibels == .infinity)
+        let broken = NamedTensor("t", [3], [0, .nan, 0])
+        let comparison = TensorComparison(reference: silence, found: broken)
+        #expect(comparison.snrDecibels == -.infinity)
+        #expect(comparison.firstBad == [1])
+        let other = TensorComparison(
+            reference: silence, found: NamedTensor("t", [4], [0, 0, 0, 0]))
+        #expect(!other.isComparable && other.snrDecibels == -.infinity)
+    }
+
+    @Test func foldersOfStemsAreComparedByName() throws {
+        for (name, gain) in [("a", Float(0.5)), ("b", 0.25)] {
+            try FileManager.default.createDirectory(
+                atPath: folder.path(name), withIntermediateDirectories: true)
+            try PortedFixture.track(folder.path("\(name)/drums.wav"), samples: 100, gain: gain)
+            try PortedFixture.track(folder.path("\(name)/bass.wav"), samples: 100, seed: 4)
+        }
+        try PortedFixture.track(folder.path("a/vocals.wav"), samples: 10)
+        try PortedFixture.track(folder.path("b/piano.wav"), samples: 10)
+        let report = try ComparisonReport(
+            reference: TensorCollection(folder.path("a")),
+            found: TensorCollection(folder.path("b")), boundDecibels: 60)
+        #expect(report.comparisons.map(\.name) == ["bass", "drums", "vocals"])
+        #expect(report.comparisons[0].snrDecibels == .infinity)
+        // Half of it is missing.
+        #expect(abs(report.comparisons[1].snrDecibels - 6.02) < 0.01)
+        #expect(report.firstBelow?.name == "drums")
+        #expect(report.missing == ["vocals"] && report.extra == ["piano"])
+        #expect(report.worstDecibels == -.infinity)
+    }
+
+    /// Raw files take their shape from the manifest of either side.
+    @Test func chunksOfAnotherRuntimeNeedNoManifest() throws {
+        let backend = try Backend(threads: 1)
+        let chunks = folder.path("chunks")
+        let theirs = folder.path("theirs")
+        try PortedFixture.track(folder.path("a.wav"), samples: 300)
+        let manifest = try PortedFixture.prepare(
+            folder.path("a.wav"), to: chunks, on: backend)
+        try PortedFixture.run(chunks, on: backend)
+        for index in 0..<manifest.chunk.count {
+            let file = ChunkFolder(chunks).file("output", index, .raw)
+            let tensor = try TensorFile.read(
+                file, name: "output", shape: manifest.outputs[0].shape, element: .float32)
+            try FileManager.default.createDirectory(
+                atPath: ChunkFolder(theirs).folder(index), withIntermediateDirectories: true)
+            try TensorFile.write(
+                tensor, to: ChunkFolder(theirs).file("output", index, .raw),
+                TensorEncoding(.raw, .float16))
+        }
+        let report = try ComparisonReport(
+            reference: TensorCollection(chunks), found: TensorCollection(theirs),
+            only: [NamePattern("*/output")], boundDecibels: 60)
+        #expect(report.comparisons.count == manifest.chunk.count)
+        #expect(report.firstBelow == nil && report.missing == [])
+        #expect(report.comparisons[0].shape == manifest.outputs[0].shape)
+        // Rounded to float16.
+        #expect(report.worstDecibels < 90)
+    }
+
+    @Test func nothingInCommonIsAnError() throws {
+        let golden = Fixture.url("ports/trace.safetensors").path
+        let other = Fixture.url("signal/pad1d.safetensors").path
+        #expect(throws: PortingError.self) {
+            _ = try ComparisonReport(
+                reference: TensorCollection(golden), found: TensorCollection(other),
+                boundDecibels: 60)
+        }
+        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.path("none")) }
+        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.url.path) }
+    }
+}

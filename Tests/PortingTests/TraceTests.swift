@@ -1,0 +1,163 @@
+// The values inside the network against those that hooks took in PyTorch.
+
+import Foundation
+import HTDemucs
+import Porting
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct TraceTests {
+    let backend: Backend
+    let folder: TemporaryFolder
+
+    init() throws {
+        backend = try Backend(threads: 2)
+        folder = try TemporaryFolder()
+    }
+
+    /// Writes what the engine has inside for a fixture's chunk.
+    private func trace(
+        _ model: String, _ fixture: Fixture, mix: String, mag: String, only: String = "*"
+    ) throws -> String {
+        let path = folder.path("ours.safetensors")
+        let model = try PortedFixture.model(model)
+        _ = try Trace(
+            input: NamedTensor("input", [1] + fixture.shape(mix), fixture.floats(mix)),
+            x: NamedTensor("x", [1] + fixture.shape(mag), fixture.floats(mag)), origin: "fixture"
+        ).write(
+            [NamePattern(only)], of: model.network(on: backend), model: model, to: path,
+            cancellation: CancellationToken())
+        return path
+    }
+
+    private func compare(
+        _ reference: String, _ found: String, bound: Double
+    ) throws -> ComparisonReport {
+        try ComparisonReport(
+            reference: TensorCollection(reference), found: TensorCollection(found),
+            boundDecibels: bound)
+    }
+
+    /// PyTorch's float32 is 121 dB or more from its float64 on every one of these values; two such
+    /// results in independent directions, and values that are differences of larger ones.
+    static let bound = 110.0
+
+    @Test func everyValueIsTheReferences() throws {
+        let golden = try Fixture("ports/trace")
+        let ours = try trace("cross_first", golden, mix: "mix", mag: "mag")
+        let report = try compare(golden.checkpoint.path, ours, bound: Self.bound)
+        #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
+        #expect(report.missing == [])
+        #expect(report.comparisons.count == golden.names.count)
+        // The stems are no value of the core.
+        #expect(report.extra == ["final"])
+    }
+
+    @Test(arguments: ["base", "context_enc_1", "kernel_4", "merge", "mono"])
+    func blocksOfOtherConfigurationsAreTheReferences(_ name: String) throws {
+        let golden = try Fixture("models/\(name).outputs")
+        let ours = try trace(name, golden, mix: "mix", mag: "core.x")
+        let report = try compare(golden.checkpoint.path, ours, bound: Self.bound)
+        #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
+        let compared = report.comparisons.map(\.name).filter { !report.missing.contains($0) }
+        // Two encoders and decoders, at least a transformer layer in each branch.
+        #expect(compared.count >= 8, "\(compared)")
+    }
+
+    @Test func aPatternTakesWhatItMatchesAndNothingElse() throws {
+        let golden = try Fixture("ports/trace")
+        let ours = try trace(
+            "cross_first", golden, mix: "mix", mag: "mag", only: "crosstransformer.layers.?")
+        #expect(
+            try TensorCollection(ours).names
+                == (0...3).map { "crosstransformer.layers.\($0)" })
+    }
+
+    @Test func aPatternThatMatchesNothingIsAnErrorThatGivesNames() throws {
+        let golden = try Fixture("ports/trace")
+        #expect {
+            _ = try trace("cross_first", golden, mix: "mix", mag: "mag", only: "layer.0")
+        } throws: { error in
+            "\(error)".contains("layer.0") && "\(error)".contains("tencoder.0.conv")
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder.path("ours.safetensors")))
+    }
+
+    /// What each fault of port_faults.py shows first.
+    static let faults = [
+        ("tanh_gelu_encoder", "encoder.1"),
+        ("tanh_gelu_transformer", "crosstransformer.layers_t.1"),
+        ("layer_norm_out_cross", "crosstransformer.layers.0"),
+        ("layer_norm_out_self", "crosstransformer.layers_t.3"),
+        ("symmetric_padding_first", "tencoder.0"),
+        ("symmetric_padding_second", "tencoder.1"),
+        ("biased_std_spectrogram", "x"),
+        ("biased_std_waveform", "xt"),
+        ("swapped_halves", "crosstransformer.pos_emb_2d"),
+        ("wrong_exponent", "crosstransformer.pos_emb"),
+        ("rows_together", "encoder.0"),
+        ("unscaled_embedding", "encoder.0.embedded"),
+        ("crop_from_start", "tdecoder.0"),
+        ("updated_tokens", "crosstransformer.layers_t.2"),
+    ]
+
+    @Test(arguments: faults)
+    func aFaultIsLocatedInItsBlock(_ fault: String, _ block: String) throws {
+        let faulty = try Fixture("ports/\(fault)")
+        let golden = try Fixture("ports/trace")
+        let ours = try trace("cross_first", golden, mix: "mix", mag: "mag")
+        let report = try compare(ours, faulty.checkpoint.path, bound: 100)
+        let first = try #require(report.firstBelow)
+        #expect(first.name == block)
+        // The layer that was changed, as the fixture says: one is a part of the other's name.
+        let layer = try #require(faulty.checkpoint.metadata["layer"])
+        #expect(block.hasPrefix(layer) || layer.hasPrefix(block))
+    }
+
+    /// A port that gives no embeddings shows their faults in the first layer of their branch.
+    @Test(arguments: [
+        ("swapped_halves", "crosstransformer.layers.0"),
+        ("wrong_exponent", "crosstransformer.layers.0"),
+    ])
+    func aFaultOfAnEmbeddingShowsInTheFirstLayerToo(_ fault: String, _ block: String) throws {
+        let golden = try Fixture("ports/trace")
+        let ours = try trace("cross_first", golden, mix: "mix", mag: "mag")
+        let report = try ComparisonReport(
+            reference: TensorCollection(ours),
+            found: TensorCollection(try Fixture("ports/\(fault)").checkpoint.path),
+            only: ["*encoder.?", "crosstransformer.layers*", "decoder.?"].map(NamePattern.init),
+            boundDecibels: 100)
+        #expect(report.firstBelow?.name == block)
+    }
+
+    @Test func valuesOfAnyFileComeInTheOrderOfComputation() {
+        let order = [
+            "mix", "mag", "x", "xt", "tencoder.0.conv", "tencoder.0.dconv.layers.0",
+            "tencoder.0.dconv.layers.1", "tencoder.0.dconv", "tencoder.0.rewrite", "tencoder.0",
+            "encoder.0.conv", "encoder.0", "encoder.0.embedded", "tencoder.1", "encoder.1",
+            "channel_upsampler", "channel_upsampler_t", "crosstransformer.pos_emb_2d",
+            "crosstransformer.norm_in", "crosstransformer.pos_emb", "crosstransformer.norm_in_t",
+            "crosstransformer.layers.0.self_attn", "crosstransformer.layers.0",
+            "crosstransformer.layers_t.0", "crosstransformer.layers.1",
+            "crosstransformer.layers.10", "channel_downsampler", "channel_downsampler_t",
+            "decoder.0.rewrite", "decoder.0.dconv", "decoder.0.conv_tr", "decoder.0",
+            "tdecoder.0", "decoder.1", "output", "add_67", "final", "block2", "block10",
+        ]
+        let sorted = order.sorted().sorted { ComputationOrder($0) < ComputationOrder($1) }
+        #expect(sorted == order)
+        let chunks = ["chunk-00002/output", "chunk-00002/add_67", "chunk-00010/input"]
+        #expect(chunks.reversed().sorted { ComputationOrder($0) < ComputationOrder($1) } == chunks)
+    }
+
+    @Test func patternsMatchStarsAndQuestionMarks() {
+        for (pattern, name, matches) in [
+            ("*", "", true), ("*", "a.b", true), ("encoder.?", "encoder.3", true),
+            ("encoder.?", "encoder.3.conv", false), ("encoder.*", "tencoder.3", false),
+            ("*encoder.*", "tencoder.3.conv", true), ("*.conv", "a.conv.conv", true),
+            ("a*b*c", "a1b2b3c", true), ("a*b*c", "a1c2b", false), ("", "a", false),
+        ] {
+            #expect(NamePattern(pattern).matches(name) == matches, "\(pattern) \(name)")
+        }
+    }
+}

@@ -1,0 +1,322 @@
+"""Runs the reference's command and ours with every option, and compares what they write.
+
+    python compare_commands.py [--binary PATH] [--only TEXT]
+
+Both separate the same short track with the same seeded models, which both find with `--repo`:
+`tiny` and `other`, as .th files, and the bag `pair` of the two. Names of files have to be equal;
+samples of float32 files within 100 dB, of 16-bit files within one step, of 24-bit files within the
+256 steps that make one of these. MP3 files have to keep their stems equally well, within 0.5 dB.
+Calls that the reference refuses have to be refused. Random shifts are compared too: the reference
+after `random.seed(7)`, ours with `--seed 7`.
+
+Prints a row for each option and exits with 1 if one fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import io
+import math
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+import seeded_model as reference
+import swift_demucs
+import wav_file
+
+SEED = 7
+SECONDS = 5
+RATE = 44_100
+
+# Small, but at the real rate: MP3 knows no others.
+CONFIGURATION = {
+    **reference.CONFIGURATIONS["base"],
+    "samplerate": RATE,
+    "segment": Fraction(39, 20),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of both commands: the reference's options, and ours where a seed has to be added."""
+
+    options: str
+    track: str = "mix.wav"
+    refused: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        """The options, with a model if they name none."""
+        words = self.options.split()
+        return words if {"-n", "--name"} & set(words) else [*words, "-n", "tiny"]
+
+    @property
+    def is_mp3(self) -> bool:
+        """Whether it writes MP3."""
+        return "--mp3" in self.options.split()
+
+    @property
+    def without_mp3(self) -> Case:
+        """The same stems as WAV."""
+        words = re.sub(r"--mp3(-\w+ \d+)?", "", self.options)
+        return Case(f"{words} --float32", self.track)
+
+
+CASES = [
+    Case("", track="a.b.wav"),
+    Case("-n pair"),
+    Case("--name tiny"),
+    Case("-v"),
+    Case("--verbose"),
+    Case("--out elsewhere"),
+    Case("-o elsewhere/deeper"),
+    Case("--filename {track}_{stem}.{ext}"),
+    Case("--filename {stem}/{track}.{trackext}.{ext}", track="a.b.wav"),
+    Case("--filename {track}/{stem}.flac"),
+    Case("-d cpu"),
+    Case("--device cpu"),
+    Case("--shifts 0"),
+    Case("--shifts 2"),
+    Case("--shifts 2 -n pair"),
+    Case("--overlap 0.1"),
+    Case("--no-split", track="short.wav"),
+    Case("--segment 1"),
+    Case("--two-stems vocals"),
+    Case("--two-stems drums --other-method add"),
+    Case("--two-stems vocals --other-method minus"),
+    Case("--two-stems bass --other-method none"),
+    Case("--int24"),
+    Case("--float32"),
+    Case("--clip-mode rescale"),
+    Case("--clip-mode clamp --float32"),
+    Case("--clip-mode none --float32"),
+    Case("--flac"),
+    Case("--flac --int24"),
+    Case("--flac --float32"),
+    Case("--mp3"),
+    Case("--mp3 --mp3-bitrate 128"),
+    Case("--mp3 --mp3-preset 7"),
+    Case("--mp3 --two-stems vocals"),
+    Case("-j 2"),
+    Case("--jobs 2"),
+    Case("--float32", track="mono48.wav"),
+    Case("-s abc -n tiny", refused=True),
+    Case("--no-split --segment 1", refused=True),
+    Case("--int24 --float32", refused=True),
+    Case("--flac --mp3", refused=True),
+    Case("--clip-mode tanh", refused=True),
+    Case("--mp3-preset 8", refused=True),
+    Case("--other-method sub", refused=True),
+    Case("--two-stems piano", refused=True),
+    Case("--segment 3", refused=True),
+    Case("--shifts two", refused=True),
+    Case("-n nothing", refused=True),
+]
+
+
+def prepare(folder: Path) -> None:
+    """Writes the models and the tracks."""
+    repository = folder / "models"
+    repository.mkdir()
+    for name, seed in [("tiny", 1), ("other", 2)]:
+        model = reference.build(CONFIGURATION, seed)
+        arguments, keywords = model._init_args_kwargs
+        package = {
+            "klass": type(model),
+            "args": arguments,
+            "kwargs": keywords,
+            "state": model.state_dict(),
+            "training_args": {},
+        }
+        file = io.BytesIO()
+        torch.save(package, file)
+        checksum = hashlib.sha256(file.getvalue()).hexdigest()[:8]
+        (repository / f"{name}-{checksum}.th").write_bytes(file.getvalue())
+    weights = [[1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.5, 2.0]]
+    (repository / "pair.yaml").write_text(f"models: ['tiny', 'other']\nweights: {weights}\n")
+
+    generator = torch.Generator().manual_seed(3)
+    time = torch.arange(SECONDS * RATE) / RATE
+    tones = sum(torch.sin(2 * math.pi * f * time + f) for f in (55.0, 220.0, 933.0, 4100.0))
+    noise = torch.randn(2, len(time), generator=generator)
+    beat = torch.exp(-8 * (time % 0.5))
+    # Loud enough that stems have to be lowered.
+    mix = 0.2 * tones + 0.3 * beat * noise
+    wav_file.write(folder / "mix.wav", mix, RATE)
+    wav_file.write(folder / "a.b.wav", mix[:, : 2 * RATE], RATE)
+    wav_file.write(folder / "short.wav", mix[:, :RATE], RATE)
+    wav_file.write(folder / "mono48.wav", mix[:1, : 3 * 48_000], 48_000)
+
+
+def run_reference(folder: Path, case: Case, out: str = "reference") -> bool:
+    """Whether the reference accepted the call; it writes to the folder `out`."""
+    random.seed(SEED)
+    arguments = [str(folder / case.track), "--repo", str(folder / "models"), *case.arguments]
+    (folder / out).mkdir()
+    silence = io.StringIO()
+    with (
+        contextlib.chdir(folder / out),
+        contextlib.redirect_stdout(silence),
+        contextlib.redirect_stderr(silence),
+    ):
+        try:
+            reference.separate_command(arguments)
+        except SystemExit as stop:
+            return not stop.code
+        except Exception:  # what the reference does not catch is a refusal, too
+            return False
+    return True
+
+
+def run_ours(binary: Path, folder: Path, case: Case) -> bool:
+    """Whether ours accepted the call; it writes to `ours/`."""
+    (folder / "ours").mkdir()
+    arguments = [str(folder / case.track), "--repo", str(folder / "models"), *case.arguments]
+    run = subprocess.run(
+        [str(binary), *arguments, "--seed", str(SEED), "--offline"],
+        cwd=folder / "ours",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode and not case.refused:
+        print(run.stderr, file=sys.stderr)
+    return run.returncode == 0
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Files by their names in the folder, without the records that ours leaves."""
+    return {
+        str(path.relative_to(folder)): path
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def coding_noise(mp3: Path, wave: Path) -> float:
+    """How far an MP3 file is from the samples that were encoded, in dB.
+
+    The reference's files don't say how long the encoder's delay is, so it stays when they are
+    decoded; it is found by what fits best.
+    """
+    coded, _ = soundfile.read(mp3, dtype="float64")
+    samples, _ = soundfile.read(wave, dtype="float64")
+    middle = slice(len(samples) // 2, len(samples) // 2 + 8192)
+    shifts = range(len(coded) - len(samples) + 1)
+    shift = min(
+        shifts,
+        key=lambda s: float(
+            ((coded[s + middle.start : s + middle.stop] - samples[middle]) ** 2).sum()
+        ),
+    )
+    error = coded[shift : shift + len(samples)] - samples
+    return 10 * math.log10(float((samples**2).sum()) / float((error**2).sum()))
+
+
+def compare_coded(ours: Path, theirs: Path, wave: Path) -> tuple[str, bool]:
+    """Compares two MP3 files by how well they keep the stem.
+
+    A step of one sample before coding makes other coding noise, so the files differ by that noise
+    even if the coders are the same.
+    """
+    noises = coding_noise(ours, wave), coding_noise(theirs, wave)
+    apart = abs(noises[0] - noises[1])
+    return f"{apart:.2f} dB between their coding noises", apart < 0.5
+
+
+def compare(ours: Path, theirs: Path) -> tuple[str, bool]:
+    """How far two files are apart in the measure of their kind, and whether that is enough."""
+    with soundfile.SoundFile(ours) as a, soundfile.SoundFile(theirs) as b:
+        kinds = (a.format, a.subtype), (b.format, b.subtype)
+        same = (a.samplerate, a.channels) == (b.samplerate, b.channels)
+        if not same or kinds[0] != kinds[1]:
+            return f"{kinds[0]} instead of {kinds[1]}", False
+        x, y = a.read(dtype="float64"), b.read(dtype="float64")
+    if len(x) != len(y):
+        return f"{len(x)} instead of {len(y)} samples", False
+    error = x - y
+    noise = float((error**2).sum())
+    decibels = 10 * math.log10(float((y**2).sum()) / noise) if noise else math.inf
+    kind = kinds[0][1]
+    if kind in ("PCM_16", "PCM_24"):
+        steps = float(np.abs(error).max()) * (1 << (15 if kind == "PCM_16" else 23))
+        return f"{steps:.0f} steps apart at most", steps <= (1 if kind == "PCM_16" else 256)
+    return f"{decibels:.1f} dB", decibels >= 100
+
+
+def leading_number(text: str) -> float:
+    """The figure that a result begins with; infinity counts as itself."""
+    try:
+        return float(text.split()[0])
+    except ValueError:
+        return 0
+
+
+def check(binary: Path, folder: Path, case: Case) -> tuple[str, bool]:
+    """What became of a case, in words, and whether it is right."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        place = Path(name)
+        for shared in ("models", case.track):
+            (place / shared).symlink_to(folder / shared)
+        accepted = run_reference(place, case), run_ours(binary, place, case)
+        if case.refused:
+            good = not any(accepted)
+            return "refused by both" if good else f"accepted (reference, ours): {accepted}", good
+        if not all(accepted):
+            return f"accepted: reference {accepted[0]}, ours {accepted[1]}", False
+        theirs, ours = files(place / "reference"), files(place / "ours")
+        if theirs.keys() != ours.keys():
+            return f"names: {sorted(ours)} instead of {sorted(theirs)}", False
+        if case.is_mp3:
+            run_reference(place, case.without_mp3, "plain")
+            waves = files(place / "plain")
+            results = [
+                compare_coded(ours[name], theirs[name], waves[name.replace(".mp3", ".wav")])
+                for name in sorted(theirs)
+            ]
+        else:
+            results = [compare(ours[name], theirs[name]) for name in sorted(theirs)]
+        # The worst of them: the least dB, or the most steps.
+        figures = sorted(results, key=lambda result: leading_number(result[0]))
+        worst = figures[0 if " dB" in figures[0][0] and not case.is_mp3 else -1][0]
+        return f"{len(results)} files, {worst}", all(good for _, good in results)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--only", default="", help="cases whose options hold this text")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    failed = 0
+    print("| options | track | result |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        for case in CASES:
+            if options.only not in case.options:
+                continue
+            text, good = check(options.binary.resolve(), folder, case)
+            failed += not good
+            shown = f"`{case.options}`" if case.options else "none"
+            print(f"| {shown} | {case.track} | {text}{'' if good else ' — WRONG'} |", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Fixtures of the values inside a tiny model, right and with the faults that ports have had.
+
+The model is `cross_first` of Tests/Fixtures/models. `trace.safetensors` has every value inside its
+core (see trace_reference.py) for a chunk whose length no stride divides; `{fault}.safetensors` those
+of the blocks up to the decoders' first, with one of port_faults.py in one layer, which the metadata
+name.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+import port_faults
+import seeded_model as reference
+from core import core_inputs
+from fixture import ROOT, Tensors, float64_snr, in_double, noise, origin, write
+from trace_reference import BRANCHES, TRANSFORMER, trace
+
+GROUP = "ports"
+MODEL = "cross_first"
+# Neither 4 nor, a layer further in, 4 again divides it, and two zeros are missing at the least: one
+# alone can't be shared between both sides.
+SAMPLES = 69
+
+
+def chunk(model: reference.HTDemucs) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normalised noise of one chunk, and its spectrogram."""
+    model = copy.deepcopy(model)
+    model.use_train_segment = False
+    mix = noise("ports", 1, model.audio_channels, SAMPLES, offset=0.1)
+    return core_inputs(model, mix)
+
+
+def is_kept(name: str) -> bool:
+    """Whether a faulty trace keeps a value: those of blocks, and nothing behind decoder.0."""
+    parts = name.split(".")
+    if parts[0] in BRANCHES:
+        if parts[-1] == "embedded":
+            return True
+        return len(parts) == 2 and not (parts[0].endswith("decoder") and parts[1] != "0")
+    if parts[0] == TRANSFORMER:
+        return len(parts) == 3 or parts[1].startswith("pos_emb")
+    return name in ("x", "xt")
+
+
+def make() -> None:
+    """Writes Tests/Fixtures/ports."""
+    model = reference.load(ROOT / "models" / f"{MODEL}.safetensors")
+    mix, x = chunk(model)
+
+    def run(double: bool) -> Tensors:
+        return trace(*(in_double((model, mix, x)) if double else (model, mix, x)))
+
+    metadata = origin(GROUP, checkpoint=f"{MODEL}.safetensors", snr_against_float64_db=float64_snr(run))
+    write(GROUP, "trace", run(False), metadata)
+    for name, (fault, layer) in port_faults.FAULTS.items():
+        faulty = copy.deepcopy(model)
+        fault(faulty, layer)
+        found = {key: value for key, value in trace(faulty, mix, x).items() if is_kept(key)}
+        write(GROUP, name, found, origin(GROUP, checkpoint=f"{MODEL}.safetensors", layer=layer))

@@ -1,0 +1,157 @@
+"""The values inside the reference model, under the names that `swift-demucs trace` gives them.
+
+    python trace_reference.py model.safetensors chunks/chunk-00000 trace.safetensors
+
+Hooks on the real modules, and around the two functions that make position embeddings, collect every
+value while the core runs on a prepared chunk. `swift-demucs compare trace.safetensors OURS.safetensors` shows where another implementation
+parts.
+
+Names are the modules' paths. Besides: `mix`, `mag` (its spectrogram, complex as channels), `x` and
+`xt` (both normalised), `encoder.0.embedded`, `crosstransformer.pos_emb_2d` and
+`crosstransformer.pos_emb`; `output` and `add_67`, what the core gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import seeded_model as reference
+import tensor_file
+from chunks import Chunks
+from core import INPUTS, OUTPUTS, Core
+from fixture import unbatched
+
+Tensors = dict[str, torch.Tensor]
+
+BRANCHES = ("encoder", "tencoder", "decoder", "tdecoder")
+PARTS = ("conv", "rewrite", "conv_tr", "dconv")
+SAMPLERS = ("channel_upsampler", "channel_downsampler")
+TRANSFORMER = "crosstransformer"
+
+
+def is_traced(path: str) -> bool:
+    """Whether a module's output is one of the values that have a name in a trace."""
+    parts = path.split(".")
+    if parts[0] in BRANCHES:
+        inner = parts[2:]
+        if inner[:2] == ["dconv", "layers"]:
+            return len(inner) == 3
+        return len(parts) == 2 or (len(inner) == 1 and inner[0] in PARTS)
+    if parts[0] == TRANSFORMER:
+        inner = parts[1:]
+        if inner and inner[0] in ("layers", "layers_t"):
+            return len(inner) == 2 or (
+                len(inner) == 3 and inner[2] in ("self_attn", "cross_attn")
+            )
+        return inner in (["norm_in"], ["norm_in_t"])
+    return len(parts) == 1 and parts[0].removesuffix("_t") in SAMPLERS
+
+
+class TracedCore(nn.Module):
+    """The core, which gives the values inside too: as a dictionary, or as a tuple for an export."""
+
+    def __init__(self, model: reference.HTDemucs, any_length: bool = True) -> None:
+        super().__init__()
+        self.core = Core(model, any_length)
+        self.found: Tensors = {}
+        model = self.core.model
+        for path, module in model.named_modules():
+            if is_traced(path):
+                module.register_forward_hook(self._keeper(path))
+        self._before(model.encoder[0], "x")
+        self._before(model.tencoder[0], "xt")
+        if len(model.encoder) > 1 and model.freq_emb is not None:
+            self._before(model.encoder[1], "encoder.0.embedded")
+        if model.crosstransformer is not None:
+            # [1, C, F, T] and [T, 1, C]
+            self._wrap("create_2d_sin_embedding", "pos_emb_2d", (0, 3, 2, 1))
+            self._wrap("create_sin_embedding", "pos_emb", (1, 0, 2))
+
+    def _keeper(self, path: str) -> Callable[..., None]:
+        def keep(_: nn.Module, __: Any, value: Any) -> None:
+            # Decoders and attention return more than one value; the first counts.
+            self.found[path] = value[0] if isinstance(value, tuple) else value
+
+        return keep
+
+    def _before(self, module: nn.Module, name: str) -> None:
+        def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
+            self.found[name] = given[0]
+
+        # Before whoever changes what the module is given.
+        module.register_forward_pre_hook(keep, prepend=True)
+
+    def _wrap(self, function: str, name: str, axes: tuple[int, ...]) -> None:
+        """Keeps what a function of the reference makes while the transformer runs, as tokens."""
+        module = self.core.model.crosstransformer
+        owner = reference.transformer
+        originals: list[Any] = []
+
+        def begin(*_: Any) -> None:
+            make = getattr(owner, function)
+            originals.append(make)
+
+            def made(*arguments: Any, **keywords: Any) -> torch.Tensor:
+                value = make(*arguments, **keywords)
+                self.found[f"{TRANSFORMER}.{name}"] = value.permute(axes).flatten(0, -2)
+                return value
+
+            setattr(owner, function, made)
+
+        def end(*_: Any) -> None:
+            setattr(owner, function, originals.pop())
+
+        module.register_forward_pre_hook(begin)
+        # Before the hooks of whoever has wrapped the function already.
+        module.register_forward_hook(end, prepend=True)
+
+    def run(self, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
+        """Every value, in the order in which they come to be."""
+        self.found = {}
+        outputs = self.core(mix, x)
+        found = {"mix": mix, "mag": x, **self.found}
+        found.update(zip(OUTPUTS, outputs, strict=True))
+        return found
+
+    def forward(self, mix: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The two outputs, then the values inside in the order of `inner_names`."""
+        found = self.run(mix, x)
+        return tuple(found[name] for name in (*OUTPUTS, *self.inner_names(found)))
+
+    @staticmethod
+    def inner_names(found: Tensors) -> list[str]:
+        """Names of what is neither given to the core nor given by it."""
+        return [name for name in found if name not in ("mix", "mag", *OUTPUTS)]
+
+
+@torch.no_grad()
+def trace(model: reference.HTDemucs, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
+    """Every value inside the core, without the batch dimension."""
+    return {name: unbatched(value) for name, value in TracedCore(model).run(mix, x).items()}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
+    parser.add_argument("trace", type=Path, help="safetensors file to write")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    given = Chunks(options.chunk.parent).inputs(options.chunk.name)
+    mix, x = (torch.from_numpy(given[name]) for name in INPUTS)
+    found = trace(reference.load(options.checkpoint), mix, x)
+    size = tensor_file.write(options.trace, found, {"versions": tensor_file.versions()})
+    print(f"{options.trace}: {len(found)} tensors, {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
