@@ -15,7 +15,6 @@ from oscillators import (
     partials,
     place,
     samples,
-    string,
     times,
     wavetable,
 )
@@ -50,8 +49,11 @@ class Instrument:
         self.drive = random.uniform(1.5, 4.0)
         self.decay = random.uniform(0.25, 1.2)
         self.sustain = random.uniform(0.3, 0.8)
-        self.pick = random.uniform(0.08, 0.3)
-        self.damping = random.uniform(0.25, 0.5)
+        self.pluck = random.uniform(0.15, 0.35)
+        self.pickup = random.uniform(0.08, 0.28)
+        self.finger_hz = float(np.exp(random.uniform(*np.log([350, 1200]))))
+        self.loss = random.uniform(2.0, 9.0)
+        self.body_hz = random.uniform(90, 220)
 
     def note(self, note: int, held: int) -> Array:
         """One note, `held` samples long before its release."""
@@ -59,9 +61,7 @@ class Instrument:
         f = float(hertz(note))
         shape = envelope(count, 0.004, self.decay, self.sustain, 0.02, held)
         if self.kind == "string":
-            tone = string(self.random, f, count, 0.996, self.damping, self.pick)
-            tone = effects.low_pass(tone, 2.5 * self.cutoff_hz) * 3
-            return tone * envelope(count, 0.002, 2.0, 0.5, 0.03, held)
+            return self._string(f, count) * envelope(count, 0.002, 2.0, 0.5, 0.03, held)
         t = times(count)
         if self.kind == "modulated":
             index = self.index * np.exp(-t / np.float32(self.sweep_seconds)) + 0.3
@@ -80,6 +80,33 @@ class Instrument:
         tone = (1 - blend) * oscillate(dark, f, count, phase)
         tone += blend * oscillate(open_, f, count, phase)
         return (tone * shape).astype(np.float32)
+
+    def _string(self, f: float, count: int) -> Array:
+        """A plucked string by its modes.
+
+        A string that is pulled aside at one place and heard by its speed at another has modes of
+        sin(pi n pluck) sin(pi n pickup) / n; the width of the finger takes the high ones. They are
+        a little sharp, as the string is stiff, and the higher ones die sooner.
+        """
+        t = times(count)
+        numbers = partials(f, 40)
+        pluck = self.pluck * self.random.uniform(0.95, 1.05)
+        level = np.sin(np.pi * numbers * pluck) * np.sin(np.pi * numbers * self.pickup) / numbers
+        level *= low_pass_shape(numbers, f, self.finger_hz)
+        level *= 1 + 0.6 * np.exp(-((np.log2(numbers * f / self.body_hz) / 0.5) ** 2))
+        level /= np.sqrt(np.square(level).sum())
+        tone = np.zeros(count, dtype=np.float32)
+        for number, gain in zip(numbers, level, strict=True):
+            if abs(gain) < 1e-3:
+                continue
+            pitch = number * f * np.sqrt(1 + 8e-5 * number**2)
+            rate = 0.5 + self.loss * (number * f / 500)
+            tone += (
+                np.float32(gain)
+                * np.sin(np.float32(2 * np.pi * pitch) * t)
+                * np.exp(np.float32(-rate) * t)
+            )
+        return tone
 
 
 def _bar(song: Song, section: Section, bar: int, pattern: tuple) -> list[tuple[float, float, int]]:
@@ -116,4 +143,4 @@ def render(song: Song) -> Array:
         track = effects.chorus(track, random.uniform(0.3, 1.0), 0.0015, 0.4)
     track = effects.equalise(track, random, 2.0)
     track = effects.compress(track, random.uniform(1.5, 4.0), 0.15)
-    return effects.reverb(track, random, 0.3, random.uniform(0.0, 0.06))
+    return effects.reverb(track, random, 0.3, random.uniform(0.0, 0.04))

@@ -161,4 +161,4 @@ def render(song: Song) -> Array:
     track = effects.compress(track, random.uniform(1.2, 3.0), 0.08)
     if random.random() < 0.4:
         track = effects.saturate(track, random.uniform(0.8, 2.0))
-    return effects.reverb(track, random, random.uniform(0.25, 0.9), random.uniform(0.03, 0.2))
+    return effects.reverb(track, random, random.uniform(0.25, 0.8), random.uniform(0.03, 0.12))

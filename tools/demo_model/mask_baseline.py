@@ -4,8 +4,9 @@
 
 For each stem one real gain per frequency is fitted on training songs by least squares (each song
 weighs the same: its error counts relative to the energy of its stem) and applied to held-out
-songs. If these scores were high, a model could get by without listening to timbre; each has to
-stay below 3 dB.
+songs: the mask. With one gain for the middle (left plus right) and another for the sides (left
+minus right) it may also tell stems by their place: the stereo mask. If these scores were high, a
+model could get by without listening to timbre; those of the mask have to stay below 3 dB.
 """
 
 from __future__ import annotations
@@ -25,23 +26,34 @@ WINDOW_SAMPLES = 4096
 
 
 def spectrum(sound: Array) -> Array:
-    """Short-time Fourier transform [..., frequency, frame]."""
-    return signal.stft(sound, RATE_HZ, nperseg=WINDOW_SAMPLES)[2]
+    """Short-time Fourier transform of middle and sides [..., 2, frequency, frame]."""
+    left, right = sound[..., 0, :], sound[..., 1, :]
+    turned = np.stack([left + right, left - right], axis=-2)
+    return signal.stft(turned * np.float32(np.sqrt(0.5)), RATE_HZ, nperseg=WINDOW_SAMPLES)[2]
 
 
-def fit(training_songs: int, seconds: float) -> Array:
-    """The masks [4, frequency] with the least sum of relative errors."""
+def sound_of(spectra: Array, count: int) -> Array:
+    """Left and right [2, count] from the transform of middle and sides."""
+    middle, side = signal.istft(spectra, RATE_HZ, nperseg=WINDOW_SAMPLES)[1][:, :count]
+    return np.stack([middle + side, middle - side]) * np.sqrt(0.5)
+
+
+def fit(training_songs: int, seconds: float) -> dict[str, Array]:
+    """The masks [4, 2, frequency], by name, with the least sum of relative errors."""
     bins = WINDOW_SAMPLES // 2 + 1
-    shared, power = np.zeros((4, bins)), np.zeros((4, bins))
+    shared, power = np.zeros((4, 2, bins)), np.zeros((4, 2, bins))
     for seed in range(training_songs):
         stems = generate(seed, seconds)
         whole = spectrum(mixture_of(stems))
         for k, stem in enumerate(stems):
             energy = float(np.square(stem, dtype=np.float64).sum())
             if energy > 0:
-                shared[k] += (spectrum(stem) * whole.conj()).real.sum((0, 2)) / energy
-                power[k] += np.square(np.abs(whole)).sum((0, 2)) / energy
-    return shared / np.maximum(power, 1e-30)
+                shared[k] += (spectrum(stem) * whole.conj()).real.sum(2) / energy
+                power[k] += np.square(np.abs(whole)).sum(2) / energy
+    return {
+        "mask": (shared.sum(1) / np.maximum(power.sum(1), 1e-30))[:, None].repeat(2, 1),
+        "stereo mask": shared / np.maximum(power, 1e-30),
+    }
 
 
 def main() -> None:
@@ -54,19 +66,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0)
     options = parser.parse_args()
     masks = fit(options.training_songs, options.seconds)
-    scores: dict[str, list[float]] = {name: [] for name in STEMS}
-    plain: dict[str, list[float]] = {name: [] for name in STEMS}
+    scores: dict[str, dict[str, list[float]]] = {
+        name: {measure: [] for measure in ("mixture", *masks)} for name in STEMS
+    }
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.songs):
         stems = generate(seed, options.seconds)
         mixture = mixture_of(stems)
         whole = spectrum(mixture)
-        for name, stem, mask in zip(STEMS, stems, masks, strict=True):
-            masked = signal.istft(whole * mask[:, None], RATE_HZ, nperseg=WINDOW_SAMPLES)[1]
-            scores[name].append(mdx_sdr(stem, masked[:, : stem.shape[1]]))
-            plain[name].append(mdx_sdr(stem, mixture))
+        for k, (name, stem) in enumerate(zip(STEMS, stems, strict=True)):
+            if not stem.any():
+                continue
+            scores[name]["mixture"].append(mdx_sdr(stem, mixture))
+            for kind, gains in masks.items():
+                estimate = sound_of(whole * gains[k, :, :, None], stem.shape[1])
+                scores[name][kind].append(mdx_sdr(stem, estimate))
     report = {
-        name: {"mixture": float(np.median(plain[name])), "mask": float(np.median(scores[name]))}
-        for name in STEMS
+        name: {measure: float(np.median(values)) for measure, values in found.items()}
+        for name, found in scores.items()
     }
     print(json.dumps(report, indent=2))
 

@@ -187,7 +187,7 @@ def _chords(song: Song, section: Section, random: Generator, note: Note, strum: 
             for k, midi in enumerate(notes):
                 start = song.at(bar, step) + samples(k * strum)
                 sound = note(float(hertz(midi)), int(length * song.step_samples * 0.95))
-                place(track, sound, start, -0.6 + 1.2 * k / (len(notes) - 1), 0.6)
+                place(track, sound, start, -0.65 + 1.3 * k / (len(notes) - 1), 0.6)
     return track
 
 
@@ -206,7 +206,7 @@ def _figure(song: Song, section: Section, random: Generator, note: Note) -> Arra
                 continue
             midi = chord[order[k % 8] % len(chord)]
             sound = note(float(hertz(midi)), int(every * song.step_samples * 0.9))
-            place(track, sound, song.at(bar, step), 0.5 * (-1) ** k, random.uniform(0.6, 1.0))
+            place(track, sound, song.at(bar, step), 0.6 * (-1) ** k, random.uniform(0.6, 1.0))
     return track
 
 
@@ -217,7 +217,7 @@ def _lead(song: Song, section: Section, random: Generator, note: Note) -> Array:
         [(8, 2), (10, 2), (12, 4)] if random.random() < 0.5 else [(6, 3), (9, 3), (12, 2), (14, 2)]
     )
     moves = random.integers(-2, 3, size=len(steps))
-    pan = random.uniform(-0.5, 0.5)
+    pan = float(random.choice([-1, 1])) * random.uniform(0.1, 0.6)
     for bar in range(section.first_bar, section.first_bar + section.bars):
         if (bar - section.first_bar) % 2 == 0 and section.bars > 1:
             continue
@@ -273,7 +273,7 @@ def render(song: Song) -> Array:
         track = effects.chorus(track, random.uniform(0.2, 1.2), random.uniform(0.001, 0.003), 0.6)
     if random.random() < 0.3:
         track = effects.echo(track, song.beat_seconds * 0.75, 0.5, random.uniform(0.15, 0.35))
-    track = effects.width(track, random.uniform(0.5, 1.3))
+    track = effects.width(track, random.uniform(0.5, 1.4))
     track = effects.equalise(track, random, 2.0)
     track = effects.compress(track, random.uniform(1.0, 2.0), 0.3)
-    return effects.reverb(track, random, random.uniform(0.5, 2.0), random.uniform(0.05, 0.3))
+    return effects.reverb(track, random, random.uniform(0.4, 1.6), random.uniform(0.03, 0.2))

@@ -12,8 +12,8 @@ and log.jsonl: loss, learning rate and pace every 20 steps, validation at every 
 
 The learning rate rises over the first steps, stays, and falls to zero over the last part of
 `--steps`, so a run can be made longer (or shorter) when it is resumed without having spent its
-schedule. The first part of the run uses short excerpts, the last part excerpts as long as the
-model's segment.
+schedule; `--minutes` lays the same schedule over the time of this call. The first part of the run
+uses short excerpts, the last part excerpts as long as the model's segment.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bank import excerpt, songs
 from evaluate import mdx_sdr
@@ -50,6 +51,8 @@ CONFIGURATION: dict[str, Any] = {
     "t_heads": 4,
     "segment": Fraction(4),
 }
+# Ways to compute attention. On a CPU plain matrix products take less time than the first.
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 # Seeds of the songs that validation hears: neither trained on nor scored.
 VALIDATION_SEEDS = range(2_000_000, 2_000_008)
 SHORT_SECONDS = 2.0
@@ -73,10 +76,50 @@ class Average:
             self.values[name].lerp_(value, share)
 
 
-def rate_at(step: int, steps: int, peak: float, falling: float) -> float:
+def rate_at(step: int, done: float, peak: float, falling: float) -> float:
     """Learning rate: linear rise, constant, linear fall over the last `falling` of the run."""
-    left = (steps - step) / max(1, falling * steps)
-    return peak * min(1.0, (step + 1) / WARM_UP_STEPS, max(left, 0.0))
+    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, (1 - done) / max(falling, 1e-6)))
+
+
+class Optimiser:
+    """Muon (Jordan et al. 2024) for matrices and convolutions, Adam for vectors.
+
+    Muon replaces the momentum of a matrix by the nearest orthogonal matrix, so that all its
+    directions learn at one pace; a convolution counts as a matrix with a row for each output.
+    """
+
+    def __init__(self, model: nn.Module, rate: float) -> None:
+        self.pairs = []
+        vectors = []
+        for parameter in model.parameters():
+            rows = parameter.shape[0]
+            if parameter.ndim >= 2 and 1 < rows < parameter.numel():
+                self.pairs.append((parameter, nn.Parameter(parameter.data.view(rows, -1))))
+            else:
+                vectors.append(parameter)
+        matrices = [view for _, view in self.pairs]
+        self.parts: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(matrices, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.Adam(vectors, rate),
+        ]
+
+    def step(self, rate: float) -> None:
+        """Moves the parameters along their gradients at this learning rate."""
+        for parameter, view in self.pairs:
+            view.grad = parameter.grad.view(view.shape)
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate
+            part.step()
+
+    def state(self) -> list[dict[str, Any]]:
+        """What `load` takes."""
+        return [part.state_dict() for part in self.parts]
+
+    def load(self, state: list[dict[str, Any]]) -> None:
+        """Goes on from a state."""
+        for part, its in zip(self.parts, state, strict=True):
+            part.load_state_dict(its)
 
 
 class Batches:
@@ -145,7 +188,7 @@ class Training:
         self.device = torch.device(options.device)
         torch.manual_seed(1)
         self.model = HTDemucs(**CONFIGURATION).to(self.device)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=options.rate)
+        self.optimiser = Optimiser(self.model, options.rate)
         self.average = Average(self.model, options.decay)
         # Copies that share their parameters and differ in their gradients: one a worker.
         self.replicas = [self.model]
@@ -156,6 +199,8 @@ class Training:
             self.replicas.append(replica)
         self.pool = ThreadPoolExecutor(options.workers, initializer=settle_thread)
         self.step = 0
+        self.rate = 0.0
+        self.began = time.monotonic()
         self.path = options.work / "checkpoint.pt"
 
     def start(self, checkpoint: Path) -> None:
@@ -167,7 +212,7 @@ class Training:
         """Takes everything from the last checkpoint."""
         state = torch.load(self.path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load(state["optimiser"])
         self.average.values = state["average"]
         self.step = state["step"]
 
@@ -177,7 +222,7 @@ class Training:
         torch.save(
             {
                 "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
+                "optimiser": self.optimiser.state(),
                 "average": self.average.values,
                 "step": self.step,
             },
@@ -193,22 +238,28 @@ class Training:
 
     def gradient(self, model: HTDemucs, stems: torch.Tensor) -> float:
         """Leaves the gradient of the loss on some excerpts in a model; returns the loss."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bfloat16):
-            estimate = model(stems.sum(1))
-        loss = (estimate.float() - stems).abs().mean()
-        model.zero_grad()
-        loss.backward()
+        device = self.device.type
+        with sdpa_kernel(ATTENTION[device == "cpu" :]):
+            with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
+                estimate = model(stems.sum(1))
+            loss = (estimate.float() - stems).abs().mean()
+            model.zero_grad()
+            loss.backward()
         return float(loss.detach())
+
+    def done(self) -> float:
+        """Share of the run that is over, by its steps or by its time, whichever is later."""
+        minutes = (time.monotonic() - self.began) / 60
+        return max(self.step / self.options.steps, minutes / self.options.minutes)
 
     def advance(self, batches: Batches) -> float:
         """One step; returns its loss."""
         options = self.options
-        long = self.step >= options.short_share * options.steps
+        done = self.done()
+        long = done >= options.short_share
         seconds = float(CONFIGURATION["segment"]) if long else SHORT_SECONDS
         batch = options.long_batch if long else options.batch
-        rate = rate_at(self.step, options.steps, options.rate, options.falling)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.rate = rate_at(self.step, done, options.rate, options.falling)
         parts = batches.draw(self.step, batch, seconds).chunk(options.workers)
         losses = list(self.pool.map(self.gradient, self.replicas, parts))
         for replica in self.replicas[1:]:
@@ -217,7 +268,7 @@ class Training:
         for mine in self.model.parameters():
             mine.grad /= options.workers
         nn.utils.clip_grad_norm_(self.model.parameters(), options.clip)
-        self.optimiser.step()
+        self.optimiser.step(self.rate)
         self.step += 1
         self.average.update(self.model, self.step)
         return float(np.mean(losses))
@@ -247,16 +298,17 @@ def run(training: Training, options: argparse.Namespace) -> None:
         note({"validation": validation.measure(training.averaged())})
 
     losses: list[float] = []
+    training.began = time.monotonic()
     began = saved = time.monotonic()
     for model in training.replicas:
         model.train()
-    while training.step < options.steps and not stopped:
+    while training.done() < 1 and not stopped:
         losses.append(training.advance(batches))
         now = time.monotonic()
         if training.step % LOG_STEPS == 0:
-            rate = training.optimiser.param_groups[0]["lr"]
             pace = len(losses) / (now - began)
-            note({"loss": float(np.mean(losses)), "rate": rate, "steps_per_second": round(pace, 3)})
+            entry = {"loss": float(np.mean(losses)), "rate": training.rate}
+            note({**entry, "steps_per_second": round(pace, 3)})
             losses, began = [], now
         if now - saved > CHECKPOINT_SECONDS:
             keep()
@@ -299,7 +351,12 @@ def main() -> None:
     )
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
-    parser.add_argument("--steps", type=int, default=3000, help="length of the whole run")
+    parser.add_argument(
+        "--steps", type=int, help="length of the whole run (3000, or without end with --minutes)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="end after this time, if it is earlier"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
     parser.add_argument(
@@ -307,12 +364,12 @@ def main() -> None:
     )
     parser.add_argument("--batch", type=int, default=2, help="short excerpts of a step")
     parser.add_argument("--long-batch", type=int, default=2, help="long excerpts of a step")
-    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument(
-        "--falling", type=float, default=0.35, help="share of the run in which the rate falls"
+        "--falling", type=float, default=0.5, help="share of the run in which the rate falls"
     )
     parser.add_argument(
-        "--short-share", type=float, default=0.75, help="share of the run with short excerpts"
+        "--short-share", type=float, default=0.9, help="share of the run with short excerpts"
     )
     parser.add_argument("--decay", type=float, default=0.998, help="of the moving average")
     parser.add_argument("--clip", type=float, default=5.0, help="largest norm of the gradient")
@@ -325,6 +382,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     settle()
+    if options.steps is None:
+        options.steps = 3000 if options.minutes == float("inf") else float("inf")
     smallest = min(options.batch, options.long_batch)
     if options.workers is None:
         options.workers = min(smallest, os.cpu_count() or 1) if options.device == "cpu" else 1

@@ -174,7 +174,7 @@ def _sing(syllables: list[Syllable], count: int, throat: Throat, random: Generat
     noise += gain * (0.04 * throat.breath * voiced[:, None]).astype(np.float32)
 
     seconds = np.arange(frames) / FRAME_HZ
-    onset = np.clip((age / FRAME_HZ - 0.15) / 0.25, 0, 1)
+    onset = np.clip((age / FRAME_HZ - 0.1) / 0.2, 0, 1)
     wobble = np.sin(
         2 * np.pi * (throat.vibrato_hz * seconds + _smooth(random.normal(0, 0.3, frames), 0.2))
     )
@@ -218,8 +218,8 @@ def render(song: Song) -> Array:
         return Throat(
             size=size * random.uniform(0.97, 1.03),
             vibrato_hz=random.uniform(4.6, 6.5),
-            vibrato_depth=random.uniform(0.006, 0.02),
-            glide_seconds=random.uniform(0.012, 0.04),
+            vibrato_depth=random.uniform(0.01, 0.03),
+            glide_seconds=random.uniform(0.02, 0.06),
             breath=random.uniform(0.2, 0.8),
             tilt=random.uniform(0.5, 0.95),
         )
@@ -240,7 +240,7 @@ def render(song: Song) -> Array:
     backed = [syllable for syllable in backed if syllable.start < count]
     track = np.zeros((2, count), dtype=np.float32)
     if lead:
-        pan = random.uniform(-0.15, 0.15)
+        pan = random.uniform(-0.1, 0.1)
         track += _sing(lead, count, throat(), random) * np.array([[1 - pan], [1 + pan]], np.float32)
     if backed and random.random() < 0.6:
         for side, move in ((-0.6, 2), (0.6, int(random.choice([-3, 4])))):
@@ -251,4 +251,4 @@ def render(song: Song) -> Array:
     track = effects.compress(track, random.uniform(1.5, 4.0), 0.12)
     if random.random() < 0.4:
         track = effects.echo(track, song.beat_seconds * 0.75, 0.4, random.uniform(0.08, 0.25))
-    return effects.reverb(track, random, random.uniform(0.5, 2.0), random.uniform(0.05, 0.25))
+    return effects.reverb(track, random, random.uniform(0.4, 1.6), random.uniform(0.03, 0.15))
