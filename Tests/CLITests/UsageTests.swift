@@ -149,6 +149,7 @@ struct UsageTests {
                   completions             Print completions of all commands and options for a
                                           shell.
                   manual                  Print the manual as a man page, for 'man -l -'.
+
                 """)
     }
 
