@@ -88,7 +88,8 @@ extension QuantizeCommand {
             operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
             operandCount: 1...1,
             options: [
-                .quantizeOut, .calibrate, .calibrationSamples, .leastSNR, .maxBytes, .report, .member,
+                .quantizeOut, .calibrate, .calibrationSamples, .leastSNR, .maxBytes, .report,
+                .member,
                 .threads, .quiet, .version, .help,
             ],
             exclusive: [])

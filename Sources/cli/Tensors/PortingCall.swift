@@ -64,7 +64,8 @@ struct PortingCall {
         }
         let threads = try number(.threads, in: Separator.supportedThreads)
         return try Backend(
-            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: precision ?? .float32)
+            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
+            precision: precision ?? .float32)
     }
 
     /// The folder or file that `option` must name.
