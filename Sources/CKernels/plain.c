@@ -96,7 +96,10 @@ static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope,
             maximum = fmaxf(maximum, slope * row[c]);
         float sum = 0;
         for (ptrdiff_t c = 0; c < cols; c++) {
-            row[c] = exp2f(slope * row[c] - maximum);
+            /* Rounded once, as a fused multiply-add: the product of a large score is off by more
+             * than an exponent may be. The maximum is such a product, so the largest score can
+             * come out above 0; it must only not overflow. */
+            row[c] = exp2f(fminf((float)((double)slope * row[c] - maximum), 1));
             sum += row[c];
         }
         correction[r] = exp2f(maxima[r] - maximum);
