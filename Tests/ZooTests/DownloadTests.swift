@@ -372,16 +372,14 @@ private final class Counter: Sendable {
         }
     }
 
-    @Test func nobodyThereIsToldAtOnce() throws {
+    @Test func nobodyThereIsTold() throws {
         let server = try LoopbackServer { _, _ in .text(200) }
         server.stop()
-        let start = ContinuousClock.now
         let error = #expect(throws: DownloadError.self) { try download(server) }
         guard case .unreachable(server.address + "/file", _) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(ContinuousClock.now - start < .seconds(2))
     }
 
     @Test func sizesThatDisagreeAreTold() throws {
