@@ -26,7 +26,6 @@ struct SelfTestTests {
         #expect(run.errors.isEmpty)
         let document = try object(run)
         #expect(document["passed"] as? Bool == true)
-        // Eight seconds are usual on two cores of their own; the tests share theirs.
         #expect((document["seconds"] as? Double ?? 0) > 0)
         let engines = try #require(document["engines"] as? [[String: Any]])
         let ran = engines.filter { $0["skipped"] as? Bool == false }
