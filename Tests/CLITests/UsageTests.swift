@@ -75,7 +75,7 @@ struct UsageTests {
                                           its first ones, or all averaged. (default: first)
                   --precision <name>      float32 gives the reference's samples; bfloat16 is
                                           faster on CPUs that multiply it and 40 dB near; int8
-                                          is smaller and faster still, and 37 dB near; auto
+                                          is smaller and faster still, and 35 dB near; auto
                                           takes the faster of the first two here. (default:
                                           float32; int8 for INT8 weights)
 

@@ -125,7 +125,7 @@ extension Option {
     static let precision = Option(
         "precision", value: "name", completion: .words(["float32", "bfloat16", "int8", "auto"]),
         help: "float32 gives the reference's samples; bfloat16 is faster on CPUs that multiply it "
-            + "and 40 dB near; int8 is smaller and faster still, and 37 dB near; auto takes the "
+            + "and 40 dB near; int8 is smaller and faster still, and 35 dB near; auto takes the "
             + "faster of the first two here. (default: float32; int8 for INT8 weights)")
     static let threads = Option(
         "threads", value: "n", help: "Number of threads. (default: all available cores)")
