@@ -29,6 +29,36 @@ struct ParsedArguments: Equatable {
         return value
     }
 
+    /// The value as a whole number; `nil` if the option wasn't given.
+    ///
+    /// - Parameter allowed: for the error, if the range's two ends don't say it best.
+    /// - Throws: `UsageError.invalidValue`.
+    func number(
+        _ option: Option, in range: ClosedRange<Int>, allowed: String? = nil
+    ) throws(UsageError) -> Int? {
+        guard let text = value(option) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw .invalidValue(
+                option, value: text,
+                allowed: allowed
+                    ?? "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    /// The value as a number that is neither infinite nor NaN; `nil` if the option wasn't given.
+    ///
+    /// - Throws: `UsageError.invalidValue`.
+    func finiteNumber(
+        _ option: Option, allowed: String = "a number"
+    ) throws(UsageError) -> Double? {
+        guard let value: Double = try parsed(option, allowed: allowed) else { return nil }
+        guard value.isFinite else {
+            throw .invalidValue(option, value: self.value(option) ?? "", allowed: allowed)
+        }
+        return value
+    }
+
     /// The value as one of a few words; `nil` if the option wasn't given.
     ///
     /// - Throws: `UsageError.invalidValue`.

@@ -67,8 +67,8 @@ extension BenchCommand {
             repository = arguments.value(.repo)
             isOffline = arguments.has(.offline)
             precisions = try Settings.precisions(arguments)
-            threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
-            runs = try Settings.number(.runs, arguments, in: 1...1000) ?? 5
+            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            runs = try arguments.number(.runs, in: 1...1000) ?? 5
             showsLayers = arguments.has(.layers)
             track = arguments.value(.benchTrack)
             isJSON = arguments.has(.json)
@@ -86,18 +86,6 @@ extension BenchCommand {
                     allowed: "one of " + names.joined(separator: ", "))
             }
             return [precision]
-        }
-
-        private static func number(
-            _ option: Option, _ arguments: ParsedArguments, in range: ClosedRange<Int>
-        ) throws(UsageError) -> Int? {
-            guard let text = arguments.value(option) else { return nil }
-            guard let value = Int(text), range.contains(value) else {
-                throw .invalidValue(
-                    option, value: text,
-                    allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)")
-            }
-            return value
         }
     }
 }

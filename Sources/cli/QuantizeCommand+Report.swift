@@ -56,17 +56,3 @@ struct QuantizationReport {
         String(format: "%.2f", Double(part) / Double(whole))
     }
 }
-
-/// Rows of text as a table.
-enum TextTable {
-    /// Columns as wide as their widest cell; the first to the left, figures to the right.
-    static func aligned(_ rows: [[String]]) -> [String] {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + space : space + cell.0
-            }.joined(separator: "  ")
-        }
-    }
-}

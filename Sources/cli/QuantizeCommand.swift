@@ -127,32 +127,15 @@ extension QuantizeCommand {
             member = arguments.value(.member)
             tracks = arguments.values(.calibrate)
             report = arguments.value(.report)
-            threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
-            let segments = try Settings.number(.calibrationSamples, arguments, in: 1...10_000)
+            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
             self.segments = max(segments ?? 50, tracks.count)
             var wishes = ModelQuantization.Wishes(measuresLayers: report != nil)
-            wishes.mostBytes = try Settings.number(.maxBytes, arguments, in: 1...Int.max)
-            if let text = arguments.value(.leastSNR) {
-                guard let decibels = Double(text), decibels.isFinite else {
-                    throw .invalidValue(.leastSNR, value: text, allowed: "a number of decibels")
-                }
-                wishes.leastDecibels = decibels
-            }
+            wishes.mostBytes = try arguments.number(
+                .maxBytes, in: 1...Int.max, allowed: "a whole number from 1 on")
+            wishes.leastDecibels = try arguments.finiteNumber(
+                .leastSNR, allowed: "a number of decibels")
             self.wishes = wishes
-        }
-
-        private static func number(
-            _ option: Option, _ arguments: ParsedArguments, in range: ClosedRange<Int>
-        ) throws(UsageError) -> Int? {
-            guard let text = arguments.value(option) else { return nil }
-            guard let value = Int(text), range.contains(value) else {
-                throw .invalidValue(
-                    option, value: text,
-                    allowed: range.upperBound == .max
-                        ? "a whole number from \(range.lowerBound) on"
-                        : "a whole number from \(range.lowerBound) to \(range.upperBound)")
-            }
-            return value
         }
     }
 }

@@ -65,24 +65,12 @@ extension SeparateCommand {
             standardOutput = arguments.value(.stdout)
             skipsExisting = arguments.has(.skipExisting) && !arguments.has(.force)
             precision = try PrecisionChoice(arguments)
-            threads = try Settings.number(.threads, arguments, in: Separator.supportedThreads)
-            jobs = try Settings.number(.jobs, arguments, in: 0...1024) ?? 0
+            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
             isDryRun = arguments.has(.dryRun)
             isJSON = arguments.has(.jsonLines)
             isQuiet = arguments.has(.quiet)
             isVerbose = arguments.has(.verbose)
-        }
-
-        static func number(
-            _ option: Option, _ arguments: ParsedArguments, in range: ClosedRange<Int>
-        ) throws(UsageError) -> Int? {
-            guard let text = arguments.value(option) else { return nil }
-            guard let value = Int(text), range.contains(value) else {
-                throw .invalidValue(
-                    option, value: text,
-                    allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)")
-            }
-            return value
         }
 
         private static func separation(
@@ -161,10 +149,10 @@ extension SeparateCommand {
 
         private static func mp3(_ arguments: ParsedArguments) throws(UsageError) -> MP3Settings {
             var settings = MP3Settings()
-            if let rate = try number(.mp3Bitrate, arguments, in: MP3Settings.supportedBitRates) {
+            if let rate = try arguments.number(.mp3Bitrate, in: MP3Settings.supportedBitRates) {
                 settings.bitRateKilobitsPerSecond = rate
             }
-            if let preset = try number(.mp3Preset, arguments, in: MP3Settings.supportedPresets) {
+            if let preset = try arguments.number(.mp3Preset, in: MP3Settings.supportedPresets) {
                 settings.preset = preset
             }
             return settings

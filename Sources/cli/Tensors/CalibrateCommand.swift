@@ -19,10 +19,10 @@ enum CalibrateCommand {
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try call.required(.tensorsOut)
-        let count = try call.number(.samples, in: Calibration.sampleCounts) ?? 50
-        let seed = try call.number(.choiceSeed, in: 0...Int.max) ?? 0
+        let count = try arguments.number(.samples, in: Calibration.sampleCounts) ?? 50
+        let seed = try arguments.number(.choiceSeed, in: 0...Int.max) ?? 0
         let encoding = try call.encoding(.npy)
-        let seconds = try call.number(.chunk)
+        let seconds = try arguments.finiteNumber(.chunk)
         return try call.run {
             let model = try call.model()
             let display = call.progress("Sample")

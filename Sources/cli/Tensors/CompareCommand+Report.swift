@@ -11,7 +11,8 @@ struct CompareReport {
     /// A row for each tensor; then the first below the bound, and what only one side has.
     var table: String {
         let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
-        var lines = aligned([Self.columns] + rows)
+        // The tensor, its shape and the first bad index; figures are between.
+        var lines = TextTable.aligned([Self.columns] + rows, names: [0, 4, 5])
         let bound = figure(report.boundDecibels, 0)
         if let first = report.firstBelow {
             let reason =
@@ -66,19 +67,6 @@ struct CompareReport {
 
     private func figure(_ value: Double, _ digits: Int) -> String {
         String(format: "%.\(digits)f", value)
-    }
-
-    /// Columns as wide as their widest cell; names and shapes to the left, figures to the right.
-    private func aligned(_ rows: [[String]]) -> [String] {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return (1...3).contains(column) ? space + cell.0 : cell.0 + space
-            }
-            let line = cells.joined(separator: "  ")
-            return String(line.reversed().drop { $0 == " " }.reversed())
-        }
     }
 
     // MARK: - JSON

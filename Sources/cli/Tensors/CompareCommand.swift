@@ -25,8 +25,8 @@ enum CompareCommand {
             options: [.only, .minSNR, .bound, .json, .version, .help], exclusive: [])
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
-        let minimum = try call.number(.minSNR)
-        let bound = try call.number(.bound) ?? minimum ?? 60
+        let minimum = try arguments.finiteNumber(.minSNR)
+        let bound = try arguments.finiteNumber(.bound) ?? minimum ?? 60
         var worst = Double.infinity
         let code = try call.run {
             let report = try ComparisonReport(

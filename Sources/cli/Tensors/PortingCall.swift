@@ -57,33 +57,16 @@ struct PortingCall {
         return model
     }
 
-    /// - Parameter model: what is to run in the precision of the call; nil for none.
-    func backend(for model: PortedModel? = nil) throws -> Backend {
-        let precision = try model.map {
-            try PrecisionChoice(arguments).precision(isQuantized: $0.isQuantized)
-        }
-        let threads = try number(.threads, in: Separator.supportedThreads)
+    func backend(_ precision: Precision = .float32) throws -> Backend {
+        let threads = try arguments.number(.threads, in: Separator.supportedThreads)
         return try Backend(
-            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
-            precision: precision ?? .float32)
+            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: precision)
     }
 
     /// The folder or file that `option` must name.
     func required(_ option: Option) throws(UsageError) -> String {
         guard let path = arguments.value(option), !path.isEmpty else { throw .missingValue(option) }
         return path
-    }
-
-    func number(_ option: Option) throws(UsageError) -> Double? {
-        guard let text = arguments.value(option) else { return nil }
-        guard let value = Double(text), value.isFinite else {
-            throw .invalidValue(option, value: text, allowed: "a number")
-        }
-        return value
-    }
-
-    func number(_ option: Option, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
-        try SeparateCommand.Settings.number(option, arguments, in: range)
     }
 
     /// The container and type of tensors that are written.

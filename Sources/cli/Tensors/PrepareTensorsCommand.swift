@@ -18,8 +18,8 @@ enum PrepareTensorsCommand {
         let call = PortingCall(arguments, console)
         let out = try call.required(.tensorsOut)
         let encoding = try call.encoding(.raw)
-        let seconds = try call.number(.chunk)
-        let overlap = try call.number(.chunkOverlap) ?? 0.25
+        let seconds = try arguments.finiteNumber(.chunk)
+        let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
         return try call.run {
             let backend = try call.backend()
             let model = try call.model()

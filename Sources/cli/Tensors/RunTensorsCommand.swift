@@ -15,10 +15,12 @@ enum RunTensorsCommand {
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]
+        let precision = try PrecisionChoice(arguments)
         return try call.run {
             let manifest = try Manifest(folder: folder)
             let model = try call.model(defaultName: manifest.model.name)
-            let backend = try call.backend(for: model)
+            let backend = try call.backend(
+                precision.precision(isQuantized: model.isQuantized))
             let display = call.progress("Chunk")
             try CoreRun(folder, manifest: manifest, model: model).run(
                 on: backend, cancellation: call.cancellation

@@ -30,8 +30,9 @@ enum TraceCommand {
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try call.required(.traceOut)
-        let seconds = try call.number(.chunk)
+        let seconds = try arguments.finiteNumber(.chunk)
         let start = try SeparateCommand.Settings.time(.start, arguments)
+        let precision = try PrecisionChoice(arguments)
         let track = arguments.operands[0]
         var isFolder: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: track, isDirectory: &isFolder)
@@ -41,7 +42,8 @@ enum TraceCommand {
         return try call.run {
             let model = try call.model(
                 defaultName: isFolder.boolValue ? Trace.modelName(ofChunk: track) : nil)
-            let backend = try call.backend(for: model)
+            let backend = try call.backend(
+                precision.precision(isQuantized: model.isQuantized))
             let trace =
                 isFolder.boolValue
                 ? try Trace(chunk: track, model: model)
