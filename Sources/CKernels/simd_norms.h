@@ -78,13 +78,16 @@ static void KERNEL(bf16_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float 
  * apart that softmax would. Their exponentials must only not overflow their sum. */
 static const float SCORE_END = 1.0f;
 
-/* The largest of a row. */
+/* The largest of a row. Four maxima: a chain of one would wait for each. */
 static inline float largest(ptrdiff_t cols, const float *x) {
-    vec maximum = -__builtin_inff();
+    vec maxima[4] = {-__builtin_inff(), -__builtin_inff(), -__builtin_inff(), -__builtin_inff()};
     ptrdiff_t c = 0;
+    for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH)
+        for (ptrdiff_t i = 0; i < 4; i++)
+            maxima[i] = larger(maxima[i], load(x + c + i * WIDTH));
     for (; c + WIDTH <= cols; c += WIDTH)
-        maximum = larger(maximum, load(x + c));
-    float result = max_lanes(maximum);
+        maxima[0] = larger(maxima[0], load(x + c));
+    float result = max_lanes(larger(larger(maxima[0], maxima[1]), larger(maxima[2], maxima[3])));
     for (; c < cols; c++)
         result = x[c] > result ? x[c] : result;
     return result;

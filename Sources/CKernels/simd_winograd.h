@@ -1,4 +1,4 @@
-/* The transforms of Winograd's F(4, 3) along time. */
+/* The transforms of Winograd's F(4, 3) along time, and of F(2, 3) along frequency. */
 
 /* The points: sqrt 1/2 and sqrt 2. */
 static const float POINT_A = 0.70710678118654752f, POINT_B = 1.4142135623730951f;
@@ -15,23 +15,46 @@ static inline void winograd_input_columns(const vec d[6], vec out[6]) {
     out[5] = fma((vec)-2.5f, d[3], d[1] + d[5]);
 }
 
-/* Both kernels; `narrow` is a constant where this is inlined. */
+/* Six neighbours of n columns, rows of `ld` floats from `row` on; zero outside 0 ... count - 1. */
+static inline void load_six(const float *x, ptrdiff_t row, ptrdiff_t count, ptrdiff_t ld,
+                            ptrdiff_t n, vec d[6]) {
+    for (ptrdiff_t i = 0; i < 6; i++) {
+        if (row + i < 0 || row + i >= count)
+            d[i] = 0;
+        else
+            d[i] = n >= WIDTH ? load(x + (row + i) * ld) : load_part(x + (row + i) * ld, n);
+    }
+}
+
+/* One tile's four outputs of n columns, as far as there are `count`. */
+static inline void winograd_output_columns(const vec v[6], ptrdiff_t count, float *out,
+                                           ptrdiff_t ldo, ptrdiff_t n) {
+    vec sum = v[1] + v[2], difference = v[1] - v[2];
+    vec far_sum = v[3] + v[4], far_difference = v[3] - v[4];
+    const vec y[4] = {
+        v[0] + sum + far_sum,
+        fma((vec)POINT_A, difference, POINT_B * far_difference),
+        fma((vec)0.5f, sum, 2.0f * far_sum),
+        fma((vec)(POINT_A / 2), difference, fma((vec)(2 * POINT_B), far_difference, v[5])),
+    };
+    for (ptrdiff_t i = 0; i < count && i < 4; i++) {
+        if (n >= WIDTH)
+            store(out + i * ldo, y[i]);
+        else
+            store_part(out + i * ldo, y[i], n);
+    }
+}
+
+/* Each of the input transforms is two kernels; `narrow` is a constant where this is inlined. */
+
 static inline __attribute__((always_inline)) void
 winograd_input(const int narrow, ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols, const float *x,
                ptrdiff_t count, void *out, ptrdiff_t plane, ptrdiff_t ldo) {
-    for (ptrdiff_t t = 0; t < tiles; t++) {
-        ptrdiff_t row = 4 * (first + t) - 1;
-        const float *source = x + row * cols;
-        vec d[6], v[6];
+    for (ptrdiff_t t = 0; t < tiles; t++)
         for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
             ptrdiff_t n = cols - c;
-            for (ptrdiff_t i = 0; i < 6; i++) {
-                if (row + i < 0 || row + i >= count)
-                    d[i] = 0;
-                else
-                    d[i] = n >= WIDTH ? load(source + i * cols + c)
-                                      : load_part(source + i * cols + c, n);
-            }
+            vec d[6], v[6];
+            load_six(x + c, 4 * (first + t) - 1, count, cols, n, d);
             winograd_input_columns(d, v);
             for (ptrdiff_t i = 0; i < 6; i++) {
                 if (n >= WIDTH)
@@ -40,7 +63,6 @@ winograd_input(const int narrow, ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t col
                     put_part(narrow, out, i * plane + t * ldo + c, v[i], n);
             }
         }
-    }
 }
 
 static void KERNEL(f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
@@ -55,29 +77,84 @@ static void KERNEL(bf16_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdif
     winograd_input(1, first, tiles, cols, x, count, out, plane, ldo);
 }
 
+static inline __attribute__((always_inline)) void
+winograd_input_2d(const int narrow, ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
+                  ptrdiff_t tiles, ptrdiff_t cols, const float *x, ptrdiff_t count, void *out,
+                  ptrdiff_t plane, ptrdiff_t ldo) {
+    for (ptrdiff_t t = 0; t < tiles; t++)
+        for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
+            ptrdiff_t n = cols - c;
+            vec e[4][6];
+            for (ptrdiff_t j = 0; j < 4; j++) {
+                /* A row outside has no positions. */
+                int inside = row + j >= 0 && row + j < freqs;
+                load_six(inside ? x + (row + j) * count * cols + c : x, 4 * (first + t) - 1,
+                         inside ? count : 0, cols, n, e[j]);
+            }
+            for (ptrdiff_t j = 0; j < 4; j++) {
+                vec d[6], v[6];
+                for (ptrdiff_t i = 0; i < 6; i++)
+                    d[i] = j == 0   ? e[0][i] - e[2][i]
+                           : j == 1 ? e[1][i] + e[2][i]
+                           : j == 2 ? e[2][i] - e[1][i]
+                                    : e[1][i] - e[3][i];
+                winograd_input_columns(d, v);
+                for (ptrdiff_t i = 0; i < 6; i++) {
+                    ptrdiff_t place = (6 * j + i) * plane + t * ldo + c;
+                    if (n >= WIDTH)
+                        put(narrow, out, place, v[i]);
+                    else
+                        put_part(narrow, out, place, v[i], n);
+                }
+            }
+        }
+}
+
+static void KERNEL(f32_winograd_input_2d)(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
+                                          ptrdiff_t tiles, ptrdiff_t cols, const float *x,
+                                          ptrdiff_t count, float *out, ptrdiff_t plane,
+                                          ptrdiff_t ldo) {
+    winograd_input_2d(0, row, freqs, first, tiles, cols, x, count, out, plane, ldo);
+}
+
+static void KERNEL(bf16_winograd_input_2d)(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
+                                           ptrdiff_t tiles, ptrdiff_t cols, const float *x,
+                                           ptrdiff_t count, uint16_t *out, ptrdiff_t plane,
+                                           ptrdiff_t ldo) {
+    winograd_input_2d(1, row, freqs, first, tiles, cols, x, count, out, plane, ldo);
+}
+
 static void KERNEL(f32_winograd_output)(ptrdiff_t tiles, ptrdiff_t cols, const float *m,
                                         ptrdiff_t plane, ptrdiff_t rows, float *out,
                                         ptrdiff_t ldo) {
-    for (ptrdiff_t t = 0; t < tiles; t++, m += cols, out += 4 * ldo) {
-        ptrdiff_t count = rows - 4 * t < 4 ? rows - 4 * t : 4;
+    for (ptrdiff_t t = 0; t < tiles; t++, m += cols, out += 4 * ldo)
         for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
             ptrdiff_t n = cols - c;
-            vec v[6], y[4];
+            vec v[6];
             for (ptrdiff_t i = 0; i < 6; i++)
                 v[i] = n >= WIDTH ? load(m + i * plane + c) : load_part(m + i * plane + c, n);
-            vec sum = v[1] + v[2], difference = v[1] - v[2];
-            vec far_sum = v[3] + v[4], far_difference = v[3] - v[4];
-            y[0] = v[0] + sum + far_sum;
-            y[1] = fma((vec)POINT_A, difference, POINT_B * far_difference);
-            y[2] = fma((vec)0.5f, sum, 2.0f * far_sum);
-            y[3] =
-                fma((vec)(POINT_A / 2), difference, fma((vec)(2 * POINT_B), far_difference, v[5]));
-            for (ptrdiff_t i = 0; i < count; i++) {
-                if (n >= WIDTH)
-                    store(out + i * ldo + c, y[i]);
-                else
-                    store_part(out + i * ldo + c, y[i], n);
-            }
+            winograd_output_columns(v, rows - 4 * t, out + c, ldo, n);
         }
-    }
+}
+
+static void KERNEL(f32_winograd_output_2d)(ptrdiff_t tiles, ptrdiff_t cols, const float *m,
+                                           ptrdiff_t plane, ptrdiff_t rows, float *out, float *next,
+                                           ptrdiff_t ldo) {
+    for (ptrdiff_t t = 0; t < tiles; t++, m += cols)
+        for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
+            ptrdiff_t n = cols - c;
+            vec v[6], w[6];
+            for (ptrdiff_t i = 0; i < 6; i++) {
+                vec p[4];
+                for (ptrdiff_t j = 0; j < 4; j++) {
+                    const float *from = m + (6 * j + i) * plane + c;
+                    p[j] = n >= WIDTH ? load(from) : load_part(from, n);
+                }
+                v[i] = p[0] + (p[1] + p[2]);
+                w[i] = (p[1] - p[2]) - p[3];
+            }
+            winograd_output_columns(v, rows - 4 * t, out + 4 * t * ldo + c, ldo, n);
+            if (next)
+                winograd_output_columns(w, rows - 4 * t, next + 4 * t * ldo + c, ldo, n);
+        }
 }

@@ -66,22 +66,26 @@ package struct HDecLayer: Sendable {
             first.dconv?(y, layout: layout, probe: probe, on: backend)
             return y
         }
-        // A row goes through both while it is in the L2 cache.
-        let (freqs, times) = (x.shape[0], x.shape[1])
+        // Rows go through both while they are in the L2 cache.
+        let (freqs, times, channels) = (x.shape[0], x.shape[1], dconv.channels)
         let y = backend.tensor(x.shape)
-        let tiling = Rewrite.tiling(times)
+        let (groups, tiling) = (first.rewrite.conv.rowGroups(freqs), Rewrite.tiling(times))
         let floats = max(
             first.rewrite.scratchFloats(times: times), dconv.scratchFloats(times: times))
-        backend.parallelFor(freqs, scratch: floats) { row, scratch in
-            let signal = y.pointer + row * times * dconv.channels
+        backend.parallelFor(groups.tiles, scratch: floats) { group, scratch in
+            let rows = groups[group]
+            let signals = y.pointer + rows.lowerBound * times * channels
             for tile in 0..<tiling.tiles {
                 let range = tiling[tile]
                 first.rewrite.gate(
-                    row: row, range, x: x.pointer, freqs: freqs, times: times,
-                    into: signal + range.lowerBound * dconv.channels, scratch: scratch,
-                    on: backend)
+                    rows: rows, range, x: x.pointer, freqs: freqs, times: times,
+                    into: signals + range.lowerBound * channels, rowStride: times * channels,
+                    scratch: scratch, on: backend)
             }
-            dconv.applyRow(signal, times: times, scratch: scratch, on: backend)
+            for row in 0..<rows.count {
+                dconv.applyRow(
+                    signals + row * times * channels, times: times, scratch: scratch, on: backend)
+            }
         }
         return y
     }

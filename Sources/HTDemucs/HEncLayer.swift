@@ -62,14 +62,15 @@ package struct HEncLayer: Sendable {
         let floats = max(
             conv.scratchFloats(times: tiling.length), rest.rewrite.scratchFloats(times: times),
             rest.dconv?.scratchFloats(times: times) ?? 0)
+        // A strided convolution has its rows one by one.
         backend.parallelFor(result.shape[0], scratch: times * outputs + floats) { row, y in
             let scratch = y + times * outputs
             for tile in 0..<tiling.tiles {
                 let range = tiling[tile]
                 let target = y + range.lowerBound * outputs
                 conv.multiply(
-                    row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
-                    ldo: outputs, scratch: scratch, on: backend)
+                    rows: row..<row + 1, range, x: x.pointer, freqs: freqs, times: times,
+                    into: target, rowStride: 0, ldo: outputs, scratch: scratch, on: backend)
                 backend.kernels.f32_affine_gelu(
                     range.count, outputs, convBias.scale.pointer, convBias.shift.pointer, target,
                     outputs, target, outputs)
@@ -78,9 +79,9 @@ package struct HEncLayer: Sendable {
             for tile in 0..<tiling.tiles {
                 let range = tiling[tile]
                 rest.rewrite.gate(
-                    row: 0, range, x: y, freqs: 1, times: times,
+                    rows: 0..<1, range, x: y, freqs: 1, times: times,
                     into: result.pointer + (row * times + range.lowerBound) * outputs,
-                    scratch: scratch, on: backend)
+                    rowStride: 0, scratch: scratch, on: backend)
             }
         }
         return result
@@ -103,8 +104,8 @@ package struct HEncLayer: Sendable {
             let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
             let target = y.pointer + (row * tiling.count + range.lowerBound) * outputs
             conv.multiply(
-                row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
-                ldo: outputs, scratch: scratch, on: backend)
+                rows: row..<row + 1, range, x: x.pointer, freqs: freqs, times: times,
+                into: target, rowStride: 0, ldo: outputs, scratch: scratch, on: backend)
             if let inject {
                 backend.kernels.f32_add(
                     range.count, outputs, target, outputs,

@@ -17,14 +17,14 @@ struct Rewrite: Sendable {
         if let norm { return normed(x, norm, on: backend) }
         let (freqs, times) = (x.shape[0], x.shape[1])
         let result = backend.tensor(Shape(freqs, times, channels))
-        let tiling = Self.tiling(times)
-        backend.parallelFor(freqs * tiling.tiles, scratch: scratchFloats(times: times)) {
+        let (groups, tiling) = (conv.rowGroups(freqs), Self.tiling(times))
+        backend.parallelFor(groups.tiles * tiling.tiles, scratch: scratchFloats(times: times)) {
             index, scratch in
-            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            let (rows, range) = (groups[index / tiling.tiles], tiling[index % tiling.tiles])
             gate(
-                row: row, range, x: x.pointer, freqs: freqs, times: times,
-                into: result.pointer + (row * times + range.lowerBound) * channels,
-                scratch: scratch, on: backend)
+                rows: rows, range, x: x.pointer, freqs: freqs, times: times,
+                into: result.pointer + (rows.lowerBound * times + range.lowerBound) * channels,
+                rowStride: times * channels, scratch: scratch, on: backend)
         }
         return result
     }
@@ -39,31 +39,36 @@ struct Rewrite: Sendable {
         Tiling(times, longest: Tiling.signalRows, unit: Conv2d.timeUnit)
     }
 
-    /// Floats of scratch that `gate` needs for the tiles of a row.
+    /// Floats of scratch that `gate` needs for the tiles of a group of rows.
     func scratchFloats(times: Int) -> Int {
         let longest = Self.tiling(times).length
-        return longest * conv.outputs + conv.scratchFloats(times: longest)
+        return conv.longestGroup * longest * conv.outputs + conv.scratchFloats(times: longest)
     }
 
-    /// A tile of one frequency row where no norm follows the convolution, on the calling thread.
+    /// A tile of some frequency rows where no norm follows the convolution, on the calling thread.
     ///
     /// - Parameters:
+    ///   - rows: one of the convolution's `rowGroups`.
     ///   - range: of the times, one of `tiling`.
     ///   - x: `[freqs, times, channels]`
-    ///   - out: `[range.count, channels]`
+    ///   - out: `[range.count, channels]` of the first row, rows `rowStride` floats apart.
     func gate(
-        row: Int, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
-        into out: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
-        on backend: Backend
+        rows: Range<Int>, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
+        into out: UnsafeMutablePointer<Float>, rowStride: Int,
+        scratch: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
         let wide = scratch
+        let wideStride = range.count * conv.outputs
         conv.multiply(
-            row: row, range, x: x, freqs: freqs, times: times, into: wide, ldo: conv.outputs,
-            scratch: scratch + range.count * conv.outputs, on: backend)
+            rows: rows, range, x: x, freqs: freqs, times: times, into: wide,
+            rowStride: wideStride, ldo: conv.outputs, scratch: wide + rows.count * wideStride,
+            on: backend)
         withExtendedLifetime(bias) {
-            backend.kernels.f32_affine_glu(
-                range.count, channels, bias.scale.pointer, bias.shift.pointer, wide, conv.outputs,
-                out, channels)
+            for row in 0..<rows.count {
+                backend.kernels.f32_affine_glu(
+                    range.count, channels, bias.scale.pointer, bias.shift.pointer,
+                    wide + row * wideStride, conv.outputs, out + row * rowStride, channels)
+            }
         }
     }
 
@@ -87,16 +92,21 @@ struct Rewrite: Sendable {
     /// The convolution with its bias alone, `[freq, time, 2 · channels]`.
     func convolve(_ x: Tensor, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
-        let tiling = Self.tiling(times)
-        let wide = backend.tensor(Shape(freqs, times, conv.outputs))
-        backend.parallelFor(freqs * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length))
-        { index, scratch in
-            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-            let target = wide.pointer + (row * times + range.lowerBound) * conv.outputs
+        let (groups, tiling) = (conv.rowGroups(freqs), Self.tiling(times))
+        let outputs = conv.outputs
+        let wide = backend.tensor(Shape(freqs, times, outputs))
+        backend.parallelFor(
+            groups.tiles * tiling.tiles, scratch: conv.scratchFloats(times: tiling.length)
+        ) { index, scratch in
+            let (rows, range) = (groups[index / tiling.tiles], tiling[index % tiling.tiles])
+            let target = wide.pointer + (rows.lowerBound * times + range.lowerBound) * outputs
             conv.multiply(
-                row: row, range, x: x.pointer, freqs: freqs, times: times, into: target,
-                ldo: conv.outputs, scratch: scratch, on: backend)
-            bias.apply(rows: range.count, target, ld: conv.outputs, on: backend)
+                rows: rows, range, x: x.pointer, freqs: freqs, times: times, into: target,
+                rowStride: times * outputs, ldo: outputs, scratch: scratch, on: backend)
+            for row in 0..<rows.count {
+                bias.apply(
+                    rows: range.count, target + row * times * outputs, ld: outputs, on: backend)
+            }
         }
         return wide
     }

@@ -59,7 +59,7 @@ package struct Conv2d: Sendable {
         {
             winograd = WinogradConv(
                 weight: floats, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
-                on: backend)
+                isSquare: kernel.freq == 3 && stride.freq == 1 && padding.freq == 1, on: backend)
             blocks = []
             return
         }
@@ -96,20 +96,50 @@ package struct Conv2d: Sendable {
     /// Ranges of output times should start at a multiple of this.
     package static let timeUnit = WinogradConv.tileTimes
 
+    /// Output rows that are computed at once, at most.
+    package var longestGroup: Int { winograd?.rowUnit ?? 1 }
+
+    /// Output rows in the groups that are computed at once.
+    package func rowGroups(_ freqs: Int) -> Tiling {
+        Tiling(outputFreqs(freqs), longest: longestGroup)
+    }
+
     /// Floats of scratch that `multiply` needs for `times` outputs.
     package func scratchFloats(times: Int) -> Int {
         winograd?.scratchFloats(times: times)
             ?? kernel.freq * min(stride.time, kernel.time) * inputs
     }
 
-    /// The outputs of frequency row `row` at the times `range`, on the calling thread.
+    /// The outputs of some frequency rows at the times `range`, on the calling thread.
     ///
     /// - Parameters:
+    ///   - rows: one of `rowGroups`.
     ///   - x: `[freqs, times, inputs]`; what lies outside counts as zero.
     ///   - range: from a multiple of `timeUnit` on.
-    ///   - out: output time `range.lowerBound` of that row, times `ldo` floats apart.
+    ///   - out: output time `range.lowerBound` of the first row, times `ldo` floats apart and rows
+    ///     `rowStride`.
     ///   - scratch: `scratchFloats(times: range.count)`.
     package func multiply(
+        rows: Range<Int>, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
+        into out: UnsafeMutablePointer<Float>, rowStride: Int, ldo: Int,
+        scratch: UnsafeMutablePointer<Float>, on backend: Backend
+    ) {
+        let firstRow = rows.lowerBound * stride.freq - padding.freq
+        if let winograd, firstRow + kernel.freq > 0, firstRow < freqs {
+            winograd.multiply(
+                rows: rows.count, range, firstRow: firstRow, x: x, freqs: freqs, times: times,
+                into: out, rowStride: rowStride, ldo: ldo, scratch: scratch, on: backend)
+            return
+        }
+        for row in rows {
+            multiply(
+                row: row, range, x: x, freqs: freqs, times: times,
+                into: out + (row - rows.lowerBound) * rowStride, ldo: ldo, scratch: scratch,
+                on: backend)
+        }
+    }
+
+    private func multiply(
         row: Int, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
         into out: UnsafeMutablePointer<Float>, ldo: Int,
         scratch: UnsafeMutablePointer<Float>, on backend: Backend
@@ -121,12 +151,6 @@ package struct Conv2d: Sendable {
             for time in 0..<range.count {
                 (out + time * ldo).update(repeating: 0, count: outputs)
             }
-            return
-        }
-        if let winograd {
-            winograd.multiply(
-                range, firstRow: firstRow, kernelRows: kernelRows, x: x, times: times, into: out,
-                ldo: ldo, scratch: scratch, on: backend)
             return
         }
         for (index, block) in blocks.enumerated() {

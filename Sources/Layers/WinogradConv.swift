@@ -1,10 +1,13 @@
 // Convolutions with three taps in time by Winograd's F(4, 3) (Winograd 1980; Lavin, Gray 2016,
-// arXiv:1509.09308): four neighbouring outputs take six products instead of twelve. Only along time:
-// the frequency rows of a 3 × 3 kernel are summed in the transformed domain, so each of the six
-// products still has a long inner dimension.
+// arXiv:1509.09308): four neighbouring outputs take six products instead of twelve. A 3 × 3 kernel
+// with enough channels goes through F(2, 3) along frequency too, two rows of outputs at once: eight
+// outputs take 24 products instead of 72. With few channels the products of one point would be too
+// short for that, and the kernel's frequency rows are summed in the transformed domain instead: six
+// products with a long inner dimension.
 //
-// The points are 0, ±√½, ±√2 and ∞: of all ±a, ±b they magnify the rounding of the transformed
-// operands nearly the least, half as much (3 dB in noise) as the customary 0, ±1, ±2 and ∞.
+// The points along time are 0, ±√½, ±√2 and ∞: of all ±a, ±b they magnify the rounding of the
+// transformed operands nearly the least, half as much (3 dB in noise) as the customary 0, ±1, ±2
+// and ∞. Along frequency they are 0, ±1 and ∞.
 
 import CKernels
 import Tensor
@@ -12,94 +15,176 @@ import Tensor
 /// A convolution over frequency and time with three taps, stride 1 and padding 1 in time, without
 /// its bias: `[freq, time, inputs]` → `[freq, time, outputs]`.
 struct WinogradConv: Sendable {
-    /// Outputs of a tile.
+    /// Outputs of a tile in time.
     static let tileTimes = 4
-    /// Products of a tile: its points, 0, √½, −√½, √2, −√2 and ∞.
+    /// Products of a tile in time: its points, 0, √½, −√½, √2, −√2 and ∞.
     private static let points = 6
+    /// Those in frequency, 0, 1, −1 and ∞, where that is transformed too.
+    private static let freqPoints = 4
+    /// Inputs from which on both directions are transformed: with fewer, the products of a point
+    /// are so short that reading and writing costs more than is saved.
+    private static let leastInputs = 48
 
+    /// Rows of outputs that are computed at once.
+    let rowUnit: Int
     private let inputs: Int
     private let outputs: Int
     private let kernelFreqs: Int
-    /// For each point `[kernelFreqs · inputs, outputs]`.
+    /// For each point of time `[kernelFreqs · inputs, outputs]`; where both directions are
+    /// transformed `[inputs, outputs]` for each point of frequency and in it each of time.
     private let weights: [WeightMatrix]
 
-    /// - Parameter weight: `[outputs, inputs, kernelFreqs, 3]`
-    init(weight: [Float], inputs: Int, outputs: Int, kernelFreqs: Int, on backend: Backend) {
+    /// - Parameters:
+    ///   - weight: `[outputs, inputs, kernelFreqs, 3]`
+    ///   - isSquare: whether stride and padding in frequency are 1, and the kernel has three rows.
+    init(
+        weight: [Float], inputs: Int, outputs: Int, kernelFreqs: Int, isSquare: Bool,
+        on backend: Backend
+    ) {
         self.inputs = inputs
         self.outputs = outputs
         self.kernelFreqs = kernelFreqs
-        // Rows of the weight transform for the points in their order, applied in double: (1, p, p²)
-        // over the product of p's distances from the other points.
+        let transformsFreqs = isSquare && inputs >= Self.leastInputs
+        rowUnit = transformsFreqs ? 2 : 1
+        let perOutput = inputs * (transformsFreqs ? 1 : kernelFreqs)
+        let transformed = Self.transformed(
+            weight, inputs: inputs, outputs: outputs, kernelFreqs: kernelFreqs,
+            freqPoints: transformsFreqs ? Self.freqTransform : nil, on: backend)
+        let perPoint = outputs * perOutput
+        weights = (0..<transformed.count / perPoint).map { point in
+            WeightMatrix(
+                linear: .floats(
+                    Array(transformed[point * perPoint..<(point + 1) * perPoint]), on: backend),
+                inputs: perOutput, outputs: 0..<outputs, on: backend)
+        }
+    }
+
+    /// Rows of the weight transforms for the points in their order: (1, p, p²) over the product of
+    /// p's distances from the other points.
+    private static let timeTransform: [SIMD3<Double>] = {
         let (near, far) = (0.5.squareRoot(), 2.0.squareRoot())
-        let transform: [SIMD3<Double>] = [
+        return [
             [1, 0, 0],
             [1, near, 0.5] * (-2 / 3), [1, -near, 0.5] * (-2 / 3),
             [1, far, 2] * (1 / 6), [1, -far, 2] * (1 / 6),
             [0, 0, 1],
         ]
-        let perOutput = inputs * kernelFreqs
-        let rows = (0..<kernelFreqs).flatMap { row in
-            (0..<inputs).map { $0 * kernelFreqs + row }
-        }
-        weights = transform.map { row in
-            // `[outputs, inputs, kernelFreqs]`
-            let transformed = (0..<outputs * perOutput).map { index in
-                let taps = SIMD3(
-                    Double(weight[3 * index]), Double(weight[3 * index + 1]),
-                    Double(weight[3 * index + 2]))
-                return Float((row * taps).sum())
+    }()
+    private static let freqTransform: [SIMD3<Double>] = [
+        [1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1],
+    ]
+
+    /// The weights at each point, in double: `[point of time, outputs, kernelFreqs, inputs]`, or
+    /// `[point of frequency, point of time, outputs, inputs]` where there are points of frequency.
+    private static func transformed(
+        _ weight: [Float], inputs: Int, outputs: Int, kernelFreqs: Int,
+        freqPoints: [SIMD3<Double>]?, on backend: Backend
+    ) -> [Float] {
+        let rows = freqPoints?.count ?? kernelFreqs
+        let plane = outputs * inputs
+        // From a row, or a point of frequency, to the next, and from an output to the next.
+        let rowStride = freqPoints == nil ? inputs : points * plane
+        let outputStride = freqPoints == nil ? kernelFreqs * inputs : inputs
+        let pointStride = outputs * outputStride
+        let count = points * rows * plane
+        return [Float](unsafeUninitializedCapacity: count) { result, initialized in
+            let target = result.baseAddress!
+            weight.withUnsafeBufferPointer { weight in
+                backend.parallelFor(outputs) { output in
+                    for input in 0..<inputs {
+                        let kernel =
+                            weight.baseAddress! + (output * inputs + input) * kernelFreqs * 3
+                        func taps(_ row: Int) -> SIMD3<Double> {
+                            SIMD3(
+                                Double(kernel[3 * row]), Double(kernel[3 * row + 1]),
+                                Double(kernel[3 * row + 2]))
+                        }
+                        for row in 0..<rows {
+                            let along =
+                                freqPoints.map { points in
+                                    points[row].x * taps(0) + points[row].y * taps(1)
+                                        + points[row].z * taps(2)
+                                } ?? taps(row)
+                            let place = target + output * outputStride + row * rowStride + input
+                            for (point, transform) in timeTransform.enumerated() {
+                                place[point * pointStride] = Float((transform * along).sum())
+                            }
+                        }
+                    }
+                }
             }
-            return WeightMatrix(
-                .floats(transformed, on: backend), rowOffsets: rows,
-                columnOffsets: (0..<outputs).map { $0 * perOutput }, on: backend)
+            initialized = count
         }
     }
 
-    /// Floats of scratch for `times` outputs.
+    /// Planes of products: points of both directions.
+    private var planes: Int { Self.points * (rowUnit == 2 ? Self.freqTransform.count : 1) }
+
+    /// Inputs of a product.
+    private var rowLength: Int { inputs * (rowUnit == 2 ? 1 : kernelFreqs) }
+
+    /// Floats of scratch for `times` outputs of `rowUnit` rows.
     func scratchFloats(times: Int) -> Int {
         let tiles = (times + Self.tileTimes - 1) / Self.tileTimes
-        return Self.points * tiles * (kernelFreqs * inputs + outputs)
+        return planes * tiles * (rowLength + outputs)
     }
 
-    /// The outputs of one frequency row, on the calling thread.
+    /// The outputs of `rowUnit` frequency rows, or of the first where the second does not exist, on
+    /// the calling thread.
     ///
     /// - Parameters:
+    ///   - rows: 1 or 2, at most `rowUnit`.
     ///   - range: times, from a multiple of `tileTimes` on.
     ///   - firstRow: input row of the kernel's first row, which may lie outside.
-    ///   - kernelRows: rows of the kernel whose input row exists, at least one.
-    ///   - x: `[freqs, times, inputs]`
-    ///   - out: output time `range.lowerBound`, times `ldo` floats apart.
+    ///   - x: `[freqs, times, inputs]`; the kernel meets at least one of its rows.
+    ///   - out: output time `range.lowerBound`, times `ldo` floats apart, rows `rowStride`.
     func multiply(
-        _ range: Range<Int>, firstRow: Int, kernelRows: Range<Int>, x: UnsafePointer<Float>,
-        times: Int, into out: UnsafeMutablePointer<Float>, ldo: Int,
+        rows: Int, _ range: Range<Int>, firstRow: Int, x: UnsafePointer<Float>, freqs: Int,
+        times: Int, into out: UnsafeMutablePointer<Float>, rowStride: Int, ldo: Int,
         scratch: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
         precondition(range.lowerBound % Self.tileTimes == 0)
         let tiles = (range.count + Self.tileTimes - 1) / Self.tileTimes
-        // For each point `[tiles, kernelFreqs · inputs]`.
-        let rowLength = kernelFreqs * inputs
-        let inputPlane = tiles * rowLength
-        let outputPlane = tiles * outputs
-        let products = scratch + Self.points * inputPlane
+        // The rows of the kernel that meet the input, where they are summed by the products.
+        let kernelRows =
+            rowUnit == 2 ? 0..<1 : max(0, -firstRow)..<min(kernelFreqs, freqs - firstRow)
         let part = kernelRows.lowerBound * inputs..<kernelRows.upperBound * inputs
-        let isRounded = weights[0].takesRounded && inputs % 2 == 0
+        let inputPlane = tiles * rowLength
+        let productPlane = tiles * outputs
+        let products = scratch + planes * inputPlane
         let rounded = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
+        let isRounded = weights[0].takesRounded && inputs % 2 == 0
+
         let firstTile = range.lowerBound / Self.tileTimes
-        for row in kernelRows {
-            let source = x + (firstRow + row) * times * inputs
+        let kernels = backend.kernels
+        if rowUnit == 2 {
             if isRounded {
-                backend.kernels.bf16_winograd_input(
-                    firstTile, tiles, inputs, source, times, rounded + row * inputs, inputPlane,
+                kernels.bf16_winograd_input_2d(
+                    firstRow, freqs, firstTile, tiles, inputs, x, times, rounded, inputPlane,
                     rowLength)
             } else {
-                backend.kernels.f32_winograd_input(
-                    firstTile, tiles, inputs, source, times, scratch + row * inputs, inputPlane,
+                kernels.f32_winograd_input_2d(
+                    firstRow, freqs, firstTile, tiles, inputs, x, times, scratch, inputPlane,
                     rowLength)
             }
+        } else {
+            for row in kernelRows {
+                let source = x + (firstRow + row) * times * inputs
+                if isRounded {
+                    kernels.bf16_winograd_input(
+                        firstTile, tiles, inputs, source, times, rounded + row * inputs,
+                        inputPlane, rowLength)
+                } else {
+                    kernels.f32_winograd_input(
+                        firstTile, tiles, inputs, source, times, scratch + row * inputs,
+                        inputPlane, rowLength)
+                }
+            }
         }
-        for (point, weight) in weights.enumerated() {
-            let place = point * inputPlane + part.lowerBound
-            let target = products + point * outputPlane
+
+        for (plane, weight) in weights.enumerated() {
+            let place = plane * inputPlane + part.lowerBound
+            let target = products + plane * productPlane
             if isRounded {
                 weight.multiply(
                     rows: tiles, rounded: rounded + place, lda: rowLength, part, into: target,
@@ -110,7 +195,14 @@ struct WinogradConv: Sendable {
                     ldc: outputs, on: backend)
             }
         }
-        backend.kernels.f32_winograd_output(
-            tiles, outputs, products, outputPlane, range.count, out, ldo)
+
+        if rowUnit == 2 {
+            kernels.f32_winograd_output_2d(
+                tiles, outputs, products, productPlane, range.count, out,
+                rows == 2 ? out + rowStride : nil, ldo)
+        } else {
+            kernels.f32_winograd_output(
+                tiles, outputs, products, productPlane, range.count, out, ldo)
+        }
     }
 }

@@ -149,14 +149,15 @@ extension SelfTest {
             conv.outputFreqs(freqs), conv.outputTimes(times), outputs,
         ])
         let rowTimes = result.shape[1]
-        backend.parallelFor(
-            result.shape[0], scratch: conv.scratchFloats(times: rowTimes)
-        ) { row, scratch in
-            let target = result.pointer + row * rowTimes * outputs
+        let groups = conv.rowGroups(freqs)
+        backend.parallelFor(groups.tiles, scratch: conv.scratchFloats(times: rowTimes)) {
+            group, scratch in
+            let rows = groups[group]
+            let target = result.pointer + rows.lowerBound * rowTimes * outputs
             conv.multiply(
-                row: row, 0..<rowTimes, x: x.pointer, freqs: freqs, times: times, into: target,
-                ldo: outputs, scratch: scratch, on: backend)
-            bias.apply(rows: rowTimes, target, ld: outputs, on: backend)
+                rows: rows, 0..<rowTimes, x: x.pointer, freqs: freqs, times: times, into: target,
+                rowStride: rowTimes * outputs, ldo: outputs, scratch: scratch, on: backend)
+            bias.apply(rows: rows.count * rowTimes, target, ld: outputs, on: backend)
         }
         return result
     }

@@ -233,6 +233,36 @@ static int test_winograd(const kernel_table *table, const kernel_table *plain) {
     return result.failures;
 }
 
+static int test_winograd_2d(const kernel_table *table, const kernel_table *plain) {
+    report result = {.kernel = "f32_winograd_2d"};
+    const ptrdiff_t freqs = 5;
+    EACH(count, ROWS)
+    EACH(cols, COLUMNS) {
+        if (count > 13)
+            continue;
+        ptrdiff_t tiles = (count + 3) / 4, plane = tiles * cols + GAP;
+        for (ptrdiff_t row = -1; row < freqs; row += 2) {
+            matrix x = make(1, freqs * count * cols), a = make(1, 24 * plane), b = copy(&a);
+            table->f32_winograd_input_2d(row, freqs, 0, tiles, cols, x.first, count, a.first, plane,
+                                         cols);
+            plain->f32_winograd_input_2d(row, freqs, 0, tiles, cols, x.first, count, b.first, plane,
+                                         cols);
+            compare(&result, &a, &b, 1e-5);
+            drop(&x);
+        }
+        for (int both = 0; both < 2; both++) {
+            matrix m = make(1, 24 * plane), a = make(2 * count, cols), b = copy(&a);
+            table->f32_winograd_output_2d(tiles, cols, m.first, plane, count, a.first,
+                                          both ? a.first + count * a.ld : NULL, a.ld);
+            plain->f32_winograd_output_2d(tiles, cols, m.first, plane, count, b.first,
+                                          both ? b.first + count * b.ld : NULL, b.ld);
+            compare(&result, &a, &b, 1e-5);
+            drop(&m);
+        }
+    }
+    return result.failures;
+}
+
 typedef struct {
     void (*gemm)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const gemm_segment *, ptrdiff_t, const void *,
                  ptrdiff_t, const float *, float *, ptrdiff_t, int);
@@ -293,6 +323,7 @@ int kernel_tester_run(const kernel_table *table) {
     failures +=
         test_softmax("bf16_softmax_step", table->bf16_softmax_step, plain->bf16_softmax_step, 1);
     failures += test_winograd(table, plain);
+    failures += test_winograd_2d(table, plain);
     failures += test_product("f32_gemm",
                              &(product){table->f32_gemm, table->f32_packed_bytes, table->f32_pack},
                              &(product){plain->f32_gemm, plain->f32_packed_bytes, plain->f32_pack});

@@ -157,16 +157,22 @@ import Testing
         for cols in KernelCase.columns {
             for count in [1, 4, 9, 22] {
                 var numbers = SeededNumbers(seed: cols + 31 * count)
-                let x = numbers.floats(count * cols)
+                let x = numbers.floats(3 * count * cols)
                 let (tiles, ldo) = ((count + 3) / 4, cols + 2)
                 let plane = tiles * ldo + 2
-                var floats = [Float](repeating: 1, count: 6 * plane)
-                var halves = [UInt16](repeating: 0x3F80, count: 6 * plane)
+                var floats = [Float](repeating: 1, count: 24 * plane)
+                var halves = [UInt16](repeating: 0x3F80, count: 24 * plane)
                 kernels.f32_winograd_input(0, tiles, cols, x, count, &floats, plane, ldo)
                 kernels.bf16_winograd_input(0, tiles, cols, x, count, &halves, plane, ldo)
-                #expect(
-                    zip(halves, floats).allSatisfy(isRounded), "\(set.rawValue), \(count) × \(cols)"
-                )
+                let size = "\(set.rawValue), \(count) × \(cols)"
+                #expect(zip(halves, floats).allSatisfy(isRounded), "\(size)")
+                for row in [-1, 1] {
+                    kernels.f32_winograd_input_2d(
+                        row, 3, 0, tiles, cols, x, count, &floats, plane, ldo)
+                    kernels.bf16_winograd_input_2d(
+                        row, 3, 0, tiles, cols, x, count, &halves, plane, ldo)
+                    #expect(zip(halves, floats).allSatisfy(isRounded), "\(size) from row \(row)")
+                }
             }
         }
     }

@@ -96,6 +96,42 @@ private enum Names {
         expect(output, try golden.channelsLast("output"))
     }
 
+    /// As wide as where Winograd's transforms go along both directions, with odd and even numbers of
+    /// rows, and tiles in time that are not full; against sums in double.
+    @Test(arguments: [1, 2, 5])
+    func squareKernelsOfManyChannels(freqs: Int) {
+        let (times, inputs, outputs) = (11, 50, 20)
+        func numbers(_ count: Int) -> [Float] {
+            (0..<count).map { Float($0 * 7_919 % 1_009) / 504 - 1 }
+        }
+        let x = numbers(freqs * times * inputs)
+        let weight = numbers(outputs * inputs * 9)
+        let bias = numbers(outputs)
+        var expected: [Float] = []
+        for freq in 0..<freqs {
+            for time in 0..<times {
+                for output in 0..<outputs {
+                    var sum = Double(bias[output])
+                    for (row, tap) in (0..<9).map({ ($0 / 3, $0 % 3) }) {
+                        let (f, t) = (freq + row - 1, time + tap - 1)
+                        guard (0..<freqs).contains(f), (0..<times).contains(t) else { continue }
+                        for input in 0..<inputs {
+                            let value = Double(x[(f * times + t) * inputs + input])
+                            let place = (output * inputs + input) * 9 + 3 * row + tap
+                            sum += value * Double(weight[place])
+                        }
+                    }
+                    expected.append(Float(sum))
+                }
+            }
+        }
+        let output = operators.convolution(
+            LaidOut([freqs, times, inputs], x), weight: weight, bias: bias,
+            kernel: .init(freq: 3, time: 3), stride: .init(freq: 1, time: 1),
+            padding: .init(freq: 1, time: 1))
+        expect(output, LaidOut([freqs, times, outputs], expected))
+    }
+
     @Test(arguments: Names.convTranspose1d)
     func transposedConvolutionOverTime(_ name: String) throws {
         let golden = try Fixture("layers/\(name)")

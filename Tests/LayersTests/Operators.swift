@@ -39,14 +39,18 @@ struct Operators {
         let result = backend.tensor([
             conv.outputFreqs(freqs), conv.outputTimes(times), conv.outputs,
         ])
-        let rowFloats = result.shape[1] * conv.outputs
-        let scratchFloats = conv.scratchFloats(times: result.shape[1])
-        backend.parallelFor(result.shape[0], scratch: scratchFloats) { row, scratch in
-            let target = result.pointer + row * rowFloats
+        let outputTimes = result.shape[1]
+        let groups = conv.rowGroups(freqs)
+        let scratchFloats = conv.scratchFloats(times: outputTimes)
+        backend.parallelFor(groups.tiles, scratch: scratchFloats) { group, scratch in
+            let rows = groups[group]
+            let target = result.pointer + rows.lowerBound * outputTimes * conv.outputs
             conv.multiply(
-                row: row, 0..<result.shape[1], x: x.pointer, freqs: freqs, times: times,
-                into: target, ldo: conv.outputs, scratch: scratch, on: backend)
-            affine.apply(rows: result.shape[1], target, ld: conv.outputs, on: backend)
+                rows: rows, 0..<outputTimes, x: x.pointer, freqs: freqs, times: times,
+                into: target, rowStride: outputTimes * conv.outputs, ldo: conv.outputs,
+                scratch: scratch, on: backend)
+            affine.apply(
+                rows: rows.count * outputTimes, target, ld: conv.outputs, on: backend)
         }
         return array(result)
     }

@@ -165,6 +165,29 @@ typedef struct kernel_table {
                                          ptrdiff_t plane, ptrdiff_t rows, float *_Nonnull out,
                                          ptrdiff_t ldo);
 
+    /* The input transform along both directions: F(2, 3) with the points 0, 1, -1 and infinity
+     * along frequency, F(4, 3) as above along time. From the rows `row` ... `row + 3` of x, [freqs,
+     * count, cols], e[j], zero where one is not in 0 ... freqs - 1, e0 - e2     e1 + e2     e2 - e1
+     * e1 - e3 go through the transform above, into its planes 6 j ... 6 j + 5. */
+    void (*_Nonnull f32_winograd_input_2d)(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
+                                           ptrdiff_t tiles, ptrdiff_t cols, const float *_Nonnull x,
+                                           ptrdiff_t count, float *_Nonnull out, ptrdiff_t plane,
+                                           ptrdiff_t ldo);
+
+    /* The same, rounded to bfloat16. */
+    void (*_Nonnull bf16_winograd_input_2d)(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
+                                            ptrdiff_t tiles, ptrdiff_t cols,
+                                            const float *_Nonnull x, ptrdiff_t count,
+                                            uint16_t *_Nonnull out, ptrdiff_t plane, ptrdiff_t ldo);
+
+    /* The output transform along both directions: with m[j] the planes 6 j ... 6 j + 5, the sums
+     *   m0 + m1 + m2     m1 - m2 - m3
+     * go through the transform above, into `out` and `next`, unless that is NULL. */
+    void (*_Nonnull f32_winograd_output_2d)(ptrdiff_t tiles, ptrdiff_t cols,
+                                            const float *_Nonnull m, ptrdiff_t plane,
+                                            ptrdiff_t rows, float *_Nonnull out,
+                                            float *_Nullable next, ptrdiff_t ldo);
+
     /* C[r, j] = bias[j] + sum over all segments and k < count of A[r][k] * B[first + k, j], where
      * A[r] is segment.a + r * lda (rows may overlap), B is packed and C is [rows, columns]; with
      * `accumulate`, C[r, j] += the sum, and no bias. Without a bias it is 0. The segments follow
