@@ -52,11 +52,7 @@ package struct Conv2d: Sendable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
-        // What is spared INT8 is too sensitive for what the transforms add to bfloat16's rounding: half
-        // a decibel of the stems.
-        if kernel.time == 3, stride.time == 1, padding.time == 1, backend.precision != .int8,
-            let floats = weight.plainFloats
-        {
+        if kernel.time == 3, stride.time == 1, padding.time == 1, let floats = weight.plainFloats {
             winograd = WinogradConv(
                 weight: floats, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
                 isSquare: kernel.freq == 3 && stride.freq == 1 && padding.freq == 1, on: backend)
