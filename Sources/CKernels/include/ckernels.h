@@ -11,6 +11,8 @@
 #ifndef SWIFT_DEMUCS_CKERNELS_H
 #define SWIFT_DEMUCS_CKERNELS_H
 
+#include "loop_body.h"
+
 #include <stddef.h>
 
 /* A part of the inner dimension of a product: `count` neighbouring elements of each row of A, from
