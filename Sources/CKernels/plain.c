@@ -12,6 +12,31 @@ static float gelu(float v) { return 0.5f * v * (1.0f + erff(v * 0.70710678118654
 
 static float sigmoid(float v) { return 1.0f / (1.0f + expf(-v)); }
 
+/* x rounded to bfloat16, to nearest, ties to even: its upper half. A NaN stays one. */
+static uint16_t bf16_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (x != x)
+        return (uint16_t)((bits | 0x00400000u) >> 16);
+    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+static float widened(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Element i of floats, or of halves if they are `narrow`. */
+static void put(int narrow, void *out, ptrdiff_t i, float x) {
+    uint16_t half = bf16_of(x);
+    if (narrow)
+        memcpy((uint16_t *)out + i, &half, sizeof half);
+    else
+        ((float *)out)[i] = x;
+}
+
 static void f32_affine__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
                               const float *shift, const float *x, ptrdiff_t ldx, float *out,
                               ptrdiff_t ldo) {
@@ -34,6 +59,14 @@ static void f32_affine_gelu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t c = 0; c < cols; c++)
             out[r * ldo + c] = gelu(x[r * ldx + c] * scale[c] + shift[c]);
+}
+
+static void bf16_affine_gelu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                    const float *shift, const float *x, ptrdiff_t ldx,
+                                    uint16_t *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            put(1, out, r * ldo + c, gelu(x[r * ldx + c] * scale[c] + shift[c]));
 }
 
 static void f32_affine_glu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
@@ -70,9 +103,9 @@ static void f32_moments__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, p
         }
 }
 
-static void f32_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
-                                  const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
-                                  float *out, ptrdiff_t ldo) {
+static void layer_norm(int narrow, ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                       const float *bias, float epsilon, const float *x, ptrdiff_t ldx, void *out,
+                       ptrdiff_t ldo) {
     for (ptrdiff_t r = 0; r < rows; r++) {
         const float *row = x + r * ldx;
         double sum = 0, squares = 0;
@@ -83,8 +116,20 @@ static void f32_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *g
             squares += (row[c] - mean) * (row[c] - mean);
         float factor = (float)(1 / sqrt(squares / (double)cols + (double)epsilon));
         for (ptrdiff_t c = 0; c < cols; c++)
-            out[r * ldo + c] = (row[c] - (float)mean) * factor * gain[c] + bias[c];
+            put(narrow, out, r * ldo + c, (row[c] - (float)mean) * factor * gain[c] + bias[c]);
     }
+}
+
+static void f32_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                                  const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                                  float *out, ptrdiff_t ldo) {
+    layer_norm(0, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
+}
+
+static void bf16_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                                   const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                                   uint16_t *out, ptrdiff_t ldo) {
+    layer_norm(1, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
 }
 
 static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
@@ -108,6 +153,23 @@ static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope,
     }
 }
 
+static void bf16_round__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                              uint16_t *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+        for (ptrdiff_t c = 0; c < cols; c++)
+            put(1, out, c, x[c]);
+        if (cols % 2)
+            put(1, out, cols, 0);
+    }
+}
+
+static void bf16_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
+    f32_softmax_step__plain(rows, cols, slope, x, ldx, maxima, sums, correction);
+    /* Each half is written behind the place that is read. */
+    bf16_round__plain(rows, cols, x, ldx, (uint16_t *)x, 2 * ldx);
+}
+
 static void f32_scale_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *factor,
                                   const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -122,12 +184,27 @@ static void f32_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdi
             out[r * ldo + c] = x[r * ldx + c] + y[r * ldy + c];
 }
 
+static void f32_gather_taps__plain(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t cols,
+                                   ptrdiff_t dilation, const float *bias, const float *x,
+                                   ptrdiff_t ldx, ptrdiff_t length, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            float sum = bias[c];
+            for (ptrdiff_t i = 0; i < 3; i++) {
+                ptrdiff_t row = first + r + (i - 1) * dilation;
+                if (row >= 0 && row < length)
+                    sum += x[row * ldx + i * cols + c];
+            }
+            out[r * ldo + c] = sum;
+        }
+}
+
 /* The points of Winograd's transforms: sqrt 1/2 and sqrt 2. */
 static const float POINT_A = 0.70710678118654752f, POINT_B = 1.4142135623730951f;
 
-static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
-                                      const float *x, ptrdiff_t count, float *out,
-                                      ptrdiff_t plane) {
+static void winograd_input(int narrow, ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                           const float *x, ptrdiff_t count, void *out, ptrdiff_t plane,
+                           ptrdiff_t ldo) {
     for (ptrdiff_t t = 0; t < tiles; t++)
         for (ptrdiff_t c = 0; c < cols; c++) {
             float d[6];
@@ -137,14 +214,24 @@ static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_
             }
             float even = d[4] - 2 * d[2], odd = POINT_A * (d[3] - 2 * d[1]);
             float far_even = d[4] - d[2] / 2, far_odd = POINT_B * (d[3] - d[1] / 2);
-            float *o = out + t * cols + c;
-            o[0 * plane] = d[0] - 2.5f * d[2] + d[4];
-            o[1 * plane] = even + odd;
-            o[2 * plane] = even - odd;
-            o[3 * plane] = far_even + far_odd;
-            o[4 * plane] = far_even - far_odd;
-            o[5 * plane] = d[1] - 2.5f * d[3] + d[5];
+            const float v[6] = {
+                d[0] - 2.5f * d[2] + d[4], even + odd,         even - odd,
+                far_even + far_odd,        far_even - far_odd, d[1] - 2.5f * d[3] + d[5]};
+            for (ptrdiff_t i = 0; i < 6; i++)
+                put(narrow, out, i * plane + t * ldo + c, v[i]);
         }
+}
+
+static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                      const float *x, ptrdiff_t count, float *out, ptrdiff_t plane,
+                                      ptrdiff_t ldo) {
+    winograd_input(0, first, tiles, cols, x, count, out, plane, ldo);
+}
+
+static void bf16_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                       const float *x, ptrdiff_t count, uint16_t *out,
+                                       ptrdiff_t plane, ptrdiff_t ldo) {
+    winograd_input(1, first, tiles, cols, x, count, out, plane, ldo);
 }
 
 static void f32_winograd_output__plain(ptrdiff_t tiles, ptrdiff_t cols, const float *m,
@@ -173,7 +260,7 @@ static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
             float sum[PLAIN_PANEL] = {0};
             for (ptrdiff_t s = 0; s < count; s++)
                 for (ptrdiff_t k = 0; k < segments[s].count; k++) {
-                    float x = segments[s].a[r * lda + k];
+                    float x = ((const float *)segments[s].a)[r * lda + k];
                     const float *b =
                         (const float *)packed + panel * inner + (segments[s].first + k) * width;
                     for (ptrdiff_t j = 0; j < width; j++)
@@ -202,33 +289,19 @@ static void f32_pack__plain(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, p
     }
 }
 
-/* x rounded to bfloat16, to nearest, ties to even: its upper half. A NaN stays one. */
-static uint16_t bf16_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    if (x != x)
-        return (uint16_t)((bits | 0x00400000u) >> 16);
-    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
-
-static float widened(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static void bf16_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
-                             const gemm_segment *segments, ptrdiff_t lda, const void *packed,
-                             ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
-                             int accumulate) {
+static void bf16_product(int narrow, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                         const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                         ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
+                         int accumulate) {
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t panel = 0; panel < columns; panel += PLAIN_PANEL) {
             ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
             float sum[PLAIN_PANEL] = {0};
             for (ptrdiff_t s = 0; s < count; s++)
                 for (ptrdiff_t k = 0; k < segments[s].count; k++) {
-                    float x = widened(bf16_of(segments[s].a[r * lda + k]));
+                    ptrdiff_t place = r * lda + k;
+                    float x = widened(narrow ? ((const uint16_t *)segments[s].a)[place]
+                                             : bf16_of(((const float *)segments[s].a)[place]));
                     const uint16_t *b =
                         (const uint16_t *)packed + panel * inner + (segments[s].first + k) * width;
                     for (ptrdiff_t j = 0; j < width; j++)
@@ -239,6 +312,20 @@ static void bf16_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
                 c[r * ldc + panel + j] = start + sum[j];
             }
         }
+}
+
+static void bf16_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                             const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                             ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
+                             int accumulate) {
+    bf16_product(0, rows, columns, count, segments, lda, packed, inner, bias, c, ldc, accumulate);
+}
+
+static void bf16_gemm_of_bf16__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                     const gemm_segment *segments, ptrdiff_t lda,
+                                     const void *packed, ptrdiff_t inner, const float *bias,
+                                     float *c, ptrdiff_t ldc, int accumulate) {
+    bf16_product(1, rows, columns, count, segments, lda, packed, inner, bias, c, ldc, accumulate);
 }
 
 static ptrdiff_t bf16_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
@@ -282,7 +369,7 @@ static void qc8w_gemm(int rounds, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
             float sum[PLAIN_PANEL] = {0};
             for (ptrdiff_t s = 0; s < count; s++)
                 for (ptrdiff_t k = 0; k < segments[s].count; k++) {
-                    float x = segments[s].a[r * lda + k];
+                    float x = ((const float *)segments[s].a)[r * lda + k];
                     const signed char *b = codes + panel * inner + (segments[s].first + k) * width;
                     x = rounds ? widened(bf16_of(x)) : x;
                     for (ptrdiff_t j = 0; j < width; j++)
@@ -348,7 +435,8 @@ static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t co
             for (ptrdiff_t done = 0; done < segments[s].count; done += QD8_SEGMENT) {
                 ptrdiff_t n = segments[s].count - done;
                 n = n < QD8_SEGMENT ? n : QD8_SEGMENT;
-                const float step = quantised(segments[s].a + r * lda + done, n, codes);
+                const float step =
+                    quantised((const float *)segments[s].a + r * lda + done, n, codes);
                 for (ptrdiff_t j = 0; j < columns; j++) {
                     const ptrdiff_t panel = j / PLAIN_PANEL * PLAIN_PANEL;
                     ptrdiff_t width = columns - panel;
@@ -374,18 +462,28 @@ const kernel_table *kernels_plain(void) {
         .f32_affine_gelu = f32_affine_gelu__plain,
         .f32_affine_glu = f32_affine_glu__plain,
         .f32_affine_glu_add = f32_affine_glu_add__plain,
+        .coarse_affine_gelu = f32_affine_gelu__plain,
+        .coarse_affine_glu = f32_affine_glu__plain,
+        .coarse_affine_glu_add = f32_affine_glu_add__plain,
+        .bf16_affine_gelu = bf16_affine_gelu__plain,
         .f32_moments = f32_moments__plain,
         .f32_layer_norm = f32_layer_norm__plain,
+        .bf16_layer_norm = bf16_layer_norm__plain,
         .f32_softmax_step = f32_softmax_step__plain,
+        .bf16_softmax_step = bf16_softmax_step__plain,
+        .bf16_round = bf16_round__plain,
         .f32_scale_rows = f32_scale_rows__plain,
         .f32_add = f32_add__plain,
+        .f32_gather_taps = f32_gather_taps__plain,
         .f32_winograd_input = f32_winograd_input__plain,
+        .bf16_winograd_input = bf16_winograd_input__plain,
         .f32_winograd_output = f32_winograd_output__plain,
         .f32_gemm = f32_gemm__plain,
         .panel_columns = PLAIN_PANEL,
         .f32_packed_bytes = f32_packed_bytes__plain,
         .f32_pack = f32_pack__plain,
         .bf16_gemm = bf16_gemm__plain,
+        .bf16_gemm_of_bf16 = bf16_gemm_of_bf16__plain,
         .bf16_packed_bytes = bf16_packed_bytes__plain,
         .bf16_pack = bf16_pack__plain,
         .f32_qc8w_gemm = f32_qc8w_gemm__plain,

@@ -31,75 +31,124 @@ static void KERNEL(f32_affine_add)(ptrdiff_t rows, ptrdiff_t cols, const float *
     }
 }
 
-static void KERNEL(f32_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                    const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                    ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+/* Each of the next three is several kernels, fine and coarse ones, and one that writes halves;
+ * `coarse` and `narrow` are constants where they are inlined. */
+
+static inline __attribute__((always_inline)) void
+affine_gelu(const int coarse, const int narrow, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+            const float *shift, const float *x, ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
+    const size_t bytes = narrow ? sizeof(uint16_t) : sizeof(float);
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH)
-            store(out + c, gelu(fma(load(x + c), load(scale + c), load(shift + c))));
+            put(narrow, out, c, gelu(coarse, fma(load(x + c), load(scale + c), load(shift + c))));
         ptrdiff_t n = cols - c;
         if (n > 0)
-            store_part(
-                out + c,
-                gelu(fma(load_part(x + c, n), load_part(scale + c, n), load_part(shift + c, n))),
-                n);
+            put_part(narrow, out, c,
+                     gelu(coarse, fma(load_part(x + c, n), load_part(scale + c, n),
+                                      load_part(shift + c, n))),
+                     n);
     }
 }
 
-static inline vec affine_glu(const float *value, const float *gate, const float *scale,
-                             const float *shift, const float *gate_scale, const float *gate_shift) {
+static void KERNEL(f32_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                    const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                                    ptrdiff_t ldo) {
+    affine_gelu(0, 0, rows, cols, scale, shift, x, ldx, out, ldo);
+}
+
+static void KERNEL(coarse_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                       const float *shift, const float *x, ptrdiff_t ldx,
+                                       float *out, ptrdiff_t ldo) {
+    affine_gelu(1, 0, rows, cols, scale, shift, x, ldx, out, ldo);
+}
+
+static void KERNEL(bf16_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                     const float *shift, const float *x, ptrdiff_t ldx,
+                                     uint16_t *out, ptrdiff_t ldo) {
+    affine_gelu(1, 1, rows, cols, scale, shift, x, ldx, out, ldo);
+}
+
+static inline __attribute__((always_inline)) vec gated(const int coarse, const float *value,
+                                                       const float *gate, const float *scale,
+                                                       const float *shift, const float *gate_scale,
+                                                       const float *gate_shift) {
     vec v = fma(load(value), load(scale), load(shift));
     vec g = fma(load(gate), load(gate_scale), load(gate_shift));
-    return v * sigmoid(g);
+    return v * sigmoid(coarse, g);
 }
 
-static inline vec affine_glu_part(const float *value, const float *gate, const float *scale,
-                                  const float *shift, const float *gate_scale,
-                                  const float *gate_shift, ptrdiff_t n) {
+static inline __attribute__((always_inline)) vec
+gated_part(const int coarse, const float *value, const float *gate, const float *scale,
+           const float *shift, const float *gate_scale, const float *gate_shift, ptrdiff_t n) {
     vec v = fma(load_part(value, n), load_part(scale, n), load_part(shift, n));
     vec g = fma(load_part(gate, n), load_part(gate_scale, n), load_part(gate_shift, n));
-    return v * sigmoid(g);
+    return v * sigmoid(coarse, g);
 }
 
-static void KERNEL(f32_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                   const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                   ptrdiff_t ldo) {
+static inline __attribute__((always_inline)) void
+affine_glu(const int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale, const float *shift,
+           const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
     const float *gate_scale = scale + cols, *gate_shift = shift + cols;
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
         const float *gate = x + cols;
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH)
-            store(out + c, affine_glu(x + c, gate + c, scale + c, shift + c, gate_scale + c,
-                                      gate_shift + c));
+            store(out + c, gated(coarse, x + c, gate + c, scale + c, shift + c, gate_scale + c,
+                                 gate_shift + c));
         ptrdiff_t n = cols - c;
         if (n > 0)
             store_part(out + c,
-                       affine_glu_part(x + c, gate + c, scale + c, shift + c, gate_scale + c,
-                                       gate_shift + c, n),
+                       gated_part(coarse, x + c, gate + c, scale + c, shift + c, gate_scale + c,
+                                  gate_shift + c, n),
                        n);
+    }
+}
+
+static void KERNEL(f32_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                   const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                                   ptrdiff_t ldo) {
+    affine_glu(0, rows, cols, scale, shift, x, ldx, out, ldo);
+}
+
+static void KERNEL(coarse_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                      const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                                      ptrdiff_t ldo) {
+    affine_glu(1, rows, cols, scale, shift, x, ldx, out, ldo);
+}
+
+static inline __attribute__((always_inline)) void
+affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+               const float *shift, const float *gamma, const float *x, ptrdiff_t ldx, float *out,
+               ptrdiff_t ldo) {
+    const float *gate_scale = scale + cols, *gate_shift = shift + cols;
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+        const float *gate = x + cols;
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH) {
+            vec y = gated(coarse, x + c, gate + c, scale + c, shift + c, gate_scale + c,
+                          gate_shift + c);
+            store(out + c, fma(load(gamma + c), y, load(out + c)));
+        }
+        ptrdiff_t n = cols - c;
+        if (n > 0) {
+            vec y = gated_part(coarse, x + c, gate + c, scale + c, shift + c, gate_scale + c,
+                               gate_shift + c, n);
+            store_part(out + c, fma(load_part(gamma + c, n), y, load_part(out + c, n)), n);
+        }
     }
 }
 
 static void KERNEL(f32_affine_glu_add)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
                                        const float *shift, const float *gamma, const float *x,
                                        ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
-    const float *gate_scale = scale + cols, *gate_shift = shift + cols;
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
-        const float *gate = x + cols;
-        ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH) {
-            vec y =
-                affine_glu(x + c, gate + c, scale + c, shift + c, gate_scale + c, gate_shift + c);
-            store(out + c, fma(load(gamma + c), y, load(out + c)));
-        }
-        ptrdiff_t n = cols - c;
-        if (n > 0) {
-            vec y = affine_glu_part(x + c, gate + c, scale + c, shift + c, gate_scale + c,
-                                    gate_shift + c, n);
-            store_part(out + c, fma(load_part(gamma + c, n), y, load_part(out + c, n)), n);
-        }
-    }
+    affine_glu_add(0, rows, cols, scale, shift, gamma, x, ldx, out, ldo);
+}
+
+static void KERNEL(coarse_affine_glu_add)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                                          const float *shift, const float *gamma, const float *x,
+                                          ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
+    affine_glu_add(1, rows, cols, scale, shift, gamma, x, ldx, out, ldo);
 }
 
 static void KERNEL(f32_scale_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *factor,
@@ -108,8 +157,8 @@ static void KERNEL(f32_scale_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH)
             store(out + c, load(x + c) * factor[r]);
-        for (; c < cols; c++)
-            out[c] = x[c] * factor[r];
+        if (c < cols)
+            store_part(out + c, load_part(x + c, cols - c) * factor[r], cols - c);
     }
 }
 
@@ -119,7 +168,41 @@ static void KERNEL(f32_add)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH)
             store(out + c, load(x + c) + load(y + c));
-        for (; c < cols; c++)
-            out[c] = x[c] + y[c];
+        if (c < cols)
+            store_part(out + c, load_part(x + c, cols - c) + load_part(y + c, cols - c), cols - c);
+    }
+}
+
+/* n <= WIDTH columns of a row: the middle tap, and those before and after where they exist. */
+static inline vec gathered(ptrdiff_t n, const float *bias, const float *middle, const float *before,
+                           const float *after) {
+    if (n == WIDTH) {
+        vec sum = load(bias);
+        sum += before ? load(before) : (vec)0;
+        sum += load(middle);
+        return sum + (after ? load(after) : (vec)0);
+    }
+    vec sum = load_part(bias, n);
+    sum += before ? load_part(before, n) : (vec)0;
+    sum += load_part(middle, n);
+    return sum + (after ? load_part(after, n) : (vec)0);
+}
+
+static void KERNEL(f32_gather_taps)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t cols,
+                                    ptrdiff_t dilation, const float *bias, const float *x,
+                                    ptrdiff_t ldx, ptrdiff_t length, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t row = first; row < first + rows; row++, out += ldo) {
+        const float *middle = x + row * ldx + cols;
+        const float *before = row >= dilation ? middle - dilation * ldx - cols : NULL;
+        const float *after = row + dilation < length ? middle + dilation * ldx + cols : NULL;
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH)
+            store(out + c, gathered(WIDTH, bias + c, middle + c, before ? before + c : NULL,
+                                    after ? after + c : NULL));
+        if (c < cols)
+            store_part(out + c,
+                       gathered(cols - c, bias + c, middle + c, before ? before + c : NULL,
+                                after ? after + c : NULL),
+                       cols - c);
     }
 }

@@ -1,106 +1,20 @@
-/* The product of a matrix with a packed one, for any kind of element.
+/* The product of a matrix with a packed one, for any kind of element and any form of A.
  *
- * Included once for each kind, with PRODUCT (the name of the kind) defined, and under that name's
- * prefix what simd_products.h lists.
- *
- * Rows of A are taken in blocks, and inner positions in chunks. Each panel of B passes over a
- * block: ROWS rows and two vectors of columns of sums stay in registers while they run over a chunk
- * (Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
+ * Included once for each pair, after the kind's simd_tiles.h, with PRODUCT (the name of the kind)
+ * defined, and for this file alone GEMM (the name of the kernel) and SOURCE (the name of the form
+ * of A), under whose prefix simd_products.h has
+ *   stored   what A's elements are;
+ *   copy     puts n of them at position k of a row, as elements of the kind;
+ *   DIRECT   neighbouring positions from which on A, which has the kind's elements then, is
+ *            multiplied where it is, as it is where no more are left; 0: it never is.
  */
 
 #define P(name) JOIN(PRODUCT, _, name)
-
-/* A part of A that is multiplied at once, in the elements that are multiplied: rows `stride` apart.
- */
-typedef struct {
-    const P(element) * rows;
-    ptrdiff_t stride;
-} P(block);
-
-/* C[rows, vectors * WIDTH] (+)= A times B over `inner` positions of the block from `row` on. `rows`
- * and `vectors` are constants where this is inlined. */
-static inline __attribute__((always_inline)) void
-P(tile)(const int rows, const int vectors, P(block) block, ptrdiff_t row, ptrdiff_t inner,
-        const P(packed) * panel, const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    vec sum[ROWS][2];
-    const vec start[2] = {bias ? load(bias) : (vec)0,
-                          bias && vectors > 1 ? load(bias + WIDTH) : (vec)0};
-    c += row * ldc;
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++)
-            sum[r][v] = accumulate ? load(c + r * ldc + v * WIDTH) : start[v];
-    const P(element) *a = block.rows + row * block.stride;
-    for (ptrdiff_t k = 0; k < inner; k += P(STEP), a++, panel += P(STEP) * vectors * WIDTH) {
-        P(operand) b0 = P(load_operand)(panel);
-        P(operand) b1 = vectors > 1 ? P(load_operand)(panel + P(STEP) * WIDTH) : b0;
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            P(operand) x = P(broadcast)(a + r * block.stride);
-            sum[r][0] = P(multiply_add)(x, b0, sum[r][0]);
-            if (vectors > 1)
-                sum[r][1] = P(multiply_add)(x, b1, sum[r][1]);
-        }
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++)
-            store(c + r * ldc + v * WIDTH, sum[r][v]);
-}
-
-/* All rows of the block, as tiles with fixed numbers of rows. */
-static inline __attribute__((always_inline)) void
-P(rows)(const int vectors, P(block) block, ptrdiff_t rows, ptrdiff_t inner, const P(packed) * panel,
-        const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    ptrdiff_t row = 0;
-    for (; row + ROWS <= rows; row += ROWS)
-        P(tile)(ROWS, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
-    if (row + ROWS / 2 <= rows) {
-        P(tile)(ROWS / 2, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
-        row += ROWS / 2;
-    }
-    for (; row + 2 <= rows; row += 2)
-        P(tile)(2, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
-    if (row < rows)
-        P(tile)(1, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
-}
-
-/* The block against one panel of at most two vectors of columns. */
-static void P(panel)(P(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,
-                     const P(packed) * panel, const float *bias, float *c, ptrdiff_t ldc,
-                     int accumulate) {
-    if (columns == PANEL) {
-        P(rows)(2, block, rows, inner, panel, bias, c, ldc, accumulate);
-        return;
-    }
-    if (columns == WIDTH) {
-        P(rows)(1, block, rows, inner, panel, bias, c, ldc, accumulate);
-        return;
-    }
-    /* The last panel, whose columns are not all there, goes through a buffer. */
-    float buffer[BLOCK_ROWS * PANEL], whole_bias[PANEL] = {0};
-    const ptrdiff_t width = columns > WIDTH ? PANEL : WIDTH;
-    const size_t bytes = sizeof(float) * (size_t)columns;
-    if (bias) {
-        memcpy(whole_bias, bias, bytes);
-        bias = whole_bias;
-    }
-    if (accumulate)
-        for (ptrdiff_t r = 0; r < rows; r++)
-            memcpy(buffer + r * width, c + r * ldc, bytes);
-    if (width == PANEL)
-        P(rows)(2, block, rows, inner, panel, bias, buffer, width, accumulate);
-    else
-        P(rows)(1, block, rows, inner, panel, bias, buffer, width, accumulate);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        memcpy(c + r * ldc, buffer + r * width, bytes);
-}
+#define A(name) JOIN(SOURCE, _, name)
 
 /* Copies what the segments hold for B's rows `from` ... `to - 1` of `rows` rows of A, zero where
  * they have nothing (before the first and behind the last, to make steps whole). */
-static void P(fill)(P(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
+static void A(fill)(P(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
                     const gemm_segment *segments, ptrdiff_t row, ptrdiff_t lda, ptrdiff_t from,
                     ptrdiff_t to) {
     const ptrdiff_t last_element = (to - from) / P(STEP) - 1;
@@ -111,40 +25,30 @@ static void P(fill)(P(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
     for (ptrdiff_t s = 0; s < count; s++) {
         ptrdiff_t first = segments[s].first, last = first + segments[s].count;
         ptrdiff_t begin = first > from ? first : from, end = last < to ? last : to;
+        const A(stored) *a = (const A(stored) *)segments[s].a + row * lda + begin - first;
         for (ptrdiff_t r = 0; r < rows && begin < end; r++)
-            P(copy)
-        (to_rows + r * P(STRIDE), begin - from, segments[s].a + (row + r) * lda + begin - first,
-         end - begin);
+            A(copy)
+        (to_rows + r * P(STRIDE), begin - from, a + r * lda, end - begin);
     }
 }
 
-/* All columns of C, `rows` rows of it, for the block's positions from B's row `k` on. */
-static void P(panels)(P(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
-                      ptrdiff_t inner, const P(packed) * packed, ptrdiff_t padded,
-                      const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    for (ptrdiff_t column = 0; column < columns; column += PANEL) {
-        ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
-        ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
-        P(panel)
-        (block, rows, inner, n, packed + k * width, bias ? bias + column : NULL, c + column, ldc,
-         accumulate);
-        packed += padded * PANEL;
-    }
-}
-
-/* The segment that holds B's rows `k` ... `k + DIRECT - 1`, whose part of A is worth multiplying
- * where it is; NULL if there is none. */
-static const gemm_segment *P(direct)(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t k) {
-    for (ptrdiff_t s = 0; s < count && P(DIRECT) > 0; s++)
-        if (segments[s].first <= k && k + P(DIRECT) <= segments[s].first + segments[s].count)
+/* The segment that holds B's rows `k` ... `k + DIRECT - 1`, or all up to `to - 1`, whose part of A
+ * is worth multiplying where it is; NULL if there is none. */
+static const gemm_segment *A(direct)(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t k,
+                                     ptrdiff_t to) {
+    for (ptrdiff_t s = 0; s < count && A(DIRECT) > 0; s++) {
+        ptrdiff_t last = segments[s].first + segments[s].count;
+        ptrdiff_t enough = k + A(DIRECT) < to ? k + A(DIRECT) : to + 1 - P(STEP);
+        if (segments[s].first <= k && enough <= last)
             return &segments[s];
+    }
     return NULL;
 }
 
-static void KERNEL(P(gemm))(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
-                            const gemm_segment *segments, ptrdiff_t lda, const void *packed,
-                            ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
-                            int accumulate) {
+static void KERNEL(GEMM)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                         const gemm_segment *segments, ptrdiff_t lda, const void *packed,
+                         ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
+                         int accumulate) {
     const ptrdiff_t padded = (inner + P(STEP) - 1) / P(STEP) * P(STEP);
     const ptrdiff_t from = count > 0 ? segments[0].first / P(STEP) * P(STEP) : 0;
     ptrdiff_t to = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
@@ -156,15 +60,17 @@ static void KERNEL(P(gemm))(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
         int adding = accumulate;
         do {
             ptrdiff_t end = k + P(CHUNK) < to ? k + P(CHUNK) : to;
-            const gemm_segment *segment = P(direct)(count, segments, k);
+            const gemm_segment *segment = A(direct)(count, segments, k, to);
             P(block) block = {copied, P(STRIDE)};
             if (segment) {
                 ptrdiff_t last = segment->first + segment->count;
+                last = (last + P(STEP) - 1) / P(STEP) * P(STEP);
                 end = end < last ? end : last;
-                block.rows = (const P(element) *)(segment->a + row * lda + k - segment->first);
-                block.stride = lda;
+                const A(stored) *a = (const A(stored) *)segment->a + row * lda;
+                block.rows = (const P(element) *)(a + k - segment->first);
+                block.stride = lda / P(STEP);
             } else if (end > k) {
-                P(fill)(copied, n, count, segments, row, lda, k, end);
+                A(fill)(copied, n, count, segments, row, lda, k, end);
             }
             P(panels)
             (block, n, columns, k, end - k, (const P(packed) *)packed, padded, adding ? NULL : bias,
@@ -175,9 +81,7 @@ static void KERNEL(P(gemm))(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
     }
 }
 
-static ptrdiff_t KERNEL(P(packed_bytes))(ptrdiff_t inner, ptrdiff_t columns) {
-    const ptrdiff_t padded = (inner + P(STEP) - 1) / P(STEP) * P(STEP);
-    return (ptrdiff_t)sizeof(P(packed)) * padded * ((columns + WIDTH - 1) / WIDTH * WIDTH);
-}
-
 #undef P
+#undef A
+#undef SOURCE
+#undef GEMM

@@ -301,7 +301,7 @@ static void KERNEL(qd8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
                 ptrdiff_t length = segments[s].count - done;
                 length = length < QD8_SEGMENT ? length : QD8_SEGMENT;
                 ptrdiff_t from = segments[s].first + done, lead = from % GROUP;
-                const float *a = segments[s].a + done + row * lda;
+                const float *a = (const float *)segments[s].a + done + row * lda;
                 for (ptrdiff_t r = 0; r < n; r++)
                     quantise_row(a + r * lda, length, &block, r, lead);
                 ptrdiff_t groups = (lead + length + GROUP - 1) / GROUP;

@@ -127,7 +127,7 @@ static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
             ptrdiff_t length = segments[s].count - done;
             length = length < f32_CHUNK ? length : f32_CHUNK;
             ptrdiff_t from = segments[s].first + done, lead = from % GROUP;
-            const float *a = segments[s].a + done;
+            const float *a = (const float *)segments[s].a + done;
             for (ptrdiff_t column = 0; column < columns; column += PANEL) {
                 ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
                 ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;

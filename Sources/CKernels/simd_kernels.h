@@ -9,6 +9,8 @@
 
 #include "simd_math.h"
 
+#include "simd_bfloat16.h"
+
 #include "simd_elementwise.h"
 
 #include "simd_norms.h"
@@ -31,18 +33,28 @@ static const kernel_table KERNEL(table) = {
     .f32_affine_gelu = KERNEL(f32_affine_gelu),
     .f32_affine_glu = KERNEL(f32_affine_glu),
     .f32_affine_glu_add = KERNEL(f32_affine_glu_add),
+    .coarse_affine_gelu = KERNEL(coarse_affine_gelu),
+    .coarse_affine_glu = KERNEL(coarse_affine_glu),
+    .coarse_affine_glu_add = KERNEL(coarse_affine_glu_add),
+    .bf16_affine_gelu = KERNEL(bf16_affine_gelu),
     .f32_moments = KERNEL(f32_moments),
     .f32_layer_norm = KERNEL(f32_layer_norm),
+    .bf16_layer_norm = KERNEL(bf16_layer_norm),
     .f32_softmax_step = KERNEL(f32_softmax_step),
+    .bf16_softmax_step = KERNEL(bf16_softmax_step),
+    .bf16_round = KERNEL(bf16_round),
     .f32_scale_rows = KERNEL(f32_scale_rows),
     .f32_add = KERNEL(f32_add),
+    .f32_gather_taps = KERNEL(f32_gather_taps),
     .f32_winograd_input = KERNEL(f32_winograd_input),
+    .bf16_winograd_input = KERNEL(bf16_winograd_input),
     .f32_winograd_output = KERNEL(f32_winograd_output),
     .f32_gemm = KERNEL(f32_gemm),
     .panel_columns = PANEL,
     .f32_packed_bytes = KERNEL(f32_packed_bytes),
     .f32_pack = KERNEL(f32_pack),
     .bf16_gemm = KERNEL(bf16_gemm),
+    .bf16_gemm_of_bf16 = KERNEL(bf16_gemm_of_bf16),
     .bf16_packed_bytes = KERNEL(bf16_packed_bytes),
     .bf16_pack = KERNEL(bf16_pack),
     .f32_qc8w_gemm = KERNEL(f32_qc8w_gemm),

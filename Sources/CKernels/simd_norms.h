@@ -20,10 +20,14 @@ static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, 
     sums[1] += sum_lanes_double(&squares);
 }
 
-static void KERNEL(f32_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
-                                   const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
-                                   float *out, ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+/* Each of the next two is two kernels, one of which writes halves; `narrow` is a constant where
+ * they are inlined. */
+
+static inline __attribute__((always_inline)) void
+layer_norm(const int narrow, ptrdiff_t rows, ptrdiff_t cols, const float *gain, const float *bias,
+           float epsilon, const float *x, ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
+    const size_t bytes = narrow ? sizeof(uint16_t) : sizeof(float);
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
         /* Four sums: short chains of additions are faster and err less. */
         vec sums[4] = {0, 0, 0, 0};
         ptrdiff_t c = 0;
@@ -48,10 +52,25 @@ static void KERNEL(f32_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *
         float factor = 1.0f / __builtin_sqrtf(variance / (float)cols + epsilon);
 
         for (c = 0; c + WIDTH <= cols; c += WIDTH)
-            store(out + c, fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)));
-        for (; c < cols; c++)
-            out[c] = (x[c] - mean) * factor * gain[c] + bias[c];
+            put(narrow, out, c, fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)));
+        if (n > 0)
+            put_part(narrow, out, c,
+                     fma((load_part(x + c, n) - mean) * factor, load_part(gain + c, n),
+                         load_part(bias + c, n)),
+                     n);
     }
+}
+
+static void KERNEL(f32_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                                   const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                                   float *out, ptrdiff_t ldo) {
+    layer_norm(0, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
+}
+
+static void KERNEL(bf16_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                                    const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                                    uint16_t *out, ptrdiff_t ldo) {
+    layer_norm(1, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
 }
 
 /* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
@@ -71,32 +90,53 @@ static inline float largest(ptrdiff_t cols, const float *x) {
     return result;
 }
 
-static inline vec score(vec x, vec slope, vec offset) {
-    return power_of_two(fma(x, slope, offset), SCORE_END);
+static inline __attribute__((always_inline)) vec score(const int coarse, vec x, vec slope,
+                                                       vec offset) {
+    return power(coarse, fma(x, slope, offset), SCORE_END);
 }
 
-static void KERNEL(f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
-                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
+/* Both kernels; `narrow` is a constant where this is inlined. Rounding to bfloat16 hides what
+ * coarse exponentials err. */
+static inline __attribute__((always_inline)) void
+softmax_step(const int narrow, ptrdiff_t rows, ptrdiff_t cols, float slope, float *x, ptrdiff_t ldx,
+             float *maxima, float *sums, float *correction) {
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
         float maximum = slope * largest(cols, x);
         maximum = maximum > maxima[r] ? maximum : maxima[r];
 
+        /* Halves are written behind the place that is read. */
         vec sum = 0;
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH) {
-            vec e = score(load(x + c), (vec)slope, (vec)-maximum);
-            store(x + c, e);
+            vec e = score(narrow, load(x + c), (vec)slope, (vec)-maximum);
+            put(narrow, x, c, e);
             sum += e;
         }
         float total = sum_lanes(sum);
         ptrdiff_t n = cols - c;
         if (n > 0) {
-            store_part(x + c, score(load_part(x + c, n), (vec)slope, (vec)-maximum), n);
-            for (ptrdiff_t i = c; i < cols; i++)
-                total += x[i];
+            float lanes[WIDTH];
+            vec e = score(narrow, load_part(x + c, n), (vec)slope, (vec)-maximum);
+            store(lanes, e);
+            for (ptrdiff_t i = 0; i < n; i++)
+                total += lanes[i];
+            put_part(narrow, x, c, e, n);
         }
+        if (narrow && cols % 2)
+            memset((uint16_t *)x + cols, 0, sizeof(uint16_t));
         correction[r] = power_of_two((vec)(maxima[r] - maximum), 0.0f)[0];
         sums[r] = sums[r] * correction[r] + total;
         maxima[r] = maximum;
     }
+}
+
+static void KERNEL(f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
+    softmax_step(0, rows, cols, slope, x, ldx, maxima, sums, correction);
+}
+
+static void KERNEL(bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                      ptrdiff_t ldx, float *maxima, float *sums,
+                                      float *correction) {
+    softmax_step(1, rows, cols, slope, x, ldx, maxima, sums, correction);
 }

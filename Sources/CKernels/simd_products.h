@@ -14,12 +14,12 @@ enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
  *   CHUNK         inner positions of a chunk: a chunk of a panel fits into the L1 cache;
  *   STRIDE        elements between rows of A that are copied: no power of two, so that the rows
  *                 don't share the cache's sets;
- *   DIRECT        neighbouring positions from which on A needs no copy; 0: it always does;
- *   copy          puts n floats at position k of a row;
- *   operand, load_operand, broadcast, multiply_add. */
+ *   operand, load_operand, broadcast, multiply_add;
+ * and what simd_gemm.h asks for, for each form of A. */
 
 /* float32: a row of B at a time. */
 typedef float f32_element;
+typedef float f32_stored;
 typedef float f32_packed;
 typedef vec f32_operand;
 enum { f32_STEP = 1, f32_CHUNK = 256, f32_STRIDE = 256 + 16, f32_DIRECT = 32 };
@@ -40,30 +40,16 @@ static inline vec f32_broadcast(const f32_element *a) { return (vec)*a; }
 static inline vec f32_multiply_add(vec a, vec b, vec sum) { return fma(a, b, sum); }
 
 #define PRODUCT f32
+#include "simd_tiles.h"
+#define SOURCE f32
+#define GEMM f32_gemm
 #include "simd_gemm.h"
 #undef PRODUCT
 
-/* bfloat16 */
+/* bfloat16, of float32 that is rounded (bf16) and of bfloat16 (narrow). */
+typedef float bf16_stored;
+typedef uint16_t narrow_stored;
 typedef uint16_t bf16_packed;
-typedef uint16_t half_vec __attribute__((ext_vector_type(WIDTH)));
-typedef uint32_t vec_bits __attribute__((ext_vector_type(WIDTH)));
-
-/* The bits of x rounded to bfloat16, in the upper half of each lane. A NaN stays one. */
-static inline vec_bits round_to_bf16(vec x) {
-    vec_bits bits;
-    memcpy(&bits, &x, sizeof bits);
-    vec_bits rounded = bits + 0x7FFF + ((bits >> 16) & 1);
-    vec_bits is_number = __builtin_convertvector(x == x, vec_bits);
-    return ((rounded & is_number) | ((bits | 0x00400000u) & ~is_number)) & 0xFFFF0000u;
-}
-
-static inline uint16_t bf16_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    if (x != x)
-        return (uint16_t)((bits | 0x00400000u) >> 16);
-    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
 
 #if NATIVE_BF16
 
@@ -71,19 +57,14 @@ static inline uint16_t bf16_of(float x) {
 typedef int32_t bf16_element;
 typedef __m512bh bf16_operand;
 enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16_STRIDE = 256 + 16, bf16_DIRECT = 0 };
+enum { narrow_DIRECT = 192 };
 
 static inline void bf16_copy(bf16_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {
-    uint16_t *to = (uint16_t *)row + k;
-    ptrdiff_t i = 0;
-    for (; i + 2 * WIDTH <= n; i += 2 * WIDTH) {
-        __m512bh v = _mm512_cvtne2ps_pbh((__m512)load(x + i + WIDTH), (__m512)load(x + i));
-        memcpy(to + i, &v, sizeof v);
-    }
-    for (; i < n; i += WIDTH) {
-        ptrdiff_t m = n - i < WIDTH ? n - i : WIDTH;
-        __m256bh v = _mm512_cvtneps_pbh((__m512)(m < WIDTH ? load_part(x + i, m) : load(x + i)));
-        _mm256_mask_storeu_epi16(to + i, (__mmask16)((1u << m) - 1), (__m256i)v);
-    }
+    round_row(n, x, (uint16_t *)row + k);
+}
+
+static inline void narrow_copy(bf16_element *row, ptrdiff_t k, const uint16_t *x, ptrdiff_t n) {
+    memcpy((uint16_t *)row + k, x, sizeof(uint16_t) * (size_t)n);
 }
 
 static inline bf16_operand bf16_load_operand(const bf16_packed *b) {
@@ -103,6 +84,7 @@ static inline vec bf16_multiply_add(bf16_operand a, bf16_operand b, vec sum) {
 typedef float bf16_element;
 typedef vec bf16_operand;
 enum { bf16_STEP = 1, bf16_CHUNK = 256, bf16_STRIDE = 256 + 16, bf16_DIRECT = 0 };
+enum { narrow_DIRECT = 0 };
 
 static inline void bf16_copy(bf16_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {
     row += k;
@@ -127,6 +109,17 @@ static inline vec bf16_load_operand(const bf16_packed *b) {
     return v;
 }
 
+static inline void narrow_copy(bf16_element *row, ptrdiff_t k, const uint16_t *x, ptrdiff_t n) {
+    row += k;
+    ptrdiff_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH)
+        store(row + i, bf16_load_operand(x + i));
+    for (; i < n; i++) {
+        uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(row + i, &bits, sizeof bits);
+    }
+}
+
 static inline vec bf16_broadcast(const bf16_element *a) { return (vec)*a; }
 
 static inline vec bf16_multiply_add(vec a, vec b, vec sum) { return fma(a, b, sum); }
@@ -134,5 +127,11 @@ static inline vec bf16_multiply_add(vec a, vec b, vec sum) { return fma(a, b, su
 #endif
 
 #define PRODUCT bf16
+#include "simd_tiles.h"
+#define SOURCE bf16
+#define GEMM bf16_gemm
+#include "simd_gemm.h"
+#define SOURCE narrow
+#define GEMM bf16_gemm_of_bf16
 #include "simd_gemm.h"
 #undef PRODUCT

@@ -15,10 +15,11 @@ static inline void winograd_input_columns(const vec d[6], vec out[6]) {
     out[5] = fma((vec)-2.5f, d[3], d[1] + d[5]);
 }
 
-static void KERNEL(f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
-                                       const float *x, ptrdiff_t count, float *out,
-                                       ptrdiff_t plane) {
-    for (ptrdiff_t t = 0; t < tiles; t++, out += cols) {
+/* Both kernels; `narrow` is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void
+winograd_input(const int narrow, ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols, const float *x,
+               ptrdiff_t count, void *out, ptrdiff_t plane, ptrdiff_t ldo) {
+    for (ptrdiff_t t = 0; t < tiles; t++) {
         ptrdiff_t row = 4 * (first + t) - 1;
         const float *source = x + row * cols;
         vec d[6], v[6];
@@ -34,12 +35,24 @@ static void KERNEL(f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff
             winograd_input_columns(d, v);
             for (ptrdiff_t i = 0; i < 6; i++) {
                 if (n >= WIDTH)
-                    store(out + i * plane + c, v[i]);
+                    put(narrow, out, i * plane + t * ldo + c, v[i]);
                 else
-                    store_part(out + i * plane + c, v[i], n);
+                    put_part(narrow, out, i * plane + t * ldo + c, v[i], n);
             }
         }
     }
+}
+
+static void KERNEL(f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                       const float *x, ptrdiff_t count, float *out, ptrdiff_t plane,
+                                       ptrdiff_t ldo) {
+    winograd_input(0, first, tiles, cols, x, count, out, plane, ldo);
+}
+
+static void KERNEL(bf16_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                        const float *x, ptrdiff_t count, uint16_t *out,
+                                        ptrdiff_t plane, ptrdiff_t ldo) {
+    winograd_input(1, first, tiles, cols, x, count, out, plane, ldo);
 }
 
 static void KERNEL(f32_winograd_output)(ptrdiff_t tiles, ptrdiff_t cols, const float *m,

@@ -176,11 +176,6 @@ package struct ModelReader {
             let reader = reader.scope("layers").scope("\(index)")
             let reduce = try reader.scope("0").floats("weight", [hidden, channels, taps])
             let expand = try reader.scope("3").floats("weight", [2 * channels, hidden, 1])
-            let expandBias = try reader.scope("3").floats("bias", [2 * channels])
-            // [2 · channels, hidden + 1], the bias as one more input.
-            let expandWithBias = (0..<2 * channels).flatMap { output in
-                expand[output * hidden..<(output + 1) * hidden] + [expandBias[output]]
-            }
             return DConv.Layer(
                 dilation: dilation,
                 reduce: WeightMatrix(
@@ -191,9 +186,10 @@ package struct ModelReader {
                     }, on: backend),
                 reduceBias: try bias(reader.scope("0"), hidden),
                 norm1: try groupNorm(reader.scope("1"), groups: 1, channels: hidden),
-                expand: WeightMatrix(
-                    linear: .floats(expandWithBias, on: backend), inputs: hidden + 1,
-                    outputs: 0..<2 * channels, on: backend),
+                expand: Linear(
+                    weight: .floats(expand, on: backend),
+                    bias: try reader.scope("3").floats("bias", [2 * channels]), inputs: hidden,
+                    on: backend),
                 norm2: try groupNorm(reader.scope("4"), groups: 1, channels: 2 * channels),
                 gamma: backend.tensor(
                     [channels], try reader.scope("6").floats("scale", [channels])))

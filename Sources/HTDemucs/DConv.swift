@@ -18,8 +18,8 @@ package struct DConv: Sendable {
         let reduce: WeightMatrix
         let reduceBias: ChannelAffine
         let norm1: GroupNorm
-        /// The 1×1 convolution with its bias as a last row: `[hidden + 1, 2 · channels]`.
-        let expand: WeightMatrix
+        /// The 1×1 convolution, `[hidden, 2 · channels]`.
+        let expand: Linear
         let norm2: GroupNorm
         /// LayerScale, `[channels]`.
         let gamma: Tensor
@@ -74,7 +74,22 @@ package struct DConv: Sendable {
 
     /// Floats of scratch that `applyRow` needs.
     func scratchFloats(times: Int) -> Int {
-        times * (tapColumns + hidden + 1 + 2 * channels) + 4 * channels
+        times * (tapColumns + hidden + 2 * channels) + affineFloats
+    }
+
+    /// Floats of a scale and a shift for each channel, of the wide activations or of `unit` copies
+    /// of the narrow ones.
+    private var affineFloats: Int { 2 * max(2 * channels, unit * hidden) }
+
+    /// Rows of narrow activations that fill whole vectors.
+    ///
+    /// `hidden` is no multiple of a vector's floats in the outer layers. Rows stand next to each
+    /// other, so a map of the channels is applied to `unit` of them at once.
+    private var unit: Int {
+        let vector = 16
+        var rows = 1
+        while rows * hidden % vector != 0 { rows *= 2 }
+        return rows
     }
 
     /// All layers on one signal of its own, which stays in the L2 cache meanwhile, on the calling
@@ -94,19 +109,19 @@ package struct DConv: Sendable {
     ) {
         let taps = scratch
         let narrow = taps + times * tapColumns
-        let expanded = narrow + times * (hidden + 1)
+        let expanded = narrow + times * hidden
         let scale = expanded + times * 2 * channels
-        let shift = scale + 2 * channels
+        let shift = scale + affineFloats / 2
         for layer in layers {
             layer.reduce.multiply(
                 rows: times, signal, lda: channels, into: taps,
                 ldc: tapColumns, on: backend)
             gather(layer, 0..<times, taps, length: times, into: narrow, on: backend)
-            layer.norm1.resolve(
-                narrowMoments(times, narrow, on: backend), count: times * hidden,
-                scale: scale, shift: shift)
+            resolveNarrow(
+                layer, narrowMoments(times, narrow, on: backend), times, scale: scale,
+                shift: shift)
             activate(times, narrow, scale: scale, shift: shift, on: backend)
-            expand(layer, times, narrow, into: expanded, on: backend)
+            layer.expand.multiply(rows: times, narrow, into: expanded, on: backend)
             layer.norm2.resolve(
                 expandedMoments(times, expanded, on: backend), count: times * 2 * channels,
                 scale: scale, shift: shift)
@@ -120,8 +135,9 @@ package struct DConv: Sendable {
         let length = x.shape[1]
         let tiling = Tiling(length, longest: Tiling.signalRows)
         let taps = backend.tensor(Shape(length, tapColumns))
-        let narrow = backend.tensor(Shape(length, hidden + 1))
-        let affine = backend.tensor(Shape(2, 2 * channels))
+        let narrow = backend.tensor(Shape(length, hidden))
+        let affine = backend.tensor(Shape(affineFloats))
+        let half = affineFloats / 2
 
         backend.parallelFor(tiling.tiles) { tile in
             let range = tiling[tile]
@@ -131,93 +147,88 @@ package struct DConv: Sendable {
                 ldc: tapColumns, on: backend)
         }
         let narrowSum = backend.sumOfMoments(tiling) { range in
-            let rows = narrow.pointer + range.lowerBound * (hidden + 1)
+            let rows = narrow.pointer + range.lowerBound * hidden
             gather(layer, range, taps.pointer, length: length, into: rows, on: backend)
             return narrowMoments(range.count, rows, on: backend)
         }
         withExtendedLifetime(affine) {
-            layer.norm1.resolve(
-                narrowSum, count: length * hidden,
-                scale: affine.pointer, shift: affine.pointer + 2 * channels)
+            resolveNarrow(
+                layer, narrowSum, length, scale: affine.pointer, shift: affine.pointer + half)
         }
         let tileFloats = tiling.length * 2 * channels
         let expandedSum = backend.sumOfMoments(tiling, scratch: tileFloats) { range, expanded in
-            let rows = narrow.pointer + range.lowerBound * (hidden + 1)
+            let rows = narrow.pointer + range.lowerBound * hidden
             activate(
-                range.count, rows, scale: affine.pointer, shift: affine.pointer + 2 * channels,
+                range.count, rows, scale: affine.pointer, shift: affine.pointer + half,
                 on: backend)
-            expand(layer, range.count, rows, into: expanded, on: backend)
+            layer.expand.multiply(rows: range.count, rows, into: expanded, on: backend)
             return expandedMoments(range.count, expanded, on: backend)
         }
         withExtendedLifetime(affine) {
             layer.norm2.resolve(
                 expandedSum, count: length * 2 * channels,
-                scale: affine.pointer, shift: affine.pointer + 2 * channels)
+                scale: affine.pointer, shift: affine.pointer + half)
         }
         backend.parallelFor(tiling.tiles, scratch: tileFloats) { tile, expanded in
             let range = tiling[tile]
-            expand(
-                layer, range.count, narrow.pointer + range.lowerBound * (hidden + 1),
-                into: expanded, on: backend)
+            layer.expand.multiply(
+                rows: range.count, narrow.pointer + range.lowerBound * hidden, into: expanded,
+                on: backend)
             gate(
-                layer, range.count, expanded, scale: affine.pointer,
-                shift: affine.pointer + 2 * channels,
+                layer, range.count, expanded, scale: affine.pointer, shift: affine.pointer + half,
                 into: x.pointer + range.lowerBound * channels, on: backend)
         }
     }
 
     /// narrow[t] = taps0[t − dilation] + taps1[t] + taps2[t + dilation] + bias, zero outside the
-    /// signal, and 1 in the last column, which multiplies the bias of the expansion.
+    /// signal.
     ///
     /// - Parameters:
     ///   - taps: `[length, 3 · hidden]`, the whole signal.
-    ///   - narrow: row `range.lowerBound` of `[length, hidden + 1]`.
+    ///   - narrow: row `range.lowerBound` of `[length, hidden]`.
     private func gather(
         _ layer: Layer, _ range: Range<Int>, _ taps: UnsafePointer<Float>, length: Int,
         into narrow: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
-        let stride = tapColumns
-        let ld = hidden + 1
         withExtendedLifetime(layer) {
-            backend.kernels.f32_affine(
-                range.count, hidden, layer.reduceBias.scale.pointer,
-                layer.reduceBias.shift.pointer,
-                taps + range.lowerBound * stride + hidden, stride, narrow, ld)
+            backend.kernels.f32_gather_taps(
+                range.lowerBound, range.count, hidden, layer.dilation,
+                layer.reduceBias.shift.pointer, taps, tapColumns, length, narrow, hidden)
         }
-        for tap in [0, 2] {
-            let offset = (tap - 1) * layer.dilation
-            let reached = range.clamped(
-                to: max(0, -offset)..<max(0, -offset, length - max(0, offset)))
-            guard !reached.isEmpty else { continue }
-            let target = narrow + (reached.lowerBound - range.lowerBound) * ld
-            backend.kernels.f32_add(
-                reached.count, hidden, target, ld,
-                taps + (reached.lowerBound + offset) * stride + tap * hidden, stride, target, ld)
-        }
-        for row in 0..<range.count { narrow[row * ld + hidden] = 1 }
     }
 
     private func narrowMoments(
         _ rows: Int, _ narrow: UnsafePointer<Float>, on backend: Backend
     ) -> Moments {
-        backend.moments(rows: rows, columns: hidden, narrow, ld: hidden + 1)
+        backend.moments(rows: 1, columns: rows * hidden, narrow, ld: rows * hidden)
     }
 
+    /// The first norm's map of the channels, `unit` times.
+    private func resolveNarrow(
+        _ layer: Layer, _ moments: Moments, _ length: Int, scale: UnsafeMutablePointer<Float>,
+        shift: UnsafeMutablePointer<Float>
+    ) {
+        layer.norm1.resolve(moments, count: length * hidden, scale: scale, shift: shift)
+        for index in hidden..<max(hidden, unit * hidden) {
+            scale[index] = scale[index - hidden]
+            shift[index] = shift[index - hidden]
+        }
+    }
+
+    /// GELU of the normalised narrow activations, in place.
+    ///
+    /// - Parameters:
+    ///   - scale: from `resolveNarrow`.
+    ///   - shift: likewise.
     private func activate(
         _ rows: Int, _ narrow: UnsafeMutablePointer<Float>, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, on backend: Backend
     ) {
-        backend.kernels.f32_affine_gelu(
-            rows, hidden, scale, shift, narrow, hidden + 1, narrow, hidden + 1)
-    }
-
-    private func expand(
-        _ layer: Layer, _ rows: Int, _ narrow: UnsafePointer<Float>,
-        into expanded: UnsafeMutablePointer<Float>, on backend: Backend
-    ) {
-        layer.expand.multiply(
-            rows: rows, narrow, lda: hidden + 1, into: expanded,
-            ldc: 2 * channels, on: backend)
+        let width = unit * hidden
+        let (whole, rest) = (rows / unit, rows % unit)
+        backend.kernels.f32_affine_gelu(whole, width, scale, shift, narrow, width, narrow, width)
+        let last = narrow + whole * width
+        backend.kernels.f32_affine_gelu(rest, hidden, scale, shift, last, hidden, last, hidden)
     }
 
     private func expandedMoments(

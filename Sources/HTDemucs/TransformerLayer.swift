@@ -52,10 +52,9 @@ package struct TransformerLayer: Sendable {
         probe?(
             isCross ? "cross_attn" : "self_attn", .tokens, attention.output(attended, on: backend))
         let channels = attention.channels
-        let hidden = linear1.outputs
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
         // Rows a power of two apart would share the cache's sets.
-        let wideStride = hidden + 16
+        let wideStride = linear1.outputs + 16
         let moments = backend.sumOfMoments(
             tiling, scratch: tiling.length * (channels + wideStride)
         ) { range, scratch in
@@ -68,14 +67,14 @@ package struct TransformerLayer: Sendable {
                 into: narrow, ldc: channels, on: backend)
             add(gamma1, rows, narrow, to: tokens, on: backend)
 
-            feedForwardNorm.normalise(rows: rows, tokens, into: narrow, on: backend)
+            let normalised = linear1.weight.operand(in: narrow, ld: channels)
+            feedForwardNorm.normalise(rows: rows, tokens, into: normalised, on: backend)
             linear1.weight.multiply(
-                rows: rows, narrow, lda: channels, into: wide, ldc: wideStride, on: backend)
-            backend.kernels.f32_affine_gelu(
-                rows, hidden, linear1.bias.scale.pointer, linear1.bias.shift.pointer, wide,
-                wideStride, wide, wideStride)
+                rows: rows, normalised, into: wide, ldc: wideStride, on: backend)
+            let activated = linear2.weight.operand(in: wide, ld: wideStride)
+            linear1.bias.activate(rows: rows, wide, ld: wideStride, into: activated, on: backend)
             linear2.weight.multiply(
-                rows: rows, wide, lda: wideStride, into: narrow, ldc: channels, on: backend)
+                rows: rows, activated, into: narrow, ldc: channels, on: backend)
             add(gamma2, rows, narrow, to: tokens, on: backend)
             return backend.moments(rows: rows, columns: channels, tokens, ld: channels)
         }
@@ -90,11 +89,12 @@ package struct TransformerLayer: Sendable {
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
         backend.parallelFor(tiling.tiles, scratch: tiling.length * channels) { tile, scratch in
             let range = tiling[tile]
+            let normalised = linear.weight.operand(in: scratch, ld: channels)
             norm.normalise(
-                rows: range.count, x.pointer + range.lowerBound * channels, into: scratch,
+                rows: range.count, x.pointer + range.lowerBound * channels, into: normalised,
                 on: backend)
             linear.multiply(
-                rows: range.count, scratch,
+                rows: range.count, normalised,
                 into: result.pointer + range.lowerBound * linear.outputs, on: backend)
         }
         return result

@@ -54,7 +54,7 @@ package final class ActivationSums: Sendable {
         state.withLock { totals in
             for segment in segments {
                 for row in 0..<rows {
-                    let values = segment.a + row * lda
+                    let values = segment.a.assumingMemoryBound(to: Float.self) + row * lda
                     for first in stride(from: 0, to: segment.count, by: channels) {
                         for channel in 0..<min(channels, segment.count - first) {
                             let value = Double(values[first + channel])

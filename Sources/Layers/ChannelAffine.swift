@@ -37,4 +37,23 @@ package struct ChannelAffine: Sendable {
                 rows, channels, scale.pointer, shift.pointer, x, ld, x, ld)
         }
     }
+
+    /// GELU(x · scale + shift) as an operand, in x's own memory, on the calling thread.
+    ///
+    /// - Parameter ld: floats between rows of x, and elements between those of `out`.
+    package func activate(
+        rows: Int, _ x: UnsafeMutablePointer<Float>, ld: Int, into out: Operand,
+        on backend: Backend
+    ) {
+        withExtendedLifetime(self) {
+            switch out {
+            case .floats(let out, let ldo):
+                backend.kernels.f32_affine_gelu(
+                    rows, channels, scale.pointer, shift.pointer, x, ld, out, ldo)
+            case .rounded(let out, let ldo):
+                backend.kernels.bf16_affine_gelu(
+                    rows, channels, scale.pointer, shift.pointer, x, ld, out, ldo)
+            }
+        }
+    }
 }

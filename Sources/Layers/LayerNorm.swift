@@ -26,10 +26,22 @@ package struct LayerNorm: Sendable {
         rows: Int, _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
         on backend: Backend
     ) {
+        normalise(rows: rows, x, into: .floats(out, ld: channels), on: backend)
+    }
+
+    /// `rows` contiguous rows of x as an operand, on the calling thread.
+    package func normalise(
+        rows: Int, _ x: UnsafePointer<Float>, into out: Operand, on backend: Backend
+    ) {
         withExtendedLifetime(self) {
-            backend.kernels.f32_layer_norm(
-                rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, channels
-            )
+            switch out {
+            case .floats(let out, let ld):
+                backend.kernels.f32_layer_norm(
+                    rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, ld)
+            case .rounded(let out, let ld):
+                backend.kernels.bf16_layer_norm(
+                    rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, ld)
+            }
         }
     }
 }

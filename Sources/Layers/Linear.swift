@@ -51,4 +51,14 @@ package struct Linear: Sendable {
                 on: backend)
         }
     }
+
+    /// The same for rows from `weight.operand`.
+    package func multiply(
+        rows: Int, _ x: Operand, into out: UnsafeMutablePointer<Float>, on backend: Backend
+    ) {
+        withExtendedLifetime(bias) {
+            weight.multiply(
+                rows: rows, x, bias: bias.shift.pointer, into: out, ldc: outputs, on: backend)
+        }
+    }
 }

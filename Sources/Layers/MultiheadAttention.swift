@@ -47,8 +47,6 @@ package struct MultiheadAttention: Sendable {
     /// - Returns: `[tokens, channels]`
     package func attend(_ queries: Tensor, _ keysValues: Tensor, on backend: Backend) -> Tensor {
         let size = channels / heads
-        // Exponentials are powers of two.
-        let slope = Float(1 / Double(size).squareRoot() * 1.4426950408889634)
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
         let keyTiles = Tiling(
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
@@ -58,43 +56,25 @@ package struct MultiheadAttention: Sendable {
             inner: keyTiles.count, columns: size, precision: backend.precision)
         let (keys, values) = pack(keysValues, keyTiles, keyLayout, valueLayout, on: backend)
         let result = backend.tensor(queries.shape)
-        let scoreFloats = queryTiles.length * keyTiles.length
         let rows = queryTiles.length
-        backend.parallelFor(queryTiles.tiles * heads, scratch: scoreFloats + rows * (size + 3)) {
-            index, scratch in
+        let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
+        backend.parallelFor(queryTiles.tiles * heads, scratch: floats) { index, scratch in
             // All queries of a head after each other: its keys and values stay in the cache.
             let head = index / queryTiles.tiles
             let range = queryTiles[index % queryTiles.tiles]
-            let scores = scratch
-            let sum = scores + scoreFloats
-            let maxima = sum + rows * size
-            let sums = maxima + rows
-            let correction = sums + rows
-            maxima.update(repeating: -.infinity, count: range.count)
-            sums.update(repeating: 0, count: range.count)
-            for tile in 0..<keyTiles.tiles {
-                let keyRange = keyTiles[tile]
-                multiply(
-                    rows: range.count,
-                    queries.pointer + range.lowerBound * channels + head * size, lda: channels,
-                    by: keys.pointer + head * keys.shape[1], keyLayout, 0..<size, keyRange,
-                    into: scores, ldc: keyRange.count, accumulate: false, on: backend)
-                backend.kernels.f32_softmax_step(
-                    range.count, keyRange.count, slope, scores, keyRange.count, maxima, sums,
-                    correction)
-                if tile > 0 {
-                    backend.kernels.f32_scale_rows(
-                        range.count, size, correction, sum, size, sum, size)
-                }
-                multiply(
-                    rows: range.count, scores, lda: keyRange.count,
-                    by: values.pointer + head * values.shape[1], valueLayout, keyRange, 0..<size,
-                    into: sum, ldc: size, accumulate: tile > 0, on: backend)
+            let tile = AttentionTile(
+                rows: range.count, size: size, longestKeys: keyTiles.length, scratch: scratch,
+                backend: backend)
+            let query = queries.pointer + range.lowerBound * channels + head * size
+            tile.begin(query, ld: channels)
+            for keyTile in 0..<keyTiles.tiles {
+                tile.add(
+                    keyTiles[keyTile], queries: query, ld: channels,
+                    keys: keys.pointer + head * keys.shape[1], keyLayout,
+                    values: values.pointer + head * values.shape[1], valueLayout)
             }
-            for row in 0..<range.count { sums[row] = 1 / sums[row] }
-            backend.kernels.f32_scale_rows(
-                range.count, size, sums, sum, size,
-                result.pointer + range.lowerBound * channels + head * size, channels)
+            tile.finish(
+                into: result.pointer + range.lowerBound * channels + head * size, ld: channels)
         }
         return result
     }
@@ -120,19 +100,5 @@ package struct MultiheadAttention: Sendable {
                 columnStride: 1, into: values.pointer + head * values.shape[1])
         }
         return (keys, values)
-    }
-
-    /// A product with the part `[inner, columns]` of a packed matrix.
-    private func multiply(
-        rows: Int, _ a: UnsafePointer<Float>, lda: Int, by packed: UnsafePointer<Float>,
-        _ layout: PackedLayout, _ inner: Range<Int>, _ columns: Range<Int>,
-        into c: UnsafeMutablePointer<Float>, ldc: Int, accumulate: Bool, on backend: Backend
-    ) {
-        let segment = gemm_segment(a: a, first: inner.lowerBound, count: inner.count)
-        withUnsafePointer(to: segment) { segment in
-            backend.multiply(
-                rows: rows, UnsafeBufferPointer(start: segment, count: 1), lda: lda, by: packed,
-                layout, columns, into: c, ldc: ldc, accumulate: accumulate)
-        }
     }
 }

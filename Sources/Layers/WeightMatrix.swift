@@ -180,12 +180,49 @@ package struct WeightMatrix: Sendable {
         }
     }
 
+    /// Whether rows of A may come rounded to bfloat16: nobody wants to see them unrounded, and their
+    /// pairs are whole.
+    var takesRounded: Bool {
+        guard case .floats(let layout) = form else { return false }
+        return layout.precision == .bfloat16 && statistics == nil && inner % 2 == 0
+    }
+
+    /// C = A·W + bias for rows of A that are rounded already and belong to a part of W's rows, on
+    /// the calling thread. Only where `takesRounded`.
+    ///
+    /// - Parameters:
+    ///   - a: `[rows, part.count]`, rows `lda` elements apart, an even number.
+    ///   - part: an even number of rows from an even one on.
+    func multiply(
+        rows: Int, rounded a: UnsafePointer<UInt16>, lda: Int, _ part: Range<Int>,
+        bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>, ldc: Int,
+        on backend: Backend
+    ) {
+        guard case .floats(let layout) = form else { preconditionFailure("codes take floats") }
+        withExtendedLifetime(packed) {
+            backend.multiply(
+                rows: rows, rounded: a, lda: lda, by: packed.pointer, layout, part, 0..<columns,
+                bias: bias, into: c, ldc: ldc, accumulate: false)
+        }
+    }
+
     /// C = A·W + bias for `rows` rows of A, `[rows, inner]`, that are `lda` floats apart.
     package func multiply(
         rows: Int, _ a: UnsafePointer<Float>, lda: Int, bias: UnsafePointer<Float>? = nil,
         into c: UnsafeMutablePointer<Float>, ldc: Int, on backend: Backend
     ) {
-        withUnsafePointer(to: gemm_segment(a: a, first: 0, count: inner)) { segment in
+        multiply(
+            rows: rows, a, lda: lda, 0..<inner, bias: bias, into: c, ldc: ldc, on: backend)
+    }
+
+    /// The same for rows of A, `[rows, part.count]`, that belong to a part of W's rows.
+    func multiply(
+        rows: Int, _ a: UnsafePointer<Float>, lda: Int, _ part: Range<Int>,
+        bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>, ldc: Int,
+        on backend: Backend
+    ) {
+        let segment = gemm_segment(a: a, first: part.lowerBound, count: part.count)
+        withUnsafePointer(to: segment) { segment in
             multiply(
                 rows: rows, UnsafeBufferPointer(start: segment, count: 1), lda: lda, bias: bias,
                 into: c, ldc: ldc, on: backend)

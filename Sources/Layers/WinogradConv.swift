@@ -76,20 +76,39 @@ struct WinogradConv: Sendable {
     ) {
         precondition(range.lowerBound % Self.tileTimes == 0)
         let tiles = (range.count + Self.tileTimes - 1) / Self.tileTimes
-        let inputPlane = tiles * inputs
+        // For each point `[tiles, kernelFreqs · inputs]`.
+        let rowLength = kernelFreqs * inputs
+        let inputPlane = tiles * rowLength
         let outputPlane = tiles * outputs
-        let products = scratch + Self.points * kernelFreqs * inputPlane
+        let products = scratch + Self.points * inputPlane
+        let part = kernelRows.lowerBound * inputs..<kernelRows.upperBound * inputs
+        let isRounded = weights[0].takesRounded && inputs % 2 == 0
+        let rounded = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
+        let firstTile = range.lowerBound / Self.tileTimes
         for row in kernelRows {
-            backend.kernels.f32_winograd_input(
-                range.lowerBound / Self.tileTimes, tiles, inputs,
-                x + (firstRow + row) * times * inputs, times,
-                scratch + row * Self.points * inputPlane, inputPlane)
+            let source = x + (firstRow + row) * times * inputs
+            if isRounded {
+                backend.kernels.bf16_winograd_input(
+                    firstTile, tiles, inputs, source, times, rounded + row * inputs, inputPlane,
+                    rowLength)
+            } else {
+                backend.kernels.f32_winograd_input(
+                    firstTile, tiles, inputs, source, times, scratch + row * inputs, inputPlane,
+                    rowLength)
+            }
         }
         for (point, weight) in weights.enumerated() {
-            weight.multiply(
-                rows: tiles, kernelRows, width: inputs, lda: inputs,
-                into: products + point * outputPlane, ldc: outputs, accumulate: false, on: backend
-            ) { UnsafePointer(scratch) + ($0 * Self.points + point) * inputPlane }
+            let place = point * inputPlane + part.lowerBound
+            let target = products + point * outputPlane
+            if isRounded {
+                weight.multiply(
+                    rows: tiles, rounded: rounded + place, lda: rowLength, part, into: target,
+                    ldc: outputs, on: backend)
+            } else {
+                weight.multiply(
+                    rows: tiles, scratch + place, lda: rowLength, part, into: target,
+                    ldc: outputs, on: backend)
+            }
         }
         backend.kernels.f32_winograd_output(
             tiles, outputs, products, outputPlane, range.count, out, ldo)

@@ -9,7 +9,8 @@ package final class Backend: Sendable {
     /// Threads that share each parallel loop, the caller's own included.
     package let threads: Int
 
-    /// The elementwise and normalisation kernels, each with its contract in ckernels.h.
+    /// The elementwise and normalisation kernels, each with its contract in ckernels.h. Where
+    /// products round their operands, GELU and the gates are the coarse ones.
     package let kernels: kernel_table
 
     /// What the model's products run in.
@@ -60,7 +61,13 @@ package final class Backend: Sendable {
         self.precision = precision
         self.instructions = instructions
         self.products = products
-        kernels = instructions.kernels
+        var kernels = instructions.kernels
+        if precision != .float32 {
+            kernels.f32_affine_gelu = kernels.coarse_affine_gelu
+            kernels.f32_affine_glu = kernels.coarse_affine_glu
+            kernels.f32_affine_glu_add = kernels.coarse_affine_glu_add
+        }
+        self.kernels = kernels
         threadPool = ThreadPool(threads: threads)
         self.threads = threadPool.threads
         scratch = ScratchSpace(threads: threadPool.threads)

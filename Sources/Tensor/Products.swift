@@ -155,7 +155,8 @@ extension Backend {
             }
             for (index, segment) in segments.enumerated() {
                 blas.sgemm(
-                    m: rows, n: columnRange.count, k: segment.count, a: segment.a, lda: lda,
+                    m: rows, n: columnRange.count, k: segment.count,
+                    a: segment.a.assumingMemoryBound(to: Float.self), lda: lda,
                     b: packed + segment.first * layout.columns + columnRange.lowerBound,
                     ldb: layout.columns, accumulate: accumulate || index > 0, c: c, ldc: ldc)
             }
@@ -167,6 +168,31 @@ extension Backend {
         case (_, .bfloat16), (_, .int8):
             kernels.bf16_gemm(
                 rows, columnRange.count, segments.count, segments.baseAddress!, lda,
+                UnsafeRawPointer(packed)
+                    + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound),
+                layout.inner, bias, c, ldc, accumulate ? 1 : 0)
+        }
+    }
+
+    /// C = A·B, or C += A·B, on the calling thread, for a part of a packed B in bfloat16 and rows of
+    /// A that are rounded to it already.
+    ///
+    /// - Parameters:
+    ///   - a: `[rows, innerRange.count]`, rows `lda` elements apart, an even number; a zero behind
+    ///     each row whose length is odd.
+    ///   - innerRange: from an even row on; an odd length only up to the last row.
+    package func multiply(
+        rows: Int, rounded a: UnsafePointer<UInt16>, lda: Int,
+        by packed: UnsafePointer<Float>, _ layout: PackedLayout, _ innerRange: Range<Int>,
+        _ columnRange: Range<Int>, bias: UnsafePointer<Float>? = nil,
+        into c: UnsafeMutablePointer<Float>, ldc: Int, accumulate: Bool
+    ) {
+        precondition(layout.precision == .bfloat16)
+        withUnsafePointer(
+            to: gemm_segment(a: a, first: innerRange.lowerBound, count: innerRange.count)
+        ) {
+            kernels.bf16_gemm_of_bf16(
+                rows, columnRange.count, 1, $0, lda,
                 UnsafeRawPointer(packed)
                     + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound),
                 layout.inner, bias, c, ldc, accumulate ? 1 : 0)

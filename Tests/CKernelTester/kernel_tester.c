@@ -167,8 +167,22 @@ static int test_rows(const kernel_table *table, const kernel_table *plain) {
     return norm.failures + scaled.failures + added.failures;
 }
 
-static int test_softmax(const kernel_table *table, const kernel_table *plain) {
-    report result = {.kernel = "f32_softmax_step"};
+/* The halves at the beginning of each row as the row's floats. */
+static void widen(matrix *m) {
+    for (ptrdiff_t r = 0; r < m->rows; r++)
+        for (ptrdiff_t c = m->cols - 1; c >= 0; c--) {
+            uint16_t half;
+            memcpy(&half, (const char *)(m->first + r * m->ld) + 2 * c, sizeof half);
+            uint32_t bits = (uint32_t)half << 16;
+            memcpy(m->first + r * m->ld + c, &bits, sizeof bits);
+        }
+}
+
+typedef void (*softmax_step)(ptrdiff_t, ptrdiff_t, float, float *, ptrdiff_t, float *, float *,
+                             float *);
+
+static int test_softmax(const char *name, softmax_step step_of, softmax_step plain, int narrow) {
+    report result = {.kernel = name};
     EACH(rows, ROWS)
     EACH(cols, COLUMNS) {
         if (cols == 0)
@@ -183,11 +197,15 @@ static int test_softmax(const kernel_table *table, const kernel_table *plain) {
             matrix a = make(rows, cols), b = copy(&a);
             float *p = state_a.first, *q = state_b.first;
             ptrdiff_t ld = state_a.ld;
-            table->f32_softmax_step(rows, cols, 7.5f, a.first, a.ld, p, p + ld, p + 2 * ld);
-            plain->f32_softmax_step(rows, cols, 7.5f, b.first, b.ld, q, q + ld, q + 2 * ld);
-            compare(&result, &a, &b, 1e-5);
+            step_of(rows, cols, 7.5f, a.first, a.ld, p, p + ld, p + 2 * ld);
+            plain(rows, cols, 7.5f, b.first, b.ld, q, q + ld, q + 2 * ld);
+            if (narrow) {
+                widen(&a);
+                widen(&b);
+            }
+            compare(&result, &a, &b, narrow ? 1e-2 : 1e-5);
         }
-        compare(&result, &state_a, &state_b, 1e-5);
+        compare(&result, &state_a, &state_b, narrow ? 2e-4 : 1e-5);
     }
     return result.failures;
 }
@@ -199,8 +217,10 @@ static int test_winograd(const kernel_table *table, const kernel_table *plain) {
         ptrdiff_t tiles = (count + 3) / 4, plane = tiles * cols + GAP;
         for (ptrdiff_t first = 0; first <= tiles; first++) {
             matrix x = make(1, count * cols), a = make(1, 6 * plane), b = copy(&a);
-            table->f32_winograd_input(first, tiles - first, cols, x.first, count, a.first, plane);
-            plain->f32_winograd_input(first, tiles - first, cols, x.first, count, b.first, plane);
+            table->f32_winograd_input(first, tiles - first, cols, x.first, count, a.first, plane,
+                                      cols);
+            plain->f32_winograd_input(first, tiles - first, cols, x.first, count, b.first, plane,
+                                      cols);
             compare(&result, &a, &b, 4e-6);
             drop(&x);
         }
@@ -338,7 +358,10 @@ int kernel_tester_run(const kernel_table *table) {
     failures += test_glu_add(table, plain);
     failures += test_sums(table, plain);
     failures += test_rows(table, plain);
-    failures += test_softmax(table, plain);
+    failures +=
+        test_softmax("f32_softmax_step", table->f32_softmax_step, plain->f32_softmax_step, 0);
+    failures +=
+        test_softmax("bf16_softmax_step", table->bf16_softmax_step, plain->bf16_softmax_step, 1);
     failures += test_winograd(table, plain);
     failures += test_fft(table, plain);
     failures += test_frames(table, plain);

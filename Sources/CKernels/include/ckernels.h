@@ -14,12 +14,13 @@
 #include "loop_body.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A part of the inner dimension of a product: `count` neighbouring elements of each row of A, from
  * `a` on in row 0, that belong to the rows of B from `first` on. The taps of a convolution are
- * segments that lie apart in A. */
+ * segments that lie apart in A. Elements are float32 where a product does not say otherwise. */
 typedef struct gemm_segment {
-    const float *_Nonnull a;
+    const void *_Nonnull a;
     ptrdiff_t first;
     ptrdiff_t count;
 } gemm_segment;
@@ -72,6 +73,26 @@ typedef struct kernel_table {
                                         const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull out,
                                         ptrdiff_t ldo);
 
+    /* The last three, coarse: gelu and sigmoid within 2^-13 of v and of 1, where products round
+     * what comes out to 16 bits or 8. */
+    void (*_Nonnull coarse_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                        const float *_Nonnull shift, const float *_Nonnull x,
+                                        ptrdiff_t ldx, float *_Nonnull out, ptrdiff_t ldo);
+
+    void (*_Nonnull coarse_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                       const float *_Nonnull shift, const float *_Nonnull x,
+                                       ptrdiff_t ldx, float *_Nonnull out, ptrdiff_t ldo);
+
+    void (*_Nonnull coarse_affine_glu_add)(ptrdiff_t rows, ptrdiff_t cols,
+                                           const float *_Nonnull scale, const float *_Nonnull shift,
+                                           const float *_Nonnull gamma, const float *_Nonnull x,
+                                           ptrdiff_t ldx, float *_Nonnull out, ptrdiff_t ldo);
+
+    /* coarse_affine_gelu, rounded to bfloat16. `out` may begin where x does if ldo <= 2 ldx. */
+    void (*_Nonnull bf16_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull scale,
+                                      const float *_Nonnull shift, const float *_Nonnull x,
+                                      ptrdiff_t ldx, uint16_t *_Nonnull out, ptrdiff_t ldo);
+
     /* sums[0] += sum of x, sums[1] += sum of x squared, accumulated in double. */
     void (*_Nonnull f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x,
                                  ptrdiff_t ldx, double sums[_Nonnull 2]);
@@ -82,6 +103,12 @@ typedef struct kernel_table {
                                     const float *_Nonnull bias, float epsilon,
                                     const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull out,
                                     ptrdiff_t ldo);
+
+    /* The same, rounded to bfloat16. */
+    void (*_Nonnull bf16_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull gain,
+                                     const float *_Nonnull bias, float epsilon,
+                                     const float *_Nonnull x, ptrdiff_t ldx, uint16_t *_Nonnull out,
+                                     ptrdiff_t ldo);
 
     /* One step of a running softmax over tiles of columns (Milakov, Gimelshein 2018,
      * arXiv:1805.02867), in powers of two: slope is the scale of the scores times log2 e, above 0.
@@ -95,6 +122,18 @@ typedef struct kernel_table {
                                       float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull maxima,
                                       float *_Nonnull sums, float *_Nonnull correction);
 
+    /* The same within 2^-13, with x[r, c] rounded to bfloat16 (the sums are those of the unrounded)
+     * into the first halves of the row's floats, and a 0 behind them if `cols` is odd: a row of A
+     * for bf16_gemm_of_bf16, 2 ldx elements from the next. */
+    void (*_Nonnull bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope,
+                                       float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull maxima,
+                                       float *_Nonnull sums, float *_Nonnull correction);
+
+    /* out[r, c] = x[r, c] rounded to bfloat16 (to nearest, ties to even), and out[r, cols] = 0 if
+     * `cols` is odd. */
+    void (*_Nonnull bf16_round)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x,
+                                ptrdiff_t ldx, uint16_t *_Nonnull out, ptrdiff_t ldo);
+
     /* out[r, :] = x[r, :] * factor[r].   In place allowed. */
     void (*_Nonnull f32_scale_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull factor,
                                     const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull out,
@@ -105,6 +144,16 @@ typedef struct kernel_table {
                              const float *_Nonnull y, ptrdiff_t ldy, float *_Nonnull out,
                              ptrdiff_t ldo);
 
+    /* The end of a dilated convolution with three taps, whose contributions x holds side by side,
+     * `cols` columns for each tap: for the rows r = first ... first + rows - 1 of `length`,
+     *   out[r - first, c] = bias[c] + sum over i = 0, 1, 2 of
+     *                       x[r + (i - 1) * dilation, i * cols + c]
+     * where rows outside 0 ... length - 1 count as zero. */
+    void (*_Nonnull f32_gather_taps)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t cols,
+                                     ptrdiff_t dilation, const float *_Nonnull bias,
+                                     const float *_Nonnull x, ptrdiff_t ldx, ptrdiff_t length,
+                                     float *_Nonnull out, ptrdiff_t ldo);
+
     /* The input transform of Winograd's F(4, 3) (Winograd 1980; Lavin, Gray 2016, arXiv:1509.09308)
      * along time, with the points 0, +-a, +-b and infinity, a = sqrt 1/2 and b = sqrt 2: for each
      * tile t and column c, from the six rows d[i] = x[4 t + i - 1, c], i = 0...5, zero where the
@@ -112,10 +161,15 @@ typedef struct kernel_table {
      *   out[0] = d0 - 2.5 d2 + d4                      out[5] = d1 - 2.5 d3 + d5
      *   out[1], out[2] = (d4 - 2 d2) +- a (d3 - 2 d1)
      *   out[3], out[4] = (d4 - d2 / 2) +- b (d3 - d1 / 2)
-     * written to out + i * plane + t * cols + c. Tiles count from `first`. */
+     * written to out + i * plane + t * ldo + c. Tiles count from `first`. */
     void (*_Nonnull f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
                                         const float *_Nonnull x, ptrdiff_t count,
-                                        float *_Nonnull out, ptrdiff_t plane);
+                                        float *_Nonnull out, ptrdiff_t plane, ptrdiff_t ldo);
+
+    /* The same, rounded to bfloat16. */
+    void (*_Nonnull bf16_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                         const float *_Nonnull x, ptrdiff_t count,
+                                         uint16_t *_Nonnull out, ptrdiff_t plane, ptrdiff_t ldo);
 
     /* The output transform: for each tile and column, from m[i] = m + i * plane + t * cols + c,
      *   y0 = m0 + (m1 + m2) + (m3 + m4)       y1 = a (m1 - m2) + b (m3 - m4)
@@ -155,6 +209,15 @@ typedef struct kernel_table {
                                const void *_Nonnull packed, ptrdiff_t inner,
                                const float *_Nullable bias, float *_Nonnull c, ptrdiff_t ldc,
                                int accumulate);
+
+    /* The same with an A of bfloat16 elements, which are multiplied where they are. `lda` and the
+     * places and counts of the segments are even, and A is 4-byte aligned; the last segment's count
+     * may be odd if a column of zeros follows it in A. */
+    void (*_Nonnull bf16_gemm_of_bf16)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
+                                       const gemm_segment *_Nonnull segments, ptrdiff_t lda,
+                                       const void *_Nonnull packed, ptrdiff_t inner,
+                                       const float *_Nullable bias, float *_Nonnull c,
+                                       ptrdiff_t ldc, int accumulate);
 
     /* Bytes that bf16_pack writes for B of [inner, columns]. */
     ptrdiff_t (*_Nonnull bf16_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);

@@ -1,0 +1,40 @@
+// The left operands of products, in the form in which a weight matrix multiplies them fastest.
+
+import Tensor
+
+/// Rows of activations in scratch memory, about to be multiplied by weights.
+package enum Operand {
+    /// Rows `ld` floats apart.
+    case floats(UnsafeMutablePointer<Float>, ld: Int)
+    /// Rounded to bfloat16 by what wrote them, so that the product need not; `ld` is even.
+    case rounded(UnsafeMutablePointer<UInt16>, ld: Int)
+}
+
+extension WeightMatrix {
+    /// Rows for this matrix to multiply, in memory for as many rows of `ld` floats.
+    package func operand(in scratch: UnsafeMutablePointer<Float>, ld: Int) -> Operand {
+        guard takesRounded, ld % 2 == 0 else { return .floats(scratch, ld: ld) }
+        return .rounded(
+            UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self), ld: ld)
+    }
+
+    /// C = A·W + bias, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - a: `[rows, inner]`, from `operand(in:ld:)`.
+    ///   - bias: `[columns]`
+    ///   - c: `[rows, columns]`, rows `ldc` floats apart.
+    package func multiply(
+        rows: Int, _ a: Operand, bias: UnsafePointer<Float>? = nil,
+        into c: UnsafeMutablePointer<Float>, ldc: Int, on backend: Backend
+    ) {
+        switch a {
+        case .floats(let a, let ld):
+            multiply(rows: rows, a, lda: ld, bias: bias, into: c, ldc: ldc, on: backend)
+        case .rounded(let a, let ld):
+            multiply(
+                rows: rows, rounded: a, lda: ld, 0..<inner, bias: bias, into: c, ldc: ldc,
+                on: backend)
+        }
+    }
+}
