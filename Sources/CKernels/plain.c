@@ -523,6 +523,8 @@ static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t co
     }
 }
 
+#include "plain_fft.h"
+
 const kernel_table *kernels_plain(void) {
     static const kernel_table table = {
         .f32_affine = f32_affine__plain,
@@ -562,6 +564,11 @@ const kernel_table *kernels_plain(void) {
         .qd8_qc8w_gemm = qd8_qc8w_gemm__plain,
         .qc8w_packed_bytes = qc8w_packed_bytes__plain,
         .qc8w_pack = qc8w_pack__plain,
+        .f32_fft_frames = f32_fft_frames__plain,
+        .f32_fft_pass = f32_fft_pass__plain,
+        .f32_rfft_bins = f32_rfft_bins__plain,
+        .f32_irfft_bins = f32_irfft_bins__plain,
+        .f32_fft_overlap_add = f32_fft_overlap_add__plain,
     };
     return &table;
 }
