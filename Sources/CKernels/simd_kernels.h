@@ -64,6 +64,7 @@ static const kernel_table KERNEL(table) = {
     .bf16_qc8w_gemm = KERNEL(bf16_qc8w_gemm),
     .qd8_qc8w_gemm = KERNEL(qd8_qc8w_gemm),
     .qc8w_packed_bytes = KERNEL(qc8w_packed_bytes),
+    .qc8w_pack_rows = KERNEL(qc8w_pack_rows),
     .qc8w_pack = KERNEL(qc8w_pack),
     .f32_fft_frames = KERNEL(f32_fft_frames),
     .f32_fft_pass = KERNEL(f32_fft_pass),

@@ -282,6 +282,14 @@ typedef struct kernel_table {
      * panel_columns on stand at the bytes of the columns before. */
     ptrdiff_t (*_Nonnull qc8w_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
 
+    /* Packs the codes of a B that is float32 until now, its columns being the rows of b less an
+     * offset: code[k, j] = round((b[j * ldb + k] - offset[k]) / scales[j]), ties to even, with
+     * scales[j] = max over k |b[j * ldb + k] - offset[k]| / 127, which is written too. `inner` is
+     * at most QD8_SEGMENT; small, infinite and missing numbers count as in qd8_qc8w_gemm. */
+    void (*_Nonnull qc8w_pack_rows)(ptrdiff_t inner, ptrdiff_t columns, const float *_Nonnull b,
+                                    ptrdiff_t ldb, const float *_Nonnull offset,
+                                    void *_Nonnull packed, float *_Nonnull scales);
+
     /* Packs the codes code[k, j] = b[k * ldb + j], from -127 to 127. */
     void (*_Nonnull qc8w_pack)(ptrdiff_t inner, ptrdiff_t columns, const signed char *_Nonnull b,
                                ptrdiff_t ldb, void *_Nonnull packed);
