@@ -170,6 +170,30 @@ static void bf16_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope
     bf16_round__plain(rows, cols, x, ldx, (uint16_t *)x, 2 * ldx);
 }
 
+static void q8_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                   ptrdiff_t ldx, float *maxima, float *sums, float *correction,
+                                   float *steps) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        float *row = x + r * ldx;
+        signed char *codes = (signed char *)row;
+        float top = -INFINITY;
+        for (ptrdiff_t c = 0; c < cols; c++)
+            top = fmaxf(top, slope * row[c]);
+        float maximum = fmaxf(maxima[r], top), total = 0;
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            float e = exp2f(fminf((float)((double)slope * row[c] - top), 0));
+            /* Behind the place that is read. */
+            codes[c] = (signed char)lrintf(127 * e);
+            total += codes[c];
+        }
+        memset(codes + cols, 0, (size_t)(-cols & 3));
+        correction[r] = exp2f(maxima[r] - maximum);
+        steps[r] = exp2f(top - maximum) / 127;
+        sums[r] = sums[r] * correction[r] + steps[r] * total;
+        maxima[r] = maximum;
+    }
+}
+
 static void f32_scale_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *factor,
                                   const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -540,6 +564,54 @@ static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t co
 
 #include "plain_fft.h"
 
+static void q8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t first, ptrdiff_t count,
+                                const signed char *a, ptrdiff_t lda, const float *steps,
+                                const void *packed, ptrdiff_t inner, const float *scales, float *c,
+                                ptrdiff_t ldc, int accumulate) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t j = 0; j < columns; j++) {
+            const ptrdiff_t panel = j / PLAIN_PANEL * PLAIN_PANEL;
+            ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+            float *target = &c[r * ldc + j];
+            *target = accumulate ? *target : 0.0f;
+            for (ptrdiff_t done = 0; done < count; done += QD8_SEGMENT) {
+                ptrdiff_t n = count - done < QD8_SEGMENT ? count - done : QD8_SEGMENT;
+                const signed char *b = (const signed char *)packed + panel * inner +
+                                       (first + done) * width + j - panel;
+                int32_t sum = 0;
+                for (ptrdiff_t k = 0; k < n; k++)
+                    sum += a[r * lda + done + k] * b[k * width];
+                const float factor = steps[r] * scales[j];
+                *target = __builtin_fmaf((float)sum, factor, *target);
+            }
+        }
+}
+
+static void f32_column_magnitudes__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x,
+                                         ptrdiff_t ldx, float *largest) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            float size = __builtin_fabsf(x[r * ldx + c]);
+            largest[c] = size <= largest[c] ? largest[c] : size;
+        }
+}
+
+static void qc8w_pack_scaled__plain(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count,
+                                    ptrdiff_t columns, const float *b, ptrdiff_t ldb,
+                                    const float *scales, void *packed) {
+    for (ptrdiff_t j = 0; j < columns; j++) {
+        const ptrdiff_t panel = j / PLAIN_PANEL * PLAIN_PANEL;
+        ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+        for (ptrdiff_t k = 0; k < count; k++) {
+            float code = 0;
+            if (scales[j] > 0 && scales[j] < INFINITY)
+                code = fminf(127, fmaxf(-127, rintf(b[k * ldb + j] / scales[j])));
+            ((signed char *)packed)[panel * inner + (first + k) * width + j - panel] =
+                (signed char)code;
+        }
+    }
+}
+
 const kernel_table *kernels_plain(void) {
     static const kernel_table table = {
         .f32_affine = f32_affine__plain,
@@ -556,6 +628,7 @@ const kernel_table *kernels_plain(void) {
         .bf16_layer_norm = bf16_layer_norm__plain,
         .f32_softmax_step = f32_softmax_step__plain,
         .bf16_softmax_step = bf16_softmax_step__plain,
+        .q8_softmax_step = q8_softmax_step__plain,
         .bf16_round = bf16_round__plain,
         .f32_scale_rows = f32_scale_rows__plain,
         .f32_add = f32_add__plain,
@@ -577,8 +650,11 @@ const kernel_table *kernels_plain(void) {
         .f32_qc8w_gemm = f32_qc8w_gemm__plain,
         .bf16_qc8w_gemm = bf16_qc8w_gemm__plain,
         .qd8_qc8w_gemm = qd8_qc8w_gemm__plain,
+        .q8_qc8w_gemm = q8_qc8w_gemm__plain,
         .qc8w_packed_bytes = qc8w_packed_bytes__plain,
         .qc8w_pack_rows = qc8w_pack_rows__plain,
+        .qc8w_pack_scaled = qc8w_pack_scaled__plain,
+        .f32_column_magnitudes = f32_column_magnitudes__plain,
         .qc8w_pack = qc8w_pack__plain,
         .f32_fft_frames = f32_fft_frames__plain,
         .f32_fft_pass = f32_fft_pass__plain,

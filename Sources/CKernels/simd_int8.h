@@ -42,6 +42,18 @@ typedef struct {
     int32_t start[CODE_ROWS];
 } code_block;
 
+/* Quantised rows of A where they are: `stride` codes apart, with their steps and starts. */
+typedef struct {
+    const a_code *rows;
+    ptrdiff_t stride;
+    const float *step;
+    const int32_t *start;
+} code_view;
+
+static inline code_view view_of(const code_block *block) {
+    return (code_view){&block->rows[0][0], CODE_COLUMNS, block->step, block->start};
+}
+
 static inline int32_t sum_int_lanes(vec_int v) {
     int32_t sum = 0;
     for (int i = 0; i < WIDTH; i++)
@@ -193,31 +205,31 @@ enum { GROUP_BYTES = GROUP * WIDTH };
 
 /* C[rows, vectors * WIDTH] = start or C, + step * scale * (codes of A times codes of B). */
 static inline __attribute__((always_inline)) void
-code_tile(const int rows, const int vectors, const code_block *block, ptrdiff_t row,
-          ptrdiff_t groups, const uint8_t *panel, const float *scales, const float *bias, float *c,
-          ptrdiff_t ldc, int accumulate) {
+code_tile(const int rows, const int vectors, code_view view, ptrdiff_t row, ptrdiff_t groups,
+          const uint8_t *panel, const float *scales, const float *bias, float *c, ptrdiff_t ldc,
+          int accumulate) {
     vec_int sum[ROWS][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
-            sum[r][v] = (vec_int)block->start[row + r];
-    const a_code *a = &block->rows[row][0];
+            sum[r][v] = (vec_int)view.start[row + r];
+    const a_code *a = view.rows + row * view.stride;
     for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * GROUP_BYTES) {
         b_codes b0 = load_codes(panel);
         b_codes b1 = load_codes(panel + (vectors > 1 ? GROUP_BYTES : 0));
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            sum[r][0] = dot(sum[r][0], b0, a + r * CODE_COLUMNS);
+            sum[r][0] = dot(sum[r][0], b0, a + r * view.stride);
             if (vectors > 1)
-                sum[r][1] = dot(sum[r][1], b1, a + r * CODE_COLUMNS);
+                sum[r][1] = dot(sum[r][1], b1, a + r * view.stride);
         }
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) {
-            vec factor = block->step[row + r] * load(scales + v * WIDTH);
+            vec factor = view.step[row + r] * load(scales + v * WIDTH);
             vec before = accumulate ? load(c + r * ldc + v * WIDTH)
                          : bias     ? load(bias + v * WIDTH)
                                     : (vec)0;
@@ -227,36 +239,35 @@ code_tile(const int rows, const int vectors, const code_block *block, ptrdiff_t 
 }
 
 static inline __attribute__((always_inline)) void
-code_rows(const int vectors, const code_block *block, ptrdiff_t rows, ptrdiff_t groups,
-          const uint8_t *panel, const float *scales, const float *bias, float *c, ptrdiff_t ldc,
-          int accumulate) {
+code_rows(const int vectors, code_view view, ptrdiff_t rows, ptrdiff_t groups, const uint8_t *panel,
+          const float *scales, const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     ptrdiff_t row = 0;
     for (; row + ROWS <= rows; row += ROWS)
-        code_tile(ROWS, vectors, block, row, groups, panel, scales, bias, c + row * ldc, ldc,
+        code_tile(ROWS, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
                   accumulate);
     if (row + ROWS / 2 <= rows) {
-        code_tile(ROWS / 2, vectors, block, row, groups, panel, scales, bias, c + row * ldc, ldc,
+        code_tile(ROWS / 2, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
                   accumulate);
         row += ROWS / 2;
     }
     for (; row + 2 <= rows; row += 2)
-        code_tile(2, vectors, block, row, groups, panel, scales, bias, c + row * ldc, ldc,
+        code_tile(2, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
                   accumulate);
     if (row < rows)
-        code_tile(1, vectors, block, row, groups, panel, scales, bias, c + row * ldc, ldc,
+        code_tile(1, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
                   accumulate);
 }
 
-/* One block against one panel. */
-static void code_panel(const code_block *block, ptrdiff_t rows, ptrdiff_t groups, ptrdiff_t columns,
+/* Some rows against one panel. */
+static void code_panel(code_view view, ptrdiff_t rows, ptrdiff_t groups, ptrdiff_t columns,
                        const uint8_t *panel, const float *scales, const float *bias, float *c,
                        ptrdiff_t ldc, int accumulate) {
     if (columns == PANEL) {
-        code_rows(2, block, rows, groups, panel, scales, bias, c, ldc, accumulate);
+        code_rows(2, view, rows, groups, panel, scales, bias, c, ldc, accumulate);
         return;
     }
     if (columns == WIDTH) {
-        code_rows(1, block, rows, groups, panel, scales, bias, c, ldc, accumulate);
+        code_rows(1, view, rows, groups, panel, scales, bias, c, ldc, accumulate);
         return;
     }
     /* The last panel, whose columns are not all there, goes through a buffer. */
@@ -270,10 +281,10 @@ static void code_panel(const code_block *block, ptrdiff_t rows, ptrdiff_t groups
         for (ptrdiff_t r = 0; r < rows; r++)
             memcpy(buffer + r * width, c + r * ldc, bytes);
     if (width == PANEL)
-        code_rows(2, block, rows, groups, panel, whole_scales, whole_bias, buffer, width,
+        code_rows(2, view, rows, groups, panel, whole_scales, whole_bias, buffer, width,
                   accumulate);
     else
-        code_rows(1, block, rows, groups, panel, whole_scales, whole_bias, buffer, width,
+        code_rows(1, view, rows, groups, panel, whole_scales, whole_bias, buffer, width,
                   accumulate);
     for (ptrdiff_t r = 0; r < rows; r++)
         memcpy(c + r * ldc, buffer + r * width, bytes);
@@ -283,6 +294,18 @@ static void code_panel(const code_block *block, ptrdiff_t rows, ptrdiff_t groups
 static inline const uint8_t *code_place(const void *packed, ptrdiff_t padded, ptrdiff_t column,
                                         ptrdiff_t width, ptrdiff_t k) {
     return (const uint8_t *)packed + padded * column + k * width;
+}
+
+/* Some rows against all columns, from B's row `k` on. */
+static void code_columns(code_view view, ptrdiff_t rows, ptrdiff_t groups, ptrdiff_t columns,
+                         const void *packed, ptrdiff_t padded, ptrdiff_t k, const float *scales,
+                         const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    for (ptrdiff_t column = 0; column < columns; column += PANEL) {
+        ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
+        ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
+        code_panel(view, rows, groups, n, code_place(packed, padded, column, width, k),
+                   scales + column, bias ? bias + column : NULL, c + column, ldc, accumulate);
+    }
 }
 
 static inline ptrdiff_t whole_groups(ptrdiff_t inner) {
@@ -312,15 +335,8 @@ static void KERNEL(qd8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
                 const float *a = (const float *)segments[s].a + done + row * lda;
                 for (ptrdiff_t r = 0; r < n; r++)
                     quantise_row(a + r * lda, length, &block, r, lead);
-                ptrdiff_t groups = (lead + length + GROUP - 1) / GROUP;
-                for (ptrdiff_t column = 0; column < columns; column += PANEL) {
-                    ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
-                    ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;
-                    code_panel(&block, n, groups, m,
-                               code_place(packed, padded, column, width, from - lead),
-                               scales + column, bias ? bias + column : NULL, c + row * ldc + column,
-                               ldc, adding);
-                }
+                code_columns(view_of(&block), n, (lead + length + GROUP - 1) / GROUP, columns,
+                             packed, padded, from - lead, scales, bias, c + row * ldc, ldc, adding);
                 adding = 1;
                 done += length;
             } while (done < segments[s].count);
@@ -385,6 +401,127 @@ static void KERNEL(qc8w_pack_rows)(ptrdiff_t inner, ptrdiff_t columns, const flo
             for (ptrdiff_t k = 0; k < padded; k += GROUP)
                 memcpy(panel + k * width + j * GROUP, bytes + k, GROUP);
         }
+        panel += padded * width;
+    }
+}
+
+#if NATIVE_DOT
+/* What the flipped codes of B add to the sums of n codes of A, negated. */
+static inline int32_t start_of(const signed char *codes, ptrdiff_t n) {
+    int32_t total = 0;
+    ptrdiff_t k = 0;
+#ifdef __x86_64__
+    vec_int sum = 0;
+    for (; k + GROUP * WIDTH <= n; k += GROUP * WIDTH)
+        sum = (vec_int)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi8(1),
+                                           _mm512_loadu_si512(codes + k));
+    total = sum_int_lanes(sum);
+#endif
+    for (; k < n && CODE_FLIP != 0; k++)
+        total += codes[k];
+    return -CODE_FLIP * total;
+}
+#else
+/* Takes n codes as a row of a block, zeros up to whole groups behind them. */
+static void take_codes(const signed char *codes, ptrdiff_t n, float step, code_block *block,
+                       ptrdiff_t row) {
+    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
+    a_code *out = block->rows[row];
+    for (ptrdiff_t k = 0; k < n; k += WIDTH) {
+        byte_vec bytes = 0;
+        memcpy(&bytes, codes + k, (size_t)(n - k < WIDTH ? n - k : WIDTH));
+        a_codes wide = __builtin_convertvector(bytes, a_codes);
+        memcpy(out + k, &wide, sizeof wide);
+    }
+    memset(out + n, 0, sizeof(a_code) * GROUP);
+    block->step[row] = step;
+    block->start[row] = 0;
+}
+#endif
+
+static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t first,
+                                 ptrdiff_t count, const signed char *a, ptrdiff_t lda,
+                                 const float *steps, const void *packed, ptrdiff_t inner,
+                                 const float *scales, float *c, ptrdiff_t ldc, int accumulate) {
+    const ptrdiff_t padded = whole_groups(inner);
+    for (ptrdiff_t row = 0; row < rows; row += CODE_ROWS) {
+        ptrdiff_t n = rows - row < CODE_ROWS ? rows - row : CODE_ROWS;
+        int adding = accumulate;
+        ptrdiff_t done = 0;
+        do {
+            ptrdiff_t length = count - done < QD8_SEGMENT ? count - done : QD8_SEGMENT;
+            const signed char *codes = a + row * lda + done;
+#if NATIVE_DOT
+            /* Codes are multiplied where they are. */
+            int32_t start[CODE_ROWS];
+            for (ptrdiff_t r = 0; r < n; r++)
+                start[r] = start_of(codes + r * lda, length);
+            code_view view = {codes, lda, steps + row, start};
+#else
+            code_block block;
+            for (ptrdiff_t r = 0; r < n; r++)
+                take_codes(codes + r * lda, length, steps[row + r], &block, r);
+            code_view view = view_of(&block);
+#endif
+            code_columns(view, n, whole_groups(length) / GROUP, columns, packed, padded,
+                         first + done, scales, NULL, c + row * ldc, ldc, adding);
+            adding = 1;
+            done += length;
+        } while (done < count);
+    }
+}
+
+static void KERNEL(f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const float *x,
+                                          ptrdiff_t ldx, float *largest) {
+    for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
+        ptrdiff_t n = cols - c < WIDTH ? cols - c : WIDTH;
+        vec_int found = magnitude_bits(n < WIDTH ? load_part(largest + c, n) : load(largest + c));
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            const float *row = x + r * ldx + c;
+            found = __builtin_elementwise_max(
+                found, magnitude_bits(n < WIDTH ? load_part(row, n) : load(row)));
+        }
+        vec result;
+        memcpy(&result, &found, sizeof result);
+        if (n < WIDTH)
+            store_part(largest + c, result, n);
+        else
+            store(largest + c, result);
+    }
+}
+
+/* The codes of n <= WIDTH columns of one row of B. */
+static inline vec_int scaled_codes(const float *b, const float *scales, ptrdiff_t n) {
+    vec x = n < WIDTH ? load_part(b, n) : load(b);
+    vec scale = n < WIDTH ? load_part(scales, n) : load(scales);
+    vec_int is_normal = (scale > 0) & (scale < __builtin_inff());
+    vec code = __builtin_elementwise_roundeven(x / scale);
+    return __builtin_convertvector(smaller((vec)127.0f, larger((vec)-127.0f, code)), vec_int) &
+           is_normal;
+}
+
+static void KERNEL(qc8w_pack_scaled)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count,
+                                     ptrdiff_t columns, const float *b, ptrdiff_t ldb,
+                                     const float *scales, void *packed) {
+    const ptrdiff_t padded = whole_groups(inner);
+    uint8_t *panel = (uint8_t *)packed;
+    for (ptrdiff_t column = 0; column < columns; column += PANEL) {
+        ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
+        ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
+        for (ptrdiff_t k = 0; k < count; k += GROUP)
+            for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+                vec_int lanes = 0;
+                ptrdiff_t m = n - j < WIDTH ? n - j : WIDTH;
+                for (ptrdiff_t i = 0; i < GROUP; i++) {
+                    vec_int codes = 0;
+                    if (k + i < count && m > 0)
+                        codes =
+                            scaled_codes(b + (k + i) * ldb + column + j, scales + column + j, m);
+                    lanes |= ((codes ^ CODE_FLIP) & 0xFF) << (8 * i);
+                }
+                code_group group = __builtin_convertvector(lanes, code_group);
+                memcpy(panel + (first + k) * width + GROUP * j, &group, sizeof group);
+            }
         panel += padded * width;
     }
 }

@@ -143,3 +143,48 @@ static void KERNEL(bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slop
                                       float *correction) {
     softmax_step(1, rows, cols, slope, x, ldx, maxima, sums, correction);
 }
+
+/* 127 exponentials to the left of the scores, for codes. */
+static const float LOG2_127 = 6.98868469f;
+
+static inline vec_int exponential_codes(vec x, vec slope, vec offset) {
+    vec e = power(1, fma(x, slope, offset), LOG2_127);
+    return __builtin_convertvector(__builtin_elementwise_roundeven(e), vec_int);
+}
+
+static void KERNEL(q8_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                    ptrdiff_t ldx, float *maxima, float *sums, float *correction,
+                                    float *steps) {
+    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
+        float top = slope * largest(cols, x);
+        float maximum = top > maxima[r] ? top : maxima[r];
+        /* Codes are written behind the place that is read. */
+        signed char *codes = (signed char *)x;
+        vec_int sum = 0;
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH) {
+            vec_int code = exponential_codes(load(x + c), (vec)slope, (vec)(LOG2_127 - top));
+            byte_vec narrow = __builtin_convertvector(code, byte_vec);
+            memcpy(codes + c, &narrow, sizeof narrow);
+            sum += code;
+        }
+        int32_t total = 0;
+        ptrdiff_t n = cols - c;
+        if (n > 0) {
+            vec_int code =
+                exponential_codes(load_part(x + c, n), (vec)slope, (vec)(LOG2_127 - top));
+            byte_vec narrow = __builtin_convertvector(code, byte_vec);
+            memcpy(codes + c, &narrow, (size_t)n);
+            for (ptrdiff_t i = 0; i < n; i++)
+                total += code[i];
+        }
+        for (int i = 0; i < WIDTH; i++)
+            total += sum[i];
+        memset(codes + cols, 0, (size_t)(-cols & 3));
+        correction[r] = power_of_two((vec)(maxima[r] - maximum), 0.0f)[0];
+        steps[r] = power_of_two((vec)(top - maximum), 0.0f)[0] * (1 / 127.0f);
+        sums[r] = sums[r] * correction[r] + steps[r] * (float)total;
+        maxima[r] = maximum;
+    }
+}

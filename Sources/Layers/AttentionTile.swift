@@ -3,56 +3,63 @@
 import CKernels
 import Tensor
 
-/// The keys of a head as the right operand of the scores' product, `[size, keys]`.
-enum PackedKeys {
+/// The keys or the values of a head as the right operand of a product: `[size, keys]`, so that
+/// scores come out, or `[keys, size]`.
+enum PackedOperand {
     case floats(UnsafePointer<Float>, PackedLayout)
-    /// Codes with a scale for each key.
+    /// Codes with a scale for each column.
     case codes(UnsafePointer<Float>, scales: UnsafePointer<Float>)
 }
 
 /// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: what the keys so far add up to.
 ///
 /// In bfloat16 the queries are rounded once, and softmax writes its exponentials as the next product
-/// reads them. With codes for keys the queries are quantised on the way.
+/// reads them. In INT8 the queries are quantised on the way, and the exponentials of a tile are codes
+/// with a step for each query, a 127th of its largest exponential in the tile.
 struct AttentionTile {
     private let rows: Int
     /// Channels of a head.
     private let size: Int
+    /// Keys in all.
+    private let keyCount: Int
     private let backend: Backend
     private let isNarrow: Bool
     /// `[rows, keys of a tile]`, with room for the longest tile of keys.
     private let scores: UnsafeMutablePointer<Float>
     /// `[rows, size]`: exponentials times values.
     private let sum: UnsafeMutablePointer<Float>
-    /// `[rows]` each: what the running softmax keeps.
+    /// `[rows]` each: what the running softmax keeps, and the steps of codes.
     private let maxima: UnsafeMutablePointer<Float>
     private let sums: UnsafeMutablePointer<Float>
     private let correction: UnsafeMutablePointer<Float>
+    private let steps: UnsafeMutablePointer<Float>
     /// `[rows, size]` with rows of an even length.
     private let roundedQueries: UnsafeMutablePointer<UInt16>
 
     /// Floats of scratch that tiles of at most `rows` queries and `keys` keys need.
     static func floats(rows: Int, keys: Int, size: Int) -> Int {
-        rows * (keys + 2 * size + 4)
+        rows * (keys + 2 * size + 5)
     }
 
     /// - Parameters:
-    ///   - longestKeys: of the tiles of keys.
+    ///   - keys: how many there are, in tiles no longer than `longestTile`.
     ///   - scratch: `floats` elements.
     init(
-        rows: Int, size: Int, longestKeys: Int, scratch: UnsafeMutablePointer<Float>,
+        rows: Int, size: Int, keys: Int, longestTile: Int, scratch: UnsafeMutablePointer<Float>,
         backend: Backend
     ) {
+        keyCount = keys
         self.rows = rows
         self.size = size
         self.backend = backend
         isNarrow = backend.precision.ofFloats == .bfloat16
         scores = scratch
-        sum = scores + rows * longestKeys
+        sum = scores + rows * longestTile
         maxima = sum + rows * size
         sums = maxima + rows
         correction = sums + rows
-        roundedQueries = UnsafeMutableRawPointer(correction + rows)
+        steps = correction + rows
+        roundedQueries = UnsafeMutableRawPointer(steps + rows)
             .assumingMemoryBound(to: UInt16.self)
     }
 
@@ -70,38 +77,61 @@ struct AttentionTile {
     ///
     /// - Parameters:
     ///   - queries: as in `begin`.
+    ///   - keys: packed `[size, keys]`.
     ///   - values: packed `[keys, size]`.
     func add(
-        _ range: Range<Int>, queries: UnsafePointer<Float>, ld: Int, keys: PackedKeys,
-        values: UnsafePointer<Float>, _ valueLayout: PackedLayout
+        _ range: Range<Int>, queries: UnsafePointer<Float>, ld: Int, keys: PackedOperand,
+        values: PackedOperand
     ) {
         // Exponentials are powers of two.
         let slope = Float(1 / Double(size).squareRoot() * 1.4426950408889634)
-        let isFirst = range.lowerBound == 0
         let columns = range.count
+        let kernels = backend.kernels
         score(range, queries, ld: ld, keys)
-        let step =
-            isNarrow ? backend.kernels.bf16_softmax_step : backend.kernels.f32_softmax_step
-        step(rows, columns, slope, scores, columns, maxima, sums, correction)
-        // Where no maximum has grown, as in most tiles after the first few, the factors are one.
-        if !isFirst, (0..<rows).contains(where: { correction[$0] != 1 }) {
-            backend.kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)
+        switch values {
+        case .codes:
+            kernels.q8_softmax_step(
+                rows, columns, slope, scores, columns, maxima, sums, correction, steps)
+        case .floats where isNarrow:
+            kernels.bf16_softmax_step(
+                rows, columns, slope, scores, columns, maxima, sums, correction)
+        case .floats:
+            kernels.f32_softmax_step(
+                rows, columns, slope, scores, columns, maxima, sums, correction)
         }
-        if isNarrow {
-            let exponentials = UnsafeRawPointer(scores).assumingMemoryBound(to: UInt16.self)
+        // Where no maximum has grown the factors are one.
+        let isFirst = range.lowerBound == 0
+        if !isFirst, (0..<rows).contains(where: { correction[$0] != 1 }) {
+            kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)
+        }
+        addValues(range, values, isFirst: isFirst)
+    }
+
+    /// The exponentials of the keys `range` times their values.
+    private func addValues(_ range: Range<Int>, _ values: PackedOperand, isFirst: Bool) {
+        let columns = range.count
+        let exponentials = UnsafeRawPointer(scores)
+        switch values {
+        case .codes(let values, let scales):
             backend.multiply(
-                rows: rows, rounded: exponentials, lda: 2 * columns, by: values, valueLayout,
-                range, 0..<size, into: sum, ldc: size, accumulate: !isFirst)
-        } else {
+                rows: rows, codes: exponentials.assumingMemoryBound(to: Int8.self),
+                lda: 4 * columns, steps: steps, by: values, scales: scales, inner: keyCount,
+                range, columns: size, into: sum, ldc: size, accumulate: !isFirst)
+        case .floats(let values, let layout) where isNarrow:
+            backend.multiply(
+                rows: rows, rounded: exponentials.assumingMemoryBound(to: UInt16.self),
+                lda: 2 * columns, by: values, layout, range, 0..<size, into: sum, ldc: size,
+                accumulate: !isFirst)
+        case .floats(let values, let layout):
             multiply(
-                scores, lda: columns, by: values, valueLayout, range, 0..<size, into: sum,
-                ldc: size, accumulate: !isFirst)
+                scores, lda: columns, by: values, layout, range, 0..<size, into: sum, ldc: size,
+                accumulate: !isFirst)
         }
     }
 
     /// Q·Kᵀ of the keys `range`.
     private func score(
-        _ range: Range<Int>, _ queries: UnsafePointer<Float>, ld: Int, _ keys: PackedKeys
+        _ range: Range<Int>, _ queries: UnsafePointer<Float>, ld: Int, _ keys: PackedOperand
     ) {
         switch keys {
         case .floats(let keys, let layout) where isNarrow:

@@ -51,7 +51,7 @@ package struct MultiheadAttention: Sendable {
         let keyTiles = Tiling(
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
         let keys = packedKeys(keysValues, keyTiles, on: backend)
-        let (values, valueLayout) = packedValues(keysValues, keyTiles, on: backend)
+        let values = packedValues(keysValues, keyTiles, on: backend)
         let result = backend.tensor(queries.shape)
         let rows = queryTiles.length
         let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
@@ -60,14 +60,14 @@ package struct MultiheadAttention: Sendable {
             let head = index / queryTiles.tiles
             let range = queryTiles[index % queryTiles.tiles]
             let tile = AttentionTile(
-                rows: range.count, size: size, longestKeys: keyTiles.length, scratch: scratch,
-                backend: backend)
+                rows: range.count, size: size, keys: keyTiles.count,
+                longestTile: keyTiles.length, scratch: scratch, backend: backend)
             let query = queries.pointer + range.lowerBound * channels + head * size
             tile.begin(query, ld: channels)
             for keyTile in 0..<keyTiles.tiles {
                 tile.add(
                     keyTiles[keyTile], queries: query, ld: channels, keys: keys(head),
-                    values: values.pointer + head * values.shape[1], valueLayout)
+                    values: values(head))
             }
             tile.finish(
                 into: result.pointer + range.lowerBound * channels + head * size, ld: channels)
@@ -75,17 +75,17 @@ package struct MultiheadAttention: Sendable {
         return result
     }
 
-    /// The keys of each head as packed operands.
-    private enum Keys {
-        /// `[heads, packed [size, tokens]]`
+    /// The keys or the values of all heads as packed operands.
+    private enum PackedHeads {
+        /// `[heads, packed matrix]`
         case floats(Tensor, PackedLayout)
-        /// `[heads, packed codes [size, tokens]]` and `[heads, tokens]`
+        /// `[heads, packed codes]` and `[heads, columns]`
         case codes(Tensor, scales: Tensor)
 
-        func callAsFunction(_ head: Int) -> PackedKeys {
+        func callAsFunction(_ head: Int) -> PackedOperand {
             switch self {
-            case .floats(let keys, let layout):
-                .floats(keys.pointer + head * keys.shape[1], layout)
+            case .floats(let values, let layout):
+                .floats(values.pointer + head * values.shape[1], layout)
             case .codes(let codes, let scales):
                 .codes(
                     codes.pointer + head * codes.shape[1],
@@ -94,12 +94,17 @@ package struct MultiheadAttention: Sendable {
         }
     }
 
+    /// Whether keys, values and what they are multiplied by are quantised.
+    private func quantises(on backend: Backend) -> Bool {
+        backend.precision == .int8 && channels / heads <= QD8_SEGMENT
+    }
+
     private func packedKeys(
         _ keysValues: Tensor, _ tiling: Tiling, on backend: Backend
-    ) -> Keys {
+    ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard backend.precision == .int8, size <= QD8_SEGMENT else {
+        guard quantises(on: backend) else {
             let layout = PackedLayout(
                 inner: size, columns: tiling.count, precision: backend.precision)
             let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
@@ -149,23 +154,42 @@ package struct MultiheadAttention: Sendable {
         return mean
     }
 
-    /// - Returns: `[heads, packed [tokens, size]]`
+    /// Each channel of the values has one scale for all tokens.
     private func packedValues(
         _ keysValues: Tensor, _ tiling: Tiling, on backend: Backend
-    ) -> (Tensor, PackedLayout) {
+    ) -> PackedHeads {
         let size = channels / heads
-        let layout = PackedLayout(
-            inner: tiling.count, columns: size, precision: backend.precision)
-        let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
+        let stride = 2 * channels
+        guard quantises(on: backend) else {
+            let layout = PackedLayout(
+                inner: tiling.count, columns: size, precision: backend.precision)
+            let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
+            backend.parallelFor(heads * tiling.tiles) { index in
+                let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+                let first = keysValues.pointer + range.lowerBound * stride + channels
+                backend.pack(
+                    layout, range, 0..<size, from: first + head * size, innerStride: stride,
+                    columnStride: 1, into: values.pointer + head * values.shape[1])
+            }
+            return .floats(values, layout)
+        }
+        let codes = backend.tensor(
+            Shape(heads, backend.packedCodeFloats(inner: tiling.count, columns: size)))
+        let scales = backend.zeros(Shape(heads, size))
+        backend.parallelFor(heads) { head in
+            let largest = scales.pointer + head * size
+            backend.kernels.f32_column_magnitudes(
+                tiling.count, size, keysValues.pointer + channels + head * size, stride, largest)
+            for channel in 0..<size { largest[channel] /= 127 }
+        }
         backend.parallelFor(heads * tiling.tiles) { index in
             let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-            backend.pack(
-                layout, range, 0..<size,
-                from: keysValues.pointer + range.lowerBound * 2 * channels + channels
-                    + head * size,
-                innerStride: 2 * channels, columnStride: 1,
-                into: values.pointer + head * values.shape[1])
+            let first = keysValues.pointer + range.lowerBound * stride + channels
+            backend.packCodes(
+                inner: tiling.count, range, columns: size, quantising: first + head * size,
+                ldb: stride, scales: scales.pointer + head * size,
+                into: codes.pointer + head * codes.shape[1])
         }
-        return (values, layout)
+        return .codes(codes, scales: scales)
     }
 }

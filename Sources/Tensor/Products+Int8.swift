@@ -39,6 +39,38 @@ extension Backend {
             scales + range.lowerBound)
     }
 
+    /// Quantises and packs the rows `range` of a `[inner, columns]` matrix with given scales.
+    ///
+    /// - Parameters:
+    ///   - b: `[range.count, columns]`, rows `ldb` floats apart.
+    ///   - range: from a multiple of 4 on, as long as one but for the last.
+    ///   - scales: `[columns]`
+    package func packCodes(
+        inner: Int, _ range: Range<Int>, columns: Int, quantising b: UnsafePointer<Float>,
+        ldb: Int, scales: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>
+    ) {
+        kernels.qc8w_pack_scaled(
+            inner, range.lowerBound, range.count, columns, b, ldb, scales, packed)
+    }
+
+    /// C = A·B, or C += A·B, on the calling thread, for codes of A that belong to the rows `part`
+    /// of a packed B.
+    ///
+    /// - Parameters:
+    ///   - a: `[rows, part.count]`, rows `lda` bytes apart.
+    ///   - steps: `[rows]`, what one step of a code is worth.
+    ///   - part: from a multiple of 4 on.
+    package func multiply(
+        rows: Int, codes a: UnsafePointer<Int8>, lda: Int, steps: UnsafePointer<Float>,
+        by packed: UnsafePointer<Float>, scales: UnsafePointer<Float>, inner: Int,
+        _ part: Range<Int>, columns: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
+        accumulate: Bool
+    ) {
+        kernels.q8_qc8w_gemm(
+            rows, columns, part.lowerBound, part.count, a, lda, steps, packed, inner, scales, c,
+            ldc, accumulate ? 1 : 0)
+    }
+
     /// C = A·B for rows of A that are quantised on the way, on the calling thread, for the columns
     /// `range` of a packed B.
     ///

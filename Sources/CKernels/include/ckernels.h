@@ -129,6 +129,16 @@ typedef struct kernel_table {
                                        float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull maxima,
                                        float *_Nonnull sums, float *_Nonnull correction);
 
+    /* The same with codes for exponentials: with t = slope * max(x[r, :]),
+     *   code[r, c] = round(127 * 2^(slope * x[r, c] - t)), within 2^-13 of 127 before rounding
+     *   steps[r]   = 2^(t - m) / 127
+     *   sums[r]    = sums[r] * correction[r] + steps[r] * sum(code[r, :])
+     * The codes are the first bytes of the row's floats: a row of A for q8_qc8w_gemm, 4 ldx
+     * elements from the next. */
+    void (*_Nonnull q8_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *_Nonnull x,
+                                     ptrdiff_t ldx, float *_Nonnull maxima, float *_Nonnull sums,
+                                     float *_Nonnull correction, float *_Nonnull steps);
+
     /* out[r, c] = x[r, c] rounded to bfloat16 (to nearest, ties to even), and out[r, cols] = 0 if
      * `cols` is odd. */
     void (*_Nonnull bf16_round)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x,
@@ -278,6 +288,15 @@ typedef struct kernel_table {
                                    const float *_Nonnull scales, const float *_Nullable bias,
                                    float *_Nonnull c, ptrdiff_t ldc, int accumulate);
 
+    /* The product of codes with codes: C[r, j] = sum over k < count of steps[r] * a[r * lda + k] *
+     * B[first + k, j], or C += that; `first` is a multiple of 4, and zeros follow each row of A up
+     * to one. Every set gives the same bits. */
+    void (*_Nonnull q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t first,
+                                  ptrdiff_t count, const signed char *_Nonnull a, ptrdiff_t lda,
+                                  const float *_Nonnull steps, const void *_Nonnull packed,
+                                  ptrdiff_t inner, const float *_Nonnull scales, float *_Nonnull c,
+                                  ptrdiff_t ldc, int accumulate);
+
     /* Bytes that qc8w_pack writes for B of [inner, columns]; B's columns from a multiple of
      * panel_columns on stand at the bytes of the columns before. */
     ptrdiff_t (*_Nonnull qc8w_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
@@ -289,6 +308,17 @@ typedef struct kernel_table {
     void (*_Nonnull qc8w_pack_rows)(ptrdiff_t inner, ptrdiff_t columns, const float *_Nonnull b,
                                     ptrdiff_t ldb, const float *_Nonnull offset,
                                     void *_Nonnull packed, float *_Nonnull scales);
+
+    /* Packs the codes of a part of B, its rows first ... first + count - 1 of `inner`:
+     * code[first + k, j] = round(b[k * ldb + j] / scales[j]), ties to even, in -127 ... 127; 0
+     * where the scale is 0. `first` is a multiple of 4, and so is `count` but for the last part. */
+    void (*_Nonnull qc8w_pack_scaled)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count,
+                                      ptrdiff_t columns, const float *_Nonnull b, ptrdiff_t ldb,
+                                      const float *_Nonnull scales, void *_Nonnull packed);
+
+    /* largest[c] = max(largest[c], max over r |x[r, c]|), NaN where one is. */
+    void (*_Nonnull f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x,
+                                           ptrdiff_t ldx, float *_Nonnull largest);
 
     /* Packs the codes code[k, j] = b[k * ldb + j], from -127 to 127. */
     void (*_Nonnull qc8w_pack)(ptrdiff_t inner, ptrdiff_t columns, const signed char *_Nonnull b,
