@@ -492,6 +492,21 @@ static float quantised(const float *x, ptrdiff_t n, int32_t *codes) {
     return isZero ? 0.0f : magnitude / 127.0f;
 }
 
+static void qc8w_pack_rows__plain(ptrdiff_t inner, ptrdiff_t columns, const float *b, ptrdiff_t ldb,
+                                  const float *offset, void *packed, float *scales) {
+    float row[QD8_SEGMENT];
+    int32_t codes[QD8_SEGMENT];
+    for (ptrdiff_t j = 0; j < columns; j++) {
+        for (ptrdiff_t k = 0; k < inner; k++)
+            row[k] = b[j * ldb + k] - offset[k];
+        scales[j] = quantised(row, inner, codes);
+        const ptrdiff_t panel = j / PLAIN_PANEL * PLAIN_PANEL;
+        ptrdiff_t width = columns - panel < PLAIN_PANEL ? columns - panel : PLAIN_PANEL;
+        for (ptrdiff_t k = 0; k < inner; k++)
+            ((signed char *)packed)[panel * inner + k * width + j - panel] = (signed char)codes[k];
+    }
+}
+
 static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
                                  const gemm_segment *segments, ptrdiff_t lda, const void *packed,
                                  ptrdiff_t inner, const float *scales, const float *bias, float *c,
@@ -522,6 +537,8 @@ static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t co
             }
     }
 }
+
+#include "plain_fft.h"
 
 const kernel_table *kernels_plain(void) {
     static const kernel_table table = {
@@ -561,7 +578,13 @@ const kernel_table *kernels_plain(void) {
         .bf16_qc8w_gemm = bf16_qc8w_gemm__plain,
         .qd8_qc8w_gemm = qd8_qc8w_gemm__plain,
         .qc8w_packed_bytes = qc8w_packed_bytes__plain,
+        .qc8w_pack_rows = qc8w_pack_rows__plain,
         .qc8w_pack = qc8w_pack__plain,
+        .f32_fft_frames = f32_fft_frames__plain,
+        .f32_fft_pass = f32_fft_pass__plain,
+        .f32_rfft_bins = f32_rfft_bins__plain,
+        .f32_irfft_bins = f32_irfft_bins__plain,
+        .f32_fft_overlap_add = f32_fft_overlap_add__plain,
     };
     return &table;
 }

@@ -56,12 +56,9 @@ static inline vec_int magnitude_bits(vec x) {
     return bits & 0x7FFFFFFF;
 }
 
-/* Quantises n floats to codes in -127...127 with one step, zeros up to whole groups behind them. */
-static void quantise_row(const float *x, ptrdiff_t n, code_block *block, ptrdiff_t row,
-                         ptrdiff_t lead) {
-    a_code *out = block->rows[row];
-    memset(out, 0, sizeof(a_code) * (size_t)lead);
-    out += lead;
+/* The step of n floats that their codes are multiples of, and its inverse: 0 where they count as
+ * zeros, or where one is no finite number. */
+static inline float step_of(const float *x, ptrdiff_t n, float *inverse) {
     vec_int largest = 0;
     ptrdiff_t k = 0;
     for (; k + WIDTH <= n; k += WIDTH)
@@ -73,24 +70,35 @@ static void quantise_row(const float *x, ptrdiff_t n, code_block *block, ptrdiff
         bits = largest[i] > bits ? largest[i] : bits;
     float magnitude;
     memcpy(&magnitude, &bits, sizeof magnitude);
-    float inverse = 0;
-    block->step[row] = 0;
+    *inverse = 0;
+    if (bits >= 0x7F800000) /* infinity or NaN */
+        return __builtin_nanf("");
+    if (magnitude < QD8_SMALLEST)
+        return 0;
+    *inverse = 127.0f / magnitude;
+    return magnitude / 127.0f;
+}
+
+static inline vec_int codes_of(vec x, float inverse) {
+    return __builtin_convertvector(__builtin_elementwise_roundeven(x * inverse), vec_int);
+}
+
+/* Quantises n floats to codes in -127...127 with one step, zeros up to whole groups behind them. */
+static void quantise_row(const float *x, ptrdiff_t n, code_block *block, ptrdiff_t row,
+                         ptrdiff_t lead) {
+    a_code *out = block->rows[row];
+    memset(out, 0, sizeof(a_code) * (size_t)lead);
+    out += lead;
+    float inverse;
+    block->step[row] = step_of(x, n, &inverse);
     block->start[row] = 0;
-    if (bits >= 0x7F800000) { /* infinity or NaN */
-        block->step[row] = __builtin_nanf("");
-    } else if (magnitude >= QD8_SMALLEST) {
-        block->step[row] = magnitude / 127.0f;
-        inverse = 127.0f / magnitude;
-    }
     if (inverse == 0) {
         memset(out, 0, sizeof(a_code) * (size_t)(n + GROUP));
         return;
     }
     vec_int sum = 0;
-    for (k = 0; k < n; k += WIDTH) {
-        vec v = n - k < WIDTH ? load_part(x + k, n - k) : load(x + k);
-        vec_int codes =
-            __builtin_convertvector(__builtin_elementwise_roundeven(v * inverse), vec_int);
+    for (ptrdiff_t k = 0; k < n; k += WIDTH) {
+        vec_int codes = codes_of(n - k < WIDTH ? load_part(x + k, n - k) : load(x + k), inverse);
         sum += codes;
         a_codes narrow = __builtin_convertvector(codes, a_codes);
         memcpy(out + k, &narrow, sizeof narrow);
@@ -337,6 +345,46 @@ static void KERNEL(qc8w_pack)(ptrdiff_t inner, ptrdiff_t columns, const signed c
                 panel[k / GROUP * GROUP * width + j * GROUP + k % GROUP] =
                     (uint8_t)code ^ CODE_FLIP;
             }
+        panel += padded * width;
+    }
+}
+
+/* One column of B as the bytes of its groups, with zeros behind them; returns its scale. */
+static float column_bytes(const float *x, const float *offset, ptrdiff_t inner, uint8_t *bytes) {
+    typedef uint8_t byte_vec __attribute__((ext_vector_type(WIDTH)));
+    float column[QD8_SEGMENT + WIDTH];
+    ptrdiff_t k = 0;
+    for (; k + WIDTH <= inner; k += WIDTH)
+        store(column + k, load(x + k) - load(offset + k));
+    if (k < inner)
+        store(column + k, load_part(x + k, inner - k) - load_part(offset + k, inner - k));
+    float inverse, scale = step_of(column, inner, &inverse);
+    for (k = 0; k < inner; k += WIDTH) {
+        vec_int codes = inverse == 0 ? (vec_int)0 : codes_of(load(column + k), inverse);
+        byte_vec narrow = __builtin_convertvector(codes ^ CODE_FLIP, byte_vec);
+        memcpy(bytes + k, &narrow, sizeof narrow);
+    }
+    memset(bytes + inner, CODE_FLIP, GROUP);
+    return scale;
+}
+
+static void KERNEL(qc8w_pack_rows)(ptrdiff_t inner, ptrdiff_t columns, const float *b,
+                                   ptrdiff_t ldb, const float *offset, void *packed,
+                                   float *scales) {
+    const ptrdiff_t padded = whole_groups(inner);
+    uint8_t *panel = (uint8_t *)packed;
+    uint8_t bytes[QD8_SEGMENT + WIDTH + GROUP];
+    for (ptrdiff_t column = 0; column < columns; column += PANEL) {
+        ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
+        ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
+        for (ptrdiff_t j = 0; j < width; j++) {
+            if (j < n)
+                scales[column + j] = column_bytes(b + (column + j) * ldb, offset, inner, bytes);
+            else
+                memset(bytes, CODE_FLIP, (size_t)padded);
+            for (ptrdiff_t k = 0; k < padded; k += GROUP)
+                memcpy(panel + k * width + j * GROUP, bytes + k, GROUP);
+        }
         panel += padded * width;
     }
 }

@@ -25,6 +25,8 @@
 
 #include "simd_int8_wide.h"
 
+#include "simd_fft.h"
+
 static const kernel_table KERNEL(table) = {
     .f32_affine = KERNEL(f32_affine),
     .f32_affine_add = KERNEL(f32_affine_add),
@@ -62,5 +64,11 @@ static const kernel_table KERNEL(table) = {
     .bf16_qc8w_gemm = KERNEL(bf16_qc8w_gemm),
     .qd8_qc8w_gemm = KERNEL(qd8_qc8w_gemm),
     .qc8w_packed_bytes = KERNEL(qc8w_packed_bytes),
+    .qc8w_pack_rows = KERNEL(qc8w_pack_rows),
     .qc8w_pack = KERNEL(qc8w_pack),
+    .f32_fft_frames = KERNEL(f32_fft_frames),
+    .f32_fft_pass = KERNEL(f32_fft_pass),
+    .f32_rfft_bins = KERNEL(f32_rfft_bins),
+    .f32_irfft_bins = KERNEL(f32_irfft_bins),
+    .f32_fft_overlap_add = KERNEL(f32_fft_overlap_add),
 };

@@ -84,7 +84,7 @@ extension HTDemucs {
     func channelsLast(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let result = backend.tensor(Shape(1, samples, channels))
-        let tiling = Tiling(samples, longest: Self.tileElements)
+        let tiling = Tiling(samples, longest: max(1, Self.tileElements / channels))
         backend.parallelFor(tiling.tiles) { tile in
             let (source, target) = (mix.pointer, result.pointer)
             for channel in 0..<channels {
@@ -130,7 +130,7 @@ extension HTDemucs {
         let result = backend.tensor(
             Shape(
                 configuration.sources.count, configuration.audioChannels, samples))
-        let tiling = Tiling(samples, longest: Self.tileElements)
+        let tiling = Tiling(samples, longest: max(1, Self.tileElements / channels))
         backend.parallelFor(tiling.tiles) { tile in
             let (x, xt, target) = (waveforms.pointer, xt.pointer, result.pointer)
             for channel in 0..<channels {

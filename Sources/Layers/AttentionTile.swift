@@ -3,10 +3,17 @@
 import CKernels
 import Tensor
 
+/// The keys of a head as the right operand of the scores' product, `[size, keys]`.
+enum PackedKeys {
+    case floats(UnsafePointer<Float>, PackedLayout)
+    /// Codes with a scale for each key.
+    case codes(UnsafePointer<Float>, scales: UnsafePointer<Float>)
+}
+
 /// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: what the keys so far add up to.
 ///
 /// In bfloat16 the queries are rounded once, and softmax writes its exponentials as the next product
-/// reads them.
+/// reads them. With codes for keys the queries are quantised on the way.
 struct AttentionTile {
     private let rows: Int
     /// Channels of a head.
@@ -63,30 +70,19 @@ struct AttentionTile {
     ///
     /// - Parameters:
     ///   - queries: as in `begin`.
-    ///   - keys: packed `[size, keys]`.
     ///   - values: packed `[keys, size]`.
     func add(
-        _ range: Range<Int>, queries: UnsafePointer<Float>, ld: Int,
-        keys: UnsafePointer<Float>, _ keyLayout: PackedLayout,
+        _ range: Range<Int>, queries: UnsafePointer<Float>, ld: Int, keys: PackedKeys,
         values: UnsafePointer<Float>, _ valueLayout: PackedLayout
     ) {
         // Exponentials are powers of two.
         let slope = Float(1 / Double(size).squareRoot() * 1.4426950408889634)
         let isFirst = range.lowerBound == 0
         let columns = range.count
-        if isNarrow {
-            backend.multiply(
-                rows: rows, rounded: roundedQueries, lda: roundedStride, by: keys, keyLayout,
-                0..<size, range, into: scores, ldc: columns, accumulate: false)
-            backend.kernels.bf16_softmax_step(
-                rows, columns, slope, scores, columns, maxima, sums, correction)
-        } else {
-            multiply(
-                queries, lda: ld, by: keys, keyLayout, 0..<size, range, into: scores,
-                ldc: columns, accumulate: false)
-            backend.kernels.f32_softmax_step(
-                rows, columns, slope, scores, columns, maxima, sums, correction)
-        }
+        score(range, queries, ld: ld, keys)
+        let step =
+            isNarrow ? backend.kernels.bf16_softmax_step : backend.kernels.f32_softmax_step
+        step(rows, columns, slope, scores, columns, maxima, sums, correction)
         // Where no maximum has grown, as in most tiles after the first few, the factors are one.
         if !isFirst, (0..<rows).contains(where: { correction[$0] != 1 }) {
             backend.kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)
@@ -100,6 +96,26 @@ struct AttentionTile {
             multiply(
                 scores, lda: columns, by: values, valueLayout, range, 0..<size, into: sum,
                 ldc: size, accumulate: !isFirst)
+        }
+    }
+
+    /// Q·Kᵀ of the keys `range`.
+    private func score(
+        _ range: Range<Int>, _ queries: UnsafePointer<Float>, ld: Int, _ keys: PackedKeys
+    ) {
+        switch keys {
+        case .floats(let keys, let layout) where isNarrow:
+            backend.multiply(
+                rows: rows, rounded: roundedQueries, lda: roundedStride, by: keys, layout,
+                0..<size, range, into: scores, ldc: range.count, accumulate: false)
+        case .floats(let keys, let layout):
+            multiply(
+                queries, lda: ld, by: keys, layout, 0..<size, range, into: scores,
+                ldc: range.count, accumulate: false)
+        case .codes(let keys, let scales):
+            backend.multiply(
+                rows: rows, quantising: queries, lda: ld, by: keys, scales: scales, inner: size,
+                range, into: scores, ldc: range.count)
         }
     }
 

@@ -50,11 +50,8 @@ package struct MultiheadAttention: Sendable {
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
         let keyTiles = Tiling(
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
-        let keyLayout = PackedLayout(
-            inner: size, columns: keyTiles.count, precision: backend.precision)
-        let valueLayout = PackedLayout(
-            inner: keyTiles.count, columns: size, precision: backend.precision)
-        let (keys, values) = pack(keysValues, keyTiles, keyLayout, valueLayout, on: backend)
+        let keys = packedKeys(keysValues, keyTiles, on: backend)
+        let (values, valueLayout) = packedValues(keysValues, keyTiles, on: backend)
         let result = backend.tensor(queries.shape)
         let rows = queryTiles.length
         let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
@@ -69,8 +66,7 @@ package struct MultiheadAttention: Sendable {
             tile.begin(query, ld: channels)
             for keyTile in 0..<keyTiles.tiles {
                 tile.add(
-                    keyTiles[keyTile], queries: query, ld: channels,
-                    keys: keys.pointer + head * keys.shape[1], keyLayout,
+                    keyTiles[keyTile], queries: query, ld: channels, keys: keys(head),
                     values: values.pointer + head * values.shape[1], valueLayout)
             }
             tile.finish(
@@ -79,26 +75,97 @@ package struct MultiheadAttention: Sendable {
         return result
     }
 
-    /// Keys, transposed, and values of each head as packed operands.
-    ///
-    /// - Returns: `[heads, packed [size, tokens]]` and `[heads, packed [tokens, size]]`.
-    private func pack(
-        _ keysValues: Tensor, _ tiling: Tiling, _ keyLayout: PackedLayout,
-        _ valueLayout: PackedLayout, on backend: Backend
-    ) -> (keys: Tensor, values: Tensor) {
+    /// The keys of each head as packed operands.
+    private enum Keys {
+        /// `[heads, packed [size, tokens]]`
+        case floats(Tensor, PackedLayout)
+        /// `[heads, packed codes [size, tokens]]` and `[heads, tokens]`
+        case codes(Tensor, scales: Tensor)
+
+        func callAsFunction(_ head: Int) -> PackedKeys {
+            switch self {
+            case .floats(let keys, let layout):
+                .floats(keys.pointer + head * keys.shape[1], layout)
+            case .codes(let codes, let scales):
+                .codes(
+                    codes.pointer + head * codes.shape[1],
+                    scales: scales.pointer + head * scales.shape[1])
+            }
+        }
+    }
+
+    private func packedKeys(
+        _ keysValues: Tensor, _ tiling: Tiling, on backend: Backend
+    ) -> Keys {
         let size = channels / heads
-        let keys = backend.tensor(Shape(heads, backend.packedFloats(keyLayout)))
-        let values = backend.tensor(Shape(heads, backend.packedFloats(valueLayout)))
+        let stride = 2 * channels
+        guard backend.precision == .int8, size <= QD8_SEGMENT else {
+            let layout = PackedLayout(
+                inner: size, columns: tiling.count, precision: backend.precision)
+            let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
+            backend.parallelFor(heads * tiling.tiles) { index in
+                let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+                backend.pack(
+                    layout, 0..<size, range,
+                    from: keysValues.pointer + range.lowerBound * stride + head * size,
+                    innerStride: 1, columnStride: stride,
+                    into: keys.pointer + head * keys.shape[1])
+            }
+            return .floats(keys, layout)
+        }
+        let codes = backend.tensor(
+            Shape(heads, backend.packedCodeFloats(inner: size, columns: tiling.count)))
+        let scales = backend.tensor(Shape(heads, tiling.count))
+        let offset = offset(keysValues, on: backend)
         backend.parallelFor(heads * tiling.tiles) { index in
             let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-            let key = keysValues.pointer + range.lowerBound * 2 * channels + head * size
-            backend.pack(
-                keyLayout, 0..<size, range, from: key, innerStride: 1,
-                columnStride: 2 * channels, into: keys.pointer + head * keys.shape[1])
-            backend.pack(
-                valueLayout, range, 0..<size, from: key + channels, innerStride: 2 * channels,
-                columnStride: 1, into: values.pointer + head * values.shape[1])
+            backend.packCodes(
+                inner: size, range,
+                quantising: keysValues.pointer + range.lowerBound * stride + head * size,
+                ldb: stride, less: offset.pointer + head * size,
+                into: codes.pointer + head * codes.shape[1],
+                scales: scales.pointer + head * scales.shape[1])
         }
-        return (keys, values)
+        return .codes(codes, scales: scales)
+    }
+
+    /// What is subtracted from all keys before they are quantised: their mean, of a part of them.
+    ///
+    /// Softmax does not see what all scores of a query share, so any offset is right; with this one
+    /// the channels of a key are alike in size, and its one scale fits them (Zhang et al. 2024,
+    /// arXiv:2410.02367).
+    ///
+    /// - Returns: `[channels]`
+    private func offset(_ keysValues: Tensor, on backend: Backend) -> Tensor {
+        let mean = backend.zeros(Shape(channels))
+        let tokens = stride(from: 0, to: keysValues.shape[0], by: 16)
+        let share = 1 / Float((keysValues.shape[0] + 15) / 16)
+        withExtendedLifetime((mean, keysValues)) {
+            for token in tokens {
+                let keys = keysValues.pointer + token * 2 * channels
+                for channel in 0..<channels { mean.pointer[channel] += share * keys[channel] }
+            }
+        }
+        return mean
+    }
+
+    /// - Returns: `[heads, packed [tokens, size]]`
+    private func packedValues(
+        _ keysValues: Tensor, _ tiling: Tiling, on backend: Backend
+    ) -> (Tensor, PackedLayout) {
+        let size = channels / heads
+        let layout = PackedLayout(
+            inner: tiling.count, columns: size, precision: backend.precision)
+        let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
+        backend.parallelFor(heads * tiling.tiles) { index in
+            let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            backend.pack(
+                layout, range, 0..<size,
+                from: keysValues.pointer + range.lowerBound * 2 * channels + channels
+                    + head * size,
+                innerStride: 2 * channels, columnStride: 1,
+                into: values.pointer + head * values.shape[1])
+        }
+        return (values, layout)
     }
 }

@@ -1,16 +1,19 @@
 // The complex Fourier transform that RealFFT stands on: Stockham's self-sorting algorithm for
 // lengths of the primes 2, 3 and 5, Bluestein's (1970) chirp convolution for all others.
 
+import CKernels
+
 /// The plan of a forward complex transform of one length. Immutable, so threads share it.
 ///
-/// X[k] = Σₙ x[n] · exp(−2πi·nk / length), without a scale.
+/// X[k] = Σₙ x[n] · exp(−2πi·nk / length), without a scale, for `FFT_LANES` signals side by side;
+/// ckernels.h says how they lie in a buffer.
 ///
 /// There is no inverse plan: the inverse is the forward transform of the input read backwards,
 /// x[−k mod length], and every caller that needs it writes that input itself anyway.
 final class ComplexFFT: Sendable {
     let length: Int
 
-    /// Elements that each of the two buffers of ``transform(_:_:)`` must hold.
+    /// Elements that each of the two buffers of ``transform(_:_:with:)`` must hold.
     let capacity: Int
 
     private let method: Method
@@ -45,26 +48,28 @@ final class ComplexFFT: Sendable {
     ///   - spare: room for `capacity` elements; any content.
     /// - Returns: the one of the two buffers that holds the transform.
     func transform(
-        _ input: UnsafeMutablePointer<ComplexLanes>, _ spare: UnsafeMutablePointer<ComplexLanes>
-    ) -> UnsafeMutablePointer<ComplexLanes> {
+        _ input: LaneBuffer, _ spare: LaneBuffer, with kernels: kernel_table
+    ) -> LaneBuffer {
         switch method {
         case .stockham(let passes):
             var (source, target) = (input, spare)
             for pass in passes {
-                pass.run(source, into: target)
+                kernels.f32_fft_pass(
+                    pass.radix, pass.groups, pass.stride, pass.twiddles, source, target)
                 swap(&source, &target)
             }
             return source
         case .bluestein(let bluestein):
-            return bluestein.transform(input, spare)
+            return bluestein.transform(input, spare, with: kernels)
         }
     }
 
-    /// The length as a product of butterflies, or nil if a prime above 5 divides it.
+    /// The length as a product of butterflies, the fewest passes over the data; nil if a prime above
+    /// 5 divides it.
     private static func radices(of length: Int) -> [Int]? {
         var remaining = length
         var radices: [Int] = []
-        for radix in [4, 2, 3, 5] {
+        for radix in [8, 4, 2, 3, 5] {
             while remaining % radix == 0 {
                 radices.append(radix)
                 remaining /= radix
@@ -74,119 +79,37 @@ final class ComplexFFT: Sendable {
     }
 }
 
-/// One pass over the data: butterflies of one radix, and the twiddles after them.
+/// A buffer of elements, or of twice as many real samples, of `FFT_LANES` signals.
+package typealias LaneBuffer = UnsafeMutablePointer<Float>
+
+/// exp(−2πi · numerator / denominator) for a run of numerators, as (real, imaginary) pairs, evaluated
+/// in double.
 ///
-/// With n = `remaining` points still to be transformed, m = n / radix and s = `stride` finished ones,
-/// for every p < m and q < s:
-/// y[q + s(radix·p + k)] = exp(−2πi·pk / n) · Σⱼ x[q + s(p + m·j)] · exp(−2πi·jk / radix).
+/// Numerators are reduced first: the cosine of a large angle loses digits.
+func rootsOfUnity(_ numerators: some Sequence<Int>, denominator: Int) -> [Float] {
+    numerators.flatMap { numerator in
+        let angle = -2 * Double.pi * Double(numerator % denominator) / Double(denominator)
+        return [Float(cosine(angle)), Float(sine(angle))]
+    }
+}
+
+/// The arguments of `f32_fft_pass`, for n = `remaining` points still to be transformed, n / radix
+/// groups, and as many finished ones as `stride` says.
 private struct Pass: Sendable {
     let radix: Int
     let groups: Int
     let stride: Int
 
-    /// For each p the factors of k = 1 ..< radix.
-    let twiddles: [Twiddle]
+    /// exp(−2πi·pk / n): for each group p the factors of k = 1 ..< radix.
+    let twiddles: [Float]
 
     init(radix: Int, remaining: Int, stride: Int) {
         self.radix = radix
         self.stride = stride
         let groups = remaining / radix
         self.groups = groups
-        twiddles = (0..<groups).flatMap { p in
-            (1..<radix).map { k in Twiddle(numerator: p * k, denominator: remaining) }
-        }
-    }
-
-    func run(
-        _ source: UnsafeMutablePointer<ComplexLanes>,
-        into target: UnsafeMutablePointer<ComplexLanes>
-    ) {
-        twiddles.withUnsafeBufferPointer { twiddles in
-            for p in 0..<groups {
-                let w = UnsafeBufferPointer(
-                    rebasing: twiddles[(radix - 1) * p..<(radix - 1) * (p + 1)])
-                let x = source + stride * p
-                let y = target + stride * radix * p
-                switch radix {
-                case 2: radix2(x, y, w)
-                case 3: radix3(x, y, w)
-                case 4: radix4(x, y, w)
-                default: radix5(x, y, w)
-                }
-            }
-        }
-    }
-
-    private typealias Elements = UnsafeMutablePointer<ComplexLanes>
-    private typealias Twiddles = UnsafeBufferPointer<Twiddle>
-
-    @inline(__always)
-    private func radix2(_ x: Elements, _ y: Elements, _ w: Twiddles) {
-        let step = stride * groups
-        let w1 = w[0]
-        for q in 0..<stride {
-            let (a, b) = (x[q], x[q + step])
-            y[q] = a + b
-            y[q + stride] = (a - b) * w1
-        }
-    }
-
-    @inline(__always)
-    private func radix3(_ x: Elements, _ y: Elements, _ w: Twiddles) {
-        let step = stride * groups
-        let (w1, w2) = (w[0], w[1])
-        let half: Float = 0.5
-        let sin60: Float = 0.866_025_403_784_438_6
-        for q in 0..<stride {
-            let (a, b, c) = (x[q], x[q + step], x[q + 2 * step])
-            let sum = b + c
-            let center = a - sum * half
-            let turned = ((b - c) * sin60).timesI
-            y[q] = a + sum
-            y[q + stride] = (center - turned) * w1
-            y[q + 2 * stride] = (center + turned) * w2
-        }
-    }
-
-    @inline(__always)
-    private func radix4(_ x: Elements, _ y: Elements, _ w: Twiddles) {
-        let step = stride * groups
-        let (w1, w2, w3) = (w[0], w[1], w[2])
-        for q in 0..<stride {
-            let (a, b, c, d) = (x[q], x[q + step], x[q + 2 * step], x[q + 3 * step])
-            let (evenSum, evenDifference) = (a + c, a - c)
-            let oddSum = b + d
-            let oddDifference = (b - d).timesI
-            y[q] = evenSum + oddSum
-            y[q + stride] = (evenDifference - oddDifference) * w1
-            y[q + 2 * stride] = (evenSum - oddSum) * w2
-            y[q + 3 * stride] = (evenDifference + oddDifference) * w3
-        }
-    }
-
-    @inline(__always)
-    private func radix5(_ x: Elements, _ y: Elements, _ w: Twiddles) {
-        let step = stride * groups
-        let (cos72, cos144): (Float, Float) = (0.309_016_994_374_947_4, -0.809_016_994_374_947_4)
-        let (sin72, sin144): (Float, Float) = (0.951_056_516_295_153_6, 0.587_785_252_292_473_1)
-        for q in 0..<stride {
-            let a = x[q]
-            let (outerSum, outerDifference) = (
-                x[q + step] + x[q + 4 * step], x[q + step] - x[q + 4 * step]
-            )
-            let (innerSum, innerDifference) = (
-                x[q + 2 * step] + x[q + 3 * step], x[q + 2 * step] - x[q + 3 * step]
-            )
-            let first = a + outerSum * cos72 + innerSum * cos144
-            let second = a + outerSum * cos144 + innerSum * cos72
-            let firstTurned = (outerDifference * sin72 + innerDifference * sin144).timesI
-            let secondTurned = (outerDifference * sin144 - innerDifference * sin72).timesI
-            y[q] = a + outerSum + innerSum
-            y[q + stride] = (first - firstTurned) * w[0]
-            y[q + 2 * stride] = (second - secondTurned) * w[1]
-            y[q + 3 * stride] = (second + secondTurned) * w[2]
-            y[q + 4 * stride] = (first + firstTurned) * w[3]
-        }
+        twiddles = rootsOfUnity(
+            (0..<groups).flatMap { p in (1..<radix).map { k in p * k } }, denominator: remaining)
     }
 }
 
@@ -196,57 +119,76 @@ private struct Pass: Sendable {
 /// c[n] = exp(−πi·n² / length); the sum is a product of transforms of a power of two's length.
 private final class Bluestein: Sendable {
     let paddedLength: Int
-    private let chirp: [Twiddle]
+    private let length: Int
 
-    /// The transform of the conjugate chirp, divided by `paddedLength`.
-    private let filter: [Twiddle]
+    /// `length` pairs.
+    private let chirp: [Float]
+
+    /// The transform of the conjugate chirp, divided by `paddedLength`: as many pairs.
+    private let filter: [Float]
     private let inner: ComplexFFT
 
     init(length: Int) {
         var padded = 1
         while padded < 2 * length - 1 { padded *= 2 }
-        paddedLength = padded
-        inner = ComplexFFT(length: padded)
+        let inner = ComplexFFT(length: padded)
+        (self.length, paddedLength, self.inner) = (length, padded, inner)
         // n² mod 2·length keeps the angle small: exp(−πi·n² / length) has that period in n².
-        let chirp = (0..<length).map { n in
-            Twiddle(numerator: n * n % (2 * length), denominator: 2 * length)
-        }
+        let chirp = rootsOfUnity(
+            (0..<length).map { n in n * n % (2 * length) }, denominator: 2 * length)
         self.chirp = chirp
 
-        var signal = [ComplexLanes](repeating: .zero, count: padded)
+        // One signal is enough, in the first lane.
+        let element = 2 * Int(FFT_LANES)
+        var signal = [Float](repeating: 0, count: padded * element)
         var spare = signal
         for n in 0..<length {
-            let value = ComplexLanes(
-                Lanes(repeating: chirp[n].real), Lanes(repeating: -chirp[n].imaginary))
-            signal[n] = value
-            signal[(padded - n) % padded] = value
+            for position in [n, (padded - n) % padded] {
+                signal[position * element] = chirp[2 * n]
+                signal[position * element + element / 2] = -chirp[2 * n + 1]
+            }
         }
-        let inner = inner
+        // A plan is the same for all instruction sets.
+        let kernels = kernels_plain().pointee
         filter = signal.withUnsafeMutableBufferPointer { signal in
             spare.withUnsafeMutableBufferPointer { spare in
-                let transformed = inner.transform(signal.baseAddress!, spare.baseAddress!)
-                return (0..<padded).map { k in
-                    Twiddle(
-                        real: transformed[k].real[0] / Float(padded),
-                        imaginary: transformed[k].imaginary[0] / Float(padded))
-                }
+                let transformed = inner.transform(
+                    signal.baseAddress!, spare.baseAddress!, with: kernels)
+                return (0..<2 * padded).map { transformed[$0 * element / 2] / Float(padded) }
             }
         }
     }
 
     func transform(
-        _ input: UnsafeMutablePointer<ComplexLanes>, _ spare: UnsafeMutablePointer<ComplexLanes>
-    ) -> UnsafeMutablePointer<ComplexLanes> {
-        for n in chirp.indices { input[n] = input[n] * chirp[n] }
-        for n in chirp.count..<paddedLength { input[n] = .zero }
-        let product = inner.transform(input, spare)
+        _ input: LaneBuffer, _ spare: LaneBuffer, with kernels: kernel_table
+    ) -> LaneBuffer {
+        let padded = paddedLength
+        for n in 0..<length { multiply(input, n, by: chirp, into: input, n) }
+        let element = 2 * Int(FFT_LANES)
+        (input + length * element).update(repeating: 0, count: (padded - length) * element)
+        let product = inner.transform(input, spare, with: kernels)
         let other = product == input ? spare : input
         // Written backwards, so that the next forward transform is the inverse one.
-        for k in 0..<paddedLength {
-            other[(paddedLength - k) % paddedLength] = product[k] * filter[k]
+        for k in 0..<padded {
+            multiply(product, k, by: filter, into: other, (padded - k) % padded)
         }
-        let result = inner.transform(other, product)
-        for k in chirp.indices { result[k] = result[k] * chirp[k] }
+        let result = inner.transform(other, product, with: kernels)
+        for k in 0..<length { multiply(result, k, by: chirp, into: result, k) }
         return result
+    }
+
+    /// target[position] = source[index] · factors[index]
+    private func multiply(
+        _ source: LaneBuffer, _ index: Int, by factors: [Float], into target: LaneBuffer,
+        _ position: Int
+    ) {
+        let lanes = Int(FFT_LANES)
+        let (x, y) = (source + 2 * lanes * index, target + 2 * lanes * position)
+        let (real, imaginary) = (factors[2 * index], factors[2 * index + 1])
+        for lane in 0..<lanes {
+            let (a, b) = (x[lane], x[lanes + lane])
+            y[lane] = a * real - b * imaginary
+            y[lanes + lane] = a * imaginary + b * real
+        }
     }
 }

@@ -1,121 +1,69 @@
-// The Fourier transform of real signals, eight at once.
+// The Fourier transform of real signals, `FFT_LANES` at once.
 
-/// The plan of a real transform of one length, forward and inverse. Immutable: threads share it.
+import CKernels
+
+/// The plan of a real transform of one even length, forward and inverse. Immutable: threads share it.
 ///
-/// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2. Inverse: the sum with the
+/// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2 − 1. Inverse: the sum with the
 /// opposite sign over the whole conjugate-symmetric spectrum. Neither is scaled, so one after the
-/// other multiplies by `length`.
+/// other multiplies by `length`. The bin of the Nyquist frequency, k = length/2, is left out, and
+/// zero on the way back: the network does not see it.
 ///
-/// An even length goes through the complex transform of half the length.
+/// Pairs of samples go through the complex transform of half the length.
 ///
-/// PyTorch: `torch.fft.rfft` and `torch.fft.irfft(norm="forward")`.
+/// PyTorch: `torch.fft.rfft(x)[..., :-1]` and `torch.fft.irfft(norm="forward")`.
 package struct RealFFT: Sendable {
     /// Samples of a signal.
     package let length: Int
 
-    /// Bins of a spectrum: length/2 + 1.
+    /// Bins of a spectrum: length/2.
     package let bins: Int
 
-    /// Elements that each buffer handed to ``forward(_:_:)`` or ``inverse(_:_:)`` must hold.
-    package let capacity: Int
+    /// Floats that each of the two buffers of a transform must hold.
+    package let bufferFloats: Int
 
     private let complex: ComplexFFT
 
-    /// exp(−2πi·k / length) for k = 0 … length/2; of even lengths only.
-    private let twiddles: [Twiddle]
+    /// exp(−2πi·k / length) for k = 0 ..< bins.
+    private let twiddles: [Float]
 
-    private var isEven: Bool { length % 2 == 0 }
-
-    /// - Parameter length: at least 1.
+    /// - Parameter length: even, at least 2.
     package init(length: Int) {
-        precondition(length >= 1)
+        precondition(length >= 2 && length % 2 == 0)
         self.length = length
-        bins = length / 2 + 1
-        complex = ComplexFFT(length: length % 2 == 0 ? length / 2 : length)
-        capacity = max(complex.capacity, bins)
-        twiddles =
-            length % 2 == 0
-            ? (0..<bins).map { Twiddle(numerator: $0, denominator: length) } : []
+        bins = length / 2
+        complex = ComplexFFT(length: bins)
+        bufferFloats = complex.capacity * 2 * Int(FFT_LANES)
+        twiddles = rootsOfUnity(0..<bins, denominator: length)
     }
 
-    /// The spectra of eight signals. Both buffers are overwritten; nothing is allocated.
+    /// The spectra of the signals in the first lanes. Both buffers are overwritten.
     ///
     /// - Parameters:
-    ///   - signal: a buffer of `capacity` elements that begins with `length` samples (as `Lanes`).
-    ///   - spare: another buffer of `capacity` elements.
-    /// - Returns: the one of the two that holds the `bins` bins.
+    ///   - signals: `[sample, lane]`, `length` samples in a buffer of `bufferFloats`.
+    ///   - spare: another such buffer.
+    ///   - spectra: `[bin, signal]` complex numbers, the first `count` lanes of each bin; those of
+    ///     the next bin begin `rowLength` floats later.
     package func forward(
-        _ signal: UnsafeMutablePointer<ComplexLanes>, _ spare: UnsafeMutablePointer<ComplexLanes>
-    ) -> UnsafeMutablePointer<ComplexLanes> {
-        guard isEven else {
-            // Backwards, because the complex elements are written over the samples.
-            let samples = Self.lanes(of: signal)
-            for n in stride(from: length - 1, through: 0, by: -1) {
-                signal[n] = ComplexLanes(samples[n], .zero)
-            }
-            return complex.transform(signal, spare)
-        }
-        let z = complex.transform(signal, spare)
-        let x = z == signal ? spare : signal
-        let half = length / 2
-        // Z = E + iO, the transforms of the even and of the odd samples; X[k] = E[k] + w^k·O[k].
-        x[0] = ComplexLanes(z[0].real + z[0].imaginary, .zero)
-        x[half] = ComplexLanes(z[0].real - z[0].imaginary, .zero)
-        twiddles.withUnsafeBufferPointer { twiddles in
-            for k in stride(from: 1, to: half, by: 1) {
-                let (a, b) = (z[k], z[half - k].conjugate)
-                let even = (a + b) * 0.5
-                let oddTimesI = (a - b) * 0.5
-                x[k] = even - (oddTimesI * twiddles[k]).timesI
-            }
-        }
-        return x
+        _ signals: LaneBuffer, spare: LaneBuffer, into spectra: UnsafeMutablePointer<Float>,
+        rowLength: Int, count: Int, with kernels: kernel_table
+    ) {
+        let transformed = complex.transform(signals, spare, with: kernels)
+        kernels.f32_rfft_bins(bins, count, twiddles, transformed, spectra, rowLength)
     }
 
-    /// The signals of eight spectra. Both buffers are overwritten; nothing is allocated.
-    ///
-    /// The imaginary parts of bin 0 and, for even lengths, of the last bin are ignored: a real
-    /// signal has none there.
+    /// The signals of spectra. The imaginary part of bin 0 is ignored: a real signal has none there.
     ///
     /// - Parameters:
-    ///   - spectrum: a buffer of `capacity` elements that begins with `bins` bins.
-    ///   - spare: another buffer of `capacity` elements.
-    /// - Returns: the one of the two that begins with the `length` samples.
+    ///   - spectra: as ``forward(_:spare:into:rowLength:count:with:)`` writes them.
+    ///   - first, second: two buffers of `bufferFloats`, both overwritten.
+    /// - Returns: the one of the two that begins with the signals, `[sample, lane]`; lanes from
+    ///   `count` on are zero.
     package func inverse(
-        _ spectrum: UnsafeMutablePointer<ComplexLanes>, _ spare: UnsafeMutablePointer<ComplexLanes>
-    ) -> UnsafeMutablePointer<Lanes> {
-        // The input of the complex transform is written backwards: that makes it the inverse one.
-        let x = spectrum
-        guard isEven else {
-            spare[0] = ComplexLanes(x[0].real, .zero)
-            for k in stride(from: 1, to: bins, by: 1) {
-                spare[length - k] = x[k]
-                spare[k] = x[k].conjugate
-            }
-            let z = complex.transform(spare, spectrum)
-            let samples = Self.lanes(of: z)
-            for n in 0..<length { samples[n] = samples[2 * n] }
-            return samples
-        }
-        let half = length / 2
-        let (first, last) = (x[0].real, x[half].real)
-        spare[0] = ComplexLanes(first + last, first - last)
-        twiddles.withUnsafeBufferPointer { twiddles in
-            for k in stride(from: 1, to: half, by: 1) {
-                let (a, b) = (x[k], x[half - k].conjugate)
-                spare[half - k] = (a + b) + ((a - b) * twiddles[k].conjugate).timesI
-            }
-        }
-        return Self.lanes(of: complex.transform(spare, spectrum))
-    }
-
-    /// A buffer of the transforms as the samples it holds.
-    ///
-    /// A `ComplexLanes` is two `Lanes` in a row and nothing else.
-    @inline(__always)
-    package static func lanes(
-        of buffer: UnsafeMutablePointer<ComplexLanes>
-    ) -> UnsafeMutablePointer<Lanes> {
-        UnsafeMutableRawPointer(buffer).assumingMemoryBound(to: Lanes.self)
+        _ spectra: UnsafePointer<Float>, rowLength: Int, count: Int, _ first: LaneBuffer,
+        _ second: LaneBuffer, with kernels: kernel_table
+    ) -> LaneBuffer {
+        kernels.f32_irfft_bins(bins, count, twiddles, spectra, rowLength, first)
+        return complex.transform(first, second, with: kernels)
     }
 }

@@ -1,5 +1,6 @@
 // Spectrogram to signal.
 
+import CKernels
 import Tensor
 
 extension STFT {
@@ -29,82 +30,53 @@ extension STFT {
         // additions at a sample is always the same, and no two threads meet there.
         let groups = (frames + framesPerGroup - 1) / framesPerGroup
         for parity in 0..<2 {
-            backend.parallelFor((groups + 1 - parity) / 2, scratch: bufferFloats) {
+            backend.parallelFor((groups + 1 - parity) / 2, scratch: scratchFloats) {
                 index, scratch in
                 let firstFrame = (2 * index + parity) * framesPerGroup
                 let group = firstFrame..<min(firstFrame + framesPerGroup, frames)
-                let buffers = LaneBuffers(scratch, capacity: fft.capacity)
-                let items = group.lowerBound * channels..<group.upperBound * channels
-                for firstItem in stride(
-                    from: items.lowerBound, to: items.upperBound, by: Lanes.scalarCount)
-                {
-                    let count = min(Lanes.scalarCount, items.upperBound - firstItem)
-                    deinterleave(
-                        spectrogram.pointer + 2 * firstItem, rowLength: 2 * frames * channels,
-                        count: count, into: buffers.first)
-                    let output = fft.inverse(buffers.first, buffers.second)
-                    for lane in 0..<count {
-                        let item = firstItem + lane
-                        add(
-                            output, lane: lane,
-                            to: signal.pointer + item % channels * samples, samples: samples,
-                            at: item / channels * hop + firstFrameStart - padding)
-                    }
-                }
+                add(group, of: spectrogram, to: signal, scratch, on: backend)
             }
         }
         return signal
     }
 
     /// Frames that one task adds up. At least four, so that a group never reaches past the next one;
-    /// eight, so that the frames of any number of channels fill whole blocks of lanes.
+    /// eight, so that the frames of two channels fill whole blocks of lanes.
     private var framesPerGroup: Int { 8 }
 
-    /// Reads one run of (real, imaginary) pairs of every bin into the lanes; the last bin is zero.
+    /// Adds a group of frames to the signal, as far as they lie inside.
     ///
-    /// - Parameters:
-    ///   - source: the run of bin 0; that of the next bin begins `rowLength` floats later.
-    ///   - count: lanes in use; the others become zero.
-    ///   - spectra: room for nfft/2 + 1 bins.
-    private func deinterleave(
-        _ source: UnsafePointer<Float>, rowLength: Int, count: Int,
-        into spectra: UnsafeMutablePointer<ComplexLanes>
-    ) {
-        if count == Lanes.scalarCount {
-            for bin in 0..<bins {
-                let pairs = UnsafeRawPointer(source + bin * rowLength)
-                    .loadUnaligned(as: SIMD16<Float>.self)
-                spectra[bin] = ComplexLanes(pairs.evenHalf, pairs.oddHalf)
-            }
-        } else {
-            for bin in 0..<bins {
-                var value = ComplexLanes.zero
-                for lane in 0..<count {
-                    value.real[lane] = source[bin * rowLength + 2 * lane]
-                    value.imaginary[lane] = source[bin * rowLength + 2 * lane + 1]
-                }
-                spectra[bin] = value
-            }
-        }
-        spectra[bins] = .zero
-    }
-
-    /// Adds the windowed frame of a lane to its signal, as far as it lies inside.
-    ///
-    /// - Parameters:
-    ///   - output: the `nfft` samples that the inverse transform left.
-    ///   - target: one channel of the signal, `samples` long.
-    ///   - start: where the frame begins in the signal; before it, or past its end, maybe.
+    /// - Parameter scratch: `scratchFloats`.
     private func add(
-        _ output: UnsafeMutablePointer<Lanes>, lane: Int,
-        to target: UnsafeMutablePointer<Float>, samples: Int, at start: Int
+        _ group: Range<Int>, of spectrogram: Tensor, to signal: Tensor,
+        _ scratch: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
-        let width = Lanes.scalarCount
-        let source = UnsafeMutableRawPointer(output).assumingMemoryBound(to: Float.self) + lane
-        let (first, end) = (max(0, -start), min(nfft, samples - start))
-        guard first < end else { return }
-        synthesisWindow.withUnsafeBufferPointer { weights in
-            for n in first..<end { target[start + n] += source[n * width] * weights[n] }
+        let (channels, samples) = (signal.shape[0], signal.shape[1])
+        let lanes = Int(FFT_LANES)
+        // An item is one channel of one frame, as in the spectrogram's rows.
+        let items = group.lowerBound * channels..<group.upperBound * channels
+        for firstItem in stride(from: items.lowerBound, to: items.upperBound, by: lanes) {
+            let count = min(lanes, items.upperBound - firstItem)
+            let output = fft.inverse(
+                spectrogram.pointer + 2 * firstItem, rowLength: spectrogram.shape[1] * 2 * channels,
+                count: count, scratch, scratch + fft.bufferFloats, with: backend.kernels)
+            withUnsafeTemporaryAllocation(of: fft_frame_part.self, capacity: lanes) { parts in
+                for lane in 0..<count {
+                    let item = firstItem + lane
+                    // Where the frame begins in the signal; before it, or past its end, maybe.
+                    let start = item / channels * hop + firstFrameStart - padding
+                    let first = min(max(0, -start), nfft)
+                    let end = max(first, min(nfft, samples - start))
+                    let inside = end > first ? start + first : 0
+                    parts.initializeElement(
+                        at: lane,
+                        to: fft_frame_part(
+                            samples: signal.pointer + item % channels * samples + inside,
+                            first: first, count: end - first))
+                }
+                backend.kernels.f32_fft_overlap_add(
+                    nfft, count, synthesisWindow, output, parts.baseAddress!)
+            }
         }
     }
 }

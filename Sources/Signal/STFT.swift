@@ -68,21 +68,6 @@ package struct STFT: Sendable {
     /// Padding of the signal on the left, and the least on the right: 3/2 hops.
     var padding: Int { hop / 2 * 3 }
 
-    /// Floats of the two buffers that a transform of one block of lanes needs.
-    var bufferFloats: Int { 2 * fft.capacity * floatsPerElement }
-
-    var floatsPerElement: Int { 2 * Lanes.scalarCount }
-}
-
-/// The two buffers of a transform in the scratch memory of a thread.
-struct LaneBuffers {
-    let first: UnsafeMutablePointer<ComplexLanes>
-    let second: UnsafeMutablePointer<ComplexLanes>
-
-    /// - Parameter scratch: 64-byte aligned, room for twice `capacity` elements.
-    init(_ scratch: UnsafeMutablePointer<Float>, capacity: Int) {
-        let raw = UnsafeMutableRawPointer(scratch)
-        first = raw.bindMemory(to: ComplexLanes.self, capacity: 2 * capacity)
-        second = first + capacity
-    }
+    /// Floats of the two buffers that the transform of one block of lanes needs.
+    var scratchFloats: Int { 2 * fft.bufferFloats }
 }

@@ -20,6 +20,45 @@ extension Backend {
             UnsafeMutableRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound))
     }
 
+    /// Quantises and packs the columns `range` of a B whose columns are rows of floats, less an offset.
+    ///
+    /// - Parameters:
+    ///   - b: the first of these columns, `[range.count, inner]`, `ldb` floats apart.
+    ///   - range: from a multiple of `panelColumns` on.
+    ///   - offset: `[inner]`
+    ///   - packed: of all columns.
+    ///   - scales: of all columns, of which those of the range are written.
+    package func packCodes(
+        inner: Int, _ range: Range<Int>, quantising b: UnsafePointer<Float>, ldb: Int,
+        less offset: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>,
+        scales: UnsafeMutablePointer<Float>
+    ) {
+        kernels.qc8w_pack_rows(
+            inner, range.count, b, ldb, offset,
+            UnsafeMutableRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
+            scales + range.lowerBound)
+    }
+
+    /// C = A·B for rows of A that are quantised on the way, on the calling thread, for the columns
+    /// `range` of a packed B.
+    ///
+    /// - Parameters:
+    ///   - a: `[rows, inner]`, rows `lda` floats apart.
+    ///   - range: from a multiple of `panelColumns` on.
+    ///   - c: `[rows, range.count]`, rows `ldc` floats apart.
+    package func multiply(
+        rows: Int, quantising a: UnsafePointer<Float>, lda: Int, by packed: UnsafePointer<Float>,
+        scales: UnsafePointer<Float>, inner: Int, _ range: Range<Int>,
+        into c: UnsafeMutablePointer<Float>, ldc: Int
+    ) {
+        withUnsafePointer(to: gemm_segment(a: a, first: 0, count: inner)) {
+            kernels.qd8_qc8w_gemm(
+                rows, range.count, 1, $0, lda,
+                UnsafeRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
+                inner, scales + range.lowerBound, nil, c, ldc, 0)
+        }
+    }
+
     /// C = A·B + bias, or C += A·B, on the calling thread.
     ///
     /// - Parameters:

@@ -16,21 +16,23 @@ package enum Widening {
         into output: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(type.widensToFloat32 && bytes.count == output.count * (type.bits / 8))
+        // Pointers: what buffers check at each element would keep these loops from being vector code.
+        guard let source = bytes.baseAddress, let target = output.baseAddress else { return }
         switch type {
         case .float16:
             for index in 0..<output.count {
-                let half = bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
-                output[index] = float(fromHalf: UInt16(littleEndian: half))
+                let half = source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
+                target[index] = float(fromHalf: UInt16(littleEndian: half))
             }
         case .bfloat16:
             for index in 0..<output.count {
-                let upper = bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
-                output[index] = Float(bitPattern: UInt32(UInt16(littleEndian: upper)) << 16)
+                let upper = source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)
+                target[index] = Float(bitPattern: UInt32(UInt16(littleEndian: upper)) << 16)
             }
         default:
             for index in 0..<output.count {
-                let bits = bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
-                output[index] = Float(bitPattern: UInt32(littleEndian: bits))
+                let bits = source.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
+                target[index] = Float(bitPattern: UInt32(littleEndian: bits))
             }
         }
     }

@@ -263,6 +263,76 @@ static int test_winograd_2d(const kernel_table *table, const kernel_table *plain
     return result.failures;
 }
 
+/* Passes of every radix, and the way between samples or bins and the elements of a transform. */
+static int test_fft(const kernel_table *table, const kernel_table *plain) {
+    static const ptrdiff_t RADICES[] = {2, 3, 4, 5, 8}, FEW[] = {1, 2, 3};
+    static const ptrdiff_t HALVES[] = {1, 2, 3, 8, 17}, LANES[] = {1, 2, 3, 4, 7, 8, 9, 15, 16};
+    const ptrdiff_t element = 2 * FFT_LANES;
+    report pass = {.kernel = "f32_fft_pass"};
+    EACH(radix, RADICES)
+    EACH(groups, FEW)
+    EACH(stride, FEW) {
+        matrix x = make(1, radix * groups * stride * element), w = make(1, 2 * radix * groups);
+        matrix a = make(1, x.cols), b = copy(&a);
+        table->f32_fft_pass(radix, groups, stride, w.first, x.first, a.first);
+        plain->f32_fft_pass(radix, groups, stride, w.first, x.first, b.first);
+        /* Sums of up to eight terms of up to 3, times another up to 4. */
+        compare(&pass, &a, &b, 2e-5);
+        drop(&x), drop(&w);
+    }
+    report forward = {.kernel = "f32_rfft_bins"}, inverse = {.kernel = "f32_irfft_bins"};
+    EACH(half, HALVES)
+    EACH(count, LANES) {
+        matrix w = make(1, 2 * half), z = make(1, half * element);
+        for (ptrdiff_t k = 0; k < half; k++) {
+            w.first[2 * k] = (float)cos(3.14159265358979324 * (double)k / (double)half);
+            w.first[2 * k + 1] = (float)-sin(3.14159265358979324 * (double)k / (double)half);
+        }
+        matrix a = make(half, 2 * count), b = copy(&a);
+        table->f32_rfft_bins(half, count, w.first, z.first, a.first, a.ld);
+        plain->f32_rfft_bins(half, count, w.first, z.first, b.first, b.ld);
+        matrix c = make(1, half * element), d = copy(&c);
+        table->f32_irfft_bins(half, count, w.first, a.first, a.ld, c.first);
+        plain->f32_irfft_bins(half, count, w.first, a.first, a.ld, d.first);
+        compare(&forward, &a, &b, 1e-5);
+        compare(&inverse, &c, &d, 1e-5);
+        drop(&w), drop(&z);
+    }
+    return pass.failures + forward.failures + inverse.failures;
+}
+
+/* Frames into lanes and back, the parts of frames overlapping and cut anywhere. */
+static int test_frames(const kernel_table *table, const kernel_table *plain) {
+    static const ptrdiff_t LANES[] = {0, 1, 3, 4, 5, 8, 9, 15, 16};
+    report in = {.kernel = "f32_fft_frames"}, out = {.kernel = "f32_fft_overlap_add"};
+    EACH(samples, COLUMNS) {
+        matrix window = make(1, samples), signal = make(1, samples + FFT_LANES);
+        matrix a = make(1, samples * FFT_LANES), b = copy(&a);
+        const float *frames[FFT_LANES];
+        for (ptrdiff_t lane = 0; lane < FFT_LANES; lane++)
+            frames[lane] = signal.first + lane;
+        table->f32_fft_frames(samples, window.first, frames, a.first);
+        plain->f32_fft_frames(samples, window.first, frames, b.first);
+        EACH(count, LANES) {
+            matrix c = make(1, 2 * samples + FFT_LANES), d = copy(&c);
+            fft_frame_part parts[2][FFT_LANES];
+            for (ptrdiff_t lane = 0; lane < count; lane++) {
+                ptrdiff_t first = (3 * lane + count) % (samples + 1);
+                ptrdiff_t inside = lane % 2 ? samples - first : (samples - first) / 2;
+                parts[0][lane] = (fft_frame_part){c.first + lane * samples / 16, first, inside};
+                parts[1][lane] = (fft_frame_part){d.first + lane * samples / 16, first, inside};
+            }
+            table->f32_fft_overlap_add(samples, count, window.first, a.first, parts[0]);
+            plain->f32_fft_overlap_add(samples, count, window.first, a.first, parts[1]);
+            /* Up to 17 terms of up to 27 in another order. */
+            compare(&out, &c, &d, 2e-5);
+        }
+        compare(&in, &a, &b, 0);
+        drop(&window), drop(&signal);
+    }
+    return in.failures + out.failures;
+}
+
 typedef struct {
     void (*gemm)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const gemm_segment *, ptrdiff_t, const void *,
                  ptrdiff_t, const float *, float *, ptrdiff_t, int);
@@ -324,6 +394,8 @@ int kernel_tester_run(const kernel_table *table) {
         test_softmax("bf16_softmax_step", table->bf16_softmax_step, plain->bf16_softmax_step, 1);
     failures += test_winograd(table, plain);
     failures += test_winograd_2d(table, plain);
+    failures += test_fft(table, plain);
+    failures += test_frames(table, plain);
     failures += test_product("f32_gemm",
                              &(product){table->f32_gemm, table->f32_packed_bytes, table->f32_pack},
                              &(product){plain->f32_gemm, plain->f32_packed_bytes, plain->f32_pack});

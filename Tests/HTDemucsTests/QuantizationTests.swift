@@ -359,4 +359,14 @@ import WeightsLoader
         #expect(quantizer.scales(of: [0, .nan, 127, -1]) == nil)
         #expect(quantizer.codes([0, 0, 127, -1], scales: [1, 1]) == [0, 0, 127, -1])
     }
+
+    @Test func codesAreTheNearestOnesTiesToEven() {
+        let quantizer = Quantizer(shape: [1, 12], outputAxis: 0)
+        let weights: [Float] = [
+            0.5, 1.5, 2.5, -0.5, -1.5, -0.49, 126.5, 126.51, -126.49, 128, -1e30, 1e-30,
+        ]
+        let codes: [Int8] = [0, 2, 2, 0, -2, 0, 126, 127, -126, 127, -127, 0]
+        #expect(quantizer.codes(weights, scales: [1]) == codes)
+        #expect(quantizer.codes(weights.map { $0 / 4 }, scales: [0.25]) == codes)
+    }
 }

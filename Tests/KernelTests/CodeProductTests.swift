@@ -236,13 +236,75 @@ import Testing
         #expect(abs(c[0] / (1900 * large[0]) - 1) < 1e-5, "\(set.rawValue)")
     }
 
+    /// Rows that are quantised and packed as the columns of B: the plain kernels' bits, and the
+    /// product of the floats within what two steps of 127 leave.
+    @Test(arguments: KernelCase.sets)
+    func rowsBecomeColumnsOfCodes(_ set: InstructionSet) {
+        for (inner, columns) in [(1, 1), (5, 7), (24, 33), (64, 17), (64, 100), (67, 48)] {
+            var numbers = SeededNumbers(seed: inner + 31 * columns)
+            let ldb = inner + 3
+            let b = numbers.floats(columns * ldb)
+            let offset = numbers.floats(inner)
+            let a = numbers.floats(inner)
+            let found = quantisedProducts(
+                set.kernels, a, b, ldb, less: offset, columns: columns)
+            let plain = quantisedProducts(
+                kernels_plain().pointee, a, b, ldb, less: offset, columns: columns)
+            #expect(
+                found.map(\.bitPattern) == plain.map(\.bitPattern),
+                "\(set.rawValue): \(inner) × \(columns)")
+            for column in 0..<columns {
+                let exact = (0..<inner).reduce(0.0) {
+                    $0 + Double(a[$1]) * (Double(b[column * ldb + $1]) - Double(offset[$1]))
+                }
+                // Elements below 1 and 2: half a step of each, times the other.
+                let error = abs(Double(found[column]) - exact)
+                #expect(error <= Double(inner) * 2.1 / 127, "\(set.rawValue): column \(column)")
+            }
+        }
+    }
+
+    /// a times B, whose columns are the rows of b less the offset, both quantised.
+    private func quantisedProducts(
+        _ kernels: kernel_table, _ a: [Float], _ b: [Float], _ ldb: Int, less offset: [Float],
+        columns: Int
+    ) -> [Float] {
+        let inner = a.count
+        var packed = [UInt8](repeating: 0xFF, count: kernels.qc8w_packed_bytes(inner, columns))
+        var scales = [Float](repeating: .nan, count: columns)
+        // In two parts, as attention packs its keys.
+        let half = columns / 2 / kernels.panel_columns * kernels.panel_columns
+        packed.withUnsafeMutableBytes { packed in
+            for part in [0..<half, half..<columns] {
+                b.withUnsafeBufferPointer { b in
+                    scales.withUnsafeMutableBufferPointer { scales in
+                        kernels.qc8w_pack_rows(
+                            inner, part.count, b.baseAddress! + part.lowerBound * ldb, ldb,
+                            offset,
+                            packed.baseAddress!
+                                + kernels.qc8w_packed_bytes(inner, part.lowerBound),
+                            scales.baseAddress! + part.lowerBound)
+                    }
+                }
+            }
+        }
+        return products(kernels, a: a, packed, scales: scales)
+    }
+
     /// One row of A times codes with a scale of 1.
     private func products(
         _ kernels: kernel_table, a: [Float], inner: Int, codes: [Int8], columns: Int
     ) -> [Float] {
         var packed = [UInt8](repeating: 0, count: kernels.qc8w_packed_bytes(inner, columns))
         kernels.qc8w_pack(inner, columns, codes, columns, &packed)
-        let scales = [Float](repeating: 1, count: columns)
+        return products(kernels, a: a, packed, scales: Array(repeating: 1, count: columns))
+    }
+
+    /// One row of A times packed codes.
+    private func products(
+        _ kernels: kernel_table, a: [Float], _ packed: [UInt8], scales: [Float]
+    ) -> [Float] {
+        let (inner, columns) = (a.count, scales.count)
         var c = [Float](repeating: .nan, count: columns)
         a.withUnsafeBufferPointer { a in
             var segment = gemm_segment(a: a.baseAddress!, first: 0, count: inner)

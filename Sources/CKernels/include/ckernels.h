@@ -11,6 +11,8 @@
 #ifndef SWIFT_DEMUCS_CKERNELS_H
 #define SWIFT_DEMUCS_CKERNELS_H
 
+#include "loop_body.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +31,18 @@ enum { QD8_SEGMENT = 2048 };
 /* Rows whose largest element is smaller than this are zero to qd8_qc8w_gemm: the reciprocal of the
  * step stays finite. */
 #define QD8_SMALLEST 0x1p-100f
+
+/* Signals that the Fourier transforms work on side by side. Element n of a buffer is 2 * FFT_LANES
+ * floats, the real parts of all lanes and then the imaginary ones; so a buffer of elements is one
+ * of twice as many real samples too. Twiddles are (real, imaginary) pairs. */
+enum { FFT_LANES = 16 };
+
+/* The samples first ... first + count - 1 of a frame, at `samples`. */
+typedef struct fft_frame_part {
+    float *_Nonnull samples;
+    ptrdiff_t first;
+    ptrdiff_t count;
+} fft_frame_part;
 
 typedef struct kernel_table {
     /* out[r, c] = x[r, c] * scale[c] + shift[c].   In place allowed. */
@@ -268,9 +282,53 @@ typedef struct kernel_table {
      * panel_columns on stand at the bytes of the columns before. */
     ptrdiff_t (*_Nonnull qc8w_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns);
 
+    /* Packs the codes of a B that is float32 until now, its columns being the rows of b less an
+     * offset: code[k, j] = round((b[j * ldb + k] - offset[k]) / scales[j]), ties to even, with
+     * scales[j] = max over k |b[j * ldb + k] - offset[k]| / 127, which is written too. `inner` is
+     * at most QD8_SEGMENT; small, infinite and missing numbers count as in qd8_qc8w_gemm. */
+    void (*_Nonnull qc8w_pack_rows)(ptrdiff_t inner, ptrdiff_t columns, const float *_Nonnull b,
+                                    ptrdiff_t ldb, const float *_Nonnull offset,
+                                    void *_Nonnull packed, float *_Nonnull scales);
+
     /* Packs the codes code[k, j] = b[k * ldb + j], from -127 to 127. */
     void (*_Nonnull qc8w_pack)(ptrdiff_t inner, ptrdiff_t columns, const signed char *_Nonnull b,
                                ptrdiff_t ldb, void *_Nonnull packed);
+
+    /* x[n * FFT_LANES + lane] = frames[lane][n] * window[n] for n < samples. */
+    void (*_Nonnull f32_fft_frames)(ptrdiff_t samples, const float *_Nonnull window,
+                                    const float *_Nonnull const *_Nonnull frames,
+                                    float *_Nonnull x);
+
+    /* One pass of Stockham's self-sorting algorithm, radix 2, 3, 4, 5 or 8: for p < groups,
+     * q < stride and k < radix, with w[p, 0] = 1 and w[p, k] = twiddles[(radix - 1) p + k - 1],
+     *   y[q + stride (radix p + k)] =
+     *       w[p, k] * sum over j < radix of x[q + stride (p + groups j)] exp(-2 pi i j k / radix).
+     */
+    void (*_Nonnull f32_fft_pass)(ptrdiff_t radix, ptrdiff_t groups, ptrdiff_t stride,
+                                  const float *_Nonnull twiddles, const float *_Nonnull x,
+                                  float *_Nonnull y);
+
+    /* The spectra of real signals from z, the transforms of their samples as `half` elements: with
+     * twiddles[k] = exp(-pi i k / half), Z[half] = Z[0],
+     * S = (Z[k] + conj Z[half - k]) / 2 and D = (Z[k] - conj Z[half - k]) / 2,
+     *   X[k] = S - i twiddles[k] D
+     * for k < half, without the last bin. The first `count` lanes are written as (real, imaginary)
+     * pairs to out + k * ldo. */
+    void (*_Nonnull f32_rfft_bins)(ptrdiff_t half, ptrdiff_t count, const float *_Nonnull twiddles,
+                                   const float *_Nonnull z, float *_Nonnull out, ptrdiff_t ldo);
+
+    /* The way back, from pairs at x + k * ldx; other lanes, the last bin and the imaginary part of
+     * the first are zero. Elements are written backwards, so that a forward transform of z is the
+     * inverse one: with X[half] = 0, S = X[k] + conj X[half - k] and D = X[k] - conj X[half - k],
+     *   z[-k mod half] = S + i conj(twiddles[k]) D. */
+    void (*_Nonnull f32_irfft_bins)(ptrdiff_t half, ptrdiff_t count, const float *_Nonnull twiddles,
+                                    const float *_Nonnull x, ptrdiff_t ldx, float *_Nonnull z);
+
+    /* parts[lane].samples[n - first] += x[n * FFT_LANES + lane] * window[n] for each n < samples of
+     * the parts of the first `count` lanes. Parts may overlap. */
+    void (*_Nonnull f32_fft_overlap_add)(ptrdiff_t samples, ptrdiff_t count,
+                                         const float *_Nonnull window, const float *_Nonnull x,
+                                         const fft_frame_part *_Nonnull parts);
 } kernel_table;
 
 /* The kernels of an instruction set; NULL where this build or this CPU lacks it. */

@@ -22,14 +22,19 @@ package struct Quantizer: Sendable {
     ///
     /// - Returns: nil for weights that are not finite.
     package func scales(of weights: [Float]) -> [Float]? {
-        guard weights.allSatisfy(\.isFinite) else { return nil }
-        var largest = [Float](repeating: 0, count: channels)
-        forEachRun { channel, range in
-            for index in range {
-                largest[channel] = max(largest[channel], weights[index].magnitude)
+        // Of magnitudes, the bits are in the same order, infinities and NaNs last.
+        var largest = [UInt32](repeating: 0, count: channels)
+        weights.withUnsafeBufferPointer { weights in
+            forEachRun { channel, range in
+                let largestOfRun = range.reduce(0) { max($0, weights[$1].magnitude.bitPattern) }
+                largest[channel] = max(largest[channel], largestOfRun)
             }
         }
-        return largest.map { $0 / 127 < Float.leastNormalMagnitude ? 1 : $0 / 127 }
+        guard largest.allSatisfy({ Float(bitPattern: $0).isFinite }) else { return nil }
+        return largest.map {
+            let scale = Float(bitPattern: $0) / 127
+            return scale < Float.leastNormalMagnitude ? 1 : scale
+        }
     }
 
     /// For each channel the scale with which the layer's output errs the least. A scale that is
@@ -76,7 +81,11 @@ package struct Quantizer: Sendable {
             weights.withUnsafeBufferPointer { weights in
                 forEachRun { channel, range in
                     let inverse = 1 / scales[channel]
-                    for index in range { codes[index] = Int8(Self.steps(weights[index], inverse)) }
+                    for index in range {
+                        codes[index] = Int8(
+                            truncatingIfNeeded: Self.shiftedSteps(weights[index], inverse)
+                                .bitPattern)
+                    }
                 }
             }
             initialized = weights.count
@@ -96,8 +105,17 @@ package struct Quantizer: Sendable {
     }
 
     static func steps(_ weight: Float, _ inverse: Float) -> Float {
-        max(-127, min(127, (weight * inverse).rounded(.toNearestOrEven)))
+        shiftedSteps(weight, inverse) - shift
     }
+
+    /// The nearest code, ties to even, above `shift`: the code is what the lowest bits hold. Without
+    /// a call, as `rounded` is one on the oldest CPUs that this is compiled for.
+    private static func shiftedSteps(_ weight: Float, _ inverse: Float) -> Float {
+        max(-127, min(127, weight * inverse)) + shift
+    }
+
+    /// 3 · 2²²: a float of this size has no fraction.
+    private static let shift: Float = 12_582_912
 
     /// The values of an output channel, `[inputs, taps…]`.
     private func row(_ channel: Int, of weights: [Float]) -> [Float] {

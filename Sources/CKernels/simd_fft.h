@@ -1,0 +1,281 @@
+/* The Fourier transforms of FFT_LANES signals side by side.
+ *
+ * Every lane goes the same way, so butterflies need no shuffles; only frames, whose samples are
+ * neighbours, are transposed on their way in and out, and spectra, whose parts are.
+ */
+
+typedef struct {
+    vec re, im;
+} complex_vec;
+
+typedef float vec_pair __attribute__((ext_vector_type(2 * WIDTH)));
+
+static inline complex_vec plus(complex_vec a, complex_vec b) {
+    return (complex_vec){a.re + b.re, a.im + b.im};
+}
+
+static inline complex_vec minus(complex_vec a, complex_vec b) {
+    return (complex_vec){a.re - b.re, a.im - b.im};
+}
+
+static inline complex_vec scaled(complex_vec a, float factor) {
+    return (complex_vec){a.re * factor, a.im * factor};
+}
+
+/* a + b * factor */
+static inline complex_vec plus_scaled(complex_vec a, complex_vec b, float factor) {
+    return (complex_vec){fma((vec)factor, b.re, a.re), fma((vec)factor, b.im, a.im)};
+}
+
+static inline complex_vec times_i(complex_vec a) { return (complex_vec){-a.im, a.re}; }
+
+/* a * w[0] + i w[1] */
+static inline complex_vec turned(complex_vec a, const float *w) {
+    vec re = w[0], im = w[1];
+    return (complex_vec){fma(a.re, re, -(a.im * im)), fma(a.re, im, a.im * re)};
+}
+
+static inline complex_vec load_complex(const float *p) {
+    return (complex_vec){load(p), load(p + FFT_LANES)};
+}
+
+static inline void store_complex(float *p, complex_vec v) {
+    store(p, v.re);
+    store(p + FFT_LANES, v.im);
+}
+
+/* Butterflies: the transforms of a few elements, in place. */
+
+static inline void butterfly2(complex_vec c[]) {
+    complex_vec sum = plus(c[0], c[1]);
+    c[1] = minus(c[0], c[1]);
+    c[0] = sum;
+}
+
+static inline void butterfly3(complex_vec c[]) {
+    const float sin60 = 0.86602540378443865f;
+    complex_vec sum = plus(c[1], c[2]), difference = times_i(scaled(minus(c[1], c[2]), sin60));
+    complex_vec centre = plus_scaled(c[0], sum, -0.5f);
+    c[0] = plus(c[0], sum);
+    c[1] = minus(centre, difference);
+    c[2] = plus(centre, difference);
+}
+
+static inline void butterfly4(complex_vec c[]) {
+    complex_vec even_sum = plus(c[0], c[2]), even_difference = minus(c[0], c[2]);
+    complex_vec odd_sum = plus(c[1], c[3]), odd_difference = times_i(minus(c[1], c[3]));
+    c[0] = plus(even_sum, odd_sum);
+    c[1] = minus(even_difference, odd_difference);
+    c[2] = minus(even_sum, odd_sum);
+    c[3] = plus(even_difference, odd_difference);
+}
+
+static inline void butterfly5(complex_vec c[]) {
+    const float cos72 = 0.30901699437494742f, cos144 = -0.80901699437494742f;
+    const float sin72 = 0.95105651629515357f, sin144 = 0.58778525229247313f;
+    complex_vec outer = plus(c[1], c[4]), outer_difference = minus(c[1], c[4]);
+    complex_vec inner = plus(c[2], c[3]), inner_difference = minus(c[2], c[3]);
+    complex_vec first = plus_scaled(plus_scaled(c[0], outer, cos72), inner, cos144);
+    complex_vec second = plus_scaled(plus_scaled(c[0], outer, cos144), inner, cos72);
+    complex_vec first_turned =
+        times_i(plus_scaled(scaled(outer_difference, sin72), inner_difference, sin144));
+    complex_vec second_turned =
+        times_i(plus_scaled(scaled(outer_difference, sin144), inner_difference, -sin72));
+    c[0] = plus(plus(c[0], outer), inner);
+    c[1] = minus(first, first_turned);
+    c[2] = minus(second, second_turned);
+    c[3] = plus(second, second_turned);
+    c[4] = plus(first, first_turned);
+}
+
+static inline void butterfly8(complex_vec c[]) {
+    const float half_root = 0.70710678118654752f;
+    complex_vec even[4] = {c[0], c[2], c[4], c[6]}, odd[4] = {c[1], c[3], c[5], c[7]};
+    butterfly4(even);
+    butterfly4(odd);
+    /* Times the powers of exp(-2 pi i / 8). */
+    odd[1] = scaled((complex_vec){odd[1].re + odd[1].im, odd[1].im - odd[1].re}, half_root);
+    odd[2] = (complex_vec){odd[2].im, -odd[2].re};
+    odd[3] = scaled((complex_vec){odd[3].im - odd[3].re, -(odd[3].re + odd[3].im)}, half_root);
+    for (int k = 0; k < 4; k++) {
+        c[k] = plus(even[k], odd[k]);
+        c[k + 4] = minus(even[k], odd[k]);
+    }
+}
+
+/* A pass of one radix: a constant where this is inlined. */
+static inline __attribute__((always_inline)) void
+fft_pass(const ptrdiff_t radix, void (*const butterfly)(complex_vec[]), ptrdiff_t groups,
+         ptrdiff_t stride, const float *w, const float *restrict x, float *restrict y) {
+    const ptrdiff_t element = 2 * FFT_LANES, step = stride * groups * element;
+    for (ptrdiff_t p = 0; p < groups; p++, w += 2 * (radix - 1)) {
+        for (ptrdiff_t q = 0; q < stride; q++) {
+            const float *from = x + (p * stride + q) * element;
+            float *to = y + (p * stride * radix + q) * element;
+            for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
+                complex_vec c[8];
+                for (ptrdiff_t j = 0; j < radix; j++)
+                    c[j] = load_complex(from + lane + j * step);
+                butterfly(c);
+                store_complex(to + lane, c[0]);
+                for (ptrdiff_t k = 1; k < radix; k++)
+                    store_complex(to + lane + k * stride * element, turned(c[k], w + 2 * (k - 1)));
+            }
+        }
+    }
+}
+
+static void KERNEL(f32_fft_pass)(ptrdiff_t radix, ptrdiff_t groups, ptrdiff_t stride,
+                                 const float *twiddles, const float *x, float *y) {
+    switch (radix) {
+    case 2:
+        fft_pass(2, butterfly2, groups, stride, twiddles, x, y);
+        break;
+    case 3:
+        fft_pass(3, butterfly3, groups, stride, twiddles, x, y);
+        break;
+    case 4:
+        fft_pass(4, butterfly4, groups, stride, twiddles, x, y);
+        break;
+    case 5:
+        fft_pass(5, butterfly5, groups, stride, twiddles, x, y);
+        break;
+    default:
+        fft_pass(8, butterfly8, groups, stride, twiddles, x, y);
+    }
+}
+
+/* a[0], b[0], a[1], b[1] and so on, in two vectors. */
+static inline void interleave(vec a, vec b, vec *low, vec *high) {
+    vec_pair both;
+    both.even = a;
+    both.odd = b;
+    *low = both.lo;
+    *high = both.hi;
+}
+
+/* The first n floats, or a whole vector where there are more; zero behind them. */
+static inline vec load_first(const float *p, ptrdiff_t n) {
+    return n >= WIDTH ? load(p) : n > 0 ? load_part(p, n) : (vec)0;
+}
+
+static inline void store_first(float *p, vec v, ptrdiff_t n) {
+    if (n >= WIDTH)
+        store(p, v);
+    else if (n > 0)
+        store_part(p, v, n);
+}
+
+/* The first n (real, imaginary) pairs, or WIDTH of them. */
+static inline complex_vec load_pairs(const float *p, ptrdiff_t n) {
+    vec_pair pairs;
+    pairs.lo = load_first(p, 2 * n);
+    pairs.hi = load_first(p + WIDTH, 2 * n - WIDTH);
+    return (complex_vec){pairs.even, pairs.odd};
+}
+
+static inline void store_pairs(float *p, complex_vec v, ptrdiff_t n) {
+    vec low, high;
+    interleave(v.re, v.im, &low, &high);
+    store_first(p, low, 2 * n);
+    store_first(p + WIDTH, high, 2 * n - WIDTH);
+}
+
+static void KERNEL(f32_rfft_bins)(ptrdiff_t half, ptrdiff_t count, const float *twiddles,
+                                  const float *z, float *out, ptrdiff_t ldo) {
+    const ptrdiff_t element = 2 * FFT_LANES;
+    for (ptrdiff_t lane = 0; lane < count; lane += WIDTH) {
+        complex_vec first = load_complex(z + lane);
+        first = (complex_vec){first.re + first.im, 0};
+        store_pairs(out + 2 * lane, first, count - lane);
+    }
+    for (ptrdiff_t k = 1, mirrored = half - 1; k <= mirrored; k++, mirrored--) {
+        for (ptrdiff_t lane = 0; lane < count; lane += WIDTH) {
+            complex_vec a = load_complex(z + k * element + lane);
+            complex_vec b = load_complex(z + mirrored * element + lane);
+            b.im = -b.im;
+            complex_vec even = scaled(plus(a, b), 0.5f);
+            complex_vec odd = turned(scaled(minus(a, b), 0.5f), twiddles + 2 * k);
+            complex_vec low = {even.re + odd.im, even.im - odd.re};
+            complex_vec high = {even.re - odd.im, -even.im - odd.re};
+            store_pairs(out + k * ldo + 2 * lane, low, count - lane);
+            store_pairs(out + mirrored * ldo + 2 * lane, high, count - lane);
+        }
+    }
+}
+
+static void KERNEL(f32_irfft_bins)(ptrdiff_t half, ptrdiff_t count, const float *twiddles,
+                                   const float *x, ptrdiff_t ldx, float *z) {
+    const ptrdiff_t element = 2 * FFT_LANES;
+    for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
+        complex_vec first = load_pairs(x + 2 * lane, count - lane);
+        store_complex(z + lane, (complex_vec){first.re, first.re});
+    }
+    for (ptrdiff_t k = 1, mirrored = half - 1; k <= mirrored; k++, mirrored--) {
+        const float w[2] = {twiddles[2 * k], -twiddles[2 * k + 1]};
+        for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
+            complex_vec a = load_pairs(x + k * ldx + 2 * lane, count - lane);
+            complex_vec b = load_pairs(x + mirrored * ldx + 2 * lane, count - lane);
+            b.im = -b.im;
+            complex_vec even = plus(a, b), odd = turned(minus(a, b), w);
+            complex_vec low = {even.re + odd.im, odd.re - even.im};
+            complex_vec high = {even.re - odd.im, odd.re + even.im};
+            store_complex(z + k * element + lane, low);
+            store_complex(z + mirrored * element + lane, high);
+        }
+    }
+}
+
+/* Rows become columns. Each round puts the two halves of the rows into each other. */
+static inline void transpose(vec rows[WIDTH]) {
+#pragma clang loop unroll(full)
+    for (int round = 1; round < WIDTH; round *= 2) {
+        vec shuffled[WIDTH];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < WIDTH / 2; i++)
+            interleave(rows[i], rows[i + WIDTH / 2], &shuffled[2 * i], &shuffled[2 * i + 1]);
+        memcpy(rows, shuffled, sizeof shuffled);
+    }
+}
+
+static void KERNEL(f32_fft_frames)(ptrdiff_t samples, const float *window,
+                                   const float *const *frames, float *x) {
+    for (ptrdiff_t n = 0; n < samples; n += WIDTH) {
+        ptrdiff_t count = samples - n;
+        vec factors = load_first(window + n, count);
+        for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
+            vec block[WIDTH];
+            for (ptrdiff_t i = 0; i < WIDTH; i++)
+                block[i] = factors * load_first(frames[lane + i] + n, count);
+            transpose(block);
+            for (ptrdiff_t i = 0; i < WIDTH && i < count; i++)
+                store(x + (n + i) * FFT_LANES + lane, block[i]);
+        }
+    }
+}
+
+static void KERNEL(f32_fft_overlap_add)(ptrdiff_t samples, ptrdiff_t count, const float *window,
+                                        const float *x, const fft_frame_part *parts) {
+    for (ptrdiff_t n = 0; n < samples; n += WIDTH) {
+        ptrdiff_t rest = samples - n;
+        vec factors = load_first(window + n, rest);
+        for (ptrdiff_t lane = 0; lane < count; lane += WIDTH) {
+            vec block[WIDTH];
+            for (ptrdiff_t i = 0; i < WIDTH; i++)
+                block[i] = i < rest ? load(x + (n + i) * FFT_LANES + lane) : (vec)0;
+            transpose(block);
+            for (ptrdiff_t i = 0; i < WIDTH && lane + i < count; i++) {
+                const fft_frame_part *part = &parts[lane + i];
+                ptrdiff_t start = n - part->first, end = part->count - start;
+                if (start >= 0 && end >= WIDTH) {
+                    float *to = part->samples + start;
+                    store(to, fma(block[i], factors, load(to)));
+                } else {
+                    vec sum = block[i] * factors;
+                    for (ptrdiff_t j = start < 0 ? -start : 0; j < WIDTH && j < end; j++)
+                        part->samples[start + j] += sum[j];
+                }
+            }
+        }
+    }
+}
