@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(
             name: "HTDemucsTests",
-            dependencies: ["HTDemucs", "Tensor", "TestSupport", "CAllocations"]),
+            dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
         .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
         .testTarget(
             name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),

@@ -6,9 +6,9 @@
 
 `songs` scores each recipe with the demo model: SDR of each stem against the truth, less float32's.
 `real` builds the published configuration with the perturbed weights of seeded_model.py and tells
-the SNR of each stem against float32 on one segment of noise. Recipes whose weights are not what
-`swift-demucs quantize` writes (one scale for a tensor or for a group of inputs) are rounded here and
-run as float32. Results are written to DIR as JSON; files that are there are not made again.
+the SNR of each stem against float32 on a segment of noise and on a song. Recipes whose weights are
+not what `swift-demucs quantize` writes (nearest codes, other scales) are rounded here and run as
+float32. Results are written to DIR as JSON; files that are there are not made again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ from fixture import noise
 from generate import FIRST_HELD_OUT_SEED, RATE_HZ, generate, mixture_of, write_wav
 from song import STEMS
 
-SPARED = ("encoder.0.", "tencoder.0.", "decoder.3.", "tdecoder.3.")
+SPARED = (
+    "encoder.0.", "tencoder.0.", "decoder.2.", "tdecoder.2.", "decoder.3.", "tdecoder.3.",
+)  # fmt: skip
+FORMS = {"float": "#cc3311", "int8-weights": "#ddaa33", "int8": "#4477aa"}
 KINDS = (
     "conv.weight", "rewrite.weight", "conv_tr.weight", "in_proj_weight", "out_proj.weight",
     "linear1.weight", "linear2.weight", "sampler.weight", "sampler_t.weight",
@@ -92,8 +95,7 @@ class Study:
         """A file that `quantize` writes."""
         path = self.work / f"{name}.safetensors"
         if not path.exists():
-            report = ["--report", self.work / f"{name}.json"] if self.measures_layers else []
-            self.command("quantize", self.model, "-o", path, *report, *options)
+            self.command("quantize", self.model, "-o", path, *options)
         return path
 
     def rounded(self, name: str, group: int | None, *, spared: bool = True) -> Path:
@@ -107,25 +109,29 @@ class Study:
         """The model of each recipe, and the precision that it runs in."""
         music = [word for path in self.music for word in ("--calibrate", path)]
 
-        def plain() -> Path:
-            return self.quantised("plain")
+        def noise() -> Path:
+            return self.quantised("noise")
 
         def calibrated() -> Path:
-            return self.quantised("calibrated", *music, "--samples", samples)
+            report = ["--report", self.work / "music.json"] if self.measures_layers else []
+            return self.quantised("music", *music, "--samples", samples, *report)
 
         return {
             "float32": (lambda: self.model, "float32"),
-            "recommended": (plain, "int8"),
-            "weights per channel": (plain, "float32"),
-            "recommended, calibrated": (calibrated, "int8"),
-            "weights per channel, calibrated": (calibrated, "float32"),
             "bfloat16": (lambda: self.model, "bfloat16"),
-            "weights per channel, bfloat16": (plain, "bfloat16"),
-            "weights per channel, nothing spared": (
+            "nearest codes, float32": (lambda: self.rounded("nearest", None), "float32"),
+            "fitted to noise, float32": (noise, "float32"),
+            "fitted to music, float32": (calibrated, "float32"),
+            "nearest codes, int8": (lambda: self.model, "int8"),
+            "fitted to noise, int8": (noise, "int8"),
+            "fitted to music, int8": (calibrated, "int8"),
+            "fitted to noise, bfloat16": (noise, "bfloat16"),
+            "fitted to music, bfloat16": (calibrated, "bfloat16"),
+            "nearest codes, nothing spared": (
                 lambda: self.rounded("unspared", None, spared=False), "float32"),
-            "weights, one scale a tensor": (lambda: self.rounded("tensor", 0), "float32"),
-            "weights, groups of 128 inputs": (lambda: self.rounded("group128", 128), "float32"),
-            "weights, groups of 32 inputs": (lambda: self.rounded("group32", 32), "float32"),
+            "one scale a tensor": (lambda: self.rounded("tensor", 0), "float32"),
+            "a scale for 128 inputs": (lambda: self.rounded("group128", 128), "float32"),
+            "a scale for 32 inputs": (lambda: self.rounded("group32", 32), "float32"),
         }  # fmt: skip
 
     def separate(self, name: str, model: Path, precision: str, tracks: list[Path]) -> Path:
@@ -149,16 +155,20 @@ def read(path: Path) -> np.ndarray:
     return soundfile.read(path, dtype="float64")[0]
 
 
+def calibration_songs(given: argparse.Namespace, work: Path) -> list[Path]:
+    """Songs that are none of the held-out ones."""
+    paths = [work / f"training_{seed}.wav" for seed in range(given.calibration_songs)]
+    for seed, path in enumerate(paths):
+        if not path.exists():
+            write_wav(path, mixture_of(generate(seed, given.seconds)))
+    return paths
+
+
 def songs(given: argparse.Namespace) -> Iterator[dict]:
     """Scores of each recipe with the demo model; what was found so far after each."""
     work = given.work / "songs"
     (work / "mixes").mkdir(parents=True, exist_ok=True)
-    music = []
-    for seed in range(given.calibration_songs):
-        path = work / f"training_{seed}.wav"
-        if not path.exists():
-            write_wav(path, mixture_of(generate(seed, given.seconds)))
-        music.append(path)
+    music = calibration_songs(given, work)
     seeds = range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + given.songs)
     truths = {}
     for seed in seeds:
@@ -202,43 +212,56 @@ def real(given: argparse.Namespace) -> Iterator[dict]:
     configuration = seeded_model.CONFIGURATIONS["htdemucs"]
     if not model.exists():
         seeded_model.save_safetensors(seeded_model.build(configuration, 1), model)
-    track = work / "noise.wav"
-    if not track.exists():
+    tracks = [work / "noise.wav", work / "song.wav"]
+    if not tracks[0].exists():
         samples = int(configuration.get("samplerate", RATE_HZ) * 7.8)
-        wav_file.write(track, noise("int8", 1, 2, samples, deviation=0.1)[0], RATE_HZ)
-    study = Study(given, work, model, [track])
+        wav_file.write(tracks[0], noise("int8", 1, 2, samples, deviation=0.1)[0], RATE_HZ)
+    if not tracks[1].exists():
+        write_wav(tracks[1], mixture_of(generate(FIRST_HELD_OUT_SEED, given.seconds)))
+    study = Study(given, work, model, calibration_songs(given, work))
     results: dict = {}
     folders: dict[str, Path] = {}
-    for name, (path, precision) in study.recipes(1).items():
-        folders[name] = study.separate(name, path(), precision, [track])
+    for name, (path, precision) in study.recipes(given.samples).items():
+        folders[name] = study.separate(name, path(), precision, tracks)
         if name == "float32":
             continue
-        results[name] = {"snr": {
-            stem: decibels(*(read(folders[r] / "noise" / f"{stem}.wav") for r in ("float32", name)))
-            for stem in STEMS
-        }}  # fmt: skip
-        print(name, {s: round(v, 2) for s, v in results[name]["snr"].items()}, flush=True)
+        results[name] = {
+            track.stem: {
+                stem: decibels(*(
+                    read(folders[recipe] / track.stem / f"{stem}.wav")
+                    for recipe in ("float32", name)))
+                for stem in STEMS
+            }
+            for track in tracks
+        }  # fmt: skip
+        print(name, {t: {s: round(v, 2) for s, v in stems.items()}
+                     for t, stems in results[name].items()}, flush=True)  # fmt: skip
         yield results
 
 
 def plots(given: argparse.Namespace) -> None:
-    """A dot for each layer."""
+    """A dot for each layer: the real configuration above, the demo model below, as far as measured."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    report = json.loads((given.work / given.layers_of / "plain.json").read_text())
-    figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
-    layers = report["layers"]
-    colours = {"float": "#cc3311", "int8-weights": "#ddaa33", "int8": "#4477aa"}
-    for form, colour in colours.items():
-        places = [i for i, layer in enumerate(layers) if layer["form"] == form]
-        levels = [layers[i]["output_snr_db"] for i in places]
-        axis.scatter(places, levels, s=14, color=colour, label=form)
-    axis.set_xlabel("layer, in the order of the model", fontsize=8)
-    axis.set_ylabel("output SNR with it alone in INT8, dB", fontsize=8)
-    axis.legend(fontsize=7)
+    titles = {"real": "published configuration, perturbed weights", "songs": "demo model"}
+    measured = {p: t for p, t in titles.items() if (given.work / p / "music.json").exists()}
+    height = 3.3 * len(measured)
+    figure, axes = plt.subplots(
+        len(measured), figsize=(9, height), layout="constrained", squeeze=False
+    )
+    for axis, (part, title) in zip(axes[:, 0], measured.items(), strict=True):
+        layers = json.loads((given.work / part / "music.json").read_text())["layers"]
+        for form, colour in FORMS.items():
+            places = [i for i, layer in enumerate(layers) if layer["form"] == form]
+            levels = [layers[i]["output_snr_db"] for i in places]
+            axis.scatter(places, levels, s=14, color=colour, label=form)
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("layer, in the order of the model", fontsize=8)
+        axis.set_ylabel("output SNR with it alone in INT8, dB", fontsize=8)
+        axis.legend(fontsize=7)
     figure.savefig(ROOT / "docs" / "int8_layers.png", dpi=110)
 
 
@@ -255,7 +278,6 @@ def main() -> None:
     parser.add_argument("--calibration-songs", type=int, default=8)
     parser.add_argument("--samples", type=int, default=50)
     parser.add_argument("--layers", action="store_true", help="measure each layer alone too")
-    parser.add_argument("--layers-of", choices=("songs", "real"), default="songs", help="plotted")
     given = parser.parse_args()
     if given.part == "plots":
         plots(given)

@@ -11,25 +11,23 @@ extension ModelReader {
     /// - Parameters:
     ///   - shape: in PyTorch's order.
     ///   - name: of the tensor in the scope.
-    ///   - inputAxis: the axis of the layer's input channels.
     ///   - outputAxis: the axis of its output channels, which have a scale each.
     /// - Throws: ``WeightsError``.
     func weights(
         _ reader: ParameterReader, _ shape: [Int], named name: String = "weight",
-        inputAxis: Int = 1, outputAxis: Int = 0
+        outputAxis: Int = 0
     ) throws -> LayerWeights {
         let fullName = reader.fullName(name)
         let form = plan?[fullName] ?? .float
-        let statistics = observer?.statistics(
-            of: fullName, shape: shape, inputAxis: inputAxis, outputAxis: outputAxis)
+        let inputs = observer?.inputs(of: fullName, shape: shape, outputAxis: outputAxis)
         let activations = form == .full ? .int8 : backend.precision.ofFloats
         if let (codes, scales) = try reader.codes(name, shape, channels: shape[outputAxis]) {
             return LayerWeights(
-                .codes(codes, scales: scales), activations: activations, statistics: statistics)
+                .codes(codes, scales: scales), activations: activations, inputs: inputs)
         }
         let floats = try reader.floats(name, shape)
         guard form != .float else {
-            return LayerWeights(.floats(floats), activations: activations, statistics: statistics)
+            return LayerWeights(.floats(floats), activations: activations, inputs: inputs)
         }
         let quantizer = Quantizer(shape: shape, outputAxis: outputAxis)
         guard let scales = quantizer.scales(of: floats) else {
@@ -37,7 +35,7 @@ extension ModelReader {
         }
         return LayerWeights(
             .codes(quantizer.codes(floats, scales: scales), scales: scales),
-            activations: activations, statistics: statistics)
+            activations: activations, inputs: inputs)
     }
 }
 
@@ -48,28 +46,31 @@ package final class LayerObserver: Sendable {
         package let tensor: String
         /// In PyTorch's order.
         package let shape: [Int]
-        package let inputAxis: Int
         package let outputAxis: Int
-        package let statistics: ActivationSums
+        package let inputs: LayerInputs
     }
 
     private let found = Mutex<[Layer]>([])
+    private let rowsPerSegment: Int
 
-    package init() {}
+    /// - Parameter rowsPerSegment: of its inputs that are kept for each product, at most; even.
+    package init(rowsPerSegment: Int) { self.rowsPerSegment = rowsPerSegment }
 
     /// In the order in which the model asks for them.
     package var layers: [Layer] { found.withLock { $0 } }
 
-    func statistics(
-        of tensor: String, shape: [Int], inputAxis: Int, outputAxis: Int
-    ) -> ActivationSums {
-        let statistics = ActivationSums(channels: shape[inputAxis])
+    func inputs(of tensor: String, shape: [Int], outputAxis: Int) -> LayerInputs {
+        let inputs = LayerInputs(rowsPerSegment: rowsPerSegment)
         found.withLock {
-            $0.append(
-                Layer(
-                    tensor: tensor, shape: shape, inputAxis: inputAxis, outputAxis: outputAxis,
-                    statistics: statistics))
+            $0.append(Layer(tensor: tensor, shape: shape, outputAxis: outputAxis, inputs: inputs))
         }
-        return statistics
+        return inputs
+    }
+
+    /// Sums up what the layers were given since the last call.
+    package func endSegment(on backend: Backend) {
+        for layer in layers {
+            for product in layer.inputs.products { product.endSegment(on: backend) }
+        }
     }
 }

@@ -121,7 +121,7 @@ package struct ModelReader {
         }
         let weight = try weights(
             reader.scope("conv_tr"), [channels, outputs, kernel] + (isFrequency ? [1] : []),
-            inputAxis: 0, outputAxis: 1)
+            outputAxis: 1)
         return HDecLayer(
             isFrequency: isFrequency, first: first,
             convTranspose: ConvTranspose(

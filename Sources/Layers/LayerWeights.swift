@@ -8,18 +8,28 @@ package struct LayerWeights: Sendable {
         case floats([Float])
         /// Codes from -127 to 127, and for each output channel what one step of them is worth.
         case codes([Int8], scales: [Float])
+
+        var count: Int {
+            switch self {
+            case .floats(let stored): stored.count
+            case .codes(let stored, _): stored.count
+            }
+        }
     }
 
     let values: Values
     /// What activations are rounded to: the precision of the products. INT8 only with codes.
     let activations: Precision
     /// Collects what the layer is given, while a quantisation is being calibrated.
-    let statistics: ActivationSums?
+    private let inputs: LayerInputs?
+    /// Where each value stands in the tensor, while inputs are collected; nil for the tensor's own
+    /// order.
+    private var order: [Int?]?
 
-    package init(_ values: Values, activations: Precision, statistics: ActivationSums? = nil) {
+    package init(_ values: Values, activations: Precision, inputs: LayerInputs? = nil) {
         self.values = values
         self.activations = activations
-        self.statistics = statistics
+        self.inputs = inputs
     }
 
     /// Floats, in the precision of the backend.
@@ -29,19 +39,29 @@ package struct LayerWeights: Sendable {
 
     /// The floats where nobody watches what the layer is given: it may be transformed first then.
     var plainFloats: [Float]? {
-        guard case .floats(let floats) = values, statistics == nil else { return nil }
+        guard case .floats(let floats) = values, inputs == nil else { return nil }
         return floats
+    }
+
+    /// Collects what the product is given whose weights are those at these offsets.
+    func inputs(rowOffsets: [Int], columnOffsets: [Int?]) -> ProductInputs? {
+        inputs?.product(rowOffsets: rowOffsets, columnOffsets: columnOffsets, order: order)
     }
 
     /// The same weights with their elements in another order, zeros among them.
     func reordered(
-        floats: ([Float]) -> [Float], codes: ([Int8]) -> [Int8]
+        floats: ([Float]) -> [Float], codes: ([Int8]) -> [Int8], places: ([Int]) -> [Int]
     ) -> LayerWeights {
         let values: Values =
             switch values {
             case .floats(let stored): .floats(floats(stored))
             case .codes(let stored, let scales): .codes(codes(stored), scales: scales)
             }
-        return LayerWeights(values, activations: activations, statistics: statistics)
+        var result = LayerWeights(values, activations: activations, inputs: inputs)
+        if inputs != nil {
+            // Counted from one: what is zero has no place.
+            result.order = places(Array(1...self.values.count)).map { $0 == 0 ? nil : $0 - 1 }
+        }
+        return result
     }
 }

@@ -12,7 +12,8 @@ package struct WeightMatrix: Sendable {
     package let columns: Int
     private let packed: Tensor
     private let form: Form
-    private let statistics: ActivationSums?
+    /// Collects what it is multiplied by, while a quantisation is being calibrated.
+    private let inputs: ProductInputs?
 
     private enum Form: Sendable {
         case floats(PackedLayout)
@@ -33,7 +34,7 @@ package struct WeightMatrix: Sendable {
     ) {
         inner = rowOffsets.count
         columns = columnOffsets.count
-        statistics = source.statistics
+        inputs = source.inputs(rowOffsets: rowOffsets, columnOffsets: columnOffsets)
         switch source.values {
         case .floats(let floats):
             let matrix = backend.tensor([rowOffsets.count, columnOffsets.count])
@@ -62,12 +63,10 @@ package struct WeightMatrix: Sendable {
     package init(
         linear weight: LayerWeights, inputs: Int, outputs: Range<Int>, on backend: Backend
     ) {
-        let part = LayerWeights(
-            weight.values, activations: weight.activations,
-            statistics: weight.statistics?.part(outputs))
+        let (rowOffsets, columnOffsets) = (Array(0..<inputs), outputs.map { $0 * inputs })
         guard case .floats(let floats) = weight.values else {
             self.init(
-                part, rowOffsets: Array(0..<inputs), columnOffsets: outputs.map { $0 * inputs },
+                weight, rowOffsets: rowOffsets, columnOffsets: columnOffsets,
                 channels: { outputs.lowerBound + $0 }, on: backend)
             return
         }
@@ -79,15 +78,15 @@ package struct WeightMatrix: Sendable {
                 Self.pack(
                     layout, floats.baseAddress! + outputs.lowerBound * inputs, innerStride: 1,
                     columnStride: inputs, on: backend)
-            }, statistics: part.statistics)
+            }, inputs: weight.inputs(rowOffsets: rowOffsets, columnOffsets: columnOffsets))
     }
 
-    private init(_ layout: PackedLayout, packed: Tensor, statistics: ActivationSums?) {
+    private init(_ layout: PackedLayout, packed: Tensor, inputs: ProductInputs?) {
         inner = layout.inner
         columns = layout.columns
         form = .floats(layout)
         self.packed = packed
-        self.statistics = statistics
+        self.inputs = inputs
     }
 
     /// `matrix[row, column] = source[rowOffsets[row] + columnOffsets[column]]`
@@ -162,7 +161,7 @@ package struct WeightMatrix: Sendable {
         accumulate: Bool = false,
         on backend: Backend
     ) {
-        statistics?.add(rows: rows, segments, lda: lda)
+        inputs?.add(rows: rows, segments, lda: lda)
         switch form {
         case .floats(let layout):
             withExtendedLifetime(packed) {
@@ -184,7 +183,7 @@ package struct WeightMatrix: Sendable {
     /// pairs are whole.
     var takesRounded: Bool {
         guard case .floats(let layout) = form else { return false }
-        return layout.precision == .bfloat16 && statistics == nil && inner % 2 == 0
+        return layout.precision == .bfloat16 && inputs == nil && inner % 2 == 0
     }
 
     /// C = A·W + bias for rows of A that are rounded already and belong to a part of W's rows, on

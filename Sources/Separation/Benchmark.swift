@@ -27,12 +27,14 @@ package struct Benchmark {
     /// What was measured in one precision.
     package struct Measurement: Sendable {
         package let precision: Precision
+        /// Whether float32 weights came from a float16 file.
+        package let isWidened: Bool
         package let threads: Int
         package let instructionSet: String
         /// What multiplies: `packed`, or a BLAS with its core.
         package let products: String
-        /// Of the checkpoint; nil for random weights.
-        package let fileBytes: Int?
+        /// Of the checkpoint; of random weights what their values take in this precision.
+        package internal(set) var fileBytes: Int
         /// From nothing to a network that is ready; with random weights, drawing them too.
         package let loadSeconds: Double
         /// A whole forward pass with both transforms, each of the runs.
@@ -70,12 +72,28 @@ package struct Benchmark {
         package let bytes: Double
     }
 
+    /// A track that is separated besides.
+    package struct Track {
+        let audio: AudioBuffer
+        /// The SDR of each stem in dB, by its name.
+        let score: ((Separation) throws -> [String: Double])?
+
+        package init(
+            _ audio: AudioBuffer, score: ((Separation) throws -> [String: Double])? = nil
+        ) {
+            self.audio = audio
+            self.score = score
+        }
+    }
+
     /// A whole track, from its samples to those of its stems.
     package struct TrackTime: Sendable {
         package let audioSeconds: Double
         package let seconds: Double
         /// Of the process until its end.
         package let peakResidentBytes: Int
+        /// Of each stem in dB, by its name; nil if there was nothing to compare with.
+        package let sdr: [String: Double]?
 
         /// Seconds of audio in a second.
         package var realtimeFactor: Double { audioSeconds / seconds }
@@ -84,13 +102,13 @@ package struct Benchmark {
     private let network: Network
     private let threads: Int
     private let runs: Int
-    private let track: AudioBuffer?
+    private let track: Track?
 
     /// - Parameters:
     ///   - threads: at least 1.
     ///   - runs: of the segment, at least 1, after one that doesn't count.
     ///   - track: is separated as well, once, without shifts, if the network is a checkpoint.
-    package init(_ network: Network, threads: Int, runs: Int, track: AudioBuffer? = nil) {
+    package init(_ network: Network, threads: Int, runs: Int, track: Track? = nil) {
         self.track = track
         self.network = network
         self.threads = threads
@@ -99,10 +117,13 @@ package struct Benchmark {
 
     /// Measures in each of the precisions.
     ///
-    /// - Returns: one measurement for each, in the order of `Precision.allCases`.
-    /// - Throws: what opening and building a network throws, and `CancellationError`.
+    /// - Parameter widensHalf: whether to measure float32 with the weights from a float16 file too,
+    ///   unless they are INT8.
+    /// - Returns: one measurement for each, in the order of `Precision.allCases`, then that one.
+    /// - Throws: what opening and building a network throws, what the track's score throws, and
+    ///   `CancellationError`.
     package func measure(
-        _ precisions: Set<Precision>, cancellation: CancellationToken,
+        _ precisions: Set<Precision>, widensHalf: Bool = false, cancellation: CancellationToken,
         report: (Precision) -> Void = { _ in }
     ) throws -> [Measurement] {
         var measured: [(measurement: Measurement, stems: [[Float]])] = []
@@ -110,26 +131,38 @@ package struct Benchmark {
         // the others are compared with.
         for precision in Precision.allCases.reversed() where precisions.contains(precision) {
             report(precision)
-            var (measurement, stems) = try measure(precision, cancellation: cancellation)
-            measurement.track = try measureTrack(precision, cancellation: cancellation)
-            measured.append((measurement, stems))
+            let source = BenchmarkSource(network, isHalf: false)
+            measured.insert(
+                try measure(source, precision, cancellation: cancellation), at: 0)
         }
-        if precisions == [.float32] { return measured.map(\.measurement) }
-        let float32 = measured.first { $0.measurement.precision == .float32 }
+        if widensHalf {
+            try BenchmarkSource.withHalf(of: network) { source in
+                report(.float32)
+                measured.append(try measure(source, .float32, cancellation: cancellation))
+            }
+        }
+        let float32 = measured.first {
+            $0.measurement.precision == .float32 && !$0.measurement.isWidened
+        }
         let reference = try float32?.stems ?? self.reference(cancellation: cancellation)
-        return measured.reversed().map { measurement, stems in
+        return try measured.map { measurement, stems in
             var measurement = measurement
             measurement.worstDecibels = Self.worstDecibels(stems, reference)
+            // Not before all is measured: it takes memory.
+            if case .random(let configuration) = network {
+                measurement.fileBytes = try Self.valueBytes(
+                    configuration, measurement.isWidened ? nil : measurement.precision)
+            }
             return measurement
         }
     }
 
     private func measure(
-        _ precision: Precision, cancellation: CancellationToken
+        _ source: BenchmarkSource, _ precision: Precision, cancellation: CancellationToken
     ) throws -> (Measurement, stems: [[Float]]) {
-        let fileBytes = try fileBytes()
+        let fileBytes = try source.fileBytes()
         let start = ContinuousClock.now
-        let network = try load(precision)
+        let network = try source.load(precision, threads: threads)
         let loadSeconds = start.secondsSince
         let (configuration, backend) = (network.configuration, network.backend)
         let mix = Self.noise(configuration, on: backend)
@@ -147,50 +180,34 @@ package struct Benchmark {
         let peak = Self.peakOperationsPerSecond(backend)
         let memory = Self.memoryBytesPerSecond(backend)
         let measurement = Measurement(
-            precision: precision, threads: backend.threads,
+            precision: precision, isWidened: source.isHalf, threads: backend.threads,
             instructionSet: backend.instructionSet, products: backend.productsDescription,
             fileBytes: fileBytes, loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
             audioSeconds: Double(configuration.segmentSamples) / Double(configuration.samplerate),
             operations: configuration.segmentOperations,
             peakOperationsPerSecond: peak, memoryBytesPerSecond: memory,
             peakResidentBytes: peakResidentBytes, worstDecibels: .infinity,
-            blocks: clock.times(configuration, precision), track: nil)
+            blocks: clock.times(configuration, precision),
+            track: try measureTrack(source, precision, cancellation: cancellation))
         return (measurement, Self.rows(stems))
     }
 
     private func measureTrack(
-        _ precision: Precision, cancellation: CancellationToken
+        _ source: BenchmarkSource, _ precision: Precision, cancellation: CancellationToken
     ) throws -> TrackTime? {
-        guard let track, case .checkpoint(let path, let segmentSeconds) = network else {
+        guard let track, case .checkpoint(let path, let segmentSeconds) = source.network else {
             return nil
         }
         let separator = try Separator(modelAt: path, threads: threads, precision: precision)
         let options = SeparationOptions(shifts: 0, segmentSeconds: segmentSeconds)
         let begun = ContinuousClock.now
-        _ = try separator.separate(track, options: options, cancellation: cancellation)
+        let separation = try separator.separate(
+            track.audio, options: options, cancellation: cancellation)
+        let seconds = begun.secondsSince
+        let peakResidentBytes = Self.peakResidentBytes()
         return TrackTime(
-            audioSeconds: track.durationSeconds, seconds: begun.secondsSince,
-            peakResidentBytes: Self.peakResidentBytes())
-    }
-
-    private func fileBytes() throws -> Int? {
-        guard case .checkpoint(let path, _) = network else { return nil }
-        return try Checkpoint.open(path).countBytes
-    }
-
-    private func load(_ precision: Precision) throws -> HTDemucs {
-        let backend = try Backend(threads: threads, precision: precision)
-        switch network {
-        case .checkpoint(let path, let segmentSeconds):
-            return try HTDemucs(
-                try Checkpoint.open(path), segmentSeconds: segmentSeconds, backend: backend)
-        case .random(let configuration):
-            let weights = SeededWeights(configuration: configuration)
-            return try HTDemucs(
-                configuration, warnings: [],
-                parameters: ParameterReader(generating: { weights.draw($0, $1) }),
-                backend: backend)
-        }
+            audioSeconds: track.audio.durationSeconds, seconds: seconds,
+            peakResidentBytes: peakResidentBytes, sdr: try track.score?(separation))
     }
 
     /// One segment, the same in every run.
@@ -205,7 +222,7 @@ package struct Benchmark {
 
     /// The stems of float32.
     private func reference(cancellation: CancellationToken) throws -> [[Float]] {
-        let network = try load(.float32)
+        let network = try BenchmarkSource(network, isHalf: false).load(.float32, threads: threads)
         let mix = Self.noise(network.configuration, on: network.backend)
         return Self.rows(try network.forward(mix, cancellation: cancellation))
     }
@@ -270,12 +287,17 @@ private struct BlockClock {
     }
 
     func times(_ configuration: Configuration, _ precision: Precision) -> [Benchmark.BlockTime] {
-        order.map { block in
+        let weightBytes =
+            switch precision {
+            case .float32: 4
+            case .bfloat16: 2
+            case .int8: 1
+            }
+        return order.map { block in
             Benchmark.BlockTime(
                 block: block, seconds: median(seconds[block] ?? []),
                 operations: configuration.segmentOperations(of: block),
-                bytes: configuration.segmentBytes(
-                    of: block, weightBytes: precision == .float32 ? 4 : 2))
+                bytes: configuration.segmentBytes(of: block, weightBytes: weightBytes))
         }
     }
 }

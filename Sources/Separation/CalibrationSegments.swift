@@ -1,18 +1,18 @@
-// The music that a quantisation is calibrated on.
+// The music, or the noise, that a quantisation is calibrated on.
 
 import Audio
 import HTDemucs
 import Tensor
 import WeightsLoader
 
-/// Segments spread over sound files, as a network gets them.
+/// Segments as a network gets them, spread over sound files.
 package struct CalibrationSegments: Sendable {
     /// Each `[audioChannels, samples]`, normalised like a whole track.
     package let mixes: [[Float]]
     /// What a quantised file says of them.
     package let description: [String: ArgumentValue]
-    /// Whether they are music, not noise.
-    package let isMusic: Bool
+
+    private static let noiseSegments = 4
 
     /// Reads segments of the model's length: as many of each file, at equal distances. What a short
     /// file lacks is zeros.
@@ -33,22 +33,20 @@ package struct CalibrationSegments: Sendable {
                 cancellation: cancellation)
         }
         self.mixes = mixes
-        isMusic = true
         description = [
             "files": .integer(paths.count), "segments": .integer(mixes.count),
             "segment_samples": .integer(configuration.segmentSamples),
         ]
     }
 
-    /// A segment of noise, to measure layers on where no music is given.
+    /// Segments of noise, where no music is given.
     package init(noiseFor configuration: Configuration) {
         var draws = SeededDraws("mix")
-        mixes = [
+        mixes = (0..<Self.noiseSegments).map { _ in
             (0..<configuration.audioChannels * configuration.segmentSamples).map { _ in
                 draws.next(in: -1...1)
             }
-        ]
-        isMusic = false
+        }
         description = [:]
     }
 

@@ -9,7 +9,9 @@ extension Option {
         help: "The real configuration of this name with seeded weights, without a file: htdemucs.")
     static let measuredPrecision = Option(
         "precision", value: "name",
-        help: "float32, bfloat16, int8 or all. (default: float32; int8 for INT8 weights)")
+        help:
+            "float32, bfloat16, int8, or all: these and float32 with weights from a float16 file. "
+            + "(default: float32; int8 for INT8 weights)")
     static let runs = Option(
         "runs", value: "n", help: "Timed runs, after one that doesn't count. (default: 5)")
     static let layers = Option(
@@ -17,6 +19,9 @@ extension Option {
         help: "Tell the time, the rate and the bound of each block of the network too.")
     static let benchTrack = Option(
         "track", value: "file", help: "Separate this track too, once, without shifts.")
+    static let references = Option(
+        "references", value: "folder",
+        help: "The true stems of that track: adds the SDR of what comes out.")
 }
 
 extension BenchCommand {
@@ -26,7 +31,7 @@ extension BenchCommand {
         operand: "", operandHelp: "", operandCount: 0...0,
         options: [
             .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
-            .benchTrack, .json, .quiet, .version, .help,
+            .benchTrack, .references, .json, .quiet, .version, .help,
         ],
         exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]])
 
@@ -55,6 +60,8 @@ extension BenchCommand {
         let runs: Int
         let showsLayers: Bool
         let track: String?
+        /// Folder of the track's true stems.
+        let references: String?
         let isJSON: Bool
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
@@ -71,6 +78,8 @@ extension BenchCommand {
             runs = try arguments.number(.runs, in: 1...1000) ?? 5
             showsLayers = arguments.has(.layers)
             track = arguments.value(.benchTrack)
+            references = arguments.value(.references)
+            if references != nil, track == nil { throw .needs(.references, .benchTrack) }
             isJSON = arguments.has(.json)
         }
 

@@ -22,18 +22,35 @@ struct BenchReport {
                 + "\(runs) \(runs == 1 ? "run" : "runs"), "
                 + "instruction set \(first.instructionSet), matrix products: \(first.products)",
         ]
-        var lines = heading + [""] + TextTable.aligned([Self.columns] + measurements.map(row))
+        let hasScores = measurements.contains { $0.track?.sdr != nil }
+        let columns = Self.columns + (hasScores ? ["SDR dB"] : [])
+        var lines = heading + [""] + TextTable.aligned([columns] + measurements.map(row))
         lines += measurements.compactMap { measurement in
-            measurement.track.map { track in
-                "\(measurement.precision.rawValue): a track of \(figure(track.audioSeconds, 2)) s in "
-                    + "\(figure(track.seconds, 2)) s, \(figure(track.realtimeFactor, 2)) × real time, "
-                    + "peak \(figure(Double(track.peakResidentBytes) / 1e6, 0)) MB"
-            }
+            measurement.track.map { "\(name(measurement)): " + trackLine($0) }
         }
         if showsLayers {
             for measurement in measurements { lines += [""] + blockLines(measurement) }
         }
         return lines.joined(separator: "\n")
+    }
+
+    private func name(_ measurement: Benchmark.Measurement) -> String {
+        measurement.precision.rawValue + (measurement.isWidened ? " of float16" : "")
+    }
+
+    private func trackLine(_ track: Benchmark.TrackTime) -> String {
+        let scores = (track.sdr ?? [:]).sorted { $0.key < $1.key }
+            .map { "\($0.key) \(figure($0.value, 2))" }
+        return "a track of \(figure(track.audioSeconds, 2)) s in \(figure(track.seconds, 2)) s, "
+            + "\(figure(track.realtimeFactor, 2)) × real time, "
+            + "peak \(figure(Double(track.peakResidentBytes) / 1e6, 0)) MB"
+            + (scores.isEmpty ? "" : "; SDR in dB: " + scores.joined(separator: ", "))
+    }
+
+    /// The mean over the stems.
+    private func meanSDR(_ measurement: Benchmark.Measurement) -> [String] {
+        guard let values = measurement.track?.sdr?.values else { return [] }
+        return [figure(values.reduce(0, +) / Double(values.count), 2)]
     }
 
     private static let columns = [
@@ -44,8 +61,8 @@ struct BenchReport {
 
     private func row(_ measurement: Benchmark.Measurement) -> [String] {
         [
-            measurement.precision.rawValue,
-            measurement.fileBytes.map { figure(Double($0) / 1e6, 1) } ?? "-",
+            name(measurement),
+            figure(Double(measurement.fileBytes) / 1e6, 1),
             figure(measurement.loadSeconds, 3),
             figure(measurement.medianSeconds, 3),
             figure(measurement.segmentSeconds.min() ?? 0, 3),
@@ -55,7 +72,7 @@ struct BenchReport {
             figure(measurement.shareOfPeak * 100, 0) + " %",
             figure(Double(measurement.peakResidentBytes) / 1e6, 0),
             measurement.worstDecibels.isFinite ? figure(measurement.worstDecibels, 1) : "equal",
-        ]
+        ] + meanSDR(measurement)
     }
 
     /// The roofline (Williams, Waterman, Patterson 2009): a block takes at least as long as its
@@ -81,7 +98,7 @@ struct BenchReport {
             "peak \(figure(measurement.peakOperationsPerSecond / 1e9, 1)) GFLOP/s, "
             + "memory \(figure(measurement.memoryBytesPerSecond / 1e9, 1)) GB/s"
         let heading = [
-            measurement.precision.rawValue, "ms", "share", "GFLOP", "GFLOP/s", "MB", "bound",
+            name(measurement), "ms", "share", "GFLOP", "GFLOP/s", "MB", "bound",
             "of bound",
         ]
         return [peaks] + TextTable.aligned([heading] + rows)
@@ -113,11 +130,13 @@ struct BenchReport {
             let seconds: Double
             let realtimeFactor: Double
             let peakRssBytes: Int
+            let sdrDb: [String: Double]?
         }
 
         let precision: String
+        let widenedFrom: String?
         let threads: Int
-        let fileBytes: Int?
+        let fileBytes: Int
         let loadSeconds: Double
         let secondsPerSegment: Range
         let realtimeFactor: Double
@@ -131,14 +150,16 @@ struct BenchReport {
         let track: Track?
     }
 
-    /// An array with an object for each precision; the SNR of results that equal float32's is the
+    /// An array with an object for each measurement; the SNR of results that equal float32's is the
     /// string `Infinity`.
     var json: String {
         JSONText.of(
             measurements.map { measurement in
                 let total = measurement.blocks.reduce(0) { $0 + $1.seconds }
                 return Row(
-                    precision: measurement.precision.rawValue, threads: measurement.threads,
+                    precision: measurement.precision.rawValue,
+                    widenedFrom: measurement.isWidened ? "float16" : nil,
+                    threads: measurement.threads,
                     fileBytes: measurement.fileBytes, loadSeconds: measurement.loadSeconds,
                     secondsPerSegment: .init(
                         min: measurement.segmentSeconds.min() ?? 0,
@@ -160,7 +181,8 @@ struct BenchReport {
                     track: measurement.track.map {
                         .init(
                             audioSeconds: $0.audioSeconds, seconds: $0.seconds,
-                            realtimeFactor: $0.realtimeFactor, peakRssBytes: $0.peakResidentBytes)
+                            realtimeFactor: $0.realtimeFactor, peakRssBytes: $0.peakResidentBytes,
+                            sdrDb: $0.sdr)
                     })
             })
     }

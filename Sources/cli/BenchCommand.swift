@@ -1,7 +1,9 @@
 // `swift-demucs bench`: seconds per segment on this machine, and what they cost.
 
+import Evaluation
 import Foundation
 import Separation
+import Tensor
 
 struct BenchCommand {
     /// What `--random-weights` can be.
@@ -15,14 +17,16 @@ struct BenchCommand {
     ///   `trackFailed` if the track can't be read.
     func run() -> ExitCode {
         do {
-            let track = try settings.track.map { try AudioFile.read($0).buffer }
+            let track = try track()
             let (name, network) = try network()
             let benchmark = Benchmark(
                 network,
                 threads: settings.threads ?? ProcessInfo.processInfo.activeProcessorCount,
                 runs: settings.runs, track: track)
             let measurements = try benchmark.measure(
-                settings.precisions ?? [try network.ownPrecision()], cancellation: cancellation,
+                settings.precisions ?? [try network.ownPrecision()],
+                widensHalf: settings.precisions == Set(Precision.allCases),
+                cancellation: cancellation,
                 report: { console.status("Measuring \(name) in \($0.rawValue)") })
             let report = BenchReport(
                 model: name, measurements: measurements, showsLayers: settings.showsLayers)
@@ -31,12 +35,36 @@ struct BenchCommand {
         } catch is CancellationError {
             console.error("interrupted before all was measured")
             return .interrupted
-        } catch let error as AudioError {
+        } catch let error
+            where error is AudioError || error is StemFolderError
+            || error is EvaluationError
+        {
             console.error("\(error)")
             return .trackFailed
         } catch {
             console.error("\(error)")
             return .modelUnusable
+        }
+    }
+
+    /// The track that is separated too, and how its stems are scored.
+    private func track() throws -> Benchmark.Track? {
+        guard let path = settings.track else { return nil }
+        let audio = try AudioFile.read(path).buffer
+        guard let references = settings.references else { return Benchmark.Track(audio) }
+        let folder = try StemFolder(references)
+        guard !folder.stems.isEmpty else { throw StemFolderError.noStems(path: references) }
+        return Benchmark.Track(audio) { separation in
+            // All files are looked for before the first is decoded.
+            let files = try separation.stems.map { try folder.file(of: $0.name) }
+            let pairs = try zip(separation.stems, files).map { stem, file in
+                StemPair(
+                    name: stem.name, reference: try AudioFile.read(file).buffer,
+                    estimate: stem.audio)
+            }
+            let scores = try TrackScores(pairs, metrics: [.sdr], on: Backend(threads: 1))
+            return Dictionary(
+                uniqueKeysWithValues: scores.stems.map { ($0.name, $0.values[.sdr] ?? .nan) })
         }
     }
 

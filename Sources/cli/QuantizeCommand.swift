@@ -25,8 +25,8 @@ struct QuantizeCommand {
                 checkpoint, calibration: segments.description, threads: threads)
             quantization.warnings.forEach(console.warning)
             let model = try quantization.run(
-                mixes: segments.mixes, isCalibrated: segments.isMusic, wishes: settings.wishes,
-                cancellation: cancellation, report: tell)
+                mixes: segments.mixes, wishes: settings.wishes, cancellation: cancellation,
+                report: tell)
             try model.write(to: settings.output)
             let report = QuantizationReport(
                 model: model, source: checkpoint, calibration: segments.description)
@@ -66,13 +66,18 @@ extension Option {
         "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
     static let calibrate = Option(
         "calibrate", value: "file",
-        help: "Music to fit scales and biases to; may be given several times.")
+        help: "Music to fit codes and biases to, instead of noise; may be given several times.")
     static let calibrationSamples = Option(
         "samples", value: "n",
         help: "Segments of that music, spread over the files. (default: 50)")
     static let leastSNR = Option(
         "min-snr", value: "dB",
         help: "Keep in 16 bits what it takes for this SNR of the worst stem against float32.")
+    static let quantizedPrecision = Option(
+        "precision", value: "precision",
+        help:
+            "What the file is to run in: int8, or bfloat16 or float32 with INT8 weights alone. The "
+            + "SNR is measured in it. (default: int8)")
     static let maxBytes = Option("max-bytes", value: "n", help: "The size of the file at most.")
     static let report = Option(
         "report", value: "file",
@@ -88,9 +93,8 @@ extension QuantizeCommand {
             operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
             operandCount: 1...1,
             options: [
-                .quantizeOut, .calibrate, .calibrationSamples, .leastSNR, .maxBytes, .report,
-                .member,
-                .threads, .quiet, .version, .help,
+                .quantizeOut, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR,
+                .maxBytes, .report, .member, .threads, .quiet, .version, .help,
             ],
             exclusive: [])
     ) { arguments, console throws(UsageError) in
@@ -131,6 +135,15 @@ extension QuantizeCommand {
             let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
             self.segments = max(segments ?? 50, tracks.count)
             var wishes = ModelQuantization.Wishes(measuresLayers: report != nil)
+            if let name = arguments.value(.quantizedPrecision) {
+                guard let precision = Precision(rawValue: name) else {
+                    throw .invalidValue(
+                        .quantizedPrecision, value: name,
+                        allowed: "one of "
+                            + Precision.allCases.map(\.rawValue).joined(separator: ", "))
+                }
+                wishes.precision = precision
+            }
             wishes.mostBytes = try arguments.number(
                 .maxBytes, in: 1...Int.max, allowed: "a whole number from 1 on")
             wishes.leastDecibels = try arguments.finiteNumber(

@@ -24,7 +24,9 @@ struct BenchTests {
         #expect(run.exitCode == 0)
         #expect(run.errors.isEmpty)
         let rows = try rows(run)
-        #expect(rows.map { $0["precision"] as? String } == ["float32", "bfloat16", "int8"])
+        #expect(
+            rows.map { $0["precision"] as? String } == ["float32", "bfloat16", "int8", "float32"])
+        #expect(rows.map { $0["widened_from"] as? String } == [nil, nil, nil, "float16"])
         for row in rows {
             #expect(row["threads"] as? Int == 2)
             for key in ["load_seconds", "realtime_factor", "gflops", "share_of_peak"] {
@@ -44,6 +46,21 @@ struct BenchTests {
         #expect(rows[0]["snr_db"] as? String == "Infinity")
         // Eight bits of mantissa in every product: some 40 dB.
         #expect((20...70).contains(rows[1]["snr_db"] as? Double ?? 0))
+        // Eleven bits, of the weights alone.
+        #expect((50...90).contains(rows[3]["snr_db"] as? Double ?? 0))
+        let bytes = rows.compactMap { $0["file_bytes"] as? Int }
+        #expect(bytes.count == 4 && bytes[3] < bytes[0] * 2 / 3)
+    }
+
+    @Test func modelsOfCodesHaveNoFloat16File() throws {
+        let path = folder.url.appendingPathComponent("int8.safetensors").path
+        let made = try CommandRun(
+            ["quantize", Fixture.url("models/base.safetensors").path, "-o", path, "-q"],
+            in: folder.url)
+        #expect(made.exitCode == 0, "\(made.errors)")
+        let run = try run("-n", path, "--precision", "all", "--runs", "1", "--json", "-q")
+        #expect(
+            try rows(run).map { $0["precision"] as? String } == ["float32", "bfloat16", "int8"])
     }
 
     @Test func oneOtherPrecisionIsComparedWithFloat32Too() throws {
@@ -78,6 +95,40 @@ struct BenchTests {
         #expect((found["realtime_factor"] as? Double ?? 0) > 0)
     }
 
+    @Test func stemsAreScoredAgainstReferences() throws {
+        try folder.writeTrack("music.wav")
+        // The model's own stems are the truth here.
+        let separated = try CommandRun(
+            ["music.wav", "-n", "base", "--shifts", "0", "--float32", "--clip-mode", "none", "-q"],
+            in: folder.url)
+        #expect(separated.exitCode == 0, "\(separated.errors)")
+        let references = folder.url.appendingPathComponent("separated/base/music").path
+        let arguments = ["-n", "base", "--runs", "1", "--track", "music.wav", "-q"]
+        let run = try CommandRun(
+            ["bench", "--precision", "all", "--json", "--references", references] + arguments,
+            in: folder.url)
+        #expect(run.exitCode == 0, "\(run.errors)")
+        let scores = try rows(run).map {
+            try #require(($0["track"] as? [String: Any])?["sdr_db"] as? [String: Double])
+        }
+        #expect(scores[0].keys.sorted() == ["bass", "drums", "other", "vocals"])
+        // The same samples; float32's rounding in a file of float32 is none.
+        #expect(scores[0].values.allSatisfy { $0 > 60 }, "\(scores[0])")
+        // Eight bits of mantissa cost some.
+        #expect(try #require(scores[1]["bass"]) < #require(scores[0]["bass"]))
+
+        let table = try CommandRun(
+            ["bench", "--references", references] + arguments, in: folder.url)
+        #expect(table.output.contains("SDR dB\n"), "\(table.output)")
+        #expect(table.output.contains("; SDR in dB: bass "), "\(table.output)")
+
+        try FileManager.default.removeItem(atPath: references + "/bass.wav")
+        let missing = try CommandRun(
+            ["bench", "--references", references] + arguments, in: folder.url)
+        #expect(missing.exitCode == 1)
+        #expect(missing.errors.contains("the stem 'bass' is missing"), "\(missing.errors)")
+    }
+
     @Test func aTrackThatCannotBeReadIsTold() throws {
         let run = try run("-n", "base", "--track", "nowhere.wav", "--quiet")
         #expect(run.exitCode == 1)
@@ -96,6 +147,8 @@ struct BenchTests {
         let audioSeconds =
             try #require(row["realtime_factor"] as? Double) * #require(seconds["median"])
         #expect(abs(audioSeconds - 7.8) < 1e-9)
+        // float32 values of all parameters.
+        #expect(row["file_bytes"] as? Int == 4 * 41_984_456)
     }
 
     @Test func tableTellsWhatWasMeasured() throws {
@@ -128,6 +181,10 @@ struct BenchTests {
         (
             ["-n", "base", "--random-weights", "htdemucs"],
             "'--name' can't be combined with '--random-weights'"
+        ),
+        (
+            ["-n", "base", "--references", "stems"],
+            "'--references' goes with '--track <file>' alone"
         ),
         (["track.wav"], "Unexpected argument 'track.wav'"),
     ]

@@ -43,6 +43,18 @@ struct QuantizeTests {
         #expect(separated.errors.contains(" in int8, "), "\(separated.errors)")
     }
 
+    @Test func weightsAloneAreMeasuredInTheirPrecision() throws {
+        let made = try run(
+            "quantize", Self.model, "-o", "out.safetensors", "--precision", "float32",
+            "--min-snr", "30", "--report", "layers.json", "-q")
+        #expect(made.exitCode == 0, "\(made.errors)")
+        let data = try Data(contentsOf: folder.url.appendingPathComponent("layers.json"))
+        let report = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        #expect((report["snr_db"] as? Double ?? 0) >= 30)
+        let layers = try #require(report["layers"] as? [[String: Any]])
+        #expect(layers.allSatisfy { $0["form"] as? String != "int8" })
+    }
+
     @Test func wishesThatCantBeMetLeaveNoFile() throws {
         let run = try run(
             "quantize", Self.model, "-o", "out.safetensors", "--max-bytes", "1000", "-q")
@@ -55,6 +67,10 @@ struct QuantizeTests {
     @Test(arguments: [
         ([], "Missing value for '--out <file>'"),
         (["-o", "x", "--min-snr", "much"], "The value 'much' is invalid for '--min-snr <dB>'"),
+        (
+            ["-o", "x", "--precision", "int4"],
+            "The value 'int4' is invalid for '--precision <precision>'"
+        ),
         (["-o", "x", "--samples", "0"], "The value '0' is invalid for '--samples <n>'"),
         (["-o", "x", "--max-bytes", "-1"], "The value '-1' is invalid for '--max-bytes <n>'"),
     ])

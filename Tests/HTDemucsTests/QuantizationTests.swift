@@ -22,14 +22,14 @@ import WeightsLoader
 
     /// Quantises a model of the fixtures into a file and opens that.
     private func quantized(
-        _ source: Checkpoint, threads: Int = 2, isCalibrated: Bool = false,
+        _ source: Checkpoint, threads: Int = 2,
         wishes: ModelQuantization.Wishes = .init()
     ) throws -> (file: Checkpoint, bytes: Data, model: QuantizedModel) {
         let quantization = try ModelQuantization(source, calibration: [:], threads: threads)
         let channels = quantization.configuration.audioChannels
         let model = try quantization.run(
-            mixes: [Self.mix(channels), Self.mix(channels, seed: 8)], isCalibrated: isCalibrated,
-            wishes: wishes, cancellation: CancellationToken())
+            mixes: [Self.mix(channels), Self.mix(channels, seed: 8)], wishes: wishes,
+            cancellation: CancellationToken())
         let url = FileManager.default.temporaryDirectory
             .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
         defer { try? FileManager.default.removeItem(at: url) }
@@ -42,18 +42,18 @@ import WeightsLoader
     }
 
     private func stems(
-        _ checkpoint: Checkpoint, _ precision: Precision, threads: Int = 2
+        _ checkpoint: Checkpoint, _ precision: Precision, threads: Int = 2, seed: UInt64 = 7
     ) throws -> [Float] {
         let backend = try Backend(threads: threads, precision: precision)
         let model = try HTDemucs(checkpoint, backend: backend)
         let channels = model.configuration.audioChannels
-        let mix = backend.tensor([channels, Self.samples], Self.mix(channels))
+        let mix = backend.tensor([channels, Self.samples], Self.mix(channels, seed: seed))
         return try model.forward(mix, cancellation: CancellationToken()).floats
     }
 
     // MARK: - The file
 
-    @Test func codesAreWithinHalfAStepAndTheRestIsUntouched() throws {
+    @Test func codesStandForTheWeightsAndTheRestIsUntouched() throws {
         let source = try base()
         let (file, bytes, model) = try quantized(source)
         #expect(bytes.count == model.countBytes)
@@ -65,9 +65,11 @@ import WeightsLoader
             #expect(stored.shape == tensor.shape)
             let values = try source.floats(tensor)
             guard forms[tensor.name] != nil else {
-                // Weights that are spared become float16, everything else keeps its bytes.
+                // Weights that are spared become float16, everything else but biases keeps its bytes.
                 if stored.elementType == tensor.elementType {
-                    #expect(try file.floats(stored) == values, "\(tensor.name)")
+                    let isBias = tensor.name.hasSuffix("bias")
+                    #expect(
+                        try isBias || file.floats(stored) == values, "\(tensor.name)")
                 } else {
                     #expect(tensor.shape.count > 1 && stored.elementType == .float16)
                 }
@@ -80,24 +82,22 @@ import WeightsLoader
             #expect(scales.count == tensor.shape[axis])
             let inner = tensor.shape[(axis + 1)...].reduce(1, *)
             let codes = file.withBytes(of: stored) { $0.map { Int8(bitPattern: $0) } }
-            for (index, code) in codes.enumerated() {
-                let scale = scales[index / inner % scales.count]
-                let error = abs(values[index] - Float(code) * scale)
-                // Beyond ±127 steps the largest weights are cut off.
-                #expect(error <= 0.501 * scale || abs(code) == 127, "\(tensor.name), \(index)")
-            }
+            let weights = codes.enumerated().map { Float($1) * scales[$0 / inner % scales.count] }
+            // The nearest codes leave some 40 dB; those that make up for each other's errors less.
+            let comparison = Comparison(actual: weights, expected: values)
+            #expect(comparison.snrDecibels >= 25, "\(tensor.name): \(comparison)")
         }
     }
 
     @Test func theSameModelGivesTheSameFile() throws {
-        let single = try quantized(try base(), threads: 1, isCalibrated: true).bytes
-        #expect(try quantized(try base(), threads: 3, isCalibrated: true).bytes == single)
+        let single = try quantized(try base(), threads: 1).bytes
+        #expect(try quantized(try base(), threads: 3).bytes == single)
     }
 
     /// Products with codes are products with the weights that the codes stand for: the rest is
     /// rounding of float32, as between two orders of the same sums.
     @Test func codesRunLikeTheWeightsThatTheyStandFor() throws {
-        let (file, _, _) = try quantized(try base(), isCalibrated: true)
+        let (file, _, _) = try quantized(try base())
         var widened = RawCheckpoint(file)
         widened.metadata["quantization"] = nil
         for tensor in widened.tensors where tensor.type == .int8 {
@@ -153,11 +153,51 @@ import WeightsLoader
         }
     }
 
+    /// Codes that are fitted to what the layers are given, against the nearest ones, on another signal.
+    @Test func fittedCodesErrLess() throws {
+        let source = try base()
+        let weightsAlone = try quantized(source, wishes: .init(precision: .float32))
+        #expect(weightsAlone.model.layers.allSatisfy { $0.form != .full })
+        let expected = try stems(source, .float32, seed: 9)
+        func decibels(_ checkpoint: Checkpoint, _ precision: Precision) throws -> Double {
+            Comparison(
+                actual: try stems(checkpoint, precision, seed: 9), expected: expected
+            ).snrDecibels
+        }
+        let fitted = try decibels(weightsAlone.file, .float32)
+        let nearest = try decibels(try nearest(to: weightsAlone.file, of: source), .float32)
+        #expect(fitted >= nearest + 2, "\(fitted) dB, \(nearest) dB")
+        // Activations in INT8 cost more than codes do at this size, but the file is no worse for it.
+        #expect(try decibels(try quantized(source).file, .int8) >= decibels(source, .int8) - 0.5)
+    }
+
+    /// The same file with the codes that are nearest to the source's weights.
+    private func nearest(to file: Checkpoint, of source: Checkpoint) throws -> Checkpoint {
+        var raw = RawCheckpoint(file)
+        for tensor in raw.tensors {
+            guard let original = source.tensor(named: tensor.name) else { continue }
+            guard tensor.type == .int8 else {
+                raw[tensor.name] = .init(
+                    name: tensor.name, type: original.elementType, shape: tensor.shape,
+                    bytes: source.withBytes(of: original) { Array($0) })
+                continue
+            }
+            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
+            let quantizer = Quantizer(shape: tensor.shape, outputAxis: axis)
+            let weights = try source.floats(original)
+            let scales = try #require(quantizer.scales(of: weights))
+            raw[tensor.name]?.bytes = quantizer.codes(weights, scales: scales)
+                .map { UInt8(bitPattern: $0) }
+            raw[tensor.name + ".scale"]?.bytes = scales.withUnsafeBytes { [UInt8]($0) }
+        }
+        return try raw.open()
+    }
+
     // MARK: - Wishes
 
     @Test func anSNRIsReachedOrRefused() throws {
         let (_, _, free) = try quantized(try base())
-        let wanted = free.decibels + 2
+        let wanted = free.decibels + 0.5
         let (_, _, better) = try quantized(try base(), wishes: .init(leastDecibels: wanted))
         #expect(better.decibels >= wanted)
         #expect(better.countBytes >= free.countBytes)
@@ -295,10 +335,10 @@ import WeightsLoader
         let quantizer = Quantizer(shape: [3, 5, 2], outputAxis: 0)
         var weights = (0..<30).map { sin(Float($0) * 1.7) }
         weights[4] = 9
-        let squares = [0.1, 4, 0.01, 2, 1.0]
+        let squares = (0..<30).map { [0.1, 4, 0.01, 2, 1][$0 / 2 % 5] as Float }
         let (whole, clipped) = (
             try #require(quantizer.scales(of: weights)),
-            try #require(quantizer.clippedScales(of: weights) { _ in squares })
+            try #require(quantizer.clippedScales(of: weights, meanSquares: squares))
         )
         func errors(_ scales: [Float]) -> [Double] {
             let values = quantizer.weights(
@@ -306,20 +346,11 @@ import WeightsLoader
             return (0..<3).map { channel in
                 (0..<10).reduce(0.0) { sum, index in
                     let error = Double(weights[10 * channel + index] - values[10 * channel + index])
-                    return sum + squares[index / 2] * error * error
+                    return sum + Double(squares[index]) * error * error
                 }
             }
         }
         for (clip, no) in zip(errors(clipped), errors(whole)) { #expect(clip <= no * 1.0001) }
-    }
-
-    @Test func meanErrorsAreThoseOfTheOutputs() {
-        // A transposed convolution: [inputs, outputs, kernel].
-        let quantizer = Quantizer(shape: [2, 3, 2], outputAxis: 1)
-        let weights = (0..<12).map { Float($0) }
-        let rounded = weights.map { $0 - 1 }
-        #expect(quantizer.channels == 3)
-        #expect(quantizer.meanErrors(weights, rounded) { _ in [10, 1] } == [22, 22, 22])
     }
 
     @Test func aChannelOfZerosHasAScale() throws {

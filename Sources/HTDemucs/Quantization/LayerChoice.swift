@@ -1,6 +1,6 @@
-// Which layers run in INT8: as recommended, unless an SNR is asked for. Then the layer that adds the
-// most noise goes one form up, from INT8 × INT8 to INT8 weights alone to floats, until the SNR is
-// there.
+// Which layers run in INT8: as recommended, unless an SNR is asked for. Then one layer after the other
+// goes one form up, from INT8 × INT8 to INT8 weights alone to floats, until the SNR is there: whichever
+// takes the most noise away for what that costs in time and bytes.
 
 import Foundation
 import Tensor
@@ -17,7 +17,8 @@ struct LayerChoice {
     private let cancellation: CancellationToken
     private let report: (ModelQuantization.Stage) -> Void
     private let float32: Backend
-    private let int8: Backend
+    /// What the file is to run in.
+    private let target: Backend
     /// The stems of float32.
     private let reference: [Tensor]
 
@@ -40,7 +41,7 @@ struct LayerChoice {
         self.cancellation = cancellation
         self.report = report
         float32 = try Backend(threads: quantization.threads)
-        int8 = try Backend(threads: quantization.threads, precision: .int8)
+        target = try Backend(threads: quantization.threads, precision: wishes.precision)
         let network = try HTDemucs(
             quantization.configuration, warnings: [],
             parameters: quantization.checkpoint.parameters(), backend: float32)
@@ -51,76 +52,120 @@ struct LayerChoice {
     }
 
     func run() throws -> QuantizedModel {
-        var layers = rounding.layers
-        let signal = zip(reference, reference).map { energies($0.0, minus: nil) }.summed()
-        var noises: [Energies] = []
-        for index in layers.indices where wishes.measuresLayers || wishes.leastDecibels != nil {
-            report(.measuring(layer: index, of: layers.count))
+        var state = Search(
+            layers: rounding.layers,
+            signal: zip(reference, reference).map { energies($0.0, minus: nil) }.summed())
+        for index in state.layers.indices where wishes.measuresLayers || wishes.leastDecibels != nil
+        {
+            report(.measuring(layer: index, of: state.layers.count))
             // A layer that stays in floats is measured all the same: the table tells why it does.
-            let form = layers[index].form == .float ? .full : layers[index].form
-            let noise = try noise(of: layers[index].tensor, form)
-            layers[index].outputDecibels = worst(signal, noise)
-            noises.append(layers[index].form == .float ? signal.map { _ in 0 } : noise)
+            let layer = state.layers[index]
+            let noise = try noise(
+                of: layer.tensor, layer.form == .float ? activeForm : layer.form)
+            state.layers[index].outputDecibels = worst(state.signal, noise)
+            state.noises[index] = layer.form == .float ? state.none : noise
         }
         report(.choosing)
-        var room = Int.max
         if let most = wishes.mostBytes {
-            let least = try model(layers).countBytes
+            let least = try model(state.layers).countBytes
             guard least <= most else {
                 throw QuantizationError.bytesUnreachable(wanted: most, least: least)
             }
-            room = most - least
+            state.room = most - least
         }
-        var whole = try noise(of: layers, on: int8)
+        var whole = try noise(of: state.layers)
         if let least = wishes.leastDecibels {
-            for _ in 0..<Self.rounds where worst(signal, whole) < least {
+            for _ in 0..<Self.rounds where worst(state.signal, whole) < least {
                 // What the layers' own noises don't explain stays: attention in bfloat16, the
                 // activations of 16 bits.
-                let rest = zip(whole, noises.summed()).map { max(0, $0 - $1) }
-                while worst(signal, zip(rest, noises.summed()).map(+)) < least,
-                    let index = noisiest(layers, noises, signal, room: room)
-                {
-                    if layers[index].form == .full {
-                        layers[index].form = .weights
-                        noises[index] = try noise(of: layers[index].tensor, .weights)
-                    } else {
-                        layers[index].form = .float
-                        noises[index] = signal.map { _ in 0 }
-                        room -= growth(layers[index])
-                    }
-                }
-                whole = try noise(of: layers, on: int8)
+                let rest = zip(whole, state.noises.summed()).map { max(0, $0 - $1) }
+                while worst(state.signal, zip(rest, state.noises.summed()).map(+)) < least,
+                    try raise(&state)
+                {}
+                whole = try noise(of: state.layers)
             }
-            guard worst(signal, whole) >= least else {
+            guard worst(state.signal, whole) >= least else {
                 throw QuantizationError.decibelsUnreachable(
-                    wanted: least, best: worst(signal, whole), mostBytes: wishes.mostBytes)
+                    wanted: least, best: worst(state.signal, whole), mostBytes: wishes.mostBytes)
             }
         }
-        return try model(layers, decibels: worst(signal, whole))
+        return try model(state.layers, decibels: worst(state.signal, whole))
     }
 
-    /// Bytes more that a layer takes as float16 than as INT8, or a few less: its scales.
-    private func growth(_ layer: ModelQuantization.Layer) -> Int {
-        layer.shape.reduce(1, *)
-    }
+    /// The form of a layer that isn't spared.
+    private var activeForm: LayerForm { wishes.precision == .int8 ? .full : .weights }
 
-    /// The layer that adds the most noise, each stem's as a part of its signal, among those that
-    /// can go one form up.
-    private func noisiest(
-        _ layers: [ModelQuantization.Layer], _ noises: [Energies], _ signal: Energies, room: Int
-    ) -> Int? {
-        func share(_ index: Int) -> Double {
-            zip(noises[index], signal).reduce(0) { $0 + $1.0 / $1.1 }
+    // MARK: - Searching
+
+    /// Where the search has got to.
+    private struct Search {
+        var layers: [ModelQuantization.Layer]
+        let signal: Energies
+        /// Of each layer in its form.
+        var noises: [Energies]
+        /// Of layers in INT8 × INT8, with their weights alone in INT8, where that has been measured.
+        var weightNoises: [Int: Energies] = [:]
+        /// Bytes that may still be added.
+        var room = Int.max
+
+        init(layers: [ModelQuantization.Layer], signal: Energies) {
+            self.layers = layers
+            self.signal = signal
+            noises = layers.map { _ in signal.map { _ in 0 } }
         }
-        let candidates = layers.indices.filter { index in
-            switch layers[index].form {
-            case .full: true
-            case .weights: growth(layers[index]) <= room
-            case .float: false
+
+        var none: Energies { signal.map { _ in 0 } }
+
+        /// The noise that going one form up takes away, each stem's as a part of its signal.
+        func gain(_ index: Int) -> Double {
+            zip(zip(noises[index], weightNoises[index] ?? none), signal).reduce(0) {
+                $0 + ($1.0.0 - $1.0.1) / $1.1
             }
         }
-        // The first of equals.
-        return candidates.max { share($0) < share($1) }
+
+        /// What that costs: its part of all operations, which run at half the rate then, or its part of
+        /// all bytes, which become twice as many.
+        func cost(_ index: Int) -> Double {
+            layers[index].form == .full
+                ? layers[index].operations / layers.reduce(0) { $0 + $1.operations }
+                : Double(layers[index].countWeights)
+                    / Double(layers.reduce(0) { $0 + $1.countWeights })
+        }
+
+        /// The layer that gains the most for what it costs among those that can go one form up.
+        var best: Int? {
+            let candidates = layers.indices.filter { index in
+                switch layers[index].form {
+                case .full: gain(index) > 0
+                case .weights: layers[index].countWeights <= room
+                case .float: false
+                }
+            }
+            // The first of equals.
+            return candidates.max { gain($0) * cost($1) < gain($1) * cost($0) }
+        }
+    }
+
+    /// Takes one layer one form up.
+    ///
+    /// - Returns: false if none is left that can.
+    private func raise(_ state: inout Search) throws -> Bool {
+        while let index = state.best {
+            if state.layers[index].form == .weights {
+                state.layers[index].form = .float
+                state.noises[index] = state.none
+                state.room -= state.layers[index].countWeights
+                return true
+            }
+            if let noise = state.weightNoises.removeValue(forKey: index) {
+                state.layers[index].form = .weights
+                state.noises[index] = noise
+                return true
+            }
+            // Up to now its gain was the most that it could be; the next look knows.
+            state.weightNoises[index] = try noise(of: state.layers[index].tensor, .weights)
+        }
+        return false
     }
 
     // MARK: - Measuring
@@ -134,9 +179,7 @@ struct LayerChoice {
                 backend: float32, plan: QuantizationPlan([tensor: form])))
     }
 
-    private func noise(of layers: [ModelQuantization.Layer], on backend: Backend) throws
-        -> Energies
-    {
+    private func noise(of layers: [ModelQuantization.Layer]) throws -> Energies {
         let forms = Dictionary(uniqueKeysWithValues: layers.map { ($0.tensor, $0.form) })
         let quantized = layers.filter { $0.form != .float }.map(\.tensor)
         return try noise(
@@ -144,7 +187,7 @@ struct LayerChoice {
                 quantization.configuration, warnings: [],
                 parameters: quantization.checkpoint.parameters(
                     replacing: rounding.replacements(for: quantized)),
-                backend: backend, plan: QuantizationPlan(forms)))
+                backend: target, plan: QuantizationPlan(forms)))
     }
 
     private func noise(_ network: HTDemucs) throws -> Energies {

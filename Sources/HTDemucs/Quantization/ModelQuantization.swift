@@ -8,11 +8,14 @@ import WeightsLoader
 
 /// A model on its way to INT8.
 ///
-/// Everything is deterministic, whatever the number of threads: what is summed up over a
-/// calibration is summed up on one.
+/// Everything is deterministic, whatever the number of threads: what a calibration runs through the
+/// network runs on one.
 package struct ModelQuantization {
     /// What is wanted of the result.
     package struct Wishes: Sendable {
+        /// What the file is to run in, and what its SNR is measured in. Codes alone count in float32
+        /// and bfloat16, where activations aren't rounded to INT8.
+        package var precision: Precision
         /// The least SNR of the worst stem against the float32 model.
         package var leastDecibels: Double?
         /// The size of the file at most.
@@ -21,8 +24,10 @@ package struct ModelQuantization {
         package var measuresLayers: Bool
 
         package init(
-            leastDecibels: Double? = nil, mostBytes: Int? = nil, measuresLayers: Bool = false
+            precision: Precision = .int8, leastDecibels: Double? = nil, mostBytes: Int? = nil,
+            measuresLayers: Bool = false
         ) {
+            self.precision = precision
             self.leastDecibels = leastDecibels
             self.mostBytes = mostBytes
             self.measuresLayers = measuresLayers
@@ -41,6 +46,11 @@ package struct ModelQuantization {
         /// SNR of the worst stem with this layer alone in INT8, the others in float32: in the form
         /// it has, or as INT8 × INT8 where it stays in floats. nil if it wasn't measured.
         package internal(set) var outputDecibels: Double?
+        /// Multiplications of the segments of the calibration.
+        let operations: Double
+
+        /// Also the bytes more that it takes as float16 than as INT8, but for its scales.
+        var countWeights: Int { shape.reduce(1, *) }
     }
 
     /// What is going on.
@@ -85,122 +95,48 @@ package struct ModelQuantization {
     /// Quantises the model.
     ///
     /// - Parameters:
-    ///   - mixes: segments that the layers are measured on, at least one:
-    ///     `[audioChannels, samples]`, normalised as the network gets them.
-    ///   - isCalibrated: whether the mixes are music that scales and biases are fitted to.
+    ///   - mixes: segments that scales, codes and biases are fitted to and, the first of them, layers
+    ///     are measured on; at least one: `[audioChannels, samples]`, normalised as the network gets
+    ///     them.
     /// - Throws: ``WeightsError``, ``QuantizationError``, `CancellationError`.
     package func run(
-        mixes: [[Float]], isCalibrated: Bool, wishes: Wishes, cancellation: CancellationToken,
+        mixes: [[Float]], wishes: Wishes, cancellation: CancellationToken,
         report: @escaping (Stage) -> Void = { _ in }
     ) throws -> QuantizedModel {
-        let observer = LayerObserver()
+        let backend = try Backend(threads: threads)
+        let observer = LayerObserver(rowsPerSegment: Self.rowsPerSegment(mixes.count))
         let parameters = checkpoint.parameters()
         let watched = try HTDemucs(
             configuration, warnings: [], parameters: parameters,
             backend: Backend(threads: 1), observer: observer)
-        if isCalibrated {
-            for (index, mix) in mixes.enumerated() {
-                report(.calibrating(segment: index, of: mixes.count))
-                _ = try watched.forward(
-                    tensor(mix, on: watched.backend), cancellation: cancellation)
-            }
+        for (index, mix) in mixes.enumerated() {
+            report(.calibrating(segment: index, of: mixes.count))
+            _ = try watched.forward(
+                tensor(mix, on: watched.backend), cancellation: cancellation)
+            observer.endSegment(on: backend)
         }
-        var rounding = Rounding(quantization: self)
+        var rounding = Rounding(quantization: self, backend: backend)
         for (index, layer) in observer.layers.enumerated() {
             report(.rounding(layer: index, of: observer.layers.count))
             try cancellation.check()
-            try rounding.add(layer, isCalibrated: isCalibrated)
+            try rounding.add(layer, for: wishes.precision)
         }
-        let chosen = try LayerChoice(
+        return try LayerChoice(
             self, rounding, mixes: Array(mixes.prefix(Self.measuredSegments)), wishes: wishes,
             shapes: parameters.askedShapes, cancellation: cancellation, report: report
         ).run()
-        return chosen
+    }
+
+    /// Rows of inputs that are kept of each segment: enough in all for a product with 3,456 inputs, the
+    /// most that the published model has, but no more memory than some hundred megabytes.
+    private static func rowsPerSegment(_ segments: Int) -> Int {
+        min(2048, max(256, 16384 / segments / 2 * 2))
     }
 
     func tensor(_ mix: [Float], on backend: Backend) -> Tensor {
         backend.tensor(
             [configuration.audioChannels, mix.count / configuration.audioChannels], mix)
     }
-}
-
-/// The codes of all layers, and the biases that make up for their mean errors.
-struct Rounding {
-    let quantization: ModelQuantization
-    /// In the order of the model.
-    var layers: [ModelQuantization.Layer] = []
-    var codes: [String: (codes: [Int8], scales: [Float])] = [:]
-    /// By the name of the tensor of weights that they belong to.
-    var biases: [String: (tensor: String, values: [Float])] = [:]
-
-    init(quantization: ModelQuantization) {
-        self.quantization = quantization
-    }
-
-    mutating func add(_ layer: LayerObserver.Layer, isCalibrated: Bool) throws {
-        let checkpoint = quantization.checkpoint
-        let weights = try checkpoint.floats(named: layer.tensor)
-        let quantizer = Quantizer(shape: layer.shape, outputAxis: layer.outputAxis)
-        let sums = layer.statistics
-        let found = quantizer.clippedScales(
-            of: weights,
-            meanSquares: isCalibrated ? { sums.totals(ofOutput: $0).meanSquares } : nil)
-        guard let scales = found else {
-            throw WeightsError.notStorable(
-                path: checkpoint.path, tensor: layer.tensor,
-                value: weights.first { !$0.isFinite } ?? .nan, type: .int8)
-        }
-        let rounded = quantizer.codes(weights, scales: scales)
-        let values = quantizer.weights(rounded, scales: scales)
-        codes[layer.tensor] = (rounded, scales)
-        if isCalibrated {
-            let errors = quantizer.meanErrors(weights, values) { sums.totals(ofOutput: $0).means }
-            let name = Self.biasName(of: layer.tensor)
-            let bias = try checkpoint.floats(named: name)
-            biases[layer.tensor] = (name, zip(bias, errors).map { Float(Double($0) + $1) })
-        }
-        layers.append(
-            ModelQuantization.Layer(
-                tensor: layer.tensor, shape: layer.shape,
-                form: QuantizationPlan.recommended(for: quantization.configuration)[layer.tensor],
-                countBytes: 0, weightDecibels: decibels(of: values, weights), outputDecibels: nil))
-    }
-
-    /// The bias that is added to what the weights give: every layer has one.
-    private static func biasName(of tensor: String) -> String {
-        tensor.dropLast("weight".count) + "bias"
-    }
-
-    /// What takes the place of the float weights of these layers.
-    func replacements(for tensors: [String]) -> ParameterReader.Replacements {
-        var result = ParameterReader.Replacements()
-        for tensor in tensors {
-            result.codes[tensor] = codes[tensor]
-            if let bias = biases[tensor] { result.floats[bias.tensor] = bias.values }
-        }
-        return result
-    }
-}
-
-extension Checkpoint {
-    /// The values of a tensor that the model has asked for before.
-    fileprivate func floats(named name: String) throws -> [Float] {
-        guard let tensor = tensor(named: name) else {
-            throw WeightsError.tensorMissing(path: path, tensor: name, unasked: 0, similar: [])
-        }
-        return try floats(tensor)
-    }
-}
-
-/// 10·log10(Σ reference² / Σ (reference − value)²); infinite if they are equal.
-private func decibels(of values: [Float], _ reference: [Float]) -> Double {
-    var (signal, noise) = (0.0, 0.0)
-    for (value, wanted) in zip(values, reference) {
-        let error = Double(wanted) - Double(value)
-        signal += Double(wanted) * Double(wanted)
-        noise += error * error
-    }
-    return noise == 0 ? .infinity : 10 * log10(signal / noise)
 }
 
 /// Why a model can't be quantised as wished.

@@ -73,10 +73,7 @@ package struct QuantizedModel {
                     bytes: bytes(bias.map(\.bitPattern.littleEndian)))
             ]
         }
-        // Weights of layers that stay in floats. Norms, biases, scales and embeddings keep their
-        // type, which costs little.
-        let isWeight = shape.count > 1 && !tensor.name.hasPrefix("freq_emb.")
-        if isWeight, tensor.elementType == .float32 {
+        if isWeight(tensor.name, shape), tensor.elementType == .float32 {
             let halves = try checkpoint.floats(tensor).map(Narrowing.half)
             let isFinite = halves.allSatisfy { $0 & 0x7C00 != 0x7C00 }
             if isFinite {
@@ -88,6 +85,30 @@ package struct QuantizedModel {
             }
         }
         return [.init(tensor, shape: shape)]
+    }
+
+    /// Whether a tensor that stays in floats becomes float16. Norms, biases, scales and embeddings keep
+    /// their type, which costs little.
+    private static func isWeight(_ name: String, _ shape: [Int]) -> Bool {
+        shape.count > 1 && !name.hasPrefix("freq_emb.")
+    }
+
+    /// Bytes of the values of a quantised file made of float32 weights, its header left out.
+    ///
+    /// - Parameters:
+    ///   - shapes: of all tensors.
+    ///   - layers: those that can be quantised.
+    package static func valueBytes(
+        _ shapes: [String: [Int]], of layers: [LayerObserver.Layer], in plan: QuantizationPlan
+    ) -> Int {
+        let channels = layers.filter { plan[$0.tensor] != .float }
+            .map { ($0.tensor, $0.shape[$0.outputAxis]) }
+        let scales = Dictionary(uniqueKeysWithValues: channels)
+        return shapes.reduce(0) { sum, tensor in
+            let count = tensor.value.reduce(1, *)
+            if let scales = scales[tensor.key] { return sum + count + 4 * scales }
+            return sum + (isWeight(tensor.key, tensor.value) ? 2 : 4) * count
+        }
     }
 
     private static func bytes<Value: BitwiseCopyable>(_ values: [Value]) -> [UInt8] {

@@ -8,8 +8,6 @@ package struct Quantizer: Sendable {
     package let channels: Int
     /// Neighbours that belong to one channel.
     private let inner: Int
-    /// Elements of the kernel.
-    private let taps: Int
 
     /// - Parameters:
     ///   - shape: of the tensor.
@@ -18,7 +16,6 @@ package struct Quantizer: Sendable {
         outer = shape[..<outputAxis].reduce(1, *)
         channels = shape[outputAxis]
         inner = shape[(outputAxis + 1)...].reduce(1, *)
-        taps = shape[2...].reduce(1, *)
     }
 
     /// Scales with which the largest weight of each channel is ±127; 1 for a channel of zeros.
@@ -47,16 +44,16 @@ package struct Quantizer: Sendable {
     /// inputs that do not depend on each other its mean square is Σ E[x²]·(w − ŵ)², the least of
     /// which over 16 scales is taken.
     ///
-    /// - Parameter meanSquares: E[x²] of each input channel, for an output channel; nil where it
+    /// - Parameter meanSquares: E[x²] of the input that each weight is multiplied by; nil where it
     ///   isn't known, as if all were one.
     /// - Returns: nil for weights that are not finite.
     package func clippedScales(
-        of weights: [Float], meanSquares: ((_ channel: Int) -> [Double])? = nil
+        of weights: [Float], meanSquares: [Float]? = nil
     ) -> [Float]? {
         guard let whole = scales(of: weights) else { return nil }
         return (0..<channels).map { channel in
             let row = row(channel, of: weights)
-            let importance = meanSquares.map { $0(channel).map(Float.init) }
+            let importance = meanSquares.map { self.row(channel, of: $0) }
             let candidates = (0...15).map { whole[channel] * (1 - 0.02 * Float($0)) }
             let errors = candidates.map { error(row, scale: $0, importance: importance) }
             // The first of equals is the largest scale.
@@ -68,31 +65,15 @@ package struct Quantizer: Sendable {
     private func error(_ row: [Float], scale: Float, importance: [Float]?) -> Float {
         let inverse = 1 / scale
         var sum: Float = 0
-        for input in 0..<row.count / taps {
-            var squares: Float = 0
-            for index in input * taps..<(input + 1) * taps {
-                let difference = row[index] - Self.steps(row[index], inverse) * scale
-                squares += difference * difference
-            }
-            sum += (importance?[input] ?? 1) * squares
+        for index in row.indices {
+            let difference = row[index] - Self.steps(row[index], inverse) * scale
+            sum += (importance?[index] ?? 1) * difference * difference
         }
         return sum
     }
 
-    /// How much each output errs in the mean: Σ E[x]·(w − ŵ).
-    ///
-    /// - Parameter means: E[x] of each input channel, for an output channel.
-    package func meanErrors(
-        _ weights: [Float], _ rounded: [Float], means: (_ channel: Int) -> [Double]
-    ) -> [Double] {
-        (0..<channels).map { channel in
-            let (row, other) = (row(channel, of: weights), row(channel, of: rounded))
-            let means = means(channel)
-            return row.indices.reduce(0) { sum, index in
-                sum + means[index / taps] * (Double(row[index]) - Double(other[index]))
-            }
-        }
-    }
+    /// The output channel of the weight at `place`.
+    package func channel(ofPlace place: Int) -> Int { place / inner % channels }
 
     /// The nearest codes, ties to even; what lies beyond ±127 steps becomes ±127.
     package func codes(_ weights: [Float], scales: [Float]) -> [Int8] {
@@ -123,7 +104,7 @@ package struct Quantizer: Sendable {
         }
     }
 
-    private static func steps(_ weight: Float, _ inverse: Float) -> Float {
+    static func steps(_ weight: Float, _ inverse: Float) -> Float {
         shiftedSteps(weight, inverse) - shift
     }
 
@@ -136,7 +117,7 @@ package struct Quantizer: Sendable {
     /// 3 · 2²²: a float of this size has no fraction.
     private static let shift: Float = 12_582_912
 
-    /// The weights of an output channel, `[inputs, taps]`.
+    /// The values of an output channel, `[inputs, taps…]`.
     private func row(_ channel: Int, of weights: [Float]) -> [Float] {
         (0..<outer).flatMap { block in
             let first = (block * channels + channel) * inner

@@ -1,7 +1,5 @@
 // Systems of linear equations with a symmetric positive matrix, of a few thousand unknowns.
 
-import Tensor
-
 /// The Cholesky factor L of a symmetric positive semidefinite matrix A = L·Lᵀ, in double precision.
 ///
 /// A matrix of correlations may lack full rank: two channels that are the same make it so. An unknown
@@ -151,6 +149,14 @@ package struct Cholesky {
                 for k in 0..<j { sum -= x[k] * block[j * count + k] }
                 x[j] = sum * inverse[start + j]
             }
+        }
+    }
+
+    /// Column `column` of L below its diagonal, over the element on the diagonal: how much of the
+    /// unknown is in each of those after it. Zeros for an unknown that is left out.
+    package func ratios(below column: Int) -> [Float] {
+        (column + 1..<order).map { row in
+            Float(panels[Cholesky.offset(row / 4) + column][row % 4] * inverseDiagonal[column])
         }
     }
 
