@@ -123,7 +123,7 @@ package final class Backend: Sendable {
         _ count: Int, scratch floats: Int,
         _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
-        let blocks = scratch.reserve(floats, from: storagePool)
+        let blocks = scratch.reserve(floats)
         threadPool.run(count) { index, thread in
             body(index, blocks[thread].base)
         }
@@ -131,8 +131,12 @@ package final class Backend: Sendable {
 }
 
 /// One block of scratch memory for each thread, grown on demand and kept.
+///
+/// Its memory is its own: among the activations a block that stays would come to lie between them, and
+/// large ones would no longer fit beside it.
 private final class ScratchSpace: Sendable {
     private let blocks: Mutex<[Storage]>
+    private let pool = StoragePool()
     private let threads: Int
 
     init(threads: Int) {
@@ -140,7 +144,7 @@ private final class ScratchSpace: Sendable {
         blocks = Mutex([])
     }
 
-    func reserve(_ floats: Int, from pool: StoragePool) -> [Storage] {
+    func reserve(_ floats: Int) -> [Storage] {
         blocks.withLock { blocks in
             // Blocks from the pool differ in size: one that is large says nothing of the others.
             if blocks.isEmpty || blocks.contains(where: { $0.capacity < floats }) {
