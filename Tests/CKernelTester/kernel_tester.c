@@ -1,5 +1,7 @@
 #include "kernel_tester.h"
 
+#include "code_tester.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,5 +404,6 @@ int kernel_tester_run(const kernel_table *table) {
     failures += test_product(
         "bf16_gemm", &(product){table->bf16_gemm, table->bf16_packed_bytes, table->bf16_pack},
         &(product){plain->bf16_gemm, plain->bf16_packed_bytes, plain->bf16_pack});
+    failures += code_tester_run(table, plain);
     return failures;
 }
