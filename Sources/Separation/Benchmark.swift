@@ -160,6 +160,15 @@ package struct Benchmark {
     private func measure(
         _ source: BenchmarkSource, _ precision: Precision, cancellation: CancellationToken
     ) throws -> (Measurement, stems: [[Float]]) {
+        var (measurement, stems) = try measureSegment(source, precision, cancellation)
+        // Loads the network again, when the first one is gone.
+        measurement.track = try measureTrack(source, precision, cancellation: cancellation)
+        return (measurement, stems)
+    }
+
+    private func measureSegment(
+        _ source: BenchmarkSource, _ precision: Precision, _ cancellation: CancellationToken
+    ) throws -> (Measurement, stems: [[Float]]) {
         let fileBytes = try source.fileBytes()
         let start = ContinuousClock.now
         let network = try source.load(precision, threads: threads)
@@ -187,8 +196,7 @@ package struct Benchmark {
             operations: configuration.segmentOperations,
             peakOperationsPerSecond: peak, memoryBytesPerSecond: memory,
             peakResidentBytes: peakResidentBytes, worstDecibels: .infinity,
-            blocks: clock.times(configuration, precision),
-            track: try measureTrack(source, precision, cancellation: cancellation))
+            blocks: clock.times(configuration, precision), track: nil)
         return (measurement, Self.rows(stems))
     }
 
