@@ -85,7 +85,8 @@ package struct PackedLayout: Sendable {
 }
 
 extension Backend {
-    /// Column ranges of a packed matrix must start at a multiple of this.
+    /// Column ranges of a packed matrix must start at a multiple of this, and end at one or with the
+    /// matrix.
     package var panelColumns: Int { kernels.panel_columns }
 
     /// Floats of memory that a packed matrix takes.
