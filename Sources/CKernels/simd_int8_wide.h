@@ -89,8 +89,8 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t 
                 for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows; b++) {
                     ptrdiff_t begin = row + b * BLOCK_ROWS;
                     ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
-                    bf16_panel((bf16_block){copied[b], bf16_STRIDE}, n, length, width, wide, NULL,
-                               buffer, width, 0);
+                    bf16_panel((bf16_block){copied[b], bf16_STRIDE}, n, length, width, wide, wide,
+                               NULL, buffer, width, 0);
                     add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
                                c + begin * ldc + column, ldc, adding);
                 }
@@ -136,7 +136,7 @@ static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
                 for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
                     ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
                     f32_panel((f32_block){a + row * lda, lda}, n, length, width,
-                              wide + lead * width, NULL, buffer, width, 0);
+                              wide + lead * width, wide, NULL, buffer, width, 0);
                     add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
                                c + row * ldc + column, ldc, accumulate);
                 }

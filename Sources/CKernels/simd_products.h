@@ -14,6 +14,7 @@ enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
  *   CHUNK         inner positions of a chunk: a chunk of a panel fits into the L1 cache;
  *   STRIDE        elements between rows of A that are copied: no power of two, so that the rows
  *                 don't share the cache's sets;
+ *   PREFETCH      whether the next panel is asked for while one is multiplied;
  *   operand, load_operand, broadcast, multiply_add;
  * and what simd_gemm.h asks for, for each form of A. */
 
@@ -22,7 +23,7 @@ typedef float f32_element;
 typedef float f32_stored;
 typedef float f32_packed;
 typedef vec f32_operand;
-enum { f32_STEP = 1, f32_CHUNK = 256, f32_STRIDE = 256 + 16, f32_DIRECT = 32 };
+enum { f32_STEP = 1, f32_CHUNK = 256, f32_STRIDE = 256 + 16, f32_DIRECT = 32, f32_PREFETCH = 1 };
 
 static inline void f32_copy(f32_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {
     row += k;
@@ -56,7 +57,13 @@ typedef uint16_t bf16_packed;
 /* Pairs: two neighbours of a row of A, and for each column two rows of B. */
 typedef int32_t bf16_element;
 typedef __m512bh bf16_operand;
-enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16_STRIDE = 256 + 16, bf16_DIRECT = 0 };
+enum {
+    bf16_STEP = 2,
+    bf16_CHUNK = 512,
+    bf16_STRIDE = 256 + 16,
+    bf16_DIRECT = 0,
+    bf16_PREFETCH = 0
+};
 enum { narrow_DIRECT = 192 };
 
 static inline void bf16_copy(bf16_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {
@@ -83,7 +90,13 @@ static inline vec bf16_multiply_add(bf16_operand a, bf16_operand b, vec sum) {
 
 typedef float bf16_element;
 typedef vec bf16_operand;
-enum { bf16_STEP = 1, bf16_CHUNK = 256, bf16_STRIDE = 256 + 16, bf16_DIRECT = 0 };
+enum {
+    bf16_STEP = 1,
+    bf16_CHUNK = 256,
+    bf16_STRIDE = 256 + 16,
+    bf16_DIRECT = 0,
+    bf16_PREFETCH = 0
+};
 enum { narrow_DIRECT = 0 };
 
 static inline void bf16_copy(bf16_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {

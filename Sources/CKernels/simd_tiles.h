@@ -17,11 +17,18 @@ typedef struct {
     ptrdiff_t stride;
 } P(block);
 
+/* Bytes by which a tile gets ahead at each step in what follows a panel: the tiles of a block ask
+ * for all of it, each for a part. */
+enum { P(AHEAD) = (int)sizeof(P(packed)) * P(STEP) * PANEL * ROWS / BLOCK_ROWS };
+
 /* C[rows, vectors * WIDTH] (+)= A times B over `inner` positions of the block from `row` on. `rows`
- * and `vectors` are constants where this is inlined. */
-static inline __attribute__((always_inline)) void
-P(tile)(const int rows, const int vectors, P(block) block, ptrdiff_t row, ptrdiff_t inner,
-        const P(packed) * panel, const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+ * and `vectors` are constants where this is inlined. `next` is what is multiplied after the panel:
+ * where PREFETCH says so, it is brought into the L2 cache meanwhile. */
+static inline __attribute__((always_inline)) void P(tile)(const int rows, const int vectors,
+                                                          P(block) block, ptrdiff_t row,
+                                                          ptrdiff_t inner, const P(packed) * panel,
+                                                          const P(packed) * next, const float *bias,
+                                                          float *c, ptrdiff_t ldc, int accumulate) {
     vec sum[ROWS][2];
     const vec start[2] = {bias ? load(bias) : (vec)0,
                           bias && vectors > 1 ? load(bias + WIDTH) : (vec)0};
@@ -32,7 +39,12 @@ P(tile)(const int rows, const int vectors, P(block) block, ptrdiff_t row, ptrdif
         for (int v = 0; v < vectors; v++)
             sum[r][v] = accumulate ? load(c + r * ldc + v * WIDTH) : start[v];
     const P(element) *a = block.rows + row * block.stride;
+    const char *ahead = (const char *)next + row / ROWS * (inner / P(STEP)) * P(AHEAD);
     for (ptrdiff_t k = 0; k < inner; k += P(STEP), a++, panel += P(STEP) * vectors * WIDTH) {
+        if (P(PREFETCH)) {
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += P(AHEAD);
+        }
         P(operand) b0 = P(load_operand)(panel);
         P(operand) b1 = vectors > 1 ? P(load_operand)(panel + P(STEP) * WIDTH) : b0;
 #pragma clang loop unroll(full)
@@ -53,30 +65,30 @@ P(tile)(const int rows, const int vectors, P(block) block, ptrdiff_t row, ptrdif
 /* All rows of the block, as tiles with fixed numbers of rows. */
 static inline __attribute__((always_inline)) void
 P(rows)(const int vectors, P(block) block, ptrdiff_t rows, ptrdiff_t inner, const P(packed) * panel,
-        const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+        const P(packed) * next, const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     ptrdiff_t row = 0;
     for (; row + ROWS <= rows; row += ROWS)
-        P(tile)(ROWS, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
+        P(tile)(ROWS, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
     if (row + ROWS / 2 <= rows) {
-        P(tile)(ROWS / 2, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
+        P(tile)(ROWS / 2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
         row += ROWS / 2;
     }
     for (; row + 2 <= rows; row += 2)
-        P(tile)(2, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
+        P(tile)(2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
     if (row < rows)
-        P(tile)(1, vectors, block, row, inner, panel, bias, c, ldc, accumulate);
+        P(tile)(1, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
 }
 
-/* The block against one panel of at most two vectors of columns. */
+/* The block against one panel of at most two vectors of columns, before `next`. */
 static void P(panel)(P(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,
-                     const P(packed) * panel, const float *bias, float *c, ptrdiff_t ldc,
-                     int accumulate) {
+                     const P(packed) * panel, const P(packed) * next, const float *bias, float *c,
+                     ptrdiff_t ldc, int accumulate) {
     if (columns == PANEL) {
-        P(rows)(2, block, rows, inner, panel, bias, c, ldc, accumulate);
+        P(rows)(2, block, rows, inner, panel, next, bias, c, ldc, accumulate);
         return;
     }
     if (columns == WIDTH) {
-        P(rows)(1, block, rows, inner, panel, bias, c, ldc, accumulate);
+        P(rows)(1, block, rows, inner, panel, next, bias, c, ldc, accumulate);
         return;
     }
     /* The last panel, whose columns are not all there, goes through a buffer. */
@@ -91,9 +103,9 @@ static void P(panel)(P(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t 
         for (ptrdiff_t r = 0; r < rows; r++)
             memcpy(buffer + r * width, c + r * ldc, bytes);
     if (width == PANEL)
-        P(rows)(2, block, rows, inner, panel, bias, buffer, width, accumulate);
+        P(rows)(2, block, rows, inner, panel, next, bias, buffer, width, accumulate);
     else
-        P(rows)(1, block, rows, inner, panel, bias, buffer, width, accumulate);
+        P(rows)(1, block, rows, inner, panel, next, bias, buffer, width, accumulate);
     for (ptrdiff_t r = 0; r < rows; r++)
         memcpy(c + r * ldc, buffer + r * width, bytes);
 }
@@ -105,10 +117,11 @@ static void P(panels)(P(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff
     for (ptrdiff_t column = 0; column < columns; column += PANEL) {
         ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
         ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
-        P(panel)
-        (block, rows, inner, n, packed + k * width, bias ? bias + column : NULL, c + column, ldc,
-         accumulate);
+        const P(packed) *panel = packed + k * width;
         packed += padded * PANEL;
+        P(panel)
+        (block, rows, inner, n, panel, column + PANEL < columns ? packed + k * PANEL : panel,
+         bias ? bias + column : NULL, c + column, ldc, accumulate);
     }
 }
 
