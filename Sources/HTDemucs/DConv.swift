@@ -134,21 +134,25 @@ package struct DConv: Sendable {
     private func applySignal(_ layer: Layer, _ x: Tensor, on backend: Backend) {
         let length = x.shape[1]
         let tiling = Tiling(length, longest: Tiling.signalRows)
-        let taps = backend.tensor(Shape(length, tapColumns))
         let narrow = backend.tensor(Shape(length, hidden))
         let affine = backend.tensor(Shape(affineFloats))
         let half = affineFloats / 2
 
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
+        let reach = layer.dilation
+        let narrowSum = backend.sumOfMoments(
+            tiling, scratch: (tiling.length + 2 * reach) * tapColumns
+        ) { range, taps in
+            // The tile and the neighbours that it depends on: computing those again costs less than
+            // a pass over stored taps.
+            let part = max(0, range.lowerBound - reach)..<min(length, range.upperBound + reach)
             layer.reduce.multiply(
-                rows: range.count, x.pointer + range.lowerBound * channels, lda: channels,
-                into: taps.pointer + range.lowerBound * tapColumns,
-                ldc: tapColumns, on: backend)
-        }
-        let narrowSum = backend.sumOfMoments(tiling) { range in
+                rows: part.count, x.pointer + part.lowerBound * channels, lda: channels,
+                into: taps, ldc: tapColumns, on: backend)
             let rows = narrow.pointer + range.lowerBound * hidden
-            gather(layer, range, taps.pointer, length: length, into: rows, on: backend)
+            let first = range.lowerBound - part.lowerBound
+            gather(
+                layer, first..<first + range.count, taps, length: part.count, into: rows,
+                on: backend)
             return narrowMoments(range.count, rows, on: backend)
         }
         withExtendedLifetime(affine) {
