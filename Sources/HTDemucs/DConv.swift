@@ -59,9 +59,24 @@ package struct DConv: Sendable {
         probe("dconv", rows, x)
     }
 
+    /// All layers on a waveform, `[1, time, channels]`, in place, each tile of which is passed on
+    /// while it is in the cache.
+    ///
+    /// - Parameters:
+    ///   - scratch: floats of scratch that `then` needs.
+    ///   - then: takes a range of times that is done; on any thread, as `parallelFor` has it.
+    func applySignal(
+        _ x: Tensor, on backend: Backend, scratch: Int,
+        then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        for layer in layers.dropLast() { apply(layer, toSignal: x, on: backend) }
+        guard let last = layers.last else { return }
+        apply(last, toSignal: x, on: backend, scratch: scratch, then: then)
+    }
+
     private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {
         if x.shape[0] == 1 {
-            for layer in layers { applySignal(layer, x, on: backend) }
+            for layer in layers { apply(layer, toSignal: x, on: backend) }
             return
         }
         let times = x.shape[1]
@@ -131,7 +146,10 @@ package struct DConv: Sendable {
 
     /// A long signal in tiles, with a pass for each of the two statistics. The expansion is
     /// computed twice: its inner dimension is so small that storing it would cost more.
-    private func applySignal(_ layer: Layer, _ x: Tensor, on backend: Backend) {
+    private func apply(
+        _ layer: Layer, toSignal x: Tensor, on backend: Backend, scratch: Int = 0,
+        then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void = { _, _ in }
+    ) {
         let length = x.shape[1]
         let tiling = Tiling(length, longest: Tiling.signalRows)
         let narrow = backend.tensor(Shape(length, hidden))
@@ -173,7 +191,7 @@ package struct DConv: Sendable {
                 expandedSum, count: length * 2 * channels,
                 scale: affine.pointer, shift: affine.pointer + half)
         }
-        backend.parallelFor(tiling.tiles, scratch: tileFloats) { tile, expanded in
+        backend.parallelFor(tiling.tiles, scratch: tileFloats + scratch) { tile, expanded in
             let range = tiling[tile]
             layer.expand.multiply(
                 rows: range.count, narrow.pointer + range.lowerBound * hidden, into: expanded,
@@ -181,6 +199,7 @@ package struct DConv: Sendable {
             gate(
                 layer, range.count, expanded, scale: affine.pointer, shift: affine.pointer + half,
                 into: x.pointer + range.lowerBound * channels, on: backend)
+            then(range, expanded + tileFloats)
         }
     }
 

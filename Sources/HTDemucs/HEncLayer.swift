@@ -21,6 +21,9 @@ package struct HEncLayer: Sendable {
         let norm1: GroupNorm?
         let dconv: DConv?
         let rewrite: Rewrite
+
+        /// Whether nothing but DConv sees more than one position of what the convolution gives.
+        var isPointwise: Bool { norm1 == nil && rewrite.isPointwise && rewrite.norm == nil }
     }
 
     /// What the reference makes of its activations: a waveform where the stride is along time.
@@ -33,8 +36,8 @@ package struct HEncLayer: Sendable {
     package func callAsFunction(
         _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
     ) -> Tensor {
-        if inject == nil, probe == nil, let rest, runsRows(rest, x) {
-            return rows(x, rest, on: backend)
+        if inject == nil, probe == nil, let rest, rest.isPointwise {
+            return x.shape[0] > 1 ? rows(x, rest, on: backend) : signal(x, rest, on: backend)
         }
         probe?("conv", layout, convolve(x, inject: nil, activates: false, on: backend))
         let activates = rest != nil && rest?.norm1 == nil
@@ -48,9 +51,20 @@ package struct HEncLayer: Sendable {
         return rest.rewrite(y, on: backend)
     }
 
-    /// Whether rows of the output depend on each other nowhere behind the convolution.
-    private func runsRows(_ rest: Rest, _ x: Tensor) -> Bool {
-        x.shape[0] > 1 && rest.norm1 == nil && rest.rewrite.isPointwise && rest.rewrite.norm == nil
+    /// A waveform, whose DConv passes each piece on to the gate.
+    private func signal(_ x: Tensor, _ rest: Rest, on backend: Backend) -> Tensor {
+        let y = convolve(x, inject: nil, activates: true, on: backend)
+        guard let dconv = rest.dconv else { return rest.rewrite(y, on: backend) }
+        let times = y.shape[1]
+        let result = backend.tensor(y.shape)
+        dconv.applySignal(y, on: backend, scratch: rest.rewrite.scratchFloats(times: times)) {
+            range, scratch in
+            rest.rewrite.gate(
+                rows: 0..<1, range, x: y.pointer, freqs: 1, times: times,
+                into: result.pointer + range.lowerBound * conv.outputs, rowStride: 0,
+                scratch: scratch, on: backend)
+        }
+        return result
     }
 
     /// Each frequency row from the convolution to the gate while it is in the L2 cache.
