@@ -1,23 +1,66 @@
 /* The kernels that sum up rows: moments, layer normalisation, softmax. */
 
+/* Sums over a run of vectors of differences from a pivot, in float32. Four of each kind: short
+ * chains of additions are faster and err less. */
+typedef struct {
+    vec sum[4], squares[4];
+} run_sums;
+
+static inline __attribute__((always_inline)) void add_to_run(run_sums *run, int i, vec d) {
+    run->sum[i] += d;
+    run->squares[i] = fma(d, d, run->squares[i]);
+}
+
+/* Adds a run to the sums in double, and begins another. */
+static inline __attribute__((always_inline)) void end_run(run_sums *run, vec_double *sum,
+                                                          vec_double *squares) {
+    const vec *s = run->sum, *q = run->squares;
+    *sum += __builtin_convertvector((s[0] + s[1]) + (s[2] + s[3]), vec_double);
+    *squares += __builtin_convertvector((q[0] + q[1]) + (q[2] + q[3]), vec_double);
+    memset(run, 0, sizeof *run);
+}
+
+/* Differences from about the mean, so that a mean that is large beside the deviation costs no
+ * digits, are summed up in runs of 64 vectors, and these in double. */
 static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                                 double sums[2]) {
+    if (rows == 0 || cols == 0)
+        return;
+    if (ldx == cols) {
+        cols *= rows;
+        rows = 1;
+    }
+    const vec pivot = (vec)(cols < WIDTH ? x[0] : sum_lanes(load(x)) / WIDTH);
     vec_double sum = 0, squares = 0;
+    double rest = 0, rest_squares = 0;
+    run_sums run = {{0, 0, 0, 0}, {0, 0, 0, 0}};
+    ptrdiff_t length = 0;
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
         ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH) {
-            vec_double v = __builtin_convertvector(load(x + c), vec_double);
-            sum += v;
-            squares = __builtin_elementwise_fma(v, v, squares);
+        while (c + WIDTH <= cols) {
+            ptrdiff_t end = c + (64 - length) * WIDTH;
+            end = end < cols ? end : cols;
+            for (; c + 4 * WIDTH <= end; c += 4 * WIDTH, length += 4)
+                for (int i = 0; i < 4; i++)
+                    add_to_run(&run, i, load(x + c + i * WIDTH) - pivot);
+            for (; c + WIDTH <= end; c += WIDTH, length++)
+                add_to_run(&run, 0, load(x + c) - pivot);
+            if (length == 64) {
+                end_run(&run, &sum, &squares);
+                length = 0;
+            }
         }
-        if (c < cols) {
-            vec_double v = __builtin_convertvector(load_part(x + c, cols - c), vec_double);
-            sum += v;
-            squares = __builtin_elementwise_fma(v, v, squares);
+        for (; c < cols; c++) {
+            double d = (double)x[c] - pivot[0];
+            rest += d;
+            rest_squares += d * d;
         }
     }
-    sums[0] += sum_lanes_double(&sum);
-    sums[1] += sum_lanes_double(&squares);
+    end_run(&run, &sum, &squares);
+    const double count = (double)rows * (double)cols, p = pivot[0];
+    const double differences = sum_lanes_double(&sum) + rest;
+    sums[0] += count * p + differences;
+    sums[1] += count * p * p + 2 * p * differences + (sum_lanes_double(&squares) + rest_squares);
 }
 
 /* Each of the next two is two kernels, one of which writes halves; `narrow` is a constant where

@@ -124,18 +124,39 @@ static int test_glu_add(const kernel_table *table, const kernel_table *plain) {
     return result.failures;
 }
 
+/* Rows `ld` apart with elements in offset - 3 ... offset + 3. The squares of differences are summed
+ * up in float32: 36 times half an ulp for each. */
+static void test_sums_of(report *result, const kernel_table *table, const kernel_table *plain,
+                         ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ld) {
+    const double count = (double)rows * (double)cols;
+    double a[2] = {1, 2}, b[2] = {1, 2};
+    table->f32_moments(rows, cols, x, ld, a);
+    plain->f32_moments(rows, cols, x, ld, b);
+    if (!(fabs(a[0] - b[0]) <= 6 * 0x1p-24 * count + 1e-13 * fabs(b[0])))
+        fail(result, rows, cols, "sum", a[0], b[0]);
+    if (count == 0)
+        return;
+    double found = (a[1] - 2) / count - pow((a[0] - 1) / count, 2);
+    double expected = (b[1] - 2) / count - pow((b[0] - 1) / count, 2);
+    if (!(fabs(found - expected) <= 36 * 0x1p-24 + 1e-13 * fabs(b[1])))
+        fail(result, rows, cols, "variance", found, expected);
+}
+
 static int test_sums(const kernel_table *table, const kernel_table *plain) {
+    static const ptrdiff_t OFFSETS[] = {0, 1000};
     report result = {.kernel = "f32_moments"};
     EACH(rows, ROWS)
-    EACH(cols, COLUMNS) {
-        matrix x = make(rows, cols);
-        double a[2] = {1, 2}, b[2] = {1, 2};
-        table->f32_moments(rows, cols, x.first, x.ld, a);
-        plain->f32_moments(rows, cols, x.first, x.ld, b);
-        for (int i = 0; i < 2; i++)
-            if (!(fabs(a[i] - b[i]) <= 1e-11 * fmax(1, fabs(b[1]))))
-                fail(&result, rows, cols, "sum", a[i], b[i]);
-        drop(&x);
+    EACH(cols, COLUMNS)
+    EACH(offset, OFFSETS) {
+        matrix x = make(rows, cols), contiguous = make(1, rows * cols);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = 0; c < cols; c++) {
+                x.first[r * x.ld + c] += (float)offset;
+                contiguous.first[r * cols + c] += (float)offset;
+            }
+        test_sums_of(&result, table, plain, rows, cols, x.first, x.ld);
+        test_sums_of(&result, table, plain, rows, cols, contiguous.first, cols);
+        drop(&x), drop(&contiguous);
     }
     return result.failures;
 }

@@ -93,7 +93,9 @@ typedef struct kernel_table {
                                       const float *_Nonnull shift, const float *_Nonnull x,
                                       ptrdiff_t ldx, uint16_t *_Nonnull out, ptrdiff_t ldo);
 
-    /* sums[0] += sum of x, sums[1] += sum of x squared, accumulated in double. */
+    /* sums[0] += sum of x, sums[1] += sum of x squared: differences from the mean of the first
+     * elements, and their squares, are summed up in float32 in runs of at most 1,024, and
+     * everything else in double. */
     void (*_Nonnull f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x,
                                  ptrdiff_t ldx, double sums[_Nonnull 2]);
 
