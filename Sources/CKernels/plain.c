@@ -564,6 +564,17 @@ static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t co
 
 #include "plain_fft.h"
 
+static void q8_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                           signed char *out, ptrdiff_t ldo, float *steps) {
+    int32_t codes[QD8_SEGMENT];
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        steps[r] = quantised(x + r * ldx, cols, codes);
+        for (ptrdiff_t k = 0; k < cols; k++)
+            out[r * ldo + k] = (signed char)codes[k];
+        memset(out + r * ldo + cols, 0, (size_t)(-cols & 3));
+    }
+}
+
 static void q8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t first, ptrdiff_t count,
                                 const signed char *a, ptrdiff_t lda, const float *steps,
                                 const void *packed, ptrdiff_t inner, const float *scales, float *c,
@@ -650,6 +661,7 @@ const kernel_table *kernels_plain(void) {
         .f32_qc8w_gemm = f32_qc8w_gemm__plain,
         .bf16_qc8w_gemm = bf16_qc8w_gemm__plain,
         .qd8_qc8w_gemm = qd8_qc8w_gemm__plain,
+        .q8_rows = q8_rows__plain,
         .q8_qc8w_gemm = q8_qc8w_gemm__plain,
         .qc8w_packed_bytes = qc8w_packed_bytes__plain,
         .qc8w_pack_rows = qc8w_pack_rows__plain,

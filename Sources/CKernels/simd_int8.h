@@ -54,13 +54,6 @@ static inline code_view view_of(const code_block *block) {
     return (code_view){&block->rows[0][0], CODE_COLUMNS, block->step, block->start};
 }
 
-static inline int32_t sum_int_lanes(vec_int v) {
-    int32_t sum = 0;
-    for (int i = 0; i < WIDTH; i++)
-        sum += v[i];
-    return sum;
-}
-
 /* The bits of |x|: ordered like the numbers, with infinity and NaN at the end. */
 static inline vec_int magnitude_bits(vec x) {
     vec_int bits;
@@ -471,22 +464,49 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t fi
     }
 }
 
+static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                            signed char *out, ptrdiff_t ldo, float *steps) {
+    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+        float inverse;
+        steps[r] = step_of(x, cols, &inverse);
+        for (ptrdiff_t k = 0; k < cols; k += WIDTH) {
+            ptrdiff_t n = cols - k < WIDTH ? cols - k : WIDTH;
+            vec_int codes = 0;
+            if (inverse != 0)
+                codes = codes_of(n < WIDTH ? load_part(x + k, n) : load(x + k), inverse);
+            byte_vec narrow = __builtin_convertvector(codes, byte_vec);
+            memcpy(out + k, &narrow, (size_t)n);
+        }
+        memset(out + cols, 0, (size_t)(-cols & 3));
+    }
+}
+
+static inline void grow(vec_int *largest, vec x) {
+    *largest = __builtin_elementwise_max(*largest, magnitude_bits(x));
+}
+
 static void KERNEL(f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const float *x,
                                           ptrdiff_t ldx, float *largest) {
-    for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
+    ptrdiff_t c = 0;
+    /* Four vectors of columns at once: rows may be far apart. */
+    for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH) {
+        vec_int found[4];
+        memcpy(found, largest + c, sizeof found);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (int i = 0; i < 4; i++)
+                grow(&found[i], load(x + r * ldx + c + i * WIDTH));
+        memcpy(largest + c, found, sizeof found);
+    }
+    for (; c < cols; c += WIDTH) {
         ptrdiff_t n = cols - c < WIDTH ? cols - c : WIDTH;
-        vec_int found = magnitude_bits(n < WIDTH ? load_part(largest + c, n) : load(largest + c));
+        vec_int found = 0;
+        memcpy(&found, largest + c, sizeof(float) * (size_t)n);
         for (ptrdiff_t r = 0; r < rows; r++) {
             const float *row = x + r * ldx + c;
-            found = __builtin_elementwise_max(
-                found, magnitude_bits(n < WIDTH ? load_part(row, n) : load(row)));
+            grow(&found, n < WIDTH ? load_part(row, n) : load(row));
         }
-        vec result;
-        memcpy(&result, &found, sizeof result);
-        if (n < WIDTH)
-            store_part(largest + c, result, n);
-        else
-            store(largest + c, result);
+        memcpy(largest + c, &found, sizeof(float) * (size_t)n);
     }
 }
 

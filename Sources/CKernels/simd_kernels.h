@@ -64,6 +64,7 @@ static const kernel_table KERNEL(table) = {
     .f32_qc8w_gemm = KERNEL(f32_qc8w_gemm),
     .bf16_qc8w_gemm = KERNEL(bf16_qc8w_gemm),
     .qd8_qc8w_gemm = KERNEL(qd8_qc8w_gemm),
+    .q8_rows = KERNEL(q8_rows),
     .q8_qc8w_gemm = KERNEL(q8_qc8w_gemm),
     .qc8w_packed_bytes = KERNEL(qc8w_packed_bytes),
     .qc8w_pack_rows = KERNEL(qc8w_pack_rows),

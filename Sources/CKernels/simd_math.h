@@ -40,30 +40,38 @@ static inline vec power_of_fraction(vec f) {
     return fma(p, f, (vec)1.0f);
 }
 
-/* The same of degree 3, within 7.5e-5. */
-static inline vec coarse_power_of_fraction(vec f) {
-    vec p = fma((vec)5.517167075e-2f, f, (vec)2.426111402e-1f);
-    p = fma(p, f, (vec)6.932609867e-1f);
-    return fma(p, f, (vec)9.999280725e-1f);
-}
-
 /* 2^x = 2^n 2^f with n + f = x, for x clamped to -126...end, at most 127: what lies below gives
- * 1e-38 instead of 0, which no sum of exponentials can see. `coarse` is a constant. */
-static inline __attribute__((always_inline)) vec power(const int coarse, vec x, float end) {
+ * 1e-38 instead of 0, which no sum of exponentials can see. */
+static inline vec power_of_two(vec x, float end) {
     x = smaller((vec)end, larger((vec)-126.0f, x));
     vec n = __builtin_elementwise_roundeven(x);
-    vec f = x - n;
-    return times_power_of_two(coarse ? coarse_power_of_fraction(f) : power_of_fraction(f), n);
+    return times_power_of_two(power_of_fraction(x - n), n);
 }
 
-static inline vec power_of_two(vec x, float end) { return power(0, x, end); }
+/* 2^x within 7.5e-5, for x up to 127: the polynomial of degree 3 with the least relative error. */
+static inline vec coarse_power_of_two(vec x) {
+#if WIDTH == 16
+    /* For f in 0...1, as VREDUCEPS and VSCALEFPS split x, whatever its size. */
+    vec f = (vec)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    vec p = fma((vec)7.802447377e-2f, f, (vec)2.260671783e-1f);
+    p = fma(p, f, (vec)6.958335567e-1f);
+    return (vec)_mm512_scalef_ps((__m512)fma(p, f, (vec)9.999252139e-1f), (__m512)x);
+#else
+    /* For |f| <= 1/2. */
+    x = larger((vec)-126.0f, x);
+    vec n = __builtin_elementwise_roundeven(x), f = x - n;
+    vec p = fma((vec)5.517167075e-2f, f, (vec)2.426111402e-1f);
+    p = fma(p, f, (vec)6.932609867e-1f);
+    return times_power_of_two(fma(p, f, (vec)9.999280725e-1f), n);
+#endif
+}
 
 static const float LOG2_E = 1.44269504f;
 
 static inline __attribute__((always_inline)) vec sigmoid(const int coarse, vec x) {
 #if WIDTH == 16
     if (coarse)
-        return (vec)_mm512_rcp14_ps((__m512)(1.0f + power(1, x * -LOG2_E, 127.0f)));
+        return (vec)_mm512_rcp14_ps((__m512)(1.0f + coarse_power_of_two(x * -LOG2_E)));
 #else
     (void)coarse;
 #endif

@@ -136,9 +136,10 @@ static inline float largest(ptrdiff_t cols, const float *x) {
     return result;
 }
 
-static inline __attribute__((always_inline)) vec score(const int coarse, vec x, vec slope,
-                                                       vec offset) {
-    return power(coarse, fma(x, slope, offset), SCORE_END);
+static inline __attribute__((always_inline)) vec exponential(const int coarse, vec x, vec slope,
+                                                             vec offset) {
+    x = fma(x, slope, offset);
+    return coarse ? coarse_power_of_two(smaller((vec)SCORE_END, x)) : power_of_two(x, SCORE_END);
 }
 
 /* Both kernels; `narrow` is a constant where this is inlined. Rounding to bfloat16 hides what
@@ -154,7 +155,7 @@ softmax_step(const int narrow, ptrdiff_t rows, ptrdiff_t cols, float slope, floa
         vec sum = 0;
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH) {
-            vec e = score(narrow, load(x + c), (vec)slope, (vec)-maximum);
+            vec e = exponential(narrow, load(x + c), (vec)slope, (vec)-maximum);
             put(narrow, x, c, e);
             sum += e;
         }
@@ -162,7 +163,7 @@ softmax_step(const int narrow, ptrdiff_t rows, ptrdiff_t cols, float slope, floa
         ptrdiff_t n = cols - c;
         if (n > 0) {
             float lanes[WIDTH];
-            vec e = score(narrow, load_part(x + c, n), (vec)slope, (vec)-maximum);
+            vec e = exponential(narrow, load_part(x + c, n), (vec)slope, (vec)-maximum);
             store(lanes, e);
             for (ptrdiff_t i = 0; i < n; i++)
                 total += lanes[i];
@@ -187,47 +188,90 @@ static void KERNEL(bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slop
     softmax_step(1, rows, cols, slope, x, ldx, maxima, sums, correction);
 }
 
-/* 127 exponentials to the left of the scores, for codes. */
+/* 127 times an exponential is one of a score this much to the right. */
 static const float LOG2_127 = 6.98868469f;
 
 static inline vec_int exponential_codes(vec x, vec slope, vec offset) {
-    vec e = power(1, fma(x, slope, offset), LOG2_127);
+    vec e = coarse_power_of_two(smaller((vec)LOG2_127, fma(x, slope, offset)));
+#if WIDTH == 16
+    return (vec_int)_mm512_cvtps_epi32((__m512)e);
+#else
     return __builtin_convertvector(__builtin_elementwise_roundeven(e), vec_int);
+#endif
+}
+
+/* Writes the codes of four vectors as bytes. */
+static inline void store_codes(signed char *p, const vec_int codes[4]) {
+#if WIDTH == 16
+    /* Within quarters of a vector the packs keep the order, which the permutation mends. */
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i low = _mm512_packs_epi32((__m512i)codes[0], (__m512i)codes[1]);
+    __m512i high = _mm512_packs_epi32((__m512i)codes[2], (__m512i)codes[3]);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high)));
+#else
+    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
+    for (int i = 0; i < 4; i++) {
+        byte_vec narrow = __builtin_convertvector(codes[i], byte_vec);
+        memcpy(p + i * WIDTH, &narrow, sizeof narrow);
+    }
+#endif
+}
+
+static inline int32_t sum_int_lanes(vec_int v) {
+    int32_t sum = 0;
+    for (int i = 0; i < WIDTH; i++)
+        sum += v[i];
+    return sum;
+}
+
+/* One row; returns the sum of its codes. */
+static inline int32_t row_codes(ptrdiff_t cols, vec slope, vec offset, float *x) {
+    /* Codes are written behind the place that is read. */
+    signed char *out = (signed char *)x;
+    vec_int sum = 0, codes[4];
+    ptrdiff_t c = 0;
+    for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH) {
+        for (int i = 0; i < 4; i++) {
+            codes[i] = exponential_codes(load(x + c + i * WIDTH), slope, offset);
+            sum += codes[i];
+        }
+        store_codes(out + c, codes);
+    }
+    int32_t total = sum_int_lanes(sum);
+    for (; c < cols; c += WIDTH) {
+        ptrdiff_t n = cols - c < WIDTH ? cols - c : WIDTH;
+        vec_int last =
+            exponential_codes(n < WIDTH ? load_part(x + c, n) : load(x + c), slope, offset);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[c + i] = (signed char)last[i];
+            total += last[i];
+        }
+    }
+    memset(out + cols, 0, (size_t)(-cols & 3));
+    return total;
 }
 
 static void KERNEL(q8_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction,
                                     float *steps) {
-    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
-        float top = slope * largest(cols, x);
-        float maximum = top > maxima[r] ? top : maxima[r];
-        /* Codes are written behind the place that is read. */
-        signed char *codes = (signed char *)x;
-        vec_int sum = 0;
-        ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH) {
-            vec_int code = exponential_codes(load(x + c), (vec)slope, (vec)(LOG2_127 - top));
-            byte_vec narrow = __builtin_convertvector(code, byte_vec);
-            memcpy(codes + c, &narrow, sizeof narrow);
-            sum += code;
-        }
-        int32_t total = 0;
-        ptrdiff_t n = cols - c;
-        if (n > 0) {
-            vec_int code =
-                exponential_codes(load_part(x + c, n), (vec)slope, (vec)(LOG2_127 - top));
-            byte_vec narrow = __builtin_convertvector(code, byte_vec);
-            memcpy(codes + c, &narrow, (size_t)n);
-            for (ptrdiff_t i = 0; i < n; i++)
-                total += code[i];
-        }
-        for (int i = 0; i < WIDTH; i++)
-            total += sum[i];
-        memset(codes + cols, 0, (size_t)(-cols & 3));
-        correction[r] = power_of_two((vec)(maxima[r] - maximum), 0.0f)[0];
-        steps[r] = power_of_two((vec)(top - maximum), 0.0f)[0] * (1 / 127.0f);
-        sums[r] = sums[r] * correction[r] + steps[r] * (float)total;
-        maxima[r] = maximum;
+    /* What rows have one of, for as many of them at once as a vector has lanes. */
+    for (ptrdiff_t row = 0; row < rows; row += WIDTH) {
+        const ptrdiff_t n = rows - row < WIDTH ? rows - row : WIDTH;
+        float tops[WIDTH] = {0}, totals[WIDTH] = {0};
+        for (ptrdiff_t r = 0; r < n; r++)
+            tops[r] = slope * largest(cols, x + (row + r) * ldx);
+        for (ptrdiff_t r = 0; r < n; r++)
+            totals[r] =
+                (float)row_codes(cols, (vec)slope, (vec)(LOG2_127 - tops[r]), x + (row + r) * ldx);
+        vec top = load(tops);
+        vec before = n < WIDTH ? load_part(maxima + row, n) : load(maxima + row);
+        vec maximum = larger(before, top);
+        vec factor = power_of_two(before - maximum, 0.0f);
+        vec step = power_of_two(top - maximum, 0.0f) * (1 / 127.0f);
+        vec sum = n < WIDTH ? load_part(sums + row, n) : load(sums + row);
+        store_part(maxima + row, maximum, n);
+        store_part(correction + row, factor, n);
+        store_part(steps + row, step, n);
+        store_part(sums + row, fma(sum, factor, step * load(totals)), n);
     }
 }

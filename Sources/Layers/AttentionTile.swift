@@ -13,9 +13,9 @@ enum PackedOperand {
 
 /// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: what the keys so far add up to.
 ///
-/// In bfloat16 the queries are rounded once, and softmax writes its exponentials as the next product
-/// reads them. In INT8 the queries are quantised on the way, and the exponentials of a tile are codes
-/// with a step for each query, a 127th of its largest exponential in the tile.
+/// In bfloat16 and INT8 the queries are rounded once, and softmax writes its exponentials as the next
+/// product reads them: the exponentials of a tile in INT8 are codes with a step for each query, a 127th
+/// of its largest exponential in the tile.
 struct AttentionTile {
     private let rows: Int
     /// Channels of a head.
@@ -23,7 +23,7 @@ struct AttentionTile {
     /// Keys in all.
     private let keyCount: Int
     private let backend: Backend
-    private let isNarrow: Bool
+    private let form: Form
     /// `[rows, keys of a tile]`, with room for the longest tile of keys.
     private let scores: UnsafeMutablePointer<Float>
     /// `[rows, size]`: exponentials times values.
@@ -33,44 +33,62 @@ struct AttentionTile {
     private let sums: UnsafeMutablePointer<Float>
     private let correction: UnsafeMutablePointer<Float>
     private let steps: UnsafeMutablePointer<Float>
-    /// `[rows, size]` with rows of an even length.
-    private let roundedQueries: UnsafeMutablePointer<UInt16>
+    private let querySteps: UnsafeMutablePointer<Float>
+    /// `[rows, size]` as halves or codes, rows `roundedStride` elements apart.
+    private let roundedQueries: UnsafeMutableRawPointer
+
+    /// What is multiplied.
+    enum Form {
+        case floats, halves, codes
+    }
 
     /// Floats of scratch that tiles of at most `rows` queries and `keys` keys need.
     static func floats(rows: Int, keys: Int, size: Int) -> Int {
-        rows * (keys + 2 * size + 5)
+        rows * (keys + 2 * size + 8)
     }
 
     /// - Parameters:
     ///   - keys: how many there are, in tiles no longer than `longestTile`.
     ///   - scratch: `floats` elements.
     init(
-        rows: Int, size: Int, keys: Int, longestTile: Int, scratch: UnsafeMutablePointer<Float>,
-        backend: Backend
+        _ form: Form, rows: Int, size: Int, keys: Int, longestTile: Int,
+        scratch: UnsafeMutablePointer<Float>, backend: Backend
     ) {
+        self.form = form
         keyCount = keys
         self.rows = rows
         self.size = size
         self.backend = backend
-        isNarrow = backend.precision.ofFloats == .bfloat16
         scores = scratch
         sum = scores + rows * longestTile
         maxima = sum + rows * size
         sums = maxima + rows
         correction = sums + rows
         steps = correction + rows
-        roundedQueries = UnsafeMutableRawPointer(steps + rows)
-            .assumingMemoryBound(to: UInt16.self)
+        querySteps = steps + rows
+        roundedQueries = UnsafeMutableRawPointer(querySteps + rows)
     }
 
-    private var roundedStride: Int { (size + 1) / 2 * 2 }
+    private var roundedStride: Int { (size + 3) / 4 * 4 }
+
+    private var halves: UnsafeMutablePointer<UInt16> {
+        roundedQueries.assumingMemoryBound(to: UInt16.self)
+    }
+
+    private var codes: UnsafeMutablePointer<Int8> {
+        roundedQueries.assumingMemoryBound(to: Int8.self)
+    }
 
     /// - Parameter queries: `[rows, size]`, rows `ld` floats apart.
     func begin(_ queries: UnsafePointer<Float>, ld: Int) {
         maxima.update(repeating: -.infinity, count: rows)
         sums.update(repeating: 0, count: rows)
-        guard isNarrow else { return }
-        backend.kernels.bf16_round(rows, size, queries, ld, roundedQueries, roundedStride)
+        switch form {
+        case .floats: break
+        case .halves: backend.kernels.bf16_round(rows, size, queries, ld, halves, roundedStride)
+        case .codes:
+            backend.kernels.q8_rows(rows, size, queries, ld, codes, roundedStride, querySteps)
+        }
     }
 
     /// Adds the keys `range` and their values.
@@ -88,11 +106,11 @@ struct AttentionTile {
         let columns = range.count
         let kernels = backend.kernels
         score(range, queries, ld: ld, keys)
-        switch values {
+        switch form {
         case .codes:
             kernels.q8_softmax_step(
                 rows, columns, slope, scores, columns, maxima, sums, correction, steps)
-        case .floats where isNarrow:
+        case .halves:
             kernels.bf16_softmax_step(
                 rows, columns, slope, scores, columns, maxima, sums, correction)
         case .floats:
@@ -117,7 +135,7 @@ struct AttentionTile {
                 rows: rows, codes: exponentials.assumingMemoryBound(to: Int8.self),
                 lda: 4 * columns, steps: steps, by: values, scales: scales, inner: keyCount,
                 range, columns: size, into: sum, ldc: size, accumulate: !isFirst)
-        case .floats(let values, let layout) where isNarrow:
+        case .floats(let values, let layout) where form == .halves:
             backend.multiply(
                 rows: rows, rounded: exponentials.assumingMemoryBound(to: UInt16.self),
                 lda: 2 * columns, by: values, layout, range, 0..<size, into: sum, ldc: size,
@@ -134,9 +152,9 @@ struct AttentionTile {
         _ range: Range<Int>, _ queries: UnsafePointer<Float>, ld: Int, _ keys: PackedOperand
     ) {
         switch keys {
-        case .floats(let keys, let layout) where isNarrow:
+        case .floats(let keys, let layout) where form == .halves:
             backend.multiply(
-                rows: rows, rounded: roundedQueries, lda: roundedStride, by: keys, layout,
+                rows: rows, rounded: halves, lda: roundedStride, by: keys, layout,
                 0..<size, range, into: scores, ldc: range.count, accumulate: false)
         case .floats(let keys, let layout):
             multiply(
@@ -144,8 +162,8 @@ struct AttentionTile {
                 ldc: range.count, accumulate: false)
         case .codes(let keys, let scales):
             backend.multiply(
-                rows: rows, quantising: queries, lda: ld, by: keys, scales: scales, inner: size,
-                range, into: scores, ldc: range.count)
+                rows: rows, codes: codes, lda: roundedStride, steps: querySteps, by: keys,
+                scales: scales, inner: size, range, into: scores, ldc: range.count)
         }
     }
 

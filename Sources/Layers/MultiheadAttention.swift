@@ -53,6 +53,7 @@ package struct MultiheadAttention: Sendable {
         let keys = packedKeys(keysValues, keyTiles, on: backend)
         let values = packedValues(keysValues, keyTiles, on: backend)
         let result = backend.tensor(queries.shape)
+        let form = form(on: backend)
         let rows = queryTiles.length
         let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
         backend.parallelFor(queryTiles.tiles * heads, scratch: floats) { index, scratch in
@@ -60,7 +61,7 @@ package struct MultiheadAttention: Sendable {
             let head = index / queryTiles.tiles
             let range = queryTiles[index % queryTiles.tiles]
             let tile = AttentionTile(
-                rows: range.count, size: size, keys: keyTiles.count,
+                form, rows: range.count, size: size, keys: keyTiles.count,
                 longestTile: keyTiles.length, scratch: scratch, backend: backend)
             let query = queries.pointer + range.lowerBound * channels + head * size
             tile.begin(query, ld: channels)
@@ -94,9 +95,12 @@ package struct MultiheadAttention: Sendable {
         }
     }
 
-    /// Whether keys, values and what they are multiplied by are quantised.
-    private func quantises(on backend: Backend) -> Bool {
-        backend.precision == .int8 && channels / heads <= QD8_SEGMENT
+    /// What keys, values and what they are multiplied by are.
+    private func form(on backend: Backend) -> AttentionTile.Form {
+        switch backend.precision {
+        case .int8 where channels / heads <= QD8_SEGMENT: .codes
+        default: backend.precision.ofFloats == .bfloat16 ? .halves : .floats
+        }
     }
 
     private func packedKeys(
@@ -104,7 +108,7 @@ package struct MultiheadAttention: Sendable {
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard quantises(on: backend) else {
+        guard form(on: backend) == .codes else {
             let layout = PackedLayout(
                 inner: size, columns: tiling.count, precision: backend.precision)
             let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
@@ -160,7 +164,7 @@ package struct MultiheadAttention: Sendable {
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard quantises(on: backend) else {
+        guard form(on: backend) == .codes else {
             let layout = PackedLayout(
                 inner: tiling.count, columns: size, precision: backend.precision)
             let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))

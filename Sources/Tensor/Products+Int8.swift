@@ -71,24 +71,22 @@ extension Backend {
             ldc, accumulate ? 1 : 0)
     }
 
-    /// C = A·B for rows of A that are quantised on the way, on the calling thread, for the columns
-    /// `range` of a packed B.
+    /// C = A·B, on the calling thread, for codes of A and the columns `range` of a packed B.
     ///
     /// - Parameters:
-    ///   - a: `[rows, inner]`, rows `lda` floats apart.
+    ///   - a: `[rows, inner]`, rows `lda` bytes apart.
+    ///   - steps: `[rows]`, what one step of a code is worth.
     ///   - range: from a multiple of `panelColumns` on.
     ///   - c: `[rows, range.count]`, rows `ldc` floats apart.
     package func multiply(
-        rows: Int, quantising a: UnsafePointer<Float>, lda: Int, by packed: UnsafePointer<Float>,
-        scales: UnsafePointer<Float>, inner: Int, _ range: Range<Int>,
-        into c: UnsafeMutablePointer<Float>, ldc: Int
+        rows: Int, codes a: UnsafePointer<Int8>, lda: Int, steps: UnsafePointer<Float>,
+        by packed: UnsafePointer<Float>, scales: UnsafePointer<Float>, inner: Int,
+        _ range: Range<Int>, into c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
-        withUnsafePointer(to: gemm_segment(a: a, first: 0, count: inner)) {
-            kernels.qd8_qc8w_gemm(
-                rows, range.count, 1, $0, lda,
-                UnsafeRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
-                inner, scales + range.lowerBound, nil, c, ldc, 0)
-        }
+        kernels.q8_qc8w_gemm(
+            rows, range.count, 0, inner, a, lda, steps,
+            UnsafeRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
+            inner, scales + range.lowerBound, c, ldc, 0)
     }
 
     /// C = A·B + bias, or C += A·B, on the calling thread.

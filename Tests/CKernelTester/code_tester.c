@@ -26,9 +26,9 @@ typedef struct {
     float c[MOST_ROWS * MOST_COLUMNS];
 } product;
 
-enum { WEIGHTS, ROWS_OF_B, SCALED, FLOATS, HALVES, KINDS };
+enum { WEIGHTS, ROWS_OF_B, SCALED, ROWS_OF_A, FLOATS, HALVES, KINDS };
 static const char *const NAMES[KINDS] = {"qd8_qc8w_gemm", "qc8w_pack_rows", "q8_qc8w_gemm",
-                                         "f32_qc8w_gemm", "bf16_qc8w_gemm"};
+                                         "q8_rows",       "f32_qc8w_gemm",  "bf16_qc8w_gemm"};
 
 /* One kind of product of [rows, inner] with [inner, columns]. */
 static void multiply(int kind, const kernel_table *table, const operands *from, ptrdiff_t rows,
@@ -59,6 +59,19 @@ static void multiply(int kind, const kernel_table *table, const operands *from, 
         for (ptrdiff_t j = 0; j < columns; j++)
             scales[j] = 0.01f * (float)(j + 1);
         table->qc8w_pack(inner, columns, from->b_codes, MOST_COLUMNS, packed);
+    }
+    if (kind == ROWS_OF_A && inner <= QD8_SEGMENT) {
+        signed char codes[4 * MOST_INNER];
+        float steps[4];
+        for (ptrdiff_t row = 0; row < rows; row += 4) {
+            ptrdiff_t n = rows - row < 4 ? rows - row : 4;
+            table->q8_rows(n, inner, from->a + row * MOST_INNER, MOST_INNER, codes, MOST_INNER,
+                           steps);
+            table->q8_qc8w_gemm(n, columns, 0, inner, codes, MOST_INNER, steps, packed, inner,
+                                scales, to->c + row * columns, columns, 0);
+        }
+        free(packed);
+        return;
     }
     void (*gemm)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const gemm_segment *, ptrdiff_t, const void *,
                  ptrdiff_t, const float *, const float *, float *, ptrdiff_t, int) =

@@ -131,6 +131,35 @@ import Testing
     }
 
     @Test(arguments: KernelCase.sets)
+    func codesOfRowsAreNearestSteps(_ set: InstructionSet) {
+        for test in KernelCase.all(of: set) where test.cols <= QD8_SEGMENT {
+            let x = test.matrix()
+            let stride = (x.cols + 3) / 4 * 4 + 4
+            var codes = [Int8](repeating: 99, count: x.rows * stride)
+            var steps = [Float](repeating: 7, count: x.rows)
+            x.withPointer {
+                test.kernels.q8_rows(x.rows, x.cols, $0, x.ld, &codes, stride, &steps)
+            }
+            for row in 0..<x.rows {
+                let values = (0..<x.cols).map { x[row, $0] }
+                let largest = values.map(abs).max() ?? 0
+                let counts = largest.isFinite && largest >= 0x1p-100
+                let step = largest.isFinite ? (counts ? largest / 127 : 0) : .nan
+                #expect(
+                    steps[row] == step || (steps[row].isNaN && step.isNaN), "\(test): row \(row)")
+                for (col, value) in values.enumerated() {
+                    let code = codes[row * stride + col]
+                    let exact = counts ? Double(value) / Double(step) : 0
+                    #expect(abs(Double(code) - exact) <= 0.500_1, "\(test): \(row), \(col)")
+                }
+                let end = row * stride + x.cols
+                #expect(codes[end..<end + (4 - x.cols % 4) % 4].allSatisfy { $0 == 0 })
+                #expect(codes[(row + 1) * stride - 4..<(row + 1) * stride].allSatisfy { $0 == 99 })
+            }
+        }
+    }
+
+    @Test(arguments: KernelCase.sets)
     func magnitudesAreThoseOfColumns(_ set: InstructionSet) {
         for test in KernelCase.all(of: set) where test.rows > 0 {
             let x = test.matrix()

@@ -290,6 +290,11 @@ typedef struct kernel_table {
                                    const float *_Nonnull scales, const float *_Nullable bias,
                                    float *_Nonnull c, ptrdiff_t ldc, int accumulate);
 
+    /* The codes that qd8_qc8w_gemm makes of rows of at most QD8_SEGMENT elements, and their steps.
+     * Zeros follow each row up to a multiple of 4. */
+    void (*_Nonnull q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *_Nonnull x, ptrdiff_t ldx,
+                             signed char *_Nonnull out, ptrdiff_t ldo, float *_Nonnull steps);
+
     /* The product of codes with codes: C[r, j] = sum over k < count of steps[r] * a[r * lda + k] *
      * B[first + k, j], or C += that; `first` is a multiple of 4, and zeros follow each row of A up
      * to one. Every set gives the same bits. */
