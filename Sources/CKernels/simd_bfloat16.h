@@ -36,7 +36,11 @@ static inline void store_half(uint16_t *p, half_vec v) { memcpy(p, &v, sizeof v)
 
 /* The first n < WIDTH elements. */
 static inline void store_half_part(uint16_t *p, half_vec v, ptrdiff_t n) {
+#if WIDTH == 16
+    _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1), (__m256i)v);
+#else
     memcpy(p, &v, sizeof(uint16_t) * (size_t)n);
+#endif
 }
 
 /* Element c of a row of floats, or of halves if it is `narrow`, and its neighbours. */

@@ -470,15 +470,20 @@ static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
         float inverse;
         steps[r] = step_of(x, cols, &inverse);
-        for (ptrdiff_t k = 0; k < cols; k += WIDTH) {
-            ptrdiff_t n = cols - k < WIDTH ? cols - k : WIDTH;
-            vec_int codes = 0;
-            if (inverse != 0)
-                codes = codes_of(n < WIDTH ? load_part(x + k, n) : load(x + k), inverse);
-            byte_vec narrow = __builtin_convertvector(codes, byte_vec);
-            memcpy(out + k, &narrow, (size_t)n);
+        if (inverse == 0) {
+            memset(out, 0, (size_t)((cols + 3) & -4));
+            continue;
         }
-        memset(out + cols, 0, (size_t)(-cols & 3));
+        ptrdiff_t k = 0;
+        for (; k + WIDTH <= cols; k += WIDTH) {
+            byte_vec codes = __builtin_convertvector(codes_of(load(x + k), inverse), byte_vec);
+            memcpy(out + k, &codes, sizeof codes);
+        }
+        if (k < cols) {
+            vec_int codes = codes_of(load_part(x + k, cols - k), inverse);
+            for (ptrdiff_t i = 0; k + i < ((cols + 3) & -4); i++)
+                out[k + i] = (signed char)codes[i];
+        }
     }
 }
 

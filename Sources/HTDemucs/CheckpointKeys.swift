@@ -233,7 +233,7 @@ package struct ModelReader {
             normIn: try layerNorm(reader.scope("norm_in"), channels: channels),
             normInTime: try layerNorm(reader.scope("norm_in_t"), channels: channels),
             layers: try layers("layers"), layersTime: try layers("layers_t"),
-            crossFirst: configuration.tCrossFirst, maxPeriod: configuration.tMaxPeriod,
+            maxPeriod: configuration.tMaxPeriod,
             positionWeight: Float(configuration.tWeightPosEmbed))
     }
 
@@ -251,7 +251,7 @@ package struct ModelReader {
         let linear2 = reader.scope("linear2")
         let linear2Bias = try linear2.floats("bias", [channels])
         return TransformerLayer(
-            isCross: isCross, queryNorm: norm1, keyValueNorm: isCross ? norm2 : norm1,
+            norm: norm1, otherNorm: isCross ? norm2 : nil,
             feedForwardNorm: isCross
                 ? try layerNorm(reader.scope("norm3"), channels: channels) : norm2,
             attention: MultiheadAttention(

@@ -15,8 +15,6 @@ package struct CrossTransformerEncoder: Sendable {
     /// For the spectrogram's tokens and for the waveform's.
     let layers: [TransformerLayer]
     let layersTime: [TransformerLayer]
-    /// Cross-attention comes first, at even layers.
-    let crossFirst: Bool
     let maxPeriod: Double
     let positionWeight: Float
     private let tables = PositionTables()
@@ -42,18 +40,15 @@ package struct CrossTransformerEncoder: Sendable {
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
             try cancellation.check()
-            let isCross = (index % 2 == 0) == crossFirst
             // Everything that reads tokens of the other branch reads them before either changes.
-            let queries = layer.queries(x, on: backend)
-            let keysValues = layer.keysValues(isCross ? xt : x, on: backend)
-            let queriesTime = layerTime.queries(xt, on: backend)
-            let keysValuesTime = layerTime.keysValues(isCross ? x : xt, on: backend)
+            let own = layer.project(x, others: layer.isCross ? xt : x, on: backend)
+            let time = layerTime.project(xt, others: layer.isCross ? x : xt, on: backend)
             layer.finish(
-                x, queries: queries, keysValues: keysValues,
+                x, queries: own.queries, keysValues: own.keysValues,
                 probe: probe?.scope("layers.\(index)"), on: backend)
             probe?("layers.\(index)", .tokens, x)
             layerTime.finish(
-                xt, queries: queriesTime, keysValues: keysValuesTime,
+                xt, queries: time.queries, keysValues: time.keysValues,
                 probe: probe?.scope("layers_t.\(index)"), on: backend)
             probe?("layers_t.\(index)", .tokens, xt)
         }

@@ -11,12 +11,12 @@ import Tensor
 ///
 /// PyTorch: `demucs.transformer.MyTransformerEncoderLayer` and `CrossTransformerEncoderLayer`.
 package struct TransformerLayer: Sendable {
+    /// Before the queries, and before the keys and values of a self layer: `norm1`.
+    let norm: LayerNorm
+    /// Before the keys and values of a cross layer, which come from the other branch: `norm2`.
+    let otherNorm: LayerNorm?
     /// Whether keys and values come from the other branch.
-    let isCross: Bool
-    /// Before the queries: `norm1`.
-    let queryNorm: LayerNorm
-    /// Before keys and values: `norm1` again in a self layer, `norm2` in a cross layer.
-    let keyValueNorm: LayerNorm
+    var isCross: Bool { otherNorm != nil }
     /// Before the feed-forward part: `norm2` in a self layer, `norm3` in a cross layer.
     let feedForwardNorm: LayerNorm
     let attention: MultiheadAttention
@@ -28,14 +28,27 @@ package struct TransformerLayer: Sendable {
     /// One group: over all tokens and channels.
     let normOut: GroupNorm
 
-    /// The projected queries of tokens, `[tokens, channels]`.
-    package func queries(_ x: Tensor, on backend: Backend) -> Tensor {
-        project(x, queryNorm, attention.query, on: backend)
-    }
-
-    /// The projected keys and values of tokens, `[tokens, 2 · channels]`.
-    package func keysValues(_ x: Tensor, on backend: Backend) -> Tensor {
-        project(x, keyValueNorm, attention.keyValue, on: backend)
+    /// The projected queries of tokens, `[tokens, channels]`, and the projected keys and values of
+    /// `others`, `[others, 2 · channels]`: of the other branch's tokens, or of the same ones in a
+    /// self layer.
+    package func project(
+        _ x: Tensor, others: Tensor, on backend: Backend
+    ) -> (queries: Tensor, keysValues: Tensor) {
+        let (query, keyValue) = (attention.query, attention.keyValue)
+        let queries = backend.tensor(Shape(x.shape[0], query.outputs))
+        let keysValues = backend.tensor(Shape(others.shape[0], keyValue.outputs))
+        normalise(x, norm, for: query, on: backend) { range, normalised in
+            query.multiply(rows: range, normalised, into: queries, on: backend)
+            if otherNorm == nil {
+                keyValue.multiply(rows: range, normalised, into: keysValues, on: backend)
+            }
+        }
+        if let otherNorm {
+            normalise(others, otherNorm, for: keyValue, on: backend) { range, normalised in
+                keyValue.multiply(rows: range, normalised, into: keysValues, on: backend)
+            }
+        }
+        return (queries, keysValues)
     }
 
     /// The rest of the layer, in place.
@@ -81,11 +94,12 @@ package struct TransformerLayer: Sendable {
         normalise(x, moments, on: backend)
     }
 
-    private func project(
-        _ x: Tensor, _ norm: LayerNorm, _ linear: Linear, on backend: Backend
-    ) -> Tensor {
+    /// Tiles of normalised tokens, for `linear` to multiply.
+    private func normalise(
+        _ x: Tensor, _ norm: LayerNorm, for linear: Linear, on backend: Backend,
+        then: (Range<Int>, Operand) -> Void
+    ) {
         let channels = linear.inputs
-        let result = backend.tensor(Shape(x.shape[0], linear.outputs))
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
         backend.parallelFor(tiling.tiles, scratch: tiling.length * channels) { tile, scratch in
             let range = tiling[tile]
@@ -93,11 +107,8 @@ package struct TransformerLayer: Sendable {
             norm.normalise(
                 rows: range.count, x.pointer + range.lowerBound * channels, into: normalised,
                 on: backend)
-            linear.multiply(
-                rows: range.count, normalised,
-                into: result.pointer + range.lowerBound * linear.outputs, on: backend)
+            then(range, normalised)
         }
-        return result
     }
 
     private func add(

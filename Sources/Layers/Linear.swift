@@ -52,13 +52,14 @@ package struct Linear: Sendable {
         }
     }
 
-    /// The same for rows from `weight.operand`.
+    /// The same for rows from `weight.operand`, into the rows `range` of a tensor.
     package func multiply(
-        rows: Int, _ x: Operand, into out: UnsafeMutablePointer<Float>, on backend: Backend
+        rows range: Range<Int>, _ x: Operand, into out: Tensor, on backend: Backend
     ) {
         withExtendedLifetime(bias) {
             weight.multiply(
-                rows: rows, x, bias: bias.shift.pointer, into: out, ldc: outputs, on: backend)
+                rows: range.count, x, bias: bias.shift.pointer,
+                into: out.pointer + range.lowerBound * outputs, ldc: outputs, on: backend)
         }
     }
 }

@@ -147,12 +147,14 @@ package struct MultiheadAttention: Sendable {
     /// - Returns: `[channels]`
     private func offset(_ keysValues: Tensor, on backend: Backend) -> Tensor {
         let mean = backend.zeros(Shape(channels))
+        let size = channels / heads
         let tokens = stride(from: 0, to: keysValues.shape[0], by: 16)
         let share = 1 / Float((keysValues.shape[0] + 15) / 16)
-        withExtendedLifetime((mean, keysValues)) {
+        backend.parallelFor(heads) { head in
+            let (sum, first) = (mean.pointer + head * size, keysValues.pointer + head * size)
             for token in tokens {
-                let keys = keysValues.pointer + token * 2 * channels
-                for channel in 0..<channels { mean.pointer[channel] += share * keys[channel] }
+                let keys = first + token * 2 * channels
+                for channel in 0..<size { sum[channel] += share * keys[channel] }
             }
         }
         return mean

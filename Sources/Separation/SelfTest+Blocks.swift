@@ -104,9 +104,8 @@ extension SelfTest {
         }
         let layer = try reader.transformerLayer(vector.reader, isCross: others != nil)
         let x = try vector.tensor("x", 45, 32)
-        layer.finish(
-            x, queries: layer.queries(x, on: vector.backend),
-            keysValues: layer.keysValues(others ?? x, on: vector.backend), on: vector.backend)
+        let (queries, keysValues) = layer.project(x, others: others ?? x, on: vector.backend)
+        layer.finish(x, queries: queries, keysValues: keysValues, on: vector.backend)
         return x
     }
 }

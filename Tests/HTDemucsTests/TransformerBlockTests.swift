@@ -36,9 +36,8 @@ import Testing
         }
         let x = try tokens("x")
         let others = isCross ? try tokens("xt") : x
-        layer.finish(
-            x, queries: layer.queries(x, on: backend),
-            keysValues: layer.keysValues(others, on: backend), on: backend)
+        let (queries, keysValues) = layer.project(x, others: others, on: backend)
+        layer.finish(x, queries: queries, keysValues: keysValues, on: backend)
         let comparison = Comparison(
             LaidOut(x.shape, x.floats), try block.golden.laidOut("output"))
         #expect(comparison.snrDecibels >= BlockTests.bound, "\(comparison)")
