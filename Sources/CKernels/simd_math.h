@@ -17,53 +17,54 @@ static inline vec reciprocal(vec x) {
 #endif
 }
 
-/* p * 2^n for whole n in -126...127. */
-static inline vec times_power_of_two(vec p, vec n) {
+/* 2^x = 2^n 2^f, with n whole and f in 0...1. */
+typedef struct {
+    vec n, f;
+} power_parts;
+
+static inline power_parts parts_of_power(vec x) {
 #if WIDTH == 16
-    return (vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+    /* VSCALEFPS rounds its exponent down itself, whatever its size. */
+    return (power_parts){
+        x, (vec)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
 #else
-    vec_int exponent = (__builtin_convertvector(n, vec_int) + 127) << 23;
+    /* What lies below gives 1e-38 instead of 0, which no sum of exponentials can see. */
+    x = larger((vec)-126.0f, x);
+    vec n = __builtin_elementwise_floor(x);
+    return (power_parts){n, x - n};
+#endif
+}
+
+/* p 2^n */
+static inline vec times_power(vec p, power_parts parts) {
+#if WIDTH == 16
+    return (vec)_mm512_scalef_ps((__m512)p, (__m512)parts.n);
+#else
+    vec_int exponent = (__builtin_convertvector(parts.n, vec_int) + 127) << 23;
     vec power;
     memcpy(&power, &exponent, sizeof power);
     return p * power;
 #endif
 }
 
-/* 2^f for |f| <= 1/2: the polynomial of degree 6 through 1 at 0 with the least relative error
- * (2e-9), an iteratively reweighted least-squares fit. */
-static inline vec power_of_fraction(vec f) {
-    vec p = fma((vec)1.535336184e-4f, f, (vec)1.339887444e-3f);
-    p = fma(p, f, (vec)9.618437358e-3f);
-    p = fma(p, f, (vec)5.550332471e-2f);
-    p = fma(p, f, (vec)2.402264791e-1f);
-    p = fma(p, f, (vec)6.931472029e-1f);
-    return fma(p, f, (vec)1.0f);
+/* 2^x for x up to 127, with the polynomial of degree 6 through 1 at 0 that has the least relative
+ * error (2e-9), an iteratively reweighted least-squares fit. */
+static inline vec power_of_two(vec x) {
+    power_parts parts = parts_of_power(x);
+    vec f = parts.f, p = fma((vec)2.156598493e-4f, f, (vec)1.248228829e-3f);
+    p = fma(p, f, (vec)9.673775174e-3f);
+    p = fma(p, f, (vec)5.548618361e-2f);
+    p = fma(p, f, (vec)2.402290851e-1f);
+    p = fma(p, f, (vec)6.931470633e-1f);
+    return times_power(fma(p, f, (vec)1.0f), parts);
 }
 
-/* 2^x = 2^n 2^f with n + f = x, for x clamped to -126...end, at most 127: what lies below gives
- * 1e-38 instead of 0, which no sum of exponentials can see. */
-static inline vec power_of_two(vec x, float end) {
-    x = smaller((vec)end, larger((vec)-126.0f, x));
-    vec n = __builtin_elementwise_roundeven(x);
-    return times_power_of_two(power_of_fraction(x - n), n);
-}
-
-/* 2^x within 7.5e-5, for x up to 127: the polynomial of degree 3 with the least relative error. */
+/* The same of degree 3, within 7.5e-5. */
 static inline vec coarse_power_of_two(vec x) {
-#if WIDTH == 16
-    /* For f in 0...1, as VREDUCEPS and VSCALEFPS split x, whatever its size. */
-    vec f = (vec)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vec p = fma((vec)7.802447377e-2f, f, (vec)2.260671783e-1f);
+    power_parts parts = parts_of_power(x);
+    vec f = parts.f, p = fma((vec)7.802447377e-2f, f, (vec)2.260671783e-1f);
     p = fma(p, f, (vec)6.958335567e-1f);
-    return (vec)_mm512_scalef_ps((__m512)fma(p, f, (vec)9.999252139e-1f), (__m512)x);
-#else
-    /* For |f| <= 1/2. */
-    x = larger((vec)-126.0f, x);
-    vec n = __builtin_elementwise_roundeven(x), f = x - n;
-    vec p = fma((vec)5.517167075e-2f, f, (vec)2.426111402e-1f);
-    p = fma(p, f, (vec)6.932609867e-1f);
-    return times_power_of_two(fma(p, f, (vec)9.999280725e-1f), n);
-#endif
+    return times_power(fma(p, f, (vec)9.999252139e-1f), parts);
 }
 
 static const float LOG2_E = 1.44269504f;
@@ -75,7 +76,7 @@ static inline __attribute__((always_inline)) vec sigmoid(const int coarse, vec x
 #else
     (void)coarse;
 #endif
-    return reciprocal(1.0f + power_of_two(x * -LOG2_E, 127.0f));
+    return reciprocal(1.0f + power_of_two(smaller((vec)127.0f, x * -LOG2_E)));
 }
 
 /* erf(x) = x P(x^2) / Q(x^2) for x >= 0, up to where float32's erf becomes 1. P and Q minimise the

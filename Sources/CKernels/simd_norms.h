@@ -139,7 +139,8 @@ static inline float largest(ptrdiff_t cols, const float *x) {
 static inline __attribute__((always_inline)) vec exponential(const int coarse, vec x, vec slope,
                                                              vec offset) {
     x = fma(x, slope, offset);
-    return coarse ? coarse_power_of_two(smaller((vec)SCORE_END, x)) : power_of_two(x, SCORE_END);
+    x = smaller((vec)SCORE_END, x);
+    return coarse ? coarse_power_of_two(x) : power_of_two(x);
 }
 
 /* Both kernels; `narrow` is a constant where this is inlined. Rounding to bfloat16 hides what
@@ -171,7 +172,7 @@ softmax_step(const int narrow, ptrdiff_t rows, ptrdiff_t cols, float slope, floa
         }
         if (narrow && cols % 2)
             memset((uint16_t *)x + cols, 0, sizeof(uint16_t));
-        correction[r] = power_of_two((vec)(maxima[r] - maximum), 0.0f)[0];
+        correction[r] = power_of_two((vec)(maxima[r] - maximum))[0];
         sums[r] = sums[r] * correction[r] + total;
         maxima[r] = maximum;
     }
@@ -266,8 +267,8 @@ static void KERNEL(q8_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope,
         vec top = load(tops);
         vec before = n < WIDTH ? load_part(maxima + row, n) : load(maxima + row);
         vec maximum = larger(before, top);
-        vec factor = power_of_two(before - maximum, 0.0f);
-        vec step = power_of_two(top - maximum, 0.0f) * (1 / 127.0f);
+        vec factor = power_of_two(before - maximum);
+        vec step = power_of_two(top - maximum) * (1 / 127.0f);
         vec sum = n < WIDTH ? load_part(sums + row, n) : load(sums + row);
         store_part(maxima + row, maximum, n);
         store_part(correction + row, factor, n);
