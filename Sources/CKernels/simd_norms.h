@@ -116,10 +116,10 @@ static void KERNEL(bf16_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float 
     layer_norm(1, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
 }
 
-/* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
- * fused product: half a unit of the score, more than 1 beyond 2^24, where float32 tells no scores
- * apart that softmax would. Their exponentials must only not overflow their sum. */
-static const float SCORE_END = 1.0f;
+/* Softmax is three kernels: exponentials stay floats, become halves, or codes of 127 times an
+ * exponential. Rounding hides what coarse exponentials err. The kind is a constant where it is
+ * inlined. */
+enum softmax_kind { FLOATS, HALVES, CODES };
 
 /* The largest of a row. Four maxima: a chain of one would wait for each. */
 static inline float largest(ptrdiff_t cols, const float *x) {
@@ -136,64 +136,47 @@ static inline float largest(ptrdiff_t cols, const float *x) {
     return result;
 }
 
-static inline __attribute__((always_inline)) vec exponential(const int coarse, vec x, vec slope,
-                                                             vec offset) {
-    x = fma(x, slope, offset);
-    x = smaller((vec)SCORE_END, x);
-    return coarse ? coarse_power_of_two(x) : power_of_two(x);
-}
-
-/* Both kernels; `narrow` is a constant where this is inlined. Rounding to bfloat16 hides what
- * coarse exponentials err. */
-static inline __attribute__((always_inline)) void
-softmax_step(const int narrow, ptrdiff_t rows, ptrdiff_t cols, float slope, float *x, ptrdiff_t ldx,
-             float *maxima, float *sums, float *correction) {
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx) {
-        float maximum = slope * largest(cols, x);
-        maximum = maximum > maxima[r] ? maximum : maxima[r];
-
-        /* Halves are written behind the place that is read. */
-        vec sum = 0;
-        ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH) {
-            vec e = exponential(narrow, load(x + c), (vec)slope, (vec)-maximum);
-            put(narrow, x, c, e);
-            sum += e;
-        }
-        float total = sum_lanes(sum);
-        ptrdiff_t n = cols - c;
-        if (n > 0) {
-            float lanes[WIDTH];
-            vec e = exponential(narrow, load_part(x + c, n), (vec)slope, (vec)-maximum);
-            store(lanes, e);
-            for (ptrdiff_t i = 0; i < n; i++)
-                total += lanes[i];
-            put_part(narrow, x, c, e, n);
-        }
-        if (narrow && cols % 2)
-            memset((uint16_t *)x + cols, 0, sizeof(uint16_t));
-        correction[r] = power_of_two((vec)(maxima[r] - maximum))[0];
-        sums[r] = sums[r] * correction[r] + total;
-        maxima[r] = maximum;
-    }
-}
-
-static void KERNEL(f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
-                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
-    softmax_step(0, rows, cols, slope, x, ldx, maxima, sums, correction);
-}
-
-static void KERNEL(bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
-                                      ptrdiff_t ldx, float *maxima, float *sums,
-                                      float *correction) {
-    softmax_step(1, rows, cols, slope, x, ldx, maxima, sums, correction);
-}
-
 /* 127 times an exponential is one of a score this much to the right. */
 static const float LOG2_127 = 6.98868469f;
 
+/* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
+ * fused product: half a unit of the score, more than 1 beyond 2^24, where float32 tells no scores
+ * apart that softmax would. Their exponentials must only not overflow their sum. */
+static inline __attribute__((always_inline)) vec exponential(const enum softmax_kind kind, vec x,
+                                                             vec slope, vec offset) {
+    x = smaller((vec)(kind == CODES ? LOG2_127 : 1.0f), fma(x, slope, offset));
+    return kind == FLOATS ? power_of_two(x) : coarse_power_of_two(x);
+}
+
+/* One row, in place; returns its sum. What is narrower than a float is written behind the place
+ * that is read. */
+static inline __attribute__((always_inline)) float
+row_exponentials(const int narrow, ptrdiff_t cols, vec slope, vec offset, float *x) {
+    const enum softmax_kind kind = narrow ? HALVES : FLOATS;
+    vec sum = 0;
+    ptrdiff_t c = 0;
+    for (; c + WIDTH <= cols; c += WIDTH) {
+        vec e = exponential(kind, load(x + c), slope, offset);
+        put(narrow, x, c, e);
+        sum += e;
+    }
+    float total = sum_lanes(sum);
+    ptrdiff_t n = cols - c;
+    if (n > 0) {
+        float lanes[WIDTH];
+        vec e = exponential(kind, load_part(x + c, n), slope, offset);
+        store(lanes, e);
+        for (ptrdiff_t i = 0; i < n; i++)
+            total += lanes[i];
+        put_part(narrow, x, c, e, n);
+    }
+    if (narrow && cols % 2)
+        memset((uint16_t *)x + cols, 0, sizeof(uint16_t));
+    return total;
+}
+
 static inline vec_int exponential_codes(vec x, vec slope, vec offset) {
-    vec e = coarse_power_of_two(smaller((vec)LOG2_127, fma(x, slope, offset)));
+    vec e = exponential(CODES, x, slope, offset);
 #if WIDTH == 16
     return (vec_int)_mm512_cvtps_epi32((__m512)e);
 #else
@@ -225,9 +208,8 @@ static inline int32_t sum_int_lanes(vec_int v) {
     return sum;
 }
 
-/* One row; returns the sum of its codes. */
-static inline int32_t row_codes(ptrdiff_t cols, vec slope, vec offset, float *x) {
-    /* Codes are written behind the place that is read. */
+/* The same in codes. */
+static inline float row_codes(ptrdiff_t cols, vec slope, vec offset, float *x) {
     signed char *out = (signed char *)x;
     vec_int sum = 0, codes[4];
     ptrdiff_t c = 0;
@@ -249,30 +231,53 @@ static inline int32_t row_codes(ptrdiff_t cols, vec slope, vec offset, float *x)
         }
     }
     memset(out + cols, 0, (size_t)(-cols & 3));
-    return total;
+    return (float)total;
+}
+
+static inline __attribute__((always_inline)) void
+softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+             ptrdiff_t ldx, float *maxima, float *sums, float *correction, float *steps) {
+    /* What rows have one of is computed for as many of them as a vector has lanes. */
+    for (ptrdiff_t row = 0; row < rows; row += WIDTH, x += WIDTH * ldx) {
+        const ptrdiff_t n = rows - row < WIDTH ? rows - row : WIDTH;
+        float tops[WIDTH] = {0}, offsets[WIDTH], totals[WIDTH] = {0};
+        for (ptrdiff_t r = 0; r < n; r++)
+            tops[r] = slope * largest(cols, x + r * ldx);
+        vec top = load(tops);
+        vec before = n < WIDTH ? load_part(maxima + row, n) : load(maxima + row);
+        vec maximum = larger(before, top), factor = power_of_two(before - maximum);
+        /* Codes are exponentials below the largest of the tile. */
+        store(offsets, kind == CODES ? LOG2_127 - top : -maximum);
+        for (ptrdiff_t r = 0; r < n; r++)
+            totals[r] = kind == CODES ? row_codes(cols, (vec)slope, (vec)offsets[r], x + r * ldx)
+                                      : row_exponentials(kind == HALVES, cols, (vec)slope,
+                                                         (vec)offsets[r], x + r * ldx);
+        vec total = load(totals);
+        if (kind == CODES) {
+            vec step = power_of_two(top - maximum) * (1 / 127.0f);
+            store_part(steps + row, step, n);
+            total *= step;
+        }
+        vec sum = n < WIDTH ? load_part(sums + row, n) : load(sums + row);
+        store_part(sums + row, fma(sum, factor, total), n);
+        store_part(maxima + row, maximum, n);
+        store_part(correction + row, factor, n);
+    }
+}
+
+static void KERNEL(f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
+    softmax_step(FLOATS, rows, cols, slope, x, ldx, maxima, sums, correction, NULL);
+}
+
+static void KERNEL(bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
+                                      ptrdiff_t ldx, float *maxima, float *sums,
+                                      float *correction) {
+    softmax_step(HALVES, rows, cols, slope, x, ldx, maxima, sums, correction, NULL);
 }
 
 static void KERNEL(q8_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction,
                                     float *steps) {
-    /* What rows have one of, for as many of them at once as a vector has lanes. */
-    for (ptrdiff_t row = 0; row < rows; row += WIDTH) {
-        const ptrdiff_t n = rows - row < WIDTH ? rows - row : WIDTH;
-        float tops[WIDTH] = {0}, totals[WIDTH] = {0};
-        for (ptrdiff_t r = 0; r < n; r++)
-            tops[r] = slope * largest(cols, x + (row + r) * ldx);
-        for (ptrdiff_t r = 0; r < n; r++)
-            totals[r] =
-                (float)row_codes(cols, (vec)slope, (vec)(LOG2_127 - tops[r]), x + (row + r) * ldx);
-        vec top = load(tops);
-        vec before = n < WIDTH ? load_part(maxima + row, n) : load(maxima + row);
-        vec maximum = larger(before, top);
-        vec factor = power_of_two(before - maximum);
-        vec step = power_of_two(top - maximum) * (1 / 127.0f);
-        vec sum = n < WIDTH ? load_part(sums + row, n) : load(sums + row);
-        store_part(maxima + row, maximum, n);
-        store_part(correction + row, factor, n);
-        store_part(steps + row, step, n);
-        store_part(sums + row, fma(sum, factor, step * load(totals)), n);
-    }
+    softmax_step(CODES, rows, cols, slope, x, ldx, maxima, sums, correction, steps);
 }
