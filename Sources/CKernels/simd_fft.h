@@ -8,8 +8,6 @@ typedef struct {
     vec re, im;
 } complex_vec;
 
-typedef float vec_pair __attribute__((ext_vector_type(2 * WIDTH)));
-
 static inline complex_vec plus(complex_vec a, complex_vec b) {
     return (complex_vec){a.re + b.re, a.im + b.im};
 }
@@ -145,15 +143,6 @@ static void KERNEL(f32_fft_pass)(ptrdiff_t radix, ptrdiff_t groups, ptrdiff_t st
     }
 }
 
-/* a[0], b[0], a[1], b[1] and so on, in two vectors. */
-static inline void interleave(vec a, vec b, vec *low, vec *high) {
-    vec_pair both;
-    both.even = a;
-    both.odd = b;
-    *low = both.lo;
-    *high = both.hi;
-}
-
 /* The first n floats, or a whole vector where there are more; zero behind them. */
 static inline vec load_first(const float *p, ptrdiff_t n) {
     return n >= WIDTH ? load(p) : n > 0 ? load_part(p, n) : (vec)0;
@@ -223,18 +212,6 @@ static void KERNEL(f32_irfft_bins)(ptrdiff_t half, ptrdiff_t count, const float 
             store_complex(z + k * element + lane, low);
             store_complex(z + mirrored * element + lane, high);
         }
-    }
-}
-
-/* Rows become columns. Each round puts the two halves of the rows into each other. */
-static inline void transpose(vec rows[WIDTH]) {
-#pragma clang loop unroll(full)
-    for (int round = 1; round < WIDTH; round *= 2) {
-        vec shuffled[WIDTH];
-#pragma clang loop unroll(full)
-        for (int i = 0; i < WIDTH / 2; i++)
-            interleave(rows[i], rows[i + WIDTH / 2], &shuffled[2 * i], &shuffled[2 * i + 1]);
-        memcpy(rows, shuffled, sizeof shuffled);
     }
 }
 

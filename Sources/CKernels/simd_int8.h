@@ -382,19 +382,31 @@ static void KERNEL(qc8w_pack_rows)(ptrdiff_t inner, ptrdiff_t columns, const flo
                                    float *scales) {
     const ptrdiff_t padded = whole_groups(inner);
     uint8_t *panel = (uint8_t *)packed;
-    uint8_t bytes[QD8_SEGMENT + WIDTH + GROUP];
-    for (ptrdiff_t column = 0; column < columns; column += PANEL) {
-        ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
-        ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
-        for (ptrdiff_t j = 0; j < width; j++) {
-            if (j < n)
-                scales[column + j] = column_bytes(b + (column + j) * ldb, offset, inner, bytes);
-            else
-                memset(bytes, CODE_FLIP, (size_t)padded);
-            for (ptrdiff_t k = 0; k < padded; k += GROUP)
-                memcpy(panel + k * width + j * GROUP, bytes + k, GROUP);
+    uint8_t bytes[WIDTH][QD8_SEGMENT + WIDTH + GROUP];
+    for (ptrdiff_t column = 0; column < columns; column += WIDTH) {
+        ptrdiff_t n = columns - column < WIDTH ? columns - column : WIDTH;
+        ptrdiff_t first = column % PANEL;
+        ptrdiff_t width = columns - (column - first) > WIDTH ? PANEL : WIDTH;
+        for (ptrdiff_t j = 0; j < n; j++)
+            scales[column + j] = column_bytes(b + (column + j) * ldb, offset, inner, bytes[j]);
+        for (ptrdiff_t j = n; j < WIDTH; j++)
+            memset(bytes[j], CODE_FLIP, (size_t)padded);
+        uint8_t *target = panel + first * GROUP;
+        ptrdiff_t k = 0;
+#if NATIVE_DOT
+        /* A group is as long as a float. */
+        for (; k + GROUP * WIDTH <= padded; k += GROUP * WIDTH) {
+            vec groups[WIDTH];
+            for (ptrdiff_t j = 0; j < WIDTH; j++)
+                memcpy(&groups[j], bytes[j] + k, sizeof groups[j]);
+            store_turned(groups, (float *)(void *)(target + k * width), width);
         }
-        panel += padded * width;
+#endif
+        for (; k < padded; k += GROUP)
+            for (ptrdiff_t j = 0; j < WIDTH; j++)
+                memcpy(target + k * width + j * GROUP, bytes[j] + k, GROUP);
+        if (first + WIDTH == width)
+            panel += padded * width;
     }
 }
 

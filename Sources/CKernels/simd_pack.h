@@ -1,5 +1,12 @@
 /* Packing the right operand of a product into panels, each with its columns side by side. */
 
+/* Columns to rows that are `stride` floats apart. */
+static inline void store_turned(vec block[WIDTH], float *rows, ptrdiff_t stride) {
+    transpose(block);
+    for (ptrdiff_t i = 0; i < WIDTH; i++)
+        store(rows + i * stride, block[i]);
+}
+
 static void KERNEL(f32_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, ptrdiff_t columns,
                              const float *b, ptrdiff_t inner_stride, ptrdiff_t column_stride,
                              void *packed) {
@@ -17,15 +24,23 @@ static void KERNEL(f32_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count, 
             panel += inner * width;
             continue;
         }
-        /* Blocks of inner positions, so that a read of neighbours, whichever stride is 1, finds
-         * its cache line still there for the next ones. */
-        for (ptrdiff_t block = 0; block < count; block += 16) {
-            ptrdiff_t end = block + 16 < count ? block + 16 : count;
-            for (ptrdiff_t j = 0; j < width; j++)
-                for (ptrdiff_t k = block; k < end; k++)
-                    target[k * width + j] =
-                        j < n ? source[k * inner_stride + j * column_stride] : 0.0f;
-        }
+        /* Blocks, so that a read of neighbours, whichever stride is 1, finds its cache line still
+         * there for the next ones. */
+        for (ptrdiff_t block = 0; block < count; block += WIDTH)
+            for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+                ptrdiff_t end = block + WIDTH < count ? block + WIDTH : count;
+                if (inner_stride == 1 && block + WIDTH == end && j + WIDTH <= n) {
+                    vec rows[WIDTH];
+                    for (ptrdiff_t i = 0; i < WIDTH; i++)
+                        rows[i] = load(source + (j + i) * column_stride + block);
+                    store_turned(rows, target + block * width + j, width);
+                    continue;
+                }
+                for (ptrdiff_t i = j; i < j + WIDTH; i++)
+                    for (ptrdiff_t k = block; k < end; k++)
+                        target[k * width + i] =
+                            i < n ? source[k * inner_stride + i * column_stride] : 0.0f;
+            }
         panel += inner * width;
     }
 }
@@ -60,17 +75,19 @@ static void KERNEL(bf16_pack)(ptrdiff_t inner, ptrdiff_t first, ptrdiff_t count,
         /* Pairs of columns' neighbours: a block of pairs is rounded along memory, then turned. */
         if (inner_stride == 1 && first % 2 == 0)
             for (; k + 2 * WIDTH <= count; k += 2 * WIDTH)
-                for (ptrdiff_t j = 0; j < width; j++) {
-                    uint32_t pairs[WIDTH] = {0};
-                    if (j < n) {
-                        const float *row = source + j * column_stride + k;
+                for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+                    vec pairs[WIDTH];
+                    for (ptrdiff_t i = 0; i < WIDTH; i++) {
+                        pairs[i] = (vec)0;
+                        if (j + i >= n)
+                            continue;
+                        const float *row = source + (j + i) * column_stride + k;
                         __m512bh v =
                             _mm512_cvtne2ps_pbh((__m512)load(row + WIDTH), (__m512)load(row));
-                        memcpy(pairs, &v, sizeof pairs);
+                        memcpy(&pairs[i], &v, sizeof v);
                     }
-                    uint16_t *target = panel + bf16_place(first + k, j, width);
-                    for (ptrdiff_t i = 0; i < WIDTH; i++)
-                        memcpy(target + i * 2 * width, &pairs[i], sizeof pairs[i]);
+                    float *target = (float *)(void *)(panel + bf16_place(first + k, j, width));
+                    store_turned(pairs, target, width);
                 }
 #endif
         for (; k < count; k++)

@@ -101,3 +101,26 @@ static inline float max_lanes(vec v) {
     float second = maximum.z > maximum.w ? maximum.z : maximum.w;
     return first > second ? first : second;
 }
+
+typedef float vec_pair __attribute__((ext_vector_type(2 * WIDTH)));
+
+/* a[0], b[0], a[1], b[1] and so on, in two vectors. */
+static inline void interleave(vec a, vec b, vec *low, vec *high) {
+    vec_pair both;
+    both.even = a;
+    both.odd = b;
+    *low = both.lo;
+    *high = both.hi;
+}
+
+/* Rows become columns. Each round puts the two halves of the rows into each other. */
+static inline void transpose(vec rows[WIDTH]) {
+#pragma clang loop unroll(full)
+    for (int round = 1; round < WIDTH; round *= 2) {
+        vec shuffled[WIDTH];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < WIDTH / 2; i++)
+            interleave(rows[i], rows[i + WIDTH / 2], &shuffled[2 * i], &shuffled[2 * i + 1]);
+        memcpy(rows, shuffled, sizeof shuffled);
+    }
+}
