@@ -30,16 +30,22 @@ package struct HDecLayer: Sendable {
     /// - Parameters:
     ///   - x: `[freq, time, inputs]`, used up.
     ///   - skip: the output of the encoder layer at the same level, of the same shape, used up;
-    ///     nil where there is none.
+    ///     nil where there is none, or where x has it already.
     ///   - times: the length of that encoder layer's input, which a waveform is cut to.
+    ///   - outer: the skip of the next layer, which is added to the output while that is in the
+    ///     cache; nil where it is not to be.
     ///   - probe: takes values inside.
     /// - Returns: the output, and what went into the transposed convolution, which is where the
     ///   waveform branch begins again after a merge.
     package func callAsFunction(
-        _ x: consuming Tensor, skip: consuming Tensor?, times: Int, probe: Probe? = nil,
-        on backend: Backend
+        _ x: consuming Tensor, skip: consuming Tensor?, times: Int, outer: Tensor? = nil,
+        probe: Probe? = nil, on backend: Backend
     ) -> (output: Tensor, beforeTransposition: Tensor) {
-        if let skip { add(skip, to: x, on: backend) }
+        if let skip {
+            let tiling = Tiling(x.count, longest: 1 << 16)
+            let x = x
+            backend.parallelFor(tiling.tiles) { add(skip, to: x, tiling[$0], on: backend) }
+        }
         // Gone before the output takes memory.
         skip = nil
         if let first { x = rewritten(x, first, probe: probe, on: backend) }
@@ -49,12 +55,14 @@ package struct HDecLayer: Sendable {
         let kept =
             isFrequency ? padding..<length - padding : padding..<min(length, padding + times)
         guard let norm2 else {
-            return (transpose(y, keeping: kept, activates: !isLast, on: backend), y)
+            let output = transpose(
+                y, keeping: kept, activates: !isLast, outer: outer, on: backend)
+            return (output, y)
         }
         // The norm sees what will be cut off too.
         let whole = transpose(y, keeping: 0..<length, activates: false, on: backend)
         let affine = norm2.statistics(of: whole, on: backend)
-        return (crop(whole, to: kept, affine, on: backend), y)
+        return (crop(whole, to: kept, affine, outer: outer, on: backend), y)
     }
 
     private func rewritten(
@@ -90,20 +98,20 @@ package struct HDecLayer: Sendable {
         return y
     }
 
-    private func add(_ skip: Tensor, to x: Tensor, on backend: Backend) {
-        let tiling = Tiling(x.count, longest: 1 << 16)
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
-            let target = x.pointer + range.lowerBound
-            backend.kernels.f32_add(
-                1, range.count, target, range.count, skip.pointer + range.lowerBound, range.count,
-                target, range.count)
-        }
+    /// The elements `range` of a skip, on the calling thread.
+    private func add(_ skip: Tensor?, to x: Tensor, _ range: Range<Int>, on backend: Backend) {
+        guard let skip else { return }
+        let target = x.pointer + range.lowerBound
+        backend.kernels.f32_add(
+            1, range.count, target, range.count, skip.pointer + range.lowerBound, range.count,
+            target, range.count)
     }
 
-    /// The transposed convolution and its bias at the positions `kept`, with GELU if it `activates`.
+    /// The transposed convolution and its bias at the positions `kept`, with GELU if it `activates`,
+    /// and what the next layer adds.
     private func transpose(
-        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, on backend: Backend
+        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, outer: Tensor? = nil,
+        on backend: Backend
     ) -> Tensor {
         let epilogue =
             activates ? backend.kernels.f32_affine_gelu : backend.kernels.f32_affine
@@ -118,11 +126,13 @@ package struct HDecLayer: Sendable {
                     group: group, x: y.pointer, freqs: freqs, times: times, into: scratch,
                     on: backend)
                 for row in (group * stride..<(group + 1) * stride).clamped(to: kept) {
+                    let first = (row - kept.lowerBound) * times * outputs
                     epilogue(
                         times, outputs, convTransposeBias.scale.pointer,
                         convTransposeBias.shift.pointer,
                         scratch + (row - group * stride) * outputs, convTranspose.groupFloats,
-                        result.pointer + (row - kept.lowerBound) * times * outputs, outputs)
+                        result.pointer + first, outputs)
+                    add(outer, to: result, first..<first + times * outputs, on: backend)
                 }
             }
             return result
@@ -136,17 +146,21 @@ package struct HDecLayer: Sendable {
                 groups: groups, x: y.pointer, length: times, into: scratch, on: backend)
             let first = groups.lowerBound * stride
             let rows = (first..<groups.upperBound * stride).clamped(to: kept)
+            let start = (rows.lowerBound - kept.lowerBound) * outputs
             epilogue(
                 rows.count, outputs, convTransposeBias.scale.pointer,
                 convTransposeBias.shift.pointer, scratch + (rows.lowerBound - first) * outputs,
-                outputs, result.pointer + (rows.lowerBound - kept.lowerBound) * outputs, outputs)
+                outputs, result.pointer + start, outputs)
+            add(outer, to: result, start..<start + rows.count * outputs, on: backend)
         }
         return result
     }
 
-    /// The positions `kept` of `whole`, mapped by `affine`, with GELU unless this is the last layer.
+    /// The positions `kept` of `whole`, mapped by `affine`, with GELU unless this is the last layer,
+    /// and what the next layer adds.
     private func crop(
-        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, on backend: Backend
+        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, outer: Tensor?,
+        on backend: Backend
     ) -> Tensor {
         let epilogue = isLast ? backend.kernels.f32_affine : backend.kernels.f32_affine_gelu
         let outputs = convTranspose.outputs
@@ -160,6 +174,8 @@ package struct HDecLayer: Sendable {
                 range.count, outputs, affine.scale.pointer, affine.shift.pointer,
                 whole.pointer + (kept.lowerBound * times + range.lowerBound) * outputs, outputs,
                 result.pointer + range.lowerBound * outputs, outputs)
+            let start = range.lowerBound * outputs
+            add(outer, to: result, start..<start + range.count * outputs, on: backend)
         }
         return result
     }

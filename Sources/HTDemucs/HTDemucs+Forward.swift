@@ -60,7 +60,9 @@ extension HTDemucs {
         probe?("x", .spectrogram, x)
         probe?("xt", .waveform, xt)
 
-        try descend(0, &x, &xt, cancellation: cancellation, observe: observe, probe: probe)
+        try descend(
+            0, &x, &xt, outer: nil, outerTime: nil, cancellation: cancellation, observe: observe,
+            probe: probe)
 
         denormalise(x, statistics)
         denormalise(xt, statisticsTime)
@@ -74,8 +76,11 @@ extension HTDemucs {
     ///   - level: 0 is the outermost.
     ///   - x: `[freq, time, channel]`
     ///   - xt: `[1, time, channel]`
+    ///   - outer: the skip of the level above, which x comes back with; nil where it is not to be.
+    ///   - outerTime: the same for xt.
     private func descend(
-        _ level: Int, _ x: inout Tensor, _ xt: inout Tensor, cancellation: CancellationToken,
+        _ level: Int, _ x: inout Tensor, _ xt: inout Tensor, outer: consuming Tensor?,
+        outerTime: consuming Tensor?, cancellation: CancellationToken,
         observe: (NetworkBlock) -> Void, probe: Probe?
     ) throws {
         try cancellation.check()
@@ -105,15 +110,20 @@ extension HTDemucs {
 
         var skip: Tensor? = x
         var skipTime = merges ? nil : xt
+        // The decoders below add them where they write what these are added to, unless somebody
+        // wants to see that.
+        let areAddedBelow = level + 1 < encoder.count && probe == nil
         try descend(
-            level + 1, &x, &xt, cancellation: cancellation, observe: observe, probe: probe)
+            level + 1, &x, &xt, outer: areAddedBelow ? skip.take() : nil,
+            outerTime: areAddedBelow ? skipTime.take() : nil, cancellation: cancellation,
+            observe: observe, probe: probe)
 
         let index = encoder.count - 1 - level
         let (decode, decodeTime) = (decoder[index], tdecoder[index])
         try cancellation.check()
         var before: Tensor?
         (x, before) = decode(
-            consume x, skip: skip.take(), times: times,
+            consume x, skip: skip.take(), times: times, outer: consume outer,
             probe: probe?.scope("decoder.\(index)"), on: backend)
         // [32, 336, 192] … [2048, 336, 16]
         probe?("decoder.\(index)", decode.layout, x)
@@ -122,7 +132,7 @@ extension HTDemucs {
         // After a merge the waveform begins again where the spectrogram is.
         if let start = before.take() { xt = start }
         (xt, _) = decodeTime(
-            consume xt, skip: skipTime.take(), times: timesTime,
+            consume xt, skip: skipTime.take(), times: timesTime, outer: consume outerTime,
             probe: probe?.scope("tdecoder.\(index)"), on: backend)
         // [1, 5375, 192] … [1, 343980, 8]
         probe?("tdecoder.\(index)", .waveform, xt)
