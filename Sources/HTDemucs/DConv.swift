@@ -59,8 +59,8 @@ package struct DConv: Sendable {
         probe("dconv", rows, x)
     }
 
-    /// All layers on a waveform, `[1, time, channels]`, in place, each tile of which is passed on
-    /// while it is in the cache.
+    /// All layers, of which there are some, on a waveform, `[1, time, channels]`, in place, each
+    /// tile of which is passed on while it is in the cache.
     ///
     /// - Parameters:
     ///   - scratch: floats of scratch that `then` needs.
@@ -70,8 +70,7 @@ package struct DConv: Sendable {
         then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
     ) {
         for layer in layers.dropLast() { apply(layer, toSignal: x, on: backend) }
-        guard let last = layers.last else { return }
-        apply(last, toSignal: x, on: backend, scratch: scratch, then: then)
+        apply(layers[layers.count - 1], toSignal: x, on: backend, scratch: scratch, then: then)
     }
 
     private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {

@@ -43,7 +43,7 @@ package struct HDecLayer: Sendable {
     ) -> (output: Tensor, beforeTransposition: Tensor) {
         if let skip {
             let tiling = Tiling(x.count, longest: 1 << 16)
-            let x = x
+            let x = x  // Closures can't capture what will be used up.
             backend.parallelFor(tiling.tiles) { add(skip, to: x, tiling[$0], on: backend) }
         }
         // Gone before the output takes memory.

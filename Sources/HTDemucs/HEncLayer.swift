@@ -54,7 +54,9 @@ package struct HEncLayer: Sendable {
     /// A waveform, whose DConv passes each piece on to the gate.
     private func signal(_ x: Tensor, _ rest: Rest, on backend: Backend) -> Tensor {
         let y = convolve(x, inject: nil, activates: true, on: backend)
-        guard let dconv = rest.dconv else { return rest.rewrite(y, on: backend) }
+        guard let dconv = rest.dconv, !dconv.layers.isEmpty else {
+            return rest.rewrite(y, on: backend)
+        }
         let times = y.shape[1]
         let result = backend.tensor(y.shape)
         dconv.applySignal(y, on: backend, scratch: rest.rewrite.scratchFloats(times: times)) {

@@ -137,6 +137,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "dconv_mode_0": tiny(dconv_mode=0),
     "dconv_mode_1": tiny(dconv_mode=1),
     "dconv_mode_2": tiny(dconv_mode=2),
+    "dconv_depth_0": tiny(dconv_depth=0),
     "dconv_depth_1": tiny(dconv_depth=1),
     "dconv_depth_3": tiny(dconv_depth=3, dconv_comp=3),
     "dconv_no_dilation": tiny(dconv_depth=-2),
