@@ -143,18 +143,6 @@ static void KERNEL(f32_fft_pass)(ptrdiff_t radix, ptrdiff_t groups, ptrdiff_t st
     }
 }
 
-/* The first n floats, or a whole vector where there are more; zero behind them. */
-static inline vec load_first(const float *p, ptrdiff_t n) {
-    return n >= WIDTH ? load(p) : n > 0 ? load_part(p, n) : (vec)0;
-}
-
-static inline void store_first(float *p, vec v, ptrdiff_t n) {
-    if (n >= WIDTH)
-        store(p, v);
-    else if (n > 0)
-        store_part(p, v, n);
-}
-
 /* The first n (real, imaginary) pairs, or WIDTH of them. */
 static inline complex_vec load_pairs(const float *p, ptrdiff_t n) {
     vec_pair pairs;

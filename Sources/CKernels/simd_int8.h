@@ -103,7 +103,7 @@ static void quantise_row(const float *x, ptrdiff_t n, code_block *block, ptrdiff
     }
     vec_int sum = 0;
     for (ptrdiff_t k = 0; k < n; k += WIDTH) {
-        vec_int codes = codes_of(n - k < WIDTH ? load_part(x + k, n - k) : load(x + k), inverse);
+        vec_int codes = codes_of(load_first(x + k, n - k), inverse);
         sum += codes;
         a_codes narrow = __builtin_convertvector(codes, a_codes);
         memcpy(out + k, &narrow, sizeof narrow);
@@ -360,7 +360,6 @@ static void KERNEL(qc8w_pack)(ptrdiff_t inner, ptrdiff_t columns, const signed c
 
 /* One column of B as the bytes of its groups, with zeros behind them; returns its scale. */
 static float column_bytes(const float *x, const float *offset, ptrdiff_t inner, uint8_t *bytes) {
-    typedef uint8_t byte_vec __attribute__((ext_vector_type(WIDTH)));
     float column[QD8_SEGMENT + WIDTH];
     ptrdiff_t k = 0;
     for (; k + WIDTH <= inner; k += WIDTH)
@@ -430,7 +429,6 @@ static inline int32_t start_of(const signed char *codes, ptrdiff_t n) {
 /* Takes n codes as a row of a block, zeros up to whole groups behind them. */
 static void take_codes(const signed char *codes, ptrdiff_t n, float step, code_block *block,
                        ptrdiff_t row) {
-    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
     a_code *out = block->rows[row];
     for (ptrdiff_t k = 0; k < n; k += WIDTH) {
         byte_vec bytes = 0;
@@ -478,7 +476,6 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t fi
 
 static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                             signed char *out, ptrdiff_t ldo, float *steps) {
-    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
         float inverse;
         steps[r] = step_of(x, cols, &inverse);
@@ -521,7 +518,7 @@ static void KERNEL(f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const 
         memcpy(&found, largest + c, sizeof(float) * (size_t)n);
         for (ptrdiff_t r = 0; r < rows; r++) {
             const float *row = x + r * ldx + c;
-            grow(&found, n < WIDTH ? load_part(row, n) : load(row));
+            grow(&found, load_first(row, n));
         }
         memcpy(largest + c, &found, sizeof(float) * (size_t)n);
     }
@@ -529,8 +526,7 @@ static void KERNEL(f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const 
 
 /* The codes of n <= WIDTH columns of one row of B. */
 static inline vec_int scaled_codes(const float *b, const float *scales, ptrdiff_t n) {
-    vec x = n < WIDTH ? load_part(b, n) : load(b);
-    vec scale = n < WIDTH ? load_part(scales, n) : load(scales);
+    vec x = load_first(b, n), scale = load_first(scales, n);
     vec_int is_normal = (scale > 0) & (scale < __builtin_inff());
     vec code = __builtin_elementwise_roundeven(x / scale);
     return __builtin_convertvector(smaller((vec)127.0f, larger((vec)-127.0f, code)), vec_int) &

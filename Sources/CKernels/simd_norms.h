@@ -151,8 +151,8 @@ static inline __attribute__((always_inline)) vec exponential(const enum softmax_
 /* One row, in place; returns its sum. What is narrower than a float is written behind the place
  * that is read. */
 static inline __attribute__((always_inline)) float
-row_exponentials(const int narrow, ptrdiff_t cols, vec slope, vec offset, float *x) {
-    const enum softmax_kind kind = narrow ? HALVES : FLOATS;
+row_exponentials(const enum softmax_kind kind, ptrdiff_t cols, vec slope, vec offset, float *x) {
+    const int narrow = kind == HALVES;
     vec sum = 0;
     ptrdiff_t c = 0;
     for (; c + WIDTH <= cols; c += WIDTH) {
@@ -193,19 +193,11 @@ static inline void store_codes(signed char *p, const vec_int codes[4]) {
     __m512i high = _mm512_packs_epi32((__m512i)codes[2], (__m512i)codes[3]);
     _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high)));
 #else
-    typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
     for (int i = 0; i < 4; i++) {
         byte_vec narrow = __builtin_convertvector(codes[i], byte_vec);
         memcpy(p + i * WIDTH, &narrow, sizeof narrow);
     }
 #endif
-}
-
-static inline int32_t sum_int_lanes(vec_int v) {
-    int32_t sum = 0;
-    for (int i = 0; i < WIDTH; i++)
-        sum += v[i];
-    return sum;
 }
 
 /* The same in codes. */
@@ -223,8 +215,7 @@ static inline float row_codes(ptrdiff_t cols, vec slope, vec offset, float *x) {
     int32_t total = sum_int_lanes(sum);
     for (; c < cols; c += WIDTH) {
         ptrdiff_t n = cols - c < WIDTH ? cols - c : WIDTH;
-        vec_int last =
-            exponential_codes(n < WIDTH ? load_part(x + c, n) : load(x + c), slope, offset);
+        vec_int last = exponential_codes(load_first(x + c, n), slope, offset);
         for (ptrdiff_t i = 0; i < n; i++) {
             out[c + i] = (signed char)last[i];
             total += last[i];
@@ -244,24 +235,23 @@ softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols, float
         for (ptrdiff_t r = 0; r < n; r++)
             tops[r] = slope * largest(cols, x + r * ldx);
         vec top = load(tops);
-        vec before = n < WIDTH ? load_part(maxima + row, n) : load(maxima + row);
+        vec before = load_first(maxima + row, n);
         vec maximum = larger(before, top), factor = power_of_two(before - maximum);
         /* Codes are exponentials below the largest of the tile. */
         store(offsets, kind == CODES ? LOG2_127 - top : -maximum);
         for (ptrdiff_t r = 0; r < n; r++)
             totals[r] = kind == CODES ? row_codes(cols, (vec)slope, (vec)offsets[r], x + r * ldx)
-                                      : row_exponentials(kind == HALVES, cols, (vec)slope,
-                                                         (vec)offsets[r], x + r * ldx);
+                                      : row_exponentials(kind, cols, (vec)slope, (vec)offsets[r],
+                                                         x + r * ldx);
         vec total = load(totals);
         if (kind == CODES) {
             vec step = power_of_two(top - maximum) * (1 / 127.0f);
-            store_part(steps + row, step, n);
+            store_first(steps + row, step, n);
             total *= step;
         }
-        vec sum = n < WIDTH ? load_part(sums + row, n) : load(sums + row);
-        store_part(sums + row, fma(sum, factor, total), n);
-        store_part(maxima + row, maximum, n);
-        store_part(correction + row, factor, n);
+        store_first(sums + row, fma(load_first(sums + row, n), factor, total), n);
+        store_first(maxima + row, maximum, n);
+        store_first(correction + row, factor, n);
     }
 }
 

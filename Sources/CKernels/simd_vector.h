@@ -15,6 +15,7 @@
 typedef float vec __attribute__((ext_vector_type(WIDTH)));
 typedef int32_t vec_int __attribute__((ext_vector_type(WIDTH)));
 typedef double vec_double __attribute__((ext_vector_type(WIDTH)));
+typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
 
 static inline vec load(const float *p) {
     vec v;
@@ -45,6 +46,18 @@ static inline void store_part(float *p, vec v, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i++)
         p[i] = lanes[i];
 #endif
+}
+
+/* The first n floats, or a whole vector where there are more; zero behind them. */
+static inline vec load_first(const float *p, ptrdiff_t n) {
+    return n >= WIDTH ? load(p) : n > 0 ? load_part(p, n) : (vec)0;
+}
+
+static inline void store_first(float *p, vec v, ptrdiff_t n) {
+    if (n >= WIDTH)
+        store(p, v);
+    else if (n > 0)
+        store_part(p, v, n);
 }
 
 static inline vec fma(vec a, vec b, vec c) { return __builtin_elementwise_fma(a, b, c); }
@@ -92,6 +105,13 @@ static inline double sum_lanes_double(const vec_double *v) {
     double sum = 0;
     for (int i = 0; i < WIDTH; i++)
         sum += (*v)[i];
+    return sum;
+}
+
+static inline int32_t sum_int_lanes(vec_int v) {
+    int32_t sum = 0;
+    for (int i = 0; i < WIDTH; i++)
+        sum += v[i];
     return sum;
 }
 

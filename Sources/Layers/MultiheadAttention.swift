@@ -50,10 +50,10 @@ package struct MultiheadAttention: Sendable {
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
         let keyTiles = Tiling(
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
-        let keys = packedKeys(keysValues, keyTiles, on: backend)
-        let values = packedValues(keysValues, keyTiles, on: backend)
-        let result = backend.tensor(queries.shape)
         let form = form(on: backend)
+        let keys = packedKeys(keysValues, keyTiles, as: form, on: backend)
+        let values = packedValues(keysValues, keyTiles, as: form, on: backend)
+        let result = backend.tensor(queries.shape)
         let rows = queryTiles.length
         let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
         backend.parallelFor(queryTiles.tiles * heads, scratch: floats) { index, scratch in
@@ -103,21 +103,32 @@ package struct MultiheadAttention: Sendable {
         }
     }
 
+    /// Each tile of each head's keys, or of its values, which begin at the column `first`: rows
+    /// `2 · channels` floats apart.
+    private func forEachTile(
+        _ keysValues: Tensor, _ tiling: Tiling, from first: Int, on backend: Backend,
+        _ body: (_ head: Int, _ range: Range<Int>, _ tile: UnsafePointer<Float>) -> Void
+    ) {
+        let size = channels / heads
+        backend.parallelFor(heads * tiling.tiles) { index in
+            let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            let row = keysValues.pointer + range.lowerBound * 2 * channels
+            body(head, range, row + first + head * size)
+        }
+    }
+
     private func packedKeys(
-        _ keysValues: Tensor, _ tiling: Tiling, on backend: Backend
+        _ keysValues: Tensor, _ tiling: Tiling, as form: AttentionTile.Form, on backend: Backend
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard form(on: backend) == .codes else {
+        guard form == .codes else {
             let layout = PackedLayout(
                 inner: size, columns: tiling.count, precision: backend.precision)
             let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
-            backend.parallelFor(heads * tiling.tiles) { index in
-                let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
                 backend.pack(
-                    layout, 0..<size, range,
-                    from: keysValues.pointer + range.lowerBound * stride + head * size,
-                    innerStride: 1, columnStride: stride,
+                    layout, 0..<size, range, from: tile, innerStride: 1, columnStride: stride,
                     into: keys.pointer + head * keys.shape[1])
             }
             return .floats(keys, layout)
@@ -126,12 +137,10 @@ package struct MultiheadAttention: Sendable {
             Shape(heads, backend.packedCodeFloats(inner: size, columns: tiling.count)))
         let scales = backend.tensor(Shape(heads, tiling.count))
         let offset = offset(keysValues, on: backend)
-        backend.parallelFor(heads * tiling.tiles) { index in
-            let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+        forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
             backend.packCodes(
-                inner: size, range,
-                quantising: keysValues.pointer + range.lowerBound * stride + head * size,
-                ldb: stride, less: offset.pointer + head * size,
+                inner: size, range, quantising: tile, ldb: stride,
+                less: offset.pointer + head * size,
                 into: codes.pointer + head * codes.shape[1],
                 scales: scales.pointer + head * scales.shape[1])
         }
@@ -162,20 +171,18 @@ package struct MultiheadAttention: Sendable {
 
     /// Each channel of the values has one scale for all tokens.
     private func packedValues(
-        _ keysValues: Tensor, _ tiling: Tiling, on backend: Backend
+        _ keysValues: Tensor, _ tiling: Tiling, as form: AttentionTile.Form, on backend: Backend
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard form(on: backend) == .codes else {
+        guard form == .codes else {
             let layout = PackedLayout(
                 inner: tiling.count, columns: size, precision: backend.precision)
             let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
-            backend.parallelFor(heads * tiling.tiles) { index in
-                let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-                let first = keysValues.pointer + range.lowerBound * stride + channels
+            forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
                 backend.pack(
-                    layout, range, 0..<size, from: first + head * size, innerStride: stride,
-                    columnStride: 1, into: values.pointer + head * values.shape[1])
+                    layout, range, 0..<size, from: tile, innerStride: stride, columnStride: 1,
+                    into: values.pointer + head * values.shape[1])
             }
             return .floats(values, layout)
         }
@@ -188,11 +195,9 @@ package struct MultiheadAttention: Sendable {
                 tiling.count, size, keysValues.pointer + channels + head * size, stride, largest)
             for channel in 0..<size { largest[channel] /= 127 }
         }
-        backend.parallelFor(heads * tiling.tiles) { index in
-            let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-            let first = keysValues.pointer + range.lowerBound * stride + channels
+        forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
             backend.packCodes(
-                inner: tiling.count, range, columns: size, quantising: first + head * size,
+                inner: tiling.count, range, columns: size, quantising: tile,
                 ldb: stride, scales: scales.pointer + head * size,
                 into: codes.pointer + head * codes.shape[1])
         }
