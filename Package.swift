@@ -5,8 +5,7 @@ let package = Package(
     name: "swift-demucs",
     platforms: [.macOS(.v15)],
     products: [
-        .library(
-            name: "HTDemucs", targets: ["Separation", "HTDemucs", "WeightsLoader", "Audio"]),
+        .library(name: "Demucs", targets: ["Demucs"]),
         .executable(name: "swift-demucs", targets: ["swift-demucs"]),
     ],
     targets: [
@@ -23,22 +22,33 @@ let package = Package(
         .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
         .target(name: "Checksum"),
         .target(name: "WeightsLoader", dependencies: ["Tensor", "Checksum"]),
+        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Checksum"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
+        .target(
+            name: "Quantization",
+            dependencies: ["HTDemucs", "Layers", "WeightsLoader", "Tensor", "CKernels"]),
         .target(name: "Audio", dependencies: ["Signal", "Checksum", "CSndFile", "CLAME"]),
         .target(
-            name: "Separation",
-            dependencies: ["HTDemucs", "Audio", "Layers", "Signal", "WeightsLoader", "Tensor"]),
-        .target(name: "Evaluation", dependencies: ["Audio", "Tensor"]),
+            name: "Demucs",
+            dependencies: ["HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor"]),
+        .target(
+            name: "Diagnostics",
+            dependencies: [
+                "Demucs", "Quantization", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
+                "Layers", "Tensor",
+            ]),
+        .target(name: "Evaluation", dependencies: ["Quantization", "Audio", "Tensor"]),
         .target(
             name: "Porting",
             dependencies: [
-                "Separation", "HTDemucs", "Audio", "Signal", "WeightsLoader", "Checksum", "Tensor",
+                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Checksum",
+                "Tensor",
             ]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
-                "Separation", "Porting", "Evaluation", "WeightsLoader", "HTDemucs", "Checksum",
-                "Tensor",
+                "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "ModelZoo",
+                "WeightsLoader", "HTDemucs", "Checksum", "Tensor",
             ],
             path: "Sources/cli"),
 
@@ -62,16 +72,27 @@ let package = Package(
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(
             name: "HTDemucsTests",
-            dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
+            dependencies: [
+                "Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations",
+            ]),
+        .testTarget(
+            name: "QuantizationTests",
+            dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),
         .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
         .testTarget(
-            name: "SeparationTests", dependencies: ["Separation", "Checksum", "TestSupport"]),
+            name: "DemucsTests",
+            dependencies: ["Demucs", "ModelZoo", "Checksum", "TestSupport"]),
         .testTarget(
-            name: "EvaluationTests", dependencies: ["Evaluation", "Tensor", "TestSupport"]),
+            name: "EvaluationTests",
+            dependencies: ["Evaluation", "Tensor", "TestSupport"]),
         .testTarget(
-            name: "PortingTests", dependencies: ["Porting", "Separation", "TestSupport"]),
-        .testTarget(name: "ZooTests", dependencies: ["WeightsLoader", "Checksum", "TestSupport"]),
-        .testTarget(name: "CLITests", dependencies: ["Separation", "Checksum", "TestSupport"]),
+            name: "PortingTests", dependencies: ["Porting", "Demucs", "ModelZoo", "TestSupport"]),
+        .testTarget(
+            name: "ModelZooTests",
+            dependencies: ["ModelZoo", "WeightsLoader", "Checksum", "TestSupport"]),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Checksum", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 // The least-squares filters of BSSEval: an estimate as filtered true stems.
 
+import Quantization
 import Tensor
 
 /// For each estimated signal the filters on the channels of its own true stem, and those on the

@@ -73,7 +73,7 @@ public struct HTDemucs: Sendable {
     /// - Throws: ``WeightsError``.
     package init(
         _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
-        backend: Backend, plan: QuantizationPlan? = nil, observer: LayerObserver? = nil
+        backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
     ) throws {
         var plan = plan
         if plan == nil, backend.precision == .int8 {
@@ -81,7 +81,7 @@ public struct HTDemucs: Sendable {
                 try parameters.storedForms().map { QuantizationPlan($0) }
                 ?? .recommended(for: configuration)
         }
-        let reader = ModelReader(
+        let reader = StateDictReader(
             configuration: configuration, backend: backend, plan: plan, observer: observer)
         self.configuration = configuration
         self.warnings = warnings

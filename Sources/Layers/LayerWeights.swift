@@ -20,16 +20,16 @@ package struct LayerWeights: Sendable {
     let values: Values
     /// What activations are rounded to: the precision of the products. INT8 only with codes.
     let activations: Precision
-    /// Collects what the layer is given, while a quantisation is being calibrated.
-    private let inputs: LayerInputs?
-    /// Where each value stands in the tensor, while inputs are collected; nil for the tensor's own
+    /// Sees what the layer is given, while a quantisation is being calibrated.
+    private let observer: (any LayerObserver)?
+    /// Where each value stands in the tensor, while they are observed; nil for the tensor's own
     /// order.
     private var order: [Int?]?
 
-    package init(_ values: Values, activations: Precision, inputs: LayerInputs? = nil) {
+    package init(_ values: Values, activations: Precision, observer: (any LayerObserver)? = nil) {
         self.values = values
         self.activations = activations
-        self.inputs = inputs
+        self.observer = observer
     }
 
     /// Floats, in the precision of the backend.
@@ -39,13 +39,13 @@ package struct LayerWeights: Sendable {
 
     /// The floats where nobody watches what the layer is given: it may be transformed first then.
     var plainFloats: [Float]? {
-        guard case .floats(let floats) = values, inputs == nil else { return nil }
+        guard case .floats(let floats) = values, observer == nil else { return nil }
         return floats
     }
 
-    /// Collects what the product is given whose weights are those at these offsets.
-    func inputs(rowOffsets: [Int], columnOffsets: [Int?]) -> ProductInputs? {
-        inputs?.product(rowOffsets: rowOffsets, columnOffsets: columnOffsets, order: order)
+    /// The observer of the product whose weights are those at these offsets.
+    func observer(rowOffsets: [Int], columnOffsets: [Int?]) -> (any ProductObserver)? {
+        observer?.product(rowOffsets: rowOffsets, columnOffsets: columnOffsets, order: order)
     }
 
     /// The same weights with their elements in another order, zeros among them.
@@ -57,8 +57,8 @@ package struct LayerWeights: Sendable {
             case .floats(let stored): .floats(floats(stored))
             case .codes(let stored, let scales): .codes(codes(stored), scales: scales)
             }
-        var result = LayerWeights(values, activations: activations, inputs: inputs)
-        if inputs != nil {
+        var result = LayerWeights(values, activations: activations, observer: observer)
+        if observer != nil {
             // Counted from one: what is zero has no place.
             result.order = places(Array(1...self.values.count)).map { $0 == 0 ? nil : $0 - 1 }
         }

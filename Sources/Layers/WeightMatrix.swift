@@ -12,8 +12,8 @@ package struct WeightMatrix: Sendable {
     package let columns: Int
     private let packed: Tensor
     private let form: Form
-    /// Collects what it is multiplied by, while a quantisation is being calibrated.
-    private let inputs: ProductInputs?
+    /// Sees what is multiplied by it, while a quantisation is being calibrated.
+    private let observer: (any ProductObserver)?
 
     private enum Form: Sendable {
         case floats(PackedLayout)
@@ -34,7 +34,7 @@ package struct WeightMatrix: Sendable {
     ) {
         inner = rowOffsets.count
         columns = columnOffsets.count
-        inputs = source.inputs(rowOffsets: rowOffsets, columnOffsets: columnOffsets)
+        observer = source.observer(rowOffsets: rowOffsets, columnOffsets: columnOffsets)
         switch source.values {
         case .floats(let floats):
             let matrix = backend.tensor([rowOffsets.count, columnOffsets.count])
@@ -78,15 +78,15 @@ package struct WeightMatrix: Sendable {
                 Self.pack(
                     layout, floats.baseAddress! + outputs.lowerBound * inputs, innerStride: 1,
                     columnStride: inputs, on: backend)
-            }, inputs: weight.inputs(rowOffsets: rowOffsets, columnOffsets: columnOffsets))
+            }, observer: weight.observer(rowOffsets: rowOffsets, columnOffsets: columnOffsets))
     }
 
-    private init(_ layout: PackedLayout, packed: Tensor, inputs: ProductInputs?) {
+    private init(_ layout: PackedLayout, packed: Tensor, observer: (any ProductObserver)?) {
         inner = layout.inner
         columns = layout.columns
         form = .floats(layout)
         self.packed = packed
-        self.inputs = inputs
+        self.observer = observer
     }
 
     /// `matrix[row, column] = source[rowOffsets[row] + columnOffsets[column]]`
@@ -161,7 +161,7 @@ package struct WeightMatrix: Sendable {
         accumulate: Bool = false,
         on backend: Backend
     ) {
-        inputs?.add(rows: rows, segments, lda: lda)
+        observer?.observe(rows: rows, segments, lda: lda)
         switch form {
         case .floats(let layout):
             withExtendedLifetime(packed) {
@@ -183,7 +183,7 @@ package struct WeightMatrix: Sendable {
     /// pairs are whole.
     var takesRounded: Bool {
         guard case .floats(let layout) = form else { return false }
-        return layout.precision == .bfloat16 && inputs == nil && inner % 2 == 0
+        return layout.precision == .bfloat16 && observer == nil && inner % 2 == 0
     }
 
     /// C = A·W + bias for rows of A that are rounded already and belong to a part of W's rows, on

@@ -1,9 +1,9 @@
 // `tensors calibrate`: inputs of the core that stand for the music a quantised model will meet.
 
 import Audio
+import Demucs
 import Foundation
 import HTDemucs
-import Separation
 import Tensor
 
 /// Chooses pieces of tracks and writes the core's inputs for each of them, with the lists that
@@ -58,7 +58,7 @@ package struct Calibration {
                 $0, channelCount: configuration.audioChannels, rateHz: configuration.samplerate)
         }
         let chunks = TrackChunks(channelCount: configuration.audioChannels, backend: backend)
-        var measured: [MeasuredTrack] = []
+        var measured: [NormalizedSource] = []
         var pieces: [[Piece]] = []
         var random = PythonRandom(seed: seed)
         for (index, input) in tracks.enumerated() {
@@ -98,7 +98,7 @@ package struct Calibration {
 
     /// The pieces of a track that aren't silent, side by side from a random first sample on.
     private func pieces(
-        of track: MeasuredTrack, _ index: Int, _ chunks: TrackChunks,
+        of track: NormalizedSource, _ index: Int, _ chunks: TrackChunks,
         cancellation: CancellationToken, _ random: inout PythonRandom
     ) throws -> [Piece] {
         guard track.sampleCount >= chunkSamples else { return [] }

@@ -2,6 +2,7 @@
 
 import Foundation
 import HTDemucs
+import ModelZoo
 import Tensor
 import WeightsLoader
 

@@ -2,9 +2,9 @@
 
 import Audio
 import Checksum
+import Demucs
 import Foundation
 import HTDemucs
-import Separation
 import Tensor
 
 /// Cuts a track into chunks and writes the core's inputs of each.
@@ -12,7 +12,7 @@ package struct Preparation {
     package let manifest: Manifest
     /// What to tell the user about the track.
     package let warnings: [AudioWarning]
-    private let track: MeasuredTrack
+    private let track: NormalizedSource
 
     /// Lengths of a chunk in seconds that make sense anywhere.
     package static let chunkSeconds = 0.01...3600

@@ -1,9 +1,9 @@
 // `tensors stems`: from what a core gave, ours or another runtime's, to sound files.
 
 import Audio
+import Demucs
 import Foundation
 import HTDemucs
-import Separation
 import Tensor
 
 /// Inverse transform, sum, cross-fade, denormalisation and encoding, chunk after chunk.

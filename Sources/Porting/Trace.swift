@@ -1,9 +1,9 @@
 // `trace`: every named intermediate of one chunk, for comparing a port block by block.
 
 import Audio
+import Demucs
 import Foundation
 import HTDemucs
-import Separation
 import Tensor
 
 /// One chunk through the network, its values written under the reference's names.

@@ -1,8 +1,8 @@
 // Chunks of a track, cut while it is decoded.
 
 import Audio
+import Demucs
 import HTDemucs
-import Separation
 import Tensor
 
 /// A measured track that gives normalised chunks, in memory for one of them.
@@ -19,7 +19,7 @@ struct TrackChunks {
     ///   - body: is given the chunk's index in `starts` and `[channels, length]`, normalised.
     /// - Throws: what reading and `body` throw, `CancellationError`.
     func forEach(
-        in track: MeasuredTrack, at starts: [Int], length: Int, cancellation: CancellationToken,
+        in track: NormalizedSource, at starts: [Int], length: Int, cancellation: CancellationToken,
         _ body: (_ index: Int, _ chunk: Tensor) throws -> Void
     ) throws {
         var window = TrackWindow(track, channelCount: channelCount)

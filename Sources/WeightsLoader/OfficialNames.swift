@@ -1,6 +1,6 @@
 // The little that readers know of the official state dict's names: enough to see a prefix before
 // them, and to tell a model's parameters from what else an exported graph holds. The names
-// themselves are the model's, in `CheckpointKeys.swift`.
+// themselves are the model's, in `StateDictReader.swift`.
 
 enum OfficialNames {
     /// A tensor that every HTDemucs has.

@@ -198,3 +198,81 @@ private func editDistance(_ first: String, _ second: String) -> Int {
     }
     return row[second.count]
 }
+
+enum UsageError: Error, Equatable, CustomStringConvertible {
+    /// `option` as it was typed.
+    case unknownOption(option: String, suggestion: String?)
+    case missingValue(Option)
+    case unexpectedValue(Option, value: String)
+    case invalidValue(Option, value: String, allowed: String)
+    case exclusive(Option, Option)
+    case missingOperand(CommandDefinition)
+    case unexpectedOperand(String)
+    /// An action of `models` that needs the name of a model.
+    case missingName(action: String)
+    case unknownAction(String, allowed: [String])
+    case unknownShell(String, allowed: [String])
+    /// An option that goes with a command's plain call alone.
+    case exclusiveAction(Option, String)
+    /// `--sig`, which is known and can't be done.
+    case signatureRefused
+    /// An option that means nothing without another.
+    case needs(Option, Option)
+    /// Two outputs of a track have the same name.
+    case sameName(String)
+    /// Two tracks would be written to the same file.
+    case sameOutput(first: String, second: String, path: String)
+    /// Two outputs of a track would be written to the same file.
+    case sameOutputOfStems(String, String, path: String)
+    case severalToStandardOutput(count: Int)
+    case soundOnTerminal
+
+    var description: String {
+        switch self {
+        case .unknownOption(let option, let suggestion):
+            "Unknown option '\(option)'." + (suggestion.map { " Did you mean '\($0)'?" } ?? "")
+        case .missingValue(let option):
+            "Missing value for '\(option.usage)'"
+        case .unexpectedValue(let option, let value):
+            "The option '\(option.long)' takes no value, but '\(value)' was given"
+        case .invalidValue(let option, let value, let allowed):
+            "The value '\(value)' is invalid for '\(option.usage)': expected \(allowed)"
+        case .exclusive(let first, let second):
+            "'\(first.long)' can't be combined with '\(second.long)'"
+        case .missingOperand(let command):
+            "Missing expected argument '\(command.operandUsage)'; see 'swift-demucs "
+                + (command.isDefault ? "" : "\(command.name) ") + "--help'"
+        case .unexpectedOperand(let operand):
+            "Unexpected argument '\(operand)'"
+        case .missingName(let action):
+            "Missing expected argument '<name>' after '\(action)'; see 'swift-demucs models --help'"
+        case .unknownAction(let action, let allowed):
+            "Unknown action '\(action)': expected one of " + allowed.joined(separator: ", ")
+        case .unknownShell(let shell, let allowed):
+            "Unknown shell '\(shell)': expected one of " + allowed.joined(separator: ", ")
+        case .exclusiveAction(let option, let command):
+            "'\(option.long)' goes with '\(command)' alone, without an action"
+        case .signatureRefused:
+            "'\(Option.signature.long)' names a training run of the reference, which only its own "
+                + "solver can read; export the model and give the checkpoint with "
+                + "'\(Option.name.long)'"
+        case .needs(let option, let other):
+            "'\(option.long)' goes with '\(other.usage)' alone"
+        case .sameName(let name):
+            "Two outputs would be called '\(name)'; give the one of '\(Option.mix.usage)' another "
+                + "name"
+        case .sameOutput(let first, let second, let path):
+            "'\(first)' and '\(second)' would both be written to '\(path)'; separate them in two "
+                + "calls with different '\(Option.out.long)' folders, or tell them apart with "
+                + "'\(Option.filename.long)'"
+        case .sameOutputOfStems(let first, let second, let path):
+            "'\(first)' and '\(second)' would both be written to '\(path)'; put {stem} into "
+                + "'\(Option.filename.usage)'"
+        case .severalToStandardOutput(let count):
+            "'\(Option.stdout.long)' takes a single track, but \(count) were found"
+        case .soundOnTerminal:
+            "Standard output is a terminal; send the sound of '\(Option.stdout.long)' to a file or to "
+                + "another program"
+        }
+    }
+}

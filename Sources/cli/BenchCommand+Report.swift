@@ -1,7 +1,8 @@
 // What `bench` prints.
 
+import Demucs
+import Diagnostics
 import Foundation
-import Separation
 
 struct BenchReport {
     let model: String

@@ -1,6 +1,6 @@
 // `swift-demucs convert`: any readable checkpoint to the official safetensors layout.
 
-import Separation
+import Demucs
 
 extension Option {
     static let convertOut = Option(

@@ -1,6 +1,6 @@
 // `swift-demucs inspect`: what a checkpoint holds.
 
-import Separation
+import Demucs
 
 extension Option {
     static let member = Option(

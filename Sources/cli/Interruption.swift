@@ -1,8 +1,8 @@
 // Ctrl-C and its like: the first time the work stops in good order, the second time at once. And the
 // signal of a terminal that changed its size, which waits at the same place.
 
+import Demucs
 import Foundation
-import Separation
 
 enum Interruption {
     /// Cancels the token on SIGINT or SIGTERM, and ends the process on the next one.

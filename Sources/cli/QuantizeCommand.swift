@@ -1,7 +1,9 @@
 // `swift-demucs quantize`: a model with INT8 weights.
 
+import Demucs
+import Diagnostics
 import Foundation
-import Separation
+import Quantization
 import Tensor
 
 struct QuantizeCommand {
@@ -25,7 +27,7 @@ struct QuantizeCommand {
                 checkpoint, calibration: segments.description, threads: threads)
             quantization.warnings.forEach(console.warning)
             let model = try quantization.run(
-                mixes: segments.mixes, wishes: settings.wishes, cancellation: cancellation,
+                mixes: segments.mixes, targets: settings.targets, cancellation: cancellation,
                 report: tell)
             try model.write(to: settings.output)
             let report = QuantizationReport(
@@ -116,7 +118,7 @@ extension QuantizeCommand {
         /// Sound files to calibrate on.
         let tracks: [String]
         let segments: Int
-        let wishes: ModelQuantization.Wishes
+        let targets: ModelQuantization.Targets
         /// Where the table goes as JSON.
         let report: String?
         /// nil for all cores.
@@ -134,7 +136,7 @@ extension QuantizeCommand {
             threads = try arguments.number(.threads, in: Separator.supportedThreads)
             let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
             self.segments = max(segments ?? 50, tracks.count)
-            var wishes = ModelQuantization.Wishes(measuresLayers: report != nil)
+            var targets = ModelQuantization.Targets(measuresLayers: report != nil)
             if let name = arguments.value(.quantizedPrecision) {
                 guard let precision = Precision(rawValue: name) else {
                     throw .invalidValue(
@@ -142,13 +144,67 @@ extension QuantizeCommand {
                         allowed: "one of "
                             + Precision.allCases.map(\.rawValue).joined(separator: ", "))
                 }
-                wishes.precision = precision
+                targets.precision = precision
             }
-            wishes.mostBytes = try arguments.number(
+            targets.mostBytes = try arguments.number(
                 .maxBytes, in: 1...Int.max, allowed: "a whole number from 1 on")
-            wishes.leastDecibels = try arguments.finiteNumber(
+            targets.leastDecibels = try arguments.finiteNumber(
                 .leastSNR, allowed: "a number of decibels")
-            self.wishes = wishes
+            self.targets = targets
         }
+    }
+}
+
+struct QuantizationReport {
+    let model: QuantizedModel
+    let source: Checkpoint
+    let calibration: [String: ArgumentValue]
+
+    /// A row for each tensor of weights, and the whole model below.
+    var table: String {
+        let heading = ["layer", "form", "bytes", "weights dB", "output dB"]
+        let rows = model.layers.map { layer in
+            [
+                layer.tensor, layer.form.rawValue, "\(layer.countBytes)",
+                Self.figure(layer.weightDecibels),
+                layer.outputDecibels.map(Self.figure) ?? "-",
+            ]
+        }
+        let sum =
+            "\(model.countBytes) bytes, a part of \(Self.share(model.countBytes, source.countBytes))"
+            + " of \(source.countBytes); SNR of the worst stem \(Self.figure(model.decibels)) dB"
+        return (TextTable.aligned([heading] + rows) + ["", sum]).joined(separator: "\n")
+    }
+
+    var json: String {
+        let report = ArgumentValue.object([
+            "bytes": .integer(model.countBytes),
+            "source": .string(source.path), "source_bytes": .integer(source.countBytes),
+            "snr_db": Self.number(model.decibels), "calibration": .object(calibration),
+            "layers": .array(
+                model.layers.map { layer in
+                    .object([
+                        "tensor": .string(layer.tensor), "form": .string(layer.form.rawValue),
+                        "shape": .array(layer.shape.map(ArgumentValue.integer)),
+                        "bytes": .integer(layer.countBytes),
+                        "weights_snr_db": Self.number(layer.weightDecibels),
+                        "output_snr_db": layer.outputDecibels.map(Self.number) ?? .null,
+                    ])
+                }),
+        ])
+        return (report.json ?? "{}") + "\n"
+    }
+
+    /// JSON has no text for an infinite SNR.
+    private static func number(_ decibels: Double) -> ArgumentValue {
+        decibels.isFinite ? .number((decibels * 100).rounded() / 100) : .null
+    }
+
+    private static func figure(_ decibels: Double) -> String {
+        decibels.isFinite ? String(format: "%.1f", decibels) : "equal"
+    }
+
+    private static func share(_ part: Int, _ whole: Int) -> String {
+        String(format: "%.2f", Double(part) / Double(whole))
     }
 }

@@ -1,5 +1,5 @@
+import Demucs
 import Foundation
-import Separation
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import ModelZoo
 import TestSupport
 import Testing
 

@@ -24,12 +24,12 @@ struct Block {
         return backend.tensor(array.shape, array.values)
     }
 
-    func reader(_ change: (inout Configuration.Hyperparameters) -> Void) throws -> ModelReader {
+    func reader(_ change: (inout Configuration.Hyperparameters) -> Void) throws -> StateDictReader {
         var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
         // Blocks have no place in a model, so no transformer's size need fit.
         hyperparameters.tLayers = 0
         change(&hyperparameters)
-        return ModelReader(
+        return StateDictReader(
             configuration: try Configuration(hyperparameters), backend: backend)
     }
 

@@ -106,7 +106,7 @@ import Testing
         hyperparameters.depth = 2
         for weight in [1, 0.2] {
             hyperparameters.freqEmb = weight
-            let reader = ModelReader(
+            let reader = StateDictReader(
                 configuration: try Configuration(hyperparameters), backend: backend)
             let embedding = try #require(
                 try reader.frequencyEmbedding(golden.checkpoint.parameters()))

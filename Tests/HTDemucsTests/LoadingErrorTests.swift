@@ -3,6 +3,7 @@
 
 import HTDemucs
 import Tensor
+import TestSupport
 import Testing
 import WeightsLoader
 

@@ -5,6 +5,7 @@ import Dispatch
 import Foundation
 import HTDemucs
 import Tensor
+import TestSupport
 import Testing
 import WeightsLoader
 

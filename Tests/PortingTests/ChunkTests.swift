@@ -1,10 +1,10 @@
 // A track through files: prepare, run, stems.
 
 import Audio
+import Demucs
 import Foundation
 import HTDemucs
 import Porting
-import Separation
 import Tensor
 import TestSupport
 import Testing

@@ -1,10 +1,11 @@
 // Tiny models, tracks and folders for the tests of ports.
 
 import Audio
+import Demucs
 import Foundation
 import HTDemucs
+import ModelZoo
 import Porting
-import Separation
 import Tensor
 import TestSupport
 import WeightsLoader

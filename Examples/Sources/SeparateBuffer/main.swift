@@ -2,8 +2,8 @@
 //
 //     swift run -c release SeparateBuffer ../Models/demo.safetensors
 
+import Demucs
 import Foundation
-import Separation
 
 /// Three seconds of two detuned tones with a click twice a second.
 func generatedTrack(sampleRateHz: Int) -> AudioBuffer {

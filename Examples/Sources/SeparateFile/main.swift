@@ -2,8 +2,8 @@
 //
 //     swift run -c release SeparateFile ../Models/demo.safetensors song.mp3 stems
 
+import Demucs
 import Foundation
-import Separation
 
 guard CommandLine.arguments.count == 4 else {
     print("error: give a model, a track and a folder: SeparateFile MODEL TRACK FOLDER")

@@ -2,8 +2,8 @@
 //
 //     swift run -c release SeparatePieces ../Models/demo.safetensors stems
 
+import Demucs
 import Foundation
-import Separation
 
 guard CommandLine.arguments.count == 3 else {
     print("error: give a model and a folder: SeparatePieces MODEL FOLDER")

@@ -1,0 +1,75 @@
+// The music, or the noise, that a quantisation is calibrated on.
+
+import Audio
+import Demucs
+import HTDemucs
+import Tensor
+import WeightsLoader
+
+/// Segments as a network gets them, spread over sound files.
+package struct CalibrationSegments: Sendable {
+    /// Each `[audioChannels, samples]`, normalised like a whole track.
+    package let mixes: [[Float]]
+    /// What a quantised file says of them.
+    package let description: [String: ArgumentValue]
+
+    private static let noiseSegments = 4
+
+    /// Reads segments of the model's length: as many of each file, at equal distances. What a short
+    /// file lacks is zeros.
+    ///
+    /// - Parameters:
+    ///   - paths: at least one sound file.
+    ///   - count: segments in all, at least one for each file.
+    /// - Throws: `AudioError`, `SeparationError.emptyAudio`, `CancellationError`.
+    package init(
+        of paths: [String], count: Int, for configuration: Configuration, on backend: Backend,
+        cancellation: CancellationToken
+    ) throws {
+        var mixes: [[Float]] = []
+        for (index, path) in paths.enumerated() {
+            let segments = (index + 1) * count / paths.count - index * count / paths.count
+            mixes += try Self.spread(
+                AudioInput(path: path), segments, of: configuration, on: backend,
+                cancellation: cancellation)
+        }
+        self.mixes = mixes
+        description = [
+            "files": .integer(paths.count), "segments": .integer(mixes.count),
+            "segment_samples": .integer(configuration.segmentSamples),
+        ]
+    }
+
+    /// Segments of noise, where no music is given.
+    package init(noiseFor configuration: Configuration) {
+        var draws = SeededDraws("mix")
+        mixes = (0..<Self.noiseSegments).map { _ in
+            (0..<configuration.audioChannels * configuration.segmentSamples).map { _ in
+                draws.next(in: -1...1)
+            }
+        }
+        description = [:]
+    }
+
+    private static func spread(
+        _ input: AudioInput, _ count: Int, of configuration: Configuration, on backend: Backend,
+        cancellation: CancellationToken
+    ) throws -> [[Float]] {
+        let (channelCount, samples) = (configuration.audioChannels, configuration.segmentSamples)
+        let input = TrackInput(
+            input, channelCount: channelCount, rateHz: configuration.samplerate)
+        let track = try input.measure(cancellation: cancellation).track
+        var window = TrackWindow(try input.again(track), channelCount: channelCount)
+        let room = max(0, track.sampleCount - samples)
+        return try (0..<count).map { index in
+            try cancellation.check()
+            // The middle of the index-th of equal parts.
+            let start = room * (2 * index + 1) / (2 * count)
+            try window.fill(to: start + samples)
+            window.forget(before: start)
+            let segment = backend.tensor(Shape(channelCount, samples))
+            window.read(from: start, into: segment)
+            return segment.floats
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// The model's blocks among the self-test's vectors, built by the model's own reader of checkpoints.
+
+import HTDemucs
+import Tensor
+
+extension SelfTest {
+    /// A reader for blocks that stand alone.
+    private static func reader(
+        _ vector: SelfTestVector, _ change: (inout Configuration.Hyperparameters) -> Void = { _ in }
+    ) throws -> StateDictReader {
+        var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
+        // Without a transformer no block's size must fit another's.
+        hyperparameters.tLayers = 0
+        hyperparameters.normGroups = 2
+        hyperparameters.dconvMode = 3
+        hyperparameters.dconvDepth = 2
+        hyperparameters.dconvComp = 4
+        hyperparameters.contextEnc = 0
+        change(&hyperparameters)
+        return StateDictReader(
+            configuration: try Configuration(hyperparameters), backend: vector.backend)
+    }
+
+    // MARK: - The two U-Nets
+
+    static let unetBlocks = [
+        Case("dconv_rows", output: [9, 37, 24]) { vector in
+            try dconv(vector, channels: 24, x: try vector.tensor("x", 9, 37, 24))
+        },
+        Case("dconv_signal", output: [1, 41, 96]) { vector in
+            try dconv(vector, channels: 96, x: try vector.tensor("x", 1, 41, 96))
+        },
+        Case("encoder", output: [8, 19, 16]) { vector in
+            let layer = try reader(vector).encoderLayer(vector.reader, layerShape(outer: 4))
+            return layer(try vector.tensor("x", 32, 19, 4), on: vector.backend)
+        },
+        Case("tencoder", output: [1, 64, 16]) { vector in
+            let layer = try reader(vector).timeEncoderLayer(vector.reader, layerShape(outer: 2))
+            return layer(try vector.tensor("x", 1, 256, 2), on: vector.backend)
+        },
+        Case("decoder", output: [32, 19, 6]) { vector in
+            let layer = try reader(vector).decoderLayer(
+                vector.reader, layerShape(outer: 6), isFrequency: true)
+            return layer(
+                try vector.tensor("x", 8, 19, 16), skip: try vector.tensor("skip", 8, 19, 16),
+                times: 19, on: vector.backend
+            ).output
+        },
+        Case("tdecoder", output: [1, 256, 6]) { vector in
+            let layer = try reader(vector).decoderLayer(
+                vector.reader, layerShape(outer: 6), isFrequency: false)
+            return layer(
+                try vector.tensor("x", 1, 64, 16), skip: try vector.tensor("skip", 1, 64, 16),
+                times: 256, on: vector.backend
+            ).output
+        },
+    ]
+
+    private static func dconv(
+        _ vector: SelfTestVector, channels: Int, x: Tensor
+    ) throws -> Tensor {
+        let reader = try reader(vector)
+        let dconv = try reader.dconv(
+            vector.reader, channels: channels, hidden: channels / 8,
+            dilations: reader.configuration.dconvDilations)
+        dconv(x, on: vector.backend)
+        return x
+    }
+
+    /// A layer inside the U-Net (not its outermost), 16 channels on the side of the transformer.
+    ///
+    /// - Parameter outer: channels on the side of the mix.
+    private static func layerShape(outer: Int) -> Configuration.LayerShape {
+        Configuration.LayerShape(
+            index: 1, channelsOut: 16, isNormed: false, dconvHidden: 4,
+            frequency: .init(
+                channelsIn: outer, decoderChannelsOut: outer, kernel: 8, stride: 4, pad: 2,
+                frequenciesIn: 32, frequenciesOut: 8, isLast: false),
+            time: .init(
+                channelsIn: outer, decoderChannelsOut: outer, kernel: 8, stride: 4, pad: 2,
+                empty: false))
+    }
+
+    // MARK: - Transformer
+
+    static let transformerBlocks = [
+        Case("transformer_self", output: [45, 32]) { vector in
+            try transformerLayer(vector, others: nil)
+        },
+        Case("transformer_cross", output: [45, 32]) { vector in
+            try transformerLayer(vector, others: try vector.tensor("xt", 33, 32))
+        },
+    ]
+
+    /// - Parameter others: the other branch's tokens; nil for a self layer.
+    private static func transformerLayer(
+        _ vector: SelfTestVector, others: Tensor?
+    ) throws -> Tensor {
+        let reader = try reader(vector) {
+            $0.tLayers = 1
+            $0.bottomChannels = 32
+            $0.tHeads = 4
+            $0.tHiddenScale = 2
+        }
+        let layer = try reader.transformerLayer(vector.reader, isCross: others != nil)
+        let x = try vector.tensor("x", 45, 32)
+        let (queries, keysValues) = layer.project(x, others: others ?? x, on: vector.backend)
+        layer.finish(x, queries: queries, keysValues: keysValues, on: vector.backend)
+        return x
+    }
+}

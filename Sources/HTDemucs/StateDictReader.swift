@@ -1,0 +1,277 @@
+// The one file of checkpoint keys: how the official state dict becomes layers. Reads in the order
+// of `HTDemucs.__init__` in the reference, so the two can be walked side by side.
+
+import Layers
+import Tensor
+import WeightsLoader
+
+/// Builds the layers of a configuration from the parameters of a checkpoint.
+package struct StateDictReader {
+    package let configuration: Configuration
+    let backend: Backend
+    /// Which layers run in INT8; nil where none is quantised here.
+    let plan: QuantizationPlan?
+    /// Watches what layers are given.
+    let observer: (any ModelObserver)?
+
+    package init(
+        configuration: Configuration, backend: Backend, plan: QuantizationPlan? = nil,
+        observer: (any ModelObserver)? = nil
+    ) {
+        self.configuration = configuration
+        self.backend = backend
+        self.plan = plan
+        self.observer = observer
+    }
+
+    // MARK: - torch.nn
+
+    private func bias(_ reader: ParameterReader, _ channels: Int) throws -> ChannelAffine {
+        ChannelAffine(bias: try reader.floats("bias", [channels]), on: backend)
+    }
+
+    private func groupNorm(
+        _ reader: ParameterReader, groups: Int, channels: Int
+    ) throws -> GroupNorm {
+        GroupNorm(
+            groups: groups, gain: try reader.floats("weight", [channels]),
+            bias: try reader.floats("bias", [channels]), on: backend)
+    }
+
+    private func layerNorm(_ reader: ParameterReader, channels: Int) throws -> LayerNorm {
+        LayerNorm(
+            gain: try reader.floats("weight", [channels]),
+            bias: try reader.floats("bias", [channels]), on: backend)
+    }
+
+    private func linear(_ reader: ParameterReader, inputs: Int, outputs: Int) throws -> Linear {
+        Linear(
+            weight: try weights(reader, [outputs, inputs]),
+            bias: try reader.floats("bias", [outputs]), inputs: inputs, on: backend)
+    }
+
+    // MARK: - Encoders and decoders
+
+    /// `encoder.{index}`
+    package func encoderLayer(_ reader: ParameterReader, _ layer: Configuration.LayerShape) throws
+        -> HEncLayer
+    {
+        let shape = layer.frequency
+        let weight = try weights(
+            reader.scope("conv"), [layer.channelsOut, shape.channelsIn, shape.kernel, 1])
+        return HEncLayer(
+            conv: Conv2d(
+                weight: weight, inputs: shape.channelsIn, outputs: layer.channelsOut,
+                kernel: .init(freq: shape.kernel, time: 1),
+                stride: .init(freq: shape.stride, time: 1),
+                padding: .init(freq: shape.pad, time: 0), on: backend),
+            convBias: try bias(reader.scope("conv"), layer.channelsOut), timeStride: 1,
+            rest: try encoderRest(reader, layer, isFrequency: true))
+    }
+
+    /// `tencoder.{index}`
+    package func timeEncoderLayer(_ reader: ParameterReader, _ layer: Configuration.LayerShape)
+        throws
+        -> HEncLayer
+    {
+        let shape = layer.time
+        let weight = try weights(
+            reader.scope("conv"), [layer.channelsOut, shape.channelsIn, shape.kernel])
+        return HEncLayer(
+            conv: Conv2d(
+                weight: weight, inputs: shape.channelsIn, outputs: layer.channelsOut,
+                kernel: .init(freq: 1, time: shape.kernel),
+                stride: .init(freq: 1, time: shape.stride),
+                padding: .init(freq: 0, time: shape.pad), on: backend),
+            convBias: try bias(reader.scope("conv"), layer.channelsOut),
+            timeStride: shape.stride,
+            rest: shape.empty ? nil : try encoderRest(reader, layer, isFrequency: false))
+    }
+
+    private func encoderRest(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
+    ) throws -> HEncLayer.Rest {
+        let channels = layer.channelsOut
+        return HEncLayer.Rest(
+            norm1: try norm(reader.scope("norm1"), layer, channels: channels),
+            dconv: configuration.hasEncoderDConv
+                ? try dconv(reader.scope("dconv"), layer) : nil,
+            rewrite: try rewrite(
+                reader, norm: "norm2", layer, context: configuration.contextEnc,
+                isFrequency: isFrequency))
+    }
+
+    /// `decoder.{depth − 1 − index}` or `tdecoder.{…}`
+    package func decoderLayer(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
+    ) throws -> HDecLayer {
+        let channels = layer.channelsOut
+        let kernel = isFrequency ? layer.frequency.kernel : layer.time.kernel
+        let outputs =
+            isFrequency ? layer.frequency.decoderChannelsOut : layer.time.decoderChannelsOut
+        let isEmpty = !isFrequency && layer.time.empty
+        var first: HDecLayer.First?
+        if !isEmpty {
+            first = HDecLayer.First(
+                rewrite: try rewrite(
+                    reader, norm: "norm1", layer, context: configuration.context,
+                    isFrequency: isFrequency),
+                dconv: configuration.hasDecoderDConv
+                    ? try dconv(reader.scope("dconv"), layer) : nil)
+        }
+        let weight = try weights(
+            reader.scope("conv_tr"), [channels, outputs, kernel] + (isFrequency ? [1] : []),
+            outputAxis: 1)
+        return HDecLayer(
+            isFrequency: isFrequency, first: first,
+            convTranspose: ConvTranspose(
+                weight: weight, inputs: channels, outputs: outputs, kernel: kernel,
+                stride: isFrequency ? layer.frequency.stride : layer.time.stride, on: backend),
+            convTransposeBias: try bias(reader.scope("conv_tr"), outputs),
+            norm2: try norm(reader.scope("norm2"), layer, channels: outputs),
+            padding: isFrequency ? layer.frequency.pad : layer.time.pad,
+            isLast: layer.index == 0)
+    }
+
+    private func norm(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape, channels: Int
+    ) throws -> GroupNorm? {
+        guard layer.isNormed else { return nil }
+        return try groupNorm(reader, groups: configuration.normGroups, channels: channels)
+    }
+
+    /// `rewrite`, with the norm behind it
+    private func rewrite(
+        _ reader: ParameterReader, norm name: String, _ layer: Configuration.LayerShape,
+        context: Int, isFrequency: Bool
+    ) throws -> Rewrite {
+        let channels = layer.channelsOut
+        let size = 1 + 2 * context
+        let weight = try weights(
+            reader.scope("rewrite"),
+            [2 * channels, channels, size] + (isFrequency ? [size] : []))
+        return Rewrite(
+            conv: Conv2d(
+                weight: weight, inputs: channels, outputs: 2 * channels,
+                kernel: .init(freq: isFrequency ? size : 1, time: size),
+                stride: .init(freq: 1, time: 1),
+                padding: .init(freq: isFrequency ? context : 0, time: context), on: backend),
+            bias: try bias(reader.scope("rewrite"), 2 * channels),
+            norm: try norm(reader.scope(name), layer, channels: 2 * channels))
+    }
+
+    /// `dconv`: `layers.{d}.0` dilated convolution, `.1` norm, `.3` 1×1 convolution, `.4` norm,
+    /// `.6` LayerScale; `.2` and `.5` are GELU and GLU.
+    func dconv(_ reader: ParameterReader, _ layer: Configuration.LayerShape) throws -> DConv {
+        try dconv(
+            reader, channels: layer.channelsOut, hidden: layer.dconvHidden,
+            dilations: configuration.dconvDilations)
+    }
+
+    package func dconv(
+        _ reader: ParameterReader, channels: Int, hidden: Int, dilations: [Int]
+    ) throws -> DConv {
+        let taps = DConv.taps
+        let layers = try dilations.enumerated().map { index, dilation in
+            let reader = reader.scope("layers").scope("\(index)")
+            let reduce = try reader.scope("0").floats("weight", [hidden, channels, taps])
+            let expand = try reader.scope("3").floats("weight", [2 * channels, hidden, 1])
+            return DConv.Layer(
+                dilation: dilation,
+                reduce: WeightMatrix(
+                    .floats(reduce, on: backend), rowOffsets: (0..<channels).map { $0 * taps },
+                    columnOffsets: (0..<DConv.tapColumns(hidden: hidden)).map { column in
+                        column < taps * hidden
+                            ? (column % hidden) * channels * taps + column / hidden : nil
+                    }, on: backend),
+                reduceBias: try bias(reader.scope("0"), hidden),
+                norm1: try groupNorm(reader.scope("1"), groups: 1, channels: hidden),
+                expand: Linear(
+                    weight: .floats(expand, on: backend),
+                    bias: try reader.scope("3").floats("bias", [2 * channels]), inputs: hidden,
+                    on: backend),
+                norm2: try groupNorm(reader.scope("4"), groups: 1, channels: 2 * channels),
+                gamma: backend.tensor(
+                    [channels], try reader.scope("6").floats("scale", [channels])))
+        }
+        return DConv(channels: channels, hidden: hidden, layers: layers)
+    }
+
+    /// `freq_emb`: what is added to each frequency after the first encoder layer.
+    package func frequencyEmbedding(_ reader: ParameterReader) throws -> Tensor? {
+        guard configuration.freqEmb != 0 else { return nil }
+        let layer = configuration.layers[0]
+        let shape = [layer.frequency.frequenciesOut, layer.channelsOut]
+        let weight = try reader.scope("embedding").floats("weight", shape)
+        // Two float32 products, as in ScaledEmbedding and in forward.
+        let (scale, weightInSum) = (Float(configuration.embScale), Float(configuration.freqEmb))
+        return backend.tensor(shape, weight.map { $0 * scale * weightInSum })
+    }
+
+    // MARK: - Transformer
+
+    /// `channel_upsampler` and the like: 1×1 convolutions
+    func sampler(_ reader: ParameterReader, inputs: Int, outputs: Int) throws -> Linear {
+        Linear(
+            weight: try weights(reader, [outputs, inputs, 1]),
+            bias: try reader.floats("bias", [outputs]), inputs: inputs, on: backend)
+    }
+
+    /// `crosstransformer`
+    package func crossTransformer(_ reader: ParameterReader) throws -> CrossTransformerEncoder? {
+        guard configuration.tLayers > 0 else { return nil }
+        let channels = configuration.transformerChannels
+        func layers(_ name: String) throws -> [TransformerLayer] {
+            try (0..<configuration.tLayers).map { index in
+                try transformerLayer(
+                    reader.scope(name).scope("\(index)"),
+                    isCross: (index % 2 == 0) == configuration.tCrossFirst)
+            }
+        }
+        return CrossTransformerEncoder(
+            channels: channels,
+            normIn: try layerNorm(reader.scope("norm_in"), channels: channels),
+            normInTime: try layerNorm(reader.scope("norm_in_t"), channels: channels),
+            layers: try layers("layers"), layersTime: try layers("layers_t"),
+            maxPeriod: configuration.tMaxPeriod,
+            positionWeight: Float(configuration.tWeightPosEmbed))
+    }
+
+    /// `layers.{index}`: self layers have `self_attn` and two norms, cross layers `cross_attn` and
+    /// three.
+    package func transformerLayer(_ reader: ParameterReader, isCross: Bool) throws
+        -> TransformerLayer
+    {
+        let channels = configuration.transformerChannels
+        let hidden = configuration.transformerHidden
+        let attention = reader.scope(isCross ? "cross_attn" : "self_attn")
+        let outBias = try attention.scope("out_proj").floats("bias", [channels])
+        let norm1 = try layerNorm(reader.scope("norm1"), channels: channels)
+        let norm2 = try layerNorm(reader.scope("norm2"), channels: channels)
+        let linear2 = reader.scope("linear2")
+        let linear2Bias = try linear2.floats("bias", [channels])
+        return TransformerLayer(
+            norm: norm1, otherNorm: isCross ? norm2 : nil,
+            feedForwardNorm: isCross
+                ? try layerNorm(reader.scope("norm3"), channels: channels) : norm2,
+            attention: MultiheadAttention(
+                channels: channels, heads: configuration.tHeads,
+                inWeight: try weights(
+                    attention, [3 * channels, channels], named: "in_proj_weight"),
+                inBias: try attention.floats("in_proj_bias", [3 * channels]),
+                outWeight: try weights(attention.scope("out_proj"), [channels, channels]),
+                outBias: outBias, on: backend),
+            linear1: try linear(reader.scope("linear1"), inputs: channels, outputs: hidden),
+            linear2: try linear(linear2, inputs: hidden, outputs: channels),
+            gamma1: try layerScale(reader.scope("gamma_1"), outBias),
+            gamma2: try layerScale(reader.scope("gamma_2"), linear2Bias),
+            normOut: try groupNorm(reader.scope("norm_out"), groups: 1, channels: channels))
+    }
+
+    /// γ·(y + bias) as γ·y + γ·bias
+    private func layerScale(_ reader: ParameterReader, _ bias: [Float]) throws -> ChannelAffine {
+        let gamma = try reader.floats("scale", [bias.count])
+        return ChannelAffine(
+            scale: gamma, shift: zip(gamma, bias).map { $0 * $1 }, on: backend)
+    }
+}

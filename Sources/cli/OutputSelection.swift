@@ -1,0 +1,134 @@
+// Which signals a call writes: stems, sums of them, what is left of the track.
+// Reference: `--two-stems` in demucs/separate.py.
+
+import Demucs
+
+/// What was asked for, before the model's stems are known.
+struct OutputSelection {
+    /// A signal under the name that its file gets.
+    struct Output: Equatable, CustomStringConvertible {
+        let name: String
+        let signal: StemOutput.Signal
+
+        /// `no_vocals = drums + bass + other`, `minus_vocals = track - vocals`.
+        var description: String {
+            switch signal {
+            case .stem(let stem): stem
+            case .sum(let stems): "\(name) = " + stems.joined(separator: " + ")
+            case .mixtureMinus(let stems): "\(name) = track - " + stems.joined(separator: " - ")
+            }
+        }
+    }
+
+    private struct Mix {
+        let name: String
+        let parts: [String]
+    }
+
+    private static let residualName = "residual"
+
+    /// nil for all.
+    private let stems: [String]?
+    private let twoStems: String?
+    private let otherMethod: OtherMethod
+    private let mixes: [Mix]
+    private let hasResidual: Bool
+    /// The only output that is wanted after all, with `--stdout`.
+    private let only: String?
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        stems = try arguments.value(.writtenStems).map { text throws(UsageError) in
+            try OutputSelection.names(
+                text, separator: ",", .writtenStems, allowed: "names of stems, as vocals,drums")
+        }
+        twoStems = arguments.value(.twoStems)
+        otherMethod = try arguments.choice(.otherMethod, of: OtherMethod.allCases) ?? .add
+        hasResidual = arguments.has(.residual)
+        only = arguments.value(.stdout)
+        var mixes: [Mix] = []
+        for text in arguments.values(.mix) { mixes.append(try OutputSelection.mix(text)) }
+        self.mixes = mixes
+    }
+
+    private static func mix(_ text: String) throws(UsageError) -> Mix {
+        let allowed = "a name and stems, as karaoke=drums+bass"
+        guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+            throw .invalidValue(.mix, value: text, allowed: allowed)
+        }
+        let name = String(text[..<equals])
+        if let problem = FileNameTemplate.problem(withName: name) {
+            throw .invalidValue(.mix, value: text, allowed: "\(allowed); the name \(problem)")
+        }
+        let parts = String(text[text.utf8.index(after: equals)...])
+        return Mix(name: name, parts: try names(parts, separator: "+", .mix, allowed: allowed))
+    }
+
+    /// Parts of a list: none empty, none twice.
+    private static func names(
+        _ text: String, separator: Character, _ option: Option, allowed: String
+    ) throws(UsageError) -> [String] {
+        let names = text.split(separator: separator, omittingEmptySubsequences: false)
+            .map(String.init)
+        if names.contains("") || Set(names).count < names.count {
+            throw .invalidValue(option, value: text, allowed: "\(allowed), each once")
+        }
+        return names
+    }
+
+    /// The outputs for a model, in the order of its stems; then mixes, then the residual.
+    ///
+    /// - Throws: `UsageError` for names that the model doesn't have, and for two outputs of one name.
+    func outputs(ofSources sources: [String]) throws(UsageError) -> [Output] {
+        var outputs: [Output]
+        if let twoStems {
+            outputs = try pair(twoStems, sources)
+        } else {
+            outputs = try singleStems(sources)
+        }
+        for mix in mixes {
+            try check(mix.parts, .mix, allowed: sources)
+            outputs.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))
+        }
+        if hasResidual {
+            outputs.append(
+                Output(name: OutputSelection.residualName, signal: .mixtureMinus(sources)))
+        }
+        var names: Set<String> = []
+        // Upper and lower case are one on some systems.
+        for output in outputs where !names.insert(output.name.lowercased()).inserted {
+            throw .sameName(output.name)
+        }
+        guard let only else { return outputs }
+        try check([only], .stdout, allowed: outputs.map(\.name))
+        return outputs.filter { $0.name == only }
+    }
+
+    private func pair(_ stem: String, _ sources: [String]) throws(UsageError) -> [Output] {
+        try check([stem], .twoStems, allowed: sources)
+        let one = Output(name: stem, signal: .stem(stem))
+        switch otherMethod {
+        case .none: return [one]
+        case .add:
+            let others = sources.filter { $0 != stem }
+            return [one, Output(name: "no_\(stem)", signal: .sum(others))]
+        case .minus:
+            return [Output(name: "minus_\(stem)", signal: .mixtureMinus([stem])), one]
+        }
+    }
+
+    private func singleStems(_ sources: [String]) throws(UsageError) -> [Output] {
+        let others = mixes.map(\.name) + (hasResidual ? [OutputSelection.residualName] : [])
+        if let stems { try check(stems, .writtenStems, allowed: sources + others) }
+        return sources.filter { stems?.contains($0) ?? true }
+            .map { Output(name: $0, signal: .stem($0)) }
+    }
+
+    private func check(
+        _ names: [String], _ option: Option, allowed: [String]
+    ) throws(UsageError) {
+        if let unknown = names.first(where: { !allowed.contains($0) }) {
+            throw .invalidValue(
+                option, value: unknown, allowed: "one of " + allowed.joined(separator: ", "))
+        }
+    }
+}

@@ -1,0 +1,198 @@
+// What a call of `separate` asks for, typed and checked as far as that needs neither model nor files.
+
+import Demucs
+import ModelZoo
+import Tensor
+
+/// What is left of a track with `--two-stems`.
+enum OtherMethod: String, CaseIterable {
+    case none
+    case add
+    case minus
+}
+
+extension SeparateCommand {
+    struct Settings {
+        /// As typed.
+        let arguments: ParsedArguments
+        let operands: [String]
+        let isModelListing: Bool
+        /// nil for the default.
+        let model: String?
+        let member: String?
+        let repository: String?
+        let isOffline: Bool
+        let selection: OutputSelection
+        let separation: SeparationOptions
+        /// nil for the whole track.
+        let excerpt: Excerpt?
+        let output: OutputOptions
+        /// Used where MP3 is written, by an option or by the ending of `--filename`.
+        let mp3: MP3Settings
+        let outputFolder: String
+        let template: FileNameTemplate
+        /// The stem that goes to standard output.
+        let standardOutput: String?
+        let skipsExisting: Bool
+        let precision: PrecisionChoice
+        /// nil for all cores.
+        let threads: Int?
+        let jobs: Int
+        let isDryRun: Bool
+        let isJSON: Bool
+        let isQuiet: Bool
+        let isVerbose: Bool
+
+        init(_ arguments: ParsedArguments) throws(UsageError) {
+            if arguments.has(.signature) { throw .signatureRefused }
+            if arguments.has(.raw) && !arguments.has(.stdout) { throw .needs(.raw, .stdout) }
+            if let device = arguments.value(.device), device != "cpu" {
+                throw .invalidValue(
+                    .device, value: device, allowed: "cpu: this program computes on the CPU alone")
+            }
+            self.arguments = arguments
+            operands = arguments.operands
+            isModelListing = arguments.has(.listModels)
+            model = arguments.value(.name)
+            member = arguments.value(.chosenMember)
+            repository = arguments.value(.repo)
+            isOffline = arguments.has(.offline)
+            selection = try OutputSelection(arguments)
+            separation = try Settings.separation(arguments)
+            excerpt = try Settings.excerpt(arguments)
+            mp3 = try Settings.mp3(arguments)
+            output = try Settings.output(arguments)
+            outputFolder = arguments.value(.out) ?? "separated"
+            template = try FileNameTemplate(arguments.value(.filename))
+            standardOutput = arguments.value(.stdout)
+            skipsExisting = arguments.has(.skipExisting) && !arguments.has(.force)
+            precision = try PrecisionChoice(arguments)
+            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
+            isDryRun = arguments.has(.dryRun)
+            isJSON = arguments.has(.jsonLines)
+            isQuiet = arguments.has(.quiet)
+            isVerbose = arguments.has(.verbose)
+        }
+
+        private static func separation(
+            _ arguments: ParsedArguments
+        ) throws(UsageError) -> SeparationOptions {
+            var options = SeparationOptions()
+            options.split = !arguments.has(.noSplit)
+            options.seed = try arguments.parsed(
+                .seed, allowed: "a whole number from 0 to \(UInt64.max)")
+            if let shifts: Int = try arguments.parsed(.shifts, allowed: "a whole number") {
+                options.shifts = shifts
+            }
+            if let overlap: Double = try arguments.parsed(.overlap, allowed: "a number") {
+                options.overlap = overlap
+            }
+            options.segmentSeconds = try arguments.parsed(
+                .segment, allowed: "a number of seconds")
+            return options
+        }
+
+        private static func excerpt(_ arguments: ParsedArguments) throws(UsageError) -> Excerpt? {
+            let start = try time(.start, arguments)
+            let duration = try time(.duration, arguments)
+            if duration == 0 {
+                throw .invalidValue(.duration, value: "0", allowed: "more than nothing")
+            }
+            if start == nil && duration == nil { return nil }
+            return Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
+        }
+
+        /// Seconds, from `83.5`, `1:23.5` or `1:02:03`.
+        static func time(
+            _ option: Option, _ arguments: ParsedArguments
+        ) throws(UsageError) -> Double? {
+            guard let text = arguments.value(option) else { return nil }
+            var seconds = 0.0
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            for part in parts {
+                // Digits and a point: "nan", "1e9" and signs are no times of day.
+                let isPlain = part.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
+                guard parts.count <= 3, isPlain, let value = Double(part) else {
+                    throw .invalidValue(
+                        option, value: text,
+                        allowed: "seconds, minutes:seconds or hours:minutes:seconds")
+                }
+                seconds = seconds * 60 + value
+            }
+            return seconds
+        }
+
+        static func output(_ arguments: ParsedArguments) throws(UsageError) -> OutputOptions {
+            let mp3 = try mp3(arguments)
+            // The library's tanh is not offered: the reference's command has these three.
+            let clipModes: [ClipMode] = [.rescale, .clamp, .none]
+            let sampleFormat: SampleFormat =
+                arguments.has(.float32) ? .float32 : arguments.has(.int24) ? .int24 : .int16
+            let container: OutputFormat.Container =
+                arguments.has(.raw)
+                ? .rawFloat32
+                : arguments.has(.flac) ? .flac : arguments.has(.mp3) ? .mp3(mp3) : .wav
+            let clipMode = try arguments.choice(.clipMode, of: clipModes) ?? .rescale
+            let gain = try arguments.choice(.gain, of: OutputOptions.Gain.allCases) ?? .perStem
+            if gain == .common, clipMode != .rescale {
+                throw .invalidValue(
+                    .gain, value: gain.rawValue,
+                    allowed:
+                        "stem, because '\(Option.clipMode.long) \(clipMode.rawValue)' has no gain")
+            }
+            return OutputOptions(
+                format: OutputFormat(container: container, sampleFormat: sampleFormat),
+                clipMode: clipMode, gain: gain,
+                rate: try arguments.choice(.outputRate, of: OutputOptions.Rate.allCases) ?? .model,
+                downmix: try arguments.choice(.downmix, of: Downmix.allCases) ?? .first,
+                spoolFolder: arguments.value(.spool))
+        }
+
+        private static func mp3(_ arguments: ParsedArguments) throws(UsageError) -> MP3Settings {
+            var settings = MP3Settings()
+            if let rate = try arguments.number(.mp3Bitrate, in: MP3Settings.supportedBitRates) {
+                settings.bitRateKilobitsPerSecond = rate
+            }
+            if let preset = try arguments.number(.mp3Preset, in: MP3Settings.supportedPresets) {
+                settings.preset = preset
+            }
+            return settings
+        }
+    }
+}
+
+enum PrecisionChoice: Sendable, Equatable {
+    /// INT8 for a model with INT8 weights, else the reference's float32.
+    case ofModel
+    /// The fastest whose quality is shown; INT8 for a model with INT8 weights.
+    case fastest
+    case fixed(Precision)
+
+    /// - Throws: `UsageError.invalidValue` for a name that is none.
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        switch arguments.value(.precision) {
+        case nil: self = .ofModel
+        case "auto": self = .fastest
+        case let name?:
+            guard let precision = Precision(rawValue: name) else {
+                let names = Precision.allCases.map(\.rawValue) + ["auto"]
+                throw .invalidValue(
+                    .precision, value: name, allowed: "one of " + names.joined(separator: ", "))
+            }
+            self = .fixed(precision)
+        }
+    }
+
+    /// - Throws: `WeightsError` for a model that can't be read, and what `EngineInformation` throws.
+    func precision(for files: ModelFiles) throws -> Precision {
+        try precision(isQuantized: files.isQuantized())
+    }
+
+    /// - Throws: what `EngineInformation` throws.
+    func precision(isQuantized: Bool) throws -> Precision {
+        if case .fixed(let precision) = self { return precision }
+        if isQuantized { return .int8 }
+        return self == .fastest ? try EngineInformation().fastestPrecision : .float32
+    }
+}

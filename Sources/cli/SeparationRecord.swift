@@ -1,0 +1,185 @@
+// What a finished track leaves beside its stems, for `--skip-existing` to know it again. The format is
+// described in docs/formats.md.
+
+import Demucs
+import Foundation
+
+/// A complete result: made from what, by what, how, and which files.
+struct SeparationRecord: Codable, Equatable {
+    static let currentVersion = 1
+
+    /// Checkpoints by content and what combines them, whatever they are called.
+    struct Model: Codable, Equatable {
+        /// SHA-256 of each file, in the order of the bag.
+        let checkpoints: [String]
+        let member: String?
+        let weights: [[Double]]?
+        let segmentSeconds: Double?
+    }
+
+    /// A file as it was.
+    struct File: Codable, Equatable {
+        let name: String
+        let bytes: Int
+        /// Nanoseconds since 1970.
+        let modified: Int
+        let sha256: String
+
+        /// - Returns: nil if there is no such file.
+        init?(_ path: String, sha256: String) {
+            guard let status = FilePath.status(path) else { return nil }
+            name = FilePath.name(of: path)
+            bytes = Int(status.st_size)
+            modified = File.modified(status)
+            self.sha256 = sha256
+        }
+
+        /// Whether a file holds the same. Only one whose time differs is read.
+        func isUnchanged(at path: String) -> Bool {
+            guard let status = FilePath.status(path), Int(status.st_size) == bytes else {
+                return false
+            }
+            return File.modified(status) == modified || FileChecksum.of(path) == sha256
+        }
+
+        /// Whether it was looked at before and is the same still.
+        func isSame(as status: stat) -> Bool {
+            Int(status.st_size) == bytes && File.modified(status) == modified
+        }
+
+        private static func modified(_ status: stat) -> Int {
+            #if canImport(Darwin)
+                let time = status.st_mtimespec
+            #else
+                let time = status.st_mtim
+            #endif
+            return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
+        }
+    }
+
+    struct Output: Codable, Equatable {
+        let stem: String
+        let file: File
+        let peak: Float
+        let gain: Float
+        let durationSeconds: Double
+    }
+
+    let version: Int
+    /// Of the program.
+    let program: String
+    let model: Model
+    let parameters: SeparationParameters
+    /// The seed that was used; nil without shifts.
+    let seed: UInt64?
+    let input: File
+    let outputs: [Output]
+
+    // MARK: - On the disk
+
+    /// `OUT/htdemucs/song/.song.mp3.swift-demucs.json`.
+    static func path(of input: InputTrack, besideOutput path: String) -> String {
+        let ending = ".swift-demucs.json"
+        var name = "." + input.fileName
+        // What is cut off lives on in a checksum.
+        if name.utf8.count + ending.utf8.count > FilePath.longestNameBytes {
+            let checksum = FileChecksum.of(text: name).prefix(16)
+            let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
+            while name.utf8.count > room { name.unicodeScalars.removeLast() }
+            name += "-\(checksum)"
+        }
+        return FilePath.joined(FilePath.folder(of: path), name + ending)
+    }
+
+    /// - Returns: nil if there is none, or none that this version wrote.
+    init?(at path: String) {
+        guard let data = FileManager.default.contents(atPath: path),
+            let record = try? JSONText.decoder.decode(SeparationRecord.self, from: data),
+            record.version == SeparationRecord.currentVersion
+        else { return nil }
+        self = record
+    }
+
+    init(
+        model: Model, parameters: SeparationParameters, seed: UInt64?, input: File,
+        outputs: [Output]
+    ) {
+        version = SeparationRecord.currentVersion
+        program = CommandLineTool.version
+        self.model = model
+        self.parameters = parameters
+        self.seed = seed
+        self.input = input
+        self.outputs = outputs
+    }
+
+    /// Writes it under its name at once. A record that can't be written is no reason to fail: the
+    /// track is done again next time.
+    func write(to path: String) {
+        let data = Data((JSONText.of(self) + "\n").utf8)
+        try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+
+    // MARK: - Comparing
+
+    /// Whether doing the track again would give the same files.
+    ///
+    /// - Parameter seed: the one that is asked for; nil takes any.
+    func covers(
+        _ track: PlannedTrack, model: @autoclosure () -> Model?,
+        parameters: SeparationParameters, seed: UInt64?
+    ) -> Bool {
+        self.parameters == parameters && (seed == nil || seed == self.seed)
+            && outputs.count == track.paths.count
+            && zip(outputs, track.paths).allSatisfy { $0.file.isUnchanged(at: $1) }
+            && input.isUnchanged(at: track.input.path) && self.model == model()
+    }
+}
+
+/// All that decides what is in the files of a call, but the model and the track.
+struct SeparationParameters: Codable, Equatable {
+    /// In their order, `no_vocals: drums + bass + other`.
+    let outputs: [String]
+    let shifts: Int
+    let overlap: Double
+    let segmentSeconds: Double?
+    let split: Bool
+    let startSeconds: Double
+    let durationSeconds: Double?
+    let downmix: String
+    let precision: String
+    let container: String
+    let sampleFormat: String
+    let mp3Kilobits: Int?
+    let mp3Preset: Int?
+    let clipMode: String
+    let gain: String
+    let rate: String
+
+    init(
+        _ settings: SeparateCommand.Settings, outputs: [OutputSelection.Output],
+        format: OutputFormat, precision: Precision
+    ) {
+        self.outputs = outputs.map(\.description)
+        shifts = settings.separation.shifts
+        overlap = settings.separation.overlap
+        segmentSeconds = settings.separation.segmentSeconds
+        split = settings.separation.split
+        startSeconds = settings.excerpt?.startSeconds ?? 0
+        durationSeconds = settings.excerpt?.durationSeconds
+        downmix = settings.output.downmix.rawValue
+        self.precision = precision.rawValue
+        container = format.fileExtension
+        sampleFormat = format.storedFormat.rawValue
+        if case .mp3(let mp3) = format.container {
+            mp3Kilobits = mp3.bitRateKilobitsPerSecond
+            mp3Preset = mp3.preset
+        } else {
+            mp3Kilobits = nil
+            mp3Preset = nil
+        }
+        clipMode = settings.output.clipMode.rawValue
+        gain = settings.output.gain.rawValue
+        rate = settings.output.rate.rawValue
+    }
+}

@@ -1,0 +1,85 @@
+// One track of a run.
+
+import Demucs
+import Foundation
+
+extension SeparationRun {
+    /// Separates one track into its files, and leaves a record beside them.
+    ///
+    /// - Throws: `AudioError`, `SeparationError`, `CancellationError`.
+    mutating func separateFiles(
+        _ track: PlannedTrack, label: String, with separator: Separator
+    ) throws -> TrackReport {
+        try cancellation.check()
+        let path = track.input.path
+        let before = FilePath.status(path)
+        let isCancelled = { [cancellation] in cancellation.isCancelled }
+        let input =
+            track.input.isStandardInput
+            ? try AudioInput(
+                standardInputSpooledIn: settings.output.spoolFolder, isCancelled: isCancelled)
+            : try AudioInput(
+                path: path, spoolFolder: settings.output.spoolFolder, isCancelled: isCancelled)
+        try track.checkNames()
+        let folders = try track.folders.map { try OutputFolder(making: $0) }
+        for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
+        defer {
+            for folder in folders.reversed() { folder.removeIfEmpty() }
+        }
+        console.status(label.isEmpty ? "Separating \(path)" : "Separating \(label) \(path)")
+
+        display.begin(label: label)
+        let report: TrackReport
+        do {
+            defer { display.end() }
+            report = try separator.separate(
+                input, excerpt: settings.excerpt, into: track.outputs(outputs),
+                output: outputOptions, options: options, cancellation: cancellation,
+                progress: { progress in
+                    if progress.segmentsDone == 0, events.tracks.isEmpty { tellAge() }
+                    let left = display.update(progress)
+                    events.progress(progress, of: path, secondsLeft: left)
+                })
+        }
+        for warning in report.warnings { console.warning("\(warning)") }
+        record(track, report, unchangedSince: before)
+        return report
+    }
+
+    private var outputOptions: OutputOptions {
+        var options = settings.output
+        options.format = plan.format
+        return options
+    }
+
+    private func tellAge() {
+        guard let age = ProcessAge.seconds else { return }
+        console.detail(
+            "\(String(format: "%.2f", age)) s from the start of the process to the first segment")
+    }
+
+    /// Leaves a record beside the stems, unless the input is none that could be looked at again.
+    private mutating func record(
+        _ track: PlannedTrack, _ report: TrackReport, unchangedSince before: stat?
+    ) {
+        guard let recordPath = track.recordPath, !track.input.isStandardInput,
+            let model = identity(),
+            let checksum = FileChecksum.of(track.input.path, cancellation),
+            let input = SeparationRecord.File(track.input.path, sha256: checksum),
+            let before, input.isSame(as: before)
+        else { return }
+        let outputs = report.outputs.compactMap { output -> SeparationRecord.Output? in
+            guard let path = output.path,
+                let file = SeparationRecord.File(path, sha256: output.sha256)
+            else { return nil }
+            return .init(
+                stem: output.name, file: file, peak: output.peak, gain: output.gain,
+                durationSeconds: output.durationSeconds)
+        }
+        guard outputs.count == report.outputs.count else { return }
+        SeparationRecord(
+            model: model, parameters: parameters, seed: report.seed, input: input,
+            outputs: outputs
+        ).write(to: recordPath)
+    }
+}

@@ -1,0 +1,207 @@
+// The table of `tensors`: a track through the network in pieces, with files between the steps, so that
+// another runtime can take the network's place.
+
+import Demucs
+import Porting
+
+enum TensorsCommand {
+    static let command = Command(
+        "tensors",
+        overview:
+            "Take a track through the network in chunks of raw tensors, here or in another runtime.",
+        actions: [
+            PrepareTensorsCommand.command, RunTensorsCommand.command,
+            AssembleStemsCommand.command, CalibrateCommand.command,
+        ])
+}
+
+extension Option {
+    static let tensorsOut = Option(
+        "out", short: "o", value: "folder",
+        help: "Where chunks, stems or samples go. (required)")
+    static let portedName = Option(
+        "name", short: "n", value: "model",
+        completion: .wordsOrFile(["htdemucs", "htdemucs_6s", "demo"]),
+        help: "The model, named as for separate. 'stems' names its files after it. (default: the "
+            + "one in the manifest; before there is one, that of separate)")
+    static let chunk = Option(
+        "chunk", value: "seconds",
+        help: "Length of a chunk, decimals allowed. (default: the model's segment)")
+    static let chunkOverlap = Option(
+        "overlap", value: "share",
+        help: "Share of each chunk that the next one repeats. (default: 0.25)")
+    static let tensorFormat = Option(
+        "format", value: "name",
+        completion: .words(TensorEncoding.Container.allCases.map(\.rawValue)),
+        help: "raw, npy or safetensors. (default: raw; for calibrate, npy)")
+    static let tensorType = Option(
+        "type", value: "name", completion: .words(TensorEncoding.Element.allCases.map(\.rawValue)),
+        help: "float32 or float16: what is written, or for stems what the outputs hold. (default: "
+            + "float32; for stems, the inputs' type)")
+    static let outputsFrom = Option(
+        "from", value: "folder",
+        help: "Where another runtime's tensors are, as <folder>/chunk-00000/output.raw and so on. "
+            + "(default: beside the inputs)")
+    static let outputNames = Option(
+        "tensors", value: "names",
+        help: "Names of the spectrogram's and the waveform's tensor, or of one tensor that is the "
+            + "finished waveform. (default: output,add_67)")
+    static let samples = Option(
+        "samples", value: "n", help: "How many samples to choose in all. (default: 50)")
+    static let choiceSeed = Option(
+        "seed", value: "n", help: "Seed of the choice. (default: 0)")
+}
+
+enum PrepareTensorsCommand {
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "tensors prepare",
+            overview: "Cut a track into chunks and write the core's inputs of each, waveform and "
+                + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
+            operand: "track", operandHelp: "A sound file.", operandCount: 1...1,
+            options: [
+                .tensorsOut, .portedName, .repo, .offline, .chunk, .chunkOverlap, .tensorFormat,
+                .tensorType, .threads, .quiet, .version, .help,
+            ], exclusive: [])
+    ) { arguments, console throws(UsageError) in
+        let call = PortingCall(arguments, console)
+        let out = try call.required(.tensorsOut)
+        let encoding = try call.encoding(.raw)
+        let seconds = try arguments.finiteNumber(.chunk)
+        let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
+        return try call.run {
+            let backend = try call.backend()
+            let model = try call.model()
+            let preparation = try Preparation(
+                AudioInput(path: arguments.operands[0]), modelName: model.name,
+                configuration: model.configuration, chunkSeconds: seconds, overlap: overlap,
+                encoding: encoding, cancellation: call.cancellation)
+            for warning in preparation.warnings { console.warning("\(warning)") }
+            let count = preparation.manifest.chunk.count
+            let display = call.progress("Chunk")
+            try preparation.write(to: out, on: backend, cancellation: call.cancellation) {
+                display.update($0, of: count)
+            }
+            call.console.status(
+                "\(count) chunks of \(preparation.manifest.chunk.samples) samples")
+            console.result(out)
+        }
+    }
+}
+
+enum RunTensorsCommand {
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "tensors run",
+            overview: "Run the core on prepared chunks and write output and add_67 beside them.",
+            operand: "folder", operandHelp: "What 'tensors prepare' wrote.", operandCount: 1...1,
+            options: [
+                .portedName, .repo, .offline, .precision, .threads, .quiet, .version, .help,
+            ], exclusive: [])
+    ) { arguments, console throws(UsageError) in
+        let call = PortingCall(arguments, console)
+        let folder = arguments.operands[0]
+        let precision = try PrecisionChoice(arguments)
+        return try call.run {
+            let manifest = try Manifest(folder: folder)
+            let model = try call.model(defaultName: manifest.model.name)
+            let backend = try call.backend(
+                precision.precision(isQuantized: model.isQuantized))
+            let display = call.progress("Chunk")
+            try CoreRun(folder, manifest: manifest, model: model).run(
+                on: backend, cancellation: call.cancellation
+            ) { display.update($0, of: manifest.chunk.count) }
+            console.result(folder)
+        }
+    }
+}
+
+enum AssembleStemsCommand {
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "tensors stems",
+            overview: "Turn a core's outputs, ours or another runtime's, into stems: inverse "
+                + "transform, sum, cross-fade, denormalisation.",
+            operand: "folder", operandHelp: "What 'tensors prepare' wrote.", operandCount: 1...1,
+            options: [
+                .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
+                .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate, .mp3Preset, .spool,
+                .threads, .quiet, .version, .help,
+            ], exclusive: [[.int24, .float32], [.flac, .mp3]])
+    ) { arguments, console throws(UsageError) in
+        let call = PortingCall(arguments, console)
+        let folder = arguments.operands[0]
+        let out = try call.required(.tensorsOut)
+        let outputs = try call.outputs
+        let element = try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases)
+        let options = try SeparateCommand.Settings.output(arguments)
+        return try call.run {
+            var manifest = try Manifest(folder: folder)
+            if arguments.has(.portedName) {
+                manifest = try manifest.named(after: try call.model(), folder: folder)
+            }
+            let display = call.progress("Chunk")
+            let count = manifest.chunk.count
+            let paths = try StemAssembly(
+                arguments.value(.outputsFrom) ?? folder, manifest: manifest, outputs: outputs,
+                element: element
+            ).write(
+                to: out, options, on: try call.backend(), cancellation: call.cancellation
+            ) { display.update($0, of: count) }
+            paths.forEach(console.result)
+        }
+    }
+}
+
+extension PortingCall {
+    var outputs: StemAssembly.Outputs {
+        get throws(UsageError) {
+            guard let text = arguments.value(.outputNames) else { return .standard }
+            let names = text.split(separator: ",", omittingEmptySubsequences: false)
+                .map(String.init)
+            guard (1...2).contains(names.count),
+                names.allSatisfy({ !$0.isEmpty && !$0.contains("/") })
+            else {
+                throw .invalidValue(
+                    .outputNames, value: text, allowed: "one name, or two separated by a comma")
+            }
+            return names.count == 1
+                ? .finished(names[0]) : .branches(spectrogram: names[0], waveform: names[1])
+        }
+    }
+}
+
+enum CalibrateCommand {
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "tensors calibrate",
+            overview:
+                "Choose pieces of tracks, spread over files and loudness and none silent, and "
+                + "write the core's inputs of each, with dataset.txt and input_list.txt for compilers "
+                + "that quantise.",
+            operand: "track", operandHelp: "Sound files: music like that which will be separated.",
+            options: [
+                .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk,
+                .tensorFormat, .tensorType, .threads, .quiet, .version, .help,
+            ], exclusive: [])
+    ) { arguments, console throws(UsageError) in
+        let call = PortingCall(arguments, console)
+        let out = try call.required(.tensorsOut)
+        let count = try arguments.number(.samples, in: Calibration.sampleCounts) ?? 50
+        let seed = try arguments.number(.choiceSeed, in: 0...Int.max) ?? 0
+        let encoding = try call.encoding(.npy)
+        let seconds = try arguments.finiteNumber(.chunk)
+        return try call.run {
+            let model = try call.model()
+            let display = call.progress("Sample")
+            let lists = try Calibration(
+                model, chunkSeconds: seconds, encoding: encoding, seed: UInt64(seed)
+            ).write(
+                arguments.operands.map { try AudioInput(path: $0) }, count: count, to: out,
+                on: try call.backend(), cancellation: call.cancellation,
+                warn: { console.warning("\($0)") },
+                progress: { display.update($0, of: count) })
+            lists.forEach(console.result)
+        }
+    }
+}

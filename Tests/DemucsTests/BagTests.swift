@@ -1,0 +1,141 @@
+import Demucs
+import Foundation
+import HTDemucs
+import ModelZoo
+import Tensor
+import TestSupport
+import Testing
+
+/// Bags of models: what the golden bag tracks of `SeparatorTests` leave open.
+struct BagTests {
+    private static let pair = ["cross_first", "positions"].map {
+        Fixture.url("models/\($0).safetensors").path
+    }
+
+    private static let track: AudioBuffer = {
+        var state: UInt32 = 7
+        return AudioBuffer(
+            channels: (0..<2).map { _ in
+                (0..<1777).map { _ in
+                    state = state &* 1_664_525 &+ 1_013_904_223
+                    return Float(state >> 8) / Float(1 << 24) - 0.5
+                }
+            }, sampleRateHz: 1600)
+    }()
+
+    private func bag(
+        _ weights: [[Double]]?, stems: [String]? = nil, segmentSeconds: Double? = nil,
+        members: [String] = BagTests.pair
+    ) throws -> Separator {
+        try Separator(
+            ModelFiles(
+                name: "bag", members: members, weights: weights, segmentSeconds: segmentSeconds),
+            stems: stems, threads: 1)
+    }
+
+    /// Bits are equal because the members that are left out still draw their offsets.
+    @Test(arguments: [0, 1, 3])
+    func oneStemOfAnIdentityBagIsTheSameAndRunsOneMember(shifts: Int) throws {
+        let options = SeparationOptions(shifts: shifts, seed: 1234)
+        let identity: [[Double]] = [[1, 0], [0, 1]]
+        var segments = 0
+        let whole = try bag(identity).separate(Self.track, options: options) {
+            segments = $0.segmentsTotal
+        }
+        var segmentsOfStems = 0
+        for stem in ["drums", "rest"] {
+            var stemSegments = 0
+            let separator = try bag(identity, stems: [stem])
+            let one = try separator.separate(Self.track, options: options) {
+                stemSegments = $0.segmentsTotal
+            }
+            #expect(separator.model.sources == [stem])
+            #expect(one.stems.map(\.name) == [stem])
+            #expect(one[stem] == whole[stem])
+            segmentsOfStems += stemSegments
+        }
+        #expect(segmentsOfStems == segments)
+    }
+
+    @Test func someStemsOfOneModelAreTheSameAsOfAll() throws {
+        let options = SeparationOptions(shifts: 2, seed: 5)
+        let path = Fixture.url("models/six_sources.safetensors").path
+        let all = try Separator(modelAt: path, threads: 1)
+        let sources = all.model.sources
+        let some = try Separator(modelAt: path, stems: [sources[4], sources[1]], threads: 1)
+        let track = AudioBuffer(
+            channels: Self.track.channels, sampleRateHz: all.model.sampleRateHz)
+        let whole = try all.separate(track, options: options)
+        let part = try some.separate(track, options: options)
+        #expect(part.stems.map(\.name) == [sources[1], sources[4]])
+        #expect(part.stems == [whole.stems[1], whole.stems[4]])
+    }
+
+    @Test func aBagOfOneWithoutWeightsIsItsMember() throws {
+        let options = SeparationOptions(shifts: 2, seed: 5)
+        let alone = try Separator(modelAt: Self.pair[0], threads: 1)
+        #expect(
+            try bag(nil, members: [Self.pair[0]]).separate(Self.track, options: options)
+                == alone.separate(Self.track, options: options))
+    }
+
+    @Test func aLongerSegmentThanTheMembersIsNotTaken() throws {
+        let options = SeparationOptions(shifts: 0)
+        let own = try bag(nil)
+        let longer = try bag(nil, segmentSeconds: 44)
+        #expect(longer.model.segmentSeconds == own.model.segmentSeconds)
+        #expect(
+            try longer.separate(Self.track, options: options)
+                == own.separate(Self.track, options: options))
+        #expect(try bag(nil, segmentSeconds: 0.15).model.segmentSeconds == 0.15)
+    }
+
+    @Test func whatDoesNotFitIsRefused() throws {
+        let six = Fixture.url("models/six_sources.safetensors").path
+        let mono = Fixture.url("models/mono.safetensors").path
+        #expect(throws: BagError.zeroWeights(name: "bag", source: "rest")) {
+            _ = try bag([[1, 1], [1, -1]])
+        }
+        #expect(throws: BagError.weightCount(name: "bag", found: 3, sources: ["drums", "rest"])) {
+            _ = try bag([[1, 1, 1], [1, 1, 1]])
+        }
+        #expect(throws: BagError.empty(name: "bag")) { _ = try bag(nil, members: []) }
+        for other in [six, mono] {
+            #expect(throws: BagError.self) { _ = try bag(nil, members: [Self.pair[0], other]) }
+        }
+        #expect(
+            throws: SeparationError.invalidOption(
+                name: "stems", value: "piano", allowed: "one of drums, rest")
+        ) { _ = try bag(nil, stems: ["piano"]) }
+        #expect(throws: SeparationError.self) { _ = try bag(nil, stems: []) }
+        // A segment that leaves nothing to compute.
+        #expect(throws: ConfigurationError.self) { _ = try bag(nil, segmentSeconds: 1e-9) }
+    }
+
+    /// Members with other segments run at their own pace; no pass holds more than one segment.
+    @Test func membersOfDifferentSegmentsAdvanceTogether() throws {
+        let backend = try Backend(threads: 1)
+        let formats = [200, 31].map { samples in
+            NetworkFormat(
+                samplerateHz: 100, sourceCount: 1, channelCount: 1, trainingSamples: samples)
+        }
+        let members = formats.map { WeightedBag.Member(format: $0, weights: [1]) }
+        let samples = (0..<1000).map { Float($0 % 17) }
+        var output: [Float] = []
+        var longestBlock = 0
+        try TrackPipeline(
+            bag: WeightedBag(members), options: SeparationOptions(shifts: 2, seed: 3), seed: 3
+        ).run(
+            measured([samples]), backend: backend,
+            lanes: [{ _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) }],
+            cancellation: CancellationToken(), progress: { _ in },
+            sink: { block in
+                longestBlock = max(longestBlock, block.sampleCount)
+                output += block.row(0)
+            })
+        // Networks that give back their input leave the track as it was, to rounding.
+        let comparison = Comparison(actual: output, expected: samples)
+        #expect(comparison.snrDecibels >= 130, "\(comparison)")
+        #expect(longestBlock <= 31)
+    }
+}

@@ -1,0 +1,149 @@
+import Audio
+import Demucs
+import Foundation
+import TestSupport
+import Testing
+
+/// Separations of files that break off: nothing half-written keeps a final name.
+struct FileFailureTests {
+    let folder: TemporaryFolder
+    let input: AudioInput
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let path = folder.path("track.wav")
+        try AudioFile.write(
+            NoiseTrack.buffer(samples: 4000), to: path, format: .wav(.float32), clip: .none)
+        input = try AudioInput(path: path)
+    }
+
+    private func outputs(in name: String? = nil) throws -> [StemOutput] {
+        let url = name.map { folder.url.appendingPathComponent($0) } ?? folder.url
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        return ["drums", "rest"].map { stem in
+            StemOutput(
+                name: stem, signal: .stem(stem),
+                to: .file(url.appendingPathComponent("\(stem).wav").path))
+        }
+    }
+
+    static let modes: [ClipMode] = [.rescale, .clamp]
+
+    @Test(arguments: modes)
+    func anInputThatChangesIsTold(mode: ClipMode) throws {
+        let separator = try NoiseTrack.model()
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: folder.path("track.wav")))
+        #expect(throws: AudioError.changed(path: input.name)) {
+            try separator.separate(input, into: outputs(), output: .init(clipMode: mode)) {
+                guard $0.segmentsDone == 1 else { return }
+                _ = try? handle.seekToEnd()
+                try? handle.write(contentsOf: Data([0]))
+            }
+        }
+        #expect(try folder.contents == ["track.wav"])
+    }
+
+    @Test(arguments: modes)
+    func anInputThatIsCutShortIsTold(mode: ClipMode) throws {
+        let separator = try NoiseTrack.model()
+        #expect(throws: AudioError.changed(path: input.name)) {
+            try separator.separate(input, into: outputs(), output: .init(clipMode: mode)) {
+                if $0.segmentsDone == 1 { truncate(folder.path("track.wav"), 8000) }
+            }
+        }
+        #expect(try folder.contents == ["track.wav"])
+    }
+
+    @Test(arguments: modes)
+    func aFolderThatGoesAwayIsTold(mode: ClipMode) throws {
+        let separator = try NoiseTrack.model()
+        let outputs = try outputs(in: "out")
+        #expect(throws: AudioError.self) {
+            try separator.separate(input, into: outputs, output: .init(clipMode: mode)) {
+                guard $0.segmentsDone == 1 else { return }
+                try? FileManager.default.removeItem(at: folder.url.appendingPathComponent("out"))
+            }
+        }
+        #expect(try folder.contents == ["track.wav"])
+    }
+
+    @Test(arguments: modes)
+    func cancellationLeavesNothing(mode: ClipMode) throws {
+        let cancellation = CancellationToken()
+        let separator = try NoiseTrack.model(threads: 2, segmentsInParallel: 2)
+        #expect(throws: CancellationError.self) {
+            try separator.separate(
+                input, into: outputs(), output: .init(clipMode: mode), cancellation: cancellation
+            ) { if $0.segmentsDone == 2 { cancellation.cancel() } }
+        }
+        #expect(try folder.contents == ["track.wav"])
+    }
+
+    @Test func foldersThatCannotBeWrittenToAreToldBeforeTheWork() throws {
+        let separator = try NoiseTrack.model()
+        var steps = 0
+        let nowhere = StemOutput(
+            name: "drums", signal: .stem("drums"), to: .file(folder.path("nowhere/drums.wav")))
+        for mode in FileFailureTests.modes {
+            #expect(throws: SeparationError.self) {
+                try separator.separate(input, into: [nowhere], output: .init(clipMode: mode)) { _ in
+                    steps += 1
+                }
+            }
+            let file = folder.path("track.wav")
+            #expect(throws: (any Error).self) {
+                try separator.separate(
+                    input, into: outputs(), output: .init(spoolFolder: file)
+                ) { _ in steps += 1 }
+            }
+        }
+        #expect(steps == 0)
+        #expect(try folder.contents == ["track.wav"])
+    }
+
+    @Test func aDiskThatIsTooSmallIsToldBeforeTheWork() throws {
+        var space = DiskSpace()
+        try space.add(1000, in: folder.url.path)
+        try space.check()
+        // Both needs are on one disk.
+        try space.add(Int.max / 2, in: folder.url.path)
+        let error = try #require(throws: SeparationError.self) { try space.check() }
+        guard case .notEnoughSpace(_, let needed, let free) = error else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(needed == 1000 + Int.max / 2)
+        #expect(free < needed)
+    }
+
+    /// The device that has never any room.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: modes)
+    func anOutputWithoutRoomIsTold(mode: ClipMode) throws {
+        let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
+        let stem = StemOutput(
+            name: "drums", signal: .stem("drums"), to: .descriptor(full.fileDescriptor))
+        let separator = try NoiseTrack.model()
+        let error = try #require(throws: AudioError.self) {
+            try separator.separate(
+                input, into: [try outputs()[1], stem],
+                output: .init(clipMode: mode, spoolFolder: folder.url.path))
+        }
+        guard case .writeFailed = error else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
+    }
+
+    @Test func stemsThatAreNotThereAreNamed() throws {
+        let separator = try NoiseTrack.model()
+        let piano = StemOutput(name: "p", signal: .sum(["rest", "piano"]), to: .descriptor(1))
+        #expect(
+            throws: SeparationError.invalidOption(
+                name: "stems", value: "piano", allowed: "one of drums, rest")
+        ) { try separator.separate(input, into: [piano]) }
+        #expect(throws: SeparationError.self) { try separator.separate(input, into: []) }
+        let nothing = StemOutput(name: "n", signal: .sum([]), to: .descriptor(1))
+        #expect(throws: SeparationError.self) { try separator.separate(input, into: [nothing]) }
+    }
+}

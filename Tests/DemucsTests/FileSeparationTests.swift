@@ -1,0 +1,313 @@
+import Audio
+import Checksum
+import Demucs
+import Foundation
+import ModelZoo
+import TestSupport
+import Testing
+
+/// What the tests of files share: noise in a file, and a small model.
+enum NoiseTrack {
+    /// A loud track whose channels differ.
+    static func buffer(
+        samples: Int, channels: Int = 2, rateHz: Int = 1600, amplitude: Float = 3
+    ) -> AudioBuffer {
+        var state: UInt32 = 11
+        return AudioBuffer(
+            channels: (0..<channels).map { _ in
+                (0..<samples).map { _ in
+                    state = state &* 1_664_525 &+ 1_013_904_223
+                    return amplitude * (Float(state >> 8) / Float(1 << 24) - 0.5)
+                }
+            }, sampleRateHz: rateHz)
+    }
+
+    static func model(threads: Int = 1, segmentsInParallel: Int = 1) throws -> Separator {
+        try Separator(
+            modelAt: Fixture.url("models/cross_first.safetensors").path, threads: threads,
+            segmentsInParallel: segmentsInParallel)
+    }
+}
+
+struct FileSeparationTests {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    /// Writes a track as float32, which keeps samples as they are up to ±1.
+    private func write(
+        _ buffer: AudioBuffer, _ name: String = "track.wav",
+        format: OutputFormat = .wav(.float32)
+    ) throws -> AudioInput {
+        let path = folder.path(name)
+        try AudioFile.write(buffer, to: path, format: format, clip: .none)
+        return try AudioInput(path: path)
+    }
+
+    private func outputs(_ signals: [(String, StemOutput.Signal)]) -> [StemOutput] {
+        signals.map { name, signal in
+            StemOutput(name: name, signal: signal, to: .file(folder.path("\(name).out")))
+        }
+    }
+
+    private var bothStems: [StemOutput] {
+        outputs([("drums", .stem("drums")), ("rest", .stem("rest"))])
+    }
+
+    private func float32(_ clipMode: ClipMode = .none) -> OutputOptions {
+        OutputOptions(format: .wav(.float32), clipMode: clipMode)
+    }
+
+    private func channels(_ name: String) throws -> [[Float]] {
+        try AudioFile.read(folder.path("\(name).out")).buffer.channels
+    }
+
+    /// Float32 files hold no more than full scale, as the reference's.
+    private func limited(_ channels: [[Float]]?) -> [[Float]]? {
+        channels?.map { $0.map { min(max($0, -1), 1) } }
+    }
+
+    // MARK: - The same bits as in memory
+
+    struct Kind: Sendable, CustomTestStringConvertible {
+        let format: OutputFormat
+        let rateHz: Int
+        let channels: Int
+
+        var testDescription: String { "\(format.fileExtension) \(rateHz) Hz, \(channels)" }
+
+        static let all = [
+            OutputFormat.wav(.int16), OutputFormat(container: .flac, sampleFormat: .int24),
+            OutputFormat(container: .mp3(MP3Settings(bitRateKilobitsPerSecond: 128))),
+        ].flatMap { format in
+            [44_100, 48_000].flatMap { rateHz in
+                [1, 2].map { Kind(format: format, rateHz: rateHz, channels: $0) }
+            }
+        }
+    }
+
+    @Test(arguments: Kind.all)
+    func streamingEqualsSeparatingInMemory(kind: Kind) throws {
+        let input = try write(
+            NoiseTrack.buffer(
+                samples: kind.rateHz * 3 / 5, channels: kind.channels, rateHz: kind.rateHz,
+                amplitude: 0.9),
+            format: kind.format)
+        let options = SeparationOptions(shifts: 2, seed: 9)
+        let separator = try NoiseTrack.model()
+        let report = try separator.separate(
+            input, into: bothStems, output: float32(), options: options)
+        let decoded = try AudioFile.read(input).buffer
+        let whole = try separator.separate(decoded, options: options)
+        for stem in whole.stems {
+            #expect(try channels(stem.name) == limited(stem.audio.channels))
+        }
+        #expect(report.sampleRateHz == kind.rateHz)
+        #expect(report.channelCount == kind.channels)
+        #expect(report.durationSeconds == decoded.durationSeconds)
+        #expect(report.seed == 9)
+    }
+
+    /// Byte for byte the files that a separation in memory is written to.
+    @Test(arguments: ClipMode.allCases, SampleFormat.allCases)
+    func clipModesAreThoseOfWholeStems(clip: ClipMode, format: SampleFormat) throws {
+        let input = try write(NoiseTrack.buffer(samples: 2000, amplitude: 2))
+        let options = SeparationOptions(shifts: 2, seed: 3)
+        let separator = try NoiseTrack.model()
+        let report = try separator.separate(
+            input, into: bothStems, output: OutputOptions(format: .wav(format), clipMode: clip),
+            options: options)
+        let whole = try separator.separate(try AudioFile.read(input).buffer, options: options)
+        for (stem, output) in zip(whole.stems, report.outputs) {
+            let expected = folder.path("expected.wav")
+            try AudioFile.write(stem.audio, to: expected, format: .wav(format), clip: clip)
+            let url = URL(fileURLWithPath: try #require(output.path))
+            let bytes = try Data(contentsOf: url)
+            #expect(bytes == (try Data(contentsOf: URL(fileURLWithPath: expected))))
+            let peak = stem.audio.channels.joined().reduce(0) { max($0, abs($1)) }
+            #expect(output.peak == peak)
+            #expect(output.gain == (clip == .rescale ? 1 / max(1.01 * peak, 1) : 1))
+            #expect(output.bytes == bytes.count)
+            #expect(
+                try output.sha256
+                    == SHA256.hexadecimal(of: try FileHandle(forReadingFrom: url)))
+            #expect(output.durationSeconds == 1.25)
+        }
+        #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
+    }
+
+    @Test(arguments: [(2, 2), (3, 5), (8, 8)])
+    func segmentsInParallelGiveTheSameFiles(lanes: Int, threads: Int) throws {
+        let input = try write(NoiseTrack.buffer(samples: 5000))
+        let options = SeparationOptions(shifts: 3, seed: 4)
+        let one = try NoiseTrack.model().separate(input, into: bothStems, options: options)
+        let several = try NoiseTrack.model(threads: threads, segmentsInParallel: lanes)
+            .separate(input, into: bothStems, options: options)
+        #expect(one == several)
+    }
+
+    // MARK: - Signals, gains and rates
+
+    @Test func mixesAreSumsAndDifferencesOfStems() throws {
+        let input = try write(NoiseTrack.buffer(samples: 1500, amplitude: 0.6))
+        let path = Fixture.url("models/six_sources.safetensors").path
+        let separator = try Separator(modelAt: path, threads: 1)
+        let options = SeparationOptions(shifts: 0)
+        _ = try separator.separate(
+            input,
+            into: outputs([
+                ("no_bass", .sum(["piano", "drums", "other", "vocals", "guitar"])),
+                ("minus_bass", .mixtureMinus(["bass"])),
+                ("residual", .mixtureMinus(separator.model.sources)),
+            ]), output: float32(), options: options)
+        let mix = try AudioFile.read(input).buffer
+        let whole = try separator.separate(mix, options: options)
+        func sum(_ stems: [Stem]) -> [[Float]] {
+            stems.reduce([[Float]](repeating: [Float](repeating: 0, count: 1500), count: 2)) {
+                zip($0, $1.audio.channels).map { zip($0, $1).map { $0 + $1 } }
+            }
+        }
+        func difference(_ subtrahend: [[Float]]) -> [[Float]] {
+            zip(mix.channels, subtrahend).map { zip($0, $1).map { $0 - $1 } }
+        }
+        let others = sum(whole.stems.filter { $0.name != "bass" })
+        #expect(try channels("no_bass") == limited(others))
+        let minus = difference(try #require(whole["bass"]).channels)
+        #expect(try channels("minus_bass") == limited(minus))
+        #expect(try channels("residual") == limited(difference(sum(whole.stems))))
+    }
+
+    @Test func aCommonGainLeavesTheSumOfTheStems() throws {
+        let input = try write(NoiseTrack.buffer(samples: 1800, amplitude: 2))
+        var output = float32(.rescale)
+        output.gain = .common
+        let options = SeparationOptions(shifts: 0)
+        let separator = try NoiseTrack.model()
+        let report = try separator.separate(
+            input, into: bothStems, output: output, options: options)
+        let peak = report.outputs.map(\.peak).reduce(0, max)
+        let divisor = max(1.01 * peak, 1)
+        #expect(divisor > 1)
+        let whole = try separator.separate(try AudioFile.read(input).buffer, options: options)
+        for (stem, written) in zip(whole.stems, report.outputs) {
+            #expect(written.gain == 1 / divisor)
+            #expect(
+                try channels(stem.name) == stem.audio.channels.map { $0.map { $0 / divisor } })
+        }
+        output.clipMode = .clamp
+        #expect(throws: SeparationError.self) {
+            try separator.separate(input, into: bothStems, output: output, options: options)
+        }
+    }
+
+    @Test(arguments: [1_000, 1_600, 2_205, 44_100])
+    func stemsAtTheInputsRateAreAsLongAsTheInput(rateHz: Int) throws {
+        for samples in [rateHz * 2 / 3, rateHz * 2 / 3 + 1] {
+            let input = try write(NoiseTrack.buffer(samples: samples, rateHz: rateHz))
+            var output = float32(.rescale)
+            output.rate = .input
+            let report = try NoiseTrack.model().separate(
+                input, into: bothStems, output: output, options: .init(shifts: 0))
+            let written = try AudioFile.read(folder.path("rest.out")).buffer
+            #expect(written.sampleRateHz == rateHz)
+            #expect(written.sampleCount == samples)
+            // The peak is that of the signal that is written.
+            let peak = written.channels.joined().reduce(0) { max($0, abs($1)) }
+            let gain = report.outputs[1].gain
+            #expect(abs(peak - report.outputs[1].peak * gain) < 1e-6)
+        }
+    }
+
+    @Test(arguments: [Downmix.first, .average])
+    func furtherChannelsAreLeftOutOrAveraged(downmix: Downmix) throws {
+        let buffer = NoiseTrack.buffer(samples: 900, channels: 3, amplitude: 0.9)
+        var output = float32()
+        output.downmix = downmix
+        let separator = try NoiseTrack.model()
+        _ = try separator.separate(
+            try write(buffer), into: outputs([("mix", .mixtureMinus(["drums"]))]), output: output,
+            options: .init(shifts: 0))
+        let mean = (0..<900).map { index in
+            buffer.channels.reduce(0) { $0 + $1[index] } / 3
+        }
+        let mix = AudioBuffer(
+            channels: downmix == .first ? Array(buffer.channels[..<2]) : [mean, mean],
+            sampleRateHz: 1600)
+        let drums = try #require(
+            try separator.separate(mix, options: .init(shifts: 0))["drums"])
+        let minus = zip(mix.channels, drums.channels).map { zip($0, $1).map { $0 - $1 } }
+        #expect(try channels("mix") == limited(minus))
+    }
+
+    @Test func onlyTheNetworksThatAreNeededRun() throws {
+        let input = try write(NoiseTrack.buffer(samples: 1777))
+        let files = ModelFiles(
+            name: "bag",
+            members: ["cross_first", "positions"].map {
+                Fixture.url("models/\($0).safetensors").path
+            }, weights: [[1, 0], [0, 1]])
+        let separator = try Separator(files, threads: 1)
+        let options = SeparationOptions(shifts: 2, seed: 77)
+        let whole = try separator.separate(
+            try AudioFile.read(input).buffer, options: options)
+        let minus = outputs([("minus", .mixtureMinus(["rest"])), ("rest", .stem("rest"))])
+        var segments = 0
+        _ = try separator.separate(input, into: minus, output: float32(), options: options) {
+            segments = $0.segmentsTotal
+        }
+        #expect(try channels("rest") == limited(whole["rest"]?.channels))
+        var segmentsOfAll = 0
+        _ = try separator.separate(
+            input, into: bothStems, output: float32(), options: options
+        ) { segmentsOfAll = $0.segmentsTotal }
+        #expect(segments < segmentsOfAll)
+        // One that was loaded for some stems has no others.
+        let some = try Separator(files, stems: ["rest"], threads: 1)
+        _ = try some.separate(input, into: minus, options: options)
+        #expect(throws: SeparationError.self) {
+            try some.separate(input, into: bothStems, options: options)
+        }
+    }
+
+    // MARK: - Excerpts
+
+    @Test func anExcerptIsATrackOfItsOwn() throws {
+        let buffer = NoiseTrack.buffer(samples: 3000, amplitude: 0.8)
+        let input = try write(buffer)
+        let separator = try NoiseTrack.model()
+        let options = SeparationOptions(shifts: 2, seed: 2)
+        for (excerpt, range) in [
+            (Excerpt(startSeconds: 0.5, durationSeconds: 0.75), 800..<2000),
+            (Excerpt(startSeconds: 1), 1600..<3000),
+            (Excerpt(durationSeconds: 1e6), 0..<3000),
+            (Excerpt(startSeconds: 1.25, durationSeconds: 1e-9), 2000..<2001),
+        ] {
+            let report = try separator.separate(
+                input, excerpt: excerpt, into: bothStems, output: float32(), options: options)
+            let part = AudioBuffer(
+                channels: buffer.channels.map { Array($0[range]) }, sampleRateHz: 1600)
+            let whole = try separator.separate(part, options: options)
+            #expect(try channels("drums") == limited(whole["drums"]?.channels))
+            #expect(report.durationSeconds == part.durationSeconds)
+        }
+    }
+
+    @Test func excerptsThatCannotBeAreRefused() throws {
+        let input = try write(NoiseTrack.buffer(samples: 800))
+        let separator = try NoiseTrack.model()
+        func separate(_ excerpt: Excerpt) throws {
+            _ = try separator.separate(input, excerpt: excerpt, into: bothStems)
+        }
+        #expect(throws: SeparationError.excerptOutside(startSeconds: 0.5, trackSeconds: 0.5)) {
+            try separate(Excerpt(startSeconds: 0.5))
+        }
+        for excerpt in [
+            Excerpt(startSeconds: -1), Excerpt(startSeconds: .nan), Excerpt(startSeconds: 1e300),
+            Excerpt(durationSeconds: 0), Excerpt(durationSeconds: -.infinity),
+            Excerpt(durationSeconds: .infinity),
+        ] {
+            #expect(throws: SeparationError.self) { try separate(excerpt) }
+        }
+        #expect(try folder.contents == ["track.wav"])
+    }
+}

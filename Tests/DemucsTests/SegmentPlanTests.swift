@@ -1,0 +1,109 @@
+import Demucs
+import TestSupport
+import Testing
+
+struct SegmentPlanTests {
+    /// The published model: 7.8 s at 44,100 Hz.
+    static let format = NetworkFormat(
+        samplerateHz: 44_100, sourceCount: 4, channelCount: 2, trainingSamples: 343_980)
+
+    private func plan(
+        _ options: SeparationOptions, format: NetworkFormat = SegmentPlanTests.format,
+        trackSamples: Int = 1_000_000
+    ) throws -> SegmentPlan {
+        try SegmentPlan(format: format, options: options, trackSamples: trackSamples)
+    }
+
+    @Test func stridesAreTruncatedInDoublePrecision() throws {
+        let fixture = try Fixture("separation/separation")
+        for length in [343_980, 132_300, 200] {
+            var format = SegmentPlanTests.format
+            format.trainingSamples = length
+            let strides = try [0, 0.1, 0.25, 0.3, 0.5, 0.9, 0.99].map { overlap in
+                Float(try plan(.init(overlap: overlap), format: format).strideSamples)
+            }
+            #expect(strides == (try fixture.floats("strides.\(length)")))
+        }
+        #expect(try plan(.init(overlap: 0.9)).strideSamples == 34_397)
+    }
+
+    /// Powers up to 3 are products in both; other ones go through two libraries' `pow`, each within
+    /// a unit in the last place (−138 dB).
+    @Test(arguments: [(1.0, Double.infinity), (2, .infinity), (3, .infinity), (2.5, 130)])
+    func weightsAreTheReferences(power: Double, leastDecibels: Double) throws {
+        let format = PositionNetwork.format
+        let weights = try plan(.init(transitionPower: power), format: format).weights
+        let comparison = Comparison(
+            actual: weights,
+            expected: try Fixture("separation/separation").floats("weights.\(power)"))
+        #expect(comparison.snrDecibels >= leastDecibels, "\(comparison)")
+    }
+
+    @Test func oddSegmentsHaveOnePeak() throws {
+        var format = PositionNetwork.format
+        format.trainingSamples = 5
+        let weights = try plan(.init(overlap: 0), format: format).weights
+        let (third, twoThirds): (Float, Float) = (1 / 3, 2 / 3)
+        #expect(weights == [third, twoThirds, 1, twoThirds, third])
+    }
+
+    @Test func segmentsStartAtEveryStrideBelowTheEnd() throws {
+        let plan = try plan(.init(overlap: 0.25), format: PositionNetwork.format)
+        #expect(plan.strideSamples == 150)
+        #expect(plan.segmentCount(forTrackSamples: 1) == 1)
+        #expect(plan.segmentCount(forTrackSamples: 150) == 1)
+        // The first segment ends at 200, and yet a second one starts at 150.
+        #expect(plan.segmentCount(forTrackSamples: 151) == 2)
+        #expect(plan.segmentCount(forTrackSamples: 450) == 3)
+    }
+
+    @Test func segmentSecondsMayHaveDecimals() throws {
+        let plan = try plan(.init(segmentSeconds: 3.3))
+        #expect(plan.segmentSamples == 145_530)
+        #expect(plan.paddedSamples == 145_530)
+        #expect(try self.plan(.init()).paddedSamples == 343_980)
+        #expect(try self.plan(.init(segmentSeconds: 7.8)).segmentSamples == 343_980)
+    }
+
+    @Test(arguments: [
+        (SeparationOptions(segmentSeconds: 7.81), "segment"),
+        (SeparationOptions(segmentSeconds: 0.00001), "segment"),
+        (SeparationOptions(segmentSeconds: 0), "segment"),
+        (SeparationOptions(segmentSeconds: -1), "segment"),
+        (SeparationOptions(segmentSeconds: .nan), "segment"),
+        (SeparationOptions(segmentSeconds: .infinity), "segment"),
+        (SeparationOptions(segmentSeconds: 3, split: false), "segment"),
+        (SeparationOptions(overlap: 1), "overlap"),
+        (SeparationOptions(overlap: -0.1), "overlap"),
+        (SeparationOptions(overlap: .nan), "overlap"),
+        (SeparationOptions(overlap: 0.999_999_9), "overlap"),
+        (SeparationOptions(shifts: -1), "shifts"),
+        (SeparationOptions(shifts: 101), "shifts"),
+        (SeparationOptions(transitionPower: 0.5), "transition power"),
+        (SeparationOptions(transitionPower: .nan), "transition power"),
+        // (1 / 171,990)^10 is zero in float32, and zero is no weight to divide by.
+        (SeparationOptions(transitionPower: 10), "transition power"),
+    ])
+    func optionsOutOfRangeAreNamed(options: SeparationOptions, name: String) throws {
+        let error = try #require(throws: SeparationError.self) { try plan(options) }
+        guard case .invalidOption(name, _, _) = error else {
+            Issue.record("\(error)")
+            return
+        }
+    }
+
+    @Test func aWholeTrackHasToFitIntoTheTrainingLength() throws {
+        let whole = SeparationOptions(shifts: 0, split: false)
+        let shifted = SeparationOptions(shifts: 1, split: false)
+        _ = try plan(whole, trackSamples: 343_980)
+        _ = try plan(shifted, trackSamples: 343_980 - 22_050)
+        #expect(
+            throws: SeparationError.trackTooLong(
+                samples: 343_981, maximumSamples: 343_980, samplerateHz: 44_100)
+        ) { try plan(whole, trackSamples: 343_981) }
+        #expect(
+            throws: SeparationError.trackTooLong(
+                samples: 321_931, maximumSamples: 321_930, samplerateHz: 44_100)
+        ) { try plan(shifted, trackSamples: 321_931) }
+    }
+}

@@ -1,0 +1,284 @@
+import Demucs
+import Foundation
+import HTDemucs
+import Tensor
+import TestSupport
+import Testing
+
+/// One case of make_separation_fixtures.py.
+struct GoldenCase: CustomTestStringConvertible, Sendable {
+    let name: String
+    let mix: String
+    let options: SeparationOptions
+    let padsToTraining: Bool
+
+    init(
+        _ name: String, _ options: SeparationOptions, mix: String = "stereo",
+        padsToTraining: Bool = true
+    ) {
+        self.name = name
+        self.mix = mix
+        self.options = options
+        self.padsToTraining = padsToTraining
+    }
+
+    var testDescription: String { name }
+
+    static let all = [
+        GoldenCase("plain", .init(shifts: 0)),
+        GoldenCase("overlap-0", .init(shifts: 0, overlap: 0)),
+        GoldenCase("overlap-0.1", .init(shifts: 0, overlap: 0.1)),
+        GoldenCase("overlap-0.9", .init(shifts: 0, overlap: 0.9)),
+        GoldenCase("segment-1.3", .init(shifts: 0, segmentSeconds: 1.3)),
+        GoldenCase("segment-0.57", .init(shifts: 0, overlap: 0.6, segmentSeconds: 0.57)),
+        GoldenCase(
+            "segment-0.57-any-length", .init(shifts: 0, segmentSeconds: 0.57),
+            padsToTraining: false),
+        GoldenCase("any-length", .init(shifts: 0), padsToTraining: false),
+        GoldenCase("power-2", .init(shifts: 0, transitionPower: 2)),
+        GoldenCase("power-2.5", .init(shifts: 0, transitionPower: 2.5)),
+        GoldenCase("shifts-1", .init(shifts: 1, seed: 7)),
+        GoldenCase("shifts-2", .init(shifts: 2, seed: 42)),
+        GoldenCase("shifts-3", .init(shifts: 3, seed: (1 << 40) + 5, overlap: 0.9)),
+        GoldenCase(
+            "shifts-5-short-segments", .init(shifts: 5, seed: 3, segmentSeconds: 0.21)),
+        GoldenCase("whole-strides", .init(shifts: 0), mix: "whole-strides"),
+        GoldenCase("mono", .init(shifts: 2, seed: 1), mix: "mono"),
+        GoldenCase("ten-samples", .init(shifts: 0), mix: "ten"),
+        GoldenCase("ten-samples-shifts", .init(shifts: 2, seed: 9), mix: "ten"),
+        GoldenCase("no-split", .init(shifts: 0, split: false), mix: "short"),
+        GoldenCase("no-split-shifts", .init(shifts: 3, seed: 5, split: false), mix: "short"),
+        GoldenCase(
+            "no-split-any-length", .init(shifts: 0, split: false), padsToTraining: false),
+        GoldenCase("silence", .init(shifts: 1, seed: 2), mix: "silence"),
+    ]
+}
+
+struct TrackPipelineTests {
+    let fixture = try? Fixture("separation/separation")
+
+    /// The arithmetic is the reference's in the reference's order. What is left is its mean, which
+    /// it sums up in float32 (one unit in the last place, −138 dB), and `pow`.
+    @Test(arguments: GoldenCase.all)
+    func matchesTheReference(_ golden: GoldenCase) throws {
+        let fixture = try #require(fixture)
+        let track = try track(golden.mix, in: fixture)
+        var format = PositionNetwork.format
+        format.channelCount = track.count
+        format.padsToTraining = golden.padsToTraining
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let stems = try separate(
+            track, format: format, options: golden.options, network: { network($0) })
+        let comparison = Comparison(
+            actual: stems, expected: try fixture.floats("stems.\(golden.name)"))
+        #expect(comparison.snrDecibels >= 130, "\(comparison)")
+    }
+
+    /// Sums of the whole track in two buffers, as the reference keeps them, give the same bits.
+    @Test(arguments: [1, 10, 199, 200, 201, 449, 450, 451, 5003], [0, 0.1, 0.25, 0.5, 0.9])
+    func streamingEqualsWholeTrackOverlapAdd(samples: Int, overlap: Double) throws {
+        let track: [[Float]] = [7919, 7907].map { step in
+            (0..<samples).map { index in Float(index * step % 1009) / 500 - 1 }
+        }
+        let options = SeparationOptions(shifts: 0, overlap: overlap)
+        let format = PositionNetwork.format
+        // Every output is different, and none depends on the input.
+        let backend = try Backend(threads: 1)
+        let segments = Counter()
+        let stems = try separate(track, format: format, options: options) { mix in
+            let segmentIndex = segments.next()
+            let output = backend.tensor([2, 2, 200])
+            for index in 0..<800 { output.pointer[index] = Float(segmentIndex * 1000 + index) }
+            withExtendedLifetime(mix) {}
+            return output
+        }
+
+        let plan = try SegmentPlan(format: format, options: options, trackSamples: samples)
+        var statistics = TrackStatistics()
+        statistics.add(track)
+        var weightSums = [Float](repeating: 0, count: samples)
+        var sums = [Float](repeating: 0, count: 4 * samples)
+        for (segment, start) in stride(from: 0, to: samples, by: plan.strideSamples).enumerated() {
+            let count = min(200, samples - start)
+            let trim = (200 - count) / 2
+            for sample in 0..<count {
+                weightSums[start + sample] += plan.weights[sample]
+                for row in 0..<4 {
+                    let value = Float((segment + 1) * 1000 + row * 200 + trim + sample)
+                    sums[row * samples + start + sample] += plan.weights[sample] * value
+                }
+            }
+        }
+        for index in sums.indices {
+            sums[index] =
+                sums[index] / weightSums[index % samples] * statistics.scale + statistics.mean
+        }
+        #expect(stems == sums)
+    }
+
+    @Test func finishedSamplesLeaveBeforeLaterSegmentsArrive() throws {
+        let track = [[Float]](repeating: [Float](repeating: 0.1, count: 2000), count: 2)
+        let options = SeparationOptions(shifts: 3, seed: 11)
+        let plan = try SegmentPlan(
+            format: PositionNetwork.format, options: options, trackSamples: 2000)
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        var segmentsDone = 0
+        var samplesOut = 0
+        try TrackPipeline(
+            bag: WeightedBag(PositionNetwork.format), options: options, seed: 11
+        ).run(
+            measured(track), backend: network.backend, lanes: [{ network($1) }],
+            cancellation: CancellationToken(), progress: { segmentsDone = $0.segmentsDone },
+            sink: { block in
+                samplesOut += block.sampleCount
+                #expect(block.row(3).count == block.sampleCount)
+                #expect(block.sampleCount <= plan.strideSamples + 50)
+                // Passes are at most half a second (50 samples) behind their segments.
+                #expect(samplesOut >= min(2000, segmentsDone / 3 * plan.strideSamples - 50))
+            })
+        #expect(samplesOut == 2000)
+    }
+
+    /// A network that gives back its input leaves the track as it was, whatever the seams: to
+    /// float32's rounding of x − mean, ÷ scale, × weight, ÷ weights, × scale, + mean.
+    @Test(arguments: [
+        SeparationOptions(shifts: 0), SeparationOptions(shifts: 0, overlap: 0.9),
+        SeparationOptions(shifts: 2, seed: 8, segmentSeconds: 0.37),
+    ])
+    func seamsDoNotShow(options: SeparationOptions) throws {
+        let track = try track("stereo", in: try #require(fixture))
+        let backend = try Backend(threads: 1)
+        let stems = try separate(track, format: PositionNetwork.format, options: options) { mix in
+            backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
+        }
+        let comparison = Comparison(actual: stems, expected: (track + track).flatMap { $0 })
+        #expect(comparison.snrDecibels >= 130, "\(comparison)")
+    }
+
+    @Test func silenceStaysExactlyZeroThroughANetworkWithoutOffset() throws {
+        let backend = try Backend(threads: 1)
+        let stems = try separate(
+            [[Float]](repeating: [Float](repeating: 0, count: 777), count: 2),
+            format: PositionNetwork.format, options: .init(shifts: 2, seed: 4)
+        ) { mix in
+            backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats.map { -$0 })
+        }
+        #expect(stems.allSatisfy { $0 == 0 && $0.sign == .plus })
+    }
+
+    @Test func progressCountsTheSegmentsOfAllShifts() throws {
+        let fixture = try #require(fixture)
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        var reports: [SeparationProgress] = []
+        _ = try separate(
+            try track("stereo", in: fixture), format: PositionNetwork.format,
+            options: .init(shifts: 2, seed: 42), progress: { reports.append($0) },
+            network: { network($0) })
+        // 531 samples behind at most 50 zeros: four segments of stride 150 in each shift.
+        #expect(reports.map(\.segmentsDone) == Array(0...8))
+        #expect(reports.allSatisfy { $0.segmentsTotal == 8 })
+        #expect(reports.last?.audioSecondsDone == 5.31)
+        #expect(reports.last?.audioSecondsTotal == 5.31)
+    }
+
+    @Test func cancellationStopsBeforeTheNextSegment() throws {
+        let fixture = try #require(fixture)
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let cancellation = CancellationToken()
+        let segments = Counter()
+        #expect(throws: CancellationError.self) {
+            _ = try separate(
+                try track("stereo", in: fixture), format: PositionNetwork.format,
+                options: .init(shifts: 0), cancellation: cancellation
+            ) { mix in
+                if segments.next() == 2 { cancellation.cancel() }
+                return network(mix)
+            }
+        }
+        #expect(segments.next() == 3)
+    }
+
+    /// Lanes finish in any order; their results are put together in the segments' order.
+    @Test(arguments: [2, 3, 7])
+    func anyNumberOfLanesGivesTheSameBits(lanes: Int) throws {
+        let track = try track("stereo", in: try #require(fixture))
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let options = SeparationOptions(shifts: 3, seed: 5, overlap: 0.6)
+        let segments = Counter()
+        let several = try separate(
+            track, format: PositionNetwork.format, options: options, lanes: lanes
+        ) { mix in
+            if segments.next() % 3 == 1 { Thread.sleep(forTimeInterval: 0.002) }
+            return network(mix)
+        }
+        let one = try separate(track, format: PositionNetwork.format, options: options) {
+            network($0)
+        }
+        #expect(several == one)
+    }
+
+    @Test(arguments: [1, 3])
+    func aNetworkThatFailsEndsTheWork(lanes: Int) throws {
+        struct Failure: Error {}
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let segments = Counter()
+        #expect(throws: Failure.self) {
+            _ = try separate(
+                [[Float]](repeating: [Float](repeating: 0.5, count: 5000), count: 2),
+                format: PositionNetwork.format, options: .init(shifts: 0), lanes: lanes
+            ) { mix in
+                if segments.next() == 4 { throw Failure() }
+                return network(mix)
+            }
+        }
+        // Those that were under way came to their end, and no more began.
+        #expect(segments.next() <= 4 + lanes + 2)
+    }
+
+    /// However long the track: no more of it is in memory than the segments under way, what shifts
+    /// move them by, and a block.
+    @Test(
+        arguments: [1, 4],
+        [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
+    func theTrackIsReadNoFurtherThanSegmentsReach(
+        lanes: Int, options: SeparationOptions
+    ) throws {
+        let format = PositionNetwork.format
+        let track = [[Float]](repeating: [Float](repeating: 0.25, count: 20_000), count: 2)
+        let whole = measured(track)
+        var (samplesIn, samplesOut, most) = (0, 0, 0)
+        let watched = NormalizedSource(sampleCount: 20_000, statistics: whole.statistics) {
+            let block = try whole.next()
+            samplesIn += block?[0].count ?? 0
+            most = max(most, samplesIn - samplesOut)
+            return block
+        }
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        try TrackPipeline(bag: WeightedBag(format), options: options, seed: 6).run(
+            watched, backend: network.backend,
+            lanes: [TrackPipeline.Network](repeating: { network($1) }, count: lanes),
+            cancellation: CancellationToken(), progress: { _ in },
+            sink: {
+                #expect($0.mixture.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
+                samplesOut += $0.sampleCount
+            })
+        #expect(samplesOut == 20_000)
+        let segments = (lanes + 2) * format.trainingSamples
+        #expect(most <= segments + format.maximumShiftSamples + 77)
+    }
+
+    @Test(arguments: [499, 501, 700])
+    func aTrackThatIsNotAsLongAsItWasIsTold(samples: Int) throws {
+        let track = measured([[Float]](repeating: [Float](repeating: 0.25, count: 500), count: 2))
+        let network = PositionNetwork(backend: try Backend(threads: 1))
+        #expect(throws: SeparationError.inputChanged) {
+            try TrackPipeline(
+                bag: WeightedBag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
+            ).run(
+                NormalizedSource(
+                    sampleCount: samples, statistics: track.statistics, next: track.next),
+                backend: network.backend, lanes: [{ network($1) }],
+                cancellation: CancellationToken(), progress: { _ in }, sink: { _ in })
+        }
+    }
+}

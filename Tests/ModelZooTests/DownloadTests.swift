@@ -1,0 +1,536 @@
+import Checksum
+import Foundation
+import ModelZoo
+import Synchronization
+import TestSupport
+import Testing
+import WeightsLoader
+
+/// Counts on any thread.
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+    var value: Int { count.withLock { $0 } }
+    func add() { count.withLock { $0 += 1 } }
+}
+
+/// Downloads from a server on this machine that misbehaves.
+@Suite(.serialized) struct DownloadTests {
+    private let folder: TemporaryFolder
+    private let data: Data
+    private let checksum: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        data = Data((0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 7) })
+        var hash = SHA256()
+        data.withUnsafeBytes { hash.update($0) }
+        checksum = hash.hexadecimal
+    }
+
+    /// Tries again quickly.
+    private static let policy = DownloadPolicy(
+        attempts: 3, firstDelaySeconds: 0.01, longestDelaySeconds: 2, stallSeconds: 30)
+
+    private func download(
+        _ server: LoopbackServer, path: String = "/file", checksum: String? = nil,
+        limitBytes: Int = 1_000_000, policy: DownloadPolicy = DownloadTests.policy,
+        report: (DownloadEvent) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+    ) throws {
+        try Download(
+            url: server.url(path), destination: folder.path("file"), checksum: checksum,
+            limitBytes: limitBytes
+        ).run(policy: policy, isCancelled: isCancelled, report: report)
+    }
+
+    /// What is left after a success: the file, where it came from, the lock.
+    private static let complete = ["file", "file.lock", "file.origin.json"]
+
+    @Test func aFileArrivesWholeWithItsOriginBesideIt() throws {
+        let data = data
+        let server = try LoopbackServer { request, _ in
+            .file(data, request, headers: [("ETag", "\"abc\"")])
+        }
+        var events: [DownloadEvent] = []
+        try download(server, checksum: String(checksum.prefix(8))) { events.append($0) }
+        #expect(try folder.data("file") == data)
+        #expect(folder.files == Self.complete)
+        let origin = try #require(
+            try JSONSerialization.jsonObject(with: folder.data("file.origin.json"))
+                as? [String: Any])
+        #expect(origin["sha256"] as? String == checksum)
+        #expect(origin["etag"] as? String == "abc")
+        #expect(origin["countBytes"] as? Int == data.count)
+        #expect(origin["url"] as? String == server.address + "/file")
+        #expect(events.last == .finished(file: "file", countBytes: data.count))
+        let request = try #require(server.requests.first)
+        #expect(request.method == "GET" && request.target == "/file")
+        #expect(request.headers["accept-encoding"] == "identity")
+        #expect(request.headers["range"] == nil)
+
+        // What is there is not fetched again.
+        try download(server)
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func aBrokenConnectionIsResumedWhereItBroke() throws {
+        let data = data
+        let server = try LoopbackServer { request, index in
+            var reply = Reply.file(data, request, headers: [("ETag", "\"abc\"")])
+            if index < 3 { reply.cutAfterBytes = 70_000 }
+            return reply
+        }
+        var retries = 0
+        try download(server, checksum: checksum) {
+            if case .retrying(.interrupted, _) = $0 { retries += 1 }
+        }
+        #expect(try folder.data("file") == data)
+        #expect(server.requests.map(\.firstByte) == [nil, 70_000, 140_000, 210_000])
+        // Three in a row would be too many, but each brought something.
+        #expect(retries == 3)
+    }
+
+    @Test func anEarlierRunIsResumed() throws {
+        let data = data
+        let server = try LoopbackServer { request, index in
+            var reply = Reply.file(data, request, headers: [("ETag", "\"abc\"")])
+            if index == 0 { reply.stallAfterBytes = 100_000 }
+            return reply
+        }
+        var patience = Self.policy
+        patience.attempts = 1
+        patience.stallSeconds = 0.4
+        let error = #expect(throws: DownloadError.self) { try download(server, policy: patience) }
+        #expect(
+            error
+                == .stalled(
+                    url: server.address + "/file", seconds: 0.4, receivedBytes: 100_000))
+        #expect(
+            folder.files == ["file.lock", "file.part", "file.part.origin.json"])
+        var resumed: Int?
+        try download(server, checksum: checksum) {
+            if case .started(_, _, let bytes, let total) = $0 {
+                resumed = bytes
+                #expect(total == data.count)
+            }
+        }
+        #expect(resumed == 100_000)
+        #expect(server.requests.map(\.firstByte) == [nil, 100_000])
+        #expect(try folder.data("file") == data)
+        #expect(folder.files == Self.complete)
+    }
+
+    @Test func aCompletePartNeedsNoRequest() throws {
+        let server = try LoopbackServer { _, _ in .text(500) }
+        try folder.write(data, "file.part")
+        try folder.write(
+            "{\"url\": \"\(server.address)/file\", \"countBytes\": \(data.count)}",
+            "file.part.origin.json")
+        try download(server, checksum: checksum)
+        #expect(server.requests.isEmpty)
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test(arguments: [
+        "", "not JSON", "{\"url\": \"http://127.0.0.1:1/other\"}", "[1, 2]", "{\"url\": 3}",
+    ])
+    func aPartOfUnknownOriginIsNoStart(record: String) throws {
+        let data = data
+        let server = try LoopbackServer { request, _ in .file(data, request) }
+        try folder.write(Data(repeating: 7, count: 1000), "file.part")
+        if !record.isEmpty { try folder.write(record, "file.part.origin.json") }
+        try download(server, checksum: checksum)
+        #expect(server.requests.map(\.firstByte) == [nil])
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test func aServerThatIgnoresRangesSendsAllAgain() throws {
+        let data = data
+        let server = try LoopbackServer { _, index in
+            var reply = Reply(body: data)
+            if index == 0 { reply.cutAfterBytes = 70_000 }
+            return reply
+        }
+        try download(server, checksum: checksum)
+        #expect(server.requests.map(\.firstByte) == [nil, 70_000])
+        #expect(try folder.data("file") == data)
+    }
+
+    /// The file on the server changed between two parts, or the part is another than asked for.
+    @Test(arguments: ["etag", "size", "start"])
+    func partsOfAnotherFileAreNotJoined(difference: String) throws {
+        let data = data
+        let server = try LoopbackServer { request, index in
+            var etag = "\"abc\""
+            var reply = Reply.file(data, request)
+            if index == 0 {
+                reply.cutAfterBytes = 70_000
+            } else if request.firstByte != nil {
+                switch difference {
+                case "etag": etag = "\"other\""
+                case "size": reply.headers = [("Content-Range", "bytes 70000-299999/999999")]
+                default: reply.headers = [("Content-Range", "bytes 0-299999/300000")]
+                }
+            }
+            reply.headers.append(("ETag", etag))
+            return reply
+        }
+        try download(server, checksum: checksum)
+        #expect(server.requests.map(\.firstByte) == [nil, 70_000, nil])
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test func wrongBytesAreDiscarded() throws {
+        let wrong = Data(repeating: 1, count: data.count)
+        let server = try LoopbackServer { request, _ in .file(wrong, request) }
+        let error = #expect(throws: DownloadError.self) { try download(server, checksum: checksum) }
+        guard case .wrongChecksum(_, let found, let expected) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(found != expected && expected == checksum)
+        #expect(folder.files == ["file.lock"])
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func damagedBytesOfAnEarlierRunAreFetchedAgain() throws {
+        let data = data
+        let server = try LoopbackServer { request, _ in .file(data, request) }
+        try folder.write(Data(repeating: 7, count: 1000), "file.part")
+        try folder.write(
+            "{\"url\": \"\(server.address)/file\"}", "file.part.origin.json")
+        try download(server, checksum: checksum)
+        #expect(server.requests.map(\.firstByte) == [1000, nil])
+        #expect(try folder.data("file") == data)
+    }
+
+    /// The hub says what the file is before it leads on to a storage server.
+    @Test func theHubsWordCountsWhereNoChecksumIsKnown() throws {
+        let (data, checksum) = (data, checksum)
+        let wrong = Data(repeating: 1, count: data.count)
+        for (body, isRight) in [(wrong, false), (data, true)] {
+            let storage = try LoopbackServer { request, _ in
+                .file(body, request, headers: [("ETag", "\"of the storage\"")])
+            }
+            let address = storage.address
+            let hub = try LoopbackServer { _, _ in
+                .text(
+                    302,
+                    [
+                        ("Location", "\(address)/blob?signature=1"),
+                        ("X-Linked-ETag", "\"\(checksum)\""),
+                        ("X-Linked-Size", "\(data.count)"),
+                    ])
+            }
+            if isRight {
+                try download(hub)
+            } else {
+                let error = #expect(throws: DownloadError.self) { try download(hub) }
+                guard case .wrongChecksum(let url, _, let expected) = error else {
+                    Issue.record("\(String(describing: error))")
+                    return
+                }
+                #expect(url == hub.address + "/file" && expected == checksum)
+            }
+            #expect(storage.requests.map(\.target) == ["/blob?signature=1"])
+        }
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test func redirectsKeepTheRange() throws {
+        let data = data
+        let storage = try LoopbackServer { request, index in
+            var reply = Reply.file(data, request)
+            if index == 0 { reply.cutAfterBytes = 70_000 }
+            return reply
+        }
+        let address = storage.address
+        let hub = try LoopbackServer { request, _ in
+            .text(
+                307,
+                [("Location", request.target == "/file" ? "/relative" : "\(address)/blob")])
+        }
+        try download(hub, checksum: checksum)
+        #expect(hub.requests.map(\.target) == ["/file", "/relative", "/file", "/relative"])
+        #expect(storage.requests.map(\.firstByte) == [nil, 70_000])
+        #expect(storage.requests.allSatisfy { $0.headers["accept-encoding"] == "identity" })
+    }
+
+    @Test func redirectsToPlainAddressesAreNotFollowed() throws {
+        let target = "http://example.org/file"
+        let server = try LoopbackServer { _, _ in .text(302, [("Location", target)]) }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        #expect(error == .insecureRedirect(url: server.address + "/file", target: target))
+        #expect(!folder.files.contains("file"))
+    }
+
+    @Test(arguments: ["ftp://127.0.0.1/file", "file:///etc/passwd"])
+    func redirectsToOtherKindsOfAddressesBringNothing(target: String) throws {
+        let server = try LoopbackServer { _, _ in .text(302, [("Location", target)]) }
+        #expect(throws: DownloadError.self) { try download(server) }
+        #expect(!folder.files.contains("file"))
+    }
+
+    @Test func endlessRedirectsEnd() throws {
+        let server = try LoopbackServer { request, _ in
+            .text(302, [("Location", request.target + "x")])
+        }
+        #expect(throws: DownloadError.self) { try download(server) }
+        #expect(server.requests.count < 40)
+    }
+
+    @Test(arguments: [
+        "//", "///", "http://", "https://", "http:///x", "?", "#", "[", "http://[::1", "\u{7F}",
+        "http://127.0.0.1:99999/", "a:b", ":", "%", "%zz", "//[", "//a b/", "..//..", "\\\\x",
+    ])
+    func strangeLocationsDoNotCrash(location: String) throws {
+        let server = try LoopbackServer { _, index in
+            index > 3 ? .text(404) : .text(302, [("Location", location)])
+        }
+        #expect(throws: DownloadError.self) { try download(server) }
+    }
+
+    @Test(arguments: [404, 410, 401, 403, 400, 418, 204, 304, 300])
+    func refusalsAreNotRepeated(status: Int) throws {
+        let server = try LoopbackServer { _, _ in
+            Reply(status: status, body: status == 204 || status == 304 ? Data() : Data("no".utf8))
+        }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        let url = server.address + "/file"
+        let expected: DownloadError =
+            switch status {
+            case 404, 410: .notFound(url: url)
+            case 401, 403: .forbidden(url: url, status: status)
+            default: .unexpectedReply(url: url, status: status)
+            }
+        #expect(error == expected)
+        #expect(server.requests.count == 1)
+        #expect(!folder.files.contains("file"))
+    }
+
+    @Test(arguments: [
+        "Basic realm=\"x\"", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"",
+        "Bearer", "Basic", "", "realm=", "Digest realm=\"x\", nonce=\"1\"", "NTLM",
+    ])
+    func aQuestionForAPasswordIsARefusal(challenge: String) throws {
+        let server = try LoopbackServer { _, _ in .text(401, [("WWW-Authenticate", challenge)]) }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        #expect(error == .forbidden(url: server.address + "/file", status: 401))
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func passingFaultsAreTriedAgain() throws {
+        let data = data
+        let server = try LoopbackServer { request, index in
+            switch index {
+            case 0: .text(503)
+            case 1: .text(429, [("Retry-After", "0.3")])
+            default: .file(data, request)
+            }
+        }
+        var delays: [Double] = []
+        try download(server, checksum: checksum) {
+            if case .retrying(_, let seconds) = $0 { delays.append(seconds) }
+        }
+        #expect(delays == [0.01, 0.3])
+        #expect(server.requests.count == 3)
+    }
+
+    @Test(arguments: [500, 502, 503, 504])
+    func lastingServerErrorsAreTold(status: Int) throws {
+        let server = try LoopbackServer { _, _ in .text(status) }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        #expect(error == .serverError(url: server.address + "/file", status: status))
+        #expect(server.requests.count == Self.policy.attempts)
+    }
+
+    @Test func aServerThatAsksForALongWaitIsNotWaitedFor() throws {
+        let server = try LoopbackServer { _, _ in .text(429, [("Retry-After", "3600")]) }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        #expect(
+            error
+                == .tooManyRequests(url: server.address + "/file", retryAfterSeconds: 3600))
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func aSilentServerIsGivenUp() throws {
+        let data = data
+        for stall in [0, 70_000] {
+            let server = try LoopbackServer { request, index in
+                var reply = Reply.file(data, request)
+                reply.stallAfterBytes = index == 0 ? stall : 0
+                return reply
+            }
+            var patience = Self.policy
+            patience.attempts = 2
+            patience.stallSeconds = 0.2
+            let error = #expect(throws: DownloadError.self) {
+                try download(server, policy: patience)
+            }
+            guard case .stalled(_, 0.2, _) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+    }
+
+    @Test func nobodyThereIsTold() throws {
+        let server = try LoopbackServer { _, _ in .text(200) }
+        server.stop()
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        guard case .unreachable(server.address + "/file", _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test func sizesThatDisagreeAreTold() throws {
+        let data = data
+        let server = try LoopbackServer { request, _ in
+            .file(data, request, headers: [("X-Linked-Size", "299999")])
+        }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        #expect(
+            error
+                == .wrongSize(
+                    url: server.address + "/file", foundBytes: 300_000, expectedBytes: 299_999))
+        #expect(folder.files == ["file.lock"])
+    }
+
+    @Test func aFileWithoutAnnouncedLengthArrives() throws {
+        let data = data
+        let server = try LoopbackServer { _, _ in Reply(body: data, announcedBytes: -1) }
+        try download(server, checksum: checksum)
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test(arguments: [300_000, -1])
+    func moreThanIsSensibleIsNotTaken(announcedBytes: Int) throws {
+        let data = data
+        let server = try LoopbackServer { _, _ in
+            Reply(body: data, announcedBytes: announcedBytes)
+        }
+        #expect(throws: DownloadError.self) { try download(server, limitBytes: 200_000) }
+        #expect(!folder.files.contains("file"))
+    }
+
+    @Test func aFullDiskIsTold() throws {
+        let data = data
+        // Every write to this device fails as on a full disk.
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("file.part"), withDestinationPath: "/dev/full")
+        let server = try LoopbackServer { request, _ in .file(data, request) }
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        #expect(error == .diskFull(path: folder.path("file.part"), neededBytes: nil))
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func aDiskThatIsTooSmallIsToldBeforeTheBytesCome() throws {
+        let bytes = 1 << 60
+        let server = try LoopbackServer { _, _ in Reply(announcedBytes: bytes) }
+        let error = #expect(throws: DownloadError.self) {
+            try download(server, limitBytes: .max)
+        }
+        #expect(error == .diskFull(path: folder.path("file.part"), neededBytes: bytes))
+    }
+
+    @Test func aFolderThatCannotBeWrittenIsTold() throws {
+        let server = try LoopbackServer { _, _ in .text(200) }
+        try folder.write("", "taken")
+        let error = #expect(throws: DownloadError.self) {
+            try Download(
+                url: server.url("/file"), destination: folder.path("taken/file"), limitBytes: 10
+            ).run(policy: Self.policy, isCancelled: { false }, report: { _ in })
+        }
+        guard case .unwritable = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(server.requests.isEmpty)
+    }
+
+    @Test func cancellingKeepsWhatHasCome() throws {
+        let data = data
+        let server = try LoopbackServer { request, _ in
+            var reply = Reply.file(data, request)
+            reply.stallAfterBytes = 100_000
+            return reply
+        }
+        var received = 0
+        #expect(throws: CancellationError.self) {
+            try download(
+                server,
+                report: { if case .progress(_, let bytes, _) = $0 { received = bytes } },
+                isCancelled: { received == 100_000 })
+        }
+        #expect(try folder.data("file.part") == data.prefix(100_000))
+    }
+
+    @Test func twoAtOnceFetchOnce() async throws {
+        let data = data
+        let server = try LoopbackServer { request, _ in
+            var reply = Reply.file(data, request)
+            reply.pauseSeconds = 0.05
+            return reply
+        }
+        let waits = Counter()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    try download(server, checksum: checksum) {
+                        if case .waiting = $0 { waits.add() }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(server.requests.count == 1)
+        #expect(waits.value <= 2)
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test(arguments: [
+        "", "\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "garbage",
+        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nabc",
+        "HTTP/1.1 99999 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n: \r\n\r\n", "\0\0\0\0",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 206 OK\r\nContent-Range: bytes */*\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 302 Found\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+    ])
+    // A head that ends within its lines is missing here: FoundationNetworking itself stops the
+    // process then.
+    func repliesThatAreNoHTTPDoNotCrash(reply: String) throws {
+        let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(reply.utf8)) }
+        var patience = Self.policy
+        patience.attempts = 1
+        #expect(throws: DownloadError.self) {
+            try download(server, checksum: checksum, policy: patience)
+        }
+        #expect(!folder.files.contains("file"))
+    }
+
+    @Test(arguments: ["http://example.org/file", "ftp://example.org/file", "http://10.0.0.1/x"])
+    func plainAddressesAreRefusedBeforeAnyRequest(address: String) throws {
+        let url = try #require(URL(string: address))
+        #expect(throws: DownloadError.insecureAddress(url: address)) {
+            try Download(url: url, destination: folder.path("file"), limitBytes: 10)
+                .run(policy: Self.policy, isCancelled: { false }, report: { _ in })
+        }
+    }
+
+    @Test func bytesRememberedFromTheFirstUseHaveToComeAgain() throws {
+        let data = data
+        let wrong = Data(repeating: 1, count: data.count)
+        let server = try LoopbackServer { request, index in
+            .file(index == 0 ? data : wrong, request, headers: [("ETag", "\"abc\"")])
+        }
+        try download(server)
+        try FileManager.default.removeItem(atPath: folder.path("file"))
+        let error = #expect(throws: DownloadError.self) { try download(server) }
+        guard case .wrongChecksum(_, _, checksum) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+}

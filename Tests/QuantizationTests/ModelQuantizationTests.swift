@@ -1,0 +1,374 @@
+// From float weights to a file of INT8 codes and back into a network.
+
+import Foundation
+import HTDemucs
+import Layers
+import Quantization
+import Tensor
+import TestSupport
+import Testing
+import WeightsLoader
+
+@Suite struct ModelQuantizationTests {
+    private static let samples = 1950
+
+    /// A tone in noise: `[channels, samples]`.
+    private static func mix(_ channels: Int, seed: UInt64 = 7) -> [Float] {
+        var state = seed
+        return (0..<channels * samples).map { index in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let noise = Float(state >> 40) / Float(1 << 23) - 1
+            return 0.8 * sin(Float(index) * 0.05) + 0.5 * noise
+        }
+    }
+
+    /// Quantises a model of the fixtures into a file and opens that.
+    private func quantized(
+        _ source: Checkpoint, threads: Int = 2,
+        targets: ModelQuantization.Targets = .init()
+    ) throws -> (file: Checkpoint, bytes: Data, model: QuantizedModel) {
+        let quantization = try ModelQuantization(source, calibration: [:], threads: threads)
+        let channels = quantization.configuration.audioChannels
+        let model = try quantization.run(
+            mixes: [Self.mix(channels), Self.mix(channels, seed: 8)], targets: targets,
+            cancellation: CancellationToken())
+        let url = FileManager.default.temporaryDirectory
+            .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
+        defer { try? FileManager.default.removeItem(at: url) }
+        try model.write(to: url.path)
+        return (try Checkpoint.open(url.path), try Data(contentsOf: url), model)
+    }
+
+    private func base() throws -> Checkpoint {
+        try Checkpoint.open(Fixture.url("models/base.safetensors").path)
+    }
+
+    private func stems(
+        _ checkpoint: Checkpoint, _ precision: Precision, threads: Int = 2, seed: UInt64 = 7
+    ) throws -> [Float] {
+        let backend = try Backend(threads: threads, precision: precision)
+        let model = try HTDemucs(checkpoint, backend: backend)
+        let channels = model.configuration.audioChannels
+        let mix = backend.tensor([channels, Self.samples], Self.mix(channels, seed: seed))
+        return try model.forward(mix, cancellation: CancellationToken()).floats
+    }
+
+    // MARK: - The file
+
+    @Test func codesStandForTheWeightsAndTheRestIsUntouched() throws {
+        let source = try base()
+        let (file, bytes, model) = try quantized(source)
+        #expect(bytes.count == model.countBytes)
+        #expect(file.isQuantized)
+        #expect(file.metadata["klass"] == Configuration.className)
+        let forms = try #require(try file.quantizationScheme()).layers
+        for tensor in source.tensors {
+            let stored = try #require(file.tensor(named: tensor.name))
+            #expect(stored.shape == tensor.shape)
+            let values = try source.floats(tensor)
+            guard forms[tensor.name] != nil else {
+                // Weights that are spared become float16, everything else but biases keeps its bytes.
+                if stored.elementType == tensor.elementType {
+                    let isBias = tensor.name.hasSuffix("bias")
+                    #expect(
+                        try isBias || file.floats(stored) == values, "\(tensor.name)")
+                } else {
+                    #expect(tensor.shape.count > 1 && stored.elementType == .float16)
+                }
+                continue
+            }
+            #expect(stored.elementType == .int8, "\(tensor.name)")
+            let scale = try #require(file.tensor(named: tensor.name + ".scale"))
+            let scales = try file.floats(scale)
+            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
+            #expect(scales.count == tensor.shape[axis])
+            let inner = tensor.shape[(axis + 1)...].reduce(1, *)
+            let codes = file.withBytes(of: stored) { $0.map { Int8(bitPattern: $0) } }
+            let weights = codes.enumerated().map { Float($1) * scales[$0 / inner % scales.count] }
+            // The nearest codes leave some 40 dB; those that make up for each other's errors less.
+            let comparison = Comparison(actual: weights, expected: values)
+            #expect(comparison.snrDecibels >= 25, "\(tensor.name): \(comparison)")
+        }
+    }
+
+    @Test func theSameModelGivesTheSameFile() throws {
+        let single = try quantized(try base(), threads: 1).bytes
+        #expect(try quantized(try base(), threads: 3).bytes == single)
+    }
+
+    /// Products with codes are products with the weights that the codes stand for: the rest is
+    /// rounding of float32, as between two orders of the same sums.
+    @Test func codesRunLikeTheWeightsThatTheyStandFor() throws {
+        let (file, _, _) = try quantized(try base())
+        var widened = RawCheckpoint(file)
+        widened.metadata["quantization"] = nil
+        for tensor in widened.tensors where tensor.type == .int8 {
+            let scale = try #require(file.tensor(named: tensor.name + ".scale"))
+            let scales = try file.floats(scale)
+            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
+            let inner = tensor.shape[(axis + 1)...].reduce(1, *)
+            let values = tensor.bytes.enumerated().map { index, byte in
+                Float(Int8(bitPattern: byte)) * scales[index / inner % scales.count]
+            }
+            widened[tensor.name + ".scale"] = nil
+            widened[tensor.name] = .init(
+                name: tensor.name, type: .float32, shape: tensor.shape,
+                bytes: values.withUnsafeBytes { [UInt8]($0) })
+        }
+        let comparison = Comparison(
+            actual: try stems(file, .float32), expected: try stems(try widened.open(), .float32))
+        #expect(comparison.snrDecibels >= 110, "\(comparison)")
+    }
+
+    // MARK: - The network
+
+    /// Eight bits in weights and activations: some 35 dB at this size, where a layer has few
+    /// weights to average errors over. A wrong scale or column gives less than 15.
+    @Test func quantizedModelsStayNearPyTorch() throws {
+        for name in ["base", "merge", "context_enc_1", "kernel_12", "half"] {
+            let golden = try Fixture("models/\(name).outputs")
+            let source = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
+            let files = [source, try quantized(source).file]
+            for (checkpoint, precision) in [
+                (files[0], Precision.int8), (files[1], .int8), (files[1], .bfloat16),
+                (files[1], .float32),
+            ] {
+                let backend = try Backend(threads: 2, precision: precision)
+                let model = try HTDemucs(checkpoint, backend: backend)
+                let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
+                let stems = try model.forward(mix, cancellation: CancellationToken())
+                let comparison = Comparison(
+                    LaidOut(stems.shape, stems.floats), try golden.laidOut("final"))
+                #expect(
+                    comparison.snrDecibels >= 25, "\(name), \(precision.rawValue): \(comparison)")
+            }
+        }
+    }
+
+    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
+        let (file, _, _) = try quantized(try base())
+        let single = try stems(file, .int8, threads: 1)
+        #expect(single.allSatisfy { $0.isFinite })
+        for threads in [2, 3, 5] {
+            let several = try stems(file, .int8, threads: threads)
+            #expect(several.map(\.bitPattern) == single.map(\.bitPattern), "\(threads) threads")
+        }
+    }
+
+    /// Codes that are fitted to what the layers are given, against the nearest ones, on another signal.
+    @Test func fittedCodesErrLess() throws {
+        let source = try base()
+        let weightsAlone = try quantized(source, targets: .init(precision: .float32))
+        #expect(weightsAlone.model.layers.allSatisfy { $0.form != .full })
+        let expected = try stems(source, .float32, seed: 9)
+        func decibels(_ checkpoint: Checkpoint, _ precision: Precision) throws -> Double {
+            Comparison(
+                actual: try stems(checkpoint, precision, seed: 9), expected: expected
+            ).snrDecibels
+        }
+        let fitted = try decibels(weightsAlone.file, .float32)
+        let nearest = try decibels(try nearest(to: weightsAlone.file, of: source), .float32)
+        #expect(fitted >= nearest + 2, "\(fitted) dB, \(nearest) dB")
+        // Activations in INT8 cost more than codes do at this size, but the file is no worse for it.
+        #expect(try decibels(try quantized(source).file, .int8) >= decibels(source, .int8) - 0.5)
+    }
+
+    /// The same file with the codes that are nearest to the source's weights.
+    private func nearest(to file: Checkpoint, of source: Checkpoint) throws -> Checkpoint {
+        var raw = RawCheckpoint(file)
+        for tensor in raw.tensors {
+            guard let original = source.tensor(named: tensor.name) else { continue }
+            guard tensor.type == .int8 else {
+                raw[tensor.name] = .init(
+                    name: tensor.name, type: original.elementType, shape: tensor.shape,
+                    bytes: source.withBytes(of: original) { Array($0) })
+                continue
+            }
+            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
+            let quantizer = Quantizer(shape: tensor.shape, outputAxis: axis)
+            let weights = try source.floats(original)
+            let scales = try #require(quantizer.scales(of: weights))
+            raw[tensor.name]?.bytes = quantizer.codes(weights, scales: scales)
+                .map { UInt8(bitPattern: $0) }
+            raw[tensor.name + ".scale"]?.bytes = scales.withUnsafeBytes { [UInt8]($0) }
+        }
+        return try raw.open()
+    }
+
+    // MARK: - Targets
+
+    @Test func anSNRIsReachedOrRefused() throws {
+        let (_, _, free) = try quantized(try base())
+        let wanted = free.decibels + 0.5
+        let (_, _, better) = try quantized(try base(), targets: .init(leastDecibels: wanted))
+        #expect(better.decibels >= wanted)
+        #expect(better.countBytes >= free.countBytes)
+        #expect(throws: QuantizationError.self) {
+            _ = try quantized(try base(), targets: .init(leastDecibels: 100))
+        }
+        // Only what costs no bytes can be done.
+        #expect(throws: QuantizationError.self) {
+            _ = try quantized(
+                try base(), targets: .init(leastDecibels: 100, mostBytes: free.countBytes))
+        }
+        #expect(throws: QuantizationError.self) {
+            _ = try quantized(try base(), targets: .init(mostBytes: 1000))
+        }
+    }
+
+    @Test func aQuantizedModelIsNotQuantizedAgain() throws {
+        let (file, _, _) = try quantized(try base())
+        #expect(throws: WeightsError.self) {
+            _ = try ModelQuantization(file, calibration: [:], threads: 1)
+        }
+        #expect(throws: WeightsError.self) { _ = try CheckpointConversion(file) }
+    }
+
+    @Test func weightsThatAreNotFiniteAreRefused() throws {
+        var crafted = try CraftedCheckpoint(fixture: "base")
+        let index = try #require(
+            crafted.tensors.firstIndex { $0.name == "encoder.1.rewrite.weight" })
+        crafted.tensors[index].values[3] = .nan
+        let checkpoint = try crafted.open()
+        let isNamed = { (error: any Error) in
+            if case .notStorable(_, "encoder.1.rewrite.weight", _, .int8)? = error as? WeightsError
+            {
+                return true
+            }
+            return false
+        }
+        #expect(performing: { _ = try stems(checkpoint, .int8) }, throws: isNamed)
+        #expect(performing: { _ = try quantized(checkpoint) }, throws: isNamed)
+    }
+
+    // MARK: - Damaged files
+
+    private static let tensor = "channel_upsampler.weight"
+
+    /// The error that building the model from a changed file gives.
+    private func error(_ change: (inout RawCheckpoint) throws -> Void) throws -> WeightsError? {
+        var raw = RawCheckpoint(try quantized(try base()).file)
+        try change(&raw)
+        do {
+            _ = try HTDemucs(
+                try raw.open(), backend: try Backend(threads: 1, precision: .int8))
+            return nil
+        } catch {
+            return error as? WeightsError
+        }
+    }
+
+    private func expectScalesInvalid(
+        _ problem: String, _ change: (inout RawCheckpoint.Tensor) -> Void
+    ) throws {
+        let error = try error { raw in
+            var scale = try #require(raw[Self.tensor + ".scale"])
+            change(&scale)
+            raw[Self.tensor + ".scale"] = scale
+        }
+        guard case .scalesInvalid(_, Self.tensor, let found)? = error else {
+            Issue.record("\(problem): \(String(describing: error))")
+            return
+        }
+        #expect(found.contains(problem))
+    }
+
+    @Test func scalesThatCantBeAreNamed() throws {
+        for value in [Float(0), -0.5, .nan, .infinity] {
+            try expectScalesInvalid("scale 1 is \(value)") { scale in
+                scale.bytes.replaceSubrange(4..<8, with: withUnsafeBytes(of: value) { [UInt8]($0) })
+            }
+        }
+        try expectScalesInvalid("have the shape") { scale in
+            scale.shape[0] -= 1
+            scale.bytes.removeLast(4)
+        }
+        try expectScalesInvalid("are U32, expected F32") { $0.type = .uint32 }
+    }
+
+    @Test func missingScalesAreNamed() throws {
+        let error = try error { $0[Self.tensor + ".scale"] = nil }
+        guard case .scalesInvalid(_, Self.tensor, let problem)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(problem.contains("missing"))
+    }
+
+    @Test func codesWhereFloatsAreNeededAreNamed() throws {
+        let error = try error { raw in
+            var bias = try #require(raw["channel_upsampler.bias"])
+            bias.type = .int8
+            bias.bytes = Array(repeating: 1, count: bias.shape[0])
+            raw["channel_upsampler.bias"] = bias
+        }
+        guard case .notFloats(_, "channel_upsampler.bias", .int8)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    /// Codes of another program, without this one's metadata.
+    @Test func codesWithoutASchemeAreNotRead() throws {
+        let error = try error { $0.metadata["quantization"] = nil }
+        guard case .notFloats(_, _, .int8)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test(arguments: [
+        "", "[]", "{\"scheme\": \"int4\", \"layers\": {}}",
+        "{\"scheme\": \"int8-symmetric-per-channel\"}",
+        "{\"scheme\": \"int8-symmetric-per-channel\", \"layers\": {\"a\": \"float\"}}",
+        "{\"scheme\": \"int8-symmetric-per-channel\", \"layers\": {\"a\": 8}}",
+    ])
+    func schemesThatCantBeAreRefused(_ text: String) throws {
+        let error = try error { $0.metadata["quantization"] = text }
+        guard case .metadataInvalid(_, "quantization", _)? = error else {
+            Issue.record("\(text): \(String(describing: error))")
+            return
+        }
+    }
+
+    // MARK: - Rounding
+
+    @Test func clippingNeverErrsMore() throws {
+        let quantizer = Quantizer(shape: [3, 5, 2], outputAxis: 0)
+        var weights = (0..<30).map { sin(Float($0) * 1.7) }
+        weights[4] = 9
+        let squares = (0..<30).map { [0.1, 4, 0.01, 2, 1][$0 / 2 % 5] as Float }
+        let (whole, clipped) = (
+            try #require(quantizer.scales(of: weights)),
+            try #require(quantizer.clippedScales(of: weights, meanSquares: squares))
+        )
+        func errors(_ scales: [Float]) -> [Double] {
+            let values = quantizer.weights(
+                quantizer.codes(weights, scales: scales), scales: scales)
+            return (0..<3).map { channel in
+                (0..<10).reduce(0.0) { sum, index in
+                    let error = Double(weights[10 * channel + index] - values[10 * channel + index])
+                    return sum + Double(squares[index]) * error * error
+                }
+            }
+        }
+        for (clip, no) in zip(errors(clipped), errors(whole)) { #expect(clip <= no * 1.0001) }
+    }
+
+    @Test func aChannelOfZerosHasAScale() throws {
+        let quantizer = Quantizer(shape: [2, 2], outputAxis: 0)
+        #expect(quantizer.scales(of: [0, 0, 127, -1]) == [1, 1])
+        #expect(quantizer.scales(of: [0, .nan, 127, -1]) == nil)
+        #expect(quantizer.codes([0, 0, 127, -1], scales: [1, 1]) == [0, 0, 127, -1])
+    }
+
+    @Test func codesAreTheNearestOnesTiesToEven() {
+        let quantizer = Quantizer(shape: [1, 12], outputAxis: 0)
+        let weights: [Float] = [
+            0.5, 1.5, 2.5, -0.5, -1.5, -0.49, 126.5, 126.51, -126.49, 128, -1e30, 1e-30,
+        ]
+        let codes: [Int8] = [0, 2, 2, 0, -2, 0, 126, 127, -126, 127, -127, 0]
+        #expect(quantizer.codes(weights, scales: [1]) == codes)
+        #expect(quantizer.codes(weights.map { $0 / 4 }, scales: [0.25]) == codes)
+    }
+}
