@@ -17,44 +17,46 @@ let package = Package(
         .systemLibrary(
             name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
+        .target(name: "Files"),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
-        .target(name: "Checksum"),
-        .target(name: "WeightsLoader", dependencies: ["Tensor", "Checksum"]),
-        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Checksum"]),
+        .target(name: "WeightsLoader", dependencies: ["Tensor", "Files"]),
+        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
         .target(
             name: "Quantization",
-            dependencies: ["HTDemucs", "Layers", "WeightsLoader", "Tensor", "CKernels"]),
-        .target(name: "Audio", dependencies: ["Signal", "Checksum", "CSndFile", "CLAME"]),
+            dependencies: ["HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "CKernels"]),
+        .target(name: "Audio", dependencies: ["Signal", "Files", "CSndFile", "CLAME"]),
         .target(
             name: "Demucs",
-            dependencies: ["HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor"]),
+            dependencies: [
+                "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor",
+            ]),
         .target(
             name: "Diagnostics",
             dependencies: [
                 "Demucs", "Quantization", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
-                "Layers", "Tensor",
+                "Layers", "Signal", "Tensor",
             ]),
-        .target(name: "Evaluation", dependencies: ["Quantization", "Audio", "Tensor"]),
+        .target(name: "Evaluation", dependencies: ["Quantization", "Audio", "Signal", "Tensor"]),
         .target(
             name: "Porting",
             dependencies: [
-                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Checksum",
+                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files",
                 "Tensor",
             ]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
                 "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "ModelZoo",
-                "WeightsLoader", "HTDemucs", "Checksum", "Tensor",
+                "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor",
             ],
             path: "Sources/cli"),
 
         // Reads fixtures and compares tensors; used by the tests alone.
         .target(
-            name: "TestSupport", dependencies: ["WeightsLoader", "Tensor"],
+            name: "TestSupport", dependencies: ["WeightsLoader", "Signal", "Tensor"],
             path: "Tests/TestSupport"),
         // Compares kernels with the plain ones, from Swift and under emulation.
         .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
@@ -78,10 +80,10 @@ let package = Package(
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),
-        .testTarget(name: "AudioTests", dependencies: ["Audio", "Checksum", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "Files", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",
-            dependencies: ["Demucs", "ModelZoo", "Checksum", "TestSupport"]),
+            dependencies: ["Demucs", "ModelZoo", "Files", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "Tensor", "TestSupport"]),
@@ -89,10 +91,10 @@ let package = Package(
             name: "PortingTests", dependencies: ["Porting", "Demucs", "ModelZoo", "TestSupport"]),
         .testTarget(
             name: "ModelZooTests",
-            dependencies: ["ModelZoo", "WeightsLoader", "Checksum", "TestSupport"]),
+            dependencies: ["ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
         .testTarget(
             name: "CLITests",
-            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Checksum", "TestSupport"]),
+            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,6 @@
 // Where encoded bytes go: a file that gets its name when it is complete, or somebody's descriptor.
 
-import Checksum
+import Files
 import Foundation
 
 /// What a writer has written.

@@ -4,6 +4,7 @@ import Audio
 import Demucs
 import Foundation
 import HTDemucs
+import Signal
 import Tensor
 import WeightsLoader
 
@@ -309,10 +310,4 @@ private struct BlockClock {
                 bytes: configuration.segmentBytes(of: block, weightBytes: weightBytes))
         }
     }
-}
-
-/// The middle one of at least one value, or the mean of the two in the middle.
-private func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }

@@ -7,6 +7,8 @@
 // for the whole track, no permutations.
 
 import Audio
+import Demucs
+import Signal
 import Tensor
 
 /// The four ratios of one window or their medians over windows, in dB.
@@ -33,8 +35,8 @@ package struct BSSRatios: Sendable, Equatable {
     /// The median of each ratio over the windows that have scores; NaN where none has.
     package static func median(of windows: [BSSRatios]) -> BSSRatios {
         BSSRatios(
-            sdr: Evaluation.median(windows.map(\.sdr)), isr: Evaluation.median(windows.map(\.isr)),
-            sir: Evaluation.median(windows.map(\.sir)), sar: Evaluation.median(windows.map(\.sar)))
+            sdr: Signal.median(windows.map(\.sdr)), isr: Signal.median(windows.map(\.isr)),
+            sir: Signal.median(windows.map(\.sir)), sar: Signal.median(windows.map(\.sar)))
     }
 }
 

@@ -1,6 +1,6 @@
 // What is on this machine, and whether its bytes are right.
 
-import Checksum
+import Files
 import Foundation
 import WeightsLoader
 

@@ -1,8 +1,8 @@
 // `tensors prepare`: a track in chunks, as the core's inputs in files.
 
 import Audio
-import Checksum
 import Demucs
+import Files
 import Foundation
 import HTDemucs
 import Tensor

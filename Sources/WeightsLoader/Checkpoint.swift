@@ -1,7 +1,7 @@
 // A checkpoint: named tensors and metadata in a memory-mapped file. Each file format has a reader
 // that yields a `CheckpointContents`; everything after that is shared.
 
-import Checksum
+import Files
 
 /// What a format's reader finds in a file: all checked, nothing widened yet.
 struct CheckpointContents {

@@ -2,6 +2,7 @@
 
 import Evaluation
 import Foundation
+import Signal
 
 struct EvalReport {
     private let columns: [Score]

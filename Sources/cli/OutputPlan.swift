@@ -1,6 +1,7 @@
 // Which files a call writes, before it begins.
 
 import Demucs
+import Files
 import Foundation
 
 /// One track and the files that come of it.

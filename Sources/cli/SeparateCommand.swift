@@ -1,6 +1,7 @@
 // `swift-demucs separate`: what a call names becomes a plan, and the plan is carried out.
 
 import Demucs
+import Files
 import Foundation
 import ModelZoo
 import WeightsLoader

@@ -2,6 +2,7 @@
 // described in docs/formats.md.
 
 import Demucs
+import Files
 import Foundation
 
 /// A complete result: made from what, by what, how, and which files.

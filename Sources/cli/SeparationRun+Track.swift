@@ -1,6 +1,7 @@
 // One track of a run.
 
 import Demucs
+import Files
 import Foundation
 
 extension SeparationRun {

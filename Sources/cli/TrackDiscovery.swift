@@ -2,6 +2,7 @@
 // folders with all sound files below them, standard input.
 
 import Demucs
+import Files
 import Foundation
 
 /// A track as it was found.

@@ -1,5 +1,5 @@
 import Audio
-import Checksum
+import Files
 import Foundation
 import TestSupport
 import Testing

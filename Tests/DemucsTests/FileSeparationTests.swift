@@ -1,6 +1,6 @@
 import Audio
-import Checksum
 import Demucs
+import Files
 import Foundation
 import ModelZoo
 import TestSupport

@@ -1,5 +1,6 @@
 import Audio
 import Evaluation
+import Signal
 import Testing
 
 /// The scores of whole signals, and the statistic over them.

@@ -1,4 +1,4 @@
-import Checksum
+import Files
 import Foundation
 import Testing
 

@@ -1,6 +1,6 @@
 // The file that a download grows in, until it is complete and gets its final name.
 
-import Checksum
+import Files
 import Foundation
 import WeightsLoader
 
