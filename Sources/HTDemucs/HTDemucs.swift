@@ -69,7 +69,7 @@ public struct HTDemucs: Sendable {
     ///   - parameters: all of a checkpoint's; none may be left over.
     ///   - plan: which layers run in INT8; nil for what the checkpoint says or, of float weights, what
     ///     is recommended, if the backend's precision is INT8, and for none otherwise.
-    ///   - observer: watches what layers are given.
+    ///   - observer: sees the inputs of the layers.
     /// - Throws: ``WeightsError``.
     package init(
         _ configuration: Configuration, warnings: [String], parameters: ParameterReader,

@@ -50,7 +50,7 @@ package struct ChannelAffine: Sendable {
             case .floats(let out, let ldo):
                 backend.kernels.f32_affine_gelu(
                     rows, channels, scale.pointer, shift.pointer, x, ld, out, ldo)
-            case .rounded(let out, let ldo):
+            case .bfloat16(let out, let ldo):
                 backend.kernels.bf16_affine_gelu(
                     rows, channels, scale.pointer, shift.pointer, x, ld, out, ldo)
             }

@@ -6,19 +6,19 @@ import Tensor
 package struct LayerWeights: Sendable {
     package enum Values: Sendable {
         case floats([Float])
-        /// Codes from -127 to 127, and for each output channel what one step of them is worth.
-        case codes([Int8], scales: [Float])
+        /// Integers from -127 to 127, and for each output channel the value of one step.
+        case quantized([Int8], scales: [Float])
 
         var count: Int {
             switch self {
             case .floats(let stored): stored.count
-            case .codes(let stored, _): stored.count
+            case .quantized(let stored, _): stored.count
             }
         }
     }
 
     let values: Values
-    /// What activations are rounded to: the precision of the products. INT8 only with codes.
+    /// What activations are rounded to: the precision of the products. INT8 only with quantized weights.
     let activations: Precision
     /// Sees what the layer is given, while a quantisation is being calibrated.
     private let observer: (any LayerObserver)?
@@ -50,12 +50,12 @@ package struct LayerWeights: Sendable {
 
     /// The same weights with their elements in another order, zeros among them.
     func reordered(
-        floats: ([Float]) -> [Float], codes: ([Int8]) -> [Int8], places: ([Int]) -> [Int]
+        floats: ([Float]) -> [Float], quantized: ([Int8]) -> [Int8], places: ([Int]) -> [Int]
     ) -> LayerWeights {
         let values: Values =
             switch values {
             case .floats(let stored): .floats(floats(stored))
-            case .codes(let stored, let scales): .codes(codes(stored), scales: scales)
+            case .quantized(let stored, let scales): .quantized(quantized(stored), scales: scales)
             }
         var result = LayerWeights(values, activations: activations, observer: observer)
         if observer != nil {

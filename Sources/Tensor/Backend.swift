@@ -16,7 +16,7 @@ package final class Backend: Sendable {
     /// What the model's products run in.
     package let precision: Precision
 
-    let products: Products
+    let products: GEMMBackend
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
     private let storagePool = StoragePool()
@@ -29,11 +29,11 @@ package final class Backend: Sendable {
     /// - Parameter threads: at least 1; less counts as 1. Where the system refuses to start as many,
     ///   fewer run.
     /// - Throws: ``BLASError`` if BLAS is needed and not there, ``InstructionSetError`` or
-    ///   ``ProductsError`` if the environment forces what can't run here.
+    ///   ``GEMMBackendError`` if the environment forces what can't run here.
     package convenience init(threads: Int, precision: Precision = .float32) throws {
         let (instructions, products) = try Self.environment.withLock { _ in
             let instructions = try InstructionSet.selected()
-            return (instructions, try Products.selected(for: instructions))
+            return (instructions, try GEMMBackend.selected(for: instructions))
         }
         self.init(threads: threads, precision, instructions, products)
     }
@@ -46,17 +46,18 @@ package final class Backend: Sendable {
     /// - Throws: ``BLASError`` if BLAS is asked for and not there.
     package convenience init(
         threads: Int, precision: Precision = .float32, instructions: InstructionSet,
-        products kind: ProductsKind
+        products kind: GEMMBackend.Kind
     ) throws {
         precondition(instructions.isAvailable)
         let products = try Self.environment.withLock { _ in
-            try Products.of(kind, for: instructions)
+            try GEMMBackend.of(kind, for: instructions)
         }
         self.init(threads: threads, precision, instructions, products)
     }
 
     private init(
-        threads: Int, _ precision: Precision, _ instructions: InstructionSet, _ products: Products
+        threads: Int, _ precision: Precision, _ instructions: InstructionSet,
+        _ products: GEMMBackend
     ) {
         self.precision = precision
         self.instructions = instructions
