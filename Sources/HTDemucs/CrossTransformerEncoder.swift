@@ -25,7 +25,7 @@ package struct CrossTransformerEncoder: Sendable {
     ///   - xt: the waveform's tokens, `[time, channels]`.
     ///   - observer: told of each layer; may take values inside and stop the pass.
     /// - Returns: both after the last layer, in the shapes of `x` and `xt`.
-    /// - Throws: what the observer throws.
+    /// - Throws: the observer's errors.
     package func callAsFunction(
         _ x: Tensor, freqs: Int, _ xt: Tensor, observer: some ForwardObserver,
         on backend: Backend

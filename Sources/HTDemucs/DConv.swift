@@ -51,7 +51,7 @@ package struct DConv: Sendable {
             let name = "dconv.layers.\(index)"
             let before = probe.wants(name) ? x.floats : nil
             apply(layers[index...index], x, on: backend)
-            // The reference's layer is what is added to its input.
+            // The reference's layer is the residual alone.
             if let before {
                 probe(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
             }
@@ -240,8 +240,8 @@ package struct DConv: Sendable {
     /// GELU of the normalised narrow activations, in place.
     ///
     /// - Parameters:
-    ///   - scale: from `resolveNarrow`.
-    ///   - shift: likewise.
+    ///   - scale: of the first norm, `unit` times, from `resolveNarrow`.
+    ///   - shift: of the first norm, `unit` times.
     private func activate(
         _ rows: Int, _ narrow: UnsafeMutablePointer<Float>, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, on backend: Backend

@@ -9,7 +9,7 @@ package protocol ForwardObserver {
     /// - Throws: to stop the pass, which then throws the same error.
     func completed(_ block: NetworkBlock) throws
 
-    /// Takes values inside; nil for none, so that layers may be fused and skip what nobody reads.
+    /// Takes values inside; nil for none, so that layers may be fused.
     var probe: Probe? { get }
 }
 
@@ -24,16 +24,16 @@ extension CancellationToken: ForwardObserver {
 /// A step of `HTDemucs.forward`, described by the reference's name where it has one.
 package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     case stft
-    /// Of both inputs, and back on both outputs.
+    /// The normalisation of both inputs, and its inverse on both outputs.
     case normalisation
-    /// With the frequency embedding at 0.
+    /// Level 0 includes the frequency embedding.
     case encoder(Int)
     case tencoder(Int)
-    /// With the 1×1 convolutions around it.
+    /// Includes the 1×1 convolutions around it.
     case crosstransformer
     case decoder(Int)
     case tdecoder(Int)
-    /// With the sum of the two branches.
+    /// Includes the sum of the two branches.
     case istft
 
     package var description: String {

@@ -18,7 +18,7 @@ extension HTDemucs {
     ///     it: refusing that is up to the caller, as in the reference.
     ///   - observer: told of each block; may stop the pass.
     /// - Returns: `[sources, audioChannels, samples]`
-    /// - Throws: what the observer throws, within one block of the network.
+    /// - Throws: the observer's errors, at the next block of the network.
     ///
     /// PyTorch: `HTDemucs.forward`.
     package func forward(
@@ -46,7 +46,7 @@ extension HTDemucs {
     /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
     ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
     ///   outputs `output` and `add_67` of an ONNX export, channels last.
-    /// - Throws: what the observer throws.
+    /// - Throws: the observer's errors.
     package func core(
         _ mix: Tensor, _ z: Tensor, observer: some ForwardObserver = CancellationToken()
     ) throws -> (x: Tensor, xt: Tensor) {
@@ -57,7 +57,7 @@ extension HTDemucs {
         probe?("xt", .waveform, xt)
         try observer.completed(.normalisation)
 
-        // One entry a level, outermost first. Where the waveform merges into the spectrogram it has
+        // One entry for each level, outermost first. A waveform that merges into the spectrogram has
         // no skip of its own.
         var skips: [Tensor] = []
         var skipsTime: [Tensor?] = []

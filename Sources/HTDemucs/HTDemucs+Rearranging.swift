@@ -1,5 +1,5 @@
-// What forward does between its blocks: norms of the inputs, the frequency embedding, and changes
-// of layout.
+// The small steps of forward between its blocks: normalisation of the inputs, the frequency
+// embedding, changes of layout.
 
 import Layers
 import Tensor

@@ -9,9 +9,9 @@ import WeightsLoader
 package struct StateDictReader {
     package let configuration: Configuration
     let backend: Backend
-    /// Which layers run in INT8; nil where none is quantised here.
+    /// Which layers run in INT8; nil for none.
     let plan: QuantizationPlan?
-    /// Watches what layers are given.
+    /// Sees the inputs of the layers.
     let observer: (any ModelObserver)?
 
     package init(
@@ -197,7 +197,7 @@ package struct StateDictReader {
         return DConv(channels: channels, hidden: hidden, layers: layers)
     }
 
-    /// `freq_emb`: what is added to each frequency after the first encoder layer.
+    /// `freq_emb`: added to each frequency after the first encoder layer, `[freq, channel]`.
     package func frequencyEmbedding(_ reader: ParameterReader) throws -> Tensor? {
         guard configuration.freqEmb != 0 else { return nil }
         let layer = configuration.layers[0]

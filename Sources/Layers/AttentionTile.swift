@@ -119,7 +119,7 @@ struct AttentionTile {
             kernels.f32_softmax_step(
                 rows, columns, slope, scores, columns, maxima, sums, correction)
         }
-        // Where no maximum has grown the factors are one.
+        // All factors are one unless a maximum has grown.
         let isFirst = range.lowerBound == 0
         if !isFirst, (0..<rows).contains(where: { correction[$0] != 1 }) {
             kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)

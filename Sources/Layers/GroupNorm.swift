@@ -12,7 +12,7 @@ extension Backend {
     ) -> Moments {
         var sums = Moments.zero
         withUnsafeMutableBytes(of: &sums) { bytes in
-            // A SIMD2<Double> is two doubles, which is what the kernel adds to.
+            // A SIMD2<Double> has the layout of the two doubles that the kernel adds to.
             kernels.f32_moments(
                 rows, columns, x, ld, bytes.bindMemory(to: Double.self).baseAddress!)
         }
@@ -66,13 +66,13 @@ package struct GroupNorm: Sendable {
 
     package var channels: Int { gain.count }
 
-    /// What the normalisation does to each channel, once the moments of a group are known.
+    /// The affine map of each channel of a group with these moments.
     ///
     /// - Parameters:
     ///   - moments: of the values of `group`.
-    ///   - count: how many values that are.
-    ///   - scale: `[channels]`, of which those of the group are written.
-    ///   - shift: likewise.
+    ///   - count: of these values.
+    ///   - scale: `[channels]`; the elements of the group are written.
+    ///   - shift: `[channels]`; the elements of the group are written.
     package func resolve(
         group: Int = 0, _ moments: Moments, count: Int,
         scale: UnsafeMutablePointer<Float>, shift: UnsafeMutablePointer<Float>

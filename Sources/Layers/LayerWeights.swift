@@ -2,7 +2,7 @@
 
 import Tensor
 
-/// Weights in PyTorch's order, and what the layer's products run in.
+/// Weights in PyTorch's order, and the precision of the layer's products.
 package struct LayerWeights: Sendable {
     package enum Values: Sendable {
         case floats([Float])
@@ -18,12 +18,11 @@ package struct LayerWeights: Sendable {
     }
 
     let values: Values
-    /// What activations are rounded to: the precision of the products. INT8 only with quantized weights.
+    /// The precision that activations are rounded to. INT8 only with quantized weights.
     let activations: Precision
-    /// Sees what the layer is given, while a quantisation is being calibrated.
+    /// Sees the layer's inputs during a calibration.
     private let observer: (any LayerObserver)?
-    /// Where each value stands in the tensor, while they are observed; nil for the tensor's own
-    /// order.
+    /// The tensor's index of each value, needed by an observer alone; nil for the tensor's own order.
     private var order: [Int?]?
 
     package init(_ values: Values, activations: Precision, observer: (any LayerObserver)? = nil) {
@@ -37,7 +36,7 @@ package struct LayerWeights: Sendable {
         LayerWeights(.floats(values), activations: backend.precision.ofFloats)
     }
 
-    /// The floats where nobody watches what the layer is given: it may be transformed first then.
+    /// The float weights of a layer without an observer: its inputs may be transformed first.
     var plainFloats: [Float]? {
         guard case .floats(let floats) = values, observer == nil else { return nil }
         return floats
@@ -59,7 +58,7 @@ package struct LayerWeights: Sendable {
             }
         var result = LayerWeights(values, activations: activations, observer: observer)
         if observer != nil {
-            // Counted from one: what is zero has no place.
+            // Counted from one: a zero was filled in and has no place in the tensor.
             result.order = places(Array(1...self.values.count)).map { $0 == 0 ? nil : $0 - 1 }
         }
         return result

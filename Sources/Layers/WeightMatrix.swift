@@ -12,7 +12,7 @@ package struct WeightMatrix: Sendable {
     package let columns: Int
     private let packed: Tensor
     private let form: Form
-    /// Sees what is multiplied by it, while a quantisation is being calibrated.
+    /// Sees the left operands during a calibration.
     private let observer: (any ProductObserver)?
 
     private enum Form: Sendable {

@@ -63,7 +63,7 @@ extension STFT {
             withUnsafeTemporaryAllocation(of: fft_frame_part.self, capacity: width) { parts in
                 for index in 0..<count {
                     let item = firstItem + index
-                    // Where the frame begins in the signal; before it, or past its end, maybe.
+                    // The frame's first position, which may lie before the signal or past its end.
                     let start = item / channels * hop + firstFrameStart - padding
                     let first = min(max(0, -start), nfft)
                     let end = max(first, min(nfft, samples - start))

@@ -27,7 +27,7 @@ extension Backend {
     ///   - range: from a multiple of `panelColumns` on.
     ///   - offset: `[inner]`
     ///   - packed: of all columns.
-    ///   - scales: of all columns, of which those of the range are written.
+    ///   - scales: of all columns; those of the range are written.
     package func packInt8(
         inner: Int, _ range: Range<Int>, quantizing b: UnsafePointer<Float>, ldb: Int,
         less offset: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>,

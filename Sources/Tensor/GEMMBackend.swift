@@ -1,5 +1,5 @@
-// The front door of matrix products. Layers pack their weights and multiply; whether our own kernels
-// or BLAS do it is decided here, once.
+// The front door of matrix products (GEMM). Layers pack their weights and multiply; this file decides
+// whether our own kernels or BLAS do it.
 
 import CKernels
 
@@ -73,7 +73,7 @@ package struct PackedLayout: Sendable {
     /// Rows: the inner dimension of the product.
     package let inner: Int
     package let columns: Int
-    /// Of floats: float32 or bfloat16.
+    /// Type of the packed values: float32 or bfloat16.
     package let precision: Precision
 
     package init(inner: Int, columns: Int, precision: Precision) {

@@ -12,8 +12,8 @@ import Synchronization
 
 /// A block of 64-byte aligned float32 memory, a part of a region.
 ///
-/// Invariant: `base` addresses `capacity` floats of `region`, which no other block has. Only the pool
-/// changes them, and only while nobody else refers to the block.
+/// Invariant: `base` addresses `capacity` floats of `region` that belong to no other block. The pool
+/// changes the capacity, and only of a block that it alone refers to.
 package final class Storage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     fileprivate(set) var capacity: Int

@@ -68,7 +68,7 @@ private struct Loop: @unchecked Sendable {
     let body: (_ index: Int, _ thread: Int) -> Void
 }
 
-/// What the threads of a pool share: the present loop, and how they learn that there is one.
+/// The state that the threads of a pool share: the present loop, and the signal that there is one.
 private final class Shared: @unchecked Sendable {
     /// Grows by one with every loop; workers watch it.
     private let generation = Atomic<Int>(0)
