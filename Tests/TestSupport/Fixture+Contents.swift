@@ -8,7 +8,8 @@ extension Fixture {
     /// the folder and the ending; none if the folder can't be read.
     package static func names(in folder: String, prefix: String = "") -> [String] {
         let ending = ".safetensors"
-        let files = try? FileManager.default.contentsOfDirectory(atPath: url(folder).path)
+        let path = FixtureCopies.sources.appendingPathComponent(folder).path
+        let files = try? FileManager.default.contentsOfDirectory(atPath: path)
         return (files ?? []).filter { $0.hasPrefix(prefix) && $0.hasSuffix(ending) }
             .map { String($0.dropLast(ending.count)) }.sorted()
     }
