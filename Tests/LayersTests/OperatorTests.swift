@@ -238,6 +238,38 @@ private enum Names {
         try expect(output, golden)
     }
 
+    /// A sum that leaves one of 1,023 columns out moves the mean by a thousandth of the deviation: a
+    /// bound of 1e-3 would let it pass. Rows of this size err by less than 1e-6 in float32 (a mean of
+    /// 3 has units of 2.4e-7, halved by the deviation of 2), in either implementation.
+    @Test func layerNormOfWideRowsCountsEveryColumn() throws {
+        let golden = try Fixture("layers/layer_norm_wide")
+        let (rows, columns) = (5, 1023)
+        let tolerance: Float = 2e-6
+        let x = try golden.laidOut("input")
+        let (gain, bias) = (try golden.floats("weight"), try golden.floats("bias"))
+        let expected = try golden.floats("output")
+        func worst(_ values: [Float]) -> Float {
+            zip(values, expected).reduce(0) { max($0, abs($1.0 - $1.1)) }
+        }
+        let output = operators.layerNorm(x, gain: gain, bias: bias)
+        #expect(output.shape == [rows, columns])
+        #expect(worst(output.values) < tolerance)
+
+        // Either sum without the last column can be told from the right one.
+        for (meanColumns, varianceColumns) in [(columns - 1, columns), (columns, columns - 1)] {
+            let wrong = (0..<rows).flatMap { row in
+                let values = x.values[row * columns..<(row + 1) * columns].map(Double.init)
+                let mean = values.prefix(meanColumns).reduce(0, +) / Double(columns)
+                let squares = values.prefix(varianceColumns).map { ($0 - mean) * ($0 - mean) }
+                let factor = 1 / (squares.reduce(0, +) / Double(columns) + 1e-5).squareRoot()
+                return values.indices.map {
+                    Float((values[$0] - mean) * factor) * gain[$0] + bias[$0]
+                }
+            }
+            #expect(worst(wrong) > 50 * tolerance)
+        }
+    }
+
     @Test(arguments: Names.layerScale)
     func layerScale(_ name: String) throws {
         let golden = try Fixture("layers/\(name)")
