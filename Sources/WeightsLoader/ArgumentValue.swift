@@ -2,7 +2,7 @@
 
 /// One argument of the model's class, with Python's distinctions kept: `True` is not 1, and 4 is
 /// not 4.0.
-public indirect enum ArgumentValue: Sendable, Equatable {
+package indirect enum ArgumentValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case integer(Int)
@@ -17,7 +17,7 @@ public indirect enum ArgumentValue: Sendable, Equatable {
 
 extension ArgumentValue: CustomStringConvertible {
     /// As Python would print it, cut after 120 characters.
-    public var description: String {
+    package var description: String {
         let text = pythonText
         return text.count <= 120 ? text : text.prefix(120) + "…"
     }

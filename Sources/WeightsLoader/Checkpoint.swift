@@ -41,19 +41,19 @@ package struct ModelTraits: Sendable, Equatable {
 ///
 /// Opening reads the header only; a tensor's bytes are touched when it is asked for. Copies share
 /// the mapping, which lives as long as the last of them.
-public struct Checkpoint: Sendable {
+package struct Checkpoint: Sendable {
     /// The path as given to ``open(_:)``.
-    public let path: String
-    public let format: CheckpointFormat
+    package let path: String
+    package let format: CheckpointFormat
     /// The file's own key–value strings; empty if it has none.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
     /// All tensors; in safetensors and ggml files in the order of their bytes.
-    public let tensors: [StoredTensor]
-    /// The models in a file that holds several, sorted; ``member(_:)`` gives each. Empty for the
-    /// usual file, which is its only model.
-    public let members: [String]
+    package let tensors: [StoredTensor]
+    /// Names of the models in a file that holds several, sorted; ``submodel(_:)`` gives each. Empty
+    /// for a file of one model.
+    package let submodels: [String]
     /// Bytes of the checkpoint itself, without files beside it.
-    public var countBytes: Int { files[0].countBytes }
+    package var countBytes: Int { files[0].countBytes }
 
     /// Whether sizes of 1 are left out of the shapes.
     package let omitsUnitSizes: Bool
@@ -69,7 +69,7 @@ public struct Checkpoint: Sendable {
     ///
     /// - Throws: ``WeightsError`` if the file can't be read or doesn't hold what its format
     ///   promises.
-    public static func open(_ path: String) throws -> Checkpoint {
+    package static func open(_ path: String) throws -> Checkpoint {
         let file = try MappedFile(path)
         let format = CheckpointFormat(of: file)
         do {
@@ -82,7 +82,7 @@ public struct Checkpoint: Sendable {
             case .onnx: contents = try ONNX.read(file, path: path)
             }
             return Checkpoint(path: path, format: format, contents: contents, file: file)
-        } catch let failure as ByteCursor.Failure {
+        } catch let failure as FormatFailure {
             throw WeightsError.damaged(
                 path: path, format: format, offset: failure.offset, problem: failure.problem)
         }
@@ -99,7 +99,7 @@ public struct Checkpoint: Sendable {
         omitsUnitSizes = contents.omitsUnitSizes
         storedArguments = contents.arguments
         files = [file] + contents.externalFiles
-        members = prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : []
+        submodels = prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : []
         tensors =
             prefixes.count == 1
             ? contents.tensors.map { OfficialNames.without(prefixes[0], $0) } : contents.tensors
@@ -114,7 +114,7 @@ public struct Checkpoint: Sendable {
         omitsUnitSizes = whole.omitsUnitSizes
         storedArguments = whole.storedArguments
         files = whole.files
-        members = []
+        submodels = []
         self.tensors = tensors
         indices = Checkpoint.indices(tensors)
     }
@@ -127,10 +127,10 @@ public struct Checkpoint: Sendable {
 
     /// One model of a file that holds several: its tensors under their official names.
     ///
-    /// - Throws: ``WeightsError/memberMissing(path:name:members:)``.
-    public func member(_ name: String) throws -> Checkpoint {
-        guard members.contains(name) else {
-            throw WeightsError.memberMissing(path: path, name: name, members: members)
+    /// - Throws: ``WeightsError/submodelMissing(path:name:submodels:)``.
+    package func submodel(_ name: String) throws -> Checkpoint {
+        guard submodels.contains(name) else {
+            throw WeightsError.submodelMissing(path: path, name: name, submodels: submodels)
         }
         let prefix = name + "."
         return Checkpoint(
@@ -140,7 +140,7 @@ public struct Checkpoint: Sendable {
     }
 
     /// The tensor of that name, if the file has it.
-    public func tensor(named name: String) -> StoredTensor? {
+    package func tensor(named name: String) -> StoredTensor? {
         indices[name].map { tensors[$0] }
     }
 

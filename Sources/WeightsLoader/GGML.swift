@@ -25,7 +25,7 @@ enum GGML {
 
     /// Reads the tensors' headers.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure` unless the tensors fill the file exactly.
+    /// - Throws: ``WeightsError``, `FormatFailure` unless the tensors fill the file exactly.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
         let magic = try cursor.littleEndian(UInt32.self, "the magic number")
@@ -39,7 +39,7 @@ enum GGML {
             let offset = cursor.position
             let tensor = try tensor(&cursor, path: path)
             guard names.insert(tensor.name).inserted else {
-                throw ByteCursor.Failure(
+                throw FormatFailure(
                     problem: "the tensor \"\(tensor.name)\" appears twice", offset: offset)
             }
             guard names.count <= CheckpointContents.tensorLimit else {
@@ -62,7 +62,7 @@ enum GGML {
         guard (0...CheckpointContents.rankLimit).contains(Int(rank)),
             (1...nameLimitBytes).contains(Int(nameBytes))
         else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "a tensor of \(rank) dimensions with a name of \(nameBytes) bytes; the "
                     + "tensors before it don't end here, as they do in files of float16 values "
                     + "(quantized ones are not supported)", offset: offset)

@@ -7,12 +7,6 @@
 /// Nothing is built that the caller doesn't ask for, so the memory used is bounded by what a
 /// header really describes, however absurd its text is.
 struct JSONCursor {
-    /// What is wrong, and the byte where it was seen.
-    struct Failure: Error {
-        let problem: String
-        let offset: Int
-    }
-
     /// Deeper nesting is refused: the reader recurses, and no real file comes near.
     static let nestingLimit = 64
 
@@ -29,7 +23,7 @@ struct JSONCursor {
 
     /// Reads an object, calling `member` with each key; `member` must read the value.
     ///
-    /// - Throws: ``Failure``, also for a key that appears twice.
+    /// - Throws: ``FormatFailure``, also for a key that appears twice.
     mutating func object(
         _ member: (_ cursor: inout JSONCursor, _ key: String) throws -> Void
     ) throws {
@@ -273,7 +267,7 @@ struct JSONCursor {
         text.count <= 80 ? text : text.prefix(80) + "…"
     }
 
-    private func failure(_ problem: String) -> Failure {
-        Failure(problem: problem, offset: position)
+    private func failure(_ problem: String) -> FormatFailure {
+        FormatFailure(problem: problem, offset: position)
     }
 }

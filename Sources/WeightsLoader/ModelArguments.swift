@@ -2,15 +2,15 @@
 // `klass` (a bare string), `args` and `kwargs` (JSON), as demucs 4.1.0 writes and reads them.
 
 /// What to construct before the tensors can be loaded into it.
-public struct ModelArguments: Sendable, Equatable {
+package struct ModelArguments: Sendable, Equatable {
     /// Module and class, `demucs.htdemucs.HTDemucs`.
-    public let className: String
+    package let className: String
     /// `args`: positional arguments in the order of the class's constructor.
-    public let positional: [ArgumentValue]
+    package let positional: [ArgumentValue]
     /// `kwargs`: arguments by name.
-    public let keyword: [String: ArgumentValue]
+    package let keyword: [String: ArgumentValue]
 
-    public init(
+    package init(
         className: String, positional: [ArgumentValue], keyword: [String: ArgumentValue]
     ) {
         self.className = className
@@ -21,7 +21,7 @@ public struct ModelArguments: Sendable, Equatable {
 
 extension Checkpoint {
     /// Whether the file says what model its tensors belong to, rightly or not.
-    public var describesModel: Bool {
+    package var describesModel: Bool {
         storedArguments != nil
             || ["klass", "args", "kwargs", "structure"].contains { metadata[$0] != nil }
     }
@@ -34,7 +34,7 @@ extension Checkpoint {
     /// - Parameter className: the class that the caller can build.
     /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they name another
     ///   class, or if the tensors are packed by diffq.
-    public func modelArguments(ofClass className: String) throws -> ModelArguments {
+    package func modelArguments(ofClass className: String) throws -> ModelArguments {
         if let storedArguments {
             guard storedArguments.className == className else {
                 throw WeightsError.otherModel(
@@ -78,7 +78,7 @@ extension Checkpoint {
             let value = try cursor.value()
             try cursor.end()
             return try decoded(value, key: key)
-        } catch let failure as JSONCursor.Failure {
+        } catch let failure as FormatFailure {
             throw WeightsError.metadataInvalid(
                 path: path, key: key,
                 problem: "not JSON at byte \(failure.offset): \(failure.problem)")

@@ -1,7 +1,7 @@
 // Reader of ONNX files: a graph's initialisers as tensors. What they are in the official state dict
 // is found out in `ONNXStateDict.swift`.
 
-import Foundation
+import Files
 
 /// The format of exported graphs.
 enum ONNX {
@@ -16,7 +16,7 @@ enum ONNX {
 
     /// Reads the graph and puts its initialisers back into the state dict's form.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let graph = try ONNXGraph(file)
         try refuseQuantized(graph, path: path)
@@ -135,10 +135,8 @@ struct ONNXTensors {
                 path: path, tensor: "", location: location,
                 problem: "more than \(Self.externalLimit) files of external data")
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        let file = (folder as NSString).appendingPathComponent(location)
         // Links are followed: they are the user's own, as in the hub's cache.
-        externalFiles.append(try MappedFile(file))
+        externalFiles.append(try MappedFile(FilePath.sibling(location, of: path)))
         externalIndices[location] = externalFiles.count
         return externalFiles.count
     }

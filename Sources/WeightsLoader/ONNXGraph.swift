@@ -93,7 +93,7 @@ struct ONNXGraph {
             guard nodes.count <= Self.nodeLimit, inputs.count <= Self.nodeLimit,
                 initializers.count <= CheckpointContents.tensorLimit, links <= Self.linkLimit
             else {
-                throw ByteCursor.Failure(
+                throw FormatFailure(
                     problem: "a graph of more nodes, tensors or links than any model has",
                     offset: field.offset)
             }
@@ -150,14 +150,14 @@ struct ONNXGraph {
             case 2: tensor.typeCode = try field.integer()
             case 4, 9:
                 guard tensor.plain == nil, case .bytes(let range) = field.value else {
-                    throw ByteCursor.Failure(
+                    throw FormatFailure(
                         problem: "the values of \"\(tensor.name)\" come in several pieces",
                         offset: field.offset)
                 }
                 tensor.plain = range
             case 5:
                 guard tensor.varints == nil, case .bytes(let range) = field.value else {
-                    throw ByteCursor.Failure(
+                    throw FormatFailure(
                         problem: "the values of \"\(tensor.name)\" come in several pieces",
                         offset: field.offset)
                 }
@@ -225,7 +225,7 @@ struct ONNXGraph {
 
     private func name(_ field: ProtobufReader.Field) throws -> String {
         guard try field.bytes().count <= Self.nameLimitBytes else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "a name of \(try field.bytes().count) bytes", offset: field.offset)
         }
         return try field.text(file)

@@ -100,7 +100,7 @@ struct PickleMachine {
 
     /// Runs the pickle up to its STOP.
     ///
-    /// - Throws: `ByteCursor.Failure` for an opcode or an operand that can't be, and for more steps
+    /// - Throws: `FormatFailure` for an opcode or an operand that can't be, and for more steps
     ///   than any model takes.
     mutating func run(_ constructor: inout some PickleConstructor) throws -> PickleValue {
         for _ in 0..<Self.stepLimit {
@@ -204,7 +204,7 @@ struct PickleMachine {
             let id = try pop()
             stack.append(try constructor.persistent(id, heap: heap))
         default:
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the pickle has the opcode \(opcode), which torch doesn't write",
                 offset: cursor.position - 1)
         }
@@ -284,7 +284,7 @@ struct PickleMachine {
         stack.append(value)
     }
 
-    private func underflow() -> ByteCursor.Failure {
+    private func underflow() -> FormatFailure {
         cursor.failure("the pickle takes more values than it has put down")
     }
 

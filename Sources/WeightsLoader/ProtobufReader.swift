@@ -36,7 +36,7 @@ struct ProtobufReader {
         let tag = try varint()
         let number = tag >> 3
         guard number > 0, number < 1 << 29 else {
-            throw ByteCursor.Failure(problem: "a field numbered \(number)", offset: offset)
+            throw FormatFailure(problem: "a field numbered \(number)", offset: offset)
         }
         let value: Value
         switch tag & 7 {
@@ -45,12 +45,12 @@ struct ProtobufReader {
         case 2:
             let length = try varint()
             guard let count = Int(exactly: length) else {
-                throw ByteCursor.Failure(problem: "a field of \(length) bytes", offset: offset)
+                throw FormatFailure(problem: "a field of \(length) bytes", offset: offset)
             }
             value = .bytes(try cursor.take(count, "field \(number)"))
         case 5: value = .fixed32(try cursor.littleEndian(UInt32.self, "a number"))
         default:
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "a field of the unknown wire type \(tag & 7)", offset: offset)
         }
         return Field(number: Int(number), value: value, offset: offset)
@@ -73,7 +73,7 @@ extension ProtobufReader.Field {
     /// The bytes of a string or message; an error for numbers.
     func bytes() throws -> Range<Int> {
         guard case .bytes(let range) = value else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "field \(number) is a number where text or a message belongs",
                 offset: offset)
         }
@@ -88,7 +88,7 @@ extension ProtobufReader.Field {
     /// A whole number.
     func integer() throws -> Int {
         guard case .varint(let bits) = value else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "field \(number) is no whole number where one belongs", offset: offset)
         }
         return Int(Int64(bitPattern: bits))

@@ -71,5 +71,5 @@ extension Checkpoint {
     }
 
     /// Whether its weights are INT8 codes of this engine's scheme.
-    public var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
+    package var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
 }

@@ -38,7 +38,7 @@ enum Safetensors {
                 }
             }
             try cursor.end()
-        } catch let failure as JSONCursor.Failure {
+        } catch let failure as FormatFailure {
             throw WeightsError.headerInvalid(
                 path: path, problem: failure.problem, offset: lengthFieldBytes + failure.offset)
         }

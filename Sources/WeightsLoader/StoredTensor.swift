@@ -1,12 +1,12 @@
 // A tensor as it lies in a checkpoint's files, and how its values are brought into row-major order.
 
 /// One tensor of a checkpoint.
-public struct StoredTensor: Sendable, Equatable {
+package struct StoredTensor: Sendable, Equatable {
     /// Its name in the official state dict, `encoder.0.conv.weight`.
-    public let name: String
-    public let elementType: ElementType
+    package let name: String
+    package let elementType: ElementType
     /// Row-major sizes; empty for a scalar.
-    public let shape: [Int]
+    package let shape: [Int]
     /// Where its values lie, in their order. Readers have checked the ranges against the files and
     /// their sizes against `shape`.
     let parts: [TensorPart]
@@ -26,10 +26,10 @@ public struct StoredTensor: Sendable, Equatable {
     }
 
     /// Number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    package var count: Int { shape.reduce(1, *) }
 
     /// Bytes of its values, row-major and without gaps.
-    public var countBytes: Int { count * elementType.bits / 8 }
+    package var countBytes: Int { count * elementType.bits / 8 }
 
     /// The same values under another name.
     func named(_ name: String) -> StoredTensor {

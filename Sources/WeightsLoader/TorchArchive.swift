@@ -11,7 +11,7 @@
 enum TorchArchive {
     /// Reads the pickle and finds the storages.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let entries = try ZipArchive(file).entries
         let pickles = entries.values.filter {
@@ -40,7 +40,7 @@ enum TorchArchive {
         }
         // Storages are not summed up: reading 84 MB would take longer than everything else here.
         guard file.withBytes(pickle.byteRange, CRC32.checksum) == pickle.checksum else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the checksum of \(pickle.name) is wrong",
                 offset: pickle.byteRange.lowerBound)
         }

@@ -20,7 +20,7 @@ enum TorchLegacy {
 
     /// Reads the pickles and walks over the storages.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
         _ = try unpickle(&cursor)

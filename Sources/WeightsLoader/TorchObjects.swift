@@ -102,8 +102,8 @@ struct TorchObjects: PickleConstructor {
         return add(.storage(storage))
     }
 
-    func failure(_ problem: String) -> ByteCursor.Failure {
-        ByteCursor.Failure(problem: "in its pickle: " + problem, offset: offset)
+    func failure(_ problem: String) -> FormatFailure {
+        FormatFailure(problem: "in its pickle: " + problem, offset: offset)
     }
 
     // MARK: - Objects

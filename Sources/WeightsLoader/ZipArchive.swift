@@ -34,7 +34,7 @@ struct ZipArchive {
 
     /// Reads the directory.
     ///
-    /// - Throws: `ByteCursor.Failure` unless every entry is stored as it is, lies within the file
+    /// - Throws: `FormatFailure` unless every entry is stored as it is, lies within the file
     ///   and shares no byte with another.
     init(_ file: MappedFile) throws {
         let directory = try ZipArchive.directory(file)
@@ -53,7 +53,7 @@ struct ZipArchive {
         let ordered = found.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }
         for (first, second) in zip(ordered, ordered.dropFirst())
         where first.byteRange.upperBound > second.byteRange.lowerBound {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the zip entries \"\(first.name)\" and \"\(second.name)\" share bytes",
                 offset: second.byteRange.lowerBound)
         }
@@ -96,12 +96,12 @@ struct ZipArchive {
         guard let start = Int(exactly: start), let size = Int(exactly: size), start <= limit,
             size <= limit - start
         else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the zip directory should be \(size) bytes from byte \(start) on, but "
                     + "\(limit) bytes stand before its end record", offset: endPosition)
         }
         guard count <= UInt64(min(entryLimit, size / entryBytes)) else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the zip archive announces \(count) entries; its directory of \(size) "
                     + "bytes can have at most \(min(entryLimit, size / entryBytes))",
                 offset: endPosition)
@@ -122,7 +122,7 @@ struct ZipArchive {
             }
         }
         guard let found else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "a zip archive begins here, but its end record is missing: the file is "
                     + "cut short", offset: file.countBytes)
         }
@@ -134,7 +134,7 @@ struct ZipArchive {
     ) throws -> Entry {
         let offset = cursor.position
         guard try cursor.littleEndian(UInt32.self, "a zip directory entry") == entryMark else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "a zip directory entry doesn't begin with its mark", offset: offset)
         }
         _ = try cursor.take(4, "a zip directory entry")
@@ -155,17 +155,17 @@ struct ZipArchive {
         try widen(&size, &packed, &local, from: &extra)
 
         guard flags & 1 == 0, method == 0, packed == size else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the zip entry \"\(name)\" is compressed or encrypted (method \(method), "
                     + "flags \(flags)); torch stores entries as they are", offset: offset)
         }
         guard let local = Int(exactly: local), local <= limit, let size = Int(exactly: size) else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the zip entry \"\(name)\" lies behind the directory", offset: offset)
         }
         var header = ByteCursor(file, local..<limit)
         guard try header.littleEndian(UInt32.self, "a zip entry's header") == 0x0403_4b50 else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the header of the zip entry \"\(name)\" doesn't begin with its mark",
                 offset: local)
         }
@@ -173,7 +173,7 @@ struct ZipArchive {
         let localNameBytes = try header.littleEndian(UInt16.self, "a zip entry's name")
         let localExtraBytes = try header.littleEndian(UInt16.self, "a zip entry's extra field")
         guard try header.text(Int(localNameBytes), "a zip entry's name") == name else {
-            throw ByteCursor.Failure(
+            throw FormatFailure(
                 problem: "the zip entry \"\(name)\" has another name in its own header",
                 offset: local)
         }

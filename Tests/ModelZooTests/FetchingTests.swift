@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ModelZoo
 import TestSupport
@@ -49,12 +50,12 @@ import WeightsLoader
         let files = try store.findOrFetch("hf://someone/htdemucs_pair")
         let own = folder.path("home/.cache/swift-demucs/hub/someone/HTDemucs-pair")
         #expect(files.name == "htdemucs_pair")
-        #expect(files.members == ["\(own)/aa.safetensors", "\(own)/bb.safetensors"])
+        #expect(files.checkpoints == ["\(own)/aa.safetensors", "\(own)/bb.safetensors"])
         #expect(files.weights == [[1, 0], [0, 1]])
         #expect(hub.requests.count == 3)
         #expect(try store.findOrFetch("hf://someone/htdemucs_pair") == files)
-        #expect(try store.installedCheckpoints() == files.members)
-        #expect(try store.verify(files.members[0]) == .intact)
+        #expect(try store.installedCheckpoints() == files.checkpoints)
+        #expect(try store.verify(files.checkpoints[0]) == .intact)
         #expect(hub.requests.count == 3)
     }
 
@@ -76,7 +77,7 @@ import WeightsLoader
         let hub = try hub(
             ["d12395a8.safetensors": checkpoint], at: "/adefossez/HTDemucs-ft")
         let files = try store(hub.address).findOrFetch("d12395a8")
-        #expect(files.members.count == 1 && files.name == "d12395a8")
+        #expect(files.checkpoints.count == 1 && files.name == "d12395a8")
         #expect(hub.requests.count == 1)
     }
 
@@ -89,7 +90,7 @@ import WeightsLoader
         try folder.write(
             "x", "home/.cache/torch/hub/checkpoints/f7e0c4bc-ba3fe64a.th")
         let files = try store(hub.address).findOrFetch("htdemucs_ft")
-        #expect(files.members.map { ($0 as NSString).pathExtension } == ["th", "safetensors"])
+        #expect(files.checkpoints.map { FilePath.pathExtension(of: $0) } == ["th", "safetensors"])
         #expect(hub.requests.count == 2)
     }
 

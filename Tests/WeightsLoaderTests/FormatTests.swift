@@ -73,18 +73,18 @@ struct FormatTests {
         try Self.expectEqual(Self.open("six.bin"), to: Self.open("six.safetensors"))
     }
 
-    @Test func severalModelsInOneFileAreMembers() throws {
+    @Test func severalModelsInOneFileAreSubmodels() throws {
         let checkpoint = try Self.open("several.safetensors")
-        #expect(checkpoint.members == ["d12395a8", "f7e0c4bc"])
+        #expect(checkpoint.submodels == ["d12395a8", "f7e0c4bc"])
         try Self.expectEqual(
-            checkpoint.member("f7e0c4bc"), to: Self.open("model.safetensors"))
-        let other = try checkpoint.member("d12395a8")
+            checkpoint.submodel("f7e0c4bc"), to: Self.open("model.safetensors"))
+        let other = try checkpoint.submodel("d12395a8")
         #expect(other.tensors.count * 2 == checkpoint.tensors.count)
         #expect(
-            throws: WeightsError.memberMissing(
-                path: checkpoint.path, name: "955717e8", members: checkpoint.members)
-        ) { try checkpoint.member("955717e8") }
-        #expect(try Self.open("prefixed.safetensors").members.isEmpty)
+            throws: WeightsError.submodelMissing(
+                path: checkpoint.path, name: "955717e8", submodels: checkpoint.submodels)
+        ) { try checkpoint.submodel("955717e8") }
+        #expect(try Self.open("prefixed.safetensors").submodels.isEmpty)
     }
 
     // MARK: - Arguments

@@ -1,4 +1,4 @@
-// What the head of a server's reply says about the bytes that follow.
+// The head of a server's reply.
 
 import Foundation
 
@@ -6,7 +6,7 @@ import Foundation
     import FoundationNetworking
 #endif
 
-/// The fields of a reply that a download goes by. All of it is outside input.
+/// The fields of a reply that a download uses; untrusted input.
 struct ReplyHead: Equatable {
     let status: Int
     /// Bytes of this reply's body.
@@ -14,8 +14,8 @@ struct ReplyHead: Equatable {
     /// First byte and total size of a 206.
     let range: (first: Int, total: Int?)?
     let etag: String?
-    /// The hub's own word on the file, which it gives before it leads on to a storage server: for
-    /// large files the SHA-256.
+    /// The hub's own etag of the file, from before it redirects to a storage server: the SHA-256 of
+    /// large files.
     let linkedETag: String?
     let linkedBytes: Int?
     let retryAfterSeconds: Double?
@@ -30,7 +30,7 @@ struct ReplyHead: Equatable {
             response.value(forHTTPHeaderField: name)?.trimmingCharacters(in: .whitespaces)
         }
         status = response.statusCode
-        // The length of a compressed body says nothing about the file's.
+        // A compressed body's length is not the file's.
         let isPlain = (field("Content-Encoding") ?? "identity").lowercased() == "identity"
         bodyBytes = isPlain ? ReplyHead.count(field("Content-Length")) : nil
         range = field("Content-Range").flatMap(ReplyHead.range)
@@ -59,7 +59,7 @@ struct ReplyHead: Equatable {
         return (first, count(String(parts[3])))
     }
 
-    /// `"abc"` and `W/"abc"` without what is around them.
+    /// `abc` of `"abc"` and `W/"abc"`.
     private static func unquoted(_ text: String) -> String? {
         let strong = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
         let value = strong.trimmingCharacters(in: ["\""])
