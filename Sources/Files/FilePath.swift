@@ -36,7 +36,7 @@ package enum FilePath {
         path.utf8.contains(UInt8(ascii: "/")) ? joined(folder(of: path), name) : name
     }
 
-    /// The part before the last slash: `.` where there is none, `/` for what lies in the root.
+    /// The part before the last slash: `.` where there is none, `/` for an entry of the root.
     package static func folder(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

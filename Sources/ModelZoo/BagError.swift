@@ -37,8 +37,8 @@ extension BagError: DescribedError {
                 + "\(sources.count) sources (\(sources.joined(separator: ", "))); give a weight "
                 + "for each"
         case .zeroWeights(let name, let source):
-            "the weights of the bag '\(name)' for '\(source)' add up to zero or beyond what "
-                + "float32 holds; the sum divides the models' outputs, so give others"
+            "the weights of the bag '\(name)' for '\(source)' add up to zero or overflow "
+                + "float32; the sum divides the models' outputs, so give others"
         }
     }
 }

@@ -19,8 +19,8 @@ extension OpenedModel {
         }
         try self.init(files)
         guard let name else { return }
-        self.name =
-            FilePath.status(name) == nil ? name : URL(fileURLWithPath: name).standardizedFileURL.path
+        let isFile = FilePath.status(name) != nil
+        self.name = isFile ? URL(fileURLWithPath: name).standardizedFileURL.path : name
     }
 
     package var configuration: Configuration { configurations[0] }

@@ -69,8 +69,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
             return "\(path): holds chunks of another call (\(difference)); name another folder, or "
                 + "remove this one"
         case .bagOfSeveral(let name, let checkpoints):
-            return "\(name): is a bag of \(checkpoints.count) models, which have a core each; name one "
-                + "of its checkpoints: \(checkpoints.joined(separator: ", "))"
+            return "\(name): is a bag of \(checkpoints.count) models, which have a core each; name "
+                + "one of its checkpoints: \(checkpoints.joined(separator: ", "))"
         case .modelDiffers(let folder, let property, let found, let expected):
             return "\(folder): was prepared for \(property) \(expected), the model has \(found); "
                 + "prepare it with this model, or name the other one with -n"

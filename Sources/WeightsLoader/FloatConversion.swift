@@ -16,7 +16,7 @@ package enum Widening {
         into output: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(type.widensToFloat32 && bytes.count == output.count * (type.bits / 8))
-        // Pointers: a buffer's bounds check at each element would keep the loops from becoming vector code.
+        // Loops over pointers: a buffer's bounds checks would keep them from being vectorised.
         guard let source = bytes.baseAddress, let target = output.baseAddress else { return }
         switch type {
         case .float16:
@@ -42,7 +42,7 @@ package enum Widening {
     /// Moving exponent and mantissa into float32's places leaves the value 2^112 too small, since
     /// the exponent biases differ by 127 − 15. The product is exact, for subnormals too;
     /// only the topmost exponent (infinities and NaNs) has to be set by hand. Without branches, so
-    /// that the loop over a tensor becomes vector code on every CPU.
+    /// that the loop over a tensor is vectorised.
     @inline(__always)
     package static func float(fromFloat16 bits: UInt16) -> Float {
         let magnitude = UInt32(bits & 0x7FFF)

@@ -10,7 +10,7 @@
 //
 // Reference: https://github.com/sevagh/demucs.cpp.
 
-/// The format of demucs.cpp.
+/// demucs.cpp's format.
 enum GGML {
     private static let fourSources: UInt32 = 0x646d_6334
     private static let sixSources: UInt32 = 0x646d_6336

@@ -1,7 +1,7 @@
 // The class of a stored model and the arguments of its constructor, from a checkpoint's metadata:
 // `klass` (a bare string), `args` and `kwargs` (JSON), as demucs 4.1.0 writes and reads them.
 
-/// What to construct before the tensors can be loaded into it.
+/// The class of a model and the arguments of its constructor.
 package struct ModelArguments: Sendable, Equatable {
     /// Module and class, `demucs.htdemucs.HTDemucs`.
     package let className: String
@@ -20,13 +20,13 @@ package struct ModelArguments: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    /// Whether the file says what model its tensors belong to, rightly or not.
+    /// Whether the file describes its model, even if the description is damaged.
     package var describesModel: Bool {
         storedArguments != nil
             || ["klass", "args", "kwargs", "structure"].contains { metadata[$0] != nil }
     }
 
-    /// Arguments longer than this are not believed; real ones take about 2,000 bytes.
+    /// Longer arguments are refused; those of published models take about 2,000 bytes.
     private static let argumentsLimitBytes = 1 << 20
 
     /// The arguments of the stored model.
@@ -85,7 +85,7 @@ extension Checkpoint {
         }
     }
 
-    /// Replaces the objects that stand for fractions, wherever they are.
+    /// Replaces objects that stand for fractions, at any depth.
     private func decoded(_ value: ArgumentValue, key: String) throws -> ArgumentValue {
         switch value {
         case .array(let elements):

@@ -1,14 +1,14 @@
-// A walker over protobuf's wire format: tags, varints, fixed numbers and runs of bytes. Messages are
-// ranges of the file; nothing is built that nobody asks for.
+// A cursor over protobuf's wire format: tags, varints, fixed numbers and runs of bytes. Messages are
+// ranges of the file.
 // Reference: https://protobuf.dev/programming-guides/encoding.
 
-/// Walks through the fields of one message.
+/// Reads the fields of one message.
 struct ProtobufReader {
-    /// One field's number and its value as it stands on the wire.
+    /// A field's number and its encoded value.
     struct Field {
         let number: Int
         let value: Value
-        /// Where its tag began.
+        /// The first byte of its tag.
         let offset: Int
     }
 
@@ -56,7 +56,7 @@ struct ProtobufReader {
         return Field(number: Int(number), value: value, offset: offset)
     }
 
-    /// Up to ten bytes of seven bits, lowest first; what doesn't fit 64 bits is refused.
+    /// Up to ten bytes of seven bits, lowest first; longer numbers are refused.
     private mutating func varint() throws -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
@@ -89,7 +89,7 @@ extension ProtobufReader.Field {
     func integer() throws -> Int {
         guard case .varint(let bits) = value else {
             throw FormatFailure(
-                problem: "field \(number) is no whole number where one belongs", offset: offset)
+                problem: "field \(number) is not the expected whole number", offset: offset)
         }
         return Int(Int64(bitPattern: bits))
     }

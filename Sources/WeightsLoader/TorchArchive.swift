@@ -1,5 +1,5 @@
-// Reader of what `torch.save` has written since 1.6: a zip archive of stored entries below one
-// folder, whatever its name:
+// Reader of the files of `torch.save` since 1.6: a zip archive of stored entries in one folder of any
+// name:
 //
 //     data.pkl      the pickle; tensors in it name their storages by key
 //     data/{key}    each storage's bytes
@@ -38,7 +38,7 @@ enum TorchArchive {
                         + "again on a little-endian machine")
             }
         }
-        // Storages are not summed up: reading 84 MB would take longer than everything else here.
+        // The storages' checksums are not compared: reading 84 MB would take longer than the rest.
         guard file.withBytes(pickle.byteRange, CRC32.checksum) == pickle.checksum else {
             throw FormatFailure(
                 problem: "the checksum of \(pickle.name) is wrong",

@@ -1,7 +1,7 @@
-// What demucs puts into a torch file, `{klass, args, kwargs, state, training_args}`, taken apart.
+// The dictionary that demucs saves in a torch file: `{klass, args, kwargs, state, training_args}`.
 // Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`.
 
-/// The unpickled content of a torch file, and where its storages lie.
+/// The unpickled content of a torch file, and the places of its storages.
 struct TorchPackage {
     let path: String
     let format: CheckpointFormat
@@ -11,7 +11,7 @@ struct TorchPackage {
     /// Bytes of each storage, by key.
     let storageRanges: [String: Range<Int>]
 
-    /// The model's tensors and arguments. A bare state dict, without class, is taken as well.
+    /// The model's tensors and arguments; also of a bare state dict without class.
     func contents() throws -> CheckpointContents {
         guard let package = heap.members(root) else {
             throw unsupported(
@@ -96,7 +96,7 @@ struct TorchPackage {
         }
         let count = bits / view.elementType.bits
         let available = size / elementBytes
-        // Fewer elements than the shape needs: values would be repeated, which no weights are.
+        // A storage with fewer elements than the shape would repeat values, which no weights do.
         guard view.offset >= 0, view.offset <= available, count <= available,
             let last = Self.lastElement(view), last < available || count == 0
         else {
@@ -120,7 +120,7 @@ struct TorchPackage {
             ])
     }
 
-    /// The storage's element that the view's last one is; nil for steps backwards or overflow.
+    /// The index in the storage of the view's last element; nil for negative strides and overflow.
     private static func lastElement(_ view: TorchTensor) -> Int? {
         var last = view.offset
         for (size, stride) in zip(view.shape, view.strides) where size > 0 {
@@ -132,7 +132,7 @@ struct TorchPackage {
         return last
     }
 
-    /// Sizes of 1 may have any step; the step that they would have is as good.
+    /// Strides of a row-major tensor.
     private static func rowMajorStrides(_ shape: [Int]) -> [Int] {
         var stride = 1
         return shape.reversed().map { size in
@@ -164,8 +164,8 @@ struct TorchPackage {
         return try argument(value, key: key, depth: 0, budget: &budget)
     }
 
-    /// - Parameter budget: values that may still be made: shared containers could unfold into far
-    ///   more than the pickle holds.
+    /// - Parameter budget: the number of values that may still be made. Shared containers could expand
+    ///   into far more values than the pickle holds.
     private func argument(
         _ value: PickleValue, key: String, depth: Int, budget: inout Int
     ) throws -> ArgumentValue {
@@ -203,7 +203,7 @@ struct TorchPackage {
         case .global, .opaque:
             throw WeightsError.metadataInvalid(
                 path: path, key: key,
-                problem: "it holds a value that is no number, text, list, dictionary or fraction")
+                problem: "it holds a value other than a number, text, list, dictionary or fraction")
         }
     }
 

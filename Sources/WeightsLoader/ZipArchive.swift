@@ -6,9 +6,9 @@
 //     [zip64 end record, its locator]      if a number doesn't fit below
 //     end record, comment
 
-/// The entries of an archive, found and checked; nothing is unpacked.
+/// The checked entries of an archive.
 struct ZipArchive {
-    /// The first bytes of an archive that isn't empty.
+    /// The first bytes of a non-empty archive.
     static let localHeaderMark = Array("PK\u{03}\u{04}".utf8)
     private static let entryMark: UInt32 = 0x0201_4b50
     private static let endMark: UInt32 = 0x0605_4b50
@@ -19,7 +19,7 @@ struct ZipArchive {
     private static let wideLocatorBytes = 20
     private static let wideEndBytes = 56
     private static let commentLimitBytes = 65_535
-    /// A published model has about 540; more than this are not believed.
+    /// Archives with more entries are refused. A published model has about 540.
     static let entryLimit = 65_536
 
     struct Entry {
@@ -34,8 +34,8 @@ struct ZipArchive {
 
     /// Reads the directory.
     ///
-    /// - Throws: `FormatFailure` unless every entry is stored as it is, lies within the file
-    ///   and shares no byte with another.
+    /// - Throws: `FormatFailure` unless every entry is uncompressed, lies within the file and shares
+    ///   no byte with another.
     init(_ file: MappedFile) throws {
         let directory = try ZipArchive.directory(file)
         var cursor = ByteCursor(file, directory.byteRange)
@@ -109,7 +109,7 @@ struct ZipArchive {
         return (start..<start + size, Int(count))
     }
 
-    /// The end record is the last one whose comment ends with the file.
+    /// The position of the end record: the last one whose comment ends with the file.
     private static func endRecord(_ file: MappedFile) throws -> Int {
         let earliest = max(0, file.countBytes - endBytes - commentLimitBytes)
         let tail = earliest..<file.countBytes

@@ -3,7 +3,7 @@ import ModelZoo
 import Testing
 import WeightsLoader
 
-/// The YAML of bags: what is read, what is refused, and that nothing crashes.
+/// The YAML of bags: accepted and refused texts, and mutated ones.
 struct BagFileTests {
     private func bag(_ text: String) throws -> BagFile {
         try BagFile.parse(text, path: "bag.yaml")
@@ -77,7 +77,7 @@ struct BagFileTests {
         }
     }
 
-    @Test func aFileWithoutModelsIsNoBag() {
+    @Test func aFileWithoutModelsIsNotABag() {
         for text in ["", "\n# nothing\n", "segment: 44\n"] {
             #expect(throws: BagError.modelsMissing(path: "bag.yaml")) { try bag(text) }
         }

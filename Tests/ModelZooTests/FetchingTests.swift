@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// Models from a hub on this machine. The official `.th` address can't be reached in these tests:
-/// a store whose fallback would go there is given up by a reply that no server can mend.
+/// Models from a hub on this machine. No test requests the official `.th` address: where a store
+/// would fall back to it, its downloads fail before.
 @Suite(.serialized) struct FetchingTests {
     private let folder: TemporaryFolder
     private let checkpoint: Data
@@ -94,8 +94,8 @@ import WeightsLoader
         #expect(hub.requests.count == 2)
     }
 
-    /// What a wireless network's login page does.
-    @Test func aPageInPlaceOfAFileIsFoundOut() throws {
+    /// The login page of a wireless network.
+    @Test func aPageInPlaceOfAFileIsRefused() throws {
         let page = Data("<!DOCTYPE html><html><body>Please log in</body></html>".utf8)
         let everything = try LoopbackServer { _, _ in Reply(body: page) }
         let checkpointOnly = try hub(
@@ -135,7 +135,7 @@ import WeightsLoader
         #expect(hub.requests.isEmpty)
     }
 
-    @Test func aMissingRepositoryIsTold() throws {
+    @Test func aMissingRepositoryIsReported() throws {
         let hub = try hub([:], at: "/")
         #expect(
             throws: ModelStoreError.notFetched(
@@ -168,7 +168,7 @@ import WeightsLoader
         "https://", "https://example.org/?a=b", "http://127.0.0.1.example.org", "http://[",
         "https://example.org/#a", "http://localhost.example.org",
     ])
-    func endpointsHaveToBeEncryptedOrHere(endpoint: String) throws {
+    func endpointsMustBeEncryptedOrLocal(endpoint: String) throws {
         let error = #expect(throws: ModelStoreError.self) {
             _ = try store(endpoint).findOrFetch("hf://x/a")
         }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// Where names are looked for. Files are empty: finding looks at names alone.
+/// The search for names. Files hold no models: finding reads names alone.
 struct ModelStoreTests {
     private let folder: TemporaryFolder
 
@@ -149,14 +149,14 @@ struct ModelStoreTests {
         ) { _ = try store().find(folder.path("repo/mine.yaml")) }
     }
 
-    @Test func brokenBagsAreTold() throws {
+    @Test func brokenBagsAreReported() throws {
         try folder.write("models: 3", "repo/mine.yaml")
         #expect(throws: BagError.self) {
             _ = try store(repository: folder.path("repo")).find("mine")
         }
     }
 
-    @Test func hubNamesMeanTheirRepositoryAlone() throws {
+    @Test func hubNamesFindTheirRepositoryOnly() throws {
         try touch("\(Self.torch)/955717e8-8726e21a.th")
         #expect(throws: ModelStoreError.self) { _ = try store().find("hf://someone/htdemucs") }
         try addHubRepository(
@@ -168,7 +168,7 @@ struct ModelStoreTests {
         #expect(try store().find("hf://other").checkpoints.count == 1)
     }
 
-    @Test func cachesAreWhereTheirOwnersKeepThem() throws {
+    @Test func cachesAreFoundThroughTheirVariables() throws {
         let files = ["htdemucs.yaml": "models: ['955717e8']", "955717e8.safetensors": "x"]
         for (index, variables) in [
             ["HF_HUB_CACHE": "~/cache0"], ["HF_HOME": "~/cache1"], ["XDG_CACHE_HOME": "~/cache2"],
@@ -183,8 +183,7 @@ struct ModelStoreTests {
         #expect(try store(["TORCH_HOME": "~/t"]).find("htdemucs_6s").checkpoints.count == 1)
     }
 
-    /// A damaged or half-deleted cache is no cache.
-    @Test func damagedHubCachesAreLeftAlone() throws {
+    @Test func damagedHubCachesAreIgnored() throws {
         let files = ["htdemucs.yaml": "models: ['955717e8']", "955717e8.safetensors": "x"]
         try addHubRepository("adefossez--HTDemucs", files: files)
         #expect(try store().find("htdemucs").checkpoints.count == 1)
@@ -201,7 +200,7 @@ struct ModelStoreTests {
     }
 
     @Test(arguments: ["", ".", "..", "a b", "é", "hf://", "hf://a/b/c", "hf:///b", "hf://../x"])
-    func impossibleNamesAreTold(name: String) throws {
+    func impossibleNamesAreReported(name: String) throws {
         let error = #expect(throws: ModelStoreError.self) { _ = try store().find(name) }
         guard case .invalidName(name, _) = error else {
             Issue.record("\(String(describing: error))")

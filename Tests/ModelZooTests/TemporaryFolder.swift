@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder that goes away with the value.
+/// A temporary folder, removed with its last reference.
 final class TemporaryFolder: Sendable {
     let path: String
 

@@ -1,4 +1,4 @@
-// What opening refuses, each with a file crafted for it.
+// Crafted files that opening refuses.
 
 import Foundation
 import TestSupport

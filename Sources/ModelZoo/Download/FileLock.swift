@@ -20,7 +20,7 @@ final class FileLock: Sendable {
             do {
                 try retryingInterrupted { flock(descriptor, LOCK_EX | LOCK_NB) }
                 return
-            } catch where error.code == EWOULDBLOCK {
+            } catch  where error.code == EWOULDBLOCK {
                 if !hasTold { waiting() }
                 hasTold = true
                 if isCancelled() { throw CancellationError() }
