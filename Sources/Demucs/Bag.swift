@@ -31,7 +31,7 @@ package struct Bag: Sendable {
     package let stems: [Int]
     package let samplerateHz: Int
     package let channelCount: Int
-    /// Sum of the weights of each wanted stem.
+    /// The sum of the weights of each wanted stem.
     let totals: [Float]
 
     /// A bag of networks that agree in rate, channels and sources.

@@ -8,10 +8,10 @@ import WeightsLoader
 
 /// One or more checkpoints that run together.
 package struct OpenedModel: Sendable {
-    /// The files' name, or a better one to find the model by.
+    /// The files' name. A port replaces it with the name that finds the model again.
     package var name: String
-    /// Of the members, in the order of the bag; at least one. All agree in sources, rate and
-    /// channels.
+    /// The members' configurations, in the order of the bag; at least one. All agree in sources, rate
+    /// and channels.
     package let configurations: [Configuration]
     /// Parts of the files that this engine ignores, a line each.
     package let warnings: [String]

@@ -1,5 +1,5 @@
-// Fetching models that are not on this machine: from the official repositories of the Hugging Face hub, or
-// else the `.th` files from the address at which the official package first published them.
+// Fetching models that are not on this machine: from the official repositories of the Hugging Face
+// hub, or else as `.th` files from the address where the official package first published them.
 // Reference: `get_hf_model` in demucs/hf.py, `_parse_remote_files` in demucs/pretrained.py.
 
 import Files

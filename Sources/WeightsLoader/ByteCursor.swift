@@ -4,6 +4,11 @@
 struct FormatFailure: Error {
     let problem: String
     let offset: Int
+
+    init(_ problem: String, at offset: Int) {
+        self.problem = problem
+        self.offset = offset
+    }
 }
 
 /// Reads little-endian numbers, text and ranges from a part of a file, in order.
@@ -29,8 +34,8 @@ struct ByteCursor {
     mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws -> Range<Int> {
         guard count >= 0, count <= remainingBytes else {
             throw FormatFailure(
-                problem: "\(what()) should take \(count) bytes, but \(remainingBytes) are left",
-                offset: position)
+                "\(what()) should take \(count) bytes, but \(remainingBytes) are left", at: position
+            )
         }
         let range = position..<position + count
         position += count
@@ -45,8 +50,7 @@ struct ByteCursor {
         _ type: Number.Type, _ what: @autoclosure () -> String
     ) throws -> Number {
         let range = try take(Number.bitWidth / 8, what())
-        return Number(
-            littleEndian: file.withBytes(range) { $0.loadUnaligned(as: Number.self) })
+        return Number(littleEndian: file.withBytes(range) { $0.loadUnaligned(as: Number.self) })
     }
 
     /// A string of `count` bytes of UTF-8.
@@ -54,12 +58,12 @@ struct ByteCursor {
         let range = try take(count, what())
         let text = file.withBytes(range) { String(validating: $0, as: UTF8.self) }
         guard let text else {
-            throw FormatFailure(problem: "\(what()) is not UTF-8", offset: range.lowerBound)
+            throw FormatFailure("\(what()) is not UTF-8", at: range.lowerBound)
         }
         return text
     }
 
     func failure(_ problem: String) -> FormatFailure {
-        FormatFailure(problem: problem, offset: position)
+        FormatFailure(problem, at: position)
     }
 }

@@ -39,8 +39,7 @@ enum GGML {
             let offset = cursor.position
             let tensor = try tensor(&cursor, path: path)
             guard names.insert(tensor.name).inserted else {
-                throw FormatFailure(
-                    problem: "the tensor \"\(tensor.name)\" appears twice", offset: offset)
+                throw FormatFailure("the tensor \"\(tensor.name)\" appears twice", at: offset)
             }
             guard names.count <= CheckpointContents.tensorLimit else {
                 throw cursor.failure("more than \(CheckpointContents.tensorLimit) tensors")
@@ -63,9 +62,9 @@ enum GGML {
             (1...nameLimitBytes).contains(Int(nameBytes))
         else {
             throw FormatFailure(
-                problem: "a tensor of \(rank) dimensions with a name of \(nameBytes) bytes; the "
+                "a tensor of \(rank) dimensions with a name of \(nameBytes) bytes; the "
                     + "tensors before it don't end here, as they do in files of float16 values "
-                    + "(quantized ones are not supported)", offset: offset)
+                    + "(quantized ones are not supported)", at: offset)
         }
         let shape = try (0..<rank).map { _ in
             Int(try cursor.littleEndian(Int32.self, "a tensor's dimension"))

@@ -266,6 +266,6 @@ struct JSONCursor {
     }
 
     private func failure(_ problem: String) -> FormatFailure {
-        FormatFailure(problem: problem, offset: position)
+        FormatFailure(problem, at: position)
     }
 }

@@ -55,22 +55,24 @@ extension Checkpoint {
             throw WeightsError.metadataMissing(path: path, keys: missing)
         }
         guard case .array(let positional) = try argument("args") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "args", problem: "expected a JSON array")
+            throw invalid("args", "expected a JSON array")
         }
         guard case .object(let keyword) = try argument("kwargs") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "kwargs", problem: "expected a JSON object")
+            throw invalid("kwargs", "expected a JSON object")
         }
         return ModelArguments(className: className, positional: positional, keyword: keyword)
+    }
+
+    private func invalid(_ key: String, _ problem: String) -> WeightsError {
+        .metadataInvalid(path: path, key: key, problem: problem)
     }
 
     func argument(_ key: String) throws -> ArgumentValue {
         let text = Array((metadata[key] ?? "").utf8)
         guard text.count <= Self.argumentsLimitBytes else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: key,
-                problem: "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
+            throw invalid(
+                key,
+                "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
                     + "are read")
         }
         do {
@@ -79,9 +81,7 @@ extension Checkpoint {
             try cursor.end()
             return try decoded(value, key: key)
         } catch let failure as FormatFailure {
-            throw WeightsError.metadataInvalid(
-                path: path, key: key,
-                problem: "not JSON at byte \(failure.offset): \(failure.problem)")
+            throw invalid(key, "not JSON at byte \(failure.offset): \(failure.problem)")
         }
     }
 
@@ -94,9 +94,9 @@ extension Checkpoint {
             guard case .integer(let numerator) = members["numerator"],
                 case .integer(let denominator) = members["denominator"], denominator != 0
             else {
-                throw WeightsError.metadataInvalid(
-                    path: path, key: key,
-                    problem: "a fraction needs a whole numerator and a whole denominator other "
+                throw invalid(
+                    key,
+                    "a fraction needs a whole numerator and a whole denominator other "
                         + "than 0, found \(value)")
             }
             return .fraction(numerator: numerator, denominator: denominator)

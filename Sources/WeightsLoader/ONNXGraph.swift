@@ -94,8 +94,7 @@ struct ONNXGraph {
                 initializers.count <= CheckpointContents.tensorLimit, links <= Self.linkLimit
             else {
                 throw FormatFailure(
-                    problem: "a graph of more nodes, tensors or links than any model has",
-                    offset: field.offset)
+                    "a graph of more nodes, tensors or links than any model has", at: field.offset)
             }
         }
     }
@@ -152,8 +151,7 @@ struct ONNXGraph {
                 let values = field.number == 5 ? \Initializer.varints : \.plain
                 guard tensor[keyPath: values] == nil, case .bytes(let range) = field.value else {
                     throw FormatFailure(
-                        problem: "the values of \"\(tensor.name)\" come in several pieces",
-                        offset: field.offset)
+                        "the values of \"\(tensor.name)\" come in several pieces", at: field.offset)
                 }
                 tensor[keyPath: values] = range
             case 7:
@@ -219,8 +217,7 @@ struct ONNXGraph {
 
     private func name(_ field: ProtobufReader.Field) throws -> String {
         guard try field.bytes().count <= Self.nameLimitBytes else {
-            throw FormatFailure(
-                problem: "a name of \(try field.bytes().count) bytes", offset: field.offset)
+            throw FormatFailure("a name of \(try field.bytes().count) bytes", at: field.offset)
         }
         return try field.text(file)
     }

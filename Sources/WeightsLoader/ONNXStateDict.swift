@@ -73,6 +73,10 @@ struct ONNXStateDict {
         return (values, names)
     }
 
+    private func unsupported(_ problem: String) -> WeightsError {
+        .unsupported(path: path, format: .onnx, problem: problem)
+    }
+
     private mutating func add(_ tensor: StoredTensor) throws {
         if names.insert(tensor.name).inserted { tensors.append(tensor) }
     }
@@ -188,9 +192,8 @@ struct ONNXStateDict {
     /// A view of the stored `[rows, columns]` as `[columns, rows]`.
     private func transposed(_ tensor: StoredTensor) throws -> StoredTensor {
         guard tensor.shape.count == 2, var part = tensor.parts.first else {
-            throw WeightsError.unsupported(
-                path: path, format: .onnx,
-                problem: "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
+            throw unsupported(
+                "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
                     + "matrix was expected")
         }
         let (rows, columns) = (tensor.shape[0], tensor.shape[1])
@@ -208,9 +211,8 @@ struct ONNXStateDict {
             guard let size = piece.shape.first, piece.shape.dropFirst() == first.shape.dropFirst(),
                 piece.elementType == first.elementType
             else {
-                throw WeightsError.unsupported(
-                    path: path, format: .onnx,
-                    problem: "the pieces of \(name) have different shapes or types: "
+                throw unsupported(
+                    "the pieces of \(name) have different shapes or types: "
                         + "\(first.shape) and \(piece.shape)")
             }
             rows += size

@@ -204,8 +204,8 @@ struct PickleMachine {
             stack.append(try constructor.persistent(id, heap: heap))
         default:
             throw FormatFailure(
-                problem: "the pickle has the opcode \(opcode), which torch doesn't write",
-                offset: cursor.position - 1)
+                "the pickle has the opcode \(opcode), which torch doesn't write",
+                at: cursor.position - 1)
         }
     }
 

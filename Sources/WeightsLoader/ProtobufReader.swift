@@ -36,7 +36,7 @@ struct ProtobufReader {
         let tag = try varint()
         let number = tag >> 3
         guard number > 0, number < 1 << 29 else {
-            throw FormatFailure(problem: "a field numbered \(number)", offset: offset)
+            throw FormatFailure("a field numbered \(number)", at: offset)
         }
         let value: Value
         switch tag & 7 {
@@ -45,13 +45,12 @@ struct ProtobufReader {
         case 2:
             let length = try varint()
             guard let count = Int(exactly: length) else {
-                throw FormatFailure(problem: "a field of \(length) bytes", offset: offset)
+                throw FormatFailure("a field of \(length) bytes", at: offset)
             }
             value = .bytes(try cursor.take(count, "field \(number)"))
         case 5: value = .fixed32(try cursor.littleEndian(UInt32.self, "a number"))
         default:
-            throw FormatFailure(
-                problem: "a field of the unknown wire type \(tag & 7)", offset: offset)
+            throw FormatFailure("a field of the unknown wire type \(tag & 7)", at: offset)
         }
         return Field(number: Int(number), value: value, offset: offset)
     }
@@ -74,8 +73,7 @@ extension ProtobufReader.Field {
     func bytes() throws -> Range<Int> {
         guard case .bytes(let range) = value else {
             throw FormatFailure(
-                problem: "field \(number) is a number where text or a message belongs",
-                offset: offset)
+                "field \(number) is a number where text or a message belongs", at: offset)
         }
         return range
     }
@@ -88,8 +86,7 @@ extension ProtobufReader.Field {
     /// A whole number.
     func integer() throws -> Int {
         guard case .varint(let bits) = value else {
-            throw FormatFailure(
-                problem: "field \(number) is not the expected whole number", offset: offset)
+            throw FormatFailure("field \(number) is not the expected whole number", at: offset)
         }
         return Int(Int64(bitPattern: bits))
     }

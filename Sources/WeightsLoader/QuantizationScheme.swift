@@ -47,8 +47,7 @@ extension Checkpoint {
     package func quantizationScheme() throws -> QuantizationScheme? {
         guard metadata[QuantizationScheme.metadataKey] != nil else { return nil }
         func invalid(_ problem: String) -> WeightsError {
-            .metadataInvalid(
-                path: path, key: QuantizationScheme.metadataKey, problem: problem)
+            .metadataInvalid(path: path, key: QuantizationScheme.metadataKey, problem: problem)
         }
         guard case .object(let members) = try argument(QuantizationScheme.metadataKey),
             case .object(let layers) = members["layers"]

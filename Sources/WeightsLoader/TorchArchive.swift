@@ -41,8 +41,7 @@ enum TorchArchive {
         // The storages' checksums are not compared: reading 84 MB would take longer than the rest.
         guard file.withBytes(pickle.byteRange, CRC32.checksum) == pickle.checksum else {
             throw FormatFailure(
-                problem: "the checksum of \(pickle.name) is wrong",
-                offset: pickle.byteRange.lowerBound)
+                "the checksum of \(pickle.name) is wrong", at: pickle.byteRange.lowerBound)
         }
 
         var machine = PickleMachine(ByteCursor(file, pickle.byteRange))

@@ -90,8 +90,7 @@ struct TorchObjects: PickleConstructor {
         guard let type = isUntyped ? .uint8 : Self.elementTypes[typeName] else {
             throw failure("the storage \"\(key)\" has the unknown type \(typeName)")
         }
-        let storage = TorchStorage(
-            key: key, elementType: isUntyped ? nil : type, count: count)
+        let storage = TorchStorage(key: key, elementType: isUntyped ? nil : type, count: count)
         if let known = storages[key] {
             guard known.elementType == storage.elementType, known.count == count else {
                 throw failure("the storage \"\(key)\" appears with two types or sizes")
@@ -103,7 +102,7 @@ struct TorchObjects: PickleConstructor {
     }
 
     func failure(_ problem: String) -> FormatFailure {
-        FormatFailure(problem: "in its pickle: " + problem, offset: offset)
+        FormatFailure("in its pickle: " + problem, at: offset)
     }
 
     // MARK: - Objects

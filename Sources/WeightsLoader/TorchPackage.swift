@@ -21,8 +21,7 @@ struct TorchPackage {
         var contents = CheckpointContents(tensors: try tensors(of: package["state"] ?? root))
         if let klass = package["klass"] {
             guard let className = heap.globalName(klass) else {
-                throw WeightsError.metadataInvalid(
-                    path: path, key: "klass", problem: "it is not a class")
+                throw invalid("klass", "it is not a class")
             }
             contents.arguments = ModelArguments(
                 className: className, positional: try positional(package["args"]),
@@ -145,16 +144,14 @@ struct TorchPackage {
 
     private func positional(_ value: PickleValue?) throws -> [ArgumentValue] {
         guard let value, case .array(let elements) = try argument(value, key: "args") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "args", problem: "a tuple was expected")
+            throw invalid("args", "a tuple was expected")
         }
         return elements
     }
 
     private func keyword(_ value: PickleValue?) throws -> [String: ArgumentValue] {
         guard let value, case .object(let members) = try argument(value, key: "kwargs") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "kwargs", problem: "a dictionary was expected")
+            throw invalid("kwargs", "a dictionary was expected")
         }
         return members
     }
@@ -171,8 +168,7 @@ struct TorchPackage {
     ) throws -> ArgumentValue {
         budget -= 1
         guard depth < 32, budget >= 0 else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: key, problem: "values nested too deeply, or too many of them")
+            throw invalid(key, "values nested too deeply, or too many of them")
         }
         switch value {
         case .none: return .null
@@ -189,8 +185,7 @@ struct TorchPackage {
             var members: [String: ArgumentValue] = [:]
             for (name, value) in heap.dictionaries[index] {
                 guard case .string(let name) = name else {
-                    throw WeightsError.metadataInvalid(
-                        path: path, key: key, problem: "a dictionary whose keys are not strings")
+                    throw invalid(key, "a dictionary whose keys are not strings")
                 }
                 members[name] = try argument(value, key: key, depth: depth + 1, budget: &budget)
             }
@@ -201,10 +196,13 @@ struct TorchPackage {
             }
             fallthrough
         case .global, .opaque:
-            throw WeightsError.metadataInvalid(
-                path: path, key: key,
-                problem: "it holds a value other than a number, text, list, dictionary or fraction")
+            throw invalid(
+                key, "it holds a value other than a number, text, list, dictionary or fraction")
         }
+    }
+
+    private func invalid(_ key: String, _ problem: String) -> WeightsError {
+        .metadataInvalid(path: path, key: key, problem: problem)
     }
 
     private func unsupported(_ problem: String) -> WeightsError {

@@ -54,8 +54,8 @@ struct ZipArchive {
         for (first, second) in zip(ordered, ordered.dropFirst())
         where first.byteRange.upperBound > second.byteRange.lowerBound {
             throw FormatFailure(
-                problem: "the zip entries \"\(first.name)\" and \"\(second.name)\" share bytes",
-                offset: second.byteRange.lowerBound)
+                "the zip entries \"\(first.name)\" and \"\(second.name)\" share bytes",
+                at: second.byteRange.lowerBound)
         }
     }
 
@@ -97,14 +97,14 @@ struct ZipArchive {
             size <= limit - start
         else {
             throw FormatFailure(
-                problem: "the zip directory should be \(size) bytes from byte \(start) on, but "
-                    + "\(limit) bytes stand before its end record", offset: endPosition)
+                "the zip directory should be \(size) bytes from byte \(start) on, but "
+                    + "\(limit) bytes stand before its end record", at: endPosition)
         }
         guard count <= UInt64(min(entryLimit, size / entryBytes)) else {
             throw FormatFailure(
-                problem: "the zip archive announces \(count) entries; its directory of \(size) "
+                "the zip archive announces \(count) entries; its directory of \(size) "
                     + "bytes can have at most \(min(entryLimit, size / entryBytes))",
-                offset: endPosition)
+                at: endPosition)
         }
         return (start..<start + size, Int(count))
     }
@@ -123,8 +123,8 @@ struct ZipArchive {
         }
         guard let found else {
             throw FormatFailure(
-                problem: "a zip archive begins here, but its end record is missing: the file is "
-                    + "cut short", offset: file.countBytes)
+                "a zip archive begins here, but its end record is missing: the file is "
+                    + "cut short", at: file.countBytes)
         }
         return earliest + found
     }
@@ -134,8 +134,7 @@ struct ZipArchive {
     ) throws -> Entry {
         let offset = cursor.position
         guard try cursor.littleEndian(UInt32.self, "a zip directory entry") == entryMark else {
-            throw FormatFailure(
-                problem: "a zip directory entry doesn't begin with its mark", offset: offset)
+            throw FormatFailure("a zip directory entry doesn't begin with its mark", at: offset)
         }
         _ = try cursor.take(4, "a zip directory entry")
         let flags = try cursor.littleEndian(UInt16.self, "a zip entry's flags")
@@ -156,26 +155,23 @@ struct ZipArchive {
 
         guard flags & 1 == 0, method == 0, packed == size else {
             throw FormatFailure(
-                problem: "the zip entry \"\(name)\" is compressed or encrypted (method \(method), "
-                    + "flags \(flags)); torch stores entries as they are", offset: offset)
+                "the zip entry \"\(name)\" is compressed or encrypted (method \(method), "
+                    + "flags \(flags)); torch stores entries as they are", at: offset)
         }
         guard let local = Int(exactly: local), local <= limit, let size = Int(exactly: size) else {
-            throw FormatFailure(
-                problem: "the zip entry \"\(name)\" lies behind the directory", offset: offset)
+            throw FormatFailure("the zip entry \"\(name)\" lies behind the directory", at: offset)
         }
         var header = ByteCursor(file, local..<limit)
         guard try header.littleEndian(UInt32.self, "a zip entry's header") == 0x0403_4b50 else {
             throw FormatFailure(
-                problem: "the header of the zip entry \"\(name)\" doesn't begin with its mark",
-                offset: local)
+                "the header of the zip entry \"\(name)\" doesn't begin with its mark", at: local)
         }
         _ = try header.take(22, "a zip entry's header")
         let localNameBytes = try header.littleEndian(UInt16.self, "a zip entry's name")
         let localExtraBytes = try header.littleEndian(UInt16.self, "a zip entry's extra field")
         guard try header.text(Int(localNameBytes), "a zip entry's name") == name else {
             throw FormatFailure(
-                problem: "the zip entry \"\(name)\" has another name in its own header",
-                offset: local)
+                "the zip entry \"\(name)\" has another name in its own header", at: local)
         }
         _ = try header.take(Int(localExtraBytes), "a zip entry's extra field")
         return Entry(

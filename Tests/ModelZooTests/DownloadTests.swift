@@ -208,8 +208,7 @@ private final class Counter: Sendable {
         let data = data
         let server = try LoopbackServer { request, _ in .file(data, request) }
         try folder.write(Data(repeating: 7, count: 1000), "file.part")
-        try folder.write(
-            "{\"url\": \"\(server.address)/file\"}", "file.part.origin.json")
+        try folder.write("{\"url\": \"\(server.address)/file\"}", "file.part.origin.json")
         try download(server, checksum: checksum)
         #expect(server.requests.map(\.firstByte) == [1000, nil])
         #expect(try folder.data("file") == data)
@@ -326,9 +325,7 @@ private final class Counter: Sendable {
     ])
     func anAuthenticationChallengeIsARefusal(challenge: String) throws {
         let server = try LoopbackServer { _, _ in .text(401, [("WWW-Authenticate", challenge)]) }
-        #expect(
-            failure(server)
-                == .forbidden(url: server.address + "/file", status: 401))
+        #expect(failure(server) == .forbidden(url: server.address + "/file", status: 401))
         #expect(server.requests.count == 1)
     }
 
@@ -352,9 +349,7 @@ private final class Counter: Sendable {
     @Test(arguments: [500, 502, 503, 504])
     func lastingServerErrorsAreReported(status: Int) throws {
         let server = try LoopbackServer { _, _ in .text(status) }
-        #expect(
-            failure(server)
-                == .serverError(url: server.address + "/file", status: status))
+        #expect(failure(server) == .serverError(url: server.address + "/file", status: status))
         #expect(server.requests.count == Self.policy.attempts)
     }
 
@@ -427,9 +422,7 @@ private final class Counter: Sendable {
         try FileManager.default.createSymbolicLink(
             atPath: folder.path("file.part"), withDestinationPath: "/dev/full")
         let server = try LoopbackServer { request, _ in .file(data, request) }
-        #expect(
-            failure(server)
-                == .diskFull(path: folder.path("file.part"), neededBytes: nil))
+        #expect(failure(server) == .diskFull(path: folder.path("file.part"), neededBytes: nil))
         #expect(server.requests.count == 1)
     }
 

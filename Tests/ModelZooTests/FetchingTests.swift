@@ -74,8 +74,7 @@ import WeightsLoader
     }
 
     @Test func aSignatureFetchesOneCheckpoint() throws {
-        let hub = try hub(
-            ["d12395a8.safetensors": checkpoint], at: "/adefossez/HTDemucs-ft")
+        let hub = try hub(["d12395a8.safetensors": checkpoint], at: "/adefossez/HTDemucs-ft")
         let files = try store(hub.address).findOrFetch("d12395a8")
         #expect(files.checkpoints.count == 1 && files.name == "d12395a8")
         #expect(hub.requests.count == 1)
@@ -87,8 +86,7 @@ import WeightsLoader
                 "htdemucs_ft.yaml": Data("models: [f7e0c4bc, d12395a8]".utf8),
                 "d12395a8.safetensors": checkpoint,
             ], at: "/adefossez/HTDemucs-ft")
-        try folder.write(
-            "x", "home/.cache/torch/hub/checkpoints/f7e0c4bc-ba3fe64a.th")
+        try folder.write("x", "home/.cache/torch/hub/checkpoints/f7e0c4bc-ba3fe64a.th")
         let files = try store(hub.address).findOrFetch("htdemucs_ft")
         #expect(files.checkpoints.map { FilePath.pathExtension(of: $0) } == ["th", "safetensors"])
         #expect(hub.requests.count == 2)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import ModelZoo
 import TestSupport
@@ -40,8 +41,7 @@ struct ModelStoreTests {
             try folder.write(content, blob)
             let link = folder.path("\(hub)/models--\(name)/snapshots/\(commit)/\(file)")
             try FileManager.default.createDirectory(
-                atPath: (link as NSString).deletingLastPathComponent,
-                withIntermediateDirectories: true)
+                atPath: FilePath.folder(of: link), withIntermediateDirectories: true)
             try FileManager.default.createSymbolicLink(
                 atPath: link, withDestinationPath: "../../blobs/\(file).blob")
         }

@@ -76,8 +76,7 @@ struct FormatTests {
     @Test func severalModelsInOneFileAreSubmodels() throws {
         let checkpoint = try Self.open("several.safetensors")
         #expect(checkpoint.submodels == ["d12395a8", "f7e0c4bc"])
-        try Self.expectEqual(
-            checkpoint.submodel("f7e0c4bc"), to: Self.open("model.safetensors"))
+        try Self.expectEqual(checkpoint.submodel("f7e0c4bc"), to: Self.open("model.safetensors"))
         let other = try checkpoint.submodel("d12395a8")
         #expect(other.tensors.count * 2 == checkpoint.tensors.count)
         #expect(

@@ -7,7 +7,7 @@ import Foundation
 #endif
 
 /// The fields of a reply that a download uses; untrusted input.
-struct ReplyHead: Equatable {
+struct ReplyHead {
     let status: Int
     /// Bytes of this reply's body.
     let bodyBytes: Int?
@@ -19,11 +19,6 @@ struct ReplyHead: Equatable {
     let linkedETag: String?
     let linkedBytes: Int?
     let retryAfterSeconds: Double?
-
-    static func == (left: ReplyHead, right: ReplyHead) -> Bool {
-        left.status == right.status && left.etag == right.etag
-            && left.bodyBytes == right.bodyBytes
-    }
 
     init(_ response: HTTPURLResponse) {
         func field(_ name: String) -> String? {
