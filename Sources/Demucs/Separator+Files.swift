@@ -77,7 +77,7 @@ extension Separator {
     ///   output at all, and for a common gain with a clip mode that has none.
     private func bag(
         for outputs: [StemOutput], _ options: OutputOptions
-    ) throws(SeparationError) -> (bag: WeightedBag, names: [String]) {
+    ) throws(SeparationError) -> (bag: Bag, names: [String]) {
         if options.gain == .common, options.clipMode != .rescale {
             throw .invalidOption(
                 name: "gain", value: options.gain.rawValue,
@@ -92,6 +92,6 @@ extension Separator {
             throw .invalidOption(name: "stems", value: unknown, allowed: "one of \(known)")
         }
         let needed = zip(bag.stems, model.sources).filter { names.contains($0.1) }
-        return (WeightedBag(bag.members, stems: needed.map(\.0)), needed.map(\.1))
+        return (Bag(bag.members, stems: needed.map(\.0)), needed.map(\.1))
     }
 }

@@ -20,7 +20,7 @@ public final class Separator: Sendable {
     public static let supportedThreads = 1...1024
 
     public let model: ModelInformation
-    let bag: WeightedBag
+    let bag: Bag
     /// Each runs one segment at a time, on threads of its own.
     private let lanes: [Lane]
 
@@ -71,13 +71,13 @@ public final class Separator: Sendable {
 
     /// Loads a model to run on backends that are there, of one precision; a segment at once on each.
     package init(_ files: ModelFiles, stems: [String]? = nil, backends: [Backend]) throws {
-        let members = try BagMembers(files)
-        bag = try members.weighted(for: stems)
-        let networks = try members.networks(running: bag, backend: backends[0])
+        let opened = try OpenedModel(files)
+        bag = try opened.bag(of: stems)
+        let networks = try opened.networks(running: bag, on: backends[0])
         lanes = backends.map { backend in
             Lane(backend: backend, networks: networks.map { $0?.running(on: backend) })
         }
-        model = members.information(stems: bag.stems)
+        model = opened.information(stems: bag.stems)
     }
 
     /// Loads a model from a file.
@@ -129,7 +129,7 @@ public final class Separator: Sendable {
 
     /// Separates a measured track into the stems of a bag, block by block.
     func run(
-        _ track: NormalizedSource, bag: WeightedBag, options: SeparationOptions, seed: UInt64,
+        _ track: NormalizedSource, bag: Bag, options: SeparationOptions, seed: UInt64,
         cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
         sink: (StemBlock) throws -> Void
     ) throws {

@@ -33,14 +33,14 @@ package struct TrackPipeline {
     /// that index.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
 
-    private let bag: WeightedBag
+    private let bag: Bag
     private let options: SeparationOptions
     private let seed: UInt64
 
     /// - Parameters:
     ///   - bag: the networks, and which stems are wanted.
     ///   - seed: gives the shifts' offsets; used only if there are shifts.
-    package init(bag: WeightedBag, options: SeparationOptions, seed: UInt64) {
+    package init(bag: Bag, options: SeparationOptions, seed: UInt64) {
         self.bag = bag
         self.options = options
         self.seed = seed

@@ -31,7 +31,7 @@ struct BenchmarkSource {
         let file = FileManager.default.temporaryDirectory
             .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
         defer { try? FileManager.default.removeItem(at: file) }
-        try CheckpointConversion(checkpoint).write(to: file.path, isHalf: true)
+        try CheckpointConversion(checkpoint).write(to: file.path, asFloat16: true)
         try body(
             BenchmarkSource(
                 .checkpoint(path: file.path, segmentSeconds: segmentSeconds), isHalf: true))
@@ -54,7 +54,7 @@ struct BenchmarkSource {
             let parameters = ParameterReader { name, shape in
                 let values = weights.draw(name, shape)
                 return isHalf
-                    ? values.map { Widening.float(fromHalf: Narrowing.half($0)) } : values
+                    ? values.map { Widening.float(fromFloat16: Narrowing.float16($0)) } : values
             }
             return try HTDemucs(
                 configuration, warnings: [], parameters: parameters, backend: backend)

@@ -1,25 +1,42 @@
 // Paths as the system sees them: bytes between slashes. Swift's and Foundation's own notions of
 // characters would take "é" in two spellings for one name, and "\r\n" for one letter.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Foundation
 
 package enum FilePath {
     /// The longest name that common file systems take.
     package static let longestNameBytes = 255
 
-    /// What follows the last slash.
+    /// The part after the last slash.
     package static func name(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
         return String(path[path.utf8.index(after: slash)...])
     }
 
-    /// What comes before the last slash: `.` where there is none, `/` for what lies in the root.
+    /// The part of a file's name after its last dot; empty where there is none. A dot at the name's
+    /// start hides the file and begins no extension.
+    package static func pathExtension(of path: String) -> String {
+        let name = name(of: path)
+        return dot(in: name).map { String(name[name.utf8.index(after: $0)...]) } ?? ""
+    }
+
+    /// A file's name without its folder and its extension.
+    package static func stem(of path: String) -> String {
+        let name = name(of: path)
+        return dot(in: name).map { String(name[..<$0]) } ?? name
+    }
+
+    private static func dot(in name: String) -> String.Index? {
+        let dot = name.utf8.lastIndex(of: UInt8(ascii: "."))
+        return dot == name.startIndex ? nil : dot
+    }
+
+    /// The path of a file in the same folder as another.
+    package static func sibling(_ name: String, of path: String) -> String {
+        path.utf8.contains(UInt8(ascii: "/")) ? joined(folder(of: path), name) : name
+    }
+
+    /// The part before the last slash: `.` where there is none, `/` for an entry of the root.
     package static func folder(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -45,7 +62,7 @@ package enum FilePath {
         return Array((isAbsolute ? "/" : "").utf8) + Array(names.joined(separator: "/".utf8))
     }
 
-    /// What is at a path, links followed.
+    /// The status of the file or folder at a path, links followed; nil if there is none.
     package static func status(_ path: String) -> stat? {
         var status = stat()
         return stat(path, &status) == 0 ? status : nil
@@ -53,5 +70,20 @@ package enum FilePath {
 
     package static func isFolder(_ path: String) -> Bool {
         status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
+
+    /// Whether anything but a folder is at a path.
+    package static func isFile(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
+    }
+
+    /// Size of a file in bytes; 0 if it is missing.
+    package static func countBytes(_ path: String) -> Int {
+        status(path).map { Int(clamping: $0.st_size) } ?? 0
+    }
+
+    /// Names of a folder's entries, sorted; empty if it can't be read.
+    package static func entries(of folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
     }
 }

@@ -1,5 +1,4 @@
-// SHA-256, with which downloaded checkpoints are checked and written files described. Foundation has
-// none on Linux. Reference: FIPS 180-4, sections 4.1.2, 5 and 6.2.
+// SHA-256, for checking downloads and describing written files. Foundation has none on Linux. Reference: FIPS 180-4, sections 4.1.2, 5 and 6.2.
 
 import Foundation
 
@@ -11,7 +10,7 @@ package struct SHA256: Sendable {
 
     /// a … h of the standard.
     private var state = SHA256.initialState
-    /// The bytes that don't fill a block yet.
+    /// Bytes of an incomplete block.
     private var pending: [UInt8] = []
     private var countBytes: UInt64 = 0
 
@@ -65,9 +64,9 @@ package struct SHA256: Sendable {
         }
     }
 
-    /// The digest of a file that is open for reading, from where it stands to its end.
+    /// The digest of an open file, from its current offset to its end.
     ///
-    /// - Throws: what reading throws; `CancellationError` once `isCancelled` says so.
+    /// - Throws: errors of reading; `CancellationError` once `isCancelled` is true.
     package static func hexadecimal(
         of file: FileHandle, isCancelled: () -> Bool = { false }
     ) throws -> String {
@@ -123,7 +122,7 @@ package struct SHA256: Sendable {
         0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
 
-    /// The same of the cube roots of the first 64 primes.
+    /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
     private static let roundConstants: [UInt32] = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1,
         0x923f_82a4, 0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3,

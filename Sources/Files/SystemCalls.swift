@@ -9,19 +9,6 @@
     import Darwin
 #endif
 
-/// A failed call of the system, described as `strerror` does.
-package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The value of `errno`.
-    package let code: Int32
-
-    package init(code: Int32) { self.code = code }
-
-    /// The reason why the last call of this thread failed.
-    package static var last: SystemError { SystemError(code: errno) }
-
-    package var description: String { String(cString: strerror(code)) }
-}
-
 /// Repeats a call for as long as signals interrupt it.
 ///
 /// - Parameter call: returns a negative number and sets `errno` where it fails.

@@ -20,7 +20,7 @@ extension StateDictReader {
         let form = plan?[fullName] ?? .float
         let layer = observer?.layer(of: fullName, shape: shape, outputAxis: outputAxis)
         let activations = form == .full ? .int8 : backend.precision.ofFloats
-        if let (codes, scales) = try reader.codes(name, shape, channels: shape[outputAxis]) {
+        if let (codes, scales) = try reader.quantized(name, shape, channels: shape[outputAxis]) {
             return LayerWeights(
                 .quantized(codes, scales: scales), activations: activations, observer: layer)
         }
@@ -30,7 +30,7 @@ extension StateDictReader {
         }
         let quantizer = Quantizer(shape: shape, outputAxis: outputAxis)
         guard let scales = quantizer.scales(of: floats) else {
-            throw reader.notStorableAsCodes(name, floats.first { !$0.isFinite } ?? .nan)
+            throw reader.notQuantizable(name, floats.first { !$0.isFinite } ?? .nan)
         }
         return LayerWeights(
             .quantized(quantizer.codes(floats, scales: scales), scales: scales),

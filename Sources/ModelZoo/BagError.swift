@@ -1,6 +1,6 @@
 // Why a bag of models can't be used.
 
-import Foundation
+import Files
 
 /// Why a bag of models can't be used.
 public enum BagError: Error, Equatable, Sendable {
@@ -11,17 +11,17 @@ public enum BagError: Error, Equatable, Sendable {
 
     // Its members, once they are loaded
     case empty(name: String)
-    /// `property` is what two members of a bag don't agree in.
+    /// Two members of a bag have different values of `property`.
     case membersDiffer(name: String, property: String, first: String, other: String)
     case weightCount(name: String, found: Int, sources: [String])
     case zeroWeights(name: String, source: String)
 }
 
-extension BagError: CustomStringConvertible, LocalizedError {
+extension BagError: DescribedError {
     public var description: String {
         switch self {
         case .tooLong(let path, let found, let limit):
-            "\(path): is no bag of models: it has \(found) bytes, and a bag's YAML file has at "
+            "\(path): is not a bag of models: it has \(found) bytes, and a bag's YAML file has at "
                 + "most \(limit)"
         case .invalid(let path, let line, let problem):
             "\(path), line \(line): \(problem)"
@@ -37,10 +37,8 @@ extension BagError: CustomStringConvertible, LocalizedError {
                 + "\(sources.count) sources (\(sources.joined(separator: ", "))); give a weight "
                 + "for each"
         case .zeroWeights(let name, let source):
-            "the weights of the bag '\(name)' for '\(source)' add up to zero or beyond what "
-                + "float32 holds; the sum divides the models' outputs, so give others"
+            "the weights of the bag '\(name)' for '\(source)' add up to zero or overflow "
+                + "float32; the sum divides the models' outputs, so give others"
         }
     }
-
-    public var errorDescription: String? { description }
 }

@@ -1,27 +1,35 @@
-// The folders in which models are looked for, as the environment sets them.
+// The caches that models are looked for in, as the environment sets them:
 //
 //     HF_HUB_CACHE, else HF_HOME/hub, else <cache>/huggingface/hub      huggingface_hub's
 //     TORCH_HOME/hub/checkpoints, else <cache>/torch/hub/checkpoints    torch.hub's
 //     <cache>/swift-demucs                                              this package's own
 //
-// where <cache> is XDG_CACHE_HOME, else ~/.cache.
+// where <cache> is XDG_CACHE_HOME, else ~/.cache. huggingface_hub's is only read:
+//
+//     models--adefossez--HTDemucs/refs/main               the newest known commit of `main`
+//     models--adefossez--HTDemucs/snapshots/<commit>/…    links to the files of that commit
 
+import Files
 import Foundation
+import WeightsLoader
 
-/// Caches that may hold checkpoints. None of the folders needs to be there.
-package struct CacheFolders: Sendable, Equatable {
-    package let huggingFaceHub: String
-    package let torchCheckpoints: String
-    /// Where this package puts what it downloads.
-    package let own: String
+/// Caches that may hold checkpoints; each folder may be missing.
+struct CacheFolders: Sendable {
+    let huggingFaceHub: String
+    let torchCheckpoints: String
+    /// Where this package puts its downloads.
+    let own: String
 
-    package init(environment: [String: String]) {
+    init(environment: [String: String]) {
+        func expanded(_ path: String) -> String {
+            guard path == "~" || path.hasPrefix("~/") else { return path }
+            return (environment["HOME"] ?? NSHomeDirectory()) + path.dropFirst()
+        }
         func variable(_ name: String) -> String? {
             guard let value = environment[name], !value.isEmpty else { return nil }
-            return CacheFolders.expanded(value, environment)
+            return expanded(value)
         }
-        let caches =
-            variable("XDG_CACHE_HOME") ?? CacheFolders.expanded("~/.cache", environment)
+        let caches = variable("XDG_CACHE_HOME") ?? expanded("~/.cache")
         huggingFaceHub =
             variable("HF_HUB_CACHE") ?? variable("HF_HOME").map { $0 + "/hub" }
             ?? caches + "/huggingface/hub"
@@ -29,9 +37,25 @@ package struct CacheFolders: Sendable, Equatable {
         own = caches + "/swift-demucs"
     }
 
-    /// Replaces a leading `~` by the home folder.
-    private static func expanded(_ path: String, _ environment: [String: String]) -> String {
-        guard path == "~" || path.hasPrefix("~/") else { return path }
-        return (environment["HOME"] ?? NSHomeDirectory()) + path.dropFirst()
+    /// Where `.th` files are downloaded to.
+    var ownCheckpoints: String { own + "/checkpoints" }
+
+    /// Where files of a hub repository are downloaded to.
+    func own(_ repository: HubRepository) -> String {
+        "\(own)/hub/\(repository.namespace)/\(repository.repository)"
+    }
+
+    /// The folder in huggingface_hub's cache with the newest known files of a repository.
+    func snapshot(of repository: HubRepository) -> String? {
+        let folder = "\(huggingFaceHub)/models--\(repository.namespace)--\(repository.repository)"
+        guard let file = try? MappedFile("\(folder)/refs/main"),
+            let text = file.withBytes(
+                0..<min(file.countBytes, 128), { String(validating: $0, as: UTF8.self) })
+        else { return nil }
+        // A damaged file must not lead to another folder.
+        let commit = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard ModelName.isSignature(commit) else { return nil }
+        let snapshot = "\(folder)/snapshots/\(commit)"
+        return FilePath.isFolder(snapshot) ? snapshot : nil
     }
 }

@@ -1,60 +1,54 @@
-// A model as files on this machine, which is what a separator is made from.
+// A model as files on this machine, which a separator is made from.
 
-import Foundation
+import Files
 import WeightsLoader
 
-/// The files of a model: one checkpoint, or the members of a bag and what combines them.
+/// The files of a model: one checkpoint, or those of a bag's members and how they are combined.
 public struct ModelFiles: Sendable, Equatable {
-    /// What the model is called: its name in the zoo, or its file's without extension.
+    /// The published name, or the file's name without extension.
     public let name: String
-    /// Checkpoints, in the order of the bag.
-    public let members: [String]
-    /// Per member, a weight for each source; `nil` for all ones.
+    /// Paths, in the order of the bag.
+    public let checkpoints: [String]
+    /// `[checkpoint][source]`; `nil` for all ones.
     public let weights: [[Double]]?
-    /// Replaces the segment length of members that have a longer one.
+    /// Replaces the segment length of checkpoints that have a longer one.
     public let segmentSeconds: Double?
-    /// Which model of a file that holds several; `nil` for files that hold one.
-    public var member: String?
+    /// The model to take from files that hold several; `nil` for files that hold one.
+    public var submodel: String?
 
     package init(
-        name: String, members: [String], weights: [[Double]]? = nil, segmentSeconds: Double? = nil
+        name: String, checkpoints: [String], weights: [[Double]]? = nil,
+        segmentSeconds: Double? = nil
     ) {
         self.name = name
-        self.members = members
+        self.checkpoints = checkpoints
         self.weights = weights
         self.segmentSeconds = segmentSeconds
     }
 
-    /// Whether a member has INT8 weights, which `Precision.int8` runs as they are.
+    /// A single checkpoint.
+    public init(checkpoint path: String) {
+        self.init(name: FilePath.stem(of: path), checkpoints: [path])
+    }
+
+    init(name: String, bag: BagFile, checkpoints: [String]) {
+        self.init(
+            name: name, checkpoints: checkpoints, weights: bag.weights,
+            segmentSeconds: bag.segmentSeconds)
+    }
+
+    /// Whether a checkpoint has INT8 weights, which `Precision.int8` runs as they are.
     ///
     /// - Throws: ``WeightsError`` for a file that can't be read.
     public func isQuantized() throws -> Bool {
-        try members.contains { try Checkpoint.open($0).isQuantized }
-    }
-
-    /// A single checkpoint.
-    public init(checkpoint path: String) {
-        self.init(name: ModelFiles.stem(of: path), members: [path])
+        try checkpoints.contains { try Checkpoint.open($0).isQuantized }
     }
 
     /// Opens one of the checkpoints.
     ///
-    /// - Throws: ``WeightsError``, also for a file without the model of that name.
+    /// - Throws: ``WeightsError``, also for a file without the submodel.
     package func open(_ path: String) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
-        guard let member else { return checkpoint }
-        return try checkpoint.member(member)
-    }
-
-    init(name: String, bag: Bag, members: [String]) {
-        self.init(
-            name: name, members: members, weights: bag.weights, segmentSeconds: bag.segmentSeconds)
-    }
-
-    /// The file's name without its folder and its last extension.
-    static func stem(of path: String) -> String {
-        let file = (path as NSString).lastPathComponent
-        let stem = (file as NSString).deletingPathExtension
-        return stem.isEmpty ? file : stem
+        return try submodel.map(checkpoint.submodel) ?? checkpoint
     }
 }

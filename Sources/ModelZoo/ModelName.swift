@@ -1,18 +1,16 @@
-// What a user may write to name a model.
+// The names that users give to models.
 // Reference: `get_model` in demucs/pretrained.py and `get_hf_model` in demucs/hf.py.
-
-import Foundation
 
 /// A model as it was named.
 package enum ModelName: Sendable, Equatable {
-    /// A file: whatever holds a slash, and names of files that are there.
+    /// A file: text with a slash, or the name of an existing file.
     case path(String)
-    /// `hf://[namespace/]name`: a repository of the Hugging Face hub and nothing else.
+    /// `hf://[namespace/]name`: a repository of the Hugging Face hub.
     case hub(HubRepository)
     /// The name of a bag or the signature of a checkpoint, `htdemucs_ft`, `955717e8`.
     case name(String)
 
-    /// Understands what was written.
+    /// Parses a name.
     ///
     /// - Throws: ``ModelStoreError/invalidName(name:problem:)``.
     package init(_ text: String, isFile: (String) -> Bool) throws(ModelStoreError) {
@@ -52,7 +50,7 @@ package struct HubRepository: Sendable, Equatable {
     static let officialNamespace = "adefossez"
 
     package let namespace: String
-    /// Name of the model, which its files carry: `htdemucs_ft`.
+    /// Name of the model and of its bag's file: `htdemucs_ft`.
     package let model: String
 
     package init(namespace: String = HubRepository.officialNamespace, model: String) {
@@ -84,6 +82,6 @@ package struct HubRepository: Sendable, Equatable {
     /// `adefossez/HTDemucs`.
     package var identifier: String { "\(namespace)/\(repository)" }
 
-    /// The file that says which checkpoints make up the model.
+    /// The file that lists the model's checkpoints.
     package var bagFile: String { "\(model).yaml" }
 }

@@ -1,7 +1,8 @@
-// Fetching what is not on this machine: from the official repositories of the Hugging Face hub, or
-// else the `.th` files from the address at which the official package first published them.
+// Fetching models that are not on this machine: from the official repositories of the Hugging Face
+// hub, or else as `.th` files from the address where the official package first published them.
 // Reference: `get_hf_model` in demucs/hf.py, `_parse_remote_files` in demucs/pretrained.py.
 
+import Files
 import Foundation
 import WeightsLoader
 
@@ -10,16 +11,17 @@ extension ModelStore {
     private static let checkpointLimitBytes = 4_000_000_000
 
     private static let defaultEndpoint = "https://huggingface.co"
-    private static let torchServer = "https://dl.fbaipublicfiles.com"
+    private static let torchServer =
+        "https://dl.fbaipublicfiles.com/demucs/hybrid_transformer"
 
-    /// The model's files; what is missing of a published model is fetched.
+    /// The model's files; missing files of a published model are fetched.
     ///
-    /// Blocks until that is done. Several processes may ask for the same model: one fetches, the
+    /// Blocks until all are there. Several processes may ask for the same model: one fetches, the
     /// others wait.
     /// - Parameters:
-    ///   - report: told what is going on, on the calling thread.
-    ///   - isCancelled: asked several times a second; fetching stops once it says so, and what has
-    ///     come by then is kept for the next time.
+    ///   - report: takes the downloads' events, on the calling thread.
+    ///   - isCancelled: asked several times a second; once it is true, fetching stops and keeps the
+    ///     bytes received so far for the next time.
     /// - Throws: ``ModelStoreError``; ``BagError`` and ``WeightsError`` if a bag's file can't be
     ///   used; `CancellationError`.
     public func findOrFetch(
@@ -29,7 +31,7 @@ extension ModelStore {
         do {
             return try find(name)
         } catch ModelStoreError.notFound(let shown, let folders, let missing) {
-            let parsed = try ModelName(name, isFile: FileSystem.isFile)
+            let parsed = try ModelName(name, isFile: FilePath.isFile)
             let sources = try self.sources(of: parsed)
             if sources.isEmpty {
                 throw ModelStoreError.notFound(name: shown, folders: folders, missing: missing)
@@ -59,12 +61,12 @@ extension ModelStore {
 
     /// Where a model can be fetched from.
     private enum Source {
-        /// The bag of a hub repository with its members.
+        /// The bag of a hub repository and its checkpoints.
         case hubBag(HubRepository)
         /// A single checkpoint of a hub repository.
         case hubCheckpoint(HubRepository, signature: String)
         /// `.th` files from their first address.
-        case torch([KnownCheckpoint])
+        case torch([PublishedModel.Member])
     }
 
     private func sources(of name: ModelName) throws -> [Source] {
@@ -72,13 +74,11 @@ extension ModelStore {
         case .path: return []
         case .hub(let repository): return [.hubBag(repository)]
         case .name(let text):
-            if let known = KnownModel.named(text) {
-                return [.hubBag(known.hub), .torch(known.checkpoints)]
+            if let model = PublishedModel.named(text) {
+                return [.hubBag(model.hub), .torch(model.members)]
             }
-            guard let (checkpoint, model) = KnownModel.checkpoint(text) else { return [] }
-            return [
-                .hubCheckpoint(model.hub, signature: checkpoint.signature), .torch([checkpoint]),
-            ]
+            guard let (member, model) = PublishedModel.member(text) else { return [] }
+            return [.hubCheckpoint(model.hub, signature: member.signature), .torch([member])]
         }
     }
 
@@ -87,33 +87,31 @@ extension ModelStore {
     ) throws {
         switch source {
         case .hubBag(let repository):
-            let path = "\(ownFolder(of: repository))/\(repository.bagFile)"
+            let folder = caches.own(repository)
+            let path = "\(folder)/\(repository.bagFile)"
             try Download(
                 url: try address(of: repository.bagFile, in: repository), destination: path,
-                limitBytes: Bag.sizeLimitBytes, check: { _ = try Bag.read($0) }
+                limitBytes: BagFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
             ).run(policy: policy, isCancelled: isCancelled, report: report)
-            let bag = try Bag.read(path)
-            let place = ModelPlace(folder: ownFolder(of: repository))
-            for signature in members(of: bag, beside: place).missing {
-                try fetch(
-                    .hubCheckpoint(repository, signature: signature), isCancelled, report)
+            for signature in checkpoints(of: try BagFile.read(path), beside: folder).missing {
+                try fetch(.hubCheckpoint(repository, signature: signature), isCancelled, report)
             }
         case .hubCheckpoint(let repository, let signature):
             let file = "\(signature).safetensors"
             try Download(
                 url: try address(of: file, in: repository),
-                destination: "\(ownFolder(of: repository))/\(file)",
+                destination: "\(caches.own(repository))/\(file)",
                 limitBytes: ModelStore.checkpointLimitBytes,
                 check: { _ = try Checkpoint.open($0) }
             ).run(policy: policy, isCancelled: isCancelled, report: report)
-        case .torch(let checkpoints):
-            for known in checkpoints where checkpoint(known.signature) == nil {
-                guard let url = URL(string: "\(ModelStore.torchServer)/\(known.torchPath)") else {
+        case .torch(let members):
+            for member in members where checkpoint(member.signature) == nil {
+                guard let url = URL(string: "\(ModelStore.torchServer)/\(member.torchFile)") else {
                     continue
                 }
                 try Download(
-                    url: url, destination: "\(ownCheckpoints)/\(known.torchFile)",
-                    checksum: known.torchChecksum, limitBytes: ModelStore.checkpointLimitBytes
+                    url: url, destination: "\(caches.ownCheckpoints)/\(member.torchFile)",
+                    checksum: member.checksum, limitBytes: ModelStore.checkpointLimitBytes
                 ).run(policy: policy, isCancelled: isCancelled, report: report)
             }
         }

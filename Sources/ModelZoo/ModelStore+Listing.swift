@@ -1,14 +1,14 @@
-// What is on this machine, and whether its bytes are right.
+// The models on this machine, and checks of their bytes.
 
 import Files
 import Foundation
 import WeightsLoader
 
 extension ModelStore {
-    /// A published model and what of it is here.
+    /// A published model and its files on this machine.
     package struct Listing: Sendable {
-        package let model: KnownModel
-        /// Its checkpoints, in the order of the bag; empty unless all are here.
+        package let model: PublishedModel
+        /// Its checkpoints, in the order of the bag; empty unless all are on this machine.
         package let paths: [String]
         /// Size of these files.
         package let countBytes: Int
@@ -18,20 +18,21 @@ extension ModelStore {
     ///
     /// - Throws: ``BagError`` and ``WeightsError`` if a bag's file can't be used.
     package func listings() throws -> [Listing] {
-        try KnownModel.all.map { model in
+        try PublishedModel.all.map { model in
             var paths: [String] = []
             do {
-                paths = try find(model.name).members
+                paths = try find(model.name).checkpoints
             } catch ModelStoreError.notFound {}
             return Listing(
                 model: model, paths: paths,
-                countBytes: paths.reduce(0) { $0 + FileSystem.countBytes($1) })
+                countBytes: paths.reduce(0) { $0 + FilePath.countBytes($1) })
         }
     }
 
-    /// Checkpoints of published models wherever they are, and all in our own cache; sorted.
+    /// Checkpoints of published models in any searched folder, and all checkpoints in this package's
+    /// cache; sorted.
     ///
-    /// - Throws: as ``listings()``.
+    /// - Throws: ``BagError`` and ``WeightsError`` if a bag's file can't be used.
     package func installedCheckpoints() throws -> [String] {
         var paths = Set(try listings().flatMap(\.paths))
         let own = FileManager.default.enumerator(atPath: caches.own)
@@ -40,32 +41,35 @@ extension ModelStore {
                 paths.insert("\(caches.own)/\(name)")
             }
         }
-        return paths.filter(FileSystem.isFile).sorted()
+        return paths.filter(FilePath.isFile).sorted()
     }
 
-    /// Names that a folder gives to its models: of bags, and of single checkpoints; sorted.
+    /// This package's own cache.
+    package var ownCache: String { caches.own }
+
+    /// The names of the bags and of the single checkpoints in a folder; sorted.
     package func names(in folder: String) -> (bags: [String], checkpoints: [String]) {
-        let files = FileSystem.names(in: folder).filter { FileSystem.isFile("\(folder)/\($0)") }
-        let bags = files.filter { ($0 as NSString).pathExtension == "yaml" }
+        let files = FilePath.entries(of: folder).filter { FilePath.isFile("\(folder)/\($0)") }
+        let bags = files.filter { FilePath.pathExtension(of: $0) == "yaml" }
         let checkpoints = files.compactMap { file -> String? in
-            guard ModelPlace.extensions.contains((file as NSString).pathExtension) else {
+            guard ModelStore.extensions.contains(FilePath.pathExtension(of: file)) else {
                 return nil
             }
-            return ModelPlace.torchName(file)?.signature ?? ModelFiles.stem(of: file)
+            return ModelStore.torchName(file)?.signature ?? FilePath.stem(of: file)
         }
-        return (bags.map(ModelFiles.stem), Set(checkpoints).sorted())
+        return (bags.map(FilePath.stem), Set(checkpoints).sorted())
     }
 
-    /// What comparing a file with its checksum gave.
+    /// The result of comparing a file with its checksum.
     package enum Verification: Sendable, Equatable {
-        /// The bytes are those that were published, or those of the first download.
+        /// The bytes are the published ones, or those of the first download.
         case intact
         case damaged(found: String, expected: String)
-        /// Nothing says what the file should hold.
+        /// No checksum of the file is known.
         case unknown
     }
 
-    /// Computes a file's SHA-256 and compares it with what is known of it.
+    /// Computes a file's SHA-256 and compares it with the known one.
     ///
     /// - Throws: ``WeightsError`` if it can't be read, `CancellationError`.
     package func verify(
@@ -73,23 +77,22 @@ extension ModelStore {
     ) throws -> Verification {
         guard let expected = ModelStore.checksum(of: path) else { return .unknown }
         guard let file = FileHandle(forReadingAtPath: path) else {
-            throw WeightsError.fileUnreadable(
-                path: path, reason: String(cString: strerror(errno)))
+            throw WeightsError.fileUnreadable(path: path, reason: "\(SystemError.last)")
         }
         defer { try? file.close() }
         let found = try SHA256.hexadecimal(of: file, isCancelled: isCancelled)
         return found.hasPrefix(expected) ? .intact : .damaged(found: found, expected: expected)
     }
 
-    /// What a file's SHA-256 has to begin with: by the zoo, by the end of a `.th` file's name, by
-    /// the record of its download, or by the name of its blob in the Hugging Face cache.
+    /// The known first digits of a file's SHA-256: from the table of published models, the end of a
+    /// `.th` file's name, the record of its download, or the name of its blob in the Hugging Face
+    /// cache.
     static func checksum(of path: String) -> String? {
-        let name = (path as NSString).lastPathComponent
-        if let (signature, prefix) = ModelPlace.torchName(name) {
-            let known = KnownModel.checkpoint(signature)?.checkpoint
-            return known?.checksumPrefix == prefix ? known?.torchChecksum : prefix
+        if let (signature, prefix) = torchName(FilePath.name(of: path)) {
+            let published = PublishedModel.member(signature)?.member.checksum
+            return published.flatMap { $0.prefix(8) == prefix ? $0 : nil } ?? prefix
         }
-        if let sum = FileOrigin(recordAt: FileOrigin.recordPath(of: path))?.sha256,
+        if let sum = FileOrigin(of: path)?.sha256,
             ReplyHead.isChecksum(sum)
         {
             return sum.lowercased()

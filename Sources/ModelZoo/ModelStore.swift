@@ -1,5 +1,6 @@
-// From a model's name to its files: where they are looked for, and in what order.
+// From a model's name to its files: the folders that are searched, and their order.
 
+import Files
 import Foundation
 
 /// Finds published and local models by name on this machine, and fetches those that are missing.
@@ -18,28 +19,28 @@ import Foundation
 /// 6. in this package's own cache (`XDG_CACHE_HOME`), where fetched files go;
 /// 7. among the models that came with the program.
 public struct ModelStore: Sendable {
-    /// How patient fetching is.
+    /// Retries and waits of downloads.
     public var policy = DownloadPolicy()
 
     let environment: [String: String]
     let caches: CacheFolders
-    /// Where the user keeps models: the repository folder and SWIFT_DEMUCS_MODELS.
-    private let userFolders: [String]
-    private let bundledFolders: [String]
-    /// What switched fetching off.
+    /// The repository folder and those of SWIFT_DEMUCS_MODELS.
+    let userFolders: [String]
+    let bundledFolders: [String]
+    /// The option or variable that switched fetching off; nil where it is on.
     let offlineReason: String?
 
     /// - Parameters:
-    ///   - repository: a folder of models that is looked into first.
+    ///   - repository: a folder of models that is searched first.
     ///   - isOffline: never fetch; `HF_HUB_OFFLINE=1` says the same.
-    ///   - bundledFolders: folders that are looked into last.
+    ///   - bundledFolders: folders that are searched last.
     ///   - environment: variables to go by; the process's own by default.
     /// - Throws: ``ModelStoreError/repositoryMissing(path:)``.
     public init(
         repository: String? = nil, isOffline: Bool = false, bundledFolders: [String] = [],
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
-        if let repository, !FileSystem.isFolder(repository) {
+        if let repository, !FilePath.isFolder(repository) {
             throw ModelStoreError.repositoryMissing(path: repository)
         }
         self.environment = environment
@@ -47,7 +48,7 @@ public struct ModelStore: Sendable {
         caches = CacheFolders(environment: environment)
         let listed = (environment["SWIFT_DEMUCS_MODELS"] ?? "").split(separator: ":")
         userFolders = (repository.map { [$0] } ?? []) + listed.map(String.init)
-        // huggingface_hub's own idea of what is true.
+        // The values that huggingface_hub takes for true.
         let flag = (environment["HF_HUB_OFFLINE"] ?? "").uppercased()
         offlineReason =
             isOffline
@@ -59,63 +60,63 @@ public struct ModelStore: Sendable {
     /// - Throws: ``ModelStoreError`` if it is not there; ``BagError`` and ``WeightsError`` if a
     ///   bag's file can't be used.
     public func find(_ name: String) throws -> ModelFiles {
-        switch try ModelName(name, isFile: FileSystem.isFile) {
-        case .path(let path): return try files(at: path)
+        switch try ModelName(name, isFile: FilePath.isFile) {
+        case .path(let path): try files(at: path)
         case .hub(let repository):
-            let places = hubPlaces(repository)
-            return try files(named: repository.model, as: name, in: places)
-        case .name(let model):
-            return try files(named: model, as: name, in: places(of: model))
+            try files(named: repository.model, as: name, in: hubFolders(repository))
+        case .name(let model): try files(named: model, as: name, in: folders(for: model))
         }
     }
 
-    /// A checkpoint, or a bag whose members lie beside it or anywhere else that is looked into.
+    /// A checkpoint, or a bag whose checkpoints lie beside its file or in any searched folder.
     private func files(at path: String) throws -> ModelFiles {
-        guard ["yaml", "yml"].contains((path as NSString).pathExtension.lowercased()) else {
+        guard ["yaml", "yml"].contains(FilePath.pathExtension(of: path).lowercased()) else {
             return ModelFiles(checkpoint: path)
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        let beside = ModelPlace(folder: folder.isEmpty ? "." : folder)
-        let bag = try Bag.read(path)
-        let (members, missing) = members(of: bag, beside: beside)
+        let folder = FilePath.folder(of: path)
+        let bag = try BagFile.read(path)
+        let (checkpoints, missing) = checkpoints(of: bag, beside: folder)
         guard missing.isEmpty else {
-            throw ModelStoreError.notFound(name: path, folders: [beside.folder], missing: missing)
+            throw ModelStoreError.notFound(name: path, folders: [folder], missing: missing)
         }
-        return ModelFiles(name: ModelFiles.stem(of: path), bag: bag, members: members)
+        return ModelFiles(name: FilePath.stem(of: path), bag: bag, checkpoints: checkpoints)
     }
 
-    /// The first place that has the model: its bag, its checkpoint, or a published model's members.
+    /// The files in the first folder with the model: as a bag, as a checkpoint, or as a published
+    /// model's checkpoints without the bag's file.
     private func files(
-        named model: String, as name: String, in places: [ModelPlace]
+        named model: String, as name: String, in folders: [String]
     ) throws -> ModelFiles {
         var missing: [String] = []
-        for place in places {
-            var bag = try place.bag(model).map { try Bag.read($0) }
-            if bag == nil, let checkpoint = place.checkpoint(model) {
-                return ModelFiles(name: model, members: [checkpoint])
+        for folder in folders {
+            let path = "\(folder)/\(model).yaml"
+            var bag = FilePath.isFile(path) ? try BagFile.read(path) : nil
+            if bag == nil, let checkpoint = checkpoint(model, in: folder) {
+                return ModelFiles(name: model, checkpoints: [checkpoint])
             }
-            if bag == nil, let known = KnownModel.named(model)?.bag,
-                known.signatures.contains(where: { place.checkpoint($0) != nil })
+            if bag == nil, let published = PublishedModel.named(model)?.bag,
+                published.signatures.contains(where: { checkpoint($0, in: folder) != nil })
             {
-                bag = known
+                bag = published
             }
             guard let bag else { continue }
-            let found = members(of: bag, beside: place)
+            let found = checkpoints(of: bag, beside: folder)
             if found.missing.isEmpty {
-                return ModelFiles(name: model, bag: bag, members: found.paths)
+                return ModelFiles(name: model, bag: bag, checkpoints: found.paths)
             }
             if missing.isEmpty { missing = found.missing }
         }
-        throw ModelStoreError.notFound(
-            name: name, folders: places.map(\.folder), missing: missing)
+        throw ModelStoreError.notFound(name: name, folders: folders, missing: missing)
     }
 
-    /// A bag's checkpoints: beside its file, or else wherever they are.
-    func members(of bag: Bag, beside place: ModelPlace) -> (paths: [String], missing: [String]) {
+    /// A bag's checkpoints, in the folder of its file or else in any searched folder.
+    func checkpoints(
+        of bag: BagFile, beside folder: String
+    ) -> (paths: [String], missing: [String]) {
         var paths: [String] = []
         var missing: [String] = []
         for signature in bag.signatures {
-            if let path = place.checkpoint(signature) ?? checkpoint(signature) {
+            if let path = checkpoint(signature, in: folder) ?? checkpoint(signature) {
                 paths.append(path)
             } else {
                 missing.append(signature)
@@ -124,41 +125,46 @@ public struct ModelStore: Sendable {
         return (paths, missing)
     }
 
-    /// A checkpoint by its signature, anywhere.
+    /// The checkpoint of that signature in any searched folder.
     func checkpoint(_ signature: String) -> String? {
-        for place in places(of: signature) {
-            if let path = place.checkpoint(signature) { return path }
+        for folder in folders(for: signature) {
+            if let path = checkpoint(signature, in: folder) { return path }
         }
         return nil
     }
 
-    /// All places in the order of the search, for the name of a model or of a checkpoint.
-    func places(of name: String) -> [ModelPlace] {
-        let model = KnownModel.checkpoint(name)?.model.name ?? name
-        let hub = hubPlaces(HubRepository(model: model))
-        return userFolders.map(ModelPlace.init)
-            + hub.dropLast()
-            + [ModelPlace(folder: caches.torchCheckpoints)]
-            + hub.suffix(1)
-            + [ModelPlace(folder: ownCheckpoints)]
-            + bundledFolders.map(ModelPlace.init)
+    /// The checkpoint of that name or signature in a folder: `<signature>.<extension>`, or with the
+    /// first digits of its checksum, `<signature>-8726e21a.th`.
+    private func checkpoint(_ signature: String, in folder: String) -> String? {
+        let plain = ModelStore.extensions.lazy.map { "\(folder)/\(signature).\($0)" }
+        if let path = plain.first(where: FilePath.isFile) { return path }
+        return FilePath.entries(of: folder)
+            .first { ModelStore.torchName($0)?.signature == signature }.map { "\(folder)/\($0)" }
     }
 
-    /// Where the files of a hub repository may be: in the hub's cache, and in our own.
-    private func hubPlaces(_ repository: HubRepository) -> [ModelPlace] {
-        let snapshot = HuggingFaceCache(hub: caches.huggingFaceHub).snapshot(of: repository)
-        return ([snapshot].compactMap { $0 } + [ownFolder(of: repository)])
-            .map(ModelPlace.init)
+    /// Extensions of checkpoints; formats that keep everything about a model come first.
+    static let extensions = ["safetensors", "th", "bin", "onnx"]
+
+    /// The parts of `<signature>-<checksum>.th`.
+    static func torchName(_ name: String) -> (signature: String, checksum: String)? {
+        guard name.hasSuffix(".th"), let dash = name.lastIndex(of: "-") else { return nil }
+        let checksum = name[name.index(after: dash)...].dropLast(".th".count)
+        guard (8...64).contains(checksum.count),
+            checksum.allSatisfy({ $0.isASCII && $0.isHexDigit })
+        else { return nil }
+        return (String(name[..<dash]), checksum.lowercased())
     }
 
-    /// Where files of a hub repository go that are fetched.
-    func ownFolder(of repository: HubRepository) -> String {
-        "\(caches.own)/hub/\(repository.namespace)/\(repository.repository)"
+    /// All folders in the order of the search, for the name of a model or of a checkpoint.
+    private func folders(for name: String) -> [String] {
+        let model = PublishedModel.member(name)?.model.name ?? name
+        let hub = hubFolders(HubRepository(model: model))
+        return userFolders + hub.dropLast() + [caches.torchCheckpoints] + hub.suffix(1)
+            + [caches.ownCheckpoints] + bundledFolders
     }
 
-    /// This package's own cache.
-    package var ownCache: String { caches.own }
-
-    /// Where `.th` files go that are fetched.
-    var ownCheckpoints: String { caches.own + "/checkpoints" }
+    /// The folders of a hub repository: in the hub's cache, if it is there, and in this package's.
+    private func hubFolders(_ repository: HubRepository) -> [String] {
+        [caches.snapshot(of: repository), caches.own(repository)].compactMap { $0 }
+    }
 }

@@ -1,27 +1,29 @@
-// Why a named model can't be had.
+// Why a named model can't be found or fetched.
 
-import Foundation
+import Files
 
-/// Why a model can't be found or fetched by its name.
+/// Why a named model can't be found or fetched.
 public enum ModelStoreError: Error, Equatable, Sendable {
     case invalidName(name: String, problem: String)
-    /// `--repo` or its like names something that is no folder.
+    /// The repository (`--repo`) is not a folder.
     case repositoryMissing(path: String)
-    /// `missing`: files of the model that are not there although others are.
+    /// `missing`: the signatures that are missing, if some of the model's files are there.
     case notFound(name: String, folders: [String], missing: [String])
-    /// The model isn't there, and fetching is switched off by what `reason` says.
+    /// The model isn't there, and `reason` (an option or a variable) switched fetching off.
     case offline(name: String, folders: [String], reason: String)
-    /// Every place that has the model failed, each for a reason of its own.
+    /// Every server of the model failed; a reason for each.
     case notFetched(name: String, reasons: [DownloadError])
     /// `HF_ENDPOINT` can't be used.
     case invalidEndpoint(value: String)
+    /// A file that comes with the program is not where it should be.
+    case bundledFileMissing(name: String, folders: [String])
 }
 
-extension ModelStoreError: CustomStringConvertible, LocalizedError {
+extension ModelStoreError: DescribedError {
     public var description: String {
         switch self {
         case .invalidName(let name, let problem):
-            "'\(name)' is no name of a model: \(problem)"
+            "'\(name)' is not a name of a model: \(problem)"
         case .repositoryMissing(let path):
             "the model repository '\(path)' is not a folder; give the folder that holds the models"
         case .notFound(let name, let folders, let missing):
@@ -29,7 +31,7 @@ extension ModelStoreError: CustomStringConvertible, LocalizedError {
                 + (missing.isEmpty ? "" : " complete: \(missing.joined(separator: ", ")) missing")
                 + Self.places(folders)
                 + "; give a model file, or a published name: "
-                + KnownModel.all.map(\.name).joined(separator: ", ") + ", hf://namespace/name"
+                + PublishedModel.all.map(\.name).joined(separator: ", ") + ", hf://namespace/name"
         case .offline(let name, let folders, let reason):
             "the model '\(name)' was not found" + Self.places(folders)
                 + ", and is not fetched because of \(reason)"
@@ -39,10 +41,11 @@ extension ModelStoreError: CustomStringConvertible, LocalizedError {
         case .invalidEndpoint(let value):
             "HF_ENDPOINT is '\(value)'; expected an https:// address, or http:// of this machine "
                 + "(localhost, 127.0.0.1), without query"
+        case .bundledFileMissing(let name, let folders):
+            "'\(name)' was not found" + Self.places(folders)
+                + "; it comes with the program: set SWIFT_DEMUCS_MODELS to its folder"
         }
     }
-
-    public var errorDescription: String? { description }
 
     private static func places(_ folders: [String]) -> String {
         folders.isEmpty ? "" : " in \(folders.joined(separator: ", "))"

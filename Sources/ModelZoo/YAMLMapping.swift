@@ -12,7 +12,7 @@
 //
 // Everything else (anchors, tags, nested mappings, multi-line text) is an error that names its line.
 
-/// A value of the mapping, with the line that it begins on.
+/// A value of the mapping and the line that it begins on.
 struct YAMLNode: Equatable {
     enum Content: Equatable {
         case scalar(String, isQuoted: Bool)
@@ -21,6 +21,8 @@ struct YAMLNode: Equatable {
 
     let content: Content
     let line: Int
+
+    func failure(_ problem: String) -> YAMLFailure { YAMLFailure(line: line, problem: problem) }
 
     /// The items of a list.
     var items: [YAMLNode]? {
@@ -41,20 +43,20 @@ struct YAMLNode: Equatable {
         return value
     }
 
-    /// No value: `null`, `~` or nothing.
+    /// Whether there is no value: `null`, `~` or nothing.
     var isNull: Bool {
         content == .scalar("", isQuoted: false) || content == .scalar("~", isQuoted: false)
             || content == .scalar("null", isQuoted: false)
     }
 }
 
-/// What is not in the part that is read.
+/// Text outside of the part of YAML that is read.
 struct YAMLFailure: Error, Equatable {
     let line: Int
     let problem: String
 }
 
-/// The mapping of a whole file.
+/// Reads the mapping of a whole file.
 enum YAMLMapping {
     /// - Throws: ``YAMLFailure``, also for a key given twice.
     static func parse(_ text: String) throws(YAMLFailure) -> [String: YAMLNode] {
@@ -65,7 +67,7 @@ enum YAMLMapping {
 
 /// A cursor over the file's characters.
 private struct YAMLParser {
-    /// Lists in lists; bags need two.
+    /// Nesting of lists; bags need two levels.
     private static let depthLimit = 8
 
     private let characters: [Unicode.Scalar]
@@ -113,7 +115,7 @@ private struct YAMLParser {
         while next == " " || next == "\t" { advance() }
     }
 
-    /// Spaces, line ends and comments. A `#` begins a comment at a line's start and after a space.
+    /// Passes over spaces, line ends and comments. A `#` begins a comment at a line's start and after a space.
     private mutating func skipBlank() {
         while let character = next {
             switch character {
@@ -154,7 +156,7 @@ private struct YAMLParser {
         return entries
     }
 
-    /// What follows a key: a scalar or a flow list on the same line, or a block list below.
+    /// Reads the value after a key: a scalar or a flow list on the same line, or a block list below.
     private mutating func value() throws(YAMLFailure) -> YAMLNode {
         skipSpaces()
         switch next {
@@ -249,7 +251,7 @@ private struct YAMLParser {
         throw failure("a quoted text must end on its line and can't hold escapes")
     }
 
-    /// A plain scalar: it ends before a comment, a line's end, and where a list goes on or ends.
+    /// A plain scalar, up to a comment, the line's end, or a list's next comma or bracket.
     private mutating func plain(isInFlow: Bool, isKey: Bool) throws(YAMLFailure) -> String {
         if let first = next, "[]{},&*!|>'\"%@`?-#".unicodeScalars.contains(first) {
             let isNumber =
@@ -282,7 +284,7 @@ private struct YAMLParser {
             || " \t\n\r".unicodeScalars.contains(characters[position + 1])
     }
 
-    /// Nothing but a comment may follow on this line.
+    /// Passes over the rest of this line, which may hold a comment and nothing else.
     private mutating func endLine() throws(YAMLFailure) {
         skipSpaces()
         if next == "#", previous == " " || previous == "\t" {

@@ -24,14 +24,14 @@ package struct Calibration {
         let decibels: Double
     }
 
-    private let model: PortedModel
+    private let model: OpenedModel
     private let chunkSamples: Int
     private let encoding: TensorEncoding
     private let seed: UInt64
 
     /// - Throws: ``PortingError`` for a chunk that can't be.
     package init(
-        _ model: PortedModel, chunkSeconds: Double?, encoding: TensorEncoding, seed: UInt64
+        _ model: OpenedModel, chunkSeconds: Double?, encoding: TensorEncoding, seed: UInt64
     ) throws(PortingError) {
         self.model = model
         chunkSamples = try Preparation.samples(chunkSeconds, model.configuration)

@@ -1,5 +1,6 @@
 // `tensors run`: the engine's core on chunks in files.
 
+import Demucs
 import Foundation
 import HTDemucs
 import Tensor
@@ -9,7 +10,7 @@ import Tensor
 package struct CoreRun {
     private let folder: ChunkFolder
     private let manifest: Manifest
-    private let model: PortedModel
+    private let model: OpenedModel
 
     /// What the outputs in a folder were computed with.
     private struct Record: Codable, Equatable {
@@ -20,7 +21,7 @@ package struct CoreRun {
     }
 
     /// - Throws: ``PortingError`` if the chunks were prepared for another kind of model.
-    package init(_ path: String, manifest: Manifest, model: PortedModel) throws(PortingError) {
+    package init(_ path: String, manifest: Manifest, model: OpenedModel) throws(PortingError) {
         try model.check(manifest, folder: path)
         folder = ChunkFolder(path)
         self.manifest = manifest

@@ -29,7 +29,7 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     case folderTaken(path: String, difference: String)
 
     // Models
-    case bagOfSeveral(name: String, members: [String])
+    case bagOfSeveral(name: String, checkpoints: [String])
     case modelDiffers(folder: String, property: String, found: String, expected: String)
 
     // Calls
@@ -68,9 +68,9 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
         case .folderTaken(let path, let difference):
             return "\(path): holds chunks of another call (\(difference)); name another folder, or "
                 + "remove this one"
-        case .bagOfSeveral(let name, let members):
-            return "\(name): is a bag of \(members.count) models, which have a core each; name one "
-                + "of its checkpoints: \(members.joined(separator: ", "))"
+        case .bagOfSeveral(let name, let checkpoints):
+            return "\(name): is a bag of \(checkpoints.count) models, which have a core each; name "
+                + "one of its checkpoints: \(checkpoints.joined(separator: ", "))"
         case .modelDiffers(let folder, let property, let found, let expected):
             return "\(folder): was prepared for \(property) \(expected), the model has \(found); "
                 + "prepare it with this model, or name the other one with -n"

@@ -41,7 +41,7 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
             }
         case .float16:
             for value in tensor.values {
-                let half = Narrowing.half(value)
+                let half = Narrowing.float16(value)
                 guard half & 0x7FFF != 0x7C00 || value.isInfinite else {
                     throw .notStorable(path: path, tensor: tensor.name, value: value)
                 }

@@ -34,7 +34,7 @@ package struct Trace {
     ///
     /// - Parameter chunk: its folder, with the manifest beside it.
     /// - Throws: ``PortingError``.
-    package init(chunk path: String, model: PortedModel) throws {
+    package init(chunk path: String, model: OpenedModel) throws {
         let folder = Self.folder(ofChunk: path)
         let manifest = try Manifest(folder: folder)
         try model.check(manifest, folder: folder)
@@ -68,7 +68,7 @@ package struct Trace {
     ///   - chunkSeconds: nil for the model's segment. Past the track's end there are zeros.
     /// - Throws: `AudioError`; ``PortingError`` for a piece that can't be.
     package init(
-        _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: PortedModel,
+        _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: OpenedModel,
         on backend: Backend, cancellation: CancellationToken
     ) throws {
         let configuration = model.configuration
@@ -101,7 +101,7 @@ package struct Trace {
     /// - Throws: ``PortingError/noMatch(patterns:examples:)``; what writing throws;
     ///   `CancellationError`.
     package func write(
-        _ patterns: [NamePattern], of network: HTDemucs, model: PortedModel, to path: String,
+        _ patterns: [NamePattern], of network: HTDemucs, model: OpenedModel, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
         let backend = network.backend

@@ -50,14 +50,14 @@ package struct QuantizedModel {
             layers: Dictionary(uniqueKeysWithValues: forms), origin: origin)
         return SafetensorsWriter(
             quantization.checkpoint, entries: entries, arguments: quantization.arguments,
-            metadata: scheme.metadata, isHalf: false)
+            metadata: scheme.metadata)
     }
 
     private static func entries(
         _ tensor: StoredTensor, shape: [Int], _ replacements: ParameterReader.Replacements,
         from checkpoint: Checkpoint
     ) throws -> [SafetensorsWriter.Entry] {
-        if let (codes, scales) = replacements.codes[tensor.name] {
+        if let (codes, scales) = replacements.quantized[tensor.name] {
             return [
                 .init(
                     tensor.name, shape: shape, .int8,
@@ -75,7 +75,7 @@ package struct QuantizedModel {
             ]
         }
         if isWeight(tensor.name, shape), tensor.elementType == .float32 {
-            let halves = try checkpoint.floats(tensor).map(Narrowing.half)
+            let halves = try checkpoint.floats(tensor).map(Narrowing.float16)
             let isFinite = halves.allSatisfy { $0 & 0x7C00 != 0x7C00 }
             if isFinite {
                 return [

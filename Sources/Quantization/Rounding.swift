@@ -73,7 +73,7 @@ struct Rounding {
     func replacements(for tensors: [String]) -> ParameterReader.Replacements {
         var result = ParameterReader.Replacements()
         for tensor in tensors {
-            result.codes[tensor] = codes[tensor]
+            result.quantized[tensor] = codes[tensor].map { ($0.codes, $0.scales) }
             if let bias = biases[tensor] { result.floats[bias.tensor] = bias.values }
         }
         return result

@@ -1,23 +1,22 @@
 // A Python value as a checkpoint stores it among its constructor arguments.
 
-/// One argument of the model's class, with Python's distinctions kept: `True` is not 1, and 4 is
-/// not 4.0.
-public indirect enum ArgumentValue: Sendable, Equatable {
+/// One argument of the model's class, with Python's types: `True` is not 1, and 4 is not 4.0.
+package indirect enum ArgumentValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case integer(Int)
     /// A float, or a whole number too large for 64 bits.
     case number(Double)
     case string(String)
-    /// Python's `fractions.Fraction`, as stored: not reduced, the denominator not zero.
+    /// Python's `fractions.Fraction`, as stored, without reducing it; the denominator is not zero.
     case fraction(numerator: Int, denominator: Int)
     case array([ArgumentValue])
     case object([String: ArgumentValue])
 }
 
 extension ArgumentValue: CustomStringConvertible {
-    /// As Python would print it, cut after 120 characters.
-    public var description: String {
+    /// Python's notation, cut after 120 characters.
+    package var description: String {
         let text = pythonText
         return text.count <= 120 ? text : text.prefix(120) + "…"
     }
@@ -39,5 +38,46 @@ extension ArgumentValue: CustomStringConvertible {
                 .map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
                 + (members.count > 20 ? ", …}" : "}")
         }
+    }
+}
+
+// In the encoding of official checkpoints.
+extension ArgumentValue {
+    /// The value as JSON: keys sorted, a fraction as `{"_type": "fraction", …}`; nil for infinities
+    /// and NaN, which JSON can't express.
+    package var json: String? {
+        switch self {
+        case .null: return "null"
+        case .bool(let value): return value ? "true" : "false"
+        case .integer(let value): return "\(value)"
+        case .number(let value): return value.isFinite ? "\(value)" : nil
+        case .string(let value): return Self.quoted(value)
+        case .fraction(let numerator, let denominator):
+            return "{\"_type\": \"fraction\", \"numerator\": \(numerator), "
+                + "\"denominator\": \(denominator)}"
+        case .array(let elements):
+            let texts = elements.compactMap(\.json)
+            return texts.count == elements.count ? "[\(texts.joined(separator: ", "))]" : nil
+        case .object(let members):
+            let texts = members.sorted { $0.key < $1.key }.compactMap { key, value in
+                value.json.map { "\(Self.quoted(key)): \($0)" }
+            }
+            return texts.count == members.count ? "{\(texts.joined(separator: ", "))}" : nil
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\u{0}"..<" ", "\u{7F}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
     }
 }

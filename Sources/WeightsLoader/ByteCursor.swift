@@ -1,21 +1,26 @@
-// Walks through a mapped file and never beyond its end: what the readers of binary formats stand on.
+// A bounds-checked cursor over a mapped file, for the readers of binary formats.
+
+/// Damage in a file, and the byte where it was found.
+struct FormatFailure: Error {
+    let problem: String
+    let offset: Int
+
+    init(_ problem: String, at offset: Int) {
+        self.problem = problem
+        self.offset = offset
+    }
+}
 
 /// Reads little-endian numbers, text and ranges from a part of a file, in order.
 ///
-/// Every read is checked against the end first; nothing is copied but what is handed out.
+/// Every read is checked against the end first; only returned values are copied.
 struct ByteCursor {
-    /// What is wrong, and the byte where it was seen.
-    struct Failure: Error {
-        let problem: String
-        let offset: Int
-    }
-
     let file: MappedFile
     /// Counted from the start of the file.
     private(set) var position: Int
     let end: Int
 
-    /// - Parameter range: must lie within the file; nil for all of it.
+    /// - Parameter range: must lie within the file; nil for the whole file.
     init(_ file: MappedFile, _ range: Range<Int>? = nil) {
         self.file = file
         position = range?.lowerBound ?? 0
@@ -25,12 +30,12 @@ struct ByteCursor {
     var isAtEnd: Bool { position == end }
     var remainingBytes: Int { end - position }
 
-    /// Passes over `count` bytes and returns where they are.
+    /// Passes over `count` bytes and returns their range.
     mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws -> Range<Int> {
         guard count >= 0, count <= remainingBytes else {
-            throw Failure(
-                problem: "\(what()) should take \(count) bytes, but \(remainingBytes) are left",
-                offset: position)
+            throw FormatFailure(
+                "\(what()) should take \(count) bytes, but \(remainingBytes) are left", at: position
+            )
         }
         let range = position..<position + count
         position += count
@@ -45,8 +50,7 @@ struct ByteCursor {
         _ type: Number.Type, _ what: @autoclosure () -> String
     ) throws -> Number {
         let range = try take(Number.bitWidth / 8, what())
-        return Number(
-            littleEndian: file.withBytes(range) { $0.loadUnaligned(as: Number.self) })
+        return Number(littleEndian: file.withBytes(range) { $0.loadUnaligned(as: Number.self) })
     }
 
     /// A string of `count` bytes of UTF-8.
@@ -54,12 +58,12 @@ struct ByteCursor {
         let range = try take(count, what())
         let text = file.withBytes(range) { String(validating: $0, as: UTF8.self) }
         guard let text else {
-            throw Failure(problem: "\(what()) is not UTF-8", offset: range.lowerBound)
+            throw FormatFailure("\(what()) is not UTF-8", at: range.lowerBound)
         }
         return text
     }
 
-    func failure(_ problem: String) -> Failure {
-        Failure(problem: problem, offset: position)
+    func failure(_ problem: String) -> FormatFailure {
+        FormatFailure(problem, at: position)
     }
 }

@@ -1,23 +1,23 @@
 // A checkpoint: named tensors and metadata in a memory-mapped file. Each file format has a reader
-// that yields a `CheckpointContents`; everything after that is shared.
+// that gives a `CheckpointContents`; all other code is shared by the formats.
 
 import Files
 
-/// What a format's reader finds in a file: all checked, nothing widened yet.
+/// The checked content of a file, as its format's reader gives it; values are not converted yet.
 struct CheckpointContents {
-    /// More tensors than these are not believed: a published model has 533. Keeps what a crafted
-    /// file can ask for in proportion to its size.
+    /// Files with more tensors are refused, so that a crafted file can't take memory out of
+    /// proportion to its size. A published model has 533.
     static let tensorLimit = 65_536
-    /// More dimensions than these are not believed: a published model has up to 4.
+    /// Tensors with more dimensions are refused. Those of published models have up to 4.
     static let rankLimit = 16
 
-    /// No name twice; for formats that fix an order, in the order of their bytes in the file.
+    /// Names are unique. In the order of their bytes, for formats that fix it.
     var tensors: [StoredTensor]
     /// The file's own key–value strings.
     var metadata: [String: String] = [:]
     /// Class and constructor arguments, where the file stores them other than in `metadata`.
     var arguments: ModelArguments?
-    /// What the file shows of its model beside the tensors.
+    /// Properties of the model that tensors don't show.
     var traits = ModelTraits()
     /// Whether sizes of 1 are left out of the shapes.
     var omitsUnitSizes = false
@@ -25,11 +25,11 @@ struct CheckpointContents {
     var externalFiles: [MappedFile] = []
 }
 
-/// What a file without constructor arguments shows of its model beside the tensors' shapes.
+/// Properties of a model that a file without constructor arguments shows beside its tensors.
 package struct ModelTraits: Sendable, Equatable {
     /// Constructor arguments under the reference's names.
     package var arguments: [String: ArgumentValue] = [:]
-    /// Samples of the segment that it was made for.
+    /// Samples of the segment that it was exported for.
     package var segmentSamples: Int?
     /// Frequencies of the spectrogram that it takes.
     package var frequencies: Int?
@@ -39,37 +39,36 @@ package struct ModelTraits: Sendable, Equatable {
 
 /// A file of named tensors and its metadata, memory-mapped.
 ///
-/// Opening reads the header only; a tensor's bytes are touched when it is asked for. Copies share
-/// the mapping, which lives as long as the last of them.
-public struct Checkpoint: Sendable {
-    /// The path as given to ``open(_:)``.
-    public let path: String
-    public let format: CheckpointFormat
+/// Opening reads the header only; a tensor's bytes are read when it is asked for. Copies share the
+/// mapping.
+package struct Checkpoint: Sendable {
+    /// The path given to ``open(_:)``.
+    package let path: String
+    package let format: CheckpointFormat
     /// The file's own key–value strings; empty if it has none.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
     /// All tensors; in safetensors and ggml files in the order of their bytes.
-    public let tensors: [StoredTensor]
-    /// The models in a file that holds several, sorted; ``member(_:)`` gives each. Empty for the
-    /// usual file, which is its only model.
-    public let members: [String]
+    package let tensors: [StoredTensor]
+    /// Names of the models in a file that holds several, sorted; ``submodel(_:)`` gives each. Empty
+    /// for a file of one model.
+    package let submodels: [String]
     /// Bytes of the checkpoint itself, without files beside it.
-    public var countBytes: Int { files[0].countBytes }
+    package var countBytes: Int { files[0].countBytes }
 
     /// Whether sizes of 1 are left out of the shapes.
     package let omitsUnitSizes: Bool
     package let traits: ModelTraits
     let storedArguments: ModelArguments?
     private let indices: [String: Int]
-    /// The checkpoint itself, then those beside it.
+    /// The checkpoint itself, then the files beside it.
     private let files: [MappedFile]
 
-    /// Opens a checkpoint; its format is told by its content.
+    /// Opens a checkpoint; the format is detected by its content.
     ///
-    /// Keys that all begin with the same prefix (`955717e8.encoder.0.…`) are given without it.
+    /// A prefix that all names share (`955717e8.encoder.0.…`) is removed.
     ///
-    /// - Throws: ``WeightsError`` if the file can't be read or doesn't hold what its format
-    ///   promises.
-    public static func open(_ path: String) throws -> Checkpoint {
+    /// - Throws: ``WeightsError`` if the file can't be read or is damaged.
+    package static func open(_ path: String) throws -> Checkpoint {
         let file = try MappedFile(path)
         let format = CheckpointFormat(of: file)
         do {
@@ -82,7 +81,7 @@ public struct Checkpoint: Sendable {
             case .onnx: contents = try ONNX.read(file, path: path)
             }
             return Checkpoint(path: path, format: format, contents: contents, file: file)
-        } catch let failure as ByteCursor.Failure {
+        } catch let failure as FormatFailure {
             throw WeightsError.damaged(
                 path: path, format: format, offset: failure.offset, problem: failure.problem)
         }
@@ -99,7 +98,7 @@ public struct Checkpoint: Sendable {
         omitsUnitSizes = contents.omitsUnitSizes
         storedArguments = contents.arguments
         files = [file] + contents.externalFiles
-        members = prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : []
+        submodels = prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : []
         tensors =
             prefixes.count == 1
             ? contents.tensors.map { OfficialNames.without(prefixes[0], $0) } : contents.tensors
@@ -114,7 +113,7 @@ public struct Checkpoint: Sendable {
         omitsUnitSizes = whole.omitsUnitSizes
         storedArguments = whole.storedArguments
         files = whole.files
-        members = []
+        submodels = []
         self.tensors = tensors
         indices = Checkpoint.indices(tensors)
     }
@@ -127,10 +126,10 @@ public struct Checkpoint: Sendable {
 
     /// One model of a file that holds several: its tensors under their official names.
     ///
-    /// - Throws: ``WeightsError/memberMissing(path:name:members:)``.
-    public func member(_ name: String) throws -> Checkpoint {
-        guard members.contains(name) else {
-            throw WeightsError.memberMissing(path: path, name: name, members: members)
+    /// - Throws: ``WeightsError/submodelMissing(path:name:submodels:)``.
+    package func submodel(_ name: String) throws -> Checkpoint {
+        guard submodels.contains(name) else {
+            throw WeightsError.submodelMissing(path: path, name: name, submodels: submodels)
         }
         let prefix = name + "."
         return Checkpoint(
@@ -140,7 +139,7 @@ public struct Checkpoint: Sendable {
     }
 
     /// The tensor of that name, if the file has it.
-    public func tensor(named name: String) -> StoredTensor? {
+    package func tensor(named name: String) -> StoredTensor? {
         indices[name].map { tensors[$0] }
     }
 
@@ -171,7 +170,7 @@ public struct Checkpoint: Sendable {
         }
         let elementBytes = tensor.elementType.bits / 8
         let bytes = [UInt8](unsafeUninitializedCapacity: tensor.countBytes) { buffer, initialized in
-            // The parts' values are as many as the shape says, which the reader has checked.
+            // The reader has checked that the parts fill the shape.
             let output = UnsafeMutableRawBufferPointer(buffer)
             for part in tensor.parts {
                 let begin = initialized

@@ -1,5 +1,5 @@
-// Which format a file has, told by its first bytes: names lie (`.th`, `.pt` and `.bin` are used for
-// several), contents don't.
+// Detects a file's format by its first bytes: extensions such as `.th`, `.pt` and `.bin` stand for
+// several formats.
 
 /// The formats that checkpoints are published in.
 public enum CheckpointFormat: String, Sendable, CaseIterable {
@@ -27,7 +27,7 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
 
     /// The format of a file, by its content.
     ///
-    /// What has no mark of its own is taken for safetensors, whose reader then says what is wrong.
+    /// A file without a known mark counts as safetensors, whose reader then reports the problem.
     init(of file: MappedFile) {
         let start = file.withBytes(0..<min(16, file.countBytes)) { [UInt8]($0) }
         if start.starts(with: ZipArchive.localHeaderMark) {

@@ -1,6 +1,6 @@
 // The element types that a checkpoint may store, under the names of the safetensors format.
 
-/// What one element of a stored tensor is. The raw value is its name in a safetensors header.
+/// The type of a stored tensor's elements. The raw value is its name in a safetensors header.
 public enum ElementType: String, Sendable, CaseIterable {
     case bool = "BOOL"
     case float4 = "F4"
@@ -39,7 +39,7 @@ public enum ElementType: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether every value is a float32 too, and stands for a weight rather than for a code.
+    /// Whether every value is exact in float32 and is a weight, not an integer.
     public var widensToFloat32: Bool {
         switch self {
         case .float32, .float16, .bfloat16: true

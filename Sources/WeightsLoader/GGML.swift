@@ -10,7 +10,7 @@
 //
 // Reference: https://github.com/sevagh/demucs.cpp.
 
-/// The format of demucs.cpp.
+/// demucs.cpp's format.
 enum GGML {
     private static let fourSources: UInt32 = 0x646d_6334
     private static let sixSources: UInt32 = 0x646d_6336
@@ -25,7 +25,7 @@ enum GGML {
 
     /// Reads the tensors' headers.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure` unless the tensors fill the file exactly.
+    /// - Throws: ``WeightsError``, `FormatFailure` unless the tensors fill the file exactly.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
         let magic = try cursor.littleEndian(UInt32.self, "the magic number")
@@ -39,8 +39,7 @@ enum GGML {
             let offset = cursor.position
             let tensor = try tensor(&cursor, path: path)
             guard names.insert(tensor.name).inserted else {
-                throw ByteCursor.Failure(
-                    problem: "the tensor \"\(tensor.name)\" appears twice", offset: offset)
+                throw FormatFailure("the tensor \"\(tensor.name)\" appears twice", at: offset)
             }
             guard names.count <= CheckpointContents.tensorLimit else {
                 throw cursor.failure("more than \(CheckpointContents.tensorLimit) tensors")
@@ -62,10 +61,10 @@ enum GGML {
         guard (0...CheckpointContents.rankLimit).contains(Int(rank)),
             (1...nameLimitBytes).contains(Int(nameBytes))
         else {
-            throw ByteCursor.Failure(
-                problem: "a tensor of \(rank) dimensions with a name of \(nameBytes) bytes; the "
+            throw FormatFailure(
+                "a tensor of \(rank) dimensions with a name of \(nameBytes) bytes; the "
                     + "tensors before it don't end here, as they do in files of float16 values "
-                    + "(quantized ones are not supported)", offset: offset)
+                    + "(quantized ones are not supported)", at: offset)
         }
         let shape = try (0..<rank).map { _ in
             Int(try cursor.littleEndian(Int32.self, "a tensor's dimension"))

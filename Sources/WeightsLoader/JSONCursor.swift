@@ -1,22 +1,14 @@
-// A strict JSON reader that walks the text once. Foundation's readers drop duplicate keys in
-// silence and take `true`, `1` and `1.0` for each other; a header needs the first refused, and
-// Python's arguments need the second kept apart.
+// A strict JSON reader. Foundation's readers silently drop duplicate keys, which a header must not
+// have, and confuse `true`, `1` and `1.0`, which Python's arguments distinguish.
 
-/// Walks JSON text (RFC 8259) and hands out what the caller expects next.
+/// A cursor over JSON text (RFC 8259) that returns the value that the caller expects next.
 ///
-/// Nothing is built that the caller doesn't ask for, so the memory used is bounded by what a
-/// header really describes, however absurd its text is.
+/// Only values that the caller asks for are built, so crafted text can't take much memory.
 struct JSONCursor {
-    /// What is wrong, and the byte where it was seen.
-    struct Failure: Error {
-        let problem: String
-        let offset: Int
-    }
-
-    /// Deeper nesting is refused: the reader recurses, and no real file comes near.
+    /// Deeper nesting is refused, because the reader recurses; real files stay far below.
     static let nestingLimit = 64
 
-    /// An object with more keys is refused: they have to be remembered to see one appear twice.
+    /// An object with more keys is refused: they are kept in memory to find duplicates.
     static let keyLimit = 131_072
 
     private let text: [UInt8]
@@ -29,7 +21,7 @@ struct JSONCursor {
 
     /// Reads an object, calling `member` with each key; `member` must read the value.
     ///
-    /// - Throws: ``Failure``, also for a key that appears twice.
+    /// - Throws: ``FormatFailure``, also for a key that appears twice.
     mutating func object(
         _ member: (_ cursor: inout JSONCursor, _ key: String) throws -> Void
     ) throws {
@@ -162,7 +154,7 @@ struct JSONCursor {
         }
         let digits = String(decoding: text[start..<position], as: UTF8.self)
         if isWhole, let integer = Int(digits) { return .integer(integer) }
-        guard let double = Double(digits) else { throw failure("a number that is none") }
+        guard let double = Double(digits) else { throw failure("an invalid number") }
         return .number(double)
     }
 
@@ -182,7 +174,7 @@ struct JSONCursor {
         }
     }
 
-    /// `\uXXXX` after its `u`; characters beyond 16 bits come as two of them.
+    /// `\uXXXX` after its `u`; characters beyond 16 bits are a pair of these.
     private mutating func escapedScalar() throws -> Unicode.Scalar {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
@@ -273,7 +265,7 @@ struct JSONCursor {
         text.count <= 80 ? text : text.prefix(80) + "…"
     }
 
-    private func failure(_ problem: String) -> Failure {
-        Failure(problem: problem, offset: position)
+    private func failure(_ problem: String) -> FormatFailure {
+        FormatFailure(problem, at: position)
     }
 }

@@ -1,5 +1,6 @@
-// A file's bytes, mapped read-only: what every reader of checkpoints stands on.
+// A file mapped into memory, read-only.
 
+import Files
 import Foundation
 
 /// Owns one read-only memory mapping and releases it with its last reference.
@@ -14,8 +15,7 @@ package final class MappedFile: @unchecked Sendable {
 
     /// Maps the whole file.
     ///
-    /// - Throws: ``WeightsError`` if there is no such file, it is a folder or some other thing
-    ///   without a length, it is empty, or the system refuses it.
+    /// - Throws: ``WeightsError`` if the file is missing, empty, unreadable or not a regular file.
     package init(_ path: String) throws(WeightsError) {
         // A zero byte would end the C string early and open some other file.
         guard !path.isEmpty, !path.utf8.contains(0) else { throw .fileMissing(path: path) }
@@ -25,13 +25,13 @@ package final class MappedFile: @unchecked Sendable {
         guard descriptor >= 0 else {
             throw errno == ENOENT
                 ? .fileMissing(path: path)
-                : .fileUnreadable(path: path, reason: Self.systemMessage())
+                : .fileUnreadable(path: path, reason: "\(SystemError.last)")
         }
         defer { close(descriptor) }
 
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw .fileUnreadable(path: path, reason: Self.systemMessage())
+            throw .fileUnreadable(path: path, reason: "\(SystemError.last)")
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: break
@@ -43,7 +43,7 @@ package final class MappedFile: @unchecked Sendable {
             let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0),
             mapping != MAP_FAILED
         else {
-            throw .fileUnreadable(path: path, reason: Self.systemMessage())
+            throw .fileUnreadable(path: path, reason: "\(SystemError.last)")
         }
         base = mapping
         countBytes = count
@@ -59,15 +59,7 @@ package final class MappedFile: @unchecked Sendable {
     ) rethrows -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
         return try withExtendedLifetime(self) {
-            try body(UnsafeRawBufferPointer(rebasing: all[range]))
+            try body(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
         }
-    }
-
-    private var all: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: base, count: countBytes)
-    }
-
-    private static func systemMessage() -> String {
-        String(cString: strerror(errno))
     }
 }

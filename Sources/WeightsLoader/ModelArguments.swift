@@ -1,16 +1,16 @@
 // The class of a stored model and the arguments of its constructor, from a checkpoint's metadata:
 // `klass` (a bare string), `args` and `kwargs` (JSON), as demucs 4.1.0 writes and reads them.
 
-/// What to construct before the tensors can be loaded into it.
-public struct ModelArguments: Sendable, Equatable {
+/// The class of a model and the arguments of its constructor.
+package struct ModelArguments: Sendable, Equatable {
     /// Module and class, `demucs.htdemucs.HTDemucs`.
-    public let className: String
+    package let className: String
     /// `args`: positional arguments in the order of the class's constructor.
-    public let positional: [ArgumentValue]
+    package let positional: [ArgumentValue]
     /// `kwargs`: arguments by name.
-    public let keyword: [String: ArgumentValue]
+    package let keyword: [String: ArgumentValue]
 
-    public init(
+    package init(
         className: String, positional: [ArgumentValue], keyword: [String: ArgumentValue]
     ) {
         self.className = className
@@ -20,13 +20,13 @@ public struct ModelArguments: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    /// Whether the file says what model its tensors belong to, rightly or not.
-    public var describesModel: Bool {
+    /// Whether the file describes its model, even if the description is damaged.
+    package var describesModel: Bool {
         storedArguments != nil
             || ["klass", "args", "kwargs", "structure"].contains { metadata[$0] != nil }
     }
 
-    /// Arguments longer than this are not believed; real ones take about 2,000 bytes.
+    /// Longer arguments are refused; those of published models take about 2,000 bytes.
     private static let argumentsLimitBytes = 1 << 20
 
     /// The arguments of the stored model.
@@ -34,7 +34,7 @@ extension Checkpoint {
     /// - Parameter className: the class that the caller can build.
     /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they name another
     ///   class, or if the tensors are packed by diffq.
-    public func modelArguments(ofClass className: String) throws -> ModelArguments {
+    package func modelArguments(ofClass className: String) throws -> ModelArguments {
         if let storedArguments {
             guard storedArguments.className == className else {
                 throw WeightsError.otherModel(
@@ -55,22 +55,24 @@ extension Checkpoint {
             throw WeightsError.metadataMissing(path: path, keys: missing)
         }
         guard case .array(let positional) = try argument("args") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "args", problem: "expected a JSON array")
+            throw invalid("args", "expected a JSON array")
         }
         guard case .object(let keyword) = try argument("kwargs") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "kwargs", problem: "expected a JSON object")
+            throw invalid("kwargs", "expected a JSON object")
         }
         return ModelArguments(className: className, positional: positional, keyword: keyword)
+    }
+
+    private func invalid(_ key: String, _ problem: String) -> WeightsError {
+        .metadataInvalid(path: path, key: key, problem: problem)
     }
 
     func argument(_ key: String) throws -> ArgumentValue {
         let text = Array((metadata[key] ?? "").utf8)
         guard text.count <= Self.argumentsLimitBytes else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: key,
-                problem: "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
+            throw invalid(
+                key,
+                "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
                     + "are read")
         }
         do {
@@ -78,14 +80,12 @@ extension Checkpoint {
             let value = try cursor.value()
             try cursor.end()
             return try decoded(value, key: key)
-        } catch let failure as JSONCursor.Failure {
-            throw WeightsError.metadataInvalid(
-                path: path, key: key,
-                problem: "not JSON at byte \(failure.offset): \(failure.problem)")
+        } catch let failure as FormatFailure {
+            throw invalid(key, "not JSON at byte \(failure.offset): \(failure.problem)")
         }
     }
 
-    /// Replaces the objects that stand for fractions, wherever they are.
+    /// Replaces objects that stand for fractions, at any depth.
     private func decoded(_ value: ArgumentValue, key: String) throws -> ArgumentValue {
         switch value {
         case .array(let elements):
@@ -94,9 +94,9 @@ extension Checkpoint {
             guard case .integer(let numerator) = members["numerator"],
                 case .integer(let denominator) = members["denominator"], denominator != 0
             else {
-                throw WeightsError.metadataInvalid(
-                    path: path, key: key,
-                    problem: "a fraction needs a whole numerator and a whole denominator other "
+                throw invalid(
+                    key,
+                    "a fraction needs a whole numerator and a whole denominator other "
                         + "than 0, found \(value)")
             }
             return .fraction(numerator: numerator, denominator: denominator)

@@ -1,22 +1,22 @@
-// Reader of ONNX files: a graph's initialisers as tensors. What they are in the official state dict
-// is found out in `ONNXStateDict.swift`.
+// Reader of ONNX files: a graph's initialisers as tensors. `ONNXStateDict.swift` maps them to the
+// official state dict.
 
-import Foundation
+import Files
 
 /// The format of exported graphs.
 enum ONNX {
     /// Whether a file begins as `ModelProto` does: field 1, the IR version, then another field.
     static func isStart(_ bytes: [UInt8]) -> Bool {
         guard bytes.count >= 3, bytes[0] == 0x08, (1...32).contains(bytes[1]) else { return false }
-        // Producer, version, domain, graph or opset come next; a safetensors header whose length
-        // looks the same has its brace at byte 8.
+        // Producer, version, domain, graph or opset come next. A safetensors file with the same first
+        // bytes has its header's brace at byte 8.
         let next = bytes[2] >> 3
         return (2...14).contains(next) && (bytes.count <= 8 || bytes[8] != UInt8(ascii: "{"))
     }
 
-    /// Reads the graph and puts its initialisers back into the state dict's form.
+    /// Reads the graph and restores the official state dict from its initialisers.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let graph = try ONNXGraph(file)
         try refuseQuantized(graph, path: path)
@@ -39,11 +39,11 @@ enum ONNX {
     }
 }
 
-/// Turns initialisers into tensors, opening the files beside the graph that some lie in.
+/// Turns initialisers into tensors, and opens the files beside the graph that hold their values.
 struct ONNXTensors {
     let path: String
     let file: MappedFile
-    /// In the order in which `TensorPart.file` counts them, from 1.
+    /// `TensorPart.file` counts them from 1.
     private(set) var externalFiles: [MappedFile] = []
     private var externalIndices: [String: Int] = [:]
 
@@ -67,37 +67,30 @@ struct ONNXTensors {
             throw WeightsError.shapeInvalid(path: path, tensor: name, found: initializer.shape)
         }
         let expected = bits / 8
+        var found = expected
+        let part: TensorPart
         if let external = initializer.external {
             let (index, range) = try locate(external, expectedBytes: expected, tensor: name)
-            return StoredTensor(
-                name: name, elementType: type, shape: initializer.shape,
-                parts: [TensorPart(file: index, byteRange: range)])
+            part = TensorPart(file: index, byteRange: range)
+        } else if let varints = initializer.varints, initializer.plain == nil, type.bits == 16 {
+            let count = file.withBytes(varints) { $0.count { $0 < 0x80 } }
+            found = 2 * count
+            part = TensorPart(
+                byteRange: varints, isVarints: true,
+                axes: [TensorPart.Axis(size: count, stride: 1)])
+        } else {
+            part = TensorPart(byteRange: initializer.plain ?? 0..<0)
+            found = part.byteRange.count
         }
-        if let varints = initializer.varints, initializer.plain == nil, type.bits == 16 {
-            let found = file.withBytes(varints) { $0.reduce(0) { $0 + ($1 < 0x80 ? 1 : 0) } }
-            guard found == bits / type.bits else {
-                throw WeightsError.sizeMismatch(
-                    path: path, tensor: name, foundBytes: found * type.bits / 8,
-                    expectedBytes: expected)
-            }
-            return StoredTensor(
-                name: name, elementType: type, shape: initializer.shape,
-                parts: [
-                    TensorPart(
-                        byteRange: varints, isVarints: true,
-                        axes: [TensorPart.Axis(size: found, stride: 1)])
-                ])
-        }
-        let range = initializer.plain ?? 0..<0
-        guard range.count == expected else {
+        guard found == expected else {
             throw WeightsError.sizeMismatch(
-                path: path, tensor: name, foundBytes: range.count, expectedBytes: expected)
+                path: path, tensor: name, foundBytes: found, expectedBytes: expected)
         }
         return StoredTensor(
-            name: name, elementType: type, shape: initializer.shape, byteRange: range)
+            name: name, elementType: type, shape: initializer.shape, parts: [part])
     }
 
-    /// `location`, `offset` and `length` to a file of its own and a range in it.
+    /// The file at `location` and the range of `offset` and `length` in it.
     private mutating func locate(
         _ external: [String: String], expectedBytes: Int, tensor: String
     ) throws -> (index: Int, range: Range<Int>) {
@@ -105,7 +98,7 @@ struct ONNXTensors {
         func invalid(_ problem: String) -> WeightsError {
             .externalDataInvalid(path: path, tensor: tensor, location: location, problem: problem)
         }
-        // Only files in the graph's own folder: a location is text from a stranger.
+        // Only files in the graph's own folder: a location is untrusted input.
         let components = location.split(separator: "/", omittingEmptySubsequences: false)
         guard !location.isEmpty, !location.contains("\\"), !location.utf8.contains(0),
             components.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
@@ -135,10 +128,8 @@ struct ONNXTensors {
                 path: path, tensor: "", location: location,
                 problem: "more than \(Self.externalLimit) files of external data")
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        let file = (folder as NSString).appendingPathComponent(location)
         // Links are followed: they are the user's own, as in the hub's cache.
-        externalFiles.append(try MappedFile(file))
+        externalFiles.append(try MappedFile(FilePath.sibling(location, of: path)))
         externalIndices[location] = externalFiles.count
         return externalFiles.count
     }

@@ -1,7 +1,7 @@
-// The part of an ONNX file that says where weights lie and which node uses them.
+// The part of an ONNX file with the places of the weights and the nodes that use them.
 // Reference: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (field numbers below).
 
-/// A graph's nodes, initialisers and inputs, still under the exporter's names.
+/// A graph's nodes, initialisers and inputs, under the exporter's names.
 struct ONNXGraph {
     /// `NodeProto`
     struct Node {
@@ -50,7 +50,7 @@ struct ONNXGraph {
         var isFloatArray: Bool { !shape.isEmpty && [1, 10, 11, 16].contains(typeCode) }
     }
 
-    /// `ValueInfoProto`, with 0 for sizes that are left open.
+    /// `ValueInfoProto`; dynamic sizes are 0.
     struct Input {
         var name = ""
         var shape: [Int] = []
@@ -60,12 +60,12 @@ struct ONNXGraph {
     private(set) var initializers: [Initializer] = []
     private(set) var inputs: [Input] = []
 
-    /// More nodes than these are not believed: a published model's graph has about 5,000.
+    /// Graphs with more nodes are refused. A published model's has about 5,000.
     private static let nodeLimit = 32_768
     /// Inputs and outputs of all nodes together.
     private static let linkLimit = 131_072
     private static let nameLimitBytes = 512
-    /// Constants are shapes and scalars; longer ones are not looked at.
+    /// Only short constants are read: shapes and scalars.
     private static let integerLimit = 8
 
     private let file: MappedFile
@@ -93,9 +93,8 @@ struct ONNXGraph {
             guard nodes.count <= Self.nodeLimit, inputs.count <= Self.nodeLimit,
                 initializers.count <= CheckpointContents.tensorLimit, links <= Self.linkLimit
             else {
-                throw ByteCursor.Failure(
-                    problem: "a graph of more nodes, tensors or links than any model has",
-                    offset: field.offset)
+                throw FormatFailure(
+                    "a graph of more nodes, tensors or links than any model has", at: field.offset)
             }
         }
     }
@@ -148,20 +147,13 @@ struct ONNXGraph {
                 try field.appendIntegers(
                     to: &tensor.shape, limit: CheckpointContents.rankLimit + 1, file)
             case 2: tensor.typeCode = try field.integer()
-            case 4, 9:
-                guard tensor.plain == nil, case .bytes(let range) = field.value else {
-                    throw ByteCursor.Failure(
-                        problem: "the values of \"\(tensor.name)\" come in several pieces",
-                        offset: field.offset)
+            case 4, 5, 9:
+                let values = field.number == 5 ? \Initializer.varints : \.plain
+                guard tensor[keyPath: values] == nil, case .bytes(let range) = field.value else {
+                    throw FormatFailure(
+                        "the values of \"\(tensor.name)\" come in several pieces", at: field.offset)
                 }
-                tensor.plain = range
-            case 5:
-                guard tensor.varints == nil, case .bytes(let range) = field.value else {
-                    throw ByteCursor.Failure(
-                        problem: "the values of \"\(tensor.name)\" come in several pieces",
-                        offset: field.offset)
-                }
-                tensor.varints = range
+                tensor[keyPath: values] = range
             case 7:
                 try field.appendIntegers(to: &tensor.integers, limit: Self.integerLimit, file)
             case 8: tensor.name = try name(field)
@@ -225,8 +217,7 @@ struct ONNXGraph {
 
     private func name(_ field: ProtobufReader.Field) throws -> String {
         guard try field.bytes().count <= Self.nameLimitBytes else {
-            throw ByteCursor.Failure(
-                problem: "a name of \(try field.bytes().count) bytes", offset: field.offset)
+            throw FormatFailure("a name of \(try field.bytes().count) bytes", at: field.offset)
         }
         return try field.text(file)
     }

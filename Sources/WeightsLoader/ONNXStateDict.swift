@@ -19,7 +19,7 @@ struct ONNXStateDict {
 
     /// Initialisers and constants by the name that nodes use, Identity resolved.
     private let values: [String: ONNXGraph.Initializer]
-    /// What stands before the official names, `model.` or nothing.
+    /// The prefix of the official names: `model.` or nothing.
     private let prefix: String
     private let path: String
     private let file: MappedFile
@@ -73,13 +73,17 @@ struct ONNXStateDict {
         return (values, names)
     }
 
+    private func unsupported(_ problem: String) -> WeightsError {
+        .unsupported(path: path, format: .onnx, problem: problem)
+    }
+
     private mutating func add(_ tensor: StoredTensor) throws {
         if names.insert(tensor.name).inserted { tensors.append(tensor) }
     }
 
     // MARK: - Folded parameters
 
-    /// What the nodes of one module use.
+    /// The constants that the nodes of a module use.
     private struct Module {
         var isNorm = false
         var weights: [(ordinal: Int, value: ONNXGraph.Initializer)] = []
@@ -142,8 +146,8 @@ struct ONNXStateDict {
         readShapes(shapes)
     }
 
-    /// The node's module without the prefix; empty at the top. An exporter's wrapper may call the
-    /// model's parts itself, so that the prefix stands before the names only.
+    /// The node's module without the prefix; empty at the top level. Where a wrapper calls the model's
+    /// parts itself, only the names have the prefix.
     private func officialScope(_ node: ONNXGraph.Node) -> String {
         let scope = node.scope
         if scope + "." == prefix { return "" }
@@ -174,8 +178,8 @@ struct ONNXStateDict {
         }
     }
 
-    /// Query before key and value: by the exporter's count of the nodes, and where q stands alone
-    /// beside k and v in one piece, the smaller first.
+    /// Query before key and value: in the order of the exporter's ordinals, or, for q beside k and v in
+    /// one piece, the smaller piece first.
     private func inOrder(
         _ pieces: [(ordinal: Int, value: ONNXGraph.Initializer)]
     ) -> [ONNXGraph.Initializer] {
@@ -185,12 +189,11 @@ struct ONNXStateDict {
         return first > second ? [sorted[1], sorted[0]] : sorted
     }
 
-    /// `[rows, columns]` as `[columns, rows]`, still as it lies in the file.
+    /// A view of the stored `[rows, columns]` as `[columns, rows]`.
     private func transposed(_ tensor: StoredTensor) throws -> StoredTensor {
         guard tensor.shape.count == 2, var part = tensor.parts.first else {
-            throw WeightsError.unsupported(
-                path: path, format: .onnx,
-                problem: "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
+            throw unsupported(
+                "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
                     + "matrix was expected")
         }
         let (rows, columns) = (tensor.shape[0], tensor.shape[1])
@@ -200,7 +203,7 @@ struct ONNXStateDict {
             parts: [part])
     }
 
-    /// Puts pieces behind each other along their first axis.
+    /// Concatenates pieces along their first axis.
     private mutating func addJoined(_ pieces: [StoredTensor], _ name: String) throws {
         guard let first = pieces.first, !names.contains(name) else { return }
         var rows = 0
@@ -208,9 +211,8 @@ struct ONNXStateDict {
             guard let size = piece.shape.first, piece.shape.dropFirst() == first.shape.dropFirst(),
                 piece.elementType == first.elementType
             else {
-                throw WeightsError.unsupported(
-                    path: path, format: .onnx,
-                    problem: "the pieces of \(name) have different shapes or types: "
+                throw unsupported(
+                    "the pieces of \(name) have different shapes or types: "
                         + "\(first.shape) and \(piece.shape)")
             }
             rows += size
@@ -232,8 +234,8 @@ struct ONNXStateDict {
                 parts: tensor.parts))
     }
 
-    /// The frequency embedding, `[1, C, F, 1]`, and the factor that it is added with. The stored
-    /// values are products with `emb_scale`: they are the weights of a model whose `emb_scale` is 1.
+    /// The frequency embedding, `[1, C, F, 1]`, and the factor that it is added with. The stored values
+    /// include `emb_scale`, so the restored model has an `emb_scale` of 1.
     private mutating func restoreEmbedding(
         _ node: ONNXGraph.Node, _ nodes: [ONNXGraph.Node],
         _ constants: [ONNXGraph.Initializer?], _ source: inout ONNXTensors
@@ -258,7 +260,7 @@ struct ONNXStateDict {
 
     // MARK: - Constants
 
-    /// Heads and groups, from the shapes that tensors are brought into.
+    /// Reads the numbers of heads and groups from the shapes of Reshape.
     private mutating func readShapes(_ shapes: [(scope: String, sizes: [Int])]) {
         var heads = 0
         for (scope, sizes) in shapes {
@@ -280,8 +282,8 @@ struct ONNXStateDict {
         if heads > 0 { traits.arguments["t_heads"] = .integer(heads) }
     }
 
-    /// `[1, channels, samples]`, and `[1, 2 · channels, freq, time]` where the spectrogram is made
-    /// outside.
+    /// Reads the segment from the input `[1, channels, samples]`, and the frequencies from
+    /// `[1, 2 · channels, freq, time]`, which graphs without their own spectrogram have.
     private mutating func readInputs(_ inputs: [ONNXGraph.Input]) {
         for input in inputs where values[input.name] == nil {
             if input.shape.count == 3, input.shape[2] > 0 {
@@ -325,7 +327,7 @@ struct ONNXStateDict {
             return Double(result)
         }
         guard stored.isFinite, stored != 0 else { return stored.isFinite ? stored : nil }
-        // Half the distance to the next value of the type, with 10 or 23 bits behind the first.
+        // Half the distance to the next value of the type, whose significand has 10 or 23 stored bits.
         let bits = type == .float16 ? 10 : 23
         let tolerance = Double(
             sign: .plus, exponent: Int(stored.exponent) - bits - 1, significand: 1)

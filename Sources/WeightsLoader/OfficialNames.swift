@@ -1,6 +1,6 @@
-// The little that readers know of the official state dict's names: enough to see a prefix before
-// them, and to tell a model's parameters from what else an exported graph holds. The names
-// themselves are the model's, in `StateDictReader.swift`.
+// The names of the official state dict, as far as readers need them: to find a prefix, and to tell
+// parameters from other values of an exported graph. The model's code has all names, in
+// `StateDictReader.swift`.
 
 enum OfficialNames {
     /// A tensor that every HTDemucs has.
@@ -18,8 +18,8 @@ enum OfficialNames {
         return roots.contains(Substring(name[..<root]))
     }
 
-    /// What stands before the official names, sorted, each with its dot: one prefix for each model
-    /// in the file. None if a model's names stand bare, or if there is no model.
+    /// The prefixes of the official names, one for each model in the file, sorted, each with its dot.
+    /// Empty if a model's names have no prefix, or if there is no model.
     static func prefixes(of tensors: [StoredTensor]) -> [String] {
         let anchors = tensors.map(\.name).filter { $0.hasSuffix("." + anchor) }
         guard !tensors.contains(where: { $0.name == anchor }) else { return [] }

@@ -1,5 +1,4 @@
-// The model's view of a checkpoint: a cursor that asks for each tensor by name and shape, in the
-// manner of candle's VarBuilder.
+// A cursor over a checkpoint that asks for each tensor by name and shape, as candle's VarBuilder does.
 
 import Synchronization
 
@@ -10,9 +9,10 @@ package struct ParameterReader: Sendable {
     /// Values for the tensor of this full name and shape.
     package typealias Generator = @Sendable (_ name: String, _ shape: [Int]) -> [Float]
 
-    /// Tensors that take the place of a checkpoint's.
+    /// Tensors that replace a checkpoint's.
     package struct Replacements: Sendable {
-        package var codes: [String: (codes: [Int8], scales: [Float])] = [:]
+        /// INT8 weights, and a scale for each output channel.
+        package var quantized: [String: (values: [Int8], scales: [Float])] = [:]
         package var floats: [String: [Float]] = [:]
 
         package init() {}
@@ -31,7 +31,7 @@ package struct ParameterReader: Sendable {
         self.init(.checkpoint(checkpoint, replacements))
     }
 
-    /// Parameters that are made where they are asked for, to measure a model without its file.
+    /// Parameters that are generated on demand, to measure a model without its file.
     ///
     /// - Parameter generator: gives as many values as the shape has elements.
     package init(generating generator: @escaping Generator) {
@@ -86,20 +86,20 @@ package struct ParameterReader: Sendable {
         return tensor
     }
 
-    /// The tensor `name` of this scope as INT8 codes, if it is stored as such.
+    /// The tensor `name` of this scope as INT8 weights, if it is stored as such.
     ///
     /// - Parameters:
     ///   - shape: as for ``floats(_:_:)``.
-    ///   - channels: how many scales belong to it.
-    /// - Returns: the codes, row-major, and what one step of each channel's is worth; nil if the
-    ///   tensor is not of type I8 or not there.
+    ///   - channels: number of output channels, which have a scale each.
+    /// - Returns: the values, row-major, and the scales that they are multiplied with; nil if the
+    ///   tensor is missing or not of type I8.
     /// - Throws: ``WeightsError`` if it has another shape, or not as many positive finite scales.
-    package func codes(
+    package func quantized(
         _ name: String, _ shape: [Int], channels: Int
-    ) throws -> (codes: [Int8], scales: [Float])? {
+    ) throws -> (values: [Int8], scales: [Float])? {
         let fullName = prefix + name
         guard case .checkpoint(let checkpoint, let replacements) = source else { return nil }
-        if let replacement = replacements.codes[fullName] {
+        if let replacement = replacements.quantized[fullName] {
             _ = try tensor(fullName, shape, from: checkpoint)
             return replacement
         }
@@ -142,13 +142,13 @@ package struct ParameterReader: Sendable {
     package func fullName(_ name: String) -> String { prefix + name }
 
     /// The error for a value of the tensor `name` that INT8 can't hold.
-    package func notStorableAsCodes(_ name: String, _ value: Float) -> WeightsError {
+    package func notQuantizable(_ name: String, _ value: Float) -> WeightsError {
         let path =
             if case .checkpoint(let checkpoint, _) = source { checkpoint.path } else { "weights" }
         return .notStorable(path: path, tensor: prefix + name, value: value, type: .int8)
     }
 
-    /// The forms that a quantised checkpoint gives its layers; nil if it is none.
+    /// The forms of a quantised checkpoint's layers; nil for another checkpoint.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func storedForms() throws -> [String: LayerForm]? {
@@ -156,7 +156,7 @@ package struct ParameterReader: Sendable {
         return try checkpoint.quantizationScheme()?.layers
     }
 
-    /// Whether the tensor `name` of this scope can be had.
+    /// Whether the tensor `name` of this scope is available.
     package func has(_ name: String) -> Bool {
         switch source {
         case .checkpoint(let checkpoint, _): checkpoint.tensor(named: prefix + name) != nil
@@ -164,10 +164,9 @@ package struct ParameterReader: Sendable {
         }
     }
 
-    /// Ends the reading of the whole checkpoint, whatever this reader's scope.
+    /// Checks that every tensor of the checkpoint was read, whatever this reader's scope.
     ///
-    /// - Throws: ``WeightsError/tensorsUnused(path:tensors:)`` if nobody asked for some tensors:
-    ///   the model would then not be the one that was stored.
+    /// - Throws: ``WeightsError/tensorsUnused(path:tensors:)``: the model is not the stored one.
     package func finish() throws {
         guard case .checkpoint(let checkpoint, _) = source else { return }
         let unused = unaskedNames(of: checkpoint)
@@ -176,7 +175,7 @@ package struct ParameterReader: Sendable {
         }
     }
 
-    /// The shape that each tensor was asked for with: the official one, whatever the file says.
+    /// The official shape of each tensor that was asked for, whatever the file says.
     package var askedShapes: [String: [Int]] { asked.all() }
 
     private func unaskedNames(of checkpoint: Checkpoint) -> [String] {
@@ -184,8 +183,8 @@ package struct ParameterReader: Sendable {
         return checkpoint.tensors.map(\.name).filter { asked[$0] == nil }
     }
 
-    /// Names what is missing beside the unread tensors that start most like it: a renamed or
-    /// differently counted layer shows at once.
+    /// Names the missing tensor and the unread ones whose names begin most like it, which shows a
+    /// renamed or differently counted layer.
     private func missing(_ name: String, in checkpoint: Checkpoint) -> WeightsError {
         let unasked = unaskedNames(of: checkpoint)
         let nearest =

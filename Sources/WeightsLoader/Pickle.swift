@@ -1,8 +1,8 @@
-// An interpreter of Python's pickles that builds plain values and nothing else: no class is looked
-// up, no function called. Reference: Lib/pickletools.py of CPython, protocols 2 to 5.
+// An interpreter of Python's pickles that builds plain values only: no class is looked up,
+// no function called. Reference: Lib/pickletools.py of CPython, protocols 2 to 5.
 
 /// A value on the pickle machine's stack. Containers live in the machine's heap, so that cycles and
-/// deep nesting cost nothing when they go away.
+/// deep nesting are freed without recursion.
 enum PickleValue {
     case none
     case bool(Bool)
@@ -16,7 +16,7 @@ enum PickleValue {
     case dictionary(Int)
     /// A class or a function, by module and name: an index into ``PickleHeap/globals``.
     case global(Int)
-    /// A value that the constructor made: its own index.
+    /// A value that the constructor made, by the constructor's own index.
     case made(Int)
     /// Anything else.
     case opaque
@@ -66,9 +66,9 @@ struct PickleHeap {
     }
 }
 
-/// What a pickle's calls and persistent ids mean.
+/// Gives the results of a pickle's calls and persistent ids.
 protocol PickleConstructor {
-    /// The result of calling `function` (`module.name`); nil if it is none that is known.
+    /// The result of calling `function` (`module.name`); nil for an unknown function.
     mutating func call(
         _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
     ) throws -> PickleValue?
@@ -79,8 +79,8 @@ protocol PickleConstructor {
 
 /// Runs one pickle.
 struct PickleMachine {
-    /// A published model takes about 14,000 steps. The limit bounds the memory that a pickle of
-    /// nothing but `None`s could take.
+    /// Bounds the memory of a pickle that pushes values only. A published model takes about 14,000
+    /// steps.
     static let stepLimit = 400_000
     private static let globalLimit = 4096
     private static let nameLimitBytes = 1024
@@ -95,13 +95,12 @@ struct PickleMachine {
         self.cursor = cursor
     }
 
-    /// Where the pickle ended.
+    /// The first byte after the pickle.
     var position: Int { cursor.position }
 
     /// Runs the pickle up to its STOP.
     ///
-    /// - Throws: `ByteCursor.Failure` for an opcode or an operand that can't be, and for more steps
-    ///   than any model takes.
+    /// - Throws: `FormatFailure` for an invalid opcode or operand, and for too many steps.
     mutating func run(_ constructor: inout some PickleConstructor) throws -> PickleValue {
         for _ in 0..<Self.stepLimit {
             let opcode = try cursor.byte("the next opcode of the pickle")
@@ -118,7 +117,7 @@ struct PickleMachine {
         case 0x80:  // PROTO
             let version = try cursor.byte("the pickle's protocol")
             guard (2...5).contains(version) else {
-                throw cursor.failure("pickle protocol \(version); 2 to 5 are known")
+                throw cursor.failure("pickle protocol \(version); expected 2 to 5")
             }
         case 0x95: _ = try cursor.take(8, "a frame's length")  // FRAME
 
@@ -137,7 +136,7 @@ struct PickleMachine {
         case UInt8(ascii: "X"): stack.append(try string(integer(UInt32.self)))
         case 0x8C: stack.append(try string(integer(UInt8.self)))
         case 0x8D: stack.append(try string(integer(UInt64.self)))
-        // Python 2's strings are text here, bytes are nothing that a model needs.
+        // Python 2's strings count as text; no model needs bytes.
         case UInt8(ascii: "T"): stack.append(try string(integer(UInt32.self)))
         case UInt8(ascii: "U"): stack.append(try string(integer(UInt8.self)))
         case UInt8(ascii: "B"): try skip(integer(UInt32.self))
@@ -165,7 +164,7 @@ struct PickleMachine {
             try set(pairs)
         case UInt8(ascii: "s"): try set(pop(2))
         case UInt8(ascii: "u"): try set(popToMark())
-        // Sets hold nothing that a model needs.
+        // No model needs sets.
         case 0x8F: stack.append(.opaque)
         case 0x90: _ = try popToMark()
         case 0x91:
@@ -182,7 +181,7 @@ struct PickleMachine {
         case UInt8(ascii: "h"): try recall(Int(integer(UInt8.self)))
         case UInt8(ascii: "j"): try recall(Int(integer(UInt32.self)))
 
-        // Classes, calls and what torch stores beside the pickle
+        // Classes, calls and storages beside the pickle
         case UInt8(ascii: "c"): try global(module: line(), name: line())
         case 0x93:
             let names = try pop(2)
@@ -197,16 +196,16 @@ struct PickleMachine {
             let operands = try pop(3)
             try call(operands[0], operands[1], &constructor)
         case UInt8(ascii: "b"):
-            // BUILD gives the object below its state; nothing that is read here has any.
+            // BUILD sets the state of the object below; no object that is read here has one.
             _ = try pop()
             _ = try top()
         case UInt8(ascii: "Q"):
             let id = try pop()
             stack.append(try constructor.persistent(id, heap: heap))
         default:
-            throw ByteCursor.Failure(
-                problem: "the pickle has the opcode \(opcode), which torch doesn't write",
-                offset: cursor.position - 1)
+            throw FormatFailure(
+                "the pickle has the opcode \(opcode), which torch doesn't write",
+                at: cursor.position - 1)
         }
     }
 
@@ -252,7 +251,7 @@ struct PickleMachine {
         return text
     }
 
-    /// The lowest place that the current mark leaves to pops.
+    /// The stack's height at the current mark, below which nothing is popped.
     private var floor: Int { marks.last ?? 0 }
 
     private mutating func pop() throws -> PickleValue {
@@ -284,12 +283,12 @@ struct PickleMachine {
         stack.append(value)
     }
 
-    private func underflow() -> ByteCursor.Failure {
+    private func underflow() -> FormatFailure {
         cursor.failure("the pickle takes more values than it has put down")
     }
 
     private mutating func append(_ elements: [PickleValue]) throws {
-        // Lists of unknown classes are opaque, and stay so.
+        // Lists of unknown classes stay opaque.
         guard case .list(let index) = try top() else { return }
         heap.sequences[index] += elements
     }
@@ -303,7 +302,7 @@ struct PickleMachine {
     }
 
     private mutating func global(module: String, name: String) throws {
-        // Names can be recalled from the memo, so that few bytes could ask for much text.
+        // Names can be recalled from the memo: a few bytes could make much text.
         guard heap.globals.count < Self.globalLimit, module.utf8.count <= Self.nameLimitBytes,
             name.utf8.count <= Self.nameLimitBytes
         else { throw cursor.failure("more or longer names of classes than any model has") }

@@ -1,14 +1,14 @@
-// A walker over protobuf's wire format: tags, varints, fixed numbers and runs of bytes. Messages are
-// ranges of the file; nothing is built that nobody asks for.
+// A cursor over protobuf's wire format: tags, varints, fixed numbers and runs of bytes. Messages are
+// ranges of the file.
 // Reference: https://protobuf.dev/programming-guides/encoding.
 
-/// Walks through the fields of one message.
+/// Reads the fields of one message.
 struct ProtobufReader {
-    /// One field's number and its value as it stands on the wire.
+    /// A field's number and its encoded value.
     struct Field {
         let number: Int
         let value: Value
-        /// Where its tag began.
+        /// The first byte of its tag.
         let offset: Int
     }
 
@@ -36,7 +36,7 @@ struct ProtobufReader {
         let tag = try varint()
         let number = tag >> 3
         guard number > 0, number < 1 << 29 else {
-            throw ByteCursor.Failure(problem: "a field numbered \(number)", offset: offset)
+            throw FormatFailure("a field numbered \(number)", at: offset)
         }
         let value: Value
         switch tag & 7 {
@@ -45,18 +45,17 @@ struct ProtobufReader {
         case 2:
             let length = try varint()
             guard let count = Int(exactly: length) else {
-                throw ByteCursor.Failure(problem: "a field of \(length) bytes", offset: offset)
+                throw FormatFailure("a field of \(length) bytes", at: offset)
             }
             value = .bytes(try cursor.take(count, "field \(number)"))
         case 5: value = .fixed32(try cursor.littleEndian(UInt32.self, "a number"))
         default:
-            throw ByteCursor.Failure(
-                problem: "a field of the unknown wire type \(tag & 7)", offset: offset)
+            throw FormatFailure("a field of the unknown wire type \(tag & 7)", at: offset)
         }
         return Field(number: Int(number), value: value, offset: offset)
     }
 
-    /// Up to ten bytes of seven bits, lowest first; what doesn't fit 64 bits is refused.
+    /// Up to ten bytes of seven bits, lowest first; longer numbers are refused.
     private mutating func varint() throws -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
@@ -73,9 +72,8 @@ extension ProtobufReader.Field {
     /// The bytes of a string or message; an error for numbers.
     func bytes() throws -> Range<Int> {
         guard case .bytes(let range) = value else {
-            throw ByteCursor.Failure(
-                problem: "field \(number) is a number where text or a message belongs",
-                offset: offset)
+            throw FormatFailure(
+                "field \(number) is a number where text or a message belongs", at: offset)
         }
         return range
     }
@@ -88,8 +86,7 @@ extension ProtobufReader.Field {
     /// A whole number.
     func integer() throws -> Int {
         guard case .varint(let bits) = value else {
-            throw ByteCursor.Failure(
-                problem: "field \(number) is no whole number where one belongs", offset: offset)
+            throw FormatFailure("field \(number) is not the expected whole number", at: offset)
         }
         return Int(Int64(bitPattern: bits))
     }

@@ -1,7 +1,7 @@
-// What a quantised checkpoint says of itself: the value of `quantization` in a safetensors file's
+// The description of a quantised checkpoint: the value of `quantization` in a safetensors file's
 // metadata. `docs/formats.md` describes the file.
 
-/// How a layer's weights are kept, and what its products run in.
+/// The types of a layer's weights and of the activations that they are multiplied with.
 package enum LayerForm: String, Sendable, CaseIterable {
     /// As floats of 16 bits.
     case float
@@ -13,15 +13,15 @@ package enum LayerForm: String, Sendable, CaseIterable {
 
 /// The metadata of a quantised checkpoint.
 package struct QuantizationScheme: Sendable, Equatable {
-    /// Symmetric codes, one scale for each output channel.
+    /// Symmetric, a scale for each output channel.
     static let name = "int8-symmetric-per-channel"
     static let metadataKey = "quantization"
-    /// The tensor of scales that belongs to a tensor of codes.
+    /// The name of the tensor with the scales of a quantised tensor.
     package static func scaleName(of tensor: String) -> String { tensor + ".scale" }
 
-    /// The form of each tensor of codes.
+    /// The form of each quantised tensor.
     package let layers: [String: LayerForm]
-    /// What it was made from and how, for its readers and not for the engine; numbers are finite.
+    /// How it was made, and from which file; for people, ignored by the engine. Numbers are finite.
     package let origin: [String: ArgumentValue]
 
     package init(layers: [String: LayerForm], origin: [String: ArgumentValue]) {
@@ -29,7 +29,7 @@ package struct QuantizationScheme: Sendable, Equatable {
         self.origin = origin
     }
 
-    /// What a file's metadata say of it.
+    /// The entry of the file's metadata.
     package var metadata: [String: String] {
         let value = ArgumentValue.object([
             "scheme": .string(Self.name),
@@ -41,14 +41,13 @@ package struct QuantizationScheme: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    /// The scheme of a quantised checkpoint; nil if it is none.
+    /// The scheme of a quantised checkpoint; nil for another checkpoint.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func quantizationScheme() throws -> QuantizationScheme? {
         guard metadata[QuantizationScheme.metadataKey] != nil else { return nil }
         func invalid(_ problem: String) -> WeightsError {
-            .metadataInvalid(
-                path: path, key: QuantizationScheme.metadataKey, problem: problem)
+            .metadataInvalid(path: path, key: QuantizationScheme.metadataKey, problem: problem)
         }
         guard case .object(let members) = try argument(QuantizationScheme.metadataKey),
             case .object(let layers) = members["layers"]
@@ -70,6 +69,6 @@ extension Checkpoint {
             layers: Dictionary(forms, uniquingKeysWith: { first, _ in first }), origin: origin)
     }
 
-    /// Whether its weights are INT8 codes of this engine's scheme.
-    public var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
+    /// Whether its weights are quantised in this engine's scheme.
+    package var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
 }

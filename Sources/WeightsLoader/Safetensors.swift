@@ -8,15 +8,15 @@
 
 /// The official format of published checkpoints.
 enum Safetensors {
-    /// A published model's header takes 60,000 bytes. The official implementation reads up to
-    /// 100 MB; this is less because the text is held in memory besides what is made of it.
+    /// A published model's header takes 60,000 bytes. The official implementation's limit is 100 MB;
+    /// this one is lower because the text stays in memory beside the parsed entries.
     static let headerLimitBytes = 16_000_000
     private static let lengthFieldBytes = 8
 
     /// Reads and checks the header of `file`.
     ///
     /// - Throws: ``WeightsError`` unless the tensors, in some order, fill the bytes after the
-    ///   header exactly: no overlap, no gap, nothing left over.
+    ///   header exactly, without overlap or gap.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let headerBytes = try headerLength(file, path: path)
         let dataStart = lengthFieldBytes + headerBytes
@@ -38,7 +38,7 @@ enum Safetensors {
                 }
             }
             try cursor.end()
-        } catch let failure as JSONCursor.Failure {
+        } catch let failure as FormatFailure {
             throw WeightsError.headerInvalid(
                 path: path, problem: failure.problem, offset: lengthFieldBytes + failure.offset)
         }
@@ -73,7 +73,7 @@ enum Safetensors {
         return bytes
     }
 
-    /// The tensors in the order of their bytes, once these are known to fill the file's data.
+    /// The tensors in the order of their bytes, which must fill the file's data.
     private static func laidOut(
         _ tensors: [StoredTensor], dataStart: Int, dataBytes: Int, path: String
     ) throws -> [StoredTensor] {
@@ -103,7 +103,7 @@ enum Safetensors {
     }
 }
 
-/// What the header says of one tensor, before any of it is believed.
+/// A tensor's entry in the header, not checked yet.
 private struct HeaderEntry {
     let name: String
     var typeName: String?
@@ -158,7 +158,7 @@ private struct HeaderEntry {
     private static func integers(_ cursor: inout JSONCursor) throws -> [Int] {
         var values: [Int] = []
         try cursor.array { cursor in
-            // As in every format, the tensor is refused later for what the size says.
+            // One more than the limit is enough for the tensor to be refused later.
             let value = try cursor.integer()
             if values.count <= CheckpointContents.rankLimit { values.append(value) }
         }

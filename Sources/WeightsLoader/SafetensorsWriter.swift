@@ -1,10 +1,11 @@
 // Writes safetensors files in the official layout, tensor by tensor.
 
+import Files
 import Foundation
 
 /// A checkpoint on its way into a file.
 package struct SafetensorsWriter {
-    /// Which values to write, and under which sizes.
+    /// A tensor to write.
     package struct Entry {
         fileprivate enum Values {
             case stored(StoredTensor)
@@ -22,14 +23,14 @@ package struct SafetensorsWriter {
             values = .stored(tensor)
         }
 
-        /// - Parameter bytes: of values of that type, little-endian, as many as the shape says.
+        /// - Parameter bytes: the values, of that type and shape, little-endian.
         package init(_ name: String, shape: [Int], _ type: ElementType, bytes: [UInt8]) {
             self.name = name
             self.shape = shape
             values = .bytes(bytes, type)
         }
 
-        /// As it is stored.
+        /// Bytes of the values.
         package var countBytes: Int {
             switch values {
             case .stored(let tensor): tensor.countBytes
@@ -42,25 +43,25 @@ package struct SafetensorsWriter {
     private let entries: [Entry]
     private let arguments: ModelArguments
     private let metadata: [String: String]
-    private let isHalf: Bool
+    private let asFloat16: Bool
 
     /// - Parameters:
     ///   - entries: in any order.
     ///   - metadata: besides the arguments.
-    ///   - isHalf: whether to round stored values, all floats, to float16; else they keep their
+    ///   - asFloat16: whether to round stored values, all floats, to float16; else they keep their
     ///     types.
     package init(
         _ checkpoint: Checkpoint, entries: [Entry], arguments: ModelArguments,
-        metadata: [String: String] = [:], isHalf: Bool
+        metadata: [String: String] = [:], asFloat16: Bool = false
     ) {
         self.checkpoint = checkpoint
         self.entries = entries.sorted { $0.name < $1.name }
         self.arguments = arguments
         self.metadata = metadata
-        self.isHalf = isHalf
+        self.asFloat16 = asFloat16
     }
 
-    /// Writes the file: under a temporary name beside it, which is renamed once it is complete.
+    /// Writes the file under a temporary name beside it, which is renamed once it is complete.
     ///
     /// - Throws: ``WeightsError/fileUnwritable(path:reason:)``,
     ///   ``WeightsError/notStorable(path:tensor:value:type:)``,
@@ -69,22 +70,21 @@ package struct SafetensorsWriter {
         let header = try header()
         let temporary = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw unwritable(path) }
         do {
-            defer { close(descriptor) }
-            try write(header, to: descriptor, path)
-            for entry in entries {
-                try write(values(entry), to: descriptor, path)
+            guard descriptor >= 0 else { throw SystemError.last }
+            do {
+                defer { close(descriptor) }
+                try header.withUnsafeBytes { try writeAll($0, to: descriptor) }
+                for entry in entries {
+                    try values(entry).withUnsafeBytes { try writeAll($0, to: descriptor) }
+                }
+                try retryingInterrupted { fsync(descriptor) }
             }
-            guard fsync(descriptor) == 0 else { throw unwritable(path) }
+            try retryingInterrupted { rename(temporary, path) }
         } catch {
             unlink(temporary)
-            throw error
-        }
-        guard rename(temporary, path) == 0 else {
-            let error = unwritable(path)
-            unlink(temporary)
-            throw error
+            guard let error = error as? SystemError else { throw error }
+            throw WeightsError.fileUnwritable(path: path, reason: "\(error)")
         }
     }
 
@@ -100,7 +100,7 @@ package struct SafetensorsWriter {
 
     private func type(_ entry: Entry) -> ElementType {
         switch entry.values {
-        case .stored(let tensor): isHalf ? .float16 : tensor.elementType
+        case .stored(let tensor): asFloat16 ? .float16 : tensor.elementType
         case .bytes(_, let type): type
         }
     }
@@ -131,7 +131,7 @@ package struct SafetensorsWriter {
         guard let json = value.json else {
             throw WeightsError.metadataInvalid(
                 path: checkpoint.path, key: key,
-                problem: "an infinite number, which the format has no text for")
+                problem: "an infinite number, which JSON can't express")
         }
         return json
     }
@@ -144,37 +144,22 @@ package struct SafetensorsWriter {
     }
 
     private func values(_ tensor: StoredTensor) throws -> [UInt8] {
-        guard isHalf, tensor.elementType != .float16 else {
+        guard asFloat16, tensor.elementType != .float16 else {
             return checkpoint.withBytes(of: tensor) { Array($0) }
         }
         let floats = try checkpoint.floats(tensor)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(2 * floats.count)
         for value in floats {
-            let half = Narrowing.half(value)
-            guard half & 0x7FFF != 0x7C00 || value.isInfinite else {
+            let bits = Narrowing.float16(value)
+            guard bits & 0x7FFF != 0x7C00 || value.isInfinite else {
                 throw WeightsError.notStorable(
                     path: checkpoint.path, tensor: tensor.name, value: value, type: .float16)
             }
-            bytes.append(UInt8(truncatingIfNeeded: half))
-            bytes.append(UInt8(truncatingIfNeeded: half >> 8))
+            bytes.append(UInt8(truncatingIfNeeded: bits))
+            bytes.append(UInt8(truncatingIfNeeded: bits >> 8))
         }
         return bytes
     }
 
-    private func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes {
-                Foundation.write(descriptor, $0.baseAddress, $0.count)
-            }
-            if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw unwritable(path) }
-            rest = rest.dropFirst(written)
-        }
-    }
-
-    private func unwritable(_ path: String) -> WeightsError {
-        .fileUnwritable(path: path, reason: String(cString: strerror(errno)))
-    }
 }

@@ -1,17 +1,17 @@
-// A tensor as it lies in a checkpoint's files, and how its values are brought into row-major order.
+// A tensor in a checkpoint's files, and the reading of its values in row-major order.
 
 /// One tensor of a checkpoint.
-public struct StoredTensor: Sendable, Equatable {
+package struct StoredTensor: Sendable, Equatable {
     /// Its name in the official state dict, `encoder.0.conv.weight`.
-    public let name: String
-    public let elementType: ElementType
+    package let name: String
+    package let elementType: ElementType
     /// Row-major sizes; empty for a scalar.
-    public let shape: [Int]
-    /// Where its values lie, in their order. Readers have checked the ranges against the files and
+    package let shape: [Int]
+    /// The places of its values, in order. Readers have checked the ranges against the files, and
     /// their sizes against `shape`.
     let parts: [TensorPart]
 
-    /// A tensor that lies row-major in one run of bytes.
+    /// A row-major tensor in one run of bytes.
     init(name: String, elementType: ElementType, shape: [Int], byteRange: Range<Int>) {
         self.init(
             name: name, elementType: elementType, shape: shape,
@@ -26,17 +26,17 @@ public struct StoredTensor: Sendable, Equatable {
     }
 
     /// Number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    package var count: Int { shape.reduce(1, *) }
 
     /// Bytes of its values, row-major and without gaps.
-    public var countBytes: Int { count * elementType.bits / 8 }
+    package var countBytes: Int { count * elementType.bits / 8 }
 
     /// The same values under another name.
     func named(_ name: String) -> StoredTensor {
         StoredTensor(name: name, elementType: elementType, shape: shape, parts: parts)
     }
 
-    /// Bits that a tensor of this shape takes; nil for negative sizes and for more than fit.
+    /// Bits of a tensor of this shape; nil for negative sizes and for overflow.
     static func bits(_ shape: [Int], _ type: ElementType) -> Int? {
         var bits = type.bits
         for size in shape {
@@ -48,16 +48,16 @@ public struct StoredTensor: Sendable, Equatable {
     }
 }
 
-/// A block of a tensor's values: a run of bytes in one file, and how to walk through it.
+/// A block of a tensor's values: a run of bytes in one file, and their strides.
 struct TensorPart: Sendable, Equatable {
     /// Index into the checkpoint's files; 0 is the checkpoint itself.
     var file = 0
-    /// The bytes that the values are taken from.
+    /// The bytes that hold the values.
     var byteRange: Range<Int>
     /// Whether each value is a protobuf varint whose low 16 bits are the value's.
     var isVarints = false
-    /// Sizes and steps, in elements from the range's start, outermost first; nil where the range
-    /// holds nothing but the values in their order. No step leads out of the range.
+    /// Sizes and strides in elements, outermost first; nil if the range holds exactly the values in
+    /// their order. No stride leads out of the range.
     var axes: [Axis]?
 
     struct Axis: Sendable, Equatable {
@@ -65,12 +65,12 @@ struct TensorPart: Sendable, Equatable {
         var stride: Int
     }
 
-    /// The walk that turns a stored `[rows, columns]` into `[columns, rows]`.
+    /// The axes that read a stored `[rows, columns]` as `[columns, rows]`.
     static func transposition(rows: Int, columns: Int) -> [Axis] {
         [Axis(size: columns, stride: 1), Axis(size: rows, stride: columns)]
     }
 
-    /// Number of values, given the size of a whole element.
+    /// Number of values.
     func count(elementBytes: Int) -> Int {
         axes?.reduce(1) { $0 * $1.size } ?? byteRange.count / elementBytes
     }
@@ -80,7 +80,7 @@ struct TensorPart: Sendable, Equatable {
     /// - Parameters:
     ///   - stored: the bytes of `byteRange`.
     ///   - elementBytes: 1, 2, 4 or 8; 2 where the values are varints.
-    ///   - output: room for them.
+    ///   - output: memory for all values.
     func copy(
         _ stored: UnsafeRawBufferPointer, elementBytes: Int,
         to output: UnsafeMutableRawBufferPointer
@@ -122,7 +122,7 @@ struct TensorPart: Sendable, Equatable {
                 output.storeBytes(of: value, toByteOffset: written, as: type)
                 written += elementBytes
             }
-            // The next row: count up like an odometer.
+            // The next row: increment the innermost index, carrying into the outer ones.
             for axis in outer.indices.reversed() {
                 index[axis] += 1
                 start += outer[axis].stride

@@ -1,5 +1,5 @@
-// Reader of what `torch.save` has written since 1.6: a zip archive of stored entries below one
-// folder, whatever its name:
+// Reader of the files of `torch.save` since 1.6: a zip archive of stored entries in one folder of any
+// name:
 //
 //     data.pkl      the pickle; tensors in it name their storages by key
 //     data/{key}    each storage's bytes
@@ -11,7 +11,7 @@
 enum TorchArchive {
     /// Reads the pickle and finds the storages.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let entries = try ZipArchive(file).entries
         let pickles = entries.values.filter {
@@ -38,11 +38,10 @@ enum TorchArchive {
                         + "again on a little-endian machine")
             }
         }
-        // Storages are not summed up: reading 84 MB would take longer than everything else here.
+        // The storages' checksums are not compared: reading 84 MB would take longer than the rest.
         guard file.withBytes(pickle.byteRange, CRC32.checksum) == pickle.checksum else {
-            throw ByteCursor.Failure(
-                problem: "the checksum of \(pickle.name) is wrong",
-                offset: pickle.byteRange.lowerBound)
+            throw FormatFailure(
+                "the checksum of \(pickle.name) is wrong", at: pickle.byteRange.lowerBound)
         }
 
         var machine = PickleMachine(ByteCursor(file, pickle.byteRange))

@@ -1,11 +1,11 @@
-// Reader of what `torch.save` wrote before 1.6, and writes with
-// `_use_new_zipfile_serialization=False`: one thing behind the other,
+// Reader of the files of `torch.save` before 1.6, and today with
+// `_use_new_zipfile_serialization=False`. In this order:
 //
 //     pickle    the magic number 0x1950a86a20f9469cfc6c
 //     pickle    the protocol, 1001
 //     pickle    a dictionary about the machine; its `little_endian` must be True
 //     pickle    the object; tensors in it name their storages by key
-//     pickle    the list of keys, in the order of what follows
+//     pickle    the list of keys, in the order of the storages
 //     for each  the number of elements (64 bits), then the elements
 //
 // Reference: torch/serialization.py, `_legacy_save` and `_legacy_load`.
@@ -20,7 +20,7 @@ enum TorchLegacy {
 
     /// Reads the pickles and walks over the storages.
     ///
-    /// - Throws: ``WeightsError``, `ByteCursor.Failure`.
+    /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
         _ = try unpickle(&cursor)

@@ -1,11 +1,11 @@
-// What the calls and persistent ids in a pickle of `torch.save` mean: storages, tensors, fractions.
+// The objects in a pickle of `torch.save`: storages, tensors, fractions.
 // Reference: torch/_utils.py (`_rebuild_tensor_v2` and its kin) and torch/serialization.py.
 
 /// A run of elements that tensors are views of.
 struct TorchStorage {
     /// Its name within the file.
     let key: String
-    /// nil for an untyped one, whose elements are bytes until a tensor says otherwise.
+    /// nil for an untyped storage of bytes, whose tensors give their own types.
     let elementType: ElementType?
     /// Number of elements (bytes of an untyped one).
     let count: Int
@@ -21,9 +21,9 @@ struct TorchTensor {
     let strides: [Int]
 }
 
-/// Builds torch's objects, and Python's fractions and ordered dictionaries; nothing else.
+/// Builds torch's objects, and Python's fractions and ordered dictionaries.
 struct TorchObjects: PickleConstructor {
-    /// What a `PickleValue.made` stands for.
+    /// The object of a `PickleValue.made`.
     enum Made {
         case storage(TorchStorage)
         case tensor(TorchTensor)
@@ -33,9 +33,9 @@ struct TorchObjects: PickleConstructor {
     }
 
     private(set) var made: [Made] = []
-    /// Every storage that was asked for, by key.
+    /// All storages, by key.
     private(set) var storages: [String: TorchStorage] = [:]
-    /// For messages: where the pickle begins.
+    /// The first byte of the pickle, for messages.
     let offset: Int
 
     init(offset: Int) {
@@ -70,7 +70,7 @@ struct TorchObjects: PickleConstructor {
     }
 
     /// `("storage", type, key, location, number of elements[, view])`, or `("module", class, file,
-    /// source)`, with which the older form stores classes of layers.
+    /// source)` of a layer's class in the older form.
     mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws -> PickleValue {
         if let parts = heap.elements(id), parts.count == 4, case .string("module") = parts[0] {
             return parts[1]
@@ -90,8 +90,7 @@ struct TorchObjects: PickleConstructor {
         guard let type = isUntyped ? .uint8 : Self.elementTypes[typeName] else {
             throw failure("the storage \"\(key)\" has the unknown type \(typeName)")
         }
-        let storage = TorchStorage(
-            key: key, elementType: isUntyped ? nil : type, count: count)
+        let storage = TorchStorage(key: key, elementType: isUntyped ? nil : type, count: count)
         if let known = storages[key] {
             guard known.elementType == storage.elementType, known.count == count else {
                 throw failure("the storage \"\(key)\" appears with two types or sizes")
@@ -102,8 +101,8 @@ struct TorchObjects: PickleConstructor {
         return add(.storage(storage))
     }
 
-    func failure(_ problem: String) -> ByteCursor.Failure {
-        ByteCursor.Failure(problem: "in its pickle: " + problem, offset: offset)
+    func failure(_ problem: String) -> FormatFailure {
+        FormatFailure("in its pickle: " + problem, at: offset)
     }
 
     // MARK: - Objects
@@ -182,7 +181,7 @@ struct TorchObjects: PickleConstructor {
         "torch.LongStorage": .int64, "torch.IntStorage": .int32, "torch.ShortStorage": .int16,
         "torch.CharStorage": .int8, "torch.ByteStorage": .uint8, "torch.BoolStorage": .bool,
         "torch.ComplexFloatStorage": .complex64,
-        // Of tensors that torch quantized, which are refused as such.
+        // Tensors quantized by torch, which are refused later.
         "torch.QInt8Storage": .int8, "torch.QUInt8Storage": .uint8, "torch.QInt32Storage": .int32,
         "torch.float32": .float32, "torch.float16": .float16, "torch.bfloat16": .bfloat16,
         "torch.float64": .float64, "torch.int64": .int64, "torch.int32": .int32,

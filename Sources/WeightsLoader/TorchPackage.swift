@@ -1,7 +1,7 @@
-// What demucs puts into a torch file, `{klass, args, kwargs, state, training_args}`, taken apart.
+// The dictionary that demucs saves in a torch file: `{klass, args, kwargs, state, training_args}`.
 // Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`.
 
-/// The unpickled content of a torch file, and where its storages lie.
+/// The unpickled content of a torch file, and the places of its storages.
 struct TorchPackage {
     let path: String
     let format: CheckpointFormat
@@ -11,7 +11,7 @@ struct TorchPackage {
     /// Bytes of each storage, by key.
     let storageRanges: [String: Range<Int>]
 
-    /// The model's tensors and arguments. A bare state dict, without class, is taken as well.
+    /// The model's tensors and arguments; also of a bare state dict without class.
     func contents() throws -> CheckpointContents {
         guard let package = heap.members(root) else {
             throw unsupported(
@@ -21,8 +21,7 @@ struct TorchPackage {
         var contents = CheckpointContents(tensors: try tensors(of: package["state"] ?? root))
         if let klass = package["klass"] {
             guard let className = heap.globalName(klass) else {
-                throw WeightsError.metadataInvalid(
-                    path: path, key: "klass", problem: "it is not a class")
+                throw invalid("klass", "it is not a class")
             }
             contents.arguments = ModelArguments(
                 className: className, positional: try positional(package["args"]),
@@ -96,7 +95,7 @@ struct TorchPackage {
         }
         let count = bits / view.elementType.bits
         let available = size / elementBytes
-        // Fewer elements than the shape needs: values would be repeated, which no weights are.
+        // A storage with fewer elements than the shape would repeat values, which no weights do.
         guard view.offset >= 0, view.offset <= available, count <= available,
             let last = Self.lastElement(view), last < available || count == 0
         else {
@@ -120,7 +119,7 @@ struct TorchPackage {
             ])
     }
 
-    /// The storage's element that the view's last one is; nil for steps backwards or overflow.
+    /// The index in the storage of the view's last element; nil for negative strides and overflow.
     private static func lastElement(_ view: TorchTensor) -> Int? {
         var last = view.offset
         for (size, stride) in zip(view.shape, view.strides) where size > 0 {
@@ -132,7 +131,7 @@ struct TorchPackage {
         return last
     }
 
-    /// Sizes of 1 may have any step; the step that they would have is as good.
+    /// Strides of a row-major tensor.
     private static func rowMajorStrides(_ shape: [Int]) -> [Int] {
         var stride = 1
         return shape.reversed().map { size in
@@ -145,16 +144,14 @@ struct TorchPackage {
 
     private func positional(_ value: PickleValue?) throws -> [ArgumentValue] {
         guard let value, case .array(let elements) = try argument(value, key: "args") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "args", problem: "a tuple was expected")
+            throw invalid("args", "a tuple was expected")
         }
         return elements
     }
 
     private func keyword(_ value: PickleValue?) throws -> [String: ArgumentValue] {
         guard let value, case .object(let members) = try argument(value, key: "kwargs") else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: "kwargs", problem: "a dictionary was expected")
+            throw invalid("kwargs", "a dictionary was expected")
         }
         return members
     }
@@ -164,15 +161,14 @@ struct TorchPackage {
         return try argument(value, key: key, depth: 0, budget: &budget)
     }
 
-    /// - Parameter budget: values that may still be made: shared containers could unfold into far
-    ///   more than the pickle holds.
+    /// - Parameter budget: the number of values that may still be made. Shared containers could expand
+    ///   into far more values than the pickle holds.
     private func argument(
         _ value: PickleValue, key: String, depth: Int, budget: inout Int
     ) throws -> ArgumentValue {
         budget -= 1
         guard depth < 32, budget >= 0 else {
-            throw WeightsError.metadataInvalid(
-                path: path, key: key, problem: "values nested too deeply, or too many of them")
+            throw invalid(key, "values nested too deeply, or too many of them")
         }
         switch value {
         case .none: return .null
@@ -189,8 +185,7 @@ struct TorchPackage {
             var members: [String: ArgumentValue] = [:]
             for (name, value) in heap.dictionaries[index] {
                 guard case .string(let name) = name else {
-                    throw WeightsError.metadataInvalid(
-                        path: path, key: key, problem: "a dictionary whose keys are not strings")
+                    throw invalid(key, "a dictionary whose keys are not strings")
                 }
                 members[name] = try argument(value, key: key, depth: depth + 1, budget: &budget)
             }
@@ -201,10 +196,13 @@ struct TorchPackage {
             }
             fallthrough
         case .global, .opaque:
-            throw WeightsError.metadataInvalid(
-                path: path, key: key,
-                problem: "it holds a value that is no number, text, list, dictionary or fraction")
+            throw invalid(
+                key, "it holds a value other than a number, text, list, dictionary or fraction")
         }
+    }
+
+    private func invalid(_ key: String, _ problem: String) -> WeightsError {
+        .metadataInvalid(path: path, key: key, problem: problem)
     }
 
     private func unsupported(_ problem: String) -> WeightsError {

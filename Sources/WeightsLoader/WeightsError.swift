@@ -1,7 +1,7 @@
-// Why a checkpoint can't be used. Every case carries its data; the text says what failed, what
-// was found, what was expected and what to do.
+// Why a checkpoint can't be used. The text says what failed, the value found, the value expected and
+// what to do.
 
-import Foundation
+import Files
 
 /// Why a checkpoint can't be used.
 public enum WeightsError: Error, Equatable, Sendable {
@@ -13,9 +13,9 @@ public enum WeightsError: Error, Equatable, Sendable {
 
     // The container
     case notSafetensors(path: String, found: String)
-    /// Something in a file of another format that can't be, and the byte where it was seen.
+    /// Damage in a file of another format than safetensors, and the byte where it was found.
     case damaged(path: String, format: CheckpointFormat, offset: Int, problem: String)
-    /// A sound file with something that isn't read; `problem` says what to give instead.
+    /// An undamaged file with a part that is not supported; `problem` says what to give instead.
     case unsupported(path: String, format: CheckpointFormat, problem: String)
     /// `location`: the file beside an ONNX file, as the ONNX file names it.
     case externalDataInvalid(path: String, tensor: String, location: String, problem: String)
@@ -29,13 +29,13 @@ public enum WeightsError: Error, Equatable, Sendable {
     case tensorsOverlap(path: String, first: String, second: String)
     case unclaimedBytes(path: String, offset: Int, countBytes: Int)
 
-    // The tensors, as the model asks for them
+    // The tensors that a model needs
     case notFloats(path: String, tensor: String, found: ElementType)
-    /// `similar`: tensors of the file that nobody has asked for, nearest names first.
+    /// `similar`: unread tensors of the file, nearest names first.
     case tensorMissing(path: String, tensor: String, unasked: Int, similar: [String])
     case tensorsUnused(path: String, tensors: [String])
     case shapeMismatch(path: String, tensor: String, found: [Int], expected: [Int])
-    /// The scales of a tensor of INT8 codes.
+    /// The scales of a tensor of INT8 weights.
     case scalesInvalid(path: String, tensor: String, problem: String)
 
     // The metadata
@@ -45,20 +45,16 @@ public enum WeightsError: Error, Equatable, Sendable {
     case quantized(path: String, reason: String)
 
     // Files of several models
-    case severalModels(path: String, members: [String])
-    case memberMissing(path: String, name: String, members: [String])
+    case severalModels(path: String, submodels: [String])
+    case submodelMissing(path: String, name: String, submodels: [String])
 
     // Writing
     case fileUnwritable(path: String, reason: String)
     case notStorable(path: String, tensor: String, value: Float, type: ElementType)
 }
 
-extension WeightsError: CustomStringConvertible, LocalizedError {
-    public var description: String {
-        "\(path): \(problem)"
-    }
-
-    public var errorDescription: String? { description }
+extension WeightsError: DescribedError {
+    public var description: String { "\(path): \(problem)" }
 
     /// The file that the error is about.
     public var path: String {
@@ -76,7 +72,7 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
             .otherModel(let path, _, _),
             .quantized(let path, _), .damaged(let path, _, _, _), .unsupported(let path, _, _),
             .externalDataInvalid(let path, _, _, _), .severalModels(let path, _),
-            .memberMissing(let path, _, _), .notStorable(let path, _, _, _),
+            .submodelMissing(let path, _, _), .notStorable(let path, _, _, _),
             .fileUnwritable(let path, _):
             path
         }
@@ -142,7 +138,7 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
             "\(Self.quoted(tensor)) has the shape \(Self.text(found)), but the model that the "
                 + "file's arguments describe needs \(Self.text(expected))"
         case .scalesInvalid(_, let tensor, let problem):
-            "\(Self.quoted(tensor)) holds INT8 codes, but \(problem); quantise the model again"
+            "\(Self.quoted(tensor)) holds INT8 weights, but \(problem); quantise the model again"
         case .metadataMissing(_, let keys):
             "its metadata lack \(keys.joined(separator: ", ")), which say what model the tensors "
                 + "belong to; give a checkpoint as published by the official package"
@@ -153,11 +149,11 @@ extension WeightsError: CustomStringConvertible, LocalizedError {
         case .quantized(_, let reason):
             "\(Self.printable(reason)), which is not supported; use the checkpoint with plain "
                 + "float weights"
-        case .severalModels(_, let members):
-            "holds \(members.count) models, of which one must be chosen (--member): "
-                + Self.list(members)
-        case .memberMissing(_, let name, let members):
-            "holds no model \(Self.quoted(name)); it has \(Self.list(members))"
+        case .severalModels(_, let submodels):
+            "holds \(submodels.count) models; choose one of them (--member): "
+                + Self.list(submodels)
+        case .submodelMissing(_, let name, let submodels):
+            "holds no model \(Self.quoted(name)); it has \(Self.list(submodels))"
         case .fileUnwritable(_, let reason):
             "can't be written: \(reason)"
         case .notStorable(_, let tensor, let value, let type):

@@ -6,9 +6,9 @@
 //     [zip64 end record, its locator]      if a number doesn't fit below
 //     end record, comment
 
-/// The entries of an archive, found and checked; nothing is unpacked.
+/// The checked entries of an archive.
 struct ZipArchive {
-    /// The first bytes of an archive that isn't empty.
+    /// The first bytes of a non-empty archive.
     static let localHeaderMark = Array("PK\u{03}\u{04}".utf8)
     private static let entryMark: UInt32 = 0x0201_4b50
     private static let endMark: UInt32 = 0x0605_4b50
@@ -19,7 +19,7 @@ struct ZipArchive {
     private static let wideLocatorBytes = 20
     private static let wideEndBytes = 56
     private static let commentLimitBytes = 65_535
-    /// A published model has about 540; more than this are not believed.
+    /// Archives with more entries are refused. A published model has about 540.
     static let entryLimit = 65_536
 
     struct Entry {
@@ -34,8 +34,8 @@ struct ZipArchive {
 
     /// Reads the directory.
     ///
-    /// - Throws: `ByteCursor.Failure` unless every entry is stored as it is, lies within the file
-    ///   and shares no byte with another.
+    /// - Throws: `FormatFailure` unless every entry is uncompressed, lies within the file and shares
+    ///   no byte with another.
     init(_ file: MappedFile) throws {
         let directory = try ZipArchive.directory(file)
         var cursor = ByteCursor(file, directory.byteRange)
@@ -53,9 +53,9 @@ struct ZipArchive {
         let ordered = found.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }
         for (first, second) in zip(ordered, ordered.dropFirst())
         where first.byteRange.upperBound > second.byteRange.lowerBound {
-            throw ByteCursor.Failure(
-                problem: "the zip entries \"\(first.name)\" and \"\(second.name)\" share bytes",
-                offset: second.byteRange.lowerBound)
+            throw FormatFailure(
+                "the zip entries \"\(first.name)\" and \"\(second.name)\" share bytes",
+                at: second.byteRange.lowerBound)
         }
     }
 
@@ -96,20 +96,20 @@ struct ZipArchive {
         guard let start = Int(exactly: start), let size = Int(exactly: size), start <= limit,
             size <= limit - start
         else {
-            throw ByteCursor.Failure(
-                problem: "the zip directory should be \(size) bytes from byte \(start) on, but "
-                    + "\(limit) bytes stand before its end record", offset: endPosition)
+            throw FormatFailure(
+                "the zip directory should be \(size) bytes from byte \(start) on, but "
+                    + "\(limit) bytes stand before its end record", at: endPosition)
         }
         guard count <= UInt64(min(entryLimit, size / entryBytes)) else {
-            throw ByteCursor.Failure(
-                problem: "the zip archive announces \(count) entries; its directory of \(size) "
+            throw FormatFailure(
+                "the zip archive announces \(count) entries; its directory of \(size) "
                     + "bytes can have at most \(min(entryLimit, size / entryBytes))",
-                offset: endPosition)
+                at: endPosition)
         }
         return (start..<start + size, Int(count))
     }
 
-    /// The end record is the last one whose comment ends with the file.
+    /// The position of the end record: the last one whose comment ends with the file.
     private static func endRecord(_ file: MappedFile) throws -> Int {
         let earliest = max(0, file.countBytes - endBytes - commentLimitBytes)
         let tail = earliest..<file.countBytes
@@ -122,9 +122,9 @@ struct ZipArchive {
             }
         }
         guard let found else {
-            throw ByteCursor.Failure(
-                problem: "a zip archive begins here, but its end record is missing: the file is "
-                    + "cut short", offset: file.countBytes)
+            throw FormatFailure(
+                "a zip archive begins here, but its end record is missing: the file is "
+                    + "cut short", at: file.countBytes)
         }
         return earliest + found
     }
@@ -134,8 +134,7 @@ struct ZipArchive {
     ) throws -> Entry {
         let offset = cursor.position
         guard try cursor.littleEndian(UInt32.self, "a zip directory entry") == entryMark else {
-            throw ByteCursor.Failure(
-                problem: "a zip directory entry doesn't begin with its mark", offset: offset)
+            throw FormatFailure("a zip directory entry doesn't begin with its mark", at: offset)
         }
         _ = try cursor.take(4, "a zip directory entry")
         let flags = try cursor.littleEndian(UInt16.self, "a zip entry's flags")
@@ -155,27 +154,24 @@ struct ZipArchive {
         try widen(&size, &packed, &local, from: &extra)
 
         guard flags & 1 == 0, method == 0, packed == size else {
-            throw ByteCursor.Failure(
-                problem: "the zip entry \"\(name)\" is compressed or encrypted (method \(method), "
-                    + "flags \(flags)); torch stores entries as they are", offset: offset)
+            throw FormatFailure(
+                "the zip entry \"\(name)\" is compressed or encrypted (method \(method), "
+                    + "flags \(flags)); torch stores entries as they are", at: offset)
         }
         guard let local = Int(exactly: local), local <= limit, let size = Int(exactly: size) else {
-            throw ByteCursor.Failure(
-                problem: "the zip entry \"\(name)\" lies behind the directory", offset: offset)
+            throw FormatFailure("the zip entry \"\(name)\" lies behind the directory", at: offset)
         }
         var header = ByteCursor(file, local..<limit)
         guard try header.littleEndian(UInt32.self, "a zip entry's header") == 0x0403_4b50 else {
-            throw ByteCursor.Failure(
-                problem: "the header of the zip entry \"\(name)\" doesn't begin with its mark",
-                offset: local)
+            throw FormatFailure(
+                "the header of the zip entry \"\(name)\" doesn't begin with its mark", at: local)
         }
         _ = try header.take(22, "a zip entry's header")
         let localNameBytes = try header.littleEndian(UInt16.self, "a zip entry's name")
         let localExtraBytes = try header.littleEndian(UInt16.self, "a zip entry's extra field")
         guard try header.text(Int(localNameBytes), "a zip entry's name") == name else {
-            throw ByteCursor.Failure(
-                problem: "the zip entry \"\(name)\" has another name in its own header",
-                offset: local)
+            throw FormatFailure(
+                "the zip entry \"\(name)\" has another name in its own header", at: local)
         }
         _ = try header.take(Int(localExtraBytes), "a zip entry's extra field")
         return Entry(

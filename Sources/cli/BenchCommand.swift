@@ -4,6 +4,7 @@ import Demucs
 import Diagnostics
 import Evaluation
 import Foundation
+import ModelZoo
 import Tensor
 
 struct BenchCommand {
@@ -77,16 +78,16 @@ struct BenchCommand {
                 .random(try Configuration(.htdemucs))
             )
         }
-        let locator = try ModelLocator(
-            repository: settings.repository, isOffline: settings.isOffline)
-        let files = try locator.locate(
-            settings.model, console: console, cancellation: cancellation)
-        guard files.members.count == 1 else {
-            throw SeveralNetworks(name: files.name, members: files.members)
+        let store = try ModelStore(
+            ofProgramWith: settings.repository, isOffline: settings.isOffline)
+        let files = try store.model(
+            named: settings.model, console: console, cancellation: cancellation)
+        guard files.checkpoints.count == 1 else {
+            throw SeveralNetworks(name: files.name, checkpoints: files.checkpoints)
         }
         return (
             files.name,
-            .checkpoint(path: files.members[0], segmentSeconds: files.segmentSeconds)
+            .checkpoint(path: files.checkpoints[0], segmentSeconds: files.segmentSeconds)
         )
     }
 }
@@ -94,11 +95,11 @@ struct BenchCommand {
 /// A bag was named where one network is measured.
 private struct SeveralNetworks: Error, CustomStringConvertible {
     let name: String
-    let members: [String]
+    let checkpoints: [String]
 
     var description: String {
-        "'\(name)' is a bag of \(members.count) networks, and one is measured; give one of its "
-            + "files with -n: " + members.joined(separator: ", ")
+        "'\(name)' is a bag of \(checkpoints.count) networks, and one is measured; give one of its "
+            + "files with -n: " + checkpoints.joined(separator: ", ")
     }
 }
 

@@ -38,7 +38,7 @@ enum ConvertCommand {
                 arguments.operands[0], member: arguments.value(.member))
             let conversion = try CheckpointConversion(checkpoint, overriding: overriding)
             conversion.warnings.forEach(console.warning)
-            try conversion.write(to: output, isHalf: arguments.has(.float16))
+            try conversion.write(to: output, asFloat16: arguments.has(.float16))
             console.result(output)
             return .done
         } catch {

@@ -53,8 +53,8 @@ struct InspectCommand {
             "size: \(checkpoint.countBytes) bytes",
             "sha256: \(checksum)",
         ]
-        if !checkpoint.members.isEmpty {
-            lines.append("models: \(checkpoint.members.joined(separator: ", "))")
+        if !checkpoint.submodels.isEmpty {
+            lines.append("models: \(checkpoint.submodels.joined(separator: ", "))")
         }
         switch arguments {
         case .success(let arguments):
@@ -88,7 +88,7 @@ struct InspectCommand {
         var report: [String: ArgumentValue] = [
             "path": .string(checkpoint.path), "format": .string(checkpoint.format.rawValue),
             "size_bytes": .integer(checkpoint.countBytes), "sha256": .string(checksum),
-            "models": .array(checkpoint.members.map(ArgumentValue.string)),
+            "models": .array(checkpoint.submodels.map(ArgumentValue.string)),
             "arguments_inferred": .bool(!checkpoint.describesModel),
             "dtypes": .object(
                 Dictionary(uniqueKeysWithValues: typeCounts.map { ($0.type, .integer($0.count)) })),
@@ -132,6 +132,6 @@ extension Checkpoint {
     static func open(_ path: String, member: String?) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
         guard let member else { return checkpoint }
-        return try checkpoint.member(member)
+        return try checkpoint.submodel(member)
     }
 }

@@ -11,14 +11,14 @@ struct ModelsCommand {
 
     func run() -> ExitCode {
         do {
-            let locator = try ModelLocator(
-                repository: settings.repository, isOffline: settings.isOffline)
+            let store = try ModelStore(
+                ofProgramWith: settings.repository, isOffline: settings.isOffline)
             switch settings.action {
-            case .list: try list(locator.store)
-            case .fetch(let names): return fetch(names, locator)
+            case .list: try list(store)
+            case .fetch(let names): return fetch(names, store)
             case .path(let name):
-                try locator.store.find(name).members.forEach(console.result)
-            case .verify: return try verify(locator.store)
+                try store.find(name).checkpoints.forEach(console.result)
+            case .verify: return try verify(store)
             }
             return .done
         } catch is CancellationError {
@@ -62,7 +62,7 @@ struct ModelsCommand {
                     files: listing.paths, countBytes: listing.countBytes,
                     downloadMegabytes: model.approximateMegabytes)
             },
-            licence: KnownModel.licenceNote, cacheFolder: store.ownCache)
+            licence: PublishedModel.licenceNote, cacheFolder: store.ownCache)
         guard settings.isJSON else { return print(report) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -89,14 +89,13 @@ struct ModelsCommand {
     // MARK: - Fetch
 
     /// Goes on after a model that fails.
-    private func fetch(_ names: [String], _ locator: ModelLocator) -> ExitCode {
-        console.status(KnownModel.licenceNote)
+    private func fetch(_ names: [String], _ store: ModelStore) -> ExitCode {
+        console.status(PublishedModel.licenceNote)
         var code = ExitCode.done
         for name in names {
             do {
-                let files = try locator.fetch(
-                    name, console: console, cancellation: cancellation)
-                files.members.forEach(console.result)
+                let files = try store.fetch(name, console: console, cancellation: cancellation)
+                files.checkpoints.forEach(console.result)
             } catch is CancellationError {
                 console.error("interrupted while fetching \(name); run it again to go on")
                 return .interrupted

@@ -47,13 +47,13 @@ struct PortingCall {
     }
 
     /// The model that was named; `name` where none was.
-    func model(defaultName name: String? = nil) throws -> PortedModel {
-        let locator = try ModelLocator(
-            repository: arguments.value(.repo), isOffline: arguments.has(.offline))
+    func model(defaultName name: String? = nil) throws -> OpenedModel {
+        let store = try ModelStore(
+            ofProgramWith: arguments.value(.repo), isOffline: arguments.has(.offline))
         let name = arguments.value(.name) ?? name
-        let files = try locator.locate(name, console: console, cancellation: cancellation)
-        // Without a name the bundled model may have stepped in.
-        let model = try PortedModel(files, named: name)
+        let files = try store.model(named: name, console: console, cancellation: cancellation)
+        // Without a name, the files say whether the bundled model took the default one's place.
+        let model = try OpenedModel(porting: files, named: name)
         model.warnings.forEach(console.warning)
         return model
     }

@@ -3,6 +3,7 @@
 import Demucs
 import Diagnostics
 import Foundation
+import ModelZoo
 import Tensor
 
 struct SelfTestCommand {
@@ -30,9 +31,10 @@ struct SelfTestCommand {
         let start = ContinuousClock.now
         var runs: [SelfTest.Run] = []
         do {
+            let store = try ModelStore(ofProgramWith: nil, isOffline: true)
             let selfTest = try SelfTest(
-                vectorsAt: try ModelLocator.bundledFile("selftest.safetensors"),
-                demoAt: try ModelLocator.bundledFile("demo.safetensors"))
+                vectorsAt: try store.bundledFile("selftest.safetensors"),
+                demoAt: try store.bundledFile("demo.safetensors"))
             for engine in SelfTest.Engine.available {
                 console.status("Testing \(SelfTestReport.heading(engine).joined(separator: " "))")
                 runs.append(

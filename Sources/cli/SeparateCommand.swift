@@ -20,7 +20,7 @@ struct SeparateCommand {
             try settings.separation.validate()
             let found = TrackDiscovery(settings.operands)
             if settings.standardOutput != nil { try checkStandardOutput(found) }
-            let model = try LocatedModel(settings, console: console, cancellation: cancellation)
+            let model = try SeparationModel(settings, console: console, cancellation: cancellation)
             let outputs = try settings.selection.outputs(ofSources: model.sources)
             let plan =
                 settings.standardOutput != nil
@@ -42,10 +42,11 @@ struct SeparateCommand {
     private func listModels() throws -> ExitCode {
         let names: (bags: [String], checkpoints: [String])
         if let repository = settings.repository {
-            names = try ModelLocator(repository: repository, isOffline: true).store
-                .names(in: repository)
+            names = try ModelStore(ofProgramWith: repository, isOffline: true).names(in: repository)
         } else {
-            names = (KnownModel.all.map(\.name), KnownModel.all.flatMap(\.bag.signatures))
+            names = (
+                PublishedModel.all.map(\.name), PublishedModel.all.flatMap(\.bag.signatures)
+            )
         }
         for (title, list) in [
             ("Bag of models:", names.bags), ("Single models:", names.checkpoints),

@@ -8,7 +8,7 @@ struct SeparationRun {
     let console: Console
     let cancellation: CancellationToken
     let display: ProgressDisplay
-    let model: LocatedModel
+    let model: SeparationModel
     let outputs: [OutputSelection.Output]
     let plan: OutputPlan
     let precision: Precision
@@ -27,7 +27,7 @@ struct SeparationRun {
 
     init(
         settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken,
-        display: ProgressDisplay, model: LocatedModel, outputs: [OutputSelection.Output],
+        display: ProgressDisplay, model: SeparationModel, outputs: [OutputSelection.Output],
         plan: OutputPlan, precision: Precision
     ) {
         self.settings = settings
@@ -45,7 +45,7 @@ struct SeparationRun {
             settings, outputs: outputs, format: plan.format, precision: precision)
         events = SeparationEvents(
             console: console, isShown: settings.isJSON,
-            model: .init(name: model.files.name, files: model.files.members),
+            model: .init(name: model.files.name, files: model.files.checkpoints),
             parameters: parameters)
     }
 
@@ -150,7 +150,7 @@ struct SeparationRun {
     }
 
     private func describe(_ separator: Separator) {
-        for checkpoint in model.files.members { console.detail("Checkpoint \(checkpoint)") }
+        for checkpoint in model.files.checkpoints { console.detail("Checkpoint \(checkpoint)") }
         console.detail("Stems \(separator.model.sources.joined(separator: ", "))")
         console.detail("Engine \(separator.engineDescription)")
     }

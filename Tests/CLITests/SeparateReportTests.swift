@@ -108,7 +108,7 @@ struct SeparateReportTests {
         let several = "several.safetensors"
         let refused = try CommandRun(["a.wav", "-qn", several], in: folder.url)
         #expect(refused.exitCode == 3)
-        #expect(refused.errors.contains("of which one must be chosen (--member)"))
+        #expect(refused.errors.contains("choose one of them (--member)"))
         let unknown = try CommandRun(
             ["a.wav", "-qn", several, "--member", "three"], in: folder.url)
         #expect(unknown.exitCode == 3)

@@ -20,7 +20,7 @@ struct BagTests {
     ) throws -> Separator {
         try Separator(
             ModelFiles(
-                name: "bag", members: members, weights: weights, segmentSeconds: segmentSeconds),
+                name: "bag", checkpoints: members, weights: weights, segmentSeconds: segmentSeconds),
             stems: stems, threads: 1)
     }
 
@@ -110,12 +110,12 @@ struct BagTests {
             NetworkFormat(
                 samplerateHz: 100, sourceCount: 1, channelCount: 1, trainingSamples: samples)
         }
-        let members = formats.map { WeightedBag.Member(format: $0, weights: [1]) }
+        let members = formats.map { Bag.Member(format: $0, weights: [1]) }
         let samples = (0..<1000).map { Float($0 % 17) }
         var output: [Float] = []
         var longestBlock = 0
         try TrackPipeline(
-            bag: WeightedBag(members), options: SeparationOptions(shifts: 2, seed: 3), seed: 3
+            bag: Bag(members), options: SeparationOptions(shifts: 2, seed: 3), seed: 3
         ).run(
             measured([samples]), backend: backend,
             lanes: [{ _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) }],

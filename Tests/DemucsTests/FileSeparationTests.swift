@@ -240,7 +240,7 @@ struct FileSeparationTests {
         let input = try write(NoiseTrack.buffer(samples: 1777))
         let files = ModelFiles(
             name: "bag",
-            members: ["cross_first", "positions"].map {
+            checkpoints: ["cross_first", "positions"].map {
                 Fixture.url("models/\($0).safetensors").path
             }, weights: [[1, 0], [0, 1]])
         let separator = try Separator(files, threads: 1)

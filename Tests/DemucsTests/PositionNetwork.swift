@@ -62,7 +62,7 @@ func separate(
     network: @escaping @Sendable (Tensor) throws -> Tensor
 ) throws -> [Float] {
     var rows = [[Float]](repeating: [], count: format.sourceCount * format.channelCount)
-    try TrackPipeline(bag: WeightedBag(format), options: options, seed: options.seed ?? 0).run(
+    try TrackPipeline(bag: Bag(format), options: options, seed: options.seed ?? 0).run(
         measured(track), backend: try Backend(threads: 1),
         lanes: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: lanes),
         cancellation: cancellation, progress: progress,

@@ -45,7 +45,7 @@ private func modelFiles(_ metadata: [String: String]) throws -> ModelFiles {
         return try JSONDecoder().decode(type, from: Data(json.utf8))
     }
     return ModelFiles(
-        name: "bag", members: try decoded("bag", as: [String].self).map(path),
+        name: "bag", checkpoints: try decoded("bag", as: [String].self).map(path),
         weights: try decoded("weights", as: [[Double]]?.self),
         segmentSeconds: try decoded("bag_segment", as: Double?.self))
 }

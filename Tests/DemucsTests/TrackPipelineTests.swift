@@ -126,7 +126,7 @@ struct TrackPipelineTests {
         var segmentsDone = 0
         var samplesOut = 0
         try TrackPipeline(
-            bag: WeightedBag(PositionNetwork.format), options: options, seed: 11
+            bag: Bag(PositionNetwork.format), options: options, seed: 11
         ).run(
             measured(track), backend: network.backend, lanes: [{ network($1) }],
             cancellation: CancellationToken(), progress: { segmentsDone = $0.segmentsDone },
@@ -253,7 +253,7 @@ struct TrackPipelineTests {
             return block
         }
         let network = PositionNetwork(backend: try Backend(threads: 1))
-        try TrackPipeline(bag: WeightedBag(format), options: options, seed: 6).run(
+        try TrackPipeline(bag: Bag(format), options: options, seed: 6).run(
             watched, backend: network.backend,
             lanes: [TrackPipeline.Network](repeating: { network($1) }, count: lanes),
             cancellation: CancellationToken(), progress: { _ in },
@@ -272,7 +272,7 @@ struct TrackPipelineTests {
         let network = PositionNetwork(backend: try Backend(threads: 1))
         #expect(throws: SeparationError.inputChanged) {
             try TrackPipeline(
-                bag: WeightedBag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
+                bag: Bag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
             ).run(
                 NormalizedSource(
                     sampleCount: samples, statistics: track.statistics, next: track.next),

@@ -68,9 +68,9 @@ struct InferenceTests {
         let checkpoint = try Self.open("several.safetensors")
         #expect(
             throws: WeightsError.severalModels(
-                path: checkpoint.path, members: ["d12395a8", "f7e0c4bc"])
+                path: checkpoint.path, submodels: ["d12395a8", "f7e0c4bc"])
         ) { try Configuration.read(from: checkpoint) }
-        let member = try checkpoint.member("f7e0c4bc")
+        let member = try checkpoint.submodel("f7e0c4bc")
         #expect(
             try Configuration.read(from: member, overriding: Self.unseen).configuration
                 == Self.configuration("model.safetensors"))

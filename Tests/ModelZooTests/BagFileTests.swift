@@ -4,9 +4,11 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// The YAML of bags: what is read, what is refused, and that nothing crashes.
+/// The YAML of bags: accepted and refused texts, and mutated ones.
 struct BagFileTests {
-    private func bag(_ text: String) throws -> Bag { try Bag.parse(text, path: "bag.yaml") }
+    private func bag(_ text: String) throws -> BagFile {
+        try BagFile.parse(text, path: "bag.yaml")
+    }
 
     /// As the official package's own files are written.
     @Test func officialFilesAreRead() throws {
@@ -76,7 +78,7 @@ struct BagFileTests {
         }
     }
 
-    @Test func aFileWithoutModelsIsNoBag() {
+    @Test func aFileWithoutModelsIsNotABag() {
         for text in ["", "\n# nothing\n", "segment: 44\n"] {
             #expect(throws: BagError.modelsMissing(path: "bag.yaml")) { try bag(text) }
         }
@@ -92,10 +94,10 @@ struct BagFileTests {
         let long = try folder.write(String(repeating: "#\n", count: 40_000), "long.yaml")
         #expect(
             throws: BagError.tooLong(path: long, foundBytes: 80_000, limitBytes: 65_536)
-        ) { try Bag.read(long) }
+        ) { try BagFile.read(long) }
         let binary = try folder.write(Data([0x6d, 0xff, 0xfe]), "binary.yaml")
-        #expect(throws: BagError.self) { try Bag.read(binary) }
-        #expect(throws: WeightsError.self) { try Bag.read(folder.path("missing.yaml")) }
+        #expect(throws: BagError.self) { try BagFile.read(binary) }
+        #expect(throws: WeightsError.self) { try BagFile.read(folder.path("missing.yaml")) }
     }
 
     /// Ten thousand mutations of good files: each is read or refused, none crashes or hangs.

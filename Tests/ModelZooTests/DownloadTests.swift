@@ -42,7 +42,25 @@ private final class Counter: Sendable {
         ).run(policy: policy, isCancelled: isCancelled, report: report)
     }
 
-    /// What is left after a success: the file, where it came from, the lock.
+    /// The error that downloading ends with.
+    @discardableResult
+    private func failure(
+        _ server: LoopbackServer, checksum: String? = nil, limitBytes: Int = 1_000_000,
+        policy: DownloadPolicy = DownloadTests.policy, location: SourceLocation = #_sourceLocation
+    ) -> DownloadError? {
+        #expect(throws: DownloadError.self, sourceLocation: location) {
+            try download(server, checksum: checksum, limitBytes: limitBytes, policy: policy)
+        }
+    }
+
+    private static func patience(attempts: Int, stallSeconds: Double = 30) -> DownloadPolicy {
+        var policy = policy
+        policy.attempts = attempts
+        policy.stallSeconds = stallSeconds
+        return policy
+    }
+
+    /// The files after a success: the download, its origin, the lock.
     private static let complete = ["file", "file.lock", "file.origin.json"]
 
     @Test func aFileArrivesWholeWithItsOriginBesideIt() throws {
@@ -67,7 +85,7 @@ private final class Counter: Sendable {
         #expect(request.headers["accept-encoding"] == "identity")
         #expect(request.headers["range"] == nil)
 
-        // What is there is not fetched again.
+        // An existing file is not fetched again.
         try download(server)
         #expect(server.requests.count == 1)
     }
@@ -96,16 +114,10 @@ private final class Counter: Sendable {
             if index == 0 { reply.stallAfterBytes = 100_000 }
             return reply
         }
-        var patience = Self.policy
-        patience.attempts = 1
-        patience.stallSeconds = 0.4
-        let error = #expect(throws: DownloadError.self) { try download(server, policy: patience) }
         #expect(
-            error
-                == .stalled(
-                    url: server.address + "/file", seconds: 0.4, receivedBytes: 100_000))
-        #expect(
-            folder.files == ["file.lock", "file.part", "file.part.origin.json"])
+            failure(server, policy: Self.patience(attempts: 1, stallSeconds: 0.4))
+                == .stalled(url: server.address + "/file", seconds: 0.4, receivedBytes: 100_000))
+        #expect(folder.files == ["file.lock", "file.part", "file.part.origin.json"])
         var resumed: Int?
         try download(server, checksum: checksum) {
             if case .started(_, _, let bytes, let total) = $0 {
@@ -133,7 +145,7 @@ private final class Counter: Sendable {
     @Test(arguments: [
         "", "not JSON", "{\"url\": \"http://127.0.0.1:1/other\"}", "[1, 2]", "{\"url\": 3}",
     ])
-    func aPartOfUnknownOriginIsNoStart(record: String) throws {
+    func aPartOfUnknownOriginIsNotResumed(record: String) throws {
         let data = data
         let server = try LoopbackServer { request, _ in .file(data, request) }
         try folder.write(Data(repeating: 7, count: 1000), "file.part")
@@ -182,7 +194,7 @@ private final class Counter: Sendable {
     @Test func wrongBytesAreDiscarded() throws {
         let wrong = Data(repeating: 1, count: data.count)
         let server = try LoopbackServer { request, _ in .file(wrong, request) }
-        let error = #expect(throws: DownloadError.self) { try download(server, checksum: checksum) }
+        let error = failure(server, checksum: checksum)
         guard case .wrongChecksum(_, let found, let expected) = error else {
             Issue.record("\(String(describing: error))")
             return
@@ -196,15 +208,14 @@ private final class Counter: Sendable {
         let data = data
         let server = try LoopbackServer { request, _ in .file(data, request) }
         try folder.write(Data(repeating: 7, count: 1000), "file.part")
-        try folder.write(
-            "{\"url\": \"\(server.address)/file\"}", "file.part.origin.json")
+        try folder.write("{\"url\": \"\(server.address)/file\"}", "file.part.origin.json")
         try download(server, checksum: checksum)
         #expect(server.requests.map(\.firstByte) == [1000, nil])
         #expect(try folder.data("file") == data)
     }
 
-    /// The hub says what the file is before it leads on to a storage server.
-    @Test func theHubsWordCountsWhereNoChecksumIsKnown() throws {
+    /// The hub gives the file's checksum before it redirects to a storage server.
+    @Test func theHubsChecksumCountsWhereNoOtherIsKnown() throws {
         let (data, checksum) = (data, checksum)
         let wrong = Data(repeating: 1, count: data.count)
         for (body, isRight) in [(wrong, false), (data, true)] {
@@ -224,7 +235,7 @@ private final class Counter: Sendable {
             if isRight {
                 try download(hub)
             } else {
-                let error = #expect(throws: DownloadError.self) { try download(hub) }
+                let error = failure(hub)
                 guard case .wrongChecksum(let url, _, let expected) = error else {
                     Issue.record("\(String(describing: error))")
                     return
@@ -258,15 +269,16 @@ private final class Counter: Sendable {
     @Test func redirectsToPlainAddressesAreNotFollowed() throws {
         let target = "http://example.org/file"
         let server = try LoopbackServer { _, _ in .text(302, [("Location", target)]) }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
-        #expect(error == .insecureRedirect(url: server.address + "/file", target: target))
+        #expect(
+            failure(server)
+                == .insecureRedirect(url: server.address + "/file", target: target))
         #expect(!folder.files.contains("file"))
     }
 
     @Test(arguments: ["ftp://127.0.0.1/file", "file:///etc/passwd"])
     func redirectsToOtherKindsOfAddressesBringNothing(target: String) throws {
         let server = try LoopbackServer { _, _ in .text(302, [("Location", target)]) }
-        #expect(throws: DownloadError.self) { try download(server) }
+        failure(server)
         #expect(!folder.files.contains("file"))
     }
 
@@ -274,7 +286,7 @@ private final class Counter: Sendable {
         let server = try LoopbackServer { request, _ in
             .text(302, [("Location", request.target + "x")])
         }
-        #expect(throws: DownloadError.self) { try download(server) }
+        failure(server)
         #expect(server.requests.count < 40)
     }
 
@@ -286,7 +298,7 @@ private final class Counter: Sendable {
         let server = try LoopbackServer { _, index in
             index > 3 ? .text(404) : .text(302, [("Location", location)])
         }
-        #expect(throws: DownloadError.self) { try download(server) }
+        failure(server)
     }
 
     @Test(arguments: [404, 410, 401, 403, 400, 418, 204, 304, 300])
@@ -294,7 +306,7 @@ private final class Counter: Sendable {
         let server = try LoopbackServer { _, _ in
             Reply(status: status, body: status == 204 || status == 304 ? Data() : Data("no".utf8))
         }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
+        let error = failure(server)
         let url = server.address + "/file"
         let expected: DownloadError =
             switch status {
@@ -311,14 +323,13 @@ private final class Counter: Sendable {
         "Basic realm=\"x\"", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"",
         "Bearer", "Basic", "", "realm=", "Digest realm=\"x\", nonce=\"1\"", "NTLM",
     ])
-    func aQuestionForAPasswordIsARefusal(challenge: String) throws {
+    func anAuthenticationChallengeIsARefusal(challenge: String) throws {
         let server = try LoopbackServer { _, _ in .text(401, [("WWW-Authenticate", challenge)]) }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
-        #expect(error == .forbidden(url: server.address + "/file", status: 401))
+        #expect(failure(server) == .forbidden(url: server.address + "/file", status: 401))
         #expect(server.requests.count == 1)
     }
 
-    @Test func passingFaultsAreTriedAgain() throws {
+    @Test func temporaryFailuresAreRetried() throws {
         let data = data
         let server = try LoopbackServer { request, index in
             switch index {
@@ -336,23 +347,21 @@ private final class Counter: Sendable {
     }
 
     @Test(arguments: [500, 502, 503, 504])
-    func lastingServerErrorsAreTold(status: Int) throws {
+    func lastingServerErrorsAreReported(status: Int) throws {
         let server = try LoopbackServer { _, _ in .text(status) }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
-        #expect(error == .serverError(url: server.address + "/file", status: status))
+        #expect(failure(server) == .serverError(url: server.address + "/file", status: status))
         #expect(server.requests.count == Self.policy.attempts)
     }
 
     @Test func aServerThatAsksForALongWaitIsNotWaitedFor() throws {
         let server = try LoopbackServer { _, _ in .text(429, [("Retry-After", "3600")]) }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
         #expect(
-            error
+            failure(server)
                 == .tooManyRequests(url: server.address + "/file", retryAfterSeconds: 3600))
         #expect(server.requests.count == 1)
     }
 
-    @Test func aSilentServerIsGivenUp() throws {
+    @Test func aSilentServerFailsTheDownload() throws {
         let data = data
         for stall in [0, 70_000] {
             let server = try LoopbackServer { request, index in
@@ -360,12 +369,7 @@ private final class Counter: Sendable {
                 reply.stallAfterBytes = index == 0 ? stall : 0
                 return reply
             }
-            var patience = Self.policy
-            patience.attempts = 2
-            patience.stallSeconds = 0.2
-            let error = #expect(throws: DownloadError.self) {
-                try download(server, policy: patience)
-            }
+            let error = failure(server, policy: Self.patience(attempts: 2, stallSeconds: 0.2))
             guard case .stalled(_, 0.2, _) = error else {
                 Issue.record("\(String(describing: error))")
                 return
@@ -373,24 +377,23 @@ private final class Counter: Sendable {
         }
     }
 
-    @Test func nobodyThereIsTold() throws {
+    @Test func anUnreachableServerIsReported() throws {
         let server = try LoopbackServer { _, _ in .text(200) }
         server.stop()
-        let error = #expect(throws: DownloadError.self) { try download(server) }
+        let error = failure(server)
         guard case .unreachable(server.address + "/file", _) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
     }
 
-    @Test func sizesThatDisagreeAreTold() throws {
+    @Test func sizesThatDisagreeAreReported() throws {
         let data = data
         let server = try LoopbackServer { request, _ in
             .file(data, request, headers: [("X-Linked-Size", "299999")])
         }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
         #expect(
-            error
+            failure(server)
                 == .wrongSize(
                     url: server.address + "/file", foundBytes: 300_000, expectedBytes: 299_999))
         #expect(folder.files == ["file.lock"])
@@ -404,36 +407,34 @@ private final class Counter: Sendable {
     }
 
     @Test(arguments: [300_000, -1])
-    func moreThanIsSensibleIsNotTaken(announcedBytes: Int) throws {
+    func filesBeyondTheLimitAreRefused(announcedBytes: Int) throws {
         let data = data
         let server = try LoopbackServer { _, _ in
             Reply(body: data, announcedBytes: announcedBytes)
         }
-        #expect(throws: DownloadError.self) { try download(server, limitBytes: 200_000) }
+        failure(server, limitBytes: 200_000)
         #expect(!folder.files.contains("file"))
     }
 
-    @Test func aFullDiskIsTold() throws {
+    @Test func aFullDiskIsReported() throws {
         let data = data
         // Every write to this device fails as on a full disk.
         try FileManager.default.createSymbolicLink(
             atPath: folder.path("file.part"), withDestinationPath: "/dev/full")
         let server = try LoopbackServer { request, _ in .file(data, request) }
-        let error = #expect(throws: DownloadError.self) { try download(server) }
-        #expect(error == .diskFull(path: folder.path("file.part"), neededBytes: nil))
+        #expect(failure(server) == .diskFull(path: folder.path("file.part"), neededBytes: nil))
         #expect(server.requests.count == 1)
     }
 
-    @Test func aDiskThatIsTooSmallIsToldBeforeTheBytesCome() throws {
+    @Test func aDiskThatIsTooSmallIsReportedBeforeTheBytesCome() throws {
         let bytes = 1 << 60
         let server = try LoopbackServer { _, _ in Reply(announcedBytes: bytes) }
-        let error = #expect(throws: DownloadError.self) {
-            try download(server, limitBytes: .max)
-        }
-        #expect(error == .diskFull(path: folder.path("file.part"), neededBytes: bytes))
+        #expect(
+            failure(server, limitBytes: .max)
+                == .diskFull(path: folder.path("file.part"), neededBytes: bytes))
     }
 
-    @Test func aFolderThatCannotBeWrittenIsTold() throws {
+    @Test func anUnwritableFolderIsReported() throws {
         let server = try LoopbackServer { _, _ in .text(200) }
         try folder.write("", "taken")
         let error = #expect(throws: DownloadError.self) {
@@ -498,15 +499,10 @@ private final class Counter: Sendable {
         "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 302 Found\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
     ])
-    // A head that ends within its lines is missing here: FoundationNetworking itself stops the
-    // process then.
-    func repliesThatAreNoHTTPDoNotCrash(reply: String) throws {
+    // No case has a head that ends within its lines: FoundationNetworking itself crashes on it.
+    func invalidHTTPRepliesDoNotCrash(reply: String) throws {
         let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(reply.utf8)) }
-        var patience = Self.policy
-        patience.attempts = 1
-        #expect(throws: DownloadError.self) {
-            try download(server, checksum: checksum, policy: patience)
-        }
+        failure(server, checksum: checksum, policy: Self.patience(attempts: 1))
         #expect(!folder.files.contains("file"))
     }
 
@@ -527,7 +523,7 @@ private final class Counter: Sendable {
         }
         try download(server)
         try FileManager.default.removeItem(atPath: folder.path("file"))
-        let error = #expect(throws: DownloadError.self) { try download(server) }
+        let error = failure(server)
         guard case .wrongChecksum(_, _, checksum) = error else {
             Issue.record("\(String(describing: error))")
             return

@@ -1,11 +1,12 @@
+import Files
 import Foundation
 import ModelZoo
 import TestSupport
 import Testing
 import WeightsLoader
 
-/// Models from a hub on this machine. The official `.th` address can't be reached in these tests:
-/// a store whose fallback would go there is given up by a reply that no server can mend.
+/// Models from a hub on this machine. No test requests the official `.th` address: where a store
+/// would fall back to it, its downloads fail before.
 @Suite(.serialized) struct FetchingTests {
     private let folder: TemporaryFolder
     private let checkpoint: Data
@@ -49,12 +50,12 @@ import WeightsLoader
         let files = try store.findOrFetch("hf://someone/htdemucs_pair")
         let own = folder.path("home/.cache/swift-demucs/hub/someone/HTDemucs-pair")
         #expect(files.name == "htdemucs_pair")
-        #expect(files.members == ["\(own)/aa.safetensors", "\(own)/bb.safetensors"])
+        #expect(files.checkpoints == ["\(own)/aa.safetensors", "\(own)/bb.safetensors"])
         #expect(files.weights == [[1, 0], [0, 1]])
         #expect(hub.requests.count == 3)
         #expect(try store.findOrFetch("hf://someone/htdemucs_pair") == files)
-        #expect(try store.installedCheckpoints() == files.members)
-        #expect(try store.verify(files.members[0]) == .intact)
+        #expect(try store.installedCheckpoints() == files.checkpoints)
+        #expect(try store.verify(files.checkpoints[0]) == .intact)
         #expect(hub.requests.count == 3)
     }
 
@@ -73,10 +74,9 @@ import WeightsLoader
     }
 
     @Test func aSignatureFetchesOneCheckpoint() throws {
-        let hub = try hub(
-            ["d12395a8.safetensors": checkpoint], at: "/adefossez/HTDemucs-ft")
+        let hub = try hub(["d12395a8.safetensors": checkpoint], at: "/adefossez/HTDemucs-ft")
         let files = try store(hub.address).findOrFetch("d12395a8")
-        #expect(files.members.count == 1 && files.name == "d12395a8")
+        #expect(files.checkpoints.count == 1 && files.name == "d12395a8")
         #expect(hub.requests.count == 1)
     }
 
@@ -86,15 +86,14 @@ import WeightsLoader
                 "htdemucs_ft.yaml": Data("models: [f7e0c4bc, d12395a8]".utf8),
                 "d12395a8.safetensors": checkpoint,
             ], at: "/adefossez/HTDemucs-ft")
-        try folder.write(
-            "x", "home/.cache/torch/hub/checkpoints/f7e0c4bc-ba3fe64a.th")
+        try folder.write("x", "home/.cache/torch/hub/checkpoints/f7e0c4bc-ba3fe64a.th")
         let files = try store(hub.address).findOrFetch("htdemucs_ft")
-        #expect(files.members.map { ($0 as NSString).pathExtension } == ["th", "safetensors"])
+        #expect(files.checkpoints.map { FilePath.pathExtension(of: $0) } == ["th", "safetensors"])
         #expect(hub.requests.count == 2)
     }
 
-    /// What a wireless network's login page does.
-    @Test func aPageInPlaceOfAFileIsFoundOut() throws {
+    /// The login page of a wireless network.
+    @Test func aPageInPlaceOfAFileIsRefused() throws {
         let page = Data("<!DOCTYPE html><html><body>Please log in</body></html>".utf8)
         let everything = try LoopbackServer { _, _ in Reply(body: page) }
         let checkpointOnly = try hub(
@@ -134,7 +133,7 @@ import WeightsLoader
         #expect(hub.requests.isEmpty)
     }
 
-    @Test func aMissingRepositoryIsTold() throws {
+    @Test func aMissingRepositoryIsReported() throws {
         let hub = try hub([:], at: "/")
         #expect(
             throws: ModelStoreError.notFetched(
@@ -167,7 +166,7 @@ import WeightsLoader
         "https://", "https://example.org/?a=b", "http://127.0.0.1.example.org", "http://[",
         "https://example.org/#a", "http://localhost.example.org",
     ])
-    func endpointsHaveToBeEncryptedOrHere(endpoint: String) throws {
+    func endpointsMustBeEncryptedOrLocal(endpoint: String) throws {
         let error = #expect(throws: ModelStoreError.self) {
             _ = try store(endpoint).findOrFetch("hf://x/a")
         }

@@ -1,10 +1,11 @@
+import Files
 import Foundation
 import ModelZoo
 import TestSupport
 import Testing
 import WeightsLoader
 
-/// Where names are looked for. Files are empty: finding looks at names alone.
+/// The search for names. Files hold no models: finding reads names alone.
 struct ModelStoreTests {
     private let folder: TemporaryFolder
 
@@ -40,8 +41,7 @@ struct ModelStoreTests {
             try folder.write(content, blob)
             let link = folder.path("\(hub)/models--\(name)/snapshots/\(commit)/\(file)")
             try FileManager.default.createDirectory(
-                atPath: (link as NSString).deletingLastPathComponent,
-                withIntermediateDirectories: true)
+                atPath: FilePath.folder(of: link), withIntermediateDirectories: true)
             try FileManager.default.createSymbolicLink(
                 atPath: link, withDestinationPath: "../../blobs/\(file).blob")
         }
@@ -51,7 +51,7 @@ struct ModelStoreTests {
         let store = try store()
         for path in ["./a.safetensors", "/nowhere/b.th", "../x/y"] {
             let files = try store.find(path)
-            #expect(files.members == [path])
+            #expect(files.checkpoints == [path])
         }
         #expect(try store.find("./my.model.safetensors").name == "my.model")
     }
@@ -82,7 +82,7 @@ struct ModelStoreTests {
             let store = try store(
                 repository: folder.path("repo"), bundled: [folder.path("bundled")], variables)
             let files = try store.find("htdemucs")
-            #expect(files.members == [folder.path(path)])
+            #expect(files.checkpoints == [folder.path(path)])
             #expect(files.name == "htdemucs")
             try FileManager.default.removeItem(atPath: folder.path(path))
         }
@@ -96,12 +96,12 @@ struct ModelStoreTests {
         ] {
             try touch(path)
             let files = try store().find("f7e0c4bc")
-            #expect(files.name == "f7e0c4bc" && files.members == [folder.path(path)])
+            #expect(files.name == "f7e0c4bc" && files.checkpoints == [folder.path(path)])
             #expect(files.weights == nil)
             try FileManager.default.removeItem(atPath: folder.path(path))
         }
         try addHubRepository("adefossez--HTDemucs-ft", files: ["f7e0c4bc.safetensors": "x"])
-        #expect(try store().find("f7e0c4bc").members.count == 1)
+        #expect(try store().find("f7e0c4bc").checkpoints.count == 1)
     }
 
     @Test func membersOfABagMayLieApart() throws {
@@ -119,7 +119,7 @@ struct ModelStoreTests {
         try touch("\(Self.own)/checkpoints/04573f0d-f3cf25b2.th")
         let files = try store(variables).find("htdemucs_ft")
         #expect(
-            files.members
+            files.checkpoints
                 == [
                     "\(Self.torch)/f7e0c4bc-ba3fe64a.th", "mine/d12395a8.safetensors",
                     "\(Self.torch)/92cfc3b6-ef3bcb9c.th",
@@ -137,7 +137,7 @@ struct ModelStoreTests {
         let byPath = try store().find(folder.path("repo/mine.yaml"))
         for files in [byName, byPath] {
             #expect(files.name == "mine")
-            #expect(files.members == expected)
+            #expect(files.checkpoints == expected)
             #expect(files.weights == [[1, 2], [3, 4]])
             #expect(files.segmentSeconds == 5)
         }
@@ -149,14 +149,14 @@ struct ModelStoreTests {
         ) { _ = try store().find(folder.path("repo/mine.yaml")) }
     }
 
-    @Test func brokenBagsAreTold() throws {
+    @Test func brokenBagsAreReported() throws {
         try folder.write("models: 3", "repo/mine.yaml")
         #expect(throws: BagError.self) {
             _ = try store(repository: folder.path("repo")).find("mine")
         }
     }
 
-    @Test func hubNamesMeanTheirRepositoryAlone() throws {
+    @Test func hubNamesFindTheirRepositoryOnly() throws {
         try touch("\(Self.torch)/955717e8-8726e21a.th")
         #expect(throws: ModelStoreError.self) { _ = try store().find("hf://someone/htdemucs") }
         try addHubRepository(
@@ -165,29 +165,28 @@ struct ModelStoreTests {
         try addHubRepository(
             "adefossez--Demucs-other", files: ["other.yaml": "models: [q2]", "q2.safetensors": "x"])
         #expect(try store().find("hf://someone/htdemucs_mine").name == "htdemucs_mine")
-        #expect(try store().find("hf://other").members.count == 1)
+        #expect(try store().find("hf://other").checkpoints.count == 1)
     }
 
-    @Test func cachesAreWhereTheirOwnersKeepThem() throws {
+    @Test func cachesAreFoundThroughTheirVariables() throws {
         let files = ["htdemucs.yaml": "models: ['955717e8']", "955717e8.safetensors": "x"]
         for (index, variables) in [
             ["HF_HUB_CACHE": "~/cache0"], ["HF_HOME": "~/cache1"], ["XDG_CACHE_HOME": "~/cache2"],
         ].enumerated() {
             let hub = ["cache0", "cache1/hub", "cache2/huggingface/hub"][index]
             try addHubRepository("adefossez--HTDemucs", files: files, hub: "home/\(hub)")
-            let member = try #require(try store(variables).find("htdemucs").members.first)
+            let member = try #require(try store(variables).find("htdemucs").checkpoints.first)
             #expect(member.hasPrefix(folder.path("home/\(hub)/")))
             #expect(throws: ModelStoreError.self) { _ = try store().find("htdemucs") }
         }
         try touch("home/t/hub/checkpoints/5c90dfd2-34c22ccb.th")
-        #expect(try store(["TORCH_HOME": "~/t"]).find("htdemucs_6s").members.count == 1)
+        #expect(try store(["TORCH_HOME": "~/t"]).find("htdemucs_6s").checkpoints.count == 1)
     }
 
-    /// A damaged or half-deleted cache is no cache.
-    @Test func damagedHubCachesAreLeftAlone() throws {
+    @Test func damagedHubCachesAreIgnored() throws {
         let files = ["htdemucs.yaml": "models: ['955717e8']", "955717e8.safetensors": "x"]
         try addHubRepository("adefossez--HTDemucs", files: files)
-        #expect(try store().find("htdemucs").members.count == 1)
+        #expect(try store().find("htdemucs").checkpoints.count == 1)
         let main = "\(Self.hub)/models--adefossez--HTDemucs/refs/main"
         for content in [
             "", "../../..", "nothing", "a/b", "\u{0}", String(repeating: "a", count: 999),
@@ -201,7 +200,7 @@ struct ModelStoreTests {
     }
 
     @Test(arguments: ["", ".", "..", "a b", "é", "hf://", "hf://a/b/c", "hf:///b", "hf://../x"])
-    func impossibleNamesAreTold(name: String) throws {
+    func impossibleNamesAreReported(name: String) throws {
         let error = #expect(throws: ModelStoreError.self) { _ = try store().find(name) }
         guard case .invalidName(name, _) = error else {
             Issue.record("\(String(describing: error))")

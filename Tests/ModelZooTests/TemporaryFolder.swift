@@ -1,6 +1,7 @@
+import Files
 import Foundation
 
-/// A folder that goes away with the value.
+/// A temporary folder, removed with its last reference.
 final class TemporaryFolder: Sendable {
     let path: String
 
@@ -21,8 +22,7 @@ final class TemporaryFolder: Sendable {
     func write(_ data: Data, _ name: String) throws -> String {
         let file = path(name)
         try FileManager.default.createDirectory(
-            atPath: (file as NSString).deletingLastPathComponent,
-            withIntermediateDirectories: true)
+            atPath: FilePath.folder(of: file), withIntermediateDirectories: true)
         try data.write(to: URL(fileURLWithPath: file))
         return file
     }
@@ -39,10 +39,6 @@ final class TemporaryFolder: Sendable {
     /// Files below this folder, sorted.
     var files: [String] {
         let all = (try? FileManager.default.subpathsOfDirectory(atPath: path)) ?? []
-        return all.filter { name in
-            var isFolder: ObjCBool = false
-            return FileManager.default.fileExists(atPath: path(name), isDirectory: &isFolder)
-                && !isFolder.boolValue
-        }.sorted()
+        return all.filter { FilePath.isFile(path($0)) }.sorted()
     }
 }

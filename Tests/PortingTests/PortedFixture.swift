@@ -13,8 +13,9 @@ import WeightsLoader
 enum PortedFixture {
     /// A model of Tests/Fixtures/models. `cross_first`: two sources, stereo at 1,600 Hz, nfft 256, a
     /// segment of 400 samples.
-    static func model(_ name: String = "cross_first") throws -> PortedModel {
-        try PortedModel(ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path))
+    static func model(_ name: String = "cross_first") throws -> OpenedModel {
+        try OpenedModel(
+            porting: ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path))
     }
 
     /// Noise that swells, off centre, as a float32 WAV.

@@ -73,7 +73,7 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
     }
 
     private func readEverything(_ checkpoint: Checkpoint) throws {
-        for member in checkpoint.members { _ = try checkpoint.member(member) }
+        for name in checkpoint.submodels { _ = try checkpoint.submodel(name) }
         for tensor in checkpoint.tensors {
             let bytes = checkpoint.withBytes(of: tensor) { $0.count }
             precondition(bytes == tensor.countBytes || tensor.elementType.bits < 8)

@@ -1,4 +1,4 @@
-// Safetensors files as no honest program writes them, in a folder of their own that goes away.
+// Temporary safetensors files with chosen, mostly damaged, content.
 
 import Foundation
 import WeightsLoader

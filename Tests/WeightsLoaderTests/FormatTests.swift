@@ -54,14 +54,14 @@ struct FormatTests {
         let tensor = try #require(checkpoint.tensor(named: Self.embedding))
         let found = try checkpoint.floats(tensor)
         if name == "half.onnx" {
-            // Half a unit in the last place of 11 bits.
+            // Rounding to 11 bits.
             #expect(zip(found, products).allSatisfy { abs($0 - $1) <= abs($1) * 0x1p-11 })
         } else {
             #expect(found == products)
         }
     }
 
-    @Test func theFormatIsToldByTheContentNotTheName() throws {
+    @Test func theFormatIsDetectedByTheContentNotTheName() throws {
         for name in ["model.th", "legacy.th", "ggml.bin", "core.onnx", "model.safetensors"] {
             let bytes = [UInt8](try Data(contentsOf: Fixture.url("weights/formats/\(name)")))
             let file = try CraftedFile(bytes, name: "misleading.safetensors")
@@ -73,18 +73,17 @@ struct FormatTests {
         try Self.expectEqual(Self.open("six.bin"), to: Self.open("six.safetensors"))
     }
 
-    @Test func severalModelsInOneFileAreMembers() throws {
+    @Test func severalModelsInOneFileAreSubmodels() throws {
         let checkpoint = try Self.open("several.safetensors")
-        #expect(checkpoint.members == ["d12395a8", "f7e0c4bc"])
-        try Self.expectEqual(
-            checkpoint.member("f7e0c4bc"), to: Self.open("model.safetensors"))
-        let other = try checkpoint.member("d12395a8")
+        #expect(checkpoint.submodels == ["d12395a8", "f7e0c4bc"])
+        try Self.expectEqual(checkpoint.submodel("f7e0c4bc"), to: Self.open("model.safetensors"))
+        let other = try checkpoint.submodel("d12395a8")
         #expect(other.tensors.count * 2 == checkpoint.tensors.count)
         #expect(
-            throws: WeightsError.memberMissing(
-                path: checkpoint.path, name: "955717e8", members: checkpoint.members)
-        ) { try checkpoint.member("955717e8") }
-        #expect(try Self.open("prefixed.safetensors").members.isEmpty)
+            throws: WeightsError.submodelMissing(
+                path: checkpoint.path, name: "955717e8", submodels: checkpoint.submodels)
+        ) { try checkpoint.submodel("955717e8") }
+        #expect(try Self.open("prefixed.safetensors").submodels.isEmpty)
     }
 
     // MARK: - Arguments
@@ -161,7 +160,7 @@ struct FormatTests {
             try checkpoint.floats(#require(checkpoint.tensor(named: name)))
         }
         #expect(try floats("encoder.0.conv.weight") == [0.5, -1.5, 2, 65504])
-        // 6e-8 becomes the smallest half.
+        // 6e-8 becomes the smallest float16.
         #expect(try floats("encoder.0.conv.bias") == [1, -2, 0x1p-24])
         #expect(try floats("tencoder.0.conv.bias") == [1, -2, 0x1p-24])
         let linear = "crosstransformer.layers.0.linear1.weight"

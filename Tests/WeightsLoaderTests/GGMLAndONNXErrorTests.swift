@@ -1,4 +1,4 @@
-// What the readers of demucs.cpp's and of ONNX files refuse, each with a file crafted for it.
+// Crafted files that the readers of demucs.cpp's and ONNX files refuse.
 
 import Foundation
 import Testing

@@ -28,7 +28,7 @@ struct ParameterReaderTests {
     @Test func leftoversAreNamedInTheOrderOfTheFile() throws {
         let reader = try file.open().parameters()
         _ = try reader.scope("encoder").scope("1").floats("bias", [1])
-        // Looking is not asking.
+        // `has` doesn't count as reading.
         #expect(reader.has("steps"))
         #expect(
             throws: WeightsError.tensorsUnused(
@@ -44,7 +44,7 @@ struct ParameterReaderTests {
         try reader.finish()
     }
 
-    @Test func aMissingTensorIsNamedBesideItsLikes() throws {
+    @Test func aMissingTensorIsNamedBesideSimilarOnes() throws {
         let reader = try file.open().parameters()
         _ = try reader.floats("encoder.0.weight", [2])
         let error = WeightsError.tensorMissing(
@@ -66,7 +66,7 @@ struct ParameterReaderTests {
         #expect(throws: error) { try reader.scope("encoder.0").floats("weight", shape) }
     }
 
-    @Test func integersAreNoParameters() throws {
+    @Test func integersAreNotParameters() throws {
         let reader = try file.open().parameters()
         #expect(
             throws: WeightsError.notFloats(path: file.path, tensor: "steps", found: .int32)

@@ -1,4 +1,4 @@
-// Damaged files of every format. `fuzz-readers` runs the same for as long as one likes.
+// Damaged files of every format; `fuzz-readers` runs more of them.
 
 import TestSupport
 import Testing

@@ -1,4 +1,4 @@
-// What opening refuses, each with a file crafted for it.
+// Crafted files that opening refuses.
 
 import Foundation
 import TestSupport
@@ -192,8 +192,7 @@ struct SafetensorsErrorTests {
 
     @Test(arguments: [("F32", "[2]", 8), ("F32", "[]", 4), ("F64", "[1]", 8), ("F16", "[1]", 2)])
     func sizesThatDoNotFitTheShapeAreRefused(type: String, shape: String, bytes: Int) throws {
-        let file = try Self.file(
-            type: type, shape: shape, offsets: "0,3", data: [0, 0, 0])
+        let file = try Self.file(type: type, shape: shape, offsets: "0,3", data: [0, 0, 0])
         #expect(
             file.openingError()
                 == .sizeMismatch(

@@ -27,7 +27,7 @@ struct SafetensorsTests {
         let float32: [Float] = [0, -0.0, 1.5, -2.25, 65504, 6e-8]
         let values = try fixture.floats("float32")
         #expect(values.map(\.bitPattern) == float32.map(\.bitPattern))
-        // 6e-8 rounds to the smallest subnormal half, 2^-24; 65504 is the largest half, and
+        // 6e-8 rounds to the smallest subnormal float16, 2^-24; 65504 is the largest float16, and
         // rounds to 2^16 in bfloat16.
         #expect(try fixture.floats("float16") == [0, -0.0, 1.5, -2.25, 65504, 0x1p-24])
         #expect(
@@ -86,7 +86,7 @@ struct SafetensorsTests {
         }
     }
 
-    @Test func aFileOfNothingButAHeaderIsEmptyButValid() throws {
+    @Test func aFileOfAHeaderAloneIsEmptyButValid() throws {
         let checkpoint = try CraftedFile(header: "{}").open()
         #expect(checkpoint.tensors.isEmpty && checkpoint.metadata.isEmpty)
     }

@@ -1,4 +1,4 @@
-// What the readers of PyTorch's two forms refuse: sound files with one thing changed.
+// Files that the readers of PyTorch's two forms refuse: valid ones with one change.
 
 import Foundation
 import TestSupport
@@ -37,7 +37,7 @@ struct TorchErrorTests {
         #expect(try CraftedFile(entries.archive).openingError() == nil)
     }
 
-    @Test func aCutArchiveIsTold() throws {
+    @Test func aCutArchiveIsReported() throws {
         let bytes = try Self.bytes("views.th")
         for count in [4, 100, bytes.count - 1] {
             #expect(
@@ -69,7 +69,7 @@ struct TorchErrorTests {
         #expect(try Self.message(bytes).contains("has another name in its own header"))
     }
 
-    @Test func aWrongChecksumOfThePickleIsTold() throws {
+    @Test func aWrongChecksumOfThePickleIsReported() throws {
         var bytes = ZipEntries(try Self.bytes("views.th")).archive
         let name = Array("data.pkl".utf8)
         let start = try #require(
@@ -97,9 +97,9 @@ struct TorchErrorTests {
         ("unknown opcode", [0xFF], "the opcode 255, which torch doesn't write"),
         ("no value", Array(".".utf8), "takes more values than it has put down"),
         ("a value behind a mark", Array("N(.".utf8), "takes more values than it has put down"),
-        ("a recalled nothing", Array("h\u{07}.".utf8), "recalls value 7, which it never stored"),
+        ("an unknown recall", Array("h\u{07}.".utf8), "recalls value 7, which it never stored"),
         ("not a dictionary", Array("N.".utf8), "it doesn't hold a dictionary"),
-        ("protocol 9", [0x80, 9], "pickle protocol 9; 2 to 5 are known"),
+        ("protocol 9", [0x80, 9], "pickle protocol 9; expected 2 to 5"),
         ("a long string", Array("X\u{7F}\u{7F}\u{7F}\u{7F}".utf8), "should take 2139062143 bytes"),
         (
             "a name without end", Array("c".utf8) + [UInt8](repeating: 97, count: 5000),
@@ -118,8 +118,8 @@ struct TorchErrorTests {
         #expect(message.contains(problem), "\(message)")
     }
 
-    @Test func nothingIsExecuted() throws {
-        // What would run a command in Python is an opaque value here, and no tensor.
+    @Test func callsInAPickleAreNotExecuted() throws {
+        // A call that runs a command in Python gives an opaque value here.
         let pickle = Array("cos\nsystem\n(X\u{09}\0\0\0touch /x\u{0A}tR.".utf8)
         let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
         #expect(message.contains("it doesn't hold a dictionary"))
@@ -166,7 +166,7 @@ struct TorchErrorTests {
 
     // MARK: - The older form
 
-    @Test func aCutOlderFileIsTold() throws {
+    @Test func aCutOlderFileIsReported() throws {
         let bytes = try Self.bytes("views_legacy.th")
         let message = try Self.message(Array(bytes.dropLast(3)))
         #expect(message.hasPrefix("this PyTorch file of the older form is damaged at byte"))

@@ -1,11 +1,12 @@
 // A file from a server to its final name: locked, resumed, tried again, checked.
 //
-//     <file>                      complete and checked, or not there
+//     <file>                      complete and checked, or missing
 //     <file>.origin.json          where it came from: address, etag, size, SHA-256
-//     <file>.part                 what has come so far
-//     <file>.part.origin.json     of which file it is a part
+//     <file>.part                 the bytes received so far
+//     <file>.part.origin.json     the file that they are a part of
 //     <file>.lock                 held while a process downloads it
 
+import Files
 import Foundation
 
 #if canImport(FoundationNetworking)
@@ -19,10 +20,10 @@ package struct Download {
     let destination: String
     /// The first digits of its SHA-256, as many as are known beforehand.
     let checksum: String?
-    /// The most that such a file may have.
+    /// Longer files are refused.
     let limitBytes: Int
-    /// Looks at the complete file, still under its temporary name, where no checksum vouches for
-    /// it; its errors become `DownloadError.wrongContent`.
+    /// Checks the content of the complete file, still under its temporary name, if no checksum of it
+    /// is known; its errors become `DownloadError.wrongContent`.
     let check: @Sendable (_ path: String) throws -> Void
 
     package init(
@@ -37,7 +38,7 @@ package struct Download {
     }
 
     private var partPath: String { destination + ".part" }
-    private var name: String { (destination as NSString).lastPathComponent }
+    private var name: String { FilePath.name(of: destination) }
     private var address: String { Transfer.text(URLRequest(url: url)) }
 
     /// Downloads the file unless it is there.
@@ -47,21 +48,19 @@ package struct Download {
         policy: DownloadPolicy, isCancelled: () -> Bool, report: (DownloadEvent) -> Void
     ) throws {
         guard Transfer.isSecure(url) else { throw DownloadError.insecureAddress(url: address) }
-        if FileSystem.isFile(destination) { return }
+        if FilePath.isFile(destination) { return }
         do {
             try FileManager.default.createDirectory(
-                atPath: (destination as NSString).deletingLastPathComponent,
-                withIntermediateDirectories: true)
+                atPath: FilePath.folder(of: destination), withIntermediateDirectories: true)
         } catch {
-            throw DownloadError.unwritable(
-                path: destination, reason: error.localizedDescription)
+            throw DownloadError.unwritable(path: destination, reason: error.localizedDescription)
         }
         let lock = try FileLock(
             destination + ".lock", waiting: { report(.waiting(file: name)) },
             isCancelled: isCancelled)
         try withExtendedLifetime(lock) {
-            // Whoever had the lock before may have fetched it.
-            if FileSystem.isFile(destination) { return }
+            // The process that had the lock before may have fetched it.
+            if FilePath.isFile(destination) { return }
             try transferUntilComplete(policy, isCancelled, report)
         }
     }
@@ -70,10 +69,8 @@ package struct Download {
         _ policy: DownloadPolicy, _ isCancelled: () -> Bool, _ report: (DownloadEvent) -> Void
     ) throws {
         let file = try PartialFile(partPath)
-        // Bytes of another address or of nothing known are no start.
-        if FileOrigin(recordAt: FileOrigin.recordPath(of: partPath))?.url != address {
-            try file.truncate()
-        }
+        // Bytes of another or unknown address can't be resumed.
+        if FileOrigin(of: partPath)?.url != address { try file.truncate() }
         var mayStartAfresh = true
         var fruitless = 0
         while true {
@@ -98,8 +95,8 @@ package struct Download {
                 fruitless = file.countBytes > before ? 1 : fruitless + 1
                 var delay = policy.delaySeconds(afterAttempts: fruitless)
                 if case .tooManyRequests(_, let asked?) = error { delay = max(delay, asked) }
-                // What can't be reached at all is not waited for, but a connection that was there
-                // a moment ago may come back.
+                // An unreachable server is not waited for, unless it has sent bytes before: then the
+                // connection may come back.
                 let isPassing = error.isPassing || (error.isUnreachable && before > 0)
                 guard isPassing, fruitless < policy.attempts, delay <= policy.longestDelaySeconds
                 else { throw error }
@@ -111,7 +108,7 @@ package struct Download {
 
     private func discardPart() {
         unlink(partPath)
-        unlink(FileOrigin.recordPath(of: partPath))
+        FileOrigin.remove(of: partPath)
     }
 
     private static func wait(_ seconds: Double, _ isCancelled: () -> Bool) throws {
@@ -124,19 +121,19 @@ package struct Download {
 
     /// One request for the bytes that are missing.
     ///
-    /// - Returns: what is known of the now complete file.
+    /// - Returns: the origin of the now complete file.
     private func transfer(
         into file: PartialFile, _ policy: DownloadPolicy, _ isCancelled: () -> Bool,
         _ report: (DownloadEvent) -> Void
     ) throws -> FileOrigin {
-        // All may be there already, if an earlier run ended just before the last step.
-        if let origin = FileOrigin(recordAt: FileOrigin.recordPath(of: partPath)),
-            origin.countBytes == file.countBytes, file.countBytes > 0
+        // The part is complete if an earlier run ended just before the last step.
+        if let origin = FileOrigin(of: partPath), origin.countBytes == file.countBytes,
+            file.countBytes > 0
         {
             return origin
         }
         var request = URLRequest(url: url)
-        // Compressed bytes could neither be counted nor resumed.
+        // A compressed reply can be neither counted nor resumed.
         request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
         request.setValue("swift-demucs", forHTTPHeaderField: "User-Agent")
         let resumed = file.countBytes
@@ -151,8 +148,7 @@ package struct Download {
             received in
             guard received > 0 || hasStarted else { return }
             if !hasStarted {
-                totalBytes =
-                    FileOrigin(recordAt: FileOrigin.recordPath(of: partPath))?.countBytes
+                totalBytes = FileOrigin(of: partPath)?.countBytes
                 report(
                     .started(
                         url: address, file: name, resumedBytes: min(resumed, received),
@@ -164,15 +160,14 @@ package struct Download {
         return try judge(result, file)
     }
 
-    /// Decides about a good reply before its body is written.
+    /// Accepts or refuses a good reply before its body is written.
     private func begin(_ file: PartialFile, _ result: TransferResult) throws {
         guard let head = result.head else { return }
-        let recordPath = FileOrigin.recordPath(of: partPath)
-        let old = FileOrigin(recordAt: recordPath)
+        let old = FileOrigin(of: partPath)
         var origin = FileOrigin(url: address)
         origin.etag = result.linkedETag ?? head.etag
         if head.status == 206 {
-            // The part that was asked for, of the file that the first part came from.
+            // It must be the requested range of the file that the first bytes came from.
             let total = head.range?.total
             let isSame =
                 head.range?.first == file.countBytes
@@ -198,10 +193,10 @@ package struct Download {
             }
             try file.reserve(total - file.countBytes)
         }
-        try origin.write(to: recordPath)
+        try origin.write(beside: partPath)
     }
 
-    /// What the end of a request means.
+    /// The origin of the complete file, or the error that a request ended with.
     private func judge(_ result: TransferResult, _ file: PartialFile) throws -> FileOrigin {
         switch result.failure {
         case let error as DownloadError: throw error
@@ -223,7 +218,7 @@ package struct Download {
         case 500...599: throw DownloadError.serverError(url: address, status: head.status)
         default: throw DownloadError.unexpectedReply(url: address, status: head.status)
         }
-        guard let origin = FileOrigin(recordAt: FileOrigin.recordPath(of: partPath)) else {
+        guard let origin = FileOrigin(of: partPath) else {
             throw DownloadError.unwritable(
                 path: FileOrigin.recordPath(of: partPath), reason: "it can't be read back")
         }
@@ -240,7 +235,7 @@ package struct Download {
         return origin
     }
 
-    /// What it means that no reply came: nobody was there, or the connection broke too early.
+    /// The error for a request without a reply: no server answered, or the connection broke too early.
     private func withoutReply(_ result: TransferResult, _ file: PartialFile) -> DownloadError {
         let reason = result.failure?.localizedDescription ?? "no reply came"
         switch (result.failure as? URLError)?.code {
@@ -258,12 +253,11 @@ package struct Download {
         _ report: (DownloadEvent) -> Void
     ) throws {
         report(.verifying(file: name))
-        let recordPath = FileOrigin.recordPath(of: destination)
         var origin = origin
         let found = try file.checksum(isCancelled: isCancelled)
         let linked = origin.etag.flatMap { ReplyHead.isChecksum($0) ? $0.lowercased() : nil }
-        // The same etag as at the first use has to mean the same bytes.
-        let first = FileOrigin(recordAt: recordPath)
+        // The same etag as in an earlier download means the same bytes.
+        let first = FileOrigin(of: destination)
         let remembered =
             first?.etag != nil && first?.etag == origin.etag && first?.url == origin.url
             ? first?.sha256 : nil
@@ -286,11 +280,11 @@ package struct Download {
         }
         try file.synchronize()
         origin.sha256 = found
-        try origin.write(to: recordPath)
+        try origin.write(beside: destination)
         guard rename(partPath, destination) == 0 else {
-            throw PartialFile.failure(destination, errno)
+            throw DownloadError(path: destination, .last)
         }
-        unlink(FileOrigin.recordPath(of: partPath))
+        FileOrigin.remove(of: partPath)
         report(.finished(file: name, countBytes: file.countBytes))
     }
 }

@@ -1,18 +1,19 @@
 // Why a file could not be downloaded.
 
+import Files
 import Foundation
 
 /// Why a file could not be downloaded.
 public enum DownloadError: Error, Equatable, Sendable {
     // The way to the server
     case unreachable(url: String, reason: String)
-    /// Fewer bytes came than were announced, or the connection broke, as often as it was tried.
+    /// In every try, fewer bytes came than announced, or the connection broke.
     case interrupted(url: String, receivedBytes: Int, expectedBytes: Int?, reason: String)
     case stalled(url: String, seconds: Double, receivedBytes: Int)
     case insecureAddress(url: String)
     case insecureRedirect(url: String, target: String)
 
-    // What the server says
+    // The server's answer
     case notFound(url: String)
     /// 401 and 403.
     case forbidden(url: String, status: Int)
@@ -20,19 +21,19 @@ public enum DownloadError: Error, Equatable, Sendable {
     case serverError(url: String, status: Int)
     case unexpectedReply(url: String, status: Int)
 
-    // What the server sends
+    // The received bytes
     case wrongSize(url: String, foundBytes: Int, expectedBytes: Int)
     case tooLarge(url: String, foundBytes: Int, limitBytes: Int)
     case wrongChecksum(url: String, found: String, expected: String)
-    /// The bytes are no file of the kind that was asked for.
+    /// The bytes are not a file of the expected kind.
     case wrongContent(url: String, problem: String)
 
-    // Where it goes
+    // The written file
     case diskFull(path: String, neededBytes: Int?)
     case unwritable(path: String, reason: String)
 }
 
-extension DownloadError: CustomStringConvertible, LocalizedError {
+extension DownloadError: DescribedError {
     public var description: String {
         switch self {
         case .unreachable(let url, let reason):
@@ -47,7 +48,7 @@ extension DownloadError: CustomStringConvertible, LocalizedError {
         case .insecureAddress(let url):
             "\(url) is not fetched: expected https://, or http:// of this machine alone"
         case .insecureRedirect(let url, let target):
-            "\(url) leads on to \(target), which is not fetched: expected an https:// address"
+            "\(url) redirects to \(target), which is not fetched: expected an https:// address"
         case .notFound(let url):
             "\(url) is not there (404); check the name of the model"
         case .forbidden(let url, let status):
@@ -56,13 +57,13 @@ extension DownloadError: CustomStringConvertible, LocalizedError {
             "\(url) is refused for now: too many requests (429); try again "
                 + (seconds.map { "in \(Self.text($0)) s" } ?? "later")
         case .serverError(let url, let status):
-            "the server of \(url) has a fault of its own (\(status)); try again later"
+            "the server of \(url) failed (\(status)); try again later"
         case .unexpectedReply(let url, let status):
             "\(url) was answered with status \(status); expected 200 or 206"
         case .wrongSize(let url, let found, let expected):
             "\(url) has \(found) bytes where \(expected) were expected; try again later"
         case .tooLarge(let url, let found, let limit):
-            "\(url) has \(found) bytes; at most \(limit) are expected of such a file"
+            "\(url) has \(found) bytes; expected at most \(limit)"
         case .wrongChecksum(let url, let found, let expected):
             "\(url) arrived with the SHA-256 \(found) where \(expected) was expected; it was "
                 + "discarded, try again later"
@@ -78,9 +79,7 @@ extension DownloadError: CustomStringConvertible, LocalizedError {
         }
     }
 
-    public var errorDescription: String? { description }
-
-    /// Whether the same request may well succeed a little later.
+    /// Whether the same request may succeed a little later.
     var isPassing: Bool {
         switch self {
         case .interrupted, .stalled, .tooManyRequests, .serverError: true

@@ -1,12 +1,12 @@
-/// How patient a download is.
+/// Retries and waits of a download.
 public struct DownloadPolicy: Sendable, Equatable {
-    /// Tries in a row that bring no byte, before it is given up.
+    /// The download fails after this many tries in a row that bring no byte.
     public var attempts: Int
-    /// Wait before the second try; each further one doubles it.
+    /// Wait before the second try; doubled before each further one.
     public var firstDelaySeconds: Double
-    /// The longest wait between two tries. A server that asks for more is not waited for.
+    /// The longest wait between two tries. If a server asks for a longer one, the download fails.
     public var longestDelaySeconds: Double
-    /// How long a connection may bring nothing.
+    /// The download fails once a connection has brought nothing for this long.
     public var stallSeconds: Double
 
     public init(
@@ -27,15 +27,15 @@ public struct DownloadPolicy: Sendable, Equatable {
     }
 }
 
-/// What happens during a download.
+/// An event of a download.
 public enum DownloadEvent: Sendable, Equatable {
-    /// Another process is at the same file; it is waited for.
+    /// Waits for another process that downloads the same file.
     case waiting(file: String)
-    /// The first bytes come; `resumedBytes` were there from an earlier try.
+    /// The first bytes came; `resumedBytes` are left from an earlier try.
     case started(url: String, file: String, resumedBytes: Int, totalBytes: Int?)
     case progress(file: String, receivedBytes: Int, totalBytes: Int?)
     case retrying(DownloadError, seconds: Double)
-    /// All bytes are there and their checksum is being computed.
+    /// All bytes are there; computes their checksum.
     case verifying(file: String)
     case finished(file: String, countBytes: Int)
 }

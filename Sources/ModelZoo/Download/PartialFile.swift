@@ -1,14 +1,14 @@
-// The file that a download grows in, until it is complete and gets its final name.
+// The temporary file of a download, and the record of where it comes from.
 
 import Files
 import Foundation
 import WeightsLoader
 
-/// What is known about a file from the server that sent it.
+/// Where a file comes from, as its server said; kept beside it in `<file>.origin.json`.
 struct FileOrigin: Codable, Equatable {
-    /// The address that was asked, not one that it led on to.
+    /// The requested address, not one that it redirected to.
     var url: String
-    /// The server's name for exactly these bytes, without quotes.
+    /// The server's name for these bytes, without quotes.
     var etag: String?
     var countBytes: Int?
     /// Of the finished file.
@@ -18,20 +18,23 @@ struct FileOrigin: Codable, Equatable {
 
     init(url: String) { self.url = url }
 
-    /// Reads a record; `nil` if there is none that makes sense.
-    init?(recordAt path: String) {
-        guard let file = try? MappedFile(path), file.countBytes <= FileOrigin.sizeLimitBytes,
+    /// Reads the record of a file; `nil` if it is missing or damaged.
+    init?(of file: String) {
+        guard let file = try? MappedFile(FileOrigin.recordPath(of: file)),
+            file.countBytes <= FileOrigin.sizeLimitBytes,
             let origin = try? JSONDecoder().decode(
                 FileOrigin.self, from: file.withBytes(0..<file.countBytes) { Data($0) })
         else { return nil }
         self = origin
     }
 
-    /// Where the record of a file is kept.
+    static func remove(of file: String) { unlink(recordPath(of: file)) }
+
     static func recordPath(of file: String) -> String { file + ".origin.json" }
 
-    /// Writes the record in one step.
-    func write(to path: String) throws(DownloadError) {
+    /// Writes the record of a file, atomically.
+    func write(beside file: String) throws(DownloadError) {
+        let path = FileOrigin.recordPath(of: file)
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -42,19 +45,19 @@ struct FileOrigin: Codable, Equatable {
     }
 }
 
-/// A file under a temporary name that bytes are appended to.
+/// A file under a temporary name that received bytes are appended to.
 final class PartialFile: @unchecked Sendable {
-    // @unchecked: used by one thread at a time: the downloading one, and while a transfer runs the
-    // one that its session calls on.
+    // @unchecked: used by one thread at a time: the downloading one, or its session's while a
+    // transfer runs.
     let path: String
     private let descriptor: Int32
     private(set) var countBytes: Int
 
-    /// Opens or creates the file; its bytes of an earlier try are kept.
+    /// Opens or creates the file; bytes of an earlier try are kept.
     init(_ path: String) throws(DownloadError) {
         self.path = path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw PartialFile.failure(path, errno) }
+        guard descriptor >= 0 else { throw DownloadError(path: path, .last) }
         let end = lseek(descriptor, 0, SEEK_END)
         countBytes = max(0, Int(end))
     }
@@ -63,29 +66,22 @@ final class PartialFile: @unchecked Sendable {
 
     /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) throws(DownloadError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let written = write(
-                descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw PartialFile.failure(path, errno) }
-            rest = rest.dropFirst(written)
-            countBytes += written
-        }
+        do { try writeAll(bytes, to: descriptor) } catch { throw DownloadError(path: path, error) }
+        countBytes += bytes.count
     }
 
-    /// Throws all bytes away.
+    /// Discards all bytes.
     func truncate() throws(DownloadError) {
         guard countBytes > 0 else { return }
         guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
-            throw PartialFile.failure(path, errno)
+            throw DownloadError(path: path, .last)
         }
         countBytes = 0
     }
 
-    /// Makes sure that the bytes are on the disk, so that the final name never stands for fewer.
+    /// Waits until all bytes are on the disk, so that the file is never shorter under its final name.
     func synchronize() throws(DownloadError) {
-        if fsync(descriptor) != 0 && errno != EINVAL { throw PartialFile.failure(path, errno) }
+        if fsync(descriptor) != 0 && errno != EINVAL { throw DownloadError(path: path, .last) }
     }
 
     /// The SHA-256 of all its bytes.
@@ -95,7 +91,7 @@ final class PartialFile: @unchecked Sendable {
         return try SHA256.hexadecimal(of: handle, isCancelled: isCancelled)
     }
 
-    /// Makes sure that the disk has room for that many more bytes.
+    /// Checks that the disk has room for that many more bytes.
     func reserve(_ countBytes: Int) throws(DownloadError) {
         var status = statvfs()
         guard countBytes > 0, fstatvfs(descriptor, &status) == 0 else { return }
@@ -105,11 +101,14 @@ final class PartialFile: @unchecked Sendable {
             throw .diskFull(path: path, neededBytes: countBytes)
         }
     }
+}
 
-    static func failure(_ path: String, _ code: Int32) -> DownloadError {
-        switch code {
-        case ENOSPC, EDQUOT: .diskFull(path: path, neededBytes: nil)
-        default: .unwritable(path: path, reason: String(cString: strerror(code)))
+extension DownloadError {
+    /// A failed call on a file of the download.
+    init(path: String, _ error: SystemError) {
+        switch error.code {
+        case ENOSPC, EDQUOT: self = .diskFull(path: path, neededBytes: nil)
+        default: self = .unwritable(path: path, reason: "\(error)")
         }
     }
 }

@@ -1,4 +1,4 @@
-// What the head of a server's reply says about the bytes that follow.
+// The head of a server's reply.
 
 import Foundation
 
@@ -6,31 +6,26 @@ import Foundation
     import FoundationNetworking
 #endif
 
-/// The fields of a reply that a download goes by. All of it is outside input.
-struct ReplyHead: Equatable {
+/// The fields of a reply that a download uses; untrusted input.
+struct ReplyHead {
     let status: Int
     /// Bytes of this reply's body.
     let bodyBytes: Int?
     /// First byte and total size of a 206.
     let range: (first: Int, total: Int?)?
     let etag: String?
-    /// The hub's own word on the file, which it gives before it leads on to a storage server: for
-    /// large files the SHA-256.
+    /// The hub's own etag of the file, from before it redirects to a storage server: the SHA-256 of
+    /// large files.
     let linkedETag: String?
     let linkedBytes: Int?
     let retryAfterSeconds: Double?
-
-    static func == (left: ReplyHead, right: ReplyHead) -> Bool {
-        left.status == right.status && left.etag == right.etag
-            && left.bodyBytes == right.bodyBytes
-    }
 
     init(_ response: HTTPURLResponse) {
         func field(_ name: String) -> String? {
             response.value(forHTTPHeaderField: name)?.trimmingCharacters(in: .whitespaces)
         }
         status = response.statusCode
-        // The length of a compressed body says nothing about the file's.
+        // A compressed body's length is not the file's.
         let isPlain = (field("Content-Encoding") ?? "identity").lowercased() == "identity"
         bodyBytes = isPlain ? ReplyHead.count(field("Content-Length")) : nil
         range = field("Content-Range").flatMap(ReplyHead.range)
@@ -59,7 +54,7 @@ struct ReplyHead: Equatable {
         return (first, count(String(parts[3])))
     }
 
-    /// `"abc"` and `W/"abc"` without what is around them.
+    /// `abc` of `"abc"` and `W/"abc"`.
     private static func unquoted(_ text: String) -> String? {
         let strong = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
         let value = strong.trimmingCharacters(in: ["\""])

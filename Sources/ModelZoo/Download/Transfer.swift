@@ -7,16 +7,14 @@ import Foundation
     import FoundationNetworking
 #endif
 
-/// How a request ended.
+/// The outcome of a request.
 struct TransferResult {
     /// The head of the last reply; `nil` if none came.
     var head: ReplyHead?
-    /// The hub's word on the file, from whichever reply had it.
+    /// The hub's etag and size of the file, from the first reply that had them.
     var linkedETag: String?
     var linkedBytes: Int?
-    /// Bytes that were appended to the file.
-    var receivedBytes = 0
-    /// Why it ended early.
+    /// The error that it ended with.
     var failure: (any Error)?
 }
 
@@ -25,13 +23,12 @@ struct TransferResult {
 /// The session calls on a queue of its own, one call at a time; that queue alone uses the file
 /// while the transfer runs.
 final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
-    // @unchecked: what both the caller and the session's queue touch is behind `lock`.
+    // @unchecked: `lock` guards the state that the caller and the session's queue share.
     private let request: URLRequest
     private let file: PartialFile
-    /// Decides about a good reply before its body is taken: throws, or says how many bytes more
-    /// will be written.
+    /// Called with a good reply before its body is written; throws to refuse it.
     private let accept: (TransferResult, PartialFile) throws -> Void
-    /// Beyond this many bytes in the file nobody reads on.
+    /// The transfer fails once the file would be longer.
     private let limitBytes: Int
 
     private let lock = NSCondition()
@@ -54,9 +51,9 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     /// Runs the request to its end.
     ///
     /// - Parameters:
-    ///   - stallSeconds: ends it when nothing comes for that long.
-    ///   - tick: called a few times a second, and at the end, on this thread with the bytes that
-    ///     the file has.
+    ///   - stallSeconds: the transfer fails when nothing comes for that long.
+    ///   - tick: called on this thread a few times a second, and at the end, with the file's length
+    ///     in bytes.
     func run(
         stallSeconds: Double, isCancelled: () -> Bool, tick: (Int) -> Void
     ) -> TransferResult {
@@ -64,7 +61,7 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
         configuration.urlCache = nil
         configuration.urlCredentialStorage = nil
         configuration.httpCookieStorage = nil
-        // Whole seconds, and reset by every byte; the watch below is the exact one.
+        // In whole seconds; the loop below checks `stallSeconds` exactly.
         configuration.timeoutIntervalForRequest = stallSeconds.rounded(.up) + 30
         let queue = OperationQueue()
         queue.maxConcurrentOperationCount = 1
@@ -90,8 +87,8 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
             }
             if result.failure != nil && !isStopping {
                 isStopping = true
-                // On the session's queue, so that it can't come between a question and its answer,
-                // which FoundationNetworking does not survive.
+                // On the session's queue: FoundationNetworking crashes if a task is cancelled between
+                // a delegate's call and its answer.
                 queue.addOperation { task.cancel() }
             }
             let received = file.countBytes
@@ -113,7 +110,7 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
         return parts?.string ?? url.path
     }
 
-    /// Whether an address may be asked: encrypted, or this machine itself.
+    /// Whether an address may be requested: encrypted, or on this machine.
     static func isSecure(_ url: URL?) -> Bool {
         guard let url, let host = url.host, !host.isEmpty else { return false }
         return url.scheme?.lowercased() == "https"
@@ -129,7 +126,7 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     }
 }
 
-// MARK: - What the session tells
+// MARK: - URLSessionDataDelegate
 
 extension Transfer {
     func urlSession(
@@ -140,13 +137,12 @@ extension Transfer {
         let origin = self.request
         let next: URLRequest? = lock.withLock {
             lastActivity = .now
-            // A task that is being cancelled must not be answered any more.
+            // A task that is being cancelled must not be answered.
             if isStopping { return nil }
             let head = ReplyHead(response)
             result.linkedETag = result.linkedETag ?? head.linkedETag
             result.linkedBytes = result.linkedBytes ?? head.linkedBytes
-            // This machine may lead to itself; nobody else is led from an encrypted address to a
-            // plain one.
+            // A plain address is allowed only from this machine to itself.
             let isAllowed =
                 request.url?.scheme?.lowercased() == "https"
                 || (Transfer.isSecure(request.url) && origin.url?.scheme?.lowercased() == "http")
@@ -176,7 +172,7 @@ extension Transfer {
             challenge.protectionSpace.authenticationMethod != "NSURLAuthenticationMethodServerTrust"
         else { return completionHandler(.performDefaultHandling, nil) }
         lock.withLock {
-            // Nobody has a password to give: the reply's status is the answer.
+            // No password is ever given: the reply's status is the answer.
             if let response = task.response as? HTTPURLResponse { note(response) }
             isStopping = true
         }
@@ -205,7 +201,6 @@ extension Transfer {
                             foundBytes: file.countBytes + bytes.count, expectedBytes: limitBytes)
                     }
                     try file.append(bytes)
-                    result.receivedBytes += bytes.count
                 }
             } catch {
                 result.failure = error
@@ -229,7 +224,7 @@ extension Transfer {
         }
     }
 
-    /// Looks at the head of the last reply once, and lets a good one be judged.
+    /// Takes the head of the last reply, once, and has a good reply accepted.
     private func begin(_ response: URLResponse?) throws {
         guard result.head == nil, let response = response as? HTTPURLResponse else { return }
         note(response)

@@ -1,16 +1,16 @@
-// Widening is exact: every one of the 65,536 values of both 16-bit types is checked against what
-// the type's definition says.
+// Every one of the 65,536 values of float16 and bfloat16 is compared with IEEE 754's definition;
+// rounding to float16 also at every midpoint between two values and beside it.
 
 import Foundation
 import Testing
 import WeightsLoader
 
 struct WideningTests {
-    @Test func everyHalfIsExact() {
-        let halves = (0...UInt16.max).map { $0 }
-        let widened = Self.widen(halves, of: .float16)
-        let wrong = halves.indices.filter {
-            !Self.same(widened[$0], Self.value(halves[$0], exponentBits: 5, mantissaBits: 10))
+    @Test func everyFloat16IsExact() {
+        let values = (0...UInt16.max).map { $0 }
+        let widened = Self.widen(values, of: .float16)
+        let wrong = values.indices.filter {
+            !Self.same(widened[$0], Self.value(values[$0], exponentBits: 5, mantissaBits: 10))
         }
         #expect(wrong.isEmpty)
     }
@@ -26,10 +26,10 @@ struct WideningTests {
 
     @Test(arguments: [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 127, 129, 1023])
     func everyLengthIsFilledAndNoMore(count: Int) {
-        let halves = (0..<count).map { UInt16($0 + 0x3C00) }
-        let expected = halves.map { Self.value($0, exponentBits: 5, mantissaBits: 10) }
+        let values = (0..<count).map { UInt16($0 + 0x3C00) }
+        let expected = values.map { Self.value($0, exponentBits: 5, mantissaBits: 10) }
         var output = [Float](repeating: -7, count: count + 2)
-        halves.withUnsafeBytes { bytes in
+        values.withUnsafeBytes { bytes in
             output.withUnsafeMutableBufferPointer { buffer in
                 Widening.widen(
                     bytes, of: .float16,
@@ -63,5 +63,36 @@ struct WideningTests {
     private static func same(_ value: Float, _ expected: Double) -> Bool {
         expected.isNaN
             ? value.isNaN : Double(value) == expected && value.sign == expected.sign
+    }
+}
+
+struct NarrowingTests {
+    @Test func everyFloat16RoundTrips() {
+        for bits in UInt16.min...UInt16.max {
+            let value = Widening.float(fromFloat16: bits)
+            let found = Narrowing.float16(value)
+            #expect(value.isNaN ? Widening.float(fromFloat16: found).isNaN : found == bits)
+        }
+    }
+
+    @Test func valuesRoundToTheNearestAndTiesToEven() {
+        for bits in UInt16(0)..<0x7BFF {
+            let lower = Widening.float(fromFloat16: bits)
+            let upper = Widening.float(fromFloat16: bits + 1)
+            let middle = (lower + upper) / 2
+            let even = bits % 2 == 0 ? bits : bits + 1
+            #expect(Narrowing.float16(middle) == even)
+            #expect(Narrowing.float16(middle.nextDown) == bits)
+            #expect(Narrowing.float16(middle.nextUp) == bits + 1)
+            #expect(Narrowing.float16(-middle) == even | 0x8000)
+        }
+    }
+
+    @Test func tooLargeValuesBecomeInfinite() {
+        #expect(Narrowing.float16(65519.996) == 0x7BFF)
+        for value: Float in [65520, 1e10, .greatestFiniteMagnitude, .infinity] {
+            #expect(Narrowing.float16(value) == 0x7C00)
+            #expect(Narrowing.float16(-value) == 0xFC00)
+        }
     }
 }

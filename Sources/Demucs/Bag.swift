@@ -1,11 +1,11 @@
-// Which networks take part in a separation, and with what weight in each stem.
+// The networks of a separation, and their weights in each stem.
 // Reference: `BagOfModels` in demucs/apply.py.
 
-/// One or more networks whose outputs are averaged, and the stems that are wanted of them.
+/// One or more networks whose outputs are averaged into the wanted stems.
 ///
 /// A stem is the sum of the members' outputs, each times its weight for that source, divided by the
 /// sum of the weights. A member with no weight in any wanted stem does not run.
-package struct WeightedBag: Sendable {
+package struct Bag: Sendable {
     /// A network of the bag.
     package struct Member: Sendable {
         package let format: NetworkFormat
@@ -18,7 +18,7 @@ package struct WeightedBag: Sendable {
         }
     }
 
-    /// What a member gives to a stem.
+    /// A source of a member that goes into a stem.
     struct Contribution {
         /// Position among the wanted stems.
         let stem: Int
@@ -31,7 +31,7 @@ package struct WeightedBag: Sendable {
     package let stems: [Int]
     package let samplerateHz: Int
     package let channelCount: Int
-    /// Sum of the weights of each wanted stem.
+    /// The sum of the weights of each wanted stem.
     let totals: [Float]
 
     /// A bag of networks that agree in rate, channels and sources.
@@ -56,7 +56,8 @@ package struct WeightedBag: Sendable {
         self.init([Member(format: format, weights: weights)])
     }
 
-    /// In the order of the stems; none for a member that does not run.
+    /// The sources of a member that the stems need, in the order of the stems; none if it does not
+    /// run.
     func contributions(ofMember index: Int) -> [Contribution] {
         stems.enumerated().compactMap { stem, source in
             let weight = members[index].weights[source]

@@ -1,0 +1,139 @@
+// The checkpoints of a model, opened and checked against each other, before any weights are loaded.
+// Reference: `BagOfModels.__init__` in demucs/apply.py.
+
+import HTDemucs
+import ModelZoo
+import Tensor
+import WeightsLoader
+
+/// One or more checkpoints that run together.
+package struct OpenedModel: Sendable {
+    /// The files' name. A port replaces it with the name that finds the model again.
+    package var name: String
+    /// The members' configurations, in the order of the bag; at least one. All agree in sources, rate
+    /// and channels.
+    package let configurations: [Configuration]
+    /// Parts of the files that this engine ignores, a line each.
+    package let warnings: [String]
+    private let checkpoints: [Checkpoint]
+    /// `[member][source]`.
+    private let weights: [[Double]]
+
+    /// Opens the checkpoints and reads their configurations, but no weights.
+    ///
+    /// - Throws: `WeightsError`, `ConfigurationError`; `BagError` if members differ or the weights
+    ///   don't fit them.
+    package init(_ files: ModelFiles) throws {
+        var checkpoints: [Checkpoint] = []
+        var configurations: [Configuration] = []
+        var warnings: [String] = []
+        for path in files.checkpoints {
+            let checkpoint = try files.open(path)
+            let (stored, ignored) = try Configuration.read(from: checkpoint)
+            checkpoints.append(checkpoint)
+            configurations.append(
+                try files.segmentSeconds.map { try stored.shortened(toSegmentSeconds: $0) }
+                    ?? stored)
+            warnings += ignored.map { files.checkpoints.count > 1 ? "\(path): \($0)" : $0 }
+        }
+        name = files.name
+        self.checkpoints = checkpoints
+        self.configurations = configurations
+        self.warnings = warnings
+        weights = files.weights ?? configurations.map { $0.sources.map { _ in 1 } }
+        try checkAgreement()
+    }
+
+    private func checkAgreement() throws(BagError) {
+        guard let first = configurations.first else { throw .empty(name: name) }
+        func check<Value: Equatable>(
+            _ property: String, _ value: (Configuration) -> Value
+        ) throws(BagError) {
+            for other in configurations where value(other) != value(first) {
+                throw .membersDiffer(
+                    name: name, property: property, first: "\(value(first))",
+                    other: "\(value(other))")
+            }
+        }
+        try check("sources") { $0.sources }
+        try check("samplerate") { $0.samplerate }
+        try check("audio_channels") { $0.audioChannels }
+        for row in weights where row.count != first.sources.count {
+            throw .weightCount(name: name, found: row.count, sources: first.sources)
+        }
+        for (source, sourceName) in first.sources.enumerated() {
+            let total = Float(weights.reduce(0.0) { $0 + $1[source] })
+            if total == 0 || !total.isFinite { throw .zeroWeights(name: name, source: sourceName) }
+        }
+    }
+
+    /// Names of all sources, in the model's order.
+    package var sources: [String] { configurations[0].sources }
+
+    /// The bag that gives the wanted stems.
+    ///
+    /// - Parameter stems: names of the wanted sources; `nil` wants all.
+    /// - Throws: `SeparationError.invalidOption` for an unknown stem, or none.
+    func bag(of stems: [String]?) throws(SeparationError) -> Bag {
+        let wanted = stems ?? sources
+        let known = sources.joined(separator: ", ")
+        if let unknown = wanted.first(where: { !sources.contains($0) }) {
+            throw .invalidOption(name: "stems", value: unknown, allowed: "one of \(known)")
+        }
+        let indices = sources.indices.filter { wanted.contains(sources[$0]) }
+        if indices.isEmpty {
+            throw .invalidOption(name: "stems", value: "[]", allowed: "at least one of \(known)")
+        }
+        return Bag(
+            zip(configurations, weights).map { configuration, weights in
+                Bag.Member(format: NetworkFormat(configuration), weights: weights)
+            }, stems: indices)
+    }
+
+    /// Loads a member's network.
+    ///
+    /// - Throws: `WeightsError`.
+    package func network(ofMember index: Int = 0, on backend: Backend) throws -> HTDemucs {
+        try HTDemucs(
+            configurations[index], warnings: [], parameters: checkpoints[index].parameters(),
+            backend: backend)
+    }
+
+    /// Loads the members that run; `nil` stands for the others.
+    ///
+    /// - Throws: `WeightsError`.
+    func networks(running bag: Bag, on backend: Backend) throws -> [HTDemucs?] {
+        try checkpoints.indices.map { index in
+            bag.contributions(ofMember: index).isEmpty
+                ? nil : try network(ofMember: index, on: backend)
+        }
+    }
+
+    /// The SHA-256 of each member's checkpoint, 64 hexadecimal digits.
+    package var checksums: [String] { checkpoints.map { $0.sha256() } }
+
+    /// Whether a member has INT8 weights.
+    package var isQuantized: Bool { checkpoints.contains(where: \.isQuantized) }
+
+    /// - Parameter stems: indices of the sources to name, rising.
+    func information(stems: [Int]) -> ModelInformation {
+        let first = configurations[0]
+        return ModelInformation(
+            name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.samplerate,
+            audioChannels: first.audioChannels,
+            segmentSeconds: Double(configurations.map(\.segmentSamples).min() ?? 0)
+                / Double(first.samplerate),
+            warnings: warnings, memberCount: configurations.count)
+    }
+}
+
+extension NetworkFormat {
+    init(_ configuration: Configuration) {
+        self.init(
+            samplerateHz: configuration.samplerate, sourceCount: configuration.sources.count,
+            channelCount: configuration.audioChannels,
+            trainingSamples: configuration.segmentSamples,
+            padsToTraining: configuration.useTrainSegment,
+            drawsRandomNumbers: configuration.tLayers > 0)
+    }
+}

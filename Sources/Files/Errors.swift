@@ -1,0 +1,23 @@
+// Errors of system calls, and what all errors of this package have in common.
+
+import Foundation
+
+/// An error whose `localizedDescription` is its `description`.
+package protocol DescribedError: LocalizedError, CustomStringConvertible {}
+
+extension DescribedError {
+    public var errorDescription: String? { description }
+}
+
+/// A failed call of the system, described as `strerror` does.
+package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The value of `errno`.
+    package let code: Int32
+
+    package init(code: Int32) { self.code = code }
+
+    /// The reason why the last call of this thread failed.
+    package static var last: SystemError { SystemError(code: errno) }
+
+    package var description: String { String(cString: strerror(code)) }
+}

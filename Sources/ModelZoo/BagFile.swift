@@ -1,0 +1,116 @@
+// The YAML file of a bag: several checkpoints whose outputs are averaged.
+// Reference: `BagOnlyRepo.get_model` in demucs/repo.py.
+
+import Foundation
+import WeightsLoader
+
+/// The content of a bag's YAML file.
+///
+///     models: ['f7e0c4bc', 'd12395a8']      # signatures of the members
+///     weights: [[1., 0.], [0., 1.]]         # [member][source]; all ones if left out
+///     segment: 44                           # seconds; replaces longer segments of the members
+package struct BagFile: Sendable, Equatable {
+    /// Signatures of the members, `955717e8`; safe as parts of file names.
+    package let signatures: [String]
+    /// `[member][source]`; `nil` for all ones.
+    package let weights: [[Double]]?
+    /// Replaces the segment length of members that have a longer one.
+    package let segmentSeconds: Double?
+
+    init(signatures: [String], weights: [[Double]]? = nil, segmentSeconds: Double? = nil) {
+        self.signatures = signatures
+        self.weights = weights
+        self.segmentSeconds = segmentSeconds
+    }
+
+    /// Far above every published bag's size.
+    static let sizeLimitBytes = 65_536
+    private static let memberLimit = 64
+
+    /// Reads a bag's file.
+    ///
+    /// - Throws: ``BagError``; ``WeightsError`` if the file can't be read.
+    package static func read(_ path: String) throws -> BagFile {
+        let file = try MappedFile(path)
+        guard file.countBytes <= sizeLimitBytes else {
+            throw BagError.tooLong(
+                path: path, foundBytes: file.countBytes, limitBytes: sizeLimitBytes)
+        }
+        let text = file.withBytes(0..<file.countBytes) { String(validating: $0, as: UTF8.self) }
+        guard let text else {
+            throw BagError.invalid(path: path, line: 1, problem: "the file is not UTF-8 text")
+        }
+        return try parse(text, path: path)
+    }
+
+    /// Reads the text of a bag's file.
+    ///
+    /// - Parameter path: for errors.
+    /// - Throws: ``BagError``.
+    package static func parse(_ text: String, path: String) throws(BagError) -> BagFile {
+        do {
+            if let bag = try BagFile(YAMLMapping.parse(text)) { return bag }
+        } catch {
+            throw .invalid(path: path, line: error.line, problem: error.problem)
+        }
+        throw .modelsMissing(path: path)
+    }
+
+    /// nil without `models`.
+    private init?(_ entries: [String: YAMLNode]) throws(YAMLFailure) {
+        guard let models = entries["models"] else { return nil }
+        let signatures = try BagFile.signatures(models)
+        self.init(
+            signatures: signatures,
+            weights: try BagFile.weights(entries["weights"], of: signatures.count),
+            segmentSeconds: try BagFile.seconds(entries["segment"]))
+    }
+
+    private static func signatures(_ models: YAMLNode) throws(YAMLFailure) -> [String] {
+        guard let nodes = models.items, (1...memberLimit).contains(nodes.count) else {
+            throw models.failure("'models' must be a list of 1 to \(memberLimit) signatures")
+        }
+        var signatures: [String] = []
+        for node in nodes {
+            guard let signature = node.text, ModelName.isSignature(signature) else {
+                throw node.failure(
+                    "each of 'models' must be a signature, as '955717e8': letters, digits, "
+                        + "'.', '_' and '-'")
+            }
+            signatures.append(signature)
+        }
+        return signatures
+    }
+
+    private static func weights(
+        _ node: YAMLNode?, of memberCount: Int
+    ) throws(YAMLFailure) -> [[Double]]? {
+        guard let node, !node.isNull else { return nil }
+        guard let rows = node.items, rows.count == memberCount else {
+            throw node.failure("'weights' must have a row for each of the \(memberCount) models")
+        }
+        var weights: [[Double]] = []
+        for row in rows {
+            guard let items = row.items, items.count == (rows[0].items ?? []).count else {
+                throw row.failure("all rows of 'weights' must be lists of the same length")
+            }
+            var values: [Double] = []
+            for item in items {
+                guard let value = item.number, Float(value).isFinite else {
+                    throw item.failure("each of 'weights' must be a finite number")
+                }
+                values.append(value)
+            }
+            weights.append(values)
+        }
+        return weights
+    }
+
+    private static func seconds(_ node: YAMLNode?) throws(YAMLFailure) -> Double? {
+        guard let node, !node.isNull else { return nil }
+        guard let value = node.number, value > 0 else {
+            throw node.failure("'segment' must be a positive number of seconds")
+        }
+        return value
+    }
+}

@@ -1,0 +1,73 @@
+// The default model, and the files that come with the program.
+
+import Files
+import Foundation
+
+extension ModelStore {
+    package static let defaultModel = "htdemucs"
+    /// A small model that comes with the program.
+    package static let demoModel = "demo"
+
+    /// The store of this program, which also finds the files that come with it.
+    ///
+    /// - Throws: ``ModelStoreError/repositoryMissing(path:)``.
+    package init(ofProgramWith repository: String?, isOffline: Bool) throws {
+        try self.init(
+            repository: repository, isOffline: isOffline,
+            bundledFolders: ModelStore.bundledFolders(of: Bundle.main.executableURL))
+    }
+
+    /// The named model. Without a name the default one, or the demo model where that can't be had;
+    /// a given name never falls back.
+    ///
+    /// - Parameters:
+    ///   - find: gives a model's files by its name.
+    ///   - fallsBack: told why the demo model takes the default one's place.
+    /// - Throws: the errors of `find`.
+    package func model(
+        named name: String?, fallsBack: (ModelStoreError) -> Void,
+        find: (_ name: String) throws -> ModelFiles
+    ) throws -> ModelFiles {
+        do {
+            return try find(name ?? ModelStore.defaultModel)
+        } catch let error as ModelStoreError {
+            guard name == nil, let demo = try? self.find(ModelStore.demoModel) else { throw error }
+            fallsBack(error)
+            return demo
+        }
+    }
+
+    /// A file that comes with the program, from a folder of the user's or from beside the demo model.
+    ///
+    /// - Throws: ``ModelStoreError/bundledFileMissing(name:folders:)``.
+    package func bundledFile(_ name: String) throws(ModelStoreError) -> String {
+        let folders = userFolders + bundledFolders
+        guard
+            let path = folders.map({ FilePath.joined($0, name) })
+                .first(where: { FilePath.status($0) != nil })
+        else { throw .bundledFileMissing(name: name, folders: folders) }
+        return path
+    }
+
+    /// The models of the installation that the executable belongs to, then those of the source
+    /// checkout that it was built in.
+    private static func bundledFolders(of executable: URL?) -> [String] {
+        guard let executable = executable?.resolvingSymlinksInPath() else { return [] }
+        let binaries = executable.deletingLastPathComponent()
+        var folders = [
+            binaries.deletingLastPathComponent()
+                .appendingPathComponent("share/swift-demucs/models").path
+        ].filter(FilePath.isFolder)
+        var folder = binaries
+        while folder.path != "/" {
+            let models = folder.appendingPathComponent("Models").path
+            let manifest = folder.appendingPathComponent("Package.swift").path
+            if FilePath.status(manifest) != nil, FilePath.isFolder(models) {
+                folders.append(models)
+                break
+            }
+            folder.deleteLastPathComponent()
+        }
+        return folders
+    }
+}

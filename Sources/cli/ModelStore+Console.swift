@@ -1,0 +1,165 @@
+// From `--name` to a model's files, shown on the console.
+
+import Demucs
+import Foundation
+import HTDemucs
+import ModelZoo
+
+extension ModelStore {
+    /// The named model, or the default one.
+    ///
+    /// - Parameter isFetched: whether missing files are fetched.
+    /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `CancellationError`.
+    func model(
+        named name: String?, isFetched: Bool = true, console: Console,
+        cancellation: CancellationToken
+    ) throws -> ModelFiles {
+        try model(named: name) { error in
+            console.warning(
+                "\(error); using the bundled '\(ModelStore.demoModel)', a small model for trying "
+                    + "things out: give a real one with -n")
+        } find: { name in
+            isFetched
+                ? try fetch(name, console: console, cancellation: cancellation) : try find(name)
+        }
+    }
+
+    /// The model's files; shows the progress of downloads.
+    func fetch(
+        _ name: String, console: Console, cancellation: CancellationToken
+    ) throws -> ModelFiles {
+        var display = DownloadDisplay(console: console)
+        defer { display.end() }
+        return try findOrFetch(
+            name, report: { display.update($0) }, isCancelled: { cancellation.isCancelled })
+    }
+}
+
+/// The model of a separation.
+struct SeparationModel {
+    let files: ModelFiles
+    /// Folder of the stems below `--out`.
+    let folder: String
+    /// Names of its stems.
+    let sources: [String]
+
+    /// Finds the model, and fetches missing files unless the run is dry.
+    ///
+    /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `ConfigurationError`,
+    ///   `CancellationError`.
+    init(
+        _ settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken
+    ) throws {
+        let store = try ModelStore(
+            ofProgramWith: settings.repository, isOffline: settings.isOffline)
+        var files = try store.model(
+            named: settings.model, isFetched: !settings.isDryRun, console: console,
+            cancellation: cancellation)
+        files.submodel = settings.member
+        self.files = files
+        folder = SeparationModel.folder(settings, files)
+        sources = try Configuration.read(from: files.open(files.checkpoints[0])).0.sources
+    }
+
+    /// The reference's name of the folder. A name with slashes (`hf://`) gives one folder: without
+    /// the scheme, and with `_` for each `/`.
+    private static func folder(
+        _ settings: SeparateCommand.Settings, _ files: ModelFiles
+    ) -> String {
+        var name = files.name
+        let scheme = "hf://"
+        if let given = settings.model, given.hasPrefix(scheme) {
+            name = String(given.dropFirst(scheme.count))
+        }
+        if let member = settings.member { name += "_\(member)" }
+        return name.replacingOccurrences(of: "/", with: "_")
+    }
+
+    /// The content of the checkpoints and how they are combined; nil if they can't be read any more.
+    func identity(_ cancellation: CancellationToken) -> SeparationRecord.Model? {
+        let checksums = files.checkpoints.compactMap { FileChecksum.of($0, cancellation) }
+        guard checksums.count == files.checkpoints.count else { return nil }
+        return SeparationRecord.Model(
+            checkpoints: checksums, member: files.submodel, weights: files.weights,
+            segmentSeconds: files.segmentSeconds)
+    }
+}
+
+/// Shows downloads on the console.
+struct DownloadDisplay {
+    private let console: Console
+    private let isBarShown: Bool
+    private var start = ContinuousClock.now
+    /// Bytes that an earlier run had received.
+    private var resumedBytes = 0
+    private var lastDrawn: ContinuousClock.Instant?
+
+    init(console: Console) {
+        self.console = console
+        isBarShown = console.isTerminal && !console.isQuiet
+    }
+
+    mutating func update(_ event: DownloadEvent) {
+        switch event {
+        case .waiting(let file):
+            console.status("Waiting for another process that downloads \(file)")
+        case .started(let url, let file, let resumed, let total):
+            start = .now
+            resumedBytes = resumed
+            let size = total.map { " (\(DownloadDisplay.megabytes($0)) MB)" } ?? ""
+            let verb = resumed > 0 ? "Going on with the download of" : "Downloading"
+            end()
+            console.status("\(verb) \(file)\(size) from \(url)")
+        case .progress(_, let received, let total):
+            draw(received, total)
+        case .retrying(let error, let seconds):
+            end()
+            console.status("\(error); trying again in \(DownloadDisplay.short(seconds)) s")
+        case .verifying: break
+        case .finished(let file, let bytes):
+            end()
+            let elapsed = (ContinuousClock.now - start).seconds
+            console.status(
+                "Downloaded \(file), \(DownloadDisplay.megabytes(bytes)) MB in "
+                    + "\(DownloadDisplay.short(elapsed)) s")
+        }
+    }
+
+    /// Removes the bar.
+    func end() {
+        if isBarShown, lastDrawn != nil { console.redraw("") }
+    }
+
+    private mutating func draw(_ received: Int, _ total: Int?) {
+        guard isBarShown else { return }
+        if let last = lastDrawn, ContinuousClock.now - last < .milliseconds(100) { return }
+        lastDrawn = .now
+        console.redraw(
+            DownloadDisplay.line(
+                received: received, total: total, resumed: resumedBytes,
+                seconds: (ContinuousClock.now - start).seconds, columns: console.columns - 1))
+    }
+
+    /// ` 37 % [===>      ] 31.1 of 84.1 MB, 5.2 MB/s, 0:10 left`; without a total, the
+    /// share, the bar and the time left are missing.
+    static func line(
+        received: Int, total: Int?, resumed: Int, seconds: Double, columns: Int
+    ) -> String {
+        let rate = seconds > 0 ? Double(received - resumed) / seconds : 0
+        let speed = rate > 0 ? ["\(short(rate / 1e6)) MB/s"] : []
+        guard let total, total > 0 else {
+            let parts = ["\(megabytes(received)) MB"] + speed
+            return String(parts.joined(separator: ", ").prefix(max(0, columns)))
+        }
+        let left =
+            rate > 0
+            ? ["\(ProgressDisplay.clock(Double(max(0, total - received)) / rate)) left"] : []
+        return ProgressBar.line(
+            share: Double(received) / Double(total),
+            ["\(megabytes(received)) of \(megabytes(total)) MB"] + speed + left, columns: columns)
+    }
+
+    static func megabytes(_ bytes: Int) -> String { short(Double(bytes) / 1e6) }
+
+    private static func short(_ value: Double) -> String { String(format: "%.1f", value) }
+}
