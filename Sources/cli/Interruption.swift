@@ -1,5 +1,5 @@
-// Signals that interrupt a command, and the one that tells of a resized terminal. One thread waits for
-// them; all other threads have them blocked.
+// Signals that interrupt a command, and SIGWINCH for resized terminals. One thread waits for them; they
+// are blocked in all others.
 
 import Demucs
 import Foundation

@@ -64,9 +64,9 @@ struct SeparationRun {
                 break
             }
             if let record = recordOfSameResult(track) {
-                tell(track, status: .skipped, record)
+                report(track, status: .skipped, record)
             } else if settings.isDryRun {
-                tell(track, status: .planned)
+                report(track, status: .planned)
             } else {
                 let label = plan.tracks.count > 1 ? "\(index + 1)/\(plan.tracks.count)" : ""
                 events.ended(separate(track, label: label, with: try loadedSeparator()))
@@ -99,7 +99,7 @@ struct SeparationRun {
     }
 
     /// Reports a track that isn't separated, and its files.
-    private mutating func tell(
+    private mutating func report(
         _ track: PlannedTrack, status: SeparationEvents.Status, _ record: SeparationRecord? = nil
     ) {
         var files = zip(outputs, track.paths).map {

@@ -2,11 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Completions, the manual and the installation, as far as the tools to check them are here.
+/// Completions, manual and installation, checked with the tools that are installed.
 struct ShellTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private static func isInstalled(_ tool: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
@@ -30,7 +28,7 @@ struct ShellTests {
     }
 
     private func write(_ arguments: String..., to name: String) throws {
-        let run = try CommandRun(arguments, in: folder.url)
+        let run = try folder.run(arguments)
         #expect(run.exitCode == 0)
         try folder.write(Data(run.output.utf8), name)
     }
@@ -78,13 +76,13 @@ struct ShellTests {
     }
 
     @Test func everyOptionIsInEveryText() throws {
-        let help = try CommandRun(["--help"], in: folder.url).output
+        let help = try folder.run("--help").output
         let options = help.matches(of: /--([a-z0-9-]+)[ \n]/).map { String($0.1) }
         #expect(options.count > 40)
-        let bash = try CommandRun(["completions", "bash"], in: folder.url).output
-        let zsh = try CommandRun(["completions", "zsh"], in: folder.url).output
-        let fish = try CommandRun(["completions", "fish"], in: folder.url).output
-        let manual = try CommandRun(["manual"], in: folder.url).output
+        let bash = try folder.run("completions", "bash").output
+        let zsh = try folder.run("completions", "zsh").output
+        let fish = try folder.run("completions", "fish").output
+        let manual = try folder.run("manual").output
         for option in options {
             #expect(bash.contains("--\(option)"), "\(option)")
             #expect(zsh.contains("--\(option)"), "\(option)")
@@ -94,8 +92,8 @@ struct ShellTests {
         }
     }
 
-    @Test func theManualHasNoLineThatIsTakenForARequest() throws {
-        let manual = try CommandRun(["manual"], in: folder.url)
+    @Test func theManualHasNoUnknownRequests() throws {
+        let manual = try folder.run("manual")
         #expect(manual.exitCode == 0)
         let requests: Set<Substring> = [".\\\"", ".TH", ".SH", ".SS", ".TP", ".PP", ".br"]
         for line in manual.outputLines where line.hasPrefix(".") || line.hasPrefix("'") {
@@ -112,16 +110,15 @@ struct ShellTests {
     @Test func anInstalledProgramFindsItsModels() throws {
         let manager = FileManager.default
         for part in ["bin", "share/swift-demucs/models"] {
-            try manager.createDirectory(
-                at: folder.url.appendingPathComponent(part), withIntermediateDirectories: true)
+            try manager.createDirectory(at: folder.url(part), withIntermediateDirectories: true)
         }
-        let program = folder.url.appendingPathComponent("bin/swift-demucs")
+        let program = folder.url("bin/swift-demucs")
         try manager.copyItem(at: CommandRun.executable, to: program)
-        let model = folder.url.appendingPathComponent("share/swift-demucs/models/demo.safetensors")
+        let model = folder.url("share/swift-demucs/models/demo.safetensors")
         try manager.copyItem(at: Fixture.url("models/cross_first.safetensors"), to: model)
         // By a link too, as package managers make them.
         try manager.createSymbolicLink(
-            atPath: folder.url.appendingPathComponent("link").path,
+            atPath: folder.url("link").path,
             withDestinationPath: program.path)
         let found = try shell("HOME=$PWD ./link models path demo")
         #expect(found.code == 0)
