@@ -11,53 +11,17 @@ struct CommandDefinition: Sendable, Equatable {
     let name: String
     let overview: String
     /// Name of the operand in the help; two words for two different operands, empty for none.
-    let operand: String
-    let operandHelp: String
+    var operand = ""
+    var operandHelp = ""
     /// How many operands are allowed.
-    let operandCount: ClosedRange<Int>
+    var operandCount = 0...0
     /// Operands that a shell offers.
-    let operandCompletion: Option.Completion
+    var operandCompletion = Option.Completion.file
     let topics: [OptionTopic]
     /// Groups of mutually exclusive options.
-    let exclusive: [[Option]]
+    var exclusive: [[Option]] = []
     /// Options that need no operands beside them.
-    let standalone: [Option]
-
-    init(
-        name: String, overview: String, operand: String, operandHelp: String,
-        operandCount: ClosedRange<Int> = 1...Int.max,
-        operandCompletion: Option.Completion = .file, topics: [OptionTopic],
-        exclusive: [[Option]], standalone: [Option] = []
-    ) {
-        self.name = name
-        self.overview = overview
-        self.operand = operand
-        self.operandHelp = operandHelp
-        self.operandCount = operandCount
-        self.operandCompletion = operandCompletion
-        self.topics = topics
-        self.exclusive = exclusive
-        self.standalone = standalone
-    }
-
-    /// A command whose options are all of one topic.
-    init(
-        name: String, overview: String, operand: String, operandHelp: String,
-        operandCount: ClosedRange<Int> = 1...Int.max,
-        operandCompletion: Option.Completion = .file, options: [Option], exclusive: [[Option]] = []
-    ) {
-        self.init(
-            name: name, overview: overview, operand: operand, operandHelp: operandHelp,
-            operandCount: operandCount, operandCompletion: operandCompletion,
-            topics: [OptionTopic(title: "OPTIONS", options: options)], exclusive: exclusive)
-    }
-
-    /// A command without operands.
-    init(name: String, overview: String, options: [Option], exclusive: [[Option]] = []) {
-        self.init(
-            name: name, overview: overview, operand: "", operandHelp: "", operandCount: 0...0,
-            options: options, exclusive: exclusive)
-    }
+    var standalone: [Option] = []
 
     var options: [Option] { topics.flatMap(\.options) }
 
@@ -71,6 +35,20 @@ struct CommandDefinition: Sendable, Equatable {
 
     /// Whether this command runs when none is named.
     var isDefault: Bool { name == Command.all[0].definition.name }
+}
+
+extension CommandDefinition {
+    /// A command whose options are all of one topic.
+    init(
+        name: String, overview: String, operand: String = "", operandHelp: String = "",
+        operandCount: ClosedRange<Int> = 0...0, operandCompletion: Option.Completion = .file,
+        options: [Option], exclusive: [[Option]] = []
+    ) {
+        self.init(
+            name: name, overview: overview, operand: operand, operandHelp: operandHelp,
+            operandCount: operandCount, operandCompletion: operandCompletion,
+            topics: [OptionTopic(title: "OPTIONS", options: options)], exclusive: exclusive)
+    }
 }
 
 // MARK: - Help

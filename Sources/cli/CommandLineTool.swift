@@ -88,10 +88,11 @@ struct Command: Sendable {
                     "'\(action.actionName) \(action.definition.operandUsage)': "
                         + action.definition.overview
                 }.joined(separator: " "),
-                operandCompletion: .wordsOrFile(names), options: options + common),
+                operandCount: 1...Int.max, operandCompletion: .wordsOrFile(names),
+                options: options + common),
             actions: actions
         ) { arguments, _ throws(UsageError) in
-            throw .unknownAction(arguments.operands[0], allowed: names)
+            throw .unknown("action", arguments.operands[0], allowed: names)
         }
     }
 

@@ -27,7 +27,7 @@ enum CompletionsCommand {
             operandCount: 1...1, operandCompletion: .words(shells), options: [.help])
     ) { arguments, console throws(UsageError) in
         guard let shell = Shell(rawValue: arguments.operands[0]) else {
-            throw .unknownShell(arguments.operands[0], allowed: shells)
+            throw .unknown("shell", arguments.operands[0], allowed: shells)
         }
         console.result(shell.text)
         return .done

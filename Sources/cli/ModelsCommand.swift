@@ -164,7 +164,7 @@ extension ModelsCommand {
             case "verify":
                 if let name = names.first { throw .unexpectedOperand(name) }
                 action = .verify
-            case let other?: throw .unknownAction(other, allowed: actions)
+            case let other?: throw .unknown("action", other, allowed: actions)
             }
             if isJSON && action != .list { throw .onlyFor(.json, "'models' without an action") }
         }

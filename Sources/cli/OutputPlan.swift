@@ -96,7 +96,7 @@ struct OutputPlan {
         guard let one = FilePath.status(first.path), let other = FilePath.status(second.path) else {
             return false
         }
-        return one.st_dev == other.st_dev && one.st_ino == other.st_ino
+        return one.isSameFile(as: other)
     }
 
     /// As in the reference, an extension in the template overrides the options.

@@ -129,6 +129,7 @@ extension SeparateCommand {
         operandHelp: "Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3; others, and videos, "
             + "through ffmpeg if it is installed), folders to search for such files, patterns "
             + "('*', '?', '[...]'), or - for standard input.",
+        operandCount: 1...Int.max,
         topics: [
             OptionTopic(
                 title: "MODEL",

@@ -182,6 +182,7 @@ enum CalibrateCommand {
                 + "write the core's inputs of each, with dataset.txt and input_list.txt for "
                 + "quantising compilers.",
             operand: "track", operandHelp: "Audio files, of music like that to be separated.",
+            operandCount: 1...Int.max,
             options: [
                 .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk,
                 .tensorFormat, .tensorType, .threads,

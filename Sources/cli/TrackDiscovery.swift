@@ -97,7 +97,7 @@ struct TrackDiscovery {
 
     private mutating func addFolder(_ folder: String, named operand: String) {
         let countBefore = tracks.count + problems.count
-        var open: [FolderIdentity] = []
+        var open: [stat] = []
         walk(folder, relative: "", &open)
         if tracks.count + problems.count == countBefore {
             problems.append(
@@ -105,20 +105,13 @@ struct TrackDiscovery {
         }
     }
 
-    /// Identifies a folder, by whatever path it was reached.
-    private struct FolderIdentity: Equatable {
-        let device: dev_t
-        let inode: ino_t
-    }
-
     /// Adds the audio files of a folder, then those of its subfolders.
     ///
     /// - Parameter open: the folders that contain this one; links to them are not followed.
-    private mutating func walk(_ folder: String, relative: String, _ open: inout [FolderIdentity]) {
+    private mutating func walk(_ folder: String, relative: String, _ open: inout [stat]) {
         guard let status = FilePath.status(folder) else { return }
-        let identity = FolderIdentity(device: status.st_dev, inode: status.st_ino)
-        if open.contains(identity) { return }
-        open.append(identity)
+        if open.contains(where: status.isSameFile) { return }
+        open.append(status)
         defer { open.removeLast() }
         guard let entries = TrackDiscovery.entries(of: folder) else {
             problems.append(
@@ -159,4 +152,9 @@ struct TrackDiscovery {
         }
         return names.sorted(by: inByteOrder)
     }
+}
+
+extension stat {
+    /// Whether both are of one file or folder, by whatever paths.
+    func isSameFile(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
 }

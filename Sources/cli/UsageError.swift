@@ -11,8 +11,8 @@ enum UsageError: Error, Equatable, CustomStringConvertible {
     case unexpectedOperand(String)
     /// An action of `models` without the name of a model.
     case missingName(action: String)
-    case unknownAction(String, allowed: [String])
-    case unknownShell(String, allowed: [String])
+    /// An operand that names no action or shell; `kind` is `action` or `shell`.
+    case unknown(_ kind: String, String, allowed: [String])
     /// An option that has no meaning here; the text says where it has.
     case onlyFor(Option, String)
     /// `--sig`, an option of the reference.
@@ -48,10 +48,8 @@ enum UsageError: Error, Equatable, CustomStringConvertible {
             "Unexpected argument '\(operand)'"
         case .missingName(let action):
             "Missing expected argument '<name>' after '\(action)'; see 'swift-demucs models --help'"
-        case .unknownAction(let action, let allowed):
-            "Unknown action '\(action)': expected one of " + allowed.joined(separator: ", ")
-        case .unknownShell(let shell, let allowed):
-            "Unknown shell '\(shell)': expected one of " + allowed.joined(separator: ", ")
+        case .unknown(let kind, let word, let allowed):
+            "Unknown \(kind) '\(word)': expected one of " + allowed.joined(separator: ", ")
         case .onlyFor(let option, let use):
             "'\(option.long)' only applies to \(use)"
         case .signatureRefused:

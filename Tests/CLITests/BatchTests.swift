@@ -7,11 +7,10 @@ import Testing
 struct BatchTests {
     private static let count = 24
     private static let broken = [3, 11, 20]
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let arguments = ["music", "-qn", "cross_first", "--shifts=0", "--skip-existing", "-o"]
 
     init() throws {
-        folder = TemporaryFolder()
         try folder.makeFolder("music")
         for index in 0..<BatchTests.count {
             let name = String(format: "music/%02d.wav", index)
@@ -38,7 +37,7 @@ struct BatchTests {
                 == "error: 3 of 24 tracks failed: music/03.wav, music/11.wav, music/20.wav")
         #expect(try #require(run.outputLines.last).contains(#""counts":{"done":21,"failed":3}"#))
         #expect(try stems("out").count == 42)
-        // Nothing is done again, and nothing is written.
+        // A second run skips all tracks and writes nothing.
         let record = folder.url.appendingPathComponent(
             "out/cross_first/00/.00.wav.swift-demucs.json")
         let before = try FileManager.default.attributesOfItem(atPath: record.path)
@@ -69,9 +68,9 @@ struct BatchTests {
         #expect(folder.contents.allSatisfy { !$0.hasSuffix(".part") })
     }
 
-    // MARK: - Trouble with the disk
+    // MARK: - Disk errors
 
-    /// Runs a call through a shell that limits it first.
+    /// Runs the command in a shell, after a command that limits it.
     private func limited(_ limit: String, _ more: String...) throws -> CommandRun {
         try CommandRun(
             ["-c", "\(limit) && exec \"$0\" \"$@\"", CommandRun.executable.path] + more,

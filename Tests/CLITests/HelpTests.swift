@@ -6,7 +6,7 @@ struct HelpTests {
     private let folder = TemporaryFolder()
 
     @Test(arguments: [["--help"], ["-h"], ["separate", "--help"], ["track.wav", "-qh"]])
-    func helpIsThis(arguments: [String]) throws {
+    func helpMatchesTheSnapshot(arguments: [String]) throws {
         let run = try folder.run(arguments)
         #expect(run.exitCode == 0)
         #expect(run.errors.isEmpty)
@@ -150,7 +150,7 @@ struct HelpTests {
                 """)
     }
 
-    @Test func helpOfModelsIsThis() throws {
+    @Test func helpOfModelsMatchesTheSnapshot() throws {
         let run = try folder.run("models", "--help")
         #expect(run.exitCode == 0)
         #expect(

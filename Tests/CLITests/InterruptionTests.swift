@@ -3,10 +3,9 @@ import Testing
 
 /// Interruption by signals, and by readers that close the pipe.
 struct InterruptionTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
 
     init() throws {
-        folder = TemporaryFolder()
         try folder.writeTrack("a.wav")
         try folder.writeTrack("long.wav", samples: 200_000)
     }

@@ -4,11 +4,10 @@ import Testing
 
 /// `models`, and fetching before a separation, with a local hub.
 @Suite(.serialized) struct ModelsTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let checkpoint: Data
 
     init() throws {
-        folder = TemporaryFolder()
         checkpoint = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
     }
 

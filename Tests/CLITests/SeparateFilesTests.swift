@@ -48,7 +48,7 @@ struct SeparateFilesTests {
                 "separated/cross_first/a1/drums.wav", "separated/cross_first/a2/drums.wav",
             ])
         #expect(try plan("[b-z].wav").outputLines.count == 2)
-        // A file of that name comes first.
+        // A file of that name takes precedence over the pattern.
         #expect(try plan("[c].wav").outputLines == ["separated/cross_first/[c]/drums.wav"])
     }
 
@@ -108,7 +108,7 @@ struct SeparateFilesTests {
         #expect(try folder.run(arguments).exitCode == 0)
         #expect(folder.exists("separated/cross_first/\(name)/rest.wav"))
         #expect(try folder.run(arguments).errors.contains("Already done"))
-        // With the stem in the same name there is no room.
+        // With the stem in it, the name is too long.
         let run = try folder.run(arguments + ["--filename={track}_{stem}.{ext}"])
         #expect(run.exitCode == 1)
         #expect(run.errors.contains("File name too long"), "\(run.errors)")
@@ -164,7 +164,7 @@ struct SeparateFilesTests {
         #expect(try Data(contentsOf: output) == file)
         #expect(try folder.run(arguments + ["--stdout=rest", "--raw"]).exitCode == 0)
         #expect(try Data(contentsOf: output) == file.suffix(1400 * 4))
-        // No other file than those of the first call.
+        // No files besides those of the first run.
         #expect(folder.contents.filter { $0.hasSuffix("wav") }.count == 3)
     }
 

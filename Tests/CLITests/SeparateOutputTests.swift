@@ -4,10 +4,9 @@ import Testing
 
 /// The signals that are written: names and samples.
 struct SeparateOutputTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
 
     init() throws {
-        folder = TemporaryFolder()
         // So quiet that no stem clips, which would break the sums.
         try folder.writeTrack("a.wav", rateHz: 4000, gain: 0.1)
     }
@@ -27,7 +26,7 @@ struct SeparateOutputTests {
             .map { String($0.dropFirst("\(out)/base/a/".count)) }.sorted()
     }
 
-    /// The samples of a float32 WAV file: the last bytes, whatever comes before.
+    /// The samples of a float32 WAV file, which are its last bytes.
     private func samples(_ name: String, count: Int = 1400) throws -> [Float] {
         let data = try folder.data(name)
         return data.suffix(count * 4).withUnsafeBytes { bytes in
@@ -130,7 +129,7 @@ struct SeparateOutputTests {
     }
 
     @Test func oneGainForAllKeepsTheirSum() throws {
-        // Loud enough that stems have to be lowered.
+        // Loud enough that stems must be rescaled.
         try folder.writeTrack("a.wav", rateHz: 4000, replacing: [100: 5, 101: -5])
         try run("plain")
         let lines = try folder.run(

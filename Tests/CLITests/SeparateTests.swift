@@ -50,13 +50,13 @@ struct SeparateTests {
     }
 
     @Test(arguments: [(["--int24"], 3), (["--float32"], 4), ([], 2)])
-    func sampleFormats(options: [String], sampleBytes: Int) throws {
+    func sampleFormatsDecideTheSize(options: [String], sampleBytes: Int) throws {
         try folder.writeTrack("a.wav")
         let run = try folder.run(
             ["a.wav", "-n", "cross_first", "--shifts=0", "-o", "out"] + options)
         #expect(run.exitCode == 0)
         let bytes = try data("out/cross_first/a/rest.wav")
-        // The size of the data stands before it, whatever chunks come first.
+        // Samples after the header and other chunks.
         #expect(bytes.count > 1400 * sampleBytes && bytes.count < 1400 * sampleBytes + 128)
     }
 

@@ -12,25 +12,18 @@ struct ShellTests {
     }
 
     /// Runs a line of a shell in the folder.
+    ///
+    /// - Returns: the exit code, and stdout and stderr in one.
     private func shell(_ line: String) throws -> (code: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["sh", "-c", line]
-        process.currentDirectoryURL = folder.url
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
+        let run = try CommandRun(
+            ["-c", line], in: folder.url, models: nil, executable: URL(fileURLWithPath: "/bin/sh"))
+        return (run.exitCode, run.output + run.errors)
     }
 
     private func write(_ arguments: String..., to name: String) throws {
         let run = try folder.run(arguments)
         #expect(run.exitCode == 0)
-        try folder.write(Data(run.output.utf8), name)
+        try folder.write(run.output, name)
     }
 
     @Test(
@@ -109,17 +102,13 @@ struct ShellTests {
 
     @Test func anInstalledProgramFindsItsModels() throws {
         let manager = FileManager.default
-        for part in ["bin", "share/swift-demucs/models"] {
-            try manager.createDirectory(at: folder.url(part), withIntermediateDirectories: true)
-        }
+        for part in ["bin", "share/swift-demucs/models"] { try folder.makeFolder(part) }
         let program = folder.url("bin/swift-demucs")
         try manager.copyItem(at: CommandRun.executable, to: program)
         let model = folder.url("share/swift-demucs/models/demo.safetensors")
         try manager.copyItem(at: Fixture.url("models/cross_first.safetensors"), to: model)
-        // By a link too, as package managers make them.
-        try manager.createSymbolicLink(
-            atPath: folder.url("link").path,
-            withDestinationPath: program.path)
+        // Through a link, as package managers make them.
+        try manager.createSymbolicLink(at: folder.url("link"), withDestinationURL: program)
         let found = try shell("HOME=$PWD ./link models path demo")
         #expect(found.code == 0)
         #expect(found.text.hasSuffix("/share/swift-demucs/models/demo.safetensors\n"))

@@ -4,16 +4,17 @@ import Testing
 
 /// The conditions under which `--skip-existing` skips a track.
 struct SkipExistingTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let stem = "out/cross_first/a/drums.wav"
 
     init() throws {
-        folder = TemporaryFolder()
         try folder.writeTrack("a.wav")
         #expect(try isSkipped() == false)
     }
 
-    /// Runs a call that may skip.
+    /// Runs with `--skip-existing`.
+    ///
+    /// - Returns: whether the track was skipped.
     private func isSkipped(_ more: String..., model: String = "cross_first") throws -> Bool {
         let run = try folder.run(["a.wav", "-n", model, "-o", "out", "--skip-existing"] + more)
         #expect(run.exitCode == 0, "\(run.errors)")
@@ -27,7 +28,7 @@ struct SkipExistingTests {
         #expect(try folder.data(stem) == before)
     }
 
-    @Test func whatChangesTheSamplesIsDoneAgain() throws {
+    @Test func optionsThatChangeTheSamplesSeparateAgain() throws {
         for options in [
             ["--shifts=0"], ["--overlap=0.5"], ["--segment=0.2"], ["--int24"], ["--float32"],
             ["--clip-mode=clamp"], ["--gain=common"], ["--stems=drums"], ["--start=0.1"],
@@ -40,7 +41,7 @@ struct SkipExistingTests {
         }
     }
 
-    @Test func whatKeepsTheSamplesIsNotDoneAgain() throws {
+    @Test func optionsThatKeepTheSamplesSkipTheTrack() throws {
         for options in [["--threads=1"], ["--jobs=2"], ["--quiet"], ["--json"]] {
             let run = try folder.run(
                 ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing"] + options)
@@ -60,7 +61,7 @@ struct SkipExistingTests {
     }
 
     @Test func anotherInputIsDoneAgainAndTheSameOneElsewhereIsNot() throws {
-        // Another time, the same bytes.
+        // Another modification time, the same bytes.
         let bytes = try folder.data("a.wav")
         try bytes.write(to: folder.url("a.wav"))
         #expect(try isSkipped())

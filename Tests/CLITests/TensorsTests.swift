@@ -4,10 +4,9 @@ import Testing
 
 /// `tensors`, `trace` and `compare`.
 struct TensorsTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
 
     init() throws {
-        folder = TemporaryFolder()
         try folder.writeTrack("song.wav")
     }
 
@@ -34,7 +33,7 @@ struct TensorsTests {
                 "chunks/manifest.json", "chunks/chunk-00005/input.raw", "chunks/chunk-00005/x.raw",
                 "chunks/chunk-00005/output.raw", "chunks/chunk-00005/add_67.raw",
             ]))
-        // Nothing else, and nothing half-written.
+        // No other files, and none incomplete.
         #expect(folder.contents.count == 1 + 1 + 2 + 6 * 5 + 1 + 2)
     }
 

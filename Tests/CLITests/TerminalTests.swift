@@ -23,7 +23,7 @@ struct TerminalTests {
         #expect(first.hasPrefix("  0 % [>"))
         #expect(first.hasSuffix("] 0:00 of 0:02") || first.hasSuffix("] 0:00 of 0:03"))
         #expect(drawings.contains { $0.hasPrefix("100 % [====") })
-        // With a rate and the time left, once there is one.
+        // With speed and time left, once there is an estimate.
         #expect(drawings.contains { $0.contains("×, 0:0") && $0.hasSuffix(" left") })
         #expect(drawings.last == "")
         #expect(drawings.allSatisfy { $0.count < 80 })
@@ -45,7 +45,7 @@ struct TerminalTests {
         )
         #expect(terminal.read(until: "% ["))
         terminal.resize(columns: 30)
-        // The bar has no room there.
+        // Too narrow for the bar.
         #expect(terminal.read(until: " % 0:0"))
         terminal.send(SIGINT)
         #expect(terminal.wait() == 130)
