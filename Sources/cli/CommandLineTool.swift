@@ -2,8 +2,10 @@
 
 import Demucs
 import Foundation
+import HTDemucs
 import ModelZoo
 import Porting
+import WeightsLoader
 
 struct CommandLineTool {
     static let version = "0.1.0"

@@ -4,7 +4,6 @@ import Demucs
 import Files
 import Foundation
 import ModelZoo
-import WeightsLoader
 
 struct SeparateCommand {
     let settings: Settings

@@ -4,6 +4,7 @@
 import Demucs
 import Files
 import Foundation
+import HTDemucs
 
 /// A complete result: the input, the model, the options and the files.
 struct SeparationRecord: Codable, Equatable {
