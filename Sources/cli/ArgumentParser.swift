@@ -1,23 +1,30 @@
-// From the words of a call to options and operands, by a command's table.
+// Parses the words of a command line into the options and operands of a command.
 
-/// The arguments of a call, sorted by the table.
 struct ParsedArguments: Equatable {
-    /// Operands in their order.
+    /// In the order given.
     fileprivate(set) var operands: [String] = []
-    /// Values by option name, in their order; those of flags are empty.
+    /// Values by option name, in the order given; those of flags are empty.
     private var values: [String: [String]] = [:]
 
     func has(_ option: Option) -> Bool { values[option.name] != nil }
 
-    /// The last value: of an option that is repeated, the last counts.
+    /// The last value: if an option is repeated, the last one counts.
     func value(_ option: Option) -> String? { values[option.name]?.last }
 
-    /// All values of an option that may be repeated.
+    /// All values of a repeatable option.
     func values(_ option: Option) -> [String] { values[option.name] ?? [] }
 
-    /// The value as a number or whatever else is made from text.
+    /// The value of an option that must be given, and not be empty.
     ///
-    /// - Parameter allowed: for the error, `a whole number`.
+    /// - Throws: `UsageError.missingValue`.
+    func required(_ option: Option) throws(UsageError) -> String {
+        guard let value = value(option), !value.isEmpty else { throw .missingValue(option) }
+        return value
+    }
+
+    /// The value, converted from text; nil if the option wasn't given.
+    ///
+    /// - Parameter allowed: what the error says was expected, `a whole number`.
     /// - Throws: `UsageError.invalidValue`.
     func parsed<Value: LosslessStringConvertible>(
         _ option: Option, allowed: String
@@ -29,9 +36,9 @@ struct ParsedArguments: Equatable {
         return value
     }
 
-    /// The value as a whole number; `nil` if the option wasn't given.
+    /// The value as a whole number; nil if the option wasn't given.
     ///
-    /// - Parameter allowed: for the error, if the range's two ends don't say it best.
+    /// - Parameter allowed: what the error says was expected, instead of the range's bounds.
     /// - Throws: `UsageError.invalidValue`.
     func number(
         _ option: Option, in range: ClosedRange<Int>, allowed: String? = nil
@@ -46,30 +53,32 @@ struct ParsedArguments: Equatable {
         return value
     }
 
-    /// The value as a number that is neither infinite nor NaN; `nil` if the option wasn't given.
+    /// The value as a finite number; nil if the option wasn't given.
     ///
     /// - Throws: `UsageError.invalidValue`.
     func finiteNumber(
         _ option: Option, allowed: String = "a number"
     ) throws(UsageError) -> Double? {
-        guard let value: Double = try parsed(option, allowed: allowed) else { return nil }
-        guard value.isFinite else {
-            throw .invalidValue(option, value: self.value(option) ?? "", allowed: allowed)
+        guard let text = value(option) else { return nil }
+        guard let value = Double(text), value.isFinite else {
+            throw .invalidValue(option, value: text, allowed: allowed)
         }
         return value
     }
 
-    /// The value as one of a few words; `nil` if the option wasn't given.
+    /// The value as one of a few words; nil if the option wasn't given.
     ///
+    /// - Parameter others: words that the error lists too; the caller handles them before.
     /// - Throws: `UsageError.invalidValue`.
     func choice<Choice: RawRepresentable<String>>(
-        _ option: Option, of choices: [Choice]
+        _ option: Option, of choices: [Choice], or others: [String] = []
     ) throws(UsageError) -> Choice? {
         guard let text = value(option) else { return nil }
         guard let choice = choices.first(where: { $0.rawValue == text }) else {
             throw .invalidValue(
                 option, value: text,
-                allowed: "one of " + choices.map(\.rawValue).joined(separator: ", "))
+                allowed: "one of "
+                    + (choices.map(\.rawValue) + others).joined(separator: ", "))
         }
         return choice
     }
@@ -79,13 +88,12 @@ struct ParsedArguments: Equatable {
     }
 }
 
-/// Understands `--option value`, `--option=value`, `-ovalue`, `-o value`, `-o=value`, joined flags
-/// `-qh`, and `--` before operands that begin with a dash.
+/// Parses `--option value`, `--option=value`, `-ovalue`, `-o value`, `-o=value`, joined flags `-qh`,
+/// and `--` before operands that begin with a dash.
 struct ArgumentParser {
     let command: CommandDefinition
 
-    /// - Throws: `UsageError`. `--help` and `--version` end the parse: what follows them isn't
-    ///   looked at, and nothing needs to be complete.
+    /// Parses up to `--help` or `--version` if one of them is given: then nothing else is checked.
     func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
         var arguments = ParsedArguments()
         var rest = words[...]
@@ -138,14 +146,14 @@ struct ArgumentParser {
     private func parseShort(
         _ word: String, _ rest: inout ArraySlice<String>, _ arguments: inout ParsedArguments
     ) throws(UsageError) {
-        // `-shifts` and `-out` would be an option with its value attached, and were hardly meant so.
+        // `-shifts` and `-out` parse as `-s hifts` and `-o ut`, which is hardly what was meant.
         if let meant = command.options.first(where: { "-\($0.name)" == word }) {
             throw .unknownOption(option: word, suggestion: meant.long)
         }
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
             guard let option = command.options.first(where: { $0.short == letter }) else {
-                // `-shifts` was probably meant as `--shifts`.
+                // `-mix` was probably meant as `--mix`.
                 let suggestion = suggestion(for: String(word.dropFirst()))
                 throw .unknownOption(
                     option: suggestion == nil ? "-\(letter)" : word, suggestion: suggestion)
@@ -164,7 +172,7 @@ struct ArgumentParser {
         }
     }
 
-    /// The next word, unless it is an option itself. A negative number is a value.
+    /// The next word, unless it is an option itself; a negative number is none.
     private func nextValue(
         of option: Option, _ rest: inout ArraySlice<String>
     ) throws(UsageError) -> String {
@@ -173,7 +181,7 @@ struct ArgumentParser {
         return rest.removeFirst()
     }
 
-    /// The nearest long option, if it is near enough to be what was meant.
+    /// The long option with the least edit distance, if that is at most a third of the name.
     private func suggestion(for name: String) -> String? {
         let distances = command.options.map { ($0.long, editDistance(name, $0.name)) }
         guard let nearest = distances.min(by: { $0.1 < $1.1 }), nearest.1 <= max(1, name.count / 3)
@@ -182,8 +190,8 @@ struct ArgumentParser {
     }
 }
 
-/// The least number of characters to insert, delete or replace that makes one string of the other.
-/// (Levenshtein 1966; Wagner and Fischer 1974.)
+/// The least number of insertions, deletions and replacements that turn one string into the other
+/// (Levenshtein 1966; Wagner and Fischer 1974).
 private func editDistance(_ first: String, _ second: String) -> Int {
     let second = Array(second)
     var row = Array(0...second.count)
@@ -197,82 +205,4 @@ private func editDistance(_ first: String, _ second: String) -> Int {
         }
     }
     return row[second.count]
-}
-
-enum UsageError: Error, Equatable, CustomStringConvertible {
-    /// `option` as it was typed.
-    case unknownOption(option: String, suggestion: String?)
-    case missingValue(Option)
-    case unexpectedValue(Option, value: String)
-    case invalidValue(Option, value: String, allowed: String)
-    case exclusive(Option, Option)
-    case missingOperand(CommandDefinition)
-    case unexpectedOperand(String)
-    /// An action of `models` that needs the name of a model.
-    case missingName(action: String)
-    case unknownAction(String, allowed: [String])
-    case unknownShell(String, allowed: [String])
-    /// An option that goes with a command's plain call alone.
-    case exclusiveAction(Option, String)
-    /// `--sig`, which is known and can't be done.
-    case signatureRefused
-    /// An option that means nothing without another.
-    case needs(Option, Option)
-    /// Two outputs of a track have the same name.
-    case sameName(String)
-    /// Two tracks would be written to the same file.
-    case sameOutput(first: String, second: String, path: String)
-    /// Two outputs of a track would be written to the same file.
-    case sameOutputOfStems(String, String, path: String)
-    case severalToStandardOutput(count: Int)
-    case soundOnTerminal
-
-    var description: String {
-        switch self {
-        case .unknownOption(let option, let suggestion):
-            "Unknown option '\(option)'." + (suggestion.map { " Did you mean '\($0)'?" } ?? "")
-        case .missingValue(let option):
-            "Missing value for '\(option.usage)'"
-        case .unexpectedValue(let option, let value):
-            "The option '\(option.long)' takes no value, but '\(value)' was given"
-        case .invalidValue(let option, let value, let allowed):
-            "The value '\(value)' is invalid for '\(option.usage)': expected \(allowed)"
-        case .exclusive(let first, let second):
-            "'\(first.long)' can't be combined with '\(second.long)'"
-        case .missingOperand(let command):
-            "Missing expected argument '\(command.operandUsage)'; see 'swift-demucs "
-                + (command.isDefault ? "" : "\(command.name) ") + "--help'"
-        case .unexpectedOperand(let operand):
-            "Unexpected argument '\(operand)'"
-        case .missingName(let action):
-            "Missing expected argument '<name>' after '\(action)'; see 'swift-demucs models --help'"
-        case .unknownAction(let action, let allowed):
-            "Unknown action '\(action)': expected one of " + allowed.joined(separator: ", ")
-        case .unknownShell(let shell, let allowed):
-            "Unknown shell '\(shell)': expected one of " + allowed.joined(separator: ", ")
-        case .exclusiveAction(let option, let command):
-            "'\(option.long)' goes with '\(command)' alone, without an action"
-        case .signatureRefused:
-            "'\(Option.signature.long)' names a training run of the reference, which only its own "
-                + "solver can read; export the model and give the checkpoint with "
-                + "'\(Option.name.long)'"
-        case .needs(let option, let other):
-            "'\(option.long)' goes with '\(other.usage)' alone"
-        case .sameName(let name):
-            "Two outputs would be called '\(name)'; give the one of '\(Option.mix.usage)' another "
-                + "name"
-        case .sameOutput(let first, let second, let path):
-            "'\(first)' and '\(second)' would both be written to '\(path)'; separate them in two "
-                + "calls with different '\(Option.out.long)' folders, or tell them apart with "
-                + "'\(Option.filename.long)'"
-        case .sameOutputOfStems(let first, let second, let path):
-            "'\(first)' and '\(second)' would both be written to '\(path)'; put {stem} into "
-                + "'\(Option.filename.usage)'"
-        case .severalToStandardOutput(let count):
-            "'\(Option.stdout.long)' takes a single track, but \(count) were found"
-        case .soundOnTerminal:
-            "Standard output is a terminal; send the sound of '\(Option.stdout.long)' to a file or to "
-                + "another program"
-        }
-    }
 }

@@ -1,4 +1,4 @@
-// `swift-demucs bench`: seconds per segment on this machine, and what they cost.
+// `swift-demucs bench`: seconds per segment on this machine, memory and accuracy.
 
 import Demucs
 import Diagnostics
@@ -8,14 +8,14 @@ import ModelZoo
 import Tensor
 
 struct BenchCommand {
-    /// What `--random-weights` can be.
+    /// The only name that `--random-weights` accepts.
     static let configurationName = "htdemucs"
 
     let settings: Settings
     let console: Console
     let cancellation: CancellationToken
 
-    /// - Returns: `modelUnusable` if the model is missing, unreadable or more than one network,
+    /// - Returns: `modelUnusable` if the model is missing, unreadable or a bag of several networks,
     ///   `trackFailed` if the track can't be read.
     func run() -> ExitCode {
         do {
@@ -23,7 +23,7 @@ struct BenchCommand {
             let (name, network) = try network()
             let benchmark = Benchmark(
                 network,
-                threads: settings.threads ?? ProcessInfo.processInfo.activeProcessorCount,
+                threads: settings.threads,
                 runs: settings.runs, track: track)
             let measurements = try benchmark.measure(
                 settings.precisions ?? [try network.ownPrecision()],
@@ -35,7 +35,7 @@ struct BenchCommand {
             console.result(settings.isJSON ? report.json : report.table)
             return .done
         } catch is CancellationError {
-            console.error("interrupted before all was measured")
+            console.error("interrupted before the benchmark finished")
             return .interrupted
         } catch let error
             where error is AudioError || error is StemFolderError
@@ -49,7 +49,7 @@ struct BenchCommand {
         }
     }
 
-    /// The track that is separated too, and how its stems are scored.
+    /// The track to separate and how to score its stems; nil without `--track`.
     private func track() throws -> Benchmark.Track? {
         guard let path = settings.track else { return nil }
         let audio = try AudioFile.read(path).buffer
@@ -57,7 +57,7 @@ struct BenchCommand {
         let folder = try StemFolder(references)
         guard !folder.stems.isEmpty else { throw StemFolderError.noStems(path: references) }
         return Benchmark.Track(audio) { separation in
-            // All files are looked for before the first is decoded.
+            // Finds a missing file before any is decoded.
             let files = try separation.stems.map { try folder.file(of: $0.name) }
             let pairs = try zip(separation.stems, files).map { stem, file in
                 StemPair(
@@ -70,7 +70,7 @@ struct BenchCommand {
         }
     }
 
-    /// What is measured, and what to call it.
+    /// The network to measure, and its name in the report.
     private func network() throws -> (name: String, Benchmark.Network) {
         if settings.hasRandomWeights {
             return (
@@ -92,61 +92,56 @@ struct BenchCommand {
     }
 }
 
-/// A bag was named where one network is measured.
+/// The model is a bag of several networks.
 private struct SeveralNetworks: Error, CustomStringConvertible {
     let name: String
     let checkpoints: [String]
 
     var description: String {
-        "'\(name)' is a bag of \(checkpoints.count) networks, and one is measured; give one of its "
-            + "files with -n: " + checkpoints.joined(separator: ", ")
+        "'\(name)' is a bag of \(checkpoints.count) networks, expected one; give one of its files with "
+            + "-n: " + checkpoints.joined(separator: ", ")
     }
 }
+
+// MARK: - Options
 
 extension Option {
     static let randomWeights = Option(
         "random-weights", value: "name",
-        help: "The real configuration of this name with seeded weights, without a file: htdemucs.")
+        help: "Measure the published configuration of this name with seeded weights, without a "
+            + "file: htdemucs.")
     static let measuredPrecision = Option(
         "precision", value: "name",
-        help:
-            "float32, bfloat16, int8, or all: these and float32 with weights from a float16 file. "
-            + "(default: float32; int8 for INT8 weights)")
+        help: "float32, bfloat16, int8, or all, which adds float32 with weights from a float16 "
+            + "file. (default: float32; int8 for INT8 weights)")
     static let runs = Option(
         "runs", value: "n", help: "Timed runs, after one that doesn't count. (default: 5)")
     static let layers = Option(
-        "layers",
-        help: "Tell the time, the rate and the bound of each block of the network too.")
+        "layers", help: "Also print the time, speed and bound of each block of the network.")
     static let benchTrack = Option(
-        "track", value: "file", help: "Separate this track too, once, without shifts.")
+        "track", value: "file", help: "Also separate this track, once, without shifts.")
     static let references = Option(
         "references", value: "folder",
-        help: "The true stems of that track: adds the SDR of what comes out.")
+        help: "The true stems of that track: adds the SDR of the separated ones.")
 }
 
 extension BenchCommand {
-    static let definition = CommandDefinition(
-        name: "bench",
-        overview: "Measure how fast a model runs here, and what that costs in memory and accuracy.",
-        operand: "", operandHelp: "", operandCount: 0...0,
-        options: [
-            .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
-            .benchTrack, .references, .json, .quiet, .version, .help,
-        ],
-        exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]])
-
-    static let command = Command(definition: definition) { arguments, console throws(UsageError) in
-        let settings = try Settings(arguments)
-        var console = console
-        console.isQuiet = arguments.has(.quiet)
-        let cancellation = CancellationToken()
-        Interruption.cancels(cancellation)
-        return BenchCommand(
-            settings: settings, console: console, cancellation: cancellation
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "bench",
+            overview: "Measure speed, memory and accuracy of a model on this machine.",
+            options: [
+                .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs,
+                .layers, .benchTrack, .references, .json,
+            ] + Option.common,
+            exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]])
+    ) { arguments, console throws(UsageError) in
+        BenchCommand(
+            settings: try Settings(arguments), console: console,
+            cancellation: Interruption.cancellation()
         ).run()
     }
 
-    /// What a call asks for.
     struct Settings {
         /// nil for the default.
         let model: String?
@@ -155,8 +150,7 @@ extension BenchCommand {
         let isOffline: Bool
         /// nil for the model's own.
         let precisions: Set<Precision>?
-        /// nil for all cores.
-        let threads: Int?
+        let threads: Int
         let runs: Int
         let showsLayers: Bool
         let track: String?
@@ -173,28 +167,20 @@ extension BenchCommand {
             }
             repository = arguments.value(.repo)
             isOffline = arguments.has(.offline)
-            precisions = try Settings.precisions(arguments)
-            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            if arguments.value(.measuredPrecision) == "all" {
+                precisions = Set(Precision.allCases)
+            } else {
+                precisions = try arguments.choice(
+                    .measuredPrecision, of: Precision.allCases, or: ["all"]
+                ).map { [$0] }
+            }
+            threads = try arguments.threads()
             runs = try arguments.number(.runs, in: 1...1000) ?? 5
             showsLayers = arguments.has(.layers)
             track = arguments.value(.benchTrack)
             references = arguments.value(.references)
             if references != nil, track == nil { throw .needs(.references, .benchTrack) }
             isJSON = arguments.has(.json)
-        }
-
-        private static func precisions(
-            _ arguments: ParsedArguments
-        ) throws(UsageError) -> Set<Precision>? {
-            guard let text = arguments.value(.measuredPrecision) else { return nil }
-            if text == "all" { return Set(Precision.allCases) }
-            guard let precision = Precision(rawValue: text) else {
-                let names = Precision.allCases.map(\.rawValue) + ["all"]
-                throw .invalidValue(
-                    .measuredPrecision, value: text,
-                    allowed: "one of " + names.joined(separator: ", "))
-            }
-            return [precision]
         }
     }
 }

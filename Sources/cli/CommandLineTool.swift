@@ -2,18 +2,21 @@
 
 import Demucs
 import Foundation
+import HTDemucs
+import ModelZoo
+import Porting
+import WeightsLoader
 
 struct CommandLineTool {
     static let version = "0.1.0"
 
-    /// Runs a call.
-    /// - Parameter words: its arguments, without the program's name.
+    /// Parses the arguments and runs the command that they name.
+    /// - Parameter words: the arguments, without the program's name.
     func run(_ words: [String]) -> ExitCode {
-        // Writing to a pipe that nobody reads must not end the work, nor a file that may not grow: both
-        // come back as errors.
+        // A closed pipe and the limit on file sizes come back from `write` as errors.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
-        let console = Console()
+        var console = Console()
         let named = Command.all.first { $0.definition.name == words.first }
         let action = named?.actions.first { $0.actionName == words.dropFirst().first }
         let command = action ?? named ?? Command.all[0]
@@ -21,12 +24,14 @@ struct CommandLineTool {
             let arguments = try ArgumentParser(command: command.definition).parse(
                 Array(words.dropFirst((named == nil ? 0 : 1) + (action == nil ? 0 : 1))))
             if arguments.has(.help) {
-                console.result("\(HelpText(command: command.definition))")
+                console.result(command.definition.help)
                 return .done
             }
             if arguments.has(.version) {
                 return printVersion(console)
             }
+            console.isQuiet = arguments.has(.quiet)
+            console.isVerbose = arguments.has(.verbose)
             return try command.run(arguments, console)
         } catch {
             console.error("\(error)")
@@ -34,7 +39,7 @@ struct CommandLineTool {
         }
     }
 
-    /// The version is told even where no kernels can run.
+    /// Prints the version first, even on a CPU that none of the kernels support.
     private func printVersion(_ console: Console) -> ExitCode {
         console.result("swift-demucs \(CommandLineTool.version)")
         do {
@@ -49,15 +54,14 @@ struct CommandLineTool {
     }
 }
 
-/// One entry of the list that the program dispatches over.
+/// A command, or an action of one such as `prepare` of `tensors`.
 struct Command: Sendable {
     let definition: CommandDefinition
-    /// Runs a parsed call that asks neither for help nor for the version.
+    /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
     ///
-    /// - Throws: `UsageError` for a call that makes no sense; other failures are the run's own to
-    ///   report.
+    /// - Throws: `UsageError` for invalid arguments. The command reports all other errors itself.
     let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
-    /// What the second word of a call may ask for, each with a table of its own.
+    /// Actions that the second word may name, each with its own options.
     let actions: [Command]
 
     init(
@@ -69,17 +73,15 @@ struct Command: Sendable {
         self.run = run
     }
 
-    /// A command that does nothing but its actions. Its table has the options of all of them, for the
-    /// help, for completions and for the manual.
+    /// A command that only has actions. Its table joins the options of all actions, for the help,
+    /// completions and manual.
     init(_ name: String, overview: String, actions: [Command]) {
-        // What every command has comes last.
-        let common: [Option] = [.threads, .quiet, .version, .help]
+        let common = [.threads] + Option.common
         var options: [Option] = []
         for option in actions.flatMap(\.definition.options)
         where !options.contains(option) && !common.contains(option) {
             options.append(option)
         }
-        options += common
         let names = actions.map(\.actionName)
         self.init(
             definition: CommandDefinition(
@@ -88,17 +90,18 @@ struct Command: Sendable {
                     "'\(action.actionName) \(action.definition.operandUsage)': "
                         + action.definition.overview
                 }.joined(separator: " "),
-                operandCompletion: .wordsOrFile(names), options: options, exclusive: []),
+                operandCount: 1...Int.max, operandCompletion: .wordsOrFile(names),
+                options: options + common),
             actions: actions
         ) { arguments, _ throws(UsageError) in
-            throw .unknownAction(arguments.operands[0], allowed: names)
+            throw .unknown("action", arguments.operands[0], allowed: names)
         }
     }
 
     /// `prepare` of `tensors prepare`.
     var actionName: String { String(definition.name.split(separator: " ").last ?? "") }
 
-    /// All commands. The first is what a call without a command's name means.
+    /// All commands. The first one runs when the first argument names none.
     static let all = [
         SeparateCommand.command,
         ModelsCommand.command,
@@ -116,29 +119,36 @@ struct Command: Sendable {
     ]
 }
 
-/// What the shell learns about a run.
 enum ExitCode: Int32, CaseIterable {
     case done = 0
-    /// At least one track failed; the others are done.
     case trackFailed = 1
-    /// The arguments make no sense; nothing was begun.
     case wrongUsage = 2
-    /// The model is missing, unreadable or of another kind.
     case modelUnusable = 3
-    /// By SIGINT or SIGTERM.
     case interrupted = 130
-    /// Nobody reads the sound on standard output any more; the code of a program that SIGPIPE ends.
+    /// The code of a program that SIGPIPE ends.
     case pipeClosed = 141
 
+    /// The code for an error that ends a command.
+    init(for error: any Error) {
+        switch error {
+        case is UsageError, PortingError.invalidOption: self = .wrongUsage
+        case is CancellationError: self = .interrupted
+        case is ModelStoreError, is BagError, is WeightsError, is ConfigurationError,
+            PortingError.bagOfSeveral:
+            self = .modelUnusable
+        default: self = .trackFailed
+        }
+    }
+
+    /// The manual's text.
     var meaning: String {
         switch self {
-        case .done: "All is done."
-        case .trackFailed: "A track failed, or a test; the other tracks are done."
-        case .wrongUsage: "The call makes no sense; nothing was begun."
-        case .modelUnusable: "The model is missing, unreadable or of another kind."
-        case .interrupted:
-            "Interrupted (SIGINT, SIGTERM); tracks that were finished are complete."
-        case .pipeClosed: "Nobody reads the sound on standard output any more."
+        case .done: "Success."
+        case .trackFailed: "A track or a test failed; the other tracks are done."
+        case .wrongUsage: "Invalid arguments; nothing was started."
+        case .modelUnusable: "The model is missing, unreadable or not supported."
+        case .interrupted: "Interrupted (SIGINT, SIGTERM); finished tracks are complete."
+        case .pipeClosed: "The reader of standard output closed the pipe."
         }
     }
 }

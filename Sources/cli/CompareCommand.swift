@@ -1,4 +1,4 @@
-// `swift-demucs compare`: where two sets of tensors part.
+// `swift-demucs compare`: compares two sets of tensors and names the first that differs.
 
 import Demucs
 import Foundation
@@ -9,7 +9,7 @@ extension Option {
         "bound", value: "dB",
         help: "Name the first tensor below this SNR. (default: that of --min-snr, or 60)")
     static let minSNR = Option(
-        "min-snr", value: "dB", help: "Exit with 1 if a tensor is below this SNR, or missing.")
+        "min-snr", value: "dB", help: "Exit with 1 if a tensor is missing or below this SNR.")
 }
 
 enum CompareCommand {
@@ -17,12 +17,12 @@ enum CompareCommand {
         definition: CommandDefinition(
             name: "compare",
             overview: "Compare tensors or stems one by one, in the order of computation, and name "
-                + "the first that is off.",
+                + "the first that differs.",
             operand: "reference found",
             operandHelp: "Files of tensors (.safetensors, .npy, .raw), folders of them, or folders "
-                + "of stems. What only the second has is listed.",
+                + "of stems. Tensors only in the second are listed.",
             operandCount: 2...2,
-            options: [.only, .minSNR, .bound, .json, .version, .help], exclusive: [])
+            options: [.only, .minSNR, .bound, .json, .version, .help])
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let minimum = try arguments.finiteNumber(.minSNR)
@@ -48,16 +48,16 @@ struct CompareReport {
 
     // MARK: - Table
 
-    /// A row for each tensor; then the first below the bound, and what only one side has.
+    /// A row for each tensor; then the first below the bound, and tensors of one side only.
     var table: String {
         let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
-        // The tensor, its shape and the first bad index; figures are between.
+        // Left-aligned: the tensor, its shape and the first bad index.
         var lines = TextTable.aligned([Self.columns] + rows, names: [0, 4, 5])
-        let bound = figure(report.boundDecibels, 0)
+        let bound = report.boundDecibels.fixed(0)
         if let first = report.firstBelow {
             let reason =
                 first.isComparable
-                ? "has \(decibels(first.snrDecibels)) dB"
+                ? "has \(first.snrDecibels.decibelText) dB"
                 : "has the shape \(first.foundShape ?? []), expected \(first.shape)"
             lines.append("first below \(bound) dB: \(first.name) \(reason)")
         } else {
@@ -88,7 +88,7 @@ struct CompareReport {
             ]
         }
         return [
-            comparison.name, decibels(comparison.snrDecibels),
+            comparison.name, comparison.snrDecibels.decibelText,
             scientific(comparison.maxAbsolute), scientific(comparison.relativeL2),
             shape(comparison.shape),
             comparison.firstBad.map { "[\($0.map(String.init).joined(separator: ", "))]" } ?? "-",
@@ -97,51 +97,28 @@ struct CompareReport {
 
     private func shape(_ sizes: [Int]) -> String { sizes.map(String.init).joined(separator: "×") }
 
-    private func decibels(_ value: Double) -> String {
-        value.isFinite ? figure(value, 1) : value > 0 ? "equal" : "none"
-    }
-
     private func scientific(_ value: Double) -> String {
         value.isFinite ? String(format: "%.2e", value) : "-"
     }
 
-    private func figure(_ value: Double, _ digits: Int) -> String {
-        String(format: "%.\(digits)f", value)
-    }
-
     // MARK: - JSON
 
-    private struct Document: Encodable {
-        struct Row: Encodable {
-            let name: String
-            let snrDb: Double
-            let maxAbs: Double
-            let relativeL2: Double
-            let shape: [Int]
-            /// Left out for a tensor that is missing.
-            let foundShape: [Int]?
-            /// Left out where no element is off.
-            let firstBad: [Int]?
-        }
-
-        let boundDb: Double
-        /// Left out where all reach the bound.
-        let firstBelow: String?
-        let tensors: [Row]
-        let extra: [String]
-    }
-
-    /// An object with a row for each tensor; infinite decibels are the strings `Infinity` (equal) and
-    /// `-Infinity` (not comparable).
+    /// An object with a row for each tensor. Infinite decibels are the strings `Infinity` (equal) and
+    /// `-Infinity` (not comparable). `found_shape` is left out for a missing tensor, `first_bad` if
+    /// all elements are alike, `first_below` if all tensors reach the bound.
     var json: String {
-        JSONText.of(
-            Document(
-                boundDb: report.boundDecibels, firstBelow: report.firstBelow?.name,
-                tensors: report.comparisons.map {
-                    .init(
-                        name: $0.name, snrDb: $0.snrDecibels, maxAbs: $0.maxAbsolute,
-                        relativeL2: $0.relativeL2, shape: $0.shape, foundShape: $0.foundShape,
-                        firstBad: $0.firstBad)
-                }, extra: report.extra))
+        let tensors = report.comparisons.map { comparison -> JSONObject in
+            [
+                "name": comparison.name, "snr_db": comparison.snrDecibels,
+                "max_abs": comparison.maxAbsolute, "relative_l2": comparison.relativeL2,
+                "shape": comparison.shape, "found_shape": comparison.foundShape,
+                "first_bad": comparison.firstBad,
+            ]
+        }
+        let document: JSONObject = [
+            "bound_db": report.boundDecibels, "first_below": report.firstBelow?.name,
+            "tensors": tensors, "extra": report.extra,
+        ]
+        return JSONText.of(document)
     }
 }

@@ -1,16 +1,14 @@
-// `swift-demucs convert`: any readable checkpoint to the official safetensors layout.
+// `swift-demucs convert`: writes a checkpoint of any format in the official safetensors layout.
 
 import Demucs
 
 extension Option {
-    static let convertOut = Option(
-        "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
     static let float16 = Option(
         "float16", help: "Round values to float16. (default: keep their types)")
     static let sources = Option(
         "sources", value: "names",
-        help: "Names of the sources in their order, separated by commas. (default: those stored, "
-            + "or the standard ones)")
+        help: "Names of the sources in the model's order, separated by commas. (default: the "
+            + "stored or else the standard ones)")
 }
 
 enum ConvertCommand {
@@ -21,12 +19,9 @@ enum ConvertCommand {
             operand: "file",
             operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
             operandCount: 1...1,
-            options: [.convertOut, .float16, .member, .sources, .version, .help],
-            exclusive: [])
+            options: [.outFile, .float16, .member, .sources, .version, .help])
     ) { arguments, console throws(UsageError) in
-        guard let output = arguments.value(.convertOut), !output.isEmpty else {
-            throw .missingValue(.convertOut)
-        }
+        let output = try arguments.required(.outFile)
         var overriding: [String: ArgumentValue] = [:]
         if let names = arguments.value(.sources) {
             overriding["sources"] = .array(

@@ -1,4 +1,4 @@
-// What `eval` prints: each track, then medians over tracks.
+// The report of `eval`: the scores of each track, then medians over tracks.
 
 import Evaluation
 import Foundation
@@ -39,8 +39,8 @@ struct EvalReport {
         }
     }
 
-    /// The mean over stems of their medians, as the reference summarises its evaluations; NaN where
-    /// a stem has no median.
+    /// The mean of the stems' medians, as the reference summarises evaluations; NaN if a stem has no
+    /// median.
     private var meanOfMedians: [Double] {
         let medians = medians
         return columns.indices.map { column in
@@ -48,7 +48,9 @@ struct EvalReport {
         }
     }
 
-    /// Columns of figures under headings, one block for each track and one for the medians.
+    // MARK: - Table
+
+    /// One block for each track and one for the medians, with the same columns.
     var table: String {
         let medianTitle =
             tracks.count == 1 ? "median of 1 track" : "median of \(tracks.count) tracks"
@@ -57,10 +59,7 @@ struct EvalReport {
             + tracks.flatMap { $0.scores.stems.map { "  " + $0.name } }
         let width = names.map(\.count).max() ?? 0
         func line(_ name: String, _ cells: [String]) -> String {
-            let label = name + String(repeating: " ", count: max(0, width - name.count))
-            return cells.reduce(label) { line, cell in
-                line + "  " + String(repeating: " ", count: max(0, 7 - cell.count)) + cell
-            }
+            TextTable.line(name, width: width, cells, width: 7)
         }
         var lines = [line("dB", columns.map(\.title))]
         func block(_ title: String, _ rows: [Row]) {
@@ -72,28 +71,15 @@ struct EvalReport {
         return lines.joined(separator: "\n")
     }
 
-    /// Two decimals; a dash where there is no value.
+    /// Two decimals; a dash for no value.
     private static func figure(_ value: Double) -> String {
         if value.isNaN { return "–" }
-        return value.isFinite ? String(format: "%.2f", value) : value > 0 ? "inf" : "-inf"
+        return value.isFinite ? value.fixed(2) : value > 0 ? "inf" : "-inf"
     }
 
     // MARK: - JSON
 
-    private struct Document: Encodable {
-        struct Track: Encodable {
-            let name: String
-            let seconds: Double
-            let stems: [String: [String: Double?]]
-        }
-
-        let unit = "dB"
-        let tracks: [Track]
-        let medians: [String: [String: Double?]]
-        let meanOfMedians: [String: Double?]
-    }
-
-    /// An object of tracks, medians and their mean. Scores without a value are null, infinite ones
+    /// An object with tracks, medians and their mean. Scores without a value are null, infinite ones
     /// the strings `Infinity` and `-Infinity`.
     var json: String {
         func object(_ values: [Double]) -> [String: Double?] {
@@ -103,11 +89,13 @@ struct EvalReport {
         func stems(_ rows: [Row]) -> [String: [String: Double?]] {
             Dictionary(uniqueKeysWithValues: rows.map { ($0.name, object($0.values)) })
         }
-        let document = Document(
-            tracks: tracks.map {
-                .init(name: $0.name, seconds: $0.seconds, stems: stems(rows($0.scores)))
-            },
-            medians: stems(medians), meanOfMedians: object(meanOfMedians))
+        let tracks = tracks.map { track -> JSONObject in
+            ["name": track.name, "seconds": track.seconds, "stems": stems(rows(track.scores))]
+        }
+        let document: JSONObject = [
+            "unit": "dB", "tracks": tracks, "medians": stems(medians),
+            "mean_of_medians": object(meanOfMedians),
+        ]
         return JSONText.of(document)
     }
 }

@@ -1,4 +1,4 @@
-// `swift-demucs eval`: estimates against true stems, track by track.
+// `swift-demucs eval`: scores estimates against true stems, track by track.
 
 import Demucs
 import Evaluation
@@ -9,7 +9,7 @@ struct EvalCommand {
     let settings: Settings
     let console: Console
 
-    /// Scores all tracks, going on after one that fails.
+    /// Scores all tracks; continues after one that fails.
     func run() -> ExitCode {
         do {
             let reference = try StemCollection(settings.reference)
@@ -17,8 +17,7 @@ struct EvalCommand {
             let against = try settings.against.map { try StemCollection($0) }
             try estimate.checkLayout(like: reference)
             try against?.checkLayout(like: reference)
-            let backend = try Backend(
-                threads: settings.threads ?? ProcessInfo.processInfo.activeProcessorCount)
+            let backend = try Backend(threads: settings.threads)
             return score(reference, estimate, against, on: backend)
         } catch {
             console.error("\(error)")
@@ -61,12 +60,12 @@ struct EvalCommand {
         return .trackFailed
     }
 
-    /// Reads what is to be compared of a track, and tells its length.
+    /// The stems of a track to compare, and its length.
     private func read(
         _ reference: StemFolder, _ estimate: StemFolder, _ against: StemFolder?
     ) throws -> ([StemPair], seconds: Double) {
         let names = settings.stems ?? reference.stems
-        // All files are looked for before the first is decoded.
+        // Finds a missing file before any is decoded.
         let files = try names.map { name in
             (
                 reference: try reference.file(of: name), estimate: try estimate.file(of: name),
@@ -77,7 +76,7 @@ struct EvalCommand {
             let extra = estimate.stems.filter { !names.contains($0) }
             if !extra.isEmpty {
                 console.warning(
-                    "\(estimate.path): without a reference, not scored: "
+                    "\(estimate.path): not scored for lack of a reference: "
                         + extra.joined(separator: ", "))
             }
         }
@@ -96,46 +95,44 @@ struct EvalCommand {
     }
 }
 
-/// An error with the track that it belongs to.
+/// An error, with the name of its track in front.
 private struct TrackFailure: Error, CustomStringConvertible {
     let description: String
 }
 
+// MARK: - Options
+
 extension Option {
     static let metrics = Option(
         "metrics", value: "list",
-        help: "Which to compute, separated by commas: sdr, si-sdr, bsseval. (default: all)")
+        help: "Metrics to compute, separated by commas: sdr, si-sdr, bsseval. (default: all)")
     static let stems = Option(
         "stems", value: "list",
-        help: "Compare these stems only, separated by commas. (default: all of the reference's)")
+        help: "Score only these stems, separated by commas. (default: all of the reference's)")
     static let against = Option(
         "against", value: "folder",
-        help: "Other estimates of the same tracks: adds the SNR of the estimates against these.")
+        help: "Other estimates of the same tracks: adds the SNR of the estimates against them.")
 }
 
 extension EvalCommand {
-    static let definition = CommandDefinition(
-        name: "eval",
-        overview:
-            "Score separated stems against the true ones: SDR as in the MDX challenges, SI-SDR "
-            + "and BSSEval v4.",
-        operand: "reference estimate",
-        operandHelp:
-            "Folders with the true stems and with the estimates: of one track (drums.wav, ...), or "
-            + "of tracks in folders of their own. Stems go by their names.",
-        operandCount: 2...2,
-        options: [.metrics, .stems, .against, .json, .threads, .quiet, .version, .help],
-        exclusive: [])
-
-    static let command = Command(definition: definition) { arguments, console throws(UsageError) in
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "eval",
+            overview:
+                "Score separated stems against the true ones: SDR as in the MDX challenges, SI-SDR "
+                + "and BSSEval v4.",
+            operand: "reference estimate",
+            operandHelp:
+                "Folders with the true stems and with the estimates: of one track (drums.wav, ...), "
+                + "or of several tracks in folders of their own. Stems are matched by name.",
+            operandCount: 2...2,
+            options: [.metrics, .stems, .against, .json, .threads] + Option.common)
+    ) { arguments, console throws(UsageError) in
         let settings = try Settings(arguments)
-        var console = console
-        console.isQuiet = settings.isQuiet
-        Interruption.ends(console)
+        Interruption.endsProcess(console)
         return EvalCommand(settings: settings, console: console).run()
     }
 
-    /// What a call asks for.
     struct Settings {
         let reference: String
         let estimate: String
@@ -144,50 +141,32 @@ extension EvalCommand {
         /// nil for all.
         let stems: [String]?
         let isJSON: Bool
-        let threads: Int?
-        let isQuiet: Bool
+        let threads: Int
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
             reference = arguments.operands[0]
             estimate = arguments.operands[1]
             against = arguments.value(.against)
-            metrics = try Settings.metrics(arguments)
             stems = arguments.value(.stems).map(Settings.words)
             isJSON = arguments.has(.json)
-            threads = try Settings.threads(arguments)
-            isQuiet = arguments.has(.quiet)
+            threads = try arguments.threads()
+            guard let text = arguments.value(.metrics) else {
+                metrics = Set(Metric.allCases)
+                return
+            }
+            var metrics: Set<Metric> = []
+            for word in Settings.words(text) {
+                guard let metric = Metric(rawValue: word) else {
+                    let names = Metric.allCases.map(\.rawValue).joined(separator: ",")
+                    throw .invalidValue(.metrics, value: word, allowed: "some of " + names)
+                }
+                metrics.insert(metric)
+            }
+            self.metrics = metrics
         }
 
         private static func words(_ text: String) -> [String] {
             text.split(separator: ",").map(String.init)
-        }
-
-        private static func metrics(_ arguments: ParsedArguments) throws(UsageError) -> Set<Metric>
-        {
-            guard let text = arguments.value(.metrics) else { return Set(Metric.allCases) }
-            var metrics: Set<Metric> = []
-            for word in words(text) {
-                guard let metric = Metric(rawValue: word) else {
-                    throw .invalidValue(
-                        .metrics, value: word,
-                        allowed: "some of " + Metric.allCases.map(\.rawValue).joined(separator: ",")
-                    )
-                }
-                metrics.insert(metric)
-            }
-            return metrics
-        }
-
-        private static func threads(_ arguments: ParsedArguments) throws(UsageError) -> Int? {
-            guard let text = arguments.value(.threads) else { return nil }
-            let supported = Separator.supportedThreads
-            guard let threads = Int(text), supported.contains(threads) else {
-                throw .invalidValue(
-                    .threads, value: text,
-                    allowed: "a whole number from \(supported.lowerBound) to "
-                        + "\(supported.upperBound)")
-            }
-            return threads
         }
     }
 }

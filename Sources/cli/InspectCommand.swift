@@ -1,11 +1,6 @@
-// `swift-demucs inspect`: what a checkpoint holds.
+// `swift-demucs inspect`: shows the content of a checkpoint.
 
 import Demucs
-
-extension Option {
-    static let member = Option(
-        "member", value: "name", help: "Which model, of a file that holds several.")
-}
 
 struct InspectCommand {
     static let command = Command(
@@ -15,8 +10,7 @@ struct InspectCommand {
             operand: "file",
             operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
             operandCount: 1...1,
-            options: [.json, .member, .version, .help],
-            exclusive: [])
+            options: [.json, .member, .version, .help])
     ) { arguments, console throws(UsageError) in
         do {
             let report = try InspectCommand(
@@ -31,7 +25,7 @@ struct InspectCommand {
 
     private let checkpoint: Checkpoint
     private let checksum: String
-    /// The constructor's arguments by name, or why there are none.
+    /// The constructor's arguments by name, or the reason why they can't be read.
     private let arguments: Result<[String: ArgumentValue], any Error>
 
     private init(checkpoint: Checkpoint) {
@@ -74,14 +68,8 @@ struct InspectCommand {
             let shape = tensor.shape.map(String.init).joined(separator: ", ")
             return "  \(tensor.name) \(tensor.elementType.rawValue) [\(shape)]"
         }
-        // Names are a stranger's text: no control characters on a terminal.
-        return lines.map { line in
-            String(
-                line.unicodeScalars.map { scalar in
-                    scalar.properties.generalCategory == .control
-                        ? "\u{FFFD}" : Character(scalar)
-                })
-        }.joined(separator: "\n")
+        // Names are untrusted: no control characters may reach a terminal.
+        return lines.map(\.withoutControlCharacters).joined(separator: "\n")
     }
 
     private var json: String {
@@ -111,7 +99,7 @@ struct InspectCommand {
         return ArgumentValue.object(report).json ?? "{}"
     }
 
-    /// Infinite numbers, which JSON has no text for, as strings.
+    /// Infinite numbers as strings, since JSON can't express them.
     private static func finite(_ value: ArgumentValue) -> ArgumentValue {
         switch value {
         case .number(let number) where !number.isFinite: .string("\(number)")
@@ -128,7 +116,7 @@ struct InspectCommand {
 }
 
 extension Checkpoint {
-    /// Opens a file, and one of its models if that is asked for.
+    /// Opens a checkpoint, or one model of a file that holds several.
     static func open(_ path: String, member: String?) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
         guard let member else { return checkpoint }

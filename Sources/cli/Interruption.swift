@@ -1,46 +1,48 @@
-// Ctrl-C and its like: the first time the work stops in good order, the second time at once. And the
-// signal of a terminal that changed its size, which waits at the same place.
+// Signals that interrupt a command, and SIGWINCH for resized terminals. One thread waits for them; they
+// are blocked in all others.
 
 import Demucs
 import Foundation
 
 enum Interruption {
-    /// Cancels the token on SIGINT or SIGTERM, and ends the process on the next one.
+    /// A token that SIGINT or SIGTERM cancels. The next such signal ends the process.
     ///
-    /// To be called before other threads are started: they inherit that these signals wait for the
-    /// one thread that takes them.
-    /// - Parameter resized: called on that thread when the terminal has another size.
-    static func cancels(
-        _ token: CancellationToken, resized: @escaping @Sendable () -> Void = {}
-    ) {
-        take([SIGINT, SIGTERM, SIGWINCH]) { signal in
-            if signal == SIGWINCH { return resized() }
+    /// Must be called before other threads start: they inherit the blocked signals.
+    /// - Parameter onResize: called on the signal thread when the terminal was resized.
+    static func cancellation(
+        onResize: @escaping @Sendable () -> Void = {}
+    ) -> CancellationToken {
+        let token = CancellationToken()
+        handle([SIGINT, SIGTERM, SIGWINCH]) { signal in
+            if signal == SIGWINCH { return onResize() }
             if token.isCancelled { _exit(ExitCode.interrupted.rawValue) }
             token.cancel()
         }
+        return token
     }
 
-    /// Ends the process on SIGINT or SIGTERM with one line: for commands that leave nothing
-    /// unfinished behind.
+    /// Lets SIGINT and SIGTERM end the process with a message, for commands that write no files.
     ///
-    /// To be called before other threads are started, as `cancels`.
-    static func ends(_ console: Console) {
-        take([SIGINT, SIGTERM]) { _ in
+    /// Must be called before other threads start.
+    static func endsProcess(_ console: Console) {
+        handle([SIGINT, SIGTERM]) { _ in
             console.error("interrupted")
             _exit(ExitCode.interrupted.rawValue)
         }
     }
 
-    private static func take(_ numbers: [Int32], _ act: @escaping @Sendable (Int32) -> Void) {
+    private static func handle(
+        _ numbers: [Int32], _ action: @escaping @Sendable (Int32) -> Void
+    ) {
         var signals = sigset_t()
         sigemptyset(&signals)
         for number in numbers { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let waitedFor = signals
+        let awaited = signals
         Thread.detachNewThread {
-            var signals = waitedFor
+            var signals = awaited
             var signal: Int32 = 0
-            while sigwait(&signals, &signal) == 0 { act(signal) }
+            while sigwait(&signals, &signal) == 0 { action(signal) }
         }
     }
 }

@@ -1,11 +1,10 @@
-// The manual, as man(7) has it: what --help shows of all commands, and what a call leaves to know.
+// `swift-demucs manual`: a man page in man(7) markup, made from the option tables.
 
 enum ManualCommand {
     static let command = Command(
         definition: CommandDefinition(
             name: "manual",
-            overview: "Print the manual as a man page, for 'man -l -'.",
-            operand: "", operandHelp: "", operandCount: 0...0, options: [.help], exclusive: [])
+            overview: "Print the manual as a man page, for 'man -l -'.", options: [.help])
     ) { _, console throws(UsageError) in
         console.result(ManualPage.text)
         return .done
@@ -32,15 +31,15 @@ enum ManualPage {
         lines += [".TP", bold(main.operandUsage), paragraph(main.operandHelp), ".PP"]
         lines += [
             paragraph(
-                "A first word that names a command is that command; write -- before a file of such a "
-                    + "name, or a path with a slash.")
+                "If the first argument names a command, that command runs; for a file of that name, "
+                    + "write -- before it or a path with a slash.")
         ]
         lines.append(".SH OPTIONS")
         for topic in main.topics {
             lines += [".SS \(escaped(topic.title))"] + entries(topic.options)
         }
         lines.append(".SH COMMANDS")
-        for command in commands where !command.isDefault {
+        for command in commands.dropFirst() {
             lines += [".SS \(escaped(command.name)) \(escaped(command.operandUsage))"]
             lines += [paragraph(command.overview)]
             if !command.operand.isEmpty {
@@ -65,26 +64,26 @@ enum ManualPage {
         ("SWIFT_DEMUCS_MODELS", "Folders of models, separated by colons."),
         (
             "HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME",
-            "Where models of other programs are looked for, and where downloads go."
+            "Caches of other programs that are searched for models, and where downloads go."
         ),
-        ("HF_ENDPOINT", "Another hub to download from."),
-        ("HF_HUB_OFFLINE", "1 for never downloading anything."),
-        ("TMPDIR", "Where standard input and sound that ffmpeg decodes wait."),
+        ("HF_ENDPOINT", "The hub to download from instead of huggingface.co."),
+        ("HF_HUB_OFFLINE", "Set to 1 to never download anything."),
+        ("TMPDIR", "Folder for standard input and audio decoded by ffmpeg."),
     ]
 
     private static let examples = [
         ("swift-demucs song.mp3", "Stems go to separated/htdemucs/song/."),
         (
             "swift-demucs --two-stems vocals --flac 'album/*.mp3'",
-            "Vocals and the rest of each track, as FLAC files."
+            "The vocals and the rest of each track, as FLAC files."
         ),
         (
             "swift-demucs --skip-existing -o stems ~/Music",
-            "A whole collection; the same call goes on where one was stopped."
+            "A whole collection; the same command resumes after an interruption."
         ),
         (
             "ffmpeg -i film.mkv -f wav - | swift-demucs --stdout vocals - | aplay",
-            "As part of a pipe."
+            "In a pipeline."
         ),
     ]
 
@@ -94,7 +93,7 @@ enum ManualPage {
 
     private static func bold(_ text: String) -> String { "\\fB\(escaped(text))\\fR" }
 
-    /// A line of text: one that begins like a request is kept from being one.
+    /// A line of text, kept from being read as a request.
     private static func paragraph(_ text: String) -> String {
         let escaped = escaped(text)
         return escaped.hasPrefix(".") || escaped.hasPrefix("'") ? "\\&\(escaped)" : escaped

@@ -1,4 +1,4 @@
-// `swift-demucs models`: what is published, what of it is here, and getting and checking the rest.
+// `swift-demucs models`: lists, fetches, finds and verifies models.
 
 import Demucs
 import Foundation
@@ -32,63 +32,44 @@ struct ModelsCommand {
 
     // MARK: - List
 
-    /// A published model, as `--json` shows it.
-    private struct Entry: Encodable {
-        let name: String
-        let summary: String
-        let sources: [String]
-        let signatures: [String]
-        let hubRepository: String
-        /// Empty unless all of the model is here.
-        let files: [String]
-        /// Size of the files that are here.
-        let countBytes: Int
-        let downloadMegabytes: Int
-    }
-
-    private struct Report: Encodable {
-        let models: [Entry]
-        let licence: String
-        let cacheFolder: String
-    }
-
     private func list(_ store: ModelStore) throws {
-        let report = Report(
-            models: try store.listings().map { listing in
+        let listings = try store.listings()
+        guard !settings.isJSON else {
+            let models = listings.map { listing -> JSONObject in
                 let model = listing.model
-                return Entry(
-                    name: model.name, summary: model.summary, sources: model.sources,
-                    signatures: model.bag.signatures, hubRepository: model.hub.identifier,
-                    files: listing.paths, countBytes: listing.countBytes,
-                    downloadMegabytes: model.approximateMegabytes)
-            },
-            licence: PublishedModel.licenceNote, cacheFolder: store.ownCache)
-        guard settings.isJSON else { return print(report) }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        console.result(String(decoding: try encoder.encode(report), as: UTF8.self))
-    }
-
-    private func print(_ report: Report) {
-        for entry in report.models {
-            console.result("\(entry.name): \(entry.summary)")
-            console.result("    stems: \(entry.sources.joined(separator: ", "))")
-            if entry.files.isEmpty {
+                return [
+                    "name": model.name, "summary": model.summary, "sources": model.sources,
+                    "signatures": model.bag.signatures, "hubRepository": model.hub.identifier,
+                    "files": listing.paths, "countBytes": listing.countBytes,
+                    "downloadMegabytes": model.approximateMegabytes,
+                ]
+            }
+            let report: JSONObject = [
+                "models": models, "licence": PublishedModel.licenceNote, "cacheFolder": store.ownCache,
+            ]
+            return console.result(JSONText.of(report, keys: .useDefaultKeys))
+        }
+        for listing in listings {
+            let model = listing.model
+            console.result("\(model.name): \(model.summary)")
+            console.result("    stems: \(model.sources.joined(separator: ", "))")
+            if listing.paths.isEmpty {
                 console.result(
-                    "    not here; 'swift-demucs models fetch \(entry.name)' downloads about "
-                        + "\(entry.downloadMegabytes) MB from \(entry.hubRepository)")
+                    "    not installed; 'swift-demucs models fetch \(model.name)' downloads about "
+                        + "\(model.approximateMegabytes) MB from \(model.hub.identifier)")
             } else {
-                console.result("    here, \(DownloadDisplay.megabytes(entry.countBytes)) MB:")
-                for file in entry.files { console.result("      \(file)") }
+                console.result(
+                    "    installed, \(DownloadDisplay.megabytes(listing.countBytes)) MB:")
+                for path in listing.paths { console.result("      \(path)") }
             }
         }
         console.result("")
-        console.result(report.licence)
+        console.result(PublishedModel.licenceNote)
     }
 
     // MARK: - Fetch
 
-    /// Goes on after a model that fails.
+    /// Fetches all models; continues after one that fails.
     private func fetch(_ names: [String], _ store: ModelStore) -> ExitCode {
         console.status(PublishedModel.licenceNote)
         var code = ExitCode.done
@@ -97,7 +78,7 @@ struct ModelsCommand {
                 let files = try store.fetch(name, console: console, cancellation: cancellation)
                 files.checkpoints.forEach(console.result)
             } catch is CancellationError {
-                console.error("interrupted while fetching \(name); run it again to go on")
+                console.error("interrupted while fetching \(name); run it again to resume")
                 return .interrupted
             } catch {
                 console.error("\(error)")
@@ -111,7 +92,7 @@ struct ModelsCommand {
 
     private func verify(_ store: ModelStore) throws -> ExitCode {
         let paths = try store.installedCheckpoints()
-        if paths.isEmpty { console.status("no models are here") }
+        if paths.isEmpty { console.status("no models are installed") }
         var damaged = 0
         for path in paths {
             switch try store.verify(path, isCancelled: { cancellation.isCancelled }) {
@@ -129,28 +110,28 @@ struct ModelsCommand {
     }
 }
 
-extension ModelsCommand {
-    static let definition = CommandDefinition(
-        name: "models",
-        overview: "List the published models and where they are; fetch, find and verify them.",
-        operand: "action",
-        operandHelp: "Nothing to list the published models. 'fetch <name> ...' downloads models. "
-            + "'path <name>' prints a model's files. 'verify' compares the files of all models "
-            + "with their checksums.",
-        operandCount: 0...Int.max, operandCompletion: .words(["fetch", "path", "verify"]),
-        options: [.json, .repo, .offline, .quiet, .version, .help],
-        exclusive: [])
+// MARK: - Options
 
-    static let command = Command(definition: definition) { arguments, console throws(UsageError) in
-        let settings = try Settings(arguments)
-        var console = console
-        console.isQuiet = arguments.has(.quiet)
-        let cancellation = CancellationToken()
-        Interruption.cancels(cancellation)
-        return ModelsCommand(
-            settings: settings, console: console, cancellation: cancellation
+extension ModelsCommand {
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "models",
+            overview: "List the published models and where they are; fetch, find and verify "
+                + "models.",
+            operand: "action",
+            operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
+                + "'path <name>' prints a model's files. 'verify' compares the files of all "
+                + "installed models with their checksums.",
+            operandCount: 0...Int.max, operandCompletion: .words(actions),
+            options: [.json, .repo, .offline] + Option.common)
+    ) { arguments, console throws(UsageError) in
+        ModelsCommand(
+            settings: try Settings(arguments), console: console,
+            cancellation: Interruption.cancellation()
         ).run()
     }
+
+    private static let actions = ["fetch", "path", "verify"]
 
     enum Action: Equatable {
         case list
@@ -159,7 +140,6 @@ extension ModelsCommand {
         case verify
     }
 
-    /// What a call asks for.
     struct Settings {
         let action: Action
         let isJSON: Bool
@@ -183,9 +163,9 @@ extension ModelsCommand {
             case "verify":
                 if let name = names.first { throw .unexpectedOperand(name) }
                 action = .verify
-            case let other?: throw .unknownAction(other, allowed: ["fetch", "path", "verify"])
+            case let other?: throw .unknown("action", other, allowed: actions)
             }
-            if isJSON && action != .list { throw .exclusiveAction(.json, "models") }
+            if isJSON && action != .list { throw .onlyFor(.json, "'models' without an action") }
         }
     }
 }

@@ -1,15 +1,16 @@
-// The option table's vocabulary. One table describes a command; parsing, help, shell completions and
-// the manual are made from it.
+// An option of a command, and the options that several commands share. Parsing, help, shell completions
+// and the manual all come from these tables.
 
-/// One option of a command.
+import Demucs
+import Foundation
+
 struct Option: Sendable, Equatable {
-    /// What a shell can offer as a value.
+    /// Values that a shell offers.
     enum Completion: Sendable, Equatable {
         case nothing
         case file
         case folder
         case words([String])
-        /// Some words that have a meaning of their own, or a file.
         case wordsOrFile([String])
     }
 
@@ -17,12 +18,13 @@ struct Option: Sendable, Equatable {
     let name: String
     /// The letter after one dash.
     let short: Character?
-    /// What stands for its value in the help; `nil` for a flag, which takes none.
+    /// Name of the value in the help; nil for a flag.
     let placeholder: String?
     let completion: Completion
     let help: String
 
-    /// - Parameter completion: by default what the placeholder says: `file` and `folder` are those.
+    /// - Parameter completion: by default files and folders for the placeholders `file` and
+    ///   `folder`.
     init(
         _ name: String, short: Character? = nil, value placeholder: String? = nil,
         completion: Completion? = nil, help: String
@@ -46,79 +48,47 @@ struct Option: Sendable, Equatable {
 
     /// `-n, --name <model>`.
     var synopsis: String { short.map { "-\($0), \(usage)" } ?? usage }
+}
 
-    static let help = Option("help", short: "h", help: "Show this help.")
-    static let json = Option("json", help: "Write JSON instead of text.")
+// MARK: - Options of several commands
+
+extension Option {
+    /// The last options of nearly every command.
+    static let common: [Option] = [.quiet, .version, .help]
+
+    static let quiet = Option("quiet", short: "q", help: "Print warnings and errors only.")
     static let version = Option(
         "version",
-        help: "Show the version, the instruction set, and the kernels or the BLAS core in use.")
+        help: "Show the version, the instruction set, and the kernels or BLAS core in use.")
+    static let help = Option("help", short: "h", help: "Show this help.")
+
+    static let json = Option("json", help: "Write JSON instead of text.")
+    static let threads = Option(
+        "threads", value: "n", help: "Number of threads. (default: all available cores)")
+    static let name = Option(
+        "name", short: "n", value: "model",
+        completion: .wordsOrFile(["htdemucs", "htdemucs_ft", "htdemucs_6s", "demo"]),
+        help: "The model: a file, a published name (htdemucs, htdemucs_ft, htdemucs_6s), a "
+            + "signature, hf://[namespace/]name, or demo. Missing models are downloaded. (default: "
+            + "htdemucs; if it is unavailable, demo with a warning)")
+    static let member = Option(
+        "member", value: "name", help: "Which model to use from a file that holds several.")
+    static let repo = Option(
+        "repo", value: "folder", help: "A folder to search for models first.")
+    static let offline = Option("offline", help: "Never download anything.")
+    static let precision = Option(
+        "precision", value: "name", completion: .words(["float32", "bfloat16", "int8", "auto"]),
+        help: "float32 matches the reference; bfloat16 is faster on CPUs that support it, with an "
+            + "SNR of 40 dB against float32; int8 is smaller and faster still, with 35 dB; auto "
+            + "picks the faster of float32 and bfloat16. (default: float32; int8 for INT8 weights)")
+    static let outFile = Option(
+        "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
 }
 
-/// Options of a command that belong together in its help.
-struct OptionTopic: Sendable, Equatable {
-    /// `OPTIONS`, `WHICH STEMS`.
-    let title: String
-    let options: [Option]
-}
-
-/// A command: its arguments, and what may not be combined.
-struct CommandDefinition: Sendable, Equatable {
-    let name: String
-    let overview: String
-    /// What stands for an operand in the help; several words for operands that differ, none for
-    /// none.
-    let operand: String
-    let operandHelp: String
-    /// How many operands a call may have.
-    let operandCount: ClosedRange<Int>
-    /// What a shell can offer as an operand.
-    let operandCompletion: Option.Completion
-    let topics: [OptionTopic]
-    /// Groups of which at most one option may be given.
-    let exclusive: [[Option]]
-    /// Options that make a call without operands complete.
-    let standalone: [Option]
-
-    init(
-        name: String, overview: String, operand: String, operandHelp: String,
-        operandCount: ClosedRange<Int> = 1...Int.max,
-        operandCompletion: Option.Completion = .file, topics: [OptionTopic],
-        exclusive: [[Option]], standalone: [Option] = []
-    ) {
-        self.name = name
-        self.overview = overview
-        self.operand = operand
-        self.operandHelp = operandHelp
-        self.operandCount = operandCount
-        self.operandCompletion = operandCompletion
-        self.topics = topics
-        self.exclusive = exclusive
-        self.standalone = standalone
+extension ParsedArguments {
+    /// `--threads`, by default one for each core.
+    func threads() throws(UsageError) -> Int {
+        try number(.threads, in: Separator.supportedThreads)
+            ?? ProcessInfo.processInfo.activeProcessorCount
     }
-
-    /// A command with so few options that they are all of one topic.
-    init(
-        name: String, overview: String, operand: String, operandHelp: String,
-        operandCount: ClosedRange<Int> = 1...Int.max,
-        operandCompletion: Option.Completion = .file, options: [Option], exclusive: [[Option]]
-    ) {
-        self.init(
-            name: name, overview: overview, operand: operand, operandHelp: operandHelp,
-            operandCount: operandCount, operandCompletion: operandCompletion,
-            topics: [OptionTopic(title: "OPTIONS", options: options)], exclusive: exclusive)
-    }
-
-    var options: [Option] { topics.flatMap(\.options) }
-
-    /// `<track> ...`, `<file>` where there is only one, `<from> <to>` where two differ; in brackets
-    /// where none is needed.
-    var operandUsage: String {
-        let words = operand.split(separator: " ").map { "<\($0)>" }
-        let isOpen = operandCount.upperBound > words.count
-        let usage = words.joined(separator: " ") + (isOpen ? " ..." : "")
-        return operandCount.lowerBound == 0 && !usage.isEmpty ? "[\(usage)]" : usage
-    }
-
-    /// Whether calls without a command's name mean this one.
-    var isDefault: Bool { name == Command.all[0].definition.name }
 }

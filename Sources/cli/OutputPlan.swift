@@ -1,18 +1,18 @@
-// Which files a call writes, before it begins.
+// The files that `separate` will write, worked out before the first track, and their folders.
 
 import Demucs
 import Files
 import Foundation
 
-/// One track and the files that come of it.
+/// A track and its output files.
 struct PlannedTrack {
     let input: InputTrack
-    /// In the order of the outputs; none for sound that goes to standard output.
+    /// In the order of the outputs; empty for standard output.
     let paths: [String]
-    /// Where the record of a complete result stands: beside the first stem. nil without files.
+    /// The record of a complete result, beside the first stem; nil for standard output.
     let recordPath: String?
 
-    /// The outputs with where they go.
+    /// The outputs with their destinations.
     func outputs(_ selected: [OutputSelection.Output]) -> [StemOutput] {
         selected.enumerated().map { index, output in
             StemOutput(
@@ -21,41 +21,38 @@ struct PlannedTrack {
         }
     }
 
-    /// A name that no file can have is found before the work.
+    /// Checks that no name is too long for a file.
     ///
     /// - Throws: `AudioError.unwritable`.
     func checkNames() throws(AudioError) {
         for path in paths where FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
-            throw .unwritable(path: path, reason: String(cString: strerror(ENAMETOOLONG)))
+            throw .unwritable(path: path, reason: "\(SystemError(code: ENAMETOOLONG))")
         }
     }
 
-    /// Folders that the files go to, each once.
+    /// The folders of the files, each once.
     var folders: [String] {
-        var folders: [String] = []
-        for path in paths {
-            let folder = FilePath.folder(of: path)
+        paths.map(FilePath.folder).reduce(into: []) { folders, folder in
             if !folders.contains(folder) { folders.append(folder) }
         }
-        return folders
     }
 }
 
 struct OutputPlan {
     private(set) var tracks: [PlannedTrack] = []
 
-    /// What all files are in, unless a template leads out of it; nil without files.
+    /// The folder of all files, unless a template leads out of it; nil for standard output.
     let folder: String?
 
-    /// What the files are, by the ending of their names where `--filename` gives one.
+    /// The format of the files. An extension in `--filename` overrides the options.
     let format: OutputFormat
 
     /// - Parameters:
-    ///   - names: of the outputs.
+    ///   - names: names of the outputs.
     ///   - modelFolder: `separated/htdemucs`.
-    /// - Throws: `UsageError.sameOutput` or `sameOutputOfStems` if two tracks, or two outputs of one,
-    ///   would be written to one file; `invalidValue` for a template whose names end in no known
-    ///   format.
+    /// - Throws: `UsageError.sameOutput` or `sameOutputOfStems` if two tracks, or two outputs of a
+    ///   track, would be written to the same file; `invalidValue` for a template with an unknown
+    ///   extension.
     init(
         _ inputs: [InputTrack], names: [String], in modelFolder: String,
         settings: SeparateCommand.Settings
@@ -86,23 +83,23 @@ struct OutputPlan {
         }
     }
 
-    /// Sound for standard output, and no files.
+    /// Audio for standard output, and no files.
     init(toStandardOutput input: InputTrack, format: OutputFormat) {
         self.format = format
         folder = nil
         tracks = [PlannedTrack(input: input, paths: [], recordPath: nil)]
     }
 
-    /// One file that was named twice is one track.
+    /// Whether two arguments name the same file, which is then separated once.
     private static func isSameFile(_ first: InputTrack, _ second: InputTrack) -> Bool {
         if first == second { return true }
         guard let one = FilePath.status(first.path), let other = FilePath.status(second.path) else {
             return false
         }
-        return one.st_dev == other.st_dev && one.st_ino == other.st_ino
+        return one.isSameFile(as: other)
     }
 
-    /// The reference goes by the ending that a template gives, whatever the options say.
+    /// As in the reference, an extension in the template overrides the options.
     private static func format(_ settings: SeparateCommand.Settings) throws(UsageError)
         -> OutputFormat
     {
@@ -125,88 +122,43 @@ struct OutputPlan {
     }
 }
 
-/// A template like Python's format strings: `{track}/{stem}.{ext}`, `{{` and `}}` for braces.
-struct FileNameTemplate: Equatable {
-    enum Field: String, CaseIterable {
-        case track
-        case trackext
-        case stem
-        case ext
-    }
+/// An output folder, made before the work starts so that an unwritable one is found early.
+struct OutputFolder {
+    let path: String
 
-    private enum Part: Equatable {
-        case text(String)
-        case field(Field)
-    }
+    /// The folders made for this one, outermost first.
+    private let made: [String]
 
-    private let parts: [Part]
-
-    /// - Parameter text: nil for the default.
-    /// - Throws: `UsageError.invalidValue` for an unknown field, a lonely brace or an empty name.
-    init(_ text: String?) throws(UsageError) {
-        let text = text ?? "{track}/{stem}.{ext}"
-        func invalid(_ problem: String) -> UsageError {
-            .invalidValue(.filename, value: text, allowed: problem)
-        }
-        if text.isEmpty || text.utf8.contains(0) { throw invalid("a name") }
-        var parts: [Part] = []
-        var literal: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "{") where rest.first == byte,
-                UInt8(ascii: "}") where rest.first == byte:
-                literal.append(rest.removeFirst())
-            case UInt8(ascii: "{"):
-                let name = String(decoding: rest.prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)
-                rest = rest.dropFirst(name.utf8.count)
-                guard rest.popFirst() != nil, let field = Field(rawValue: name) else {
-                    let names = Field.allCases.map { "{\($0.rawValue)}" }.joined(separator: ", ")
-                    throw invalid("no fields but \(names); a brace itself is '{{' or '}}'")
-                }
-                parts += [.text(String(decoding: literal, as: UTF8.self)), .field(field)]
-                literal = []
-            case UInt8(ascii: "}"): throw invalid("'}}' for a brace that ends no field")
-            default: literal.append(byte)
-            }
-        }
-        parts.append(.text(String(decoding: literal, as: UTF8.self)))
-        self.parts = parts
-    }
-
-    /// The path of one output below the model's folder.
+    /// Makes the folder and its parents, unless they exist.
     ///
-    /// - Parameter track: the track's file name.
-    func path(track: String, stem: String, format: OutputFormat) -> String {
-        let (name, ending) = FileNameTemplate.split(track)
-        return parts.map { part in
-            switch part {
-            case .text(let text): text
-            case .field(.track): name
-            case .field(.trackext): ending
-            case .field(.stem): stem
-            case .field(.ext): format.fileExtension
-            }
-        }.joined()
+    /// - Throws: `AudioError.unwritable` if that fails or no files can be made in it.
+    init(making path: String) throws(AudioError) {
+        self.path = path
+        made = try OutputFolder.make(path)
+        if access(path, W_OK | X_OK) != 0 { throw OutputFolder.unwritable(path, errno) }
     }
 
-    /// A file's name without what follows its last dot, and that.
-    ///
-    /// A name that would be empty or lead elsewhere (`.wav`, `..wav`, `...wav`) stays whole.
-    private static func split(_ file: String) -> (name: String, ending: String) {
-        // By bytes: to a String, a dot with a combining mark is no dot.
-        guard let dot = file.utf8.lastIndex(of: UInt8(ascii: ".")) else { return (file, file) }
-        let name = String(file[..<dot])
-        let ending = String(file[file.utf8.index(after: dot)...])
-        return (["", ".", ".."].contains(name) ? file : name, ending)
+    /// Removes the folders that were made, unless they hold anything.
+    func removeIfEmpty() {
+        // rmdir fails for a folder that isn't empty.
+        for folder in made.reversed() { rmdir(folder) }
     }
 
-    /// What keeps a name from being part of a file's name; nil if nothing does.
-    static func problem(withName name: String) -> String? {
-        if name.isEmpty || name == "." || name == ".." { return "must not be '\(name)'" }
-        if name.utf8.contains(where: { $0 < 32 || $0 == 127 || $0 == UInt8(ascii: "/") }) {
-            return "must hold neither '/' nor control characters"
+    private static func make(_ path: String) throws(AudioError) -> [String] {
+        if mkdir(path, 0o777) == 0 { return [path] }
+        var made: [String] = []
+        if errno == ENOENT {
+            let parent = FilePath.folder(of: path)
+            guard parent != path else { throw unwritable(path, errno) }
+            made = try make(parent)
+            if mkdir(path, 0o777) == 0 { return made + [path] }
         }
-        return name.utf8.count > 200 ? "must have at most 200 bytes" : nil
+        guard errno == EEXIST else { throw unwritable(path, errno) }
+        guard FilePath.isFolder(path) else { throw unwritable(path, ENOTDIR) }
+        return made
+    }
+
+    private static func unwritable(_ path: String, _ code: Int32) -> AudioError {
+        .unwritable(path: path, reason: "\(SystemError(code: code))")
     }
 }

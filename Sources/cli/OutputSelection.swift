@@ -1,11 +1,11 @@
-// Which signals a call writes: stems, sums of them, what is left of the track.
+// The signals that `separate` writes for each track: stems, sums of stems, the residual.
 // Reference: `--two-stems` in demucs/separate.py.
 
 import Demucs
 
-/// What was asked for, before the model's stems are known.
+/// The requested outputs, before the model's stems are known.
 struct OutputSelection {
-    /// A signal under the name that its file gets.
+    /// A signal and the name of its file.
     struct Output: Equatable, CustomStringConvertible {
         let name: String
         let signal: StemOutput.Signal
@@ -33,13 +33,13 @@ struct OutputSelection {
     private let otherMethod: OtherMethod
     private let mixes: [Mix]
     private let hasResidual: Bool
-    /// The only output that is wanted after all, with `--stdout`.
+    /// With `--stdout`, the output to write instead of all.
     private let only: String?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         stems = try arguments.value(.writtenStems).map { text throws(UsageError) in
             try OutputSelection.names(
-                text, separator: ",", .writtenStems, allowed: "names of stems, as vocals,drums")
+                text, separator: ",", .writtenStems, allowed: "stem names such as vocals,drums")
         }
         twoStems = arguments.value(.twoStems)
         otherMethod = try arguments.choice(.otherMethod, of: OtherMethod.allCases) ?? .add
@@ -51,7 +51,7 @@ struct OutputSelection {
     }
 
     private static func mix(_ text: String) throws(UsageError) -> Mix {
-        let allowed = "a name and stems, as karaoke=drums+bass"
+        let allowed = "a name and stems, such as karaoke=drums+bass"
         guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) else {
             throw .invalidValue(.mix, value: text, allowed: allowed)
         }
@@ -63,7 +63,7 @@ struct OutputSelection {
         return Mix(name: name, parts: try names(parts, separator: "+", .mix, allowed: allowed))
     }
 
-    /// Parts of a list: none empty, none twice.
+    /// The parts of a list, none of them empty or repeated.
     private static func names(
         _ text: String, separator: Character, _ option: Option, allowed: String
     ) throws(UsageError) -> [String] {
@@ -75,9 +75,9 @@ struct OutputSelection {
         return names
     }
 
-    /// The outputs for a model, in the order of its stems; then mixes, then the residual.
+    /// The outputs for a model: stems in the model's order, then mixes, then the residual.
     ///
-    /// - Throws: `UsageError` for names that the model doesn't have, and for two outputs of one name.
+    /// - Throws: `UsageError` for names that the model doesn't have, and for duplicate names.
     func outputs(ofSources sources: [String]) throws(UsageError) -> [Output] {
         var outputs: [Output]
         if let twoStems {
@@ -94,7 +94,7 @@ struct OutputSelection {
                 Output(name: OutputSelection.residualName, signal: .mixtureMinus(sources)))
         }
         var names: Set<String> = []
-        // Upper and lower case are one on some systems.
+        // Some file systems ignore case.
         for output in outputs where !names.insert(output.name.lowercased()).inserted {
             throw .sameName(output.name)
         }

@@ -1,4 +1,5 @@
-// What the commands around the core take from a call, and how they end.
+// Arguments, model and errors of the commands that run the network's core on files of tensors: `tensors`,
+// `trace`, `compare`.
 
 import Demucs
 import Foundation
@@ -6,22 +7,18 @@ import ModelZoo
 import Porting
 import Tensor
 
-/// What the commands around the core have in common.
 struct PortingCall {
     let arguments: ParsedArguments
     let console: Console
     let cancellation: CancellationToken
 
     init(_ arguments: ParsedArguments, _ console: Console) {
-        var console = console
-        console.isQuiet = arguments.has(.quiet)
         self.arguments = arguments
         self.console = console
-        cancellation = CancellationToken()
-        Interruption.cancels(cancellation)
+        cancellation = Interruption.cancellation()
     }
 
-    /// Runs the work and reports what it throws.
+    /// Runs the work and reports the errors that it throws.
     func run(_ work: () throws -> Void) throws(UsageError) -> ExitCode {
         do {
             try work()
@@ -29,78 +26,65 @@ struct PortingCall {
         } catch let error as UsageError {
             throw error
         } catch is CancellationError {
-            console.error("interrupted; run it again to go on")
+            console.error("interrupted; run it again to resume")
             return .interrupted
-        } catch PortingError.invalidOption(let name, let value, let allowed) {
-            console.error(
-                "\(PortingError.invalidOption(name: name, value: value, allowed: allowed))")
-            return .wrongUsage
         } catch {
             console.error("\(error)")
-            switch error {
-            case is ModelStoreError, is BagError, is WeightsError, is ConfigurationError,
-                PortingError.bagOfSeveral:
-                return .modelUnusable
-            default: return .trackFailed
-            }
+            return ExitCode(for: error)
         }
     }
 
-    /// The model that was named; `name` where none was.
+    /// The model of `--name`, or the default one.
+    ///
+    /// - Parameter name: the default; nil for that of `separate`.
     func model(defaultName name: String? = nil) throws -> OpenedModel {
         let store = try ModelStore(
             ofProgramWith: arguments.value(.repo), isOffline: arguments.has(.offline))
         let name = arguments.value(.name) ?? name
         let files = try store.model(named: name, console: console, cancellation: cancellation)
-        // Without a name, the files say whether the bundled model took the default one's place.
+        // Without a name this may be the bundled model.
         let model = try OpenedModel(porting: files, named: name)
         model.warnings.forEach(console.warning)
         return model
     }
 
     func backend(_ precision: Precision = .float32) throws -> Backend {
-        let threads = try arguments.number(.threads, in: Separator.supportedThreads)
-        return try Backend(
-            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: precision)
+        try Backend(threads: try arguments.threads(), precision: precision)
     }
 
-    /// The folder or file that `option` must name.
-    func required(_ option: Option) throws(UsageError) -> String {
-        guard let path = arguments.value(option), !path.isEmpty else { throw .missingValue(option) }
-        return path
-    }
-
-    /// The container and type of tensors that are written.
+    /// The format of the written tensors.
+    ///
+    /// - Parameter container: the default.
     func encoding(_ container: TensorEncoding.Container) throws(UsageError) -> TensorEncoding {
         TensorEncoding(
             try arguments.choice(.tensorFormat, of: TensorEncoding.Container.allCases) ?? container,
             try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases) ?? .float32)
     }
 
-    /// What `--only` asks for.
+    /// `--only`.
     var patterns: [NamePattern] {
         (arguments.value(.only) ?? "*").split(separator: ",").map { NamePattern(String($0)) }
     }
 
-    /// A bar of `what` on a terminal.
-    func progress(_ what: String) -> CountDisplay { CountDisplay(console: console, what: what) }
+    /// A count of chunks or samples on a terminal.
+    func progress(_ unit: String) -> CountDisplay { CountDisplay(console: console, unit: unit) }
 }
 
-/// Done of so many, drawn into the terminal's current line.
+/// `Chunk 3 of 12` in the terminal's current line.
 final class CountDisplay {
     private let console: Console
-    private let what: String
+    private let unit: String
     private var isDrawn = false
 
-    init(console: Console, what: String) {
+    init(console: Console, unit: String) {
         self.console = console
-        self.what = what
+        self.unit = unit
     }
 
     func update(_ done: Int, of total: Int) {
         guard console.isTerminal, !console.isQuiet else { return }
         isDrawn = true
-        console.redraw("\(what) \(done) of \(total)")
+        console.redraw("\(unit) \(done) of \(total)")
     }
 
     deinit {

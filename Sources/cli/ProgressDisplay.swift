@@ -1,11 +1,10 @@
-// How far a track is: a bar with rate and time left on a terminal, nothing elsewhere.
+// The progress of a track: a bar with speed and time left on a terminal, nothing elsewhere.
 
 import Demucs
 import Foundation
 import Synchronization
 
-/// Draws one line over and over. Told by the thread that separates, and by the one that hears of a
-/// terminal's new size.
+/// Redraws one line, from the thread that separates and from the one that handles resized terminals.
 final class ProgressDisplay: Sendable {
     private struct Track {
         /// `3/12`, empty for a single track.
@@ -17,10 +16,10 @@ final class ProgressDisplay: Sendable {
 
     private let console: Console
     private let isShown: Bool
-    /// nil between two tracks.
+    /// nil between tracks.
     private let track = Mutex<Track?>(nil)
 
-    /// Between two drawings: fast enough for the eye.
+    /// The least time between two drawings.
     private static let interval = Duration.milliseconds(50)
 
     init(console: Console) {
@@ -32,7 +31,7 @@ final class ProgressDisplay: Sendable {
         track.withLock { $0 = Track(label: label) }
     }
 
-    /// - Returns: seconds left, once that can be told.
+    /// - Returns: the seconds left; nil until there is an estimate.
     @discardableResult
     func update(_ progress: SeparationProgress) -> Double? {
         track.withLock { track in
@@ -49,12 +48,12 @@ final class ProgressDisplay: Sendable {
         }
     }
 
-    /// Draws once more, for another width.
+    /// Draws the bar again, after the terminal was resized.
     func redraw() {
         track.withLock { draw($0) }
     }
 
-    /// Takes the bar away.
+    /// Clears the bar.
     func end() {
         track.withLock { track in
             if isShown, track?.lastDrawn != nil { console.redraw("") }
@@ -67,8 +66,7 @@ final class ProgressDisplay: Sendable {
         console.redraw(ProgressDisplay.line(progress, track, columns: console.columns - 1))
     }
 
-    /// ` 37 % [=====>        ] 3/12, 1:29 of 4:00, 5.2×, 0:29 left`; what there is no room for goes
-    /// from the left.
+    /// ` 37 % [=====>        ] 3/12, 1:29 of 4:00, 5.2×, 0:29 left`.
     private static func line(
         _ progress: SeparationProgress, _ track: Track, columns: Int
     ) -> String {
@@ -102,10 +100,10 @@ enum ProgressBar {
     private static let longestLine = 100
     private static let shortestBar = 10
 
-    /// ` 37 % [=====>        ] <parts>`, the bar as wide as there is room.
+    /// ` 37 % [=====>        ] <parts>`, with the bar filling the line.
     ///
-    /// - Parameter parts: shown with commas between them. In a narrow line the bar goes first, then
-    ///   one part after the other, the last one at last.
+    /// - Parameter parts: joined by commas. A narrow line drops the bar, then parts from the first
+    ///   on.
     static func line(share: Double, _ parts: [String], columns: Int) -> String {
         let share = min(max(share, 0), 1)
         let percent = "\(Int(share * 100)) %"
@@ -127,32 +125,31 @@ enum ProgressBar {
     }
 }
 
-/// Counts segments against a clock.
+/// Estimates the time of segments from the latest ones.
 ///
-/// The first segment is left out: memory is mapped and weights are read in it, so it may take several
-/// times as long as the others. Of the others the latest few count, so that a machine that was busy for
-/// a moment, or is from now on, is not remembered or overlooked for long.
+/// The first segment doesn't count: it also maps memory and reads weights, and may take several times as
+/// long as the others. Only the latest few count, so that the estimate follows the load of the machine.
 struct TimeEstimate {
     private struct Mark {
         let segments: Int
         let time: ContinuousClock.Instant
     }
 
-    /// After a segment each, the latest last.
+    /// One after each segment, the latest last.
     private var marks: [Mark] = []
 
     private static let mostMarks = 9
-    /// Enough that segments that end in pairs, side by side, make no difference.
+    /// Enough for `--jobs`, where segments end in pairs.
     private static let fewestMarks = 3
 
-    /// Takes note that so many segments are done.
+    /// Notes the number of segments that are done.
     mutating func note(segmentsDone: Int, at time: ContinuousClock.Instant = .now) {
         guard segmentsDone > 0 else { return }
         marks.append(Mark(segments: segmentsDone, time: time))
         if marks.count > TimeEstimate.mostMarks { marks.removeFirst() }
     }
 
-    /// Seconds for a number of segments; nil from too few of them.
+    /// Seconds for a number of segments; nil if too few are done.
     func seconds(forSegments count: Int) -> Double? {
         guard marks.count >= TimeEstimate.fewestMarks, let first = marks.first,
             let last = marks.last
@@ -167,7 +164,7 @@ extension Duration {
 }
 
 enum ProcessAge {
-    /// Seconds since the process was started, to a hundredth; nil where /proc does not tell.
+    /// Seconds since the process started, to a hundredth; nil without /proc.
     static var seconds: Double? {
         #if os(Linux)
             return linuxSeconds
@@ -178,8 +175,8 @@ enum ProcessAge {
 
     #if os(Linux)
         private static var linuxSeconds: Double? {
-            // Field 22 of proc_pid_stat(5), in ticks since the system started. The second field, the
-            // program's name in parentheses, may hold blanks.
+            // Field 22 of proc_pid_stat(5), in ticks since boot. The second field, the program's name
+            // in parentheses, may contain spaces.
             guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
                 let end = stat.lastIndex(of: ")")
             else { return nil }

@@ -1,4 +1,4 @@
-// `swift-demucs quantize`: a model with INT8 weights.
+// `swift-demucs quantize`: writes a model with INT8 weights.
 
 import Demucs
 import Diagnostics
@@ -11,10 +11,9 @@ struct QuantizeCommand {
     let console: Console
     let cancellation: CancellationToken
 
-    /// - Returns: `modelUnusable` if the model can't be read, or not be quantised as wished.
+    /// - Returns: `modelUnusable` if the model can't be read or the targets can't be met.
     func run() -> ExitCode {
         do {
-            let threads = settings.threads ?? ProcessInfo.processInfo.activeProcessorCount
             let checkpoint = try Checkpoint.open(settings.model, member: settings.member)
             let configuration = try Configuration.read(from: checkpoint).configuration
             let segments =
@@ -22,13 +21,13 @@ struct QuantizeCommand {
                 ? CalibrationSegments(noiseFor: configuration)
                 : try CalibrationSegments(
                     of: settings.tracks, count: settings.segments, for: configuration,
-                    on: Backend(threads: threads), cancellation: cancellation)
+                    on: Backend(threads: settings.threads), cancellation: cancellation)
             let quantization = try ModelQuantization(
-                checkpoint, calibration: segments.description, threads: threads)
+                checkpoint, calibration: segments.description, threads: settings.threads)
             quantization.warnings.forEach(console.warning)
             let model = try quantization.run(
                 mixes: segments.mixes, targets: settings.targets, cancellation: cancellation,
-                report: tell)
+                report: show)
             try model.write(to: settings.output)
             let report = QuantizationReport(
                 model: model, source: checkpoint, calibration: segments.description)
@@ -47,8 +46,8 @@ struct QuantizeCommand {
         }
     }
 
-    /// Told at the beginning of each stage.
-    private func tell(_ stage: ModelQuantization.Stage) {
+    /// Prints a line at the beginning of each stage.
+    private func show(_ stage: ModelQuantization.Stage) {
         switch stage {
         case .calibrating(let segment, let count) where segment == 0:
             console.status("Calibrating on \(count) \(count == 1 ? "segment" : "segments")")
@@ -63,91 +62,76 @@ struct QuantizeCommand {
     }
 }
 
+// MARK: - Options
+
 extension Option {
-    static let quantizeOut = Option(
-        "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
     static let calibrate = Option(
         "calibrate", value: "file",
-        help: "Music to fit codes and biases to, instead of noise; may be given several times.")
+        help: "Music to calibrate on, instead of noise. Can be repeated.")
     static let calibrationSamples = Option(
         "samples", value: "n",
         help: "Segments of that music, spread over the files. (default: 50)")
     static let leastSNR = Option(
         "min-snr", value: "dB",
-        help: "Keep in 16 bits what it takes for this SNR of the worst stem against float32.")
+        help: "Keep as many layers in 16 bits as this SNR of the worst stem against float32 needs.")
     static let quantizedPrecision = Option(
         "precision", value: "precision",
-        help:
-            "What the file is to run in: int8, or bfloat16 or float32 with INT8 weights alone. The "
-            + "SNR is measured in it. (default: int8)")
-    static let maxBytes = Option("max-bytes", value: "n", help: "The size of the file at most.")
+        help: "The precision that the file will run in, and in which its SNR is measured: int8, or "
+            + "bfloat16 or float32 with only the weights in INT8. (default: int8)")
+    static let maxBytes = Option(
+        "max-bytes", value: "n", help: "The largest size of the file allowed.")
     static let report = Option(
         "report", value: "file",
-        help: "Measure each layer alone, a pass of the network each, and write the table as JSON.")
+        help: "Measure each layer on its own, with one pass of the network each, and write the "
+            + "table as JSON.")
 }
 
 extension QuantizeCommand {
     static let command = Command(
         definition: CommandDefinition(
             name: "quantize",
-            overview: "Write a model with INT8 weights, a quarter of the size.",
+            overview: "Write a model with INT8 weights, at a quarter of the size.",
             operand: "file",
             operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
             operandCount: 1...1,
             options: [
-                .quantizeOut, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR,
-                .maxBytes, .report, .member, .threads, .quiet, .version, .help,
-            ],
-            exclusive: [])
+                .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR,
+                .maxBytes, .report, .member, .threads,
+            ] + Option.common)
     ) { arguments, console throws(UsageError) in
-        let settings = try Settings(arguments)
-        var console = console
-        console.isQuiet = arguments.has(.quiet)
-        let cancellation = CancellationToken()
-        Interruption.cancels(cancellation)
-        return QuantizeCommand(
-            settings: settings, console: console, cancellation: cancellation
+        QuantizeCommand(
+            settings: try Settings(arguments), console: console,
+            cancellation: Interruption.cancellation()
         ).run()
     }
 
-    /// What a call asks for.
     struct Settings {
         let model: String
         let member: String?
         let output: String
-        /// Sound files to calibrate on.
+        /// Audio files to calibrate on; empty for noise.
         let tracks: [String]
         let segments: Int
         let targets: ModelQuantization.Targets
         /// Where the table goes as JSON.
         let report: String?
-        /// nil for all cores.
-        let threads: Int?
+        let threads: Int
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
-            guard let output = arguments.value(.quantizeOut), !output.isEmpty else {
-                throw .missingValue(.quantizeOut)
-            }
-            self.output = output
+            output = try arguments.required(.outFile)
             model = arguments.operands[0]
             member = arguments.value(.member)
             tracks = arguments.values(.calibrate)
             report = arguments.value(.report)
-            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            threads = try arguments.threads()
             let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
             self.segments = max(segments ?? 50, tracks.count)
             var targets = ModelQuantization.Targets(measuresLayers: report != nil)
-            if let name = arguments.value(.quantizedPrecision) {
-                guard let precision = Precision(rawValue: name) else {
-                    throw .invalidValue(
-                        .quantizedPrecision, value: name,
-                        allowed: "one of "
-                            + Precision.allCases.map(\.rawValue).joined(separator: ", "))
-                }
+            if let precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) {
                 targets.precision = precision
             }
             targets.mostBytes = try arguments.number(
-                .maxBytes, in: 1...Int.max, allowed: "a whole number from 1 on")
+                .maxBytes, in: 1...Int.max, allowed: "a positive whole number")
             targets.leastDecibels = try arguments.finiteNumber(
                 .leastSNR, allowed: "a number of decibels")
             self.targets = targets
@@ -155,24 +139,27 @@ extension QuantizeCommand {
     }
 }
 
+// MARK: - Report
+
 struct QuantizationReport {
     let model: QuantizedModel
     let source: Checkpoint
     let calibration: [String: ArgumentValue]
 
-    /// A row for each tensor of weights, and the whole model below.
+    /// A row for each tensor of weights, then a line for the whole model.
     var table: String {
         let heading = ["layer", "form", "bytes", "weights dB", "output dB"]
         let rows = model.layers.map { layer in
             [
                 layer.tensor, layer.form.rawValue, "\(layer.countBytes)",
-                Self.figure(layer.weightDecibels),
-                layer.outputDecibels.map(Self.figure) ?? "-",
+                layer.weightDecibels.decibelText,
+                layer.outputDecibels.map(\.decibelText) ?? "-",
             ]
         }
+        let share = Double(model.countBytes) / Double(source.countBytes)
         let sum =
-            "\(model.countBytes) bytes, a part of \(Self.share(model.countBytes, source.countBytes))"
-            + " of \(source.countBytes); SNR of the worst stem \(Self.figure(model.decibels)) dB"
+            "\(model.countBytes) bytes, \((share * 100).fixed(0)) % of \(source.countBytes); SNR of "
+            + "the worst stem \(model.decibels.decibelText) dB"
         return (TextTable.aligned([heading] + rows) + ["", sum]).joined(separator: "\n")
     }
 
@@ -195,16 +182,8 @@ struct QuantizationReport {
         return (report.json ?? "{}") + "\n"
     }
 
-    /// JSON has no text for an infinite SNR.
+    /// Null for an infinite SNR, which JSON can't express.
     private static func number(_ decibels: Double) -> ArgumentValue {
         decibels.isFinite ? .number((decibels * 100).rounded() / 100) : .null
-    }
-
-    private static func figure(_ decibels: Double) -> String {
-        decibels.isFinite ? String(format: "%.1f", decibels) : "equal"
-    }
-
-    private static func share(_ part: Int, _ whole: Int) -> String {
-        String(format: "%.2f", Double(part) / Double(whole))
     }
 }

@@ -1,4 +1,4 @@
-// `swift-demucs selftest`: does this machine compute what PyTorch computes?
+// `swift-demucs selftest`: compares the results of every set of kernels with PyTorch's.
 
 import Demucs
 import Diagnostics
@@ -10,23 +10,19 @@ struct SelfTestCommand {
     let isJSON: Bool
     let console: Console
 
-    static let definition = CommandDefinition(
-        name: "selftest",
-        overview:
-            "Compare what this machine computes with PyTorch's results, for every set of kernels "
-            + "that it can run.",
-        operand: "", operandHelp: "", operandCount: 0...0,
-        options: [.json, .quiet, .version, .help], exclusive: [])
-
-    static let command = Command(definition: definition) { arguments, console throws(UsageError) in
-        var console = console
-        console.isQuiet = arguments.has(.quiet)
-        Interruption.ends(console)
+    static let command = Command(
+        definition: CommandDefinition(
+            name: "selftest",
+            overview: "Compare the results of every set of kernels that this machine can run with "
+                + "PyTorch's.",
+            options: [.json] + Option.common)
+    ) { arguments, console throws(UsageError) in
+        Interruption.endsProcess(console)
         return SelfTestCommand(isJSON: arguments.has(.json), console: console).run()
     }
 
-    /// - Returns: `trackFailed` if a result is too far from PyTorch's, `modelUnusable` if the
-    ///   vectors or the demo model are not there or don't fit each other.
+    /// - Returns: `trackFailed` if a result differs too much from PyTorch's, `modelUnusable` if the
+    ///   vectors or the demo model are missing or don't match.
     func run() -> ExitCode {
         let start = ContinuousClock.now
         var runs: [SelfTest.Run] = []
@@ -63,8 +59,8 @@ struct SelfTestReport {
         [engine.precision.rawValue, engine.instructionSet.rawValue, engine.products.rawValue]
     }
 
-    /// For each precision a row for each vector and a column for each set of kernels; then a line
-    /// that sums up.
+    /// For each precision a block with a row for each vector and a column for each set of kernels;
+    /// then a summary.
     var table: String {
         var lines: [String] = []
         for precision in Precision.allCases {
@@ -72,7 +68,7 @@ struct SelfTestReport {
         }
         for run in runs where run.isSkipped {
             let engine = SelfTestReport.heading(run.engine).joined(separator: " ")
-            lines.append("left out: \(engine): \(run.productsDescription)")
+            lines.append("skipped: \(engine): \(run.productsDescription)")
         }
         let blas = Set(
             runs.filter { $0.engine.products == .blas && !$0.isSkipped }.map(\.productsDescription))
@@ -85,76 +81,50 @@ struct SelfTestReport {
         let headings = runs.map { SelfTestReport.heading($0.engine) }
         let width = headings.joined().reduce(6) { max($0, $1.count) }
         func line(_ label: String, _ cells: [String]) -> String {
-            let label = label + String(repeating: " ", count: max(0, labelWidth - label.count))
-            return cells.reduce(label) { line, cell in
-                line + "  " + String(repeating: " ", count: max(0, width - cell.count)) + cell
-            }
+            TextTable.line(label, width: labelWidth, cells, width: width)
         }
         let title = ["dB against PyTorch", "", ""]
         let top = title.indices.map { row in line(title[row], headings.map { $0[row] }) }
         return top
             + SelfTest.caseNames.enumerated().map { row, name in
                 let results = runs.map { $0.comparisons[row] }
-                let cells = results.map { SelfTestReport.figure($0.decibels) }
+                let cells = results.map(\.decibels.decibelText)
                 return line(name, cells) + (results.allSatisfy(\.passed) ? "  pass" : "  FAIL")
             } + [""]
     }
 
     private var summary: String {
         let failed = comparisons.count { !$0.passed }
-        let time = String(format: "%.1f s", seconds)
+        let time = "\(seconds.fixed(1)) s"
         return failed == 0
             ? "passed: all \(comparisons.count) comparisons, in \(time)"
             : "FAILED: \(failed) of \(comparisons.count) comparisons, in \(time)"
     }
 
-    private static func figure(_ decibels: Double) -> String {
-        decibels.isFinite ? String(format: "%.1f", decibels) : decibels > 0 ? "equal" : "none"
-    }
-
     // MARK: - JSON
 
-    private struct Document: Encodable {
-        struct Engine: Encodable {
-            let precision: String
-            let instructionSet: String
-            let products: String
-            let productsDescription: String
-            let skipped: Bool
-            let passed: Bool
-            let comparisons: [Comparison]
-        }
-
-        struct Comparison: Encodable {
-            let name: String
-            let decibels: Double
-            let leastDecibels: Double
-            let passed: Bool
-        }
-
-        let passed: Bool
-        let seconds: Double
-        let engines: [Engine]
-    }
-
-    /// An object of engines and their comparisons; decibels of equal results are the string
+    /// An object with engines and their comparisons. Decibels of equal results are the string
     /// `Infinity`, of results that are not finite `-Infinity`.
     var json: String {
-        JSONText.of(
-            Document(
-                passed: passed, seconds: seconds,
-                engines: runs.map { run in
-                    .init(
-                        precision: run.engine.precision.rawValue,
-                        instructionSet: run.engine.instructionSet.rawValue,
-                        products: run.engine.products.rawValue,
-                        productsDescription: run.productsDescription, skipped: run.isSkipped,
-                        passed: run.passed,
-                        comparisons: run.comparisons.map {
-                            .init(
-                                name: $0.name, decibels: $0.decibels,
-                                leastDecibels: $0.leastDecibels, passed: $0.passed)
-                        })
-                }))
+        let document: JSONObject = [
+            "passed": passed, "seconds": seconds, "engines": runs.map(object),
+        ]
+        return JSONText.of(document)
+    }
+
+    private func object(_ run: SelfTest.Run) -> JSONObject {
+        let comparisons = run.comparisons.map { comparison -> JSONObject in
+            [
+                "name": comparison.name, "decibels": comparison.decibels,
+                "least_decibels": comparison.leastDecibels, "passed": comparison.passed,
+            ]
+        }
+        return [
+            "precision": run.engine.precision.rawValue,
+            "instruction_set": run.engine.instructionSet.rawValue,
+            "products": run.engine.products.rawValue,
+            "products_description": run.productsDescription,
+            "skipped": run.isSkipped, "passed": run.passed, "comparisons": comparisons,
+        ]
     }
 }

@@ -1,10 +1,10 @@
-// What a call of `separate` asks for, typed and checked as far as that needs neither model nor files.
+// The arguments of `separate`, typed and checked as far as possible without the model and the tracks.
 
 import Demucs
 import ModelZoo
 import Tensor
 
-/// What is left of a track with `--two-stems`.
+/// How `--two-stems` makes the second stem.
 enum OtherMethod: String, CaseIterable {
     case none
     case add
@@ -13,7 +13,7 @@ enum OtherMethod: String, CaseIterable {
 
 extension SeparateCommand {
     struct Settings {
-        /// As typed.
+        /// As typed, for error messages.
         let arguments: ParsedArguments
         let operands: [String]
         let isModelListing: Bool
@@ -27,7 +27,7 @@ extension SeparateCommand {
         /// nil for the whole track.
         let excerpt: Excerpt?
         let output: OutputOptions
-        /// Used where MP3 is written, by an option or by the ending of `--filename`.
+        /// For MP3 chosen by an option or by the extension in `--filename`.
         let mp3: MP3Settings
         let outputFolder: String
         let template: FileNameTemplate
@@ -35,26 +35,23 @@ extension SeparateCommand {
         let standardOutput: String?
         let skipsExisting: Bool
         let precision: PrecisionChoice
-        /// nil for all cores.
-        let threads: Int?
+        let threads: Int
         let jobs: Int
         let isDryRun: Bool
         let isJSON: Bool
-        let isQuiet: Bool
-        let isVerbose: Bool
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
             if arguments.has(.signature) { throw .signatureRefused }
             if arguments.has(.raw) && !arguments.has(.stdout) { throw .needs(.raw, .stdout) }
             if let device = arguments.value(.device), device != "cpu" {
                 throw .invalidValue(
-                    .device, value: device, allowed: "cpu: this program computes on the CPU alone")
+                    .device, value: device, allowed: "cpu, the only supported device")
             }
             self.arguments = arguments
             operands = arguments.operands
             isModelListing = arguments.has(.listModels)
             model = arguments.value(.name)
-            member = arguments.value(.chosenMember)
+            member = arguments.value(.member)
             repository = arguments.value(.repo)
             isOffline = arguments.has(.offline)
             selection = try OutputSelection(arguments)
@@ -67,12 +64,10 @@ extension SeparateCommand {
             standardOutput = arguments.value(.stdout)
             skipsExisting = arguments.has(.skipExisting) && !arguments.has(.force)
             precision = try PrecisionChoice(arguments)
-            threads = try arguments.number(.threads, in: Separator.supportedThreads)
+            threads = try arguments.threads()
             jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
             isDryRun = arguments.has(.dryRun)
             isJSON = arguments.has(.jsonLines)
-            isQuiet = arguments.has(.quiet)
-            isVerbose = arguments.has(.verbose)
         }
 
         private static func separation(
@@ -97,7 +92,7 @@ extension SeparateCommand {
             let start = try time(.start, arguments)
             let duration = try time(.duration, arguments)
             if duration == 0 {
-                throw .invalidValue(.duration, value: "0", allowed: "more than nothing")
+                throw .invalidValue(.duration, value: "0", allowed: "more than 0")
             }
             if start == nil && duration == nil { return nil }
             return Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
@@ -111,7 +106,7 @@ extension SeparateCommand {
             var seconds = 0.0
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
             for part in parts {
-                // Digits and a point: "nan", "1e9" and signs are no times of day.
+                // Digits and a point only: no "nan", "1e9" or signs.
                 let isPlain = part.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
                 guard parts.count <= 3, isPlain, let value = Double(part) else {
                     throw .invalidValue(
@@ -125,7 +120,7 @@ extension SeparateCommand {
 
         static func output(_ arguments: ParsedArguments) throws(UsageError) -> OutputOptions {
             let mp3 = try mp3(arguments)
-            // The library's tanh is not offered: the reference's command has these three.
+            // The reference's command has these three, without the library's tanh.
             let clipModes: [ClipMode] = [.rescale, .clamp, .none]
             let sampleFormat: SampleFormat =
                 arguments.has(.float32) ? .float32 : arguments.has(.int24) ? .int24 : .int16
@@ -163,33 +158,27 @@ extension SeparateCommand {
 }
 
 enum PrecisionChoice: Sendable, Equatable {
-    /// INT8 for a model with INT8 weights, else the reference's float32.
+    /// INT8 for a model with INT8 weights, float32 for all others.
     case ofModel
-    /// The fastest whose quality is shown; INT8 for a model with INT8 weights.
+    /// INT8 for a model with INT8 weights, for all others the fastest that keeps the quality.
     case fastest
     case fixed(Precision)
 
-    /// - Throws: `UsageError.invalidValue` for a name that is none.
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        switch arguments.value(.precision) {
-        case nil: self = .ofModel
-        case "auto": self = .fastest
-        case let name?:
-            guard let precision = Precision(rawValue: name) else {
-                let names = Precision.allCases.map(\.rawValue) + ["auto"]
-                throw .invalidValue(
-                    .precision, value: name, allowed: "one of " + names.joined(separator: ", "))
-            }
-            self = .fixed(precision)
+        if arguments.value(.precision) == "auto" {
+            self = .fastest
+        } else {
+            let fixed = try arguments.choice(.precision, of: Precision.allCases, or: ["auto"])
+            self = fixed.map(PrecisionChoice.fixed) ?? .ofModel
         }
     }
 
-    /// - Throws: `WeightsError` for a model that can't be read, and what `EngineInformation` throws.
+    /// - Throws: `WeightsError` for an unreadable model; the errors of `EngineInformation`.
     func precision(for files: ModelFiles) throws -> Precision {
         try precision(isQuantized: files.isQuantized())
     }
 
-    /// - Throws: what `EngineInformation` throws.
+    /// - Throws: the errors of `EngineInformation`.
     func precision(isQuantized: Bool) throws -> Precision {
         if case .fixed(let precision) = self { return precision }
         if isQuantized { return .int8 }

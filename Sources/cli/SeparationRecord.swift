@@ -1,15 +1,16 @@
-// What a finished track leaves beside its stems, for `--skip-existing` to know it again. The format is
-// described in docs/formats.md.
+// The record beside the stems of a finished track, by which `--skip-existing` recognises it. The format
+// is described in docs/formats.md.
 
 import Demucs
 import Files
 import Foundation
+import HTDemucs
 
-/// A complete result: made from what, by what, how, and which files.
+/// A complete result: the input, the model, the options and the files.
 struct SeparationRecord: Codable, Equatable {
     static let currentVersion = 1
 
-    /// Checkpoints by content and what combines them, whatever they are called.
+    /// The checkpoints by content, and how they are combined.
     struct Model: Codable, Equatable {
         /// SHA-256 of each file, in the order of the bag.
         let checkpoints: [String]
@@ -18,7 +19,7 @@ struct SeparationRecord: Codable, Equatable {
         let segmentSeconds: Double?
     }
 
-    /// A file as it was.
+    /// A file at the time of the record.
     struct File: Codable, Equatable {
         let name: String
         let bytes: Int
@@ -35,7 +36,7 @@ struct SeparationRecord: Codable, Equatable {
             self.sha256 = sha256
         }
 
-        /// Whether a file holds the same. Only one whose time differs is read.
+        /// Whether the file at a path has the same content. It is read only if its time differs.
         func isUnchanged(at path: String) -> Bool {
             guard let status = FilePath.status(path), Int(status.st_size) == bytes else {
                 return false
@@ -43,7 +44,7 @@ struct SeparationRecord: Codable, Equatable {
             return File.modified(status) == modified || FileChecksum.of(path) == sha256
         }
 
-        /// Whether it was looked at before and is the same still.
+        /// Whether the size and time are those of an earlier look at the file.
         func isSame(as status: stat) -> Bool {
             Int(status.st_size) == bytes && File.modified(status) == modified
         }
@@ -67,7 +68,7 @@ struct SeparationRecord: Codable, Equatable {
     }
 
     let version: Int
-    /// Of the program.
+    /// Version of the program.
     let program: String
     let model: Model
     let parameters: SeparationParameters
@@ -82,7 +83,7 @@ struct SeparationRecord: Codable, Equatable {
     static func path(of input: InputTrack, besideOutput path: String) -> String {
         let ending = ".swift-demucs.json"
         var name = "." + input.fileName
-        // What is cut off lives on in a checksum.
+        // A checksum takes the place of the end of a long name.
         if name.utf8.count + ending.utf8.count > FilePath.longestNameBytes {
             let checksum = FileChecksum.of(text: name).prefix(16)
             let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
@@ -92,7 +93,9 @@ struct SeparationRecord: Codable, Equatable {
         return FilePath.joined(FilePath.folder(of: path), name + ending)
     }
 
-    /// - Returns: nil if there is none, or none that this version wrote.
+    /// Reads a record.
+    ///
+    /// - Returns: nil if it is missing, damaged or of another version.
     init?(at path: String) {
         guard let data = FileManager.default.contents(atPath: path),
             let record = try? JSONText.decoder.decode(SeparationRecord.self, from: data),
@@ -114,8 +117,8 @@ struct SeparationRecord: Codable, Equatable {
         self.outputs = outputs
     }
 
-    /// Writes it under its name at once. A record that can't be written is no reason to fail: the
-    /// track is done again next time.
+    /// Writes the record atomically. Errors are ignored: without a record the track is separated
+    /// again next time.
     func write(to path: String) {
         let data = Data((JSONText.of(self) + "\n").utf8)
         try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
@@ -123,9 +126,9 @@ struct SeparationRecord: Codable, Equatable {
 
     // MARK: - Comparing
 
-    /// Whether doing the track again would give the same files.
+    /// Whether separating the track again would give the same files.
     ///
-    /// - Parameter seed: the one that is asked for; nil takes any.
+    /// - Parameter seed: the requested seed; nil accepts any.
     func covers(
         _ track: PlannedTrack, model: @autoclosure () -> Model?,
         parameters: SeparationParameters, seed: UInt64?
@@ -137,9 +140,9 @@ struct SeparationRecord: Codable, Equatable {
     }
 }
 
-/// All that decides what is in the files of a call, but the model and the track.
+/// Everything except the model and the track that determines the content of the files.
 struct SeparationParameters: Codable, Equatable {
-    /// In their order, `no_vocals: drums + bass + other`.
+    /// In their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int
     let overlap: Double
@@ -182,5 +185,22 @@ struct SeparationParameters: Codable, Equatable {
         clipMode = settings.output.clipMode.rawValue
         gain = settings.output.gain.rawValue
         rate = settings.output.rate.rawValue
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+enum FileChecksum {
+    /// - Returns: nil if the file can't be read or the token is cancelled.
+    static func of(_ path: String, _ cancellation: CancellationToken? = nil) -> String? {
+        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+        defer { try? file.close() }
+        return try? SHA256.hexadecimal(
+            of: file, isCancelled: { cancellation?.isCancelled ?? false })
+    }
+
+    static func of(text: String) -> String {
+        var checksum = SHA256()
+        checksum.update(Array(text.utf8))
+        return checksum.hexadecimal
     }
 }

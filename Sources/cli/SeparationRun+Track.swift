@@ -1,14 +1,59 @@
-// One track of a run.
+// A track of a run: separation, files, the record beside them.
 
 import Demucs
 import Files
 import Foundation
 
 extension SeparationRun {
-    /// Separates one track into its files, and leaves a record beside them.
+    /// Separates a track and reports the result. A failure doesn't end the run.
+    mutating func separate(
+        _ track: PlannedTrack, label: String, with separator: Separator
+    ) -> SeparationEvents.Track {
+        let name = track.input.path
+        let start = ContinuousClock.now
+        var result = SeparationEvents.Track(track: name, status: .done)
+        do {
+            let report = try separateFiles(track, label: label, with: separator)
+            let seconds = (ContinuousClock.now - start).seconds
+            result.take(report, elapsedSeconds: seconds)
+            if !settings.isJSON {
+                for path in report.outputs.compactMap(\.path) { console.result(path) }
+            }
+            console.status(
+                "Done: \(ProgressDisplay.clock(report.durationSeconds)) in "
+                    + "\(seconds.fixed(1)) s")
+        } catch is CancellationError {
+            return interrupted(track)
+        } catch AudioError.readerGone {
+            // As is usual in pipelines: no message.
+            isPipeClosed = true
+            result.status = .failed
+        } catch {
+            let text = "\(error)"
+            result.status = .failed
+            result.error = text.hasPrefix(name) ? text : "\(name): \(text)"
+            console.error(result.error ?? text)
+        }
+        return result
+    }
+
+    /// Says how to resume.
+    func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
+        let done = events.count(.done) + events.count(.skipped)
+        let count = plan.tracks.count
+        console.error(
+            "interrupted while separating \(track.input.path); "
+                + (count == 1
+                    ? "run the same command to separate it"
+                    : "\(done) of \(count) tracks are done; run the same command with "
+                        + "\(Option.skipExisting.long) for the rest"))
+        return .init(track: track.input.path, status: .interrupted)
+    }
+
+    /// Separates a track into files, with a record beside them.
     ///
     /// - Throws: `AudioError`, `SeparationError`, `CancellationError`.
-    mutating func separateFiles(
+    private mutating func separateFiles(
         _ track: PlannedTrack, label: String, with separator: Separator
     ) throws -> TrackReport {
         try cancellation.check()
@@ -37,7 +82,7 @@ extension SeparationRun {
                 input, excerpt: settings.excerpt, into: track.outputs(outputs),
                 output: outputOptions, options: options, cancellation: cancellation,
                 progress: { progress in
-                    if progress.segmentsDone == 0, events.tracks.isEmpty { tellAge() }
+                    if progress.segmentsDone == 0, events.tracks.isEmpty { reportStartup() }
                     let left = display.update(progress)
                     events.progress(progress, of: path, secondsLeft: left)
                 })
@@ -53,13 +98,12 @@ extension SeparationRun {
         return options
     }
 
-    private func tellAge() {
+    private func reportStartup() {
         guard let age = ProcessAge.seconds else { return }
-        console.detail(
-            "\(String(format: "%.2f", age)) s from the start of the process to the first segment")
+        console.detail("\(age.fixed(2)) s from the start of the process to the first segment")
     }
 
-    /// Leaves a record beside the stems, unless the input is none that could be looked at again.
+    /// Writes the record beside the stems, unless the input can't be reread or has changed.
     private mutating func record(
         _ track: PlannedTrack, _ report: TrackReport, unchangedSince before: stat?
     ) {

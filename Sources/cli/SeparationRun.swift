@@ -1,4 +1,4 @@
-// Carrying out a plan: each track through the model, its stems into files, a record beside them.
+// Runs the plan of `separate`: track after track, then the summary and the exit code.
 
 import Demucs
 import Foundation
@@ -15,14 +15,13 @@ struct SeparationRun {
 
     let parameters: SeparationParameters
     var events: SeparationEvents
-    /// Whether nobody takes the sound on standard output any more.
-    private var isPipeClosed = false
+    /// Whether the reader of standard output closed the pipe.
+    var isPipeClosed = false
     private var separator: Separator?
-    /// The model's, once a track is separated.
+    /// The model's folder, once a track needs it.
     private var folder: OutputFolder?
-    /// With the seed that all tracks share, so that one number repeats the run.
+    /// With a seed that all tracks share, so that one number repeats the run.
     let options: SeparationOptions
-    /// Once it has been computed.
     private var modelIdentity: SeparationRecord.Model?
 
     init(
@@ -50,7 +49,7 @@ struct SeparationRun {
     }
 
     /// - Parameter problems: operands that name no track.
-    /// - Throws: what makes separating impossible before the first track.
+    /// - Throws: errors of loading the model and making its folder, before the first track.
     mutating func run(problems: [(operand: String, text: String)]) throws -> ExitCode {
         let start = ContinuousClock.now
         events.start(tracks: plan.tracks.count + problems.count)
@@ -65,9 +64,9 @@ struct SeparationRun {
                 break
             }
             if let record = recordOfSameResult(track) {
-                tell(track, status: .skipped, record)
+                report(track, status: .skipped, record)
             } else if settings.isDryRun {
-                tell(track, status: .planned)
+                report(track, status: .planned)
             } else {
                 let label = plan.tracks.count > 1 ? "\(index + 1)/\(plan.tracks.count)" : ""
                 events.ended(separate(track, label: label, with: try loadedSeparator()))
@@ -77,9 +76,10 @@ struct SeparationRun {
         return end(seconds: (ContinuousClock.now - start).seconds)
     }
 
-    // MARK: - Before
+    // MARK: - Tracks that are skipped or planned
 
-    /// What tells that a track is done already; nil if it isn't, or shall be done again.
+    /// The record of a track that an earlier run finished with the same result; nil for all others
+    /// and without `--skip-existing`.
     private mutating func recordOfSameResult(_ track: PlannedTrack) -> SeparationRecord? {
         guard settings.skipsExisting, let path = track.recordPath,
             let record = SeparationRecord(at: path),
@@ -89,7 +89,7 @@ struct SeparationRun {
         return record
     }
 
-    /// What the model is made of, computed once.
+    /// The checksums of the model, computed once; nil if a file can't be read.
     mutating func identity() -> SeparationRecord.Model? {
         if modelIdentity == nil {
             modelIdentity = model.identity(cancellation)
@@ -98,8 +98,8 @@ struct SeparationRun {
         return modelIdentity
     }
 
-    /// Tells about a track that isn't separated, with its files.
-    private mutating func tell(
+    /// Reports a track that isn't separated, and its files.
+    private mutating func report(
         _ track: PlannedTrack, status: SeparationEvents.Status, _ record: SeparationRecord? = nil
     ) {
         var files = zip(outputs, track.paths).map {
@@ -118,15 +118,15 @@ struct SeparationRun {
                 for file in files { console.result(file.path) }
             }
         } else {
-            console.status("Done already: \(track.input.path)")
+            console.status("Already done: \(track.input.path)")
         }
         events.ended(
             .init(track: track.input.path, status: status, seed: record?.seed, outputs: files))
     }
 
-    // MARK: - Tracks
+    // MARK: - Model
 
-    /// Loads the model when the first track needs it: a run that finds all done reads no weights.
+    /// Loads the model for the first track that needs it: if all are skipped, no weights are read.
     private mutating func loadedSeparator() throws -> Separator {
         if let separator { return separator }
         let loaded = try Separator(
@@ -134,75 +134,25 @@ struct SeparationRun {
             segmentsInParallel: max(1, settings.jobs), precision: precision)
         try loaded.validate(settings.separation)
         loaded.model.warnings.forEach(console.warning)
-        describe(loaded)
-        // Told before the first track: nothing can be written here.
+        for checkpoint in model.files.checkpoints { console.detail("Checkpoint \(checkpoint)") }
+        console.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
+        console.detail("Engine \(loaded.engineDescription)")
+        // An unwritable folder ends the run before the first track.
         folder = try plan.folder.map { try OutputFolder(making: $0) }
         if let seed = options.seed { console.status("Seed \(seed)") }
         separator = loaded
         return loaded
     }
 
-    /// The stems that have to be computed, in the order of the model; nil for all.
+    /// The stems to compute, in the model's order; nil for all.
     private var neededStems: [String]? {
         let needed = Set(outputs.flatMap(\.signal.stems))
         let stems = model.sources.filter(needed.contains)
         return stems.count == model.sources.count ? nil : stems
     }
 
-    private func describe(_ separator: Separator) {
-        for checkpoint in model.files.checkpoints { console.detail("Checkpoint \(checkpoint)") }
-        console.detail("Stems \(separator.model.sources.joined(separator: ", "))")
-        console.detail("Engine \(separator.engineDescription)")
-    }
+    // MARK: - Summary
 
-    /// Separates one track and tells how that went.
-    private mutating func separate(
-        _ track: PlannedTrack, label: String, with separator: Separator
-    ) -> SeparationEvents.Track {
-        let name = track.input.path
-        let start = ContinuousClock.now
-        var result = SeparationEvents.Track(track: name, status: .done)
-        do {
-            let report = try separateFiles(track, label: label, with: separator)
-            let seconds = (ContinuousClock.now - start).seconds
-            result.take(report, elapsedSeconds: seconds)
-            if !settings.isJSON {
-                for path in report.outputs.compactMap(\.path) { console.result(path) }
-            }
-            console.status(
-                "Done: \(ProgressDisplay.clock(report.durationSeconds)) in "
-                    + "\(String(format: "%.1f", seconds)) s")
-        } catch is CancellationError {
-            return interrupted(track)
-        } catch AudioError.readerGone {
-            // As other programs do in a pipe that is left: end without a word.
-            isPipeClosed = true
-            result.status = .failed
-        } catch {
-            let text = "\(error)"
-            result.status = .failed
-            result.error = text.hasPrefix(name) ? text : "\(name): \(text)"
-            console.error(result.error ?? text)
-        }
-        return result
-    }
-
-    /// Tells how to go on.
-    private func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
-        let done = events.count(.done) + events.count(.skipped)
-        let count = plan.tracks.count
-        console.error(
-            "interrupted while separating \(track.input.path); "
-                + (count == 1
-                    ? "the same call does it again"
-                    : "\(done) of \(count) tracks are done: the same call with "
-                        + "\(Option.skipExisting.long) does the rest"))
-        return .init(track: track.input.path, status: .interrupted)
-    }
-
-    // MARK: - After
-
-    /// Sums up, and tells the shell.
     private func end(seconds: Double) -> ExitCode {
         let failed = events.tracks.filter { $0.status == .failed }.map(\.track)
         let code: ExitCode =
@@ -212,7 +162,7 @@ struct SeparationRun {
             let skipped = events.count(.skipped)
             console.status(
                 "\(events.count(.done)) of \(events.tracks.count) tracks separated"
-                    + (skipped > 0 ? ", \(skipped) done already" : "")
+                    + (skipped > 0 ? ", \(skipped) already done" : "")
                     + " in \(ProgressDisplay.clock(seconds))")
             if !failed.isEmpty {
                 console.error(

@@ -1,5 +1,5 @@
-// The table of `tensors`: a track through the network in pieces, with files between the steps, so that
-// another runtime can take the network's place.
+// `swift-demucs tensors`: takes a track through the network in chunks, with files between the steps, so
+// that another runtime can run the network.
 
 import Demucs
 import Porting
@@ -18,36 +18,36 @@ enum TensorsCommand {
 extension Option {
     static let tensorsOut = Option(
         "out", short: "o", value: "folder",
-        help: "Where chunks, stems or samples go. (required)")
+        help: "The output folder for chunks, stems or samples. (required)")
     static let portedName = Option(
         "name", short: "n", value: "model",
         completion: .wordsOrFile(["htdemucs", "htdemucs_6s", "demo"]),
-        help: "The model, named as for separate. 'stems' names its files after it. (default: the "
-            + "one in the manifest; before there is one, that of separate)")
+        help: "The model, as for separate. 'stems' names its files after it. (default: the one in "
+            + "the manifest; if there is none yet, that of separate)")
     static let chunk = Option(
         "chunk", value: "seconds",
         help: "Length of a chunk, decimals allowed. (default: the model's segment)")
     static let chunkOverlap = Option(
-        "overlap", value: "share",
-        help: "Share of each chunk that the next one repeats. (default: 0.25)")
+        "overlap", value: "fraction",
+        help: "Fraction of each chunk that overlaps the next one. (default: 0.25)")
     static let tensorFormat = Option(
         "format", value: "name",
         completion: .words(TensorEncoding.Container.allCases.map(\.rawValue)),
         help: "raw, npy or safetensors. (default: raw; for calibrate, npy)")
     static let tensorType = Option(
         "type", value: "name", completion: .words(TensorEncoding.Element.allCases.map(\.rawValue)),
-        help: "float32 or float16: what is written, or for stems what the outputs hold. (default: "
-            + "float32; for stems, the inputs' type)")
+        help: "float32 or float16: the type of the written tensors, or for stems of the network's "
+            + "outputs. (default: float32; for stems, the inputs' type)")
     static let outputsFrom = Option(
         "from", value: "folder",
-        help: "Where another runtime's tensors are, as <folder>/chunk-00000/output.raw and so on. "
+        help: "Folder of another runtime's tensors, as <folder>/chunk-00000/output.raw and so on. "
             + "(default: beside the inputs)")
     static let outputNames = Option(
         "tensors", value: "names",
         help: "Names of the spectrogram's and the waveform's tensor, or of one tensor that is the "
             + "finished waveform. (default: output,add_67)")
     static let samples = Option(
-        "samples", value: "n", help: "How many samples to choose in all. (default: 50)")
+        "samples", value: "n", help: "Number of samples to choose in all. (default: 50)")
     static let choiceSeed = Option(
         "seed", value: "n", help: "Seed of the choice. (default: 0)")
 }
@@ -58,14 +58,14 @@ enum PrepareTensorsCommand {
             name: "tensors prepare",
             overview: "Cut a track into chunks and write the core's inputs of each, waveform and "
                 + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
-            operand: "track", operandHelp: "A sound file.", operandCount: 1...1,
+            operand: "track", operandHelp: "An audio file.", operandCount: 1...1,
             options: [
                 .tensorsOut, .portedName, .repo, .offline, .chunk, .chunkOverlap, .tensorFormat,
-                .tensorType, .threads, .quiet, .version, .help,
-            ], exclusive: [])
+                .tensorType, .threads,
+            ] + Option.common)
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
-        let out = try call.required(.tensorsOut)
+        let out = try arguments.required(.tensorsOut)
         let encoding = try call.encoding(.raw)
         let seconds = try arguments.finiteNumber(.chunk)
         let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
@@ -82,7 +82,7 @@ enum PrepareTensorsCommand {
             try preparation.write(to: out, on: backend, cancellation: call.cancellation) {
                 display.update($0, of: count)
             }
-            call.console.status(
+            console.status(
                 "\(count) chunks of \(preparation.manifest.chunk.samples) samples")
             console.result(out)
         }
@@ -94,10 +94,9 @@ enum RunTensorsCommand {
         definition: CommandDefinition(
             name: "tensors run",
             overview: "Run the core on prepared chunks and write output and add_67 beside them.",
-            operand: "folder", operandHelp: "What 'tensors prepare' wrote.", operandCount: 1...1,
-            options: [
-                .portedName, .repo, .offline, .precision, .threads, .quiet, .version, .help,
-            ], exclusive: [])
+            operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
+            operandCount: 1...1,
+            options: [.portedName, .repo, .offline, .precision, .threads] + Option.common)
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]
@@ -120,18 +119,20 @@ enum AssembleStemsCommand {
     static let command = Command(
         definition: CommandDefinition(
             name: "tensors stems",
-            overview: "Turn a core's outputs, ours or another runtime's, into stems: inverse "
-                + "transform, sum, cross-fade, denormalisation.",
-            operand: "folder", operandHelp: "What 'tensors prepare' wrote.", operandCount: 1...1,
+            overview: "Turn the core's outputs, ours or another runtime's, into stems: inverse "
+                + "STFT, sum of both branches, cross-fade, denormalisation.",
+            operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
+            operandCount: 1...1,
             options: [
                 .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
                 .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate, .mp3Preset, .spool,
-                .threads, .quiet, .version, .help,
-            ], exclusive: [[.int24, .float32], [.flac, .mp3]])
+                .threads,
+            ] + Option.common,
+            exclusive: [[.int24, .float32], [.flac, .mp3]])
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]
-        let out = try call.required(.tensorsOut)
+        let out = try arguments.required(.tensorsOut)
         let outputs = try call.outputs
         let element = try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases)
         let options = try SeparateCommand.Settings.output(arguments)
@@ -154,7 +155,8 @@ enum AssembleStemsCommand {
 }
 
 extension PortingCall {
-    var outputs: StemAssembly.Outputs {
+    /// `--tensors`.
+    fileprivate var outputs: StemAssembly.Outputs {
         get throws(UsageError) {
             guard let text = arguments.value(.outputNames) else { return .standard }
             let names = text.split(separator: ",", omittingEmptySubsequences: false)
@@ -176,17 +178,18 @@ enum CalibrateCommand {
         definition: CommandDefinition(
             name: "tensors calibrate",
             overview:
-                "Choose pieces of tracks, spread over files and loudness and none silent, and "
-                + "write the core's inputs of each, with dataset.txt and input_list.txt for compilers "
-                + "that quantise.",
-            operand: "track", operandHelp: "Sound files: music like that which will be separated.",
+                "Choose chunks of tracks, spread over files and loudness and none silent, and "
+                + "write the core's inputs of each, with dataset.txt and input_list.txt for "
+                + "quantising compilers.",
+            operand: "track", operandHelp: "Audio files, of music like that to be separated.",
+            operandCount: 1...Int.max,
             options: [
                 .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk,
-                .tensorFormat, .tensorType, .threads, .quiet, .version, .help,
-            ], exclusive: [])
+                .tensorFormat, .tensorType, .threads,
+            ] + Option.common)
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
-        let out = try call.required(.tensorsOut)
+        let out = try arguments.required(.tensorsOut)
         let count = try arguments.number(.samples, in: Calibration.sampleCounts) ?? 50
         let seed = try arguments.number(.choiceSeed, in: 0...Int.max) ?? 0
         let encoding = try call.encoding(.npy)

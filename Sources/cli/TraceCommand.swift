@@ -1,15 +1,13 @@
-// `swift-demucs trace`: the values inside the network.
+// `swift-demucs trace`: writes the values inside the network for one chunk.
 
 import Demucs
-import Foundation
+import Files
 import Porting
 
 extension Option {
-    static let traceOut = Option(
-        "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
     static let only = Option(
         "only", value: "patterns",
-        help: "Which values, separated by commas; * stands for any characters, ? for one: "
+        help: "Names of tensors, separated by commas, with * for any characters and ? for one: "
             + "'encoder.?,crosstransformer.*'. (default: all)")
 }
 
@@ -17,35 +15,32 @@ enum TraceCommand {
     static let command = Command(
         definition: CommandDefinition(
             name: "trace",
-            overview: "Write the values inside the network for one chunk, under the reference's "
-                + "names and in its order of axes.",
+            overview: "Write the values inside the network for one chunk, with the reference's "
+                + "names and order of axes.",
             operand: "track",
-            operandHelp: "A sound file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
+            operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
             operandCount: 1...1,
             options: [
-                .traceOut, .only, .start, .chunk, .portedName, .repo, .offline, .precision,
-                .threads,
-                .quiet, .version, .help,
-            ], exclusive: [])
+                .outFile, .only, .start, .chunk, .portedName, .repo, .offline, .precision, .threads,
+            ] + Option.common)
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
-        let out = try call.required(.traceOut)
+        let out = try arguments.required(.outFile)
         let seconds = try arguments.finiteNumber(.chunk)
         let start = try SeparateCommand.Settings.time(.start, arguments)
         let precision = try PrecisionChoice(arguments)
         let track = arguments.operands[0]
-        var isFolder: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: track, isDirectory: &isFolder)
-        if isFolder.boolValue, let option = [.chunk, .start].first(where: arguments.has) {
-            throw .exclusiveAction(option, "a sound file")
+        let isChunk = FilePath.isFolder(track)
+        if isChunk, let option = [.chunk, .start].first(where: arguments.has) {
+            throw .onlyFor(option, "audio files")
         }
         return try call.run {
             let model = try call.model(
-                defaultName: isFolder.boolValue ? Trace.modelName(ofChunk: track) : nil)
+                defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil)
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
             let trace =
-                isFolder.boolValue
+                isChunk
                 ? try Trace(chunk: track, model: model)
                 : try Trace(
                     AudioInput(path: track), startSeconds: start ?? 0, chunkSeconds: seconds,
@@ -54,7 +49,7 @@ enum TraceCommand {
             let names = try trace.write(
                 call.patterns, of: model.network(on: backend), model: model, to: out,
                 cancellation: call.cancellation)
-            call.console.status("\(names.count) tensors")
+            console.status("\(names.count) tensors")
             console.result(out)
         }
     }

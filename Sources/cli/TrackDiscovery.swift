@@ -1,21 +1,17 @@
-// From the words of a call to tracks: files as they are named, patterns that the shell left alone,
-// folders with all sound files below them, standard input.
+// Finds the tracks that the operands name: files, patterns that the shell left alone, folders with all
+// audio files below them, standard input.
 
 import Demucs
 import Files
 import Foundation
 
-/// A track as it was found.
 struct InputTrack: Equatable {
-    /// What standard input is called, here and in names of files.
-    static let standardInputName = "stdin"
-
-    /// As given or found; for messages too.
+    /// As given or found; `-` for standard input.
     let path: String
     let isStandardInput: Bool
-    /// The file's name, from which names of stems are made.
+    /// Name of the file, from which names of stems are made; `stdin` for standard input.
     let fileName: String
-    /// Folders between the one that was named and the file, `disc 1/live`; empty for none.
+    /// Folders between the operand and the file, `disc 1/live`; empty for none.
     let relativeFolder: String
 
     init(path: String, relativeFolder: String = "") {
@@ -28,18 +24,17 @@ struct InputTrack: Equatable {
     private init() {
         path = "-"
         isStandardInput = true
-        fileName = InputTrack.standardInputName
+        fileName = "stdin"
         relativeFolder = ""
     }
 
     static let standardInput = InputTrack()
 }
 
-/// What a call's operands name.
 struct TrackDiscovery {
-    /// In the order of the operands, those of a folder sorted.
+    /// In the order of the operands; those of a folder are sorted.
     private(set) var tracks: [InputTrack] = []
-    /// What names no track, and why; a message each, that begins with the operand.
+    /// Operands and folders without tracks, each with a message that begins with its name.
     private(set) var problems: [(operand: String, text: String)] = []
 
     init(_ operands: [String]) {
@@ -54,7 +49,7 @@ struct TrackDiscovery {
         } else if FilePath.status(operand) == nil, TrackDiscovery.isPattern(operand) {
             addMatches(operand)
         } else {
-            // What is not there is told when its turn comes, as what can't be decoded.
+            // A missing file is reported in its turn, as an undecodable one is.
             tracks.append(InputTrack(path: operand))
         }
     }
@@ -70,7 +65,7 @@ struct TrackDiscovery {
     private mutating func addMatches(_ pattern: String) {
         let paths = TrackDiscovery.matches(pattern)
         if paths.isEmpty {
-            problems.append((pattern, "\(pattern): there is no such file, and none matches it"))
+            problems.append((pattern, "\(pattern): no such file, and none matches the pattern"))
         }
         for path in paths {
             if FilePath.isFolder(path) {
@@ -81,7 +76,7 @@ struct TrackDiscovery {
         }
     }
 
-    /// Paths that fit a pattern of the shell, sorted by their bytes.
+    /// Paths that match a shell pattern, sorted by their bytes.
     private static func matches(_ pattern: String) -> [String] {
         var found = glob_t()
         defer { globfree(&found) }
@@ -102,31 +97,21 @@ struct TrackDiscovery {
 
     private mutating func addFolder(_ folder: String, named operand: String) {
         let countBefore = tracks.count + problems.count
-        var open: [FolderIdentity] = []
+        var open: [stat] = []
         walk(folder, relative: "", &open)
         if tracks.count + problems.count == countBefore {
             problems.append(
-                (
-                    operand,
-                    "\(operand): holds no sound files; name files of other endings themselves"
-                ))
+                (operand, "\(operand): no audio files found; name files of other types themselves"))
         }
     }
 
-    /// Which folder it is, however it was reached.
-    private struct FolderIdentity: Equatable {
-        let device: dev_t
-        let inode: ino_t
-    }
-
-    /// Adds the sound files below a folder: by folder, those directly in it first.
+    /// Adds the audio files of a folder, then those of its subfolders.
     ///
-    /// - Parameter open: the folders that this one is in, to leave out a link to one of them.
-    private mutating func walk(_ folder: String, relative: String, _ open: inout [FolderIdentity]) {
+    /// - Parameter open: the folders that contain this one; links to them are not followed.
+    private mutating func walk(_ folder: String, relative: String, _ open: inout [stat]) {
         guard let status = FilePath.status(folder) else { return }
-        let identity = FolderIdentity(device: status.st_dev, inode: status.st_ino)
-        if open.contains(identity) { return }
-        open.append(identity)
+        if open.contains(where: status.isSameFile) { return }
+        open.append(status)
         defer { open.removeLast() }
         guard let entries = TrackDiscovery.entries(of: folder) else {
             problems.append(
@@ -148,16 +133,16 @@ struct TrackDiscovery {
         }
     }
 
-    /// Names in a folder, sorted by their bytes, without hidden ones.
+    /// Names in a folder except hidden ones, sorted by their bytes.
     ///
-    /// - Returns: nil if the folder can't be read; `errno` tells why.
+    /// - Returns: nil if the folder can't be read; `errno` has the reason.
     private static func entries(of folder: String) -> [String]? {
         guard let stream = opendir(folder) else { return nil }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            // In place: an entry may be shorter than its declaration. What is not UTF-8 is repaired,
-            // and found again by `AudioInput`.
+            // In place: an entry may be shorter than its declaration. Invalid UTF-8 is repaired here;
+            // `AudioInput` finds the file all the same.
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: FilePath.longestNameBytes + 1) {
                     String(cString: $0)
@@ -167,4 +152,9 @@ struct TrackDiscovery {
         }
         return names.sorted(by: inByteOrder)
     }
+}
+
+extension stat {
+    /// Whether both are of one file or folder, by whatever paths.
+    func isSameFile(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
 }

@@ -2,53 +2,46 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Many tracks in one call, some of them broken, and runs that are killed. `tools/batch_test` does the
-/// same with a thousand.
+/// Many tracks in one run, some of them broken, and killed runs. `tools/batch_test` does the same with a
+/// thousand tracks.
 struct BatchTests {
     private static let count = 24
     private static let broken = [3, 11, 20]
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let arguments = ["music", "-qn", "cross_first", "--shifts=0", "--skip-existing", "-o"]
 
     init() throws {
-        folder = try TemporaryFolder()
-        try FileManager.default.createDirectory(
-            at: folder.url.appendingPathComponent("music"), withIntermediateDirectories: false)
+        try folder.makeFolder("music")
         for index in 0..<BatchTests.count {
             let name = String(format: "music/%02d.wav", index)
             if BatchTests.broken.contains(index) {
-                try folder.write(Data("RIFF, but no more".utf8), name)
+                try folder.write("RIFF, but no more", name)
             } else {
                 try folder.writeTrack(name, replacing: [index: 0.1])
             }
         }
     }
 
-    /// All files below a folder, by their names in it, without records.
+    /// The stems below a folder by their paths in it.
     private func stems(_ out: String) throws -> [String: Data] {
         let names = folder.contents.filter { $0.hasPrefix("\(out)/") && $0.hasSuffix(".wav") }
-        return Dictionary(
-            uniqueKeysWithValues: try names.map {
-                (
-                    String($0.dropFirst(out.count)),
-                    try Data(contentsOf: folder.url.appendingPathComponent($0))
-                )
-            })
+        let stems = try names.map { (String($0.dropFirst(out.count)), try folder.data($0)) }
+        return Dictionary(uniqueKeysWithValues: stems)
     }
 
     @Test func brokenTracksAreListedAndTheOthersDone() throws {
-        let run = try CommandRun(arguments + ["out", "--json"], in: folder.url)
+        let run = try folder.run(arguments + ["out", "--json"])
         #expect(run.exitCode == 1)
         #expect(
             run.errorLines.last
                 == "error: 3 of 24 tracks failed: music/03.wav, music/11.wav, music/20.wav")
         #expect(try #require(run.outputLines.last).contains(#""counts":{"done":21,"failed":3}"#))
         #expect(try stems("out").count == 42)
-        // Nothing is done again, and nothing is written.
+        // A second run skips all tracks and writes nothing.
         let record = folder.url.appendingPathComponent(
             "out/cross_first/00/.00.wav.swift-demucs.json")
         let before = try FileManager.default.attributesOfItem(atPath: record.path)
-        let again = try CommandRun(arguments + ["out", "--json"], in: folder.url)
+        let again = try folder.run(arguments + ["out", "--json"])
         #expect(
             try #require(again.outputLines.last).contains(#""counts":{"failed":3,"skipped":21}"#))
         let after = try FileManager.default.attributesOfItem(atPath: record.path)
@@ -56,7 +49,7 @@ struct BatchTests {
     }
 
     @Test func killedRunsLeaveNothingWrongAndGoOn() throws {
-        _ = try CommandRun(arguments + ["whole"], in: folder.url)
+        _ = try folder.run(arguments + ["whole"])
         let whole = try stems("whole")
         for wait in [0.05, 0.15, 0.25, 0.4] {
             let process = CommandRun.process(arguments + ["killed"], in: folder.url)
@@ -66,18 +59,18 @@ struct BatchTests {
             Thread.sleep(forTimeInterval: wait)
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
-            // What has its name is complete.
+            // A file with its final name is complete.
             for (name, data) in try stems("killed") { #expect(whole[name] == data, "\(name)") }
         }
-        let run = try CommandRun(arguments + ["killed"], in: folder.url)
+        let run = try folder.run(arguments + ["killed"])
         #expect(run.exitCode == 1)
         #expect(try stems("killed") == whole)
         #expect(folder.contents.allSatisfy { !$0.hasSuffix(".part") })
     }
 
-    // MARK: - Trouble with the disk
+    // MARK: - Disk errors
 
-    /// Runs a call through a shell that limits it first.
+    /// Runs the command in a shell, after a command that limits it.
     private func limited(_ limit: String, _ more: String...) throws -> CommandRun {
         try CommandRun(
             ["-c", "\(limit) && exec \"$0\" \"$@\"", CommandRun.executable.path] + more,
@@ -92,59 +85,51 @@ struct BatchTests {
         #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") }, "\(folder.contents)")
     }
 
-    @Test func aFolderThatCannotBeMadeIsTold() throws {
-        let run = try CommandRun(
-            ["music/00.wav", "-qn", "cross_first", "-o", "/proc/stems"], in: folder.url)
+    @Test func aFolderThatCannotBeMadeIsReported() throws {
+        let run = try folder.run("music/00.wav", "-qn", "cross_first", "-o", "/proc/stems")
         #expect(run.exitCode == 1)
         #expect(run.errors.hasPrefix("error: /proc/stems"), "\(run.errors)")
         #expect(run.errorLines.count == 1)
     }
 
-    @Test(.enabled(if: geteuid() != 0)) func aFolderThatMayNotBeWrittenIsTold() throws {
+    @Test(.enabled(if: geteuid() != 0)) func anUnwritableFolderIsReported() throws {
         try FileManager.default.createDirectory(
-            at: folder.url.appendingPathComponent("fixed"), withIntermediateDirectories: false,
+            at: folder.url("fixed"), withIntermediateDirectories: false,
             attributes: [.posixPermissions: 0o555])
-        let run = try CommandRun(
-            ["music/00.wav", "-qn", "cross_first", "-o", "fixed"], in: folder.url)
+        let run = try folder.run("music/00.wav", "-qn", "cross_first", "-o", "fixed")
         #expect(run.exitCode == 1)
         #expect(run.errors.contains("Permission denied"), "\(run.errors)")
     }
 
-    @Test func aFolderThatGoesAwayMeanwhileIsTold() throws {
+    /// Separates a long track, and does something once its folder is there.
+    private func separate(_ meanwhile: () throws -> Void) throws -> CommandRun {
         try folder.writeTrack("long.wav", samples: 100_000)
-        let process = CommandRun.process(
-            ["long.wav", "-n", "cross_first", "--shifts=3", "-o", "out"], in: folder.url)
-        let errors = try TemporaryFolder.emptyFile(in: folder.url, "stderr.txt")
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = try FileHandle(forWritingTo: errors)
-        try process.run()
-        while process.isRunning, !folder.exists("out/cross_first/long") { usleep(1_000) }
-        usleep(50_000)
-        try FileManager.default.removeItem(at: folder.url.appendingPathComponent("out"))
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 1)
-        let text = try String(contentsOf: errors, encoding: .utf8)
-        #expect(text.contains("error: long.wav: out/cross_first/long/"), "\(text)")
+        let arguments = ["long.wav", "-n", "cross_first", "--shifts=3", "-o", "out"]
+        return try CommandRun(arguments, in: folder.url) { process in
+            while process.isRunning, !folder.exists("out/cross_first/long") { usleep(1_000) }
+            try meanwhile()
+        }
+    }
+
+    @Test func aFolderRemovedMeanwhileIsReported() throws {
+        let run = try separate {
+            usleep(50_000)
+            try FileManager.default.removeItem(at: folder.url("out"))
+        }
+        #expect(run.exitCode == 1)
+        #expect(run.errors.contains("error: long.wav: out/cross_first/long/"), "\(run.errors)")
         #expect(!folder.exists("out"))
     }
 
-    @Test func aTrackThatChangesMeanwhileIsTold() throws {
-        try folder.writeTrack("long.wav", samples: 100_000)
-        let process = CommandRun.process(
-            ["long.wav", "-n", "cross_first", "--shifts=3", "-o", "out"], in: folder.url)
-        let errors = try TemporaryFolder.emptyFile(in: folder.url, "stderr.txt")
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = try FileHandle(forWritingTo: errors)
-        try process.run()
-        while process.isRunning, !folder.exists("out/cross_first/long") { usleep(1_000) }
-        let file = try FileHandle(forWritingTo: folder.url.appendingPathComponent("long.wav"))
-        try file.seekToEnd()
-        try file.write(contentsOf: Data("more".utf8))
-        try file.close()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 1)
-        let text = try String(contentsOf: errors, encoding: .utf8)
-        #expect(text.contains("was changed while it was being read"), "\(text)")
+    @Test func aTrackChangedMeanwhileIsReported() throws {
+        let run = try separate {
+            let file = try FileHandle(forWritingTo: folder.url("long.wav"))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data("more".utf8))
+            try file.close()
+        }
+        #expect(run.exitCode == 1)
+        #expect(run.errors.contains("was changed while it was being read"), "\(run.errors)")
         #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") })
     }
 }

@@ -1,9 +1,10 @@
-// Runs the built executable: the tests see what a user sees.
+// Runs the built executable in a temporary folder and collects its output.
 
 import Foundation
 import TestSupport
+import Testing
 
-/// A finished call of `swift-demucs`.
+/// A finished run of `swift-demucs`.
 struct CommandRun {
     let exitCode: Int32
     let output: String
@@ -23,17 +24,19 @@ struct CommandRun {
         return folder.appendingPathComponent("swift-demucs")
     }()
 
-    /// Runs the command in a folder, with an empty home of its own and no way to the network.
+    /// Runs the command in a folder, with an empty home and without a network.
     ///
     /// - Parameters:
-    ///   - environment: variables that replace these.
-    ///   - interruptedAt: a piece of stderr, after which the run is sent a signal.
+    ///   - environment: variables that override the defaults.
+    ///   - interruptedAt: text on stderr, after which the run is sent a signal.
     ///   - input: a file in the folder for standard input.
-    ///   - executable: another program, which runs the command.
+    ///   - executable: another program, such as a shell.
+    ///   - meanwhile: called after the start.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
         environment: [String: String] = [:], interruptedAt sign: String? = nil,
-        signal: Int32 = SIGINT, input: String? = nil, executable: URL = CommandRun.executable
+        signal: Int32 = SIGINT, input: String? = nil, executable: URL = CommandRun.executable,
+        meanwhile: (Process) throws -> Void = { _ in }
     ) throws {
         let process = CommandRun.process(
             arguments, in: folder, models: models, environment: environment)
@@ -42,7 +45,7 @@ struct CommandRun {
             process.standardInput = try FileHandle(
                 forReadingFrom: folder.appendingPathComponent(input))
         }
-        // Files instead of pipes: a pipe that is full would hold up the run.
+        // Files instead of pipes: a full pipe would block the run.
         let outputFile = try TemporaryFolder.emptyFile(in: folder, "stdout.txt")
         let errorFile = try TemporaryFolder.emptyFile(in: folder, "stderr.txt")
         process.standardOutput = try FileHandle(forWritingTo: outputFile)
@@ -56,13 +59,14 @@ struct CommandRun {
             }
             kill(process.processIdentifier, signal)
         }
+        try meanwhile(process)
         process.waitUntilExit()
         exitCode = process.terminationStatus
         output = String(decoding: try Data(contentsOf: outputFile), as: UTF8.self)
         errors = try String(contentsOf: errorFile, encoding: .utf8)
     }
 
-    /// A call that is not started yet; arguments as above.
+    /// A process that is not started yet, with the same parameters as `init`.
     static func process(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
         environment: [String: String] = [:]
@@ -84,16 +88,23 @@ struct CommandRun {
 
     var outputLines: [Substring] { output.split(separator: "\n") }
     var errorLines: [Substring] { errors.split(separator: "\n") }
+
+    /// stdout as JSON.
+    func json<Value>(as type: Value.Type = [String: Any].self) throws -> Value {
+        let value = try JSONSerialization.jsonObject(with: Data(output.utf8))
+        return try #require(value as? Value)
+    }
 }
 
-/// A folder that goes away with the value.
+/// A temporary folder, removed with the object.
 final class TemporaryFolder {
     let url: URL
 
-    init() throws {
+    init() {
         url = FileManager.default.temporaryDirectory
             .appendingPathComponent("swift-demucs-tests-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        // Without the folder, the first file or run of the test fails.
+        try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
     deinit { try? FileManager.default.removeItem(at: url) }
@@ -104,21 +115,48 @@ final class TemporaryFolder {
         return file
     }
 
+    /// Runs the command in the folder.
+    func run(
+        _ arguments: [String], models: String? = Fixture.url("models").path,
+        environment: [String: String] = [:], interruptedAt sign: String? = nil
+    ) throws -> CommandRun {
+        try CommandRun(
+            arguments, in: url, models: models, environment: environment, interruptedAt: sign)
+    }
+
+    func run(_ arguments: String..., interruptedAt sign: String? = nil) throws -> CommandRun {
+        try run(arguments, interruptedAt: sign)
+    }
+
+    func url(_ name: String) -> URL { url.appendingPathComponent(name) }
+
+    func data(_ name: String) throws -> Data { try Data(contentsOf: url(name)) }
+
+    /// Writes a file, and makes the folders above it.
     func write(_ data: Data, _ name: String) throws {
-        try data.write(to: url.appendingPathComponent(name))
+        let file = url(name)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try data.write(to: file)
+    }
+
+    func write(_ text: String, _ name: String) throws { try write(Data(text.utf8), name) }
+
+    func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(at: url(name), withIntermediateDirectories: true)
     }
 
     func exists(_ name: String) -> Bool {
-        FileManager.default.fileExists(atPath: url.appendingPathComponent(name).path)
+        FileManager.default.fileExists(atPath: url(name).path)
     }
 
-    /// Files and folders below this one.
+    /// Paths of all files and folders, relative to this one.
     var contents: Set<String> {
         Set((try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? [])
             .subtracting(["stdout.txt", "stderr.txt"])
     }
 
-    /// Writes a float32 WAV file of a quiet saw tooth.
+    /// Writes a float32 WAV file with a quiet sawtooth.
     func writeTrack(
         _ name: String, channels: Int = 2, samples: Int = 700, rateHz: Int = 1600,
         gain: Float = 1, replacing changes: [Int: Float] = [:]

@@ -1,12 +1,11 @@
 import Foundation
 import Testing
 
-/// Signals, and readers that leave.
+/// Interruption by signals, and by readers that close the pipe.
 struct InterruptionTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
 
     init() throws {
-        folder = try TemporaryFolder()
         try folder.writeTrack("a.wav")
         try folder.writeTrack("long.wav", samples: 200_000)
     }
@@ -22,8 +21,8 @@ struct InterruptionTests {
         #expect(run.exitCode == 130)
         #expect(
             run.errorLines.contains(
-                "error: interrupted while separating long.wav; 1 of 2 tracks are done: the same "
-                    + "call with --skip-existing does the rest"))
+                "error: interrupted while separating long.wav; 1 of 2 tracks are done; run the "
+                    + "same command with --skip-existing for the rest"))
         #expect(run.outputLines.count == 2)
         #expect(
             folder.contents == [
@@ -33,9 +32,9 @@ struct InterruptionTests {
             ])
     }
 
-    @Test func theManifestTellsOfAnInterruption() throws {
-        let run = try CommandRun(
-            ["long.wav", "-n", "cross_first", "--shifts=100", "--json"], in: folder.url,
+    @Test func theManifestRecordsAnInterruption() throws {
+        let run = try folder.run(
+            ["long.wav", "-n", "cross_first", "--shifts=100", "--json"],
             interruptedAt: "Separating")
         #expect(run.exitCode == 130)
         let manifest = try #require(run.outputLines.last)
@@ -43,7 +42,7 @@ struct InterruptionTests {
         #expect(manifest.contains("\"exit_code\":130"))
     }
 
-    @Test func aReaderThatLeavesEndsTheRunQuietly() throws {
+    @Test func aClosedPipeEndsTheRunQuietly() throws {
         let process = CommandRun.process(
             ["long.wav", "-n", "cross_first", "--shifts=0", "--stdout=rest", "--clip-mode=clamp"],
             in: folder.url)
@@ -60,8 +59,7 @@ struct InterruptionTests {
     }
 
     @Test func commandsWithoutFilesEndAtOnce() throws {
-        let run = try CommandRun(
-            ["selftest"], in: folder.url, models: nil, interruptedAt: "Testing")
+        let run = try folder.run(["selftest"], models: nil, interruptedAt: "Testing")
         #expect(run.exitCode == 130)
         #expect(run.errorLines.last == "error: interrupted")
     }

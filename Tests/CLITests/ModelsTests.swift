@@ -2,17 +2,16 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `models`, and fetching on the way to a separation, from a hub on this machine.
+/// `models`, and fetching before a separation, with a local hub.
 @Suite(.serialized) struct ModelsTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let checkpoint: Data
 
     init() throws {
-        folder = try TemporaryFolder()
         checkpoint = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
     }
 
-    /// Nobody listens there: whatever leaves this machine's hub fails at once.
+    /// Without a listener: every request beyond the local hub fails at once.
     private static let deadProxy = "http://127.0.0.1:1"
 
     private func run(
@@ -21,8 +20,8 @@ import Testing
     ) throws -> CommandRun {
         var environment = ["https_proxy": Self.deadProxy, "HF_HUB_OFFLINE": "0"]
         environment["HF_ENDPOINT"] = hub?.address
-        return try CommandRun(
-            arguments, in: folder.url, models: Fixture.bundledModels.path,
+        return try folder.run(
+            arguments, models: Fixture.bundledModels.path,
             environment: environment.merging(variables) { _, new in new }, interruptedAt: sign)
     }
 
@@ -43,7 +42,7 @@ import Testing
     }
 
     private var own: String {
-        folder.url.appendingPathComponent("home/.cache/swift-demucs/hub/adefossez").path
+        folder.url("home/.cache/swift-demucs/hub/adefossez").path
     }
 
     @Test func allPublishedModelsAreListed() throws {
@@ -59,8 +58,7 @@ import Testing
         let fetched = try run("models", "fetch", "htdemucs_ft", hub: try pairHub())
         #expect(fetched.exitCode == 0, "\(fetched.errors)")
         let after = try run("models", "--json")
-        let json = try #require(
-            try JSONSerialization.jsonObject(with: Data(after.output.utf8)) as? [String: Any])
+        let json = try after.json()
         let models = try #require(json["models"] as? [[String: Any]])
         #expect(models.map { $0["name"] as? String } == ["htdemucs", "htdemucs_ft", "htdemucs_6s"])
         #expect(
@@ -72,7 +70,7 @@ import Testing
         #expect(models[2]["hubRepository"] as? String == "adefossez/HTDemucs-6s")
     }
 
-    @Test func fetchingTellsWhatItDoesAndPrintsTheFiles() throws {
+    @Test func fetchingReportsProgressAndPrintsTheFiles() throws {
         let hub = try pairHub()
         let files = ["aa", "bb"].map { "\(own)/HTDemucs-ft/\($0).safetensors" }
         let run1 = try run("models", "fetch", "htdemucs_ft", hub: hub)
@@ -123,17 +121,15 @@ import Testing
         let hub = try pairHub()
         let run = try run("a.wav", "-n", "htdemucs_ft", "--shifts=0", "-o", "out", hub: hub)
         #expect(run.exitCode == 0, "\(run.errors)")
-        #expect(
-            run.outputLines == ["out/htdemucs_ft/a/drums.wav", "out/htdemucs_ft/a/rest.wav"])
+        #expect(run.outputLines == ["out/htdemucs_ft/a/drums.wav", "out/htdemucs_ft/a/rest.wav"])
     }
 
     @Test func aRepositoryFolderNeedsNoNetwork() throws {
         try folder.writeTrack("a.wav")
         try folder.write(checkpoint, "aa.safetensors")
-        try folder.write(Data("models: [aa, aa]\nsegment: 0.2".utf8), "mine.yaml")
+        try folder.write("models: [aa, aa]\nsegment: 0.2", "mine.yaml")
         for arguments in [["-n", "mine", "--repo", "."], ["-n", "./mine.yaml"]] {
-            let run = try CommandRun(
-                ["a.wav", "--shifts=0", "-o", "out"] + arguments, in: folder.url)
+            let run = try folder.run(["a.wav", "--shifts=0", "-o", "out"] + arguments)
             #expect(run.exitCode == 0, "\(run.errors)")
             #expect(folder.exists("out/mine/a/drums.wav"))
         }
@@ -142,8 +138,8 @@ import Testing
         #expect(run.errors.hasPrefix("error: the model repository 'nowhere' is not a folder"))
     }
 
-    /// The hub doesn't have it, and the `.th` file's address is asked through the proxy variable.
-    @Test func aNameThatCannotBeFetchedNeverFallsBack() throws {
+    /// The hub doesn't have the model, and requests for the `.th` file go to the dead proxy.
+    @Test func anotherModelNeverReplacesANamedOne() throws {
         try folder.writeTrack("a.wav")
         let hub = try hub([:])
         let run = try run("a.wav", "-n", "htdemucs", "-o", "out", hub: hub)
@@ -189,7 +185,7 @@ import Testing
                 == "http://127.0.0.2:9/adefossez/HTDemucs-ft/resolve/main/htdemucs_ft.yaml")
     }
 
-    @Test func anInterruptedFetchGoesOnTheNextTime() throws {
+    @Test func anInterruptedFetchIsResumed() throws {
         let checkpoint = checkpoint
         let hub = try LoopbackServer { request, index in
             if request.target.hasSuffix(".yaml") {

@@ -1,16 +1,16 @@
-// Runs the built executable in a terminal: its stderr is one, and what it draws there is collected.
+// Runs the built executable with stderr in a pseudo terminal, and collects its output.
 
 import Foundation
 
 final class PseudoTerminal {
     private let main: Int32
     private let process: Process
-    /// All that was drawn so far.
+    /// All output so far.
     private(set) var text = ""
 
-    /// Starts a call.
+    /// Starts the command, with the parameters of `CommandRun`.
     ///
-    /// - Parameters: as of `CommandRun`; `columns` of the terminal.
+    /// - Parameter columns: width of the terminal.
     init(
         _ arguments: [String], in folder: URL, columns: UInt16, environment: [String: String] = [:]
     ) throws {
@@ -32,22 +32,22 @@ final class PseudoTerminal {
 
     deinit { close(main) }
 
-    /// Reads until the text holds a sign, or to the end.
+    /// Reads until the text contains the sign, or to the end.
     ///
-    /// - Returns: whether the sign came.
+    /// - Returns: whether the text contains the sign.
     @discardableResult
     func read(until sign: String? = nil) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {
             if let sign, text.contains(sign) { return true }
-            // Fails with EIO once nobody holds the other end.
+            // Fails with EIO once the process has ended.
             let count = Foundation.read(main, &bytes, bytes.count)
             if count <= 0 { return false }
             text += String(decoding: bytes.prefix(count), as: UTF8.self)
         }
     }
 
-    /// Gives the terminal another width, and tells the program as terminals do.
+    /// Resizes the terminal and sends SIGWINCH, as terminals do.
     func resize(columns: UInt16) {
         var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
         _ = ioctl(main, UInt(TIOCSWINSZ), &size)
@@ -65,7 +65,7 @@ final class PseudoTerminal {
         return process.terminationStatus
     }
 
-    /// What was drawn over the same line, one after the other, without the codes around it.
+    /// The texts drawn in the same line, one after the other, without control codes.
     var drawings: [Substring] {
         text.split(separator: "\r", omittingEmptySubsequences: false).dropFirst()
             .compactMap { piece in

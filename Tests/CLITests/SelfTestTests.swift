@@ -2,29 +2,21 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Calls of `selftest` with the bundled vectors, and with damaged ones.
+/// `selftest` with the bundled vectors, and with damaged ones.
 struct SelfTestTests {
     private static let models = Fixture.url("../../Models").standardizedFileURL
 
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private func run(_ arguments: String..., models: [String]) throws -> CommandRun {
-        try CommandRun(
-            ["selftest"] + arguments, in: folder.url, models: models.joined(separator: ":"))
-    }
-
-    private func object(_ run: CommandRun) throws -> [String: Any] {
-        let value = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
-        return try #require(value as? [String: Any])
+        try folder.run(["selftest"] + arguments, models: models.joined(separator: ":"))
     }
 
     @Test func thisMachineComputesWhatPyTorchComputes() throws {
         let run = try run("--json", "--quiet", models: [Self.models.path])
         #expect(run.exitCode == 0)
         #expect(run.errors.isEmpty)
-        let document = try object(run)
+        let document = try run.json()
         #expect(document["passed"] as? Bool == true)
         #expect((document["seconds"] as? Double ?? 0) > 0)
         let engines = try #require(document["engines"] as? [[String: Any]])
@@ -72,10 +64,10 @@ struct SelfTestTests {
 
     /// In the checkout's own build folder the program finds them all the same: a copy runs.
     @Test func missingVectorsAreNamed() throws {
-        let copy = folder.url.appendingPathComponent("swift-demucs")
-        try FileManager.default.copyItem(at: CommandRun.executable, to: copy)
+        let program = folder.url("swift-demucs")
+        try FileManager.default.copyItem(at: CommandRun.executable, to: program)
         let run = try CommandRun(
-            ["selftest"], in: folder.url, models: folder.url.path, executable: copy)
+            ["selftest"], in: folder.url, models: folder.url.path, executable: program)
         #expect(run.exitCode == 3)
         #expect(run.errors.hasPrefix("error: 'selftest.safetensors' was not found in "))
     }

@@ -2,23 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Which files are taken, and where their stems go. Dry runs tell without separating.
+/// The files that are found, and the paths of their stems; by dry runs, without separating.
 struct SeparateFilesTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private func plan(_ arguments: String...) throws -> CommandRun {
-        try CommandRun(
-            arguments + ["-n", "cross_first", "--stems=drums", "--dry-run"], in: folder.url)
+        try folder.run(arguments + ["-n", "cross_first", "--stems=drums", "--dry-run"])
     }
 
     private func make(_ names: String...) throws {
         for name in names {
-            let url = folder.url.appendingPathComponent(name)
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data("x".utf8).write(to: url)
+            try folder.write("x", name)
         }
     }
 
@@ -42,7 +36,7 @@ struct SeparateFilesTests {
     @Test func aFolderThatHoldsItselfEnds() throws {
         try make("music/a.wav")
         try FileManager.default.createSymbolicLink(
-            atPath: folder.url.appendingPathComponent("music/again").path,
+            atPath: folder.url("music/again").path,
             withDestinationPath: "../music")
         #expect(try plan("music").outputLines == ["separated/cross_first/a/drums.wav"])
     }
@@ -54,21 +48,20 @@ struct SeparateFilesTests {
                 "separated/cross_first/a1/drums.wav", "separated/cross_first/a2/drums.wav",
             ])
         #expect(try plan("[b-z].wav").outputLines.count == 2)
-        // A file of that name comes first.
+        // A file of that name takes precedence over the pattern.
         #expect(try plan("[c].wav").outputLines == ["separated/cross_first/[c]/drums.wav"])
     }
 
-    @Test func whatNamesNothingFailsAndTheRestIsDone() throws {
+    @Test func operandsWithoutTracksFailAndTheOthersAreDone() throws {
         try make("a.wav")
-        try FileManager.default.createDirectory(
-            at: folder.url.appendingPathComponent("empty"), withIntermediateDirectories: false)
+        try folder.makeFolder("empty")
         let run = try plan("*.mp3", "empty", "a.wav")
         #expect(run.exitCode == 1)
         #expect(run.outputLines == ["separated/cross_first/a/drums.wav"])
         #expect(
             Array(run.errorLines.prefix(2)) == [
-                "error: *.mp3: there is no such file, and none matches it",
-                "error: empty: holds no sound files; name files of other endings themselves",
+                "error: *.mp3: no such file, and none matches the pattern",
+                "error: empty: no audio files found; name files of other types themselves",
             ])
     }
 
@@ -77,17 +70,17 @@ struct SeparateFilesTests {
         #expect(try plan("a.wav", "./a.wav", "music", "music/b.wav").outputLines.count == 2)
     }
 
-    @Test func twoTracksWithOneOutputAreFoundBefore() throws {
+    @Test func twoTracksWithOneOutputAreRefused() throws {
         try make("one/a.wav", "two/a.wav")
         let run = try plan("one", "two")
         #expect(run.exitCode == 2)
         #expect(
             run.errors == "error: 'one/a.wav' and 'two/a.wav' would both be written to "
-                + "'separated/cross_first/a/drums.wav'; separate them in two calls with different "
-                + "'--out' folders, or tell them apart with '--filename'\n")
+                + "'separated/cross_first/a/drums.wav'; separate them in two runs with different "
+                + "'--out' folders, or change '--filename'\n")
     }
 
-    @Test func namesThatOnlyLookAlikeAreTwo() throws {
+    @Test func namesThatOnlyLookAlikeAreTwoTracks() throws {
         // One letter, or a letter and an accent: two files to Linux, one to Apple's systems.
         #if os(Linux)
             try make("caf\u{E9}.wav", "cafe\u{301}.wav")
@@ -102,7 +95,7 @@ struct SeparateFilesTests {
     ])
     func anyNameOfAFileIsTaken(name: String) throws {
         try folder.writeTrack(name)
-        let run = try CommandRun(["-qn", "cross_first", "--", name], in: folder.url)
+        let run = try folder.run("-qn", "cross_first", "--", name)
         #expect(run.exitCode == 0, "\(run.errors)")
         #expect(folder.exists("separated/cross_first/\(name.dropLast(4))/drums.wav"))
     }
@@ -112,12 +105,11 @@ struct SeparateFilesTests {
         let name = String(repeating: "é", count: 125) + "x"
         try folder.writeTrack(name + ".wav")
         let arguments = [name + ".wav", "-n", "cross_first", "--skip-existing"]
-        #expect(try CommandRun(arguments, in: folder.url).exitCode == 0)
+        #expect(try folder.run(arguments).exitCode == 0)
         #expect(folder.exists("separated/cross_first/\(name)/rest.wav"))
-        #expect(try CommandRun(arguments, in: folder.url).errors.contains("Done already"))
-        // With the stem in the same name there is no room.
-        let run = try CommandRun(
-            arguments + ["--filename={track}_{stem}.{ext}"], in: folder.url)
+        #expect(try folder.run(arguments).errors.contains("Already done"))
+        // With the stem in it, the name is too long.
+        let run = try folder.run(arguments + ["--filename={track}_{stem}.{ext}"])
         #expect(run.exitCode == 1)
         #expect(run.errors.contains("File name too long"), "\(run.errors)")
     }
@@ -140,7 +132,7 @@ struct SeparateFilesTests {
         for (model, name) in [
             ("\(models)/cross_first.safetensors", "cross_first"), ("cross_first", "cross_first"),
         ] {
-            let run = try CommandRun(["a.wav", "-n", model, "--dry-run"], in: folder.url)
+            let run = try folder.run("a.wav", "-n", model, "--dry-run")
             #expect(run.outputLines.first == "separated/\(name)/a/drums.wav")
         }
     }
@@ -154,8 +146,8 @@ struct SeparateFilesTests {
             piped.outputLines == [
                 "separated/cross_first/stdin/drums.wav", "separated/cross_first/stdin/rest.wav",
             ])
-        #expect(try CommandRun(arguments + ["a.wav"], in: folder.url).exitCode == 0)
-        let stems = folder.url.appendingPathComponent("separated/cross_first")
+        #expect(try folder.run(arguments + ["a.wav"]).exitCode == 0)
+        let stems = folder.url("separated/cross_first")
         #expect(
             try Data(contentsOf: stems.appendingPathComponent("stdin/rest.wav"))
                 == Data(contentsOf: stems.appendingPathComponent("a/rest.wav")))
@@ -164,27 +156,25 @@ struct SeparateFilesTests {
     @Test func standardOutputTakesOneStem() throws {
         try folder.writeTrack("a.wav")
         let arguments = ["a.wav", "-qn", "cross_first", "--shifts=0"]
-        #expect(try CommandRun(arguments + ["--float32"], in: folder.url).exitCode == 0)
-        let file = try Data(
-            contentsOf: folder.url.appendingPathComponent("separated/cross_first/a/rest.wav"))
-        let output = folder.url.appendingPathComponent("stdout.txt")
-        let wave = try CommandRun(arguments + ["--stdout=rest", "--float32"], in: folder.url)
+        #expect(try folder.run(arguments + ["--float32"]).exitCode == 0)
+        let file = try folder.data("separated/cross_first/a/rest.wav")
+        let output = folder.url("stdout.txt")
+        let wave = try folder.run(arguments + ["--stdout=rest", "--float32"])
         #expect(wave.exitCode == 0, "\(wave.errors)")
         #expect(try Data(contentsOf: output) == file)
-        #expect(
-            try CommandRun(arguments + ["--stdout=rest", "--raw"], in: folder.url).exitCode == 0)
+        #expect(try folder.run(arguments + ["--stdout=rest", "--raw"]).exitCode == 0)
         #expect(try Data(contentsOf: output) == file.suffix(1400 * 4))
-        // No other file than those of the first call.
+        // No files besides those of the first run.
         #expect(folder.contents.filter { $0.hasSuffix("wav") }.count == 3)
     }
 
     @Test func aWordThatNamesACommandIsAFileBehindDashesOrASlash() throws {
         try folder.writeTrack("models")
         for words in [["--", "models"], ["./models"]] {
-            let run = try CommandRun(["-qn", "cross_first", "--dry-run"] + words, in: folder.url)
+            let run = try folder.run(["-qn", "cross_first", "--dry-run"] + words)
             #expect(run.outputLines.first == "separated/cross_first/models/drums.wav")
         }
-        let run = try CommandRun(["--", "models", "-n"], in: folder.url)
+        let run = try folder.run("--", "models", "-n")
         #expect(run.exitCode != 0)
     }
 }

@@ -2,23 +2,21 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Which signals are written, under which names, and what is in them.
+/// The signals that are written: names and samples.
 struct SeparateOutputTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
 
     init() throws {
-        folder = try TemporaryFolder()
-        // So quiet that no stem is cut off at ±1, which would break their sums.
+        // So quiet that no stem clips, which would break the sums.
         try folder.writeTrack("a.wav", rateHz: 4000, gain: 0.1)
     }
 
     /// Separates with the model of four stems, without shifts, as float32 WAV without gains.
     @discardableResult
     private func run(_ out: String, _ more: String...) throws -> CommandRun {
-        let run = try CommandRun(
+        let run = try folder.run(
             ["a.wav", "-qn", "base", "--shifts=0", "--float32", "--clip-mode=none", "-o", out]
-                + more,
-            in: folder.url)
+                + more)
         #expect(run.exitCode == 0, "\(run.errors)")
         return run
     }
@@ -28,9 +26,9 @@ struct SeparateOutputTests {
             .map { String($0.dropFirst("\(out)/base/a/".count)) }.sorted()
     }
 
-    /// The samples of a float32 WAV file: the last bytes, whatever comes before.
+    /// The samples of a float32 WAV file, which are its last bytes.
     private func samples(_ name: String, count: Int = 1400) throws -> [Float] {
-        let data = try Data(contentsOf: folder.url.appendingPathComponent(name))
+        let data = try folder.data(name)
         return data.suffix(count * 4).withUnsafeBytes { bytes in
             (0..<count).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
         }
@@ -54,8 +52,8 @@ struct SeparateOutputTests {
         #expect(names("some") == ["drums.wav", "vocals.wav"])
         for name in names("some") {
             #expect(
-                try Data(contentsOf: folder.url.appendingPathComponent("some/base/a/\(name)"))
-                    == Data(contentsOf: folder.url.appendingPathComponent("all/base/a/\(name)")))
+                try folder.data("some/base/a/\(name)")
+                    == folder.data("all/base/a/\(name)"))
         }
     }
 
@@ -99,7 +97,7 @@ struct SeparateOutputTests {
 
     @Test func anExcerptIsSeparatedAsIfThereWereNoMore() throws {
         try folder.writeTrack("whole.wav", samples: 1600)
-        let whole = try Data(contentsOf: folder.url.appendingPathComponent("whole.wav"))
+        let whole = try folder.data("whole.wav")
         // From 0.25 s, 0.5 s of it; a frame has 8 bytes.
         var part = whole.prefix(44)
         part.replaceSubrange(
@@ -108,38 +106,34 @@ struct SeparateOutputTests {
         for (name, options) in [
             ("whole.wav", ["--start=0.25", "--duration", "0:0.5"]), ("part.wav", []),
         ] {
-            let run = try CommandRun(
+            let run = try folder.run(
                 [name, "-qn", "cross_first", "--shifts=0", "--filename={track}.{stem}.{ext}"]
-                    + options,
-                in: folder.url)
+                    + options)
             #expect(run.exitCode == 0, "\(run.errors)")
         }
         let stems = "separated/cross_first"
         #expect(
-            try Data(contentsOf: folder.url.appendingPathComponent("\(stems)/whole.rest.wav"))
-                == Data(contentsOf: folder.url.appendingPathComponent("\(stems)/part.rest.wav")))
+            try folder.data("\(stems)/whole.rest.wav")
+                == folder.data("\(stems)/part.rest.wav"))
     }
 
     @Test func stemsHaveTheRateOfTheTrackIfAskedFor() throws {
         try folder.writeTrack("fast.wav", samples: 3001, rateHz: 4000)
         for (rate, samples) in [("input", 3001), ("model", 1200)] {
-            let run = try CommandRun(
-                ["fast.wav", "-qn", "cross_first", "--output-rate", rate, "-o", rate],
-                in: folder.url)
+            let run = try folder.run(
+                "fast.wav", "-qn", "cross_first", "--output-rate", rate, "-o", rate)
             #expect(run.exitCode == 0, "\(run.errors)")
-            let data = try Data(
-                contentsOf: folder.url.appendingPathComponent("\(rate)/cross_first/fast/rest.wav"))
+            let data = try folder.data("\(rate)/cross_first/fast/rest.wav")
             #expect(data.count == 44 + samples * 4)
         }
     }
 
     @Test func oneGainForAllKeepsTheirSum() throws {
-        // Loud enough that stems have to be lowered.
+        // Loud enough that stems must be rescaled.
         try folder.writeTrack("a.wav", rateHz: 4000, replacing: [100: 5, 101: -5])
         try run("plain")
-        let lines = try CommandRun(
-            ["a.wav", "-qn", "base", "--shifts=0", "--gain=common", "--json", "-o", "common"],
-            in: folder.url)
+        let lines = try folder.run(
+            "a.wav", "-qn", "base", "--shifts=0", "--gain=common", "--json", "-o", "common")
         let gains = lines.output.matches(of: /"gain":([0-9.]+)/).map(\.1)
         #expect(Set(gains).count == 1 && gains.count >= 4)
     }

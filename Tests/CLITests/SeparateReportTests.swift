@@ -3,25 +3,21 @@ import ModelZoo
 import TestSupport
 import Testing
 
-/// What programs read: lines of JSON, exit codes, quiet calls.
+/// Output for programs: JSON lines, exit codes, lists of models.
 struct SeparateReportTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private func events(_ run: CommandRun) throws -> [[String: Any]] {
         try run.outputLines.map { line in
-            try #require(
-                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
     }
 
-    @Test func jsonTellsEverythingInLines() throws {
+    @Test func jsonLinesDescribeTheRun() throws {
         try folder.writeTrack("good \"1\".wav")
-        try folder.write(Data("text".utf8), "bad.wav")
-        let run = try CommandRun(
-            ["bad.wav", "good \"1\".wav", "-n", "cross_first", "--json", "--seed=9", "--quiet"],
-            in: folder.url)
+        try folder.write("text", "bad.wav")
+        let run = try folder.run(
+            "bad.wav", "good \"1\".wav", "-n", "cross_first", "--json", "--seed=9", "--quiet")
         #expect(run.exitCode == 1)
         let events = try events(run)
         let kinds = events.map { $0["event"] as? String }
@@ -48,7 +44,7 @@ struct SeparateReportTests {
         #expect(outputs.map { $0["stem"] as? String } == ["drums", "rest"])
         for output in outputs {
             let path = try #require(output["path"] as? String)
-            let data = try Data(contentsOf: folder.url.appendingPathComponent(path))
+            let data = try folder.data(path)
             #expect(output["bytes"] as? Int == data.count)
             #expect(output["duration_seconds"] as? Double == 0.4375)
             #expect((output["peak"] as? Double).map { $0 > 0 } == true)
@@ -58,11 +54,9 @@ struct SeparateReportTests {
 
     @Test func progressCountsUpToTheEnd() throws {
         try folder.writeTrack("a.wav")
-        let run = try CommandRun(
-            ["a.wav", "-qn", "cross_first", "--json", "--shifts=2", "--dry-run"], in: folder.url)
+        let run = try folder.run("a.wav", "-qn", "cross_first", "--json", "--shifts=2", "--dry-run")
         #expect(try events(run).map { $0["event"] as? String } == ["start", "track", "manifest"])
-        let real = try CommandRun(
-            ["a.wav", "-qn", "cross_first", "--json", "--shifts=2"], in: folder.url)
+        let real = try folder.run("a.wav", "-qn", "cross_first", "--json", "--shifts=2")
         let steps = try events(real).filter { $0["event"] as? String == "progress" }
         let done = steps.compactMap { $0["segments_done"] as? Int }
         let total = try #require(steps.first?["segments_total"] as? Int)
@@ -71,13 +65,13 @@ struct SeparateReportTests {
     }
 
     @Test func modelsAreListedAsTheReferenceDoes() throws {
-        let known = try CommandRun(["--list-models"], in: folder.url)
+        let known = try folder.run("--list-models")
         #expect(known.exitCode == 0)
         #expect(known.output.hasPrefix("Bag of models:\n    htdemucs\n    htdemucs_ft\n"))
         #expect(known.output.contains("Single models:\n    955717e8\n"))
-        try folder.write(Data("models: ['abc']".utf8), "mine.yaml")
-        try folder.write(Data("x".utf8), "abc-01234567.th")
-        let local = try CommandRun(["--list-models", "--repo", "."], in: folder.url)
+        try folder.write("models: ['abc']", "mine.yaml")
+        try folder.write("x", "abc-01234567.th")
+        let local = try folder.run("--list-models", "--repo", ".")
         #expect(local.output == "Bag of models:\n    mine\nSingle models:\n    abc\n")
     }
 
@@ -106,14 +100,12 @@ struct SeparateReportTests {
         try folder.writeTrack("a.wav")
         try folder.write(try twoModels(), "several.safetensors")
         let several = "several.safetensors"
-        let refused = try CommandRun(["a.wav", "-qn", several], in: folder.url)
+        let refused = try folder.run("a.wav", "-qn", several)
         #expect(refused.exitCode == 3)
         #expect(refused.errors.contains("choose one of them (--member)"))
-        let unknown = try CommandRun(
-            ["a.wav", "-qn", several, "--member", "three"], in: folder.url)
+        let unknown = try folder.run("a.wav", "-qn", several, "--member", "three")
         #expect(unknown.exitCode == 3)
-        let chosen = try CommandRun(
-            ["a.wav", "-qn", several, "--member", "two", "--stems=rest"], in: folder.url)
+        let chosen = try folder.run("a.wav", "-qn", several, "--member", "two", "--stems=rest")
         #expect(chosen.outputLines == ["separated/several_two/a/rest.wav"])
     }
 }

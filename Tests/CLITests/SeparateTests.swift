@@ -2,20 +2,18 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Calls that separate, or fail to, with the tiny models of the fixtures.
+/// Separation with the tiny models of the fixtures, and its failures.
 struct SeparateTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private func run(
         _ arguments: String..., interruptedAt sign: String? = nil
     ) throws -> CommandRun {
-        try CommandRun(arguments, in: folder.url, interruptedAt: sign)
+        try folder.run(arguments, interruptedAt: sign)
     }
 
     private func data(_ name: String) throws -> Data {
-        try Data(contentsOf: folder.url.appendingPathComponent(name))
+        try folder.data(name)
     }
 
     @Test func stemsGoToFoldersOfModelAndTrack() throws {
@@ -52,13 +50,13 @@ struct SeparateTests {
     }
 
     @Test(arguments: [(["--int24"], 3), (["--float32"], 4), ([], 2)])
-    func sampleFormats(options: [String], sampleBytes: Int) throws {
+    func sampleFormatsDecideTheSize(options: [String], sampleBytes: Int) throws {
         try folder.writeTrack("a.wav")
-        let run = try CommandRun(
-            ["a.wav", "-n", "cross_first", "--shifts=0", "-o", "out"] + options, in: folder.url)
+        let run = try folder.run(
+            ["a.wav", "-n", "cross_first", "--shifts=0", "-o", "out"] + options)
         #expect(run.exitCode == 0)
         let bytes = try data("out/cross_first/a/rest.wav")
-        // The size of the data stands before it, whatever chunks come first.
+        // Samples after the header and other chunks.
         #expect(bytes.count > 1400 * sampleBytes && bytes.count < 1400 * sampleBytes + 128)
     }
 
@@ -88,7 +86,7 @@ struct SeparateTests {
 
     @Test func aFailedTrackLeavesTheOthersDone() throws {
         try folder.writeTrack("good.wav")
-        try folder.write(Data(), "empty.wav")
+        try folder.write("", "empty.wav")
         let run = try run("missing.wav", "empty.wav", "good.wav", "-qn", "cross_first")
         #expect(run.exitCode == 1)
         #expect(run.outputLines.count == 2)
@@ -99,12 +97,10 @@ struct SeparateTests {
         #expect(!folder.exists("separated/cross_first/empty"))
     }
 
-    @Test func tracksThatCannotBeSeparatedAreTold() throws {
-        try FileManager.default.createDirectory(
-            at: folder.url.appendingPathComponent("folder.wav"),
-            withIntermediateDirectories: false)
-        try folder.write(Data("just text".utf8), "text.wav")
-        try folder.write(Data("just text".utf8), "unknown.extension")
+    @Test func tracksThatCannotBeSeparatedAreReported() throws {
+        try folder.makeFolder("folder.wav")
+        try folder.write("just text", "text.wav")
+        try folder.write("just text", "unknown.extension")
         try folder.writeTrack("channels.wav", channels: 0)
         try folder.writeTrack("frames.wav", samples: 0)
         try folder.writeTrack("nan.wav", replacing: [7: .nan])
@@ -138,18 +134,18 @@ struct SeparateTests {
         #expect(run.errors.hasPrefix("error: a.wav: Without splitting, a track may have at most"))
     }
 
-    @Test func aFolderThatCannotBeWrittenIsToldBeforeTheWork() throws {
+    @Test func anUnwritableFolderIsReportedBeforeTheFirstTrack() throws {
         try folder.writeTrack("a.wav")
-        try folder.write(Data(), "file")
+        try folder.write("", "file")
         let run = try run("a.wav", "-n", "cross_first", "-o", "file")
         #expect(run.exitCode == 1)
         #expect(run.errors.hasPrefix("error: file/cross_first: cannot be written"))
         #expect(run.errorLines.count == 1)
     }
 
-    @Test func modelsThatCannotBeUsedAreTold() throws {
+    @Test func unusableModelsAreReported() throws {
         try folder.writeTrack("a.wav")
-        try folder.write(Data("just text, and not short".utf8), "text.safetensors")
+        try folder.write("just text, and not short", "text.safetensors")
         let folderPath = Fixture.url("models").path
         for (model, message) in [
             ("htdemucs", "the model 'htdemucs' was not found in \(folderPath)"),
@@ -165,10 +161,10 @@ struct SeparateTests {
         }
     }
 
-    @Test func withoutANameTheDemoStepsInWithAWarning() throws {
+    @Test func withoutANameTheDemoIsUsedWithAWarning() throws {
         try folder.writeTrack("a.wav")
-        let run = try CommandRun(
-            ["a.wav", "-qo", "out", "--shifts=0"], in: folder.url,
+        let run = try folder.run(
+            ["a.wav", "-qo", "out", "--shifts=0"],
             models: Fixture.bundledModels.path)
         #expect(run.exitCode == 0)
         #expect(run.errors.hasPrefix("warning: the model 'htdemucs' was not found"))
@@ -185,7 +181,8 @@ struct SeparateTests {
         #expect(run.exitCode == 130)
         #expect(
             run.errorLines.last
-                == "error: interrupted while separating long.wav; the same call does it again")
+                == "error: interrupted while separating long.wav; run the same command to separate it"
+        )
         #expect(run.output.isEmpty)
         #expect(folder.contents == ["long.wav"])
     }

@@ -2,11 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Completions, the manual and the installation, as far as the tools to check them are here.
+/// Completions, manual and installation, checked with the tools that are installed.
 struct ShellTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private static func isInstalled(_ tool: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
@@ -14,25 +12,18 @@ struct ShellTests {
     }
 
     /// Runs a line of a shell in the folder.
+    ///
+    /// - Returns: the exit code, and stdout and stderr in one.
     private func shell(_ line: String) throws -> (code: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["sh", "-c", line]
-        process.currentDirectoryURL = folder.url
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
+        let run = try CommandRun(
+            ["-c", line], in: folder.url, models: nil, executable: URL(fileURLWithPath: "/bin/sh"))
+        return (run.exitCode, run.output + run.errors)
     }
 
     private func write(_ arguments: String..., to name: String) throws {
-        let run = try CommandRun(arguments, in: folder.url)
+        let run = try folder.run(arguments)
         #expect(run.exitCode == 0)
-        try folder.write(Data(run.output.utf8), name)
+        try folder.write(run.output, name)
     }
 
     @Test(
@@ -78,13 +69,13 @@ struct ShellTests {
     }
 
     @Test func everyOptionIsInEveryText() throws {
-        let help = try CommandRun(["--help"], in: folder.url).output
+        let help = try folder.run("--help").output
         let options = help.matches(of: /--([a-z0-9-]+)[ \n]/).map { String($0.1) }
         #expect(options.count > 40)
-        let bash = try CommandRun(["completions", "bash"], in: folder.url).output
-        let zsh = try CommandRun(["completions", "zsh"], in: folder.url).output
-        let fish = try CommandRun(["completions", "fish"], in: folder.url).output
-        let manual = try CommandRun(["manual"], in: folder.url).output
+        let bash = try folder.run("completions", "bash").output
+        let zsh = try folder.run("completions", "zsh").output
+        let fish = try folder.run("completions", "fish").output
+        let manual = try folder.run("manual").output
         for option in options {
             #expect(bash.contains("--\(option)"), "\(option)")
             #expect(zsh.contains("--\(option)"), "\(option)")
@@ -94,8 +85,8 @@ struct ShellTests {
         }
     }
 
-    @Test func theManualHasNoLineThatIsTakenForARequest() throws {
-        let manual = try CommandRun(["manual"], in: folder.url)
+    @Test func theManualHasNoUnknownRequests() throws {
+        let manual = try folder.run("manual")
         #expect(manual.exitCode == 0)
         let requests: Set<Substring> = [".\\\"", ".TH", ".SH", ".SS", ".TP", ".PP", ".br"]
         for line in manual.outputLines where line.hasPrefix(".") || line.hasPrefix("'") {
@@ -111,18 +102,13 @@ struct ShellTests {
 
     @Test func anInstalledProgramFindsItsModels() throws {
         let manager = FileManager.default
-        for part in ["bin", "share/swift-demucs/models"] {
-            try manager.createDirectory(
-                at: folder.url.appendingPathComponent(part), withIntermediateDirectories: true)
-        }
-        let program = folder.url.appendingPathComponent("bin/swift-demucs")
+        for part in ["bin", "share/swift-demucs/models"] { try folder.makeFolder(part) }
+        let program = folder.url("bin/swift-demucs")
         try manager.copyItem(at: CommandRun.executable, to: program)
-        let model = folder.url.appendingPathComponent("share/swift-demucs/models/demo.safetensors")
+        let model = folder.url("share/swift-demucs/models/demo.safetensors")
         try manager.copyItem(at: Fixture.url("models/cross_first.safetensors"), to: model)
-        // By a link too, as package managers make them.
-        try manager.createSymbolicLink(
-            atPath: folder.url.appendingPathComponent("link").path,
-            withDestinationPath: program.path)
+        // Through a link, as package managers make them.
+        try manager.createSymbolicLink(at: folder.url("link"), withDestinationURL: program)
         let found = try shell("HOME=$PWD ./link models path demo")
         #expect(found.code == 0)
         #expect(found.text.hasSuffix("/share/swift-demucs/models/demo.safetensors\n"))

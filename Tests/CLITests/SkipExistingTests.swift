@@ -2,53 +2,49 @@ import Foundation
 import TestSupport
 import Testing
 
-/// When a track is done already, and when it isn't.
+/// The conditions under which `--skip-existing` skips a track.
 struct SkipExistingTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let stem = "out/cross_first/a/drums.wav"
 
     init() throws {
-        folder = try TemporaryFolder()
         try folder.writeTrack("a.wav")
         #expect(try isSkipped() == false)
     }
 
-    /// Runs a call that may skip.
+    /// Runs with `--skip-existing`.
+    ///
+    /// - Returns: whether the track was skipped.
     private func isSkipped(_ more: String..., model: String = "cross_first") throws -> Bool {
-        let run = try CommandRun(
-            ["a.wav", "-n", model, "-o", "out", "--skip-existing"] + more, in: folder.url)
+        let run = try folder.run(["a.wav", "-n", model, "-o", "out", "--skip-existing"] + more)
         #expect(run.exitCode == 0, "\(run.errors)")
-        return run.errors.contains("Done already: a.wav")
+        return run.errors.contains("Already done: a.wav")
     }
-
-    private func url(_ name: String) -> URL { folder.url.appendingPathComponent(name) }
 
     @Test func aSecondRunDoesNothing() throws {
-        let before = try Data(contentsOf: url(stem))
+        let before = try folder.data(stem)
         // Without a seed, doing it again would give other samples.
         #expect(try isSkipped())
-        #expect(try Data(contentsOf: url(stem)) == before)
+        #expect(try folder.data(stem) == before)
     }
 
-    @Test func whatChangesTheSamplesIsDoneAgain() throws {
+    @Test func optionsThatChangeTheSamplesSeparateAgain() throws {
         for options in [
             ["--shifts=0"], ["--overlap=0.5"], ["--segment=0.2"], ["--int24"], ["--float32"],
             ["--clip-mode=clamp"], ["--gain=common"], ["--stems=drums"], ["--start=0.1"],
             ["--duration=0.2"], ["--two-stems=drums"], ["--precision=bfloat16"],
         ] {
-            let run = try CommandRun(
+            let run = try folder.run(
                 ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing", "--dry-run"]
-                    + options,
-                in: folder.url)
+                    + options)
             #expect(run.errors == "Would separate a.wav\n", "\(options)")
         }
     }
 
-    @Test func whatDoesNotIsNot() throws {
+    @Test func optionsThatKeepTheSamplesSkipTheTrack() throws {
         for options in [["--threads=1"], ["--jobs=2"], ["--quiet"], ["--json"]] {
-            let run = try CommandRun(
-                ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing"] + options,
-                in: folder.url)
+            let run = try folder.run(
+                ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing"] + options)
             #expect(!run.output.contains("drums.wav\n"), "\(options)")
         }
     }
@@ -65,9 +61,9 @@ struct SkipExistingTests {
     }
 
     @Test func anotherInputIsDoneAgainAndTheSameOneElsewhereIsNot() throws {
-        // Another time, the same bytes.
-        let bytes = try Data(contentsOf: url("a.wav"))
-        try bytes.write(to: url("a.wav"))
+        // Another modification time, the same bytes.
+        let bytes = try folder.data("a.wav")
+        try bytes.write(to: folder.url("a.wav"))
         #expect(try isSkipped())
         try folder.writeTrack("a.wav", replacing: [3: 0.5])
         #expect(try isSkipped() == false)
@@ -75,32 +71,33 @@ struct SkipExistingTests {
     }
 
     @Test func anotherModelOfThatNameIsDoneAgain() throws {
-        let other = url("cross_first.safetensors").path
+        let other = folder.url("cross_first.safetensors").path
         try FileManager.default.copyItem(
-            at: Fixture.url("models/cross_first.safetensors"), to: url("cross_first.safetensors"))
+            at: Fixture.url("models/cross_first.safetensors"),
+            to: folder.url("cross_first.safetensors"))
         #expect(try isSkipped(model: other))
         try FileManager.default.removeItem(atPath: other)
         try FileManager.default.copyItem(
-            at: Fixture.url("models/dconv_depth_1.safetensors"), to: url("cross_first.safetensors"))
-        let run = try CommandRun(
-            ["a.wav", "-n", other, "-o", "out", "--skip-existing", "--dry-run"], in: folder.url)
+            at: Fixture.url("models/dconv_depth_1.safetensors"),
+            to: folder.url("cross_first.safetensors"))
+        let run = try folder.run("a.wav", "-n", other, "-o", "out", "--skip-existing", "--dry-run")
         #expect(run.errors == "Would separate a.wav\n")
     }
 
     @Test func aStemThatIsGoneOrChangedIsDoneAgain() throws {
-        try FileManager.default.removeItem(at: url(stem))
+        try FileManager.default.removeItem(at: folder.url(stem))
         #expect(try isSkipped() == false)
-        var bytes = try Data(contentsOf: url(stem))
+        var bytes = try folder.data(stem)
         bytes[bytes.count - 1] ^= 1
-        try bytes.write(to: url(stem))
+        try bytes.write(to: folder.url(stem))
         #expect(try isSkipped() == false)
         #expect(try isSkipped())
     }
 
     @Test func aRecordThatIsDamagedIsNone() throws {
-        let record = url("out/cross_first/a/.a.wav.swift-demucs.json")
+        let record = "out/cross_first/a/.a.wav.swift-demucs.json"
         for text in ["", "{", "{\"version\": 99}", "[]"] {
-            try Data(text.utf8).write(to: record)
+            try folder.write(text, record)
             #expect(try isSkipped() == false)
         }
         #expect(try isSkipped())

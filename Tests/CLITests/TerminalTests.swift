@@ -1,13 +1,11 @@
 import Foundation
 import Testing
 
-/// What a user sees in a terminal while tracks are separated.
+/// The progress bar and messages in a terminal.
 struct TerminalTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
 
-    init() throws { folder = try TemporaryFolder() }
-
-    /// A call with enough segments for a rate.
+    /// Separates a track of enough segments for an estimate.
     private func run(
         columns: UInt16, environment: [String: String] = [:], _ more: String...
     ) throws -> PseudoTerminal {
@@ -25,7 +23,7 @@ struct TerminalTests {
         #expect(first.hasPrefix("  0 % [>"))
         #expect(first.hasSuffix("] 0:00 of 0:02") || first.hasSuffix("] 0:00 of 0:03"))
         #expect(drawings.contains { $0.hasPrefix("100 % [====") })
-        // With a rate and the time left, once there is one.
+        // With speed and time left, once there is an estimate.
         #expect(drawings.contains { $0.contains("×, 0:0") && $0.hasSuffix(" left") })
         #expect(drawings.last == "")
         #expect(drawings.allSatisfy { $0.count < 80 })
@@ -40,27 +38,27 @@ struct TerminalTests {
         #expect(terminal.drawings.allSatisfy { $0.count < 20 })
     }
 
-    @Test func anotherWidthCountsAtOnce() throws {
+    @Test func aResizedTerminalIsRedrawnAtOnce() throws {
         try folder.writeTrack("a.wav", samples: 400_000)
         let terminal = try PseudoTerminal(
             ["a.wav", "-n", "cross_first", "--shifts=20", "-o", "out"], in: folder.url, columns: 100
         )
         #expect(terminal.read(until: "% ["))
         terminal.resize(columns: 30)
-        // The bar has no room there.
+        // Too narrow for the bar.
         #expect(terminal.read(until: " % 0:0"))
         terminal.send(SIGINT)
         #expect(terminal.wait() == 130)
         #expect(
             terminal.text.hasSuffix(
-                "interrupted while separating a.wav; the same call does it again\r\n"))
+                "interrupted while separating a.wav; run the same command to separate it\r\n"))
     }
 
     @Test func nothingIsColoured() throws {
         for environment in [[:], ["NO_COLOR": "1"]] {
             let terminal = try run(columns: 80, environment: environment)
             #expect(terminal.wait() == 0)
-            // What sets colours ends in m.
+            // Codes of colours end in m.
             #expect(terminal.text.firstMatch(of: /\u{1B}\[[0-9;]*m/) == nil)
         }
     }

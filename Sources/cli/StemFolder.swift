@@ -1,11 +1,12 @@
-// Which files `eval` compares: folders of stems, of one track or of many.
+// Folders of stems for `eval` and `bench`: of one track, or of many.
 
+import Files
 import Foundation
 
-/// Files or folders that don't fit each other.
+/// Folders that can't be read, or don't match each other.
 enum StemFolderError: Error, Equatable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
-    /// Neither stems nor folders with stems.
+    /// The folder holds neither stems nor folders with stems.
     case noStems(path: String)
     /// `drums.wav` beside `drums.flac`.
     case ambiguousStem(path: String, stem: String, files: [String])
@@ -19,18 +20,18 @@ enum StemFolderError: Error, Equatable, CustomStringConvertible {
         case .unreadable(let path, let reason):
             "\(path): can't be read as a folder (\(reason))"
         case .noStems(let path):
-            "\(path): holds neither sound files nor folders with sound files; expected stems like "
+            "\(path): holds no audio files, nor folders with audio files; expected stems like "
                 + "drums.wav, or a folder of them for each track"
         case .ambiguousStem(let path, let stem, let files):
-            "\(path): the stem '\(stem)' is there as \(files.joined(separator: " and as ")); "
+            "\(path): the stem '\(stem)' has several files: \(files.joined(separator: ", ")); "
                 + "keep one of them"
         case .missingStem(let path, let stem, let found):
             "\(path): the stem '\(stem)' is missing; found "
                 + (found.isEmpty ? "none" : found.joined(separator: ", "))
         case .missingTrack(let path, let track):
-            "\(path): there is no folder of stems for the track '\(track)'"
+            "\(path): no folder of stems for the track '\(track)'"
         case .differentLayout(let single, let several):
-            "\(single) holds the stems of one track, \(several) folders of tracks; name two folders "
+            "\(single) holds the stems of one track, \(several) folders of tracks; give two folders "
                 + "of the same kind"
         }
     }
@@ -42,11 +43,11 @@ struct StemFolder {
     /// File names by stem.
     private let files: [String: String]
 
-    /// Sound files that Audio reads, by how their names end.
+    /// Extensions of the audio files that are read without ffmpeg.
     private static let extensions: Set<String> = [
         "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
     ]
-    /// What separation data sets call the sum of the stems.
+    /// Names of the sum of all stems in data sets.
     private static let mixtures: Set<String> = ["mixture", "mix"]
 
     /// - Throws: `unreadable`, `ambiguousStem`.
@@ -72,7 +73,7 @@ struct StemFolder {
         guard let file = files[stem] else {
             throw .missingStem(path: path, stem: stem, found: stems)
         }
-        return (path as NSString).appendingPathComponent(file)
+        return FilePath.joined(path, file)
     }
 
     fileprivate static func contents(of path: String) throws(StemFolderError) -> [String] {
@@ -86,12 +87,14 @@ struct StemFolder {
     }
 }
 
-/// A folder that was named in a call.
+/// The folder of one track's stems, or of several tracks.
 enum StemCollection {
     case single(StemFolder)
     case several(path: String, tracks: [String])
 
-    /// Stems directly in the folder make it one track; otherwise its folders with stems are tracks.
+    /// With stems directly in the folder it is one track; otherwise its folders with stems are tracks.
+    ///
+    /// - Throws: `unreadable`, `ambiguousStem`, `noStems`.
     init(_ path: String) throws(StemFolderError) {
         let folder = try StemFolder(path)
         if !folder.stems.isEmpty {
@@ -100,10 +103,8 @@ enum StemCollection {
         }
         var tracks: [String] = []
         for name in try StemFolder.contents(of: path) {
-            let inner = (path as NSString).appendingPathComponent(name)
-            var isFolder: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: inner, isDirectory: &isFolder)
-            guard exists, isFolder.boolValue else { continue }
+            let inner = FilePath.joined(path, name)
+            guard FilePath.isFolder(inner) else { continue }
             if try !StemFolder(inner).stems.isEmpty { tracks.append(name) }
         }
         guard !tracks.isEmpty else { throw .noStems(path: path) }
@@ -117,7 +118,7 @@ enum StemCollection {
         }
     }
 
-    /// Names of the tracks, a single one's from its folder.
+    /// Names of the tracks; a single track is named after its folder.
     var tracks: [String] {
         switch self {
         case .single(let folder): [URL(fileURLWithPath: folder.path).lastPathComponent]
@@ -125,13 +126,13 @@ enum StemCollection {
         }
     }
 
-    /// - Throws: `missingTrack`, and what reading its folder throws.
+    /// - Throws: `missingTrack`, `unreadable`, `ambiguousStem`.
     func folder(of track: String) throws(StemFolderError) -> StemFolder {
         switch self {
         case .single(let folder): return folder
         case .several(let path, let tracks):
             guard tracks.contains(track) else { throw .missingTrack(path: path, track: track) }
-            return try StemFolder((path as NSString).appendingPathComponent(track))
+            return try StemFolder(FilePath.joined(path, track))
         }
     }
 

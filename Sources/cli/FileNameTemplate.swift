@@ -1,0 +1,89 @@
+// `--filename`: where the outputs of a track go below the model's folder.
+
+import Demucs
+
+/// A template in the syntax of Python's format strings: `{track}/{stem}.{ext}`, `{{` and `}}` for braces.
+struct FileNameTemplate: Equatable {
+    enum Field: String, CaseIterable {
+        case track
+        case trackext
+        case stem
+        case ext
+    }
+
+    private enum Part: Equatable {
+        case text(String)
+        case field(Field)
+    }
+
+    private let parts: [Part]
+
+    /// - Parameter text: nil for the default.
+    /// - Throws: `UsageError.invalidValue` for an unknown field, an unpaired brace or an empty name.
+    init(_ text: String?) throws(UsageError) {
+        let text = text ?? "{track}/{stem}.{ext}"
+        func invalid(_ problem: String) -> UsageError {
+            .invalidValue(.filename, value: text, allowed: problem)
+        }
+        if text.isEmpty || text.utf8.contains(0) { throw invalid("a name") }
+        var parts: [Part] = []
+        var literal: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "{") where rest.first == byte,
+                UInt8(ascii: "}") where rest.first == byte:
+                literal.append(rest.removeFirst())
+            case UInt8(ascii: "{"):
+                let name = String(decoding: rest.prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)
+                rest = rest.dropFirst(name.utf8.count)
+                guard rest.popFirst() != nil, let field = Field(rawValue: name) else {
+                    let names = Field.allCases.map { "{\($0.rawValue)}" }.joined(separator: ", ")
+                    throw invalid("only the fields \(names); write '{{' or '}}' for a brace")
+                }
+                parts += [.text(String(decoding: literal, as: UTF8.self)), .field(field)]
+                literal = []
+            case UInt8(ascii: "}"): throw invalid("'}}' for a brace outside of a field")
+            default: literal.append(byte)
+            }
+        }
+        parts.append(.text(String(decoding: literal, as: UTF8.self)))
+        self.parts = parts
+    }
+
+    /// The path of an output below the model's folder.
+    ///
+    /// - Parameter track: the track's file name.
+    func path(track: String, stem: String, format: OutputFormat) -> String {
+        let (name, ending) = FileNameTemplate.split(track)
+        return parts.map { part in
+            switch part {
+            case .text(let text): text
+            case .field(.track): name
+            case .field(.trackext): ending
+            case .field(.stem): stem
+            case .field(.ext): format.fileExtension
+            }
+        }.joined()
+    }
+
+    /// A file's name without its extension, and the extension.
+    ///
+    /// A name that would become empty, `.` or `..` (`.wav`, `..wav`, `...wav`) stays whole.
+    private static func split(_ file: String) -> (name: String, ending: String) {
+        // By bytes: as a Character, a dot with a combining mark is no dot.
+        guard let dot = file.utf8.lastIndex(of: UInt8(ascii: ".")) else { return (file, file) }
+        let name = String(file[..<dot])
+        let ending = String(file[file.utf8.index(after: dot)...])
+        return (["", ".", ".."].contains(name) ? file : name, ending)
+    }
+
+    /// Why a name can't be part of a file's name; nil if it can.
+    static func problem(withName name: String) -> String? {
+        if name.isEmpty || name == "." || name == ".." { return "must not be '\(name)'" }
+        if name.utf8.contains(where: { $0 < 32 || $0 == 127 || $0 == UInt8(ascii: "/") }) {
+            return "must not contain '/' or control characters"
+        }
+        return name.utf8.count > 200 ? "must have at most 200 bytes" : nil
+    }
+}

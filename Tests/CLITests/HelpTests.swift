@@ -1,0 +1,197 @@
+import Foundation
+import Testing
+
+/// The texts of `--help` and `--version`.
+struct HelpTests {
+    private let folder = TemporaryFolder()
+
+    @Test(arguments: [["--help"], ["-h"], ["separate", "--help"], ["track.wav", "-qh"]])
+    func helpMatchesTheSnapshot(arguments: [String]) throws {
+        let run = try folder.run(arguments)
+        #expect(run.exitCode == 0)
+        #expect(run.errors.isEmpty)
+        #expect(
+            run.output == """
+                OVERVIEW: Separate music into stems: drums, bass, vocals and whatever else the
+                model has.
+
+                USAGE: swift-demucs [separate] [<options>] <track> ...
+
+                ARGUMENTS:
+                  <track> ...             Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3;
+                                          others, and videos, through ffmpeg if it is
+                                          installed), folders to search for such files, patterns
+                                          ('*', '?', '[...]'), or - for standard input.
+
+                MODEL:
+                  -n, --name <model>      The model: a file, a published name (htdemucs,
+                                          htdemucs_ft, htdemucs_6s), a signature,
+                                          hf://[namespace/]name, or demo. Missing models are
+                                          downloaded. (default: htdemucs; if it is unavailable,
+                                          demo with a warning)
+                  --member <name>         Which model to use from a file that holds several.
+                  --repo <folder>         A folder to search for models first.
+                  --offline               Never download anything.
+                  --list-models           List the names that --name accepts, or those in
+                                          --repo, and exit.
+                  -s, --sig <signature>   Not supported: only the reference's solver can read
+                                          its training runs. Pass the exported checkpoint with
+                                          --name.
+
+                WHICH STEMS:
+                  --stems <list>          Write only these stems, separated by commas; models
+                                          that only other stems need do not run. (default: all)
+                  --two-stems <stem>      Write only this stem and the rest of the track.
+                  --other-method <method>
+                                          How --two-stems makes the rest: add sums the other
+                                          stems into no_<stem>, minus subtracts the stem from
+                                          the track into minus_<stem>, none writes no rest.
+                                          (default: add)
+                  --mix <name=a+b>        Also write a sum of stems under a new name, such as
+                                          karaoke=drums+bass+other. Can be repeated. --stems
+                                          accepts the name too.
+                  --residual              Also write 'residual', the track minus the sum of all
+                                          stems.
+
+                SEPARATION:
+                  --shifts <n>            Average over this many passes with random shifts in
+                                          time; 0, one pass without a shift, is the fastest.
+                                          (default: 1)
+                  --seed <n>              Seed of the shifts, to repeat a run. (default: random)
+                  --overlap <fraction>    Fraction of each segment that overlaps the next one.
+                                          (default: 0.25)
+                  --segment <seconds>     Length of a segment, decimals allowed. (default: the
+                                          model's own, which is the longest possible)
+                  --no-split              Separate a short track as a whole, without segments.
+                  --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
+                                          track's start)
+                  --duration <time>       Separate this much of the track, as if it ended there.
+                                          (default: to its end)
+                  --downmix <method>      How to reduce more channels than the model takes:
+                                          first keeps the first ones, average averages all.
+                                          (default: first)
+                  --precision <name>      float32 matches the reference; bfloat16 is faster on
+                                          CPUs that support it, with an SNR of 40 dB against
+                                          float32; int8 is smaller and faster still, with 35 dB;
+                                          auto picks the faster of float32 and bfloat16.
+                                          (default: float32; int8 for INT8 weights)
+
+                FILES:
+                  -o, --out <folder>      The output folder; stems go to a folder in it that is
+                                          named after the model. (default: separated)
+                  --filename <template>   Names of the files below the model's folder, with
+                                          {track}, {trackext}, {stem} and {ext}. (default:
+                                          {track}/{stem}.{ext})
+                  --int24                 Write 24-bit samples. (default: 16 bits)
+                  --float32               Write 32-bit floating-point samples.
+                  --clip-mode <mode>      How to avoid clipping: rescale the stem, clamp its
+                                          peaks, or none. (default: rescale)
+                  --gain <kind>           Whether --clip-mode rescale scales each stem by its
+                                          own gain, or all by a common one, so that they still
+                                          add up to the track. (default: stem)
+                  --flac                  Write FLAC files.
+                  --mp3                   Write MP3 files.
+                  --mp3-bitrate <kbit/s>  Bit rate of MP3 files. (default: 320)
+                  --mp3-preset <n>        Preset of the MP3 encoder, from 2 (best) to 7
+                                          (fastest). (default: 2)
+                  --output-rate <rate>    Sample rate of the stems: the model's, or the track's
+                                          own. (default: model)
+                  --stdout <stem>         Write this stem of a single track to standard output,
+                                          as WAV, and no file.
+                  --raw                   With --stdout: samples without a header, interleaved
+                                          little-endian float32.
+                  --skip-existing         Skip tracks that are done already, with this model and
+                                          these options.
+                  --force                 Separate all tracks, even with --skip-existing.
+                  --spool <folder>        Folder for temporary files: samples until the peak is
+                                          known, audio decoded by ffmpeg, standard input.
+                                          (default: beside the stems; for input, the system's
+                                          folder)
+
+                RUNNING:
+                  -d, --device <device>   Where to compute; only cpu is supported.
+                  --threads <n>           Number of threads. (default: all available cores)
+                  -j, --jobs <n>          Segments to compute in parallel, each on its share of
+                                          --threads; 0 and 1 compute one at a time. (default: 0)
+                  --dry-run               Print which files would be written, and write nothing.
+                  --json                  Write events as lines of JSON; the last one is a
+                                          manifest of all files.
+                  -q, --quiet             Print warnings and errors only.
+                  -v, --verbose           Print which model and kernels run, and the startup
+                                          time.
+                  --version               Show the version, the instruction set, and the kernels
+                                          or BLAS core in use.
+                  -h, --help              Show this help.
+
+                COMMANDS:
+                  models                  List the published models and where they are; fetch,
+                                          find and verify models.
+                  eval                    Score separated stems against the true ones: SDR as in
+                                          the MDX challenges, SI-SDR and BSSEval v4.
+                  selftest                Compare the results of every set of kernels that this
+                                          machine can run with PyTorch's.
+                  inspect                 Show a checkpoint's format, configuration, tensors and
+                                          checksum.
+                  convert                 Write a checkpoint in the official safetensors layout.
+                  quantize                Write a model with INT8 weights, at a quarter of the
+                                          size.
+                  bench                   Measure speed, memory and accuracy of a model on this
+                                          machine.
+                  tensors                 Take a track through the network in chunks of raw
+                                          tensors, here or in another runtime.
+                  trace                   Write the values inside the network for one chunk,
+                                          with the reference's names and order of axes.
+                  compare                 Compare tensors or stems one by one, in the order of
+                                          computation, and name the first that differs.
+                  completions             Print completions of all commands and options for a
+                                          shell.
+                  manual                  Print the manual as a man page, for 'man -l -'.
+
+                """)
+    }
+
+    @Test func helpOfModelsMatchesTheSnapshot() throws {
+        let run = try folder.run("models", "--help")
+        #expect(run.exitCode == 0)
+        #expect(
+            run.output == """
+                OVERVIEW: List the published models and where they are; fetch, find and verify
+                models.
+
+                USAGE: swift-demucs models [<options>] [<action> ...]
+
+                ARGUMENTS:
+                  [<action> ...]          None lists the published models. 'fetch <name> ...'
+                                          downloads models. 'path <name>' prints a model's
+                                          files. 'verify' compares the files of all installed
+                                          models with their checksums.
+
+                OPTIONS:
+                  --json                  Write JSON instead of text.
+                  --repo <folder>         A folder to search for models first.
+                  --offline               Never download anything.
+                  -q, --quiet             Print warnings and errors only.
+                  --version               Show the version, the instruction set, and the kernels
+                                          or BLAS core in use.
+                  -h, --help              Show this help.
+
+                """)
+    }
+
+    @Test func helpOfTensorsListsTheActions() throws {
+        let run = try folder.run("tensors", "--help")
+        #expect(run.exitCode == 0)
+        for name in ["prepare", "run", "stems", "calibrate"] {
+            #expect(run.output.contains("'\(name)"))
+        }
+    }
+
+    @Test func versionNamesTheInstructionSetAndTheKernels() throws {
+        let run = try folder.run("--version")
+        #expect(run.exitCode == 0)
+        try #require(run.outputLines.count == 3)
+        #expect(run.outputLines[0].hasPrefix("swift-demucs "))
+        #expect(run.outputLines[1].hasPrefix("instruction set: "))
+        #expect(run.outputLines[2].hasPrefix("matrix products: "))
+    }
+}
