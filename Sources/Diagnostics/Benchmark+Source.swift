@@ -68,7 +68,7 @@ extension Benchmark {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))
         }
-        let observer = CalibrationInputs(rowsPerSegment: 2)
+        let observer = CalibrationObserver(rowsPerSegment: 2)
         _ = try HTDemucs(
             configuration, warnings: [], parameters: parameters, backend: Backend(threads: 1),
             observer: observer)

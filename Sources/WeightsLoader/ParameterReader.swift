@@ -12,7 +12,7 @@ package struct ParameterReader: Sendable {
 
     /// Tensors that take the place of a checkpoint's.
     package struct Replacements: Sendable {
-        package var codes: [String: (codes: [Int8], scales: [Float])] = [:]
+        package var quantized: [String: (quantized: [Int8], scales: [Float])] = [:]
         package var floats: [String: [Float]] = [:]
 
         package init() {}
@@ -86,20 +86,20 @@ package struct ParameterReader: Sendable {
         return tensor
     }
 
-    /// The tensor `name` of this scope as INT8 codes, if it is stored as such.
+    /// The tensor `name` of this scope in INT8, if it is stored as such.
     ///
     /// - Parameters:
     ///   - shape: as for ``floats(_:_:)``.
     ///   - channels: how many scales belong to it.
-    /// - Returns: the codes, row-major, and what one step of each channel's is worth; nil if the
-    ///   tensor is not of type I8 or not there.
+    /// - Returns: the values, row-major, and a scale for each channel; nil if the tensor is not of
+    ///   type I8 or not there.
     /// - Throws: ``WeightsError`` if it has another shape, or not as many positive finite scales.
-    package func codes(
+    package func quantized(
         _ name: String, _ shape: [Int], channels: Int
-    ) throws -> (codes: [Int8], scales: [Float])? {
+    ) throws -> (quantized: [Int8], scales: [Float])? {
         let fullName = prefix + name
         guard case .checkpoint(let checkpoint, let replacements) = source else { return nil }
-        if let replacement = replacements.codes[fullName] {
+        if let replacement = replacements.quantized[fullName] {
             _ = try tensor(fullName, shape, from: checkpoint)
             return replacement
         }
@@ -142,7 +142,7 @@ package struct ParameterReader: Sendable {
     package func fullName(_ name: String) -> String { prefix + name }
 
     /// The error for a value of the tensor `name` that INT8 can't hold.
-    package func notStorableAsCodes(_ name: String, _ value: Float) -> WeightsError {
+    package func notStorableAsInt8(_ name: String, _ value: Float) -> WeightsError {
         let path =
             if case .checkpoint(let checkpoint, _) = source { checkpoint.path } else { "weights" }
         return .notStorable(path: path, tensor: prefix + name, value: value, type: .int8)

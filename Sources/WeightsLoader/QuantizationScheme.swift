@@ -1,27 +1,26 @@
-// What a quantised checkpoint says of itself: the value of `quantization` in a safetensors file's
-// metadata. `docs/formats.md` describes the file.
+// The metadata `quantization` of a quantised checkpoint. `docs/formats.md` describes the file.
 
-/// How a layer's weights are kept, and what its products run in.
+/// The storage of a layer's weights, and the precision of its products. Raw values stand in files.
 package enum LayerForm: String, Sendable, CaseIterable {
-    /// As floats of 16 bits.
+    /// Floats of 16 bits.
     case float
-    /// INT8 weights; activations in 16 bits, or float32 where the whole model runs in it.
-    case weights = "int8-weights"
+    /// INT8 weights; activations of 16 bits, or float32 if the whole model runs in it.
+    case w8 = "int8-weights"
     /// INT8 weights and activations.
-    case full = "int8"
+    case w8a8 = "int8"
 }
 
-/// The metadata of a quantised checkpoint.
+/// The forms of a quantised checkpoint's layers.
 package struct QuantizationScheme: Sendable, Equatable {
-    /// Symmetric codes, one scale for each output channel.
+    /// Weights are quantized · scale, quantized in −127 ... 127, a scale for each output channel.
     static let name = "int8-symmetric-per-channel"
     static let metadataKey = "quantization"
-    /// The tensor of scales that belongs to a tensor of codes.
+    /// The name of the scales of a tensor of INT8 weights.
     package static func scaleName(of tensor: String) -> String { tensor + ".scale" }
 
-    /// The form of each tensor of codes.
+    /// The form of each tensor of INT8 weights.
     package let layers: [String: LayerForm]
-    /// What it was made from and how, for its readers and not for the engine; numbers are finite.
+    /// The file's source and calibration, for people; the engine ignores it. Numbers are finite.
     package let origin: [String: ArgumentValue]
 
     package init(layers: [String: LayerForm], origin: [String: ArgumentValue]) {
@@ -29,7 +28,7 @@ package struct QuantizationScheme: Sendable, Equatable {
         self.origin = origin
     }
 
-    /// What a file's metadata say of it.
+    /// The scheme as metadata of a file.
     package var metadata: [String: String] {
         let value = ArgumentValue.object([
             "scheme": .string(Self.name),
@@ -41,7 +40,7 @@ package struct QuantizationScheme: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    /// The scheme of a quantised checkpoint; nil if it is none.
+    /// The scheme of a quantised checkpoint; nil for one with float weights.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func quantizationScheme() throws -> QuantizationScheme? {
@@ -70,6 +69,6 @@ extension Checkpoint {
             layers: Dictionary(forms, uniquingKeysWith: { first, _ in first }), origin: origin)
     }
 
-    /// Whether its weights are INT8 codes of this engine's scheme.
+    /// Whether its weights are INT8 in this engine's scheme.
     public var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
 }

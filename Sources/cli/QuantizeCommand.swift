@@ -118,7 +118,7 @@ extension QuantizeCommand {
         /// Sound files to calibrate on.
         let tracks: [String]
         let segments: Int
-        let targets: ModelQuantization.Targets
+        let targets: MixedPrecisionSearch.Targets
         /// Where the table goes as JSON.
         let report: String?
         /// nil for all cores.
@@ -136,7 +136,7 @@ extension QuantizeCommand {
             threads = try arguments.number(.threads, in: Separator.supportedThreads)
             let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
             self.segments = max(segments ?? 50, tracks.count)
-            var targets = ModelQuantization.Targets(measuresLayers: report != nil)
+            var targets = MixedPrecisionSearch.Targets(measuresLayers: report != nil)
             if let name = arguments.value(.quantizedPrecision) {
                 guard let precision = Precision(rawValue: name) else {
                     throw .invalidValue(
@@ -146,9 +146,9 @@ extension QuantizeCommand {
                 }
                 targets.precision = precision
             }
-            targets.mostBytes = try arguments.number(
+            targets.maximumBytes = try arguments.number(
                 .maxBytes, in: 1...Int.max, allowed: "a whole number from 1 on")
-            targets.leastDecibels = try arguments.finiteNumber(
+            targets.minimumSNRDecibels = try arguments.finiteNumber(
                 .leastSNR, allowed: "a number of decibels")
             self.targets = targets
         }
@@ -166,13 +166,13 @@ struct QuantizationReport {
         let rows = model.layers.map { layer in
             [
                 layer.tensor, layer.form.rawValue, "\(layer.countBytes)",
-                Self.figure(layer.weightDecibels),
-                layer.outputDecibels.map(Self.figure) ?? "-",
+                Self.figure(layer.weightSNRDecibels),
+                layer.outputSNRDecibels.map(Self.figure) ?? "-",
             ]
         }
         let sum =
             "\(model.countBytes) bytes, a part of \(Self.share(model.countBytes, source.countBytes))"
-            + " of \(source.countBytes); SNR of the worst stem \(Self.figure(model.decibels)) dB"
+            + " of \(source.countBytes); SNR of the worst stem \(Self.figure(model.snrDecibels)) dB"
         return (TextTable.aligned([heading] + rows) + ["", sum]).joined(separator: "\n")
     }
 
@@ -180,15 +180,15 @@ struct QuantizationReport {
         let report = ArgumentValue.object([
             "bytes": .integer(model.countBytes),
             "source": .string(source.path), "source_bytes": .integer(source.countBytes),
-            "snr_db": Self.number(model.decibels), "calibration": .object(calibration),
+            "snr_db": Self.number(model.snrDecibels), "calibration": .object(calibration),
             "layers": .array(
                 model.layers.map { layer in
                     .object([
                         "tensor": .string(layer.tensor), "form": .string(layer.form.rawValue),
                         "shape": .array(layer.shape.map(ArgumentValue.integer)),
                         "bytes": .integer(layer.countBytes),
-                        "weights_snr_db": Self.number(layer.weightDecibels),
-                        "output_snr_db": layer.outputDecibels.map(Self.number) ?? .null,
+                        "weights_snr_db": Self.number(layer.weightSNRDecibels),
+                        "output_snr_db": layer.outputSNRDecibels.map(Self.number) ?? .null,
                     ])
                 }),
         ])

@@ -1,4 +1,4 @@
-// From float weights to a file of INT8 codes and back into a network.
+// From float weights to a quantised file and back into a network.
 
 import Foundation
 import HTDemucs
@@ -25,7 +25,7 @@ import WeightsLoader
     /// Quantises a model of the fixtures into a file and opens that.
     private func quantized(
         _ source: Checkpoint, threads: Int = 2,
-        targets: ModelQuantization.Targets = .init()
+        targets: MixedPrecisionSearch.Targets = .init()
     ) throws -> (file: Checkpoint, bytes: Data, model: QuantizedModel) {
         let quantization = try ModelQuantization(source, calibration: [:], threads: threads)
         let channels = quantization.configuration.audioChannels
@@ -159,7 +159,7 @@ import WeightsLoader
     @Test func fittedCodesErrLess() throws {
         let source = try base()
         let weightsAlone = try quantized(source, targets: .init(precision: .float32))
-        #expect(weightsAlone.model.layers.allSatisfy { $0.form != .full })
+        #expect(weightsAlone.model.layers.allSatisfy { $0.form != .w8a8 })
         let expected = try stems(source, .float32, seed: 9)
         func decibels(_ checkpoint: Checkpoint, _ precision: Precision) throws -> Double {
             Comparison(
@@ -188,7 +188,7 @@ import WeightsLoader
             let quantizer = Quantizer(shape: tensor.shape, outputAxis: axis)
             let weights = try source.floats(original)
             let scales = try #require(quantizer.scales(of: weights))
-            raw[tensor.name]?.bytes = quantizer.codes(weights, scales: scales)
+            raw[tensor.name]?.bytes = quantizer.quantized(weights, scales: scales)
                 .map { UInt8(bitPattern: $0) }
             raw[tensor.name + ".scale"]?.bytes = scales.withUnsafeBytes { [UInt8]($0) }
         }
@@ -199,20 +199,20 @@ import WeightsLoader
 
     @Test func anSNRIsReachedOrRefused() throws {
         let (_, _, free) = try quantized(try base())
-        let wanted = free.decibels + 0.5
-        let (_, _, better) = try quantized(try base(), targets: .init(leastDecibels: wanted))
-        #expect(better.decibels >= wanted)
+        let wanted = free.snrDecibels + 0.5
+        let (_, _, better) = try quantized(try base(), targets: .init(minimumSNRDecibels: wanted))
+        #expect(better.snrDecibels >= wanted)
         #expect(better.countBytes >= free.countBytes)
         #expect(throws: QuantizationError.self) {
-            _ = try quantized(try base(), targets: .init(leastDecibels: 100))
+            _ = try quantized(try base(), targets: .init(minimumSNRDecibels: 100))
         }
         // Only what costs no bytes can be done.
         #expect(throws: QuantizationError.self) {
             _ = try quantized(
-                try base(), targets: .init(leastDecibels: 100, mostBytes: free.countBytes))
+                try base(), targets: .init(minimumSNRDecibels: 100, maximumBytes: free.countBytes))
         }
         #expect(throws: QuantizationError.self) {
-            _ = try quantized(try base(), targets: .init(mostBytes: 1000))
+            _ = try quantized(try base(), targets: .init(maximumBytes: 1000))
         }
     }
 
@@ -343,8 +343,8 @@ import WeightsLoader
             try #require(quantizer.clippedScales(of: weights, meanSquares: squares))
         )
         func errors(_ scales: [Float]) -> [Double] {
-            let values = quantizer.weights(
-                quantizer.codes(weights, scales: scales), scales: scales)
+            let values = quantizer.dequantized(
+                quantizer.quantized(weights, scales: scales), scales: scales)
             return (0..<3).map { channel in
                 (0..<10).reduce(0.0) { sum, index in
                     let error = Double(weights[10 * channel + index] - values[10 * channel + index])
@@ -359,7 +359,7 @@ import WeightsLoader
         let quantizer = Quantizer(shape: [2, 2], outputAxis: 0)
         #expect(quantizer.scales(of: [0, 0, 127, -1]) == [1, 1])
         #expect(quantizer.scales(of: [0, .nan, 127, -1]) == nil)
-        #expect(quantizer.codes([0, 0, 127, -1], scales: [1, 1]) == [0, 0, 127, -1])
+        #expect(quantizer.quantized([0, 0, 127, -1], scales: [1, 1]) == [0, 0, 127, -1])
     }
 
     @Test func codesAreTheNearestOnesTiesToEven() {
@@ -368,7 +368,7 @@ import WeightsLoader
             0.5, 1.5, 2.5, -0.5, -1.5, -0.49, 126.5, 126.51, -126.49, 128, -1e30, 1e-30,
         ]
         let codes: [Int8] = [0, 2, 2, 0, -2, 0, 126, 127, -126, 127, -127, 0]
-        #expect(quantizer.codes(weights, scales: [1]) == codes)
-        #expect(quantizer.codes(weights.map { $0 / 4 }, scales: [0.25]) == codes)
+        #expect(quantizer.quantized(weights, scales: [1]) == codes)
+        #expect(quantizer.quantized(weights.map { $0 / 4 }, scales: [0.25]) == codes)
     }
 }
