@@ -36,7 +36,7 @@ struct BenchReport {
     }
 
     private func name(_ measurement: Benchmark.Measurement) -> String {
-        measurement.precision.rawValue + (measurement.isWidened ? " of float16" : "")
+        measurement.precision.rawValue + (measurement.isFromFloat16 ? " of float16" : "")
     }
 
     private func trackLine(_ track: Benchmark.TrackTime) -> String {
@@ -72,7 +72,7 @@ struct BenchReport {
             figure(measurement.operationsPerSecond / 1e9, 1),
             figure(measurement.shareOfPeak * 100, 0) + " %",
             figure(Double(measurement.peakResidentBytes) / 1e6, 0),
-            measurement.worstDecibels.isFinite ? figure(measurement.worstDecibels, 1) : "equal",
+            measurement.worstSNRDecibels.isFinite ? figure(measurement.worstSNRDecibels, 1) : "equal",
         ] + meanSDR(measurement)
     }
 
@@ -159,7 +159,7 @@ struct BenchReport {
                 let total = measurement.blocks.reduce(0) { $0 + $1.seconds }
                 return Row(
                     precision: measurement.precision.rawValue,
-                    widenedFrom: measurement.isWidened ? "float16" : nil,
+                    widenedFrom: measurement.isFromFloat16 ? "float16" : nil,
                     threads: measurement.threads,
                     fileBytes: measurement.fileBytes, loadSeconds: measurement.loadSeconds,
                     secondsPerSegment: .init(
@@ -170,7 +170,7 @@ struct BenchReport {
                     gflops: measurement.operationsPerSecond / 1e9,
                     shareOfPeak: measurement.shareOfPeak,
                     peakRssBytes: measurement.peakResidentBytes,
-                    snrDb: measurement.worstDecibels, isa: measurement.instructionSet,
+                    snrDb: measurement.worstSNRDecibels, isa: measurement.instructionSet,
                     blas: measurement.products,
                     layers: showsLayers
                         ? measurement.blocks.map {

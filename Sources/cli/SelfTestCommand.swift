@@ -93,7 +93,7 @@ struct SelfTestReport {
         return top
             + SelfTest.caseNames.enumerated().map { row, name in
                 let results = runs.map { $0.comparisons[row] }
-                let cells = results.map { SelfTestReport.figure($0.decibels) }
+                let cells = results.map { SelfTestReport.figure($0.snrDecibels) }
                 return line(name, cells) + (results.allSatisfy(\.passed) ? "  pass" : "  FAIL")
             } + [""]
     }
@@ -150,8 +150,8 @@ struct SelfTestReport {
                         passed: run.passed,
                         comparisons: run.comparisons.map {
                             .init(
-                                name: $0.name, decibels: $0.decibels,
-                                leastDecibels: $0.leastDecibels, passed: $0.passed)
+                                name: $0.name, decibels: $0.snrDecibels,
+                                leastDecibels: $0.minimumSNRDecibels, passed: $0.passed)
                         })
                 }))
     }
