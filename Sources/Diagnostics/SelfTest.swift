@@ -107,7 +107,8 @@ package struct SelfTest {
         }
         var comparisons = try Self.cases.map { test in
             let reader = vectors.parameters().scope(test.name)
-            return compare(test.name, try test.run(Vector(reader: reader, backend: backend)), engine)
+            return compare(
+                test.name, try test.run(Vector(reader: reader, backend: backend)), engine)
         }
         comparisons.append(compare("demo", try separateDemo(on: backend), engine))
         return Run(

@@ -32,9 +32,9 @@ enum CompareCommand {
             let report = try ComparisonReport(
                 reference: TensorCollection(arguments.operands[0]),
                 found: TensorCollection(arguments.operands[1]), only: call.patterns,
-                boundDecibels: bound,
+                boundSNRDecibels: bound,
                 isCancelled: { call.cancellation.isCancelled })
-            worst = report.worstDecibels
+            worst = report.worstSNRDecibels
             let text = CompareReport(report: report)
             console.result(arguments.has(.json) ? text.json : text.table)
         }
@@ -53,7 +53,7 @@ struct CompareReport {
         let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
         // The tensor, its shape and the first bad index; figures are between.
         var lines = TextTable.aligned([Self.columns] + rows, names: [0, 4, 5])
-        let bound = figure(report.boundDecibels, 0)
+        let bound = figure(report.boundSNRDecibels, 0)
         if let first = report.firstBelow {
             let reason =
                 first.isComparable
@@ -136,7 +136,7 @@ struct CompareReport {
     var json: String {
         JSONText.of(
             Document(
-                boundDb: report.boundDecibels, firstBelow: report.firstBelow?.name,
+                boundDb: report.boundSNRDecibels, firstBelow: report.firstBelow?.name,
                 tensors: report.comparisons.map {
                     .init(
                         name: $0.name, snrDb: $0.snrDecibels, maxAbs: $0.maxAbsolute,

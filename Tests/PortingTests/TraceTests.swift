@@ -36,7 +36,7 @@ import Testing
     ) throws -> ComparisonReport {
         try ComparisonReport(
             reference: TensorCollection(reference), found: TensorCollection(found),
-            boundDecibels: bound)
+            boundSNRDecibels: bound)
     }
 
     /// PyTorch's float32 is 121 dB or more from its float64 on every one of these values; two such
@@ -127,7 +127,7 @@ import Testing
             reference: TensorCollection(ours),
             found: TensorCollection(try Fixture("ports/\(fault)").checkpoint.path),
             only: ["*encoder.?", "crosstransformer.layers*", "decoder.?"].map(NamePattern.init),
-            boundDecibels: 100)
+            boundSNRDecibels: 100)
         #expect(report.firstBelow?.name == block)
     }
 
