@@ -11,7 +11,7 @@ public struct EngineInformation: Sendable, Equatable {
     /// Looks at this machine.
     ///
     /// - Throws: `BLASError` if a BLAS is needed and not there, `InstructionSetError` or
-    ///   `ProductsError` if the environment forces what can't run here.
+    ///   `GEMMBackendError` if the environment forces what can't run here.
     public init() throws {
         let backend = try Backend(threads: 1)
         instructionSet = backend.instructionSet

@@ -65,20 +65,24 @@ extension Benchmark {
     }
 
     /// Times the blocks of the network in each run.
-    final class BlockClock {
+    final class BlockClock: ForwardObserver {
+        private let cancellation: CancellationToken
         /// In the order of computation.
         private var blocks: [NetworkBlock] = []
-        /// For each run a sum for each block, as some come twice.
+        /// For each run a sum for each block, which may be completed in several parts.
         private var runs: [[NetworkBlock: Double]] = []
         private var begun = ContinuousClock.now
+
+        init(_ cancellation: CancellationToken) { self.cancellation = cancellation }
 
         func beginRun() {
             runs.append([:])
             begun = .now
         }
 
-        /// Adds the time since the end of the block before.
-        func end(_ block: NetworkBlock) {
+        /// Adds the time since the last call.
+        func completed(_ block: NetworkBlock) throws {
+            try cancellation.check()
             let seconds = begun.secondsSince
             if !blocks.contains(block) { blocks.append(block) }
             runs[runs.count - 1][block, default: 0] += seconds

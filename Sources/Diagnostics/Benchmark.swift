@@ -104,13 +104,13 @@ package struct Benchmark {
         let (configuration, backend) = (network.configuration, network.backend)
         let mix = Self.noise(configuration, on: backend)
 
-        var stems = try network.forward(mix, cancellation: cancellation)
+        var stems = try network.forward(mix, observer: cancellation)
         var segmentSeconds: [Double] = []
-        let clock = BlockClock()
+        let clock = BlockClock(cancellation)
         for _ in 0..<runs {
             clock.beginRun()
             let begun = ContinuousClock.now
-            stems = try network.forward(mix, cancellation: cancellation) { clock.end($0) }
+            stems = try network.forward(mix, observer: clock)
             segmentSeconds.append(begun.secondsSince)
         }
         let peakBytes = peakResidentBytes()
@@ -149,7 +149,7 @@ package struct Benchmark {
     private func reference(_ cancellation: CancellationToken) throws -> Stems {
         let network = try Source(network: network).load(.float32, threads: threads)
         let mix = Self.noise(network.configuration, on: network.backend)
-        let stems = try network.forward(mix, cancellation: cancellation)
+        let stems = try network.forward(mix, observer: cancellation)
         return (stems.floats, stems.shape[0])
     }
 

@@ -41,7 +41,7 @@ struct MachineRates {
         let weights =
             backend.precision == .int8
             ? LayerWeights(
-                .codes(
+                .quantized(
                     values.map { Int8($0 * 127) },
                     scales: [Float](repeating: 1 / 127, count: columns)), activations: .int8)
             : .floats(values, on: backend)

@@ -24,7 +24,7 @@ extension StateDictReader {
             name, shape, channels: shape[outputAxis])
         {
             return LayerWeights(
-                .codes(quantized, scales: scales), activations: activations, observer: layer)
+                .quantized(quantized, scales: scales), activations: activations, observer: layer)
         }
         let floats = try reader.floats(name, shape)
         guard form != .float else {
@@ -35,7 +35,7 @@ extension StateDictReader {
             throw reader.notStorableAsInt8(name, floats.first { !$0.isFinite } ?? .nan)
         }
         return LayerWeights(
-            .codes(quantizer.quantized(floats, scales: scales), scales: scales),
+            .quantized(quantizer.quantized(floats, scales: scales), scales: scales),
             activations: activations, observer: layer)
     }
 }

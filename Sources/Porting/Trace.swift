@@ -104,51 +104,83 @@ package struct Trace {
         _ patterns: [NamePattern], of network: HTDemucs, model: PortedModel, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
-        let backend = network.backend
-        let writer = try TraceWriter(
-            path, metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum])
-        var examples: [String] = []
-        func wants(_ name: String) -> Bool {
-            examples.append(name)
-            return patterns.contains { $0.matches(name) }
-        }
-        func give(_ tensor: NamedTensor) throws {
-            if wants(tensor.name) { try writer.append(tensor) }
-        }
-        /// An error in the probe, which can't throw.
-        var failure: PortingError?
-        let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: backend)
-        try give(NamedTensor("mix", Array(input.shape.dropFirst()), input.values))
-        try give(NamedTensor("mag", Array(x.shape.dropFirst()), x.values))
-
+        let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: network.backend)
+        let observer = TraceObserver(
+            patterns,
+            try TraceWriter(
+                path,
+                metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum]),
+            cancellation)
+        try observer.give("mix", input)
+        try observer.give("mag", x)
         let (mix, z) = spectrogram.engineInputs(input, x)
-        let probed = try withoutActuallyEscaping(wants) { wants in
-            let probe = Probe(isWanted: { failure == nil && wants($0) }) { name, x, layout in
-                do throws(PortingError) {
-                    try writer.append(NamedTensor(name, x, layout))
-                } catch {
-                    failure = error
-                }
-            }
-            return try network.core(mix, z, cancellation: cancellation, probe: probe)
-        }
-        if let failure { throw failure }
-
+        let core = try network.core(mix, z, observer: observer)
+        try observer.check()
         let outputs = spectrogram.outputs(
-            probed.x, probed.xt, sources: model.configuration.sources.count)
-        for output in outputs {
-            try give(NamedTensor(output.name, Array(output.shape.dropFirst()), output.values))
+            core.x, core.xt, sources: model.configuration.sources.count)
+        for output in outputs { try observer.give(output.name, output) }
+        var stems = outputs[1]
+        stems.values = spectrogram.stems(outputs[0], outputs[1])
+        try observer.give("final", stems)
+        return try observer.finish()
+    }
+}
+
+/// Writes the values that match a pattern.
+private final class TraceObserver: ForwardObserver {
+    private let patterns: [NamePattern]
+    private let writer: TraceWriter
+    private let cancellation: CancellationToken
+    /// All names, for a message.
+    private var names: [String] = []
+    /// An error of the probe, which can't throw.
+    private var failure: PortingError?
+
+    init(_ patterns: [NamePattern], _ writer: TraceWriter, _ cancellation: CancellationToken) {
+        self.patterns = patterns
+        self.writer = writer
+        self.cancellation = cancellation
+    }
+
+    var probe: Probe? {
+        Probe(isWanted: { self.failure == nil && self.wants($0) }) { name, x, layout in
+            do throws(PortingError) {
+                try self.writer.append(NamedTensor(name, x, layout))
+            } catch {
+                self.failure = error
+            }
         }
-        try give(
-            NamedTensor(
-                "final", Array(outputs[1].shape.dropFirst()),
-                spectrogram.stems(outputs[0], outputs[1])))
+    }
+
+    func completed(_ block: NetworkBlock) throws {
+        try check()
+        try cancellation.check()
+    }
+
+    /// Throws the error of the probe.
+    func check() throws(PortingError) {
+        if let failure { throw failure }
+    }
+
+    /// Writes a value with a batch dimension, which is dropped, if its name matches.
+    func give(_ name: String, _ tensor: NamedTensor) throws(PortingError) {
+        if wants(name) {
+            try writer.append(NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values))
+        }
+    }
+
+    /// - Returns: the names of the values written.
+    func finish() throws(PortingError) -> [String] {
         if writer.names.isEmpty {
-            throw PortingError.noMatch(
-                patterns: patterns.map(\.text), examples: Array(examples.prefix(12)))
+            throw .noMatch(patterns: patterns.map(\.text), examples: Array(names.prefix(12)))
         }
         try writer.finish()
         return writer.names
+    }
+
+    private func wants(_ name: String) -> Bool {
+        names.append(name)
+        return patterns.contains { $0.matches(name) }
     }
 }
 

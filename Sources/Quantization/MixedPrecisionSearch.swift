@@ -72,7 +72,7 @@ package struct MixedPrecisionSearch {
             parameters: quantization.checkpoint.parameters(), backend: float32)
         reference = try mixes.map {
             try network.forward(
-                quantization.tensor($0, on: network.backend), cancellation: cancellation
+                quantization.tensor($0, on: network.backend), observer: cancellation
             ).floats
         }
     }
@@ -212,7 +212,7 @@ package struct MixedPrecisionSearch {
             plan: QuantizationPlan(forms))
         let stems = try mixes.map {
             try network.forward(
-                quantization.tensor($0, on: network.backend), cancellation: cancellation
+                quantization.tensor($0, on: network.backend), observer: cancellation
             ).floats
         }
         return energies(stems, against: reference, \.noise)

@@ -89,7 +89,7 @@ package struct ModelQuantization {
         for (index, mix) in mixes.enumerated() {
             report(.calibrating(segment: index, of: mixes.count))
             _ = try network.forward(
-                tensor(mix, on: network.backend), cancellation: cancellation)
+                tensor(mix, on: network.backend), observer: cancellation)
             observer.endSegment(on: backend)
         }
         var quantized = QuantizedLayers(quantization: self, backend: backend)

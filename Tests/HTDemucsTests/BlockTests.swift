@@ -3,6 +3,7 @@
 
 import Foundation
 import HTDemucs
+import Layers
 import Tensor
 import TestSupport
 import Testing
@@ -85,14 +86,21 @@ import Testing
         let x = try block.input("x")
         let times = try block.golden.checkpoint.metadata["length"].map { try #require(Int($0)) }
         let isEmpty = arguments.empty ?? false
-        let (output, before) = layer(
-            x, skip: isEmpty ? nil : try block.input("skip"), times: times ?? x.shape[1],
-            on: backend)
+        if !isEmpty { backend.add(try block.input("skip"), to: x) }
+        let (output, inner) = layer(
+            x, length: times ?? x.shape[1], returnsInner: true, on: backend)
         let comparison = try block.compare(output, with: "output")
         #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
-        // An empty layer hands its input on.
-        let comparisonBefore = try block.compare(before, with: isEmpty ? "x" : "pre")
-        #expect(comparisonBefore.snrDecibels >= Self.bound, "before: \(comparisonBefore)")
+        // An empty layer has nothing before its transposed convolution.
+        let before = try block.compare(try #require(inner), with: isEmpty ? "x" : "pre")
+        #expect(before.snrDecibels >= Self.bound, "before: \(before)")
+
+        // The next level's skip is the last thing that is added.
+        let again = try block.input("x")
+        if !isEmpty { backend.add(try block.input("skip"), to: again) }
+        let skip = backend.tensor(output.shape, (0..<output.count).map { Float($0 % 5) })
+        let sum = layer(again, length: times ?? x.shape[1], nextSkip: skip, on: backend).output
+        #expect(sum.floats == zip(output.floats, skip.floats).map(+))
     }
 
     /// The reference's table times its scale; the model's weight of 0.2 comes on top.

@@ -29,7 +29,7 @@ import WeightsLoader
         return try (0..<runs).map { _ in
             let mix = backend.tensor(
                 [channels, samples], Self.mix(channels: channels, samples: samples))
-            let stems = try model.forward(mix, cancellation: CancellationToken())
+            let stems = try model.forward(mix)
             #expect(stems.shape == [model.configuration.sources.count, channels, samples])
             return stems.floats
         }
@@ -86,7 +86,7 @@ import WeightsLoader
         let token = CancellationToken()
         token.cancel()
         #expect(throws: CancellationError.self) {
-            _ = try model.forward(backend.zeros([1, 400]), cancellation: token)
+            _ = try model.forward(backend.zeros([1, 400]), observer: token)
         }
     }
 
@@ -94,7 +94,7 @@ import WeightsLoader
         let backend = try Backend(threads: 2)
         let model = try HTDemucs(CraftedCheckpoint(fixture: "any_length").open(), backend: backend)
         let mix = backend.tensor([2, 50_000], Self.mix(channels: 2, samples: 50_000))
-        let before = try model.forward(mix, cancellation: CancellationToken()).floats
+        let before = try model.forward(mix).floats
 
         let token = CancellationToken()
         let started = DispatchSemaphore(value: 0)
@@ -106,9 +106,9 @@ import WeightsLoader
         started.signal()
         // One pass takes several times as long; on a machine where it doesn't, a later one stops.
         #expect(throws: CancellationError.self) {
-            for _ in 0..<1000 { _ = try model.forward(mix, cancellation: token) }
+            for _ in 0..<1000 { _ = try model.forward(mix, observer: token) }
         }
-        let after = try model.forward(mix, cancellation: CancellationToken()).floats
+        let after = try model.forward(mix).floats
         expectSame(after, before, "after a cancellation")
     }
 
@@ -122,7 +122,7 @@ import WeightsLoader
         let silence = backend.zeros([
             model.configuration.audioChannels, model.configuration.segmentSamples,
         ])
-        let stems = try model.forward(silence, cancellation: CancellationToken())
+        let stems = try model.forward(silence)
         #expect(stems.floats.allSatisfy { $0 == 0 })
     }
 
@@ -161,9 +161,9 @@ import WeightsLoader
                 + Array(repeating: 0, count: whole - short)
         }
         let stems = try model.forward(
-            backend.tensor([2, short], values), cancellation: CancellationToken())
+            backend.tensor([2, short], values))
         let extendedStems = try model.forward(
-            backend.tensor([2, whole], extended), cancellation: CancellationToken()
+            backend.tensor([2, whole], extended), observer: CancellationToken()
         ).floats
         let cut = (0..<stems.shape[0] * 2).flatMap {
             extendedStems[$0 * whole..<$0 * whole + short]

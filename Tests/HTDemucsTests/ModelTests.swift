@@ -45,7 +45,7 @@ import WeightsLoader
         let model = try model(name)
         for (input, output) in [("mix", "final"), ("short.mix", "short.final")] {
             let mix = backend.tensor(try golden.shape(input), try golden.floats(input))
-            let stems = try model.forward(mix, cancellation: CancellationToken())
+            let stems = try model.forward(mix)
             let comparison = Comparison(
                 LaidOut(stems.shape, stems.floats), try golden.laidOut(output))
             let bound = try bound(golden, output)
@@ -59,7 +59,7 @@ import WeightsLoader
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let z = try golden.channelsLast("core.x")
         let (x, xt) = try model(name).core(
-            mix, backend.tensor(z.shape, z.values), cancellation: CancellationToken())
+            mix, backend.tensor(z.shape, z.values))
         return (LaidOut(x.shape, x.floats), LaidOut(xt.shape, xt.floats))
     }
 

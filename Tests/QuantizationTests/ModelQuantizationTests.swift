@@ -50,7 +50,7 @@ import WeightsLoader
         let model = try HTDemucs(checkpoint, backend: backend)
         let channels = model.configuration.audioChannels
         let mix = backend.tensor([channels, Self.samples], Self.mix(channels, seed: seed))
-        return try model.forward(mix, cancellation: CancellationToken()).floats
+        return try model.forward(mix).floats
     }
 
     // MARK: - The file
@@ -136,7 +136,7 @@ import WeightsLoader
                 let backend = try Backend(threads: 2, precision: precision)
                 let model = try HTDemucs(checkpoint, backend: backend)
                 let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
-                let stems = try model.forward(mix, cancellation: CancellationToken())
+                let stems = try model.forward(mix)
                 let comparison = Comparison(
                     LaidOut(stems.shape, stems.floats), try golden.laidOut("final"))
                 #expect(
