@@ -181,28 +181,25 @@ package struct Manifest: Sendable, Equatable, Codable {
         case DecodingError.typeMismatch(_, let context),
             DecodingError.valueNotFound(_, let context):
             "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
-        default: "it is no JSON of the expected form"
+        default: "it is not JSON of the expected form"
         }
     }
 
     /// A description of the first difference from another manifest; nil for equal ones.
     func difference(from other: Manifest) -> String? {
-        func list(_ property: String, _ a: some Equatable, _ b: some Equatable, _ differ: Bool)
-            -> String?
-        {
-            differ ? "\(property) \(a) there, \(b) here" : nil
+        let properties: [(differ: Bool, name: String, value: (Manifest) -> String)] = [
+            (source != other.source, "source", { $0.source.name }),
+            (model != other.model, "model", { $0.model.name }),
+            (chunk.samples != other.chunk.samples, "chunks of", { "\($0.chunk.samples)" }),
+            (chunk != other.chunk, "hop", { "\($0.chunk.hop)" }),
+            (
+                encoding != other.encoding, "files of",
+                { "\($0.encoding.container.rawValue) \($0.encoding.element.rawValue)" }
+            ),
+        ]
+        if let property = properties.first(where: \.differ) {
+            return "\(property.name) \(property.value(self)) there, \(property.value(other)) here"
         }
-        return list("source", source.name, other.source.name, source != other.source)
-            ?? list("model", model.name, other.model.name, model != other.model)
-            ?? list(
-                "chunks of", chunk.samples, other.chunk.samples,
-                chunk.samples != other.chunk.samples)
-            ?? list("hop", chunk.hop, other.chunk.hop, chunk != other.chunk)
-            ?? list(
-                "files of",
-                "\(encoding.container.rawValue) \(encoding.element.rawValue)",
-                "\(other.encoding.container.rawValue) \(other.encoding.element.rawValue)",
-                encoding != other.encoding)
-            ?? (self == other ? nil : "another normalisation")
+        return self == other ? nil : "another normalisation"
     }
 }

@@ -143,13 +143,15 @@ private final class TraceObserver: ForwardObserver {
     }
 
     var probe: Probe? {
-        Probe(isWanted: { self.failure == nil && self.wants($0) }) { name, x, layout in
-            do throws(PortingError) {
-                try self.writer.append(NamedTensor(name, x, layout))
-            } catch {
-                self.failure = error
-            }
-        }
+        Probe(
+            isWanted: { self.failure == nil && self.wants($0) },
+            take: { name, x, layout in
+                do throws(PortingError) {
+                    try self.writer.append(NamedTensor(name, x, layout))
+                } catch {
+                    self.failure = error
+                }
+            })
     }
 
     func completed(_ block: NetworkBlock) throws {

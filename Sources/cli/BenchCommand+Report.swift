@@ -72,7 +72,8 @@ struct BenchReport {
             figure(measurement.operationsPerSecond / 1e9, 1),
             figure(measurement.shareOfPeak * 100, 0) + " %",
             figure(Double(measurement.peakResidentBytes) / 1e6, 0),
-            measurement.worstSNRDecibels.isFinite ? figure(measurement.worstSNRDecibels, 1) : "equal",
+            measurement.worstSNRDecibels.isFinite
+                ? figure(measurement.worstSNRDecibels, 1) : "equal",
         ] + meanSDR(measurement)
     }
 

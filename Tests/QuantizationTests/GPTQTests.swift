@@ -95,30 +95,44 @@ struct GPTQTests {
 
     // MARK: - Moments
 
-    /// A transposed convolution has an own place in the tensor for each tap, and the inputs of two
-    /// blocks of taps in a row.
-    @Test mutating func momentsAreThoseOfTheRows() throws {
+    /// The product of a transposed convolution of stride 4, after a segment.
+    ///
+    /// - Parameters:
+    ///   - groups: of outputs, a part of all.
+    ///   - x: `[length, inputs]`
+    private func observedProduct(
+        of weights: [Float], shape: [Int], x values: [Float], groups: (ConvTranspose) -> Range<Int>
+    ) throws -> HessianAccumulator {
         let backend = try Backend(threads: 1)
-        let (inputs, outputs, kernel, stride, length) = (3, 2, 8, 4, 50)
-        let weights = noise(inputs * outputs * kernel)
-        let watched = CalibratedLayer(
-            tensor: "weight", shape: [inputs, outputs, kernel], outputAxis: 1,
-            rowsPerSegment: 1000)
+        let observed = CalibratedLayer(
+            tensor: "weight", shape: shape, outputAxis: 1, rowsPerSegment: 1000)
         let layer = ConvTranspose(
-            weight: LayerWeights(.floats(weights), activations: .float32, observer: watched),
-            inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, on: backend)
-        let x = backend.tensor([length, inputs], noise(length * inputs))
+            weight: LayerWeights(.floats(weights), activations: .float32, observer: observed),
+            inputs: shape[0], outputs: shape[1], kernel: shape[2], stride: 4, on: backend)
+        let length = values.count / shape[0]
+        let x = backend.tensor([length, shape[0]], values)
         let out = backend.tensor([layer.groups(length), layer.groupFloats])
         withExtendedLifetime((x, out)) {
             layer.multiply(
-                groups: 0..<layer.groups(length), x: x.pointer, length: length, into: out.pointer,
+                groups: groups(layer), x: x.pointer, length: length, into: out.pointer,
                 on: backend)
         }
-        let product = try #require(watched.products.first)
+        let product = try #require(observed.products.first)
         product.endSegment(on: backend)
+        return product
+    }
+
+    /// Weights of a transposed convolution have their places in the tensor, and each row the inputs of
+    /// two blocks of taps.
+    @Test mutating func momentsAreThoseOfTheRows() throws {
+        let (inputs, outputs, kernel, stride, length) = (3, 2, 8, 4, 50)
+        let weights = noise(inputs * outputs * kernel)
+        let values = noise(length * inputs)
+        let product = try observedProduct(
+            of: weights, shape: [inputs, outputs, kernel], x: values
+        ) { 0..<$0.groups(length) }
         let moments = product.moments
         #expect(moments.count == length + 1 && moments.countAll == length + 1)
-        let values = x.floats
         // Group g sees input g, and in the second block input g − 1.
         func seen(_ group: Int, _ k: Int) -> Float {
             let input = group - k / inputs
@@ -144,44 +158,27 @@ struct GPTQTests {
         }
     }
 
-    /// Errors of one in all weights of a transposed convolution: each output errs by the sum of its two
-    /// inputs.
+    /// With errors of one in all weights, each output errs by the sum of its two inputs.
     @Test func meanErrorsAreThoseOfTheOutputs() throws {
-        let backend = try Backend(threads: 1)
-        let (inputs, outputs, kernel, length) = (2, 3, 8, 400)
-        let watched = CalibratedLayer(
-            tensor: "weight", shape: [inputs, outputs, kernel], outputAxis: 1,
-            rowsPerSegment: 1000)
-        let layer = ConvTranspose(
-            weight: LayerWeights(
-                .floats([Float](repeating: 1, count: inputs * outputs * kernel)),
-                activations: .float32, observer: watched),
-            inputs: inputs, outputs: outputs, kernel: kernel, stride: 4, on: backend)
-        let x = backend.tensor(
-            [length, inputs], (0..<length * inputs).map { $0 % 2 == 0 ? 10 : 1 })
-        let out = backend.tensor([layer.groups(length), layer.groupFloats])
-        withExtendedLifetime((x, out)) {
-            layer.multiply(
-                groups: 1..<length, x: x.pointer, length: length, into: out.pointer, on: backend)
-        }
-        let product = try #require(watched.products.first)
-        product.endSegment(on: backend)
+        let (shape, length) = ([2, 3, 8], 400)
+        let ones = [Float](repeating: 1, count: shape.reduce(1, *))
+        let product = try observedProduct(
+            of: ones, shape: shape, x: (0..<length * 2).map { $0 % 2 == 0 ? 10 : 1 }
+        ) { _ in 1..<length }
         var means = [0.0, 0, 0]
-        product.addMeanErrors(
-            of: [Float](repeating: 1, count: inputs * outputs * kernel),
-            Quantizer(shape: [inputs, outputs, kernel], outputAxis: 1), to: &means)
+        product.addMeanErrors(of: ones, Quantizer(shape: shape, outputAxis: 1), to: &means)
         #expect(means == [22, 22, 22])
     }
 
     @Test mutating func rowsAreThinnedOutEvenly() throws {
         let backend = try Backend(threads: 1)
-        let watched = CalibratedLayer(
+        let observed = CalibratedLayer(
             tensor: "weight", shape: [1, 2], outputAxis: 0, rowsPerSegment: 8)
         let layer = Linear(
-            weight: LayerWeights(.floats([1, 1]), activations: .float32, observer: watched),
+            weight: LayerWeights(.floats([1, 1]), activations: .float32, observer: observed),
             bias: [0], inputs: 2, on: backend)
         _ = layer(backend.tensor([30, 2], (0..<60).map { Float($0 / 2) }), on: backend)
-        let product = try #require(watched.products.first)
+        let product = try #require(observed.products.first)
         product.endSegment(on: backend)
         // Every fourth of 30: 0, 4 … 28.
         #expect(product.moments.count == 8 && product.moments.countAll == 30)
