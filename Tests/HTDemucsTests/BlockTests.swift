@@ -46,15 +46,14 @@ import Testing
             dilations: reader.configuration.dconvDilations)
         // Frequency rows are a batch in the reference, [F, C, T].
         let isRows = name.hasSuffix("_rows")
-        func channelsLast(_ name: String) throws -> LaidOut {
-            isRows
-                ? try block.golden.laidOut(name).permuted([0, 2, 1])
-                : try block.golden.channelsLast(name)
-        }
-        let input = try channelsLast("x")
+        let input =
+            try isRows
+            ? block.golden.laidOut("x").permuted([0, 2, 1]) : block.golden.channelsLast("x")
         let x = backend.tensor(input.shape, input.values)
         dconv(x, on: backend)
-        let comparison = Comparison(LaidOut(x.shape, x.floats), try channelsLast("output"))
+        let output = LaidOut(x.shape, x.floats)
+        let comparison = try block.golden.comparison(
+            of: isRows ? output.permuted([0, 2, 1]) : output.channelsFirst, with: "output")
         #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
     }
 

@@ -12,11 +12,9 @@ import WeightsLoader
 @Suite struct ModelPropertyTests {
     /// A tone in noise, the same each time: `[channels, samples]`.
     private static func mix(channels: Int, samples: Int) -> [Float] {
-        var state: UInt64 = 7
+        var random = SplitMix64(seed: 7)
         return (0..<channels * samples).map { index in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            let noise = Float(state >> 40) / Float(1 << 23) - 1
-            return 0.3 * sin(Float(index) * 0.05) + 0.2 * noise
+            0.3 * sin(Float(index) * 0.05) + 0.2 * random.float()
         }
     }
 
