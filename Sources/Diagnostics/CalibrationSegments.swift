@@ -1,4 +1,4 @@
-// The music, or the noise, that a quantisation is calibrated on.
+// Segments of music, or of noise, to calibrate a quantisation on.
 
 import Audio
 import Demucs
@@ -6,17 +6,17 @@ import HTDemucs
 import Tensor
 import WeightsLoader
 
-/// Segments as a network gets them, spread over sound files.
+/// Segments of a network's input, spread over sound files.
 package struct CalibrationSegments: Sendable {
-    /// Each `[audioChannels, samples]`, normalised like a whole track.
+    /// `[audioChannels, samples]` each, normalised by the statistics of the whole track.
     package let mixes: [[Float]]
-    /// What a quantised file says of them.
+    /// The segments' part of a quantised file's metadata.
     package let description: [String: ArgumentValue]
 
     private static let noiseSegments = 4
 
-    /// Reads segments of the model's length: as many of each file, at equal distances. What a short
-    /// file lacks is zeros.
+    /// Reads segments of the model's length, equally many of each file and at equal distances. Zeros
+    /// follow the end of a short file.
     ///
     /// - Parameters:
     ///   - paths: at least one sound file.
@@ -40,13 +40,11 @@ package struct CalibrationSegments: Sendable {
         ]
     }
 
-    /// Segments of noise, where no music is given.
+    /// Segments of noise, for want of music.
     package init(noiseFor configuration: Configuration) {
         var draws = SeededDraws("mix")
         mixes = (0..<Self.noiseSegments).map { _ in
-            (0..<configuration.audioChannels * configuration.segmentSamples).map { _ in
-                draws.next(in: -1...1)
-            }
+            draws.next(configuration.audioChannels * configuration.segmentSamples, in: -1...1)
         }
         description = [:]
     }

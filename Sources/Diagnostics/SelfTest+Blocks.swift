@@ -1,16 +1,16 @@
-// The model's blocks among the self-test's vectors, built by the model's own reader of checkpoints.
+// The model's blocks among the self-test's cases, built by the model's own reader of checkpoints.
 
 import HTDemucs
 import Layers
 import Tensor
 
 extension SelfTest {
-    /// A reader for blocks that stand alone.
+    /// A reader for single blocks.
     private static func reader(
-        _ vector: SelfTestVector, _ change: (inout Configuration.Hyperparameters) -> Void = { _ in }
+        _ vector: Vector, _ change: (inout Configuration.Hyperparameters) -> Void = { _ in }
     ) throws -> StateDictReader {
         var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
-        // Without a transformer no block's size must fit another's.
+        // Without a transformer, blocks of unrelated sizes are valid.
         hyperparameters.tLayers = 0
         hyperparameters.normGroups = 2
         hyperparameters.dconvMode = 3
@@ -56,7 +56,7 @@ extension SelfTest {
     ]
 
     private static func dconv(
-        _ vector: SelfTestVector, channels: Int, x: Tensor
+        _ vector: Vector, channels: Int, x: Tensor
     ) throws -> Tensor {
         let reader = try reader(vector)
         let dconv = try reader.dconv(
@@ -66,9 +66,9 @@ extension SelfTest {
         return x
     }
 
-    /// A layer inside the U-Net (not its outermost), 16 channels on the side of the transformer.
+    /// A layer inside the U-Net, not its outermost, with 16 channels on the transformer's side.
     ///
-    /// - Parameter outer: channels on the side of the mix.
+    /// - Parameter outer: channels on the mix's side.
     private static func layerShape(outer: Int) -> Configuration.LayerShape {
         Configuration.LayerShape(
             index: 1, channelsOut: 16, isNormed: false, dconvHidden: 4,
@@ -93,7 +93,7 @@ extension SelfTest {
 
     /// - Parameter others: the other branch's tokens; nil for a self layer.
     private static func transformerLayer(
-        _ vector: SelfTestVector, others: Tensor?
+        _ vector: Vector, others: Tensor?
     ) throws -> Tensor {
         let reader = try reader(vector) {
             $0.tLayers = 1

@@ -1,20 +1,24 @@
-// Does this machine compute what PyTorch computes? Golden vectors of operators, blocks and the demo
-// model, run in every precision with every set of kernels that the CPU has.
+// Compares this machine's results with PyTorch's: golden vectors of operators, blocks and the demo
+// model, in every precision and with every set of kernels that the CPU has.
 
+import Audio
+import Demucs
 import Foundation
+import ModelZoo
+import Signal
 import Tensor
 import WeightsLoader
 
-/// The vectors and the model that they are for, opened.
+/// The golden vectors and the demo model that they were made with.
 package struct SelfTest {
-    /// What the vectors are run with.
+    /// A precision with a set of kernels.
     package struct Engine: Sendable, Equatable {
         package let precision: Precision
         package let instructionSet: InstructionSet
         package let products: GEMMBackend.Kind
 
-        /// Everything that this CPU can run, the best kernels first: OpenBLAS takes the core of the
-        /// first one that opens it.
+        /// All engines of this CPU, the best kernels first: OpenBLAS takes the core of the first one
+        /// that opens it.
         package static var available: [Engine] {
             Precision.allCases.flatMap { precision in
                 InstructionSet.allCases.reversed().filter(\.isAvailable).flatMap { instructions in
@@ -29,40 +33,40 @@ package struct SelfTest {
         }
     }
 
-    /// One comparison.
+    /// A result against its golden vector.
     package struct Comparison: Sendable, Equatable {
-        /// What was run, `conv2d_3x3`.
+        /// Name of the case, `conv2d_3x3`.
         package let name: String
-        /// 10·log10(Σ golden² / Σ (golden − result)²); −∞ if the result is not finite.
-        package let decibels: Double
-        package let leastDecibels: Double
+        /// Against PyTorch; −∞ if the result is not finite.
+        package let snrDecibels: Double
+        package let minimumSNRDecibels: Double
 
-        package var passed: Bool { decibels >= leastDecibels }
+        package var passed: Bool { snrDecibels >= minimumSNRDecibels }
     }
 
-    /// What became of one engine.
+    /// The results of one engine.
     package struct Run: Sendable, Equatable {
         package let engine: Engine
-        /// What multiplies, `packed` or BLAS with its core; why the engine was left out, if it was.
+        /// `packed`, or BLAS with its core; the reason why the engine was skipped, if it was.
         package let productsDescription: String
         package let isSkipped: Bool
-        /// In the order of ``caseNames``; none if the engine was left out.
+        /// In the order of ``caseNames``; none if the engine was skipped.
         package let comparisons: [Comparison]
 
         package var passed: Bool { comparisons.allSatisfy(\.passed) }
     }
 
-    let vectors: Checkpoint
-    let demoPath: String
+    private let vectors: Checkpoint
+    private let demoPath: String
 
     /// Opens the vectors and the demo model.
     ///
-    /// - Throws: `WeightsError` for files that can't be read, ``SelfTestError`` if the vectors were
-    ///   made with another model.
+    /// - Throws: `WeightsError` for unreadable files, ``SelfTestError`` if the vectors were made with
+    ///   another model.
     package init(vectorsAt vectorsPath: String, demoAt demoPath: String) throws {
         vectors = try Checkpoint.open(vectorsPath)
         self.demoPath = demoPath
-        let found = try SelfTest.fingerprint(of: demoPath)
+        let found = try Self.fingerprint(of: demoPath)
         let expected = vectors.metadata["demo_fingerprint"]
         guard found == expected else {
             throw SelfTestError.otherModel(
@@ -70,13 +74,26 @@ package struct SelfTest {
         }
     }
 
-    /// Names of all that is compared, in order.
+    private static func fingerprint(of path: String) throws -> String {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        } catch {
+            throw SelfTestError.unreadable(path: path, reason: error.localizedDescription)
+        }
+        let digits = String(data.withUnsafeBytes { fnv1a($0) }, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Names of all cases, in order.
     package static var caseNames: [String] { cases.map(\.name) + ["demo"] }
 
-    /// Runs all vectors with one engine.
+    private static let cases = operators + transforms + unetBlocks + transformerBlocks
+
+    /// Runs all cases with one engine.
     ///
-    /// - Throws: `WeightsError` if the vectors are not those that this program expects, and what
-    ///   separating with the demo model throws.
+    /// - Throws: `WeightsError` if a vector is missing or has another shape; errors of the separation
+    ///   with the demo model.
     package func run(_ engine: Engine, threads: Int) throws -> Run {
         let backend: Backend
         do {
@@ -84,13 +101,14 @@ package struct SelfTest {
                 threads: threads, precision: engine.precision,
                 instructions: engine.instructionSet, products: engine.products)
         } catch let error as BLASError {
-            // Our own kernels don't need BLAS, so its absence is no failure.
+            // The engine's own kernels don't need BLAS, so its absence is no failure.
             return Run(
                 engine: engine, productsDescription: "\(error)", isSkipped: true, comparisons: [])
         }
-        var comparisons = try SelfTest.cases.map { test in
+        var comparisons = try Self.cases.map { test in
             let reader = vectors.parameters().scope(test.name)
-            return compare(test.name, try test.run(SelfTestVector(reader, on: backend)), engine)
+            return compare(
+                test.name, try test.run(Vector(reader: reader, backend: backend)), engine)
         }
         comparisons.append(compare("demo", try separateDemo(on: backend), engine))
         return Run(
@@ -101,42 +119,62 @@ package struct SelfTest {
     private func compare(
         _ name: String, _ values: (result: [Float], golden: [Float]), _ engine: Engine
     ) -> Comparison {
-        var (signal, noise) = (0.0, 0.0)
-        for (result, golden) in zip(values.result, values.golden) {
-            let error = Double(golden) - Double(result)
-            signal += Double(golden) * Double(golden)
-            noise += error * error
-        }
-        let isComparable = values.result.count == values.golden.count && noise.isFinite
-        let decibels =
-            isComparable ? (noise == 0 ? .infinity : 10 * log10(signal / noise)) : -.infinity
+        let ratio = SignalToNoise(of: values.result, against: values.golden)
+        let isComparable =
+            values.result.count == values.golden.count && ratio.noise.isFinite
         return Comparison(
-            name: name, decibels: decibels, leastDecibels: engine.precision.leastDecibels)
+            name: name, snrDecibels: isComparable ? ratio.decibels : -.infinity,
+            minimumSNRDecibels: engine.precision.minimumSNRDecibels)
     }
 
-    /// FNV-1a with 64 bits (Fowler, Noll, Vo 1991): tells files apart, no more.
-    private static func fingerprint(of path: String) throws -> String {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-        } catch {
-            throw SelfTestError.unreadable(path: path, reason: error.localizedDescription)
+    // MARK: - The demo model
+
+    /// Interval of the stored samples of the golden stems; each depends on every weight.
+    private static let storedInterval = 11
+    /// Longer pieces were not made by the script.
+    private static let maximumSamples = 1 << 20
+
+    /// Separates the vectors' piece of music like `separate --shifts 0`.
+    ///
+    /// - Returns: the samples of all stems at the stored intervals.
+    private func separateDemo(
+        on backend: Backend
+    ) throws -> (result: [Float], golden: [Float]) {
+        let separator = try Separator(ModelFiles(checkpoint: demoPath), backends: [backend])
+        let channels = separator.model.audioChannels
+        let stored = vectors.tensor(named: "demo.mix")
+        guard let stored, stored.shape.count == 2, stored.shape[0] == channels,
+            (1...Self.maximumSamples).contains(stored.shape[1])
+        else {
+            throw SelfTestError.unusableMix(
+                path: vectors.path, shape: stored?.shape, channels: channels)
         }
-        let value = data.withUnsafeBytes { bytes in
-            bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let samples = stored.shape[1]
+        let values = try vectors.floats(stored)
+        let mix = AudioBuffer(
+            channels: (0..<channels).map { Array(values[$0 * samples..<($0 + 1) * samples]) },
+            sampleRateHz: separator.model.sampleRateHz)
+        let separation = try separator.separate(mix, options: SeparationOptions(shifts: 0))
+
+        let reader = vectors.parameters().scope("demo")
+        let storedSamples = (samples + Self.storedInterval - 1) / Self.storedInterval
+        let golden = try separation.stems.flatMap {
+            try reader.floats($0.name, [channels, storedSamples])
         }
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        let result = separation.stems.flatMap(\.audio.channels).flatMap { channel in
+            stride(from: 0, to: channel.count, by: Self.storedInterval).map { channel[$0] }
+        }
+        return (result, golden)
     }
 }
 
 extension Precision {
-    /// The least signal-to-noise ratio of a result against PyTorch's float32.
+    /// The lowest SNR of a correct result against PyTorch's float32.
     ///
-    /// Float32 rounded in another order is at 110 dB or more in all of these vectors; a kernel
-    /// that gets an element wrong is below 60. With products of bfloat16, which has eight bits of
-    /// mantissa, they are at 47 dB or more.
-    fileprivate var leastDecibels: Double {
+    /// Float32 sums in another order have 110 dB or more in all of these vectors; a kernel with one
+    /// wrong element has less than 60. Products of bfloat16, with a mantissa of eight bits, have 47 dB
+    /// or more.
+    fileprivate var minimumSNRDecibels: Double {
         switch self {
         case .float32: 100
         case .bfloat16: 40
@@ -145,12 +183,12 @@ extension Precision {
     }
 }
 
-/// The self-test can't be run.
+/// A self-test that can't be run.
 package enum SelfTestError: Error, Equatable, CustomStringConvertible, LocalizedError {
     case unreadable(path: String, reason: String)
-    /// The demo model is not the one that the vectors were made with.
+    /// The vectors were made with another demo model.
     case otherModel(vectors: String, model: String, found: String, expected: String?)
-    /// The piece of music for the demo model is none.
+    /// The demo model's piece of music is missing or has the wrong shape.
     case unusableMix(path: String, shape: [Int]?, channels: Int)
 
     package var description: String {

@@ -1,5 +1,5 @@
-// BSSEval version 4: how much of an estimate's error is a filtered true stem, how much is other
-// stems, and how much is neither.
+// BSSEval version 4: splits an estimate's error into parts that filters on its own true stem explain,
+// that filters on other stems explain, and the rest.
 //
 // Vincent, Gribonval, Févotte 2006, "Performance measurement in blind audio source separation";
 // Stöter, Liutkus, Ito 2018, "The 2018 Signal Separation Evaluation Campaign", arXiv:1804.06267.
@@ -12,23 +12,16 @@ import Tensor
 
 /// The four ratios of one window or their medians over windows, in dB.
 package struct BSSRatios: Sendable, Equatable {
-    /// Signal to distortion of any kind.
+    /// Signal to distortion, all of the error.
     package var sdr: Double
-    /// Image to spatial distortion: to what a filter on the true stem explains.
+    /// Image to spatial distortion, the error that a filter on the true stem explains.
     package var isr: Double
-    /// Source to interference: to what filters on the other stems explain.
+    /// Source to interference, the error that filters on other stems explain.
     package var sir: Double
-    /// Sources to artifacts: to what no filter explains.
+    /// Sources to artifacts, the error that no filter explains.
     package var sar: Double
 
-    package init(sdr: Double, isr: Double, sir: Double, sar: Double) {
-        self.sdr = sdr
-        self.isr = isr
-        self.sir = sir
-        self.sar = sar
-    }
-
-    /// Of a window that has no scores.
+    /// The ratios of a window without scores.
     static let undefined = BSSRatios(sdr: .nan, isr: .nan, sir: .nan, sar: .nan)
 
     /// The median of each ratio over the windows that have scores; NaN where none has.
@@ -44,8 +37,7 @@ package struct BSSEval {
     /// Taps of the distortion filters.
     package static let filterTaps = 512
 
-    /// Channels of all stems together that are scored: the equations of n take
-    /// n² MiB.
+    /// The most channels of all stems together: the equations of n channels take n² MiB.
     package static let maximumSignals = 24
 
     private let stems: Int
@@ -59,9 +51,9 @@ package struct BSSEval {
     private var signals: Int { stems * channels }
 
     /// - Parameters:
-    ///   - references: the true stems.
-    ///   - estimates: one for each. All equally long, with as many channels; at most
+    ///   - references: the true stems, equally long and with as many channels; at most
     ///     ``maximumSignals`` channels altogether.
+    ///   - estimates: one like each reference.
     package init(references: [AudioBuffer], estimates: [AudioBuffer], on backend: Backend) {
         stems = references.count
         channels = references.first?.channels.count ?? 0
@@ -75,13 +67,13 @@ package struct BSSEval {
                 && (self.references + self.estimates).allSatisfy { $0.count == samples })
     }
 
-    /// A signal whose channels sum to zero at every sample. Equations with one have no one solution.
+    /// A signal whose channels sum to zero at every sample, which makes the equations singular.
     package struct Silence: Sendable, Equatable {
         package let stem: Int
         package let isEstimate: Bool
     }
 
-    /// The first signal that is silent from end to end, if there is one.
+    /// The first signal that is silent from end to end.
     package var silence: Silence? { silence(in: 0..<samples) }
 
     /// museval: `metrics._any_source_silent`.
@@ -104,10 +96,10 @@ package struct BSSEval {
 
     /// Scores the track window by window.
     ///
-    /// - Parameter windowSamples: length of a window and distance of their starts; what is left at
-    ///   the end is not scored. A shorter track is one window.
-    /// - Returns: `[stem][window]`; windows in which any stem or estimate is silent have NaN. All
-    ///   windows do if one of them is silent from end to end: museval refuses such a track.
+    /// - Parameter windowSamples: length of a window and distance of their starts; an incomplete last window
+    ///   is not scored. A shorter track is one window.
+    /// - Returns: `[stem][window]`; NaN in windows in which a stem or an estimate is silent, and in all
+    ///   windows if one is silent from end to end: museval refuses such a track.
     package func ratios(windowSamples: Int) -> [[BSSRatios]] {
         precondition(windowSamples > 0)
         let windows = windowSamples < samples ? samples / windowSamples : 1
@@ -136,8 +128,8 @@ package struct BSSEval {
         }
     }
 
-    /// The ratios of all stems in one window, cut out and followed by silence into which the
-    /// filters ring.
+    /// The ratios of all stems in one window, which is cut out and followed by silence, where the
+    /// filters' tails end.
     private func ratios(in range: Range<Int>, _ filters: DistortionFilters) -> [BSSRatios] {
         let cut = references.map { Array($0[range]) }
         let (own, all) = filters.project(cut)
@@ -168,4 +160,8 @@ package struct BSSEval {
                 sar: decibels(projected, over: artifacts))
         }
     }
+}
+
+private func decibels(_ signal: Double, over noise: Double) -> Double {
+    SignalToNoise(signal: signal, noise: noise).decibels
 }

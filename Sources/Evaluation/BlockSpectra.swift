@@ -1,6 +1,6 @@
-// Spectra of a block of many signals, and the way back: the buffers of block-wise convolution.
+// The buffers of block-wise convolution: spectra of a block of many signals, and the inverse.
 
-/// Room for the spectra of one block of some signals, used again for every block by one thread.
+/// The spectra of one block of several signals. A thread reuses one object for all blocks.
 final class BlockSpectra {
     private let signalCount: Int
     private let bins: Int
@@ -27,13 +27,13 @@ final class BlockSpectra {
         spare.deallocate()
     }
 
-    /// Real parts of a signal's bins, then its imaginary ones. Valid while this object is.
+    /// The real parts of a signal's bins, then the imaginary ones. Valid as long as this object.
     func spectrum(_ signal: Int) -> UnsafeMutablePointer<Double> {
         spectra.baseAddress! + signal * 2 * bins
     }
 
-    /// Transforms samples `from ..< from + count` of each signal, then zeros up to the transform's
-    /// length. Samples outside a signal are zero.
+    /// Transforms samples `from ..< from + count` of each signal, followed by zeros up to the
+    /// transform's length. Samples outside a signal are zero.
     func transform<Sample: BinaryFloatingPoint>(
         _ signals: [[Sample]], from: Int, count: Int, fft: OctetFFT
     ) {
@@ -55,7 +55,7 @@ final class BlockSpectra {
 
     func clear() { spectra.update(repeating: 0) }
 
-    /// Adds the signals of the spectra, in their true scale, to samples `from ...` of each signal.
+    /// Adds the inverse transforms, scaled by 1 / length, to samples `from ...` of each signal.
     func addSignals(to signals: inout [[Double]], from: Int, fft: OctetFFT) {
         let scale = 1 / Double(fft.length)
         for octet in 0..<octets {

@@ -1,16 +1,15 @@
-// The inner products of signals with delayed signals: what the equations of BSSEval are made of.
+// Inner products of signals with delayed signals: the coefficients of BSSEval's equations.
 
 import Tensor
 
 /// Σₘ x[m + lag]·y[m] for pairs of signals and every lag from −maximumLag to maximumLag; signals
 /// are zero outside their samples.
 ///
-/// The sums run over blocks of the signals in the frequency domain, so the cost of a pair grows
-/// with the length alone and not with the number of lags.
+/// Blocks of the signals are multiplied in the frequency domain: the cost of a pair grows with the
+/// length and not with the number of lags.
 package struct Correlations {
     package let maximumLag: Int
 
-    /// Signals that stand for x.
     private let signalCount: Int
     /// `[y, x, lag]`; empty where x < y.
     private let values: [Double]
@@ -22,8 +21,7 @@ package struct Correlations {
 
     /// - Parameters:
     ///   - signals: all equally long.
-    ///   - delayedCount: this many of them are correlated with themselves and each other, and every
-    ///     further signal with each of these.
+    ///   - delayedCount: the first signals, which stand for y. All signals stand for x.
     package init(_ signals: [[Float]], delayedCount: Int, maximumLag: Int, on backend: Backend) {
         self.maximumLag = maximumLag
         signalCount = signals.count
@@ -89,7 +87,7 @@ package struct Correlations {
         values[(y * signalCount + x) * lags + maximumLag + lag]
     }
 
-    /// Four times the lags or more, so that most of a block are its own samples.
+    /// At least four times the lags: most of a block are new samples.
     private static func transformLength(maximumLag: Int) -> Int {
         var length = 16
         while length < 4 * (2 * maximumLag + 1) { length *= 4 }

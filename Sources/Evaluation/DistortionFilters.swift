@@ -1,10 +1,11 @@
 // The least-squares filters of BSSEval: an estimate as filtered true stems.
 
+// For Cholesky: Quantization holds the linear algebra.
 import Quantization
 import Tensor
 
-/// For each estimated signal the filters on the channels of its own true stem, and those on the
-/// channels of all stems, whose sum comes nearest to it.
+/// For each estimated signal, the filters whose sum comes nearest to it: on the channels of its own
+/// true stem, and on the channels of all stems.
 ///
 /// museval: `metrics._compute_reference_correlations`, `_compute_projection_filters`, `_project`.
 struct DistortionFilters {
@@ -32,7 +33,7 @@ struct DistortionFilters {
         self.taps = taps
         self.backend = backend
         signals = references.count
-        // 512 taps in 4,096 samples: seven eighths of a block are its own samples.
+        // 512 taps in 4,096 samples: seven eighths of a block are new samples.
         var length = 16
         while length < 8 * taps { length *= 4 }
         fft = OctetFFT(length: length)
@@ -47,11 +48,11 @@ struct DistortionFilters {
         }
     }
 
-    /// The estimates as far as filters on the references explain them.
+    /// The projections of the estimates: the filtered references that come nearest to them.
     ///
     /// - Parameter references: `[stem × channel][sample]`, a piece of the true stems.
-    /// - Returns: `[stem × channel][sample]`, `taps − 1` samples longer: by filters on each one's
-    ///   own stem, and by filters on all stems.
+    /// - Returns: `[stem × channel][sample]`, `taps − 1` samples longer: with filters on the own stem,
+    ///   and with filters on all stems.
     func project(_ references: [[Float]]) -> (own: [[Double]], all: [[Double]]) {
         let count = references[0].count
         let silence = [Double](repeating: 0, count: count + taps - 1)
@@ -99,9 +100,9 @@ struct DistortionFilters {
     }
 }
 
-/// From correlations to filters.
+/// Solves for filters, given correlations.
 private struct Solver {
-    /// Of the references and, after them, the estimates.
+    /// Of the references, followed by the estimates.
     let correlations: Correlations
     /// References.
     let signals: Int
@@ -109,7 +110,7 @@ private struct Solver {
     let fft: OctetFFT
     let backend: Backend
 
-    /// The spectra of the filters on some references that come nearest to some estimates.
+    /// The spectra of the filters on some references whose sums come nearest to some estimates.
     ///
     /// With the reference sᵢ delayed by t as unknown i·taps + t, the equations are G·c = d with
     /// G = Σₙ sᵢ[n − t]·sⱼ[n − u] and d = Σₙ e[n]·sᵢ[n − t].

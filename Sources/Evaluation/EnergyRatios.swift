@@ -1,14 +1,7 @@
-// Scores that compare whole signals sample by sample, all sums in double precision.
+// Scores that compare whole signals sample by sample, with sums in double precision.
 
 import Audio
-import Foundation
-
-/// A ratio of energies in decibels, 10·log10(signal / noise).
-///
-/// +∞ without noise, −∞ without signal.   museval: `metrics._safe_db`.
-func decibels(_ signal: Double, over noise: Double) -> Double {
-    noise == 0 ? .infinity : 10 * log10(signal / noise)
-}
+import Signal
 
 /// Scores of an estimate over all its channels and samples.
 package enum EnergyRatios {
@@ -24,21 +17,22 @@ package enum EnergyRatios {
     package static func sdr(reference: AudioBuffer, estimate: AudioBuffer) -> Double {
         let sums = Sums(reference, estimate)
         let delta = 1e-7
-        return decibels(sums.reference + delta, over: sums.difference + delta)
+        return SignalToNoise(signal: sums.reference + delta, noise: sums.difference + delta)
+            .decibels
     }
 
     /// The scale-invariant signal-to-distortion ratio in dB: 10·log10(‖αs‖² / ‖αs − ŝ‖²) with
     /// α = ⟨ŝ, s⟩ / ‖s‖², the scale that fits the reference to the estimate best.
     ///
-    /// One scale for all channels, means not removed. NaN where the reference or the estimate is
-    /// silent: there is nothing to fit.
+    /// One scale for all channels; means are not removed. NaN if the reference or the estimate is
+    /// silent.
     ///
     /// Le Roux et al. 2019, "SDR – half-baked or well done?", arXiv:1811.02508.
     package static func scaleInvariantSDR(reference: AudioBuffer, estimate: AudioBuffer) -> Double {
         let sums = Sums(reference, estimate)
         guard sums.reference > 0, sums.estimate > 0 else { return .nan }
         let scale = sums.product / sums.reference
-        // ‖αs − ŝ‖² summed as such: the closed form cancels where the estimate is good.
+        // ‖αs − ŝ‖² as a sum of squares: the closed form loses digits for good estimates.
         var residual = 0.0
         for (s, e) in Sums.pairs(reference, estimate) {
             for index in s.indices {
@@ -46,20 +40,19 @@ package enum EnergyRatios {
                 residual += error * error
             }
         }
-        return decibels(scale * scale * sums.reference, over: residual)
+        return SignalToNoise(signal: scale * scale * sums.reference, noise: residual).decibels
     }
 
-    /// How far one signal is from another that is taken for the truth, in dB:
-    /// 10·log10(Σs² / Σ(s − ŝ)²).
+    /// The signal-to-noise ratio of a signal against its reference in dB: 10·log10(Σs² / Σ(s − ŝ)²).
     ///
-    /// +∞ where they are equal, two silences included.
-    package static func snr(of signal: AudioBuffer, against truth: AudioBuffer) -> Double {
-        let sums = Sums(truth, signal)
-        return decibels(sums.reference, over: sums.difference)
+    /// +∞ for equal signals, two silences included.
+    package static func snr(of signal: AudioBuffer, against reference: AudioBuffer) -> Double {
+        let sums = Sums(reference, signal)
+        return SignalToNoise(signal: sums.reference, noise: sums.difference).decibels
     }
 }
 
-/// The energies that the ratios are made of.
+/// Energies of two signals, of their difference, and their inner product.
 private struct Sums {
     var reference = 0.0
     var estimate = 0.0
@@ -78,7 +71,7 @@ private struct Sums {
         }
     }
 
-    /// The channels of both, side by side.
+    /// The channels of both signals in pairs.
     static func pairs(_ reference: AudioBuffer, _ estimate: AudioBuffer) -> [([Float], [Float])] {
         precondition(
             reference.channels.count == estimate.channels.count

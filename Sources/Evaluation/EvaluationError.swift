@@ -1,11 +1,11 @@
-// Why a track can't be scored, or not entirely.
+// Errors and warnings of scoring a track.
 
 import Audio
 import Foundation
 
-/// Stems that can't be compared.
+/// Stems that can't be scored.
 package enum EvaluationError: Error, Equatable, CustomStringConvertible, LocalizedError {
-    /// What all stems of a track and their estimates must have in common.
+    /// A property that all stems of a track and their estimates must have in common.
     package enum Property: String, CaseIterable, Sendable {
         case sampleRate, channels, length
 
@@ -27,7 +27,7 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible, Localiz
     }
 
     case noStems
-    /// `role` says which signal of the stem differs from the reference of the first stem.
+    /// A signal of a stem, described by `role`, differs from the reference of the first stem.
     case mismatch(
         Property, stem: String, role: String, found: Int, expected: Int, firstStem: String)
     /// The equations of BSSEval would take too much memory.
@@ -50,7 +50,7 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible, Localiz
     package var errorDescription: String? { description }
 }
 
-/// What is worth telling about scores.
+/// A reason for missing scores.
 package enum EvaluationWarning: Equatable, Sendable, CustomStringConvertible {
     /// A stem or an estimate is silent from end to end, so no stem of the track has BSSEval scores.
     case silent(stem: String, isEstimate: Bool)

@@ -1,5 +1,5 @@
-// Fourier transforms of eight real signals at once in double precision. The correlations of music
-// make badly conditioned equations, in which the rounding of Signal's float32 transforms would show.
+// Fourier transforms of eight real signals at once, in double precision. The equations of music's
+// correlations are badly conditioned and would magnify the rounding of Signal's float32 transforms.
 
 import Foundation
 
@@ -33,7 +33,7 @@ struct Octet {
         Octet(real: real * w.x - imaginary * w.y, imaginary: real * w.y + imaginary * w.x)
     }
 
-    /// Sample p of signal s at p · 8 + s: an octet is eight doubles in a row and nothing else.
+    /// Octets as eight doubles each: sample p of signal s at p · 8 + s.
     @inline(__always)
     static func samples(
         of octets: UnsafeMutablePointer<Octet>
@@ -73,7 +73,7 @@ struct OctetFFT: Sendable {
     ///
     /// - Parameters:
     ///   - signals: `length` octets, overwritten.
-    ///   - spare: room for as many.
+    ///   - spare: `length` octets, overwritten.
     ///   - spectra: `[8, 2, bins]`
     func forward(
         _ signals: UnsafeMutablePointer<Octet>, _ spare: UnsafeMutablePointer<Octet>,
@@ -81,7 +81,7 @@ struct OctetFFT: Sendable {
     ) {
         let z = transform(signals, spare)
         for k in 0..<bins {
-            // Two real signals in one complex one: their parts differ in symmetry.
+            // Two real signals in a complex one: the even and odd parts of its spectrum.
             let (a, b) = (z[k], z[k == 0 ? 0 : length - k])
             let first = Octet(
                 real: (a.real + b.real) * 0.5, imaginary: (a.imaginary - b.imaginary) * 0.5)
@@ -101,9 +101,9 @@ struct OctetFFT: Sendable {
     ///
     /// - Parameters:
     ///   - spectra: `[8, 2, bins]`
-    ///   - buffer: room for `length` octets.
-    ///   - spare: room for as many.
-    /// - Returns: the one of the two buffers that holds the signals.
+    ///   - buffer: `length` octets, overwritten.
+    ///   - spare: likewise.
+    /// - Returns: the buffer that holds the signals, one of the two.
     func inverse(
         _ spectra: UnsafePointer<Double>, _ buffer: UnsafeMutablePointer<Octet>,
         _ spare: UnsafeMutablePointer<Octet>
@@ -117,7 +117,7 @@ struct OctetFFT: Sendable {
                 second.real[lane] = source[8 * bins]
                 second.imaginary[lane] = source[9 * bins]
             }
-            // Written backwards: that makes the forward transform the inverse one.
+            // Bins in reverse order make the forward transform the inverse one.
             buffer[k] = Octet(
                 real: first.real + second.imaginary, imaginary: second.real - first.imaginary)
             buffer[k == 0 ? 0 : length - k] = first + second.timesI
@@ -125,7 +125,7 @@ struct OctetFFT: Sendable {
         return transform(buffer, spare)
     }
 
-    /// - Returns: the one of the two buffers that holds the result.
+    /// - Returns: the buffer that holds the result, one of the two.
     private func transform(
         _ input: UnsafeMutablePointer<Octet>, _ spare: UnsafeMutablePointer<Octet>
     ) -> UnsafeMutablePointer<Octet> {

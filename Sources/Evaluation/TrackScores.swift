@@ -1,14 +1,58 @@
-// All scores of one track.
+// The scores of one track's stems.
 
 import Audio
 import Tensor
 
-/// A stem of a track with what is compared with it.
+/// A family of scores that are computed together.
+package enum Metric: String, CaseIterable, Sendable {
+    case sdr
+    case scaleInvariantSDR = "si-sdr"
+    case bssEval = "bsseval"
+
+    /// In the order of tables.
+    package var scores: [Score] {
+        switch self {
+        case .sdr: [.sdr]
+        case .scaleInvariantSDR: [.scaleInvariantSDR]
+        case .bssEval: [.bssSDR, .bssISR, .bssSIR, .bssSAR]
+        }
+    }
+}
+
+/// A score of an estimate, in dB. Raw values are names in files.
+package enum Score: String, CaseIterable, Sendable {
+    /// ``EnergyRatios/sdr(reference:estimate:)``
+    case sdr
+    /// ``EnergyRatios/scaleInvariantSDR(reference:estimate:)``
+    case scaleInvariantSDR = "si_sdr"
+    /// Medians of ``BSSRatios`` over windows of one second.
+    case bssSDR = "bsseval_sdr"
+    case bssISR = "bsseval_isr"
+    case bssSIR = "bsseval_sir"
+    case bssSAR = "bsseval_sar"
+    /// ``EnergyRatios/snr(of:against:)`` against another set of estimates.
+    case snr
+
+    /// A column's heading.
+    package var title: String {
+        switch self {
+        case .sdr: "SDR"
+        case .scaleInvariantSDR: "SI-SDR"
+        case .bssSDR: "BSS SDR"
+        case .bssISR: "BSS ISR"
+        case .bssSIR: "BSS SIR"
+        case .bssSAR: "BSS SAR"
+        case .snr: "SNR"
+        }
+    }
+}
+
+/// A stem of a track and its estimates.
 package struct StemPair: Sendable {
     package let name: String
     package let reference: AudioBuffer
     package let estimate: AudioBuffer
-    /// Another estimate, which the first one is compared with.
+    /// Another estimate, the reference of the first one's SNR.
     package let other: AudioBuffer?
 
     package init(
@@ -23,7 +67,7 @@ package struct StemPair: Sendable {
 
 /// Scores of the stems of one track.
 package struct TrackScores: Sendable, Equatable {
-    /// What a stem scored, by kind of score; NaN where it has no value.
+    /// The scores of a stem; NaN for undefined ones.
     package struct Stem: Sendable, Equatable {
         package let name: String
         package fileprivate(set) var values: [Score: Double] = [:]
@@ -31,7 +75,7 @@ package struct TrackScores: Sendable, Equatable {
 
     package private(set) var stems: [Stem]
 
-    /// What kept all windows of BSSEval from having scores.
+    /// The reason why no window has scores of BSSEval.
     package private(set) var warning: EvaluationWarning?
 
     /// Measures a track.
@@ -63,7 +107,7 @@ package struct TrackScores: Sendable, Equatable {
     private mutating func addBSSEval(_ pairs: [StemPair], on backend: Backend) {
         let evaluation = BSSEval(
             references: pairs.map(\.reference), estimates: pairs.map(\.estimate), on: backend)
-        // museval's default: windows of one second, one behind the other.
+        // museval's default: adjacent windows of one second.
         let ratios = evaluation.ratios(windowSamples: pairs[0].reference.sampleRateHz)
         for (index, windows) in ratios.enumerated() {
             let median = BSSRatios.median(of: windows)
@@ -82,7 +126,6 @@ package struct TrackScores: Sendable, Equatable {
     ) throws(EvaluationError) {
         guard let first = pairs.first else { throw .noStems }
         for pair in pairs {
-            // The stems of a track are alike, and each estimate is like its stem.
             let others = [
                 ("the reference", pair.reference), ("the estimate", pair.estimate),
                 ("the other estimate", pair.other ?? pair.estimate),

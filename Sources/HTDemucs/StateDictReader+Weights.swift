@@ -1,4 +1,4 @@
-// A layer's weights as the plan wants them: floats, codes as stored, or codes made here.
+// A layer's weights in the form that the plan asks for: floats, stored INT8, or floats rounded here.
 
 import Layers
 import Tensor
@@ -19,10 +19,12 @@ extension StateDictReader {
         let fullName = reader.fullName(name)
         let form = plan?[fullName] ?? .float
         let layer = observer?.layer(of: fullName, shape: shape, outputAxis: outputAxis)
-        let activations = form == .full ? .int8 : backend.precision.ofFloats
-        if let (codes, scales) = try reader.quantized(name, shape, channels: shape[outputAxis]) {
+        let activations = form == .w8a8 ? .int8 : backend.precision.ofFloats
+        if let (quantized, scales) = try reader.quantized(
+            name, shape, channels: shape[outputAxis])
+        {
             return LayerWeights(
-                .quantized(codes, scales: scales), activations: activations, observer: layer)
+                .quantized(quantized, scales: scales), activations: activations, observer: layer)
         }
         let floats = try reader.floats(name, shape)
         guard form != .float else {
@@ -33,18 +35,18 @@ extension StateDictReader {
             throw reader.notQuantizable(name, floats.first { !$0.isFinite } ?? .nan)
         }
         return LayerWeights(
-            .quantized(quantizer.codes(floats, scales: scales), scales: scales),
+            .quantized(quantizer.quantized(floats, scales: scales), scales: scales),
             activations: activations, observer: layer)
     }
 }
 
-/// Sees which layers a model has, and what they are given while it runs.
+/// Observes the inputs of a model's layers while it runs.
 package protocol ModelObserver: AnyObject, Sendable {
-    /// The observer of one more layer, in the order in which the model asks for its weights.
+    /// An observer of one more layer. The model calls this when it asks for the layer's weights.
     ///
     /// - Parameters:
     ///   - tensor: the weights' name in the official state dict.
     ///   - shape: in PyTorch's order.
-    ///   - outputAxis: the axis of the output channels, which have a scale each.
+    ///   - outputAxis: the axis of the output channels, each of which has a scale.
     func layer(of tensor: String, shape: [Int], outputAxis: Int) -> any LayerObserver
 }

@@ -1,12 +1,14 @@
-// Floats to INT8 codes with a scale for each output channel: w ≈ code · scale, code in -127 ... 127.
+// Symmetric quantisation of weights: w ≈ quantized · scale, quantized in −127 ... 127, with a scale for
+// each output channel.
 
 /// The rounding of one tensor of weights: `[outputs, inputs, taps…]`, or `[inputs, outputs, taps…]`
 /// of a transposed convolution.
 package struct Quantizer: Sendable {
-    /// Elements before the axis of output channels: 1, or the inputs.
+    /// Product of the sizes before the axis of output channels: 1, or the inputs.
     private let outer: Int
+    /// Output channels.
     package let channels: Int
-    /// Neighbours that belong to one channel.
+    /// Product of the sizes after it.
     private let inner: Int
 
     /// - Parameters:
@@ -18,11 +20,11 @@ package struct Quantizer: Sendable {
         inner = shape[(outputAxis + 1)...].reduce(1, *)
     }
 
-    /// Scales with which the largest weight of each channel is ±127; 1 for a channel of zeros.
+    /// The scales that round the largest weight of each channel to ±127; 1 for a channel of zeros.
     ///
-    /// - Returns: nil for weights that are not finite.
+    /// - Returns: nil if a weight is not finite.
     package func scales(of weights: [Float]) -> [Float]? {
-        // Of magnitudes, the bits are in the same order, infinities and NaNs last.
+        // Bits of magnitudes have the same order, infinities and NaNs last.
         var largest = [UInt32](repeating: 0, count: channels)
         weights.withUnsafeBufferPointer { weights in
             forEachRun { channel, range in
@@ -37,16 +39,13 @@ package struct Quantizer: Sendable {
         }
     }
 
-    /// For each channel the scale with which the layer's output errs the least. A scale that is
-    /// smaller than the largest weight asks for clips that one and rounds all others more finely.
+    /// The scales with the smallest error of each channel's output, the best of 16 for each.
     ///
-    /// The error of an output is the sum over its inputs of the weight's error times the input. With
-    /// inputs that do not depend on each other its mean square is Σ E[x²]·(w − ŵ)², the least of
-    /// which over 16 scales is taken.
+    /// A smaller scale clips the largest weights and rounds all others more finely. For independent
+    /// inputs x, the mean square error of an output is Σ E[x²]·(w − ŵ)².
     ///
-    /// - Parameter meanSquares: E[x²] of the input that each weight is multiplied by; nil where it
-    ///   isn't known, as if all were one.
-    /// - Returns: nil for weights that are not finite.
+    /// - Parameter meanSquares: E[x²] of the input of each weight; nil for ones.
+    /// - Returns: nil if a weight is not finite.
     package func clippedScales(
         of weights: [Float], meanSquares: [Float]? = nil
     ) -> [Float]? {
@@ -56,7 +55,7 @@ package struct Quantizer: Sendable {
             let importance = meanSquares.map { self.row(channel, of: $0) }
             let candidates = (0...15).map { whole[channel] * (1 - 0.02 * Float($0)) }
             let errors = candidates.map { error(row, scale: $0, importance: importance) }
-            // The first of equals is the largest scale.
+            // Of equals the first, the largest scale.
             let best = errors.indices.min { errors[$0] < errors[$1] } ?? 0
             return candidates[best]
         }
@@ -66,7 +65,7 @@ package struct Quantizer: Sendable {
         let inverse = 1 / scale
         var sum: Float = 0
         for index in row.indices {
-            let difference = row[index] - Self.steps(row[index], inverse) * scale
+            let difference = row[index] - Self.rounded(row[index], inverseScale: inverse) * scale
             sum += (importance?[index] ?? 1) * difference * difference
         }
         return sum
@@ -75,16 +74,17 @@ package struct Quantizer: Sendable {
     /// The output channel of the weight at `place`.
     package func channel(ofPlace place: Int) -> Int { place / inner % channels }
 
-    /// The nearest codes, ties to even; what lies beyond ±127 steps becomes ±127.
-    package func codes(_ weights: [Float], scales: [Float]) -> [Int8] {
-        [Int8](unsafeUninitializedCapacity: weights.count) { codes, initialized in
+    /// Rounds weights to nearest, ties to even, and clips them to ±127.
+    ///
+    /// - Returns: in the order of the tensor.
+    package func quantized(_ weights: [Float], scales: [Float]) -> [Int8] {
+        [Int8](unsafeUninitializedCapacity: weights.count) { quantized, initialized in
             weights.withUnsafeBufferPointer { weights in
                 forEachRun { channel, range in
                     let inverse = 1 / scales[channel]
                     for index in range {
-                        codes[index] = Int8(
-                            truncatingIfNeeded: Self.shiftedSteps(weights[index], inverse)
-                                .bitPattern)
+                        quantized[index] = Int8(
+                            truncatingIfNeeded: Self.shifted(weights[index], inverse).bitPattern)
                     }
                 }
             }
@@ -92,26 +92,29 @@ package struct Quantizer: Sendable {
         }
     }
 
-    /// What the codes stand for.
-    package func weights(_ codes: [Int8], scales: [Float]) -> [Float] {
-        [Float](unsafeUninitializedCapacity: codes.count) { weights, initialized in
-            codes.withUnsafeBufferPointer { codes in
+    /// The weights that quantised values stand for, in the order of the tensor.
+    package func dequantized(_ quantized: [Int8], scales: [Float]) -> [Float] {
+        [Float](unsafeUninitializedCapacity: quantized.count) { weights, initialized in
+            quantized.withUnsafeBufferPointer { quantized in
                 forEachRun { channel, range in
-                    for index in range { weights[index] = Float(codes[index]) * scales[channel] }
+                    for index in range {
+                        weights[index] = Float(quantized[index]) * scales[channel]
+                    }
                 }
             }
-            initialized = codes.count
+            initialized = quantized.count
         }
     }
 
-    package static func steps(_ weight: Float, _ inverse: Float) -> Float {
-        shiftedSteps(weight, inverse) - shift
+    /// One weight rounded like ``quantized(_:scales:)``, as a float.
+    package static func rounded(_ weight: Float, inverseScale: Float) -> Float {
+        shifted(weight, inverseScale) - shift
     }
 
-    /// The nearest code, ties to even, above `shift`: the code is what the lowest bits hold. Without
-    /// a call, as `rounded` is one on the oldest CPUs that this is compiled for.
-    private static func shiftedSteps(_ weight: Float, _ inverse: Float) -> Float {
-        max(-127, min(127, weight * inverse)) + shift
+    /// The rounded weight plus `shift`; its lowest bits are the quantised value. `Float.rounded` is a
+    /// call on the oldest CPUs that this is compiled for.
+    private static func shifted(_ weight: Float, _ inverseScale: Float) -> Float {
+        max(-127, min(127, weight * inverseScale)) + shift
     }
 
     /// 3 · 2²²: a float of this size has no fraction.
@@ -125,7 +128,7 @@ package struct Quantizer: Sendable {
         }
     }
 
-    /// Each run of neighbours that belong to one channel.
+    /// Calls `body` with each contiguous range of one channel's weights.
     private func forEachRun(_ body: (_ channel: Int, _ range: Range<Int>) -> Void) {
         for block in 0..<outer {
             for channel in 0..<channels {

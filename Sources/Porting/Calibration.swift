@@ -1,4 +1,4 @@
-// `tensors calibrate`: inputs of the core that stand for the music a quantised model will meet.
+// `tensors calibrate`: inputs of the core that represent music, for quantising compilers.
 
 import Audio
 import Demucs
@@ -6,22 +6,21 @@ import Foundation
 import HTDemucs
 import Tensor
 
-/// Chooses pieces of tracks and writes the core's inputs for each of them, with the lists that
-/// quantising compilers read.
+/// Chooses pieces of tracks and writes the core's inputs of each, with lists of the files.
 package struct Calibration {
-    /// Pieces quieter than this, in dB of full scale (RMS over all channels), count as silence.
-    package static let silenceDecibels = -60.0
+    /// Level of silence in dB of full scale, as RMS over all channels.
+    package static let silenceLevelDecibels = -60.0
     package static let sampleCounts = 1...100_000
 
-    /// Files that list the samples: paths of a sample's tensors side by side, and the same with
-    /// `name:=` before each.
+    /// The lists, a line for each sample: the paths of its tensors, and the same with `name:=` before
+    /// each.
     package static let listName = "dataset.txt"
     package static let namedListName = "input_list.txt"
 
     private struct Piece {
         let track: Int
         let start: Int
-        let decibels: Double
+        let levelDecibels: Double
     }
 
     private let model: OpenedModel
@@ -29,7 +28,7 @@ package struct Calibration {
     private let encoding: TensorEncoding
     private let seed: UInt64
 
-    /// - Throws: ``PortingError`` for a chunk that can't be.
+    /// - Throws: ``PortingError/invalidOption(name:value:allowed:)`` for the length of a chunk.
     package init(
         _ model: OpenedModel, chunkSeconds: Double?, encoding: TensorEncoding, seed: UInt64
     ) throws(PortingError) {
@@ -39,14 +38,15 @@ package struct Calibration {
         self.seed = seed
     }
 
-    /// Writes `count` samples, shared evenly among the tracks and, within a track, spread over its
-    /// loudness. The same call writes the same bytes.
+    /// Writes `count` samples, spread evenly over the tracks and over the loudness of each track. The
+    /// same call writes the same bytes.
     ///
-    /// Tracks are decoded three times each, in memory for one piece.
+    /// Decodes each track three times, and holds one piece in memory.
+    ///
     /// - Parameter progress: is given the number of samples done.
     /// - Returns: paths of the lists.
-    /// - Throws: `AudioError`; ``PortingError`` if the tracks have too few pieces that sound, or
-    ///   `path` holds something else; `CancellationError`.
+    /// - Throws: `AudioError`; ``PortingError`` if too few pieces are louder than silence or a file
+    ///   can't be written; `CancellationError`.
     package func write(
         _ inputs: [AudioInput], count: Int, to path: String, on backend: Backend,
         cancellation: CancellationToken, warn: (AudioWarning) -> Void = { _ in },
@@ -75,7 +75,7 @@ package struct Calibration {
         var paths = [[(name: String, path: String)]](repeating: [], count: chosen.count)
         var done = 0
         for (index, input) in tracks.enumerated() {
-            // Numbered by position in `chosen`, read in the order of the track.
+            // Samples are numbered by their position in `chosen`, and read in the track's order.
             let wanted = chosen.indices.filter { chosen[$0].track == index }
                 .sorted { chosen[$0].start < chosen[$1].start }
             if wanted.isEmpty { continue }
@@ -96,7 +96,7 @@ package struct Calibration {
 
     // MARK: - Choice
 
-    /// The pieces of a track that aren't silent, side by side from a random first sample on.
+    /// The adjacent pieces of a track from a random first sample on, without silent ones.
     private func pieces(
         of track: NormalizedSource, _ index: Int, _ chunks: TrackChunks,
         cancellation: CancellationToken, _ random: inout PythonRandom
@@ -110,26 +110,26 @@ package struct Calibration {
         try chunks.forEach(
             in: track, at: starts, length: chunkSamples, cancellation: cancellation
         ) { position, chunk in
-            // As loud as it was recorded.
+            // At the level of the recording.
             let energy = chunk.floats.reduce(0.0) { sum, value in
                 let sample = Double(value * scale + mean)
                 return sum + sample * sample
             }
-            let decibels = 10 * log10(energy / Double(chunk.count))
-            if decibels > Self.silenceDecibels {
-                pieces.append(Piece(track: index, start: starts[position], decibels: decibels))
+            let level = 10 * log10(energy / Double(chunk.count))
+            if level > Self.silenceLevelDecibels {
+                pieces.append(Piece(track: index, start: starts[position], levelDecibels: level))
             }
         }
         return pieces
     }
 
-    /// Evenly many of each track as far as it has them; of a track one from each of equal shares of
-    /// its pieces in the order of their loudness.
+    /// Chooses equally many pieces of each track, as far as it has them: one from each of equal parts
+    /// of the track's pieces, ordered by loudness.
     private func choose(
         _ pieces: [[Piece]], _ count: Int, _ random: inout PythonRandom
     ) throws(PortingError) -> [Piece] {
         let available = pieces.reduce(0) { $0 + $1.count }
-        if available == 0 { throw .nothingLoud(limitDecibels: Self.silenceDecibels) }
+        if available == 0 { throw .nothingLoud(limitDecibels: Self.silenceLevelDecibels) }
         if available < count { throw .tooFewSamples(found: available, wanted: count) }
         var shares = [Int](repeating: 0, count: pieces.count)
         while shares.reduce(0, +) < count {
@@ -140,14 +140,16 @@ package struct Calibration {
         }
         var chosen: [Piece] = []
         for (pieces, share) in zip(pieces, shares) where share > 0 {
-            let ranked = pieces.sorted { ($0.decibels, $0.start) < ($1.decibels, $1.start) }
+            let ranked = pieces.sorted {
+                ($0.levelDecibels, $0.start) < ($1.levelDecibels, $1.start)
+            }
             for part in 0..<share {
                 let first = part * ranked.count / share
                 let end = (part + 1) * ranked.count / share
                 chosen.append(ranked[first + random.integer(upTo: end - first - 1)])
             }
         }
-        // In no order: tools that take the first few of a list get a fair share too.
+        // Shuffled, so that the first few of a list are representative too.
         for last in chosen.indices.dropFirst().reversed() {
             chosen.swapAt(last, random.integer(upTo: last))
         }
@@ -156,7 +158,7 @@ package struct Calibration {
 
     // MARK: - Files
 
-    /// - Returns: the file's path within the folder.
+    /// - Returns: the file's path in the folder.
     private func write(
         _ tensor: NamedTensor, _ index: Int, to path: String
     ) throws(PortingError) -> String {

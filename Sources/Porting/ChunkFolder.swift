@@ -1,7 +1,6 @@
 // The files of chunks: DIR/chunk-00000/input.raw and so on.
 
 import Foundation
-import Signal
 
 /// Names of the core's inputs and outputs, those of ONNX exports.
 package enum CoreTensor {
@@ -11,11 +10,7 @@ package enum CoreTensor {
     package static let waveform = "add_67"
 }
 
-enum STFTSize {
-    static func isSupported(_ nfft: Int) -> Bool { STFT.supports(nfft: nfft) }
-}
-
-/// A folder of chunks, or one of the same layout that another runtime wrote.
+/// A folder of chunks, our own or of the same layout from another runtime.
 package struct ChunkFolder: Sendable {
     package let path: String
 
@@ -39,9 +34,9 @@ package struct ChunkFolder: Sendable {
         (folder(index) as NSString).appendingPathComponent("\(tensor).\(container.rawValue)")
     }
 
-    /// The file of a tensor, whichever container it is in.
+    /// The file of a tensor in any container.
     ///
-    /// - Throws: ``PortingError/fileMissing(path:expected:)`` for the one in `preferred`,
+    /// - Throws: ``PortingError/fileMissing(path:expected:)``, which names the file in `preferred`;
     ///   ``PortingError/ambiguous(path:tensor:files:)``.
     func existingFile(
         _ tensor: String, _ index: Int, preferred: TensorEncoding.Container, expected: String

@@ -5,14 +5,13 @@ import Foundation
 import HTDemucs
 import Tensor
 
-/// Runs the core on prepared chunks, each at exactly its length, and writes what it gives beside
-/// them.
+/// Runs the core on prepared chunks, each at exactly its length, and writes its outputs beside them.
 package struct CoreRun {
     private let folder: ChunkFolder
     private let manifest: Manifest
     private let model: OpenedModel
 
-    /// What the outputs in a folder were computed with.
+    /// The model and precision of the outputs in a folder.
     private struct Record: Codable, Equatable {
         var modelSha256: String
         var precision: String
@@ -28,8 +27,8 @@ package struct CoreRun {
         self.model = model
     }
 
-    /// Runs chunk after chunk; those whose outputs are there, newer than the inputs and of the same
-    /// model, are left as they are.
+    /// Runs chunk after chunk. Chunks whose outputs are complete, newer than the inputs and of the same
+    /// model and precision are left as they are.
     ///
     /// - Parameter progress: is given the number of chunks done.
     /// - Throws: ``PortingError``, `WeightsError`, `CancellationError`.
@@ -60,7 +59,7 @@ package struct CoreRun {
         folder.file(tensor, index, manifest.encoding.container)
     }
 
-    /// Removes outputs of another model or precision, then notes this one.
+    /// Removes outputs of another model or precision, then records this one.
     private func claim(_ precision: Precision) throws {
         let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
         let path = (folder.path as NSString).appendingPathComponent(Record.fileName)

@@ -1,5 +1,5 @@
-// From a chunk of sound to the core's inputs, and from its outputs back: the two transforms at which
-// ports cut the network.
+// The transforms around the core, where ports cut the network: from a chunk of sound to the core's
+// inputs, and from its outputs to stems.
 
 import Signal
 import Tensor
@@ -14,7 +14,7 @@ package struct CoreSpectrogram {
         self.backend = backend
     }
 
-    /// The core's inputs for normalised sound.
+    /// The core's inputs for a normalised chunk.
     ///
     /// - Parameter mix: `[A, N]`
     /// - Returns: `input` `[1, A, N]`, and `x` `[1, 2A, F, T]` with complex numbers as channels:
@@ -26,7 +26,7 @@ package struct CoreSpectrogram {
         return [NamedTensor(CoreTensor.input, [1] + Array(mix.shape), mix.floats), x]
     }
 
-    /// What the engine's core takes: `[A, N]` and `[F, T, 2A]`.
+    /// The inputs in the engine's order of axes: `[A, N]` and `[F, T, 2A]`.
     ///
     /// - Parameters:
     ///   - input: `[1, A, N]`
@@ -39,7 +39,7 @@ package struct CoreSpectrogram {
         )
     }
 
-    /// The engine's results as the core gives them: `[1, S, 2A, F, T]` and `[1, S, A, N]`.
+    /// The engine's results in the reference's order of axes: `[1, S, 2A, F, T]` and `[1, S, A, N]`.
     ///
     /// - Parameters:
     ///   - x: `[F, T, S · 2A]`

@@ -1,19 +1,20 @@
-// What `tensors prepare` writes beside its chunks, and everything else goes by: docs/formats.md.
+// The manifest that `tensors prepare` writes beside its chunks (docs/formats.md).
 
 import Foundation
 import HTDemucs
+import Signal
 
-/// A folder of chunks in numbers.
+/// A description of a folder of chunks: their track, model, plan and files.
 package struct Manifest: Sendable, Equatable, Codable {
     package struct Source: Sendable, Equatable, Codable {
         package var name: String
         package var sha256: String
-        /// Of the track at the model's rate.
+        /// Length of the track at the model's rate.
         package var samples: Int
     }
 
     package struct Model: Sendable, Equatable, Codable {
-        /// As it was named in the call.
+        /// As given to the command.
         package var name: String
         package var sources: [String]
         package var channels: Int
@@ -25,14 +26,14 @@ package struct Manifest: Sendable, Equatable, Codable {
         package var samples: Int
         package var hop: Int
         package var count: Int
-        /// Zeros at the end of the last one.
+        /// Zeros at the end of the last chunk.
         package var padding: Int
     }
 
     package struct Normalisation: Sendable, Equatable, Codable {
         /// Subtracted from every sample.
         package var mean: Float
-        /// Divided by: the standard deviation plus 1e-8.
+        /// The divisor of every sample: the standard deviation plus 1e-8.
         package var scale: Float
     }
 
@@ -44,7 +45,7 @@ package struct Manifest: Sendable, Equatable, Codable {
     package static let fileName = "manifest.json"
     private static let formatName = "swift-demucs chunks"
     private static let currentVersion = 1
-    /// More than a month of sound at any rate: products of sizes stay far from overflow.
+    /// More than a month of sound at any rate; products of sizes can't overflow.
     private static let samplesLimit = 1 << 40
     private static let channelsLimit = 64
     private static let sourcesLimit = 64
@@ -78,7 +79,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         (inputs, outputs) = Self.shapes(model, samples: plan.chunkSamples)
     }
 
-    /// What the core takes and gives for chunks of `samples` samples.
+    /// The shapes of the core's inputs and outputs for chunks of `samples` samples.
     static func shapes(_ model: Model, samples: Int) -> (inputs: [Shape], outputs: [Shape]) {
         let (frequencies, hop) = (model.nfft / 2, model.nfft / 4)
         let frames = (samples + hop - 1) / hop
@@ -131,14 +132,13 @@ package struct Manifest: Sendable, Equatable, Codable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         let path = (folder as NSString).appendingPathComponent(Self.fileName)
-        // Its numbers are finite.
         guard let data = try? encoder.encode(self) else {
             throw .unwritable(path: path, reason: "it holds a number that is not finite")
         }
         try TensorFile.write(Array(data) + [UInt8(ascii: "\n")], to: path)
     }
 
-    /// What contradicts itself or can't be; nil if all is well.
+    /// The first value that is invalid or contradicts another; nil if there is none.
     private var inconsistency: String? {
         if format != Self.formatName { return "'format' is '\(format)'" }
         if version != Self.currentVersion {
@@ -156,7 +156,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         for (name, value, range) in sizes where !range.contains(value) {
             return "'\(name)' is \(value), expected \(range.lowerBound) to \(range.upperBound)"
         }
-        if !STFTSize.isSupported(model.nfft) { return "'model.nfft' is \(model.nfft)" }
+        if !STFT.supports(nfft: model.nfft) { return "'model.nfft' is \(model.nfft)" }
         if chunk.count != plan.count || chunk.padding != plan.paddingSamples {
             return "'chunk' has \(chunk.count) chunks and \(chunk.padding) zeros, expected "
                 + "\(plan.count) and \(plan.paddingSamples)"
@@ -181,28 +181,25 @@ package struct Manifest: Sendable, Equatable, Codable {
         case DecodingError.typeMismatch(_, let context),
             DecodingError.valueNotFound(_, let context):
             "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
-        default: "it is no JSON of the expected form"
+        default: "it is not JSON of the expected form"
         }
     }
 
-    /// The first difference from another manifest, for people.
+    /// A description of the first difference from another manifest; nil for equal ones.
     func difference(from other: Manifest) -> String? {
-        func list(_ property: String, _ a: some Equatable, _ b: some Equatable, _ differ: Bool)
-            -> String?
-        {
-            differ ? "\(property) \(a) there, \(b) here" : nil
+        let properties: [(differ: Bool, name: String, value: (Manifest) -> String)] = [
+            (source != other.source, "source", { $0.source.name }),
+            (model != other.model, "model", { $0.model.name }),
+            (chunk.samples != other.chunk.samples, "chunks of", { "\($0.chunk.samples)" }),
+            (chunk != other.chunk, "hop", { "\($0.chunk.hop)" }),
+            (
+                encoding != other.encoding, "files of",
+                { "\($0.encoding.container.rawValue) \($0.encoding.element.rawValue)" }
+            ),
+        ]
+        if let property = properties.first(where: \.differ) {
+            return "\(property.name) \(property.value(self)) there, \(property.value(other)) here"
         }
-        return list("source", source.name, other.source.name, source != other.source)
-            ?? list("model", model.name, other.model.name, model != other.model)
-            ?? list(
-                "chunks of", chunk.samples, other.chunk.samples,
-                chunk.samples != other.chunk.samples)
-            ?? list("hop", chunk.hop, other.chunk.hop, chunk != other.chunk)
-            ?? list(
-                "files of",
-                "\(encoding.container.rawValue) \(encoding.element.rawValue)",
-                "\(other.encoding.container.rawValue) \(other.encoding.element.rawValue)",
-                encoding != other.encoding)
-            ?? (self == other ? nil : "another normalisation")
+        return self == other ? nil : "another normalisation"
     }
 }

@@ -16,11 +16,11 @@ struct NPY {
         case float32 = "<f4"
         case float64 = "<f8"
 
-        var bytes: Int {
+        var stored: ElementType {
             switch self {
-            case .float16: 2
-            case .float32: 4
-            case .float64: 8
+            case .float16: .float16
+            case .float32: .float32
+            case .float64: .float64
             }
         }
     }
@@ -29,13 +29,13 @@ struct NPY {
     let shape: [Int]
     /// Whether the first dimension is the contiguous one.
     let isColumnMajor: Bool
-    /// Where the elements begin.
+    /// The offset of the elements.
     let dataStart: Int
 
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     /// The elements begin at a multiple of this.
     private static let alignmentBytes = 64
-    /// More than any array of ours takes; a crafted length can't ask for memory.
+    /// Bounds the memory that a crafted length can ask for.
     private static let headerLimitBytes = 65_536
     private static let rankLimit = 16
 
@@ -55,7 +55,7 @@ struct NPY {
 
     /// Reads and checks the header.
     ///
-    /// - Throws: ``PortingError/damaged(path:problem:)``, also for types that aren't floats.
+    /// - Throws: ``PortingError`` `damaged`, also for elements that aren't floats, or `wrongSize`.
     init(_ file: MappedFile, path: String) throws(PortingError) {
         func failure(_ problem: String) -> PortingError { .damaged(path: path, problem: problem) }
         let start = file.withBytes(0..<min(12, file.countBytes)) { [UInt8]($0) }
@@ -90,7 +90,7 @@ struct NPY {
             throw failure("its header has no 'shape' of up to \(NPY.rankLimit) sizes")
         }
         shape = sizes
-        var bytes = element.bytes
+        var bytes = element.stored.bits / 8
         for size in sizes {
             let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
             guard !overflow else { throw failure("its shape \(sizes) is larger than any file") }

@@ -1,4 +1,4 @@
-// Names chosen by pattern, and their order.
+// Patterns of tensor names, and the names' order of computation.
 
 /// A pattern in which `*` stands for any characters and `?` for one.
 package struct NamePattern: Sendable, Equatable {
@@ -13,7 +13,7 @@ package struct NamePattern: Sendable, Equatable {
     package func matches(_ name: String) -> Bool {
         let name = Array(name)
         var (place, at) = (0, 0)
-        /// Where the last star is, and what of the name it has taken.
+        /// The place of the last star, and the end of its match in the name.
         var star: (place: Int, at: Int)?
         while at < name.count {
             if place < characters.count, characters[place] == "*" {
@@ -38,10 +38,9 @@ package struct NamePattern: Sendable, Equatable {
 
 /// The reference's names in the order in which `HTDemucs.forward` computes them.
 ///
-/// Sorting by it puts a file that some library wrote alphabetically back into the order in which
-/// errors spread.
+/// Libraries write files alphabetically; errors spread in this order.
 package struct ComputationOrder: Comparable {
-    /// Compared element by element; a prefix comes last: `dconv` ends after `dconv.layers.1`.
+    /// Compared element by element, with a prefix last: `dconv` ends after `dconv.layers.1`.
     private let key: [Int]
     private let name: String
 
@@ -52,7 +51,7 @@ package struct ComputationOrder: Comparable {
     private static let downsamplers = ["channel_downsampler", "channel_downsampler_t"]
     private static let decoders = ["decoder", "tdecoder"]
     private static let after = ["output", "add_67", "final"]
-    /// Parts of a layer of the encoders.
+    /// Parts of an encoder layer.
     private static let parts = ["conv", "norm1", "dconv", "rewrite", "norm2", "conv_tr"]
     private static let embeddings = ["pos_emb_2d", "norm_in", "pos_emb", "norm_in_t"]
     private static let transformerLayers = ["layers", "layers_t"]
@@ -60,7 +59,7 @@ package struct ComputationOrder: Comparable {
 
     package init(_ name: String) {
         self.name = name
-        // A chunk's number, if there is one: chunk-00003/output.
+        // An optional chunk number: chunk-00003/output.
         let pieces = name.split(separator: "/", omittingEmptySubsequences: false)
         let path = (pieces.last ?? "").split(separator: ".").map(String.init)
         key = Self.numbers(pieces.dropLast().joined(separator: "/")) + Self.place(path)
@@ -99,8 +98,8 @@ package struct ComputationOrder: Comparable {
         return [9] + numbers(path.joined(separator: "."))
     }
 
-    /// A part's place in its layer, and the numbers inside it; the layer itself comes behind its
-    /// parts, and its embedding behind that.
+    /// A part's place in its layer and the numbers inside it. The layer itself follows its parts, and
+    /// its embedding follows the layer.
     private static func within(_ part: [String], _ parts: [String]) -> [Int] {
         guard let first = part.first else { return [parts.count + 1] }
         if first == "embedded" { return [parts.count + 2] }

@@ -1,4 +1,4 @@
-// Tensors on their way between the engine's layout and the reference's.
+// Named tensors in the reference's order of axes, converted from the engine's.
 
 import HTDemucs
 import Tensor
@@ -16,7 +16,7 @@ package struct NamedTensor: Sendable, Equatable {
         self.values = values
     }
 
-    /// A value that a probe gives, without a batch dimension.
+    /// A value of a probe, without a batch dimension.
     package init(_ name: String, _ x: Tensor, _ layout: Probe.Layout) {
         let (shape, values) = (Array(x.shape), x.floats)
         switch layout {
@@ -51,14 +51,14 @@ package struct NamedTensor: Sendable, Equatable {
         self.values = Self.gathered(values, self.shape, order.map { strides[$0] })
     }
 
-    /// The elements that steps of `strides` reach, in row-major order of `shape`.
+    /// The elements at multiples of `strides`, in row-major order of `shape`.
     private static func gathered(
         _ values: [Float], _ shape: [Int], _ strides: [Int]
     ) -> [Float] {
         guard let inner = shape.last, inner > 0, let step = strides.last else { return values }
         let rows = values.count / inner
         return [Float](unsafeUninitializedCapacity: values.count) { output, count in
-            // Every step stays within `values`: the strides are those of its own shape.
+            // In bounds: the strides are those of the shape of `values`.
             values.withUnsafeBufferPointer { values in
                 var index = [Int](repeating: 0, count: shape.count - 1)
                 var start = 0
@@ -79,6 +79,6 @@ package struct NamedTensor: Sendable, Equatable {
         }
     }
 
-    /// Without leading dimensions of one: a batch of one is no batch.
+    /// The shape without leading dimensions of one.
     package var unbatchedShape: [Int] { Array(shape.drop { $0 == 1 }) }
 }

@@ -1,9 +1,9 @@
-// What can be wrong with tensors in files, the folders that hold them, and calls that make them.
+// Errors of tensor files, folders of chunks, and invalid options.
 
 import Foundation
 
-/// Why tensors can't be written, read or put together. Paths come first, then what was found and what
-/// was expected.
+/// Tensors that can't be written, read or compared. Messages name the path, the value found and the
+/// value expected.
 package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     // Files
     case fileMissing(path: String, expected: String)
@@ -17,7 +17,7 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     case wrongType(path: String, found: String, expected: String, shape: [Int])
     case damaged(path: String, problem: String)
     case notFinite(path: String, tensor: String, index: Int)
-    /// A value that float16 has no room for.
+    /// A finite value beyond the range of float16.
     case notStorable(path: String, tensor: String, value: Float)
     case tensorMissing(path: String, tensor: String, found: [String])
     /// `drums.npy` beside `drums.raw`.
@@ -64,7 +64,7 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
             return "\(path): '\(tensor)' is there as \(files.joined(separator: " and as ")); keep "
                 + "one of them"
         case .manifestInvalid(let path, let problem):
-            return "\(path): is no manifest of 'tensors prepare': \(problem)"
+            return "\(path): is not a manifest of 'tensors prepare': \(problem)"
         case .folderTaken(let path, let difference):
             return "\(path): holds chunks of another call (\(difference)); name another folder, or "
                 + "remove this one"

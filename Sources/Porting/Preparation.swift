@@ -126,15 +126,7 @@ extension TensorEncoding {
     func isComplete(_ path: String, _ tensor: Manifest.Shape) -> Bool {
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         guard let size = attributes?[.size] as? Int else { return false }
-        let header: Int
-        switch container {
-        case .raw: header = 0
-        case .npy: header = NPY.header(element, tensor.shape).count
-        case .safetensors:
-            var entry = SafetensorsHeader()
-            entry.append(tensor.name, tensor.shape, element)
-            header = entry.bytes()?.count ?? 0
-        }
-        return size == header + tensor.shape.reduce(1, *) * element.bytes
+        let header = header(tensor.name, tensor.shape)
+        return size == header.count + tensor.shape.reduce(1, *) * element.bytes
     }
 }

@@ -1,15 +1,15 @@
-// What `compare` compares: files of tensors, folders of them, folders of stems.
+// Named tensors of `compare`: files of tensors, folders of them, folders of stems.
 
 import Audio
 import Foundation
 import WeightsLoader
 
-/// Named tensors in a file or a folder, each read when it is asked for.
+/// Named tensors in a file or a folder, read on demand.
 ///
 /// Names in a folder are paths within it without the extension: `chunk-00003/output`, `drums`. A
-/// safetensors file gives its tensors' own names, inside a folder behind the file's, unless it holds
-/// but one of the file's name. Raw files take their shapes from the manifest of their chunks, or from
-/// the tensor that they are compared with.
+/// safetensors file has its tensors' own names, in a folder after the file's, unless its only tensor is
+/// named like the file. Raw files have their shapes from the manifest of their chunks, or from the
+/// tensor that they are compared with.
 package struct TensorCollection {
     package let path: String
     private var entries: [String: Entry] = [:]
@@ -20,7 +20,7 @@ package struct TensorCollection {
         case raw(String, Manifest?)
         case sound(String)
 
-        /// For a message about two of one name.
+        /// The file's name, for messages.
         var file: String {
             switch self {
             case .stored(let checkpoint, _): (checkpoint.path as NSString).lastPathComponent
@@ -30,11 +30,11 @@ package struct TensorCollection {
         }
     }
 
-    /// Sound files, by how their names end.
+    /// Extensions of sound files.
     private static let soundExtensions: Set<String> = [
         "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
     ]
-    /// Folders of tracks with folders of chunks are the deepest that there are.
+    /// Enough for folders of tracks with folders of chunks.
     private static let depthLimit = 4
 
     package var names: [String] { entries.keys.sorted() }
@@ -66,7 +66,8 @@ package struct TensorCollection {
 
     /// The tensor of a name.
     ///
-    /// - Parameter other: where a raw file without a manifest has its shape from.
+    /// - Parameter other: gives the shape of a raw file without a manifest.
+    /// - Throws: ``PortingError``, `AudioError`.
     package func tensor(_ name: String, like other: TensorCollection) throws -> NamedTensor {
         switch entries[name] {
         case .stored(let checkpoint, let stored):
@@ -86,7 +87,7 @@ package struct TensorCollection {
         }
     }
 
-    /// The shape of a name as far as it is known without another collection; empty if it isn't.
+    /// The shape of a name; empty if only another collection can tell it.
     func shape(_ name: String) throws -> [Int] {
         switch entries[name] {
         case .stored(_, let stored): return stored.shape
@@ -112,10 +113,10 @@ package struct TensorCollection {
                 reason: "is raw, and neither a manifest nor the other side tells its shape")
         }
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
-        // Half as long as float32 is float16, whatever the manifest says of the inputs.
-        let isHalf = size == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
+        // Outputs may have another type than the manifest's inputs.
+        let isFloat16 = size == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
         return try TensorFile.read(
-            path, name: name, shape: shape, element: isHalf ? .float16 : .float32,
+            path, name: name, shape: shape, element: isFloat16 ? .float16 : .float32,
             isFinite: false)
     }
 
@@ -155,7 +156,7 @@ package struct TensorCollection {
         case "safetensors":
             let checkpoint = try TensorFile.open(file)
             let isWhole = checkpoint.tensors.map(\.name) == [stem]
-            // The only file of a call is what its tensors' names belong to.
+            // A file that was named itself needs no prefix.
             let inner = isWhole || file == path ? prefix : "\(prefix)\(stem)/"
             for stored in checkpoint.tensors {
                 try insert(.stored(checkpoint, stored), inner + stored.name)

@@ -1,11 +1,11 @@
-// How a tensor is stored in a file of its own.
+// The encoding of a tensor in a file of its own, and the header that precedes its elements.
 
 import WeightsLoader
 
 /// A container and the type of its elements.
 package struct TensorEncoding: Sendable, Equatable, Codable {
     package enum Container: String, Sendable, CaseIterable, Codable {
-        /// The elements and nothing else, row-major and little-endian.
+        /// The elements alone, row-major and little-endian.
         case raw
         /// NumPy's format, version 1.0.
         case npy
@@ -28,7 +28,19 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
         self.element = element
     }
 
-    /// The bytes of values, little-endian.
+    /// The bytes before the elements of a file's only tensor.
+    func header(_ name: String, _ shape: [Int]) -> [UInt8] {
+        switch container {
+        case .raw: return []
+        case .npy: return NPY.header(element, shape)
+        case .safetensors:
+            var header = SafetensorsHeader()
+            header.append(name, shape, element)
+            return header.bytes() ?? []
+        }
+    }
+
+    /// The elements, little-endian.
     ///
     /// - Throws: ``PortingError/notStorable(path:tensor:value:)`` for a finite value past float16.
     func bytes(_ tensor: NamedTensor, path: String) throws(PortingError) -> [UInt8] {
@@ -41,13 +53,49 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
             }
         case .float16:
             for value in tensor.values {
-                let half = Narrowing.float16(value)
-                guard half & 0x7FFF != 0x7C00 || value.isInfinite else {
+                let bits = Narrowing.float16(value)
+                guard bits & 0x7FFF != 0x7C00 || value.isInfinite else {
                     throw .notStorable(path: path, tensor: tensor.name, value: value)
                 }
-                withUnsafeBytes(of: half.littleEndian) { bytes.append(contentsOf: $0) }
+                withUnsafeBytes(of: bits.littleEndian) { bytes.append(contentsOf: $0) }
             }
         }
         return bytes
+    }
+}
+
+/// The header of a safetensors file of tensors rather than of a model (docs/formats.md).
+struct SafetensorsHeader {
+    private var members: [String: ArgumentValue]
+    private var dataBytes = 0
+
+    /// - Parameter metadata: the file's own strings.
+    init(metadata: [String: String] = [:]) {
+        members =
+            metadata.isEmpty ? [:] : ["__metadata__": .object(metadata.mapValues { .string($0) })]
+    }
+
+    /// Adds a tensor whose elements follow those of the tensors before.
+    mutating func append(_ name: String, _ shape: [Int], _ element: TensorEncoding.Element) {
+        let end = dataBytes + shape.reduce(1, *) * element.bytes
+        members[name] = .object([
+            "dtype": .string(element.stored.rawValue),
+            "shape": .array(shape.map(ArgumentValue.integer)),
+            "data_offsets": .array([.integer(dataBytes), .integer(end)]),
+        ])
+        dataBytes = end
+    }
+
+    /// The bytes before the elements, padded with spaces.
+    ///
+    /// - Parameter reserved: their number; nil for the fewest.
+    /// - Returns: nil if the header needs more.
+    func bytes(reserved: Int? = nil) -> [UInt8]? {
+        // Strings and integers always have a JSON text.
+        var text = Array((ArgumentValue.object(members).json ?? "{}").utf8)
+        let length = reserved.map { $0 - 8 } ?? (text.count + 7) / 8 * 8
+        guard text.count <= length else { return nil }
+        text += [UInt8](repeating: UInt8(ascii: " "), count: length - text.count)
+        return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + text
     }
 }

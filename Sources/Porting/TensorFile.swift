@@ -1,8 +1,9 @@
-// Tensors in files of their own: raw, .npy or safetensors with a single tensor.
+// Files of one tensor each: raw, .npy or safetensors.
 
 import Foundation
 import WeightsLoader
 
+/// Reads and writes files of one tensor.
 package enum TensorFile {
     /// Writes a tensor; the file appears under its name when it is complete.
     ///
@@ -13,20 +14,12 @@ package enum TensorFile {
         if let index = tensor.values.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(path: path, tensor: tensor.name, index: index)
         }
-        var bytes: [UInt8] = []
-        switch encoding.container {
-        case .raw: break
-        case .npy: bytes = NPY.header(encoding.element, tensor.shape)
-        case .safetensors:
-            var header = SafetensorsHeader()
-            header.append(tensor.name, tensor.shape, encoding.element)
-            bytes = header.bytes() ?? []
-        }
-        bytes += try encoding.bytes(tensor, path: path)
-        try write(bytes, to: path)
+        try write(
+            encoding.header(tensor.name, tensor.shape) + encoding.bytes(tensor, path: path),
+            to: path)
     }
 
-    /// Writes bytes under a temporary name beside `path`, which is renamed once it is complete.
+    /// Writes bytes to a temporary file beside `path`, which is renamed once it is complete.
     static func write(_ bytes: [UInt8], to path: String) throws(PortingError) {
         do {
             try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
@@ -35,12 +28,12 @@ package enum TensorFile {
         }
     }
 
-    /// Reads a tensor that must have this shape, a leading batch of one aside.
+    /// Reads a tensor of a known shape; a leading batch of one may be missing or added.
     ///
     /// - Parameters:
-    ///   - element: the type that it must be of.
     ///   - name: of the tensor in a safetensors file.
-    ///   - isFinite: whether all values must be.
+    ///   - element: the expected type.
+    ///   - isFinite: whether all values must be finite.
     /// - Throws: ``PortingError``, which names the file and the shape expected.
     package static func read(
         _ path: String, name: String, shape: [Int], element: TensorEncoding.Element,
@@ -56,7 +49,7 @@ package enum TensorFile {
             let file = try map(path, expected: expected)
             let header = try NPY(file, path: path)
             try check(path, header.shape, shape)
-            try check(path, header.element.name, element, shape)
+            try check(path, header.element.stored.rawValue, element, shape)
             tensor = npy(file, header, name: name, shape: shape)
         case "safetensors":
             let checkpoint = try open(path)
@@ -98,24 +91,22 @@ package enum TensorFile {
         return NamedTensor(name, shape, values)
     }
 
-    /// The array of a file whose header is known.
+    /// The array of a file, after its header.
     static func npy(
         _ file: MappedFile, _ header: NPY, name: String, shape: [Int]
     ) -> NamedTensor {
         let count = shape.reduce(1, *)
         let values = file.withBytes(header.dataStart..<file.countBytes) { bytes in
-            switch header.element {
-            case .float16: widened(bytes, .float16, count)
-            case .float32: widened(bytes, .float32, count)
-            case .float64:
-                (0..<count).map { index in
-                    let bits = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
-                    return Float(Double(bitPattern: UInt64(littleEndian: bits)))
-                }
+            guard header.element == .float64 else {
+                return widened(bytes, header.element.stored, count)
+            }
+            return (0..<count).map { index in
+                let bits = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
+                return Float(Double(bitPattern: UInt64(littleEndian: bits)))
             }
         }
         guard header.isColumnMajor else { return NamedTensor(name, shape, values) }
-        // The same numbers as a row-major array whose dimensions are the other way round.
+        // Equal to a row-major array with its dimensions reversed.
         let axes = Array(header.shape.indices.reversed())
         var tensor = NamedTensor(name, Array(header.shape.reversed()), values, permuted: axes)
         tensor.shape = shape
@@ -159,7 +150,7 @@ package enum TensorFile {
         _ bytes: UnsafeRawBufferPointer, _ type: ElementType, _ count: Int
     ) -> [Float] {
         [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            // The caller has compared the length with the shape.
+            // The caller has checked the length against the shape.
             let output = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
             Widening.widen(bytes, of: type, into: output)
             initialized = count
@@ -171,7 +162,7 @@ package enum TensorFile {
     private static func check(
         _ path: String, _ found: [Int], _ expected: [Int]
     ) throws(PortingError) {
-        // Exporters and runtimes add and drop a batch of one.
+        // Exporters and runtimes add or drop a batch of one.
         guard Array(found.drop { $0 == 1 }) == Array(expected.drop { $0 == 1 }) else {
             throw .wrongShape(path: path, found: found, expected: expected)
         }
@@ -186,21 +177,10 @@ package enum TensorFile {
         }
     }
 
-    /// The system's words for what went wrong with a file.
+    /// The system's reason for a failed file operation.
     static func reason(_ error: any Error) -> String {
         let error = error as NSError
         return (error.userInfo[NSUnderlyingErrorKey] as? NSError)?.localizedDescription
             ?? error.localizedFailureReason ?? error.localizedDescription
-    }
-}
-
-extension NPY.Element {
-    /// Its name in safetensors.
-    var name: String {
-        switch self {
-        case .float16: "F16"
-        case .float32: "F32"
-        case .float64: "F64"
-        }
     }
 }

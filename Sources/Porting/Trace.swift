@@ -1,4 +1,4 @@
-// `trace`: every named intermediate of one chunk, for comparing a port block by block.
+// `trace`: the named values inside the network for one chunk, to compare a port block by block.
 
 import Audio
 import Demucs
@@ -6,18 +6,18 @@ import Foundation
 import HTDemucs
 import Tensor
 
-/// One chunk through the network, its values written under the reference's names.
+/// Writes the values inside the network for one chunk, under the reference's names.
 ///
-/// Beside what ``Probe`` gives: `mix` `[A, N]`, the chunk itself; `mag` `[2A, F, T]`, its spectrogram
-/// with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, what the core
-/// gives; `final` `[S, A, N]`, the stems.
+/// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk itself; `mag` `[2A, F, T]`, its
+/// spectrogram with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the
+/// core's outputs; `final` `[S, A, N]`, the stems.
 package struct Trace {
     private let input: NamedTensor
     private let x: NamedTensor
     private let origin: String
     package let warnings: [AudioWarning]
 
-    /// Takes the core's inputs.
+    /// A trace for inputs of the core.
     ///
     /// - Parameters:
     ///   - input: `[1, A, N]`
@@ -30,7 +30,7 @@ package struct Trace {
         warnings = []
     }
 
-    /// Takes a prepared chunk.
+    /// A trace for a prepared chunk.
     ///
     /// - Parameter chunk: its folder, with the manifest beside it.
     /// - Throws: ``PortingError``.
@@ -49,9 +49,9 @@ package struct Trace {
             origin: "\(manifest.source.name), \((path as NSString).lastPathComponent)")
     }
 
-    /// The model that a chunk was prepared for.
+    /// The name of the model that a chunk was prepared for.
     ///
-    /// - Throws: ``PortingError`` if it has no manifest beside it.
+    /// - Throws: ``PortingError`` if there is no manifest beside the chunk.
     package static func modelName(ofChunk path: String) throws(PortingError) -> String {
         try Manifest(folder: folder(ofChunk: path)).model.name
     }
@@ -61,12 +61,13 @@ package struct Trace {
         return parent.isEmpty ? "." : parent
     }
 
-    /// Takes a piece of a track, normalised as in a separation.
+    /// A trace for a chunk of a track, normalised like a separation's segment.
     ///
     /// - Parameters:
-    ///   - startSeconds: where it begins.
-    ///   - chunkSeconds: nil for the model's segment. Past the track's end there are zeros.
-    /// - Throws: `AudioError`; ``PortingError`` for a piece that can't be.
+    ///   - startSeconds: of the chunk in the track.
+    ///   - chunkSeconds: length of the chunk, with zeros past the track's end; nil for the model's
+    ///     segment.
+    /// - Throws: `AudioError`; ``PortingError`` for an invalid start or length.
     package init(
         _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: OpenedModel,
         on backend: Backend, cancellation: CancellationToken
@@ -95,68 +96,157 @@ package struct Trace {
         self.warnings = warnings
     }
 
-    /// Runs the network and writes what matches a pattern, in the order of computation.
+    /// Runs the network and writes the values that match a pattern, in the order of computation.
     ///
     /// - Returns: the names.
-    /// - Throws: ``PortingError/noMatch(patterns:examples:)``; what writing throws;
-    ///   `CancellationError`.
+    /// - Throws: ``PortingError``: `noMatch`, `unwritable`, `notStorable`; `CancellationError`.
     package func write(
         _ patterns: [NamePattern], of network: HTDemucs, model: OpenedModel, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
-        let backend = network.backend
-        let writer = try TraceWriter(
-            path, metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum])
-        var examples: [String] = []
-        func wants(_ name: String) -> Bool {
-            examples.append(name)
-            return patterns.contains { $0.matches(name) }
-        }
-        func give(_ tensor: NamedTensor) throws {
-            if wants(tensor.name) { try writer.append(tensor) }
-        }
-        /// What a probe can't throw.
-        var failure: PortingError?
-        let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: backend)
-        try give(NamedTensor("mix", Array(input.shape.dropFirst()), input.values))
-        try give(NamedTensor("mag", Array(x.shape.dropFirst()), x.values))
-
+        let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: network.backend)
+        let observer = TraceObserver(
+            patterns,
+            try TraceWriter(
+                path,
+                metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum]),
+            cancellation)
+        try observer.give("mix", input)
+        try observer.give("mag", x)
         let (mix, z) = spectrogram.engineInputs(input, x)
-        let probed = try withoutActuallyEscaping(wants) { wants in
-            let probe = Probe(isWanted: { failure == nil && wants($0) }) { name, x, layout in
-                do throws(PortingError) {
-                    try writer.append(NamedTensor(name, x, layout))
-                } catch {
-                    failure = error
-                }
-            }
-            return try network.core(
-                mix, z, observer: TraceObserver(cancellation: cancellation, probe: probe))
-        }
-        if let failure { throw failure }
-
+        let core = try network.core(mix, z, observer: observer)
+        try observer.check()
         let outputs = spectrogram.outputs(
-            probed.x, probed.xt, sources: model.configuration.sources.count)
-        for output in outputs {
-            try give(NamedTensor(output.name, Array(output.shape.dropFirst()), output.values))
+            core.x, core.xt, sources: model.configuration.sources.count)
+        for output in outputs { try observer.give(output.name, output) }
+        var stems = outputs[1]
+        stems.values = spectrogram.stems(outputs[0], outputs[1])
+        try observer.give("final", stems)
+        return try observer.finish()
+    }
+}
+
+/// Writes the values that match a pattern.
+private final class TraceObserver: ForwardObserver {
+    private let patterns: [NamePattern]
+    private let writer: TraceWriter
+    private let cancellation: CancellationToken
+    /// All names, for a message.
+    private var names: [String] = []
+    /// An error of the probe, which can't throw.
+    private var failure: PortingError?
+
+    init(_ patterns: [NamePattern], _ writer: TraceWriter, _ cancellation: CancellationToken) {
+        self.patterns = patterns
+        self.writer = writer
+        self.cancellation = cancellation
+    }
+
+    var probe: Probe? {
+        Probe(
+            isWanted: { self.failure == nil && self.wants($0) },
+            take: { name, x, layout in
+                do throws(PortingError) {
+                    try self.writer.append(NamedTensor(name, x, layout))
+                } catch {
+                    self.failure = error
+                }
+            })
+    }
+
+    func completed(_ block: NetworkBlock) throws {
+        try check()
+        try cancellation.check()
+    }
+
+    /// Throws the error of the probe.
+    func check() throws(PortingError) {
+        if let failure { throw failure }
+    }
+
+    /// Writes a value with a batch dimension, which is dropped, if its name matches.
+    func give(_ name: String, _ tensor: NamedTensor) throws(PortingError) {
+        if wants(name) {
+            try writer.append(NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values))
         }
-        try give(
-            NamedTensor(
-                "final", Array(outputs[1].shape.dropFirst()),
-                spectrogram.stems(outputs[0], outputs[1])))
+    }
+
+    /// - Returns: the names of the values written.
+    func finish() throws(PortingError) -> [String] {
         if writer.names.isEmpty {
-            throw PortingError.noMatch(
-                patterns: patterns.map(\.text), examples: Array(examples.prefix(12)))
+            throw .noMatch(patterns: patterns.map(\.text), examples: Array(names.prefix(12)))
         }
         try writer.finish()
         return writer.names
     }
+
+    private func wants(_ name: String) -> Bool {
+        names.append(name)
+        return patterns.contains { $0.matches(name) }
+    }
 }
 
-/// Takes values and lets the pass be cancelled.
-private struct TraceObserver: ForwardObserver {
-    let cancellation: CancellationToken
-    let probe: Probe?
+/// Writes a safetensors file of tensors that come one after the other, keeping none in memory. The
+/// file appears under its name when it is finished.
+private final class TraceWriter {
+    private let path: String
+    private let temporaryPath: String
+    private let handle: FileHandle
+    private var header: SafetensorsHeader
+    private var isFinished = false
+    private(set) var names: [String] = []
 
-    func completed(_ block: NetworkBlock) throws { try cancellation.check() }
+    /// The header precedes the tensors but is known after them: enough for 2,000 of the longest names.
+    /// The format allows spaces in the rest.
+    private static let headerBytes = 1 << 18
+
+    /// - Throws: ``PortingError/unwritable(path:reason:)``.
+    init(_ path: String, metadata: [String: String]) throws(PortingError) {
+        self.path = path
+        temporaryPath = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
+        header = SafetensorsHeader(metadata: metadata)
+        guard FileManager.default.createFile(atPath: temporaryPath, contents: nil),
+            let handle = FileHandle(forWritingAtPath: temporaryPath)
+        else {
+            throw .unwritable(path: path, reason: String(cString: strerror(errno)))
+        }
+        self.handle = handle
+        try write([UInt8](repeating: UInt8(ascii: " "), count: Self.headerBytes))
+    }
+
+    deinit {
+        try? handle.close()
+        if !isFinished { unlink(temporaryPath) }
+    }
+
+    func append(_ tensor: NamedTensor) throws(PortingError) {
+        header.append(tensor.name, tensor.shape, .float32)
+        names.append(tensor.name)
+        try write(try TensorEncoding(.raw, .float32).bytes(tensor, path: path))
+    }
+
+    func finish() throws(PortingError) {
+        guard let bytes = header.bytes(reserved: Self.headerBytes) else {
+            throw .unwritable(
+                path: path, reason: "the names of \(names.count) tensors don't fit its header")
+        }
+        do {
+            try handle.seek(toOffset: 0)
+        } catch {
+            throw .unwritable(path: path, reason: TensorFile.reason(error))
+        }
+        try write(bytes)
+        guard rename(temporaryPath, path) == 0 else {
+            throw .unwritable(path: path, reason: String(cString: strerror(errno)))
+        }
+        isFinished = true
+    }
+
+    private func write(_ bytes: [UInt8]) throws(PortingError) {
+        do {
+            try handle.write(contentsOf: bytes)
+        } catch {
+            throw .unwritable(path: path, reason: TensorFile.reason(error))
+        }
+    }
 }

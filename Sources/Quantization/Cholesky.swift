@@ -1,35 +1,35 @@
-// Systems of linear equations with a symmetric positive matrix, of a few thousand unknowns.
+// Linear equations with a symmetric positive semidefinite matrix and a few thousand unknowns. GPTQ
+// solves them here, and Evaluation for the filters of BSSEval.
 
 import Tensor
 
 /// The Cholesky factor L of a symmetric positive semidefinite matrix A = L·Lᵀ, in double precision.
 ///
-/// A matrix of correlations may lack full rank: two channels that are the same make it so. An unknown
-/// that the ones before it already express to within rounding is set to 0, which is one of the
-/// least-squares solutions.
+/// Two equal channels make a matrix of correlations singular. An unknown that is a linear combination
+/// of earlier ones to within rounding is set to 0, which gives one of the least-squares solutions.
 ///
-/// Blocked and left-looking (Golub and Van Loan, "Matrix Computations", 4.2). Rows are kept in panels
-/// of four, in which column k holds its four elements side by side; a panel ends at its diagonal.
+/// Blocked and left-looking (Golub and Van Loan, "Matrix Computations", 4.2). Rows are stored in panels
+/// of four, whose four elements of a column are neighbours; a panel ends at its diagonal.
 package struct Cholesky {
     package let order: Int
 
     /// Rows of a panel.
     private static let panelRows = 4
-    /// Columns that are factorised at once: their panels stay in the level-2 cache.
+    /// Columns factorised at once: their panels stay in the level-2 cache.
     private static let blockColumns = 64
-    /// Products between two visits to a tile of the result: one panel's share of them fits the
-    /// level-1 cache.
+    /// Products summed between two updates of a tile of the result: a panel's part fits the level-1
+    /// cache.
     private static let innerBlock = 256
 
     private var panels: [SIMD4<Double>]
-    /// 1 / L[i][i]; 0 for unknowns that are left out.
+    /// 1 / L[i][i]; 0 for dependent unknowns.
     private var inverseDiagonal: [Double]
 
     /// Factorises a matrix.
     ///
     /// - Parameters:
     ///   - order: a multiple of four.
-    ///   - element: A[row][column]; asked for row ≥ column and within the last panel of a row.
+    ///   - element: A[row][column] for columns up to the end of the row's panel.
     package init(
         order: Int, on backend: Backend, element: (_ row: Int, _ column: Int) -> Double
     ) {
@@ -52,12 +52,12 @@ package struct Cholesky {
         let panelCount = order / 4
         panels.withUnsafeMutableBufferPointer { panels in
             inverseDiagonal.withUnsafeMutableBufferPointer { inverse in
-                // Bound to constants for the closures that run on several threads; each writes
-                // panels of its own.
+                // Constants for the closures that run on several threads; each writes its own
+                // panels.
                 let (panels, inverse) = (panels.baseAddress!, inverse.baseAddress!)
                 for start in stride(from: 0, to: order, by: Cholesky.blockColumns) {
                     let end = min(order, start + Cholesky.blockColumns)
-                    // Several panels at a time share what is loaded of the block's.
+                    // Panels of a group share the block's panels in the cache.
                     let groupPanels = 16
                     let groups = (panelCount - start / 4 + groupPanels - 1) / groupPanels
                     backend.parallelFor(groups) { group in
@@ -75,10 +75,11 @@ package struct Cholesky {
         }
     }
 
-    /// Where a panel begins: those before it have 4, 8, 12 … columns.
+    /// The first element of a panel: earlier ones have 4, 8, 12 … columns.
     private static func offset(_ panel: Int) -> Int { 2 * panel * (panel + 1) }
 
-    /// Subtracts from the columns `start ..< end` of some panels what the columns before explain.
+    /// Subtracts the products of the columns before `start` from the columns `start ..< end` of some
+    /// panels.
     private static func update(
         _ panels: UnsafeMutablePointer<SIMD4<Double>>, _ rows: Range<Int>, _ start: Int, _ end: Int
     ) {
@@ -109,7 +110,7 @@ package struct Cholesky {
 
     /// Factorises the block on the diagonal.
     ///
-    /// - Parameter diagonal: of A, which tells how small a pivot is.
+    /// - Parameter diagonal: of A; a pivot far smaller is rounding noise.
     /// - Returns: the block's factor, row-major.
     private static func factorise(
         _ panels: UnsafeMutablePointer<SIMD4<Double>>, _ inverse: UnsafeMutablePointer<Double>,
@@ -126,7 +127,7 @@ package struct Cholesky {
                 if j < i {
                     block[i * count + j] = sum * inverse[start + j]
                 } else {
-                    // A few units in the last place of what was subtracted from: noise.
+                    // Four units in the last place of the element of A.
                     let isIndependent = sum > 4 * .ulpOfOne * diagonal[start + i]
                     let root = isIndependent ? sum.squareRoot() : 0
                     block[i * count + i] = root
@@ -154,8 +155,8 @@ package struct Cholesky {
         }
     }
 
-    /// Column `column` of L below its diagonal, over the element on the diagonal: how much of the
-    /// unknown is in each of those after it. Zeros for an unknown that is left out.
+    /// Column `column` of L below its diagonal, divided by the element on the diagonal; zeros for a
+    /// dependent unknown.
     package func ratios(below column: Int) -> [Float] {
         (column + 1..<order).map { row in
             Float(panels[Cholesky.offset(row / 4) + column][row % 4] * inverseDiagonal[column])

@@ -1,53 +1,31 @@
-// What the products of a layer are given, gathered over the segments of a calibration.
+// Second moments of the inputs of a matrix product, summed over the segments of a calibration.
 
 import CKernels
 import Layers
 import Synchronization
 import Tensor
 
-/// The products that a tensor of weights becomes: most layers have one; a strided convolution has one
-/// for each block of its taps, an attention one for its queries and one for keys and values.
-package final class LayerInputs: LayerObserver {
-    private let found = Mutex<[HessianAccumulator]>([])
-    /// Rows kept of each segment.
-    private let rowsPerSegment: Int
-
-    /// - Parameter rowsPerSegment: that are kept for each product, at most; even.
-    package init(rowsPerSegment: Int) { self.rowsPerSegment = rowsPerSegment }
-
-    /// In the order in which they were built.
-    package var products: [HessianAccumulator] { found.withLock { $0 } }
-
-    /// - Parameters:
-    ///   - order: where each element of what the offsets point into stands in the tensor; nil where
-    ///     that is the tensor itself.
-    package func product(
-        rowOffsets: [Int], columnOffsets: [Int?], order: [Int?]?
-    ) -> any ProductObserver {
-        let product = HessianAccumulator(
-            rowOffsets: rowOffsets, columnOffsets: columnOffsets, order: order,
-            rowsPerSegment: rowsPerSegment)
-        found.withLock { $0.append(product) }
-        return product
-    }
-}
-
-/// The second moments of a product's left operand: Σ xᵀx over its rows x.
+/// Sums xᵀx over the rows x of a product's left operand: half the Hessian of |x·(Ŵ − W)|² in each
+/// column of the rounded weights Ŵ.
 package final class HessianAccumulator: ProductObserver {
-    /// Σ x and Σ xᵀx of `count` rows, of `countAll` that there were.
+    /// Σ x and Σ xᵀx of a sample of the rows.
     package struct Moments: Sendable {
+        /// Rows in the sums.
         package fileprivate(set) var count = 0
+        /// Rows that were multiplied.
         package fileprivate(set) var countAll = 0
+        /// `[inner]`
         package fileprivate(set) var sums: [Double]
-        /// `[inner, inner]`, row-major; of use on and below the diagonal.
+        /// `[inner, inner]`, row-major; valid on and below the diagonal.
         package fileprivate(set) var squares: [Float]
     }
 
     private struct State {
-        /// Rows of the present segment, one after the other.
+        /// Rows kept of the present segment, `[kept, inner]`.
         var rows: [Float] = []
-        /// Every `step`-th row of the segment is kept.
-        var step = 1
+        /// Every `interval`-th row of the segment is kept.
+        var interval = 1
+        /// Rows of the segment so far.
         var seen = 0
         var moments = Moments(sums: [], squares: [])
     }
@@ -61,9 +39,10 @@ package final class HessianAccumulator: ProductObserver {
     private let rowsPerSegment: Int
     private let state = Mutex(State())
 
-    fileprivate init(
-        rowOffsets: [Int], columnOffsets: [Int?], order: [Int?]?, rowsPerSegment: Int
-    ) {
+    /// - Parameters:
+    ///   - rowOffsets: as for ``Layers/LayerObserver``, like the other two.
+    ///   - rowsPerSegment: rows kept of each segment, at most; even.
+    init(rowOffsets: [Int], columnOffsets: [Int?], order: [Int?]?, rowsPerSegment: Int) {
         inner = rowOffsets.count
         columns = columnOffsets.count
         self.rowOffsets = rowOffsets
@@ -72,8 +51,8 @@ package final class HessianAccumulator: ProductObserver {
         self.rowsPerSegment = rowsPerSegment
     }
 
-    /// Where the weight of an input and a column stands in the tensor; nil for one that is zero
-    /// because the tensor has none there.
+    /// The index in the tensor of the weight of an input and a column; nil for a zero that the tensor
+    /// does not store.
     package func place(_ input: Int, _ column: Int) -> Int? {
         guard let columnOffset = columnOffsets[column] else { return nil }
         let index = rowOffsets[input] + columnOffset
@@ -82,17 +61,17 @@ package final class HessianAccumulator: ProductObserver {
 
     package var moments: Moments { state.withLock { $0.moments } }
 
-    /// Keeps rows of a product's left operand, evenly spread over those of a segment: whenever there
-    /// are too many, every other one goes.
+    /// Keeps rows at equal intervals over a segment: every other kept row is dropped whenever they
+    /// become too many.
     ///
-    /// Which they are depends on the order of the calls: use one thread.
+    /// The choice depends on the order of the calls, so run the network on one thread.
     package func observe(
         rows: Int, _ segments: UnsafeBufferPointer<gemm_segment>, lda: Int
     ) {
         state.withLock { state in
             for row in 0..<rows {
                 defer { state.seen += 1 }
-                guard state.seen % state.step == 0 else { continue }
+                guard state.seen % state.interval == 0 else { continue }
                 if state.rows.count == rowsPerSegment * inner {
                     for kept in 0..<rowsPerSegment / 2 {
                         for k in 0..<inner {
@@ -100,10 +79,10 @@ package final class HessianAccumulator: ProductObserver {
                         }
                     }
                     state.rows.removeLast(rowsPerSegment / 2 * inner)
-                    state.step *= 2
-                    guard state.seen % state.step == 0 else { continue }
+                    state.interval *= 2
+                    guard state.seen % state.interval == 0 else { continue }
                 }
-                // A convolution has no segment for what lies outside.
+                // A convolution has no segment for its padding.
                 let first = state.rows.count
                 state.rows.append(contentsOf: repeatElement(0, count: inner))
                 for segment in segments {
@@ -116,7 +95,7 @@ package final class HessianAccumulator: ProductObserver {
         }
     }
 
-    /// Adds the rows of the segment that has ended to the moments.
+    /// Adds the rows kept of the segment that has ended to the moments.
     package func endSegment(on backend: Backend) {
         state.withLock { state in
             let count = state.rows.count / inner
@@ -137,7 +116,7 @@ package final class HessianAccumulator: ProductObserver {
                 Self.addSquares(rows, to: &state.moments.squares, on: backend)
             }
             state.rows.removeAll(keepingCapacity: true)
-            (state.step, state.seen) = (1, 0)
+            (state.interval, state.seen) = (1, 0)
         }
     }
 
@@ -162,13 +141,12 @@ package final class HessianAccumulator: ProductObserver {
             }
         }
         squares.withUnsafeMutableBufferPointer { squares in
-            // Bound to a constant for the closure that runs on several threads; each writes rows of
-            // its own.
+            // A constant for the closure that runs on several threads; each writes its own rows.
             let squares = squares.baseAddress!
             let rows = 48
             backend.parallelFor((inner + rows - 1) / rows) { block in
                 let range = block * rows..<min((block + 1) * rows, inner)
-                // Whole panels.
+                // Up to the end of the diagonal's panel.
                 let columns = min(inner, (range.upperBound + width - 1) / width * width)
                 let segment = gemm_segment(
                     a: transposed.pointer + range.lowerBound * count, first: 0, count: count)
@@ -181,5 +159,79 @@ package final class HessianAccumulator: ProductObserver {
             }
         }
         withExtendedLifetime((transposed, packed)) {}
+    }
+}
+
+// MARK: - Rounding the product's weights
+
+extension HessianAccumulator {
+    /// Multiplications in the calibration's segments.
+    var operations: Double { Double(moments.countAll) * Double(inner) * Double(columns) }
+
+    /// Sets E[x²] for each weight of the product.
+    ///
+    /// - Parameter values: in the order of the tensor.
+    func fillMeanSquares(_ values: inout [Float]) {
+        let moments = moments
+        for input in 0..<inner {
+            let mean = moments.squares[input * inner + input] / Float(moments.count)
+            for column in 0..<columns {
+                if let place = place(input, column) { values[place] = mean }
+            }
+        }
+    }
+
+    /// Rounds the product's weights with ``GPTQ``.
+    ///
+    /// - Parameters:
+    ///   - weights: of the whole tensor.
+    ///   - scales: of the output channels.
+    ///   - quantized: the rounded weights of the whole tensor; those of the product are set.
+    func round(
+        _ weights: [Float], _ quantizer: Quantizer, scales: [Float], into quantized: inout [Int8],
+        on backend: Backend
+    ) {
+        let (inner, columns) = (inner, columns)
+        let places = (0..<inner * columns).map { place($0 / columns, $0 % columns) }
+        let columnScales = (0..<columns).map { column in
+            (0..<inner).lazy.compactMap { places[$0 * columns + column] }.first
+                .map { scales[quantizer.channel(ofPlace: $0)] } ?? 1
+        }
+        let rounded = GPTQ(squares: moments.squares, order: inner, on: backend)
+            .quantized(
+                places.map { $0.map { weights[$0] } ?? 0 }, scales: columnScales, on: backend)
+        for (place, value) in zip(places, rounded) {
+            if let place { quantized[place] = value }
+        }
+    }
+
+    /// Adds the mean error of each output channel, Σ E[x]·error over its inputs.
+    ///
+    /// A transposed convolution computes neighbouring samples of a channel in one product, a column
+    /// each: the mean over these columns is added.
+    ///
+    /// - Parameters:
+    ///   - errors: of the weights, in the order of the tensor.
+    ///   - means: of the output channels.
+    package func addMeanErrors(
+        of errors: [Float], _ quantizer: Quantizer, to means: inout [Double]
+    ) {
+        let moments = moments
+        var sums = means.map { _ in 0.0 }
+        var countColumns = means.map { _ in 0.0 }
+        for column in 0..<columns {
+            var (sum, channel) = (0.0, Int?.none)
+            for input in 0..<inner {
+                guard let place = place(input, column) else { continue }
+                channel = quantizer.channel(ofPlace: place)
+                sum += moments.sums[input] / Double(moments.count) * Double(errors[place])
+            }
+            guard let channel else { continue }
+            sums[channel] += sum
+            countColumns[channel] += 1
+        }
+        for channel in means.indices where countColumns[channel] > 0 {
+            means[channel] += sums[channel] / countColumns[channel]
+        }
     }
 }

@@ -1,41 +1,65 @@
-// Which layers run in INT8: as recommended, unless an SNR is asked for. Then one layer after the other
-// goes one form up, from INT8 × INT8 to INT8 weights alone to floats, until the SNR is there: whichever
-// takes the most noise away for what that costs in time and bytes.
+// The search for the form of each layer: INT8 × INT8, INT8 weights alone, or floats. It starts from
+// the recommended plan. To reach a target SNR it moves one layer after another to the next more exact
+// form, each time the layer that removes the most noise for its cost in time and bytes.
 
-import Foundation
 import HTDemucs
+import Signal
 import Tensor
 import WeightsLoader
 
-/// The search for the form of each layer.
-struct MixedPrecisionSearch {
+/// Chooses the form of each layer for a target SNR and file size.
+package struct MixedPrecisionSearch {
+    /// Requirements for the quantised model.
+    package struct Targets: Sendable {
+        /// The precision that the file will run in, and that its SNR is measured in. In float32 and
+        /// bfloat16 only weights are INT8.
+        package var precision: Precision
+        /// SNR of the worst stem against the float32 model; nil for the recommended plan's.
+        package var minimumSNRDecibels: Double?
+        /// Size of the file; nil for no limit.
+        package var maximumBytes: Int?
+        /// Whether to measure each layer alone, a forward pass each. A target SNR implies it.
+        package var measuresLayers: Bool
+
+        package init(
+            precision: Precision = .int8, minimumSNRDecibels: Double? = nil,
+            maximumBytes: Int? = nil, measuresLayers: Bool = false
+        ) {
+            self.precision = precision
+            self.minimumSNRDecibels = minimumSNRDecibels
+            self.maximumBytes = maximumBytes
+            self.measuresLayers = measuresLayers
+        }
+    }
+
+    /// An energy for each stem: of the signal, or of noise.
+    private typealias Energies = [Double]
+
+    /// Rounds of the search. Predictions add up the noise of single layers; each round corrects them
+    /// by measuring the whole model.
+    private static let rounds = 8
+
     private let quantization: ModelQuantization
-    private let rounding: Rounding
+    private let quantized: QuantizedLayers
     private let mixes: [[Float]]
-    private let targets: ModelQuantization.Targets
+    private let targets: Targets
     /// The official shapes of all tensors.
     private let shapes: [String: [Int]]
     private let cancellation: CancellationToken
     private let report: (ModelQuantization.Stage) -> Void
     private let float32: Backend
-    /// What the file is to run in.
+    /// Runs the model in the target precision.
     private let target: Backend
-    /// The stems of float32.
-    private let reference: [Tensor]
-
-    /// Energies of the stems: of the signal, or of the noise that something adds to it.
-    private typealias Energies = [Double]
-
-    /// Rounds of the search: each corrects what the sum of single noises predicted.
-    private static let rounds = 8
+    /// The float32 model's stems of each mix, `[sources, audioChannels, samples]`.
+    private let reference: [[Float]]
 
     init(
-        _ quantization: ModelQuantization, _ rounding: Rounding, mixes: [[Float]],
-        targets: ModelQuantization.Targets, shapes: [String: [Int]],
-        cancellation: CancellationToken, report: @escaping (ModelQuantization.Stage) -> Void
+        _ quantization: ModelQuantization, _ quantized: QuantizedLayers, mixes: [[Float]],
+        targets: Targets, shapes: [String: [Int]], cancellation: CancellationToken,
+        report: @escaping (ModelQuantization.Stage) -> Void
     ) throws {
         self.quantization = quantization
-        self.rounding = rounding
+        self.quantized = quantized
         self.mixes = mixes
         self.targets = targets
         self.shapes = shapes
@@ -48,66 +72,66 @@ struct MixedPrecisionSearch {
             parameters: quantization.checkpoint.parameters(), backend: float32)
         reference = try mixes.map {
             try network.forward(
-                quantization.tensor($0, on: network.backend), observer: cancellation)
+                quantization.tensor($0, on: network.backend), observer: cancellation
+            ).floats
         }
     }
 
     func run() throws -> QuantizedModel {
-        var state = Search(
-            layers: rounding.layers,
-            signal: zip(reference, reference).map { energies($0.0, minus: nil) }.summed())
+        var state = State(
+            layers: quantized.layers, signal: energies(reference, against: reference, \.signal))
         for index in state.layers.indices
-        where targets.measuresLayers || targets.leastDecibels != nil {
+        where targets.measuresLayers || targets.minimumSNRDecibels != nil {
             report(.measuring(layer: index, of: state.layers.count))
-            // A layer that stays in floats is measured all the same: the table tells why it does.
+            // Layers that stay in floats are measured too: the report shows why they do.
             let layer = state.layers[index]
             let noise = try noise(
-                of: layer.tensor, layer.form == .float ? activeForm : layer.form)
-            state.layers[index].outputDecibels = worst(state.signal, noise)
-            state.noises[index] = layer.form == .float ? state.none : noise
+                [layer.tensor: layer.form == .float ? mostRoundedForm : layer.form], on: float32)
+            state.layers[index].outputSNRDecibels = worstSNR(state.signal, noise)
+            state.noises[index] = layer.form == .float ? state.silence : noise
         }
         report(.choosing)
-        if let most = targets.mostBytes {
+        if let maximum = targets.maximumBytes {
             let least = try model(state.layers).countBytes
-            guard least <= most else {
-                throw QuantizationError.bytesUnreachable(wanted: most, least: least)
+            guard least <= maximum else {
+                throw QuantizationError.bytesUnreachable(wanted: maximum, least: least)
             }
-            state.room = most - least
+            state.spareBytes = maximum - least
         }
-        var whole = try noise(of: state.layers)
-        if let least = targets.leastDecibels {
-            for _ in 0..<Self.rounds where worst(state.signal, whole) < least {
-                // What the layers' own noises don't explain stays: attention in bfloat16, the
-                // activations of 16 bits.
+        var whole = try noise(state.forms, on: target)
+        if let minimum = targets.minimumSNRDecibels {
+            for _ in 0..<Self.rounds where worstSNR(state.signal, whole) < minimum {
+                // Noise of no single layer: attention in bfloat16, activations of 16 bits.
                 let rest = zip(whole, state.noises.summed()).map { max(0, $0 - $1) }
-                while worst(state.signal, zip(rest, state.noises.summed()).map(+)) < least,
+                while worstSNR(state.signal, zip(rest, state.noises.summed()).map(+)) < minimum,
                     try raise(&state)
                 {}
-                whole = try noise(of: state.layers)
+                whole = try noise(state.forms, on: target)
             }
-            guard worst(state.signal, whole) >= least else {
-                throw QuantizationError.decibelsUnreachable(
-                    wanted: least, best: worst(state.signal, whole), mostBytes: targets.mostBytes)
+            guard worstSNR(state.signal, whole) >= minimum else {
+                throw QuantizationError.snrUnreachable(
+                    wantedDecibels: minimum, bestDecibels: worstSNR(state.signal, whole),
+                    maximumBytes: targets.maximumBytes)
             }
         }
-        return try model(state.layers, decibels: worst(state.signal, whole))
+        return try model(state.layers, snrDecibels: worstSNR(state.signal, whole))
     }
 
-    /// The form of a layer that isn't spared.
-    private var activeForm: LayerForm { targets.precision == .int8 ? .full : .weights }
+    /// The form of layers that the recommended plan rounds the most.
+    private var mostRoundedForm: LayerForm { targets.precision == .int8 ? .w8a8 : .w8 }
 
-    // MARK: - Searching
+    // MARK: - Choosing
 
-    /// Where the search has got to.
-    private struct Search {
+    /// The forms chosen so far, and their noise.
+    private struct State {
         var layers: [ModelQuantization.Layer]
         let signal: Energies
-        /// Of each layer in its form.
+        /// Of each layer alone in its form.
         var noises: [Energies]
-        /// Of layers in INT8 × INT8, with their weights alone in INT8, where that has been measured.
-        var weightNoises: [Int: Energies] = [:]
-        /// Bytes that may still be added.
-        var room = Int.max
+        /// Of W8A8 layers in the form W8, where it was measured.
+        var w8Noises: [Int: Energies] = [:]
+        /// Bytes that may still be added to the file.
+        var spareBytes = Int.max
 
         init(layers: [ModelQuantization.Layer], signal: Energies) {
             self.layers = layers
@@ -115,119 +139,112 @@ struct MixedPrecisionSearch {
             noises = layers.map { _ in signal.map { _ in 0 } }
         }
 
-        var none: Energies { signal.map { _ in 0 } }
+        var silence: Energies { signal.map { _ in 0 } }
 
-        /// The noise that going one form up takes away, each stem's as a part of its signal.
+        var forms: [String: LayerForm] {
+            Dictionary(uniqueKeysWithValues: layers.map { ($0.tensor, $0.form) })
+        }
+
+        /// The noise that the layer's next form removes, as a sum of each stem's fraction of its
+        /// signal.
         func gain(_ index: Int) -> Double {
-            zip(zip(noises[index], weightNoises[index] ?? none), signal).reduce(0) {
+            zip(zip(noises[index], w8Noises[index] ?? silence), signal).reduce(0) {
                 $0 + ($1.0.0 - $1.0.1) / $1.1
             }
         }
 
-        /// What that costs: its part of all operations, which run at half the rate then, or its part of
-        /// all bytes, which become twice as many.
+        /// The cost of the layer's next form: its fraction of all operations, which then run at half
+        /// the rate, or its fraction of all weights, which then take twice the bytes.
         func cost(_ index: Int) -> Double {
-            layers[index].form == .full
+            layers[index].form == .w8a8
                 ? layers[index].operations / layers.reduce(0) { $0 + $1.operations }
                 : Double(layers[index].countWeights)
                     / Double(layers.reduce(0) { $0 + $1.countWeights })
         }
 
-        /// The layer that gains the most for what it costs among those that can go one form up.
+        /// The layer with the highest gain for its cost; the first of equals, nil if none can be
+        /// raised.
         var best: Int? {
             let candidates = layers.indices.filter { index in
                 switch layers[index].form {
-                case .full: gain(index) > 0
-                case .weights: layers[index].countWeights <= room
+                case .w8a8: gain(index) > 0
+                case .w8: layers[index].countWeights <= spareBytes
                 case .float: false
                 }
             }
-            // The first of equals.
             return candidates.max { gain($0) * cost($1) < gain($1) * cost($0) }
         }
     }
 
-    /// Takes one layer one form up.
+    /// Moves the best layer to its next form.
     ///
-    /// - Returns: false if none is left that can.
-    private func raise(_ state: inout Search) throws -> Bool {
+    /// - Returns: false if no layer is left to raise.
+    private func raise(_ state: inout State) throws -> Bool {
         while let index = state.best {
-            if state.layers[index].form == .weights {
+            if state.layers[index].form == .w8 {
                 state.layers[index].form = .float
-                state.noises[index] = state.none
-                state.room -= state.layers[index].countWeights
+                state.noises[index] = state.silence
+                state.spareBytes -= state.layers[index].countWeights
                 return true
             }
-            if let noise = state.weightNoises.removeValue(forKey: index) {
-                state.layers[index].form = .weights
+            if let noise = state.w8Noises.removeValue(forKey: index) {
+                state.layers[index].form = .w8
                 state.noises[index] = noise
                 return true
             }
-            // Up to now its gain was the most that it could be; the next look knows.
-            state.weightNoises[index] = try noise(of: state.layers[index].tensor, .weights)
+            // So far its gain was an upper bound; measured, another layer may be better.
+            state.w8Noises[index] = try noise([state.layers[index].tensor: .w8], on: float32)
         }
         return false
     }
 
     // MARK: - Measuring
 
-    private func noise(of tensor: String, _ form: LayerForm) throws -> Energies {
-        try noise(
-            HTDemucs(
-                quantization.configuration, warnings: [],
-                parameters: quantization.checkpoint.parameters(
-                    replacing: rounding.replacements(for: [tensor])),
-                backend: float32, plan: QuantizationPlan([tensor: form])))
+    /// The noise of a model with some layers quantised.
+    ///
+    /// - Parameter forms: by tensor; others stay floats.
+    private func noise(_ forms: [String: LayerForm], on backend: Backend) throws -> Energies {
+        let parameters = quantization.checkpoint.parameters(
+            replacing: quantized.replacements(
+                for: forms.filter { $0.value != .float }.keys))
+        let network = try HTDemucs(
+            quantization.configuration, warnings: [], parameters: parameters, backend: backend,
+            plan: QuantizationPlan(forms))
+        let stems = try mixes.map {
+            try network.forward(
+                quantization.tensor($0, on: network.backend), observer: cancellation
+            ).floats
+        }
+        return energies(stems, against: reference, \.noise)
     }
 
-    private func noise(of layers: [ModelQuantization.Layer]) throws -> Energies {
-        let forms = Dictionary(uniqueKeysWithValues: layers.map { ($0.tensor, $0.form) })
-        let quantized = layers.filter { $0.form != .float }.map(\.tensor)
-        return try noise(
-            HTDemucs(
-                quantization.configuration, warnings: [],
-                parameters: quantization.checkpoint.parameters(
-                    replacing: rounding.replacements(for: quantized)),
-                backend: target, plan: QuantizationPlan(forms)))
-    }
-
-    private func noise(_ network: HTDemucs) throws -> Energies {
-        try zip(mixes, reference).map { mix, reference in
-            let stems = try network.forward(
-                quantization.tensor(mix, on: network.backend), observer: cancellation)
-            return energies(reference, minus: stems)
+    /// Energies of the stems, summed over the mixes.
+    private func energies(
+        _ stems: [[Float]], against reference: [[Float]],
+        _ energy: KeyPath<SignalToNoise, Double>
+    ) -> Energies {
+        zip(stems, reference).map { stems, reference in
+            SignalToNoise.perStem(
+                stems, against: reference, count: quantization.configuration.sources.count
+            ).map { $0[keyPath: energy] }
         }.summed()
     }
 
-    /// For each stem Σ (reference − stems)².
-    private func energies(_ reference: Tensor, minus stems: Tensor?) -> Energies {
-        let length = reference.count / reference.shape[0]
-        return withExtendedLifetime((reference, stems)) {
-            (0..<reference.shape[0]).map { stem in
-                (stem * length..<(stem + 1) * length).reduce(0) { sum, index in
-                    let other = stems.map { Double($0.pointer[index]) } ?? 0
-                    let difference = Double(reference.pointer[index]) - other
-                    return sum + difference * difference
-                }
-            }
-        }
-    }
-
-    /// The SNR of the worst stem, in decibels.
-    private func worst(_ signal: Energies, _ noise: Energies) -> Double {
-        zip(signal, noise).map { $1 == 0 ? .infinity : 10 * log10($0 / $1) }.min() ?? .infinity
+    /// SNR of the worst stem in dB.
+    private func worstSNR(_ signal: Energies, _ noise: Energies) -> Double {
+        zip(signal, noise).map { SignalToNoise(signal: $0, noise: $1) }.worstDecibels
     }
 
     private func model(
-        _ layers: [ModelQuantization.Layer], decibels: Double = 0
+        _ layers: [ModelQuantization.Layer], snrDecibels: Double = 0
     ) throws -> QuantizedModel {
         try QuantizedModel(
-            quantization, rounding, layers: layers, shapes: shapes, decibels: decibels)
+            quantization, quantized, layers: layers, shapes: shapes, snrDecibels: snrDecibels)
     }
 }
 
 extension [[Double]] {
-    /// The elements of equally long arrays, added up.
+    /// The elementwise sum of equally long arrays.
     fileprivate func summed() -> [Double] {
         guard let first else { return [] }
         return dropFirst().reduce(first) { zip($0, $1).map(+) }

@@ -3,23 +3,23 @@
 import HTDemucs
 import WeightsLoader
 
-/// What `ModelQuantization` makes.
+/// The result of ``ModelQuantization``.
 package struct QuantizedModel {
     /// In the order of the model.
     package let layers: [ModelQuantization.Layer]
-    /// SNR of the worst stem against float32, as `--precision int8` runs it.
-    package let decibels: Double
-    /// Of the file.
+    /// SNR of the worst stem against float32, in the target precision.
+    package let snrDecibels: Double
+    /// Size of the file.
     package let countBytes: Int
     private let writer: SafetensorsWriter
 
     init(
-        _ quantization: ModelQuantization, _ rounding: Rounding,
-        layers: [ModelQuantization.Layer], shapes: [String: [Int]], decibels: Double
+        _ quantization: ModelQuantization, _ quantized: QuantizedLayers,
+        layers: [ModelQuantization.Layer], shapes: [String: [Int]], snrDecibels: Double
     ) throws {
-        self.decibels = decibels
-        let quantized = layers.filter { $0.form != .float }.map(\.tensor)
-        let replacements = rounding.replacements(for: quantized)
+        self.snrDecibels = snrDecibels
+        let replacements = quantized.replacements(
+            for: layers.filter { $0.form != .float }.map(\.tensor))
         var entries: [SafetensorsWriter.Entry] = []
         for tensor in quantization.checkpoint.tensors {
             let shape = shapes[tensor.name] ?? tensor.shape
@@ -35,16 +35,17 @@ package struct QuantizedModel {
                 + (sizes[QuantizationScheme.scaleName(of: layer.tensor)] ?? 0)
             return layer
         }
-        writer = try Self.writer(quantization, entries, layers: layers, decibels: decibels)
+        writer = try Self.writer(quantization, entries, layers: layers, snrDecibels: snrDecibels)
         countBytes = try writer.countBytes()
     }
 
     private static func writer(
         _ quantization: ModelQuantization, _ entries: [SafetensorsWriter.Entry],
-        layers: [ModelQuantization.Layer], decibels: Double
+        layers: [ModelQuantization.Layer], snrDecibels: Double
     ) throws -> SafetensorsWriter {
         var origin = quantization.origin
-        origin["snr_db"] = decibels.isFinite ? .number((decibels * 100).rounded() / 100) : .null
+        origin["snr_db"] =
+            snrDecibels.isFinite ? .number((snrDecibels * 100).rounded() / 100) : .null
         let forms = layers.filter { $0.form != .float }.map { ($0.tensor, $0.form) }
         let scheme = QuantizationScheme(
             layers: Dictionary(uniqueKeysWithValues: forms), origin: origin)
@@ -57,50 +58,41 @@ package struct QuantizedModel {
         _ tensor: StoredTensor, shape: [Int], _ replacements: ParameterReader.Replacements,
         from checkpoint: Checkpoint
     ) throws -> [SafetensorsWriter.Entry] {
-        if let (codes, scales) = replacements.quantized[tensor.name] {
+        func entry(_ type: ElementType, _ bytes: [UInt8]) -> SafetensorsWriter.Entry {
+            .init(tensor.name, shape: shape, type, bytes: bytes)
+        }
+        if let (quantized, scales) = replacements.quantized[tensor.name] {
             return [
-                .init(
-                    tensor.name, shape: shape, .int8,
-                    bytes: codes.map { UInt8(bitPattern: $0) }),
+                entry(.int8, bytes(quantized)),
                 .init(
                     QuantizationScheme.scaleName(of: tensor.name), shape: [scales.count],
                     .float32, bytes: bytes(scales.map(\.bitPattern.littleEndian))),
             ]
         }
         if let bias = replacements.floats[tensor.name] {
-            return [
-                .init(
-                    tensor.name, shape: shape, .float32,
-                    bytes: bytes(bias.map(\.bitPattern.littleEndian)))
-            ]
+            return [entry(.float32, bytes(bias.map(\.bitPattern.littleEndian)))]
         }
         if isWeight(tensor.name, shape), tensor.elementType == .float32 {
-            let halves = try checkpoint.floats(tensor).map(Narrowing.float16)
-            let isFinite = halves.allSatisfy { $0 & 0x7C00 != 0x7C00 }
-            if isFinite {
-                return [
-                    .init(
-                        tensor.name, shape: shape, .float16,
-                        bytes: bytes(halves.map(\.littleEndian)))
-                ]
-            }
+            let float16 = try checkpoint.floats(tensor).map(Narrowing.float16)
+            let isFinite = float16.allSatisfy { $0 & 0x7C00 != 0x7C00 }
+            if isFinite { return [entry(.float16, bytes(float16.map(\.littleEndian)))] }
         }
         return [.init(tensor, shape: shape)]
     }
 
-    /// Whether a tensor that stays in floats becomes float16. Norms, biases, scales and embeddings keep
-    /// their type, which costs little.
+    /// Whether a tensor that stays in floats becomes float16. Norms, biases, scales and embeddings are
+    /// small and keep their type.
     private static func isWeight(_ name: String, _ shape: [Int]) -> Bool {
         shape.count > 1 && !name.hasPrefix("freq_emb.")
     }
 
-    /// Bytes of the values of a quantised file made of float32 weights, its header left out.
+    /// Bytes of the values of a file quantised from float32 weights, without its header.
     ///
     /// - Parameters:
     ///   - shapes: of all tensors.
-    ///   - layers: those that can be quantised.
+    ///   - layers: all that can be quantised.
     package static func valueBytes(
-        _ shapes: [String: [Int]], of layers: [CalibrationInputs.Layer], in plan: QuantizationPlan
+        _ shapes: [String: [Int]], of layers: [CalibratedLayer], in plan: QuantizationPlan
     ) -> Int {
         let channels = layers.filter { plan[$0.tensor] != .float }
             .map { ($0.tensor, $0.shape[$0.outputAxis]) }

@@ -21,9 +21,28 @@ package struct SignalToNoise: Sendable, Equatable {
     }
 
     /// The energies of equally many values.
-    package init(of values: some Sequence<Float>, against reference: some Sequence<Float>) {
+    package init(of values: [Float], against reference: [Float]) {
         self.init()
         for (value, expected) in zip(values, reference) { add(value, reference: expected) }
+    }
+
+    /// The energies of each stem.
+    ///
+    /// - Parameters:
+    ///   - stems: `[stem, …]`, row-major.
+    ///   - reference: as many values.
+    ///   - count: of stems.
+    package static func perStem(
+        _ stems: [Float], against reference: [Float], count: Int
+    ) -> [SignalToNoise] {
+        let length = reference.count / count
+        return (0..<count).map { stem in
+            var result = SignalToNoise()
+            for index in stem * length..<(stem + 1) * length {
+                result.add(stems[index], reference: reference[index])
+            }
+            return result
+        }
     }
 
     package mutating func add(_ value: Float, reference: Float) {
@@ -35,4 +54,9 @@ package struct SignalToNoise: Sendable, Equatable {
     /// The signal-to-noise ratio in dB, 10·log10(Σ reference² / Σ (reference − value)²): infinite if
     /// all values are equal, two silences too.
     package var decibels: Double { noise == 0 ? .infinity : 10 * log10(signal / noise) }
+}
+
+extension Sequence<SignalToNoise> {
+    /// The lowest of the signal-to-noise ratios in dB; infinite if there are none.
+    package var worstDecibels: Double { map(\.decibels).min() ?? .infinity }
 }

@@ -3,15 +3,15 @@
 
 /// The types of a layer's weights and of the activations that they are multiplied with.
 package enum LayerForm: String, Sendable, CaseIterable {
-    /// As floats of 16 bits.
+    /// Floats of 16 bits.
     case float
-    /// INT8 weights; activations in 16 bits, or float32 where the whole model runs in it.
-    case weights = "int8-weights"
+    /// INT8 weights; activations of 16 bits, or float32 if the whole model runs in it.
+    case w8 = "int8-weights"
     /// INT8 weights and activations.
-    case full = "int8"
+    case w8a8 = "int8"
 }
 
-/// The metadata of a quantised checkpoint.
+/// The forms of a quantised checkpoint's layers.
 package struct QuantizationScheme: Sendable, Equatable {
     /// Symmetric, a scale for each output channel.
     static let name = "int8-symmetric-per-channel"

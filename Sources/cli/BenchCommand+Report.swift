@@ -35,7 +35,7 @@ struct BenchReport {
     }
 
     private func name(_ measurement: Benchmark.Measurement) -> String {
-        measurement.precision.rawValue + (measurement.isWidened ? " of float16" : "")
+        measurement.precision.rawValue + (measurement.isFromFloat16 ? " of float16" : "")
     }
 
     private func trackLine(_ track: Benchmark.TrackTime) -> String {
@@ -74,7 +74,7 @@ struct BenchReport {
             (measurement.operationsPerSecond / 1e9).fixed(1),
             (measurement.shareOfPeak * 100).fixed(0) + " %",
             megabytes(measurement.peakResidentBytes, 0),
-            measurement.worstDecibels.decibelText,
+            measurement.worstSNRDecibels.decibelText,
         ] + meanSDR(measurement)
     }
 
@@ -140,7 +140,7 @@ struct BenchReport {
         }
         return [
             "precision": measurement.precision.rawValue,
-            "widened_from": measurement.isWidened ? "float16" : nil,
+            "widened_from": measurement.isFromFloat16 ? "float16" : nil,
             "threads": measurement.threads,
             "file_bytes": measurement.fileBytes,
             "load_seconds": measurement.loadSeconds,
@@ -149,7 +149,7 @@ struct BenchReport {
             "gflops": measurement.operationsPerSecond / 1e9,
             "share_of_peak": measurement.shareOfPeak,
             "peak_rss_bytes": measurement.peakResidentBytes,
-            "snr_db": measurement.worstDecibels,
+            "snr_db": measurement.worstSNRDecibels,
             "isa": measurement.instructionSet,
             "blas": measurement.products,
             "layers": showsLayers ? layers : nil,

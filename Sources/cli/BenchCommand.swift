@@ -27,7 +27,7 @@ struct BenchCommand {
                 runs: settings.runs, track: track)
             let measurements = try benchmark.measure(
                 settings.precisions ?? [try network.ownPrecision()],
-                widensHalf: settings.precisions == Set(Precision.allCases),
+                includesFloat16File: settings.precisions == Set(Precision.allCases),
                 cancellation: cancellation,
                 report: { console.status("Measuring \(name) in \($0.rawValue)") })
             let report = BenchReport(

@@ -32,9 +32,9 @@ enum CompareCommand {
             let report = try ComparisonReport(
                 reference: TensorCollection(arguments.operands[0]),
                 found: TensorCollection(arguments.operands[1]), only: call.patterns,
-                boundDecibels: bound,
+                boundSNRDecibels: bound,
                 isCancelled: { call.cancellation.isCancelled })
-            worst = report.worstDecibels
+            worst = report.worstSNRDecibels
             let text = CompareReport(report: report)
             console.result(arguments.has(.json) ? text.json : text.table)
         }
@@ -53,7 +53,7 @@ struct CompareReport {
         let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
         // Left-aligned: the tensor, its shape and the first bad index.
         var lines = TextTable.aligned([Self.columns] + rows, names: [0, 4, 5])
-        let bound = report.boundDecibels.fixed(0)
+        let bound = report.boundSNRDecibels.fixed(0)
         if let first = report.firstBelow {
             let reason =
                 first.isComparable
@@ -116,7 +116,7 @@ struct CompareReport {
             ]
         }
         let document: JSONObject = [
-            "bound_db": report.boundDecibels, "first_below": report.firstBelow?.name,
+            "bound_db": report.boundSNRDecibels, "first_below": report.firstBelow?.name,
             "tensors": tensors, "extra": report.extra,
         ]
         return JSONText.of(document)

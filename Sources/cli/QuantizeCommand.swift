@@ -112,7 +112,7 @@ extension QuantizeCommand {
         /// Audio files to calibrate on; empty for noise.
         let tracks: [String]
         let segments: Int
-        let targets: ModelQuantization.Targets
+        let targets: MixedPrecisionSearch.Targets
         /// Where the table goes as JSON.
         let report: String?
         let threads: Int
@@ -126,13 +126,13 @@ extension QuantizeCommand {
             threads = try arguments.threads()
             let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
             self.segments = max(segments ?? 50, tracks.count)
-            var targets = ModelQuantization.Targets(measuresLayers: report != nil)
+            var targets = MixedPrecisionSearch.Targets(measuresLayers: report != nil)
             if let precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) {
                 targets.precision = precision
             }
-            targets.mostBytes = try arguments.number(
+            targets.maximumBytes = try arguments.number(
                 .maxBytes, in: 1...Int.max, allowed: "a positive whole number")
-            targets.leastDecibels = try arguments.finiteNumber(
+            targets.minimumSNRDecibels = try arguments.finiteNumber(
                 .leastSNR, allowed: "a number of decibels")
             self.targets = targets
         }
@@ -152,14 +152,14 @@ struct QuantizationReport {
         let rows = model.layers.map { layer in
             [
                 layer.tensor, layer.form.rawValue, "\(layer.countBytes)",
-                layer.weightDecibels.decibelText,
-                layer.outputDecibels.map(\.decibelText) ?? "-",
+                layer.weightSNRDecibels.decibelText,
+                layer.outputSNRDecibels.map(\.decibelText) ?? "-",
             ]
         }
         let share = Double(model.countBytes) / Double(source.countBytes)
         let sum =
             "\(model.countBytes) bytes, \((share * 100).fixed(0)) % of \(source.countBytes); SNR of "
-            + "the worst stem \(model.decibels.decibelText) dB"
+            + "the worst stem \(model.snrDecibels.decibelText) dB"
         return (TextTable.aligned([heading] + rows) + ["", sum]).joined(separator: "\n")
     }
 
@@ -167,15 +167,15 @@ struct QuantizationReport {
         let report = ArgumentValue.object([
             "bytes": .integer(model.countBytes),
             "source": .string(source.path), "source_bytes": .integer(source.countBytes),
-            "snr_db": Self.number(model.decibels), "calibration": .object(calibration),
+            "snr_db": Self.number(model.snrDecibels), "calibration": .object(calibration),
             "layers": .array(
                 model.layers.map { layer in
                     .object([
                         "tensor": .string(layer.tensor), "form": .string(layer.form.rawValue),
                         "shape": .array(layer.shape.map(ArgumentValue.integer)),
                         "bytes": .integer(layer.countBytes),
-                        "weights_snr_db": Self.number(layer.weightDecibels),
-                        "output_snr_db": layer.outputDecibels.map(Self.number) ?? .null,
+                        "weights_snr_db": Self.number(layer.weightSNRDecibels),
+                        "output_snr_db": layer.outputSNRDecibels.map(Self.number) ?? .null,
                     ])
                 }),
         ])

@@ -88,7 +88,7 @@ struct SelfTestReport {
         return top
             + SelfTest.caseNames.enumerated().map { row, name in
                 let results = runs.map { $0.comparisons[row] }
-                let cells = results.map(\.decibels.decibelText)
+                let cells = results.map(\.snrDecibels.decibelText)
                 return line(name, cells) + (results.allSatisfy(\.passed) ? "  pass" : "  FAIL")
             } + [""]
     }
@@ -115,8 +115,8 @@ struct SelfTestReport {
     private func object(_ run: SelfTest.Run) -> JSONObject {
         let comparisons = run.comparisons.map { comparison -> JSONObject in
             [
-                "name": comparison.name, "decibels": comparison.decibels,
-                "least_decibels": comparison.leastDecibels, "passed": comparison.passed,
+                "name": comparison.name, "decibels": comparison.snrDecibels,
+                "least_decibels": comparison.minimumSNRDecibels, "passed": comparison.passed,
             ]
         }
         return [

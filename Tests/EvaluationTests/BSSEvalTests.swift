@@ -6,8 +6,8 @@ import Testing
 
 /// BSSEval against museval, window by window.
 struct BSSEvalTests {
-    /// What every score is asked for. Both compute in double; the equations of the filters lose up
-    /// to ten of its sixteen digits, which is why exact agreement can't be had.
+    /// In dB, for every score. Both sides compute in double precision, but the equations of the filters
+    /// lose up to ten of its sixteen digits.
     static let tolerance = 0.01
 
     private let backend: Backend

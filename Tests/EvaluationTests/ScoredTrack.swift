@@ -1,5 +1,5 @@
-// A track of Tests/Fixtures/evaluation: short stems, estimates of them, and what museval,
-// demucs.evaluate and torchmetrics score them.
+// A track of Tests/Fixtures/evaluation: short stems, their estimates, and the scores of museval,
+// demucs.evaluate and torchmetrics.
 
 import Audio
 import Foundation

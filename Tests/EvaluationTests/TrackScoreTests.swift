@@ -3,7 +3,7 @@ import Evaluation
 import Tensor
 import Testing
 
-/// What a track is scored with, and what keeps it from being scored.
+/// The scores of a track, and tracks that can't be scored.
 struct TrackScoreTests {
     private let backend: Backend
 

@@ -111,7 +111,7 @@ import Testing
     @Test func tooLittleMusicIsAnError() throws {
         let tracks = try tracks()
         #expect(throws: PortingError.self) { _ = try write(tracks, count: 10_000, to: "set") }
-        #expect(throws: PortingError.nothingLoud(limitDecibels: Calibration.silenceDecibels)) {
+        #expect(throws: PortingError.nothingLoud(limitDecibels: Calibration.silenceLevelDecibels)) {
             _ = try write([tracks[4]], count: 1, to: "set")
         }
         #expect(!FileManager.default.fileExists(atPath: folder.path("set")))

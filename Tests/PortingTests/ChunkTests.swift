@@ -31,7 +31,7 @@ import Testing
         #expect(comparison.snrDecibels > 120, "\(comparison)")
     }
 
-    @Test func theManifestSaysWhatIsThere() throws {
+    @Test func theManifestDescribesTheChunks() throws {
         try PortedFixture.track(folder.path("song.wav"), samples: 500)
         let chunks = folder.path("chunks")
         let manifest = try PortedFixture.prepare(
@@ -82,7 +82,7 @@ import Testing
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
-    @Test func halfPrecisionFilesCostWhatRoundingCosts() throws {
+    @Test func float16FilesCostWhatRoundingCosts() throws {
         let track = folder.path("song.wav")
         try PortedFixture.track(track, samples: 700)
         var results: [[Float]] = []
@@ -129,7 +129,7 @@ import Testing
         #expect(comparison.snrDecibels > 120, "\(comparison)")
     }
 
-    @Test func whatIsThereIsNotMadeAgain() throws {
+    @Test func completeFilesAreNotWrittenAgain() throws {
         let track = folder.path("song.wav")
         let chunks = folder.path("chunks")
         try PortedFixture.track(track, samples: 900)

@@ -1,4 +1,4 @@
-// What is said of chunks that are not as another runtime should have left them.
+// Messages for chunks that another runtime has left incomplete or wrong.
 
 import Foundation
 import HTDemucs

@@ -48,14 +48,14 @@ import Testing
         try PortedFixture.track(folder.path("b/piano.wav"), samples: 10)
         let report = try ComparisonReport(
             reference: TensorCollection(folder.path("a")),
-            found: TensorCollection(folder.path("b")), boundDecibels: 60)
+            found: TensorCollection(folder.path("b")), boundSNRDecibels: 60)
         #expect(report.comparisons.map(\.name) == ["bass", "drums", "vocals"])
         #expect(report.comparisons[0].snrDecibels == .infinity)
         // Half of it is missing.
         #expect(abs(report.comparisons[1].snrDecibels - 6.02) < 0.01)
         #expect(report.firstBelow?.name == "drums")
         #expect(report.missing == ["vocals"] && report.extra == ["piano"])
-        #expect(report.worstDecibels == -.infinity)
+        #expect(report.worstSNRDecibels == -.infinity)
     }
 
     /// Raw files take their shape from the manifest of either side.
@@ -79,12 +79,12 @@ import Testing
         }
         let report = try ComparisonReport(
             reference: TensorCollection(chunks), found: TensorCollection(theirs),
-            only: [NamePattern("*/output")], boundDecibels: 60)
+            only: [NamePattern("*/output")], boundSNRDecibels: 60)
         #expect(report.comparisons.count == manifest.chunk.count)
         #expect(report.firstBelow == nil && report.missing == [])
         #expect(report.comparisons[0].shape == manifest.outputs[0].shape)
         // Rounded to float16.
-        #expect(report.worstDecibels < 90)
+        #expect(report.worstSNRDecibels < 90)
     }
 
     @Test func nothingInCommonIsAnError() throws {
@@ -93,7 +93,7 @@ import Testing
         #expect(throws: PortingError.self) {
             _ = try ComparisonReport(
                 reference: TensorCollection(golden), found: TensorCollection(other),
-                boundDecibels: 60)
+                boundSNRDecibels: 60)
         }
         #expect(throws: PortingError.self) { _ = try TensorCollection(folder.path("none")) }
         #expect(throws: PortingError.self) { _ = try TensorCollection(folder.url.path) }

@@ -1,4 +1,4 @@
-// Files of tensors: what they hold, and what is said of those that don't.
+// Files of tensors, and messages for unusable ones.
 
 import Foundation
 import HTDemucs
@@ -26,7 +26,7 @@ import Testing
         folder.path("t-\(encoding.element.rawValue).\(encoding.container.rawValue)")
     }
 
-    @Test func whatIsWrittenIsRead() throws {
+    @Test func writtenTensorsAreReadBack() throws {
         for encoding in encodings {
             let tensor = NamedTensor("t", shape, values)
             try TensorFile.write(tensor, to: path(encoding), encoding)
@@ -108,8 +108,8 @@ import Testing
         }
     }
 
-    /// Whatever is wrong, the message names the file and the shape that was expected.
-    @Test func whatDoesNotFitIsNamedWithTheShapeExpected() throws {
+    /// Every message names the file and the expected shape.
+    @Test func misfitsAreNamedWithTheExpectedShape() throws {
         for encoding in encodings {
             let path = path(encoding)
             func message(_ prepare: () throws -> Void) throws -> String {
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test func valuesThatAreNoneAreNotWrittenNorRead() throws {
+    @Test func nonFiniteValuesAreNeitherWrittenNorRead() throws {
         let raw = TensorEncoding(.raw, .float32)
         for value in [Float.nan, .infinity] {
             #expect(throws: PortingError.self) {
@@ -205,7 +205,7 @@ import Testing
                 bytes.replaceSubrange(digit...digit, with: Array(number.utf8))
             }
             try Data(bytes).write(to: file)
-            // What it throws is a `PortingError` by its type.
+            // Typed throws: any error is a `PortingError`.
             if let manifest = try? Manifest(folder: chunks) {
                 #expect(manifest.plan.count == manifest.chunk.count)
             }

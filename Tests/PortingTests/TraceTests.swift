@@ -16,7 +16,7 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    /// Writes what the engine has inside for a fixture's chunk.
+    /// Writes the values inside the engine for a fixture's chunk.
     private func trace(
         _ model: String, _ fixture: Fixture, mix: String, mag: String, only: String = "*"
     ) throws -> String {
@@ -36,11 +36,11 @@ import Testing
     ) throws -> ComparisonReport {
         try ComparisonReport(
             reference: TensorCollection(reference), found: TensorCollection(found),
-            boundDecibels: bound)
+            boundSNRDecibels: bound)
     }
 
-    /// PyTorch's float32 is 121 dB or more from its float64 on every one of these values; two such
-    /// results in independent directions, and values that are differences of larger ones.
+    /// PyTorch's float32 has 121 dB or more against its float64 on each of these values. Two such
+    /// results err independently, and some values are differences of larger ones.
     static let bound = 110.0
 
     @Test func everyValueIsTheReferences() throws {
@@ -58,12 +58,12 @@ import Testing
     func blocksOfOtherConfigurationsAreTheReferences(_ name: String) throws {
         let golden = try Fixture("models/\(name).outputs")
         let ours = try trace(name, golden, mix: "mix", mag: "core.x")
-        // The stems too where the spectrogram is the one of the mix.
+        // Stems are comparable only if the spectrogram is the mix's.
         let blocks = ["*coder.*", "channel_*", "crosstransformer.*"]
         let report = try ComparisonReport(
             reference: TensorCollection(golden.checkpoint.path), found: TensorCollection(ours),
             only: (name == "mono" ? ["*"] : blocks).map(NamePattern.init),
-            boundDecibels: Self.bound)
+            boundSNRDecibels: Self.bound)
         #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
         let compared = report.comparisons.map(\.name).filter { !report.missing.contains($0) }
         // Two encoders and decoders, at least a transformer layer in each branch.
@@ -89,7 +89,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.path("ours.safetensors")))
     }
 
-    /// What each fault of port_faults.py shows first.
+    /// The faults of port_faults.py, and the first block that shows each.
     static let faults = [
         ("tanh_gelu_encoder", "encoder.1"),
         ("tanh_gelu_transformer", "crosstransformer.layers_t.1"),
@@ -120,7 +120,7 @@ import Testing
         #expect(block.hasPrefix(layer) || layer.hasPrefix(block))
     }
 
-    /// A port that gives no embeddings shows their faults in the first layer of their branch.
+    /// Without embeddings in a port's file, their faults show in the first layer of their branch.
     @Test(arguments: [
         ("swapped_halves", "crosstransformer.layers.0"),
         ("wrong_exponent", "crosstransformer.layers.0"),
@@ -132,7 +132,7 @@ import Testing
             reference: TensorCollection(ours),
             found: TensorCollection(try Fixture("ports/\(fault)").checkpoint.path),
             only: ["*encoder.?", "crosstransformer.layers*", "decoder.?"].map(NamePattern.init),
-            boundDecibels: 100)
+            boundSNRDecibels: 100)
         #expect(report.firstBelow?.name == block)
     }
 

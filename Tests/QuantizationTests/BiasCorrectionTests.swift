@@ -9,8 +9,8 @@ import Testing
 import WeightsLoader
 
 struct BiasCorrectionTests {
-    /// E[y − ŷ] of each output channel, y being what the layer gives with its weights and ŷ what it
-    /// gives with the rounded ones.
+    /// E[y − ŷ] of each output channel: y is the layer's output with its weights, ŷ with the rounded
+    /// ones.
     @Test func shiftsAreTheMeanErrorsOfTheOutputs() throws {
         let (rows, inputs, outputs) = (400, 24, 7)
         var random = SplitMix64(seed: 21)
@@ -18,29 +18,30 @@ struct BiasCorrectionTests {
         let x = backend.tensor([rows, inputs], random.floats(rows * inputs).map { $0 + 0.7 })
         let weights = random.floats(outputs * inputs)
         let quantizer = Quantizer(shape: [outputs, inputs], outputAxis: 0)
-        // Sixteen times as coarse as need be, so that the errors are far above float32's.
+        // Sixteen times as coarse as necessary: errors are far above float32's.
         let scales = try #require(quantizer.scales(of: weights)).map { $0 * 16 }
-        let rounded = quantizer.weights(quantizer.codes(weights, scales: scales), scales: scales)
+        let rounded = quantizer.dequantized(
+            quantizer.quantized(weights, scales: scales), scales: scales)
 
-        let watched = LayerInputs(rowsPerSegment: rows)
-        func output(_ weights: [Float], observer: LayerInputs? = nil) -> [Float] {
+        let observed = CalibratedLayer(
+            tensor: "weight", shape: [outputs, inputs], outputAxis: 0, rowsPerSegment: rows)
+        func output(_ weights: [Float], observer: CalibratedLayer? = nil) -> [Float] {
             let layer = Linear(
                 weight: LayerWeights(.floats(weights), activations: .float32, observer: observer),
                 bias: [Float](repeating: 0, count: outputs), inputs: inputs, on: backend)
             return layer(x, on: backend).floats
         }
-        let (exact, coarse) = (output(weights, observer: watched), output(rounded))
+        let (exact, coarse) = (output(weights, observer: observed), output(rounded))
         let expected = (0..<outputs).map { channel in
             (0..<rows).reduce(0.0) {
                 let index = $1 * outputs + channel
                 return $0 + (Double(exact[index]) - Double(coarse[index])) / Double(rows)
             }
         }
-        let product = try #require(watched.products.first)
+        let product = try #require(observed.products.first)
         product.endSegment(on: backend)
         var shifts = [Double](repeating: 0, count: outputs)
-        WatchedProduct(product).addMeans(
-            of: zip(weights, rounded).map(-), quantizer, to: &shifts)
+        product.addMeanErrors(of: zip(weights, rounded).map(-), quantizer, to: &shifts)
         // Sums of 24 products in float32, none above 2.
         #expect(zip(shifts, expected).allSatisfy { abs($0 - $1) < 1e-5 })
         #expect(expected.contains { abs($0) > 0.05 }, "nothing to make up for")
@@ -58,8 +59,8 @@ struct BiasCorrectionTests {
             .write(to: folder.path("int8.safetensors"))
         let file = try Checkpoint.open(folder.path("int8.safetensors"))
 
-        // What the layers are given; no product has so many rows that some are left out.
-        let observer = CalibrationInputs(rowsPerSegment: 1 << 20)
+        // Keeps all rows of every product.
+        let observer = CalibrationObserver(rowsPerSegment: 1 << 20)
         let backend = try Backend(threads: 1)
         let model = try HTDemucs(
             quantization.configuration, warnings: [], parameters: source.parameters(),
@@ -73,7 +74,7 @@ struct BiasCorrectionTests {
         for layer in observer.layers where layer.outputAxis == 0 {
             let inputs = layer.shape[1]
             guard layer.shape.dropFirst(2).allSatisfy({ $0 == 1 }),
-                layer.inputs.products.count == 1, let product = layer.inputs.products.first,
+                layer.products.count == 1, let product = layer.products.first,
                 product.inner == inputs,
                 let stored = file.tensor(named: layer.tensor), stored.elementType == .int8
             else { continue }
@@ -85,13 +86,13 @@ struct BiasCorrectionTests {
             let found = try floats(name, of: file)
             let weights = try floats(layer.tensor, of: source)
             let scales = try floats(layer.tensor + ".scale", of: file)
-            let codes = file.withBytes(of: stored) { $0.map { Int8(bitPattern: $0) } }
+            let quantized = file.withBytes(of: stored) { $0.map { Int8(bitPattern: $0) } }
             let moments = product.moments
             for channel in bias.indices {
                 let shift = (0..<inputs).reduce(0.0) {
                     let place = channel * inputs + $1
                     let error =
-                        Double(weights[place]) - Double(codes[place]) * Double(scales[channel])
+                        Double(weights[place]) - Double(quantized[place]) * Double(scales[channel])
                     return $0 + moments.sums[$1] / Double(moments.count) * error
                 }
                 let expected = Double(bias[channel]) + shift

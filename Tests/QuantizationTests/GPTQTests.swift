@@ -5,7 +5,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// Rounding that makes up for its own errors, and the moments that it goes by.
+/// Rounding by GPTQ, and the moments of inputs that it needs.
 struct GPTQTests {
     private var generator = SplitMix64(seed: 4)
 
@@ -24,7 +24,7 @@ struct GPTQTests {
 
     /// Σ over rows and columns of |x·(ŵ − w)|².
     private func error(
-        _ x: [Float], _ weights: [Float], _ codes: [Int8], _ scales: [Float], inner: Int
+        _ x: [Float], _ weights: [Float], _ quantized: [Int8], _ scales: [Float], inner: Int
     ) -> Float {
         let columns = scales.count
         return stride(from: 0, to: x.count, by: inner).reduce(0) { sum, row in
@@ -33,7 +33,7 @@ struct GPTQTests {
                     let difference = (0..<inner).reduce(Float(0)) {
                         let index = $1 * columns + column
                         return $0 + x[row + $1]
-                            * (Float(codes[index]) * scales[column] - weights[index])
+                            * (Float(quantized[index]) * scales[column] - weights[index])
                     }
                     return sum + difference * difference
                 }
@@ -46,19 +46,19 @@ struct GPTQTests {
         }
     }
 
-    /// Nothing can be made up for: each input is seen alone.
-    @Test mutating func independentInputsTakeTheNearestCodes() throws {
+    /// Weights of independent inputs can't make up for each other's errors.
+    @Test mutating func independentInputsAreRoundedToNearest() throws {
         let (inner, columns) = (37, 5)
         let weights = noise(inner * columns)
         let scales = (0..<columns).map { 0.01 + 0.003 * Float($0) }
         let diagonal = (0..<inner * inner).map { Float($0 % (inner + 1) == 0 ? 1 + $0 : 0) }
         let backend = try Backend(threads: 2)
-        let codes = GPTQ(squares: diagonal, order: inner, on: backend)
-            .codes(of: weights, scales: scales, on: backend)
-        #expect(codes == nearest(weights, scales))
+        let quantized = GPTQ(squares: diagonal, order: inner, on: backend)
+            .quantized(weights, scales: scales, on: backend)
+        #expect(quantized == nearest(weights, scales))
     }
 
-    /// Inputs that are mixtures of a fifth as many: five weights can share what one gets wrong.
+    /// Inputs are mixtures of a fifth as many sources: five weights can share an error.
     @Test mutating func dependentInputsErrMuchLess() throws {
         let (inner, columns, rows, sources) = (100, 33, 300, 20)
         let mixing = noise(sources * inner)
@@ -72,50 +72,67 @@ struct GPTQTests {
         let scales = [Float](repeating: 1 / 127, count: columns)
         let squares = squares(x, inner: inner)
         let single = try Backend(threads: 1)
-        let codes = GPTQ(squares: squares, order: inner, on: single)
-            .codes(of: weights, scales: scales, on: single)
+        let quantized = GPTQ(squares: squares, order: inner, on: single)
+            .quantized(weights, scales: scales, on: single)
         let (found, plain) = (
-            error(x, weights, codes, scales, inner: inner),
+            error(x, weights, quantized, scales, inner: inner),
             error(x, weights, nearest(weights, scales), scales, inner: inner)
         )
-        // Most of the noise lies where the inputs never are: a hundredth or less stays.
+        // A hundredth of the noise or less stays; the rest is orthogonal to the inputs.
         #expect(found < plain / 10, "\(found), \(plain)")
         let several = try Backend(threads: 3)
         #expect(
             GPTQ(squares: squares, order: inner, on: several)
-                .codes(of: weights, scales: scales, on: several) == codes)
+                .quantized(weights, scales: scales, on: several) == quantized)
     }
 
-    @Test func inputsThatWereNeverSeenTakeTheNearestCodes() throws {
+    @Test func inputsThatWereNeverSeenAreRoundedToNearest() throws {
         let backend = try Backend(threads: 1)
-        let codes = GPTQ(squares: [0, 0, 0, 0], order: 2, on: backend)
-            .codes(of: [0.5, -1, 0.26, 2], scales: [0.1, 0.01], on: backend)
-        #expect(codes == [5, -100, 3, 127])
+        let quantized = GPTQ(squares: [0, 0, 0, 0], order: 2, on: backend)
+            .quantized([0.5, -1, 0.26, 2], scales: [0.1, 0.01], on: backend)
+        #expect(quantized == [5, -100, 3, 127])
     }
 
     // MARK: - Moments
 
-    /// Of a transposed convolution the places in its tensor, and the inputs of each block of taps.
-    @Test mutating func momentsAreThoseOfTheRows() throws {
+    /// The product of a transposed convolution of stride 4, after a segment.
+    ///
+    /// - Parameters:
+    ///   - groups: of outputs, a part of all.
+    ///   - x: `[length, inputs]`
+    private func observedProduct(
+        of weights: [Float], shape: [Int], x values: [Float], groups: (ConvTranspose) -> Range<Int>
+    ) throws -> HessianAccumulator {
         let backend = try Backend(threads: 1)
-        let (inputs, outputs, kernel, stride, length) = (3, 2, 8, 4, 50)
-        let weights = noise(inputs * outputs * kernel)
-        let watched = LayerInputs(rowsPerSegment: 1000)
+        let observed = CalibratedLayer(
+            tensor: "weight", shape: shape, outputAxis: 1, rowsPerSegment: 1000)
         let layer = ConvTranspose(
-            weight: LayerWeights(.floats(weights), activations: .float32, observer: watched),
-            inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, on: backend)
-        let x = backend.tensor([length, inputs], noise(length * inputs))
+            weight: LayerWeights(.floats(weights), activations: .float32, observer: observed),
+            inputs: shape[0], outputs: shape[1], kernel: shape[2], stride: 4, on: backend)
+        let length = values.count / shape[0]
+        let x = backend.tensor([length, shape[0]], values)
         let out = backend.tensor([layer.groups(length), layer.groupFloats])
         withExtendedLifetime((x, out)) {
             layer.multiply(
-                groups: 0..<layer.groups(length), x: x.pointer, length: length, into: out.pointer,
+                groups: groups(layer), x: x.pointer, length: length, into: out.pointer,
                 on: backend)
         }
-        let product = try #require(watched.products.first)
+        let product = try #require(observed.products.first)
         product.endSegment(on: backend)
+        return product
+    }
+
+    /// Weights of a transposed convolution have their places in the tensor, and each row the inputs of
+    /// two blocks of taps.
+    @Test mutating func momentsAreThoseOfTheRows() throws {
+        let (inputs, outputs, kernel, stride, length) = (3, 2, 8, 4, 50)
+        let weights = noise(inputs * outputs * kernel)
+        let values = noise(length * inputs)
+        let product = try observedProduct(
+            of: weights, shape: [inputs, outputs, kernel], x: values
+        ) { 0..<$0.groups(length) }
         let moments = product.moments
         #expect(moments.count == length + 1 && moments.countAll == length + 1)
-        let values = x.floats
         // Group g sees input g, and in the second block input g − 1.
         func seen(_ group: Int, _ k: Int) -> Float {
             let input = group - k / inputs
@@ -141,41 +158,27 @@ struct GPTQTests {
         }
     }
 
-    /// A transposed convolution with weights that are all too small by one: its outputs are too small
-    /// by the sum of the inputs that each depends on, two of them.
+    /// With errors of one in all weights, each output errs by the sum of its two inputs.
     @Test func meanErrorsAreThoseOfTheOutputs() throws {
-        let backend = try Backend(threads: 1)
-        let (inputs, outputs, kernel, length) = (2, 3, 8, 400)
-        let watched = LayerInputs(rowsPerSegment: 1000)
-        let layer = ConvTranspose(
-            weight: LayerWeights(
-                .floats([Float](repeating: 1, count: inputs * outputs * kernel)),
-                activations: .float32, observer: watched),
-            inputs: inputs, outputs: outputs, kernel: kernel, stride: 4, on: backend)
-        let x = backend.tensor(
-            [length, inputs], (0..<length * inputs).map { $0 % 2 == 0 ? 10 : 1 })
-        let out = backend.tensor([layer.groups(length), layer.groupFloats])
-        withExtendedLifetime((x, out)) {
-            layer.multiply(
-                groups: 1..<length, x: x.pointer, length: length, into: out.pointer, on: backend)
-        }
-        let product = try #require(watched.products.first)
-        product.endSegment(on: backend)
+        let (shape, length) = ([2, 3, 8], 400)
+        let ones = [Float](repeating: 1, count: shape.reduce(1, *))
+        let product = try observedProduct(
+            of: ones, shape: shape, x: (0..<length * 2).map { $0 % 2 == 0 ? 10 : 1 }
+        ) { _ in 1..<length }
         var means = [0.0, 0, 0]
-        WatchedProduct(product).addMeans(
-            of: [Float](repeating: 1, count: inputs * outputs * kernel),
-            Quantizer(shape: [inputs, outputs, kernel], outputAxis: 1), to: &means)
+        product.addMeanErrors(of: ones, Quantizer(shape: shape, outputAxis: 1), to: &means)
         #expect(means == [22, 22, 22])
     }
 
     @Test mutating func rowsAreThinnedOutEvenly() throws {
         let backend = try Backend(threads: 1)
-        let watched = LayerInputs(rowsPerSegment: 8)
+        let observed = CalibratedLayer(
+            tensor: "weight", shape: [1, 2], outputAxis: 0, rowsPerSegment: 8)
         let layer = Linear(
-            weight: LayerWeights(.floats([1, 1]), activations: .float32, observer: watched),
+            weight: LayerWeights(.floats([1, 1]), activations: .float32, observer: observed),
             bias: [0], inputs: 2, on: backend)
         _ = layer(backend.tensor([30, 2], (0..<60).map { Float($0 / 2) }), on: backend)
-        let product = try #require(watched.products.first)
+        let product = try #require(observed.products.first)
         product.endSegment(on: backend)
         // Every fourth of 30: 0, 4 … 28.
         #expect(product.moments.count == 8 && product.moments.countAll == 30)

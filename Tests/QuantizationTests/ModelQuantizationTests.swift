@@ -1,4 +1,4 @@
-// From float weights to a file of INT8 codes and back into a network.
+// From float weights to a quantised file and back into a network.
 
 import Foundation
 import HTDemucs
@@ -23,7 +23,7 @@ import WeightsLoader
     /// Quantises a model of the fixtures into a file and opens that.
     private func quantized(
         _ source: Checkpoint, threads: Int = 2,
-        targets: ModelQuantization.Targets = .init()
+        targets: MixedPrecisionSearch.Targets = .init()
     ) throws -> (file: Checkpoint, bytes: Data, model: QuantizedModel) {
         let quantization = try ModelQuantization(source, calibration: [:], threads: threads)
         let channels = quantization.configuration.audioChannels
@@ -35,6 +35,23 @@ import WeightsLoader
         defer { try? FileManager.default.removeItem(at: url) }
         try model.write(to: url.path)
         return (try Checkpoint.open(url.path), try Data(contentsOf: url), model)
+    }
+
+    private static func outputAxis(of tensor: String) -> Int {
+        tensor.hasSuffix("conv_tr.weight") ? 1 : 0
+    }
+
+    /// The floats that a file's INT8 weights stand for, by the format's definition: quantized · scale.
+    private func weights(
+        _ tensor: String, shape: [Int], _ bytes: [UInt8], in file: Checkpoint
+    ) throws -> [Float] {
+        let scales = try file.floats(try #require(file.tensor(named: tensor + ".scale")))
+        let axis = Self.outputAxis(of: tensor)
+        #expect(scales.count == shape[axis])
+        let inner = shape[(axis + 1)...].reduce(1, *)
+        return bytes.enumerated().map { index, byte in
+            Float(Int8(bitPattern: byte)) * scales[index / inner % scales.count]
+        }
     }
 
     private func base() throws -> Checkpoint {
@@ -53,7 +70,7 @@ import WeightsLoader
 
     // MARK: - The file
 
-    @Test func codesStandForTheWeightsAndTheRestIsUntouched() throws {
+    @Test func int8WeightsAreNearTheFloatsAndTheRestIsUntouched() throws {
         let source = try base()
         let (file, bytes, model) = try quantized(source)
         #expect(bytes.count == model.countBytes)
@@ -76,14 +93,10 @@ import WeightsLoader
                 continue
             }
             #expect(stored.elementType == .int8, "\(tensor.name)")
-            let scale = try #require(file.tensor(named: tensor.name + ".scale"))
-            let scales = try file.floats(scale)
-            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
-            #expect(scales.count == tensor.shape[axis])
-            let inner = tensor.shape[(axis + 1)...].reduce(1, *)
-            let codes = file.withBytes(of: stored) { $0.map { Int8(bitPattern: $0) } }
-            let weights = codes.enumerated().map { Float($1) * scales[$0 / inner % scales.count] }
-            // The nearest codes leave some 40 dB; those that make up for each other's errors less.
+            let weights = try weights(
+                tensor.name, shape: tensor.shape, file.withBytes(of: stored) { Array($0) }, in: file
+            )
+            // Rounding to nearest leaves some 40 dB; weights that make up for each other's errors less.
             let comparison = Comparison(actual: weights, expected: values)
             #expect(comparison.snrDecibels >= 25, "\(tensor.name): \(comparison)")
         }
@@ -94,20 +107,15 @@ import WeightsLoader
         #expect(try quantized(try base(), threads: 3).bytes == single)
     }
 
-    /// Products with codes are products with the weights that the codes stand for: the rest is
-    /// rounding of float32, as between two orders of the same sums.
-    @Test func codesRunLikeTheWeightsThatTheyStandFor() throws {
+    /// Products of INT8 weights and of the floats that they stand for differ like two orders of the same
+    /// sums in float32.
+    @Test func int8WeightsRunLikeTheFloatsThatTheyStandFor() throws {
         let (file, _, _) = try quantized(try base())
         var widened = RawCheckpoint(file)
         widened.metadata["quantization"] = nil
         for tensor in widened.tensors where tensor.type == .int8 {
-            let scale = try #require(file.tensor(named: tensor.name + ".scale"))
-            let scales = try file.floats(scale)
-            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
-            let inner = tensor.shape[(axis + 1)...].reduce(1, *)
-            let values = tensor.bytes.enumerated().map { index, byte in
-                Float(Int8(bitPattern: byte)) * scales[index / inner % scales.count]
-            }
+            let values = try weights(
+                tensor.name, shape: tensor.shape, tensor.bytes, in: file)
             widened[tensor.name + ".scale"] = nil
             widened[tensor.name] = .init(
                 name: tensor.name, type: .float32, shape: tensor.shape,
@@ -153,25 +161,25 @@ import WeightsLoader
         }
     }
 
-    /// Codes that are fitted to what the layers are given, against the nearest ones, on another signal.
-    @Test func fittedCodesErrLess() throws {
+    /// GPTQ against rounding to nearest, on another signal than the calibration's.
+    @Test func gptqErrsLessThanRoundingToNearest() throws {
         let source = try base()
         let weightsAlone = try quantized(source, targets: .init(precision: .float32))
-        #expect(weightsAlone.model.layers.allSatisfy { $0.form != .full })
+        #expect(weightsAlone.model.layers.allSatisfy { $0.form != .w8a8 })
         let expected = try stems(source, .float32, seed: 9)
         func decibels(_ checkpoint: Checkpoint, _ precision: Precision) throws -> Double {
             Comparison(
                 actual: try stems(checkpoint, precision, seed: 9), expected: expected
             ).snrDecibels
         }
-        let fitted = try decibels(weightsAlone.file, .float32)
+        let gptq = try decibels(weightsAlone.file, .float32)
         let nearest = try decibels(try nearest(to: weightsAlone.file, of: source), .float32)
-        #expect(fitted >= nearest + 2, "\(fitted) dB, \(nearest) dB")
-        // Activations in INT8 cost more than codes do at this size, but the file is no worse for it.
+        #expect(gptq >= nearest + 2, "\(gptq) dB, \(nearest) dB")
+        // At this size INT8 activations cost more than INT8 weights, but the file is no worse.
         #expect(try decibels(try quantized(source).file, .int8) >= decibels(source, .int8) - 0.5)
     }
 
-    /// The same file with the codes that are nearest to the source's weights.
+    /// The same file with weights rounded to nearest.
     private func nearest(to file: Checkpoint, of source: Checkpoint) throws -> Checkpoint {
         var raw = RawCheckpoint(file)
         for tensor in raw.tensors {
@@ -182,11 +190,11 @@ import WeightsLoader
                     bytes: source.withBytes(of: original) { Array($0) })
                 continue
             }
-            let axis = tensor.name.hasSuffix("conv_tr.weight") ? 1 : 0
-            let quantizer = Quantizer(shape: tensor.shape, outputAxis: axis)
+            let quantizer = Quantizer(
+                shape: tensor.shape, outputAxis: Self.outputAxis(of: tensor.name))
             let weights = try source.floats(original)
             let scales = try #require(quantizer.scales(of: weights))
-            raw[tensor.name]?.bytes = quantizer.codes(weights, scales: scales)
+            raw[tensor.name]?.bytes = quantizer.quantized(weights, scales: scales)
                 .map { UInt8(bitPattern: $0) }
             raw[tensor.name + ".scale"]?.bytes = scales.withUnsafeBytes { [UInt8]($0) }
         }
@@ -197,20 +205,20 @@ import WeightsLoader
 
     @Test func anSNRIsReachedOrRefused() throws {
         let (_, _, free) = try quantized(try base())
-        let wanted = free.decibels + 0.5
-        let (_, _, better) = try quantized(try base(), targets: .init(leastDecibels: wanted))
-        #expect(better.decibels >= wanted)
+        let wanted = free.snrDecibels + 0.5
+        let (_, _, better) = try quantized(try base(), targets: .init(minimumSNRDecibels: wanted))
+        #expect(better.snrDecibels >= wanted)
         #expect(better.countBytes >= free.countBytes)
         #expect(throws: QuantizationError.self) {
-            _ = try quantized(try base(), targets: .init(leastDecibels: 100))
+            _ = try quantized(try base(), targets: .init(minimumSNRDecibels: 100))
         }
-        // Only what costs no bytes can be done.
+        // Only changes that cost no bytes are allowed.
         #expect(throws: QuantizationError.self) {
             _ = try quantized(
-                try base(), targets: .init(leastDecibels: 100, mostBytes: free.countBytes))
+                try base(), targets: .init(minimumSNRDecibels: 100, maximumBytes: free.countBytes))
         }
         #expect(throws: QuantizationError.self) {
-            _ = try quantized(try base(), targets: .init(mostBytes: 1000))
+            _ = try quantized(try base(), targets: .init(maximumBytes: 1000))
         }
     }
 
@@ -256,44 +264,42 @@ import WeightsLoader
         }
     }
 
-    private func expectScalesInvalid(
-        _ problem: String, _ change: (inout RawCheckpoint.Tensor) -> Void
-    ) throws {
-        let error = try error { raw in
-            var scale = try #require(raw[Self.tensor + ".scale"])
-            change(&scale)
-            raw[Self.tensor + ".scale"] = scale
-        }
-        guard case .scalesInvalid(_, Self.tensor, let found)? = error else {
-            Issue.record("\(problem): \(String(describing: error))")
-            return
-        }
-        #expect(found.contains(problem))
-    }
-
-    @Test func scalesThatCantBeAreNamed() throws {
-        for value in [Float(0), -0.5, .nan, .infinity] {
-            try expectScalesInvalid("scale 1 is \(value)") { scale in
-                scale.bytes.replaceSubrange(4..<8, with: withUnsafeBytes(of: value) { [UInt8]($0) })
+    @Test func invalidScalesAreNamed() throws {
+        let values = [Float(0), -0.5, .nan, .infinity]
+        let cases: [(problem: String, change: (inout RawCheckpoint.Tensor?) -> Void)] =
+            values.map { value in
+                (
+                    "scale 1 is \(value)",
+                    {
+                        $0?.bytes.replaceSubrange(
+                            4..<8, with: withUnsafeBytes(of: value) { [UInt8]($0) })
+                    }
+                )
+            } + [
+                (
+                    "have the shape",
+                    {
+                        $0?.shape[0] -= 1
+                        $0?.bytes.removeLast(4)
+                    }
+                ),
+                ("are U32, expected F32", { $0?.type = .uint32 }),
+                ("missing", { $0 = nil }),
+            ]
+        for (problem, change) in cases {
+            let error = try error { raw in
+                _ = try #require(raw[Self.tensor + ".scale"])
+                change(&raw[Self.tensor + ".scale"])
             }
+            guard case .scalesInvalid(_, Self.tensor, let found)? = error else {
+                Issue.record("\(problem): \(String(describing: error))")
+                continue
+            }
+            #expect(found.contains(problem))
         }
-        try expectScalesInvalid("have the shape") { scale in
-            scale.shape[0] -= 1
-            scale.bytes.removeLast(4)
-        }
-        try expectScalesInvalid("are U32, expected F32") { $0.type = .uint32 }
     }
 
-    @Test func missingScalesAreNamed() throws {
-        let error = try error { $0[Self.tensor + ".scale"] = nil }
-        guard case .scalesInvalid(_, Self.tensor, let problem)? = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-        #expect(problem.contains("missing"))
-    }
-
-    @Test func codesWhereFloatsAreNeededAreNamed() throws {
+    @Test func int8BiasesAreNamed() throws {
         let error = try error { raw in
             var bias = try #require(raw["channel_upsampler.bias"])
             bias.type = .int8
@@ -306,8 +312,8 @@ import WeightsLoader
         }
     }
 
-    /// Codes of another program, without this one's metadata.
-    @Test func codesWithoutASchemeAreNotRead() throws {
+    /// INT8 weights of another program, without this one's metadata.
+    @Test func int8WeightsWithoutASchemeAreNotRead() throws {
         let error = try error { $0.metadata["quantization"] = nil }
         guard case .notFloats(_, _, .int8)? = error else {
             Issue.record("\(String(describing: error))")
@@ -321,7 +327,7 @@ import WeightsLoader
         "{\"scheme\": \"int8-symmetric-per-channel\", \"layers\": {\"a\": \"float\"}}",
         "{\"scheme\": \"int8-symmetric-per-channel\", \"layers\": {\"a\": 8}}",
     ])
-    func schemesThatCantBeAreRefused(_ text: String) throws {
+    func invalidSchemesAreRefused(_ text: String) throws {
         let error = try error { $0.metadata["quantization"] = text }
         guard case .metadataInvalid(_, "quantization", _)? = error else {
             Issue.record("\(text): \(String(describing: error))")
@@ -341,8 +347,8 @@ import WeightsLoader
             try #require(quantizer.clippedScales(of: weights, meanSquares: squares))
         )
         func errors(_ scales: [Float]) -> [Double] {
-            let values = quantizer.weights(
-                quantizer.codes(weights, scales: scales), scales: scales)
+            let values = quantizer.dequantized(
+                quantizer.quantized(weights, scales: scales), scales: scales)
             return (0..<3).map { channel in
                 (0..<10).reduce(0.0) { sum, index in
                     let error = Double(weights[10 * channel + index] - values[10 * channel + index])
@@ -357,16 +363,16 @@ import WeightsLoader
         let quantizer = Quantizer(shape: [2, 2], outputAxis: 0)
         #expect(quantizer.scales(of: [0, 0, 127, -1]) == [1, 1])
         #expect(quantizer.scales(of: [0, .nan, 127, -1]) == nil)
-        #expect(quantizer.codes([0, 0, 127, -1], scales: [1, 1]) == [0, 0, 127, -1])
+        #expect(quantizer.quantized([0, 0, 127, -1], scales: [1, 1]) == [0, 0, 127, -1])
     }
 
-    @Test func codesAreTheNearestOnesTiesToEven() {
+    @Test func weightsAreRoundedToNearestTiesToEven() {
         let quantizer = Quantizer(shape: [1, 12], outputAxis: 0)
         let weights: [Float] = [
             0.5, 1.5, 2.5, -0.5, -1.5, -0.49, 126.5, 126.51, -126.49, 128, -1e30, 1e-30,
         ]
-        let codes: [Int8] = [0, 2, 2, 0, -2, 0, 126, 127, -126, 127, -127, 0]
-        #expect(quantizer.codes(weights, scales: [1]) == codes)
-        #expect(quantizer.codes(weights.map { $0 / 4 }, scales: [0.25]) == codes)
+        let expected: [Int8] = [0, 2, 2, 0, -2, 0, 126, 127, -126, 127, -127, 0]
+        #expect(quantizer.quantized(weights, scales: [1]) == expected)
+        #expect(quantizer.quantized(weights.map { $0 / 4 }, scales: [0.25]) == expected)
     }
 }

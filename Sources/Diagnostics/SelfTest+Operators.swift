@@ -1,44 +1,38 @@
-// The operators and blocks of the self-test: which there are, their sizes, and how each is called.
-// Sizes stand here and not in the file, so that a damaged file can't ask for impossible ones.
+// The operators among the self-test's cases. Sizes stand here and not in the file, so that a damaged
+// file can't ask for impossible ones.
 
-import HTDemucs
 import Layers
 import Signal
 import Tensor
 import WeightsLoader
 
-/// What one case needs: its tensors, and what to compute on.
-struct SelfTestVector {
-    let reader: ParameterReader
-    let backend: Backend
-
-    init(_ reader: ParameterReader, on backend: Backend) {
-        self.reader = reader
-        self.backend = backend
-    }
-
-    func floats(_ name: String, _ shape: Int...) throws -> [Float] {
-        try reader.floats(name, shape)
-    }
-
-    func tensor(_ name: String, _ shape: Int...) throws -> Tensor {
-        backend.tensor(shape, try reader.floats(name, shape))
-    }
-}
-
 extension SelfTest {
-    /// A golden vector.
+    /// The tensors of one case, and the backend that it runs on.
+    struct Vector {
+        let reader: ParameterReader
+        let backend: Backend
+
+        func floats(_ name: String, _ shape: Int...) throws -> [Float] {
+            try reader.floats(name, shape)
+        }
+
+        func tensor(_ name: String, _ shape: Int...) throws -> Tensor {
+            backend.tensor(shape, try reader.floats(name, shape))
+        }
+    }
+
+    /// A computation with a golden result.
     struct Case: Sendable {
         /// Its tensors are `name.input`, `name.weight`, …, `name.output`, channels last.
         let name: String
-        let run: @Sendable (SelfTestVector) throws -> (result: [Float], golden: [Float])
+        let run: @Sendable (Vector) throws -> (result: [Float], golden: [Float])
 
         /// - Parameters:
         ///   - output: the shape of the golden result.
-        ///   - compute: the result.
+        ///   - compute: gives the result.
         init(
             _ name: String, output: [Int],
-            _ compute: @escaping @Sendable (SelfTestVector) throws -> Tensor
+            _ compute: @escaping @Sendable (Vector) throws -> Tensor
         ) {
             self.name = name
             run = { vector in
@@ -48,11 +42,9 @@ extension SelfTest {
         }
     }
 
-    static let cases: [Case] = operators + transforms + unetBlocks + transformerBlocks
-
     // MARK: - torch.nn
 
-    private static let operators = [
+    static let operators = [
         Case("conv2d_3x3", output: [11, 13, 40]) { vector in
             try convolution(
                 vector, x: [11, 13, 20], outputs: 40, kernel: .init(freq: 3, time: 3),
@@ -125,14 +117,14 @@ extension SelfTest {
         },
     ]
 
-    /// Scales and shifts that change nothing.
+    /// Scales and shifts of the identity.
     private static func identity(_ count: Int) -> (ones: [Float], zeros: [Float]) {
         ([Float](repeating: 1, count: count), [Float](repeating: 0, count: count))
     }
 
     /// - Parameter x: the input's shape, `[freq, time, inputs]`.
     private static func convolution(
-        _ vector: SelfTestVector, x shape: [Int], outputs: Int, kernel: Conv2d.Pair,
+        _ vector: Vector, x shape: [Int], outputs: Int, kernel: Conv2d.Pair,
         stride: Conv2d.Pair, padding: Conv2d.Pair
     ) throws -> Tensor {
         let backend = vector.backend
@@ -164,7 +156,7 @@ extension SelfTest {
 
     // MARK: - Spectrogram
 
-    private static let transforms = [
+    static let transforms = [
         Case("stft", output: [128, 10, 4]) { vector in
             STFT(nfft: 256).forward(try vector.tensor("input", 2, 640), on: vector.backend)
         },

@@ -1,0 +1,107 @@
+// The results of a benchmark: a network in one precision, its blocks, a whole track.
+
+import HTDemucs
+import Signal
+import Tensor
+
+extension Benchmark {
+    /// The results in one precision.
+    package struct Measurement: Sendable {
+        package let precision: Precision
+        /// Whether the weights came from a float16 file.
+        package let isFromFloat16: Bool
+        package let threads: Int
+        package let instructionSet: String
+        /// The backend of matrix products: `packed`, or a BLAS with its core.
+        package let products: String
+        /// Size of the checkpoint; for random weights that of their values in this precision.
+        package internal(set) var fileBytes: Int
+        /// Time to open the file and build the network; with random weights, to draw them too.
+        package let loadSeconds: Double
+        /// Time of each run: a forward pass with both transforms.
+        package let segmentSeconds: [Double]
+        /// Length of the segment.
+        package let audioSeconds: Double
+        /// Of the segment, see `Configuration.segmentOperations`.
+        package let operations: Double
+        package let peakOperationsPerSecond: Double
+        package let memoryBytesPerSecond: Double
+        /// Of the process until the end of the runs.
+        package let peakResidentBytes: Int
+        /// SNR of the worst stem against float32 in this process; infinite for float32 itself.
+        package internal(set) var worstSNRDecibels: Double
+        package let blocks: [BlockTime]
+        /// nil if no track was given.
+        package internal(set) var track: TrackTime?
+
+        package var medianSeconds: Double { median(segmentSeconds) }
+        /// Seconds of audio in a second.
+        package var realtimeFactor: Double { audioSeconds / medianSeconds }
+        package var operationsPerSecond: Double { operations / medianSeconds }
+        package var shareOfPeak: Double { operationsPerSecond / peakOperationsPerSecond }
+    }
+
+    /// A block's part of the segment.
+    package struct BlockTime: Sendable {
+        package let block: NetworkBlock
+        /// Median of the runs.
+        package let seconds: Double
+        package let operations: Double
+        /// The least bytes that it must read and write.
+        package let bytes: Double
+    }
+
+    /// A whole track, from its samples to those of its stems.
+    package struct TrackTime: Sendable {
+        package let audioSeconds: Double
+        package let seconds: Double
+        /// Of the process until the end of the track.
+        package let peakResidentBytes: Int
+        /// SDR of each stem in dB, by its name; nil without references.
+        package let sdr: [String: Double]?
+
+        /// Seconds of audio in a second.
+        package var realtimeFactor: Double { audioSeconds / seconds }
+    }
+
+    /// Times the blocks of the network in each run.
+    final class BlockClock: ForwardObserver {
+        private let cancellation: CancellationToken
+        /// In the order of computation.
+        private var blocks: [NetworkBlock] = []
+        /// For each run a sum for each block, which may be completed in several parts.
+        private var runs: [[NetworkBlock: Double]] = []
+        private var begun = ContinuousClock.now
+
+        init(_ cancellation: CancellationToken) { self.cancellation = cancellation }
+
+        func beginRun() {
+            runs.append([:])
+            begun = .now
+        }
+
+        /// Adds the time since the last call.
+        func completed(_ block: NetworkBlock) throws {
+            try cancellation.check()
+            let seconds = begun.secondsSince
+            if !blocks.contains(block) { blocks.append(block) }
+            runs[runs.count - 1][block, default: 0] += seconds
+            begun = .now
+        }
+
+        func times(_ configuration: Configuration, _ precision: Precision) -> [BlockTime] {
+            let weightBytes =
+                switch precision {
+                case .float32: 4
+                case .bfloat16: 2
+                case .int8: 1
+                }
+            return blocks.map { block in
+                BlockTime(
+                    block: block, seconds: median(runs.compactMap { $0[block] }),
+                    operations: configuration.segmentOperations(of: block),
+                    bytes: configuration.segmentBytes(of: block, weightBytes: weightBytes))
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// Random weights and signals that are the same in every run and on every machine.
+
+import HTDemucs
+
+/// Parameters of a configuration without a checkpoint, drawn from their names.
+///
+/// Like tools/reference/seeded_model.py, and unlike training, no value starts where it hides errors: a
+/// LayerScale of 1e-4 would mute whole transformers. LayerScale is in 0.05 to 0.35, gains of norms in
+/// 0.8 to 1.2, biases in ±0.1, and the variance of weights keeps activations near one. Weights are
+/// uniform, which is quicker to draw than normal.
+struct SeededWeights: Sendable {
+    let configuration: Configuration
+
+    /// The values of a parameter, row-major.
+    ///
+    /// - Parameters:
+    ///   - name: in the official state dict.
+    ///   - shape: in PyTorch's order.
+    func draw(_ name: String, _ shape: [Int]) -> [Float] {
+        var draws = SeededDraws(name)
+        return draws.next(shape.reduce(1, *), in: range(name, shape))
+    }
+
+    private func range(_ name: String, _ shape: [Int]) -> ClosedRange<Float> {
+        if name.hasSuffix("scale") { return 0.05...0.35 }
+        if name.hasSuffix("bias") { return -0.1...0.1 }
+        if shape.count == 1 { return 0.8...1.2 }
+        if name.hasPrefix("freq_emb") { return -0.1...0.1 }
+        // The inputs of each output. PyTorch: a transposed convolution's weight is
+        // [inputs, outputs, kernel].
+        let inputs =
+            name.contains("conv_tr")
+            ? Float(shape[0] * shape[2]) / Float(configuration.stride)
+            : Float(shape[1...].reduce(1, *))
+        let deviation = 1.2 / inputs.squareRoot()
+        let bound = deviation * Float(3).squareRoot()
+        return -bound...bound
+    }
+}
+
+/// Uniform random numbers: SplitMix64 (Steele, Lea, Flood 2014), seeded with a text.
+struct SeededDraws {
+    private var state: UInt64
+
+    init(_ seed: String) { state = fnv1a(seed.utf8) }
+
+    mutating func next(_ count: Int, in range: ClosedRange<Float>) -> [Float] {
+        (0..<count).map { _ in next(in: range) }
+    }
+
+    private mutating func next(in range: ClosedRange<Float>) -> Float {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        let unit = Float((z ^ (z >> 31)) >> 40) * 0x1p-24
+        return range.lowerBound + unit * (range.upperBound - range.lowerBound)
+    }
+}
+
+/// The 64-bit FNV-1a hash (Fowler, Noll, Vo 1991), for seeds and fingerprints alone.
+func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+}

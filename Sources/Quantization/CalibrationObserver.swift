@@ -1,0 +1,63 @@
+// Observers of a calibration: the layers of a model, and the matrix products of each layer.
+
+import HTDemucs
+import Layers
+import Synchronization
+import Tensor
+
+/// Collects the layers of a model that can be quantised, and their inputs while the model runs.
+package final class CalibrationObserver: ModelObserver {
+    private let found = Mutex<[CalibratedLayer]>([])
+    private let rowsPerSegment: Int
+
+    /// - Parameter rowsPerSegment: rows of input kept of each product and segment, at most; even.
+    package init(rowsPerSegment: Int) { self.rowsPerSegment = rowsPerSegment }
+
+    /// In the order in which the model asks for their weights.
+    package var layers: [CalibratedLayer] { found.withLock { $0 } }
+
+    package func layer(of tensor: String, shape: [Int], outputAxis: Int) -> any LayerObserver {
+        let layer = CalibratedLayer(
+            tensor: tensor, shape: shape, outputAxis: outputAxis, rowsPerSegment: rowsPerSegment)
+        found.withLock { $0.append(layer) }
+        return layer
+    }
+
+    /// Adds the rows kept of the segment that has ended to the moments of all products.
+    package func endSegment(on backend: Backend) {
+        for product in layers.flatMap(\.products) { product.endSegment(on: backend) }
+    }
+}
+
+/// A tensor of weights, with an accumulator for each product that it is multiplied in.
+package final class CalibratedLayer: LayerObserver {
+    /// The weights' name in the official state dict.
+    package let tensor: String
+    /// In PyTorch's order.
+    package let shape: [Int]
+    package let outputAxis: Int
+
+    private let found = Mutex<[HessianAccumulator]>([])
+    private let rowsPerSegment: Int
+
+    /// - Parameter rowsPerSegment: rows of input kept of each product and segment, at most; even.
+    package init(tensor: String, shape: [Int], outputAxis: Int, rowsPerSegment: Int) {
+        self.tensor = tensor
+        self.shape = shape
+        self.outputAxis = outputAxis
+        self.rowsPerSegment = rowsPerSegment
+    }
+
+    /// In the order in which the layer packs their weights.
+    package var products: [HessianAccumulator] { found.withLock { $0 } }
+
+    package func product(
+        rowOffsets: [Int], columnOffsets: [Int?], order: [Int?]?
+    ) -> any ProductObserver {
+        let product = HessianAccumulator(
+            rowOffsets: rowOffsets, columnOffsets: columnOffsets, order: order,
+            rowsPerSegment: rowsPerSegment)
+        found.withLock { $0.append(product) }
+        return product
+    }
+}
