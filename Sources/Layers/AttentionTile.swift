@@ -163,7 +163,8 @@ struct AttentionTile {
         case .codes(let keys, let scales):
             backend.multiply(
                 rows: rows, codes: codes, lda: roundedStride, steps: querySteps, by: keys,
-                scales: scales, inner: size, range, into: scores, ldc: range.count)
+                scales: scales, inner: size, columns: keyCount, range, into: scores,
+                ldc: range.count)
         }
     }
 

@@ -24,7 +24,7 @@ extension STFT {
         // An item is one channel of one frame, in the order of the result's rows. A block of items
         // fills the lanes, and then one run of every row.
         let items = frames * channels
-        let lanes = Int(FFT_LANES)
+        let lanes = Int(FFT_SIGNALS)
         backend.parallelFor((items + lanes - 1) / lanes, scratch: scratchFloats) { block, scratch in
             let (first, second) = (scratch, scratch + fft.bufferFloats)
             let firstItem = block * lanes
