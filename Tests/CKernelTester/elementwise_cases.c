@@ -55,9 +55,10 @@ static void test_affine(test_run *run, affine_kernel *kernel, affine_kernel *pla
         kernel(s.rows, s.cols, scale.first, shift.first, x.first, x.ld, found.first, found.ld);
         plain(s.rows, s.cols, scale.first, shift.first, x.first, x.ld, expected.first, expected.ld);
         double *bounds = bounds_for(run, &found);
-        EACH_ELEMENT(found, r, c)
-        bounds[r * s.cols + c] =
-            bound_of(operation, coarse, &x, &scale, &shift, r, c, (double)*f32(&before, r, c));
+        EACH_ELEMENT(found, r, c) {
+            bounds[r * s.cols + c] =
+                bound_of(operation, coarse, &x, &scale, &shift, r, c, (double)*f32(&before, r, c));
+        }
         if (operation == AFFINE || operation == GELU) {
             matrix onto = copy(run, &x);
             kernel(s.rows, s.cols, scale.first, shift.first, onto.first, x.ld, onto.first, x.ld);

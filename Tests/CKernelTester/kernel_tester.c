@@ -84,9 +84,10 @@ static const float SPECIALS[] = {0,     -0.0f, 1e-38f, -1e-38f, 1e-20f, 0.5f,  -
 matrix numbers(test_run *run, const shape *s, ptrdiff_t rows, ptrdiff_t cols) {
     matrix m = uniform(run, rows, cols, s->gap, (double[]){3, 1e4, 1e-6, 1}[s->kind], 0);
     if (s->kind == SPECIAL)
-        EACH_ELEMENT(m, r, c)
-    *f32(&m, r, c) =
-        SPECIALS[(size_t)(draw() * 1e6f + 1e6f) % (sizeof SPECIALS / sizeof *SPECIALS)];
+        EACH_ELEMENT(m, r, c) {
+            const size_t count = sizeof SPECIALS / sizeof *SPECIALS;
+            *f32(&m, r, c) = SPECIALS[(size_t)(draw() * 1e6f + 1e6f) % count];
+        }
     return m;
 }
 

@@ -180,8 +180,9 @@ static void test_pack(test_run *run, packed_bytes_kernel *packed_bytes, pack_ker
         const gemm_segment segment = {identity.first, 0, inner};
         matrix c = blank(run, inner, columns, 2, sizeof(float)), expected = copy(run, &c);
         gemm(inner, 1, &segment, inner, packed.to, 0, columns, NULL, c.first, c.ld, 0);
-        EACH_ELEMENT(expected, k, j)
-        *f32(&expected, k, j) = rounds(is_transposed ? *f32(&b, j, k) : *f32(&b, k, j));
+        EACH_ELEMENT(expected, k, j) {
+            *f32(&expected, k, j) = rounds(is_transposed ? *f32(&b, j, k) : *f32(&b, k, j));
+        }
         expect_matrix(run, &c, &expected, NULL);
         end_packing(run, &packed);
         release(run);
@@ -337,9 +338,11 @@ void test_qd8_qc8w_gemm(test_run *run) {
                 make_unusual(&p);
             matrix found = multiply_qc8w(run, run->table, run->table->qd8_qc8w_gemm, &p);
             matrix expected = multiply_qc8w(run, run->plain, run->plain->qd8_qc8w_gemm, &p);
-            EACH_ELEMENT(found, r, j) /* any NaN is as good */
-            if (isnan(*f32(&found, r, j)) && isnan(*f32(&expected, r, j)))
-                *f32(&found, r, j) = *f32(&expected, r, j) = 0;
+            EACH_ELEMENT(found, r, j) {
+                /* Any NaN is as good. */
+                if (isnan(*f32(&found, r, j)) && isnan(*f32(&expected, r, j)))
+                    *f32(&found, r, j) = *f32(&expected, r, j) = 0;
+            }
             expect_matrix(run, &found, &expected, NULL);
         }
     }
@@ -371,8 +374,7 @@ void test_q8_rows(test_run *run) {
 /* Quantised A of [rows, count] with zeros behind each row up to a multiple of 4. */
 static matrix quantized_rows(test_run *run, ptrdiff_t rows, ptrdiff_t count) {
     matrix a = blank(run, rows, (count + 3) / 4 * 4, 4, 1);
-    EACH_ELEMENT(a, r, k)
-    *i8(&a, r, k) = k < count ? (signed char)(127 * draw()) : 0;
+    EACH_ELEMENT(a, r, k) { *i8(&a, r, k) = k < count ? (signed char)(127 * draw()) : 0; }
     return a;
 }
 

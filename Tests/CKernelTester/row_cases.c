@@ -135,8 +135,9 @@ enum { TILES = 3 };
 static matrix scores(test_run *run, const shape *s, int tile) {
     matrix x = numbers(run, s, s->rows, s->cols);
     if (s->kind == USUAL)
-        EACH_ELEMENT(x, r, c)
-    *f32(&x, r, c) += (float)(tile * (ptrdiff_t[]){5, -5, 0, 100, -1000}[r % 5]);
+        EACH_ELEMENT(x, r, c) {
+            *f32(&x, r, c) += (float)(tile * (ptrdiff_t[]){5, -5, 0, 100, -1000}[r % 5]);
+        }
     return x;
 }
 
