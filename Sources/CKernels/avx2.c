@@ -6,11 +6,13 @@
 #include <immintrin.h>
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define WIDTH 8
 #define SUFFIX avx2
-#define ROWS 6
-#define NATIVE_BF16 0
-#define NATIVE_DOT 0
+#include "ops_avx2.h"
+
+#include "bf16_widened.h"
+
+#include "int8_pairs.h"
+
 #include "simd_kernels.h"
 #pragma clang attribute pop
 

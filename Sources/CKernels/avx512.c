@@ -9,11 +9,13 @@
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"), min_vector_width(512))),      \
     apply_to = function)
-#define WIDTH 16
 #define SUFFIX avx512
-#define ROWS 12
-#define NATIVE_BF16 0
-#define NATIVE_DOT 0
+#include "ops_avx512.h"
+
+#include "bf16_widened.h"
+
+#include "int8_pairs.h"
+
 #include "simd_kernels.h"
 #pragma clang attribute pop
 

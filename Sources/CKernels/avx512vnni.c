@@ -10,11 +10,13 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"),                    \
                    min_vector_width(512))),                                                        \
     apply_to = function)
-#define WIDTH 16
 #define SUFFIX avx512vnni
-#define ROWS 12
-#define NATIVE_BF16 0
-#define NATIVE_DOT 1
+#include "ops_avx512.h"
+
+#include "bf16_widened.h"
+
+#include "ops_avx512vnni.h"
+
 #include "simd_kernels.h"
 #pragma clang attribute pop
 

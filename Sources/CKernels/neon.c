@@ -5,11 +5,13 @@
 
 #include <arm_neon.h>
 
-#define WIDTH 4
 #define SUFFIX neon
-#define ROWS 8
-#define NATIVE_BF16 0
-#define NATIVE_DOT 0
+#include "ops_neon.h"
+
+#include "bf16_widened.h"
+
+#include "int8_pairs.h"
+
 #include "simd_kernels.h"
 
 const kernel_table *kernels_neon(void) { return &table__neon; }

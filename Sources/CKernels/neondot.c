@@ -11,11 +11,13 @@
 #endif
 
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
-#define WIDTH 4
 #define SUFFIX neondot
-#define ROWS 8
-#define NATIVE_BF16 0
-#define NATIVE_DOT 1
+#include "ops_neon.h"
+
+#include "bf16_widened.h"
+
+#include "ops_neondot.h"
+
 #include "simd_kernels.h"
 #pragma clang attribute pop
 

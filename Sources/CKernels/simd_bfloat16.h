@@ -1,9 +1,26 @@
 /* float32 rounded to bfloat16, to nearest, ties to even. */
 
-typedef uint16_t half_vec __attribute__((ext_vector_type(WIDTH)));
-typedef uint32_t vec_bits __attribute__((ext_vector_type(WIDTH)));
+/* ---- Defined by ops_avx512bf16.h, and by bf16_widened.h for all other sets ---- */
 
-/* The bits of x rounded to bfloat16, in the upper half of each lane. A NaN stays one. */
+static inline bf16_vec rounded(vec x);
+
+/* Writes two vectors of floats rounded to bfloat16. */
+static inline void store_two_rounded(uint16_t *p, vec first, vec second);
+
+/* Packs the first rows of a panel of n columns, `width` with padding, as far as they can be packed
+ * in blocks: returns how many of `count`. Strides are those of bf16_pack. */
+static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const float *source,
+                                         ptrdiff_t inner_stride, ptrdiff_t column_stride,
+                                         uint16_t *panel, ptrdiff_t width);
+
+/* Packs a vector of columns, from `j` on, of the first two rows of a panel; whole numbers, which
+ * bfloat16 holds. */
+static inline void bf16_store_two_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, vec low,
+                                       vec high);
+
+/* ---- The same in every set ---- */
+
+/* The bits of x rounded to bfloat16, in the upper 16 bits of each lane. A NaN stays one. */
 static inline vec_bits round_to_bf16(vec x) {
     vec_bits bits;
     memcpy(&bits, &x, sizeof bits);
@@ -20,59 +37,34 @@ static inline uint16_t bf16_of(float x) {
     return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
-/* A vector rounded to bfloat16. */
-static inline half_vec rounded(vec x) {
-#if NATIVE_BF16
-    __m256bh half = _mm512_cvtneps_pbh((__m512)x);
-    half_vec v;
-    memcpy(&v, &half, sizeof v);
-    return v;
-#else
-    return __builtin_convertvector(round_to_bf16(x) >> 16, half_vec);
-#endif
-}
+static inline void store_bf16(uint16_t *p, bf16_vec v) { memcpy(p, &v, sizeof v); }
 
-static inline void store_half(uint16_t *p, half_vec v) { memcpy(p, &v, sizeof v); }
-
-/* The first n < WIDTH elements. */
-static inline void store_half_part(uint16_t *p, half_vec v, ptrdiff_t n) {
-#if WIDTH == 16
-    _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1), (__m256i)v);
-#else
-    memcpy(p, &v, sizeof(uint16_t) * (size_t)n);
-#endif
-}
-
-/* Element c of a row of floats, or of halves if it is `narrow`, and its neighbours. */
-static inline __attribute__((always_inline)) void put(const int narrow, void *row, ptrdiff_t c,
-                                                      vec v) {
-    if (narrow)
-        store_half((uint16_t *)row + c, rounded(v));
+/* Writes a vector at element c of a row of float32, or of bfloat16. */
+ALWAYS_INLINE void put(const int is_bf16, void *row, ptrdiff_t c, vec v) {
+    if (is_bf16)
+        store_bf16((uint16_t *)row + c, rounded(v));
     else
         store((float *)row + c, v);
 }
 
-/* The first n < WIDTH of them. */
-static inline __attribute__((always_inline)) void put_part(const int narrow, void *row, ptrdiff_t c,
-                                                           vec v, ptrdiff_t n) {
-    if (narrow)
-        store_half_part((uint16_t *)row + c, rounded(v), n);
+/* The first n < WIDTH elements of it. */
+ALWAYS_INLINE void put_part(const int is_bf16, void *row, ptrdiff_t c, vec v, ptrdiff_t n) {
+    if (is_bf16)
+        store_bf16_part((uint16_t *)row + c, rounded(v), n);
     else
         store_part((float *)row + c, v, n);
 }
 
 static inline void round_row(ptrdiff_t n, const float *x, uint16_t *out) {
     ptrdiff_t i = 0;
-#if NATIVE_BF16
-    for (; i + 2 * WIDTH <= n; i += 2 * WIDTH) {
-        __m512bh v = _mm512_cvtne2ps_pbh((__m512)load(x + i + WIDTH), (__m512)load(x + i));
-        memcpy(out + i, &v, sizeof v);
+    for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
+        store_two_rounded(out + i, load(x + i), load(x + i + WIDTH));
+    if (i + WIDTH <= n) {
+        store_bf16(out + i, rounded(load(x + i)));
+        i += WIDTH;
     }
-#endif
-    for (; i + WIDTH <= n; i += WIDTH)
-        store_half(out + i, rounded(load(x + i)));
     if (i < n)
-        store_half_part(out + i, rounded(load_part(x + i, n - i)), n - i);
+        store_bf16_part(out + i, rounded(load_part(x + i, n - i)), n - i);
 }
 
 static void KERNEL(bf16_round)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,

@@ -31,20 +31,20 @@ static void KERNEL(f32_affine_add)(ptrdiff_t rows, ptrdiff_t cols, const float *
     }
 }
 
-/* Each of the next three is several kernels, fine and coarse ones, and one that writes halves;
- * `coarse` and `narrow` are constants where they are inlined. */
+/* Each of the next three is several kernels, fine and coarse ones, and one that writes bfloat16;
+ * `coarse` and `is_bf16` are constants where they are inlined. */
 
-static inline __attribute__((always_inline)) void
-affine_gelu(const int coarse, const int narrow, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-            const float *shift, const float *x, ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
-    const size_t bytes = narrow ? sizeof(uint16_t) : sizeof(float);
+ALWAYS_INLINE void affine_gelu(const int coarse, const int is_bf16, ptrdiff_t rows, ptrdiff_t cols,
+                               const float *scale, const float *shift, const float *x,
+                               ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
+    const size_t bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH)
-            put(narrow, out, c, gelu(coarse, fma(load(x + c), load(scale + c), load(shift + c))));
+            put(is_bf16, out, c, gelu(coarse, fma(load(x + c), load(scale + c), load(shift + c))));
         ptrdiff_t n = cols - c;
         if (n > 0)
-            put_part(narrow, out, c,
+            put_part(is_bf16, out, c,
                      gelu(coarse, fma(load_part(x + c, n), load_part(scale + c, n),
                                       load_part(shift + c, n))),
                      n);
@@ -69,26 +69,24 @@ static void KERNEL(bf16_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float
     affine_gelu(1, 1, rows, cols, scale, shift, x, ldx, out, ldo);
 }
 
-static inline __attribute__((always_inline)) vec gated(const int coarse, const float *value,
-                                                       const float *gate, const float *scale,
-                                                       const float *shift, const float *gate_scale,
-                                                       const float *gate_shift) {
+ALWAYS_INLINE vec gated(const int coarse, const float *value, const float *gate, const float *scale,
+                        const float *shift, const float *gate_scale, const float *gate_shift) {
     vec v = fma(load(value), load(scale), load(shift));
     vec g = fma(load(gate), load(gate_scale), load(gate_shift));
     return v * sigmoid(coarse, g);
 }
 
-static inline __attribute__((always_inline)) vec
-gated_part(const int coarse, const float *value, const float *gate, const float *scale,
-           const float *shift, const float *gate_scale, const float *gate_shift, ptrdiff_t n) {
+ALWAYS_INLINE vec gated_part(const int coarse, const float *value, const float *gate,
+                             const float *scale, const float *shift, const float *gate_scale,
+                             const float *gate_shift, ptrdiff_t n) {
     vec v = fma(load_part(value, n), load_part(scale, n), load_part(shift, n));
     vec g = fma(load_part(gate, n), load_part(gate_scale, n), load_part(gate_shift, n));
     return v * sigmoid(coarse, g);
 }
 
-static inline __attribute__((always_inline)) void
-affine_glu(const int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale, const float *shift,
-           const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
+ALWAYS_INLINE void affine_glu(const int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                              const float *shift, const float *x, ptrdiff_t ldx, float *out,
+                              ptrdiff_t ldo) {
     const float *gate_scale = scale + cols, *gate_shift = shift + cols;
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
         const float *gate = x + cols;
@@ -119,10 +117,9 @@ static void KERNEL(coarse_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const floa
 
 /* The scales and shifts of a vector of columns stay in registers for all rows: loading them would
  * take as long as the arithmetic. */
-static inline __attribute__((always_inline)) void
-affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-               const float *shift, const float *gamma, const float *x, ptrdiff_t ldx, float *out,
-               ptrdiff_t ldo) {
+ALWAYS_INLINE void affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t cols,
+                                  const float *scale, const float *shift, const float *gamma,
+                                  const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
     const float *gate_scale = scale + cols, *gate_shift = shift + cols;
     ptrdiff_t c = 0;
     for (; c + WIDTH <= cols; c += WIDTH) {

@@ -1,6 +1,6 @@
-/* The Fourier transforms of FFT_LANES signals side by side.
+/* The Fourier transforms of FFT_SIGNALS signals side by side.
  *
- * Every lane goes the same way, so butterflies need no shuffles; only frames, whose samples are
+ * Every signal goes the same way, so butterflies need no shuffles; only frames, whose samples are
  * neighbours, are transposed on their way in and out, and spectra, whose parts are.
  */
 
@@ -34,12 +34,12 @@ static inline complex_vec turned(complex_vec a, const float *w) {
 }
 
 static inline complex_vec load_complex(const float *p) {
-    return (complex_vec){load(p), load(p + FFT_LANES)};
+    return (complex_vec){load(p), load(p + FFT_SIGNALS)};
 }
 
 static inline void store_complex(float *p, complex_vec v) {
     store(p, v.re);
-    store(p + FFT_LANES, v.im);
+    store(p + FFT_SIGNALS, v.im);
 }
 
 /* Butterflies: the transforms of a few elements, in place. */
@@ -87,14 +87,14 @@ static inline void butterfly5(complex_vec c[]) {
 }
 
 static inline void butterfly8(complex_vec c[]) {
-    const float half_root = 0.70710678118654752f;
+    const float root_of_half = 0.70710678118654752f;
     complex_vec even[4] = {c[0], c[2], c[4], c[6]}, odd[4] = {c[1], c[3], c[5], c[7]};
     butterfly4(even);
     butterfly4(odd);
     /* Times the powers of exp(-2 pi i / 8). */
-    odd[1] = scaled((complex_vec){odd[1].re + odd[1].im, odd[1].im - odd[1].re}, half_root);
+    odd[1] = scaled((complex_vec){odd[1].re + odd[1].im, odd[1].im - odd[1].re}, root_of_half);
     odd[2] = (complex_vec){odd[2].im, -odd[2].re};
-    odd[3] = scaled((complex_vec){odd[3].im - odd[3].re, -(odd[3].re + odd[3].im)}, half_root);
+    odd[3] = scaled((complex_vec){odd[3].im - odd[3].re, -(odd[3].re + odd[3].im)}, root_of_half);
     for (int k = 0; k < 4; k++) {
         c[k] = plus(even[k], odd[k]);
         c[k + 4] = minus(even[k], odd[k]);
@@ -102,22 +102,22 @@ static inline void butterfly8(complex_vec c[]) {
 }
 
 /* A pass of one radix: a constant where this is inlined. */
-static inline __attribute__((always_inline)) void
-fft_pass(const ptrdiff_t radix, void (*const butterfly)(complex_vec[]), ptrdiff_t groups,
-         ptrdiff_t stride, const float *w, const float *restrict x, float *restrict y) {
-    const ptrdiff_t element = 2 * FFT_LANES, step = stride * groups * element;
+ALWAYS_INLINE void fft_pass(const ptrdiff_t radix, void (*const butterfly)(complex_vec[]),
+                            ptrdiff_t groups, ptrdiff_t stride, const float *w,
+                            const float *restrict x, float *restrict y) {
+    const ptrdiff_t element = 2 * FFT_SIGNALS, step = stride * groups * element;
     for (ptrdiff_t p = 0; p < groups; p++, w += 2 * (radix - 1)) {
         for (ptrdiff_t q = 0; q < stride; q++) {
             const float *from = x + (p * stride + q) * element;
             float *to = y + (p * stride * radix + q) * element;
-            for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
+            for (ptrdiff_t s = 0; s < FFT_SIGNALS; s += WIDTH) {
                 complex_vec c[8];
                 for (ptrdiff_t j = 0; j < radix; j++)
-                    c[j] = load_complex(from + lane + j * step);
+                    c[j] = load_complex(from + s + j * step);
                 butterfly(c);
-                store_complex(to + lane, c[0]);
+                store_complex(to + s, c[0]);
                 for (ptrdiff_t k = 1; k < radix; k++)
-                    store_complex(to + lane + k * stride * element, turned(c[k], w + 2 * (k - 1)));
+                    store_complex(to + s + k * stride * element, turned(c[k], w + 2 * (k - 1)));
             }
         }
     }
@@ -158,47 +158,47 @@ static inline void store_pairs(float *p, complex_vec v, ptrdiff_t n) {
     store_first(p + WIDTH, high, 2 * n - WIDTH);
 }
 
-static void KERNEL(f32_rfft_bins)(ptrdiff_t half, ptrdiff_t count, const float *twiddles,
+static void KERNEL(f32_rfft_bins)(ptrdiff_t bins, ptrdiff_t count, const float *twiddles,
                                   const float *z, float *out, ptrdiff_t ldo) {
-    const ptrdiff_t element = 2 * FFT_LANES;
-    for (ptrdiff_t lane = 0; lane < count; lane += WIDTH) {
-        complex_vec first = load_complex(z + lane);
+    const ptrdiff_t element = 2 * FFT_SIGNALS;
+    for (ptrdiff_t s = 0; s < count; s += WIDTH) {
+        complex_vec first = load_complex(z + s);
         first = (complex_vec){first.re + first.im, 0};
-        store_pairs(out + 2 * lane, first, count - lane);
+        store_pairs(out + 2 * s, first, count - s);
     }
-    for (ptrdiff_t k = 1, mirrored = half - 1; k <= mirrored; k++, mirrored--) {
-        for (ptrdiff_t lane = 0; lane < count; lane += WIDTH) {
-            complex_vec a = load_complex(z + k * element + lane);
-            complex_vec b = load_complex(z + mirrored * element + lane);
+    for (ptrdiff_t k = 1, mirrored = bins - 1; k <= mirrored; k++, mirrored--) {
+        for (ptrdiff_t s = 0; s < count; s += WIDTH) {
+            complex_vec a = load_complex(z + k * element + s);
+            complex_vec b = load_complex(z + mirrored * element + s);
             b.im = -b.im;
             complex_vec even = scaled(plus(a, b), 0.5f);
             complex_vec odd = turned(scaled(minus(a, b), 0.5f), twiddles + 2 * k);
             complex_vec low = {even.re + odd.im, even.im - odd.re};
             complex_vec high = {even.re - odd.im, -even.im - odd.re};
-            store_pairs(out + k * ldo + 2 * lane, low, count - lane);
-            store_pairs(out + mirrored * ldo + 2 * lane, high, count - lane);
+            store_pairs(out + k * ldo + 2 * s, low, count - s);
+            store_pairs(out + mirrored * ldo + 2 * s, high, count - s);
         }
     }
 }
 
-static void KERNEL(f32_irfft_bins)(ptrdiff_t half, ptrdiff_t count, const float *twiddles,
+static void KERNEL(f32_irfft_bins)(ptrdiff_t bins, ptrdiff_t count, const float *twiddles,
                                    const float *x, ptrdiff_t ldx, float *z) {
-    const ptrdiff_t element = 2 * FFT_LANES;
-    for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
-        complex_vec first = load_pairs(x + 2 * lane, count - lane);
-        store_complex(z + lane, (complex_vec){first.re, first.re});
+    const ptrdiff_t element = 2 * FFT_SIGNALS;
+    for (ptrdiff_t s = 0; s < FFT_SIGNALS; s += WIDTH) {
+        complex_vec first = load_pairs(x + 2 * s, count - s);
+        store_complex(z + s, (complex_vec){first.re, first.re});
     }
-    for (ptrdiff_t k = 1, mirrored = half - 1; k <= mirrored; k++, mirrored--) {
+    for (ptrdiff_t k = 1, mirrored = bins - 1; k <= mirrored; k++, mirrored--) {
         const float w[2] = {twiddles[2 * k], -twiddles[2 * k + 1]};
-        for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
-            complex_vec a = load_pairs(x + k * ldx + 2 * lane, count - lane);
-            complex_vec b = load_pairs(x + mirrored * ldx + 2 * lane, count - lane);
+        for (ptrdiff_t s = 0; s < FFT_SIGNALS; s += WIDTH) {
+            complex_vec a = load_pairs(x + k * ldx + 2 * s, count - s);
+            complex_vec b = load_pairs(x + mirrored * ldx + 2 * s, count - s);
             b.im = -b.im;
             complex_vec even = plus(a, b), odd = turned(minus(a, b), w);
             complex_vec low = {even.re + odd.im, odd.re - even.im};
             complex_vec high = {even.re - odd.im, odd.re + even.im};
-            store_complex(z + k * element + lane, low);
-            store_complex(z + mirrored * element + lane, high);
+            store_complex(z + k * element + s, low);
+            store_complex(z + mirrored * element + s, high);
         }
     }
 }
@@ -208,13 +208,13 @@ static void KERNEL(f32_fft_frames)(ptrdiff_t samples, const float *window,
     for (ptrdiff_t n = 0; n < samples; n += WIDTH) {
         ptrdiff_t count = samples - n;
         vec factors = load_first(window + n, count);
-        for (ptrdiff_t lane = 0; lane < FFT_LANES; lane += WIDTH) {
+        for (ptrdiff_t s = 0; s < FFT_SIGNALS; s += WIDTH) {
             vec block[WIDTH];
             for (ptrdiff_t i = 0; i < WIDTH; i++)
-                block[i] = factors * load_first(frames[lane + i] + n, count);
+                block[i] = factors * load_first(frames[s + i] + n, count);
             transpose(block);
             for (ptrdiff_t i = 0; i < WIDTH && i < count; i++)
-                store(x + (n + i) * FFT_LANES + lane, block[i]);
+                store(x + (n + i) * FFT_SIGNALS + s, block[i]);
         }
     }
 }
@@ -224,13 +224,13 @@ static void KERNEL(f32_fft_overlap_add)(ptrdiff_t samples, ptrdiff_t count, cons
     for (ptrdiff_t n = 0; n < samples; n += WIDTH) {
         ptrdiff_t rest = samples - n;
         vec factors = load_first(window + n, rest);
-        for (ptrdiff_t lane = 0; lane < count; lane += WIDTH) {
+        for (ptrdiff_t s = 0; s < count; s += WIDTH) {
             vec block[WIDTH];
             for (ptrdiff_t i = 0; i < WIDTH; i++)
-                block[i] = i < rest ? load(x + (n + i) * FFT_LANES + lane) : (vec)0;
+                block[i] = i < rest ? load(x + (n + i) * FFT_SIGNALS + s) : (vec)0;
             transpose(block);
-            for (ptrdiff_t i = 0; i < WIDTH && lane + i < count; i++) {
-                const fft_frame_part *part = &parts[lane + i];
+            for (ptrdiff_t i = 0; i < WIDTH && s + i < count; i++) {
+                const fft_frame_part *part = &parts[s + i];
                 ptrdiff_t start = n - part->first, end = part->count - start;
                 if (start >= 0 && end >= WIDTH) {
                     float *to = part->samples + start;

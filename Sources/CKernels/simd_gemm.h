@@ -9,79 +9,78 @@
  *            multiplied where it is, as it is where no more are left; 0: it never is.
  */
 
-#define P(name) JOIN(PRODUCT, _, name)
-#define A(name) JOIN(SOURCE, _, name)
+#define KIND(name) JOIN(PRODUCT, _, name)
+#define FORM(name) JOIN(SOURCE, _, name)
 
 /* Copies what the segments hold for B's rows `from` ... `to - 1` of `rows` rows of A, zero where
  * they have nothing (before the first and behind the last, to make steps whole). */
-static void A(fill)(P(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
-                    const gemm_segment *segments, ptrdiff_t row, ptrdiff_t lda, ptrdiff_t from,
-                    ptrdiff_t to) {
-    const ptrdiff_t last_element = (to - from) / P(STEP) - 1;
-    for (ptrdiff_t r = 0; r < rows && P(STEP) > 1; r++) {
-        to_rows[r * P(STRIDE)] = 0;
-        to_rows[r * P(STRIDE) + last_element] = 0;
+static void FORM(fill)(KIND(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
+                       const gemm_segment *segments, ptrdiff_t row, ptrdiff_t lda, ptrdiff_t from,
+                       ptrdiff_t to) {
+    const ptrdiff_t last_element = (to - from) / KIND(STEP) - 1;
+    for (ptrdiff_t r = 0; r < rows && KIND(STEP) > 1; r++) {
+        to_rows[r * KIND(STRIDE)] = 0;
+        to_rows[r * KIND(STRIDE) + last_element] = 0;
     }
     for (ptrdiff_t s = 0; s < count; s++) {
         ptrdiff_t first = segments[s].first, last = first + segments[s].count;
         ptrdiff_t begin = first > from ? first : from, end = last < to ? last : to;
-        const A(stored) *a = (const A(stored) *)segments[s].a + row * lda + begin - first;
+        const FORM(stored) *a = (const FORM(stored) *)segments[s].a + row * lda + begin - first;
         for (ptrdiff_t r = 0; r < rows && begin < end; r++)
-            A(copy)
-        (to_rows + r * P(STRIDE), begin - from, a + r * lda, end - begin);
+            FORM(copy)
+        (to_rows + r * KIND(STRIDE), begin - from, a + r * lda, end - begin);
     }
 }
 
 /* The segment that holds B's rows `k` ... `k + DIRECT - 1`, or all up to `to - 1`, whose part of A
  * is worth multiplying where it is; NULL if there is none. */
-static const gemm_segment *A(direct)(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t k,
-                                     ptrdiff_t to) {
-    for (ptrdiff_t s = 0; s < count && A(DIRECT) > 0; s++) {
+static const gemm_segment *FORM(direct)(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t k,
+                                        ptrdiff_t to) {
+    for (ptrdiff_t s = 0; s < count && FORM(DIRECT) > 0; s++) {
         ptrdiff_t last = segments[s].first + segments[s].count;
-        ptrdiff_t enough = k + A(DIRECT) < to ? k + A(DIRECT) : to + 1 - P(STEP);
+        ptrdiff_t enough = k + FORM(DIRECT) < to ? k + FORM(DIRECT) : to + 1 - KIND(STEP);
         if (segments[s].first <= k && enough <= last)
             return &segments[s];
     }
     return NULL;
 }
 
-static void KERNEL(GEMM)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
-                         const gemm_segment *segments, ptrdiff_t lda, const void *packed,
-                         ptrdiff_t inner, const float *bias, float *c, ptrdiff_t ldc,
-                         int accumulate) {
-    const ptrdiff_t padded = (inner + P(STEP) - 1) / P(STEP) * P(STEP);
-    const ptrdiff_t from = count > 0 ? segments[0].first / P(STEP) * P(STEP) : 0;
+static void KERNEL(GEMM)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                         ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
+                         const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    const ptrdiff_t padded = (b.inner + KIND(STEP) - 1) / KIND(STEP) * KIND(STEP);
+    const KIND(packed) *packed = (const KIND(packed) *)b.bytes + padded * column;
+    const ptrdiff_t from = count > 0 ? segments[0].first / KIND(STEP) * KIND(STEP) : 0;
     ptrdiff_t to = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
-    to = (to + P(STEP) - 1) / P(STEP) * P(STEP);
-    P(element) copied[BLOCK_ROWS * P(STRIDE)];
+    to = (to + KIND(STEP) - 1) / KIND(STEP) * KIND(STEP);
+    KIND(element) copied[BLOCK_ROWS * KIND(STRIDE)];
     for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS, c += BLOCK_ROWS * ldc) {
         ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         ptrdiff_t k = from;
         int adding = accumulate;
         do {
-            ptrdiff_t end = k + P(CHUNK) < to ? k + P(CHUNK) : to;
-            const gemm_segment *segment = A(direct)(count, segments, k, to);
-            P(block) block = {copied, P(STRIDE)};
+            ptrdiff_t end = k + KIND(CHUNK) < to ? k + KIND(CHUNK) : to;
+            const gemm_segment *segment = FORM(direct)(count, segments, k, to);
+            KIND(block) block = {copied, KIND(STRIDE)};
             if (segment) {
                 ptrdiff_t last = segment->first + segment->count;
-                last = (last + P(STEP) - 1) / P(STEP) * P(STEP);
+                last = (last + KIND(STEP) - 1) / KIND(STEP) * KIND(STEP);
                 end = end < last ? end : last;
-                const A(stored) *a = (const A(stored) *)segment->a + row * lda;
-                block.rows = (const P(element) *)(a + k - segment->first);
-                block.stride = lda / P(STEP);
+                const FORM(stored) *a = (const FORM(stored) *)segment->a + row * lda;
+                block.rows = (const KIND(element) *)(a + k - segment->first);
+                block.stride = lda / KIND(STEP);
             } else if (end > k) {
-                A(fill)(copied, n, count, segments, row, lda, k, end);
+                FORM(fill)(copied, n, count, segments, row, lda, k, end);
             }
-            P(panels)
-            (block, n, columns, k, end - k, (const P(packed) *)packed, padded, adding ? NULL : bias,
-             c, ldc, adding);
+            KIND(panels)
+            (block, n, columns, k, end - k, packed, padded, adding ? NULL : bias, c, ldc, adding);
             adding = 1;
             k = end;
         } while (k < to);
     }
 }
 
-#undef P
-#undef A
+#undef KIND
+#undef FORM
 #undef SOURCE
 #undef GEMM

@@ -1,8 +1,5 @@
-/* Products of INT8 weights with float activations, written once: a part of a panel of codes is
- * widened once, into the L1 cache, and the bfloat16 or float32 tile runs many rows over it.
- *
- * Included after simd_int8.h.
- */
+/* Products of INT8 weights with float activations: a part of a panel is widened once, into the L1
+ * cache, and the bfloat16 or float32 tile runs many rows over it. */
 
 /* out[r, :n] (+)= buffer[r, :] * scales, rows of the buffer `width` floats apart. */
 static void add_scaled(ptrdiff_t rows, ptrdiff_t n, const float *buffer, ptrdiff_t width,
@@ -31,22 +28,10 @@ enum { WIDE_BLOCKS = 4 };
 static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, uint16_t *out) {
     for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
         for (ptrdiff_t j = 0; j < width; j += WIDTH) {
-            vec_int lanes = group_lanes(panel + GROUP * j);
-            for (int i = 0; i < GROUP; i += bf16_STEP) {
-                vec low = group_row(lanes, i);
-                vec_bits bits;
-                memcpy(&bits, &low, sizeof bits);
-#if NATIVE_BF16
-                vec high = group_row(lanes, i + 1);
-                vec_bits upper;
-                memcpy(&upper, &high, sizeof upper);
-                bits = (bits >> 16) | upper;
-                memcpy(out + (k + i) * width + 2 * j, &bits, sizeof bits);
-#else
-                half_vec narrow = __builtin_convertvector(bits >> 16, half_vec);
-                memcpy(out + (k + i) * width + j, &narrow, sizeof narrow);
-#endif
-            }
+            vec_int groups = load_groups(panel + GROUP * j);
+            for (int i = 0; i < GROUP; i += 2)
+                bf16_store_two_rows(out + (k + i) * width, width, j, group_row(groups, i),
+                                    group_row(groups, i + 1));
         }
 }
 
@@ -59,11 +44,11 @@ static void zero_ends(bf16_element *copied, ptrdiff_t rows, ptrdiff_t elements) 
             copied[i] = copied[elements - 1 - i] = 0;
 }
 
-static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
-                                   const gemm_segment *segments, ptrdiff_t lda, const void *packed,
-                                   ptrdiff_t inner, const float *scales, const float *bias,
+static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                   ptrdiff_t lda, packed_matrix b, ptrdiff_t first_column,
+                                   ptrdiff_t columns, const float *scales, const float *bias,
                                    float *c, ptrdiff_t ldc, int accumulate) {
-    const ptrdiff_t padded = whole_groups(inner);
+    const quantized_columns matrix = columns_of(b, first_column, columns);
     const ptrdiff_t from = count > 0 ? segments[0].first / GROUP * GROUP : 0;
     ptrdiff_t to = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
     to = from + whole_groups(to - from);
@@ -75,24 +60,24 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t 
         int adding = accumulate;
         do {
             ptrdiff_t length = to - k < bf16_CHUNK ? to - k : bf16_CHUNK;
-            for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows && length > 0;
-                 b++) {
-                ptrdiff_t begin = row + b * BLOCK_ROWS;
+            for (ptrdiff_t i = 0; i < WIDE_BLOCKS && row + i * BLOCK_ROWS < rows && length > 0;
+                 i++) {
+                ptrdiff_t begin = row + i * BLOCK_ROWS;
                 ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
-                zero_ends(copied[b], n, length / bf16_STEP);
-                bf16_fill(copied[b], n, count, segments, begin, lda, k, k + length);
+                zero_ends(copied[i], n, length / bf16_STEP);
+                f32a_fill(copied[i], n, count, segments, begin, lda, k, k + length);
             }
             for (ptrdiff_t column = 0; column < columns; column += PANEL) {
-                ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
-                ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;
-                widen_to_bf16(length, width, code_place(packed, padded, column, width, k), wide);
-                for (ptrdiff_t b = 0; b < WIDE_BLOCKS && row + b * BLOCK_ROWS < rows; b++) {
-                    ptrdiff_t begin = row + b * BLOCK_ROWS;
+                const quantized_panel panel = panel_at(matrix, column);
+                const ptrdiff_t width = panel.width;
+                widen_to_bf16(length, width, panel.bytes + k * width, wide);
+                for (ptrdiff_t i = 0; i < WIDE_BLOCKS && row + i * BLOCK_ROWS < rows; i++) {
+                    ptrdiff_t begin = row + i * BLOCK_ROWS;
                     ptrdiff_t n = rows - begin < BLOCK_ROWS ? rows - begin : BLOCK_ROWS;
-                    bf16_panel((bf16_block){copied[b], bf16_STRIDE}, n, length, width, wide, wide,
+                    bf16_panel((bf16_block){copied[i], bf16_STRIDE}, n, length, width, wide, wide,
                                NULL, buffer, width, 0);
-                    add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
-                               c + begin * ldc + column, ldc, adding);
+                    add_scaled(n, panel.columns, buffer, width, scales + column,
+                               bias ? bias + column : NULL, c + begin * ldc + column, ldc, adding);
                 }
             }
             adding = 1;
@@ -104,17 +89,17 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t 
 static void widen_to_f32(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, float *out) {
     for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
         for (ptrdiff_t j = 0; j < width; j += WIDTH) {
-            vec_int lanes = group_lanes(panel + GROUP * j);
+            vec_int groups = load_groups(panel + GROUP * j);
             for (int i = 0; i < GROUP; i++)
-                store(out + (k + i) * width + j, group_row(lanes, i));
+                store(out + (k + i) * width + j, group_row(groups, i));
         }
 }
 
-static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t count,
-                                  const gemm_segment *segments, ptrdiff_t lda, const void *packed,
-                                  ptrdiff_t inner, const float *scales, const float *bias, float *c,
-                                  ptrdiff_t ldc, int accumulate) {
-    const ptrdiff_t padded = whole_groups(inner);
+static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                  ptrdiff_t lda, packed_matrix b, ptrdiff_t first_column,
+                                  ptrdiff_t columns, const float *scales, const float *bias,
+                                  float *c, ptrdiff_t ldc, int accumulate) {
+    const quantized_columns matrix = columns_of(b, first_column, columns);
     const gemm_segment nothing = {.a = scales, .first = 0, .count = 0};
     if (count == 0) {
         segments = &nothing;
@@ -129,16 +114,16 @@ static void KERNEL(f32_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c
             ptrdiff_t from = segments[s].first + done, lead = from % GROUP;
             const float *a = (const float *)segments[s].a + done;
             for (ptrdiff_t column = 0; column < columns; column += PANEL) {
-                ptrdiff_t m = columns - column < PANEL ? columns - column : PANEL;
-                ptrdiff_t width = m > WIDTH ? PANEL : WIDTH;
-                widen_to_f32(lead + length, width,
-                             code_place(packed, padded, column, width, from - lead), wide);
+                const quantized_panel panel = panel_at(matrix, column);
+                const ptrdiff_t width = panel.width;
+                widen_to_f32(lead + length, width, panel.bytes + (from - lead) * width, wide);
                 for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
                     ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
                     f32_panel((f32_block){a + row * lda, lda}, n, length, width,
                               wide + lead * width, wide, NULL, buffer, width, 0);
-                    add_scaled(n, m, buffer, width, scales + column, bias ? bias + column : NULL,
-                               c + row * ldc + column, ldc, accumulate);
+                    add_scaled(n, panel.columns, buffer, width, scales + column,
+                               bias ? bias + column : NULL, c + row * ldc + column, ldc,
+                               accumulate);
                 }
             }
             accumulate = 1;

@@ -6,14 +6,13 @@ typedef struct {
     vec sum[4], squares[4];
 } run_sums;
 
-static inline __attribute__((always_inline)) void add_to_run(run_sums *run, int i, vec d) {
+ALWAYS_INLINE void add_to_run(run_sums *run, int i, vec d) {
     run->sum[i] += d;
     run->squares[i] = fma(d, d, run->squares[i]);
 }
 
 /* Adds a run to the sums in double, and begins another. */
-static inline __attribute__((always_inline)) void end_run(run_sums *run, vec_double *sum,
-                                                          vec_double *squares) {
+ALWAYS_INLINE void end_run(run_sums *run, vec_double *sum, vec_double *squares) {
     const vec *s = run->sum, *q = run->squares;
     *sum += __builtin_convertvector((s[0] + s[1]) + (s[2] + s[3]), vec_double);
     *squares += __builtin_convertvector((q[0] + q[1]) + (q[2] + q[3]), vec_double);
@@ -63,13 +62,12 @@ static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, 
     sums[1] += count * p * p + 2 * p * differences + (sum_lanes_double(&squares) + rest_squares);
 }
 
-/* Each of the next two is two kernels, one of which writes halves; `narrow` is a constant where
- * they are inlined. */
+/* Layer normalisation is two kernels; `is_bf16` is a constant where this is inlined. */
 
-static inline __attribute__((always_inline)) void
-layer_norm(const int narrow, ptrdiff_t rows, ptrdiff_t cols, const float *gain, const float *bias,
-           float epsilon, const float *x, ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
-    const size_t bytes = narrow ? sizeof(uint16_t) : sizeof(float);
+ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                              const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
+                              void *out, ptrdiff_t ldo) {
+    const size_t bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
         /* Four sums: short chains of additions are faster and err less. */
         vec sums[4] = {0, 0, 0, 0};
@@ -95,9 +93,10 @@ layer_norm(const int narrow, ptrdiff_t rows, ptrdiff_t cols, const float *gain, 
         float factor = 1.0f / __builtin_sqrtf(variance / (float)cols + epsilon);
 
         for (c = 0; c + WIDTH <= cols; c += WIDTH)
-            put(narrow, out, c, fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)));
+            put(is_bf16, out, c,
+                fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)));
         if (n > 0)
-            put_part(narrow, out, c,
+            put_part(is_bf16, out, c,
                      fma((load_part(x + c, n) - mean) * factor, load_part(gain + c, n),
                          load_part(bias + c, n)),
                      n);
@@ -116,10 +115,10 @@ static void KERNEL(bf16_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float 
     layer_norm(1, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
 }
 
-/* Softmax is three kernels: exponentials stay floats, become halves, or codes of 127 times an
+/* Softmax is three kernels: exponentials stay float32, become bfloat16, or INT8 of 127 times an
  * exponential. Rounding hides what coarse exponentials err. The kind is a constant where it is
  * inlined. */
-enum softmax_kind { FLOATS, HALVES, CODES };
+enum softmax_kind { TO_F32, TO_BF16, TO_INT8 };
 
 /* The largest of a row. Four maxima: a chain of one would wait for each. */
 static inline float largest(ptrdiff_t cols, const float *x) {
@@ -142,22 +141,21 @@ static const float LOG2_127 = 6.98868469f;
 /* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
  * fused product: half a unit of the score, more than 1 beyond 2^24, where float32 tells no scores
  * apart that softmax would. Their exponentials must only not overflow their sum. */
-static inline __attribute__((always_inline)) vec exponential(const enum softmax_kind kind, vec x,
-                                                             vec slope, vec offset) {
-    x = smaller((vec)(kind == CODES ? LOG2_127 : 1.0f), fma(x, slope, offset));
-    return kind == FLOATS ? power_of_two(x) : coarse_power_of_two(x);
+ALWAYS_INLINE vec exponential(const enum softmax_kind kind, vec x, vec slope, vec offset) {
+    x = smaller((vec)(kind == TO_INT8 ? LOG2_127 : 1.0f), fma(x, slope, offset));
+    return kind == TO_F32 ? power_of_two(x) : coarse_power_of_two(x);
 }
 
 /* One row, in place; returns its sum. What is narrower than a float is written behind the place
  * that is read. */
-static inline __attribute__((always_inline)) float
-row_exponentials(const enum softmax_kind kind, ptrdiff_t cols, vec slope, vec offset, float *x) {
-    const int narrow = kind == HALVES;
+ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t cols, vec slope,
+                                     vec offset, float *x) {
+    const int is_bf16 = kind == TO_BF16;
     vec sum = 0;
     ptrdiff_t c = 0;
     for (; c + WIDTH <= cols; c += WIDTH) {
         vec e = exponential(kind, load(x + c), slope, offset);
-        put(narrow, x, c, e);
+        put(is_bf16, x, c, e);
         sum += e;
     }
     float total = sum_lanes(sum);
@@ -168,54 +166,33 @@ row_exponentials(const enum softmax_kind kind, ptrdiff_t cols, vec slope, vec of
         store(lanes, e);
         for (ptrdiff_t i = 0; i < n; i++)
             total += lanes[i];
-        put_part(narrow, x, c, e, n);
+        put_part(is_bf16, x, c, e, n);
     }
-    if (narrow && cols % 2)
+    if (is_bf16 && cols % 2)
         memset((uint16_t *)x + cols, 0, sizeof(uint16_t));
     return total;
 }
 
-static inline vec_int exponential_codes(vec x, vec slope, vec offset) {
-    vec e = exponential(CODES, x, slope, offset);
-#if WIDTH == 16
-    return (vec_int)_mm512_cvtps_epi32((__m512)e);
-#else
-    return __builtin_convertvector(__builtin_elementwise_roundeven(e), vec_int);
-#endif
+static inline vec_int quantized_exponential(vec x, vec slope, vec offset) {
+    return nearest(exponential(TO_INT8, x, slope, offset));
 }
 
-/* Writes the codes of four vectors as bytes. */
-static inline void store_codes(signed char *p, const vec_int codes[4]) {
-#if WIDTH == 16
-    /* Within quarters of a vector the packs keep the order, which the permutation mends. */
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i low = _mm512_packs_epi32((__m512i)codes[0], (__m512i)codes[1]);
-    __m512i high = _mm512_packs_epi32((__m512i)codes[2], (__m512i)codes[3]);
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high)));
-#else
-    for (int i = 0; i < 4; i++) {
-        byte_vec narrow = __builtin_convertvector(codes[i], byte_vec);
-        memcpy(p + i * WIDTH, &narrow, sizeof narrow);
-    }
-#endif
-}
-
-/* The same in codes. */
-static inline float row_codes(ptrdiff_t cols, vec slope, vec offset, float *x) {
+/* The same in INT8. */
+static inline float row_quantized(ptrdiff_t cols, vec slope, vec offset, float *x) {
     signed char *out = (signed char *)x;
-    vec_int sum = 0, codes[4];
+    vec_int sum = 0, quantized[4];
     ptrdiff_t c = 0;
     for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH) {
         for (int i = 0; i < 4; i++) {
-            codes[i] = exponential_codes(load(x + c + i * WIDTH), slope, offset);
-            sum += codes[i];
+            quantized[i] = quantized_exponential(load(x + c + i * WIDTH), slope, offset);
+            sum += quantized[i];
         }
-        store_codes(out + c, codes);
+        store_bytes(out + c, quantized);
     }
     int32_t total = sum_int_lanes(sum);
     for (; c < cols; c += WIDTH) {
         ptrdiff_t n = cols - c < WIDTH ? cols - c : WIDTH;
-        vec_int last = exponential_codes(load_first(x + c, n), slope, offset);
+        vec_int last = quantized_exponential(load_first(x + c, n), slope, offset);
         for (ptrdiff_t i = 0; i < n; i++) {
             out[c + i] = (signed char)last[i];
             total += last[i];
@@ -225,9 +202,9 @@ static inline float row_codes(ptrdiff_t cols, vec slope, vec offset, float *x) {
     return (float)total;
 }
 
-static inline __attribute__((always_inline)) void
-softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
-             ptrdiff_t ldx, float *maxima, float *sums, float *correction, float *steps) {
+ALWAYS_INLINE void softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols,
+                                float slope, float *x, ptrdiff_t ldx, float *maxima, float *sums,
+                                float *correction, float *row_scales) {
     /* What rows have one of is computed for as many of them as a vector has lanes. */
     for (ptrdiff_t row = 0; row < rows; row += WIDTH, x += WIDTH * ldx) {
         const ptrdiff_t n = rows - row < WIDTH ? rows - row : WIDTH;
@@ -237,17 +214,18 @@ softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols, float
         vec top = load(tops);
         vec before = load_first(maxima + row, n);
         vec maximum = larger(before, top), factor = power_of_two(before - maximum);
-        /* Codes are exponentials below the largest of the tile. */
-        store(offsets, kind == CODES ? LOG2_127 - top : -maximum);
+        /* INT8 exponentials are below the largest of the tile. */
+        store(offsets, kind == TO_INT8 ? LOG2_127 - top : -maximum);
         for (ptrdiff_t r = 0; r < n; r++)
-            totals[r] = kind == CODES ? row_codes(cols, (vec)slope, (vec)offsets[r], x + r * ldx)
-                                      : row_exponentials(kind, cols, (vec)slope, (vec)offsets[r],
-                                                         x + r * ldx);
+            totals[r] =
+                kind == TO_INT8
+                    ? row_quantized(cols, (vec)slope, (vec)offsets[r], x + r * ldx)
+                    : row_exponentials(kind, cols, (vec)slope, (vec)offsets[r], x + r * ldx);
         vec total = load(totals);
-        if (kind == CODES) {
-            vec step = power_of_two(top - maximum) * (1 / 127.0f);
-            store_first(steps + row, step, n);
-            total *= step;
+        if (kind == TO_INT8) {
+            vec row_scale = power_of_two(top - maximum) * (1 / 127.0f);
+            store_first(row_scales + row, row_scale, n);
+            total *= row_scale;
         }
         store_first(sums + row, fma(load_first(sums + row, n), factor, total), n);
         store_first(maxima + row, maximum, n);
@@ -257,17 +235,17 @@ softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols, float
 
 static void KERNEL(f32_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                      ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
-    softmax_step(FLOATS, rows, cols, slope, x, ldx, maxima, sums, correction, NULL);
+    softmax_step(TO_F32, rows, cols, slope, x, ldx, maxima, sums, correction, NULL);
 }
 
 static void KERNEL(bf16_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                       ptrdiff_t ldx, float *maxima, float *sums,
                                       float *correction) {
-    softmax_step(HALVES, rows, cols, slope, x, ldx, maxima, sums, correction, NULL);
+    softmax_step(TO_BF16, rows, cols, slope, x, ldx, maxima, sums, correction, NULL);
 }
 
 static void KERNEL(q8_softmax_step)(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                     ptrdiff_t ldx, float *maxima, float *sums, float *correction,
-                                    float *steps) {
-    softmax_step(CODES, rows, cols, slope, x, ldx, maxima, sums, correction, steps);
+                                    float *row_scales) {
+    softmax_step(TO_INT8, rows, cols, slope, x, ldx, maxima, sums, correction, row_scales);
 }

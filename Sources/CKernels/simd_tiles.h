@@ -8,27 +8,26 @@
  * (Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
  */
 
-#define P(name) JOIN(PRODUCT, _, name)
+#define KIND(name) JOIN(PRODUCT, _, name)
 
 /* A part of A that is multiplied at once, in the elements that are multiplied: rows `stride` apart.
  */
 typedef struct {
-    const P(element) * rows;
+    const KIND(element) * rows;
     ptrdiff_t stride;
-} P(block);
+} KIND(block);
 
 /* Bytes by which a tile gets ahead at each step in what follows a panel: the tiles of a block ask
  * for all of it, each for a part. */
-enum { P(AHEAD) = (int)sizeof(P(packed)) * P(STEP) * PANEL * ROWS / BLOCK_ROWS };
+enum { KIND(AHEAD) = (int)sizeof(KIND(packed)) * KIND(STEP) * PANEL * ROWS / BLOCK_ROWS };
 
 /* C[rows, vectors * WIDTH] (+)= A times B over `inner` positions of the block from `row` on. `rows`
  * and `vectors` are constants where this is inlined. `next` is what is multiplied after the panel:
  * where PREFETCH says so, it is brought into the L2 cache meanwhile. */
-static inline __attribute__((always_inline)) void P(tile)(const int rows, const int vectors,
-                                                          P(block) block, ptrdiff_t row,
-                                                          ptrdiff_t inner, const P(packed) * panel,
-                                                          const P(packed) * next, const float *bias,
-                                                          float *c, ptrdiff_t ldc, int accumulate) {
+ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) block, ptrdiff_t row,
+                              ptrdiff_t inner, const KIND(packed) * panel,
+                              const KIND(packed) * next, const float *bias, float *c, ptrdiff_t ldc,
+                              int accumulate) {
     vec sum[ROWS][2];
     const vec start[2] = {bias ? load(bias) : (vec)0,
                           bias && vectors > 1 ? load(bias + WIDTH) : (vec)0};
@@ -38,21 +37,21 @@ static inline __attribute__((always_inline)) void P(tile)(const int rows, const 
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
             sum[r][v] = accumulate ? load(c + r * ldc + v * WIDTH) : start[v];
-    const P(element) *a = block.rows + row * block.stride;
-    const char *ahead = (const char *)next + row / ROWS * (inner / P(STEP)) * P(AHEAD);
-    for (ptrdiff_t k = 0; k < inner; k += P(STEP), a++, panel += P(STEP) * vectors * WIDTH) {
-        if (P(PREFETCH)) {
+    const KIND(element) *a = block.rows + row * block.stride;
+    const char *ahead = (const char *)next + row / ROWS * (inner / KIND(STEP)) * KIND(AHEAD);
+    for (ptrdiff_t k = 0; k < inner; k += KIND(STEP), a++, panel += KIND(STEP) * vectors * WIDTH) {
+        if (KIND(PREFETCH)) {
             __builtin_prefetch(ahead, 0, 2);
-            ahead += P(AHEAD);
+            ahead += KIND(AHEAD);
         }
-        P(operand) b0 = P(load_operand)(panel);
-        P(operand) b1 = vectors > 1 ? P(load_operand)(panel + P(STEP) * WIDTH) : b0;
+        KIND(operand) b0 = KIND(load_operand)(panel);
+        KIND(operand) b1 = vectors > 1 ? KIND(load_operand)(panel + KIND(STEP) * WIDTH) : b0;
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            P(operand) x = P(broadcast)(a + r * block.stride);
-            sum[r][0] = P(multiply_add)(x, b0, sum[r][0]);
+            KIND(operand) x = KIND(broadcast)(a + r * block.stride);
+            sum[r][0] = KIND(multiply_add)(x, b0, sum[r][0]);
             if (vectors > 1)
-                sum[r][1] = P(multiply_add)(x, b1, sum[r][1]);
+                sum[r][1] = KIND(multiply_add)(x, b1, sum[r][1]);
         }
     }
 #pragma clang loop unroll(full)
@@ -63,32 +62,32 @@ static inline __attribute__((always_inline)) void P(tile)(const int rows, const 
 }
 
 /* All rows of the block, as tiles with fixed numbers of rows. */
-static inline __attribute__((always_inline)) void
-P(rows)(const int vectors, P(block) block, ptrdiff_t rows, ptrdiff_t inner, const P(packed) * panel,
-        const P(packed) * next, const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t rows, ptrdiff_t inner,
+                              const KIND(packed) * panel, const KIND(packed) * next,
+                              const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     ptrdiff_t row = 0;
     for (; row + ROWS <= rows; row += ROWS)
-        P(tile)(ROWS, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
+        KIND(tile)(ROWS, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
     if (row + ROWS / 2 <= rows) {
-        P(tile)(ROWS / 2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
+        KIND(tile)(ROWS / 2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
         row += ROWS / 2;
     }
     for (; row + 2 <= rows; row += 2)
-        P(tile)(2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
+        KIND(tile)(2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
     if (row < rows)
-        P(tile)(1, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
+        KIND(tile)(1, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
 }
 
 /* The block against one panel of at most two vectors of columns, before `next`. */
-static void P(panel)(P(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,
-                     const P(packed) * panel, const P(packed) * next, const float *bias, float *c,
-                     ptrdiff_t ldc, int accumulate) {
+static void KIND(panel)(KIND(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,
+                        const KIND(packed) * panel, const KIND(packed) * next, const float *bias,
+                        float *c, ptrdiff_t ldc, int accumulate) {
     if (columns == PANEL) {
-        P(rows)(2, block, rows, inner, panel, next, bias, c, ldc, accumulate);
+        KIND(rows)(2, block, rows, inner, panel, next, bias, c, ldc, accumulate);
         return;
     }
     if (columns == WIDTH) {
-        P(rows)(1, block, rows, inner, panel, next, bias, c, ldc, accumulate);
+        KIND(rows)(1, block, rows, inner, panel, next, bias, c, ldc, accumulate);
         return;
     }
     /* The last panel, whose columns are not all there, goes through a buffer. */
@@ -103,31 +102,31 @@ static void P(panel)(P(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t 
         for (ptrdiff_t r = 0; r < rows; r++)
             memcpy(buffer + r * width, c + r * ldc, bytes);
     if (width == PANEL)
-        P(rows)(2, block, rows, inner, panel, next, bias, buffer, width, accumulate);
+        KIND(rows)(2, block, rows, inner, panel, next, bias, buffer, width, accumulate);
     else
-        P(rows)(1, block, rows, inner, panel, next, bias, buffer, width, accumulate);
+        KIND(rows)(1, block, rows, inner, panel, next, bias, buffer, width, accumulate);
     for (ptrdiff_t r = 0; r < rows; r++)
         memcpy(c + r * ldc, buffer + r * width, bytes);
 }
 
 /* All columns of C, `rows` rows of it, for the block's positions from B's row `k` on. */
-static void P(panels)(P(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
-                      ptrdiff_t inner, const P(packed) * packed, ptrdiff_t padded,
-                      const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+static void KIND(panels)(KIND(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
+                         ptrdiff_t inner, const KIND(packed) * packed, ptrdiff_t padded,
+                         const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     for (ptrdiff_t column = 0; column < columns; column += PANEL) {
         ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;
         ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
-        const P(packed) *panel = packed + k * width;
+        const KIND(packed) *panel = packed + k * width;
         packed += padded * PANEL;
-        P(panel)
+        KIND(panel)
         (block, rows, inner, n, panel, column + PANEL < columns ? packed + k * PANEL : panel,
          bias ? bias + column : NULL, c + column, ldc, accumulate);
     }
 }
 
-static ptrdiff_t KERNEL(P(packed_bytes))(ptrdiff_t inner, ptrdiff_t columns) {
-    const ptrdiff_t padded = (inner + P(STEP) - 1) / P(STEP) * P(STEP);
-    return (ptrdiff_t)sizeof(P(packed)) * padded * ((columns + WIDTH - 1) / WIDTH * WIDTH);
+static ptrdiff_t KERNEL(KIND(packed_bytes))(ptrdiff_t inner, ptrdiff_t columns) {
+    const ptrdiff_t padded = (inner + KIND(STEP) - 1) / KIND(STEP) * KIND(STEP);
+    return (ptrdiff_t)sizeof(KIND(packed)) * padded * ((columns + WIDTH - 1) / WIDTH * WIDTH);
 }
 
-#undef P
+#undef KIND

@@ -1,4 +1,5 @@
-/* Vectors of WIDTH floats, over clang's vector types: loading, storing, folding.
+/* Vectors of WIDTH floats, over clang's vector types: what every instruction set does alike, and
+ * the operations that each does in its own way.
  *
  * Columns past the last whole vector go through a zero-filled vector, so no kernel reads or writes
  * outside its rows.
@@ -12,10 +13,53 @@
 #define JOIN(a, between, b) JOIN_(a, between, b)
 #define KERNEL(name) JOIN(name, __, SUFFIX)
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 typedef float vec __attribute__((ext_vector_type(WIDTH)));
 typedef int32_t vec_int __attribute__((ext_vector_type(WIDTH)));
+typedef uint32_t vec_bits __attribute__((ext_vector_type(WIDTH)));
 typedef double vec_double __attribute__((ext_vector_type(WIDTH)));
+typedef uint16_t bf16_vec __attribute__((ext_vector_type(WIDTH)));
 typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
+
+/* ---- Defined by the header of the set, ops_<set>.h ---- */
+
+/* The first n < WIDTH floats, zero behind them. */
+static inline vec load_part(const float *p, ptrdiff_t n);
+static inline void store_part(float *p, vec v, ptrdiff_t n);
+static inline void store_bf16_part(uint16_t *p, bf16_vec v, ptrdiff_t n);
+
+/* The larger and the smaller of two, and `b` where one is not a number, so that a clamp of b hides
+ * no NaN. (The builtin ones return the other operand, which takes x86 three instructions.) */
+static inline vec larger(vec a, vec b);
+static inline vec smaller(vec a, vec b);
+
+/* FOLD(v, op): the vector folded to four lanes by an operation. */
+
+/* The nearest whole numbers, ties to even. */
+static inline vec_int nearest(vec x);
+
+/* Writes four vectors of numbers from -128 to 127 as bytes. */
+static inline void store_bytes(signed char *p, const vec_int v[4]);
+
+/* 1 / x for x of a normal size, within an ulp. */
+static inline vec reciprocal(vec x);
+
+/* 2^x = 2^n 2^f, with n whole and f in 0...1. */
+typedef struct {
+    vec n, f;
+} power_parts;
+
+static inline power_parts parts_of_power(vec x);
+
+/* p 2^n */
+static inline vec times_power(vec p, power_parts parts);
+
+/* The sigmoid within 2^-13, and gelu within 2^-13 of its argument. */
+static inline vec coarse_sigmoid(vec x);
+static inline vec coarse_gelu(vec v);
+
+/* ---- The same in every set ---- */
 
 static inline vec load(const float *p) {
     vec v;
@@ -24,29 +68,6 @@ static inline vec load(const float *p) {
 }
 
 static inline void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
-
-/* The first n < WIDTH floats, zero behind them. */
-static inline vec load_part(const float *p, ptrdiff_t n) {
-#if WIDTH == 16
-    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
-#else
-    float lanes[WIDTH] = {0};
-    for (ptrdiff_t i = 0; i < n; i++)
-        lanes[i] = p[i];
-    return load(lanes);
-#endif
-}
-
-static inline void store_part(float *p, vec v, ptrdiff_t n) {
-#if WIDTH == 16
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-#else
-    float lanes[WIDTH];
-    store(lanes, v);
-    for (ptrdiff_t i = 0; i < n; i++)
-        p[i] = lanes[i];
-#endif
-}
 
 /* The first n floats, or a whole vector where there are more; zero behind them. */
 static inline vec load_first(const float *p, ptrdiff_t n) {
@@ -62,38 +83,8 @@ static inline void store_first(float *p, vec v, ptrdiff_t n) {
 
 static inline vec fma(vec a, vec b, vec c) { return __builtin_elementwise_fma(a, b, c); }
 
-/* The larger and the smaller of two, and `b` where one is not a number, so that a clamp of b hides
- * no NaN. (The builtin ones return the other operand, which takes x86 three instructions.) */
-static inline vec larger(vec a, vec b) {
-#if WIDTH == 16
-    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
-#elif WIDTH == 8
-    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
-#else
-    return (vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
-#endif
-}
-
-static inline vec smaller(vec a, vec b) {
-#if WIDTH == 16
-    return (vec)_mm512_min_ps((__m512)a, (__m512)b);
-#elif WIDTH == 8
-    return (vec)_mm256_min_ps((__m256)a, (__m256)b);
-#else
-    return (vec)vminq_f32((float32x4_t)a, (float32x4_t)b);
-#endif
-}
-
 typedef float vec4 __attribute__((ext_vector_type(4)));
 
-/* The vector folded to four lanes by an operation. */
-#if WIDTH == 16
-#define FOLD(v, op) op(op((v).hi.hi, (v).hi.lo), op((v).lo.hi, (v).lo.lo))
-#elif WIDTH == 8
-#define FOLD(v, op) op((v).hi, (v).lo)
-#else
-#define FOLD(v, op) (v)
-#endif
 #define PLUS(a, b) ((a) + (b))
 
 static inline float sum_lanes(vec v) {
@@ -133,7 +124,7 @@ static inline void interleave(vec a, vec b, vec *low, vec *high) {
     *high = both.hi;
 }
 
-/* Rows become columns. Each round puts the two halves of the rows into each other. */
+/* Rows become columns. Each round interleaves the first half of the rows with the second. */
 static inline void transpose(vec rows[WIDTH]) {
 #pragma clang loop unroll(full)
     for (int round = 1; round < WIDTH; round *= 2) {
@@ -143,4 +134,11 @@ static inline void transpose(vec rows[WIDTH]) {
             interleave(rows[i], rows[i + WIDTH / 2], &shuffled[2 * i], &shuffled[2 * i + 1]);
         memcpy(rows, shuffled, sizeof shuffled);
     }
+}
+
+/* Columns to rows that are `stride` floats apart. */
+static inline void store_transposed(vec block[WIDTH], float *rows, ptrdiff_t stride) {
+    transpose(block);
+    for (ptrdiff_t i = 0; i < WIDTH; i++)
+        store(rows + i * stride, block[i]);
 }

@@ -45,11 +45,11 @@ static inline void winograd_output_columns(const vec v[6], ptrdiff_t count, floa
     }
 }
 
-/* Each of the input transforms is two kernels; `narrow` is a constant where this is inlined. */
+/* Each of the input transforms is two kernels; `is_bf16` is a constant where this is inlined. */
 
-static inline __attribute__((always_inline)) void
-winograd_input(const int narrow, ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols, const float *x,
-               ptrdiff_t count, void *out, ptrdiff_t plane, ptrdiff_t ldo) {
+ALWAYS_INLINE void winograd_input(const int is_bf16, ptrdiff_t first, ptrdiff_t tiles,
+                                  ptrdiff_t cols, const float *x, ptrdiff_t count, void *out,
+                                  ptrdiff_t plane, ptrdiff_t ldo) {
     for (ptrdiff_t t = 0; t < tiles; t++)
         for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
             ptrdiff_t n = cols - c;
@@ -58,9 +58,9 @@ winograd_input(const int narrow, ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t col
             winograd_input_columns(d, v);
             for (ptrdiff_t i = 0; i < 6; i++) {
                 if (n >= WIDTH)
-                    put(narrow, out, i * plane + t * ldo + c, v[i]);
+                    put(is_bf16, out, i * plane + t * ldo + c, v[i]);
                 else
-                    put_part(narrow, out, i * plane + t * ldo + c, v[i], n);
+                    put_part(is_bf16, out, i * plane + t * ldo + c, v[i], n);
             }
         }
 }
@@ -77,10 +77,10 @@ static void KERNEL(bf16_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdif
     winograd_input(1, first, tiles, cols, x, count, out, plane, ldo);
 }
 
-static inline __attribute__((always_inline)) void
-winograd_input_2d(const int narrow, ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
-                  ptrdiff_t tiles, ptrdiff_t cols, const float *x, ptrdiff_t count, void *out,
-                  ptrdiff_t plane, ptrdiff_t ldo) {
+ALWAYS_INLINE void winograd_input_2d(const int is_bf16, ptrdiff_t row, ptrdiff_t freqs,
+                                     ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
+                                     const float *x, ptrdiff_t count, void *out, ptrdiff_t plane,
+                                     ptrdiff_t ldo) {
     for (ptrdiff_t t = 0; t < tiles; t++)
         for (ptrdiff_t c = 0; c < cols; c += WIDTH) {
             ptrdiff_t n = cols - c;
@@ -102,9 +102,9 @@ winograd_input_2d(const int narrow, ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t fi
                 for (ptrdiff_t i = 0; i < 6; i++) {
                     ptrdiff_t place = (6 * j + i) * plane + t * ldo + c;
                     if (n >= WIDTH)
-                        put(narrow, out, place, v[i]);
+                        put(is_bf16, out, place, v[i]);
                     else
-                        put_part(narrow, out, place, v[i], n);
+                        put_part(is_bf16, out, place, v[i], n);
                 }
             }
         }

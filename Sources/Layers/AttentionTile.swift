@@ -165,8 +165,8 @@ struct AttentionTile {
         case .quantized(let keys, let scales):
             backend.multiply(
                 rows: rows, quantized: quantizedQueries, lda: roundedStride, rowScales: queryScales,
-                by: keys,
-                scales: scales, inner: size, range, into: scores, ldc: range.count)
+                by: keys, scales: scales, inner: size, columns: keyCount, range, into: scores,
+                ldc: range.count)
         }
     }
 

@@ -139,7 +139,7 @@ package struct MultiheadAttention: Sendable {
         let offset = offset(keysValues, on: backend)
         forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
             backend.packInt8(
-                inner: size, range, quantizing: tile, ldb: stride,
+                inner: size, columns: tiling.count, range, quantizing: tile, ldb: stride,
                 less: offset.pointer + head * size,
                 into: packed.pointer + head * packed.shape[1],
                 scales: scales.pointer + head * scales.shape[1])

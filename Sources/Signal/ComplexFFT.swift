@@ -5,8 +5,8 @@ import CKernels
 
 /// The plan of a forward complex transform of one length. Immutable, so threads share it.
 ///
-/// X[k] = Σₙ x[n] · exp(−2πi·nk / length), without a scale, for `FFT_LANES` signals side by side;
-/// ckernels.h says how they lie in a buffer.
+/// X[k] = Σₙ x[n] · exp(−2πi·nk / length), without a scale, for `FFT_SIGNALS` signals side by side;
+/// kernel_families.h says how they lie in a buffer.
 ///
 /// There is no inverse plan: the inverse is the forward transform of the input read backwards,
 /// x[−k mod length], and every caller that needs it writes that input itself anyway.
@@ -79,7 +79,7 @@ final class ComplexFFT: Sendable {
     }
 }
 
-/// A buffer of elements, or of twice as many real samples, of `FFT_LANES` signals.
+/// A buffer of elements, or of twice as many real samples, of `FFT_SIGNALS` signals.
 package typealias SignalBuffer = UnsafeMutablePointer<Float>
 
 /// exp(−2πi · numerator / denominator) for a run of numerators, as (real, imaginary) pairs, evaluated
@@ -139,7 +139,7 @@ private final class Bluestein: Sendable {
         self.chirp = chirp
 
         // One signal is enough, as the first.
-        let element = 2 * Int(FFT_LANES)
+        let element = 2 * Int(FFT_SIGNALS)
         var signal = [Float](repeating: 0, count: padded * element)
         var spare = signal
         for n in 0..<length {
@@ -164,7 +164,7 @@ private final class Bluestein: Sendable {
     ) -> SignalBuffer {
         let padded = paddedLength
         for n in 0..<length { multiply(input, n, by: chirp, into: input, n) }
-        let element = 2 * Int(FFT_LANES)
+        let element = 2 * Int(FFT_SIGNALS)
         (input + length * element).update(repeating: 0, count: (padded - length) * element)
         let product = inner.transform(input, spare, with: kernels)
         let other = product == input ? spare : input
@@ -182,7 +182,7 @@ private final class Bluestein: Sendable {
         _ source: SignalBuffer, _ index: Int, by factors: [Float], into target: SignalBuffer,
         _ position: Int
     ) {
-        let signals = Int(FFT_LANES)
+        let signals = Int(FFT_SIGNALS)
         let (x, y) = (source + 2 * signals * index, target + 2 * signals * position)
         let (real, imaginary) = (factors[2 * index], factors[2 * index + 1])
         for signal in 0..<signals {

@@ -1,4 +1,4 @@
-// The Fourier transform of real signals, `FFT_LANES` at once.
+// The Fourier transform of real signals, `FFT_SIGNALS` at once.
 
 import CKernels
 
@@ -33,7 +33,7 @@ package struct RealFFT: Sendable {
         self.length = length
         bins = length / 2
         complex = ComplexFFT(length: bins)
-        bufferFloats = complex.capacity * 2 * Int(FFT_LANES)
+        bufferFloats = complex.capacity * 2 * Int(FFT_SIGNALS)
         twiddles = rootsOfUnity(0..<bins, denominator: length)
     }
 

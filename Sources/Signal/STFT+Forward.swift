@@ -24,7 +24,7 @@ extension STFT {
         // An item is one channel of one frame, in the order of the result's rows. A block of items
         // is transformed side by side, and becomes one run of every row.
         let items = frames * channels
-        let width = Int(FFT_LANES)
+        let width = Int(FFT_SIGNALS)
         backend.parallelFor((items + width - 1) / width, scratch: scratchFloats) { block, scratch in
             let (first, second) = (scratch, scratch + fft.bufferFloats)
             let firstItem = block * width

@@ -52,7 +52,7 @@ extension STFT {
         _ scratch: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
         let (channels, samples) = (signal.shape[0], signal.shape[1])
-        let width = Int(FFT_LANES)
+        let width = Int(FFT_SIGNALS)
         // An item is one channel of one frame, as in the spectrogram's rows.
         let items = group.lowerBound * channels..<group.upperBound * channels
         for firstItem in stride(from: items.lowerBound, to: items.upperBound, by: width) {

@@ -16,8 +16,8 @@ extension Backend {
         into packed: UnsafeMutablePointer<Float>
     ) {
         kernels.qc8w_pack(
-            inner, range.count, quantized, columns,
-            UnsafeMutableRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound))
+            packed_matrix(bytes: packed, inner: inner, columns: columns), range.lowerBound,
+            range.count, quantized, columns)
     }
 
     /// Quantises and packs the columns `range` of a B whose columns are rows of floats, less an offset.
@@ -29,14 +29,13 @@ extension Backend {
     ///   - packed: of all columns.
     ///   - scales: of all columns; those of the range are written.
     package func packInt8(
-        inner: Int, _ range: Range<Int>, quantizing b: UnsafePointer<Float>, ldb: Int,
-        less offset: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>,
+        inner: Int, columns: Int, _ range: Range<Int>, quantizing b: UnsafePointer<Float>,
+        ldb: Int, less offset: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>,
         scales: UnsafeMutablePointer<Float>
     ) {
         kernels.qc8w_pack_rows(
-            inner, range.count, b, ldb, offset,
-            UnsafeMutableRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
-            scales + range.lowerBound)
+            packed_matrix(bytes: packed, inner: inner, columns: columns), range.lowerBound,
+            range.count, b, ldb, offset, scales + range.lowerBound)
     }
 
     /// Quantises and packs the rows `range` of a `[inner, columns]` matrix with given scales.
@@ -50,7 +49,8 @@ extension Backend {
         ldb: Int, scales: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>
     ) {
         kernels.qc8w_pack_scaled(
-            inner, range.lowerBound, range.count, columns, b, ldb, scales, packed)
+            packed_matrix(bytes: packed, inner: inner, columns: columns), range.lowerBound,
+            range.count, b, ldb, scales)
     }
 
     /// C = A·B, or C += A·B, on the calling thread, for a quantized A that belongs to the rows `part`
@@ -66,9 +66,12 @@ extension Backend {
         _ part: Range<Int>, columns: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
         accumulate: Bool
     ) {
+        let matrix = packed_matrix(
+            bytes: UnsafeMutableRawPointer(mutating: packed), inner: inner, columns: columns)
         kernels.q8_qc8w_gemm(
-            rows, columns, part.lowerBound, part.count, a, lda, rowScales, packed, inner, scales, c,
-            ldc, accumulate ? 1 : 0)
+            rows, part.lowerBound, part.count, a, lda, rowScales, matrix, 0, columns, scales, c,
+            ldc,
+            accumulate ? 1 : 0)
     }
 
     /// C = A·B, on the calling thread, for a quantized A and the columns `range` of a packed B.
@@ -80,13 +83,14 @@ extension Backend {
     ///   - c: `[rows, range.count]`, rows `ldc` floats apart.
     package func multiply(
         rows: Int, quantized a: UnsafePointer<Int8>, lda: Int, rowScales: UnsafePointer<Float>,
-        by packed: UnsafePointer<Float>, scales: UnsafePointer<Float>, inner: Int,
+        by packed: UnsafePointer<Float>, scales: UnsafePointer<Float>, inner: Int, columns: Int,
         _ range: Range<Int>, into c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
+        let matrix = packed_matrix(
+            bytes: UnsafeMutableRawPointer(mutating: packed), inner: inner, columns: columns)
         kernels.q8_qc8w_gemm(
-            rows, range.count, 0, inner, a, lda, rowScales,
-            UnsafeRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
-            inner, scales + range.lowerBound, c, ldc, 0)
+            rows, 0, inner, a, lda, rowScales, matrix, range.lowerBound, range.count,
+            scales + range.lowerBound, c, ldc, 0)
     }
 
     /// C = A·B + bias, or C += A·B, on the calling thread.
@@ -109,8 +113,10 @@ extension Backend {
             case .bfloat16: kernels.bf16_qc8w_gemm
             case .int8: kernels.qd8_qc8w_gemm
             }
+        let matrix = packed_matrix(
+            bytes: UnsafeMutableRawPointer(mutating: packed), inner: inner, columns: columns)
         product(
-            rows, columns, segments.count, segments.baseAddress!, lda, packed, inner, scales, bias,
-            c, ldc, accumulate ? 1 : 0)
+            rows, segments.count, segments.baseAddress!, lda, matrix, 0, columns, scales, bias, c,
+            ldc, accumulate ? 1 : 0)
     }
 }

@@ -81,6 +81,11 @@ package struct PackedLayout: Sendable {
         self.columns = columns
         self.precision = precision.ofFloats
     }
+
+    func matrix(at packed: UnsafePointer<Float>) -> packed_matrix {
+        packed_matrix(
+            bytes: UnsafeMutableRawPointer(mutating: packed), inner: inner, columns: columns)
+    }
 }
 
 extension Backend {
@@ -118,14 +123,12 @@ extension Backend {
             }
         case (.packed, .float32):
             kernels.f32_pack(
-                layout.inner, innerRange.lowerBound, innerRange.count, columnRange.count, b,
-                innerStride, columnStride, packed + columnRange.lowerBound * layout.inner)
+                layout.matrix(at: packed), innerRange.lowerBound, innerRange.count,
+                columnRange.lowerBound, columnRange.count, b, innerStride, columnStride)
         case (_, .bfloat16), (_, .int8):
             kernels.bf16_pack(
-                layout.inner, innerRange.lowerBound, innerRange.count, columnRange.count, b,
-                innerStride, columnStride,
-                UnsafeMutableRawPointer(packed)
-                    + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound))
+                layout.matrix(at: packed), innerRange.lowerBound, innerRange.count,
+                columnRange.lowerBound, columnRange.count, b, innerStride, columnStride)
         }
     }
 
@@ -162,15 +165,12 @@ extension Backend {
             }
         case (.packed, .float32):
             kernels.f32_gemm(
-                rows, columnRange.count, segments.count, segments.baseAddress!, lda,
-                packed + columnRange.lowerBound * layout.inner, layout.inner, bias, c, ldc,
-                accumulate ? 1 : 0)
+                rows, segments.count, segments.baseAddress!, lda, layout.matrix(at: packed),
+                columnRange.lowerBound, columnRange.count, bias, c, ldc, accumulate ? 1 : 0)
         case (_, .bfloat16), (_, .int8):
-            kernels.bf16_gemm(
-                rows, columnRange.count, segments.count, segments.baseAddress!, lda,
-                UnsafeRawPointer(packed)
-                    + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound),
-                layout.inner, bias, c, ldc, accumulate ? 1 : 0)
+            kernels.f32_bf16w_gemm(
+                rows, segments.count, segments.baseAddress!, lda, layout.matrix(at: packed),
+                columnRange.lowerBound, columnRange.count, bias, c, ldc, accumulate ? 1 : 0)
         }
     }
 
@@ -191,11 +191,9 @@ extension Backend {
         withUnsafePointer(
             to: gemm_segment(a: a, first: innerRange.lowerBound, count: innerRange.count)
         ) {
-            kernels.bf16_gemm_of_bf16(
-                rows, columnRange.count, 1, $0, lda,
-                UnsafeRawPointer(packed)
-                    + kernels.bf16_packed_bytes(layout.inner, columnRange.lowerBound),
-                layout.inner, bias, c, ldc, accumulate ? 1 : 0)
+            kernels.bf16_gemm(
+                rows, 1, $0, lda, layout.matrix(at: packed), columnRange.lowerBound,
+                columnRange.count, bias, c, ldc, accumulate ? 1 : 0)
         }
     }
 }

@@ -45,7 +45,8 @@ struct ModelsCommand {
                 ]
             }
             let report: JSONObject = [
-                "models": models, "licence": PublishedModel.licenceNote, "cacheFolder": store.ownCache,
+                "models": models, "licence": PublishedModel.licenceNote,
+                "cacheFolder": store.ownCache,
             ]
             return console.result(JSONText.of(report, keys: .useDefaultKeys))
         }

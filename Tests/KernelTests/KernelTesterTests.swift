@@ -5,9 +5,13 @@ import Tensor
 import Testing
 
 @Suite struct KernelTesterTests {
-    @Test(arguments: KernelCase.sets)
+    @Test(arguments: InstructionSet.allCases.filter(\.isAvailable))
     func theKernelsOfEverySetAgreeWithThePlainOnes(_ set: InstructionSet) {
         var kernels = set.kernels
         #expect(kernel_tester_run(&kernels) == 0)
+    }
+
+    @Test func everyKernelWouldBeMissed() {
+        #expect(kernel_tester_blind_cases() == 0)
     }
 }

@@ -55,17 +55,17 @@ struct RealFFTTests {
     @Test(arguments: [2, 8, 14, 100, 4096])
     func inverseIgnoresTheImaginaryPartOfTheFirstBin(length: Int) {
         var spectra = (0..<length / 2).map { bin in
-            (0..<2 * Int(FFT_LANES)).map { Float($0 % 2 == 0 ? 1 : bin) }
+            (0..<2 * Int(FFT_SIGNALS)).map { Float($0 % 2 == 0 ? 1 : bin) }
         }
         for set in Self.sets {
             let expected = signals(of: spectra, length: length, set)
-            for lane in 0..<Int(FFT_LANES) { spectra[0][2 * lane + 1] = 7 }
+            for lane in 0..<Int(FFT_SIGNALS) { spectra[0][2 * lane + 1] = 7 }
             #expect(signals(of: spectra, length: length, set) == expected)
         }
     }
 
     /// Whatever shares a row with the lanes in use belongs to somebody else.
-    @Test(arguments: 1...Int(FFT_LANES))
+    @Test(arguments: 1...Int(FFT_SIGNALS))
     func otherLanesAreNeitherReadNorWritten(count: Int) {
         for set in Self.sets {
             let signals = noise(60)
@@ -118,12 +118,12 @@ struct RealFFTTests {
     /// `[lane][sample]`
     private func noise(_ length: Int) -> [[Float]] {
         var random = SplitMix64(seed: UInt64(length))
-        return (0..<Int(FFT_LANES)).map { _ in random.floats(length) }
+        return (0..<Int(FFT_SIGNALS)).map { _ in random.floats(length) }
     }
 
     /// `[bin][lane re, lane im, …]`
     private func spectra(
-        of signals: [[Float]], count: Int = Int(FFT_LANES), untouched: Float = 0,
+        of signals: [[Float]], count: Int = Int(FFT_SIGNALS), untouched: Float = 0,
         _ set: InstructionSet
     ) -> [[Float]] {
         let plan = RealFFT(length: signals[0].count)
@@ -144,10 +144,10 @@ struct RealFFTTests {
 
     /// `[sample][lane]`
     private func signals(
-        of spectra: [[Float]], count: Int = Int(FFT_LANES), length: Int, _ set: InstructionSet
+        of spectra: [[Float]], count: Int = Int(FFT_SIGNALS), length: Int, _ set: InstructionSet
     ) -> [[Float]] {
         let plan = RealFFT(length: length)
-        let lanes = Int(FFT_LANES)
+        let lanes = Int(FFT_SIGNALS)
         var first = [Float](repeating: 0, count: plan.bufferFloats)
         var second = first
         return first.withUnsafeMutableBufferPointer { first in

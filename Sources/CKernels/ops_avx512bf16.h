@@ -1,0 +1,83 @@
+/* bfloat16 with AVX512-BF16: VDPBF16PS adds two products of pairs, two neighbours of a row of A
+ * and, for each column, two rows of B. */
+#include "simd_bfloat16.h"
+
+static inline bf16_vec rounded(vec x) {
+    __m256bh bf16 = _mm512_cvtneps_pbh((__m512)x);
+    bf16_vec v;
+    memcpy(&v, &bf16, sizeof v);
+    return v;
+}
+
+static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
+    __m512bh v = _mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+    memcpy(p, &v, sizeof v);
+}
+
+/* The kind of product bf16; simd_products.h says what each of these is. */
+typedef int32_t bf16_element;
+typedef __m512bh bf16_operand;
+enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16a_DIRECT = 192 };
+
+static inline bf16_operand bf16_load_operand(const uint16_t *b) {
+    return (__m512bh)_mm512_loadu_si512(b);
+}
+
+static inline bf16_operand bf16_broadcast(const bf16_element *a) {
+    return (__m512bh)_mm512_set1_epi32(*a);
+}
+
+static inline vec bf16_multiply_add(bf16_operand a, bf16_operand b, vec sum) {
+    return (vec)_mm512_dpbf16_ps((__m512)sum, a, b);
+}
+
+static inline void f32a_copy(bf16_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {
+    round_row(n, x, (uint16_t *)row + k);
+}
+
+static inline void bf16a_copy(bf16_element *row, ptrdiff_t k, const uint16_t *x, ptrdiff_t n) {
+    memcpy((uint16_t *)row + k, x, sizeof(uint16_t) * (size_t)n);
+}
+
+static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const float *source,
+                                         ptrdiff_t inner_stride, ptrdiff_t column_stride,
+                                         uint16_t *panel, ptrdiff_t width) {
+    ptrdiff_t k = 0;
+    /* Pairs of rows that lie in memory, a vector of columns at a time. */
+    if (column_stride == 1)
+        for (; k + 2 <= count; k += 2)
+            for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+                ptrdiff_t m = n - j < WIDTH ? n - j : WIDTH;
+                const float *row = source + k * inner_stride + j;
+                vec_bits low = round_to_bf16(load_part(row, m < 0 ? 0 : m)) >> 16;
+                vec_bits high = round_to_bf16(load_part(row + inner_stride, m < 0 ? 0 : m));
+                vec_bits pairs = low | high;
+                memcpy(panel + k * width + 2 * j, &pairs, sizeof pairs);
+            }
+    /* Pairs of columns' neighbours: a block of pairs is rounded along memory, then transposed. */
+    if (inner_stride == 1)
+        for (; k + 2 * WIDTH <= count; k += 2 * WIDTH)
+            for (ptrdiff_t j = 0; j < width; j += WIDTH) {
+                vec pairs[WIDTH];
+                for (ptrdiff_t i = 0; i < WIDTH; i++) {
+                    pairs[i] = (vec)0;
+                    if (j + i >= n)
+                        continue;
+                    const float *row = source + (j + i) * column_stride + k;
+                    __m512bh v = _mm512_cvtne2ps_pbh((__m512)load(row + WIDTH), (__m512)load(row));
+                    memcpy(&pairs[i], &v, sizeof v);
+                }
+                store_transposed(pairs, (float *)(void *)(panel + k * width + 2 * j), width);
+            }
+    return k;
+}
+
+static inline void bf16_store_two_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, vec low,
+                                       vec high) {
+    (void)width;
+    vec_bits pairs, upper;
+    memcpy(&pairs, &low, sizeof pairs);
+    memcpy(&upper, &high, sizeof upper);
+    pairs = (pairs >> 16) | upper;
+    memcpy(panel + 2 * j, &pairs, sizeof pairs);
+}

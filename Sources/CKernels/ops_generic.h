@@ -1,0 +1,53 @@
+/* The operations that AVX2 and NEON have no instruction of their own for. */
+
+static inline vec load_part(const float *p, ptrdiff_t n) {
+    float lanes[WIDTH] = {0};
+    for (ptrdiff_t i = 0; i < n; i++)
+        lanes[i] = p[i];
+    return load(lanes);
+}
+
+static inline void store_part(float *p, vec v, ptrdiff_t n) {
+    float lanes[WIDTH];
+    store(lanes, v);
+    for (ptrdiff_t i = 0; i < n; i++)
+        p[i] = lanes[i];
+}
+
+static inline void store_bf16_part(uint16_t *p, bf16_vec v, ptrdiff_t n) {
+    memcpy(p, &v, sizeof(uint16_t) * (size_t)n);
+}
+
+static inline vec_int nearest(vec x) {
+    return __builtin_convertvector(__builtin_elementwise_roundeven(x), vec_int);
+}
+
+static inline void store_bytes(signed char *p, const vec_int v[4]) {
+    for (int i = 0; i < 4; i++) {
+        byte_vec bytes = __builtin_convertvector(v[i], byte_vec);
+        memcpy(p + i * WIDTH, &bytes, sizeof bytes);
+    }
+}
+
+static inline vec reciprocal(vec x) { return 1.0f / x; }
+
+static inline power_parts parts_of_power(vec x) {
+    /* What lies below gives 1e-38 instead of 0, which no sum of exponentials can see. */
+    x = larger((vec)-126.0f, x);
+    vec n = __builtin_elementwise_floor(x);
+    return (power_parts){n, x - n};
+}
+
+static inline vec times_power(vec p, power_parts parts) {
+    vec_int exponent = (__builtin_convertvector(parts.n, vec_int) + 127) << 23;
+    vec power;
+    memcpy(&power, &exponent, sizeof power);
+    return p * power;
+}
+
+#include "simd_math.h"
+
+/* Without a table in registers or a cheap reciprocal, the fine ones. */
+ALWAYS_INLINE vec coarse_sigmoid(vec x) { return fine_sigmoid(x); }
+
+ALWAYS_INLINE vec coarse_gelu(vec v) { return fine_gelu(v); }

@@ -1,0 +1,33 @@
+/* The operations that NEON does in its own way: vectors of 4 floats. */
+#define WIDTH 4
+#define FOLD(v, op) (v)
+
+/* Rows of a product's register tile: 16 sums of the 32 registers. */
+enum { ROWS = 8 };
+
+#include "simd_vector.h"
+
+static inline vec larger(vec a, vec b) { return (vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
+
+static inline vec smaller(vec a, vec b) { return (vec)vminq_f32((float32x4_t)a, (float32x4_t)b); }
+
+#include "ops_generic.h"
+
+/* SMULL and SADALP add two products of bytes. */
+typedef int8_t pair_element;
+typedef int8x8_t pair_operand;
+
+static inline pair_operand load_pair_operand(const uint8_t *p) {
+    return vld1_s8((const int8_t *)p);
+}
+
+static inline vec_int dot_pairs(vec_int sum, pair_operand b, const pair_element *a) {
+    int16_t pair;
+    memcpy(&pair, a, sizeof pair);
+    int16x8_t products = vmull_s8(b, vreinterpret_s8_s16(vdup_n_s16(pair)));
+    int32x4_t total;
+    memcpy(&total, &sum, sizeof total);
+    total = vpadalq_s16(total, products);
+    memcpy(&sum, &total, sizeof sum);
+    return sum;
+}

@@ -1,0 +1,235 @@
+/* The plain kernels of matrix products. A packed B is B itself, row-major. */
+
+/* What the sums of C start with. */
+static void begin_sums(ptrdiff_t rows, ptrdiff_t columns, const float *bias, float *c,
+                       ptrdiff_t ldc, int accumulate) {
+    for (ptrdiff_t r = 0; r < rows && !accumulate; r++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            c[r * ldc + j] = bias ? bias[j] : 0;
+}
+
+static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                            ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
+                            const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    begin_sums(rows, columns, bias, c, ldc, accumulate);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < count; s++)
+            for (ptrdiff_t k = 0; k < segments[s].count; k++) {
+                const float x = ((const float *)segments[s].a)[r * lda + k];
+                const float *row =
+                    (const float *)b.bytes + (segments[s].first + k) * b.columns + column;
+                float *restrict sums = c + r * ldc;
+                for (ptrdiff_t j = 0; j < columns; j++)
+                    sums[j] += x * row[j];
+            }
+}
+
+static ptrdiff_t f32_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return (ptrdiff_t)sizeof(float) * inner * columns;
+}
+
+static void f32_pack__plain(packed_matrix to, ptrdiff_t first, ptrdiff_t count, ptrdiff_t column,
+                            ptrdiff_t columns, const float *b, ptrdiff_t inner_stride,
+                            ptrdiff_t column_stride) {
+    for (ptrdiff_t k = 0; k < count; k++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            ((float *)to.bytes)[(first + k) * to.columns + column + j] =
+                b[k * inner_stride + j * column_stride];
+}
+
+/* A is float32 that is rounded, or bfloat16 as it is. */
+static void bf16_product(int is_bf16, ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                         ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
+                         const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    begin_sums(rows, columns, bias, c, ldc, accumulate);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < count; s++)
+            for (ptrdiff_t k = 0; k < segments[s].count; k++) {
+                const void *a = segments[s].a;
+                const float x = widened(is_bf16 ? ((const uint16_t *)a)[r * lda + k]
+                                                : bf16_of(((const float *)a)[r * lda + k]));
+                const uint16_t *row =
+                    (const uint16_t *)b.bytes + (segments[s].first + k) * b.columns + column;
+                float *restrict sums = c + r * ldc;
+                for (ptrdiff_t j = 0; j < columns; j++)
+                    sums[j] += x * widened(row[j]);
+            }
+}
+
+static void f32_bf16w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                  ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
+                                  ptrdiff_t columns, const float *bias, float *c, ptrdiff_t ldc,
+                                  int accumulate) {
+    bf16_product(0, rows, count, segments, lda, b, column, columns, bias, c, ldc, accumulate);
+}
+
+static void bf16_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                             ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
+                             const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    bf16_product(1, rows, count, segments, lda, b, column, columns, bias, c, ldc, accumulate);
+}
+
+static ptrdiff_t bf16_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return (ptrdiff_t)sizeof(uint16_t) * inner * columns;
+}
+
+static void bf16_pack__plain(packed_matrix to, ptrdiff_t first, ptrdiff_t count, ptrdiff_t column,
+                             ptrdiff_t columns, const float *b, ptrdiff_t inner_stride,
+                             ptrdiff_t column_stride) {
+    for (ptrdiff_t k = 0; k < count; k++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            ((uint16_t *)to.bytes)[(first + k) * to.columns + column + j] =
+                bf16_of(b[k * inner_stride + j * column_stride]);
+}
+
+static ptrdiff_t qc8w_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
+    return inner * columns;
+}
+
+static void qc8w_pack__plain(packed_matrix to, ptrdiff_t column, ptrdiff_t columns,
+                             const signed char *b, ptrdiff_t ldb) {
+    for (ptrdiff_t k = 0; k < to.inner; k++)
+        memcpy((signed char *)to.bytes + k * to.columns + column, b + k * ldb, (size_t)columns);
+}
+
+/* Columns whose sums are formed side by side. */
+enum { SUMS = 16 };
+
+/* A is float32, as it is or rounded to bfloat16. */
+static void qc8w_product(int rounds, ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                         ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
+                         const float *scales, const float *bias, float *c, ptrdiff_t ldc,
+                         int accumulate) {
+    begin_sums(rows, columns, bias, c, ldc, accumulate);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t first = 0; first < columns; first += SUMS) {
+            const ptrdiff_t n = columns - first < SUMS ? columns - first : SUMS;
+            float sums[SUMS] = {0};
+            for (ptrdiff_t s = 0; s < count; s++)
+                for (ptrdiff_t k = 0; k < segments[s].count; k++) {
+                    const float x = ((const float *)segments[s].a)[r * lda + k];
+                    const float factor = rounds ? widened(bf16_of(x)) : x;
+                    const signed char *row = (const signed char *)b.bytes +
+                                             (segments[s].first + k) * b.columns + column + first;
+                    for (ptrdiff_t j = 0; j < n; j++)
+                        sums[j] += factor * row[j];
+                }
+            for (ptrdiff_t j = 0; j < n; j++)
+                c[r * ldc + first + j] += scales[first + j] * sums[j];
+        }
+}
+
+static void f32_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                 ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
+                                 ptrdiff_t columns, const float *scales, const float *bias,
+                                 float *c, ptrdiff_t ldc, int accumulate) {
+    qc8w_product(0, rows, count, segments, lda, b, column, columns, scales, bias, c, ldc,
+                 accumulate);
+}
+
+static void bf16_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                  ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
+                                  ptrdiff_t columns, const float *scales, const float *bias,
+                                  float *c, ptrdiff_t ldc, int accumulate) {
+    qc8w_product(1, rows, count, segments, lda, b, column, columns, scales, bias, c, ldc,
+                 accumulate);
+}
+
+/* Quantises n floats; returns their scale. */
+static float quantize(const float *x, ptrdiff_t n, signed char *quantized) {
+    float magnitude = 0;
+    for (ptrdiff_t k = 0; k < n; k++) {
+        float size = __builtin_fabsf(x[k]);
+        if (!(size <= __FLT_MAX__)) {
+            memset(quantized, 0, (size_t)n);
+            return __builtin_nanf("");
+        }
+        magnitude = size > magnitude ? size : magnitude;
+    }
+    const int is_zero = magnitude < QD8_SMALLEST;
+    const float inverse = is_zero ? 0.0f : 127.0f / magnitude;
+    for (ptrdiff_t k = 0; k < n; k++)
+        quantized[k] = (signed char)rintf(x[k] * inverse);
+    return is_zero ? 0.0f : magnitude / 127.0f;
+}
+
+static void q8_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
+                           signed char *quantized, ptrdiff_t ldo, float *row_scales) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, quantized += ldo) {
+        row_scales[r] = quantize(x, cols, quantized);
+        memset(quantized + cols, 0, (size_t)(-cols & 3));
+    }
+}
+
+/* One row of A, of at most QD8_SEGMENT elements, times B's rows from `first` on. */
+static void add_quantized(ptrdiff_t count, const signed char *quantized, float row_scale,
+                          packed_matrix b, ptrdiff_t first, ptrdiff_t column, ptrdiff_t columns,
+                          const float *scales, float *c) {
+    for (ptrdiff_t begin = 0; begin < columns; begin += SUMS) {
+        const ptrdiff_t n = columns - begin < SUMS ? columns - begin : SUMS;
+        const signed char *row = (const signed char *)b.bytes + first * b.columns + column + begin;
+        int32_t sums[SUMS] = {0};
+        for (ptrdiff_t k = 0; k < count; k++, row += b.columns)
+            for (ptrdiff_t j = 0; j < n; j++)
+                sums[j] += quantized[k] * row[j];
+        for (ptrdiff_t j = begin; j < begin + n; j++)
+            c[j] = __builtin_fmaf((float)sums[j - begin], row_scale * scales[j], c[j]);
+    }
+}
+
+static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                 ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
+                                 ptrdiff_t columns, const float *scales, const float *bias,
+                                 float *c, ptrdiff_t ldc, int accumulate) {
+    begin_sums(rows, columns, bias, c, ldc, accumulate);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < count; s++)
+            for (ptrdiff_t done = 0; done < segments[s].count; done += QD8_SEGMENT) {
+                const ptrdiff_t rest = segments[s].count - done;
+                const ptrdiff_t n = rest < QD8_SEGMENT ? rest : QD8_SEGMENT;
+                const float *x = (const float *)segments[s].a + r * lda + done;
+                signed char quantized[QD8_SEGMENT];
+                const float row_scale = quantize(x, n, quantized);
+                add_quantized(n, quantized, row_scale, b, segments[s].first + done, column, columns,
+                              scales, c + r * ldc);
+            }
+}
+
+static void q8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count,
+                                const signed char *quantized, ptrdiff_t lda,
+                                const float *row_scales, packed_matrix b, ptrdiff_t column,
+                                ptrdiff_t columns, const float *scales, float *c, ptrdiff_t ldc,
+                                int accumulate) {
+    begin_sums(rows, columns, NULL, c, ldc, accumulate);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t done = 0; done < count; done += QD8_SEGMENT) {
+            const ptrdiff_t n = count - done < QD8_SEGMENT ? count - done : QD8_SEGMENT;
+            add_quantized(n, quantized + r * lda + done, row_scales[r], b, first + done, column,
+                          columns, scales, c + r * ldc);
+        }
+}
+
+static void qc8w_pack_rows__plain(packed_matrix to, ptrdiff_t column, ptrdiff_t columns,
+                                  const float *b, ptrdiff_t ldb, const float *offset,
+                                  float *scales) {
+    float differences[QD8_SEGMENT];
+    signed char quantized[QD8_SEGMENT];
+    for (ptrdiff_t j = 0; j < columns; j++) {
+        for (ptrdiff_t k = 0; k < to.inner; k++)
+            differences[k] = b[j * ldb + k] - offset[k];
+        scales[j] = quantize(differences, to.inner, quantized);
+        for (ptrdiff_t k = 0; k < to.inner; k++)
+            ((signed char *)to.bytes)[k * to.columns + column + j] = quantized[k];
+    }
+}
+
+static void qc8w_pack_scaled__plain(packed_matrix to, ptrdiff_t first, ptrdiff_t count,
+                                    const float *b, ptrdiff_t ldb, const float *scales) {
+    for (ptrdiff_t k = 0; k < count; k++)
+        for (ptrdiff_t j = 0; j < to.columns; j++) {
+            float quantized = 0;
+            if (scales[j] > 0 && scales[j] < INFINITY)
+                quantized = fminf(127, fmaxf(-127, rintf(b[k * ldb + j] / scales[j])));
+            ((signed char *)to.bytes)[(first + k) * to.columns + j] = (signed char)quantized;
+        }
+}

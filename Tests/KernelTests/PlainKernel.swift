@@ -1,0 +1,98 @@
+// What the tests of the plain kernels share. The plain version of a kernel is its meaning, so it is
+// proven here against its formula in double; CKernelTester compares all other sets with it.
+
+import CKernels
+import Testing
+
+var plain: kernel_table { kernels_plain().pointee }
+
+/// One step of float32, relative: twice its largest rounding error.
+let epsilon = Double(Float.ulpOfOne)
+
+/// `rows` × `cols` floats whose rows start `ld` floats apart.
+struct Matrix {
+    let rows: Int
+    let cols: Int
+    let ld: Int
+    var floats: [Float]
+
+    init(_ rows: Int, _ cols: Int, gap: Int = 2, _ value: (_ row: Int, _ col: Int) -> Float) {
+        (self.rows, self.cols, ld) = (rows, cols, cols + gap)
+        // One more, because a pointer to no elements may be any.
+        floats = Array(repeating: .nan, count: rows * ld + 1)
+        for row in 0..<rows {
+            for col in 0..<cols { floats[row * ld + col] = value(row, col) }
+        }
+    }
+
+    /// Uniform numbers in −scale ..< scale around an offset.
+    init(
+        _ rows: Int, _ cols: Int, gap: Int = 2, scale: Float = 3, offset: Float = 0,
+        _ numbers: inout SeededNumbers
+    ) {
+        var drawn = numbers
+        self.init(rows, cols, gap: gap) { _, _ in offset + scale * drawn.unit() }
+        numbers = drawn
+    }
+
+    subscript(_ row: Int, _ col: Int) -> Double { Double(floats[row * ld + col]) }
+
+    /// Checks each element against a formula, and how far float32 may be from it.
+    func expect(
+        sourceLocation: SourceLocation = #_sourceLocation,
+        _ formula: (_ row: Int, _ col: Int) -> (value: Double, tolerance: Double)
+    ) {
+        for row in 0..<rows {
+            for col in 0..<cols {
+                let (value, tolerance) = formula(row, col)
+                // Written so that NaN fails.
+                guard abs(self[row, col] - value) <= tolerance else {
+                    Issue.record(
+                        """
+                        \(rows) × \(cols), at (\(row), \(col)): found \(self[row, col]), exact \
+                        \(value) ± \(tolerance)
+                        """, sourceLocation: sourceLocation)
+                    return
+                }
+            }
+        }
+    }
+
+    static let sizes = [(0, 3), (1, 1), (3, 7), (2, 16), (5, 33), (2, 129), (1, 1023)]
+}
+
+/// x rounded to bfloat16, to nearest, ties to even.
+func bfloat16(_ x: Float) -> UInt16 {
+    let (low, high) = (x.bitPattern & 0xFFFF_0000, (x.bitPattern &+ 0x1_0000) & 0xFFFF_0000)
+    let (below, above) = (x - Float(bitPattern: low), Float(bitPattern: high) - x)
+    let isLow = abs(below) < abs(above) || abs(below) == abs(above) && low & 0x1_0000 == 0
+    return UInt16((isLow ? low : high) >> 16)
+}
+
+func widened(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+
+/// Deterministic numbers (SplitMix64), so that a failure can be looked at again.
+struct SeededNumbers {
+    private var state: UInt64
+
+    init(seed: Int) {
+        state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15
+    }
+
+    private mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// Uniform in −1 ..< 1.
+    mutating func unit() -> Float {
+        Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23)
+    }
+
+    mutating func floats(_ count: Int, scale: Float = 1, offset: Float = 0) -> [Float] {
+        (0..<count).map { _ in offset + scale * unit() }
+    }
+}
