@@ -36,7 +36,7 @@ public struct ModelInformation: Sendable, Equatable {
 extension NetworkFormat {
     init(_ configuration: Configuration) {
         self.init(
-            samplerateHz: configuration.samplerate, sourceCount: configuration.sources.count,
+            sampleRateHz: configuration.samplerate, sourceCount: configuration.sources.count,
             channelCount: configuration.audioChannels,
             trainingSamples: configuration.segmentSamples,
             padsToTraining: configuration.useTrainSegment,

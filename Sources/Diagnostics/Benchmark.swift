@@ -76,12 +76,12 @@ package struct Benchmark {
 
     /// A track that is separated besides.
     package struct Track {
-        let audio: AudioBuffer
+        let audio: PlanarAudio
         /// The SDR of each stem in dB, by its name.
         let score: ((Separation) throws -> [String: Double])?
 
         package init(
-            _ audio: AudioBuffer, score: ((Separation) throws -> [String: Double])? = nil
+            _ audio: PlanarAudio, score: ((Separation) throws -> [String: Double])? = nil
         ) {
             self.audio = audio
             self.score = score

@@ -63,7 +63,7 @@ package struct BSSEval {
     ///   - references: the true stems.
     ///   - estimates: one for each. All equally long, with as many channels; at most
     ///     ``maximumSignals`` channels altogether.
-    package init(references: [AudioBuffer], estimates: [AudioBuffer], on backend: Backend) {
+    package init(references: [PlanarAudio], estimates: [PlanarAudio], on backend: Backend) {
         stems = references.count
         channels = references.first?.channels.count ?? 0
         samples = references.first?.sampleCount ?? 0

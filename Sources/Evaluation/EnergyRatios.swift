@@ -21,7 +21,7 @@ package enum EnergyRatios {
     /// `demucs.evaluate.new_sdr`.
     ///
     /// - Parameters: as long as each other, with as many channels.
-    package static func sdr(reference: AudioBuffer, estimate: AudioBuffer) -> Double {
+    package static func sdr(reference: PlanarAudio, estimate: PlanarAudio) -> Double {
         let sums = Sums(reference, estimate)
         let delta = 1e-7
         return decibels(sums.reference + delta, over: sums.difference + delta)
@@ -34,7 +34,7 @@ package enum EnergyRatios {
     /// silent: there is nothing to fit.
     ///
     /// Le Roux et al. 2019, "SDR – half-baked or well done?", arXiv:1811.02508.
-    package static func scaleInvariantSDR(reference: AudioBuffer, estimate: AudioBuffer) -> Double {
+    package static func scaleInvariantSDR(reference: PlanarAudio, estimate: PlanarAudio) -> Double {
         let sums = Sums(reference, estimate)
         guard sums.reference > 0, sums.estimate > 0 else { return .nan }
         let scale = sums.product / sums.reference
@@ -53,7 +53,7 @@ package enum EnergyRatios {
     /// 10·log10(Σs² / Σ(s − ŝ)²).
     ///
     /// +∞ where they are equal, two silences included.
-    package static func snr(of signal: AudioBuffer, against truth: AudioBuffer) -> Double {
+    package static func snr(of signal: PlanarAudio, against truth: PlanarAudio) -> Double {
         let sums = Sums(truth, signal)
         return decibels(sums.reference, over: sums.difference)
     }
@@ -66,7 +66,7 @@ private struct Sums {
     var product = 0.0
     var difference = 0.0
 
-    init(_ reference: AudioBuffer, _ estimate: AudioBuffer) {
+    init(_ reference: PlanarAudio, _ estimate: PlanarAudio) {
         for (s, e) in Sums.pairs(reference, estimate) {
             for index in s.indices {
                 let (s, e) = (Double(s[index]), Double(e[index]))
@@ -79,7 +79,7 @@ private struct Sums {
     }
 
     /// The channels of both, side by side.
-    static func pairs(_ reference: AudioBuffer, _ estimate: AudioBuffer) -> [([Float], [Float])] {
+    static func pairs(_ reference: PlanarAudio, _ estimate: PlanarAudio) -> [([Float], [Float])] {
         precondition(
             reference.channels.count == estimate.channels.count
                 && reference.sampleCount == estimate.sampleCount)

@@ -6,13 +6,13 @@ import Tensor
 /// A stem of a track with what is compared with it.
 package struct StemPair: Sendable {
     package let name: String
-    package let reference: AudioBuffer
-    package let estimate: AudioBuffer
+    package let reference: PlanarAudio
+    package let estimate: PlanarAudio
     /// Another estimate, which the first one is compared with.
-    package let other: AudioBuffer?
+    package let other: PlanarAudio?
 
     package init(
-        name: String, reference: AudioBuffer, estimate: AudioBuffer, other: AudioBuffer? = nil
+        name: String, reference: PlanarAudio, estimate: PlanarAudio, other: PlanarAudio? = nil
     ) {
         self.name = name
         self.reference = reference

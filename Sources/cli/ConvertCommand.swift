@@ -1,6 +1,8 @@
 // `swift-demucs convert`: any readable checkpoint to the official safetensors layout.
 
 import Demucs
+import HTDemucs
+import WeightsLoader
 
 extension Option {
     static let convertOut = Option(

@@ -3,6 +3,7 @@
 import Demucs
 import Files
 import Foundation
+import HTDemucs
 
 enum FileChecksum {
     /// In hexadecimal digits; nil if the file can't be read to its end, or not before the token is

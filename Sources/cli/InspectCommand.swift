@@ -1,6 +1,8 @@
 // `swift-demucs inspect`: what a checkpoint holds.
 
 import Demucs
+import HTDemucs
+import WeightsLoader
 
 extension Option {
     static let member = Option(

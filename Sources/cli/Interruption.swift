@@ -3,6 +3,7 @@
 
 import Demucs
 import Foundation
+import HTDemucs
 
 enum Interruption {
     /// Cancels the token on SIGINT or SIGTERM, and ends the process on the next one.

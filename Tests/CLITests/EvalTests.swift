@@ -28,7 +28,7 @@ struct EvalTests {
                 Array(values[$0..<$0 + min(samples, kept ?? samples)])
             }
             try AudioFile.write(
-                AudioBuffer(channels: channels, sampleRateHz: rateHz),
+                PlanarAudio(channels: channels, sampleRateHz: rateHz),
                 to: target.appendingPathComponent("\(stem).wav").path, format: .wav(.float32),
                 clip: .none)
         }
