@@ -11,7 +11,7 @@ public struct EngineInformation: Sendable, Equatable {
     /// Inspects this machine.
     ///
     /// - Throws: `BLASError` if a BLAS is needed and missing, `InstructionSetError` or
-    ///   `ProductsError` if the environment forces one that can't run here.
+    ///   `GEMMBackendError` if the environment forces one that can't run here.
     public init() throws {
         let backend = try Backend(threads: 1)
         instructionSet = backend.instructionSet

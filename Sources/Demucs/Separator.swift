@@ -245,7 +245,7 @@ public final class Separator: Sendable {
                 guard let network = worker.networks[member] else {
                     preconditionFailure("only members that are loaded run")
                 }
-                return try network.forward(mix, cancellation: cancellation)
+                return try network.forward(mix, observer: cancellation)
             }
         }
         try TrackPipeline(bag: bag, options: options, seed: seed).run(

@@ -62,7 +62,7 @@ extension Benchmark {
     ) -> LayerWeights {
         guard backend.precision == .int8 else { return .floats(values, on: backend) }
         return LayerWeights(
-            .codes(
+            .quantized(
                 values.map { Int8($0 * 127) },
                 scales: [Float](repeating: 1 / 127, count: columns)), activations: .int8)
     }

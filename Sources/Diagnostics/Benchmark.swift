@@ -178,13 +178,13 @@ package struct Benchmark {
         let (configuration, backend) = (network.configuration, network.backend)
         let mix = Self.noise(configuration, on: backend)
 
-        var stems = try network.forward(mix, cancellation: cancellation)
+        var stems = try network.forward(mix, observer: cancellation)
         var segmentSeconds: [Double] = []
-        var clock = BlockClock()
+        let clock = BlockClock(cancellation)
         for _ in 0..<runs {
             clock.begin()
             let begun = ContinuousClock.now
-            stems = try network.forward(mix, cancellation: cancellation) { clock.end($0) }
+            stems = try network.forward(mix, observer: clock)
             segmentSeconds.append(begun.secondsSince)
         }
         let peakResidentBytes = Self.peakResidentBytes()
@@ -234,7 +234,7 @@ package struct Benchmark {
     private func reference(cancellation: CancellationToken) throws -> [[Float]] {
         let network = try BenchmarkSource(network, isHalf: false).load(.float32, threads: threads)
         let mix = Self.noise(network.configuration, on: network.backend)
-        return Self.rows(try network.forward(mix, cancellation: cancellation))
+        return Self.rows(try network.forward(mix, observer: cancellation))
     }
 
     /// `[sources, audioChannels, samples]` by source.
@@ -274,19 +274,23 @@ package struct Benchmark {
 }
 
 /// Collects how long each block took in each run.
-private struct BlockClock {
+private final class BlockClock: ForwardObserver {
+    private let cancellation: CancellationToken
     private var order: [NetworkBlock] = []
     /// A run's sum for each block, as some come twice.
     private var seconds: [NetworkBlock: [Double]] = [:]
     private var run = 0
     private var begun = ContinuousClock.now
 
-    mutating func begin() {
+    init(_ cancellation: CancellationToken) { self.cancellation = cancellation }
+
+    func begin() {
         run += 1
         begun = ContinuousClock.now
     }
 
-    mutating func end(_ block: NetworkBlock) {
+    func completed(_ block: NetworkBlock) throws {
+        try cancellation.check()
         let passed = begun.secondsSince
         if seconds[block] == nil { order.append(block) }
         var runs = seconds[block] ?? []

@@ -1,6 +1,7 @@
 // The model's blocks among the self-test's vectors, built by the model's own reader of checkpoints.
 
 import HTDemucs
+import Layers
 import Tensor
 
 extension SelfTest {
@@ -41,18 +42,16 @@ extension SelfTest {
         Case("decoder", output: [32, 19, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: true)
-            return layer(
-                try vector.tensor("x", 8, 19, 16), skip: try vector.tensor("skip", 8, 19, 16),
-                times: 19, on: vector.backend
-            ).output
+            let x = try vector.tensor("x", 8, 19, 16)
+            vector.backend.add(try vector.tensor("skip", 8, 19, 16), to: x)
+            return layer(x, on: vector.backend).output
         },
         Case("tdecoder", output: [1, 256, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: false)
-            return layer(
-                try vector.tensor("x", 1, 64, 16), skip: try vector.tensor("skip", 1, 64, 16),
-                times: 256, on: vector.backend
-            ).output
+            let x = try vector.tensor("x", 1, 64, 16)
+            vector.backend.add(try vector.tensor("skip", 1, 64, 16), to: x)
+            return layer(x, length: 256, on: vector.backend).output
         },
     ]
 

@@ -11,7 +11,7 @@ package struct SelfTest {
     package struct Engine: Sendable, Equatable {
         package let precision: Precision
         package let instructionSet: InstructionSet
-        package let products: ProductsKind
+        package let products: GEMMBackend.Kind
 
         /// Everything that this CPU can run, the best kernels first: OpenBLAS takes the core of the
         /// first one that opens it.
@@ -19,7 +19,7 @@ package struct SelfTest {
             Precision.allCases.flatMap { precision in
                 InstructionSet.allCases.reversed().filter(\.isAvailable).flatMap { instructions in
                     // BLAS multiplies float32 alone.
-                    let kinds = precision == .float32 ? ProductsKind.allCases : [.packed]
+                    let kinds = precision == .float32 ? GEMMBackend.Kind.allCases : [.packed]
                     return kinds.map { products in
                         Engine(
                             precision: precision, instructionSet: instructions, products: products)

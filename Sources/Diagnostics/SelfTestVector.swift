@@ -88,7 +88,7 @@ extension SelfTest {
                 groups: 4, gain: try vector.floats("weight", 20),
                 bias: try vector.floats("bias", 20), on: vector.backend)
             let x = try vector.tensor("input", 11, 13, 20)
-            let affine = norm.statistics(of: x, on: vector.backend)
+            let affine = norm.affine(normalizing: x, on: vector.backend)
             withExtendedLifetime(x) {
                 affine.apply(rows: 11 * 13, x.pointer, ld: 20, on: vector.backend)
             }

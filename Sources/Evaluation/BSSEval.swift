@@ -7,7 +7,6 @@
 // for the whole track, no permutations.
 
 import Audio
-import Demucs
 import Signal
 import Tensor
 

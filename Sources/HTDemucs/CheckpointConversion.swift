@@ -5,9 +5,9 @@ import WeightsLoader
 
 /// A checkpoint that is known to be a whole model, ready to be written in the official layout.
 public struct CheckpointConversion {
-    /// What the model is built with, stored or inferred.
+    /// The constructor arguments, stored or inferred.
     public let arguments: ModelArguments
-    /// What the checkpoint says that this engine ignores, a line each.
+    /// Contents of the checkpoint that this engine ignores, a line each.
     public let warnings: [String]
     private let checkpoint: Checkpoint
     private let shapes: [String: [Int]]

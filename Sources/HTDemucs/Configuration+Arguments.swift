@@ -78,9 +78,9 @@ private struct ArgumentTable {
         unknown = values.keys.filter { !Configuration.argumentOrder.contains($0) }.sorted()
     }
 
-    /// Options that only their default is built of. What depends on them (the Wiener filter's
-    /// iterations, the details of cape, masks and sparsity, `multi_freqs_depth`) is ignored with
-    /// them, and so is what only training uses.
+    /// Options supported at their default alone. Their details (the Wiener filter's iterations,
+    /// those of cape, masks and sparsity, `multi_freqs_depth`) are ignored, and so are options that
+    /// only training uses.
     private static let unbuilt: [(key: String, default: ArgumentValue)] = [
         ("channels_time", .null),
         ("cac", .bool(true)),
@@ -207,7 +207,7 @@ private struct ArgumentTable {
         .wrongType(key: key, found: value.description, expected: expected)
     }
 
-    /// Python's `==` for what the defaults are: there True is 1 and 0 is 0.0.
+    /// Python's `==` for the types of the defaults: True equals 1, and 0 equals 0.0.
     private static func equalInPython(_ left: ArgumentValue, _ right: ArgumentValue) -> Bool {
         if let left = number(left), let right = number(right) { return left == right }
         return left == right

@@ -1,5 +1,5 @@
-// What the hyperparameters may be. Upper limits lie far above any published model: they stop a
-// damaged file from asking for more memory than there is, and keep every product small.
+// The ranges of the hyperparameters. Upper limits lie far above any published model: they stop a
+// damaged file from asking for more memory than the machine has, and keep every product small.
 
 extension Configuration {
     /// The accepted range of each number.

@@ -2,8 +2,8 @@
 
 extension Configuration {
     /// Floating-point operations of a training segment: two for each multiplication of its
-    /// convolutions, linear layers and attention products, however these are computed. What else
-    /// there is (norms, activations, softmax, the two transforms) is not counted.
+    /// convolutions, linear layers and attention products, however these are computed. Norms,
+    /// activations, softmax and the two transforms are not counted.
     package var segmentOperations: Double {
         let both = layers.indices.flatMap { index -> [NetworkBlock] in
             [.encoder(index), .tencoder(index), .decoder(index), .tdecoder(index)]
@@ -11,7 +11,7 @@ extension Configuration {
         return (both + [.crosstransformer]).reduce(0) { $0 + segmentOperations(of: $1) }
     }
 
-    /// The same of one block.
+    /// Floating-point operations of one block of a training segment.
     package func segmentOperations(of block: NetworkBlock) -> Double {
         switch block {
         case .stft, .normalisation, .istft: 0

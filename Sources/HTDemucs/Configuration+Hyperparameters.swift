@@ -2,15 +2,15 @@
 // where a number from the paper or the reference stands.
 
 extension Configuration {
-    /// The arguments of `demucs.htdemucs.HTDemucs` (4.1.0) that change what the model computes.
+    /// The arguments of `demucs.htdemucs.HTDemucs` (4.1.0) that change the model's output.
     ///
     /// Plain values, unchecked: ``Configuration/init(_:)`` decides whether they fit together. The
     /// reference's name stands first in each line; defaults are its class's, not those of the
-    /// published models, which store what they were built with.
+    /// published models, which store all their arguments.
     public struct Hyperparameters: Sendable, Equatable {
         // MARK: - Input and output
 
-        /// `sources`: what the model separates, in the order of its outputs.
+        /// `sources`: names of the stems, in the order of the outputs.
         public var sources: [String]
         /// `audio_channels`: channels of the mix and of each stem.
         public var audioChannels = 2
@@ -92,7 +92,7 @@ extension Configuration {
             self.sources = sources
         }
 
-        /// What the published `htdemucs` was built with.
+        /// The arguments of the published `htdemucs`.
         package static var htdemucs: Hyperparameters {
             var published = Hyperparameters(sources: ["drums", "bass", "other", "vocals"])
             published.segment = .fraction(numerator: 39, denominator: 5)
@@ -109,8 +109,8 @@ extension Configuration {
         /// A float: multiplied in double precision.
         case float(Double)
 
-        /// `int(segment * samplerate)` as Python computes it; nil if it is not positive or beyond
-        /// what a double counts exactly.
+        /// `int(segment * samplerate)` as Python computes it; nil if it is not positive or
+        /// too large for a double to count exactly.
         public func samples(atHz samplerate: Int) -> Int? {
             let limit = 1 << 53
             switch self {

@@ -1,6 +1,6 @@
 // The configuration of a model whose file doesn't store one (demucs.cpp, ONNX, safetensors of third
-// parties), read off its tensors' shapes. What shapes don't show takes the value of the published
-// models; the model then asks for every tensor by name and shape, so that a wrong guess about a size
+// parties), read off its tensors' shapes. Arguments that shapes do not show take the value of the
+// published models; the model then asks for every tensor by name and shape, so that a wrong guess about a size
 // is an error and never a wrong result.
 
 import WeightsLoader
@@ -8,8 +8,8 @@ import WeightsLoader
 extension Configuration {
     /// The constructor arguments of the model in a checkpoint: stored ones, or else inferred ones.
     ///
-    /// - Parameter overriding: arguments, under the reference's names, that replace those; what a
-    ///   file can't say can be said here (`sources`, `t_heads`, `samplerate`, `segment`).
+    /// - Parameter overriding: arguments, under the reference's names, that replace those; also for
+    ///   arguments that a file cannot show (`sources`, `t_heads`, `samplerate`, `segment`).
     /// - Throws: ``WeightsError`` for arguments that can't be read, and for a file of several
     ///   models or of none; see also ``inferredArguments(of:overriding:)``.
     public static func arguments(
@@ -155,7 +155,7 @@ private struct Inference {
         )
     }
 
-    // MARK: - What depends on what the caller gives
+    // MARK: - Arguments that depend on given ones
 
     /// The standard names, unless the caller or the file gives names.
     mutating func nameSources() throws {
@@ -191,7 +191,7 @@ private struct Inference {
 
     // MARK: - Setting
 
-    /// What the file itself says goes before what is inferred.
+    /// An argument stored in the file has precedence over an inferred one.
     private mutating func set(_ key: String, _ value: ArgumentValue) {
         if arguments[key] == nil { arguments[key] = value }
     }
@@ -212,7 +212,7 @@ private struct Inference {
         Int(exactly: value).map(ArgumentValue.integer) ?? .number(value)
     }
 
-    /// Limits catch what is too large; this only keeps from overflowing before they do.
+    /// Saturates instead of overflowing; the limits refuse such a size later.
     private func product(_ first: Int, _ second: Int) -> Int {
         let (product, overflow) = first.multipliedReportingOverflow(by: second)
         return overflow ? Int.max : product

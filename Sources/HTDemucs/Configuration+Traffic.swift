@@ -1,4 +1,4 @@
-// What a segment has to move between memory and the cores at least, from the configuration alone.
+// The least traffic of a segment between memory and the cores, from the configuration alone.
 
 extension Configuration {
     /// Bytes that a block reads and writes at least: its inputs, its outputs and its weights, each

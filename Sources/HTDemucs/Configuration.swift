@@ -3,15 +3,15 @@
 
 /// A complete, checked description of one HTDemucs.
 ///
-/// The hyperparameters are members too (`configuration.audioChannels`). Whatever a configuration
-/// holds can be built and run: sizes are positive, agree from layer to layer and stay far from
+/// The hyperparameters are properties too (`configuration.audioChannels`). Every configuration
+/// can be built and run: sizes are positive, agree from layer to layer and stay far from
 /// overflow.
 @dynamicMemberLookup
 public struct Configuration: Sendable, Equatable {
     /// The class that checkpoints of this model name.
     public static let className = "demucs.htdemucs.HTDemucs"
 
-    /// What the model was built with.
+    /// The constructor arguments.
     public let hyperparameters: Hyperparameters
     /// Sizes of each depth of the U-Nets, outermost first.
     public let layers: [LayerShape]
@@ -24,9 +24,9 @@ public struct Configuration: Sendable, Equatable {
     /// `int(dim * t_hidden_scale)`: hidden size of the transformer's feed-forward blocks.
     public let transformerHidden: Int
 
-    /// Checks the values, alone and together, and computes what follows from them.
+    /// Checks the values, alone and together, and derives the sizes.
     ///
-    /// - Throws: ``ConfigurationError`` that names the argument, its value and what is allowed.
+    /// - Throws: ``ConfigurationError`` that names the argument, its value and the allowed values.
     public init(_ hyperparameters: Hyperparameters) throws {
         try hyperparameters.checkRanges()
         try hyperparameters.checkSources()

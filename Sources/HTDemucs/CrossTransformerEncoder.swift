@@ -23,12 +23,14 @@ package struct CrossTransformerEncoder: Sendable {
     ///   - x: the spectrogram's tokens, `[time · freq, channels]`, the frequencies of one time next
     ///     to each other.
     ///   - xt: the waveform's tokens, `[time, channels]`.
-    ///   - probe: takes values inside.
-    /// - Returns: both after the last layer.
+    ///   - observer: told of each layer; may take values inside and stop the pass.
+    /// - Returns: both after the last layer, in the shapes of `x` and `xt`.
+    /// - Throws: the observer's errors.
     package func callAsFunction(
-        _ x: Tensor, freqs: Int, _ xt: Tensor, cancellation: CancellationToken,
-        probe: Probe? = nil, on backend: Backend
+        _ x: Tensor, freqs: Int, _ xt: Tensor, observer: some ForwardObserver,
+        on backend: Backend
     ) throws -> (x: Tensor, xt: Tensor) {
+        let probe = observer.probe?.scope("crosstransformer")
         let times = x.shape[0] / freqs
         let positions = positions(freqs: freqs, times: times, length: xt.shape[0], on: backend)
         probe?("pos_emb_2d", .tokens, byFreqAndTime(freqs: freqs, times: times, on: backend))
@@ -39,18 +41,16 @@ package struct CrossTransformerEncoder: Sendable {
         let xt = embed(xt, normInTime, positions.waveform, on: backend)
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
-            try cancellation.check()
-            // Everything that reads tokens of the other branch reads them before either changes.
+            // Both branches read the other's tokens from before this layer.
             let own = layer.project(x, others: layer.isCross ? xt : x, on: backend)
             let time = layerTime.project(xt, others: layer.isCross ? x : xt, on: backend)
             layer.finish(
                 x, queries: own.queries, keysValues: own.keysValues,
                 probe: probe?.scope("layers.\(index)"), on: backend)
-            probe?("layers.\(index)", .tokens, x)
             layerTime.finish(
                 xt, queries: time.queries, keysValues: time.keysValues,
                 probe: probe?.scope("layers_t.\(index)"), on: backend)
-            probe?("layers_t.\(index)", .tokens, xt)
+            try observer.completed(.crosstransformer)
         }
         return (x, xt)
     }

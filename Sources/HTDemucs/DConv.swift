@@ -13,8 +13,8 @@ package struct DConv: Sendable {
     struct Layer: Sendable {
         let dilation: Int
         /// The dilated convolution, its taps side by side: `[channels, 3 · hidden]`, and zeros up
-        /// to a whole number of vectors. One product gives what each position contributes to the
-        /// outputs around it.
+        /// to a whole number of vectors. One product gives the contributions of each position to
+        /// the outputs around it.
         let reduce: WeightMatrix
         let reduceBias: ChannelAffine
         let norm1: GroupNorm
@@ -39,7 +39,7 @@ package struct DConv: Sendable {
 
     /// - Parameters:
     ///   - x: `[freq, time, channels]`, changed in place.
-    ///   - layout: of the block that this is a part of.
+    ///   - layout: of the encoder or decoder layer that this is a part of.
     ///   - probe: takes values inside, in that block's scope.
     package func callAsFunction(
         _ x: Tensor, layout: Probe.Layout = .spectrogram, probe: Probe? = nil, on backend: Backend
@@ -51,7 +51,7 @@ package struct DConv: Sendable {
             let name = "dconv.layers.\(index)"
             let before = probe.wants(name) ? x.floats : nil
             apply(layers[index...index], x, on: backend)
-            // The reference's layer is what is added to its input.
+            // The reference's layer is the residual alone.
             if let before {
                 probe(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
             }
@@ -59,12 +59,12 @@ package struct DConv: Sendable {
         probe("dconv", rows, x)
     }
 
-    /// All layers, of which there are some, on a waveform, `[1, time, channels]`, in place, each
-    /// tile of which is passed on while it is in the cache.
+    /// All layers, at least one, on a waveform, `[1, time, channels]`, in place.
     ///
     /// - Parameters:
     ///   - scratch: floats of scratch that `then` needs.
-    ///   - then: takes a range of times that is done; on any thread, as `parallelFor` has it.
+    ///   - then: called with each range of times that is done, while it is in the cache; on any
+    ///     thread, like a body of `parallelFor`.
     func applySignal(
         _ x: Tensor, on backend: Backend, scratch: Int,
         then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
@@ -153,7 +153,7 @@ package struct DConv: Sendable {
         let tiling = Tiling(length, longest: Tiling.signalRows)
         let narrow = backend.tensor(Shape(length, hidden))
         let affine = backend.tensor(Shape(affineFloats))
-        let half = affineFloats / 2
+        let shift = affineFloats / 2
 
         let reach = layer.dilation
         let narrowSum = backend.sumOfMoments(
@@ -174,13 +174,13 @@ package struct DConv: Sendable {
         }
         withExtendedLifetime(affine) {
             resolveNarrow(
-                layer, narrowSum, length, scale: affine.pointer, shift: affine.pointer + half)
+                layer, narrowSum, length, scale: affine.pointer, shift: affine.pointer + shift)
         }
         let tileFloats = tiling.length * 2 * channels
         let expandedSum = backend.sumOfMoments(tiling, scratch: tileFloats) { range, expanded in
             let rows = narrow.pointer + range.lowerBound * hidden
             activate(
-                range.count, rows, scale: affine.pointer, shift: affine.pointer + half,
+                range.count, rows, scale: affine.pointer, shift: affine.pointer + shift,
                 on: backend)
             layer.expand.multiply(rows: range.count, rows, into: expanded, on: backend)
             return expandedMoments(range.count, expanded, on: backend)
@@ -188,7 +188,7 @@ package struct DConv: Sendable {
         withExtendedLifetime(affine) {
             layer.norm2.resolve(
                 expandedSum, count: length * 2 * channels,
-                scale: affine.pointer, shift: affine.pointer + half)
+                scale: affine.pointer, shift: affine.pointer + shift)
         }
         backend.parallelFor(tiling.tiles, scratch: tileFloats + scratch) { tile, expanded in
             let range = tiling[tile]
@@ -196,7 +196,7 @@ package struct DConv: Sendable {
                 rows: range.count, narrow.pointer + range.lowerBound * hidden, into: expanded,
                 on: backend)
             gate(
-                layer, range.count, expanded, scale: affine.pointer, shift: affine.pointer + half,
+                layer, range.count, expanded, scale: affine.pointer, shift: affine.pointer + shift,
                 into: x.pointer + range.lowerBound * channels, on: backend)
             then(range, expanded + tileFloats)
         }
@@ -240,8 +240,8 @@ package struct DConv: Sendable {
     /// GELU of the normalised narrow activations, in place.
     ///
     /// - Parameters:
-    ///   - scale: from `resolveNarrow`.
-    ///   - shift: likewise.
+    ///   - scale: of the first norm, `unit` times, from `resolveNarrow`.
+    ///   - shift: of the first norm, `unit` times.
     private func activate(
         _ rows: Int, _ narrow: UnsafeMutablePointer<Float>, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, on backend: Backend

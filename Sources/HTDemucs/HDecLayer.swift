@@ -3,14 +3,15 @@
 import Layers
 import Tensor
 
-/// + skip, rewrite, DConv, transposed convolution, norm, crop, GELU: the way back of `HEncLayer`.
+/// rewrite, DConv, transposed convolution, norm, crop, GELU: the way back of `HEncLayer`. The skip is
+/// added by the layer before.
 ///
 /// PyTorch: `demucs.hdemucs.HDecLayer`.
 package struct HDecLayer: Sendable {
     let isFrequency: Bool
-    /// What precedes the transposed convolution; nil in an `empty` layer, the first of the waveform
-    /// decoder when the branches were merged.
-    let first: First?
+    /// Everything before the transposed convolution; nil in an `empty` layer, the first of the
+    /// waveform decoder when the branches were merged.
+    let body: Body?
     let convTranspose: ConvTranspose
     /// `[outputs]`
     let convTransposeBias: ChannelAffine
@@ -20,7 +21,7 @@ package struct HDecLayer: Sendable {
     /// The outermost layer has no activation.
     let isLast: Bool
 
-    struct First: Sendable {
+    struct Body: Sendable {
         let rewrite: Rewrite
         let dconv: DConv?
     }
@@ -28,64 +29,65 @@ package struct HDecLayer: Sendable {
     var layout: Probe.Layout { isFrequency ? .spectrogram : .waveform }
 
     /// - Parameters:
-    ///   - x: `[freq, time, inputs]`, used up.
-    ///   - skip: the output of the encoder layer at the same level, of the same shape, used up;
-    ///     nil where there is none, or where x has it already.
-    ///   - times: the length of that encoder layer's input, which a waveform is cut to.
-    ///   - outer: the skip of the next layer, which is added to the output while that is in the
-    ///     cache; nil where it is not to be.
-    ///   - probe: takes values inside.
-    /// - Returns: the output, and what went into the transposed convolution, which is where the
-    ///   waveform branch begins again after a merge.
+    ///   - x: `[freq, time, inputs]`, the skip of this level included; used up.
+    ///   - length: of the input of the encoder layer at this level, to which a waveform is cut; not
+    ///     used in the frequency branch.
+    ///   - nextSkip: the next level's skip, in the shape of the output. It is added to the output
+    ///     while that is in the cache; nil for none.
+    ///   - returnsInner: whether to return the input of the transposed convolution too: the waveform
+    ///     branch begins again there after a merge.
+    ///   - probe: takes values inside and the output without the skip.
+    /// - Returns: the output, `[freq · stride, time, outputs]` or `[1, length, outputs]`, and the
+    ///   inner value if it was asked for.
     package func callAsFunction(
-        _ x: consuming Tensor, skip: consuming Tensor?, times: Int, outer: Tensor? = nil,
-        probe: Probe? = nil, on backend: Backend
-    ) -> (output: Tensor, beforeTransposition: Tensor) {
-        if let skip {
-            let tiling = Tiling(x.count, longest: 1 << 16)
-            let x = x  // Closures can't capture what will be used up.
-            backend.parallelFor(tiling.tiles) { add(skip, to: x, tiling[$0], on: backend) }
-        }
-        // Gone before the output takes memory.
-        skip = nil
-        if let first { x = rewritten(x, first, probe: probe, on: backend) }
+        _ x: consuming Tensor, length: Int = 0, nextSkip: Tensor? = nil,
+        returnsInner: Bool = false, probe: Probe? = nil, on backend: Backend
+    ) -> (output: Tensor, inner: Tensor?) {
+        if let body { x = rewritten(x, body, probe: probe, on: backend) }
         let y = x
-        let length = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
-        probe?("conv_tr", layout, transpose(y, keeping: 0..<length, activates: false, on: backend))
-        let kept =
-            isFrequency ? padding..<length - padding : padding..<min(length, padding + times)
-        guard let norm2 else {
-            let output = transpose(
-                y, keeping: kept, activates: !isLast, outer: outer, on: backend)
-            return (output, y)
+        let whole = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
+        probe?("conv_tr", layout, transpose(y, keeping: 0..<whole, activates: false, on: backend))
+        let kept = padding..<(isFrequency ? whole - padding : min(whole, padding + length))
+        // A probe sees the output before the skip is added.
+        let fused = probe == nil ? nextSkip : nil
+        let output: Tensor
+        if let norm2 {
+            // The norm sees the ends that are cropped too.
+            let uncropped = transpose(y, keeping: 0..<whole, activates: false, on: backend)
+            let affine = norm2.affine(normalizing: uncropped, on: backend)
+            output = crop(uncropped, to: kept, affine, skip: fused, on: backend)
+        } else {
+            output = transpose(
+                y, keeping: kept, activates: !isLast, skip: fused, on: backend)
         }
-        // The norm sees what will be cut off too.
-        let whole = transpose(y, keeping: 0..<length, activates: false, on: backend)
-        let affine = norm2.statistics(of: whole, on: backend)
-        return (crop(whole, to: kept, affine, outer: outer, on: backend), y)
+        if let probe {
+            probe.output(layout, output)
+            if let nextSkip { backend.add(nextSkip, to: output) }
+        }
+        return (output, returnsInner ? y : nil)
     }
 
     private func rewritten(
-        _ x: Tensor, _ first: First, probe: Probe?, on backend: Backend
+        _ x: Tensor, _ body: Body, probe: Probe?, on backend: Backend
     ) -> Tensor {
-        guard isFrequency, first.rewrite.norm == nil, probe == nil, let dconv = first.dconv else {
-            probe?("rewrite", layout, first.rewrite.convolve(x, on: backend))
-            let y = first.rewrite(x, on: backend)
-            first.dconv?(y, layout: layout, probe: probe, on: backend)
+        guard isFrequency, body.rewrite.norm == nil, probe == nil, let dconv = body.dconv else {
+            probe?("rewrite", layout, body.rewrite.convolve(x, on: backend))
+            let y = body.rewrite(x, on: backend)
+            body.dconv?(y, layout: layout, probe: probe, on: backend)
             return y
         }
         // Rows go through both while they are in the L2 cache.
         let (freqs, times, channels) = (x.shape[0], x.shape[1], dconv.channels)
         let y = backend.tensor(x.shape)
-        let (groups, tiling) = (first.rewrite.conv.rowGroups(freqs), Rewrite.tiling(times))
+        let (groups, tiling) = (body.rewrite.conv.rowGroups(freqs), Rewrite.tiling(times))
         let floats = max(
-            first.rewrite.scratchFloats(times: times), dconv.scratchFloats(times: times))
+            body.rewrite.scratchFloats(times: times), dconv.scratchFloats(times: times))
         backend.parallelFor(groups.tiles, scratch: floats) { group, scratch in
             let rows = groups[group]
             let signals = y.pointer + rows.lowerBound * times * channels
             for tile in 0..<tiling.tiles {
                 let range = tiling[tile]
-                first.rewrite.gate(
+                body.rewrite.gate(
                     rows: rows, range, x: x.pointer, freqs: freqs, times: times,
                     into: signals + range.lowerBound * channels, rowStride: times * channels,
                     scratch: scratch, on: backend)
@@ -107,10 +109,10 @@ package struct HDecLayer: Sendable {
             target, range.count)
     }
 
-    /// The transposed convolution and its bias at the positions `kept`, with GELU if it `activates`,
-    /// and what the next layer adds.
+    /// The transposed convolution with its bias at the positions `kept`, GELU if it `activates`, and
+    /// the skip added.
     private func transpose(
-        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, outer: Tensor? = nil,
+        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, skip: Tensor? = nil,
         on backend: Backend
     ) -> Tensor {
         let epilogue =
@@ -132,7 +134,7 @@ package struct HDecLayer: Sendable {
                         convTransposeBias.shift.pointer,
                         scratch + (row - group * stride) * outputs, convTranspose.groupFloats,
                         result.pointer + first, outputs)
-                    add(outer, to: result, first..<first + times * outputs, on: backend)
+                    add(skip, to: result, first..<first + times * outputs, on: backend)
                 }
             }
             return result
@@ -151,15 +153,15 @@ package struct HDecLayer: Sendable {
                 rows.count, outputs, convTransposeBias.scale.pointer,
                 convTransposeBias.shift.pointer, scratch + (rows.lowerBound - first) * outputs,
                 outputs, result.pointer + start, outputs)
-            add(outer, to: result, start..<start + rows.count * outputs, on: backend)
+            add(skip, to: result, start..<start + rows.count * outputs, on: backend)
         }
         return result
     }
 
     /// The positions `kept` of `whole`, mapped by `affine`, with GELU unless this is the last layer,
-    /// and what the next layer adds.
+    /// and the skip added.
     private func crop(
-        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, outer: Tensor?,
+        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, skip: Tensor?,
         on backend: Backend
     ) -> Tensor {
         let epilogue = isLast ? backend.kernels.f32_affine : backend.kernels.f32_affine_gelu
@@ -175,7 +177,7 @@ package struct HDecLayer: Sendable {
                 whole.pointer + (kept.lowerBound * times + range.lowerBound) * outputs, outputs,
                 result.pointer + range.lowerBound * outputs, outputs)
             let start = range.lowerBound * outputs
-            add(outer, to: result, start..<start + range.count * outputs, on: backend)
+            add(skip, to: result, start..<start + range.count * outputs, on: backend)
         }
         return result
     }

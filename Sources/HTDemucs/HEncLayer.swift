@@ -13,55 +13,60 @@ package struct HEncLayer: Sendable {
     let convBias: ChannelAffine
     /// The stride in time: a waveform is extended by zeros to a multiple of it.
     let timeStride: Int
-    /// What follows the convolution; nil in an `empty` layer, the last of the waveform encoder when
-    /// the branches merge.
-    let rest: Rest?
+    /// Everything after the convolution; nil in an `empty` layer, the last of the waveform encoder
+    /// when the branches merge.
+    let body: Body?
 
-    struct Rest: Sendable {
+    struct Body: Sendable {
         let norm1: GroupNorm?
         let dconv: DConv?
         let rewrite: Rewrite
 
-        /// Whether nothing but DConv sees more than one position of what the convolution gives.
+        /// Whether everything after the convolution except DConv is pointwise.
         var isPointwise: Bool { norm1 == nil && rewrite.isPointwise && rewrite.norm == nil }
     }
 
-    /// What the reference makes of its activations: a waveform where the stride is along time.
+    /// A waveform in the reference where the stride is along time.
     var layout: Probe.Layout { timeStride == 1 ? .spectrogram : .waveform }
 
     /// - Parameters:
     ///   - x: `[freq, time, inputs]`
-    ///   - inject: `[1, time, outputs]`, what the waveform branch adds where the branches merge.
-    ///   - probe: takes values inside.
+    ///   - inject: `[1, time, outputs]`, added after the convolution: the waveform branch, where the
+    ///     branches merge.
+    ///   - probe: takes values inside and the output.
+    /// - Returns: `[freq / stride, time, outputs]`
     package func callAsFunction(
         _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
     ) -> Tensor {
-        if inject == nil, probe == nil, let rest, rest.isPointwise {
-            return x.shape[0] > 1 ? rows(x, rest, on: backend) : signal(x, rest, on: backend)
+        if inject == nil, probe == nil, let body, body.isPointwise {
+            return x.shape[0] > 1 ? rows(x, body, on: backend) : signal(x, body, on: backend)
         }
         probe?("conv", layout, convolve(x, inject: nil, activates: false, on: backend))
-        let activates = rest != nil && rest?.norm1 == nil
-        let y = convolve(x, inject: inject, activates: activates, on: backend)
-        guard let rest else { return y }
-        if let norm1 = rest.norm1 {
-            activate(y, norm1.statistics(of: y, on: backend), on: backend)
+        let activates = body != nil && body?.norm1 == nil
+        var y = convolve(x, inject: inject, activates: activates, on: backend)
+        if let body {
+            if let norm1 = body.norm1 {
+                activate(y, norm1.affine(normalizing: y, on: backend), on: backend)
+            }
+            body.dconv?(y, layout: layout, probe: probe, on: backend)
+            probe?("rewrite", layout, body.rewrite.convolve(y, on: backend))
+            y = body.rewrite(y, on: backend)
         }
-        rest.dconv?(y, layout: layout, probe: probe, on: backend)
-        probe?("rewrite", layout, rest.rewrite.convolve(y, on: backend))
-        return rest.rewrite(y, on: backend)
+        probe?.output(layout, y)
+        return y
     }
 
-    /// A waveform, whose DConv passes each piece on to the gate.
-    private func signal(_ x: Tensor, _ rest: Rest, on backend: Backend) -> Tensor {
+    /// A waveform: DConv hands each tile to the gate while it is in the cache.
+    private func signal(_ x: Tensor, _ body: Body, on backend: Backend) -> Tensor {
         let y = convolve(x, inject: nil, activates: true, on: backend)
-        guard let dconv = rest.dconv, !dconv.layers.isEmpty else {
-            return rest.rewrite(y, on: backend)
+        guard let dconv = body.dconv, !dconv.layers.isEmpty else {
+            return body.rewrite(y, on: backend)
         }
         let times = y.shape[1]
         let result = backend.tensor(y.shape)
-        dconv.applySignal(y, on: backend, scratch: rest.rewrite.scratchFloats(times: times)) {
+        dconv.applySignal(y, on: backend, scratch: body.rewrite.scratchFloats(times: times)) {
             range, scratch in
-            rest.rewrite.gate(
+            body.rewrite.gate(
                 rows: 0..<1, range, x: y.pointer, freqs: 1, times: times,
                 into: result.pointer + range.lowerBound * conv.outputs, rowStride: 0,
                 scratch: scratch, on: backend)
@@ -70,14 +75,14 @@ package struct HEncLayer: Sendable {
     }
 
     /// Each frequency row from the convolution to the gate while it is in the L2 cache.
-    private func rows(_ x: Tensor, _ rest: Rest, on backend: Backend) -> Tensor {
+    private func rows(_ x: Tensor, _ body: Body, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let outputs = conv.outputs
         let result = backend.tensor(Shape(conv.outputFreqs(freqs), times, outputs))
         let tiling = Rewrite.tiling(times)
         let floats = max(
-            conv.scratchFloats(times: tiling.length), rest.rewrite.scratchFloats(times: times),
-            rest.dconv?.scratchFloats(times: times) ?? 0)
+            conv.scratchFloats(times: tiling.length), body.rewrite.scratchFloats(times: times),
+            body.dconv?.scratchFloats(times: times) ?? 0)
         // A strided convolution has its rows one by one.
         backend.parallelFor(result.shape[0], scratch: times * outputs + floats) { row, y in
             let scratch = y + times * outputs
@@ -91,10 +96,10 @@ package struct HEncLayer: Sendable {
                     range.count, outputs, convBias.scale.pointer, convBias.shift.pointer, target,
                     outputs, target, outputs)
             }
-            rest.dconv?.applyRow(y, times: times, scratch: scratch, on: backend)
+            body.dconv?.applyRow(y, times: times, scratch: scratch, on: backend)
             for tile in 0..<tiling.tiles {
                 let range = tiling[tile]
-                rest.rewrite.gate(
+                body.rewrite.gate(
                     rows: 0..<1, range, x: y, freqs: 1, times: times,
                     into: result.pointer + (row * times + range.lowerBound) * outputs,
                     rowStride: 0, scratch: scratch, on: backend)
@@ -103,7 +108,7 @@ package struct HEncLayer: Sendable {
         return result
     }
 
-    /// The convolution with its bias and what is injected, and GELU if it `activates`.
+    /// conv(x) + inject + bias, with GELU if it `activates`.
     private func convolve(
         _ x: Tensor, inject: Tensor?, activates: Bool, on backend: Backend
     ) -> Tensor {

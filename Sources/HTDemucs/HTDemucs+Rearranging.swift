@@ -1,5 +1,5 @@
-// What forward does between its blocks: norms of the inputs, the frequency embedding, and changes
-// of layout.
+// The small steps of forward between its blocks: normalisation of the inputs, the frequency
+// embedding, changes of layout.
 
 import Layers
 import Tensor
@@ -54,8 +54,10 @@ extension HTDemucs {
     /// Adds the embedding of each frequency, so that the convolutions over frequency can tell
     /// where they are (Isik et al. 2020, arXiv:2008.04470).
     ///
-    /// - Parameter x: `[freq, time, channel]`, in place.
-    func embedFrequencies(_ x: Tensor) {
+    /// - Parameters:
+    ///   - x: `[freq, time, channel]`, in place.
+    ///   - probe: takes the result, under `encoder.0.embedded`.
+    func embedFrequencies(_ x: Tensor, _ probe: Probe?) {
         guard let frequencyEmbedding else { return }
         let (times, channels) = (x.shape[1], x.shape[2])
         backend.parallelFor(x.shape[0]) { row in
@@ -65,6 +67,7 @@ extension HTDemucs {
                 for channel in 0..<channels { values[channel] += embedding[channel] }
             }
         }
+        probe?("encoder.0.embedded", encoder[0].layout, x)
     }
 
     /// Zeros behind a mix that is shorter than the training segment.

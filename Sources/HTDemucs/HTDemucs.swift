@@ -13,7 +13,7 @@ import WeightsLoader
 public struct HTDemucs: Sendable {
     public let configuration: Configuration
 
-    /// What the checkpoint says that this engine ignores, a line each.
+    /// Contents of the checkpoint that this engine ignores, a line each.
     public let warnings: [String]
 
     package private(set) var backend: Backend
@@ -37,7 +37,7 @@ public struct HTDemucs: Sendable {
         let downTime: Linear
     }
 
-    /// The same weights on other threads, kernels and precision being the same.
+    /// The same weights on the threads of another backend of the same kernels and precision.
     package func running(on backend: Backend) -> HTDemucs {
         var copy = self
         copy.backend = backend
@@ -67,9 +67,9 @@ public struct HTDemucs: Sendable {
     ///
     /// - Parameters:
     ///   - parameters: all of a checkpoint's; none may be left over.
-    ///   - plan: which layers run in INT8; nil for what the checkpoint says or, of float weights, what
-    ///     is recommended, if the backend's precision is INT8, and for none otherwise.
-    ///   - observer: watches what layers are given.
+    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
+    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
+    ///   - observer: sees the inputs of the layers.
     /// - Throws: ``WeightsError``.
     package init(
         _ configuration: Configuration, warnings: [String], parameters: ParameterReader,

@@ -77,7 +77,7 @@ struct Rewrite: Sendable {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let result = backend.tensor(Shape(freqs, times, channels))
         let wide = convolve(x, on: backend)
-        let affine = norm.statistics(of: wide, on: backend)
+        let affine = norm.affine(normalizing: wide, on: backend)
         let rows = Tiling(freqs * times, longest: Tiling.signalRows)
         backend.parallelFor(rows.tiles) { tile in
             let range = rows[tile]

@@ -22,7 +22,7 @@ extension StateDictReader {
         let activations = form == .full ? .int8 : backend.precision.ofFloats
         if let (codes, scales) = try reader.codes(name, shape, channels: shape[outputAxis]) {
             return LayerWeights(
-                .codes(codes, scales: scales), activations: activations, observer: layer)
+                .quantized(codes, scales: scales), activations: activations, observer: layer)
         }
         let floats = try reader.floats(name, shape)
         guard form != .float else {
@@ -33,7 +33,7 @@ extension StateDictReader {
             throw reader.notStorableAsCodes(name, floats.first { !$0.isFinite } ?? .nan)
         }
         return LayerWeights(
-            .codes(quantizer.codes(floats, scales: scales), scales: scales),
+            .quantized(quantizer.codes(floats, scales: scales), scales: scales),
             activations: activations, observer: layer)
     }
 }

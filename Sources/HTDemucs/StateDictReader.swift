@@ -9,9 +9,9 @@ import WeightsLoader
 package struct StateDictReader {
     package let configuration: Configuration
     let backend: Backend
-    /// Which layers run in INT8; nil where none is quantised here.
+    /// Which layers run in INT8; nil for none.
     let plan: QuantizationPlan?
-    /// Watches what layers are given.
+    /// Sees the inputs of the layers.
     let observer: (any ModelObserver)?
 
     package init(
@@ -66,7 +66,7 @@ package struct StateDictReader {
                 stride: .init(freq: shape.stride, time: 1),
                 padding: .init(freq: shape.pad, time: 0), on: backend),
             convBias: try bias(reader.scope("conv"), layer.channelsOut), timeStride: 1,
-            rest: try encoderRest(reader, layer, isFrequency: true))
+            body: try encoderBody(reader, layer, isFrequency: true))
     }
 
     /// `tencoder.{index}`
@@ -85,14 +85,14 @@ package struct StateDictReader {
                 padding: .init(freq: 0, time: shape.pad), on: backend),
             convBias: try bias(reader.scope("conv"), layer.channelsOut),
             timeStride: shape.stride,
-            rest: shape.empty ? nil : try encoderRest(reader, layer, isFrequency: false))
+            body: shape.empty ? nil : try encoderBody(reader, layer, isFrequency: false))
     }
 
-    private func encoderRest(
+    private func encoderBody(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
-    ) throws -> HEncLayer.Rest {
+    ) throws -> HEncLayer.Body {
         let channels = layer.channelsOut
-        return HEncLayer.Rest(
+        return HEncLayer.Body(
             norm1: try norm(reader.scope("norm1"), layer, channels: channels),
             dconv: configuration.hasEncoderDConv
                 ? try dconv(reader.scope("dconv"), layer) : nil,
@@ -110,9 +110,9 @@ package struct StateDictReader {
         let outputs =
             isFrequency ? layer.frequency.decoderChannelsOut : layer.time.decoderChannelsOut
         let isEmpty = !isFrequency && layer.time.empty
-        var first: HDecLayer.First?
+        var body: HDecLayer.Body?
         if !isEmpty {
-            first = HDecLayer.First(
+            body = HDecLayer.Body(
                 rewrite: try rewrite(
                     reader, norm: "norm1", layer, context: configuration.context,
                     isFrequency: isFrequency),
@@ -123,7 +123,7 @@ package struct StateDictReader {
             reader.scope("conv_tr"), [channels, outputs, kernel] + (isFrequency ? [1] : []),
             outputAxis: 1)
         return HDecLayer(
-            isFrequency: isFrequency, first: first,
+            isFrequency: isFrequency, body: body,
             convTranspose: ConvTranspose(
                 weight: weight, inputs: channels, outputs: outputs, kernel: kernel,
                 stride: isFrequency ? layer.frequency.stride : layer.time.stride, on: backend),
@@ -197,7 +197,7 @@ package struct StateDictReader {
         return DConv(channels: channels, hidden: hidden, layers: layers)
     }
 
-    /// `freq_emb`: what is added to each frequency after the first encoder layer.
+    /// `freq_emb`: added to each frequency after the first encoder layer, `[freq, channel]`.
     package func frequencyEmbedding(_ reader: ParameterReader) throws -> Tensor? {
         guard configuration.freqEmb != 0 else { return nil }
         let layer = configuration.layers[0]

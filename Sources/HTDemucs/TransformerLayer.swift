@@ -51,13 +51,13 @@ package struct TransformerLayer: Sendable {
         return (queries, keysValues)
     }
 
-    /// The rest of the layer, in place.
+    /// Everything after the projections, in place.
     ///
     /// - Parameters:
     ///   - x: `[tokens, channels]`
     ///   - queries: of these tokens.
     ///   - keysValues: of these tokens, or of the other branch's.
-    ///   - probe: takes values inside.
+    ///   - probe: takes values inside and the output.
     package func finish(
         _ x: Tensor, queries: Tensor, keysValues: Tensor, probe: Probe? = nil, on backend: Backend
     ) {
@@ -92,6 +92,7 @@ package struct TransformerLayer: Sendable {
             return backend.moments(rows: rows, columns: channels, tokens, ld: channels)
         }
         normalise(x, moments, on: backend)
+        probe?.output(.tokens, x)
     }
 
     /// Tiles of normalised tokens, for `linear` to multiply.

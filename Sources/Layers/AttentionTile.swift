@@ -7,15 +7,15 @@ import Tensor
 /// scores come out, or `[keys, size]`.
 enum PackedOperand {
     case floats(UnsafePointer<Float>, PackedLayout)
-    /// Codes with a scale for each column.
-    case codes(UnsafePointer<Float>, scales: UnsafePointer<Float>)
+    /// INT8 values with a scale for each column.
+    case quantized(UnsafePointer<Float>, scales: UnsafePointer<Float>)
 }
 
-/// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: what the keys so far add up to.
+/// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: the sums over the keys so far.
 ///
 /// In bfloat16 and INT8 the queries are rounded once, and softmax writes its exponentials as the next
-/// product reads them: the exponentials of a tile in INT8 are codes with a step for each query, a 127th
-/// of its largest exponential in the tile.
+/// product reads them: in INT8 the exponentials of a tile have a scale for each query, a 127th of
+/// its largest exponential in the tile.
 struct AttentionTile {
     private let rows: Int
     /// Channels of a head.
@@ -28,18 +28,18 @@ struct AttentionTile {
     private let scores: UnsafeMutablePointer<Float>
     /// `[rows, size]`: exponentials times values.
     private let sum: UnsafeMutablePointer<Float>
-    /// `[rows]` each: what the running softmax keeps, and the steps of codes.
+    /// `[rows]` each: the state of the running softmax, and the scales of its quantized rows.
     private let maxima: UnsafeMutablePointer<Float>
     private let sums: UnsafeMutablePointer<Float>
     private let correction: UnsafeMutablePointer<Float>
-    private let steps: UnsafeMutablePointer<Float>
-    private let querySteps: UnsafeMutablePointer<Float>
-    /// `[rows, size]` as halves or codes, rows `roundedStride` elements apart.
-    private let roundedQueries: UnsafeMutableRawPointer
+    private let rowScales: UnsafeMutablePointer<Float>
+    private let queryScales: UnsafeMutablePointer<Float>
+    /// The queries, `[rows, size]` in bfloat16 or INT8, rows `roundedStride` elements apart.
+    private let operands: UnsafeMutableRawPointer
 
-    /// What is multiplied.
+    /// The type of the operands of both products.
     enum Form {
-        case floats, halves, codes
+        case float32, bfloat16, int8
     }
 
     /// Floats of scratch that tiles of at most `rows` queries and `keys` keys need.
@@ -64,19 +64,19 @@ struct AttentionTile {
         maxima = sum + rows * size
         sums = maxima + rows
         correction = sums + rows
-        steps = correction + rows
-        querySteps = steps + rows
-        roundedQueries = UnsafeMutableRawPointer(querySteps + rows)
+        rowScales = correction + rows
+        queryScales = rowScales + rows
+        operands = UnsafeMutableRawPointer(queryScales + rows)
     }
 
     private var roundedStride: Int { (size + 3) / 4 * 4 }
 
-    private var halves: UnsafeMutablePointer<UInt16> {
-        roundedQueries.assumingMemoryBound(to: UInt16.self)
+    private var roundedQueries: UnsafeMutablePointer<UInt16> {
+        operands.assumingMemoryBound(to: UInt16.self)
     }
 
-    private var codes: UnsafeMutablePointer<Int8> {
-        roundedQueries.assumingMemoryBound(to: Int8.self)
+    private var quantizedQueries: UnsafeMutablePointer<Int8> {
+        operands.assumingMemoryBound(to: Int8.self)
     }
 
     /// - Parameter queries: `[rows, size]`, rows `ld` floats apart.
@@ -84,10 +84,12 @@ struct AttentionTile {
         maxima.update(repeating: -.infinity, count: rows)
         sums.update(repeating: 0, count: rows)
         switch form {
-        case .floats: break
-        case .halves: backend.kernels.bf16_round(rows, size, queries, ld, halves, roundedStride)
-        case .codes:
-            backend.kernels.q8_rows(rows, size, queries, ld, codes, roundedStride, querySteps)
+        case .float32: break
+        case .bfloat16:
+            backend.kernels.bf16_round(rows, size, queries, ld, roundedQueries, roundedStride)
+        case .int8:
+            backend.kernels.q8_rows(
+                rows, size, queries, ld, quantizedQueries, roundedStride, queryScales)
         }
     }
 
@@ -107,17 +109,17 @@ struct AttentionTile {
         let kernels = backend.kernels
         score(range, queries, ld: ld, keys)
         switch form {
-        case .codes:
+        case .int8:
             kernels.q8_softmax_step(
-                rows, columns, slope, scores, columns, maxima, sums, correction, steps)
-        case .halves:
+                rows, columns, slope, scores, columns, maxima, sums, correction, rowScales)
+        case .bfloat16:
             kernels.bf16_softmax_step(
                 rows, columns, slope, scores, columns, maxima, sums, correction)
-        case .floats:
+        case .float32:
             kernels.f32_softmax_step(
                 rows, columns, slope, scores, columns, maxima, sums, correction)
         }
-        // Where no maximum has grown the factors are one.
+        // All factors are one unless a maximum has grown.
         let isFirst = range.lowerBound == 0
         if !isFirst, (0..<rows).contains(where: { correction[$0] != 1 }) {
             kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)
@@ -130,14 +132,14 @@ struct AttentionTile {
         let columns = range.count
         let exponentials = UnsafeRawPointer(scores)
         switch values {
-        case .codes(let values, let scales):
+        case .quantized(let values, let scales):
             backend.multiply(
-                rows: rows, codes: exponentials.assumingMemoryBound(to: Int8.self),
-                lda: 4 * columns, steps: steps, by: values, scales: scales, inner: keyCount,
+                rows: rows, quantized: exponentials.assumingMemoryBound(to: Int8.self),
+                lda: 4 * columns, rowScales: rowScales, by: values, scales: scales, inner: keyCount,
                 range, columns: size, into: sum, ldc: size, accumulate: !isFirst)
-        case .floats(let values, let layout) where form == .halves:
+        case .floats(let values, let layout) where form == .bfloat16:
             backend.multiply(
-                rows: rows, rounded: exponentials.assumingMemoryBound(to: UInt16.self),
+                rows: rows, bfloat16: exponentials.assumingMemoryBound(to: UInt16.self),
                 lda: 2 * columns, by: values, layout, range, 0..<size, into: sum, ldc: size,
                 accumulate: !isFirst)
         case .floats(let values, let layout):
@@ -152,17 +154,18 @@ struct AttentionTile {
         _ range: Range<Int>, _ queries: UnsafePointer<Float>, ld: Int, _ keys: PackedOperand
     ) {
         switch keys {
-        case .floats(let keys, let layout) where form == .halves:
+        case .floats(let keys, let layout) where form == .bfloat16:
             backend.multiply(
-                rows: rows, rounded: halves, lda: roundedStride, by: keys, layout,
+                rows: rows, bfloat16: roundedQueries, lda: roundedStride, by: keys, layout,
                 0..<size, range, into: scores, ldc: range.count, accumulate: false)
         case .floats(let keys, let layout):
             multiply(
                 queries, lda: ld, by: keys, layout, 0..<size, range, into: scores,
                 ldc: range.count, accumulate: false)
-        case .codes(let keys, let scales):
+        case .quantized(let keys, let scales):
             backend.multiply(
-                rows: rows, codes: codes, lda: roundedStride, steps: querySteps, by: keys,
+                rows: rows, quantized: quantizedQueries, lda: roundedStride, rowScales: queryScales,
+                by: keys,
                 scales: scales, inner: size, range, into: scores, ldc: range.count)
         }
     }

@@ -1,5 +1,5 @@
-// y = x · scale + shift for each channel: what a bias is, what a GroupNorm becomes once its
-// statistics are known, and what every epilogue of a product starts with.
+// y = x · scale + shift for each channel: a bias, a GroupNorm with known statistics, and the first
+// step of every epilogue of a product.
 
 import Tensor
 
@@ -10,7 +10,7 @@ package struct ChannelAffine: Sendable {
     /// `[channel]`
     package let shift: Tensor
 
-    /// Uninitialised: whoever makes it fills both in before anyone else sees it.
+    /// Uninitialised; the caller fills in both.
     init(channels: Int, on backend: Backend) {
         scale = backend.tensor(Shape(channels))
         shift = backend.tensor(Shape(channels))
@@ -50,7 +50,7 @@ package struct ChannelAffine: Sendable {
             case .floats(let out, let ldo):
                 backend.kernels.f32_affine_gelu(
                     rows, channels, scale.pointer, shift.pointer, x, ld, out, ldo)
-            case .rounded(let out, let ldo):
+            case .bfloat16(let out, let ldo):
                 backend.kernels.bf16_affine_gelu(
                     rows, channels, scale.pointer, shift.pointer, x, ld, out, ldo)
             }

@@ -36,7 +36,7 @@ package struct ConvTranspose: Sendable {
         self.weight = WeightMatrix(
             weight.reordered(
                 floats: { Self.ordered($0, inputs, outputs, kernel, stride) },
-                codes: { Self.ordered($0, inputs, outputs, kernel, stride) },
+                quantized: { Self.ordered($0, inputs, outputs, kernel, stride) },
                 places: { Self.ordered($0, inputs, outputs, kernel, stride) }),
             rowOffsets: (0..<blocks * inputs).map { $0 * columns },
             columnOffsets: Array(0..<columns), channels: { $0 % outputs }, on: backend)

@@ -12,7 +12,7 @@ extension Backend {
     ) -> Moments {
         var sums = Moments.zero
         withUnsafeMutableBytes(of: &sums) { bytes in
-            // A SIMD2<Double> is two doubles, which is what the kernel adds to.
+            // A SIMD2<Double> has the layout of the two doubles that the kernel adds to.
             kernels.f32_moments(
                 rows, columns, x, ld, bytes.bindMemory(to: Double.self).baseAddress!)
         }
@@ -25,21 +25,16 @@ extension Backend {
         _ tiling: Tiling, scratch floats: Int,
         _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Moments
     ) -> Moments {
-        let floatsPerTile = MemoryLayout<Moments>.stride / MemoryLayout<Float>.stride
-        let partial = tensor(Shape(tiling.tiles * floatsPerTile))
-        parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
-            UnsafeMutableRawPointer(partial.pointer).storeBytes(
-                of: body(tiling[tile], scratch), toByteOffset: tile * MemoryLayout<Moments>.stride,
-                as: Moments.self)
-        }
-        return withExtendedLifetime(partial) {
-            var sum = Moments.zero
-            for tile in 0..<tiling.tiles {
-                sum += UnsafeRawPointer(partial.pointer).load(
-                    fromByteOffset: tile * MemoryLayout<Moments>.stride, as: Moments.self)
+        var partial = [Moments](repeating: .zero, count: tiling.tiles)
+        partial.withUnsafeMutableBufferPointer { partial in
+            // Bound to a constant for the closure that runs on several threads; each writes an
+            // element of its own.
+            let partial = partial.baseAddress!
+            parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
+                partial[tile] = body(tiling[tile], scratch)
             }
-            return sum
         }
+        return partial.reduce(.zero, +)
     }
 
     package func sumOfMoments(
@@ -71,13 +66,13 @@ package struct GroupNorm: Sendable {
 
     package var channels: Int { gain.count }
 
-    /// What the normalisation does to each channel, once the moments of a group are known.
+    /// The affine map of each channel of a group with these moments.
     ///
     /// - Parameters:
     ///   - moments: of the values of `group`.
-    ///   - count: how many values that are.
-    ///   - scale: `[channels]`, of which those of the group are written.
-    ///   - shift: likewise.
+    ///   - count: of these values.
+    ///   - scale: `[channels]`; the elements of the group are written.
+    ///   - shift: `[channels]`; the elements of the group are written.
     package func resolve(
         group: Int = 0, _ moments: Moments, count: Int,
         scale: UnsafeMutablePointer<Float>, shift: UnsafeMutablePointer<Float>
@@ -95,10 +90,10 @@ package struct GroupNorm: Sendable {
         }
     }
 
-    /// The channel-wise map that normalises `x`.
+    /// The affine map of the channels that normalises `x`.
     ///
     /// - Parameter x: `[…, channels]`
-    package func statistics(of x: Tensor, on backend: Backend) -> ChannelAffine {
+    package func affine(normalizing x: Tensor, on backend: Backend) -> ChannelAffine {
         let rows = x.count / channels
         let perGroup = channels / groups
         let tiling = Tiling(rows, longest: Tiling.signalRows)

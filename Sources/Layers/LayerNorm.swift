@@ -38,7 +38,7 @@ package struct LayerNorm: Sendable {
             case .floats(let out, let ld):
                 backend.kernels.f32_layer_norm(
                     rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, ld)
-            case .rounded(let out, let ld):
+            case .bfloat16(let out, let ld):
                 backend.kernels.bf16_layer_norm(
                     rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, ld)
             }

@@ -2,28 +2,27 @@
 
 import Tensor
 
-/// Weights in PyTorch's order, and what the layer's products run in.
+/// Weights in PyTorch's order, and the precision of the layer's products.
 package struct LayerWeights: Sendable {
     package enum Values: Sendable {
         case floats([Float])
-        /// Codes from -127 to 127, and for each output channel what one step of them is worth.
-        case codes([Int8], scales: [Float])
+        /// Integers from -127 to 127, and for each output channel the value of one step.
+        case quantized([Int8], scales: [Float])
 
         var count: Int {
             switch self {
             case .floats(let stored): stored.count
-            case .codes(let stored, _): stored.count
+            case .quantized(let stored, _): stored.count
             }
         }
     }
 
     let values: Values
-    /// What activations are rounded to: the precision of the products. INT8 only with codes.
+    /// The precision that activations are rounded to. INT8 only with quantized weights.
     let activations: Precision
-    /// Sees what the layer is given, while a quantisation is being calibrated.
+    /// Sees the layer's inputs during a calibration.
     private let observer: (any LayerObserver)?
-    /// Where each value stands in the tensor, while they are observed; nil for the tensor's own
-    /// order.
+    /// The tensor's index of each value, needed by an observer alone; nil for the tensor's own order.
     private var order: [Int?]?
 
     package init(_ values: Values, activations: Precision, observer: (any LayerObserver)? = nil) {
@@ -37,7 +36,7 @@ package struct LayerWeights: Sendable {
         LayerWeights(.floats(values), activations: backend.precision.ofFloats)
     }
 
-    /// The floats where nobody watches what the layer is given: it may be transformed first then.
+    /// The float weights of a layer without an observer: its inputs may be transformed first.
     var plainFloats: [Float]? {
         guard case .floats(let floats) = values, observer == nil else { return nil }
         return floats
@@ -50,16 +49,16 @@ package struct LayerWeights: Sendable {
 
     /// The same weights with their elements in another order, zeros among them.
     func reordered(
-        floats: ([Float]) -> [Float], codes: ([Int8]) -> [Int8], places: ([Int]) -> [Int]
+        floats: ([Float]) -> [Float], quantized: ([Int8]) -> [Int8], places: ([Int]) -> [Int]
     ) -> LayerWeights {
         let values: Values =
             switch values {
             case .floats(let stored): .floats(floats(stored))
-            case .codes(let stored, let scales): .codes(codes(stored), scales: scales)
+            case .quantized(let stored, let scales): .quantized(quantized(stored), scales: scales)
             }
         var result = LayerWeights(values, activations: activations, observer: observer)
         if observer != nil {
-            // Counted from one: what is zero has no place.
+            // Counted from one: a zero was filled in and has no place in the tensor.
             result.order = places(Array(1...self.values.count)).map { $0 == 0 ? nil : $0 - 1 }
         }
         return result

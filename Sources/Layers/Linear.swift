@@ -12,7 +12,8 @@ package struct Linear: Sendable {
     package let bias: ChannelAffine
 
     /// - Parameters:
-    ///   - weight: `[outputs, inputs]`, of which the rows `part` are taken (all, if nil).
+    ///   - weight: `[outputs, inputs]`.
+    ///   - part: the rows of the weight to take; nil for all.
     ///   - bias: `[outputs]`, the same rows.
     package init(
         weight: LayerWeights, bias: [Float], inputs: Int, part: Range<Int>? = nil,

@@ -39,7 +39,7 @@ package struct MultiheadAttention: Sendable {
         output = Linear(weight: outWeight, bias: outBias, inputs: channels, on: backend)
     }
 
-    /// What attention gives before the output projection.
+    /// Attention without the output projection.
     ///
     /// - Parameters:
     ///   - queries: `[tokens, channels]`, projected.
@@ -80,26 +80,26 @@ package struct MultiheadAttention: Sendable {
     private enum PackedHeads {
         /// `[heads, packed matrix]`
         case floats(Tensor, PackedLayout)
-        /// `[heads, packed codes]` and `[heads, columns]`
-        case codes(Tensor, scales: Tensor)
+        /// `[heads, packed INT8 values]` and `[heads, columns]`
+        case quantized(Tensor, scales: Tensor)
 
         func callAsFunction(_ head: Int) -> PackedOperand {
             switch self {
             case .floats(let values, let layout):
                 .floats(values.pointer + head * values.shape[1], layout)
-            case .codes(let codes, let scales):
-                .codes(
-                    codes.pointer + head * codes.shape[1],
+            case .quantized(let values, let scales):
+                .quantized(
+                    values.pointer + head * values.shape[1],
                     scales: scales.pointer + head * scales.shape[1])
             }
         }
     }
 
-    /// What keys, values and what they are multiplied by are.
+    /// The type of queries, keys, exponentials and values.
     private func form(on backend: Backend) -> AttentionTile.Form {
         switch backend.precision {
-        case .int8 where channels / heads <= QD8_SEGMENT: .codes
-        default: backend.precision.ofFloats == .bfloat16 ? .halves : .floats
+        case .int8 where channels / heads <= QD8_SEGMENT: .int8
+        default: backend.precision.ofFloats == .bfloat16 ? .bfloat16 : .float32
         }
     }
 
@@ -122,7 +122,7 @@ package struct MultiheadAttention: Sendable {
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard form == .codes else {
+        guard form == .int8 else {
             let layout = PackedLayout(
                 inner: size, columns: tiling.count, precision: backend.precision)
             let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
@@ -133,23 +133,23 @@ package struct MultiheadAttention: Sendable {
             }
             return .floats(keys, layout)
         }
-        let codes = backend.tensor(
-            Shape(heads, backend.packedCodeFloats(inner: size, columns: tiling.count)))
+        let packed = backend.tensor(
+            Shape(heads, backend.packedInt8Floats(inner: size, columns: tiling.count)))
         let scales = backend.tensor(Shape(heads, tiling.count))
         let offset = offset(keysValues, on: backend)
         forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
-            backend.packCodes(
-                inner: size, range, quantising: tile, ldb: stride,
+            backend.packInt8(
+                inner: size, range, quantizing: tile, ldb: stride,
                 less: offset.pointer + head * size,
-                into: codes.pointer + head * codes.shape[1],
+                into: packed.pointer + head * packed.shape[1],
                 scales: scales.pointer + head * scales.shape[1])
         }
-        return .codes(codes, scales: scales)
+        return .quantized(packed, scales: scales)
     }
 
-    /// What is subtracted from all keys before they are quantised: their mean, of a part of them.
+    /// The offset subtracted from all keys before they are quantised: the mean of every 16th of them.
     ///
-    /// Softmax does not see what all scores of a query share, so any offset is right; with this one
+    /// Softmax ignores a term that all scores of a query share, so any offset is right; with this one
     /// the channels of a key are alike in size, and its one scale fits them (Zhang et al. 2024,
     /// arXiv:2410.02367).
     ///
@@ -175,7 +175,7 @@ package struct MultiheadAttention: Sendable {
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard form == .codes else {
+        guard form == .int8 else {
             let layout = PackedLayout(
                 inner: tiling.count, columns: size, precision: backend.precision)
             let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
@@ -186,8 +186,8 @@ package struct MultiheadAttention: Sendable {
             }
             return .floats(values, layout)
         }
-        let codes = backend.tensor(
-            Shape(heads, backend.packedCodeFloats(inner: tiling.count, columns: size)))
+        let packed = backend.tensor(
+            Shape(heads, backend.packedInt8Floats(inner: tiling.count, columns: size)))
         let scales = backend.zeros(Shape(heads, size))
         backend.parallelFor(heads) { head in
             let largest = scales.pointer + head * size
@@ -196,11 +196,11 @@ package struct MultiheadAttention: Sendable {
             for channel in 0..<size { largest[channel] /= 127 }
         }
         forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
-            backend.packCodes(
-                inner: tiling.count, range, columns: size, quantising: tile,
+            backend.packInt8(
+                inner: tiling.count, range, columns: size, quantizing: tile,
                 ldb: stride, scales: scales.pointer + head * size,
-                into: codes.pointer + head * codes.shape[1])
+                into: packed.pointer + head * packed.shape[1])
         }
-        return .codes(codes, scales: scales)
+        return .quantized(packed, scales: scales)
     }
 }

@@ -6,15 +6,15 @@ import Tensor
 package enum Operand {
     /// Rows `ld` floats apart.
     case floats(UnsafeMutablePointer<Float>, ld: Int)
-    /// Rounded to bfloat16 by what wrote them, so that the product need not; `ld` is even.
-    case rounded(UnsafeMutablePointer<UInt16>, ld: Int)
+    /// Rounded to bfloat16 by the code that wrote them, so that the product need not; `ld` is even.
+    case bfloat16(UnsafeMutablePointer<UInt16>, ld: Int)
 }
 
 extension WeightMatrix {
     /// Rows for this matrix to multiply, in memory for as many rows of `ld` floats.
     package func operand(in scratch: UnsafeMutablePointer<Float>, ld: Int) -> Operand {
-        guard takesRounded, ld % 2 == 0 else { return .floats(scratch, ld: ld) }
-        return .rounded(
+        guard takesBFloat16, ld % 2 == 0 else { return .floats(scratch, ld: ld) }
+        return .bfloat16(
             UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self), ld: ld)
     }
 
@@ -31,9 +31,9 @@ extension WeightMatrix {
         switch a {
         case .floats(let a, let ld):
             multiply(rows: rows, a, lda: ld, bias: bias, into: c, ldc: ldc, on: backend)
-        case .rounded(let a, let ld):
+        case .bfloat16(let a, let ld):
             multiply(
-                rows: rows, rounded: a, lda: ld, 0..<inner, bias: bias, into: c, ldc: ldc,
+                rows: rows, bfloat16: a, lda: ld, 0..<inner, bias: bias, into: c, ldc: ldc,
                 on: backend)
         }
     }

@@ -12,13 +12,13 @@ package struct WeightMatrix: Sendable {
     package let columns: Int
     private let packed: Tensor
     private let form: Form
-    /// Sees what is multiplied by it, while a quantisation is being calibrated.
+    /// Sees the left operands during a calibration.
     private let observer: (any ProductObserver)?
 
     private enum Form: Sendable {
         case floats(PackedLayout)
-        /// Codes with a scale for each column.
-        case codes(scales: Tensor, activations: Precision)
+        /// INT8 values with a scale for each column.
+        case quantized(scales: Tensor, activations: Precision)
     }
 
     /// Gathers the matrix from PyTorch's order of weights.
@@ -48,13 +48,13 @@ package struct WeightMatrix: Sendable {
                     layout, matrix.pointer, innerStride: layout.columns, columnStride: 1,
                     on: backend)
             }
-        case .codes(let codes, let scales):
-            form = .codes(
+        case .quantized(let quantized, let scales):
+            form = .quantized(
                 scales: backend.tensor(
                     [columnOffsets.count],
                     columnOffsets.indices.map { scales[channels?($0) ?? $0] }),
                 activations: source.activations)
-            packed = Self.packedCodes(codes, rowOffsets, columnOffsets, on: backend)
+            packed = Self.packedInt8(quantized, rowOffsets, columnOffsets, on: backend)
         }
     }
 
@@ -129,18 +129,18 @@ package struct WeightMatrix: Sendable {
         return packed
     }
 
-    private static func packedCodes(
-        _ codes: [Int8], _ rowOffsets: [Int], _ columnOffsets: [Int?], on backend: Backend
+    private static func packedInt8(
+        _ quantized: [Int8], _ rowOffsets: [Int], _ columnOffsets: [Int?], on backend: Backend
     ) -> Tensor {
         let (inner, columns) = (rowOffsets.count, columnOffsets.count)
-        let packed = backend.tensor([backend.packedCodeFloats(inner: inner, columns: columns)])
+        let packed = backend.tensor([backend.packedInt8Floats(inner: inner, columns: columns)])
         let width = backend.panelColumns
         withUnsafeTemporaryAllocation(of: Int8.self, capacity: max(inner * columns, 1)) { matrix in
             let first = matrix.baseAddress!
-            gather(codes, rowOffsets, columnOffsets, into: first, on: backend)
+            gather(quantized, rowOffsets, columnOffsets, into: first, on: backend)
             backend.parallelFor((columns + width - 1) / width) { panel in
                 let range = panel * width..<min((panel + 1) * width, columns)
-                backend.packCodes(
+                backend.packInt8(
                     inner: inner, columns: columns, range, from: first + range.lowerBound,
                     into: packed.pointer)
             }
@@ -169,7 +169,7 @@ package struct WeightMatrix: Sendable {
                     rows: rows, segments, lda: lda, by: packed.pointer, layout, 0..<columns,
                     bias: bias, into: c, ldc: ldc, accumulate: accumulate)
             }
-        case .codes(let scales, let activations):
+        case .quantized(let scales, let activations):
             withExtendedLifetime((packed, scales)) {
                 backend.multiply(
                     rows: rows, segments, lda: lda, in: activations, by: packed.pointer,
@@ -179,28 +179,30 @@ package struct WeightMatrix: Sendable {
         }
     }
 
-    /// Whether rows of A may come rounded to bfloat16: nobody wants to see them unrounded, and their
-    /// pairs are whole.
-    var takesRounded: Bool {
+    /// Whether rows of A may come rounded to bfloat16: the product runs in bfloat16, no observer
+    /// needs the unrounded values, and the inner dimension holds whole pairs.
+    var takesBFloat16: Bool {
         guard case .floats(let layout) = form else { return false }
         return layout.precision == .bfloat16 && observer == nil && inner % 2 == 0
     }
 
-    /// C = A·W + bias for rows of A that are rounded already and belong to a part of W's rows, on
-    /// the calling thread. Only where `takesRounded`.
+    /// C = A·W + bias for rows of A in bfloat16 that belong to a part of W's rows, on
+    /// the calling thread. Only if `takesBFloat16`.
     ///
     /// - Parameters:
     ///   - a: `[rows, part.count]`, rows `lda` elements apart, an even number.
     ///   - part: an even number of rows from an even one on.
     func multiply(
-        rows: Int, rounded a: UnsafePointer<UInt16>, lda: Int, _ part: Range<Int>,
+        rows: Int, bfloat16 a: UnsafePointer<UInt16>, lda: Int, _ part: Range<Int>,
         bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>, ldc: Int,
         on backend: Backend
     ) {
-        guard case .floats(let layout) = form else { preconditionFailure("codes take floats") }
+        guard case .floats(let layout) = form else {
+            preconditionFailure("INT8 weights take floats")
+        }
         withExtendedLifetime(packed) {
             backend.multiply(
-                rows: rows, rounded: a, lda: lda, by: packed.pointer, layout, part, 0..<columns,
+                rows: rows, bfloat16: a, lda: lda, by: packed.pointer, layout, part, 0..<columns,
                 bias: bias, into: c, ldc: ldc, accumulate: false)
         }
     }

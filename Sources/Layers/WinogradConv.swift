@@ -153,7 +153,7 @@ struct WinogradConv: Sendable {
         let productPlane = tiles * outputs
         let products = scratch + planes * inputPlane
         let rounded = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
-        let isRounded = weights[0].takesRounded && inputs % 2 == 0
+        let isRounded = weights[0].takesBFloat16 && inputs % 2 == 0
 
         let firstTile = range.lowerBound / Self.tileTimes
         let kernels = backend.kernels
@@ -187,7 +187,7 @@ struct WinogradConv: Sendable {
             let target = products + plane * productPlane
             if isRounded {
                 weight.multiply(
-                    rows: tiles, rounded: rounded + place, lda: rowLength, part, into: target,
+                    rows: tiles, bfloat16: rounded + place, lda: rowLength, part, into: target,
                     ldc: outputs, on: backend)
             } else {
                 weight.multiply(

@@ -45,7 +45,7 @@ package struct CoreRun {
             try cancellation.check()
             let inputs = try manifest.inputs.map { try folder.read($0, index, manifest) }
             let (mix, z) = spectrogram.engineInputs(inputs[0], inputs[1])
-            let (x, xt) = try network.core(mix, z, cancellation: cancellation)
+            let (x, xt) = try network.core(mix, z, observer: cancellation)
             for output in spectrogram.outputs(x, xt, sources: manifest.model.sources.count) {
                 try TensorFile.write(
                     output, to: file(output.name, index), manifest.encoding)

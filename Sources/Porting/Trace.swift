@@ -130,7 +130,8 @@ package struct Trace {
                     failure = error
                 }
             }
-            return try network.core(mix, z, cancellation: cancellation, probe: probe)
+            return try network.core(
+                mix, z, observer: TraceObserver(cancellation: cancellation, probe: probe))
         }
         if let failure { throw failure }
 
@@ -150,4 +151,12 @@ package struct Trace {
         try writer.finish()
         return writer.names
     }
+}
+
+/// Takes values and lets the pass be cancelled.
+private struct TraceObserver: ForwardObserver {
+    let cancellation: CancellationToken
+    let probe: Probe?
+
+    func completed(_ block: NetworkBlock) throws { try cancellation.check() }
 }

@@ -48,7 +48,7 @@ struct MixedPrecisionSearch {
             parameters: quantization.checkpoint.parameters(), backend: float32)
         reference = try mixes.map {
             try network.forward(
-                quantization.tensor($0, on: network.backend), cancellation: cancellation)
+                quantization.tensor($0, on: network.backend), observer: cancellation)
         }
     }
 
@@ -194,7 +194,7 @@ struct MixedPrecisionSearch {
     private func noise(_ network: HTDemucs) throws -> Energies {
         try zip(mixes, reference).map { mix, reference in
             let stems = try network.forward(
-                quantization.tensor(mix, on: network.backend), cancellation: cancellation)
+                quantization.tensor(mix, on: network.backend), observer: cancellation)
             return energies(reference, minus: stems)
         }.summed()
     }

@@ -113,7 +113,7 @@ package struct ModelQuantization {
         for (index, mix) in mixes.enumerated() {
             report(.calibrating(segment: index, of: mixes.count))
             _ = try watched.forward(
-                tensor(mix, on: watched.backend), cancellation: cancellation)
+                tensor(mix, on: watched.backend), observer: cancellation)
             observer.endSegment(on: backend)
         }
         var rounding = Rounding(quantization: self, backend: backend)

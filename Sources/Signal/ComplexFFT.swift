@@ -48,8 +48,8 @@ final class ComplexFFT: Sendable {
     ///   - spare: room for `capacity` elements; any content.
     /// - Returns: the one of the two buffers that holds the transform.
     func transform(
-        _ input: LaneBuffer, _ spare: LaneBuffer, with kernels: kernel_table
-    ) -> LaneBuffer {
+        _ input: SignalBuffer, _ spare: SignalBuffer, with kernels: kernel_table
+    ) -> SignalBuffer {
         switch method {
         case .stockham(let passes):
             var (source, target) = (input, spare)
@@ -80,7 +80,7 @@ final class ComplexFFT: Sendable {
 }
 
 /// A buffer of elements, or of twice as many real samples, of `FFT_LANES` signals.
-package typealias LaneBuffer = UnsafeMutablePointer<Float>
+package typealias SignalBuffer = UnsafeMutablePointer<Float>
 
 /// exp(−2πi · numerator / denominator) for a run of numerators, as (real, imaginary) pairs, evaluated
 /// in double.
@@ -138,7 +138,7 @@ private final class Bluestein: Sendable {
             (0..<length).map { n in n * n % (2 * length) }, denominator: 2 * length)
         self.chirp = chirp
 
-        // One signal is enough, in the first lane.
+        // One signal is enough, as the first.
         let element = 2 * Int(FFT_LANES)
         var signal = [Float](repeating: 0, count: padded * element)
         var spare = signal
@@ -160,8 +160,8 @@ private final class Bluestein: Sendable {
     }
 
     func transform(
-        _ input: LaneBuffer, _ spare: LaneBuffer, with kernels: kernel_table
-    ) -> LaneBuffer {
+        _ input: SignalBuffer, _ spare: SignalBuffer, with kernels: kernel_table
+    ) -> SignalBuffer {
         let padded = paddedLength
         for n in 0..<length { multiply(input, n, by: chirp, into: input, n) }
         let element = 2 * Int(FFT_LANES)
@@ -179,16 +179,16 @@ private final class Bluestein: Sendable {
 
     /// target[position] = source[index] · factors[index]
     private func multiply(
-        _ source: LaneBuffer, _ index: Int, by factors: [Float], into target: LaneBuffer,
+        _ source: SignalBuffer, _ index: Int, by factors: [Float], into target: SignalBuffer,
         _ position: Int
     ) {
-        let lanes = Int(FFT_LANES)
-        let (x, y) = (source + 2 * lanes * index, target + 2 * lanes * position)
+        let signals = Int(FFT_LANES)
+        let (x, y) = (source + 2 * signals * index, target + 2 * signals * position)
         let (real, imaginary) = (factors[2 * index], factors[2 * index + 1])
-        for lane in 0..<lanes {
-            let (a, b) = (x[lane], x[lanes + lane])
-            y[lane] = a * real - b * imaginary
-            y[lanes + lane] = a * imaginary + b * real
+        for signal in 0..<signals {
+            let (a, b) = (x[signal], x[signals + signal])
+            y[signal] = a * real - b * imaginary
+            y[signals + signal] = a * imaginary + b * real
         }
     }
 }

@@ -1,4 +1,4 @@
-// The statistic that scores are put together with.
+// The median, for scores and timings.
 
 /// The median of the values that are numbers, the mean of the middle two if their count is even;
 /// NaN if there are none.

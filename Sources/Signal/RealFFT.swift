@@ -37,15 +37,15 @@ package struct RealFFT: Sendable {
         twiddles = rootsOfUnity(0..<bins, denominator: length)
     }
 
-    /// The spectra of the signals in the first lanes. Both buffers are overwritten.
+    /// The spectra of the first `count` signals. Both buffers are overwritten.
     ///
     /// - Parameters:
-    ///   - signals: `[sample, lane]`, `length` samples in a buffer of `bufferFloats`.
+    ///   - signals: `[sample, signal]`, `length` samples in a buffer of `bufferFloats`.
     ///   - spare: another such buffer.
-    ///   - spectra: `[bin, signal]` complex numbers, the first `count` lanes of each bin; those of
-    ///     the next bin begin `rowLength` floats later.
+    ///   - spectra: `[bin, signal]` complex numbers, the first `count` of each bin; those of the
+    ///     next bin begin `rowLength` floats later.
     package func forward(
-        _ signals: LaneBuffer, spare: LaneBuffer, into spectra: UnsafeMutablePointer<Float>,
+        _ signals: SignalBuffer, spare: SignalBuffer, into spectra: UnsafeMutablePointer<Float>,
         rowLength: Int, count: Int, with kernels: kernel_table
     ) {
         let transformed = complex.transform(signals, spare, with: kernels)
@@ -57,12 +57,12 @@ package struct RealFFT: Sendable {
     /// - Parameters:
     ///   - spectra: as ``forward(_:spare:into:rowLength:count:with:)`` writes them.
     ///   - first, second: two buffers of `bufferFloats`, both overwritten.
-    /// - Returns: the one of the two that begins with the signals, `[sample, lane]`; lanes from
-    ///   `count` on are zero.
+    /// - Returns: the one of the two that begins with the signals, `[sample, signal]`; signals
+    ///   from `count` on are zero.
     package func inverse(
-        _ spectra: UnsafePointer<Float>, rowLength: Int, count: Int, _ first: LaneBuffer,
-        _ second: LaneBuffer, with kernels: kernel_table
-    ) -> LaneBuffer {
+        _ spectra: UnsafePointer<Float>, rowLength: Int, count: Int, _ first: SignalBuffer,
+        _ second: SignalBuffer, with kernels: kernel_table
+    ) -> SignalBuffer {
         kernels.f32_irfft_bins(bins, count, twiddles, spectra, rowLength, first)
         return complex.transform(first, second, with: kernels)
     }

@@ -15,7 +15,7 @@ package struct ReflectPadding {
     /// The zeros among `left` (the rest of it reflects).
     private let zerosLeft: Int
 
-    /// Samples and zeros together: what is reflected.
+    /// Length of the reflected signal: samples and zeros.
     private let extendedCount: Int
 
     package init(count: Int, left: Int, right: Int) {

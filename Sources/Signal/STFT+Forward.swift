@@ -22,23 +22,23 @@ extension STFT {
         let spectrogram = backend.tensor(Shape(bins, frames, 2 * channels))
 
         // An item is one channel of one frame, in the order of the result's rows. A block of items
-        // fills the lanes, and then one run of every row.
+        // is transformed side by side, and becomes one run of every row.
         let items = frames * channels
-        let lanes = Int(FFT_LANES)
-        backend.parallelFor((items + lanes - 1) / lanes, scratch: scratchFloats) { block, scratch in
+        let width = Int(FFT_LANES)
+        backend.parallelFor((items + width - 1) / width, scratch: scratchFloats) { block, scratch in
             let (first, second) = (scratch, scratch + fft.bufferFloats)
-            let firstItem = block * lanes
-            let count = min(lanes, items - firstItem)
-            withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: lanes) {
+            let firstItem = block * width
+            let count = min(width, items - firstItem)
+            withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: width) {
                 sources in
-                for lane in 0..<lanes {
-                    // Unused lanes repeat an item: whatever they compute must at least be finite.
-                    let item = firstItem + min(lane, count - 1)
+                for index in 0..<width {
+                    // The rest of the block repeats an item, because its values must be finite.
+                    let item = firstItem + min(index, count - 1)
                     let source = frame(
                         of: signal.pointer + item % channels * samples,
                         from: item / channels * hop + firstFrameStart, padding,
-                        ifPadded: second + lane * nfft)
-                    sources.initializeElement(at: lane, to: source)
+                        ifPadded: second + index * nfft)
+                    sources.initializeElement(at: index, to: source)
                 }
                 backend.kernels.f32_fft_frames(nfft, analysisWindow, sources.baseAddress!, first)
             }

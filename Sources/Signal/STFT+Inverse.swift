@@ -41,7 +41,7 @@ extension STFT {
     }
 
     /// Frames that one task adds up. At least four, so that a group never reaches past the next one;
-    /// eight, so that the frames of two channels fill whole blocks of lanes.
+    /// eight, so that the frames of two channels fill whole blocks of the transform.
     private var framesPerGroup: Int { 8 }
 
     /// Adds a group of frames to the signal, as far as they lie inside.
@@ -52,24 +52,24 @@ extension STFT {
         _ scratch: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
         let (channels, samples) = (signal.shape[0], signal.shape[1])
-        let lanes = Int(FFT_LANES)
+        let width = Int(FFT_LANES)
         // An item is one channel of one frame, as in the spectrogram's rows.
         let items = group.lowerBound * channels..<group.upperBound * channels
-        for firstItem in stride(from: items.lowerBound, to: items.upperBound, by: lanes) {
-            let count = min(lanes, items.upperBound - firstItem)
+        for firstItem in stride(from: items.lowerBound, to: items.upperBound, by: width) {
+            let count = min(width, items.upperBound - firstItem)
             let output = fft.inverse(
                 spectrogram.pointer + 2 * firstItem, rowLength: spectrogram.shape[1] * 2 * channels,
                 count: count, scratch, scratch + fft.bufferFloats, with: backend.kernels)
-            withUnsafeTemporaryAllocation(of: fft_frame_part.self, capacity: lanes) { parts in
-                for lane in 0..<count {
-                    let item = firstItem + lane
-                    // Where the frame begins in the signal; before it, or past its end, maybe.
+            withUnsafeTemporaryAllocation(of: fft_frame_part.self, capacity: width) { parts in
+                for index in 0..<count {
+                    let item = firstItem + index
+                    // The frame's first position, which may lie before the signal or past its end.
                     let start = item / channels * hop + firstFrameStart - padding
                     let first = min(max(0, -start), nfft)
                     let end = max(first, min(nfft, samples - start))
                     let inside = end > first ? start + first : 0
                     parts.initializeElement(
-                        at: lane,
+                        at: index,
                         to: fft_frame_part(
                             samples: signal.pointer + item % channels * samples + inside,
                             first: first, count: end - first))

@@ -68,6 +68,6 @@ package struct STFT: Sendable {
     /// Padding of the signal on the left, and the least on the right: 3/2 hops.
     var padding: Int { hop / 2 * 3 }
 
-    /// Floats of the two buffers that the transform of one block of lanes needs.
+    /// Floats of the two buffers that the transform of one block of signals needs.
     var scratchFloats: Int { 2 * fft.bufferFloats }
 }

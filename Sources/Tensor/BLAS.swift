@@ -35,7 +35,7 @@ public enum BLASError: Error, Equatable, CustomStringConvertible {
 #if canImport(Accelerate)
 
     /// The BLAS of Accelerate. Compiles on Apple platforms; untested there.
-    struct BLAS: Sendable {
+    package struct BLAS: Sendable {
         let name = "Accelerate"
         let core = "Apple"
 
@@ -58,7 +58,7 @@ public enum BLASError: Error, Equatable, CustomStringConvertible {
 
     /// OpenBLAS, opened at run time and run on one thread: the pool splits the work, because
     /// OpenBLAS's own threads scale badly on shapes as small as these.
-    struct BLAS: Sendable {
+    package struct BLAS: Sendable {
         let name = "OpenBLAS"
 
         /// The kernels that OpenBLAS runs with, by its own name (`SkylakeX`, `Haswell`, …).

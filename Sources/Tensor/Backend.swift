@@ -1,5 +1,5 @@
-// What a layer runs on. Everything that touches threads, memory pools, BLAS or kernels goes
-// through here, so a layer needs to know only its mathematics.
+// The machine under the layers. Everything that touches threads, memory pools, BLAS or kernels goes
+// through here, so that a layer holds its mathematics alone.
 
 import CKernels
 import Synchronization
@@ -9,14 +9,14 @@ package final class Backend: Sendable {
     /// Threads that share each parallel loop, the caller's own included.
     package let threads: Int
 
-    /// The elementwise and normalisation kernels, each with its contract in ckernels.h. Where
-    /// products round their operands, GELU and the gates are the coarse ones.
+    /// The elementwise and normalisation kernels, each with its contract in ckernels.h. In bfloat16
+    /// and INT8, GELU and the gates are the coarse ones.
     package let kernels: kernel_table
 
-    /// What the model's products run in.
+    /// The precision of the model's products.
     package let precision: Precision
 
-    let products: Products
+    let products: GEMMBackend
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
     private let storagePool = StoragePool()
@@ -26,19 +26,19 @@ package final class Backend: Sendable {
     /// own while another thread sets one, can miss it and run with slower kernels.
     private static let environment = Mutex<Void>(())
 
-    /// - Parameter threads: at least 1; less counts as 1. Where the system refuses to start as many,
-    ///   fewer run.
+    /// - Parameter threads: at least 1; less counts as 1. Fewer run if the system refuses to start
+    ///   as many.
     /// - Throws: ``BLASError`` if BLAS is needed and not there, ``InstructionSetError`` or
-    ///   ``ProductsError`` if the environment forces what can't run here.
+    ///   ``GEMMBackendError`` if the environment forces kernels that this CPU cannot run.
     package convenience init(threads: Int, precision: Precision = .float32) throws {
         let (instructions, products) = try Self.environment.withLock { _ in
             let instructions = try InstructionSet.selected()
-            return (instructions, try Products.selected(for: instructions))
+            return (instructions, try GEMMBackend.selected(for: instructions))
         }
         self.init(threads: threads, precision, instructions, products)
     }
 
-    /// A backend that runs on given kernels, whatever the environment asks for.
+    /// A backend on given kernels; the environment is ignored.
     ///
     /// OpenBLAS takes the core of the first backend that opens it.
     ///
@@ -46,17 +46,18 @@ package final class Backend: Sendable {
     /// - Throws: ``BLASError`` if BLAS is asked for and not there.
     package convenience init(
         threads: Int, precision: Precision = .float32, instructions: InstructionSet,
-        products kind: ProductsKind
+        products kind: GEMMBackend.Kind
     ) throws {
         precondition(instructions.isAvailable)
         let products = try Self.environment.withLock { _ in
-            try Products.of(kind, for: instructions)
+            try GEMMBackend.of(kind, for: instructions)
         }
         self.init(threads: threads, precision, instructions, products)
     }
 
     private init(
-        threads: Int, _ precision: Precision, _ instructions: InstructionSet, _ products: Products
+        threads: Int, _ precision: Precision, _ instructions: InstructionSet,
+        _ products: GEMMBackend
     ) {
         self.precision = precision
         self.instructions = instructions
@@ -81,7 +82,7 @@ package final class Backend: Sendable {
         instructions.multipliesBFloat16 ? .bfloat16 : .float32
     }
 
-    /// What computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or `packed`
+    /// The code that computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or `packed`
     /// for our own kernels.
     package var productsDescription: String { products.description }
 
@@ -111,14 +112,14 @@ package final class Backend: Sendable {
 
     /// Runs `body(0) … body(count - 1)`, each exactly once, on all threads of the pool.
     ///
-    /// What a body computes may depend on its index alone, never on the thread or the number of
-    /// threads. A body may not start a loop of its own.
+    /// The result of a body may depend on its index alone, never on the thread or the number of
+    /// threads. A body must not start a loop of its own.
     package func parallelFor(_ count: Int, _ body: (_ index: Int) -> Void) {
         threadPool.run(count) { index, _ in body(index) }
     }
 
     /// The same with scratch memory of the running thread: `floats` elements, 64-byte aligned,
-    /// holding whatever the last user left.
+    /// with the contents that its last user left.
     package func parallelFor(
         _ count: Int, scratch floats: Int,
         _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void

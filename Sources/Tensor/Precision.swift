@@ -1,18 +1,18 @@
-// The precision that a model's matrix products run in.
+// The precision of a model's matrix products.
 
-/// What weights are kept in and what the operands of a matrix product are rounded to. Sums, norms,
-/// softmax and the residual stream are float32 in each.
+/// The type of the weights, to which the operands of a matrix product are rounded. Sums, norms,
+/// softmax and the residual stream are always float32.
 public enum Precision: String, Sendable, CaseIterable {
-    /// The reference's.
+    /// As the reference.
     case float32
-    /// Eight bits of mantissa: half the memory, twice the speed where the CPU multiplies bfloat16
-    /// (AVX512-BF16), and the same rounding, without the speed, elsewhere.
+    /// Eight bits of mantissa: half the memory, and twice the speed on CPUs that multiply bfloat16
+    /// (AVX512-BF16). Other CPUs round alike but gain no speed.
     case bfloat16
-    /// Weights in eight bits with a scale for each output channel, a quarter of the memory.
-    /// Activations too where that costs little, for twice bfloat16's speed; bfloat16 elsewhere.
+    /// Weights in eight bits with a scale for each output channel: a quarter of the memory. Most
+    /// layers quantise activations too, for twice the speed of bfloat16; the others run in bfloat16.
     case int8
 
-    /// What both operands are rounded to where weights are not INT8: in attention, and in the
-    /// layers that are kept from it.
+    /// The precision of products without INT8 weights: those of attention, and of the layers that
+    /// stay in floats.
     package var ofFloats: Precision { self == .int8 ? .bfloat16 : self }
 }

@@ -1,5 +1,4 @@
-// The lengths of a tensor's dimensions, kept in place: an array would be memory from the heap for every
-// tensor of a forward pass.
+// The lengths of a tensor's dimensions.
 
 /// The lengths of up to four dimensions, outermost first.
 package struct Shape: Hashable, Sendable, RandomAccessCollection, ExpressibleByArrayLiteral {
@@ -31,7 +30,6 @@ package struct Shape: Hashable, Sendable, RandomAccessCollection, ExpressibleByA
         count = 3
     }
 
-    /// For what runs once: the literal is an array on the heap.
     package init(arrayLiteral lengths: Int...) {
         self.init(lengths)
     }

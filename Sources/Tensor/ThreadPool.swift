@@ -51,10 +51,12 @@ final class ThreadPool: Sendable {
             return
         }
         shared.exclusively {
-            // `finish` returns when no thread can call the body any more.
-            shared.start(Loop(count: count, body: loopBody(body)), workers: workers.count)
-            shared.work(thread: 0)
-            shared.finish()
+            // No thread can call the body any more when `finish` returns.
+            withoutActuallyEscaping(body) { body in
+                shared.start(Loop(count: count, body: body), workers: workers.count)
+                shared.work(thread: 0)
+                shared.finish()
+            }
         }
     }
 }
@@ -63,15 +65,10 @@ final class ThreadPool: Sendable {
 /// responsibility, which is why this is not checked.
 private struct Loop: @unchecked Sendable {
     let count: Int
-    let body: loop_body
+    let body: (_ index: Int, _ thread: Int) -> Void
 }
 
-/// The code and the context of a closure, good for as long as the closure is. Takes nothing from the
-/// heap, as a closure that may escape would; loop_body.c has the other side.
-@_silgen_name("swift_demucs_loop_body")
-private func loopBody(_ body: (_ index: Int, _ thread: Int) -> Void) -> loop_body
-
-/// What the threads of a pool share: the present loop, and how they learn that there is one.
+/// The state that the threads of a pool share: the present loop, and the signal that there is one.
 private final class Shared: @unchecked Sendable {
     /// Grows by one with every loop; workers watch it.
     private let generation = Atomic<Int>(0)
@@ -124,7 +121,7 @@ private final class Shared: @unchecked Sendable {
         while true {
             let index = nextIndex.add(1, ordering: .relaxed).oldValue
             guard index < loop.count else { return }
-            loop_body_call(loop.body, index, thread)
+            loop.body(index, thread)
         }
     }
 

@@ -116,11 +116,8 @@ struct ReadingErrorTests {
     ])
     func damagedFilesNeverTrap(recording: Recording) throws {
         let original = try recording.data
-        var state: UInt64 = 1
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
+        var generator = SplitMix64(seed: 1)
+        func random(_ bound: Int) -> Int { generator.index(below: bound) }
         for round in 0..<60 {
             var data = original
             if round % 3 == 0 { data = data.prefix(random(data.count)) }

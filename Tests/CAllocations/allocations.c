@@ -9,8 +9,11 @@
 #include <stdatomic.h>
 
 static atomic_long count;
+static atomic_long largest;
 
 long allocations_so_far(void) { return atomic_load(&count); }
+
+long largest_allocation(void) { return atomic_exchange(&largest, 0); }
 
 int allocations_are_counted(void) { return 1; }
 
@@ -19,25 +22,30 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
-static void counted(void) { atomic_fetch_add_explicit(&count, 1, memory_order_relaxed); }
+static void counted(size_t size) {
+    atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+    long seen = atomic_load_explicit(&largest, memory_order_relaxed);
+    while ((long)size > seen && !atomic_compare_exchange_weak(&largest, &seen, (long)size)) {
+    }
+}
 
 void *malloc(size_t size) {
-    counted();
+    counted(size);
     return __libc_malloc(size);
 }
 
 void *calloc(size_t members, size_t size) {
-    counted();
+    counted(members * size);
     return __libc_calloc(members, size);
 }
 
 void *realloc(void *block, size_t size) {
-    counted();
+    counted(size);
     return __libc_realloc(block, size);
 }
 
 void *memalign(size_t alignment, size_t size) {
-    counted();
+    counted(size);
     return __libc_memalign(alignment, size);
 }
 
@@ -56,6 +64,8 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
 #else
 
 long allocations_so_far(void) { return 0; }
+
+long largest_allocation(void) { return 0; }
 
 int allocations_are_counted(void) { return 0; }
 

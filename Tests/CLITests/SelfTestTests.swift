@@ -70,10 +70,12 @@ struct SelfTestTests {
         #expect(run.errors.contains("was made for a demo model with the fingerprint"))
     }
 
+    /// In the checkout's own build folder the program finds them all the same: a copy runs.
     @Test func missingVectorsAreNamed() throws {
-        let run = try CommandRun(["selftest"], in: folder.url, models: folder.url.path)
-        // In the checkout's own build folder they are found all the same.
-        guard run.exitCode != 0 else { return }
+        let copy = folder.url.appendingPathComponent("swift-demucs")
+        try FileManager.default.copyItem(at: CommandRun.executable, to: copy)
+        let run = try CommandRun(
+            ["selftest"], in: folder.url, models: folder.url.path, executable: copy)
         #expect(run.exitCode == 3)
         #expect(run.errors.hasPrefix("error: 'selftest.safetensors' was not found in "))
     }

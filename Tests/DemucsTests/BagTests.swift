@@ -12,16 +12,7 @@ struct BagTests {
         Fixture.url("models/\($0).safetensors").path
     }
 
-    private static let track: PlanarAudio = {
-        var state: UInt32 = 7
-        return PlanarAudio(
-            channels: (0..<2).map { _ in
-                (0..<1777).map { _ in
-                    state = state &* 1_664_525 &+ 1_013_904_223
-                    return Float(state >> 8) / Float(1 << 24) - 0.5
-                }
-            }, sampleRateHz: 1600)
-    }()
+    private static let track = NoiseTrack.buffer(samples: 1777, amplitude: 1)
 
     private func bag(
         _ weights: [[Double]]?, stems: [String]? = nil, segmentSeconds: Double? = nil,

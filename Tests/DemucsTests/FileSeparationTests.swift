@@ -8,17 +8,14 @@ import Testing
 
 /// What the tests of files share: noise in a file, and a small model.
 enum NoiseTrack {
-    /// A loud track whose channels differ.
+    /// A loud track whose channels differ, between `amplitude` / 2 and its negative.
     static func buffer(
         samples: Int, channels: Int = 2, rateHz: Int = 1600, amplitude: Float = 3
     ) -> PlanarAudio {
-        var state: UInt32 = 11
+        var random = SplitMix64(seed: 11)
         return PlanarAudio(
             channels: (0..<channels).map { _ in
-                (0..<samples).map { _ in
-                    state = state &* 1_664_525 &+ 1_013_904_223
-                    return amplitude * (Float(state >> 8) / Float(1 << 24) - 0.5)
-                }
+                random.floats(samples).map { $0 * amplitude / 2 }
             }, sampleRateHz: rateHz)
     }
 

@@ -11,12 +11,7 @@ struct GoldenTrack: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    static let all: [GoldenTrack] = {
-        let files = try? FileManager.default.contentsOfDirectory(
-            atPath: Fixture.url("tracks").path)
-        return (files ?? []).filter { $0.hasSuffix(".safetensors") }
-            .sorted().map { GoldenTrack(name: String($0.dropLast(".safetensors".count))) }
-    }()
+    static let all = Fixture.names(in: "tracks").map { GoldenTrack(name: $0) }
 }
 
 /// The options that a golden track was made with, as its metadata hold them.
@@ -60,15 +55,8 @@ private func model(_ name: String, threads: Int = 1) throws -> Separator {
     try Separator(modelAt: Fixture.url("models/\(name)").path, threads: threads)
 }
 
-private func noise(_ samples: Int, channels: Int = 2, rateHz: Int = 1600) -> PlanarAudio {
-    var state: UInt32 = 1
-    return PlanarAudio(
-        channels: (0..<channels).map { _ in
-            (0..<samples).map { _ in
-                state = state &* 1_664_525 &+ 1_013_904_223
-                return Float(state >> 8) / Float(1 << 24) - 0.5
-            }
-        }, sampleRateHz: rateHz)
+private func noise(_ samples: Int) -> PlanarAudio {
+    NoiseTrack.buffer(samples: samples, amplitude: 1)
 }
 
 struct SeparatorTests {
@@ -102,9 +90,10 @@ struct SeparatorTests {
         #expect(separation.stems.map(\.name) == separator.model.sources)
         #expect(separation.seed == (options.shifts > 0 ? options.seed : nil))
         for stem in separation.stems {
-            let comparison = Comparison(
-                actual: stem.audio.channels.flatMap { $0 },
-                expected: try fixture.floats(stem.name))
+            let channels = stem.audio.channels
+            let comparison = try fixture.comparison(
+                of: LaidOut([channels.count, channels[0].count], channels.flatMap { $0 }),
+                with: stem.name)
             let least = min(115, (ownDecibels[stem.name] ?? .infinity) - 6)
             #expect(comparison.snrDecibels >= least, "\(stem.name): \(comparison)")
             #expect(stem.audio.sampleRateHz == separator.model.sampleRateHz)

@@ -55,13 +55,14 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
 }
 
 struct TrackPipelineTests {
-    let fixture = try? Fixture("separation/separation")
+    let fixture: Fixture
+
+    init() throws { fixture = try Fixture("separation/separation") }
 
     /// The arithmetic is the reference's in the reference's order. What is left is its mean, which
     /// it sums up in float32 (one unit in the last place, −138 dB), and `pow`.
     @Test(arguments: GoldenCase.all)
     func matchesTheReference(_ golden: GoldenCase) throws {
-        let fixture = try #require(fixture)
         let track = try track(golden.mix, in: fixture)
         var format = PositionNetwork.format
         format.channelCount = track.count
@@ -69,8 +70,8 @@ struct TrackPipelineTests {
         let network = PositionNetwork(backend: try Backend(threads: 1))
         let stems = try separate(
             track, format: format, options: golden.options, network: { network($0) })
-        let comparison = Comparison(
-            actual: stems, expected: try fixture.floats("stems.\(golden.name)"))
+        let comparison = try fixture.comparison(
+            of: LaidOut([2, track.count, track[0].count], stems), with: "stems.\(golden.name)")
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
     }
 
@@ -146,7 +147,7 @@ struct TrackPipelineTests {
         SeparationOptions(shifts: 2, seed: 8, segmentSeconds: 0.37),
     ])
     func seamsDoNotShow(options: SeparationOptions) throws {
-        let track = try track("stereo", in: try #require(fixture))
+        let track = try track("stereo", in: fixture)
         let backend = try Backend(threads: 1)
         let stems = try separate(track, format: PositionNetwork.format, options: options) { mix in
             backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
@@ -167,7 +168,6 @@ struct TrackPipelineTests {
     }
 
     @Test func progressCountsTheSegmentsOfAllShifts() throws {
-        let fixture = try #require(fixture)
         let network = PositionNetwork(backend: try Backend(threads: 1))
         var reports: [SeparationProgress] = []
         _ = try separate(
@@ -182,7 +182,6 @@ struct TrackPipelineTests {
     }
 
     @Test func cancellationStopsBeforeTheNextSegment() throws {
-        let fixture = try #require(fixture)
         let network = PositionNetwork(backend: try Backend(threads: 1))
         let cancellation = CancellationToken()
         let segments = Counter()
@@ -201,7 +200,7 @@ struct TrackPipelineTests {
     /// Workers finish in any order; their results are put together in the segments' order.
     @Test(arguments: [2, 3, 7])
     func anyNumberOfWorkersGivesTheSameBits(workers: Int) throws {
-        let track = try track("stereo", in: try #require(fixture))
+        let track = try track("stereo", in: fixture)
         let network = PositionNetwork(backend: try Backend(threads: 1))
         let options = SeparationOptions(shifts: 3, seed: 5, overlap: 0.6)
         let segments = Counter()

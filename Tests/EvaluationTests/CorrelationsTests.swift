@@ -1,5 +1,6 @@
 import Evaluation
 import Tensor
+import TestSupport
 import Testing
 
 /// Correlations of signals against sums of products.
@@ -10,19 +11,11 @@ struct CorrelationsTests {
         backend = try Backend(threads: 2)
     }
 
-    /// Values in −1 ..< 1 from a linear congruential generator.
-    private func noise(_ count: Int, seed: UInt64) -> [Double] {
-        var state = seed
-        return (0..<count).map { _ in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Double(Int64(bitPattern: state)) / 9.3e18
-        }
-    }
-
     /// Lengths shorter than the lags, within a block and over several.
     @Test(arguments: [1, 5, 100, 1000])
     func correlationsAreSumsOfProducts(samples: Int) {
-        let signals = (0..<11).map { noise(samples, seed: UInt64($0) + 9).map(Float.init) }
+        var random = SplitMix64(seed: 9)
+        let signals = (0..<11).map { _ in random.floats(samples) }
         let correlations = Correlations(signals, delayedCount: 3, maximumLag: 7, on: backend)
         for y in 0..<3 {
             for x in y..<signals.count {

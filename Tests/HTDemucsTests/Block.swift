@@ -33,10 +33,10 @@ struct Block {
             configuration: try Configuration(hyperparameters), backend: backend)
     }
 
-    /// The block's output against the golden one of that name, both channels last.
+    /// The block's output, channels last, against the golden one of that name.
     func compare(_ output: Tensor, with name: String) throws -> Comparison {
-        Comparison(
-            LaidOut(output.shape, output.floats), try golden.channelsLast(name))
+        try golden.comparison(
+            of: LaidOut(output.shape, output.floats).channelsFirst, with: name)
     }
 }
 

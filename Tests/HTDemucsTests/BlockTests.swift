@@ -3,6 +3,7 @@
 
 import Foundation
 import HTDemucs
+import Layers
 import Tensor
 import TestSupport
 import Testing
@@ -45,15 +46,14 @@ import Testing
             dilations: reader.configuration.dconvDilations)
         // Frequency rows are a batch in the reference, [F, C, T].
         let isRows = name.hasSuffix("_rows")
-        func channelsLast(_ name: String) throws -> LaidOut {
-            isRows
-                ? try block.golden.laidOut(name).permuted([0, 2, 1])
-                : try block.golden.channelsLast(name)
-        }
-        let input = try channelsLast("x")
+        let input =
+            try isRows
+            ? block.golden.laidOut("x").permuted([0, 2, 1]) : block.golden.channelsLast("x")
         let x = backend.tensor(input.shape, input.values)
         dconv(x, on: backend)
-        let comparison = Comparison(LaidOut(x.shape, x.floats), try channelsLast("output"))
+        let output = LaidOut(x.shape, x.floats)
+        let comparison = try block.golden.comparison(
+            of: isRows ? output.permuted([0, 2, 1]) : output.channelsFirst, with: "output")
         #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
     }
 
@@ -85,14 +85,21 @@ import Testing
         let x = try block.input("x")
         let times = try block.golden.checkpoint.metadata["length"].map { try #require(Int($0)) }
         let isEmpty = arguments.empty ?? false
-        let (output, before) = layer(
-            x, skip: isEmpty ? nil : try block.input("skip"), times: times ?? x.shape[1],
-            on: backend)
+        if !isEmpty { backend.add(try block.input("skip"), to: x) }
+        let (output, inner) = layer(
+            x, length: times ?? x.shape[1], returnsInner: true, on: backend)
         let comparison = try block.compare(output, with: "output")
         #expect(comparison.snrDecibels >= Self.bound, "\(comparison)")
-        // An empty layer hands its input on.
-        let comparisonBefore = try block.compare(before, with: isEmpty ? "x" : "pre")
-        #expect(comparisonBefore.snrDecibels >= Self.bound, "before: \(comparisonBefore)")
+        // An empty layer has nothing before its transposed convolution.
+        let before = try block.compare(try #require(inner), with: isEmpty ? "x" : "pre")
+        #expect(before.snrDecibels >= Self.bound, "before: \(before)")
+
+        // The next level's skip is the last thing that is added.
+        let again = try block.input("x")
+        if !isEmpty { backend.add(try block.input("skip"), to: again) }
+        let skip = backend.tensor(output.shape, (0..<output.count).map { Float($0 % 5) })
+        let sum = layer(again, length: times ?? x.shape[1], nextSkip: skip, on: backend).output
+        #expect(sum.floats == zip(output.floats, skip.floats).map(+))
     }
 
     /// The reference's table times its scale; the model's weight of 0.2 comes on top.

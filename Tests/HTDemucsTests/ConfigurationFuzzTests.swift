@@ -1,6 +1,7 @@
 // Absurd hyperparameters: a configuration or a `ConfigurationError`, never a trap.
 
 import HTDemucs
+import TestSupport
 import Testing
 
 struct ConfigurationFuzzTests {
@@ -15,11 +16,8 @@ struct ConfigurationFuzzTests {
     ]
 
     @Test func absurdValuesGiveAnErrorOrARunnableConfiguration() {
-        var state: UInt64 = 11
-        func draw(_ count: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int((state >> 33) % UInt64(count))
-        }
+        var random = SplitMix64(seed: 11)
+        func draw(_ count: Int) -> Int { random.index(below: count) }
         var accepted = 0
         for _ in 0..<20_000 {
             var values = Configuration.Hyperparameters(sources: ["a", "b"])

@@ -95,7 +95,7 @@ struct InferenceTests {
         _ model: HTDemucs, _ mix: [Float], _ backend: Backend
     ) throws -> [Float] {
         let result = try model.forward(
-            backend.tensor([2, 400], mix), cancellation: CancellationToken())
+            backend.tensor([2, 400], mix))
         return Array(UnsafeBufferPointer(start: result.pointer, count: result.count))
     }
 }

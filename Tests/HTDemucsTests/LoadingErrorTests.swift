@@ -103,7 +103,7 @@ import WeightsLoader
 
     @Test func weightsThatAreNoFloatsAreRefused() throws {
         var crafted = try CraftedCheckpoint(fixture: "mono")
-        crafted.tensors[3].elementType = "I32"
+        crafted.tensors[3].elementType = .int32
         let name = crafted.tensors[3].name
         guard case .notFloats(_, name, _)? = try error(crafted) as? WeightsError else {
             Issue.record("a tensor of whole numbers")

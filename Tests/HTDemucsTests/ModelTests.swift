@@ -15,10 +15,9 @@ import WeightsLoader
         backend = try Backend(threads: 2)
     }
 
-    /// Models with golden outputs, but for the one that is refused (see LoadingErrorTests).
+    /// Models with golden outputs. `merge_deeper`, which is refused, has none.
     static let names = Fixture.names(in: "models").filter { $0.hasSuffix(".outputs") }
         .map { String($0.dropLast(".outputs".count)) }
-        .filter { $0 != "merge_deeper" }
 
     /// Those of which the core's outputs were recorded too.
     static let withCore = ["base", "context_enc_1", "kernel_4", "merge", "mono"]
@@ -45,7 +44,7 @@ import WeightsLoader
         let model = try model(name)
         for (input, output) in [("mix", "final"), ("short.mix", "short.final")] {
             let mix = backend.tensor(try golden.shape(input), try golden.floats(input))
-            let stems = try model.forward(mix, cancellation: CancellationToken())
+            let stems = try model.forward(mix)
             let comparison = Comparison(
                 LaidOut(stems.shape, stems.floats), try golden.laidOut(output))
             let bound = try bound(golden, output)
@@ -53,30 +52,35 @@ import WeightsLoader
         }
     }
 
-    /// The core's two outputs in the engine's layout, and the golden ones.
+    /// The core's two outputs, `[sources · channels, freq, time]` and `[sources · channels, 1, time]`.
     private func core(_ name: String) throws -> (x: LaidOut, xt: LaidOut) {
         let golden = try Fixture("models/\(name).outputs")
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let z = try golden.channelsLast("core.x")
         let (x, xt) = try model(name).core(
-            mix, backend.tensor(z.shape, z.values), cancellation: CancellationToken())
-        return (LaidOut(x.shape, x.floats), LaidOut(xt.shape, xt.floats))
+            mix, backend.tensor(z.shape, z.values))
+        return (
+            LaidOut(x.shape, x.floats).channelsFirst, LaidOut(xt.shape, xt.floats).channelsFirst
+        )
     }
 
-    /// `[sources, channels, …]` → `[freq, time, sources · channels]`
-    private func channelsLast(_ golden: Fixture, _ name: String) throws -> LaidOut {
-        let array = try golden.laidOut(name)
-        return LaidOut(
-            [array.shape[0] * array.shape[1]] + array.shape.dropFirst(2), array.values
-        ).channelsLast
+    /// Sources and channels are one dimension in the engine.
+    private func comparison(
+        of output: LaidOut, with name: String, in golden: Fixture, sources: Int
+    ) throws -> Comparison {
+        try golden.comparison(
+            of: LaidOut(
+                [sources, output.shape[0] / sources] + output.shape[1...], output.values),
+            with: name)
     }
 
     @Test(arguments: withCore)
     func coreGivesTheReferencesOutputs(_ name: String) throws {
         let golden = try Fixture("models/\(name).outputs")
         let (x, xt) = try core(name)
+        let sources = try golden.shape("final")[0]
         for (output, name) in [(x, "core.output"), (xt, "core.add_67")] {
-            let comparison = Comparison(output, try channelsLast(golden, name))
+            let comparison = try comparison(of: output, with: name, in: golden, sources: sources)
             #expect(comparison.snrDecibels >= (try bound(golden, name)), "\(name): \(comparison)")
         }
     }
@@ -91,7 +95,7 @@ import WeightsLoader
         for (output, name, goldenName) in [
             (x, "output", "core.output"), (xt, "add_67", "core.add_67"),
         ] {
-            let comparison = Comparison(output, try channelsLast(other, name))
+            let comparison = try comparison(of: output, with: name, in: other, sources: 4)
             let bound = try bound(golden, goldenName)
             #expect(comparison.snrDecibels >= bound, "\(name): \(comparison)")
         }

@@ -9,16 +9,13 @@ extension CraftedCheckpoint {
     init(randomWithArguments kwargs: String) throws {
         let metadata = ["klass": Configuration.className, "args": "[]", "kwargs": kwargs]
         let shapes = StateDictShapes(try configuration(kwargs: kwargs).configuration).shapes
-        var state: UInt64 = 1
         let tensors = shapes.sorted { $0.key < $1.key }.map { name, shape in
             let inputs = shape.dropFirst().reduce(1, *)
             let isGain = shape.count == 1 && !name.hasSuffix("bias")
             let (center, width): (Float, Float) =
                 isGain ? (0.5, 0.3) : (0, 1.5 / Float(inputs).squareRoot())
-            let values = (0..<shape.reduce(1, *)).map { _ in
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                return center + width * (Float(state >> 40) / Float(1 << 23) - 1)
-            }
+            var random = SplitMix64(seed: 1, name: name)
+            let values = random.floats(shape.reduce(1, *)).map { center + width * $0 }
             return Tensor(name: name, shape: shape, values: values)
         }
         self.init(metadata: metadata, tensors: tensors)

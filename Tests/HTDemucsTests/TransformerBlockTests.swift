@@ -76,7 +76,7 @@ import Testing
             freqs: freqs,
             try block.input("xt").reshaped([
                 try block.golden.shape("xt")[1], arguments.dim,
-            ]), cancellation: CancellationToken(), on: backend)
+            ]), observer: CancellationToken(), on: backend)
 
         let spectrogram = Comparison(
             LaidOut([times, freqs, arguments.dim], x.floats).permuted([2, 1, 0]),
@@ -87,7 +87,7 @@ import Testing
         #expect(waveform.snrDecibels >= BlockTests.bound, "xt: \(waveform)")
     }
 
-    @Test func crossTransformerLooksForCancellationBeforeEachLayer() throws {
+    @Test func crossTransformerTellsOfEachLayerAndCanBeStopped() throws {
         let block = try Block("cross_transformer_one_layer", on: backend)
         let arguments = try block.golden.arguments(as: Arguments.self)
         let reader = try block.reader {
@@ -102,7 +102,7 @@ import Testing
         #expect(throws: CancellationError.self) {
             _ = try transformer(
                 backend.zeros([6, arguments.dim]), freqs: 2, backend.zeros([5, arguments.dim]),
-                cancellation: cancelled, on: backend)
+                observer: cancelled, on: backend)
         }
     }
 }

@@ -184,7 +184,7 @@ struct ProductCase: CustomStringConvertible {
     @Test func unknownProductsAreRefused() async {
         await #expect(processExitsWith: .success) {
             setenv("SWIFT_DEMUCS_PRODUCTS", "abacus", 1)
-            #expect(throws: ProductsError.self) { _ = try Backend(threads: 1) }
+            #expect(throws: GEMMBackendError.self) { _ = try Backend(threads: 1) }
         }
     }
 

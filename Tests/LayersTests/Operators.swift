@@ -142,7 +142,7 @@ struct Operators {
     func groupNorm(_ x: LaidOut, groups: Int, gain: [Float], bias: [Float]) -> LaidOut {
         let norm = GroupNorm(groups: groups, gain: gain, bias: bias, on: backend)
         let x = tensor(x)
-        norm.statistics(of: x, on: backend).apply(
+        norm.affine(normalizing: x, on: backend).apply(
             rows: x.count / gain.count, x.pointer, ld: gain.count, on: backend)
         return array(x)
     }

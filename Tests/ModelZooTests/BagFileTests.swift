@@ -1,5 +1,6 @@
 import Foundation
 import ModelZoo
+import TestSupport
 import Testing
 import WeightsLoader
 
@@ -99,11 +100,8 @@ struct BagFileTests {
 
     /// Ten thousand mutations of good files: each is read or refused, none crashes or hangs.
     @Test func mutatedFilesAreReadOrRefused() {
-        var state: UInt64 = 99
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
+        var generator = SplitMix64(seed: 99)
+        func random(_ bound: Int) -> Int { generator.index(below: bound) }
         let pieces = [
             "[", "]", ",", "\n", "- ", ":", "'", "\"", "#", " ", "1e", "\r", "\t", "{", "a",
         ]

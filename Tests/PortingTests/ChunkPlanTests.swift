@@ -48,9 +48,7 @@ import Testing
     func chunksOfATrackJoinToTheTrack(overlap: Double, samples: Int) throws {
         let plan = try ChunkPlan(chunkSamples: 100, overlap: overlap, trackSamples: samples)
         var random = SplitMix64(seed: 7)
-        let track = (0..<2).map { _ in
-            (0..<samples).map { _ in Float.random(in: -1...1, using: &random) }
-        }
+        let track = (0..<2).map { _ in random.floats(samples) }
         var overlapAdd = OverlapAdd(plan, rowCount: 2)
         var joined = PlanarAudio(channelCount: 2, sampleRateHz: 44_100)
         for index in 0..<plan.count {

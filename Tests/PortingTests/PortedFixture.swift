@@ -25,7 +25,7 @@ enum PortedFixture {
         let channels = (0..<2).map { channel in
             (0..<samples).map { index in
                 let swell = 0.2 + 0.8 * Float(index) / Float(samples)
-                return gain * swell * Float.random(in: -1...1, using: &random) + 0.05 * gain
+                return gain * swell * random.float() + 0.05 * gain
             }
         }
         try AudioFile.write(

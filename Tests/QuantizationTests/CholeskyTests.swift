@@ -1,5 +1,6 @@
 import Quantization
 import Tensor
+import TestSupport
 import Testing
 
 /// Systems of equations with known solutions.
@@ -10,13 +11,9 @@ struct CholeskyTests {
         backend = try Backend(threads: 2)
     }
 
-    /// Values in −1 ..< 1 from a linear congruential generator.
     private func noise(_ count: Int, seed: UInt64) -> [Double] {
-        var state = seed
-        return (0..<count).map { _ in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Double(Int64(bitPattern: state)) / 9.3e18
-        }
+        var random = SplitMix64(seed: seed)
+        return (0..<count).map { _ in 2 * random.unit() - 1 }
     }
 
     /// BᵀB for some random B, with `rows` as its rank at most.

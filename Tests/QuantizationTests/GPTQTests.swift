@@ -10,7 +10,7 @@ struct GPTQTests {
     private var generator = SplitMix64(seed: 4)
 
     private mutating func noise(_ count: Int) -> [Float] {
-        (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
+        generator.floats(count)
     }
 
     /// `[inner, inner]`: xᵀx over rows, `[rows, inner]`.

@@ -49,8 +49,8 @@ struct ResamplerTests {
 
     @Test
     func equalRatesReturnTheInput() {
-        var random = Noise(seed: 1)
-        let signal = random.signal(1000)
+        var random = SplitMix64(seed: 1)
+        let signal = random.floats(1000)
         #expect(Resampler(from: 44_100, to: 44_100).resample(signal) == signal)
     }
 
@@ -69,8 +69,8 @@ struct ResamplerTests {
     /// Blocks of any length, even of one sample, in one stream.
     @Test(arguments: [(8_000, 44_100), (44_099, 44_100), (48_000, 44_100), (44_100, 44_100)])
     func blocksMakeTheWhole(oldHz: Int, newHz: Int) {
-        var random = Noise(seed: 3)
-        let signal = random.signal(5000)
+        var random = SplitMix64(seed: 3)
+        let signal = random.floats(5000)
         let resampler = Resampler(from: oldHz, to: newHz)
         let whole = resampler.resample(signal)
         for length in [1, 7, 333, 4999] {
@@ -90,8 +90,8 @@ struct ResamplerTests {
     /// What comes back from another rate can be made as long as what went in.
     @Test(arguments: [-3, 0, 5])
     func aLengthThatIsAskedForIsKept(difference: Int) {
-        var random = Noise(seed: 4)
-        let signal = random.signal(1000)
+        var random = SplitMix64(seed: 4)
+        let signal = random.floats(1000)
         let resampler = Resampler(from: 44_100, to: 48_000)
         let own = resampler.resample(signal)
         var stream = ResamplingStream(

@@ -45,9 +45,9 @@ struct STFTTests {
     /// begin in the padding. And it drops the Nyquist bin, so the signal must have nothing near it.
     @Test(arguments: [256, 258, 1000, 4096], [1, 3])
     func inverseRestoresTheInteriorOfASmoothSignal(nfft: Int, channels: Int) {
-        var random = Noise(seed: UInt64(nfft))
+        var random = SplitMix64(seed: UInt64(nfft))
         let samples = 3 * nfft + 17
-        let values = (0..<channels).map { _ in smooth(random.signal(samples + 12)) }
+        let values = (0..<channels).map { _ in smooth(random.floats(samples + 12)) }
         let signal = backend.tensor([channels, samples], values.flatMap { $0 })
         let stft = STFT(nfft: nfft)
         let restored = stft.inverse(
@@ -64,8 +64,8 @@ struct STFTTests {
 
     @Test
     func transformIsLinear() {
-        var random = Noise(seed: 5)
-        let (a, b) = (random.signal(1500), random.signal(1500))
+        var random = SplitMix64(seed: 5)
+        let (a, b) = (random.floats(1500), random.floats(1500))
         let sum = zip(a, b).map { 2 * $0 - 3 * $1 }
         let stft = STFT(nfft: 256)
         func spectrogram(_ signal: [Float]) -> [Float] {
@@ -78,9 +78,9 @@ struct STFTTests {
 
     @Test(arguments: [1, 2, 3, 8])
     func resultsDoNotDependOnTheNumberOfThreads(channels: Int) throws {
-        var random = Noise(seed: 9)
+        var random = SplitMix64(seed: 9)
         let samples = 20_000
-        let values = random.signal(channels * samples)
+        let values = random.floats(channels * samples)
         let stft = STFT(nfft: 512)
         let results = try [1, 2, 5].map { threads in
             let backend = try Backend(threads: threads)

@@ -33,6 +33,9 @@ package struct LaidOut: Equatable, Sendable {
         return LaidOut(newShape, permuted)
     }
 
+    /// `[F, T, C]` → `[C, F, T]`
+    package var channelsFirst: LaidOut { permuted([2, 0, 1]) }
+
     /// `[C, F, T]` → `[F, T, C]` and `[C, T]` → `[1, T, C]`.
     package var channelsLast: LaidOut {
         switch shape.count {
@@ -51,6 +54,23 @@ extension Fixture {
     /// The tensor with its channels as the last dimension: `[F, T, C]`, F = 1 for waveforms.
     package func channelsLast(_ name: String) throws -> LaidOut {
         try laidOut(name).channelsLast
+    }
+}
+
+extension Fixture {
+    /// The distance of `actual`, in the reference's order of axes, from the golden tensor of that
+    /// name; at the stored places if only every so many-th value is stored, as `name[::step]`.
+    ///
+    /// Dimensions of size 1 may be left out on either side.
+    package func comparison(of actual: LaidOut, with name: String) throws -> Comparison {
+        func sizes(_ shape: [Int]) -> [Int] { shape.filter { $0 != 1 } }
+        let part = names.first { $0.hasPrefix(name + "[::") && $0.hasSuffix("]") }
+        guard let part, let step = Int(part.dropFirst(name.count + 3).dropLast()) else {
+            let matches = sizes(actual.shape) == sizes(try shape(name))
+            return Comparison(actual: matches ? actual.values : [], expected: try floats(name))
+        }
+        let places = stride(from: 0, to: actual.values.count, by: step)
+        return Comparison(actual: places.map { actual.values[$0] }, expected: try floats(part))
     }
 }
 

@@ -11,13 +11,12 @@ package struct CraftedCheckpoint {
         package var shape: [Int]
         /// Four bytes an element, in whatever `elementType` says.
         package var values: [Float]
-        package var elementType = "F32"
+        package var elementType = ElementType.float32
 
-        package init(name: String, shape: [Int], values: [Float], elementType: String = "F32") {
+        package init(name: String, shape: [Int], values: [Float]) {
             self.name = name
             self.shape = shape
             self.values = values
-            self.elementType = elementType
         }
     }
 
@@ -49,26 +48,10 @@ package struct CraftedCheckpoint {
 
     /// Writes the file, opens it and removes it again; the mapping keeps its contents.
     package func open() throws -> Checkpoint {
-        // By hand but for the metadata, whose values need escapes: JSONSerialization takes ten
-        // milliseconds, and some tests write hundreds of files.
-        let metadata = String(decoding: try JSONEncoder().encode(metadata), as: UTF8.self)
-        var entries = ["\"__metadata__\":\(metadata)"]
-        var bytes = Data()
-        for tensor in tensors {
-            let start = bytes.count
-            tensor.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
-            entries.append(
-                """
-                "\(tensor.name)":{"dtype":"\(tensor.elementType)","shape":\(tensor.shape),\
-                "data_offsets":[\(start),\(bytes.count)]}
-                """)
+        let tensors = tensors.map {
+            RawCheckpoint.Tensor(
+                name: $0.name, shape: $0.shape, floats: $0.values, type: $0.elementType)
         }
-        let text = Data("{\(entries.joined(separator: ","))}".utf8)
-        let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
-        let url = FileManager.default.temporaryDirectory
-            .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try (length + text + bytes).write(to: url)
-        return try Checkpoint.open(url.path)
+        return try RawCheckpoint(metadata: metadata, tensors: tensors).open()
     }
 }

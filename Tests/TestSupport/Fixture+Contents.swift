@@ -5,12 +5,17 @@ import Foundation
 
 extension Fixture {
     /// Fixtures in a folder under `Tests/Fixtures` whose names begin with `prefix`, sorted, without
-    /// the folder and the ending; none if the folder can't be read.
+    /// the folder and the ending. The folder must exist: no test may run over nothing.
     package static func names(in folder: String, prefix: String = "") -> [String] {
         let ending = ".safetensors"
-        let files = try? FileManager.default.contentsOfDirectory(atPath: url(folder).path)
-        return (files ?? []).filter { $0.hasPrefix(prefix) && $0.hasSuffix(ending) }
-            .map { String($0.dropLast(ending.count)) }.sorted()
+        let path = FixtureCopies.sources.appendingPathComponent(folder).path
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: path)
+                .filter { $0.hasPrefix(prefix) && $0.hasSuffix(ending) }
+                .map { String($0.dropLast(ending.count)) }.sorted()
+        } catch {
+            fatalError("fixtures of \(folder): \(error)")
+        }
     }
 
     /// The constructor arguments of the reference's layer, from the metadata.

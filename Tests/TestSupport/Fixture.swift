@@ -1,4 +1,5 @@
-// Golden tensors under Tests/Fixtures, read by the engine's own safetensors reader.
+// Golden tensors under Tests/Fixtures and the drawn inputs and parameters that go with them, read
+// by the engine's own safetensors reader.
 
 import Foundation
 import WeightsLoader
@@ -7,9 +8,9 @@ import WeightsLoader
 package struct Fixture: Sendable {
     package let checkpoint: Checkpoint
 
-    /// Opens `Tests/Fixtures/<name>.safetensors`.
+    /// Opens `Tests/Fixtures/<name>.safetensors`, its drawn tensors in place.
     package init(_ name: String) throws {
-        checkpoint = try Checkpoint.open(Self.url(name + ".safetensors").path)
+        checkpoint = try Checkpoint.open(FixtureCopies.url(name + ".safetensors").path)
     }
 
     /// All tensors' names, sorted.
@@ -27,13 +28,13 @@ package struct Fixture: Sendable {
         try tensor(name).shape
     }
 
-    /// A file or folder under `Tests/Fixtures`.
+    /// A file or folder under `Tests/Fixtures`: a complete copy where tensors of it are drawn.
     package static func url(_ relative: String) -> URL {
-        URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent()
-            .deletingLastPathComponent()
-            .appendingPathComponent("Fixtures")
-            .appendingPathComponent(relative)
+        do {
+            return try FixtureCopies.url(relative)
+        } catch {
+            fatalError("fixture \(relative): \(error)")
+        }
     }
 
     /// The folder of the models that come with the program.

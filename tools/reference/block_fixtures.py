@@ -1,11 +1,11 @@
 """Fixtures of the reference's blocks: DConv, HEncLayer, HDecLayer, transformer layers and the whole
 transformer.
 
-Tensors: inputs (`x`, and `skip`, `inject`, `xt` where the block takes them), parameters under the
-block's own state-dict names, outputs (`output`; decoders also `pre`, what goes into the transposed
-convolution; the transformer `x_out`, `xt_out` and each layer's tokens). Metadata: `class`, `kwargs`
-(the constructor's arguments), and for time decoders `length`. No batch dimension, except DConv's
-`*_rows`, where frequency rows are the batch.
+Drawn tensors: inputs (`x`, and `skip`, `inject`, `xt` where the block takes them), parameters
+under the block's own state-dict names. Stored ones: outputs (`output`; decoders also `pre`, what
+goes into the transposed convolution; the transformer `x_out` and `xt_out`). Metadata: `class`,
+`kwargs` (the constructor's arguments), and for time decoders `length`. No batch dimension, except
+DConv's `*_rows`, where frequency rows are the batch.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import nn
 
+import draw
 import seeded_model as reference
 from fixture import (
     SEED,
     Tensors,
+    batched,
     float64_snr,
     in_double,
-    noise,
     origin,
     unbatched,
     write,
@@ -30,6 +31,9 @@ from fixture import (
 from layer_fixtures import transformer_kwargs
 
 GROUP = "blocks"
+LARGE = 4096
+# Large, but the self-test's vectors are taken from it.
+WHOLE = "dconv_rows"
 
 Collect = Callable[[nn.Module, tuple[Any, ...]], Tensors]
 
@@ -38,13 +42,17 @@ def save(
     name: str,
     block: nn.Module,
     kwargs: dict[str, Any],
-    inputs: dict[str, torch.Tensor],
+    inputs: dict[str, tuple[int, ...]],
     collect: Collect,
+    rules: dict[str, draw.Rule] | None = None,
     **more: Any,
 ) -> None:
-    """Perturbs the block, runs it through `collect`, and writes inputs, parameters and outputs."""
-    reference.perturb(block, SEED)
-    arguments = tuple(inputs.values())
+    """Draws the block's parameters and its inputs, of these shapes, and writes its outputs."""
+    draws = draw.Draws(SEED)
+    arguments = tuple(
+        batched(draws, key, *shape, rule=(rules or {}).get(key)) for key, shape in inputs.items()
+    )
+    reference.perturb(block, draws)
 
     @torch.no_grad()
     def run(double: bool) -> Tensors:
@@ -53,9 +61,7 @@ def save(
         return collect(block, arguments)
 
     outputs = {key: unbatched(value) for key, value in run(False).items()}
-    tensors = {key: unbatched(value) for key, value in inputs.items()}
-    parameters = block.state_dict()
-    assert not (tensors.keys() | outputs.keys()) & parameters.keys()
+    assert block.state_dict().keys() <= draws.found.keys()
     metadata = origin(
         GROUP,
         **{"class": type(block).__name__},
@@ -63,7 +69,9 @@ def save(
         snr_against_float64_db=float64_snr(run),
         **more,
     )
-    write(GROUP, name, {**tensors, **parameters, **outputs}, metadata)
+    # Part of a large output has values of each channel and frame (see fixture.sampled).
+    large = {key for key, value in outputs.items() if value.numel() > LARGE and name != WHOLE}
+    write(GROUP, name, outputs, metadata, draws, dict.fromkeys(large, 5))
 
 
 def output(block: nn.Module, arguments: tuple[Any, ...]) -> Tensors:
@@ -74,28 +82,30 @@ def output(block: nn.Module, arguments: tuple[Any, ...]) -> Tensors:
 def dconvs() -> None:
     """DConv on a signal, on frequency rows, and with every depth and compression."""
 
-    def one(name: str, x: torch.Tensor, **kwargs: Any) -> None:
-        kwargs = {"channels": x.shape[1], "compress": 8, "depth": 2, **kwargs}
+    def one(name: str, x: tuple[int, ...], **kwargs: Any) -> None:
+        kwargs = {"channels": x[1], "compress": 8, "depth": 2, **kwargs}
         save(name, reference.DConv(**kwargs), kwargs, {"x": x}, output)
 
-    signal = noise("dconv", 1, 24, 203)
+    signal = (1, 24, 203)
     one("dconv_depth2_compress8", signal)
     one("dconv_depth2_compress4", signal, compress=4)
     one("dconv_depth1", signal, depth=1)
     one("dconv_depth3", signal, depth=3, compress=4)
     one("dconv_no_dilation", signal, depth=-2, compress=4)
     one("dconv_compress_not_dividing", signal, compress=5)
-    one("dconv_short", noise("dconv short", 1, 24, 3), depth=3, compress=4)
-    one("dconv_wide", noise("dconv wide", 1, 96, 41))
-    one("dconv_rows", noise("dconv rows", 9, 24, 37))
+    one("dconv_short", (1, 24, 3), depth=3, compress=4)
+    one("dconv_wide", (1, 96, 41))
+    one("dconv_rows", (9, 24, 37))
 
 
 def encoders() -> None:
     """HEncLayer in both branches."""
 
-    def one(name: str, x: torch.Tensor, inject: torch.Tensor | None = None, **kwargs: Any) -> None:
+    def one(
+        name: str, x: tuple[int, ...], inject: tuple[int, ...] | None = None, **kwargs: Any
+    ) -> None:
         kwargs = {
-            "chin": x.shape[1],
+            "chin": x[1],
             "chout": 16,
             "kernel_size": 8,
             "stride": 4,
@@ -109,7 +119,7 @@ def encoders() -> None:
         inputs = {"x": x} if inject is None else {"x": x, "inject": inject}
         save(name, reference.HEncLayer(**kwargs), kwargs, inputs, output)
 
-    z, z8 = noise("enc z", 1, 4, 32, 19), noise("enc z8", 1, 12, 8, 19)
+    z, z8 = (1, 4, 32, 19), (1, 12, 8, 19)
     one("encoder_freq", z, freq=True)
     one("encoder_freq_norm", z, freq=True, norm=True)
     one("encoder_freq_norm_one_group", z, freq=True, norm=True, norm_groups=1)
@@ -117,8 +127,8 @@ def encoders() -> None:
     one("encoder_freq_no_dconv", z, freq=True, dconv=False)
     one("encoder_freq_kernel_4", z, freq=True, kernel_size=4, stride=2)
     one("encoder_freq_last", z8, freq=True, pad=False)
-    one("encoder_freq_last_inject", z8, noise("inject", 1, 16, 19), freq=True, pad=False, norm=True)
-    mix, odd = noise("enc mix", 1, 2, 256), noise("enc odd", 1, 2, 253)
+    one("encoder_freq_last_inject", z8, (1, 16, 19), freq=True, pad=False, norm=True)
+    mix, odd = (1, 2, 256), (1, 2, 253)
     one("encoder_time", mix, freq=False)
     one("encoder_time_odd_length", odd, freq=False)
     one("encoder_time_norm", odd, freq=False, norm=True)
@@ -137,9 +147,9 @@ def decoders() -> None:
         # An empty layer hands its input on.
         return {"output": value} if skip is None else {"output": value, "pre": pre}
 
-    def one(name: str, x: torch.Tensor, length: int | None = None, **kwargs: Any) -> None:
+    def one(name: str, x: tuple[int, ...], length: int | None = None, **kwargs: Any) -> None:
         kwargs = {
-            "chin": x.shape[1],
+            "chin": x[1],
             "chout": 6,
             "last": False,
             "kernel_size": 8,
@@ -153,12 +163,12 @@ def decoders() -> None:
         }
         inputs = {"x": x}
         if not kwargs.get("empty"):
-            inputs["skip"] = noise(f"skip {name}", *x.shape)
+            inputs["skip"] = x
         more = {} if length is None else {"length": str(length)}
         block = reference.HDecLayer(**kwargs)
         save(name, block, kwargs, inputs, lambda b, a: both(b, a, length), **more)
 
-    z, z1 = noise("dec z", 1, 16, 8, 19), noise("dec z1", 1, 16, 1, 19)
+    z, z1 = (1, 16, 8, 19), (1, 16, 1, 19)
     one("decoder_freq", z, freq=True)
     one("decoder_freq_last", z, freq=True, last=True)
     one("decoder_freq_norm", z, freq=True, norm=True)
@@ -167,7 +177,7 @@ def decoders() -> None:
     one("decoder_freq_context_2", z, freq=True, context=2)
     one("decoder_freq_kernel_4", z, freq=True, kernel_size=4, stride=2)
     one("decoder_freq_no_pad", z1, freq=True, pad=False)
-    xt = noise("dec xt", 1, 16, 64)
+    xt = (1, 16, 64)
     one("decoder_time", xt, 256, freq=False)
     one("decoder_time_odd_length", xt, 253, freq=False)
     one("decoder_time_last", xt, 253, freq=False, last=True)
@@ -175,15 +185,8 @@ def decoders() -> None:
     one("decoder_time_no_dconv", xt, 255, freq=False, dconv=False)
     one("decoder_time_context_0", xt, 256, freq=False, context=0)
     one("decoder_time_kernel_4", xt, 127, freq=False, kernel_size=4, stride=2)
-    one("decoder_time_empty", noise("dec empty", 1, 16, 19), 75, freq=False, empty=True)
-    one(
-        "decoder_time_empty_norm",
-        noise("dec empty", 1, 16, 19),
-        75,
-        freq=False,
-        empty=True,
-        norm=True,
-    )
+    one("decoder_time_empty", (1, 16, 19), 75, freq=False, empty=True)
+    one("decoder_time_empty_norm", (1, 16, 19), 75, freq=False, empty=True, norm=True)
 
 
 def transformers() -> None:
@@ -192,25 +195,14 @@ def transformers() -> None:
         k: v for k, v in transformer_kwargs(32).items() if k not in ("activation", "auto_sparsity")
     }
     stored = {"d_model": 32, "nhead": 4, **own, "activation": "gelu"}
-    x, xt = noise("tokens x", 1, 45, 32), noise("tokens xt", 1, 33, 32)
+    x, xt = (1, 45, 32), (1, 33, 32)
     self_layer = reference.MyTransformerEncoderLayer(32, 4, **transformer_kwargs(32))
     save("transformer_self", self_layer, stored, {"x": x}, output)
     cross = reference.CrossTransformerEncoderLayer(32, 4, **transformer_kwargs(32))
     save("transformer_cross", cross, stored, {"x": x, "xt": xt}, output)
 
-    def layers(block: nn.Module, arguments: tuple[Any, ...]) -> Tensors:
-        found: Tensors = {}
-        handles = [
-            module.register_forward_hook(
-                lambda _, __, value, path=path: found.__setitem__(f"{path}.output", value)
-            )
-            for path, module in block.named_modules()
-            if path.startswith(("layers.", "layers_t.")) and path.count(".") == 1
-        ]
-        found["x_out"], found["xt_out"] = block(*arguments)
-        for handle in handles:
-            handle.remove()
-        return found
+    def both(block: nn.Module, arguments: tuple[Any, ...]) -> Tensors:
+        return dict(zip(("x_out", "xt_out"), block(*arguments), strict=True))
 
     for name, changes in {
         "cross_transformer": {},
@@ -235,16 +227,13 @@ def transformers() -> None:
             "gelu": True,
             **changes,
         }
-        inputs = {
-            "x": noise("transformer x", 1, 24, 4, 9, deviation=2.0, offset=0.5),
-            "xt": noise("transformer xt", 1, 24, 41, deviation=2.0, offset=-0.5),
-        }
-        save(name, reference.CrossTransformerEncoder(**kwargs), kwargs, inputs, layers)
+        inputs = {"x": (1, 24, 4, 9), "xt": (1, 24, 41)}
+        rules = {"x": draw.normal(2, 0.5), "xt": draw.normal(2, -0.5)}
+        save(name, reference.CrossTransformerEncoder(**kwargs), kwargs, inputs, both, rules)
 
 
 def make() -> None:
     """Writes Tests/Fixtures/blocks."""
-    torch.manual_seed(SEED)
     dconvs()
     encoders()
     decoders()

@@ -36,7 +36,7 @@ import torch
 import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
-from fixture import noise, origin
+from fixture import noise, origin, sampled
 from trace_reference import TracedCore
 
 # Smaller ones cost more in nodes than they save.
@@ -154,9 +154,13 @@ def run_onnx(
 
 
 def record(
-    checkpoint: Path, inputs: Path | None, recording: Path, graph: Path | None = None
+    checkpoint: Path,
+    inputs: Path | None,
+    recording: Path,
+    graph: Path | None = None,
+    every: dict[str, int] | None = None,
 ) -> None:
-    """Exports, runs ONNX Runtime, and writes inputs and outputs."""
+    """Exports, runs ONNX Runtime, writes inputs and outputs, or part of them (fixture.sampled)."""
     model = reference.load(checkpoint)
     if inputs is None:
         mix, x = seeded_inputs(model)
@@ -171,7 +175,8 @@ def record(
     if inputs is None:
         tensors.update(zip(INPUTS, (mix, x), strict=True))
     metadata = origin("models", onnxruntime=version("onnxruntime"), checkpoint=checkpoint.name)
-    size = tensor_file.write(recording, {name: v[0] for name, v in tensors.items()}, metadata)
+    kept = sampled({name: v[0] for name, v in tensors.items()}, every)
+    size = tensor_file.write(recording, kept, metadata)
     print(f"{recording.name}: {size:,} bytes")
 
 

@@ -1,11 +1,13 @@
-"""What the fixture scripts share: seeded inputs, capturing through forward hooks, files with their
-origin."""
+"""What the fixture scripts share: capturing through forward hooks, and files with their origin that
+hold what the reference computed and say how the rest is drawn (see draw.py)."""
 
 from __future__ import annotations
 
+import atexit
 import copy
 import json
-import zlib
+import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+import draw
 import tensor_file
 
 SEED = 20240
@@ -23,8 +26,7 @@ Tensors = dict[str, torch.Tensor]
 
 def noise(name: str, *shape: int, deviation: float = 1.0, offset: float = 0.0) -> torch.Tensor:
     """A normal input of this shape, from the seed and the name alone."""
-    generator = torch.Generator().manual_seed(zlib.crc32(f"{SEED}/{name}".encode()))
-    return offset + deviation * torch.randn(shape, generator=generator)
+    return draw.tensor(SEED, name, shape, draw.normal(deviation, offset))
 
 
 @torch.no_grad()
@@ -78,6 +80,14 @@ def unbatched(value: torch.Tensor) -> torch.Tensor:
     return value[0] if value.dim() > 2 and value.shape[0] == 1 else value
 
 
+def batched(
+    draws: draw.Draws, name: str, *shape: int, rule: draw.Rule | None = None
+) -> torch.Tensor:
+    """Draws an input of this shape; the fixture has it without a batch dimension of one."""
+    drops = len(shape) > 2 and shape[0] == 1
+    return draws(name, *shape[drops:], rule=rule).reshape(shape)
+
+
 def origin(group: str, **more: Any) -> dict[str, str]:
     """The metadata of every fixture: command, seed, versions, and whatever the group adds."""
     return {
@@ -88,9 +98,54 @@ def origin(group: str, **more: Any) -> dict[str, str]:
     }
 
 
-def write(group: str, name: str, tensors: Tensors, metadata: dict[str, str]) -> None:
-    """Writes Tests/Fixtures/<group>/<name>.safetensors and prints one line about it."""
+def sampled(tensors: Tensors, every: dict[str, int] | None) -> Tensors:
+    """The tensors, those in `every` as each so many-th value in row-major order: `name[::step]`."""
+    found = {}
+    for key, value in tensors.items():
+        step = (every or {}).get(key, 1)
+        # A step with a common factor would miss whole rows or columns.
+        assert math.gcd(step, math.prod(value.shape[1:])) == 1, f"{key} by {step}"
+        found[key if step == 1 else f"{key}[::{step}]"] = (
+            value if step == 1 else value.flatten()[::step]
+        )
+    return found
+
+
+def write(
+    group: str,
+    name: str,
+    tensors: Tensors,
+    metadata: dict[str, str],
+    draws: draw.Draws | None = None,
+    every: dict[str, int] | None = None,
+) -> None:
+    """Writes Tests/Fixtures/<group>/<name>.safetensors and prints one line about it.
+
+    `draws` are told in the metadata and not stored; of tensors in `every` a part is: `sampled`.
+    """
     for key, value in tensors.items():
         assert not value.is_floating_point() or torch.isfinite(value).all(), f"{name}: {key}"
-    size = tensor_file.write(ROOT / group / f"{name}.safetensors", tensors, metadata)
-    print(f"{group}/{name}: {len(tensors)} tensors, {size:,} bytes")
+    if draws:
+        assert not tensors.keys() & draws.found.keys()
+        metadata = {**metadata, "seed": str(draws.seed), "drawn": draws.text()}
+    stored = sampled(tensors, every)
+    size = tensor_file.write(ROOT / group / f"{name}.safetensors", stored, metadata)
+    print(f"{group}/{name}: {len(stored)} tensors, {size:,} bytes")
+
+
+def read(path: Path) -> tuple[Tensors, dict[str, str]]:
+    """A fixture's tensors, the drawn ones too, and its metadata."""
+    tensors, metadata = tensor_file.read(path)
+    drawn = draw.Draws.tensors(int(metadata.get("seed", 0)), metadata.get("drawn", ""))
+    return {**tensors, **drawn}, metadata
+
+
+def complete(relative: str) -> Path:
+    """A copy of a fixture with its drawn tensors in it, for readers of ordinary files."""
+    tensors, metadata = read(ROOT / relative)
+    metadata.pop("drawn", None)
+    folder = Path(tempfile.mkdtemp())
+    path = folder / Path(relative).name
+    tensor_file.write(path, tensors, metadata)
+    atexit.register(lambda: (path.unlink(), folder.rmdir()))
+    return path

@@ -1,7 +1,9 @@
-"""Fixtures of single layers, taken by hooks from the reference's own blocks.
+"""Fixtures of single layers of the reference's own blocks.
 
-Tensors: `input` (attention: `query` and `key`, the key being the value too), the layer's parameters
-under their torch.nn names, `output`. The batch dimension is dropped, except in `*_rows`, where
+A hook tells the shapes that a layer is given where it sits; that very layer then runs on drawn
+inputs of these shapes. Drawn tensors: `input` (attention: `query`, and for cross-attention `key`,
+which is the value too), the layer's parameters under their torch.nn names. Stored: `output`, and an
+`input` that is made of special values. The batch dimension is dropped, except in `*_rows`, where
 frequency rows are the batch. Metadata: `hooked` says where the layer sits, `kwargs` how it is set
 up.
 """
@@ -13,20 +15,25 @@ from typing import Any
 import torch
 from torch import nn
 
+import draw
 import seeded_model as reference
 from fixture import (
     SEED,
     Tensors,
+    batched,
     capture,
     float64_snr,
     in_double,
-    noise,
     origin,
     unbatched,
     write,
 )
 
 GROUP = "layers"
+TOKENS = (1, 37, 32)
+LARGE = 8192
+# Large, but the self-test's vectors are taken from it.
+WHOLE = "multihead_attention_self_long"
 
 
 def settings(layer: nn.Module) -> dict[str, Any]:
@@ -38,41 +45,54 @@ def settings(layer: nn.Module) -> dict[str, Any]:
     return {name: v for name, v in found.items() if not isinstance(v, torch.Tensor)}
 
 
-def save(name: str, root: nn.Module, path: str, *arguments: torch.Tensor) -> None:
-    """Perturbs `root`, runs it, and writes the layer at `path` as it was called."""
-    reference.perturb(root, SEED)
-    inputs, output = capture(root, path, arguments)
+def save(
+    name: str,
+    root: nn.Module,
+    path: str,
+    *shapes: tuple[int, ...] | int,
+    rule: draw.Rule | None = None,
+    special: torch.Tensor | None = None,
+) -> None:
+    """Writes the layer at `path`, as it is called when `root` is given inputs of these shapes.
+
+    Its inputs follow `rule`, unless there is a `special` one.
+    """
+    arguments = tuple(torch.zeros(s) if isinstance(s, tuple) else s for s in shapes)
+    seen, _ = capture(root.eval(), path, arguments)
     layer = root.get_submodule(path)
-    attention = isinstance(layer, nn.MultiheadAttention)
-    names = ["query", "key"] if attention else ["input"]
+    draws = draw.Draws(SEED)
+    stored: Tensors = {}
+    if isinstance(layer, nn.MultiheadAttention):
+        query = batched(draws, "query", *seen[0].shape, rule=rule)
+        crosses = seen[0].shape != seen[1].shape
+        key = batched(draws, "key", *seen[1].shape, rule=rule) if crosses else query
+        given = (query, key, key)
+    elif special is not None:
+        stored["input"] = special
+        given = (special,)
+    elif seen[0].is_floating_point():
+        given = (batched(draws, "input", *seen[0].shape, rule=rule),)
+    else:
+        given = (seen[0],)  # indices of an embedding are 0, 1, 2, ...
+    reference.perturb(layer, draws)
+    assert layer.state_dict().keys() <= draws.found.keys()
 
+    @torch.no_grad()
     def run(double: bool) -> Tensors:
-        given = tuple(inputs[:3] if attention else inputs[:1])
-        with torch.no_grad():
-            value = (in_double(layer) if double else layer)(
-                *(in_double(given) if double else given)
-            )
-        return {"output": value[0] if attention else value}
+        value = in_double(layer)(*in_double(given)) if double else layer(*given)
+        return {"output": value[0] if isinstance(value, tuple) else value}
 
-    tensors = {
-        key: unbatched(value)
-        for key, value in zip(names, inputs, strict=False)
-        if value.is_floating_point()  # indices of an embedding are 0, 1, 2, ...
-    }
-    tensors["output"] = unbatched(output[0] if attention else output)
-    tensors.update(layer.state_dict())
-    write(
+    stored["output"] = unbatched(run(False)["output"])
+    metadata = origin(
         GROUP,
-        name,
-        tensors,
-        origin(
-            GROUP,
-            hooked=f"{type(root).__name__}.{path}",
-            layer=type(layer).__name__,
-            kwargs=settings(layer),
-            snr_against_float64_db=float64_snr(run),
-        ),
+        hooked=f"{type(root).__name__}.{path}",
+        layer=type(layer).__name__,
+        kwargs=settings(layer),
+        snr_against_float64_db=float64_snr(run),
     )
+    # Part of a large output has values of each row and column (see fixture.sampled).
+    step = 5 if stored["output"].numel() > LARGE and name != WHOLE else 1
+    write(GROUP, name, stored, metadata, draws, every={"output": step})
 
 
 class Alone(nn.Module):
@@ -87,56 +107,53 @@ class Alone(nn.Module):
         return self.layer(*arguments)
 
 
+class Scaled(Alone):
+    """The parent of an embedding, which looks up every row."""
+
+    def forward(self, _: torch.Tensor) -> Any:
+        """Frequencies 0, 1, 2, ..."""
+        return self.layer(torch.arange(self.layer.embedding.num_embeddings))
+
+
 def convolutions() -> None:
     """Plain and transposed convolutions in one and two dimensions."""
     time, freq = {"freq": False, "norm": False}, {"freq": True, "norm": False}
     enc, dec = reference.HEncLayer, reference.HDecLayer
-    signal = noise("signal", 1, 20, 101)
-    save("conv1d_k8_s4_p2", enc(2, 20, **time), "conv", noise("mix", 1, 2, 404))
+    signal = (1, 20, 101)
+    save("conv1d_k8_s4_p2", enc(2, 20, **time), "conv", (1, 2, 404))
     save("conv1d_k1", reference.DConv(20, compress=4), "layers.0.3", signal)
     save("conv1d_k3_d1_p1", reference.DConv(20, compress=4), "layers.0.0", signal)
     save("conv1d_k3_d2_p2", reference.DConv(20, compress=4), "layers.1.0", signal)
     save("conv1d_k3_d4_p4", reference.DConv(20, compress=4, depth=3), "layers.2.0", signal)
-    skip = torch.zeros_like(signal)
     wide = dec(20, 6, context=2, dconv=False, **time)
-    save("conv1d_k5_p2", wide, "rewrite", signal, skip, torch.tensor(404))
-    save("conv_transpose1d_k8_s4", wide, "conv_tr", signal, skip, torch.tensor(404))
-    rows = noise("rows", 1, 20, 11, 13)
-    save("conv1d_k3_d2_rows", enc(4, 20, **freq), "dconv.layers.1.0", noise("z", 1, 4, 44, 13))
-    save("conv2d_k8x1_s4x1_p2x0", enc(4, 20, **freq), "conv", noise("z", 1, 4, 44, 13))
-    save("conv2d_k1x1", enc(4, 20, **freq), "rewrite", noise("z", 1, 4, 44, 13))
-    save("conv2d_k8x1_s4x1_p0", enc(4, 20, pad=False, **freq), "conv", noise("z8", 1, 4, 8, 13))
+    save("conv1d_k5_p2", wide, "rewrite", signal, signal, 404)
+    save("conv_transpose1d_k8_s4", wide, "conv_tr", signal, signal, 404)
+    rows = (1, 20, 11, 13)
+    save("conv1d_k3_d2_rows", enc(4, 20, **freq), "dconv.layers.1.0", (1, 4, 44, 13))
+    save("conv2d_k8x1_s4x1_p2x0", enc(4, 20, **freq), "conv", (1, 4, 44, 13))
+    save("conv2d_k1x1", enc(4, 20, **freq), "rewrite", (1, 4, 44, 13))
+    save("conv2d_k8x1_s4x1_p0", enc(4, 20, pad=False, **freq), "conv", (1, 4, 8, 13))
     square = dec(20, 6, dconv=False, **freq)
-    save("conv2d_k3x3_p1", square, "rewrite", rows, torch.zeros_like(rows), torch.tensor(0))
-    save(
-        "conv_transpose2d_k8x1_s4x1",
-        square,
-        "conv_tr",
-        rows,
-        torch.zeros_like(rows),
-        torch.tensor(0),
-    )
+    save("conv2d_k3x3_p1", square, "rewrite", rows, rows, 0)
+    save("conv_transpose2d_k8x1_s4x1", square, "conv_tr", rows, rows, 0)
     wider = dec(12, 6, context=2, dconv=False, **freq)
-    few = noise("few", 1, 12, 3, 4)
-    save("conv2d_k5x5_p2", wider, "rewrite", few, torch.zeros_like(few), torch.tensor(0))
+    few = (1, 12, 3, 4)
+    save("conv2d_k5x5_p2", wider, "rewrite", few, few, 0)
 
 
 def norms() -> None:
     """GroupNorm on signals, spectrograms, rows and tokens; LayerNorm; inputs off centre."""
     time, freq = {"freq": False, "norm_groups": 4}, {"freq": True, "norm_groups": 4}
     enc = reference.HEncLayer
-    off = noise("off", 1, 20, 101, deviation=3.0, offset=2.0)
-    save("group_norm_1_ct", reference.DConv(20, compress=4), "layers.0.4", off)
-    save("group_norm_1_rows", enc(4, 20, **freq), "dconv.layers.0.1", noise("z", 1, 4, 44, 13))
-    save("group_norm_4_ct", enc(2, 20, **time), "norm1", noise("mix", 1, 2, 404, offset=1.0))
-    save("group_norm_4_cft", enc(4, 20, **freq), "norm1", noise("z", 1, 4, 44, 13, offset=1.0))
-    save("group_norm_tokens", self_layer(32, 4), "norm_out", noise("tokens", 1, 37, 32))
-    save(
-        "layer_norm",
-        self_layer(32, 4),
-        "norm1",
-        noise("tokens", 1, 37, 32, deviation=2.0, offset=3.0),
-    )
+    signal, z = (1, 20, 101), (1, 4, 44, 13)
+    off = draw.normal(3, 2)
+    save("group_norm_1_ct", reference.DConv(20, compress=4), "layers.0.4", signal, rule=off)
+    save("group_norm_1_rows", enc(4, 20, **freq), "dconv.layers.0.1", z)
+    save("group_norm_4_ct", enc(2, 20, **time), "norm1", (1, 2, 404), rule=draw.normal(1, 1))
+    save("group_norm_4_cft", enc(4, 20, **freq), "norm1", z, rule=draw.normal(1, 1))
+    save("group_norm_tokens", self_layer(32, 4), "norm_out", TOKENS)
+    save("layer_norm", self_layer(32, 4), "norm1", TOKENS, rule=draw.normal(2, 3))
+    save("layer_norm_wide", Alone(nn.LayerNorm(1023)), "layer", (5, 1023), rule=draw.normal(2, 3))
 
 
 def self_layer(dim: int, heads: int) -> nn.Module:
@@ -165,43 +182,45 @@ def transformer_kwargs(dim: int) -> dict[str, Any]:
 
 def transformer_layers() -> None:
     """Linear, LayerScale and attention with several head sizes and token counts."""
-    save("linear", self_layer(32, 4), "linear1", noise("tokens", 1, 37, 32))
-    save("layer_scale", self_layer(32, 4), "gamma_1", noise("tokens", 1, 37, 32))
-    save("multihead_attention_self", self_layer(32, 4), "self_attn", noise("tokens", 1, 37, 32))
-    save(
-        "multihead_attention_self_one_head", self_layer(20, 1), "self_attn", noise("t20", 1, 19, 20)
-    )
-    save("multihead_attention_self_wide", self_layer(96, 2), "self_attn", noise("t96", 1, 21, 96))
-    save("multihead_attention_self_long", self_layer(16, 2), "self_attn", noise("t16", 1, 701, 16))
-    both = noise("tokens", 1, 37, 32), noise("other", 1, 53, 32)
-    save("multihead_attention_cross", cross_layer(32, 4), "cross_attn", *both)
-    both = noise("long q", 1, 300, 64), noise("long k", 1, 77, 64)
-    save("multihead_attention_cross_long", cross_layer(64, 1), "cross_attn", *both)
+    save("linear", self_layer(32, 4), "linear1", TOKENS)
+    save("layer_scale", self_layer(32, 4), "gamma_1", TOKENS)
+    save("multihead_attention_self", self_layer(32, 4), "self_attn", TOKENS)
+    save("multihead_attention_self_one_head", self_layer(20, 1), "self_attn", (1, 19, 20))
+    save("multihead_attention_self_wide", self_layer(96, 2), "self_attn", (1, 21, 96))
+    save("multihead_attention_self_long", self_layer(16, 2), "self_attn", (1, 701, 16))
+    save("multihead_attention_cross", cross_layer(32, 4), "cross_attn", TOKENS, (1, 53, 32))
+    long = (1, 300, 64), (1, 77, 64)
+    save("multihead_attention_cross_long", cross_layer(64, 1), "cross_attn", *long)
     # Scores in the hundreds: a softmax that does not subtract the row's maximum overflows.
-    peaked = noise("peaked", 1, 45, 32, deviation=12.0)
     attention = Alone(nn.MultiheadAttention(32, 4, batch_first=True))
-    save("multihead_attention_peaked", attention, "layer", peaked, peaked, peaked)
+    peaked = (1, 45, 32)
+    loud = draw.normal(12)
+    save("multihead_attention_peaked", attention, "layer", peaked, peaked, peaked, rule=loud)
 
 
 def activations() -> None:
     """GELU through its tails, GLU on signals and spectrograms, softmax of large values."""
-    save("gelu", Alone(nn.GELU()), "layer", torch.linspace(-12, 12, 9601))
+
+    def gelu(name: str, **values: Any) -> None:
+        save(name, Alone(nn.GELU()), "layer", (2401,), **values)
+
+    gelu("gelu", rule=draw.uniform(-12, 12))
     # On their own, or the sweep's large values would drown their errors in a signal-to-noise ratio.
-    save("gelu_negative_tail", Alone(nn.GELU()), "layer", torch.linspace(-30, -2, 2801))
+    gelu("gelu_negative_tail", rule=draw.uniform(-30, -2))
+    gelu("gelu_near_zero", rule=draw.uniform(-1e-2, 1e-2))
     tiny = torch.tensor([0.0, -0.0, 1e-38, -1e-38, 1e-30, -1e-30, 1e-6, -1e-6])
-    near_zero = torch.cat([torch.linspace(-1e-2, 1e-2, 2001), tiny])
-    save("gelu_near_zero", Alone(nn.GELU()), "layer", near_zero)
-    save("gelu_huge", Alone(nn.GELU()), "layer", torch.tensor([1e4, -1e4, 1e30, -1e30]))
-    save("glu_ct", reference.DConv(20, compress=4), "layers.0.5", noise("signal", 1, 20, 101))
-    save("glu_cft", Alone(nn.GLU(1)), "layer", noise("glu", 1, 24, 11, 13, deviation=3.0))
-    rows = noise("softmax", 8, 37, deviation=4.0)
+    gelu("gelu_tiny", special=tiny)
+    gelu("gelu_huge", special=torch.tensor([1e4, -1e4, 1e30, -1e30]))
+    save("glu_ct", reference.DConv(20, compress=4), "layers.0.5", (1, 20, 101))
+    save("glu_cft", Alone(nn.GLU(1)), "layer", (1, 24, 11, 13), rule=draw.normal(3))
+    rows = draw.tensor(SEED, "input", (8, 37), draw.normal(4))
     rows[1] *= 20
     rows[2] += 1e4
     rows[3] -= 1e4
     rows[4] = 3.0
     rows[5, 17] = 500.0
     rows[6, :36] = -1e30
-    save("softmax", Alone(nn.Softmax(dim=-1)), "layer", rows)
+    save("softmax", Alone(nn.Softmax(dim=-1)), "layer", (8, 37), special=rows)
 
 
 def embeddings() -> None:
@@ -229,17 +248,18 @@ def embeddings() -> None:
         shape = {"dim": dim, "freqs": freqs, "times": times, "max_period": period}
         save_embedding(f"sin_embedding_2d_{dim}x{freqs}x{times}", value, **shape)
     scaled = reference.ScaledEmbedding(64, 20, scale=10.0, smooth=True)
-    save("scaled_embedding", Alone(scaled), "layer", torch.arange(64))
+    save("scaled_embedding", Scaled(scaled), "layer", ())
 
 
 def save_embedding(name: str, value: torch.Tensor, **settings: float) -> None:
     """Writes a table that has no input: [time, channel], or [channel, freq, time]."""
-    write(GROUP, name, {"output": value}, origin(GROUP, layer="sin_embedding", kwargs=settings))
+    metadata = origin(GROUP, layer="sin_embedding", kwargs=settings)
+    step = 5 if value.numel() > LARGE else 1
+    write(GROUP, name, {"output": value}, metadata, every={"output": step})
 
 
 def make() -> None:
     """Writes Tests/Fixtures/layers."""
-    torch.manual_seed(SEED)
     convolutions()
     norms()
     transformer_layers()

@@ -3,9 +3,9 @@
     python tools/reference/make_fixtures.py                # all of them
     python tools/reference/make_fixtures.py layers blocks  # some groups
 
-Every tensor is taken by a hook from the reference's own modules, with every parameter seeded (see
-seeded_model.py). The same versions on the same CPU write the same bytes; another CPU may change
-last bits.
+Every golden tensor is computed by the reference's own modules. Inputs and parameters are drawn from
+a seed (see draw.py and seeded_model.py); a file has their seed and rules, not their values. The
+same versions on the same CPU write the same bytes; another CPU may change last bits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import block_fixtures
 import layer_fixtures
 import model_fixtures
 import port_fixtures
+import support_fixtures
 import track_fixtures
 
 GROUPS = {
@@ -26,6 +27,7 @@ GROUPS = {
     "models": model_fixtures.make,
     "tracks": track_fixtures.make,
     "ports": port_fixtures.make,
+    "support": support_fixtures.make,
 }
 
 

@@ -2,10 +2,10 @@
 
     python tools/reference/make_selftest.py
 
-Operators and blocks come from the fixtures that make_fixtures.py took from the reference by hooks,
-axes reordered to the engine's (channels last). The demo model is run on a piece of its track by the
-official package. To be made again whenever Models/demo.safetensors changes: the file remembers
-which one it was made with.
+Operators and blocks come from the fixtures that make_fixtures.py took from the reference, drawn
+tensors in place, axes reordered to the engine's (channels last). The demo model is run on a piece
+of its track by the official package. To be made again whenever Models/demo.safetensors changes: the
+file remembers which one it was made with.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import seeded_model as reference
 import separate_reference
 import tensor_file
 from fixture import ROOT as FIXTURES
+from fixture import read
 
 MODELS = Path(__file__).resolve().parents[2] / "Models"
 START_SECONDS, SECONDS = 4.0, 0.5
@@ -47,7 +48,7 @@ CASES = {
 }
 ACTIVATIONS = {"input", "output", "x", "skip"}
 TOKENS = {"linear", "attention", "layer_norm", "transformer_self", "transformer_cross", "gelu"}
-UNUSED = {"pre", "key"}  # the key is the query in self-attention
+UNUSED = {"pre"}
 
 
 def channels_last(value: torch.Tensor, rows: bool) -> torch.Tensor:
@@ -61,13 +62,11 @@ def operators_and_blocks() -> dict[str, torch.Tensor]:
     """The vectors that exist as fixtures."""
     found = {}
     for case, fixture in CASES.items():
-        tensors, _ = tensor_file.read(FIXTURES / f"{fixture}.safetensors")
+        tensors, _ = read(FIXTURES / f"{fixture}.safetensors")
         for name, value in tensors.items():
             if name in UNUSED:
                 continue
-            if case == "gelu":
-                value = value[::4]
-            elif name in ACTIVATIONS and case not in TOKENS:
+            if name in ACTIVATIONS and case not in TOKENS:
                 value = channels_last(value, rows=case == "dconv_rows")
             found[f"{case}.{name}"] = value.contiguous()
     return found
@@ -75,7 +74,7 @@ def operators_and_blocks() -> dict[str, torch.Tensor]:
 
 def spectrogram() -> dict[str, torch.Tensor]:
     """The transform and its inverse, laid out as the engine has them already."""
-    tensors, _ = tensor_file.read(FIXTURES / "signal" / "stft_256.safetensors")
+    tensors, _ = read(FIXTURES / "signal" / "stft_256.safetensors")
     return {
         "stft.input": tensors["signal_640"],
         "stft.output": tensors["spectrogram_640"],

@@ -3,8 +3,9 @@
 
 Writes golden tensors of HTDemucs._spec and _ispec, pad1d, julius.resample_frac and
 demucs.audio.convert_audio as safetensors, WAV files written by demucs.audio.save_audio, and short
-recordings in every container that is read. Seeded: the same versions write the same files, except
-that libsndfile puts a random number into Ogg files and the time into float WAV files.
+recordings in every container that is read. Inputs of the golden tensors are drawn (see draw.py).
+The same versions write the same files, except that libsndfile puts a random number into Ogg files
+and the time into float WAV files.
 
 Usage: make_signal_fixtures.py [--fixtures Tests/Fixtures]
 """
@@ -24,9 +25,12 @@ import torch
 from demucs.audio import convert_audio, encode_mp3, save_audio
 from demucs.hdemucs import pad1d
 from demucs.htdemucs import HTDemucs
-from safetensors.torch import save_file
+
+import draw
+import tensor_file
 
 SEED = 20240603
+UNIT = draw.uniform(-1, 1)
 MODEL_RATE = 44100
 
 # Lengths for nfft 256 (hop 64, padding 96): whole hops, a begun one, one that reflects exactly as
@@ -74,17 +78,16 @@ def versions():
     return f"python {platform.python_version()}, {listed}, libsndfile {soundfile.__libsndfile_version__}"
 
 
-def save(path, tensors):
+def save(path, tensors, draws=None):
     """Write tensors with the command and the versions that made them."""
-    # One entry: safetensors writes several in random order.
-    metadata = {"made_by": f"tools/reference/make_signal_fixtures.py with {versions()}"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: t.contiguous() for name, t in tensors.items()}, path, metadata=metadata)
-    print(f"{path} {path.stat().st_size:,} bytes")
-
-
-def noise(*shape):
-    return torch.rand(*shape) * 2 - 1
+    metadata = {
+        "command": "python tools/reference/make_signal_fixtures.py",
+        "versions": versions(),
+    }
+    if draws:
+        metadata |= {"seed": str(draws.seed), "drawn": draws.text()}
+    size = tensor_file.write(path, tensors, metadata)
+    print(f"{path} {size:,} bytes")
 
 
 def channels_last(m):
@@ -96,21 +99,20 @@ def stft_fixture(nfft, lengths, signals=3):
     """What _spec makes of two channels, and what _ispec makes of spectrograms of no signal."""
     # _spec, _ispec, _magnitude and _mask read nothing else of the model.
     model = SimpleNamespace(nfft=nfft, hop_length=nfft // 4, cac=True, wiener_iters=0)
-    tensors = {}
+    tensors, draws = {}, draw.Draws(SEED)
     for length in lengths:
-        x = noise(1, 2, length)
-        z = HTDemucs._spec(model, x)
-        tensors[f"signal_{length}"] = x[0]
+        signal = draws(f"signal_{length}", 2, length, rule=UNIT)
+        z = HTDemucs._spec(model, signal[None])
         tensors[f"spectrogram_{length}"] = channels_last(HTDemucs._magnitude(model, z))
         _, _, freqs, frames = z.shape
         # An arbitrary spectrogram is not the transform of any signal, and its bin 0 has an
         # imaginary part: the network's are like that.
-        count = 1 if nfft > 1000 else signals
-        m = noise(1, 1, count * 2, freqs, frames)
+        count = 2 if nfft > 1000 else 2 * signals
+        inverse = draws(f"inverse_spectrogram_{length}", freqs, frames, count, rule=UNIT)
+        m = inverse.permute(2, 0, 1)[None, None]
         x = HTDemucs._ispec(model, HTDemucs._mask(model, None, m), length)
-        tensors[f"inverse_spectrogram_{length}"] = channels_last(m[0])
         tensors[f"inverse_signal_{length}"] = x[0, 0]
-    return tensors
+    return tensors, draws
 
 
 def pad_fixture():
@@ -164,14 +166,12 @@ def resample(x, old, new):
 
 
 def resample_fixture():
-    tensors = {}
+    tensors, draws = {}, draw.Draws(SEED)
     for old, new in RESAMPLE_RATES:
         length = 700 if old >= 44099 else 350
-        x = noise(2, length)
-        tensors[f"input_{old}_{new}"] = x
+        x = draws(f"input_{old}_{new}", 2, length, rule=UNIT)
         tensors[f"output_{old}_{new}"] = resample(x, old, new)
-    x = noise(1, 12)
-    tensors["input_short"] = x
+    x = draws("input_short", 1, 12, rule=UNIT)
     tensors["output_short"] = julius.resample_frac(x, 48000, 44100)
     rows = []
     for old, new, length in RESAMPLE_LENGTHS:
@@ -179,29 +179,29 @@ def resample_fixture():
         # Split, because float32 does not hold these numbers.
         rows.append([old, new, length // 4096, length % 4096, result // 4096, result % 4096])
     tensors["lengths"] = torch.tensor(rows, dtype=torch.float32)
-    return tensors
+    return tensors, draws
 
 
 def convert_fixture():
-    tensors = {}
+    tensors, draws = {}, draw.Draws(SEED)
     for name, source_channels, rate, channels in [
         ("mono_48000_to_stereo", 1, 48000, 2),
         ("three_channels_48000_to_stereo", 3, 48000, 2),
         ("three_channels_44100_to_mono", 3, 44100, 1),
         ("stereo_22050_to_mono", 2, 22050, 1),
     ]:
-        x = noise(source_channels, 400)
-        tensors[f"{name}_input"] = x
+        x = draws(f"{name}_input", source_channels, 400, rule=UNIT)
         tensors[f"{name}_output"] = convert_audio(x, rate, MODEL_RATE, channels).clone()
-    return tensors
+    return tensors, draws
 
 
 def clipping_signals():
     """Two stereo signals: one past full scale, one below it; both with the corner cases."""
     corners = torch.tensor([0.0, -0.0, 1.0, -1.0, 0.99, -0.99, 1e-6, -1e-6, 0.5, -0.5])
     steps = torch.arange(-10, 10) / 32767.0
-    quiet = torch.cat([corners.clamp(-0.9, 0.9), steps, 0.9 * noise(120)])
-    loud = torch.cat([corners, 1.5 * corners, steps, 1.7 * noise(110)])
+    noise = draw.tensor(SEED, "clipping", (120,), UNIT)
+    quiet = torch.cat([corners.clamp(-0.9, 0.9), steps, 0.9 * noise])
+    loud = torch.cat([corners, 1.5 * corners, steps, 1.7 * noise[:110]])
     return {"quiet": quiet.view(2, -1), "loud": loud.view(2, -1)}
 
 
@@ -273,13 +273,12 @@ def main():
     fixtures = parser.parse_args().fixtures
     print(versions(), file=sys.stderr)
     torch.set_num_threads(1)
-    torch.manual_seed(SEED)
 
     for nfft, lengths in STFT_LENGTHS.items():
-        save(fixtures / f"signal/stft_{nfft}.safetensors", stft_fixture(nfft, lengths))
+        save(fixtures / f"signal/stft_{nfft}.safetensors", *stft_fixture(nfft, lengths))
     save(fixtures / "signal/pad1d.safetensors", pad_fixture())
-    save(fixtures / "signal/resample.safetensors", resample_fixture())
-    save(fixtures / "audio/convert.safetensors", convert_fixture())
+    save(fixtures / "signal/resample.safetensors", *resample_fixture())
+    save(fixtures / "audio/convert.safetensors", *convert_fixture())
     write_encoded(fixtures / "audio")
     write_recordings(fixtures / "audio/recordings")
 

@@ -44,7 +44,7 @@ SMALL = reference.tiny(
     sources=reference.SOURCES, nfft=128, bottom_channels=12, norm_starts=1, norm_groups=2
 )
 SIX = reference.tiny(
-    sources=[*reference.SOURCES, "guitar", "piano"], nfft=128, channels=8, t_layers=1, t_heads=8
+    sources=[*reference.SOURCES, "guitar", "piano"], nfft=128, channels=4, t_layers=1, t_heads=8
 )
 
 # Pairs that become equal, of which ONNX keeps the first.

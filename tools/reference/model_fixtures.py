@@ -1,25 +1,26 @@
 """Fixtures of complete tiny models: a checkpoint, and what it makes of a mix.
 
-Each configuration gives two files. `<name>.safetensors` is a checkpoint in the official layout. In
-`<name>.outputs.safetensors`:
+Each configuration gives two files. `<name>.safetensors` is a checkpoint in the official layout, all
+of its tensors drawn (but for `half` and `bfloat16`, which store theirs).
+`<name>.outputs.safetensors` has:
 
-    mix              [A, N]           a whole segment
+    mix              [A, N]           a whole segment (drawn)
     final            [S, A, N]        what the model returns for it
-    short.mix        [A, n]           a mix shorter than the segment, padded inside the model
+    short.mix        [A, n]           a mix that is padded inside the model (drawn)
     short.final      [S, A, n]
-    crosstransformer.x, crosstransformer.xt              [C, F, T], [C, T]
-    crosstransformer.layers.i, crosstransformer.layers_t.i  tokens [T·F, C], time-major, and [T, C]
 
-and for the configurations in DETAILED
+and for the configurations in DETAILED, whose core runs on `mix` and
 
-    core.x           [2A, F, T]       spectrogram, complex as channels, input with the mix
+    core.x           [2A, F, T]       a spectrogram of no signal, complex as channels (drawn; the
+                                      one of `mono` is its mix's: its core's stems are `final`)
     core.output      [S, 2A, F, T]    the core's spectrogram, denormalised
     core.add_67      [S, A, N]        the core's waveform, denormalised
-    input.x, input.xt                 normalised inputs of the first layers
     encoder.i, tencoder.i, decoder.i, tdecoder.i      but the last decoders: see the core's
     encoder.0.embedded                after the frequency embedding
     channel_upsampler(_t), channel_downsampler(_t)    [C, F·T], [C, T]
+    crosstransformer.layers.i, crosstransformer.layers_t.i  tokens [T·F, C], time-major, and [T, C]
 
+The models of ALONE are a checkpoint without outputs: no test asks for them.
 `base.onnxruntime.safetensors` (see export_onnx.py) has `output` and `add_67` of `base` from ONNX
 Runtime, for its `mix` and `core.x`.
 """
@@ -30,110 +31,127 @@ from typing import Any
 
 import torch
 
+import draw
 import export_onnx
 import seeded_model as reference
+import tensor_file
 from core import Core, core_inputs
-from fixture import ROOT, SEED, Tensors, float64_snr, in_double, noise, origin, unbatched, write
+from fixture import (
+    ROOT,
+    SEED,
+    Tensors,
+    batched,
+    complete,
+    float64_snr,
+    in_double,
+    origin,
+    unbatched,
+    write,
+)
 
 GROUP = "models"
 DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16}
-DETAILED = ("base", "merge", "merge_deeper", "context_enc_1", "mono", "kernel_4")
+DETAILED = ("base", "merge", "context_enc_1", "mono", "kernel_4")
+OF_THE_MIX = "mono"
+ALONE = ("merge_deeper",)
+# Of the largest outputs a part, from each channel, frequency and frame (see fixture.sampled).
+EVERY = {"base": {"core.output": 5, "core.add_67": 7}}
 LARGE = ("htdemucs", "htdemucs_6s", "demo")
 NAMES = [name for name in reference.CONFIGURATIONS if name not in LARGE]
 
 
-def layer_outputs(model: reference.HTDemucs, mix: torch.Tensor, detailed: bool) -> Tensors:
-    """The outputs of every layer while the model runs on a mix, by hooks."""
+def is_kept(path: str, model: reference.HTDemucs) -> bool:
+    """Whether the output of the module at this path is a golden value."""
+    parent, _, index = path.rpartition(".")
+    if parent in ("decoder", "tdecoder"):
+        return int(index) < len(model.get_submodule(parent)) - 1
+    layers = ("encoder", "tencoder", "crosstransformer.layers", "crosstransformer.layers_t")
+    return parent in layers or (not parent and "sampler" in path)
+
+
+def layer_outputs(core: Core, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
+    """The core's outputs, and by hooks those of its layers."""
+    model = core.model
     found: Tensors = {}
-    handles = []
 
     def keep(path: str, value: Any) -> None:
-        if path == "crosstransformer":
-            found[f"{path}.x"], found[f"{path}.xt"] = value
-        else:
-            # Decoders return what went into their transposed convolution as well.
-            found[path] = value[0] if isinstance(value, tuple) else value
+        # Decoders return what went into their transposed convolution as well.
+        found[path] = value[0] if isinstance(value, tuple) else value
 
-    last = len(model.decoder) - 1, len(model.tdecoder) - 1
-    told = {f"decoder.{last[0]}", f"tdecoder.{last[1]}"}
-    for path, module in model.named_modules():
-        parent = path.rsplit(".", 1)[0]
-        listed = ("encoder", "tencoder", "decoder", "tdecoder")
-        parts = ("crosstransformer.layers", "crosstransformer.layers_t")
-        if (
-            parent in parts
-            or path == "crosstransformer"
-            or (detailed and ((parent in listed and parent != path) or "sampler" in path))
-        ) and path not in told:
-            handles.append(
-                module.register_forward_hook(lambda _, __, value, path=path: keep(path, value))
+    handles = [
+        module.register_forward_hook(lambda _, __, value, path=path: keep(path, value))
+        for path, module in model.named_modules()
+        if is_kept(path, model)
+    ]
+    if len(model.encoder) > 1 and model.freq_emb is not None:
+        handles.append(
+            model.encoder[1].register_forward_pre_hook(
+                lambda _, given: keep("encoder.0.embedded", given[0])
             )
-    if detailed:
-        before = {"input.x": model.encoder[0], "input.xt": model.tencoder[0]}
-        if len(model.encoder) > 1 and model.freq_emb is not None:
-            before["encoder.0.embedded"] = model.encoder[1]
-        for name, module in before.items():
-            handles.append(
-                module.register_forward_pre_hook(
-                    lambda _, given, name=name: found.__setitem__(name, given[0])
-                )
-            )
+        )
     with torch.no_grad():
-        model(mix)
+        found["core.output"], found["core.add_67"] = core(mix, x)
     for handle in handles:
         handle.remove()
     return found
 
 
-def outputs(
-    model: reference.HTDemucs, mix: torch.Tensor, short: torch.Tensor, detailed: bool
-) -> Tensors:
-    """The model's outputs, and the core's."""
-    with torch.no_grad():
-        found = {"final": model(mix), "short.final": model(short)}
-        if detailed:
-            padded, x = core_inputs(model, mix)
-            spectrogram, waveform = Core(model)(padded, x)
-            found.update({"core.x": x, "core.output": spectrogram, "core.add_67": waveform})
-        return found
+def save_checkpoint(name: str) -> reference.HTDemucs:
+    """Writes the checkpoint of a configuration; returns what the official loader makes of it."""
+    draws = draw.Draws(SEED)
+    model = reference.build(reference.CONFIGURATIONS[name], SEED, draws)
+    path = ROOT / GROUP / f"{name}.safetensors"
+    reference.save_safetensors(model, path, DTYPES.get(name, torch.float32), origin(GROUP))
+    # With the weights as stored, so half precision is in the outputs too.
+    loaded = reference.load(path)
+    if name not in DTYPES:
+        assert model.state_dict().keys() == draws.found.keys()
+        write(GROUP, name, {}, tensor_file.read(path)[1], draws)
+    return loaded
 
 
 def make_one(name: str) -> None:
     """Checkpoint and outputs of one configuration."""
-    configuration = reference.CONFIGURATIONS[name]
-    detailed = name in DETAILED
-    path = ROOT / GROUP / f"{name}.safetensors"
-    dtype = DTYPES.get(name, torch.float32)
-    size = reference.save_safetensors(
-        reference.build(configuration, SEED), path, dtype, origin(GROUP)
-    )
-    print(f"{GROUP}/{name}: checkpoint, {size:,} bytes")
-    model = reference.load(
-        path
-    )  # with the weights as stored, so half precision is in the outputs too
-    length = int(model.segment * model.samplerate)
+    model = save_checkpoint(name)
+    if name in ALONE:
+        return
+    channels, length = model.audio_channels, int(model.segment * model.samplerate)
+    draws = draw.Draws(SEED)
     # Loud and quiet, off centre: the input's mean and deviation must be taken out and put back.
-    mix = noise(f"mix {name}", 1, model.audio_channels, length, deviation=0.3, offset=0.1)
-    mix *= torch.linspace(0.1, 1.0, length)
-    short = noise(f"short {name}", 1, model.audio_channels, length * 3 // 5 + 1, deviation=0.3)
+    mix = batched(draws, "mix", 1, channels, length, rule=draw.swell(0.3, 0.1))
+    short = batched(draws, "short.mix", 1, channels, length * 3 // 5 + 1, rule=draw.normal(0.3))
+    given: tuple[Any, ...] = (model, mix, short)
+    if name in DETAILED:
+        x = core_inputs(model, mix)[1]
+        if name != OF_THE_MIX:
+            x = batched(draws, "core.x", *x.shape, rule=draw.normal(0.3, 0.1))
+        given += (Core(model), x)
 
+    @torch.no_grad()
     def run(double: bool) -> Tensors:
-        given = (model, mix, short)
-        return outputs(*(in_double(given) if double else given), detailed)
+        model, mix, short, *rest = in_double(given) if double else given
+        found = {"final": model(mix), "short.final": model(short)}
+        if rest:
+            core, x = rest
+            found |= layer_outputs(core, mix, x)
+        return found
 
-    found = {"mix": mix, "short.mix": short, **run(False)}
-    found.update(layer_outputs(model, mix, detailed))
-    metadata = origin(GROUP, checkpoint=path.name, snr_against_float64_db=float64_snr(run))
-    write(GROUP, f"{name}.outputs", {k: unbatched(v) for k, v in found.items()}, metadata)
+    metadata = origin(
+        GROUP, checkpoint=f"{name}.safetensors", snr_against_float64_db=float64_snr(run)
+    )
+    outputs = {key: unbatched(value) for key, value in run(False).items()}
+    if name == OF_THE_MIX:
+        outputs["core.x"] = unbatched(given[-1])
+    write(GROUP, f"{name}.outputs", outputs, metadata, draws, EVERY.get(name))
 
 
 def make() -> None:
     """Writes Tests/Fixtures/models."""
     for name in NAMES:
         make_one(name)
-    folder = ROOT / GROUP
     export_onnx.record(
-        folder / "base.safetensors",
-        folder / "base.outputs.safetensors",
-        folder / "base.onnxruntime.safetensors",
+        complete("models/base.safetensors"),
+        complete("models/base.outputs.safetensors"),
+        ROOT / GROUP / "base.onnxruntime.safetensors",
+        every={"output": 5, "add_67": 7},
     )

@@ -1,9 +1,9 @@
 """Fixtures of the values inside a tiny model, right and with the faults that ports have had.
 
 The model is `cross_first` of Tests/Fixtures/models. `trace.safetensors` has every value inside its
-core (see trace_reference.py) for a chunk whose length no stride divides; `{fault}.safetensors` those
-of the blocks up to the decoders' first, with one of port_faults.py in one layer, which the metadata
-name.
+core (see trace_reference.py) for a chunk whose length no stride divides; `{fault}.safetensors`
+those of the blocks up to the decoders' first, with one of port_faults.py in one layer, which the
+metadata name.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import copy
 
 import torch
 
+import draw
 import port_faults
 import seeded_model as reference
 from core import core_inputs
-from fixture import ROOT, Tensors, float64_snr, in_double, noise, origin, write
+from fixture import SEED, Tensors, batched, complete, float64_snr, in_double, origin, write
 from trace_reference import BRANCHES, TRANSFORMER, trace
 
 GROUP = "ports"
@@ -25,12 +26,12 @@ MODEL = "cross_first"
 SAMPLES = 69
 
 
-def chunk(model: reference.HTDemucs) -> tuple[torch.Tensor, torch.Tensor]:
+def chunk(model: reference.HTDemucs, draws: draw.Draws) -> tuple[torch.Tensor, torch.Tensor]:
     """Normalised noise of one chunk, and its spectrogram."""
     model = copy.deepcopy(model)
     model.use_train_segment = False
-    mix = noise("ports", 1, model.audio_channels, SAMPLES, offset=0.1)
-    return core_inputs(model, mix)
+    rule = draw.normal(1, 0.1)
+    return core_inputs(model, batched(draws, "mix", 1, model.audio_channels, SAMPLES, rule=rule))
 
 
 def is_kept(name: str) -> bool:
@@ -47,14 +48,19 @@ def is_kept(name: str) -> bool:
 
 def make() -> None:
     """Writes Tests/Fixtures/ports."""
-    model = reference.load(ROOT / "models" / f"{MODEL}.safetensors")
-    mix, x = chunk(model)
+    model = reference.load(complete(f"models/{MODEL}.safetensors"))
+    draws = draw.Draws(SEED)
+    mix, x = chunk(model, draws)
 
     def run(double: bool) -> Tensors:
         return trace(*(in_double((model, mix, x)) if double else (model, mix, x)))
 
-    metadata = origin(GROUP, checkpoint=f"{MODEL}.safetensors", snr_against_float64_db=float64_snr(run))
-    write(GROUP, "trace", run(False), metadata)
+    metadata = origin(
+        GROUP, checkpoint=f"{MODEL}.safetensors", snr_against_float64_db=float64_snr(run)
+    )
+    found = run(False)
+    assert torch.equal(found.pop("mix"), mix[0])
+    write(GROUP, "trace", found, metadata, draws)
     for name, (fault, layer) in port_faults.FAULTS.items():
         faulty = copy.deepcopy(model)
         fault(faulty, layer)

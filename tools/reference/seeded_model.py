@@ -6,9 +6,8 @@ here.
 A model fresh from its constructor hides errors: LayerScale starts at 1e-4 or 1e-3, gains at one,
 many biases at zero, so a wrong transformer changes nothing one can see. Every parameter is drawn
 anew instead: LayerScale in 0.05...0.35, gains of norms in 0.8...1.2, every bias in -0.1...0.1,
-weights normal with a variance that keeps activations near one through GELU and GLU, the frequency
-embedding moved off its smooth start. Each parameter's draw depends on the seed and its own name
-only.
+weights and the frequency embedding normal, with a variance that keeps activations near one through
+GELU and GLU. Each value depends on the seed, its parameter's name and its index only (see draw.py).
 
 Run as a script it writes a named configuration as a checkpoint:
 
@@ -21,7 +20,6 @@ import argparse
 import json
 import math
 import warnings
-import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -47,6 +45,7 @@ from demucs.transformer import (
 )
 from torch import nn
 
+import draw
 import tensor_file
 
 __all__ = [
@@ -166,48 +165,40 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def _draw(name: str, owner: nn.Module, value: torch.Tensor, seed: int) -> torch.Tensor:
-    """New values for one parameter, from the seed and the parameter's name."""
-    generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode()))
-
-    def uniform(low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(value.shape, generator=generator)
-
-    def normal(deviation: float) -> torch.Tensor:
-        return deviation * torch.randn(value.shape, generator=generator)
-
+def _rule(name: str, owner: nn.Module, shape: torch.Size) -> draw.Rule:
+    """How one parameter is drawn."""
     if isinstance(owner, (LayerScale, ConvLayerScale)):
-        return uniform(0.05, 0.35)
+        return draw.uniform(0.05, 0.35)
     if isinstance(owner, (nn.GroupNorm, nn.LayerNorm)):
-        return uniform(0.8, 1.2) if name.endswith("weight") else uniform(-0.1, 0.1)
+        return draw.uniform(0.8, 1.2) if name.endswith("weight") else draw.uniform(-0.1, 0.1)
     if name.endswith("bias"):
-        return uniform(-0.1, 0.1)
+        return draw.uniform(-0.1, 0.1)
     if isinstance(owner, nn.Embedding):
-        return value + normal(0.05)
+        return draw.normal(0.1)
     if isinstance(owner, (nn.ConvTranspose1d, nn.ConvTranspose2d)):
         taps = math.prod(owner.kernel_size) / math.prod(owner.stride)
-        return normal(1.2 / math.sqrt(owner.in_channels * taps))
+        return draw.normal(1.2 / math.sqrt(owner.in_channels * taps))
     if isinstance(owner, (nn.Conv1d, nn.Conv2d)):
-        return normal(1.2 / math.sqrt(math.prod(value.shape[1:])))
+        return draw.normal(1.2 / math.sqrt(math.prod(shape[1:])))
     if isinstance(owner, (nn.Linear, nn.MultiheadAttention)):
-        return normal(1.2 / math.sqrt(value.shape[1]))
+        return draw.normal(1.2 / math.sqrt(shape[1]))
     raise TypeError(f"no rule for {name} of {type(owner).__name__}")
 
 
 @torch.no_grad()
-def perturb(module: nn.Module, seed: int) -> nn.Module:
+def perturb(module: nn.Module, draws: draw.Draws) -> nn.Module:
     """Draws every parameter of a module anew and puts it in evaluation mode."""
     for path, owner in module.named_modules():
-        for leaf, parameter in owner.named_parameters(prefix=path, recurse=False):
-            parameter.copy_(_draw(leaf, owner, parameter, seed))
+        for name, parameter in owner.named_parameters(prefix=path, recurse=False):
+            shape = parameter.shape
+            parameter.copy_(draws(name, *shape, rule=_rule(name, owner, shape)))
     return module.eval()
 
 
-def build(configuration: dict[str, Any], seed: int) -> HTDemucs:
+def build(configuration: dict[str, Any], seed: int, draws: draw.Draws | None = None) -> HTDemucs:
     """A reference model of this configuration, every parameter seeded."""
-    torch.manual_seed(seed)  # the start of the embedding, which is moved but not replaced
     model = HTDemucs(**configuration)
-    perturb(model, seed)
+    perturb(model, draws or draw.Draws(seed))
     if configuration == REAL:
         parameters = list(model.parameters())
         assert (len(parameters), sum(p.numel() for p in parameters)) == (533, 41_984_456)

@@ -11,8 +11,6 @@
 #ifndef SWIFT_DEMUCS_CKERNELS_H
 #define SWIFT_DEMUCS_CKERNELS_H
 
-#include "loop_body.h"
-
 #include <stddef.h>
 #include <stdint.h>
 

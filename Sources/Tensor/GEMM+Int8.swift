@@ -1,22 +1,22 @@
-// Products with INT8 weights: codes from -127 to 127 and a scale for each column.
+// Products with INT8 weights: integers from -127 to 127 and a scale for each column.
 
 import CKernels
 
 extension Backend {
-    /// Floats of memory that packed codes of `[inner, columns]` take.
-    package func packedCodeFloats(inner: Int, columns: Int) -> Int {
+    /// Floats of memory that packed INT8 values of `[inner, columns]` take.
+    package func packedInt8Floats(inner: Int, columns: Int) -> Int {
         (kernels.qc8w_packed_bytes(inner, columns) + 3) / 4
     }
 
-    /// Packs the codes of the columns `range`, which starts at a multiple of `panelColumns`.
+    /// Packs the quantized columns `range`, which starts at a multiple of `panelColumns`.
     ///
-    /// - Parameter codes: `[inner, columns]`, row-major, from the first of these columns on.
-    package func packCodes(
-        inner: Int, columns: Int, _ range: Range<Int>, from codes: UnsafePointer<Int8>,
+    /// - Parameter quantized: `[inner, columns]`, row-major, from the first of these columns on.
+    package func packInt8(
+        inner: Int, columns: Int, _ range: Range<Int>, from quantized: UnsafePointer<Int8>,
         into packed: UnsafeMutablePointer<Float>
     ) {
         kernels.qc8w_pack(
-            inner, range.count, codes, columns,
+            inner, range.count, quantized, columns,
             UnsafeMutableRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound))
     }
 
@@ -27,9 +27,9 @@ extension Backend {
     ///   - range: from a multiple of `panelColumns` on.
     ///   - offset: `[inner]`
     ///   - packed: of all columns.
-    ///   - scales: of all columns, of which those of the range are written.
-    package func packCodes(
-        inner: Int, _ range: Range<Int>, quantising b: UnsafePointer<Float>, ldb: Int,
+    ///   - scales: of all columns; those of the range are written.
+    package func packInt8(
+        inner: Int, _ range: Range<Int>, quantizing b: UnsafePointer<Float>, ldb: Int,
         less offset: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>,
         scales: UnsafeMutablePointer<Float>
     ) {
@@ -45,46 +45,46 @@ extension Backend {
     ///   - b: `[range.count, columns]`, rows `ldb` floats apart.
     ///   - range: from a multiple of 4 on, as long as one but for the last.
     ///   - scales: `[columns]`
-    package func packCodes(
-        inner: Int, _ range: Range<Int>, columns: Int, quantising b: UnsafePointer<Float>,
+    package func packInt8(
+        inner: Int, _ range: Range<Int>, columns: Int, quantizing b: UnsafePointer<Float>,
         ldb: Int, scales: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>
     ) {
         kernels.qc8w_pack_scaled(
             inner, range.lowerBound, range.count, columns, b, ldb, scales, packed)
     }
 
-    /// C = A·B, or C += A·B, on the calling thread, for codes of A that belong to the rows `part`
+    /// C = A·B, or C += A·B, on the calling thread, for a quantized A that belongs to the rows `part`
     /// of a packed B.
     ///
     /// - Parameters:
     ///   - a: `[rows, part.count]`, rows `lda` bytes apart.
-    ///   - steps: `[rows]`, what one step of a code is worth.
+    ///   - rowScales: `[rows]`, the value of one step of each row of A.
     ///   - part: from a multiple of 4 on.
     package func multiply(
-        rows: Int, codes a: UnsafePointer<Int8>, lda: Int, steps: UnsafePointer<Float>,
+        rows: Int, quantized a: UnsafePointer<Int8>, lda: Int, rowScales: UnsafePointer<Float>,
         by packed: UnsafePointer<Float>, scales: UnsafePointer<Float>, inner: Int,
         _ part: Range<Int>, columns: Int, into c: UnsafeMutablePointer<Float>, ldc: Int,
         accumulate: Bool
     ) {
         kernels.q8_qc8w_gemm(
-            rows, columns, part.lowerBound, part.count, a, lda, steps, packed, inner, scales, c,
+            rows, columns, part.lowerBound, part.count, a, lda, rowScales, packed, inner, scales, c,
             ldc, accumulate ? 1 : 0)
     }
 
-    /// C = A·B, on the calling thread, for codes of A and the columns `range` of a packed B.
+    /// C = A·B, on the calling thread, for a quantized A and the columns `range` of a packed B.
     ///
     /// - Parameters:
     ///   - a: `[rows, inner]`, rows `lda` bytes apart.
-    ///   - steps: `[rows]`, what one step of a code is worth.
+    ///   - rowScales: `[rows]`, the value of one step of each row of A.
     ///   - range: from a multiple of `panelColumns` on.
     ///   - c: `[rows, range.count]`, rows `ldc` floats apart.
     package func multiply(
-        rows: Int, codes a: UnsafePointer<Int8>, lda: Int, steps: UnsafePointer<Float>,
+        rows: Int, quantized a: UnsafePointer<Int8>, lda: Int, rowScales: UnsafePointer<Float>,
         by packed: UnsafePointer<Float>, scales: UnsafePointer<Float>, inner: Int,
         _ range: Range<Int>, into c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
         kernels.q8_qc8w_gemm(
-            rows, range.count, 0, inner, a, lda, steps,
+            rows, range.count, 0, inner, a, lda, rowScales,
             UnsafeRawPointer(packed) + kernels.qc8w_packed_bytes(inner, range.lowerBound),
             inner, scales + range.lowerBound, c, ldc, 0)
     }
@@ -92,9 +92,9 @@ extension Backend {
     /// C = A·B + bias, or C += A·B, on the calling thread.
     ///
     /// - Parameters:
-    ///   - activations: what A is rounded to; with int8 each row of each segment gets a step of its
+    ///   - activations: what A is rounded to; with int8 each row of each segment gets a scale of its
     ///     own.
-    ///   - packed: the codes of B, `[inner, columns]`.
+    ///   - packed: B in INT8, `[inner, columns]`.
     ///   - scales: `[columns]`
     ///   - segments: as in the product with floats.
     package func multiply(

@@ -1,5 +1,5 @@
-// The front door of matrix products. Layers pack their weights and multiply; whether our own kernels
-// or BLAS do it is decided here, once.
+// The front door of matrix products (GEMM). Layers pack their weights and multiply; this file decides
+// whether our own kernels or BLAS do it.
 
 import CKernels
 
@@ -11,34 +11,38 @@ import CKernels
     import Darwin
 #endif
 
-/// What computes matrix products.
+/// The code that computes float32 matrix products.
 ///
 /// Our own kernels on packed weights, where the CPU has vector instructions that they use: they run
 /// at the rate of the multipliers at this model's shapes, 250 GFLOP/s a core where OpenBLAS reaches
 /// 210 (SPEED.md), take the taps of a convolution in one call and need no library. BLAS where they
 /// are plain C, and on Apple platforms, whose matrix unit only Accelerate can use.
-enum Products: Sendable, CustomStringConvertible {
+package enum GEMMBackend: Sendable, CustomStringConvertible {
+    package enum Kind: String, CaseIterable, Sendable {
+        case packed, blas
+    }
+
     case packed
     case blas(BLAS)
 
     /// Forces `packed` or `blas`, for tests and measurements.
     static let environmentVariable = "SWIFT_DEMUCS_PRODUCTS"
 
-    static func selected(for instructions: InstructionSet) throws -> Products {
+    static func selected(for instructions: InstructionSet) throws -> GEMMBackend {
         guard let value = getenv(environmentVariable).map({ String(cString: $0) }), !value.isEmpty
         else { return try best(for: instructions) }
-        guard let kind = ProductsKind(rawValue: value) else { throw ProductsError(value: value) }
+        guard let kind = Kind(rawValue: value) else { throw GEMMBackendError(value: value) }
         return try of(kind, for: instructions)
     }
 
-    static func of(_ kind: ProductsKind, for instructions: InstructionSet) throws -> Products {
+    static func of(_ kind: Kind, for instructions: InstructionSet) throws -> GEMMBackend {
         switch kind {
         case .packed: .packed
         case .blas: .blas(try BLAS(isa: instructions))
         }
     }
 
-    private static func best(for instructions: InstructionSet) throws -> Products {
+    private static func best(for instructions: InstructionSet) throws -> GEMMBackend {
         #if canImport(Accelerate)
             return .blas(try BLAS(isa: instructions))
         #else
@@ -46,7 +50,7 @@ enum Products: Sendable, CustomStringConvertible {
         #endif
     }
 
-    var description: String {
+    package var description: String {
         switch self {
         case .packed: "packed"
         case .blas(let blas): "\(blas.name) \(blas.core)"
@@ -54,13 +58,8 @@ enum Products: Sendable, CustomStringConvertible {
     }
 }
 
-/// The two ways to compute matrix products.
-package enum ProductsKind: String, CaseIterable, Sendable {
-    case packed, blas
-}
-
 /// `SWIFT_DEMUCS_PRODUCTS` asks for something that does not exist.
-public struct ProductsError: Error, Equatable, CustomStringConvertible {
+public struct GEMMBackendError: Error, Equatable, CustomStringConvertible {
     public let value: String
 
     public var description: String {
@@ -74,7 +73,7 @@ package struct PackedLayout: Sendable {
     /// Rows: the inner dimension of the product.
     package let inner: Int
     package let columns: Int
-    /// Of floats: float32 or bfloat16.
+    /// Type of the packed values: float32 or bfloat16.
     package let precision: Precision
 
     package init(inner: Int, columns: Int, precision: Precision) {
@@ -183,7 +182,7 @@ extension Backend {
     ///     each row whose length is odd.
     ///   - innerRange: from an even row on; an odd length only up to the last row.
     package func multiply(
-        rows: Int, rounded a: UnsafePointer<UInt16>, lda: Int,
+        rows: Int, bfloat16 a: UnsafePointer<UInt16>, lda: Int,
         by packed: UnsafePointer<Float>, _ layout: PackedLayout, _ innerRange: Range<Int>,
         _ columnRange: Range<Int>, bias: UnsafePointer<Float>? = nil,
         into c: UnsafeMutablePointer<Float>, ldc: Int, accumulate: Bool

@@ -1,0 +1,74 @@
+// Complete copies of fixtures: with the tensors in place that the files in Tests/Fixtures only
+// describe (tools/reference/draw.py).
+
+import Foundation
+import Synchronization
+import WeightsLoader
+
+/// A folder of the process's own, removed when it ends.
+enum FixtureCopies {
+    static let sources = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Fixtures")
+
+    private static let folder: URL = {
+        atexit { FixtureCopies.remove() }
+        return FileManager.default.temporaryDirectory
+            .appendingPathComponent("swift-demucs-fixtures-\(UUID().uuidString)")
+    }()
+
+    private static let made = Mutex<Set<String>>([])
+
+    /// The fixture's copy if it has drawn tensors, the fixture itself if not; a folder's copy if
+    /// this is true of any file in it.
+    static func url(_ relative: String) throws -> URL {
+        let source = sources.appendingPathComponent(relative)
+        var isFolder: ObjCBool = false
+        guard !relative.hasPrefix(".."),
+            FileManager.default.fileExists(atPath: source.path, isDirectory: &isFolder)
+        else { return source }
+        return try made.withLock { made in
+            if !isFolder.boolValue {
+                return try complete(relative, &made) ? copy(of: relative) : source
+            }
+            let files = try FileManager.default.contentsOfDirectory(atPath: source.path)
+                .filter { $0.hasSuffix(".safetensors") }.map { "\(relative)/\($0)" }
+            let stored = try files.filter { try !complete($0, &made) }
+            guard stored.count < files.count else { return source }
+            for file in stored where made.insert(file).inserted {
+                try FileManager.default.copyItem(
+                    at: sources.appendingPathComponent(file), to: copy(of: file))
+            }
+            return copy(of: relative)
+        }
+    }
+
+    private static func copy(of relative: String) -> URL {
+        folder.appendingPathComponent(relative)
+    }
+
+    /// Whether the fixture has drawn tensors; if so, its copy is there afterwards.
+    private static func complete(_ relative: String, _ made: inout Set<String>) throws -> Bool {
+        if made.contains(relative) { return true }
+        guard relative.hasSuffix(".safetensors") else { return false }
+        let checkpoint = try Checkpoint.open(sources.appendingPathComponent(relative).path)
+        var file = RawCheckpoint(checkpoint)
+        guard let drawn = file.metadata.removeValue(forKey: "drawn") else { return false }
+        guard let seed = file.metadata["seed"].flatMap({ UInt64($0) }) else {
+            throw FixtureError(text: "\(relative) has drawn tensors but no seed")
+        }
+        file.tensors += try DrawnTensor.parse(drawn).map {
+            .init(name: $0.name, shape: $0.shape, floats: $0.values(seed: seed))
+        }
+        let url = copy(of: relative)
+        try FileManager.default.createDirectory(
+            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try file.data.write(to: url)
+        made.insert(relative)
+        return true
+    }
+
+    private static func remove() {
+        try? FileManager.default.removeItem(at: folder)
+    }
+}
