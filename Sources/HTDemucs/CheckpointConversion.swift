@@ -4,11 +4,11 @@ import Tensor
 import WeightsLoader
 
 /// A checkpoint that is known to be a whole model, ready to be written in the official layout.
-public struct CheckpointConversion {
+package struct CheckpointConversion {
     /// The constructor arguments, stored or inferred.
-    public let arguments: ModelArguments
+    package let arguments: ModelArguments
     /// Contents of the checkpoint that this engine ignores, a line each.
-    public let warnings: [String]
+    package let warnings: [String]
     private let checkpoint: Checkpoint
     private let shapes: [String: [Int]]
 
@@ -16,7 +16,7 @@ public struct CheckpointConversion {
     ///
     /// - Parameter overriding: constructor arguments that replace the file's.
     /// - Throws: ``WeightsError``, ``ConfigurationError``: the checkpoint isn't a whole model.
-    public init(_ checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]) throws {
+    package init(_ checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]) throws {
         guard !checkpoint.isQuantized else {
             throw WeightsError.quantized(path: checkpoint.path, reason: "its weights are INT8")
         }
@@ -37,7 +37,7 @@ public struct CheckpointConversion {
     ///   - path: replaced only by a complete file.
     ///   - isHalf: whether to round values to float16; else they keep their types.
     /// - Throws: ``WeightsError``.
-    public func write(to path: String, isHalf: Bool = false) throws {
+    package func write(to path: String, isHalf: Bool = false) throws {
         let entries = checkpoint.tensors.map { tensor in
             SafetensorsWriter.Entry(tensor, shape: shapes[tensor.name] ?? tensor.shape)
         }

@@ -10,7 +10,7 @@ extension Configuration {
     ///   class doesn't have; it drops these as well.
     /// - Throws: ``WeightsError`` if the metadata can't be used, ``ConfigurationError`` if an
     ///   argument can't be honoured.
-    public static func read(
+    package static func read(
         from checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
     ) throws -> (configuration: Configuration, warnings: [String]) {
         try read(arguments(of: checkpoint, overriding: overriding))
@@ -20,7 +20,7 @@ extension Configuration {
     ///
     /// - Returns: as ``read(from:overriding:)``.
     /// - Throws: ``ConfigurationError``.
-    public static func read(
+    package static func read(
         _ arguments: ModelArguments
     ) throws -> (configuration: Configuration, warnings: [String]) {
         let table = try ArgumentTable(arguments)

@@ -12,7 +12,7 @@ extension Configuration {
     ///   arguments that a file cannot show (`sources`, `t_heads`, `samplerate`, `segment`).
     /// - Throws: ``WeightsError`` for arguments that can't be read, and for a file of several
     ///   models or of none; see also ``inferredArguments(of:overriding:)``.
-    public static func arguments(
+    package static func arguments(
         of checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
     ) throws -> ModelArguments {
         guard checkpoint.members.isEmpty else {
@@ -45,7 +45,7 @@ extension Configuration {
     ///
     /// - Throws: ``WeightsError/metadataMissing(path:keys:)`` if the tensors aren't a model's,
     ///   ``WeightsError/unsupported(path:format:problem:)`` if its sources have no known names.
-    public static func inferredArguments(
+    package static func inferredArguments(
         of checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
     ) throws -> ModelArguments {
         var inference = try Inference(checkpoint)
