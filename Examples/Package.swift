@@ -1,7 +1,7 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-let library = Target.Dependency.product(name: "HTDemucs", package: "swift-demucs")
+let library = Target.Dependency.product(name: "Demucs", package: "swift-demucs")
 let package = Package(
     name: "Examples",
     platforms: [.macOS(.v15)],

@@ -1,23 +1,23 @@
-// How much sound a file says it holds. Only ever compared with what was decoded: the length that a
-// header states may be an estimate, a lie or a placeholder.
+// The length that a file announces. It is only compared with the decoded length: a header may state
+// an estimate, a lie or a placeholder.
 
 import CSndFile
 
-/// The length that a file announces, as far as that is a promise.
+/// The length that a file announces, and how far it can be relied on.
 enum AnnouncedLength: Equatable {
-    /// The container counts its samples; that few fewer need no warning.
+    /// The container counts its samples; `tolerated` missing ones need no warning.
     case samples(Int, tolerated: Int)
-    /// The container counts the bytes of its sound; `present` of them are in the file.
+    /// The container counts the bytes of its samples; `present` of them are in the file.
     case bytes(announced: Int, present: Int)
     /// The container marks its end, and the mark is missing.
     case endMissing
-    /// Nothing in the file tells.
+    /// The file announces no length.
     case unknown
 
     /// - Parameters:
     ///   - format: `SF_INFO.format` of the opened file.
-    ///   - frames: `SF_INFO.frames`. libsndfile lowers it to what a truncated WAV or AIFF holds, and
-    ///     estimates it for an MP3 without a Xing header.
+    ///   - frames: `SF_INFO.frames`. libsndfile lowers it to the samples that a truncated WAV or
+    ///     AIFF holds, and estimates it for an MP3 without a Xing header.
     init(of file: InputFile, format: Int32, frames: Int) {
         let unknownFrames = frames <= 0 || frames == Int.max
         switch Int(format) & SF_FORMAT_TYPEMASK {
@@ -39,7 +39,7 @@ enum AnnouncedLength: Equatable {
     /// An MP3 may lose a frame to one damaged byte and be whole otherwise.
     private static let mp3FrameSamples = 1_152
 
-    /// The warning about a file of which less was decoded than it announces.
+    /// The warning about a file with less to decode than it announces; nil if there is enough.
     func warning(
         path: String, decodedSamples: Int, sampleRateHz: Int, reason: String?
     ) -> AudioWarning? {
@@ -96,12 +96,12 @@ enum AnnouncedLength: Equatable {
     }
 }
 
-/// The chunk of a RIFF (WAV), RF64 or FORM (AIFF) file that holds the sound.
+/// The chunk of a RIFF (WAV), RF64 or FORM (AIFF) file that holds the samples.
 private struct SoundChunk {
-    /// Bytes of sound by the chunk's header.
+    /// Bytes of samples according to the chunk's header.
     let announced: Int
 
-    /// Bytes of sound that the file has room for.
+    /// Bytes of samples that the file has room for.
     let present: Int
 
     /// Nil if there is no such chunk or its size is a placeholder of a program that wrote to a pipe.
@@ -114,7 +114,7 @@ private struct SoundChunk {
                 if size.count == 8 { longDataSize = Self.littleEndian(size) }
             }
             guard chunk.name == chunks.soundName else { continue }
-            // AIFF puts two numbers before the samples and counts them in.
+            // AIFF puts two numbers before the samples and includes them in the size.
             let extra = chunks.isForm ? 8 : 0
             announced = (longDataSize ?? chunk.countBytes) - extra
             present = file.sizeBytes - chunk.start - extra
@@ -131,7 +131,7 @@ private struct SoundChunk {
         (0x7FFF_F000...0x7FFF_FFFF).contains(size) || size >= 0xFFFF_F000
     }
 
-    /// An unsigned integer; past `Int.max`, that.
+    /// An unsigned integer, at most `Int.max`.
     private static func littleEndian(_ bytes: [UInt8]) -> Int {
         Int(clamping: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }

@@ -2,17 +2,17 @@
 
 import Signal
 
-/// What becomes of the channels of a recording that has more than wanted.
+/// Which channels of a recording are used if it has more than the model.
 public enum Downmix: String, Sendable, CaseIterable {
-    /// The first ones are taken, as in the reference; one channel is the mean of all.
+    /// The first ones, as in the reference; for a mono model the mean of all.
     case first
-    /// Every wanted channel is the mean of all.
+    /// The mean of all, in every channel of the model.
     case average
 }
 
 /// Converts a recording that arrives in blocks: channels first, then the rate, as the reference.
 ///
-/// Mono is repeated in every channel. Results don't depend on how the recording is cut.
+/// Mono is repeated in every channel. Results don't depend on how the recording is cut into blocks.
 ///
 /// Demucs: `demucs.audio.convert_audio`.
 package struct AudioConversion: Sendable {
@@ -22,14 +22,12 @@ package struct AudioConversion: Sendable {
     private let isMono: Bool
     private var resampling: ResamplingStream
 
-    /// - Parameters:
-    ///   - downmix: for more channels than wanted.
-    ///   - sampleCount: samples to give of the whole recording, if not as many as the reference.
+    /// - Parameter downmix: for a recording with more channels than wanted.
     /// - Throws: ``AudioError/tooFewChannels(found:needed:)`` if several channels should become
     ///   more.
     package init(
         fromChannels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
-        rateHz newRateHz: Int, downmix: Downmix = .first, sampleCount: Int? = nil
+        rateHz newRateHz: Int, downmix: Downmix = .first
     ) throws(AudioError) {
         guard channelCount == 1 || channelCount >= newChannelCount else {
             throw .tooFewChannels(found: channelCount, needed: newChannelCount)
@@ -40,42 +38,31 @@ package struct AudioConversion: Sendable {
             channelCount == 1 || newChannelCount == 1
             || (downmix == .average && channelCount > newChannelCount)
         resampling = ResamplingStream(
-            Resampler(from: rateHz, to: newRateHz), channelCount: isMono ? 1 : newChannelCount,
-            outputCount: sampleCount)
+            Resampler(from: rateHz, to: newRateHz), channelCount: isMono ? 1 : newChannelCount)
     }
 
-    /// Converts the next block and appends what it completes.
+    /// Converts the next block of the recording.
     ///
-    /// - Parameters:
-    ///   - block: `[channel][sample]` of the recording.
-    ///   - output: one array for each new channel.
-    package mutating func convert(_ block: [[Float]], into output: inout [[Float]]) {
-        precondition(block.count == channelCount && output.count == newChannelCount)
-        guard isMono else {
-            resampling.append(Array(block.prefix(newChannelCount)), into: &output)
-            return
-        }
-        spread(into: &output) { resampling, channel in
-            resampling.append([AudioConversion.mean(block)], into: &channel)
-        }
+    /// - Returns: the samples that it completes, in the new channels and rate.
+    package mutating func convert(_ block: PlanarAudio) -> PlanarAudio {
+        precondition(block.channelCount == channelCount)
+        let channels =
+            isMono ? [Self.mean(block.channels)] : Array(block.channels.prefix(newChannelCount))
+        return spread(
+            resampling.append(PlanarAudio(channels: channels, sampleRateHz: block.sampleRateHz)))
     }
 
-    /// Appends the end, once there are no more blocks.
-    package mutating func finish(into output: inout [[Float]]) {
-        guard isMono else {
-            resampling.finish(into: &output)
-            return
-        }
-        spread(into: &output) { $0.finish(into: &$1) }
+    /// Gives the last samples, once there are no more blocks.
+    package mutating func finish() -> PlanarAudio {
+        spread(resampling.finish())
     }
 
-    /// Appends one resampled channel to all.
-    private mutating func spread(
-        into output: inout [[Float]], _ resample: (inout ResamplingStream, inout [[Float]]) -> Void
-    ) {
-        var channel: [[Float]] = [[]]
-        resample(&resampling, &channel)
-        for index in output.indices { output[index].append(contentsOf: channel[0]) }
+    /// Repeats the one channel of a mono recording.
+    private func spread(_ audio: PlanarAudio) -> PlanarAudio {
+        guard isMono else { return audio }
+        return PlanarAudio(
+            channels: Array(repeating: audio.channels[0], count: newChannelCount),
+            sampleRateHz: audio.sampleRateHz)
     }
 
     private static func mean(_ channels: [[Float]]) -> [Float] {

@@ -1,14 +1,14 @@
-// What can go wrong between a file and an AudioBuffer.
+// Errors and warnings of reading, converting and writing sound files.
 
 import Foundation
 
-/// Why a sound file could not be read, converted or written.
+/// A sound file could not be read, converted or written.
 public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
     /// There is nothing at the path.
     case notFound(path: String)
     /// A folder stands where a file is expected.
     case isFolder(path: String)
-    /// A device: neither a file nor a stream that ends.
+    /// A device, which is neither a file nor a stream that ends.
     case notAFile(path: String)
     /// The system refuses to open or read the file.
     case unreadable(path: String, reason: String)
@@ -16,11 +16,11 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     case empty(path: String)
     /// No decoder knows the content, or its header is damaged.
     case notAudio(path: String, reason: String)
-    /// libsndfile doesn't know the content, and there is no ffmpeg that might.
+    /// libsndfile doesn't know the content, and ffmpeg is missing.
     case ffmpegMissing(path: String, reason: String)
-    /// Somebody wrote to the file after it was opened.
+    /// The file was written to after it was opened.
     case changed(path: String)
-    /// The header is good, but no sample follows.
+    /// The header is valid, but no sample follows.
     case nothingDecodable(path: String, reason: String?)
     /// The header states a rate that no recording has.
     case rateOutOfRange(path: String, hz: Int, supported: ClosedRange<Int>)
@@ -32,24 +32,24 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     case notFinite(path: String, value: Float, seconds: Double, channel: Int)
     /// A model wants more channels than a recording of several channels has.
     case tooFewChannels(found: Int, needed: Int)
-    /// A buffer that is no recording: `problem` continues "The audio buffer …".
-    case invalidBuffer(problem: String)
-    /// The file can't be made where it should be.
+    /// Audio in memory that is no recording: `problem` continues "The audio …".
+    case invalidAudio(problem: String)
+    /// The file can't be created at its path.
     case unwritable(path: String, reason: String)
     /// Writing broke off; nothing is left behind.
     case writeFailed(path: String, reason: String)
-    /// Whoever read the stream has closed it, as `head` does when it has seen enough.
+    /// The stream's reader has closed it before the end, as `head` does.
     case readerGone(path: String)
     /// The container can't hold such a signal: `problem` is a sentence without its full stop.
     case unsupportedOutput(path: String, problem: String)
     /// A sample to be written is NaN or infinite. Channels count from 0.
     case outputNotFinite(path: String, seconds: Double, channel: Int)
 
-    /// One line: what failed, what was found, what was expected, and what to do.
+    /// One line: the failure, the value found, the value expected, and a remedy.
     public var description: String {
         switch self {
         case .notFound(let path):
-            // What stands for bytes that no text has, when a path becomes a String.
+            // A String has this character in the place of bytes that are not UTF-8.
             let isRepaired = path.unicodeScalars.contains("\u{FFFD}")
             return
                 "\(path): there is no such file. "
@@ -102,8 +102,8 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
             return
                 "The recording has \(found) channels, the model needs \(needed). "
                 + "Only mono is spread over more channels."
-        case .invalidBuffer(let problem):
-            return "The audio buffer \(problem)."
+        case .invalidAudio(let problem):
+            return "The audio \(problem)."
         case .unwritable(let path, let reason):
             return
                 "\(path): cannot be written (\(reason)). Check that its folder exists and is writable."
@@ -130,14 +130,14 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     }
 }
 
-/// What is worth telling about a file that could be read all the same.
+/// A problem of a file that could still be read.
 public enum AudioWarning: Equatable, Sendable, CustomStringConvertible {
     /// The file ends, or can't be decoded further, before its announced length.
     ///
     /// `announcedSeconds` is nil if the container doesn't announce a length but marks its end, and
-    /// that mark is missing; `reason` is the decoder's own word, if it has any.
+    /// that mark is missing; `reason` is the decoder's own text, if there is one.
     case truncated(path: String, decodedSeconds: Double, announcedSeconds: Double?, reason: String?)
-    /// ffmpeg complained about the file and decoded it all the same.
+    /// ffmpeg reported an error and still decoded the file.
     case damaged(path: String, reason: String)
 
     /// One line.

@@ -1,15 +1,15 @@
 // Whole files in, whole files out.
 
-/// What a file held.
+/// The content of a sound file.
 public struct DecodedAudio: Sendable, Equatable {
     /// The samples as decoded: the file's own rate, all its channels.
-    public var buffer: AudioBuffer
+    public var buffer: PlanarAudio
 
-    /// What to tell the user, such as that the file is truncated.
+    /// Problems that left something to decode, such as a truncated file.
     public var warnings: [AudioWarning]
 }
 
-/// Reading and writing sound files.
+/// Reading and writing whole sound files.
 public enum AudioFile {
     /// Samples over all channels that are held in memory: 8 GiB, six hours of stereo.
     private static let maximumValues = 1 << 31
@@ -21,62 +21,57 @@ public enum AudioFile {
     ///
     /// - Throws: an ``AudioError`` that names the file, if nothing can be decoded or a sample is not
     ///   finite.
-    public static func read(_ path: String) throws -> DecodedAudio {
+    package static func read(_ path: String) throws -> DecodedAudio {
         try read(AudioInput(path: path))
     }
 
     /// Decodes a whole track.
     ///
-    /// - Throws: an ``AudioError`` as of ``read(_:)-(String)``.
-    public static func read(_ input: AudioInput) throws(AudioError) -> DecodedAudio {
+    /// - Throws: an ``AudioError`` that names the track, if nothing can be decoded or a sample is
+    ///   not finite.
+    package static func read(_ input: AudioInput) throws(AudioError) -> DecodedAudio {
         let reader = try input.reader()
-        var channels = [[Float]](repeating: [], count: reader.channelCount)
-        let expected = reader.plausibleSamples
-        for channel in channels.indices { channels[channel].reserveCapacity(expected) }
-        while try reader.read(appendingTo: &channels) > 0 {
-            guard reader.decodedSamples <= maximumValues / reader.channelCount else {
+        var audio = PlanarAudio(
+            channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
+            capacity: reader.plausibleSamples)
+        let limit = maximumValues / reader.channelCount
+        while let block = try reader.next() {
+            audio.append(block)
+            guard audio.sampleCount <= limit else {
                 throw .tooLong(
-                    path: reader.path,
-                    limitSeconds: Double(maximumValues / reader.channelCount)
-                        / Double(reader.sampleRateHz))
+                    path: reader.path, limitSeconds: Double(limit) / Double(reader.sampleRateHz))
             }
         }
-        guard reader.decodedSamples > 0 else {
+        guard audio.sampleCount > 0 else {
             throw .nothingDecodable(path: reader.path, reason: reader.complaint)
         }
-        return DecodedAudio(
-            buffer: AudioBuffer(channels: channels, sampleRateHz: reader.sampleRateHz),
-            warnings: reader.warnings)
+        return DecodedAudio(buffer: audio, warnings: reader.warnings)
     }
 
-    /// Writes a WAV file; above 4 GiB, its successor RF64.
+    /// Writes a sound file.
     ///
     /// The file appears under its name only when it is complete, and replaces one that is there.
     ///
     /// - Parameters:
-    ///   - buffer: at least one channel, all equally long.
+    ///   - audio: at least one channel, all equally long.
     ///   - path: its folder must exist.
-    ///   - format: how a sample is stored.
-    ///   - clip: what happens to samples past full scale.
-    /// - Throws: ``AudioError`` `invalidBuffer`, `unwritable`, `writeFailed` or `outputNotFinite`.
+    ///   - format: the container, and how a sample is stored. WAV above 4 GiB becomes RF64.
+    ///   - clip: how samples beyond full scale are brought into range.
+    ///   - tags: title, artist and so on; `nil` for none.
+    /// - Throws: ``AudioError`` `invalidAudio`, `unsupportedOutput`, `unwritable`, `writeFailed` or
+    ///   `outputNotFinite`.
     ///
     /// Demucs: `demucs.audio.save_audio`.
-    public static func write(
-        _ buffer: AudioBuffer, to path: String, format: OutputFormat = OutputFormat(),
+    package static func write(
+        _ audio: PlanarAudio, to path: String, format: OutputFormat = OutputFormat(),
         clip: ClipMode = .rescale, tags: AudioTags? = nil
     ) throws(AudioError) {
-        try buffer.validate()
+        try audio.validate(checksSamples: false)
         let writer = try AudioWriter(
-            to: .file(path), channelCount: buffer.channels.count, sampleRateHz: buffer.sampleRateHz,
-            sampleCount: buffer.sampleCount, format: format,
-            clipping: clip.clipping(peak: buffer.channels.reduce(0) { max($0, peak(of: $1)) }),
-            tags: tags)
-        try writer.append(buffer.channels)
+            to: .file(path), channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
+            sampleCount: audio.sampleCount, format: format,
+            clipping: clip.clipping(peak: audio.peak), tags: tags)
+        try writer.append(audio)
         try writer.finish()
-    }
-
-    /// The largest magnitude of a signal.
-    package static func peak(of signal: [Float]) -> Float {
-        signal.reduce(0) { max($0, abs($1)) }
     }
 }

@@ -1,13 +1,13 @@
-// Which names in a folder are those of sound files.
+// The names of sound files in a folder.
 
-/// A kind of file that sound comes in, as its name tells. Decoding goes by the content.
+/// A kind of sound file, told by its name. Decoding goes by the content.
 public struct AudioFileType: Sendable, Equatable {
     public let name: String
 
     /// Endings of names without the dot, in lower case.
     public let extensions: [String]
 
-    /// Whether libsndfile alone does not decode it.
+    /// Whether decoding needs ffmpeg.
     public let needsFFmpeg: Bool
 
     /// All kinds that are looked for in folders.
@@ -37,7 +37,7 @@ public struct AudioFileType: Sendable, Equatable {
         self.needsFFmpeg = needsFFmpeg
     }
 
-    /// The kind that a file's name tells; nil for what is no sound.
+    /// The kind that a file's name tells; nil for a name that is no sound file's.
     public init?(ofFile path: String) {
         guard let type = Self.byExtension[Self.fileExtension(of: path)] else { return nil }
         self = type
@@ -46,7 +46,7 @@ public struct AudioFileType: Sendable, Equatable {
     private static let byExtension = Dictionary(
         uniqueKeysWithValues: all.flatMap { type in type.extensions.map { ($0, type) } })
 
-    /// What follows the last dot, unless the name begins with that.
+    /// The letters after the last dot, unless the name begins with that dot.
     private static func fileExtension(of path: String) -> String {
         let name = path.split(separator: "/").last ?? ""
         guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return "" }

@@ -1,15 +1,16 @@
 // A track as it was given: a file of any kind, or a stream that was put into one.
 
+import Files
 import Foundation
 
 /// A track that can be decoded more than once, by several readers at a time.
 ///
-/// Holds its file open: whoever removes or replaces the file does not change the track. Decoding
-/// needs a file that can be searched, so pipes, and what ffmpeg makes of formats that libsndfile
-/// doesn't know, are copied ("spooled") to a temporary file, which has no name and goes with the
+/// Holds its file open: removing or replacing the file does not change the track. Decoding needs a
+/// seekable file, so unseekable input (pipes) and the output of ffmpeg, which decodes the formats
+/// that libsndfile doesn't know, are spooled to a temporary file. It has no name and goes with the
 /// value.
 public struct AudioInput: Sendable {
-    /// The path as it was given; "standard input" for that.
+    /// The path as it was given, or "standard input".
     public let name: String
 
     /// Title, artist and so on, as far as the file states them.
@@ -23,9 +24,9 @@ public struct AudioInput: Sendable {
     ///   - path: a file, or a named pipe, which is read to its end.
     ///   - spoolFolder: where a temporary copy is put if one is needed; nil for the system's folder.
     ///     ffmpeg makes 1.3 GB of an hour of stereo.
-    ///   - isCancelled: looked at while a temporary copy is made.
+    ///   - isCancelled: asked while a temporary copy is made.
     /// - Throws: ``AudioError``; `CancellationError` once `isCancelled` says so.
-    public init(
+    package init(
         path: String, spoolFolder: String? = nil, isCancelled: @escaping () -> Bool = { false }
     ) throws {
         try self.init(
@@ -33,19 +34,19 @@ public struct AudioInput: Sendable {
             ffmpeg: FFmpeg.onPath)
     }
 
-    /// Takes what standard input holds, up to its end.
+    /// Takes standard input up to its end.
     ///
     /// - Parameters:
-    ///   - spoolFolder: as of ``init(path:spoolFolder:isCancelled:)``.
-    ///   - isCancelled: looked at while the input arrives.
+    ///   - spoolFolder: where a temporary copy is put if one is needed; nil for the system's folder.
+    ///   - isCancelled: asked while the input arrives.
     /// - Throws: ``AudioError``; `CancellationError` once `isCancelled` says so.
-    public init(
+    package init(
         standardInputSpooledIn spoolFolder: String?, isCancelled: @escaping () -> Bool = { false }
     ) throws {
         let name = "standard input"
         let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
         guard descriptor >= 0 else {
-            throw AudioError.unreadable(path: name, reason: systemReason(errno))
+            throw AudioError.unreadable(path: name, reason: SystemError.last.description)
         }
         try self.init(
             descriptor: descriptor, name: name,
@@ -54,14 +55,14 @@ public struct AudioInput: Sendable {
 
     /// Opens a track with a given ffmpeg, or with none.
     package init(path: String, spool: Spool, ffmpeg: FFmpeg?) throws {
-        // Without O_NONBLOCK, opening a named pipe would wait for a writer, deaf to cancellation.
+        // Without O_NONBLOCK, opening a named pipe would wait for a writer and could not be cancelled.
         let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC
         let opened = open(path, flags)
-        let code = errno
-        guard let descriptor = opened >= 0 ? opened : RepairedName.open(path, flags) else {
-            throw code == ENOENT
+        let failure = SystemError.last
+        guard let descriptor = opened >= 0 ? opened : Self.openRepairedName(path, flags) else {
+            throw failure.code == ENOENT
                 ? AudioError.notFound(path: path)
-                : AudioError.unreadable(path: path, reason: systemReason(code))
+                : AudioError.unreadable(path: path, reason: failure.description)
         }
         try self.init(descriptor: descriptor, name: path, spool: spool, ffmpeg: ffmpeg)
     }
@@ -91,5 +92,31 @@ public struct AudioInput: Sendable {
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func checkUnchanged() throws(AudioError) {
         try file.checkUnchanged()
+    }
+
+    /// Opens a file whose name is not UTF-8, as old archives leave them behind: Swift has put U+FFFD
+    /// where the name on disk has other bytes.
+    ///
+    /// - Returns: a descriptor; nil unless exactly one name in the folder reads like this.
+    private static func openRepairedName(_ path: String, _ flags: Int32) -> Int32? {
+        let name = FilePath.name(of: path)
+        guard name.unicodeScalars.contains("\u{FFFD}"),
+            let entries = opendir(FilePath.folder(of: path))
+        else { return nil }
+        defer { closedir(entries) }
+        var names: [[CChar]] = []
+        while let entry = readdir(entries) {
+            // The name is as long as its zero byte says, within the record that the system gave.
+            let bytes = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 1) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
+            }
+            let text = bytes.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+            if text == name { names.append(bytes) }
+        }
+        guard names.count == 1 else { return nil }
+        let descriptor = openat(dirfd(entries), names[0], flags)
+        return descriptor >= 0 ? descriptor : nil
     }
 }

@@ -2,11 +2,23 @@
 
 import CSndFile
 
+/// Audio that is read from its beginning to its end, block by block.
+package protocol RecordingReader: AnyObject {
+    var sampleRateHz: Int { get }
+    var channelCount: Int { get }
+    /// The next samples; `nil` at the end.
+    func next() throws -> PlanarAudio?
+    /// Problems that did not stop the reading, known once all of the recording has been read.
+    var warnings: [AudioWarning] { get }
+    /// The error of a recording without samples.
+    var emptyError: any Error { get }
+}
+
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
-/// WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and whatever else libsndfile knows. Encoder delay is
-/// trimmed where the file states it. Not for several threads at once.
-package final class AudioReader {
+/// WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and all else that libsndfile knows. Encoder delay is
+/// trimmed where the file states it. For one thread at a time.
+package final class AudioReader: RecordingReader {
     package let path: String
     package let sampleRateHz: Int
     package let channelCount: Int
@@ -19,7 +31,7 @@ package final class AudioReader {
     private let handle: OpaquePointer
     private let announced: AnnouncedLength
 
-    /// The decoder's complaint, if it has had any.
+    /// The decoder's first complaint.
     private var decoderError: String?
 
     /// Interleaved samples of one block.
@@ -54,7 +66,7 @@ package final class AudioReader {
         channelCount = Int(info.channels)
         announced = AnnouncedLength(of: file, format: info.format, frames: Int(info.frames))
         block = []
-        // From here on deinit closes the handle, whatever is thrown.
+        // From here on deinit closes the handle, even if this throws.
         guard Self.supportedRatesHz.contains(sampleRateHz) else {
             throw .rateOutOfRange(
                 path: path, hz: sampleRateHz, supported: Self.supportedRatesHz)
@@ -83,14 +95,12 @@ package final class AudioReader {
         }
     }
 
-    /// Decodes the next samples and appends them to the channels.
+    /// Decodes the next samples.
     ///
-    /// - Parameter channels: one array for each of `channelCount` channels.
-    /// - Returns: samples added to each channel; 0 at the end, or where decoding can't go on.
+    /// - Returns: `nil` at the end, or where decoding can't go on.
     /// - Throws: `notFinite` for the first sample that is NaN or infinite; `changed` at the end, if
-    ///   the file is not what it was when the track was opened.
-    package func read(appendingTo channels: inout [[Float]]) throws(AudioError) -> Int {
-        precondition(channels.count == channelCount)
+    ///   the file was written to since the track was opened.
+    package func next() throws(AudioError) -> PlanarAudio? {
         let count = Int(sf_readf_float(handle, &block, sf_count_t(Self.blockSamples)))
         if decoderError == nil, sf_error(handle) != SF_ERR_NO_ERROR {
             decoderError = libraryReason(handle)
@@ -98,24 +108,27 @@ package final class AudioReader {
         if let failure = cursor.failure { decoderError = failure }
         guard count > 0 else {
             try file.checkUnchanged()
-            return 0
+            return nil
         }
-        let values = block.prefix(count * channelCount)
-        try checkFinite(values)
-        for channel in 0..<channelCount {
-            channels[channel].append(
-                contentsOf: stride(from: channel, to: values.count, by: channelCount).lazy.map {
-                    values[$0]
-                })
+        try checkFinite(block.prefix(count * channelCount))
+        let channels = block.withUnsafeBufferPointer { block in
+            (0..<channelCount).map { channel in
+                [Float](unsafeUninitializedCapacity: count) { samples, initialised in
+                    for index in 0..<count {
+                        samples.initializeElement(
+                            at: index, to: block[index * channelCount + channel])
+                    }
+                    initialised = count
+                }
+            }
         }
         decodedSamples += count
-        return count
+        return PlanarAudio(channels: channels, sampleRateHz: sampleRateHz)
     }
 
     /// Title, artist and so on, as far as the file states them.
     var tags: AudioTags { AudioTags(of: handle, in: file) }
 
-    /// What to tell about the file after its end was reached.
     package var warnings: [AudioWarning] {
         let truncation = announced.warning(
             path: path, decodedSamples: decodedSamples, sampleRateHz: sampleRateHz,
@@ -123,12 +136,16 @@ package final class AudioReader {
         return file.warnings + (truncation.map { [$0] } ?? [])
     }
 
-    /// Why nothing was decoded, if the decoder told.
+    /// The decoder's reason for not decoding, if it gave one.
     package var complaint: String? { decoderError }
+
+    package var emptyError: any Error {
+        AudioError.nothingDecodable(path: path, reason: decoderError)
+    }
 
     private func checkFinite(_ values: ArraySlice<Float>) throws(AudioError) {
         let exponent: UInt32 = 0x7F80_0000
-        // A maximum of integers is a vector loop; a test that may leave the loop is not.
+        // A maximum of integers is a vector loop; a loop that may end early is not.
         let largest = values.reduce(UInt32(0)) { max($0, $1.bitPattern & exponent) }
         guard largest == exponent, let index = values.firstIndex(where: { !$0.isFinite }) else {
             return
@@ -140,7 +157,7 @@ package final class AudioReader {
     }
 }
 
-/// libsndfile's word on its last error, as part of a sentence: "Error : flac decoder lost sync."
+/// libsndfile's text for its last error, as part of a sentence: "Error : flac decoder lost sync."
 /// becomes "flac decoder lost sync".
 func libraryReason(_ handle: OpaquePointer?) -> String {
     var text = Substring(String(cString: sf_strerror(handle)))

@@ -1,8 +1,8 @@
-// Title, artist and the like, which stems take over from their track.
+// Title, artist and so on, which stems take over from their track.
 
 import CSndFile
 
-/// What a file says about itself in words, in any script. Nil where it says nothing.
+/// The texts of a file's tags, in any script; nil for a tag that it doesn't have.
 public struct AudioTags: Sendable, Equatable {
     public var title: String?
     public var artist: String?
@@ -39,7 +39,7 @@ public struct AudioTags: Sendable, Equatable {
     ]
 
     /// The tags that there are, with their texts in UTF-8. A zero byte would end a text in every
-    /// container, so nothing behind one is kept.
+    /// container, so the text ends before it.
     var texts: [(field: Field, utf8: [UInt8])] {
         Self.fields.compactMap { field in
             let utf8 = Array((self[keyPath: field.text] ?? "").utf8.prefix { $0 != 0 })
@@ -59,10 +59,11 @@ public struct AudioTags: Sendable, Equatable {
         }
     }
 
-    /// Nil for nothing but spaces, with which ID3 version 1 fills up its fields.
+    /// The text without spaces at its end, with which ID3 version 1 fills up its fields; nil if that
+    /// leaves nothing.
     private static func text(_ bytes: [UInt8]) -> String? {
-        // Old WAV and MP3 files don't say how their bytes are to be read. What isn't UTF-8 is taken
-        // for Latin-1, in which every byte is a character.
+        // Old WAV and MP3 files don't name their encoding. Bytes that aren't UTF-8 are read as
+        // Latin-1, in which every byte is a character.
         let text =
             String(validating: bytes, as: UTF8.self)
             ?? String(decoding: bytes.map(UInt16.init), as: UTF16.self)

@@ -3,8 +3,8 @@
 /// A sound file or a stream that is being written.
 ///
 /// A file stands under a temporary name in the same folder until ``finish()``; if that is never
-/// reached, nothing is left behind. Equal samples and tags make equal bytes. Not for several threads
-/// at once.
+/// reached, nothing is left behind. Equal samples and tags make equal bytes. For one thread at a
+/// time.
 package final class AudioWriter {
     private let sink: OutputSink
     private let encoder: any SampleEncoder
@@ -15,9 +15,6 @@ package final class AudioWriter {
     private var writtenSamples = 0
     private var isOpen = true
 
-    /// What was written; nil before ``finish()``.
-    package private(set) var result: WrittenBytes?
-
     private var block: EncodedBlock
 
     /// Samples of each channel that are encoded at once.
@@ -27,10 +24,10 @@ package final class AudioWriter {
     ///
     /// - Parameters:
     ///   - destination: where the bytes go.
-    ///   - sampleCount: samples of each channel that will follow; nil if nobody knows. At most so many
+    ///   - sampleCount: samples of each channel that will follow; nil if unknown. At most so many
     ///     in a file; exactly so many in a WAV stream, whose header is sent first.
     ///   - clipping: applied to every sample.
-    ///   - tags: what the file says about itself; raw samples have no place for it.
+    ///   - tags: title, artist and so on; raw samples have no place for them.
     /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
     package init(
         to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
@@ -73,17 +70,16 @@ package final class AudioWriter {
 
     /// Appends samples.
     ///
-    /// - Parameter channels: one array for each channel, all equally long.
+    /// - Parameter audio: of the file's number of channels, all equally long.
     /// - Throws: ``AudioError`` `writeFailed`, `readerGone` or `outputNotFinite`; the file is gone
     ///   then.
-    package func append(_ channels: [[Float]]) throws(AudioError) {
-        precondition(isOpen && channels.count == channelCount)
-        let count = channels[0].count
-        precondition(channels.allSatisfy { $0.count == count })
+    package func append(_ audio: PlanarAudio) throws(AudioError) {
+        precondition(isOpen && audio.channelCount == channelCount)
+        let count = audio.sampleCount
         precondition(writtenSamples + count <= sampleCount ?? .max)
         for start in stride(from: 0, to: count, by: Self.blockSamples) {
             do {
-                try appendBlock(channels, start..<min(start + Self.blockSamples, count))
+                try appendBlock(audio, start..<min(start + Self.blockSamples, count))
             } catch {
                 discard()
                 throw error
@@ -92,9 +88,9 @@ package final class AudioWriter {
     }
 
     private func appendBlock(
-        _ channels: [[Float]], _ samples: Range<Int>
+        _ audio: PlanarAudio, _ samples: Range<Int>
     ) throws(AudioError) {
-        block.fill(channels, samples)
+        block.fill(audio, samples)
         if let index = block.firstNotFinite {
             throw .outputNotFinite(
                 path: sink.name,
@@ -109,8 +105,10 @@ package final class AudioWriter {
 
     /// Completes the file and gives it its name.
     ///
+    /// - Returns: length and checksum of the file or the stream.
     /// - Throws: ``AudioError`` `writeFailed` or `readerGone`; the file is gone then.
-    package func finish() throws(AudioError) {
+    @discardableResult
+    package func finish() throws(AudioError) -> WrittenBytes {
         precondition(isOpen)
         isOpen = false
         do {
@@ -119,10 +117,10 @@ package final class AudioWriter {
             sink.discard()
             throw error
         }
-        result = try sink.complete()
+        return try sink.complete()
     }
 
-    /// Removes an unfinished file. What a stream has got stays there.
+    /// Removes an unfinished file. Bytes that went to a stream stay there.
     package func discard() {
         guard isOpen else { return }
         isOpen = false

@@ -1,9 +1,9 @@
-// What becomes of samples past full scale, and how a sample is stored. Reference: prevent_clip and
-// encode_wav in demucs/audio.py.
+// Samples beyond full scale, and how a sample is stored. Reference: prevent_clip and encode_wav in
+// demucs/audio.py.
 
 import Foundation
 
-/// What happens to samples beyond ±1 before they are written.
+/// How samples beyond ±1 are brought into range before they are written.
 public enum ClipMode: String, Sendable, CaseIterable {
     /// The whole stem is divided by max(1.01 · peak, 1).
     case rescale

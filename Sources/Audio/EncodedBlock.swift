@@ -1,7 +1,7 @@
 // One block of samples on its way into a file: interleaved, limited and rounded as the reference
 // does it. libsndfile's own conversion rounds to nearest.
 
-/// Interleaved samples, first as floats, then as what is stored.
+/// Interleaved samples, first as floats, then in the stored format.
 struct EncodedBlock {
     private let channelCount: Int
     private let format: SampleFormat
@@ -24,11 +24,11 @@ struct EncodedBlock {
         shortIntegers = [Int16](repeating: 0, count: format == .int16 ? values : 0)
     }
 
-    /// Takes a run of samples of every channel.
-    mutating func fill(_ channels: [[Float]], _ range: Range<Int>) {
-        precondition(range.count <= capacity)
+    /// Takes a part of every channel.
+    mutating func fill(_ audio: PlanarAudio, _ range: Range<Int>) {
+        precondition(range.count <= capacity && audio.channelCount == channelCount)
         samples = range.count
-        for (channel, signal) in channels.enumerated() {
+        for (channel, signal) in audio.channels.enumerated() {
             var index = channel
             for sample in signal[range] {
                 floats[index] = sample
@@ -64,7 +64,7 @@ struct EncodedBlock {
 
     /// The encoded samples of 16 bits.
     func withShortIntegers<Result>(_ body: (UnsafePointer<Int16>) -> Result) -> Result {
-        // Empty only where the format is another, whose users don't come here.
+        // Empty only in blocks of other formats, whose encoders don't call this.
         shortIntegers.withUnsafeBufferPointer { body($0.baseAddress!) }
     }
 

@@ -1,5 +1,6 @@
-// The decoder of what libsndfile doesn't know: AAC, M4A, WMA, the sound of videos, and so on.
+// The decoder of formats that libsndfile doesn't know: AAC, M4A, WMA, the sound of videos, and so on.
 
+import Files
 import Foundation
 
 /// The command `ffmpeg`, which is optional.
@@ -21,7 +22,7 @@ package struct FFmpeg: Sendable {
     /// Decodes the first sound stream of a file at its own rate and with its own channels, to floats
     /// in a temporary WAV file.
     ///
-    /// - Throws: ``AudioError/notAudio(path:reason:)`` with ffmpeg's first word on why;
+    /// - Throws: ``AudioError/notAudio(path:reason:)`` with the first line that ffmpeg printed;
     ///   `CancellationError`.
     func decode(_ input: InputFile, to spool: Spool) throws -> InputFile {
         func failed(_ reason: String) -> AudioError {
@@ -33,8 +34,9 @@ package struct FFmpeg: Sendable {
         do {
             result = try run(from: input.descriptor, to: output, spool: spool)
             try input.checkUnchanged()
-            if result.complaint?.hasSuffix(systemReason(ENOSPC)) == true {
-                throw AudioError.writeFailed(path: copy, reason: systemReason(ENOSPC))
+            let diskFull = SystemError(code: ENOSPC).description
+            if result.complaint?.hasSuffix(diskFull) == true {
+                throw AudioError.writeFailed(path: copy, reason: diskFull)
             }
             if result.status != 0 {
                 throw failed(result.complaint ?? "ended with status \(result.status)")
@@ -52,13 +54,13 @@ package struct FFmpeg: Sendable {
 
     /// Both files are handed over open and named by their descriptors, so no name is mistaken for an
     /// option or an address, and a file without a name will do. Only files may be opened: a playlist
-    /// that calls itself a song must not make us fetch addresses.
+    /// under the name of a song must not make ffmpeg fetch addresses.
     private static let arguments =
         ["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
         + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
         + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
 
-    /// - Returns: the exit status, and the first line of what was printed about errors.
+    /// - Returns: the exit status, and the first line of the standard error.
     private func run(
         from input: Int32, to output: Int32, spool: Spool
     ) throws -> (status: Int32, complaint: String?) {
@@ -81,7 +83,7 @@ package struct FFmpeg: Sendable {
         return (process.terminationStatus, Self.complaint(in: text))
     }
 
-    /// The beginning of what arrives at a descriptor until it is closed.
+    /// The beginning of the text that arrives at a descriptor until it is closed.
     private func text(from descriptor: Int32, _ spool: Spool) throws -> String {
         var beginning: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
@@ -89,14 +91,14 @@ package struct FFmpeg: Sendable {
             try spool.checkCancellation()
             var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&request, 1, Spool.waitMilliseconds) > 0 else { continue }
-            let count = read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
+            let count =
+                (try? retryingInterrupted { read(descriptor, &buffer, buffer.count) }) ?? 0
             guard count > 0 else { return String(decoding: beginning, as: UTF8.self) }
             if beginning.count < buffer.count { beginning += buffer[..<count] }
         }
     }
 
-    /// The first line, which is the most specific, in the user's terms.
+    /// The first line, which is the most specific, without ffmpeg's internal names.
     private static func complaint(in text: String) -> String? {
         guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
         if line.contains("matches no streams") { return "no sound in it" }

@@ -1,6 +1,7 @@
-// An open regular file: a look at its raw bytes, and what libsndfile decodes from.
+// An open regular file: its raw bytes, and libsndfile's view of them.
 
 import CSndFile
+import Files
 
 #if canImport(Glibc)
     import Glibc
@@ -13,12 +14,12 @@ import CSndFile
 /// A regular file that is open for reading until the object goes away. Any number of threads may
 /// read, for nothing moves the descriptor's position.
 final class InputFile: Sendable {
-    /// What to call it in a message.
+    /// Its name in messages.
     let path: String
     let descriptor: Int32
     let sizeBytes: Int
 
-    /// What to tell about how the file came to be.
+    /// Problems of the decoder that made the file.
     let warnings: [AudioWarning]
     private let version: Version
 
@@ -30,14 +31,14 @@ final class InputFile: Sendable {
     ) throws(AudioError) {
         var status = stat()
         let failed = fstat(descriptor, &status) != 0
-        let code = errno
+        let reason = SystemError.last.description
         self.path = path
         self.descriptor = descriptor
         self.warnings = warnings
         version = Version(status)
         sizeBytes = failed ? 0 : version.sizeBytes
-        // From here on deinit closes the descriptor, whatever is thrown.
-        if failed { throw .unreadable(path: path, reason: systemReason(code)) }
+        // From here on deinit closes the descriptor, even if this throws.
+        if failed { throw .unreadable(path: path, reason: reason) }
         let kind = status.st_mode & S_IFMT
         if kind == S_IFDIR { throw .isFolder(path: path) }
         if kind != S_IFREG { throw .notAFile(path: path) }
@@ -52,7 +53,8 @@ final class InputFile: Sendable {
     func bytes(at offset: Int, count: Int) -> [UInt8] {
         guard offset >= 0 && offset < sizeBytes else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
-            initialised = max(0, pread(descriptor, buffer.baseAddress, count, off_t(offset)))
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            initialised = (try? readAll(into: bytes, from: descriptor, at: offset)) ?? 0
         }
     }
 
@@ -64,7 +66,7 @@ final class InputFile: Sendable {
         }
     }
 
-    /// What changes when somebody writes to a file.
+    /// The attributes of a file that change when it is written to.
     private struct Version: Equatable {
         let sizeBytes: Int
         let seconds: Int
@@ -88,7 +90,7 @@ final class InputCursor {
     private let file: InputFile
     private var offset = 0
 
-    /// The system's word on the last read, if it failed.
+    /// The system's reason for the last read that failed.
     private(set) var failure: String?
 
     init(_ file: InputFile) {
@@ -122,25 +124,19 @@ final class InputCursor {
 
     private func read(into buffer: UnsafeMutableRawPointer?, count: Int) -> Int {
         guard let buffer, count > 0 else { return 0 }
-        var done = 0
-        while done < count {
-            let got = pread(
-                file.descriptor, buffer + done, count - done, off_t(offset + done))
-            if got < 0 && errno == EINTR { continue }
-            if got < 0 { failure = systemReason(errno) }
-            if got <= 0 { break }
-            done += got
+        do throws(SystemError) {
+            let got = try readAll(
+                into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
+                from: file.descriptor, at: offset)
+            offset += got
+            return got
+        } catch {
+            failure = error.description
+            return 0
         }
-        offset += done
-        return done
     }
 }
 
 extension Int {
     fileprivate var asCount: sf_count_t { sf_count_t(self) }
-}
-
-/// The system's text for an error number.
-func systemReason(_ code: Int32) -> String {
-    String(cString: strerror(code))
 }

@@ -28,7 +28,7 @@ final class MP3Encoder: SampleEncoder {
         self.channelCount = channelCount
         if let tags { sink.append(ID3Tag.bytes(tags)) }
         firstFrame = sink.countBytes
-        // From here on deinit closes the encoder, whatever is thrown.
+        // From here on deinit closes the encoder, even if this throws.
         lame_set_errorf(lame, nil)
         lame_set_msgf(lame, nil)
         lame_set_debugf(lame, nil)
@@ -36,7 +36,7 @@ final class MP3Encoder: SampleEncoder {
         lame_set_in_samplerate(lame, Int32(sampleRateHz))
         lame_set_brate(lame, Int32(settings.bitRateKilobitsPerSecond))
         lame_set_quality(lame, Int32(settings.preset))
-        // As the LAME inside the reference does; Debian's would take joint stereo at every bit rate.
+        // As the reference's copy of LAME does; Debian's would take joint stereo at every bit rate.
         let isJoint = settings.bitRateKilobitsPerSecond <= 128
         if channelCount == 2 { lame_set_mode(lame, isJoint ? JOINT_STEREO : STEREO) }
         lame_set_bWriteVbrTag(lame, sink.canReplace ? 1 : 0)
@@ -54,7 +54,7 @@ final class MP3Encoder: SampleEncoder {
     }
 
     func append(_ block: EncodedBlock) throws(AudioError) {
-        // The largest that LAME's header says may come of so many samples.
+        // The largest output for so many samples, by LAME's header.
         let room = block.samples * 5 / 4 + 7_200
         try emit(room: room) { output in
             block.withShortIntegers { input in
@@ -78,7 +78,7 @@ final class MP3Encoder: SampleEncoder {
         sink.replace(at: firstFrame, Array(frame.prefix(count)))
     }
 
-    /// Writes what LAME puts into a buffer.
+    /// Writes the bytes that LAME puts into a buffer.
     private func emit(
         room: Int, _ encode: (UnsafeMutablePointer<UInt8>?) -> Int32
     ) throws(AudioError) {

@@ -1,4 +1,6 @@
-// What a separated signal is written as, and where to.
+// The format and the destination of a signal that is written.
+
+import Foundation
 
 /// A container with its sample format.
 public struct OutputFormat: Sendable, Equatable {
@@ -29,7 +31,7 @@ public struct OutputFormat: Sendable, Equatable {
         OutputFormat(container: .wav, sampleFormat: sampleFormat)
     }
 
-    /// What is really stored: FLAC has no floats and takes 16 bits instead, as the reference does.
+    /// The stored format: FLAC has no floats and takes 16 bits instead, as the reference does.
     package var storedFormat: SampleFormat {
         switch container {
         case .wav: sampleFormat
@@ -70,7 +72,7 @@ public struct OutputFormat: Sendable, Equatable {
     }
 }
 
-/// How LAME is to encode.
+/// Settings of the MP3 encoder LAME.
 public struct MP3Settings: Sendable, Equatable {
     /// Rounded by LAME to the nearest that the sample rate allows.
     public var bitRateKilobitsPerSecond: Int
@@ -120,7 +122,10 @@ public enum OutputDestination: Sendable, Equatable {
     /// ignore SIGPIPE, or a reader that goes away ends it.
     case descriptor(Int32)
 
-    /// What to call it in a message.
+    /// A file, which appears under this name only when it is complete. Its folder must exist.
+    public static func file(at url: URL) -> OutputDestination { .file(url.path) }
+
+    /// Its name in messages.
     package var name: String {
         switch self {
         case .file(let path): path

@@ -1,9 +1,9 @@
-// Where encoded bytes go: a file that gets its name when it is complete, or somebody's descriptor.
+// Where encoded bytes go: a file that gets its name when it is complete, or a given descriptor.
 
 import Files
 import Foundation
 
-/// What a writer has written.
+/// Length and checksum of a file or a stream that was written.
 package struct WrittenBytes: Sendable, Equatable {
     package var count: Int
     /// 64 hexadecimal digits.
@@ -34,7 +34,7 @@ final class OutputSink {
     /// The name until the file is complete, and the one after that.
     private let paths: (temporary: String, final: String)?
 
-    /// Of all bytes as long as they come in order.
+    /// The checksum of all bytes, as long as they come in order.
     private var hash: SHA256? = SHA256()
     private var isOpen = true
 
@@ -43,18 +43,16 @@ final class OutputSink {
         name = destination.name
         switch destination {
         case .file(let path):
-            var status = stat()
-            if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-                throw .unwritable(path: path, reason: systemReason(EISDIR))
+            if FilePath.isFolder(path) {
+                throw .unwritable(path: path, reason: SystemError(code: EISDIR).description)
             }
-            let folder = (path as NSString).deletingLastPathComponent
-            let file = try TemporaryFiles.create(in: folder, for: path)
+            let file = try TemporaryFiles.create(in: FilePath.folder(of: path), for: path)
             descriptor = file.descriptor
             paths = (file.path, path)
             canReplace = true
         case .descriptor(let number):
             guard fcntl(number, F_GETFL) >= 0 else {
-                throw .unwritable(path: destination.name, reason: systemReason(errno))
+                throw .unwritable(path: destination.name, reason: SystemError.last.description)
             }
             descriptor = number
             paths = nil
@@ -107,7 +105,7 @@ final class OutputSink {
         // file has its name, so this closes a copy.
         let copy = dup(descriptor)
         if copy >= 0 && close(copy) != 0 || rename(paths.temporary, paths.final) != 0 {
-            fail(errno)
+            fail(.last)
             unlink(paths.temporary)
         }
         close(descriptor)
@@ -115,7 +113,7 @@ final class OutputSink {
         return written
     }
 
-    /// Removes an unfinished file. A descriptor of somebody else's stays open.
+    /// Removes an unfinished file. A descriptor that was given stays open.
     func discard() {
         guard isOpen else { return }
         isOpen = false
@@ -128,7 +126,7 @@ final class OutputSink {
         WrittenBytes(count: countBytes, sha256: hash?.hexadecimal ?? "")
     }
 
-    /// Moves all bytes through a system call that takes what is left and tells how much it took.
+    /// Moves all bytes through a system call, which may take a part of them at a time.
     private func transfer(
         _ bytes: UnsafeRawBufferPointer, by call: (UnsafeRawPointer, Int) -> Int
     ) {
@@ -136,13 +134,11 @@ final class OutputSink {
         guard let base = bytes.baseAddress, failure == nil, isOpen else { return }
         var done = 0
         while done < bytes.count {
-            let count = call(base + done, bytes.count - done)
-            if count >= 0 {
-                done += count
-            } else if errno == EAGAIN {
+            do throws(SystemError) {
+                done += try retryingInterrupted { call(base + done, bytes.count - done) }
+            } catch {
+                guard error.code == EAGAIN else { return fail(error) }
                 waitForRoom()
-            } else if errno != EINTR {
-                return fail(errno)
             }
         }
     }
@@ -159,18 +155,27 @@ final class OutputSink {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         var offset = 0
         while offset < countBytes {
-            let count = pread(descriptor, &buffer, buffer.count, off_t(offset))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return fail(count < 0 ? errno : EIO) }
-            buffer.withUnsafeBytes { whole.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            offset += count
+            do throws(SystemError) {
+                let count = try buffer.withUnsafeMutableBytes { bytes in
+                    Result { () throws(SystemError) in
+                        try readAll(into: bytes, from: descriptor, at: offset)
+                    }
+                }.get()
+                if count == 0 { throw SystemError(code: EIO) }
+                buffer.withUnsafeBytes {
+                    whole.update(UnsafeRawBufferPointer(rebasing: $0[..<count]))
+                }
+                offset += count
+            } catch {
+                return fail(error)
+            }
         }
         hash = whole
     }
 
-    private func fail(_ code: Int32) {
+    private func fail(_ error: SystemError) {
         failure =
-            code == EPIPE
-            ? .readerGone(path: name) : .writeFailed(path: name, reason: systemReason(code))
+            error.code == EPIPE
+            ? .readerGone(path: name) : .writeFailed(path: name, reason: error.description)
     }
 }

@@ -1,4 +1,4 @@
-// The chunks of WAV and AIFF files, for what libsndfile doesn't tell about them.
+// The chunks of WAV and AIFF files, for details that libsndfile doesn't give.
 
 /// A named piece of a RIFF (WAV), RF64, RIFX or FORM (AIFF) file.
 struct RIFFChunk {
@@ -10,8 +10,7 @@ struct RIFFChunk {
     let countBytes: Int
 }
 
-/// The chunks of a file in their order, up to the samples: what follows them can't be found in a long
-/// file.
+/// The chunks of a file in their order, up to the samples: later ones can't be found in a long file.
 struct RIFFChunks: Sequence, IteratorProtocol {
     private let file: InputFile
     private let isBigEndian: Bool

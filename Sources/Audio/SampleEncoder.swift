@@ -1,10 +1,10 @@
-// How samples get into a container, and those that are stored as they are.
+// The encoders' common interface, and the encoder of PCM.
 
-/// Packs blocks of samples into a container. What fails in the sink shows there.
+/// Packs blocks of samples into a container. Failures of the sink show in ``OutputSink/failure``.
 protocol SampleEncoder: AnyObject {
     func append(_ block: EncodedBlock) throws(AudioError)
 
-    /// Writes what is held back, and what can only be known at the end.
+    /// Writes samples that were held back, and fields that are only known at the end.
     ///
     /// - Parameter sampleCount: samples of each channel that were appended.
     func finish(sampleCount: Int) throws(AudioError)
@@ -18,7 +18,7 @@ final class PCMEncoder: SampleEncoder {
 
     /// - Parameters:
     ///   - header: nil for raw samples.
-    ///   - sampleCount: samples of each channel that will follow, nil if nobody knows. At most so many
+    ///   - sampleCount: samples of each channel that will follow; nil if unknown. At most so many
     ///     in a file, exactly so many in a stream, whose header can't be corrected.
     init(to sink: OutputSink, header: WAVHeader?, sampleCount: Int?) {
         self.sink = sink

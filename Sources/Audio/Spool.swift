@@ -1,8 +1,9 @@
-// Temporary copies of what can't be searched.
+// Temporary copies of unseekable input.
 
+import Files
 import Foundation
 
-/// Where temporary copies are put, and what stops them.
+/// The folder of temporary copies, and a way to stop making them.
 package struct Spool {
     /// Nil for the system's folder of temporary files.
     let folder: String?
@@ -13,8 +14,7 @@ package struct Spool {
         self.isCancelled = isCancelled
     }
 
-    /// What a descriptor gives, as a file that can be searched: itself if it is one, otherwise a copy
-    /// of a pipe or a socket up to its end.
+    /// Makes a descriptor seekable: a file stays as it is, a pipe or a socket is copied to its end.
     ///
     /// The descriptor is taken over, and closed if this fails.
     ///
@@ -43,23 +43,20 @@ package struct Spool {
             // A named pipe without a writer seems at its end when it is read, but not here.
             var request = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&request, 1, Self.waitMilliseconds) > 0 else { continue }
-            let count = read(source, &buffer, buffer.count)
-            if count == 0 { return }
-            if count < 0 {
-                if errno == EINTR || errno == EAGAIN { continue }
-                throw AudioError.unreadable(path: name, reason: systemReason(errno))
+            let count: Int
+            do throws(SystemError) {
+                count = try retryingInterrupted { read(source, &buffer, buffer.count) }
+            } catch {
+                if error.code == EAGAIN { continue }
+                throw AudioError.unreadable(path: name, reason: error.description)
             }
-            var done = 0
-            while done < count {
-                let written = buffer.withUnsafeBytes {
-                    write(copy, $0.baseAddress! + done, count - done)
+            if count == 0 { return }
+            do {
+                try buffer.withUnsafeBytes {
+                    try writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), to: copy)
                 }
-                if written < 0 && errno == EINTR { continue }
-                guard written >= 0 else {
-                    throw AudioError.writeFailed(
-                        path: "the copy of \(name)", reason: systemReason(errno))
-                }
-                done += written
+            } catch {
+                throw AudioError.writeFailed(path: "the copy of \(name)", reason: "\(error)")
             }
         }
     }
@@ -69,6 +66,6 @@ package struct Spool {
         if isCancelled() { throw CancellationError() }
     }
 
-    /// How long to wait for somebody else before looking whether to stop.
+    /// How long to wait for data before asking whether to stop.
     static let waitMilliseconds: Int32 = 50
 }

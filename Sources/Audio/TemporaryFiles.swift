@@ -1,8 +1,9 @@
-// Files that are not complete yet, and what killed processes left of theirs.
+// Files that are not complete yet, and those that killed processes left behind.
 
+import Files
 import Foundation
 
-/// Makes temporary files and finds those that nobody works on any more.
+/// Makes temporary files and finds abandoned ones.
 ///
 /// A temporary file is named `.swift-demucs-….part` and locked (`flock`) by the process that writes
 /// it. The lock ends with the process however that ends, also in another container or, on network
@@ -15,7 +16,7 @@ package enum TemporaryFiles {
     ///
     /// - Parameters:
     ///   - folder: "" for the current one.
-    ///   - path: what the file is to become, for the message of an error.
+    ///   - path: the file's later name, for the message of an error.
     /// - Throws: ``AudioError/unwritable(path:reason:)``.
     static func create(
         in folder: String, for path: String
@@ -23,13 +24,13 @@ package enum TemporaryFiles {
         while true {
             // A short name of its own: the final one may already be as long as the system allows.
             let name = prefix + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
-            let temporaryPath = (folder as NSString).appendingPathComponent(name)
+            let temporaryPath = FilePath.joined(folder, name)
             let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
             guard descriptor >= 0 else {
-                throw .unwritable(path: path, reason: systemReason(errno))
+                throw .unwritable(path: path, reason: SystemError.last.description)
             }
             // A cleaning process may have found the file before it was locked: then it is gone, or
-            // soon will be. Where a file system has no locks, nobody can take it for a leftover.
+            // soon will be. Where a file system has no locks, no process can take it for a leftover.
             let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
             var status = stat()
             if isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 {
@@ -39,12 +40,12 @@ package enum TemporaryFiles {
         }
     }
 
-    /// Makes a file for reading and writing that has no name and ends with its descriptor, whatever
-    /// happens to the process.
+    /// Makes a file for reading and writing that has no name and ends with its descriptor, even if
+    /// the process is killed.
     ///
     /// - Parameters:
     ///   - folder: nil for the system's folder of temporary files.
-    ///   - name: what the file is for, as the subject of an error's message.
+    ///   - name: the file's purpose, as the subject of an error's message.
     /// - Throws: ``AudioError/unwritable(path:reason:)``.
     package static func createUnnamed(
         in folder: String?, for name: String
@@ -56,13 +57,13 @@ package enum TemporaryFiles {
 
     /// Removes the temporary files that killed processes left in a folder, not in those inside it.
     ///
-    /// - Returns: how many were removed. What can't be opened or removed stays.
+    /// - Returns: how many were removed. Files that can't be opened or removed stay.
     @discardableResult
     package static func removeLeftovers(in folder: String) -> Int {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.count { name in
             guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
-            let path = (folder as NSString).appendingPathComponent(name)
+            let path = FilePath.joined(folder, name)
             let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
             guard descriptor >= 0 else { return false }
             defer { close(descriptor) }

@@ -1,4 +1,4 @@
-// What stands before the samples of a WAV file. Reference: encode_wav in demucs/audio.py for files
+// The header of a WAV file. Reference: encode_wav in demucs/audio.py for files
 // below 4 GiB without tags; EBU Tech 3306 for RF64.
 
 /// The bytes of a WAV file up to its first sample.
@@ -42,7 +42,7 @@ package struct WAVHeader {
 
     /// The header.
     ///
-    /// - Parameter sampleCount: samples of each channel; nil if nobody knows, then all sizes are the
+    /// - Parameter sampleCount: samples of each channel; nil if unknown, then all sizes are the
     ///   largest number, which readers take for "up to the end".
     package func bytes(sampleCount: Int?) -> [UInt8] {
         let unknown = UInt32.max

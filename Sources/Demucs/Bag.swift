@@ -29,7 +29,7 @@ package struct Bag: Sendable {
     package let members: [Member]
     /// Indices of the wanted sources, rising.
     package let stems: [Int]
-    package let samplerateHz: Int
+    package let sampleRateHz: Int
     package let channelCount: Int
     /// The sum of the weights of each wanted stem.
     let totals: [Float]
@@ -42,7 +42,7 @@ package struct Bag: Sendable {
         let format = members[0].format
         self.members = members
         self.stems = stems ?? Array(0..<format.sourceCount)
-        samplerateHz = format.samplerateHz
+        sampleRateHz = format.sampleRateHz
         channelCount = format.channelCount
         // Added up in double precision, as Python does.
         totals = self.stems.map { source in

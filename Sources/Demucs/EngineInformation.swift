@@ -1,17 +1,17 @@
 import Tensor
 
-/// What the engine computes with on this machine.
+/// The instruction set and the GEMM backend of the engine on this machine.
 public struct EngineInformation: Sendable, Equatable {
     /// The kernels chosen for this CPU, `avx512`.
     public let instructionSet: String
-    /// What computes matrix products: our own kernels (`packed`), or a BLAS and the core that it
-    /// takes this CPU for (`OpenBLAS SkylakeX`).
+    /// The GEMM backend: our own kernels (`packed`), or a BLAS and the core that it takes this CPU
+    /// for (`OpenBLAS SkylakeX`).
     public let products: String
 
-    /// Looks at this machine.
+    /// Inspects this machine.
     ///
-    /// - Throws: `BLASError` if a BLAS is needed and not there, `InstructionSetError` or
-    ///   `GEMMBackendError` if the environment forces what can't run here.
+    /// - Throws: `BLASError` if a BLAS is needed and missing, `InstructionSetError` or
+    ///   `GEMMBackendError` if the environment forces one that can't run here.
     public init() throws {
         let backend = try Backend(threads: 1)
         instructionSet = backend.instructionSet

@@ -1,9 +1,9 @@
-// `import Demucs` is all that a user of the library writes: the modules whose types appear in its
-// interface come along.
+// `import Demucs` is enough for a user of the library: all of Audio and ModelZoo, and of other
+// modules the types that appear in the interface.
 
 @_exported import Audio
-@_exported import HTDemucs
 @_exported import ModelZoo
-@_exported import WeightsLoader
 
+@_exported import enum HTDemucs.ConfigurationError
 @_exported import enum Tensor.Precision
+@_exported import enum WeightsLoader.WeightsError

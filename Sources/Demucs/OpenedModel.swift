@@ -130,7 +130,7 @@ package struct OpenedModel: Sendable {
 extension NetworkFormat {
     init(_ configuration: Configuration) {
         self.init(
-            samplerateHz: configuration.samplerate, sourceCount: configuration.sources.count,
+            sampleRateHz: configuration.samplerate, sourceCount: configuration.sources.count,
             channelCount: configuration.audioChannels,
             trainingSamples: configuration.segmentSamples,
             padsToTraining: configuration.useTrainSegment,

@@ -1,6 +1,7 @@
 // Samples that wait on the disk: until the peak of a signal is known, or the end of a track.
 
 import Audio
+import Files
 import Foundation
 
 /// A signal in a temporary file without a name, which goes when the value or the process does.
@@ -12,15 +13,16 @@ final class SampleSpool: @unchecked Sendable {
 
     private let folder: String
     private let descriptor: Int32
-    /// `[channel][sample]` of the block that is being filled.
-    private var block: [[Float]]
+    /// The block that is being filled.
+    private var block: PlanarAudio
     private var sampleCount = 0
 
     /// - Parameter folder: where the file is made.
     /// - Throws: `AudioError.unwritable`.
-    init(in folder: String, channelCount: Int) throws(AudioError) {
+    init(in folder: String, channelCount: Int, sampleRateHz: Int) throws(AudioError) {
         self.folder = folder
-        block = [[Float]](repeating: [], count: channelCount)
+        block = PlanarAudio(
+            channelCount: channelCount, sampleRateHz: sampleRateHz, capacity: Self.blockSamples)
         descriptor = try TemporaryFiles.createUnnamed(in: folder, for: "a temporary file")
     }
 
@@ -28,52 +30,48 @@ final class SampleSpool: @unchecked Sendable {
         close(descriptor)
     }
 
-    /// - Parameter channels: `[channel][sample]`, equally long.
-    /// - Throws: `SeparationError.spoolFailed`.
-    func append(_ channels: [[Float]]) throws(SeparationError) {
-        let count = channels[0].count
-        var position = 0
-        while position < count {
-            let taken = min(SampleSpool.blockSamples - block[0].count, count - position)
-            for channel in block.indices {
-                block[channel].append(contentsOf: channels[channel][position..<position + taken])
-            }
-            position += taken
-            if block[0].count == SampleSpool.blockSamples { try writeBlock() }
+    /// - Throws: `SeparationError.buffersDiffer` for other channels or another rate,
+    ///   `SeparationError.spoolFailed`.
+    func append(_ audio: PlanarAudio) throws(SeparationError) {
+        guard audio.channelCount == block.channelCount, audio.sampleRateHz == block.sampleRateHz
+        else {
+            throw .buffersDiffer(
+                channels: audio.channelCount, rateHz: audio.sampleRateHz,
+                expectedChannels: block.channelCount, expectedRateHz: block.sampleRateHz)
         }
-        sampleCount += count
+        var position = 0
+        while position < audio.sampleCount {
+            let room = Self.blockSamples - block.sampleCount
+            let end = min(position + room, audio.sampleCount)
+            block.append(audio, position..<end)
+            position = end
+            if block.sampleCount == Self.blockSamples { try writeBlock() }
+        }
+        sampleCount += audio.sampleCount
     }
 
     private func writeBlock() throws(SeparationError) {
-        for channel in block.indices {
-            let failure = block[channel].withUnsafeBytes { bytes -> Int32? in
-                var done = 0
-                while done < bytes.count {
-                    let written = write(
-                        descriptor, bytes.baseAddress! + done, bytes.count - done)
-                    if written < 0 && errno == EINTR { continue }
-                    if written <= 0 { return errno }
-                    done += written
-                }
-                return nil
+        for index in block.channels.indices {
+            do {
+                try block.channels[index].withUnsafeBytes { try writeAll($0, to: descriptor) }
+            } catch {
+                throw .spoolFailed(folder: folder, reason: "\(error)")
             }
-            if let failure { throw .spoolFailed(folder: folder, failure) }
-            block[channel].removeAll(keepingCapacity: true)
+            block.channels[index].removeAll(keepingCapacity: true)
         }
     }
 
-    /// Puts the last samples into the file, after which readers find everything.
+    /// Puts the last samples into the file. Readers need that.
     ///
     /// - Throws: `SeparationError.spoolFailed`.
     func finish() throws(SeparationError) {
-        if !block[0].isEmpty { try writeBlock() }
+        if block.sampleCount > 0 { try writeBlock() }
     }
 
-    /// A place in the file, at its beginning. The spool must be finished.
+    /// Reads the samples from the beginning, block by block. The spool must be finished.
     func reader() -> Reader { Reader(self) }
 
-    /// Gives the samples back, block by block. Any number may read at once.
-    final class Reader {
+    final class Reader: RecordingReader {
         private let spool: SampleSpool
         private var position = 0
         private var offset = 0
@@ -82,47 +80,33 @@ final class SampleSpool: @unchecked Sendable {
             self.spool = spool
         }
 
-        /// The next samples, `[channel][sample]`; `nil` at the end.
-        ///
+        var sampleRateHz: Int { spool.block.sampleRateHz }
+        var channelCount: Int { spool.block.channelCount }
+        var warnings: [AudioWarning] { [] }
+
         /// - Throws: `SeparationError.spoolFailed`.
-        func next() throws(SeparationError) -> [[Float]]? {
+        func next() throws(SeparationError) -> PlanarAudio? {
             let count = min(SampleSpool.blockSamples, spool.sampleCount - position)
             if count == 0 { return nil }
             position += count
-            var channels: [[Float]] = []
-            for _ in spool.block.indices {
-                channels.append(try spool.read(count, at: offset))
+            var audio = PlanarAudio(
+                channelCount: channelCount, sampleRateHz: sampleRateHz, zeros: count)
+            for index in audio.channels.indices {
+                try spool.read(into: &audio.channels[index], at: offset)
                 offset += count * MemoryLayout<Float>.stride
             }
-            return channels
+            return audio
         }
     }
 
-    private func read(_ count: Int, at offset: Int) throws(SeparationError) -> [Float] {
-        let bytes = count * MemoryLayout<Float>.stride
-        var done = 0
-        var code: Int32 = 0
-        let samples = [Float](unsafeUninitializedCapacity: count) { samples, initialised in
-            let target = UnsafeMutableRawBufferPointer(samples)
-            while done < bytes {
-                let got = pread(
-                    descriptor, target.baseAddress! + done, bytes - done, off_t(offset + done))
-                if got < 0 && errno == EINTR { continue }
-                if got <= 0 {
-                    code = got < 0 ? errno : EIO
-                    break
-                }
-                done += got
+    private func read(into samples: inout [Float], at offset: Int) throws(SeparationError) {
+        do {
+            try samples.withUnsafeMutableBytes { bytes in
+                let count = try readAll(into: bytes, from: descriptor, at: offset)
+                if count < bytes.count { throw SystemError(code: EIO) }
             }
-            initialised = done / MemoryLayout<Float>.stride
+        } catch {
+            throw .spoolFailed(folder: folder, reason: "\(error)")
         }
-        guard done == bytes else { throw .spoolFailed(folder: folder, code) }
-        return samples
-    }
-}
-
-extension SeparationError {
-    fileprivate static func spoolFailed(folder: String, _ code: Int32) -> SeparationError {
-        .spoolFailed(folder: folder, reason: String(cString: strerror(code)))
     }
 }

@@ -1,12 +1,11 @@
-// Where segments start, how long they are, how they are padded for the network and weighted when
-// their outputs are added up.
+// Starts and lengths of segments, their padding for the network, and their weights in the sum.
 // Reference: `apply_model` in demucs/apply.py.
 
 import Foundation
 
-/// What a network takes and gives, as far as cutting a track into segments needs it.
+/// The properties of a network that decide how a track is cut into segments.
 package struct NetworkFormat: Sendable, Equatable {
-    package var samplerateHz: Int
+    package var sampleRateHz: Int
     package var sourceCount: Int
     package var channelCount: Int
     /// Longest input, and the length of a segment if no other is asked for.
@@ -18,10 +17,10 @@ package struct NetworkFormat: Sendable, Equatable {
     package var drawsRandomNumbers: Bool
 
     package init(
-        samplerateHz: Int, sourceCount: Int, channelCount: Int, trainingSamples: Int,
+        sampleRateHz: Int, sourceCount: Int, channelCount: Int, trainingSamples: Int,
         padsToTraining: Bool = true, drawsRandomNumbers: Bool = false
     ) {
-        self.samplerateHz = samplerateHz
+        self.sampleRateHz = sampleRateHz
         self.sourceCount = sourceCount
         self.channelCount = channelCount
         self.trainingSamples = trainingSamples
@@ -30,7 +29,7 @@ package struct NetworkFormat: Sendable, Equatable {
     }
 
     /// Longest shift, and the zeros before a shifted track: half a second.
-    package var maximumShiftSamples: Int { Int(0.5 * Double(samplerateHz)) }
+    package var maximumShiftSamples: Int { Int(0.5 * Double(sampleRateHz)) }
 }
 
 /// The segments of tracks of any length.
@@ -61,7 +60,7 @@ package struct SegmentPlan: Sendable {
             if let limit = ownPadding, length > limit {
                 throw SeparationError.trackTooLong(
                     samples: trackSamples, maximumSamples: max(0, limit - shift),
-                    samplerateHz: format.samplerateHz)
+                    sampleRateHz: format.sampleRateHz)
             }
             segmentSamples = length
             strideSamples = length
@@ -89,8 +88,8 @@ package struct SegmentPlan: Sendable {
         format: NetworkFormat, options: SeparationOptions
     ) throws -> Int {
         guard let seconds = options.segmentSeconds else { return format.trainingSamples }
-        let exact = Double(format.samplerateHz) * seconds
-        let longest = Double(format.trainingSamples) / Double(format.samplerateHz)
+        let exact = Double(format.sampleRateHz) * seconds
+        let longest = Double(format.trainingSamples) / Double(format.sampleRateHz)
         guard exact >= 1, seconds <= longest else {
             throw SeparationError.invalidOption(
                 name: "segment", value: "\(seconds)",

@@ -1,4 +1,4 @@
-// Several segments in the networks at once, with results in the order in which they were put in.
+// Several segments in the networks at once, with results in the order of submission.
 
 import Foundation
 import HTDemucs
@@ -6,7 +6,7 @@ import Tensor
 
 /// Threads that each take the next waiting segment and run it through a network.
 ///
-/// One thread uses it from outside: it puts segments in, takes results out, and stops it in the end.
+/// One thread submits segments, takes their results, and stops the workers in the end.
 final class SegmentWorkers: @unchecked Sendable {
     private struct Job {
         let number: Int
@@ -14,7 +14,8 @@ final class SegmentWorkers: @unchecked Sendable {
         let mix: Tensor
     }
 
-    /// Segments that may be under way: one for each lane, and one that waits so that no lane does.
+    /// Segments that may be under way: one for each worker, and one more queued, so workers never
+    /// idle.
     let capacity: Int
 
     // Everything below is only touched while `condition` is locked.
@@ -24,12 +25,12 @@ final class SegmentWorkers: @unchecked Sendable {
     private var submitted = 0
     private var taken = 0
     private var isStopped = false
-    private var runningLanes: Int
+    private var runningWorkers: Int
 
-    /// - Parameter networks: one for each lane; used by one thread at a time.
+    /// - Parameter networks: one for each worker; used by one thread at a time.
     init(_ networks: [TrackPipeline.Network], cancellation: CancellationToken) {
         capacity = networks.count + 1
-        runningLanes = networks.count
+        runningWorkers = networks.count
         for network in networks {
             Thread.detachNewThread {
                 self.serve(network, cancellation: cancellation)
@@ -37,7 +38,7 @@ final class SegmentWorkers: @unchecked Sendable {
         }
     }
 
-    /// Puts a segment in. No more than `capacity` may be under way.
+    /// Submits a segment. No more than `capacity` may be under way.
     func submit(member: Int, mix: Tensor) {
         condition.lock()
         defer { condition.unlock() }
@@ -49,7 +50,7 @@ final class SegmentWorkers: @unchecked Sendable {
 
     /// Waits for the oldest segment's result.
     ///
-    /// - Throws: what its network threw, or `CancellationError`.
+    /// - Throws: the network's error, or `CancellationError`.
     func next() throws -> Tensor {
         condition.lock()
         defer { condition.unlock() }
@@ -63,17 +64,17 @@ final class SegmentWorkers: @unchecked Sendable {
         }
     }
 
-    /// Forgets what waits, and returns when no network runs any more.
+    /// Drops the queued segments, and returns when no network runs any more.
     func stop() {
         condition.lock()
         defer { condition.unlock() }
         isStopped = true
         waiting.removeAll()
         condition.broadcast()
-        while runningLanes > 0 { condition.wait() }
+        while runningWorkers > 0 { condition.wait() }
     }
 
-    /// The life of a lane.
+    /// Runs a worker until it is stopped.
     private func serve(_ network: TrackPipeline.Network, cancellation: CancellationToken) {
         while let job = nextJob() {
             let result = Result<Tensor, any Error> {
@@ -86,7 +87,7 @@ final class SegmentWorkers: @unchecked Sendable {
             condition.unlock()
         }
         condition.lock()
-        runningLanes -= 1
+        runningWorkers -= 1
         condition.broadcast()
         condition.unlock()
     }

@@ -1,27 +1,23 @@
 import Foundation
 
-/// Why a track could not be separated as asked.
+/// A track could not be separated as asked.
 public enum SeparationError: Error, Equatable, Sendable {
-    /// An option has a value that it can't take, alone or with this model.
+    /// An option has an invalid value, alone or with this model.
     case invalidOption(name: String, value: String, allowed: String)
     /// Without splitting, a track has to fit into the model's segment.
-    case trackTooLong(samples: Int, maximumSamples: Int, samplerateHz: Int)
+    case trackTooLong(samples: Int, maximumSamples: Int, sampleRateHz: Int)
     /// The audio has no channels or no samples.
     case emptyAudio(channels: Int, samples: Int)
-    /// The channels are not equally long.
-    case unequalChannels(channel: Int, samples: Int, expectedSamples: Int)
-    /// A sample is not a number, or infinite.
-    case nonFiniteSample(channel: Int, sample: Int, value: String)
-    /// A buffer of a sequence has not the channels or the rate of the first.
+    /// A buffer of a sequence differs from the first in its channels or its rate.
     case buffersDiffer(
         channels: Int, rateHz: Int, expectedChannels: Int, expectedRateHz: Int)
     /// The excerpt begins where the track has ended.
     case excerptOutside(startSeconds: Double, trackSeconds: Double)
-    /// The track is not the same any more as when it was measured.
+    /// The second pass over the track gave other samples than the first.
     case inputChanged
-    /// Nothing can be made in a folder.
+    /// Files can't be made in a folder.
     case folderUnusable(folder: String, reason: String)
-    /// What is going to be written does not fit on the disk.
+    /// The files would not fit on the disk.
     case notEnoughSpace(folder: String, neededBytes: Int, freeBytes: Int)
     /// A temporary file could not be made, written or read.
     case spoolFailed(folder: String, reason: String)
@@ -32,19 +28,13 @@ extension SeparationError: CustomStringConvertible, LocalizedError {
         switch self {
         case .invalidOption(let name, let value, let allowed):
             "The value \(value) is invalid for \(name): \(allowed)"
-        case .trackTooLong(let samples, let maximumSamples, let samplerateHz):
+        case .trackTooLong(let samples, let maximumSamples, let sampleRateHz):
             "Without splitting, a track may have at most \(maximumSamples) samples at "
-                + "\(samplerateHz) Hz (shifts take half a second of them); this one has \(samples). "
+                + "\(sampleRateHz) Hz (shifts take half a second of them); this one has \(samples). "
                 + "Let it be split."
         case .emptyAudio(let channels, let samples):
             "The audio has \(channels) channels of \(samples) samples; at least one of each is "
                 + "needed."
-        case .unequalChannels(let channel, let samples, let expectedSamples):
-            "Channel \(channel) has \(samples) samples where channel 0 has \(expectedSamples); all "
-                + "channels must be equally long."
-        case .nonFiniteSample(let channel, let sample, let value):
-            "Sample \(sample) of channel \(channel) is \(value); every sample must be a finite "
-                + "number."
         case .buffersDiffer(let channels, let rateHz, let expectedChannels, let expectedRateHz):
             "A buffer has \(channels) channels at \(rateHz) Hz where the first one has "
                 + "\(expectedChannels) at \(expectedRateHz) Hz; all must be alike."

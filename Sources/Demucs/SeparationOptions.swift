@@ -1,6 +1,6 @@
-// What a user may choose about a separation. Defaults are those of the reference.
-
 /// How a track is cut into segments and how their outputs are put together.
+///
+/// The defaults are the reference's.
 public struct SeparationOptions: Sendable, Equatable {
     /// Number of random time shifts to average over, 0…100; 0 leaves the track where it is.
     ///
@@ -37,7 +37,8 @@ public struct SeparationOptions: Sendable, Equatable {
     /// Every shift keeps about one segment of every stem in memory.
     static let allowedShifts = 0...100
 
-    /// Checks what can be checked without a model.
+    /// Checks everything that does not depend on a model.
+    ///
     /// - Throws: `SeparationError.invalidOption`.
     package func validate() throws {
         func require(_ holds: Bool, _ name: String, _ value: String, _ allowed: String) throws {

@@ -1,120 +1,248 @@
-// The same from asynchronous code: nothing blocks, and cancelling the task stops the work.
+// The public functions: asynchronous, and stopped by cancelling their task. Each runs its blocking
+// counterpart on a thread of its own.
 
 import Audio
 import Foundation
 import HTDemucs
+import ModelZoo
 
 extension Separator {
-    /// Separates a track without blocking the caller; cancelling its task stops the work.
+    /// Loads a model: a checkpoint, or a bag of several.
     ///
-    /// ```swift
-    /// let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
-    /// async let separation = separator.separate(audio, progress: progress)
-    /// for await step in steps { print(step.audioSecondsDone) }
-    /// let vocals = try await separation["vocals"]
-    /// ```
+    /// - Parameters:
+    ///   - files: the model's files, as `ModelStore` finds them.
+    ///   - stems: names of the stems that are wanted; `nil` wants all. Only the models of a bag that
+    ///     have a weight in one of them are loaded and run; with shifts, the stems are the same as
+    ///     without this limit.
+    ///   - threads: how many cores to use; `nil` takes all that this process may run on. Results are
+    ///     the same, bit for bit, for any number.
+    ///   - segmentsInParallel: how many segments of a track run at once, sharing the threads; no
+    ///     more than there are threads. Each takes the memory of a forward pass. Results are the
+    ///     same, bit for bit, for any number.
+    ///   - precision: the precision of matrix products. Only float32 gives the reference's samples.
+    /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`, ``SeparationError`` for the number
+    ///   of threads or segments and unknown stems; the errors of ``EngineInformation/init()``.
+    public static func load(
+        _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
+        segmentsInParallel: Int = 1, precision: Precision = .float32
+    ) async throws -> Separator {
+        try await onOwnThread { _ in
+            try Separator(
+                files, stems: stems, threads: threads, segmentsInParallel: segmentsInParallel,
+                precision: precision)
+        }
+    }
+
+    /// Loads a checkpoint of an HTDemucs, in any format that is read.
+    ///
+    /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
+    public static func load(
+        modelAt path: String, stems: [String]? = nil, threads: Int? = nil,
+        segmentsInParallel: Int = 1, precision: Precision = .float32
+    ) async throws -> Separator {
+        try await load(
+            ModelFiles(checkpoint: path), stems: stems, threads: threads,
+            segmentsInParallel: segmentsInParallel, precision: precision)
+    }
+
+    /// Loads a checkpoint of an HTDemucs, in any format that is read.
+    ///
+    /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
+    public static func load(
+        modelAt url: URL, stems: [String]? = nil, threads: Int? = nil,
+        segmentsInParallel: Int = 1, precision: Precision = .float32
+    ) async throws -> Separator {
+        try await load(
+            modelAt: url.path, stems: stems, threads: threads,
+            segmentsInParallel: segmentsInParallel, precision: precision)
+    }
+
+    /// Separates audio in memory; cancelling the task stops the work.
+    ///
+    /// Audio of another rate or number of channels is converted first: mono is doubled, further
+    /// channels are left out. Stems have the model's rate and channels.
     ///
     /// - Parameters:
     ///   - audio: at least one sample; all samples finite.
     ///   - options: how it is cut into segments.
-    ///   - progress: takes a value before the first and after each segment, and is finished when the
-    ///     work ends, however it does.
-    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`.
+    ///   - progress: called before the first and after each segment, on a thread of the engine.
+    /// - Throws: ``SeparationError``; `AudioError` for audio that is no recording or can't be
+    ///   converted; `CancellationError`.
     public func separate(
-        _ audio: AudioBuffer, options: SeparationOptions = SeparationOptions(),
-        progress: AsyncStream<SeparationProgress>.Continuation? = nil
+        _ audio: PlanarAudio, options: SeparationOptions = SeparationOptions(),
+        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
     ) async throws -> Separation {
-        try await detached(progress) { cancellation, report in
+        try await onOwnThread { cancellation in
             try self.separate(
-                audio, options: options, cancellation: cancellation, progress: report)
+                audio, options: options, cancellation: cancellation, progress: progress)
         }
     }
 
-    /// Separates a track into files without blocking the caller; cancelling its task stops the work.
+    /// Separates a track into files; cancelling the task stops the work.
     ///
+    /// The track is decoded twice: once for its length and statistics, once for its segments. Stems
+    /// are encoded as they leave the network. With the clip mode `rescale` they wait in temporary
+    /// files for their peak: 4 bytes for each sample of each output. Files appear under their names
+    /// when they are complete.
+    ///
+    /// Only the models that the outputs need run; samples are the same as if all did.
     /// - Parameters:
     ///   - input: an opened track.
     ///   - excerpt: the part to separate; `nil` for all of it.
-    ///   - outputs: at least one; folders have to be there.
+    ///   - outputs: at least one; folders have to exist.
     ///   - output: how signals are written.
     ///   - options: how the track is cut into segments.
-    ///   - progress: takes a value before the first and after each segment, and is finished when the
-    ///     work ends, however it does.
-    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`.
+    ///   - progress: called before the first and after each segment, on a thread of the engine.
+    /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`. Files that were complete by
+    ///   then stay.
     public func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions(),
-        progress: AsyncStream<SeparationProgress>.Continuation? = nil
+        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
     ) async throws -> TrackReport {
-        try await detached(progress) { cancellation, report in
+        try await onOwnThread { cancellation in
             try self.separate(
                 input, excerpt: excerpt, into: outputs, output: output, options: options,
-                cancellation: cancellation, progress: report)
+                cancellation: cancellation, progress: progress)
         }
     }
 
-    /// Separates a track that arrives in pieces, into files; cancelling its task stops the work.
+    /// Separates a track that arrives in pieces, into files; cancelling the task stops the work.
     ///
     /// A track is normalised by its statistics, which are known at its end: until then it is put
     /// into a temporary file, 4 bytes for each sample of each channel.
     ///
     /// - Parameters:
-    ///   - buffers: of one rate and number of channels; all samples finite.
-    ///   - outputs: at least one; folders have to be there.
+    ///   - pieces: of one rate and number of channels; all samples finite.
+    ///   - outputs: at least one; folders have to exist.
     ///   - output: how signals are written.
     ///   - options: how the track is cut into segments.
-    ///   - progress: takes a value before the first and after each segment, and is finished when the
-    ///     work ends, however it does.
-    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`, what the sequence throws.
-    public func separate<Buffers: AsyncSequence & Sendable>(
-        _ buffers: Buffers, into outputs: [StemOutput],
-        output: OutputOptions = OutputOptions(),
+    ///   - progress: called before the first and after each segment, on a thread of the engine.
+    /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`, the errors of the sequence.
+    public func separate<Pieces: AsyncSequence & Sendable>(
+        _ pieces: Pieces, into outputs: [StemOutput], output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions(),
-        progress: AsyncStream<SeparationProgress>.Continuation? = nil
-    ) async throws -> TrackReport where Buffers.Element == AudioBuffer {
-        defer { progress?.finish() }
-        var spooled: SpooledRecording?
-        for try await buffer in buffers where buffer.sampleCount > 0 {
+        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
+    ) async throws -> TrackReport where Pieces.Element == PlanarAudio {
+        var spooled: SampleSpool?
+        for try await piece in pieces where piece.sampleCount > 0 {
             try Task.checkCancellation()
-            let recording =
+            try piece.validate()
+            let spool =
                 try spooled
-                ?? SpooledRecording(
-                    like: buffer, in: output.spoolFolder ?? NSTemporaryDirectory())
-            try recording.append(buffer)
-            spooled = recording
+                ?? SampleSpool(
+                    in: output.spoolFolder ?? NSTemporaryDirectory(),
+                    channelCount: piece.channelCount, sampleRateHz: piece.sampleRateHz)
+            try spool.append(piece)
+            spooled = spool
         }
-        guard let recording = spooled else {
+        guard let spool = spooled else {
             throw SeparationError.emptyAudio(channels: 0, samples: 0)
         }
-        try recording.spool.finish()
-        return try await detached(progress) { cancellation, report in
+        try spool.finish()
+        return try await onOwnThread { cancellation in
             try self.separate(
-                self.recording(downmix: output.downmix) { SpoolReader(recording) }, tags: nil,
                 into: outputs, output: output, options: options, cancellation: cancellation,
-                progress: report)
+                progress: progress
+            ) {
+                try self.track(downmix: output.downmix, cancellation: cancellation) {
+                    spool.reader()
+                }
+            }
+        }
+    }
+}
+
+extension ModelStore {
+    /// The files of a model; those of a published model that are missing are fetched.
+    ///
+    /// - Parameters:
+    ///   - name: a published name, a signature, `hf://…`, or the path of a checkpoint or a bag.
+    ///   - progress: called with each event of a download, on a thread of its own.
+    /// - Throws: `ModelStoreError`; `BagError` and `WeightsError` if a bag's file can't be used;
+    ///   `CancellationError`.
+    public func model(
+        named name: String,
+        progress: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
+    ) async throws -> ModelFiles {
+        try await onOwnThread { cancellation in
+            try self.findOrFetch(
+                name, report: progress, isCancelled: { cancellation.isCancelled })
+        }
+    }
+}
+
+extension AudioInput {
+    /// Opens a track and reads its header.
+    ///
+    /// - Parameters:
+    ///   - path: a file, or a named pipe, which is read to its end.
+    ///   - spoolFolder: folder of the temporary copy that unseekable input and formats that ffmpeg
+    ///     decodes need; `nil` for the system's. ffmpeg makes 1.3 GB of an hour of stereo.
+    /// - Throws: `AudioError`, `CancellationError`.
+    public static func open(_ path: String, spoolFolder: String? = nil) async throws -> AudioInput {
+        try await onOwnThread { cancellation in
+            try AudioInput(
+                path: path, spoolFolder: spoolFolder,
+                isCancelled: { cancellation.isCancelled })
         }
     }
 
-    /// Runs work on a thread of its own: it would hold up the few that run tasks.
-    private func detached<Value: Sendable>(
-        _ progress: AsyncStream<SeparationProgress>.Continuation?,
-        _ work:
-            @escaping @Sendable (
-                CancellationToken, (SeparationProgress) -> Void
-            ) throws -> Value
-    ) async throws -> Value {
-        defer { progress?.finish() }
-        let cancellation = CancellationToken()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                Thread.detachNewThread {
-                    continuation.resume(
-                        with: Result { try work(cancellation) { progress?.yield($0) } })
-                }
-            }
-        } onCancel: {
-            cancellation.cancel()
+    /// Opens a track and reads its header.
+    ///
+    /// ``open(_:spoolFolder:)-(String,_)`` describes parameters and errors.
+    public static func open(_ url: URL, spoolFolder: URL? = nil) async throws -> AudioInput {
+        try await open(url.path, spoolFolder: spoolFolder?.path)
+    }
+}
+
+extension AudioFile {
+    /// Decodes a whole file at its own rate, with all its channels.
+    ///
+    /// A truncated file is read as far as it decodes, with a warning.
+    ///
+    /// - Throws: an `AudioError` that names the file, if nothing can be decoded or a sample is not
+    ///   finite.
+    public static func read(_ url: URL) async throws -> DecodedAudio {
+        let path = url.path
+        return try await onOwnThread { _ in try read(path) }
+    }
+
+    /// Writes a sound file, which appears under its name when it is complete.
+    ///
+    /// - Parameters:
+    ///   - audio: at least one channel, all equally long.
+    ///   - url: its folder must exist. A file that is there is replaced.
+    ///   - format: the container, and how a sample is stored.
+    ///   - clip: how samples beyond full scale are brought into range.
+    ///   - tags: title, artist and so on; `nil` for none.
+    /// - Throws: `AudioError`.
+    public static func write(
+        _ audio: PlanarAudio, to url: URL, format: OutputFormat = OutputFormat(),
+        clip: ClipMode = .rescale, tags: AudioTags? = nil
+    ) async throws {
+        let path = url.path
+        try await onOwnThread { _ in
+            try write(audio, to: path, format: format, clip: clip, tags: tags)
         }
+    }
+}
+
+/// Runs blocking work on a thread of its own: it would hold up the few threads that run tasks.
+///
+/// - Parameter work: is given a token that is cancelled with the task.
+private func onOwnThread<Value: Sendable>(
+    _ work: @escaping @Sendable (CancellationToken) throws -> Value
+) async throws -> Value {
+    let cancellation = CancellationToken()
+    return try await withTaskCancellationHandler {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try work(cancellation) })
+            }
+        }
+    } onCancel: {
+        cancellation.cancel()
     }
 }

@@ -1,4 +1,4 @@
-// The library's front door: a loaded model, and what it runs on.
+// The library's front door: a loaded model, and the backends that it runs on.
 
 import Audio
 import Foundation
@@ -9,43 +9,30 @@ import Tensor
 /// A model that separates tracks into stems.
 ///
 /// ```swift
-/// let separator = try Separator(modelAt: "htdemucs.safetensors")
-/// let separation = try separator.separate(audio) { print($0.audioSecondsDone) }
-/// let vocals = separation["vocals"]
+/// let separator = try await Separator.load(modelAt: modelPath)
+/// let separation = try await separator.separate(track, options: options)
 /// ```
 ///
-/// Safe to use from several threads at once; they share its threads.
+/// Safe to use from several tasks at once; they share its threads.
 public final class Separator: Sendable {
     /// Threads that a separator can have.
     public static let supportedThreads = 1...1024
 
     public let model: ModelInformation
     let bag: Bag
-    /// Each runs one segment at a time, on threads of its own.
-    private let lanes: [Lane]
+    private let workers: [Worker]
 
-    /// A lane's networks, `nil` for those that no wanted stem needs. Lanes share the weights.
-    private struct Lane: Sendable {
+    /// Runs one segment at a time, on threads of its own. Workers share the weights.
+    private struct Worker: Sendable {
         let backend: Backend
+        /// By member of the bag; `nil` for those that no wanted stem needs.
         let networks: [HTDemucs?]
     }
 
-    /// Loads a model: a checkpoint, or a bag of several.
+    /// Loads a model: a checkpoint, or a bag of several. Blocks until that is done.
     ///
-    /// - Parameters:
-    ///   - files: what `ModelStore` finds.
-    ///   - stems: names of the stems that are wanted; `nil` wants all. Of a bag, only the members
-    ///     that have a weight in one of them are loaded and run; with shifts, the stems are the
-    ///     same as without this limit.
-    ///   - threads: how many cores to use; `nil` takes all that this process may run on. Results are
-    ///     the same, bit for bit, for any number.
-    ///   - segmentsInParallel: how many segments of a track run at once, sharing the threads; no
-    ///     more than there are threads. Each takes the memory of a forward pass. Results are the
-    ///     same, bit for bit, for any number.
-    ///   - precision: what matrix products run in. Only float32 gives the reference's samples.
-    /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`, `SeparationError` for the number
-    ///   of threads or segments and unknown stems, and what `EngineInformation` throws.
-    public convenience init(
+    /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
+    package convenience init(
         _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
         segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
@@ -58,38 +45,30 @@ public final class Separator: Sendable {
             throw SeparationError.invalidOption(
                 name: "jobs", value: "\(segmentsInParallel)", allowed: "a number from 1")
         }
-        let lanes = min(segmentsInParallel, threads)
+        let workers = min(segmentsInParallel, threads)
         try self.init(
             files, stems: stems,
-            backends: (0..<lanes).map { lane in
-                // What is left over after a fair share goes to the first lanes.
+            backends: (0..<workers).map { worker in
+                // The remainder of a fair share goes to the first workers.
                 try Backend(
-                    threads: threads / lanes + (lane < threads % lanes ? 1 : 0),
+                    threads: threads / workers + (worker < threads % workers ? 1 : 0),
                     precision: precision)
             })
     }
 
-    /// Loads a model to run on backends that are there, of one precision; a segment at once on each.
+    /// Loads a model to run on given backends of one precision, a segment at once on each.
     package init(_ files: ModelFiles, stems: [String]? = nil, backends: [Backend]) throws {
         let opened = try OpenedModel(files)
         bag = try opened.bag(of: stems)
         let networks = try opened.networks(running: bag, on: backends[0])
-        lanes = backends.map { backend in
-            Lane(backend: backend, networks: networks.map { $0?.running(on: backend) })
+        workers = backends.map { backend in
+            Worker(backend: backend, networks: networks.map { $0?.running(on: backend) })
         }
         model = opened.information(stems: bag.stems)
     }
 
-    /// Loads a model from a file.
-    ///
-    /// - Parameters:
-    ///   - path: a checkpoint of an HTDemucs, in any format that is read.
-    ///   - stems: as above.
-    ///   - threads: as above.
-    ///   - segmentsInParallel: as above.
-    ///   - precision: as above.
-    /// - Throws: as above.
-    public convenience init(
+    /// Loads a checkpoint. Blocks until that is done.
+    package convenience init(
         modelAt path: String, stems: [String]? = nil, threads: Int? = nil,
         segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
@@ -98,16 +77,17 @@ public final class Separator: Sendable {
             segmentsInParallel: segmentsInParallel, precision: precision)
     }
 
-    /// What it computes with: `avx512, packed products in float32, 2 threads`.
+    /// The instruction set, the GEMM backend, the precision and the threads that it computes with:
+    /// `avx512, packed products in float32, 2 threads`.
     public var engineDescription: String {
-        let backend = lanes[0].backend
-        let shared = lanes.count == 1 ? "" : ", \(lanes.count) segments at once"
+        let backend = workers[0].backend
+        let shared = workers.count == 1 ? "" : ", \(workers.count) segments at once"
         return "\(backend.instructionSet), \(backend.productsDescription) products in "
             + "\(backend.precision.rawValue), \(threads) threads\(shared)"
     }
 
-    /// Of all lanes.
-    var threads: Int { lanes.reduce(0) { $0 + $1.backend.threads } }
+    /// Of all workers.
+    private var threads: Int { workers.reduce(0) { $0 + $1.backend.threads } }
 
     /// Checks options against this model, as `separate` does.
     ///
@@ -118,31 +98,158 @@ public final class Separator: Sendable {
         }
     }
 
-    /// A track as this model takes it.
-    func recording(
-        downmix: Downmix = .first, open: @escaping () throws -> any RecordingReader
-    ) -> Recording {
-        Recording(
-            open: open, channelCount: model.audioChannels, rateHz: model.sampleRateHz,
-            downmix: downmix)
+    // MARK: - In memory
+
+    /// Separates audio in memory. Blocks until that is done.
+    ///
+    /// ``separate(_:options:progress:)`` describes parameters and errors.
+    /// - Parameters:
+    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
+    ///   - progress: told before the first and after each segment, on the calling thread.
+    package func separate(
+        _ audio: PlanarAudio, options: SeparationOptions = SeparationOptions(),
+        cancellation: CancellationToken = CancellationToken(),
+        progress: (SeparationProgress) -> Void = { _ in }
+    ) throws -> Separation {
+        try options.validate()
+        guard audio.sampleCount > 0 else {
+            throw SeparationError.emptyAudio(channels: audio.channelCount, samples: 0)
+        }
+        try audio.validate()
+        let track = try track(cancellation: cancellation) { BufferReader(audio) }
+        let channelCount = model.audioChannels
+        var rows = PlanarAudio(
+            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
+            capacity: track.sampleCount)
+        let seed = options.seedOrDrawn()
+        try run(
+            track, bag: bag, options: options, seed: seed, cancellation: cancellation,
+            progress: progress, sink: { rows.append($0.stems) })
+        let stems = model.sources.enumerated().map { index, name in
+            let first = index * channelCount
+            return Stem(
+                name: name,
+                audio: PlanarAudio(
+                    channels: Array(rows.channels[first..<first + channelCount]),
+                    sampleRateHz: model.sampleRateHz))
+        }
+        return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
     }
 
-    /// Separates a measured track into the stems of a bag, block by block.
-    func run(
-        _ track: NormalizedSource, bag: Bag, options: SeparationOptions, seed: UInt64,
+    // MARK: - Into files
+
+    /// Separates a track into files. Blocks until that is done.
+    ///
+    /// ``separate(_:excerpt:into:output:options:progress:)`` describes parameters and errors.
+    /// - Parameters:
+    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
+    ///     files stay.
+    ///   - progress: told before the first and after each segment, on the calling thread.
+    package func separate(
+        _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
+        output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions(),
+        cancellation: CancellationToken = CancellationToken(),
+        progress: (SeparationProgress) -> Void = { _ in }
+    ) throws -> TrackReport {
+        try excerpt?.validate()
+        return try separate(
+            into: outputs, output: output, options: options,
+            tags: output.copiesTags ? input.tags : nil, cancellation: cancellation,
+            progress: progress, check: input.checkUnchanged
+        ) {
+            try track(
+                excerpt: excerpt, downmix: output.downmix, cancellation: cancellation,
+                open: { try input.reader() })
+        }
+    }
+
+    /// Separates a track into files.
+    ///
+    /// - Parameters:
+    ///   - check: called when all of the track was read, before files are finished.
+    ///   - measure: makes the first pass over the track.
+    func separate(
+        into outputs: [StemOutput], output: OutputOptions, options: SeparationOptions,
+        tags: AudioTags? = nil, cancellation: CancellationToken,
+        progress: (SeparationProgress) -> Void, check: () throws -> Void = {},
+        measure: () throws -> Track
+    ) throws -> TrackReport {
+        try options.validate()
+        let needed = try bag(for: outputs, output)
+        let track = try measure()
+        let isInputRate = output.rate == .input
+        let files = try StemFiles(
+            outputs, stems: needed.names,
+            shape: SignalShape(
+                channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
+                sampleRateHz: isInputRate ? track.recordedRateHz : model.sampleRateHz,
+                sampleCount: isInputRate ? track.recordedSamples : track.sampleCount),
+            options: output, tags: tags, threads: threads)
+        let seed = options.seedOrDrawn()
+        try run(
+            track, bag: needed.bag, options: options, seed: seed, cancellation: cancellation,
+            progress: progress, sink: files.append)
+        try check()
+        return TrackReport(
+            seed: options.shifts > 0 ? seed : nil,
+            durationSeconds: Double(track.recordedSamples) / Double(track.recordedRateHz),
+            sampleRateHz: track.recordedRateHz, channelCount: track.recordedChannels,
+            warnings: track.warnings, outputs: try files.finish(cancellation: cancellation))
+    }
+
+    /// The bag that gives the stems that outputs need, and no others.
+    ///
+    /// - Throws: `SeparationError.invalidOption` for a stem that this separator doesn't give, for no
+    ///   output at all, and for a common gain with a clip mode that has none.
+    private func bag(
+        for outputs: [StemOutput], _ options: OutputOptions
+    ) throws(SeparationError) -> (bag: Bag, names: [String]) {
+        if options.gain == .common, options.clipMode != .rescale {
+            throw .invalidOption(
+                name: "gain", value: options.gain.rawValue,
+                allowed: "stem, unless the clip mode is rescale")
+        }
+        let names = outputs.flatMap(\.signal.stems)
+        let known = model.sources.joined(separator: ", ")
+        if outputs.isEmpty || outputs.contains(where: \.signal.stems.isEmpty) {
+            throw .invalidOption(name: "stems", value: "[]", allowed: "at least one of \(known)")
+        }
+        if let unknown = names.first(where: { !model.sources.contains($0) }) {
+            throw .invalidOption(name: "stems", value: unknown, allowed: "one of \(known)")
+        }
+        let needed = zip(bag.stems, model.sources).filter { names.contains($0.1) }
+        return (Bag(bag.members, stems: needed.map(\.0)), needed.map(\.1))
+    }
+
+    // MARK: - Both
+
+    /// Makes the first pass over a track.
+    func track(
+        excerpt: Excerpt? = nil, downmix: Downmix = .first, cancellation: CancellationToken,
+        open: @escaping () throws -> any RecordingReader
+    ) throws -> Track {
+        try Track(
+            excerpt: excerpt, channelCount: model.audioChannels, sampleRateHz: model.sampleRateHz,
+            downmix: downmix, cancellation: cancellation, open: open)
+    }
+
+    /// Separates a track into the stems of a bag, block by block.
+    private func run(
+        _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64,
         cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
         sink: (StemBlock) throws -> Void
     ) throws {
-        let networks = lanes.map { lane -> TrackPipeline.Network in
+        let networks = workers.map { worker -> TrackPipeline.Network in
             { member, mix in
-                guard let network = lane.networks[member] else {
+                guard let network = worker.networks[member] else {
                     preconditionFailure("only members that are loaded run")
                 }
                 return try network.forward(mix, observer: cancellation)
             }
         }
         try TrackPipeline(bag: bag, options: options, seed: seed).run(
-            track, backend: lanes[0].backend, lanes: networks, cancellation: cancellation,
+            track, backend: workers[0].backend, workers: networks, cancellation: cancellation,
             progress: progress, sink: sink)
     }
 }

@@ -1,10 +1,10 @@
 // One pass of one network over a track, moved by one offset.
 // Reference: the branches `shifts` and `split` of `apply_model` in demucs/apply.py.
 
-import HTDemucs
+import Audio
 import Tensor
 
-/// Cuts the segments of a pass in their order, and adds up what the network made of them.
+/// Cuts the segments of a pass in their order, and adds up the network's outputs.
 ///
 /// Positions are those of the track; the zeros before it have negative ones.
 struct ShiftedPass {
@@ -12,34 +12,39 @@ struct ShiftedPass {
     let member: Int
     let segmentCount: Int
     private let plan: SegmentPlan
+    /// Rows of the network's output that are kept; row `source · channels + channel` is a channel of
+    /// a source.
+    private let rows: [Int]
     private let format: NetworkFormat
     /// Zeros before the track.
     private let leadSamples: Int
     /// The zeros and the track.
     private let sampleCount: Int
     private var overlapAdd: OverlapAdd
-    /// Of the zeros, those that are still to be dropped from the output.
+    /// Zeros before the track that are still to be dropped from the output.
     private var leadLeft: Int
-    /// Segments that were cut, and those whose outputs came back.
+    /// Segments that were cut, and segments whose outputs came back.
     private var cutSegments = 0
     private var addedSegments = 0
 
-    /// - Parameter rows: which rows of the network's output are kept.
+    /// - Parameter rows: rows of the network's output that are kept.
     init(
         member: Int, plan: SegmentPlan, format: NetworkFormat, rows: [Int], leadSamples: Int,
         trackSamples: Int
     ) {
         self.member = member
         self.plan = plan
+        self.rows = rows
         self.format = format
         self.leadSamples = leadSamples
         leadLeft = leadSamples
         sampleCount = leadSamples + trackSamples
         segmentCount = plan.segmentCount(forTrackSamples: sampleCount)
-        overlapAdd = OverlapAdd(plan: plan, trackSamples: sampleCount, rows: rows)
+        overlapAdd = OverlapAdd(
+            weights: plan.weights, trackSamples: sampleCount, rowCount: rows.count)
     }
 
-    /// Samples that the network sees of a segment, the context around a short one included.
+    /// The network's input for a segment, with the context around a short one.
     private func input(of segment: Int) -> (start: Int, padLeft: Int, count: Int, padded: Int) {
         let start = segment * plan.strideSamples
         let count = min(plan.segmentSamples, sampleCount - start)
@@ -49,20 +54,20 @@ struct ShiftedPass {
 
     var hasSegments: Bool { cutSegments < segmentCount }
 
-    /// Samples of the track that are finished once all segments that were cut have come back.
+    /// Samples of the track that are finished once the outputs of all cut segments are added.
     var coveredSamples: Int {
         max(0, min(cutSegments * plan.strideSamples, sampleCount) - leadSamples)
     }
 
-    /// Where the part of the track begins that this and later segments are cut from: a short segment
-    /// reaches back by half of what it lacks, which is less than the step to it.
+    /// First sample of the track that this and later segments need: a short segment reaches back by
+    /// half of the samples that it lacks, which is less than the stride.
     var firstNeededSample: Int {
         guard hasSegments else { return Int.max }
         let input = input(of: cutSegments)
         return input.start - input.padLeft
     }
 
-    /// Cuts the next segment, padded to both sides with what the track has there.
+    /// Cuts the next segment, padded on both sides with the track's own samples.
     ///
     /// - Returns: `[channels, padded samples]`.
     mutating func cutSegment(from window: inout TrackWindow, on backend: Backend) throws -> Tensor {
@@ -75,14 +80,21 @@ struct ShiftedPass {
         return mix
     }
 
-    /// Takes the network's output for the oldest segment that has not come back, and trims it.
+    /// Takes the network's output for the oldest segment under way, and trims it.
     ///
     /// - Parameter output: `[sources, channels, padded samples]`.
     mutating func add(_ output: Tensor) {
         let input = input(of: addedSegments)
         precondition(
             output.shape == [format.sourceCount, format.channelCount, input.padded])
-        overlapAdd.add(output, trim: input.padLeft, count: input.count, segment: addedSegments)
+        let start = addedSegments * plan.strideSamples
+        overlapAdd.add(
+            at: start, count: input.count, finishing: min(start + plan.strideSamples, sampleCount)
+        ) { row in
+            // Within the row: the segment and its padding are as long as the output.
+            UnsafePointer(output.pointer + rows[row] * input.padded + input.padLeft)
+        }
+        withExtendedLifetime(output) {}
         addedSegments += 1
         let dropped = min(leadLeft, overlapAdd.finishedSamples)
         overlapAdd.discard(dropped)
@@ -92,7 +104,7 @@ struct ShiftedPass {
     /// Samples of the track that are ready to be taken.
     var finishedSamples: Int { overlapAdd.finishedSamples }
 
-    mutating func take(_ count: Int, addingTo samples: inout [Float]) {
-        overlapAdd.take(count, addingTo: &samples)
+    mutating func take(_ count: Int, addingTo audio: inout PlanarAudio) {
+        overlapAdd.take(count, addingTo: &audio)
     }
 }

@@ -4,29 +4,35 @@ import Audio
 import HTDemucs
 import Signal
 
+/// Channels, rates and length that the written signals of a track share.
+package struct SignalShape: Sendable {
+    package let channelCount: Int
+    /// Rate of the separated stems.
+    package let modelRateHz: Int
+    /// Rate of the files.
+    package let sampleRateHz: Int
+    /// Samples of each channel in a file.
+    package let sampleCount: Int
+
+    package init(channelCount: Int, modelRateHz: Int, sampleRateHz: Int, sampleCount: Int) {
+        self.channelCount = channelCount
+        self.modelRateHz = modelRateHz
+        self.sampleRateHz = sampleRateHz
+        self.sampleCount = sampleCount
+    }
+}
+
 /// Takes a signal block by block: adds it up from stems, resamples it, finds its peak, and either
 /// encodes it at once or spools it until the peak is known.
 ///
-/// Touched by one thread at a time, which need not always be the same.
+/// Used by one thread at a time, which need not always be the same.
 final class SignalWriter: @unchecked Sendable {
-    /// Where the signal's samples are taken from a block, by index of the separated stems.
-    private enum Source {
-        case sum([Int])
-        case mixtureMinus([Int])
-    }
-
-    /// What a file is going to hold.
-    struct Shape {
-        let channelCount: Int
-        let modelRateHz: Int
-        let sampleRateHz: Int
-        let sampleCount: Int
-    }
-
     private let output: StemOutput
     private let options: OutputOptions
-    private let source: Source
-    private let shape: Shape
+    /// Indices of the separated stems that are added up.
+    private let stems: [Int]
+    private let isMixtureMinus: Bool
+    private let shape: SignalShape
     private let tags: AudioTags?
     private var resampling: ResamplingStream
     private var spool: SampleSpool?
@@ -37,31 +43,30 @@ final class SignalWriter: @unchecked Sendable {
 
     /// - Parameters:
     ///   - stems: names of the stems in a block, in their order.
-    ///   - tags: what to write into the file.
+    ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: `AudioError.unwritable`.
     init(
-        _ output: StemOutput, stems: [String], shape: Shape, options: OutputOptions,
+        _ output: StemOutput, stems: [String], shape: SignalShape, options: OutputOptions,
         tags: AudioTags?
     ) throws {
         self.output = output
         self.options = options
         self.shape = shape
         self.tags = tags
-        func indices(_ names: [String]) -> [Int] {
-            stems.indices.filter { names.contains(stems[$0]) }
+        self.stems = stems.indices.filter { output.signal.stems.contains(stems[$0]) }
+        if case .mixtureMinus = output.signal {
+            isMixtureMinus = true
+        } else {
+            isMixtureMinus = false
         }
-        source =
-            switch output.signal {
-            case .stem(let name): .sum(indices([name]))
-            case .sum(let names): .sum(indices(names))
-            case .mixtureMinus(let names): .mixtureMinus(indices(names))
-            }
         resampling = ResamplingStream(
             Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
-            channelCount: shape.channelCount, outputCount: shape.sampleCount)
+            channelCount: shape.channelCount,
+            outputCount: shape.modelRateHz == shape.sampleRateHz ? nil : shape.sampleCount)
         if options.clipMode == .rescale {
             spool = try SampleSpool(
-                in: output.spoolFolder(options), channelCount: shape.channelCount)
+                in: output.spoolFolder(options), channelCount: shape.channelCount,
+                sampleRateHz: shape.sampleRateHz)
         } else {
             writer = try makeWriter(options.clipMode.clipping(peak: 0))
         }
@@ -76,17 +81,12 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Takes the next samples.
     func append(_ block: StemBlock) throws {
-        let signal = (0..<shape.channelCount).map { samples(of: block, channel: $0) }
-        var resampled = [[Float]](repeating: [], count: shape.channelCount)
-        resampling.append(signal, into: &resampled)
-        try put(resampled)
+        try put(resampling.append(signal(in: block)))
     }
 
     /// Takes the end of the signal, after which ``peak`` is that of the whole.
     func end() throws {
-        var rest = [[Float]](repeating: [], count: shape.channelCount)
-        resampling.finish(into: &rest)
-        try put(rest)
+        try put(resampling.finish())
         try spool?.finish()
     }
 
@@ -108,39 +108,35 @@ final class SignalWriter: @unchecked Sendable {
             self.spool = nil
         }
         guard let writer else { preconditionFailure("there is a writer from here on") }
-        try writer.finish()
-        guard let written = writer.result else { preconditionFailure("finished") }
+        let written = try writer.finish()
         return TrackReport.Output(
             name: output.name, path: output.path, peak: peak, gain: gain,
             durationSeconds: Double(shape.sampleCount) / Double(shape.sampleRateHz),
             sha256: written.sha256, bytes: written.count)
     }
 
-    private func put(_ channels: [[Float]]) throws {
-        for channel in channels {
-            peak = channel.reduce(peak) { max($0, abs($1)) }
-        }
-        try spool?.append(channels)
-        try writer?.append(channels)
+    private func put(_ audio: PlanarAudio) throws {
+        peak = max(peak, audio.peak)
+        try spool?.append(audio)
+        try writer?.append(audio)
     }
 
-    private func samples(of block: StemBlock, channel: Int) -> [Float] {
-        func row(_ stem: Int) -> ArraySlice<Float> {
-            block.row(stem * shape.channelCount + channel)
+    private func signal(in block: StemBlock) -> PlanarAudio {
+        let channels = (0..<shape.channelCount).map { channel in
+            let rows = stems.map { block.stems.channels[$0 * shape.channelCount + channel] }
+            let sum = SignalWriter.sum(rows)
+            return isMixtureMinus ? zip(block.mixture.channels[channel], sum).map { $0 - $1 } : sum
         }
-        /// From zero, stem by stem, as the reference adds up "no_vocals".
-        func sum(_ stems: [Int]) -> [Float] {
-            if stems.count == 1 { return Array(row(stems[0])) }
-            var sum = [Float](repeating: 0, count: block.sampleCount)
-            for stem in stems {
-                for (index, sample) in zip(sum.indices, row(stem)) { sum[index] += sample }
-            }
-            return sum
+        return PlanarAudio(channels: channels, sampleRateHz: shape.modelRateHz)
+    }
+
+    /// From zero, stem by stem, as the reference adds up "no_vocals".
+    private static func sum(_ rows: [[Float]]) -> [Float] {
+        if rows.count == 1 { return rows[0] }
+        var sum = [Float](repeating: 0, count: rows[0].count)
+        for row in rows {
+            for (index, sample) in zip(sum.indices, row) { sum[index] += sample }
         }
-        switch source {
-        case .sum(let stems): return sum(stems)
-        case .mixtureMinus(let stems):
-            return zip(block.mixture[channel], sum(stems)).map { $0 - $1 }
-        }
+        return sum
     }
 }

@@ -1,17 +1,18 @@
-// What a separation writes: which signals, where to, and how loud.
+// The files of a separation: their signals, destinations, formats and levels.
 
 import Audio
 
 /// One signal that a separation writes.
 public struct StemOutput: Sendable, Equatable {
-    /// What is written. Sums run over the stems in the model's order, as the reference's do.
+    /// Which samples are written. Sums run over the stems in the model's order, as the reference's
+    /// do.
     public enum Signal: Sendable, Equatable {
         /// A stem of the model, `vocals`.
         case stem(String)
         /// Several stems added up: a mix-down, or everything but one stem.
         case sum([String])
-        /// The decoded track, at the model's rate and channels, less these stems: `minus_vocals`, or
-        /// of all stems the residual.
+        /// The decoded track, at the model's rate and channels, less these stems: `minus_vocals`;
+        /// less all stems it is the residual.
         case mixtureMinus([String])
 
         /// The stems that have to be separated for it.
@@ -37,15 +38,15 @@ public struct StemOutput: Sendable, Equatable {
 
 /// How the signals of a track are written.
 public struct OutputOptions: Sendable, Equatable {
-    /// What brings signals below full scale.
+    /// How signals are brought below full scale.
     public enum Gain: String, Sendable, CaseIterable {
-        /// Each signal is divided by what its own peak asks for, as in the reference.
+        /// Each signal by a gain of its own, as in the reference.
         case perStem = "stem"
-        /// All signals of a track are divided by the same number, so that stems still sum to the mix.
+        /// All signals of a track by one gain, so that stems still sum to the mix.
         case common
     }
 
-    /// Samples per second of what is written.
+    /// The rate of the files.
     public enum Rate: String, Sendable, CaseIterable {
         /// The model's, as in the reference.
         case model
@@ -54,16 +55,15 @@ public struct OutputOptions: Sendable, Equatable {
     }
 
     public var format: OutputFormat
-    /// What happens to signals past full scale. `rescale` has to know the peak first: such signals
-    /// are spooled.
+    /// How signals beyond full scale are brought into range. `rescale` has to know the peak first, so
+    /// its signals are spooled.
     public var clipMode: ClipMode
     /// `common` needs the clip mode `rescale`.
     public var gain: Gain
     public var rate: Rate
-    /// Which channels of a recording with more than the model's are taken.
+    /// Which channels of a recording are used if it has more than the model.
     public var downmix: Downmix
-    /// The folder of temporary files; `nil` takes the output's own, or the system's where there is
-    /// none.
+    /// The folder of temporary files; `nil` for the output's own, or the system's for descriptors.
     public var spoolFolder: String?
     /// Whether the title, the artist and the other tags of the input are written too.
     public var copiesTags: Bool
@@ -83,7 +83,7 @@ public struct OutputOptions: Sendable, Equatable {
     }
 }
 
-/// A part of a track. Everything, the statistics included, is then as if the file held no more.
+/// A part of a track, separated as if it were the whole file; the statistics are the part's own.
 public struct Excerpt: Sendable, Equatable {
     /// Where it begins, from 0.
     public var startSeconds: Double

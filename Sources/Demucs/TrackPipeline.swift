@@ -4,26 +4,20 @@
 // Reference: `Separator.separate_tensor` (demucs/api.py), `apply_model` and `BagOfModels`
 // (demucs/apply.py).
 
+import Audio
 import HTDemucs
 import Tensor
 
-/// The next finished samples of all stems, and what the track has there.
+/// The next finished samples of all stems, and the track's samples at the same place.
 package struct StemBlock: Sendable {
-    package let sampleCount: Int
-    /// `[channel][sampleCount]`, as it came in.
-    package let mixture: [ArraySlice<Float>]
-    /// `[stem × channel, sampleCount]`.
-    private let samples: [Float]
+    /// A channel for each stem and channel: `[stem · channels + channel][sample]`.
+    package let stems: PlanarAudio
+    /// As long as the stems, with the model's channels.
+    package let mixture: PlanarAudio
 
-    init(_ samples: [Float], mixture: [ArraySlice<Float>], sampleCount: Int) {
-        self.samples = samples
+    package init(stems: PlanarAudio, mixture: PlanarAudio) {
+        self.stems = stems
         self.mixture = mixture
-        self.sampleCount = sampleCount
-    }
-
-    /// Samples of one channel of one stem; rows go by stem, then channel.
-    package func row(_ index: Int) -> ArraySlice<Float> {
-        samples[index * sampleCount..<(index + 1) * sampleCount]
     }
 }
 
@@ -38,7 +32,7 @@ package struct TrackPipeline {
     private let seed: UInt64
 
     /// - Parameters:
-    ///   - bag: the networks, and which stems are wanted.
+    ///   - bag: the networks and the wanted stems.
     ///   - seed: gives the shifts' offsets; used only if there are shifts.
     package init(bag: Bag, options: SeparationOptions, seed: UInt64) {
         self.bag = bag
@@ -49,28 +43,26 @@ package struct TrackPipeline {
     /// Separates a track.
     ///
     /// The passes of all members and shifts advance together: the one that is farthest behind cuts
-    /// its next segment, and a block of stems leaves as soon as every pass is through with it. So
-    /// neither a pass nor the track's window holds more than a segment for each one under way,
-    /// whatever the length of the track. Results are taken in the order of the segments, so they are
-    /// the same for any number of lanes.
+    /// its next segment, and a block of stems leaves as soon as every pass has finished it. So
+    /// neither a pass nor the track's window holds more than a segment for each one under way, for
+    /// tracks of any length. Results are taken in the order of the segments, so they are
+    /// the same for any number of workers.
     /// - Parameters:
     ///   - track: at the networks' rate and channels; all samples finite.
     ///   - backend: gives memory to segments.
-    ///   - lanes: each runs one segment at a time, all of them at once.
+    ///   - workers: each runs one segment at a time, all of them at once.
     ///   - progress: told before the first and after each segment.
     ///   - sink: takes the wanted stems block by block, from first to last sample.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track, and for a
-    ///   track that is not as long as it was; `CancellationError`; what reading the track, a
-    ///   network or the sink throws.
+    ///   track that is not as long as in its first pass; `CancellationError`; the errors of reading
+    ///   the track, of a network and of the sink.
     package func run(
-        _ track: NormalizedSource, backend: Backend, lanes: [Network],
-        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
-        sink: (StemBlock) throws -> Void
+        _ track: Track, backend: Backend, workers: [Network], cancellation: CancellationToken,
+        progress: (SeparationProgress) -> Void, sink: (StemBlock) throws -> Void
     ) throws {
-        precondition(track.sampleCount > 0)
         var passes = try self.passes(trackSamples: track.sampleCount)
-        var window = TrackWindow(track, channelCount: bag.channelCount)
-        let running = SegmentWorkers(lanes, cancellation: cancellation)
+        var window = try TrackWindow(track)
+        let running = SegmentWorkers(workers, cancellation: cancellation)
         defer { running.stop() }
         let segmentsTotal = passes.map(\.segmentCount).reduce(0, +)
         var segmentsDone = 0
@@ -78,7 +70,7 @@ package struct TrackPipeline {
             progress(
                 SeparationProgress(
                     segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
-                    audioSecondsTotal: Double(track.sampleCount) / Double(bag.samplerateHz)))
+                    audioSecondsTotal: Double(track.sampleCount) / Double(bag.sampleRateHz)))
         }
 
         report()
@@ -99,10 +91,10 @@ package struct TrackPipeline {
             segmentsDone += 1
             report()
             if let count = passes.map(\.finishedSamples).min(), count > 0 {
-                let samples = nextSamples(count, of: &passes, track.statistics)
+                let stems = nextStems(count, of: &passes, track.statistics)
                 let mixture = window.samples(givenSamples..<givenSamples + count)
                 givenSamples += count
-                try sink(StemBlock(samples, mixture: mixture, sampleCount: count))
+                try sink(StemBlock(stems: stems, mixture: mixture))
             }
             window.forget(
                 before: min(givenSamples, passes.map(\.firstNeededSample).min() ?? givenSamples))
@@ -152,44 +144,52 @@ package struct TrackPipeline {
         }
     }
 
-    /// The pass that has segments left and is through with the fewest samples; `nil` if none has.
+    /// The pass that has segments left and has finished the fewest samples; `nil` for none.
     private static func farthestBehind(_ passes: [ShiftedPass]) -> Int? {
         passes.indices.filter { passes[$0].hasSegments }
             .min { passes[$0].coveredSamples < passes[$1].coveredSamples }
     }
 
-    /// Takes the next samples, which all passes have finished: `[stem × channel, count]`.
+    /// Takes the next samples, which all passes have finished: `[stem · channels + channel][count]`.
     ///
     /// Sums in the reference's order: a member's shifts, their mean times the member's weight,
     /// member after member, divided by the sum of the weights.
-    private func nextSamples(
+    private func nextStems(
         _ count: Int, of passes: inout [ShiftedPass], _ statistics: TrackStatistics
-    ) -> [Float] {
+    ) -> PlanarAudio {
+        func silence(stems: Int) -> PlanarAudio {
+            PlanarAudio(
+                channelCount: stems * bag.channelCount, sampleRateHz: bag.sampleRateHz,
+                zeros: count)
+        }
         let passCount = Float(max(1, options.shifts))
-        var samples = [Float](repeating: 0, count: bag.stems.count * bag.channelCount * count)
+        var stems = silence(stems: bag.stems.count)
         for index in bag.members.indices {
             let contributions = bag.contributions(ofMember: index)
             if contributions.isEmpty { continue }
-            let valuesPerStem = bag.channelCount * count
-            var output = [Float](repeating: 0, count: contributions.count * valuesPerStem)
+            var output = silence(stems: contributions.count)
             for pass in passes.indices where passes[pass].member == index {
                 passes[pass].take(count, addingTo: &output)
             }
             for (position, contribution) in contributions.enumerated() {
-                let start = contribution.stem * valuesPerStem
-                for value in 0..<valuesPerStem {
-                    samples[start + value] +=
-                        output[position * valuesPerStem + value] / passCount * contribution.weight
+                for channel in 0..<bag.channelCount {
+                    let row = output.channels[position * bag.channelCount + channel]
+                    stems.channels[contribution.stem * bag.channelCount + channel]
+                        .withUnsafeMutableBufferPointer { stem in
+                            for (index, value) in row.enumerated() {
+                                stem[index] += value / passCount * contribution.weight
+                            }
+                        }
                 }
             }
         }
         let (mean, scale) = (statistics.mean, statistics.scale)
-        for (stem, total) in bag.totals.enumerated() {
-            let valuesPerStem = bag.channelCount * count
-            for value in stem * valuesPerStem..<(stem + 1) * valuesPerStem {
-                samples[value] = samples[value] / total * scale + mean
+        for row in stems.channels.indices {
+            let total = bag.totals[row / bag.channelCount]
+            stems.channels[row].withUnsafeMutableBufferPointer { stem in
+                for index in stem.indices { stem[index] = stem[index] / total * scale + mean }
             }
         }
-        return samples
+        return stems
     }
 }

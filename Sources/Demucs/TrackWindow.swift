@@ -1,84 +1,63 @@
 // The part of a track that segments are being cut from.
 // Reference: `TensorChunk` in demucs/apply.py.
 
+import Audio
 import Tensor
 
-/// A track whose length and statistics are known, to be read once from the beginning.
-package struct NormalizedSource {
-    /// Of the track, at the model's rate; at least 1.
-    package let sampleCount: Int
-    package let statistics: TrackStatistics
-    /// Gives the next samples, `[channel][sample]`; `nil` at the end.
-    package let next: () throws -> [[Float]]?
-
-    package init(
-        sampleCount: Int, statistics: TrackStatistics, next: @escaping () throws -> [[Float]]?
-    ) {
-        self.sampleCount = sampleCount
-        self.statistics = statistics
-        self.next = next
-    }
-}
-
 /// The samples of a track between the oldest that is still needed and the newest that was needed so
-/// far: memory for about a segment, whatever the track's length.
+/// far: memory for about a segment, for tracks of any length.
 ///
 /// Positions count from the first sample of the track. Segments are normalised when they are read.
 package struct TrackWindow {
     /// Of the whole track.
-    package let sampleCount: Int
+    private let sampleCount: Int
     private let mean: Float
     private let scale: Float
-    private let next: () throws -> [[Float]]?
-    /// `[channel][sample]`, from position `base`.
-    private var channels: [[Float]]
+    private let stream: TrackStream
+    /// From position `base`.
+    private var held: PlanarAudio
     private var base = 0
 
-    package init(_ track: NormalizedSource, channelCount: Int) {
+    /// - Throws: the error of opening the track.
+    package init(_ track: Track) throws {
         sampleCount = track.sampleCount
         (mean, scale) = (track.statistics.mean, track.statistics.scale)
-        next = track.next
-        channels = [[Float]](repeating: [], count: channelCount)
+        stream = try track.stream()
+        held = PlanarAudio(channelCount: track.channelCount, sampleRateHz: track.sampleRateHz)
     }
 
-    private var end: Int { base + channels[0].count }
-
-    /// Samples of each channel in memory.
-    package var heldSamples: Int { channels[0].count }
+    private var end: Int { base + held.sampleCount }
 
     /// Reads the track up to a position, or to its end.
     ///
-    /// - Throws: `SeparationError.inputChanged` if the track has fewer samples than it had, what
-    ///   reading throws.
+    /// - Throws: `SeparationError.inputChanged` if the track has fewer samples than in its first
+    ///   pass; the errors of reading.
     package mutating func fill(to position: Int) throws {
         let wanted = min(position, sampleCount)
         while end < wanted {
-            guard let block = try next() else { throw SeparationError.inputChanged }
-            for index in channels.indices { channels[index].append(contentsOf: block[index]) }
+            guard let block = try stream.next() else { throw SeparationError.inputChanged }
+            held.append(block)
         }
     }
 
-    /// Makes sure that the track ends where it ended before.
+    /// Makes sure that the track is as long as in its first pass.
     ///
-    /// - Throws: `SeparationError.inputChanged`, what reading throws.
+    /// - Throws: `SeparationError.inputChanged`, the errors of reading.
     mutating func finish() throws {
         try fill(to: sampleCount)
-        while let block = try next() {
-            if block.contains(where: { !$0.isEmpty }) { throw SeparationError.inputChanged }
-        }
-        if end != sampleCount { throw SeparationError.inputChanged }
+        if try end != sampleCount || stream.next() != nil { throw SeparationError.inputChanged }
     }
 
-    /// Fills a segment that starts at `start` with normalised samples; what lies outside the track
-    /// is zero. The window must have been filled to its end.
+    /// Fills a segment that starts at `start` with normalised samples, and zeros outside the track.
+    /// The window must have been filled to the segment's end.
     ///
     /// - Parameter segment: `[channels, samples]`.
     package func read(from start: Int, into segment: Tensor) {
         let samples = segment.shape[1]
-        precondition(segment.shape == [channels.count, samples])
+        precondition(segment.shape == [held.channelCount, samples])
         let inside = (start..<start + samples).clamped(to: 0..<sampleCount)
         precondition(inside.isEmpty || (inside.lowerBound >= base && inside.upperBound <= end))
-        for (index, channel) in channels.enumerated() {
+        for (index, channel) in held.channels.enumerated() {
             // Row `index` of the segment, all of it and no more.
             let row = UnsafeMutableBufferPointer(
                 start: segment.pointer + index * samples, count: samples)
@@ -92,16 +71,16 @@ package struct TrackWindow {
         withExtendedLifetime(segment) {}
     }
 
-    /// The samples as they came, `[channel][sample]`. The window must have been filled to their end.
-    func samples(_ range: Range<Int>) -> [ArraySlice<Float>] {
-        channels.map { $0[range.lowerBound - base..<range.upperBound - base] }
+    /// The samples without normalisation. The window must have been filled to their end.
+    func samples(_ range: Range<Int>) -> PlanarAudio {
+        held[range.lowerBound - base..<range.upperBound - base]
     }
 
-    /// Lets go of what lies before a position.
+    /// Drops the samples before a position.
     package mutating func forget(before position: Int) {
-        let count = min(position - base, channels[0].count)
+        let count = min(position - base, held.sampleCount)
         guard count > 0 else { return }
-        for index in channels.indices { channels[index].removeFirst(count) }
+        held.removeFirst(count)
         base += count
     }
 }

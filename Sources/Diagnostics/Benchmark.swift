@@ -11,12 +11,12 @@ import WeightsLoader
 package struct Benchmark {
     /// A track to separate.
     package struct Track {
-        let audio: AudioBuffer
+        let audio: PlanarAudio
         /// The SDR of each stem in dB, by its name.
         let score: ((Separation) throws -> [String: Double])?
 
         package init(
-            _ audio: AudioBuffer, score: ((Separation) throws -> [String: Double])? = nil
+            _ audio: PlanarAudio, score: ((Separation) throws -> [String: Double])? = nil
         ) {
             self.audio = audio
             self.score = score

@@ -53,21 +53,19 @@ package struct CalibrationSegments: Sendable {
         _ input: AudioInput, _ count: Int, of configuration: Configuration, on backend: Backend,
         cancellation: CancellationToken
     ) throws -> [[Float]] {
-        let (channelCount, samples) = (configuration.audioChannels, configuration.segmentSamples)
-        let input = TrackInput(
-            input, channelCount: channelCount, rateHz: configuration.samplerate)
-        let track = try input.measure(cancellation: cancellation).track
-        var window = TrackWindow(try input.again(track), channelCount: channelCount)
+        let samples = configuration.segmentSamples
+        let track = try Track(
+            input, channelCount: configuration.audioChannels,
+            sampleRateHz: configuration.samplerate, cancellation: cancellation)
         let room = max(0, track.sampleCount - samples)
-        return try (0..<count).map { index in
-            try cancellation.check()
-            // The middle of the index-th of equal parts.
-            let start = room * (2 * index + 1) / (2 * count)
-            try window.fill(to: start + samples)
-            window.forget(before: start)
-            let segment = backend.tensor(Shape(channelCount, samples))
-            window.read(from: start, into: segment)
-            return segment.floats
+        // The middles of equal parts.
+        let starts = (0..<count).map { room * (2 * $0 + 1) / (2 * count) }
+        var mixes: [[Float]] = []
+        try track.forEachPiece(
+            at: starts, length: samples, on: backend, cancellation: cancellation
+        ) { _, piece in
+            mixes.append(piece.floats)
         }
+        return mixes
     }
 }

@@ -151,9 +151,8 @@ package struct SelfTest {
         }
         let samples = stored.shape[1]
         let values = try vectors.floats(stored)
-        let mix = AudioBuffer(
-            channels: (0..<channels).map { Array(values[$0 * samples..<($0 + 1) * samples]) },
-            sampleRateHz: separator.model.sampleRateHz)
+        let mix = PlanarAudio(
+            values, channelCount: channels, sampleRateHz: separator.model.sampleRateHz)
         let separation = try separator.separate(mix, options: SeparationOptions(shifts: 0))
 
         let reader = vectors.parameters().scope("demo")

@@ -54,7 +54,7 @@ package struct BSSEval {
     ///   - references: the true stems, equally long and with as many channels; at most
     ///     ``maximumSignals`` channels altogether.
     ///   - estimates: one like each reference.
-    package init(references: [AudioBuffer], estimates: [AudioBuffer], on backend: Backend) {
+    package init(references: [PlanarAudio], estimates: [PlanarAudio], on backend: Backend) {
         stems = references.count
         channels = references.first?.channels.count ?? 0
         samples = references.first?.sampleCount ?? 0

@@ -14,7 +14,7 @@ package enum EnergyRatios {
     /// `demucs.evaluate.new_sdr`.
     ///
     /// - Parameters: as long as each other, with as many channels.
-    package static func sdr(reference: AudioBuffer, estimate: AudioBuffer) -> Double {
+    package static func sdr(reference: PlanarAudio, estimate: PlanarAudio) -> Double {
         let sums = Sums(reference, estimate)
         let delta = 1e-7
         return SignalToNoise(signal: sums.reference + delta, noise: sums.difference + delta)
@@ -28,7 +28,7 @@ package enum EnergyRatios {
     /// silent.
     ///
     /// Le Roux et al. 2019, "SDR – half-baked or well done?", arXiv:1811.02508.
-    package static func scaleInvariantSDR(reference: AudioBuffer, estimate: AudioBuffer) -> Double {
+    package static func scaleInvariantSDR(reference: PlanarAudio, estimate: PlanarAudio) -> Double {
         let sums = Sums(reference, estimate)
         guard sums.reference > 0, sums.estimate > 0 else { return .nan }
         let scale = sums.product / sums.reference
@@ -46,7 +46,7 @@ package enum EnergyRatios {
     /// The signal-to-noise ratio of a signal against its reference in dB: 10·log10(Σs² / Σ(s − ŝ)²).
     ///
     /// +∞ for equal signals, two silences included.
-    package static func snr(of signal: AudioBuffer, against reference: AudioBuffer) -> Double {
+    package static func snr(of signal: PlanarAudio, against reference: PlanarAudio) -> Double {
         let sums = Sums(reference, signal)
         return SignalToNoise(signal: sums.reference, noise: sums.difference).decibels
     }
@@ -59,7 +59,7 @@ private struct Sums {
     var product = 0.0
     var difference = 0.0
 
-    init(_ reference: AudioBuffer, _ estimate: AudioBuffer) {
+    init(_ reference: PlanarAudio, _ estimate: PlanarAudio) {
         for (s, e) in Sums.pairs(reference, estimate) {
             for index in s.indices {
                 let (s, e) = (Double(s[index]), Double(e[index]))
@@ -72,7 +72,7 @@ private struct Sums {
     }
 
     /// The channels of both signals in pairs.
-    static func pairs(_ reference: AudioBuffer, _ estimate: AudioBuffer) -> [([Float], [Float])] {
+    static func pairs(_ reference: PlanarAudio, _ estimate: PlanarAudio) -> [([Float], [Float])] {
         precondition(
             reference.channels.count == estimate.channels.count
                 && reference.sampleCount == estimate.sampleCount)

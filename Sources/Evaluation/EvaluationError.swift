@@ -9,7 +9,7 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible, Localiz
     package enum Property: String, CaseIterable, Sendable {
         case sampleRate, channels, length
 
-        func value(_ buffer: AudioBuffer) -> Int {
+        func value(_ buffer: PlanarAudio) -> Int {
             switch self {
             case .sampleRate: buffer.sampleRateHz
             case .channels: buffer.channels.count

@@ -50,13 +50,13 @@ package enum Score: String, CaseIterable, Sendable {
 /// A stem of a track and its estimates.
 package struct StemPair: Sendable {
     package let name: String
-    package let reference: AudioBuffer
-    package let estimate: AudioBuffer
+    package let reference: PlanarAudio
+    package let estimate: PlanarAudio
     /// Another estimate, the reference of the first one's SNR.
-    package let other: AudioBuffer?
+    package let other: PlanarAudio?
 
     package init(
-        name: String, reference: AudioBuffer, estimate: AudioBuffer, other: AudioBuffer? = nil
+        name: String, reference: PlanarAudio, estimate: PlanarAudio, other: PlanarAudio? = nil
     ) {
         self.name = name
         self.reference = reference

@@ -3,18 +3,18 @@
 import Synchronization
 
 /// A flag that one thread sets and a running separation looks at between two blocks of the network.
-public final class CancellationToken: Sendable {
+package final class CancellationToken: Sendable {
     private let flag = Atomic<Bool>(false)
 
-    public init() {}
+    package init() {}
 
     /// Asks the work that looks at this token to stop. May be called from any thread, and from a
     /// signal handler.
-    public func cancel() {
+    package func cancel() {
         flag.store(true, ordering: .relaxed)
     }
 
-    public var isCancelled: Bool { flag.load(ordering: .relaxed) }
+    package var isCancelled: Bool { flag.load(ordering: .relaxed) }
 
     /// - Throws: `CancellationError` once `cancel()` has been called.
     package func check() throws {

@@ -7,88 +7,88 @@ extension Configuration {
     /// Plain values, unchecked: ``Configuration/init(_:)`` decides whether they fit together. The
     /// reference's name stands first in each line; defaults are its class's, not those of the
     /// published models, which store all their arguments.
-    public struct Hyperparameters: Sendable, Equatable {
+    package struct Hyperparameters: Sendable, Equatable {
         // MARK: - Input and output
 
         /// `sources`: names of the stems, in the order of the outputs.
-        public var sources: [String]
+        package var sources: [String]
         /// `audio_channels`: channels of the mix and of each stem.
-        public var audioChannels = 2
+        package var audioChannels = 2
         /// `samplerate`: rate of the mix in Hz. A whole number, as in the reference.
-        public var samplerate = 44_100
+        package var samplerate = 44_100
         /// `segment`: length of the pieces that the model was trained on, in seconds.
-        public var segment = Segment.fraction(numerator: 10, denominator: 1)
+        package var segment = Segment.fraction(numerator: 10, denominator: 1)
         /// `use_train_segment`: pad shorter inputs with zeros to `segment` and refuse longer ones.
-        public var useTrainSegment = true
+        package var useTrainSegment = true
 
         // MARK: - Spectrogram
 
         /// `nfft`: samples per analysis window; the hop is a quarter of it.
-        public var nfft = 4096
+        package var nfft = 4096
 
         // MARK: - Encoders and decoders
 
         /// `depth`: layers of each encoder and each decoder.
-        public var depth = 4
+        package var depth = 4
         /// `channels`: channels after the first encoder layer.
-        public var channels = 48
+        package var channels = 48
         /// `growth`: factor from one layer's channels to the next one's; products are truncated.
-        public var growth = 2.0
+        package var growth = 2.0
         /// `kernel_size`: taps of each layer's strided convolution, over frequency or over time.
-        public var kernelSize = 8
+        package var kernelSize = 8
         /// `stride`: step of these convolutions.
-        public var stride = 4
+        package var stride = 4
         /// `time_stride`: step of layers behind the one where the branches merge. Such layers
         /// are refused, so that the value is kept but changes nothing.
-        public var timeStride = 2
+        package var timeStride = 2
         /// `context`: neighbours on each side in a decoder layer's rewrite convolution, whose
         /// kernel is 2·context + 1 (in both dimensions of the frequency branch).
-        public var context = 1
+        package var context = 1
         /// `context_enc`: the same in encoder layers.
-        public var contextEnc = 0
+        package var contextEnc = 0
         /// `norm_starts`: first layer with GroupNorm; earlier ones have none.
-        public var normStarts = 4
+        package var normStarts = 4
         /// `norm_groups`: groups of these GroupNorms.
-        public var normGroups = 4
+        package var normGroups = 4
 
         // MARK: - Frequency embedding
 
         /// `freq_emb`: weight of the frequency embedding added after the first encoder layer;
         /// 0 (or None) for none.
-        public var freqEmb = 0.2
+        package var freqEmb = 0.2
         /// `emb_scale`: factor on the stored embedding.
-        public var embScale = 10.0
+        package var embScale = 10.0
 
         // MARK: - Residual branches (DConv)
 
         /// `dconv_mode`: bit 0 for DConv in encoder layers, bit 1 in decoder layers.
-        public var dconvMode = 1
+        package var dconvMode = 1
         /// `dconv_depth`: |value| residual layers; dilated 1, 2, 4, … if positive, by 1 if
         /// negative.
-        public var dconvDepth = 2
+        package var dconvDepth = 2
         /// `dconv_comp`: channels divided by this, truncated, are the hidden channels.
-        public var dconvComp = 8.0
+        package var dconvComp = 8.0
 
         // MARK: - Transformer
 
         /// `bottom_channels`: channels between a 1×1 convolution up and one down around the
         /// transformer; 0 for none.
-        public var bottomChannels = 0
+        package var bottomChannels = 0
         /// `t_layers`: layers in each branch; 0 for no transformer.
-        public var tLayers = 5
+        package var tLayers = 5
         /// `t_hidden_scale`: feed-forward hidden size over the transformer's size, truncated.
-        public var tHiddenScale = 4.0
+        package var tHiddenScale = 4.0
         /// `t_heads`: attention heads.
-        public var tHeads = 8
+        package var tHeads = 8
         /// `t_max_period`: base of the positional embedding's wavelengths, in positions.
-        public var tMaxPeriod = 10_000.0
+        package var tMaxPeriod = 10_000.0
         /// `t_weight_pos_embed`: factor on the positional embedding.
-        public var tWeightPosEmbed = 1.0
+        package var tWeightPosEmbed = 1.0
         /// `t_cross_first`: even layers attend across the branches, not odd ones.
-        public var tCrossFirst = false
+        package var tCrossFirst = false
 
         /// The class's defaults.
-        public init(sources: [String]) {
+        package init(sources: [String]) {
             self.sources = sources
         }
 
@@ -103,7 +103,7 @@ extension Configuration {
     }
 
     /// A length in seconds, kept as the kind of number that Python multiplies.
-    public enum Segment: Sendable, Equatable {
+    package enum Segment: Sendable, Equatable {
         /// `Fraction(39, 5)`, or a whole number over 1: multiplied exactly.
         case fraction(numerator: Int, denominator: Int)
         /// A float: multiplied in double precision.
@@ -111,7 +111,7 @@ extension Configuration {
 
         /// `int(segment * samplerate)` as Python computes it; nil if it is not positive or
         /// too large for a double to count exactly.
-        public func samples(atHz samplerate: Int) -> Int? {
+        package func samples(atHz samplerate: Int) -> Int? {
             let limit = 1 << 53
             switch self {
             case .fraction(let numerator, let denominator):
@@ -139,7 +139,7 @@ extension Configuration {
         }
 
         /// Its length in seconds, rounded to a double.
-        public var seconds: Double {
+        package var seconds: Double {
             switch self {
             case .fraction(let numerator, let denominator):
                 Double(numerator) / Double(denominator)

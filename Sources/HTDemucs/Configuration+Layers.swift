@@ -3,24 +3,24 @@
 extension Configuration {
     /// One depth of both U-Nets: an encoder layer and the decoder layer that undoes it, in the
     /// frequency branch and in the time branch.
-    public struct LayerShape: Sendable, Equatable {
+    package struct LayerShape: Sendable, Equatable {
         /// 0 is the outermost. Encoders count in this order; decoder `depth − 1 − index` undoes
         /// it.
-        public let index: Int
+        package let index: Int
         /// Channels that both branches' encoder layers give and decoder layers take.
-        public let channelsOut: Int
+        package let channelsOut: Int
         /// Whether its convolutions are followed by GroupNorm.
-        public let isNormed: Bool
+        package let isNormed: Bool
         /// Hidden channels of its DConvs.
-        public let dconvHidden: Int
+        package let dconvHidden: Int
         /// The layer over frequency.
-        public let frequency: FrequencyLayerShape
+        package let frequency: FrequencyLayerShape
         /// The layer over time.
-        public let time: TimeLayerShape
+        package let time: TimeLayerShape
 
         /// Whether it folds all frequencies that are left into one, so that the time branch can
         /// be added to it.
-        public var isLastFrequency: Bool { frequency.isLast }
+        package var isLastFrequency: Bool { frequency.isLast }
 
         package init(
             index: Int, channelsOut: Int, isNormed: Bool, dconvHidden: Int,
@@ -36,21 +36,21 @@ extension Configuration {
     }
 
     /// The frequency branch's part: convolutions over frequency, `[channels, freq, time]`.
-    public struct FrequencyLayerShape: Sendable, Equatable {
+    package struct FrequencyLayerShape: Sendable, Equatable {
         /// Channels that the encoder layer takes.
-        public let channelsIn: Int
+        package let channelsIn: Int
         /// Channels that the decoder layer gives; at index 0 real and imaginary part of every
         /// source's channels.
-        public let decoderChannelsOut: Int
-        public let kernel: Int
-        public let stride: Int
+        package let decoderChannelsOut: Int
+        package let kernel: Int
+        package let stride: Int
         /// Zeros at each end of the frequency axis, which the decoder cuts off again.
-        public let pad: Int
+        package let pad: Int
         /// Frequencies before and after the encoder layer.
-        public let frequenciesIn: Int
-        public let frequenciesOut: Int
+        package let frequenciesIn: Int
+        package let frequenciesOut: Int
         /// Whether it is the merging layer.
-        public let isLast: Bool
+        package let isLast: Bool
 
         package init(
             channelsIn: Int, decoderChannelsOut: Int, kernel: Int, stride: Int, pad: Int,
@@ -68,18 +68,18 @@ extension Configuration {
     }
 
     /// The time branch's part: convolutions over time, `[channels, time]`.
-    public struct TimeLayerShape: Sendable, Equatable {
+    package struct TimeLayerShape: Sendable, Equatable {
         /// Channels that the encoder layer takes.
-        public let channelsIn: Int
+        package let channelsIn: Int
         /// Channels that the decoder layer gives; at index 0 every source's channels.
-        public let decoderChannelsOut: Int
-        public let kernel: Int
-        public let stride: Int
+        package let decoderChannelsOut: Int
+        package let kernel: Int
+        package let stride: Int
         /// Zeros at each end of the time axis.
-        public let pad: Int
+        package let pad: Int
         /// Whether it is only its strided convolution, without activation, rewrite and DConv: in
         /// the encoder its output is added to the frequency branch's.
-        public let empty: Bool
+        package let empty: Bool
 
         package init(
             channelsIn: Int, decoderChannelsOut: Int, kernel: Int, stride: Int, pad: Int,
@@ -94,7 +94,7 @@ extension Configuration {
         }
 
         /// Length after the encoder layer; the input is first padded to a whole stride.
-        public func lengthOut(_ lengthIn: Int) -> Int {
+        package func lengthOut(_ lengthIn: Int) -> Int {
             lengthIn / stride + (lengthIn % stride == 0 ? 0 : 1)
         }
     }

@@ -7,27 +7,27 @@
 /// can be built and run: sizes are positive, agree from layer to layer and stay far from
 /// overflow.
 @dynamicMemberLookup
-public struct Configuration: Sendable, Equatable {
+package struct Configuration: Sendable, Equatable {
     /// The class that checkpoints of this model name.
-    public static let className = "demucs.htdemucs.HTDemucs"
+    package static let className = "demucs.htdemucs.HTDemucs"
 
     /// The constructor arguments.
-    public let hyperparameters: Hyperparameters
+    package let hyperparameters: Hyperparameters
     /// Sizes of each depth of the U-Nets, outermost first.
-    public let layers: [LayerShape]
+    package let layers: [LayerShape]
     /// `int(segment * samplerate)`: samples of a training segment.
-    public let segmentSamples: Int
+    package let segmentSamples: Int
     /// Channels at the bottom of both U-Nets, before any `bottom_channels`.
-    public let innerChannels: Int
+    package let innerChannels: Int
     /// Size of the transformer: `bottom_channels`, or ``innerChannels`` if that is 0.
-    public let transformerChannels: Int
+    package let transformerChannels: Int
     /// `int(dim * t_hidden_scale)`: hidden size of the transformer's feed-forward blocks.
-    public let transformerHidden: Int
+    package let transformerHidden: Int
 
     /// Checks the values, alone and together, and derives the sizes.
     ///
     /// - Throws: ``ConfigurationError`` that names the argument, its value and the allowed values.
-    public init(_ hyperparameters: Hyperparameters) throws {
+    package init(_ hyperparameters: Hyperparameters) throws {
         try hyperparameters.checkRanges()
         try hyperparameters.checkSources()
         self.hyperparameters = hyperparameters
@@ -45,39 +45,39 @@ public struct Configuration: Sendable, Equatable {
     ///
     /// - Throws: ``ConfigurationError`` if nothing can be built for so short a segment.
     /// - PyTorch: `segment` of `demucs.apply.BagOfModels`.
-    public func shortened(toSegmentSeconds seconds: Double) throws -> Configuration {
+    package func shortened(toSegmentSeconds seconds: Double) throws -> Configuration {
         guard hyperparameters.segment.isAtLeast(seconds) else { return self }
         var shortened = hyperparameters
         shortened.segment = .float(seconds)
         return try Configuration(shortened)
     }
 
-    public subscript<Value>(dynamicMember member: KeyPath<Hyperparameters, Value>) -> Value {
+    package subscript<Value>(dynamicMember member: KeyPath<Hyperparameters, Value>) -> Value {
         hyperparameters[keyPath: member]
     }
 
     /// Samples from one spectrogram frame to the next.
-    public var hopSamples: Int { hyperparameters.nfft / 4 }
+    package var hopSamples: Int { hyperparameters.nfft / 4 }
 
     /// Frequency bins that the model sees; the spectrogram's last one is dropped.
-    public var frequencies: Int { hyperparameters.nfft / 2 }
+    package var frequencies: Int { hyperparameters.nfft / 2 }
 
     /// Spectrogram frames of `samples` samples: one for each hop begun.
-    public func frames(samples: Int) -> Int {
+    package func frames(samples: Int) -> Int {
         samples / hopSamples + (samples % hopSamples == 0 ? 0 : 1)
     }
 
     /// Spectrogram frames of a training segment.
-    public var segmentFrames: Int { frames(samples: segmentSamples) }
+    package var segmentFrames: Int { frames(samples: segmentSamples) }
 
     /// Whether encoder layers have a DConv.
-    public var hasEncoderDConv: Bool { hyperparameters.dconvMode & 1 != 0 }
+    package var hasEncoderDConv: Bool { hyperparameters.dconvMode & 1 != 0 }
 
     /// Whether decoder layers have a DConv.
-    public var hasDecoderDConv: Bool { hyperparameters.dconvMode & 2 != 0 }
+    package var hasDecoderDConv: Bool { hyperparameters.dconvMode & 2 != 0 }
 
     /// Dilation of each residual layer of a DConv, in samples (or frames).
-    public var dconvDilations: [Int] {
+    package var dconvDilations: [Int] {
         let depth = hyperparameters.dconvDepth
         return (0..<abs(depth)).map { depth > 0 ? 1 << $0 : 1 }
     }

@@ -10,11 +10,11 @@ import WeightsLoader
 ///
 /// Two U-Nets, one over the complex spectrogram and one over the waveform, that meet in a
 /// transformer.   PyTorch: `demucs.htdemucs.HTDemucs`.
-public struct HTDemucs: Sendable {
-    public let configuration: Configuration
+package struct HTDemucs: Sendable {
+    package let configuration: Configuration
 
     /// Contents of the checkpoint that this engine ignores, a line each.
-    public let warnings: [String]
+    package let warnings: [String]
 
     package private(set) var backend: Backend
     let stft: STFT

@@ -6,8 +6,8 @@ import Foundation
 /// Finds published and local models by name on this machine, and fetches those that are missing.
 ///
 /// ```swift
-/// let files = try ModelStore().findOrFetch("htdemucs_ft")
-/// let separator = try Separator(files)
+/// let files = try await ModelStore().model(named: modelName) { event in print(event) }
+/// let separator = try await Separator.load(files)
 /// ```
 ///
 /// A name is looked for

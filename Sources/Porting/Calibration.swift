@@ -53,20 +53,18 @@ package struct Calibration {
         progress: (Int) -> Void = { _ in }
     ) throws -> [String] {
         let configuration = model.configuration
-        let tracks = inputs.map {
-            TrackInput(
-                $0, channelCount: configuration.audioChannels, rateHz: configuration.samplerate)
-        }
-        let chunks = TrackChunks(channelCount: configuration.audioChannels, backend: backend)
-        var measured: [NormalizedSource] = []
+        var tracks: [Track] = []
         var pieces: [[Piece]] = []
         var random = PythonRandom(seed: seed)
-        for (index, input) in tracks.enumerated() {
-            let (track, warnings) = try input.measure(cancellation: cancellation)
-            warnings.forEach(warn)
-            measured.append(track)
+        for (index, input) in inputs.enumerated() {
+            let track = try Track(
+                input, channelCount: configuration.audioChannels,
+                sampleRateHz: configuration.samplerate, cancellation: cancellation)
+            track.warnings.forEach(warn)
+            tracks.append(track)
             pieces.append(
-                try self.pieces(of: track, index, chunks, cancellation: cancellation, &random))
+                try self.pieces(
+                    of: track, index, on: backend, cancellation: cancellation, &random))
         }
         let chosen = try choose(pieces, count, &random)
 
@@ -74,14 +72,14 @@ package struct Calibration {
         let spectrogram = CoreSpectrogram(nfft: configuration.nfft, on: backend)
         var paths = [[(name: String, path: String)]](repeating: [], count: chosen.count)
         var done = 0
-        for (index, input) in tracks.enumerated() {
+        for (index, track) in tracks.enumerated() {
             // Samples are numbered by their position in `chosen`, and read in the track's order.
             let wanted = chosen.indices.filter { chosen[$0].track == index }
                 .sorted { chosen[$0].start < chosen[$1].start }
             if wanted.isEmpty { continue }
-            try chunks.forEach(
-                in: input.again(measured[index]), at: wanted.map { chosen[$0].start },
-                length: chunkSamples, cancellation: cancellation
+            try track.forEachPiece(
+                at: wanted.map { chosen[$0].start }, length: chunkSamples, on: backend,
+                cancellation: cancellation
             ) { position, chunk in
                 let number = wanted[position]
                 paths[number] = try spectrogram.inputs(chunk).map { tensor in
@@ -98,7 +96,7 @@ package struct Calibration {
 
     /// The adjacent pieces of a track from a random first sample on, without silent ones.
     private func pieces(
-        of track: NormalizedSource, _ index: Int, _ chunks: TrackChunks,
+        of track: Track, _ index: Int, on backend: Backend,
         cancellation: CancellationToken, _ random: inout PythonRandom
     ) throws -> [Piece] {
         guard track.sampleCount >= chunkSamples else { return [] }
@@ -107,8 +105,8 @@ package struct Calibration {
             stride(from: first, through: track.sampleCount - chunkSamples, by: chunkSamples))
         let (mean, scale) = (track.statistics.mean, track.statistics.scale)
         var pieces: [Piece] = []
-        try chunks.forEach(
-            in: track, at: starts, length: chunkSamples, cancellation: cancellation
+        try track.forEachPiece(
+            at: starts, length: chunkSamples, on: backend, cancellation: cancellation
         ) { position, chunk in
             // At the level of the recording.
             let energy = chunk.floats.reduce(0.0) { sum, value in

@@ -1,5 +1,8 @@
 // Where the chunks of a track begin, and how their outputs are joined.
 
+import Audio
+import Demucs
+
 /// Chunks of equal length that cover a track, each `hopSamples` after the one before.
 ///
 /// As many as it takes until the track is covered, ⌈(N − L) / hop⌉ + 1: unlike the segments of a
@@ -49,8 +52,8 @@ package struct ChunkPlan: Sendable, Equatable {
     /// Zeros behind the track in the last chunk.
     package var paddingSamples: Int { start(count - 1) + chunkSamples - trackSamples }
 
-    /// The weight of each sample of a chunk: up and down in a straight line over what two neighbours
-    /// share, so that two of them sum to one.
+    /// The weight of each sample of a chunk: a straight line up and down over the samples that two
+    /// neighbours share, so that their weights sum to one.
     var weights: [Float] {
         let shared = chunkSamples - hopSamples
         return (0..<chunkSamples).map { index in
@@ -60,48 +63,37 @@ package struct ChunkPlan: Sendable, Equatable {
     }
 }
 
-/// Joins the outputs of chunks that come in order: sums of weighted samples over the sums of their
-/// weights. Holds one chunk.
-package struct CrossFade {
-    private let plan: ChunkPlan
-    private let weights: [Float]
-    /// `[row][chunkSamples]`, from sample `base` of the track on.
-    private var sums: [[Float]]
-    private var weightSums: [Float]
-
-    package init(_ plan: ChunkPlan, rows: Int) {
-        self.plan = plan
-        weights = plan.weights
-        weightSums = [Float](repeating: 0, count: plan.chunkSamples)
-        sums = [[Float]](repeating: weightSums, count: rows)
+extension OverlapAdd {
+    /// Joins the outputs of chunks, which come in order: sums of weighted samples over the sums of
+    /// their weights. Holds one chunk.
+    package init(_ plan: ChunkPlan, rowCount: Int) {
+        self.init(weights: plan.weights, trackSamples: plan.trackSamples, rowCount: rowCount)
     }
 
-    /// Adds chunk `index`, and returns what no later chunk changes: `[row][sample]`.
+    /// Adds a chunk.
     ///
-    /// - Parameter output: `[row, chunkSamples]`, row-major.
-    package mutating func add(_ output: [Float], chunk index: Int) -> [[Float]] {
+    /// - Parameters:
+    ///   - output: `[row, chunkSamples]`, row-major.
+    ///   - index: of the chunk.
+    ///   - sampleRateHz: of the result.
+    /// - Returns: a channel for each row, with the samples that no later chunk changes.
+    package mutating func add(
+        _ output: [Float], chunk index: Int, of plan: ChunkPlan, sampleRateHz: Int
+    ) -> PlanarAudio {
         let length = plan.chunkSamples
-        precondition(output.count == sums.count * length)
-        for row in sums.indices {
-            for sample in 0..<length {
-                sums[row][sample] += weights[sample] * output[row * length + sample]
+        precondition(output.count == rowCount * length)
+        let start = plan.start(index)
+        let isLast = index == plan.count - 1
+        let end = isLast ? plan.trackSamples : start + plan.hopSamples
+        output.withUnsafeBufferPointer { output in
+            guard let base = output.baseAddress else { return }
+            add(at: start, count: min(length, plan.trackSamples - start), finishing: end) { row in
+                base + row * length
             }
         }
-        for sample in 0..<length { weightSums[sample] += weights[sample] }
-        let isLast = index == plan.count - 1
-        let finished = isLast ? plan.trackSamples - plan.start(index) : plan.hopSamples
-        let block = sums.map { row in
-            (0..<finished).map { row[$0] / weightSums[$0] }
-        }
-        if !isLast {
-            for row in sums.indices { Self.moveDown(&sums[row], by: finished) }
-            Self.moveDown(&weightSums, by: finished)
-        }
-        return block
-    }
-
-    private static func moveDown(_ values: inout [Float], by count: Int) {
-        values.removeFirst(count)
-        values.append(contentsOf: repeatElement(0, count: count))
+        var joined = PlanarAudio(
+            channelCount: rowCount, sampleRateHz: sampleRateHz, zeros: finishedSamples)
+        take(finishedSamples, addingTo: &joined)
+        return joined
     }
 }

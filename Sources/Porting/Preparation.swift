@@ -10,11 +10,12 @@ import Tensor
 /// Cuts a track into chunks and writes the core's inputs of each.
 package struct Preparation {
     package let manifest: Manifest
-    /// What to tell the user about the track.
-    package let warnings: [AudioWarning]
-    private let track: NormalizedSource
+    private let track: Track
 
-    /// Lengths of a chunk in seconds that make sense anywhere.
+    /// Warnings about the track.
+    package var warnings: [AudioWarning] { track.warnings }
+
+    /// Lengths of a chunk that are accepted, in seconds.
     package static let chunkSeconds = 0.01...3600
 
     /// Reads the track once, for its length and its normalisation.
@@ -28,15 +29,15 @@ package struct Preparation {
         chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
         cancellation: CancellationToken
     ) throws {
-        (track, warnings) = try TrackInput(
-            input, channelCount: configuration.audioChannels, rateHz: configuration.samplerate
-        ).measure(cancellation: cancellation)
+        track = try Track(
+            input, channelCount: configuration.audioChannels,
+            sampleRateHz: configuration.samplerate, cancellation: cancellation)
         let plan = try ChunkPlan(
             chunkSamples: Self.samples(chunkSeconds, configuration), overlap: overlap,
             trackSamples: track.sampleCount)
         manifest = Manifest(
             source: .init(
-                name: (input.name as NSString).lastPathComponent,
+                name: FilePath.name(of: input.name),
                 sha256: try Self.checksum(input.name), samples: track.sampleCount),
             modelName: modelName, configuration: configuration, plan: plan,
             normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
@@ -77,8 +78,8 @@ package struct Preparation {
         let missing = (0..<plan.count).filter { !isComplete($0, in: folder) }
         var done = plan.count - missing.count
         progress(done)
-        try TrackChunks(channelCount: manifest.model.channels, backend: backend).forEach(
-            in: track, at: missing.map(plan.start), length: plan.chunkSamples,
+        try track.forEachPiece(
+            at: missing.map(plan.start), length: plan.chunkSamples, on: backend,
             cancellation: cancellation
         ) { position, chunk in
             let index = missing[position]
@@ -96,7 +97,7 @@ package struct Preparation {
     /// Makes the folder and writes the manifest, unless the same one is there.
     private func claim(_ path: String) throws(PortingError) {
         try ChunkFolder.make(path)
-        let file = (path as NSString).appendingPathComponent(Manifest.fileName)
+        let file = FilePath.joined(path, Manifest.fileName)
         if FileManager.default.fileExists(atPath: file) {
             if let difference = try Manifest(folder: path).difference(from: manifest) {
                 throw .folderTaken(path: path, difference: difference)

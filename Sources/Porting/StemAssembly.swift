@@ -1,14 +1,14 @@
-// `tensors stems`: from what a core gave, ours or another runtime's, to sound files.
+// `tensors stems`: from the outputs of a core, ours or another runtime's, to sound files.
 
 import Audio
 import Demucs
-import Foundation
+import Files
 import HTDemucs
 import Tensor
 
-/// Inverse transform, sum, cross-fade, denormalisation and encoding, chunk after chunk.
+/// Inverse transform, sum, overlap-add, denormalisation and encoding, chunk after chunk.
 package struct StemAssembly {
-    /// What the outputs of a core look like.
+    /// The outputs of a core.
     package enum Outputs: Sendable, Equatable {
         /// Names of the spectrogram branch's and the waveform branch's tensors.
         case branches(spectrogram: String, waveform: String)
@@ -42,10 +42,10 @@ package struct StemAssembly {
     ///
     /// - Parameters:
     ///   - path: folder of the stems; it is made.
-    ///   - options: what they say of the input (rate, channels, tags) goes without meaning.
+    ///   - options: those about the input (rate, channels, tags) are ignored.
     ///   - progress: is given the number of chunks done.
     /// - Returns: the paths of the files.
-    /// - Throws: ``PortingError`` for what is missing or doesn't fit, `SeparationError`,
+    /// - Throws: ``PortingError`` for files that are missing or don't fit, `SeparationError`,
     ///   `AudioError`, `CancellationError`.
     package func write(
         to path: String, _ options: OutputOptions, on backend: Backend,
@@ -54,12 +54,14 @@ package struct StemAssembly {
         try ChunkFolder.make(path)
         let sources = manifest.model.sources
         let paths = sources.map {
-            (path as NSString).appendingPathComponent("\($0).\(options.format.fileExtension)")
+            FilePath.joined(path, "\($0).\(options.format.fileExtension)")
         }
         let files = try StemFiles(
             zip(sources, paths).map { StemOutput(name: $0, signal: .stem($0), to: .file($1)) },
-            stems: sources, channelCount: manifest.model.channels,
-            rateHz: manifest.model.samplerate, sampleCount: manifest.source.samples,
+            stems: sources,
+            shape: SignalShape(
+                channelCount: manifest.model.channels, modelRateHz: manifest.model.samplerate,
+                sampleRateHz: manifest.model.samplerate, sampleCount: manifest.source.samples),
             options: options, threads: backend.threads)
         var done = 0
         try forEachBlock(on: backend) { block in
@@ -72,20 +74,23 @@ package struct StemAssembly {
         return paths
     }
 
-    /// The joined and denormalised stems, `[source · channel][sample]`, block after block.
-    private func forEachBlock(on backend: Backend, _ take: ([[Float]]) throws -> Void) throws {
+    /// The joined and denormalised stems, block after block.
+    private func forEachBlock(on backend: Backend, _ take: (StemBlock) throws -> Void) throws {
         let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
         let rows = manifest.model.sources.count * manifest.model.channels
         let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
+        let noMixture = PlanarAudio(channels: [], sampleRateHz: manifest.model.samplerate)
         // Made when a first chunk has been read, whose files are as long as the manifest says.
-        var crossFade: CrossFade?
+        var overlapAdd: OverlapAdd?
         for index in 0..<manifest.chunk.count {
             let chunk = try stems(index, spectrogram)
-            var joined = crossFade ?? CrossFade(manifest.plan, rows: rows)
-            crossFade = nil
-            let block = joined.add(chunk, chunk: index)
-            crossFade = joined
-            try take(block.map { row in row.map { $0 * scale + mean } })
+            var joining = overlapAdd ?? OverlapAdd(manifest.plan, rowCount: rows)
+            overlapAdd = nil
+            var stems = joining.add(
+                chunk, chunk: index, of: manifest.plan, sampleRateHz: manifest.model.samplerate)
+            overlapAdd = joining
+            stems.channels = stems.channels.map { row in row.map { $0 * scale + mean } }
+            try take(StemBlock(stems: stems, mixture: noMixture))
         }
     }
 

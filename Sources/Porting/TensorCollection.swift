@@ -81,7 +81,7 @@ package struct TensorCollection {
         case .sound(let path):
             let audio = try AudioFile.read(path).buffer
             return NamedTensor(
-                name, [audio.channels.count, audio.sampleCount], Array(audio.channels.joined()))
+                name, [audio.channelCount, audio.sampleCount], Array(audio.channels.joined()))
         case nil:
             throw PortingError.tensorMissing(path: path, tensor: name, found: names)
         }
@@ -97,7 +97,7 @@ package struct TensorCollection {
             return manifest?.shape(of: name) ?? []
         case .sound(let path):
             let audio = try AudioFile.read(path).buffer
-            return [audio.channels.count, audio.sampleCount]
+            return [audio.channelCount, audio.sampleCount]
         case nil: return []
         }
     }

@@ -74,9 +74,9 @@ package struct Trace {
     ) throws {
         let configuration = model.configuration
         let length = try Preparation.samples(chunkSeconds, configuration)
-        let (track, warnings) = try TrackInput(
-            audio, channelCount: configuration.audioChannels, rateHz: configuration.samplerate
-        ).measure(cancellation: cancellation)
+        let track = try Track(
+            audio, channelCount: configuration.audioChannels,
+            sampleRateHz: configuration.samplerate, cancellation: cancellation)
         let position = startSeconds * Double(configuration.samplerate)
         guard position >= 0, position < Double(track.sampleCount) else {
             let seconds = Double(track.sampleCount) / Double(configuration.samplerate)
@@ -85,15 +85,15 @@ package struct Trace {
                 allowed: "a number of seconds within the track's \(seconds)")
         }
         var inputs: [NamedTensor] = []
-        try TrackChunks(channelCount: configuration.audioChannels, backend: backend).forEach(
-            in: track, at: [Int(position)], length: length, cancellation: cancellation
+        try track.forEachPiece(
+            at: [Int(position)], length: length, on: backend, cancellation: cancellation
         ) { _, chunk in
             inputs = CoreSpectrogram(nfft: configuration.nfft, on: backend).inputs(chunk)
         }
         input = inputs[0]
         x = inputs[1]
         origin = "\((audio.name as NSString).lastPathComponent), from sample \(Int(position))"
-        self.warnings = warnings
+        warnings = track.warnings
     }
 
     /// Runs the network and writes the values that match a pattern, in the order of computation.

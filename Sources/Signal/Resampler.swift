@@ -15,9 +15,13 @@
 /// An output sample is a function of its position alone, so a signal may be resampled piece by piece:
 /// ``ResamplingStream`` does it.
 package struct Resampler: Sendable {
+    /// The rates of the input and the output.
+    package let oldHz: Int
+    package let newHz: Int
+
     /// The two rates without their common factor.
-    package let oldRate: Int
-    package let newRate: Int
+    let oldRate: Int
+    let newRate: Int
 
     /// Input samples under each filter: a whole number of SIMD vectors, zeros at the end.
     private let tapCount: Int
@@ -41,6 +45,8 @@ package struct Resampler: Sendable {
         precondition(oldHz > 0 && newHz > 0)
         let divisor = Self.greatestCommonDivisor(oldHz, newHz)
         let (oldRate, newRate) = (oldHz / divisor, newHz / divisor)
+        self.oldHz = oldHz
+        self.newHz = newHz
         self.oldRate = oldRate
         self.newRate = newRate
         guard oldRate != newRate else {

@@ -4,6 +4,7 @@ import Demucs
 import Diagnostics
 import Evaluation
 import Foundation
+import HTDemucs
 import ModelZoo
 import Tensor
 

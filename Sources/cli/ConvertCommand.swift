@@ -1,6 +1,8 @@
 // `swift-demucs convert`: writes a checkpoint of any format in the official safetensors layout.
 
 import Demucs
+import HTDemucs
+import WeightsLoader
 
 extension Option {
     static let float16 = Option(

@@ -88,7 +88,7 @@ struct EvalCommand {
         return (pairs, pairs.first?.reference.durationSeconds ?? 0)
     }
 
-    private func read(_ path: String) throws -> AudioBuffer {
+    private func read(_ path: String) throws -> PlanarAudio {
         let decoded = try AudioFile.read(path)
         for warning in decoded.warnings { console.warning("\(warning)") }
         return decoded.buffer

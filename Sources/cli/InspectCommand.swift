@@ -1,6 +1,8 @@
 // `swift-demucs inspect`: shows the content of a checkpoint.
 
 import Demucs
+import HTDemucs
+import WeightsLoader
 
 struct InspectCommand {
     static let command = Command(

@@ -3,6 +3,7 @@
 
 import Demucs
 import Foundation
+import HTDemucs
 
 enum Interruption {
     /// A token that SIGINT or SIGTERM cancels. The next such signal ends the process.

@@ -2,6 +2,7 @@
 
 import Demucs
 import Foundation
+import HTDemucs
 import ModelZoo
 
 struct ModelsCommand {

@@ -3,6 +3,7 @@
 
 import Demucs
 import Foundation
+import HTDemucs
 import ModelZoo
 import Porting
 import Tensor

@@ -3,8 +3,10 @@
 import Demucs
 import Diagnostics
 import Foundation
+import HTDemucs
 import Quantization
 import Tensor
+import WeightsLoader
 
 struct QuantizeCommand {
     let settings: Settings

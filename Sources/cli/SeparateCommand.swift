@@ -3,6 +3,7 @@
 import Demucs
 import Files
 import Foundation
+import HTDemucs
 import ModelZoo
 
 struct SeparateCommand {

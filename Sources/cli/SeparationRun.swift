@@ -2,6 +2,7 @@
 
 import Demucs
 import Foundation
+import HTDemucs
 
 struct SeparationRun {
     let settings: SeparateCommand.Settings

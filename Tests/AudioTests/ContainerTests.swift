@@ -50,12 +50,12 @@ struct ContainerTests {
         let path = folder.path("stem")
         let tone = TestSignal.tone(samples: samples)
         try AudioFile.write(
-            AudioBuffer(channels: [tone, tone], sampleRateHz: 48_000), to: path, format: format)
+            PlanarAudio(channels: [tone, tone], sampleRateHz: 48_000), to: path, format: format)
         guard format.container != .rawFloat32 else { return }
         let reader = try AudioInput(path: path).reader()
-        var channels: [[Float]] = [[], []]
-        while try reader.read(appendingTo: &channels) > 0 {}
-        #expect(channels.map(\.count) == [samples, samples])
+        #expect(reader.channelCount == 2)
+        while try reader.next() != nil {}
+        #expect(reader.decodedSamples == samples)
         #expect(reader.warnings == [])
         #expect(reader.sampleRateHz == 48_000)
     }
@@ -67,7 +67,7 @@ struct ContainerTests {
             let path = folder.path("stem")
             let levels = (1...count).map { 0.1 * Float($0) }
             try AudioFile.write(
-                AudioBuffer(
+                PlanarAudio(
                     channels: levels.map { [Float](repeating: $0, count: 5_000) },
                     sampleRateHz: 44_100), to: path, format: format)
             guard format.container != .rawFloat32 else { continue }
@@ -92,13 +92,13 @@ struct ContainerTests {
                     let writer = try AudioWriter(
                         to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: nil,
                         format: format, clipping: .none, tags: tags)
-                    try writer.append([tone])
-                    try writer.finish()
+                    try writer.append(PlanarAudio(channels: [tone], sampleRateHz: 44_100))
+                    let result = try writer.finish()
                     let file = try Data(contentsOf: URL(fileURLWithPath: path))
                     var hash = SHA256()
                     hash.update(Array(file))
                     let written = WrittenBytes(count: file.count, sha256: hash.hexadecimal)
-                    #expect(writer.result == written)
+                    #expect(result == written)
                     return file
                 })
         }
@@ -110,7 +110,7 @@ struct ContainerTests {
         let path = folder.path("stem.mp3")
         let tone = TestSignal.tone(samples: rateHz / 2)
         try AudioFile.write(
-            AudioBuffer(
+            PlanarAudio(
                 channels: [[Float]](repeating: tone, count: channels), sampleRateHz: rateHz),
             to: path, format: OutputFormat(container: .mp3(MP3Settings())))
         let decoded = try AudioFile.read(path)
@@ -133,7 +133,7 @@ struct ContainerTests {
         let tones = (0..<2).map { reference.tone(channel: $0) }
         let settings = MP3Settings(bitRateKilobitsPerSecond: bitRate, preset: preset)
         try AudioFile.write(
-            AudioBuffer(channels: tones, sampleRateHz: reference.rateHz), to: path,
+            PlanarAudio(channels: tones, sampleRateHz: reference.rateHz), to: path,
             format: OutputFormat(container: .mp3(settings)), clip: .none)
         let decoded = try AudioFile.read(path).buffer
         let expected = try AudioFile.read(reference.path).buffer
@@ -179,7 +179,7 @@ struct ContainerTests {
         let path = folder.path("stem")
         let error = #expect(throws: AudioError.self) {
             try AudioFile.write(
-                AudioBuffer(
+                PlanarAudio(
                     channels: [[Float]](repeating: [0], count: channels), sampleRateHz: rateHz),
                 to: path, format: format)
         }
@@ -192,7 +192,7 @@ struct ContainerTests {
         let path = folder.path("stem.mp3")
         let tone = TestSignal.tone(samples: rateHz)
         try AudioFile.write(
-            AudioBuffer(channels: [tone, tone.reversed()], sampleRateHz: rateHz), to: path,
+            PlanarAudio(channels: [tone, tone.reversed()], sampleRateHz: rateHz), to: path,
             format: OutputFormat(container: .mp3(settings)))
         return try Data(contentsOf: URL(fileURLWithPath: path))
     }

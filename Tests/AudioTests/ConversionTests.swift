@@ -12,9 +12,9 @@ struct ConversionTests {
         let fixture = try Fixture("audio/convert")
         let input = try fixture.floats("\(name)_input")
         let count = try fixture.shape("\(name)_input")[1]
-        let recording = stride(from: 0, to: input.count, by: count).map {
-            Array(input[$0..<$0 + count])
-        }
+        let recording = PlanarAudio(
+            input, channelCount: input.count / count, sampleRateHz: rateHz
+        ).channels
         let converted = try convert(
             recording, rateHz: rateHz, toChannels: channels, blockSamples: 100)
         #expect(converted.count == channels)
@@ -53,12 +53,13 @@ struct ConversionTests {
         var conversion = try AudioConversion(
             fromChannels: recording.count, rateHz: rateHz, toChannels: channels, rateHz: 44_100,
             downmix: downmix)
-        var output = [[Float]](repeating: [], count: channels)
-        for start in stride(from: 0, to: recording[0].count, by: blockSamples) {
-            let range = start..<min(start + blockSamples, recording[0].count)
-            conversion.convert(recording.map { Array($0[range]) }, into: &output)
+        let recording = PlanarAudio(channels: recording, sampleRateHz: rateHz)
+        var output = PlanarAudio(channelCount: channels, sampleRateHz: 44_100)
+        for start in stride(from: 0, to: recording.sampleCount, by: blockSamples) {
+            let end = min(start + blockSamples, recording.sampleCount)
+            output.append(conversion.convert(recording[start..<end]))
         }
-        conversion.finish(into: &output)
-        return output
+        output.append(conversion.finish())
+        return output.channels
     }
 }

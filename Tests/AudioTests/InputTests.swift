@@ -16,15 +16,18 @@ struct InputTests {
         let input = try AudioInput(path: recording.path)
         let expected = try AudioFile.read(recording.path)
         let readers = try (0..<3).map { _ in try input.reader() }
-        var channels = [[[Float]]](
-            repeating: [[Float]](repeating: [], count: recording.channels), count: 3)
+        var audio = [PlanarAudio](
+            repeating: PlanarAudio(
+                channelCount: recording.channels, sampleRateHz: recording.rateHz), count: 3)
         var isReading = [true, true, true]
         while isReading.contains(true) {
             for index in 0..<3 {
-                isReading[index] = try readers[index].read(appendingTo: &channels[index]) > 0
+                let block = try readers[index].next()
+                isReading[index] = block != nil
+                if let block { audio[index].append(block) }
             }
         }
-        #expect(channels.allSatisfy { $0 == expected.buffer.channels })
+        #expect(audio.allSatisfy { $0 == expected.buffer })
         #expect(input.name == recording.path)
     }
 
@@ -42,15 +45,14 @@ struct InputTests {
         let path = try folder.write("track.flac", Recording.flac.data)
         let input = try AudioInput(path: path)
         let reader = try input.reader()
-        var channels: [[Float]] = [[], []]
-        #expect(try reader.read(appendingTo: &channels) > 0)
+        #expect(try reader.next() != nil)
         let handle = try #require(FileHandle(forWritingAtPath: path))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data([0]))
         try handle.close()
         #expect(throws: AudioError.changed(path: path)) { try input.reader() }
         #expect(throws: AudioError.changed(path: path)) {
-            while try reader.read(appendingTo: &channels) > 0 {}
+            while try reader.next() != nil {}
         }
     }
 

@@ -12,7 +12,7 @@ struct StreamTests {
         folder = try TemporaryFolder()
     }
 
-    private static let signal = AudioBuffer(
+    private static let signal = PlanarAudio(
         channels: [TestSignal.tone(samples: 50_001), TestSignal.tone(samples: 50_001).reversed()],
         sampleRateHz: 44_100)
 
@@ -30,9 +30,8 @@ struct StreamTests {
         var written: WrittenBytes?
         let bytes = try Conduit.bytes { descriptor in
             let writer = try writer(.descriptor(descriptor), format, samples: samples)
-            try writer.append(Self.signal.channels)
-            try writer.finish()
-            written = writer.result
+            try writer.append(Self.signal)
+            written = try writer.finish()
         }
         var hash = SHA256()
         hash.update(Array(bytes))
@@ -67,7 +66,7 @@ struct StreamTests {
             ) {
                 let writer = try writer(
                     .descriptor(descriptor), .wav(.int16), samples: 60_000)
-                try writer.append(Self.signal.channels)
+                try writer.append(Self.signal)
                 try writer.finish()
             }
         }
@@ -80,7 +79,7 @@ struct StreamTests {
         defer { close(conduit.writeEnd) }
         #expect(throws: AudioError.readerGone(path: "descriptor \(conduit.writeEnd)")) {
             let writer = try writer(.descriptor(conduit.writeEnd), format)
-            try writer.append(Self.signal.channels)
+            try writer.append(Self.signal)
             try writer.finish()
         }
     }
@@ -94,7 +93,7 @@ struct StreamTests {
                 path: "descriptor \(device)", reason: "No space left on device")
         ) {
             let writer = try writer(.descriptor(device), format)
-            try writer.append(Self.signal.channels)
+            try writer.append(Self.signal)
             try writer.finish()
         }
     }
@@ -104,7 +103,7 @@ struct StreamTests {
     @Test(arguments: ContainerTests.formats)
     func discardedWriterWritesNothingMore(format: OutputFormat) throws {
         var discarded: AudioWriter? = try writer(.file(folder.path("stem")), format)
-        try discarded?.append(Self.signal.channels)
+        try discarded?.append(Self.signal)
         discarded?.discard()
         let others = try (0..<20).map { _ in
             try TemporaryFiles.createUnnamed(in: folder.url.path, for: "another file")
@@ -124,7 +123,7 @@ struct StreamTests {
         try FileManager.default.createDirectory(at: gone, withIntermediateDirectories: false)
         let writer = try writer(.file(path), .wav(.int16))
         try FileManager.default.removeItem(at: gone)
-        try writer.append(Self.signal.channels)
+        try writer.append(Self.signal)
         #expect(
             throws: AudioError.writeFailed(path: path, reason: "No such file or directory")
         ) {

@@ -23,7 +23,7 @@ struct TagTests {
     private func rewritten(_ tags: AudioTags?, as format: OutputFormat) throws -> AudioTags {
         let path = folder.path("stem")
         try AudioFile.write(
-            AudioBuffer(channels: [TestSignal.tone(samples: 3_000)], sampleRateHz: 44_100),
+            PlanarAudio(channels: [TestSignal.tone(samples: 3_000)], sampleRateHz: 44_100),
             to: path,
             format: format, tags: tags)
         return try AudioInput(path: path).tags

@@ -10,6 +10,8 @@ struct TemporaryFileTests {
         folder = try TemporaryFolder()
     }
 
+    private static let sample = PlanarAudio(channels: [[0.5]], sampleRateHz: 44_100)
+
     private func writer(_ name: String) throws -> AudioWriter {
         try Self.writer(folder.path(name))
     }
@@ -39,7 +41,7 @@ struct TemporaryFileTests {
     @Test
     func fileOfARunningWriterIsNoLeftover() throws {
         let writer = try writer("stem.wav")
-        try writer.append([[0.5]])
+        try writer.append(Self.sample)
         #expect(TemporaryFiles.removeLeftovers(in: folder.url.path) == 0)
         try writer.finish()
         #expect(try folder.contents == ["stem.wav"])
@@ -52,7 +54,7 @@ struct TemporaryFileTests {
         let failures = try DispatchQueue.collectFailures(count: 200) { index in
             if index % 2 == 0 {
                 let writer = try Self.writer("\(path)/stem \(index).wav")
-                try writer.append([[0.5]])
+                try writer.append(Self.sample)
                 try writer.finish()
             } else {
                 TemporaryFiles.removeLeftovers(in: path)

@@ -10,11 +10,9 @@ enum TestSignal {
     }
 
     /// "quiet" or "loud", in stereo, of tools/reference/make_signal_fixtures.py.
-    static func clipping(_ name: String) throws -> AudioBuffer {
+    static func clipping(_ name: String) throws -> PlanarAudio {
         let fixture = try Fixture("audio/clipping")
         let values = try fixture.floats(name)
-        let count = try fixture.shape(name)[1]
-        return AudioBuffer(
-            channels: [Array(values[..<count]), Array(values[count...])], sampleRateHz: 44_100)
+        return PlanarAudio(values, channelCount: 2, sampleRateHz: 44_100)
     }
 }

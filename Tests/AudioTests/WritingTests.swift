@@ -35,7 +35,7 @@ struct WritingTests {
     func whatIsWrittenIsReadBack(format: SampleFormat, step: Double) throws {
         // More than one block, and not a whole number of them.
         let tone = (0..<40_001).map { 0.5 * sin(Float($0) * 0.01) }
-        let buffer = AudioBuffer(channels: [tone, tone.reversed(), tone], sampleRateHz: 48_000)
+        let buffer = PlanarAudio(channels: [tone, tone.reversed(), tone], sampleRateHz: 48_000)
         let path = folder.path("stem.wav")
         try AudioFile.write(buffer, to: path, format: .wav(format), clip: .none)
         let decoded = try AudioFile.read(path)
@@ -52,9 +52,9 @@ struct WritingTests {
     func fileStandsUnderItsNameOnlyWhenComplete() throws {
         let path = folder.path("stem.wav")
         let writer = try writer(path, samples: 100)
-        try writer.append([[Float](repeating: 0.5, count: 60)])
+        try writer.append(constant(samples: 60))
         #expect(!FileManager.default.fileExists(atPath: path))
-        try writer.append([[Float](repeating: 0.5, count: 40)])
+        try writer.append(constant(samples: 40))
         try writer.finish()
         #expect(try folder.contents == ["stem.wav"])
         #expect(try AudioFile.read(path).buffer.sampleCount == 100)
@@ -64,7 +64,7 @@ struct WritingTests {
     func unfinishedFileLeavesNothingBehind() throws {
         let path = folder.path("stem.wav")
         var unfinished: AudioWriter? = try writer(path, samples: 100)
-        try unfinished?.append([[Float](repeating: 0.5, count: 60)])
+        try unfinished?.append(constant(samples: 60))
         #expect(try folder.contents.count == 1)
         unfinished = nil
         #expect(try folder.contents == [])
@@ -73,7 +73,7 @@ struct WritingTests {
     @Test
     func existingFileIsReplacedOnlyBySuccess() throws {
         let path = try folder.write("stem.wav", Data("old".utf8))
-        let bad = AudioBuffer(channels: [[0, .nan]], sampleRateHz: 44_100)
+        let bad = PlanarAudio(channels: [[0, .nan]], sampleRateHz: 44_100)
         #expect(
             throws: AudioError.outputNotFinite(path: path, seconds: 1 / 44_100, channel: 0)
         ) {
@@ -81,7 +81,7 @@ struct WritingTests {
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("old".utf8))
         #expect(try folder.contents == ["stem.wav"])
-        let good = AudioBuffer(channels: [[0, 0.5]], sampleRateHz: 44_100)
+        let good = PlanarAudio(channels: [[0, 0.5]], sampleRateHz: 44_100)
         try AudioFile.write(good, to: path)
         #expect(try AudioFile.read(path).buffer.sampleCount == 2)
     }
@@ -89,7 +89,7 @@ struct WritingTests {
     @Test
     func missingFolderIsNamed() throws {
         let path = folder.path("none/stem.wav")
-        let buffer = AudioBuffer(channels: [[0]], sampleRateHz: 44_100)
+        let buffer = PlanarAudio(channels: [[0]], sampleRateHz: 44_100)
         #expect(
             throws: AudioError.unwritable(path: path, reason: "No such file or directory")
         ) {
@@ -100,22 +100,22 @@ struct WritingTests {
     @Test
     func folderIsNotOverwritten() throws {
         let path = folder.url.path
-        let buffer = AudioBuffer(channels: [[0]], sampleRateHz: 44_100)
+        let buffer = PlanarAudio(channels: [[0]], sampleRateHz: 44_100)
         #expect(throws: AudioError.unwritable(path: path, reason: "Is a directory")) {
             try AudioFile.write(buffer, to: path)
         }
     }
 
     @Test(arguments: [
-        AudioBuffer(channels: [], sampleRateHz: 44_100),
-        AudioBuffer(channels: [[0, 0], [0]], sampleRateHz: 44_100),
-        AudioBuffer(channels: [[0]], sampleRateHz: 0),
+        PlanarAudio(channels: [], sampleRateHz: 44_100),
+        PlanarAudio(channels: [[0, 0], [0]], sampleRateHz: 44_100),
+        PlanarAudio(channels: [[0]], sampleRateHz: 0),
     ])
-    func bufferThatIsNoRecordingIsRefused(buffer: AudioBuffer) throws {
+    func bufferThatIsNoRecordingIsRefused(buffer: PlanarAudio) throws {
         let error = #expect(throws: AudioError.self) {
             try AudioFile.write(buffer, to: folder.path("stem.wav"))
         }
-        guard case .invalidBuffer? = error else {
+        guard case .invalidAudio? = error else {
             Issue.record("unexpected error: \(String(describing: error))")
             return
         }
@@ -126,9 +126,14 @@ struct WritingTests {
     func silenceIsNotDividedByItsPeak() throws {
         let path = folder.path("silence.wav")
         try AudioFile.write(
-            AudioBuffer(channels: [[0, 0, 0]], sampleRateHz: 44_100), to: path,
+            PlanarAudio(channels: [[0, 0, 0]], sampleRateHz: 44_100), to: path,
             format: .wav(.float32))
         #expect(try AudioFile.read(path).buffer.channels == [[0, 0, 0]])
+    }
+
+    private func constant(samples: Int) -> PlanarAudio {
+        PlanarAudio(
+            channels: [[Float](repeating: 0.5, count: samples)], sampleRateHz: 44_100)
     }
 
     private func writer(_ path: String, samples: Int) throws -> AudioWriter {

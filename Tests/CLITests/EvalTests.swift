@@ -25,7 +25,7 @@ struct EvalTests {
                 Array(values[$0..<$0 + min(samples, kept ?? samples)])
             }
             try AudioFile.write(
-                AudioBuffer(channels: channels, sampleRateHz: rateHz),
+                PlanarAudio(channels: channels, sampleRateHz: rateHz),
                 to: folder.url("\(name)/\(stem).wav").path, format: .wav(.float32),
                 clip: .none)
         }

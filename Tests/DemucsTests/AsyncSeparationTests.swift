@@ -1,6 +1,7 @@
 import Audio
 import Demucs
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -20,15 +21,12 @@ struct AsyncSeparationTests {
     private static let options = SeparationOptions(shifts: 1, seed: 8)
 
     /// The track in pieces of rising length.
-    private func pieces(of track: AudioBuffer) -> AsyncStream<AudioBuffer> {
+    private func pieces(of track: PlanarAudio) -> AsyncStream<PlanarAudio> {
         AsyncStream { continuation in
             var (start, length) = (0, 0)
             while start < track.sampleCount {
                 let end = min(start + length, track.sampleCount)
-                continuation.yield(
-                    AudioBuffer(
-                        channels: track.channels.map { Array($0[start..<end]) },
-                        sampleRateHz: track.sampleRateHz))
+                continuation.yield(track[start..<end])
                 (start, length) = (end, length + 171)
             }
             continuation.finish()
@@ -38,58 +36,64 @@ struct AsyncSeparationTests {
     @Test func piecesGiveTheFilesOfTheWholeTrack() async throws {
         // Longer than a block of the temporary file.
         let track = NoiseTrack.buffer(samples: 20_000, amplitude: 0.5)
-        let path = folder.path("track.wav")
-        try AudioFile.write(track, to: path, format: .wav(.float32), clip: .none)
-        let separator = try NoiseTrack.model()
-        let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
-        async let ofFile = separator.separate(
-            AudioInput(path: path), into: outputs("file"), options: Self.options,
-            progress: progress)
-        var last: SeparationProgress?
-        for await step in steps { last = step }
-        #expect(last?.segmentsDone == last?.segmentsTotal)
+        let url = URL(fileURLWithPath: folder.path("track.wav"))
+        try await AudioFile.write(track, to: url, format: .wav(.float32), clip: .none)
+        #expect(try await AudioFile.read(url).buffer == track)
+        let model = Fixture.url("models/cross_first.safetensors")
+        let separator = try await Separator.load(modelAt: model, threads: 1)
+        let steps = Mutex<[SeparationProgress]>([])
+        let ofFile = try await separator.separate(
+            AudioInput.open(url), into: outputs("file"), options: Self.options,
+            progress: { step in steps.withLock { $0.append(step) } })
+        let counts = steps.withLock { $0.map(\.segmentsDone) }
+        #expect(counts.count > 1)
+        #expect(counts == Array(0...steps.withLock { $0[0].segmentsTotal }))
         let ofPieces = try await separator.separate(
             pieces(of: track), into: outputs("pieces"), options: Self.options)
-        #expect(try await ofFile.outputs.map(\.sha256) == ofPieces.outputs.map(\.sha256))
+        #expect(ofFile.outputs.map(\.sha256) == ofPieces.outputs.map(\.sha256))
         #expect(ofPieces.durationSeconds == 12.5)
     }
 
     @Test func piecesThatDifferAreRefused() async throws {
         let separator = try NoiseTrack.model()
-        for odd in [
-            NoiseTrack.buffer(samples: 10, channels: 1),
-            NoiseTrack.buffer(samples: 10, rateHz: 2000),
-            AudioBuffer(channels: [[0, .nan], [0, 0]], sampleRateHz: 1600),
-        ] {
-            let stream = AsyncStream<AudioBuffer> {
+        func differs(channels: Int, rateHz: Int) -> SeparationError {
+            .buffersDiffer(
+                channels: channels, rateHz: rateHz, expectedChannels: 2, expectedRateHz: 1600)
+        }
+        let notFinite = AudioError.invalidAudio(
+            problem: "has nan at sample 1 of channel 0, expected a finite number")
+        let cases: [(PlanarAudio, String)] = [
+            (NoiseTrack.buffer(samples: 10, channels: 1), "\(differs(channels: 1, rateHz: 1600))"),
+            (NoiseTrack.buffer(samples: 10, rateHz: 2000), "\(differs(channels: 2, rateHz: 2000))"),
+            (PlanarAudio(channels: [[0, .nan], [0, 0]], sampleRateHz: 1600), "\(notFinite)"),
+        ]
+        for (odd, text) in cases {
+            let stream = AsyncStream<PlanarAudio> {
                 $0.yield(NoiseTrack.buffer(samples: 10))
                 $0.yield(odd)
                 $0.finish()
             }
-            await #expect(throws: SeparationError.self) {
+            await #expect {
                 try await separator.separate(stream, into: outputs("odd"))
-            }
+            } throws: { "\($0)" == text }
         }
         await #expect(throws: SeparationError.emptyAudio(channels: 0, samples: 0)) {
             try await separator.separate(
-                AsyncStream<AudioBuffer> { $0.finish() }, into: outputs("none"))
+                AsyncStream<PlanarAudio> { $0.finish() }, into: outputs("none"))
         }
         #expect(try folder.contents == [])
     }
 
     @Test func cancellingTheTaskLeavesNoFiles() async throws {
         let separator = try NoiseTrack.model()
-        let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
         let track = NoiseTrack.buffer(samples: 100_000)
         // A minute of work.
         let options = SeparationOptions(shifts: 100)
         let task = Task {
             try await separator.separate(
-                pieces(of: track), into: outputs("cancelled"), options: options,
-                progress: progress)
+                pieces(of: track), into: outputs("cancelled"), options: options)
         }
         cancelSoon(task)
-        for await _ in steps {}
         await #expect(throws: CancellationError.self) { _ = try await task.value }
         #expect(try folder.contents == [])
     }

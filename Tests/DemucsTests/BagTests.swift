@@ -54,7 +54,7 @@ struct BagTests {
         let all = try Separator(modelAt: path, threads: 1)
         let sources = all.model.sources
         let some = try Separator(modelAt: path, stems: [sources[4], sources[1]], threads: 1)
-        let track = AudioBuffer(
+        let track = PlanarAudio(
             channels: Self.track.channels, sampleRateHz: all.model.sampleRateHz)
         let whole = try all.separate(track, options: options)
         let part = try some.separate(track, options: options)
@@ -108,7 +108,7 @@ struct BagTests {
         let backend = try Backend(threads: 1)
         let formats = [200, 31].map { samples in
             NetworkFormat(
-                samplerateHz: 100, sourceCount: 1, channelCount: 1, trainingSamples: samples)
+                sampleRateHz: 100, sourceCount: 1, channelCount: 1, trainingSamples: samples)
         }
         let members = formats.map { Bag.Member(format: $0, weights: [1]) }
         let samples = (0..<1000).map { Float($0 % 17) }
@@ -118,11 +118,11 @@ struct BagTests {
             bag: Bag(members), options: SeparationOptions(shifts: 2, seed: 3), seed: 3
         ).run(
             measured([samples]), backend: backend,
-            lanes: [{ _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) }],
+            workers: [{ _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) }],
             cancellation: CancellationToken(), progress: { _ in },
             sink: { block in
-                longestBlock = max(longestBlock, block.sampleCount)
-                output += block.row(0)
+                longestBlock = max(longestBlock, block.stems.sampleCount)
+                output += block.stems.channels[0]
             })
         // Networks that give back their input leave the track as it was, to rounding.
         let comparison = Comparison(actual: output, expected: samples)

@@ -2,44 +2,60 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The library's articles show what the examples hold, and the examples are compiled.
+/// Each snippet of the documentation stands in an example, and CI compiles the examples.
 struct DocumentationTests {
+    /// Swift code in an article or a doc comment.
+    struct Snippet: Sendable, CustomTestStringConvertible {
+        let file: String
+        /// Without indentation and empty lines.
+        let lines: [String]
+
+        var testDescription: String { "\(file): \(lines.first ?? "")" }
+    }
+
     private static let package = Fixture.url("../..").standardized
 
-    static let articles: [URL] = {
-        let folder = package.appendingPathComponent("Sources/Demucs/Demucs.docc")
-        let files = try? FileManager.default.contentsOfDirectory(
-            at: folder, includingPropertiesForKeys: nil)
-        return (files ?? []) + [package.appendingPathComponent("README.md")]
-    }()
+    private static func files(in folder: String, withSuffix suffix: String) -> [URL] {
+        let url = package.appendingPathComponent(folder)
+        let names = try? FileManager.default.subpathsOfDirectory(atPath: url.path)
+        return (names ?? []).filter { $0.hasSuffix(suffix) }.sorted()
+            .map(url.appendingPathComponent)
+    }
 
-    /// The lines of all examples, without their indentation.
-    private func exampleLines() throws -> Set<String> {
-        let folder = Self.package.appendingPathComponent("Examples/Sources")
-        let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-        return try names.filter { $0.hasSuffix(".swift") }.reduce(into: []) { lines, name in
-            let url = folder.appendingPathComponent(name)
-            let text = try String(contentsOf: url, encoding: .utf8)
-            lines.formUnion(text.split(separator: "\n").map { trimmed($0) })
+    private static func lines(_ text: String) -> [String] {
+        text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }
+    }
+
+    private static func snippets(in url: URL) -> [Snippet] {
+        guard var text = try? String(contentsOf: url, encoding: .utf8) else { return [] }
+        if url.pathExtension == "swift" {
+            text = lines(text).filter { $0.hasPrefix("///") }.map { $0.dropFirst(3) }
+                .joined(separator: "\n")
+        }
+        return text.components(separatedBy: "```swift\n").dropFirst().map {
+            Snippet(file: url.lastPathComponent, lines: lines($0.components(separatedBy: "```")[0]))
         }
     }
 
-    private func trimmed(_ line: Substring) -> String {
-        line.trimmingCharacters(in: .whitespaces)
-    }
+    static let articles =
+        files(in: "Sources/Demucs/Demucs.docc", withSuffix: ".md")
+        + files(in: "docs", withSuffix: ".md") + [package.appendingPathComponent("README.md")]
+    static let inArticles = articles.flatMap(snippets)
+    static let inComments = files(in: "Sources", withSuffix: ".swift").flatMap(snippets)
 
-    @Test(arguments: articles)
-    func codeComesFromAnExample(article: URL) throws {
-        let known = try exampleLines()
-        let text = try String(contentsOf: article, encoding: .utf8)
-        let blocks = text.components(separatedBy: "```swift\n").dropFirst()
-        for line in blocks.flatMap({ $0.components(separatedBy: "```")[0].split(separator: "\n") })
-        {
-            #expect(known.contains(trimmed(line)), "\(article.lastPathComponent): \(line)")
+    @Test(arguments: inArticles + inComments)
+    func aSnippetIsAPartOfOneExample(snippet: Snippet) throws {
+        let examples = Self.files(in: "Examples/Sources", withSuffix: ".swift")
+        let isFound = try examples.contains { url in
+            Self.lines(try String(contentsOf: url, encoding: .utf8)).contains(snippet.lines)
         }
+        #expect(isFound, "\(snippet.lines.joined(separator: "\n"))")
     }
 
-    @Test func articlesAreThere() {
+    @Test func snippetsAreFound() {
         #expect(Self.articles.count >= 5)
+        #expect(Self.inArticles.count >= 10)
+        #expect(Self.inComments.count >= 2)
     }
 }

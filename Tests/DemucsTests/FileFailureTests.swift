@@ -1,6 +1,7 @@
 import Audio
 import Demucs
 import Foundation
+import HTDemucs
 import TestSupport
 import Testing
 

@@ -11,9 +11,9 @@ enum NoiseTrack {
     /// A loud track whose channels differ, between `amplitude` / 2 and its negative.
     static func buffer(
         samples: Int, channels: Int = 2, rateHz: Int = 1600, amplitude: Float = 3
-    ) -> AudioBuffer {
+    ) -> PlanarAudio {
         var random = SplitMix64(seed: 11)
-        return AudioBuffer(
+        return PlanarAudio(
             channels: (0..<channels).map { _ in
                 random.floats(samples).map { $0 * amplitude / 2 }
             }, sampleRateHz: rateHz)
@@ -33,7 +33,7 @@ struct FileSeparationTests {
 
     /// Writes a track as float32, which keeps samples as they are up to ±1.
     private func write(
-        _ buffer: AudioBuffer, _ name: String = "track.wav",
+        _ buffer: PlanarAudio, _ name: String = "track.wav",
         format: OutputFormat = .wav(.float32)
     ) throws -> AudioInput {
         let path = folder.path(name)
@@ -134,11 +134,11 @@ struct FileSeparationTests {
     }
 
     @Test(arguments: [(2, 2), (3, 5), (8, 8)])
-    func segmentsInParallelGiveTheSameFiles(lanes: Int, threads: Int) throws {
+    func segmentsInParallelGiveTheSameFiles(workers: Int, threads: Int) throws {
         let input = try write(NoiseTrack.buffer(samples: 5000))
         let options = SeparationOptions(shifts: 3, seed: 4)
         let one = try NoiseTrack.model().separate(input, into: bothStems, options: options)
-        let several = try NoiseTrack.model(threads: threads, segmentsInParallel: lanes)
+        let several = try NoiseTrack.model(threads: threads, segmentsInParallel: workers)
             .separate(input, into: bothStems, options: options)
         #expect(one == several)
     }
@@ -227,7 +227,7 @@ struct FileSeparationTests {
         let mean = (0..<900).map { index in
             buffer.channels.reduce(0) { $0 + $1[index] } / 3
         }
-        let mix = AudioBuffer(
+        let mix = PlanarAudio(
             channels: downmix == .first ? Array(buffer.channels[..<2]) : [mean, mean],
             sampleRateHz: 1600)
         let drums = try #require(
@@ -281,8 +281,7 @@ struct FileSeparationTests {
         ] {
             let report = try separator.separate(
                 input, excerpt: excerpt, into: bothStems, output: float32(), options: options)
-            let part = AudioBuffer(
-                channels: buffer.channels.map { Array($0[range]) }, sampleRateHz: 1600)
+            let part = buffer[range]
             let whole = try separator.separate(part, options: options)
             #expect(try channels("drums") == limited(whole["drums"]?.channels))
             #expect(report.durationSeconds == part.durationSeconds)

@@ -1,6 +1,7 @@
 // The fixtures' stand-in for a network (`PositionModel` in make_separation_fixtures.py), and what the
 // tests of the pipeline share.
 
+import Audio
 import Demucs
 import HTDemucs
 import Synchronization
@@ -10,7 +11,7 @@ import TestSupport
 /// Adds to each sample its neighbour, its position and the input's length, scaled by source.
 struct PositionNetwork {
     static let format = NetworkFormat(
-        samplerateHz: 100, sourceCount: 2, channelCount: 2, trainingSamples: 200)
+        sampleRateHz: 100, sourceCount: 2, channelCount: 2, trainingSamples: 200)
 
     let backend: Backend
 
@@ -42,34 +43,55 @@ func track(_ name: String, in fixture: Fixture) throws -> [[Float]] {
     return (0..<shape[0]).map { Array(values[$0 * shape[1]..<($0 + 1) * shape[1]]) }
 }
 
-/// A track in memory, given in blocks of a few samples.
-func measured(_ track: [[Float]], blockSamples: Int = 77) -> NormalizedSource {
-    var statistics = TrackStatistics()
-    statistics.add(track)
-    var position = 0
-    return NormalizedSource(sampleCount: track[0].count, statistics: statistics) {
-        let end = min(position + blockSamples, track[0].count)
-        defer { position = end }
-        return position == end ? nil : track.map { Array($0[position..<end]) }
+/// A recording in memory, given in blocks of a few samples.
+final class ShortBlockReader: RecordingReader {
+    private let audio: PlanarAudio
+    private let read: (_ sampleCount: Int) -> Void
+    private var position = 0
+
+    /// - Parameter read: told the samples of each block.
+    init(_ channels: [[Float]], read: @escaping (_ sampleCount: Int) -> Void = { _ in }) {
+        audio = PlanarAudio(channels: channels, sampleRateHz: 100)
+        self.read = read
     }
+
+    var sampleRateHz: Int { audio.sampleRateHz }
+    var channelCount: Int { audio.channelCount }
+    var warnings: [AudioWarning] { [] }
+
+    func next() -> PlanarAudio? {
+        let end = min(position + 77, audio.sampleCount)
+        defer { position = end }
+        if position == end { return nil }
+        read(end - position)
+        return audio[position..<end]
+    }
+}
+
+/// A track in memory.
+///
+/// - Parameter open: gives the readers of its passes, if not the same samples each time.
+func measured(_ track: [[Float]], open: (() -> ShortBlockReader)? = nil) throws -> Track {
+    try Track(
+        channelCount: track.count, sampleRateHz: 100, cancellation: CancellationToken(),
+        open: open ?? { ShortBlockReader(track) })
 }
 
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.
 func separate(
-    _ track: [[Float]], format: NetworkFormat, options: SeparationOptions, lanes: Int = 1,
+    _ track: [[Float]], format: NetworkFormat, options: SeparationOptions, workers: Int = 1,
     cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor
 ) throws -> [Float] {
-    var rows = [[Float]](repeating: [], count: format.sourceCount * format.channelCount)
+    var rows = PlanarAudio(
+        channelCount: format.sourceCount * format.channelCount, sampleRateHz: 100)
     try TrackPipeline(bag: Bag(format), options: options, seed: options.seed ?? 0).run(
-        measured(track), backend: try Backend(threads: 1),
-        lanes: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: lanes),
+        try measured(track), backend: try Backend(threads: 1),
+        workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
         cancellation: cancellation, progress: progress,
-        sink: { block in
-            for row in rows.indices { rows[row] += block.row(row) }
-        })
-    return rows.flatMap { $0 }
+        sink: { rows.append($0.stems) })
+    return rows.channels.flatMap { $0 }
 }
 
 /// Counts calls from any thread.

@@ -5,7 +5,7 @@ import Testing
 struct SegmentPlanTests {
     /// The published model: 7.8 s at 44,100 Hz.
     static let format = NetworkFormat(
-        samplerateHz: 44_100, sourceCount: 4, channelCount: 2, trainingSamples: 343_980)
+        sampleRateHz: 44_100, sourceCount: 4, channelCount: 2, trainingSamples: 343_980)
 
     private func plan(
         _ options: SeparationOptions, format: NetworkFormat = SegmentPlanTests.format,
@@ -99,11 +99,11 @@ struct SegmentPlanTests {
         _ = try plan(shifted, trackSamples: 343_980 - 22_050)
         #expect(
             throws: SeparationError.trackTooLong(
-                samples: 343_981, maximumSamples: 343_980, samplerateHz: 44_100)
+                samples: 343_981, maximumSamples: 343_980, sampleRateHz: 44_100)
         ) { try plan(whole, trackSamples: 343_981) }
         #expect(
             throws: SeparationError.trackTooLong(
-                samples: 321_931, maximumSamples: 321_930, samplerateHz: 44_100)
+                samples: 321_931, maximumSamples: 321_930, sampleRateHz: 44_100)
         ) { try plan(shifted, trackSamples: 321_931) }
     }
 }

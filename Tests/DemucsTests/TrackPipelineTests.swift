@@ -96,7 +96,7 @@ struct TrackPipelineTests {
 
         let plan = try SegmentPlan(format: format, options: options, trackSamples: samples)
         var statistics = TrackStatistics()
-        statistics.add(track)
+        statistics.add(PlanarAudio(channels: track, sampleRateHz: 100))
         var weightSums = [Float](repeating: 0, count: samples)
         var sums = [Float](repeating: 0, count: 4 * samples)
         for (segment, start) in stride(from: 0, to: samples, by: plan.strideSamples).enumerated() {
@@ -128,12 +128,12 @@ struct TrackPipelineTests {
         try TrackPipeline(
             bag: Bag(PositionNetwork.format), options: options, seed: 11
         ).run(
-            measured(track), backend: network.backend, lanes: [{ network($1) }],
+            measured(track), backend: network.backend, workers: [{ network($1) }],
             cancellation: CancellationToken(), progress: { segmentsDone = $0.segmentsDone },
             sink: { block in
-                samplesOut += block.sampleCount
-                #expect(block.row(3).count == block.sampleCount)
-                #expect(block.sampleCount <= plan.strideSamples + 50)
+                samplesOut += block.stems.sampleCount
+                #expect(block.stems.channels[3].count == block.mixture.sampleCount)
+                #expect(block.stems.sampleCount <= plan.strideSamples + 50)
                 // Passes are at most half a second (50 samples) behind their segments.
                 #expect(samplesOut >= min(2000, segmentsDone / 3 * plan.strideSamples - 50))
             })
@@ -197,15 +197,15 @@ struct TrackPipelineTests {
         #expect(segments.next() == 3)
     }
 
-    /// Lanes finish in any order; their results are put together in the segments' order.
+    /// Workers finish in any order; their results are put together in the segments' order.
     @Test(arguments: [2, 3, 7])
-    func anyNumberOfLanesGivesTheSameBits(lanes: Int) throws {
+    func anyNumberOfWorkersGivesTheSameBits(workers: Int) throws {
         let track = try track("stereo", in: fixture)
         let network = PositionNetwork(backend: try Backend(threads: 1))
         let options = SeparationOptions(shifts: 3, seed: 5, overlap: 0.6)
         let segments = Counter()
         let several = try separate(
-            track, format: PositionNetwork.format, options: options, lanes: lanes
+            track, format: PositionNetwork.format, options: options, workers: workers
         ) { mix in
             if segments.next() % 3 == 1 { Thread.sleep(forTimeInterval: 0.002) }
             return network(mix)
@@ -217,21 +217,21 @@ struct TrackPipelineTests {
     }
 
     @Test(arguments: [1, 3])
-    func aNetworkThatFailsEndsTheWork(lanes: Int) throws {
+    func aNetworkThatFailsEndsTheWork(workers: Int) throws {
         struct Failure: Error {}
         let network = PositionNetwork(backend: try Backend(threads: 1))
         let segments = Counter()
         #expect(throws: Failure.self) {
             _ = try separate(
                 [[Float]](repeating: [Float](repeating: 0.5, count: 5000), count: 2),
-                format: PositionNetwork.format, options: .init(shifts: 0), lanes: lanes
+                format: PositionNetwork.format, options: .init(shifts: 0), workers: workers
             ) { mix in
                 if segments.next() == 4 { throw Failure() }
                 return network(mix)
             }
         }
         // Those that were under way came to their end, and no more began.
-        #expect(segments.next() <= 4 + lanes + 2)
+        #expect(segments.next() <= 4 + workers + 2)
     }
 
     /// However long the track: no more of it is in memory than the segments under way, what shifts
@@ -240,43 +240,48 @@ struct TrackPipelineTests {
         arguments: [1, 4],
         [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
     func theTrackIsReadNoFurtherThanSegmentsReach(
-        lanes: Int, options: SeparationOptions
+        workers: Int, options: SeparationOptions
     ) throws {
         let format = PositionNetwork.format
         let track = [[Float]](repeating: [Float](repeating: 0.25, count: 20_000), count: 2)
-        let whole = measured(track)
         var (samplesIn, samplesOut, most) = (0, 0, 0)
-        let watched = NormalizedSource(sampleCount: 20_000, statistics: whole.statistics) {
-            let block = try whole.next()
-            samplesIn += block?[0].count ?? 0
-            most = max(most, samplesIn - samplesOut)
-            return block
+        let watched = try measured(track) {
+            samplesIn = 0
+            return ShortBlockReader(track) { count in
+                samplesIn += count
+                most = max(most, samplesIn - samplesOut)
+            }
         }
+        // The first pass reads all at once.
+        most = 0
         let network = PositionNetwork(backend: try Backend(threads: 1))
         try TrackPipeline(bag: Bag(format), options: options, seed: 6).run(
             watched, backend: network.backend,
-            lanes: [TrackPipeline.Network](repeating: { network($1) }, count: lanes),
+            workers: [TrackPipeline.Network](repeating: { network($1) }, count: workers),
             cancellation: CancellationToken(), progress: { _ in },
             sink: {
-                #expect($0.mixture.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
-                samplesOut += $0.sampleCount
+                #expect($0.mixture.channels.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
+                samplesOut += $0.mixture.sampleCount
             })
         #expect(samplesOut == 20_000)
-        let segments = (lanes + 2) * format.trainingSamples
+        let segments = (workers + 2) * format.trainingSamples
         #expect(most <= segments + format.maximumShiftSamples + 77)
     }
 
     @Test(arguments: [499, 501, 700])
     func aTrackThatIsNotAsLongAsItWasIsTold(samples: Int) throws {
-        let track = measured([[Float]](repeating: [Float](repeating: 0.25, count: 500), count: 2))
+        func reader(_ samples: Int) -> ShortBlockReader {
+            ShortBlockReader(
+                [[Float]](repeating: [Float](repeating: 0.25, count: samples), count: 2))
+        }
+        var counts = [samples, 500]
+        let track = try measured([[], []]) { reader(counts.removeFirst()) }
         let network = PositionNetwork(backend: try Backend(threads: 1))
         #expect(throws: SeparationError.inputChanged) {
             try TrackPipeline(
                 bag: Bag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
             ).run(
-                NormalizedSource(
-                    sampleCount: samples, statistics: track.statistics, next: track.next),
-                backend: network.backend, lanes: [{ network($1) }],
+                track, backend: network.backend, workers: [{ network($1) }],
                 cancellation: CancellationToken(), progress: { _ in }, sink: { _ in })
         }
     }

@@ -4,7 +4,7 @@ import Testing
 struct TrackStatisticsTests {
     private func statistics(_ blocks: [[Float]]...) -> TrackStatistics {
         var statistics = TrackStatistics()
-        for block in blocks { statistics.add(block) }
+        for block in blocks { statistics.add(PlanarAudio(channels: block, sampleRateHz: 100)) }
         return statistics
     }
 

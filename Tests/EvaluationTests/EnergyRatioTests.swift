@@ -5,8 +5,8 @@ import Testing
 
 /// The scores of whole signals, and the statistic over them.
 struct EnergyRatioTests {
-    private func buffer(_ channels: [Float]...) -> AudioBuffer {
-        AudioBuffer(channels: channels, sampleRateHz: 8000)
+    private func buffer(_ channels: [Float]...) -> PlanarAudio {
+        PlanarAudio(channels: channels, sampleRateHz: 8000)
     }
 
     @Test(arguments: ScoredTrack.names)
@@ -47,7 +47,7 @@ struct EnergyRatioTests {
     @Test func scaleMakesNoDifferenceToScaleInvariantSDR() {
         let reference = buffer([1, -2, 3, 0.5], [0, 1, 1, 0])
         let estimate = buffer([1.5, -2, 2.5, 0], [0.5, 1, 1, 0])
-        let louder = AudioBuffer(
+        let louder = PlanarAudio(
             channels: estimate.channels.map { $0.map { 4 * $0 } }, sampleRateHz: 8000)
         #expect(
             EnergyRatios.scaleInvariantSDR(reference: reference, estimate: estimate)

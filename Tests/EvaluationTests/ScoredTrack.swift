@@ -9,8 +9,8 @@ import Testing
 struct ScoredTrack {
     let stems: [String]
     let rateHz: Int
-    let references: [AudioBuffer]
-    let estimates: [AudioBuffer]
+    let references: [PlanarAudio]
+    let estimates: [PlanarAudio]
     private let scores: [String: [String]]
 
     static let names = [
@@ -28,13 +28,13 @@ struct ScoredTrack {
         self.rateHz = rateHz
         stems = try decoded("stems", as: [String].self)
         scores = try decoded("scores", as: [String: [String]].self)
-        func buffer(_ name: String) throws -> AudioBuffer {
+        func buffer(_ name: String) throws -> PlanarAudio {
             let samples = try golden.shape(name)[1]
             let values = try golden.floats(name)
             let channels = stride(from: 0, to: values.count, by: samples).map {
                 Array(values[$0..<$0 + samples])
             }
-            return AudioBuffer(channels: channels, sampleRateHz: rateHz)
+            return PlanarAudio(channels: channels, sampleRateHz: rateHz)
         }
         references = try stems.map { try buffer("reference.\($0)") }
         estimates = try stems.map { try buffer("estimate.\($0)") }

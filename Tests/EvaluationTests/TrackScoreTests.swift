@@ -21,8 +21,8 @@ struct TrackScoreTests {
 
     private func silence(
         _ name: String = "a", channels: Int = 2, samples: Int = 100, rateHz: Int = 8000
-    ) -> AudioBuffer {
-        AudioBuffer(
+    ) -> PlanarAudio {
+        PlanarAudio(
             channels: .init(repeating: .init(repeating: 0, count: samples), count: channels),
             sampleRateHz: rateHz)
     }
@@ -62,7 +62,7 @@ struct TrackScoreTests {
     }
 
     @Test func stemsThatDifferAreRefused() throws {
-        let cases: [(AudioBuffer, EvaluationError.Property, Int, Int)] = [
+        let cases: [(PlanarAudio, EvaluationError.Property, Int, Int)] = [
             (silence(rateHz: 16000), .sampleRate, 16000, 8000),
             (silence(channels: 1), .channels, 1, 2),
             (silence(samples: 99), .length, 99, 100),

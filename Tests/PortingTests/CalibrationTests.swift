@@ -54,7 +54,7 @@ import Testing
         try AudioFile.write(half, to: paths[3], format: .wav(.float32), clip: .none)
         let silent = folder.path("silent.wav")
         try AudioFile.write(
-            AudioBuffer(
+            PlanarAudio(
                 channels: [[Float]](repeating: [Float](repeating: 0, count: 3000), count: 2),
                 sampleRateHz: 1600), to: silent)
         return paths + [silent]

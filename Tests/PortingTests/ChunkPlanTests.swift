@@ -1,3 +1,5 @@
+import Audio
+import Demucs
 import HTDemucs
 import Porting
 import Tensor
@@ -47,17 +49,17 @@ import Testing
         let plan = try ChunkPlan(chunkSamples: 100, overlap: overlap, trackSamples: samples)
         var random = SplitMix64(seed: 7)
         let track = (0..<2).map { _ in random.floats(samples) }
-        var crossFade = CrossFade(plan, rows: 2)
-        var joined: [[Float]] = [[], []]
+        var overlapAdd = OverlapAdd(plan, rowCount: 2)
+        var joined = PlanarAudio(channelCount: 2, sampleRateHz: 44_100)
         for index in 0..<plan.count {
             let chunk = track.flatMap { row in
                 (plan.start(index)..<plan.start(index) + 100).map { $0 < samples ? row[$0] : 0 }
             }
-            let block = crossFade.add(chunk, chunk: index)
-            for row in 0..<2 { joined[row] += block[row] }
+            joined.append(
+                overlapAdd.add(chunk, chunk: index, of: plan, sampleRateHz: 44_100))
         }
         let comparison = Comparison(
-            actual: joined.flatMap { $0 }, expected: track.flatMap { $0 })
+            actual: joined.channels.flatMap { $0 }, expected: track.flatMap { $0 })
         // A product, up to five sums and a division, each rounded to 2⁻²⁴.
         #expect(comparison.snrDecibels > 130, "\(comparison)")
     }
@@ -65,10 +67,13 @@ import Testing
     /// Two constants fade into each other along a straight line.
     @Test func neighboursFadeLinearly() throws {
         let plan = try ChunkPlan(chunkSamples: 8, overlap: 0.5, trackSamples: 12)
-        var crossFade = CrossFade(plan, rows: 1)
-        let first = crossFade.add([Float](repeating: 0, count: 8), chunk: 0)
-        let second = crossFade.add([Float](repeating: 1, count: 8), chunk: 1)
-        let joined = first[0] + second[0]
+        var overlapAdd = OverlapAdd(plan, rowCount: 1)
+        let joined = (0..<2).flatMap { index in
+            overlapAdd.add(
+                [Float](repeating: Float(index), count: 8), chunk: index, of: plan,
+                sampleRateHz: 44_100
+            ).channels[0]
+        }
         let expected: [Float] = [0, 0, 0, 0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1]
         #expect(Comparison(actual: joined, expected: expected).maxAbsolute < 1e-6)
     }

@@ -42,7 +42,7 @@ import Testing
         #expect(manifest.inputs.map(\.shape) == [[1, 2, 160], [1, 4, 128, 3]])
         #expect(manifest.outputs.map(\.shape) == [[1, 2, 4, 128, 3], [1, 2, 2, 160]])
         var statistics = TrackStatistics()
-        let track = try AudioFile.read(folder.path("song.wav")).buffer.channels
+        let track = try AudioFile.read(folder.path("song.wav")).buffer
         statistics.add(track)
         #expect(manifest.normalisation.mean == statistics.mean)
         #expect(manifest.normalisation.scale == statistics.scale)
@@ -51,7 +51,7 @@ import Testing
         let last = try TensorFile.read(
             ChunkFolder(chunks).file("input", 3, .raw), name: "input", shape: [1, 2, 160],
             element: .float32)
-        let expected = track.flatMap { channel in
+        let expected = track.channels.flatMap { channel in
             (360..<520).map { $0 < 500 ? (channel[$0] - statistics.mean) / statistics.scale : 0 }
         }
         #expect(last.values == expected)

@@ -30,7 +30,7 @@ enum PortedFixture {
             }
         }
         try AudioFile.write(
-            AudioBuffer(channels: channels, sampleRateHz: rateHz), to: path, format: .wav(.float32),
+            PlanarAudio(channels: channels, sampleRateHz: rateHz), to: path, format: .wav(.float32),
             clip: .none)
     }
 

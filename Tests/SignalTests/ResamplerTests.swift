@@ -75,14 +75,15 @@ struct ResamplerTests {
         let whole = resampler.resample(signal)
         for length in [1, 7, 333, 4999] {
             var stream = ResamplingStream(resampler, channelCount: 2)
-            var output: [[Float]] = [[], []]
+            var output = PlanarAudio(channelCount: 2, sampleRateHz: newHz)
             for start in stride(from: 0, to: signal.count, by: length) {
                 let block = Array(signal[start..<min(start + length, signal.count)])
-                stream.append([block, block.map { -$0 }], into: &output)
+                output.append(
+                    stream.append(
+                        PlanarAudio(channels: [block, block.map { -$0 }], sampleRateHz: oldHz)))
             }
-            stream.finish(into: &output)
-            #expect(output[0] == whole)
-            #expect(output[1] == whole.map { -$0 })
+            output.append(stream.finish())
+            #expect(output.channels == [whole, whole.map { -$0 }])
         }
     }
 
@@ -95,11 +96,9 @@ struct ResamplerTests {
         let own = resampler.resample(signal)
         var stream = ResamplingStream(
             resampler, channelCount: 1, outputCount: own.count + difference)
-        var output: [[Float]] = [[]]
-        stream.append([signal], into: &output)
-        stream.finish(into: &output)
-        #expect(output[0].count == own.count + difference)
-        #expect(output[0].prefix(own.count) == own.prefix(output[0].count))
+        let output = stream.outputs(for: signal)
+        #expect(output.count == own.count + difference)
+        #expect(output.prefix(own.count) == own.prefix(output.count))
     }
 }
 
@@ -107,9 +106,15 @@ extension Resampler {
     /// A whole signal.
     fileprivate func resample(_ signal: [Float]) -> [Float] {
         var stream = ResamplingStream(self, channelCount: 1)
-        var output: [[Float]] = [[]]
-        stream.append([signal], into: &output)
-        stream.finish(into: &output)
-        return output[0]
+        return stream.outputs(for: signal)
+    }
+}
+
+extension ResamplingStream {
+    /// A whole signal of one channel.
+    fileprivate mutating func outputs(for signal: [Float]) -> [Float] {
+        var output = append(PlanarAudio(channels: [signal], sampleRateHz: 1))
+        output.append(finish())
+        return output.channels[0]
     }
 }

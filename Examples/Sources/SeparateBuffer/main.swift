@@ -6,7 +6,7 @@ import Demucs
 import Foundation
 
 /// Three seconds of two detuned tones with a click twice a second.
-func generatedTrack(sampleRateHz: Int) -> AudioBuffer {
+func generatedTrack(sampleRateHz: Int) -> PlanarAudio {
     let channels = [220.0, 221.5].map { toneHz in
         (0..<3 * sampleRateHz).map { sample in
             let seconds = Double(sample) / Double(sampleRateHz)
@@ -14,7 +14,7 @@ func generatedTrack(sampleRateHz: Int) -> AudioBuffer {
             return Float(0.3 * sin(2 * .pi * toneHz * seconds) + click)
         }
     }
-    return AudioBuffer(channels: channels, sampleRateHz: sampleRateHz)
+    return PlanarAudio(channels: channels, sampleRateHz: sampleRateHz)
 }
 
 guard CommandLine.arguments.count == 2 else {
@@ -24,27 +24,33 @@ guard CommandLine.arguments.count == 2 else {
 let modelPath = CommandLine.arguments[1]
 
 func run() async throws {
-    let separator = try Separator(modelAt: modelPath)
-    print("Model \(separator.model.name): \(separator.model.sources.joined(separator: ", "))")
-
-    let track = generatedTrack(sampleRateHz: separator.model.sampleRateHz)
+    let track = generatedTrack(sampleRateHz: 48_000)
     let options = SeparationOptions(shifts: 1, seed: 42)
+
+    let separator = try await Separator.load(modelAt: modelPath)
     let separation = try await separator.separate(track, options: options)
-    for stem in separation.stems {
-        let peak = stem.audio.channels.joined().reduce(0) { max($0, abs($1)) }
-        print("\(stem.name): \(stem.audio.sampleCount) samples, peak \(peak)")
-    }
     if let vocals = separation["vocals"] {
         print("The vocals last \(vocals.durationSeconds) s")
     }
 
-    // A progress callback may stop the work; so may any other thread that has the token.
-    let cancellation = CancellationToken()
+    print("Model \(separator.model.name): \(separator.model.sources.joined(separator: ", "))")
+    for stem in separation.stems {
+        let peak = stem.audio.channels.joined().reduce(0) { max($0, abs($1)) }
+        print("\(stem.name): \(stem.audio.sampleCount) samples, peak \(peak)")
+    }
+
+    // The progress callback may feed a stream. Here the task is cancelled after its first segment.
+    let (steps, continuation) = AsyncStream.makeStream(of: SeparationProgress.self)
     let manyShifts = SeparationOptions(shifts: 10, seed: 42)
+    let work = Task {
+        try await separator.separate(track, options: manyShifts) { continuation.yield($0) }
+    }
+    for await step in steps where step.segmentsDone == 1 {
+        work.cancel()
+        break
+    }
     do {
-        _ = try separator.separate(track, options: manyShifts, cancellation: cancellation) { step in
-            if step.segmentsDone == 1 { cancellation.cancel() }
-        }
+        _ = try await work.value
         print("error: the separation went on although it was cancelled")
         exit(1)
     } catch is CancellationError {

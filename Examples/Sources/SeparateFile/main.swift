@@ -1,4 +1,4 @@
-// Files of any length: two stems and a mix-down as FLAC, with a progress line, and errors by type.
+// Files of any length: two stems as FLAC, with a progress line, and errors by type.
 //
 //     swift run -c release SeparateFile ../Models/demo.safetensors song.mp3 stems
 
@@ -9,30 +9,31 @@ guard CommandLine.arguments.count == 4 else {
     print("error: give a model, a track and a folder: SeparateFile MODEL TRACK FOLDER")
     exit(2)
 }
-let (modelPath, trackPath, folder) = (
-    CommandLine.arguments[1], CommandLine.arguments[2], CommandLine.arguments[3]
-)
+let modelName = CommandLine.arguments[1]
+let trackURL = URL(fileURLWithPath: CommandLine.arguments[2])
+let folder = URL(fileURLWithPath: CommandLine.arguments[3])
 
 func separateFile() async throws -> TrackReport {
-    let separator = try Separator(modelAt: modelPath)
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let files = try await ModelStore().model(named: modelName) { event in print(event) }
+    let separator = try await Separator.load(files)
+
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let outputs = [
-        StemOutput(name: "vocals", signal: .stem("vocals"), to: .file("\(folder)/vocals.flac")),
+        StemOutput(
+            name: "vocals", signal: .stem("vocals"),
+            to: .file(at: folder.appendingPathComponent("vocals.flac"))),
         StemOutput(
             name: "karaoke", signal: .sum(["drums", "bass", "other"]),
-            to: .file("\(folder)/karaoke.flac")),
+            to: .file(at: folder.appendingPathComponent("karaoke.flac"))),
     ]
     var output = OutputOptions(format: OutputFormat(container: .flac))
     // One gain for both, so that they still add up to the song.
     output.gain = .common
 
-    let (steps, progress) = AsyncStream.makeStream(of: SeparationProgress.self)
-    async let report = separator.separate(
-        AudioInput(path: trackPath), into: outputs, output: output, progress: progress)
-    for await step in steps {
+    let track = try await AudioInput.open(trackURL)
+    return try await separator.separate(track, into: outputs, output: output) { step in
         print("\(Int(step.audioSecondsDone)) of \(Int(step.audioSecondsTotal)) s")
     }
-    return try await report
 }
 
 let work = Task { try await separateFile() }

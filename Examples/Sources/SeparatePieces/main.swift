@@ -12,17 +12,17 @@ guard CommandLine.arguments.count == 3 else {
 let (modelPath, folder) = (CommandLine.arguments[1], CommandLine.arguments[2])
 
 /// Ten pieces of a quarter of a second.
-let pieces = AsyncStream<AudioBuffer> { continuation in
+let pieces = AsyncStream<PlanarAudio> { continuation in
     for piece in 0..<10 {
         let tone = (0..<11_025).map { sample in
             Float(0.3 * sin(2 * .pi * 220 * (0.25 * Double(piece) + Double(sample) / 44_100)))
         }
-        continuation.yield(AudioBuffer(channels: [tone, tone], sampleRateHz: 44_100))
+        continuation.yield(PlanarAudio(channels: [tone, tone], sampleRateHz: 44_100))
     }
     continuation.finish()
 }
 
-let separator = try Separator(modelAt: modelPath)
+let separator = try await Separator.load(modelAt: modelPath)
 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
 let outputs = separator.model.sources.map { stem in
     StemOutput(name: stem, signal: .stem(stem), to: .file("\(folder)/\(stem).wav"))

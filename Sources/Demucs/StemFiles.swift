@@ -1,12 +1,13 @@
 // All signals of a track on their way into files, encoded side by side.
 
 import Audio
+import Files
 import Foundation
 import HTDemucs
 import Synchronization
 
-/// The outputs of one track, from the first block of stems to the finished files.
-final class TrackOutputs: Sendable {
+/// The files of one track, from the first block of stems to their final names.
+package final class StemFiles: Sendable {
     private let writers: [SignalWriter]
     private let options: OutputOptions
     /// Signals that are encoded at once, at most.
@@ -17,10 +18,12 @@ final class TrackOutputs: Sendable {
     /// - Parameters:
     ///   - outputs: at least one.
     ///   - stems: names of the stems in a block, in their order.
+    ///   - shape: of every signal.
+    ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: `SeparationError` if there is no room or nothing can be written, `AudioError`.
-    init(
-        _ outputs: [StemOutput], stems: [String], shape: SignalWriter.Shape,
-        options: OutputOptions, tags: AudioTags?, threads: Int
+    package init(
+        _ outputs: [StemOutput], stems: [String], shape: SignalShape, options: OutputOptions,
+        tags: AudioTags? = nil, threads: Int
     ) throws {
         if let output = outputs.first,
             let problem = options.format.problem(
@@ -40,12 +43,16 @@ final class TrackOutputs: Sendable {
         self.threads = threads
     }
 
-    func append(_ block: StemBlock) throws {
+    /// Takes the next samples.
+    package func append(_ block: StemBlock) throws {
         try forEachWriter { try $0.append(block) }
     }
 
-    /// Completes all files. Those that are complete stay, whatever becomes of the others.
-    func finish(cancellation: CancellationToken) throws -> [TrackReport.Output] {
+    /// Completes all files. Complete files stay even if a later one fails.
+    ///
+    /// - Throws: `SeparationError`, `AudioError`, `CancellationError`.
+    @discardableResult
+    package func finish(cancellation: CancellationToken) throws -> [TrackReport.Output] {
         try forEachWriter { try $0.end() }
         let commonPeak =
             options.gain == .common ? writers.reduce(0) { max($0, $1.peak) } : nil
@@ -63,9 +70,9 @@ final class TrackOutputs: Sendable {
         _ body: @Sendable (SignalWriter) throws -> Value
     ) throws -> [Value] {
         let results = Mutex([Result<Value, any Error>?](repeating: nil, count: writers.count))
-        let lanes = min(threads, writers.count)
-        DispatchQueue.concurrentPerform(iterations: lanes) { lane in
-            for index in stride(from: lane, to: writers.count, by: lanes) {
+        let workers = min(threads, writers.count)
+        DispatchQueue.concurrentPerform(iterations: workers) { worker in
+            for index in stride(from: worker, to: writers.count, by: workers) {
                 let result = Result { try body(writers[index]) }
                 results.withLock { $0[index] = result }
             }
@@ -80,21 +87,17 @@ extension StemOutput {
         if case .file(let path) = destination { path } else { nil }
     }
 
-    private var folder: String? {
-        path.map { path in
-            let folder = (path as NSString).deletingLastPathComponent
-            return folder.isEmpty ? "." : folder
-        }
-    }
+    private var folder: String? { path.map(FilePath.folder) }
 
-    /// Where the signal waits for its peak.
+    /// The folder in which the signal waits for its peak.
     func spoolFolder(_ options: OutputOptions) -> String {
         options.spoolFolder ?? folder ?? NSTemporaryDirectory()
     }
 
-    /// Adds up what is going to be written. FLAC's size is not known, and not counted.
+    /// Adds up the sizes of the temporary file and the file. FLAC's size is not known, and not
+    /// counted.
     fileprivate func reserve(
-        _ space: inout DiskSpace, shape: SignalWriter.Shape, options: OutputOptions
+        _ space: inout DiskSpace, shape: SignalShape, options: OutputOptions
     ) throws(SeparationError) {
         let values = shape.sampleCount * shape.channelCount
         if options.clipMode == .rescale {
@@ -109,5 +112,29 @@ extension StemOutput {
             case .flac: 0
             }
         try space.add(bytes, in: folder)
+    }
+}
+
+/// Bytes that are needed in folders, added up by file system, to be checked before hours of work.
+package struct DiskSpace {
+    private var needs: [dev_t: (folder: String, bytes: Int)] = [:]
+
+    package init() {}
+
+    /// - Throws: `SeparationError.folderUnusable` unless files can be made there.
+    package mutating func add(_ bytes: Int, in folder: String) throws(SeparationError) {
+        guard let status = FilePath.status(folder), access(folder, W_OK | X_OK) == 0 else {
+            throw .folderUnusable(folder: folder, reason: SystemError.last.description)
+        }
+        needs[status.st_dev, default: (folder, 0)].bytes += bytes
+    }
+
+    /// - Throws: `SeparationError.notEnoughSpace`. A file system that gives no number is trusted.
+    package func check() throws(SeparationError) {
+        for (folder, bytes) in needs.values {
+            if let free = TemporaryFiles.freeBytes(in: folder), bytes > free {
+                throw .notEnoughSpace(folder: folder, neededBytes: bytes, freeBytes: free)
+            }
+        }
     }
 }

@@ -1,0 +1,78 @@
+// Sound in memory: the form in which it passes between readers, converters, networks and writers.
+
+/// Samples of one or more channels at one rate, channel after channel.
+public struct PlanarAudio: Sendable, Equatable {
+    /// `[channel][sample]`, full scale at ±1. All channels are equally long.
+    public var channels: [[Float]]
+
+    /// Samples per second of each channel.
+    public var sampleRateHz: Int
+
+    /// - Parameters:
+    ///   - channels: `[channel][sample]`, all equally long.
+    ///   - sampleRateHz: samples per second of each channel, positive.
+    public init(channels: [[Float]], sampleRateHz: Int) {
+        self.channels = channels
+        self.sampleRateHz = sampleRateHz
+    }
+
+    /// Channels of equal samples: zeros, or none at all.
+    ///
+    /// - Parameter capacity: samples of each channel that will be appended.
+    package init(
+        channelCount: Int, sampleRateHz: Int, zeros sampleCount: Int = 0, capacity: Int = 0
+    ) {
+        channels = (0..<channelCount).map { _ in
+            var channel = [Float](repeating: 0, count: sampleCount)
+            channel.reserveCapacity(capacity)
+            return channel
+        }
+        self.sampleRateHz = sampleRateHz
+    }
+
+    /// Channels from a flat array.
+    ///
+    /// - Parameter values: `[channel, sample]`, row-major.
+    package init(_ values: [Float], channelCount: Int, sampleRateHz: Int) {
+        precondition(channelCount > 0 && values.count.isMultiple(of: channelCount))
+        let count = values.count / channelCount
+        channels = (0..<channelCount).map { Array(values[$0 * count..<($0 + 1) * count]) }
+        self.sampleRateHz = sampleRateHz
+    }
+
+    public var channelCount: Int { channels.count }
+
+    /// Samples of each channel.
+    public var sampleCount: Int { channels.first?.count ?? 0 }
+
+    /// Length in time.
+    public var durationSeconds: Double { Double(sampleCount) / Double(sampleRateHz) }
+
+    /// The largest magnitude of a sample.
+    package var peak: Float {
+        channels.reduce(0) { peak, channel in channel.reduce(peak) { max($0, abs($1)) } }
+    }
+
+    /// A part of every channel.
+    package subscript(samples: Range<Int>) -> PlanarAudio {
+        PlanarAudio(channels: channels.map { Array($0[samples]) }, sampleRateHz: sampleRateHz)
+    }
+
+    /// Appends audio of as many channels.
+    package mutating func append(_ audio: PlanarAudio) {
+        append(audio, 0..<audio.sampleCount)
+    }
+
+    /// Appends a part of audio of as many channels.
+    package mutating func append(_ audio: PlanarAudio, _ samples: Range<Int>) {
+        precondition(audio.channelCount == channelCount)
+        for index in channels.indices {
+            channels[index].append(contentsOf: audio.channels[index][samples])
+        }
+    }
+
+    /// Drops samples from the front of every channel.
+    package mutating func removeFirst(_ count: Int) {
+        for index in channels.indices { channels[index].removeFirst(count) }
+    }
+}
