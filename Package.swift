@@ -21,7 +21,7 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
-        .target(name: "WeightsLoader", dependencies: ["Tensor", "Files"]),
+        .target(name: "WeightsLoader", dependencies: ["Files"]),
         .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
         .target(

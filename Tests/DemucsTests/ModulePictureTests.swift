@@ -1,0 +1,56 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The picture of the modules in CONTRIBUTING.md is that of Package.swift.
+struct ModulePictureTests {
+    private typealias Imports = [String: Set<String>]
+
+    private func text(_ name: String) throws -> String {
+        try String(
+            contentsOf: Fixture.url("../..").standardized.appendingPathComponent(name),
+            encoding: .utf8)
+    }
+
+    /// The arrows `A --> B & C`.
+    private func picture() throws -> Imports {
+        try text("CONTRIBUTING.md").split(separator: "\n").reduce(into: [:]) { imports, line in
+            let sides = line.components(separatedBy: " --> ")
+            guard sides.count == 2 else { return }
+            let name = sides[0].trimmingCharacters(in: .whitespaces)
+            imports[name, default: []].formUnion(sides[1].components(separatedBy: " & "))
+        }
+    }
+
+    /// The targets of the product and their dependencies, system libraries left out.
+    private func manifest() throws -> Imports {
+        let target =
+            /\.(?:target|executableTarget)\(\s*name: "([\w-]+)"(?:,\s*dependencies: \[([^\]]*)\])?/
+        var imports: Imports = [:]
+        for match in try text("Package.swift").matches(of: target) {
+            let names = (match.2 ?? "").matches(of: /"(\w+)"/).map { String($0.1) }
+            imports[match.1 == "swift-demucs" ? "cli" : String(match.1)] = Set(names)
+        }
+        for helper in ["TestSupport", "CKernelTester", "CAllocations", "fuzz-readers"] {
+            imports[helper] = nil
+        }
+        return imports.mapValues { $0.intersection(imports.keys) }
+    }
+
+    @Test func arrowsAreTheImportsOfThePackage() throws {
+        let (picture, manifest) = (try picture(), try manifest())
+        #expect(manifest.count == 15)
+        func reachable(_ name: String) -> Set<String> {
+            (picture[name] ?? []).reduce(into: []) { $0.formUnion(reachable($1).union([$1])) }
+        }
+        for (name, imports) in manifest {
+            #expect(imports.isSubset(of: reachable(name)), "\(name) imports more than the picture")
+            #expect((picture[name] ?? []).isSubset(of: imports), "the picture of \(name)")
+        }
+    }
+
+    @Test func everyModuleHasAParagraph() throws {
+        let text = try text("CONTRIBUTING.md")
+        for name in try manifest().keys { #expect(text.contains("\n**\(name)** "), "\(name)") }
+    }
+}
