@@ -7,7 +7,7 @@
 `songs` scores each recipe with the demo model: SDR of each stem against the truth, less float32's.
 `real` builds the published configuration with the perturbed weights of seeded_model.py and tells
 the SNR of each stem against float32 on a segment of noise and on a song. Recipes whose weights are
-not what `swift-demucs quantize` writes (nearest codes, other scales) are rounded here and run as
+not what `swift-demucs quantize` writes (nearest integers, other scales) are rounded here and run as
 float32. Results are written to DIR as JSON; files that are there are not made again.
 """
 
@@ -66,7 +66,7 @@ def rounded(weight: torch.Tensor, output_axis: int, group: int | None) -> torch.
 
 
 def round_file(source: Path, target: Path, group: int | None, *, spared: bool) -> None:
-    """A float32 checkpoint whose weights are what INT8 codes would stand for."""
+    """A float32 checkpoint whose weights are what INT8 weights stand for."""
     tensors = {}
     with safe_open(source, "pt") as file:
         metadata = file.metadata()
@@ -119,15 +119,15 @@ class Study:
         return {
             "float32": (lambda: self.model, "float32"),
             "bfloat16": (lambda: self.model, "bfloat16"),
-            "nearest codes, float32": (lambda: self.rounded("nearest", None), "float32"),
+            "nearest integers, float32": (lambda: self.rounded("nearest", None), "float32"),
             "fitted to noise, float32": (noise, "float32"),
             "fitted to music, float32": (calibrated, "float32"),
-            "nearest codes, int8": (lambda: self.model, "int8"),
+            "nearest integers, int8": (lambda: self.model, "int8"),
             "fitted to noise, int8": (noise, "int8"),
             "fitted to music, int8": (calibrated, "int8"),
             "fitted to noise, bfloat16": (noise, "bfloat16"),
             "fitted to music, bfloat16": (calibrated, "bfloat16"),
-            "nearest codes, nothing spared": (
+            "nearest integers, nothing spared": (
                 lambda: self.rounded("unspared", None, spared=False), "float32"),
             "one scale a tensor": (lambda: self.rounded("tensor", 0), "float32"),
             "a scale for 128 inputs": (lambda: self.rounded("group128", 128), "float32"),

@@ -2,7 +2,7 @@
 
     python dequantize.py int8.safetensors float32.safetensors
 
-A tensor of I8 codes stands beside its scales, NAME.scale, one for each output channel: axis 1 of a
+A tensor of I8 integers stands beside its scales, NAME.scale, one for each output channel: axis 1 of a
 transposed convolution, axis 0 of all others. The result is loaded back by the official loader.
 """
 
@@ -18,14 +18,14 @@ import tensor_file
 
 
 def weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What the codes and their scales stand for, in float32; all other tensors widened."""
-    codes = {name for name, value in tensors.items() if value.dtype == torch.int8}
+    """The weights that integers and their scales stand for, in float32; all other tensors widened."""
+    quantized = {name for name, value in tensors.items() if value.dtype == torch.int8}
     found = {}
     for name, value in tensors.items():
-        if name.removesuffix(".scale") in codes and name not in codes:
+        if name.removesuffix(".scale") in quantized and name not in quantized:
             continue
         found[name] = value.float()
-        if name in codes:
+        if name in quantized:
             axis = 1 if name.endswith("conv_tr.weight") else 0
             shape = [-1 if index == axis else 1 for index in range(value.ndim)]
             found[name] = found[name] * tensors[name + ".scale"].reshape(shape)
