@@ -50,9 +50,7 @@ struct SeparationModel {
     init(
         _ settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken
     ) throws {
-        let store = try ModelStore(
-            ofProgramWith: settings.repository, isOffline: settings.isOffline)
-        var files = try store.model(
+        var files = try settings.arguments.modelStore().model(
             named: settings.model, isFetched: !settings.isDryRun, console: console,
             cancellation: cancellation)
         files.submodel = settings.member

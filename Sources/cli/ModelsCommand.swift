@@ -6,28 +6,57 @@ import HTDemucs
 import ModelZoo
 
 struct ModelsCommand {
-    let settings: Settings
-    let console: Console
-    let cancellation: CancellationToken
+    private enum Action: Equatable {
+        case list
+        case fetch([String])
+        case path(String)
+        case verify
+    }
+
+    private let action: Action
+    private let arguments: ParsedArguments
+    private let console: Console
+    private let cancellation = Interruption.cancellation()
+
+    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
+        self.arguments = arguments
+        self.console = console
+        let names = Array(arguments.operands.dropFirst())
+        switch arguments.operands.first {
+        case nil: action = .list
+        case "fetch":
+            if names.isEmpty { throw ModelsCommand.missingName(after: "fetch") }
+            action = .fetch(names)
+        case "path":
+            guard let name = names.first else { throw ModelsCommand.missingName(after: "path") }
+            if names.count > 1 { throw .unexpectedOperand(names[1]) }
+            action = .path(name)
+        case "verify":
+            if let name = names.first { throw .unexpectedOperand(name) }
+            action = .verify
+        case let other?: throw .unknown("action", other, allowed: ModelsCommand.actions)
+        }
+        if arguments.has(.json) && action != .list {
+            throw .onlyFor(.json, "'models' without an action")
+        }
+    }
+
+    private static func missingName(after action: String) -> UsageError {
+        UsageError(
+            "Missing expected argument '<name>' after '\(action)'; see 'swift-demucs models --help'"
+        )
+    }
 
     func run() -> ExitCode {
-        do {
-            let store = try ModelStore(
-                ofProgramWith: settings.repository, isOffline: settings.isOffline)
-            switch settings.action {
+        console.reporting(failure: .modelUnusable) {
+            let store = try arguments.modelStore()
+            switch action {
             case .list: try list(store)
             case .fetch(let names): return fetch(names, store)
-            case .path(let name):
-                try store.find(name).checkpoints.forEach(console.result)
+            case .path(let name): try store.find(name).checkpoints.forEach(console.result)
             case .verify: return try verify(store)
             }
             return .done
-        } catch is CancellationError {
-            console.error("interrupted")
-            return .interrupted
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
         }
     }
 
@@ -35,7 +64,7 @@ struct ModelsCommand {
 
     private func list(_ store: ModelStore) throws {
         let listings = try store.listings()
-        guard !settings.isJSON else {
+        guard !arguments.has(.json) else {
             let models = listings.map { listing -> JSONObject in
                 let model = listing.model
                 return [
@@ -116,58 +145,18 @@ struct ModelsCommand {
 
 extension ModelsCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "models",
-            overview: "List the published models and where they are; fetch, find and verify "
-                + "models.",
-            operand: "action",
-            operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
-                + "'path <name>' prints a model's files. 'verify' compares the files of all "
-                + "installed models with their checksums.",
-            operandCount: 0...Int.max, operandCompletion: .words(actions),
-            options: [.json, .repo, .offline] + Option.common)
+        "models",
+        overview: "List the published models and where they are; fetch, find and verify "
+            + "models.",
+        operand: "action",
+        operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
+            + "'path <name>' prints a model's files. 'verify' compares the files of all "
+            + "installed models with their checksums.",
+        operandCount: 0...Int.max, operandCompletion: .words(actions),
+        options: [.json, .repo, .offline] + Option.common
     ) { arguments, console throws(UsageError) in
-        ModelsCommand(
-            settings: try Settings(arguments), console: console,
-            cancellation: Interruption.cancellation()
-        ).run()
+        try ModelsCommand(arguments, console).run()
     }
 
     private static let actions = ["fetch", "path", "verify"]
-
-    enum Action: Equatable {
-        case list
-        case fetch([String])
-        case path(String)
-        case verify
-    }
-
-    struct Settings {
-        let action: Action
-        let isJSON: Bool
-        let repository: String?
-        let isOffline: Bool
-
-        init(_ arguments: ParsedArguments) throws(UsageError) {
-            isJSON = arguments.has(.json)
-            repository = arguments.value(.repo)
-            isOffline = arguments.has(.offline)
-            let names = Array(arguments.operands.dropFirst())
-            switch arguments.operands.first {
-            case nil: action = .list
-            case "fetch":
-                if names.isEmpty { throw .missingName(action: "fetch") }
-                action = .fetch(names)
-            case "path":
-                guard let name = names.first else { throw .missingName(action: "path") }
-                if names.count > 1 { throw .unexpectedOperand(names[1]) }
-                action = .path(name)
-            case "verify":
-                if let name = names.first { throw .unexpectedOperand(name) }
-                action = .verify
-            case let other?: throw .unknown("action", other, allowed: actions)
-            }
-            if isJSON && action != .list { throw .onlyFor(.json, "'models' without an action") }
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 import Demucs
 import Foundation
+import ModelZoo
 
 struct Option: Sendable, Equatable {
     /// Values that a shell offers.
@@ -90,5 +91,10 @@ extension ParsedArguments {
     func threads() throws(UsageError) -> Int {
         try number(.threads, in: Separator.supportedThreads)
             ?? ProcessInfo.processInfo.activeProcessorCount
+    }
+
+    /// The models of `--repo` and the usual places.
+    func modelStore() throws -> ModelStore {
+        try ModelStore(ofProgramWith: value(.repo), isOffline: has(.offline))
     }
 }

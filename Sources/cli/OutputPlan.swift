@@ -49,15 +49,16 @@ struct OutputPlan {
 
     /// - Parameters:
     ///   - names: names of the outputs.
-    ///   - modelFolder: `separated/htdemucs`.
-    /// - Throws: `UsageError.sameOutput` or `sameOutputOfStems` if two tracks, or two outputs of a
-    ///   track, would be written to the same file; `invalidValue` for a template with an unknown
-    ///   extension.
+    ///   - modelFolder: the folder below `--out`, `htdemucs`.
+    /// - Throws: `UsageError` if two tracks, or two outputs of a track, would be written to the same
+    ///   file, and for a template with an unknown extension.
     init(
-        _ inputs: [InputTrack], names: [String], in modelFolder: String,
+        _ inputs: [InputTrack], names: [String], modelFolder: String,
         settings: SeparateCommand.Settings
     ) throws(UsageError) {
         format = try OutputPlan.format(settings)
+        let modelFolder = FilePath.joined(
+            settings.arguments.value(.out) ?? "separated", modelFolder)
         folder = modelFolder
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
@@ -71,9 +72,15 @@ struct OutputPlan {
             if let firstOwner, OutputPlan.isSameFile(firstOwner, input) { continue }
             for (output, path) in paths.enumerated() {
                 if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
-                    throw owner.input == input
-                        ? .sameOutputOfStems(names[owner.output], names[output], path: path)
-                        : .sameOutput(first: owner.input.path, second: input.path, path: path)
+                    let isOneTrack = owner.input == input
+                    let first = isOneTrack ? names[owner.output] : owner.input.path
+                    let second = isOneTrack ? names[output] : input.path
+                    throw UsageError(
+                        "'\(first)' and '\(second)' would both be written to '\(path)'; "
+                            + (isOneTrack
+                                ? "include {stem} in '\(Option.filename.usage)'"
+                                : "separate them in two runs with different '\(Option.out.long)' "
+                                    + "folders, or change '\(Option.filename.long)'"))
                 }
             }
             tracks.append(
@@ -112,7 +119,7 @@ struct OutputPlan {
         case format.fileExtension: break
         case "wav": format.container = .wav
         case "flac": format.container = .flac
-        case "mp3": format.container = .mp3(settings.mp3)
+        case "mp3": format.container = .mp3(try SeparateCommand.Settings.mp3(settings.arguments))
         default:
             throw .invalidValue(
                 .filename, value: settings.arguments.value(.filename) ?? "",

@@ -59,6 +59,12 @@ struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
         self.members = members
     }
 
+    private init(_ members: [(String, (any Encodable)?)]) { self.members = members }
+
+    static func + (first: JSONObject, second: JSONObject) -> JSONObject {
+        JSONObject(first.members + second.members)
+    }
+
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Name.self)
         for case (let name, let value?) in members {

@@ -8,27 +8,12 @@ import Foundation
 struct InputTrack: Equatable {
     /// As given or found; `-` for standard input.
     let path: String
-    let isStandardInput: Bool
-    /// Name of the file, from which names of stems are made; `stdin` for standard input.
-    let fileName: String
+    var isStandardInput = false
     /// Folders between the operand and the file, `disc 1/live`; empty for none.
-    let relativeFolder: String
+    var relativeFolder = ""
 
-    init(path: String, relativeFolder: String = "") {
-        self.path = path
-        isStandardInput = false
-        fileName = FilePath.name(of: path)
-        self.relativeFolder = relativeFolder
-    }
-
-    private init() {
-        path = "-"
-        isStandardInput = true
-        fileName = "stdin"
-        relativeFolder = ""
-    }
-
-    static let standardInput = InputTrack()
+    /// Name of the file, from which names of stems are made; `stdin` for standard input.
+    var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }
 }
 
 struct TrackDiscovery {
@@ -43,7 +28,7 @@ struct TrackDiscovery {
 
     private mutating func add(_ operand: String) {
         if operand == "-" {
-            tracks.append(.standardInput)
+            tracks.append(InputTrack(path: operand, isStandardInput: true))
         } else if FilePath.isFolder(operand) {
             addFolder(operand, named: operand)
         } else if FilePath.status(operand) == nil, TrackDiscovery.isPattern(operand) {

@@ -1,13 +1,7 @@
-// A command's operands and options, and its help.
+// A command: its operands and options, its help, and the function that runs it.
 
-/// Options that stand together in a command's help.
-struct OptionTopic: Sendable, Equatable {
-    /// `OPTIONS`, `WHICH STEMS`.
-    let title: String
-    let options: [Option]
-}
-
-struct CommandDefinition: Sendable, Equatable {
+/// A command, or an action of one such as `prepare` of `tensors`.
+struct Command: Sendable {
     let name: String
     let overview: String
     /// Name of the operand in the help; two words for two different operands, empty for none.
@@ -17,13 +11,20 @@ struct CommandDefinition: Sendable, Equatable {
     var operandCount = 0...0
     /// Operands that a shell offers.
     var operandCompletion = Option.Completion.file
-    let topics: [OptionTopic]
+    /// The options by the titles above them in the help, `WHICH STEMS`.
+    let topics: KeyValuePairs<String, [Option]>
     /// Groups of mutually exclusive options.
     var exclusive: [[Option]] = []
     /// Options that need no operands beside them.
     var standalone: [Option] = []
+    /// Actions that the second word may name, each with its own options.
+    var actions: [Command] = []
+    /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
+    ///
+    /// - Throws: `UsageError` for invalid arguments. The command reports all other errors itself.
+    let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
 
-    var options: [Option] { topics.flatMap(\.options) }
+    var options: [Option] { topics.flatMap(\.value) }
 
     /// `<track> ...`, `<file>` for exactly one, `<from> <to>` for two, in brackets if optional.
     var operandUsage: String {
@@ -34,26 +35,68 @@ struct CommandDefinition: Sendable, Equatable {
     }
 
     /// Whether this command runs when none is named.
-    var isDefault: Bool { name == Command.all[0].definition.name }
+    var isDefault: Bool { name == Command.all[0].name }
+
+    /// `prepare` of `tensors prepare`.
+    var actionName: String { String(name.split(separator: " ").last ?? "") }
+
+    /// All commands. The first one runs when the first argument names none.
+    static let all = [
+        SeparateCommand.command,
+        ModelsCommand.command,
+        EvalCommand.command,
+        SelfTestCommand.command,
+        InspectCommand.command,
+        ConvertCommand.command,
+        QuantizeCommand.command,
+        BenchCommand.command,
+        TensorsCommand.command,
+        TraceCommand.command,
+        CompareCommand.command,
+        CompletionsCommand.command,
+        ManualCommand.command,
+    ]
 }
 
-extension CommandDefinition {
+extension Command {
     /// A command whose options are all of one topic.
     init(
-        name: String, overview: String, operand: String = "", operandHelp: String = "",
+        _ name: String, overview: String, operand: String = "", operandHelp: String = "",
         operandCount: ClosedRange<Int> = 0...0, operandCompletion: Option.Completion = .file,
-        options: [Option], exclusive: [[Option]] = []
+        options: [Option], exclusive: [[Option]] = [], actions: [Command] = [],
+        run: @escaping @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
     ) {
         self.init(
             name: name, overview: overview, operand: operand, operandHelp: operandHelp,
             operandCount: operandCount, operandCompletion: operandCompletion,
-            topics: [OptionTopic(title: "OPTIONS", options: options)], exclusive: exclusive)
+            topics: ["OPTIONS": options], exclusive: exclusive, actions: actions, run: run)
+    }
+
+    /// A command that only has actions. Its table joins the options of all actions, for the help,
+    /// completions and manual.
+    init(_ name: String, overview: String, actions: [Command]) {
+        let common = [.threads] + Option.common
+        var options: [Option] = []
+        for option in actions.flatMap(\.options)
+        where !options.contains(option) && !common.contains(option) {
+            options.append(option)
+        }
+        let names = actions.map(\.actionName)
+        self.init(
+            name, overview: overview, operand: "action",
+            operandHelp: actions.map { "'\($0.actionName) \($0.operandUsage)': \($0.overview)" }
+                .joined(separator: " "),
+            operandCount: 1...Int.max, operandCompletion: .wordsOrFile(names),
+            options: options + common, actions: actions
+        ) { arguments, _ throws(UsageError) in
+            throw .unknown("action", arguments.operands[0], allowed: names)
+        }
     }
 }
 
 // MARK: - Help
 
-extension CommandDefinition {
+extension Command {
     private static let helpWidth = 80
     private static let helpColumn = 26
 
@@ -69,13 +112,12 @@ extension CommandDefinition {
         if !operand.isEmpty {
             lines += ["", "ARGUMENTS:"] + Self.entry(operand, operandHelp)
         }
-        for topic in topics {
-            lines += ["", "\(topic.title):"]
-            lines += topic.options.flatMap { Self.entry($0.synopsis, $0.help) }
+        for (title, options) in topics {
+            lines += ["", "\(title):"] + options.flatMap { Self.entry($0.synopsis, $0.help) }
         }
         if isDefault {
             lines += ["", "COMMANDS:"]
-            for other in Command.all.dropFirst().map(\.definition) {
+            for other in Command.all.dropFirst() {
                 lines += Self.entry(other.name, other.overview)
             }
         }
