@@ -4,11 +4,10 @@
 struct Command: Sendable {
     let name: String
     let overview: String
-    /// Name of the operand in the help; two words for two different operands, empty for none.
+    /// Names of the operands, `reference estimate` for two; `track ...` for any number, in brackets
+    /// if optional; empty for none.
     var operand = ""
     var operandHelp = ""
-    /// How many operands are allowed.
-    var operandCount = 0...0
     /// Operands that a shell offers.
     var operandCompletion = Option.Completion.file
     /// The options by the titles above them in the help, `WHICH STEMS`.
@@ -26,12 +25,20 @@ struct Command: Sendable {
 
     var options: [Option] { topics.flatMap(\.value) }
 
-    /// `<track> ...`, `<file>` for exactly one, `<from> <to>` for two, in brackets if optional.
+    /// `reference estimate`, without brackets and dots.
+    var operandNames: String {
+        operand.split { " .[]".contains($0) }.joined(separator: " ")
+    }
+
+    /// `<track> ...`, `<reference> <estimate>`, `[<action> ...]`.
     var operandUsage: String {
-        let words = operand.split(separator: " ").map { "<\($0)>" }
-        let isOpen = operandCount.upperBound > words.count
-        let usage = words.joined(separator: " ") + (isOpen ? " ..." : "")
-        return operandCount.lowerBound == 0 && !usage.isEmpty ? "[\(usage)]" : usage
+        operand.replacing(/[a-z]+/) { "<\($0.output)>" }
+    }
+
+    /// How many operands are allowed.
+    var operandCount: ClosedRange<Int> {
+        let count = operandNames.split(separator: " ").count
+        return (operand.hasPrefix("[") ? 0 : count)...(operand.contains("...") ? Int.max : count)
     }
 
     /// Whether this command runs when none is named.
@@ -62,13 +69,13 @@ extension Command {
     /// A command whose options are all of one topic.
     init(
         _ name: String, overview: String, operand: String = "", operandHelp: String = "",
-        operandCount: ClosedRange<Int> = 0...0, operandCompletion: Option.Completion = .file,
+        operandCompletion: Option.Completion = .file,
         options: [Option], exclusive: [[Option]] = [], actions: [Command] = [],
         run: @escaping @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
     ) {
         self.init(
             name: name, overview: overview, operand: operand, operandHelp: operandHelp,
-            operandCount: operandCount, operandCompletion: operandCompletion,
+            operandCompletion: operandCompletion,
             topics: ["OPTIONS": options], exclusive: exclusive, actions: actions, run: run)
     }
 
@@ -83,10 +90,10 @@ extension Command {
         }
         let names = actions.map(\.actionName)
         self.init(
-            name, overview: overview, operand: "action",
+            name, overview: overview, operand: "action ...",
             operandHelp: actions.map { "'\($0.actionName) \($0.operandUsage)': \($0.overview)" }
                 .joined(separator: " "),
-            operandCount: 1...Int.max, operandCompletion: .wordsOrFile(names),
+            operandCompletion: .wordsOrFile(names),
             options: options + common, actions: actions
         ) { arguments, _ throws(UsageError) in
             throw .unknown("action", arguments.operands[0], allowed: names)

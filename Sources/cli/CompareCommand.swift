@@ -20,7 +20,6 @@ enum CompareCommand {
         operand: "reference found",
         operandHelp: "Files of tensors (.safetensors, .npy, .raw), folders of them, or folders "
             + "of stems. Tensors only in the second are listed.",
-        operandCount: 2...2,
         options: [.only, .minSNR, .bound, .json, .version, .help]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)

@@ -123,10 +123,10 @@ enum ZshCompletions {
         let offers = action(command.operandCompletion)
         if command.isDefault {
             specifications.append(
-                ShellText.quoted("1:\(command.operand):{_swift_demucs_commands; \(offers)}"))
+                ShellText.quoted("1:\(command.operandNames):{_swift_demucs_commands; \(offers)}"))
         }
         if !command.operand.isEmpty {
-            specifications.append(ShellText.quoted("*:\(command.operand):\(offers)"))
+            specifications.append(ShellText.quoted("*:\(command.operandNames):\(offers)"))
         }
         return """
                     (\(command.name))

@@ -23,7 +23,7 @@ enum CompletionsCommand {
         operand: "shell",
         operandHelp: "bash, zsh or fish. For one session: 'source <(swift-demucs completions "
             + "bash)'; tools/install puts them where shells look.",
-        operandCount: 1...1, operandCompletion: .words(shells), options: [.help]
+        operandCompletion: .words(shells), options: [.help]
     ) { arguments, console throws(UsageError) in
         guard let shell = Shell(rawValue: arguments.operands[0]) else {
             throw .unknown("shell", arguments.operands[0], allowed: shells)

@@ -19,7 +19,6 @@ enum ConvertCommand {
         overview: "Write a checkpoint in the official safetensors layout.",
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-        operandCount: 1...1,
         options: [.outFile, .float16, .member, .sources, .version, .help]
     ) { arguments, console throws(UsageError) in
         let output = try arguments.required(.outFile)

@@ -53,19 +53,15 @@ struct EvalCommand {
         for track in reference.tracks {
             do {
                 console.status("Scoring \(track)")
-                let (pairs, seconds) = try read(
+                let pairs = try read(
                     try reference.folder(of: track), try estimate.folder(of: track),
                     try against?.folder(of: track))
-                let scores: TrackScores
-                do {
-                    scores = try TrackScores(pairs, metrics: metrics, on: backend)
-                } catch {
-                    throw TrackFailure(description: "\(track): \(error)")
-                }
+                let scores = try TrackScores(pairs, metrics: metrics, on: backend)
                 if let warning = scores.warning { console.warning("\(track): \(warning)") }
-                report.add(track, scores, seconds: seconds)
+                report.add(track, scores, seconds: pairs.first?.reference.durationSeconds ?? 0)
             } catch {
-                console.error("\(error)")
+                // All other errors begin with the name of a file or folder.
+                console.error(error is EvaluationError ? "\(track): \(error)" : "\(error)")
                 failed.append(track)
             }
         }
@@ -79,10 +75,10 @@ struct EvalCommand {
         return .trackFailed
     }
 
-    /// The stems of a track to compare, and its length.
+    /// The stems of a track to compare.
     private func read(
         _ reference: StemFolder, _ estimate: StemFolder, _ against: StemFolder?
-    ) throws -> ([StemPair], seconds: Double) {
+    ) throws -> [StemPair] {
         let names = stems ?? reference.stems
         // Finds a missing file before any is decoded.
         let files = try names.map { name in
@@ -99,12 +95,11 @@ struct EvalCommand {
                         + extra.joined(separator: ", "))
             }
         }
-        let pairs = try zip(names, files).map { name, files in
+        return try zip(names, files).map { name, files in
             StemPair(
                 name: name, reference: try read(files.reference),
                 estimate: try read(files.estimate), other: try files.other.map(read))
         }
-        return (pairs, pairs.first?.reference.durationSeconds ?? 0)
     }
 
     private func read(_ path: String) throws -> PlanarAudio {
@@ -112,11 +107,6 @@ struct EvalCommand {
         for warning in decoded.warnings { console.warning("\(warning)") }
         return decoded.buffer
     }
-}
-
-/// An error, with the name of its track in front.
-private struct TrackFailure: Error, CustomStringConvertible {
-    let description: String
 }
 
 // MARK: - Options
@@ -143,7 +133,6 @@ extension EvalCommand {
         operandHelp:
             "Folders with the true stems and with the estimates: of one track (drums.wav, ...), "
             + "or of several tracks in folders of their own. Stems are matched by name.",
-        operandCount: 2...2,
         options: [.metrics, .stems, .against, .json, .threads] + Option.common
     ) { arguments, console throws(UsageError) in
         let command = try EvalCommand(arguments, console)

@@ -10,7 +10,6 @@ struct InspectCommand {
         overview: "Show a checkpoint's format, configuration, tensors and checksum.",
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-        operandCount: 1...1,
         options: [.json, .member, .version, .help]
     ) { arguments, console throws(UsageError) in
         console.reporting(failure: .modelUnusable) {

@@ -6,63 +6,44 @@ import HTDemucs
 import ModelZoo
 
 struct ModelsCommand {
-    private enum Action: Equatable {
-        case list
-        case fetch([String])
-        case path(String)
-        case verify
-    }
-
-    private let action: Action
     private let arguments: ParsedArguments
     private let console: Console
     private let cancellation = Interruption.cancellation()
 
-    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
-        self.arguments = arguments
-        self.console = console
+    /// Does what the first operand names; lists the models without one.
+    static func run(
+        _ arguments: ParsedArguments, _ console: Console
+    ) throws(UsageError) -> ExitCode {
+        let command = ModelsCommand(arguments: arguments, console: console)
         let names = Array(arguments.operands.dropFirst())
+        let action: (ModelStore) throws -> ExitCode
         switch arguments.operands.first {
-        case nil: action = .list
-        case "fetch":
-            if names.isEmpty { throw ModelsCommand.missingName(after: "fetch") }
-            action = .fetch(names)
+        case nil: action = command.list
+        case let word? where ["fetch", "path"].contains(word) && names.isEmpty:
+            throw UsageError(
+                "Missing expected argument '<name>' after '\(word)'; see 'swift-demucs models --help'"
+            )
+        case "fetch": action = { command.fetch(names, $0) }
         case "path":
-            guard let name = names.first else { throw ModelsCommand.missingName(after: "path") }
             if names.count > 1 { throw .unexpectedOperand(names[1]) }
-            action = .path(name)
+            action = { store in
+                try store.find(names[0]).checkpoints.forEach(console.result)
+                return .done
+            }
         case "verify":
             if let name = names.first { throw .unexpectedOperand(name) }
-            action = .verify
-        case let other?: throw .unknown("action", other, allowed: ModelsCommand.actions)
+            action = command.verify
+        case let other?: throw .unknown("action", other, allowed: actions)
         }
-        if arguments.has(.json) && action != .list {
+        if arguments.has(.json), !arguments.operands.isEmpty {
             throw .onlyFor(.json, "'models' without an action")
         }
-    }
-
-    private static func missingName(after action: String) -> UsageError {
-        UsageError(
-            "Missing expected argument '<name>' after '\(action)'; see 'swift-demucs models --help'"
-        )
-    }
-
-    func run() -> ExitCode {
-        console.reporting(failure: .modelUnusable) {
-            let store = try arguments.modelStore()
-            switch action {
-            case .list: try list(store)
-            case .fetch(let names): return fetch(names, store)
-            case .path(let name): try store.find(name).checkpoints.forEach(console.result)
-            case .verify: return try verify(store)
-            }
-            return .done
-        }
+        return console.reporting(failure: .modelUnusable) { try action(arguments.modelStore()) }
     }
 
     // MARK: - List
 
-    private func list(_ store: ModelStore) throws {
+    private func list(_ store: ModelStore) throws -> ExitCode {
         let listings = try store.listings()
         guard !arguments.has(.json) else {
             let models = listings.map { listing -> JSONObject in
@@ -78,7 +59,8 @@ struct ModelsCommand {
                 "models": models, "licence": PublishedModel.licenceNote,
                 "cacheFolder": store.ownCache,
             ]
-            return console.result(JSONText.of(report, keys: .useDefaultKeys))
+            console.result(JSONText.of(report, keys: .useDefaultKeys))
+            return .done
         }
         for listing in listings {
             let model = listing.model
@@ -90,12 +72,13 @@ struct ModelsCommand {
                         + "\(model.approximateMegabytes) MB from \(model.hub.identifier)")
             } else {
                 console.result(
-                    "    installed, \(DownloadDisplay.megabytes(listing.countBytes)) MB:")
+                    "    installed, \(listing.countBytes.megabytes()) MB:")
                 for path in listing.paths { console.result("      \(path)") }
             }
         }
         console.result("")
         console.result(PublishedModel.licenceNote)
+        return .done
     }
 
     // MARK: - Fetch
@@ -148,15 +131,12 @@ extension ModelsCommand {
         "models",
         overview: "List the published models and where they are; fetch, find and verify "
             + "models.",
-        operand: "action",
+        operand: "[action ...]",
         operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
             + "'path <name>' prints a model's files. 'verify' compares the files of all "
             + "installed models with their checksums.",
-        operandCount: 0...Int.max, operandCompletion: .words(actions),
-        options: [.json, .repo, .offline] + Option.common
-    ) { arguments, console throws(UsageError) in
-        try ModelsCommand(arguments, console).run()
-    }
+        operandCompletion: .words(actions),
+        options: [.json, .repo, .offline] + Option.common, run: run)
 
     private static let actions = ["fetch", "path", "verify"]
 }

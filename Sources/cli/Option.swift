@@ -30,14 +30,11 @@ struct Option: Sendable, Equatable {
         _ name: String, short: Character? = nil, value placeholder: String? = nil,
         completion: Completion? = nil, help: String
     ) {
+        let paths: [String?: Completion] = ["file": .file, "folder": .folder]
         self.name = name
         self.short = short
         self.placeholder = placeholder
-        switch placeholder {
-        case "file": self.completion = completion ?? .file
-        case "folder": self.completion = completion ?? .folder
-        default: self.completion = completion ?? .nothing
-        }
+        self.completion = completion ?? paths[placeholder] ?? .nothing
         self.help = help
     }
 

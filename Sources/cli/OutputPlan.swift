@@ -63,10 +63,10 @@ struct OutputPlan {
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
             let folder = FilePath.joined(modelFolder, input.relativeFolder)
-            let paths = names.map { name in
+            let paths = try names.map { name throws(UsageError) in
                 FilePath.joined(
                     folder,
-                    settings.template.path(track: input.fileName, stem: name, format: format))
+                    try settings.template.path(track: input.fileName, stem: name, format: format))
             }
             let firstOwner = owners[FilePath.key(paths[0])]?.input
             if let firstOwner, OutputPlan.isSameFile(firstOwner, input) { continue }
@@ -110,7 +110,7 @@ struct OutputPlan {
     private static func format(_ settings: SeparateCommand.Settings) throws(UsageError)
         -> OutputFormat
     {
-        let path = settings.template.path(
+        let path = try settings.template.path(
             track: "track", stem: "stem", format: settings.output.format)
         let name = FilePath.name(of: path)
         let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
@@ -141,7 +141,22 @@ struct OutputFolder {
     /// - Throws: `AudioError.unwritable` if that fails or no files can be made in it.
     init(making path: String) throws(AudioError) {
         self.path = path
-        made = try OutputFolder.make(path)
+        var missing: [String] = []
+        var folder = path
+        while FilePath.status(folder) == nil, folder != missing.last {
+            missing.append(folder)
+            folder = FilePath.folder(of: folder)
+        }
+        var made: [String] = []
+        for folder in missing.reversed() {
+            if mkdir(folder, 0o777) == 0 {
+                made.append(folder)
+            } else if errno != EEXIST {
+                throw OutputFolder.unwritable(folder, errno)
+            }
+        }
+        self.made = made
+        if !FilePath.isFolder(path) { throw OutputFolder.unwritable(path, ENOTDIR) }
         if access(path, W_OK | X_OK) != 0 { throw OutputFolder.unwritable(path, errno) }
     }
 
@@ -149,20 +164,6 @@ struct OutputFolder {
     func removeIfEmpty() {
         // rmdir fails for a folder that isn't empty.
         for folder in made.reversed() { rmdir(folder) }
-    }
-
-    private static func make(_ path: String) throws(AudioError) -> [String] {
-        if mkdir(path, 0o777) == 0 { return [path] }
-        var made: [String] = []
-        if errno == ENOENT {
-            let parent = FilePath.folder(of: path)
-            guard parent != path else { throw unwritable(path, errno) }
-            made = try make(parent)
-            if mkdir(path, 0o777) == 0 { return made + [path] }
-        }
-        guard errno == EEXIST else { throw unwritable(path, errno) }
-        guard FilePath.isFolder(path) else { throw unwritable(path, ENOTDIR) }
-        return made
     }
 
     private static func unwritable(_ path: String, _ code: Int32) -> AudioError {

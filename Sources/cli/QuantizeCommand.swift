@@ -114,7 +114,6 @@ extension QuantizeCommand {
         overview: "Write a model with INT8 weights, at a quarter of the size.",
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-        operandCount: 1...1,
         options: [
             .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR,
             .maxBytes, .report, .member, .threads,

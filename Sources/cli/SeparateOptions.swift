@@ -125,11 +125,10 @@ extension SeparateCommand {
         name: "separate",
         overview:
             "Separate music into stems: drums, bass, vocals and whatever else the model has.",
-        operand: "track",
+        operand: "track ...",
         operandHelp: "Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3; others, and videos, "
             + "through ffmpeg if it is installed), folders to search for such files, patterns "
             + "('*', '?', '[...]'), or - for standard input.",
-        operandCount: 1...Int.max,
         topics: [
             "MODEL": [.name, .member, .repo, .offline, .listModels, .signature],
             "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual],

@@ -159,11 +159,6 @@ enum PrecisionChoice: Sendable, Equatable {
         }
     }
 
-    /// - Throws: `WeightsError` for an unreadable model; the errors of `EngineInformation`.
-    func precision(for files: ModelFiles) throws -> Precision {
-        try precision(isQuantized: files.isQuantized())
-    }
-
     /// - Throws: the errors of `EngineInformation`.
     func precision(isQuantized: Bool) throws -> Precision {
         if case .fixed(let precision) = self { return precision }

@@ -79,7 +79,7 @@ struct SeparationEvents {
 
     /// - Parameter members: made only if events are printed.
     private func write(_ event: String, _ members: @autoclosure () -> JSONObject) {
-        if isShown { console.result(JSONText.line(["event": event] + members())) }
+        if isShown { console.result(JSONText.of(["event": event] + members(), [])) }
     }
 
     func start(tracks: Int) {

@@ -44,7 +44,7 @@ struct SeparationRun {
             ? OutputPlan(toStandardOutput: tracks[0], format: settings.output.format)
             : try OutputPlan(
                 tracks, names: outputs.map(\.name), modelFolder: model.folder, settings: settings)
-        precision = try settings.precision.precision(for: model.files)
+        precision = try settings.precision.precision(isQuantized: model.files.isQuantized())
         var options = settings.separation
         options.seed = options.shifts > 0 ? options.seedOrDrawn() : nil
         self.options = options

@@ -52,7 +52,7 @@ enum TensorsCommand {
         "tensors prepare",
         overview: "Cut a track into chunks and write the core's inputs of each, waveform and "
             + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
-        operand: "track", operandHelp: "An audio file.", operandCount: 1...1,
+        operand: "track", operandHelp: "An audio file.",
         options: [
             .tensorsOut, .portedName, .repo, .offline, .chunk, .chunkOverlap, .tensorFormat,
             .tensorType, .threads,
@@ -86,7 +86,6 @@ enum TensorsCommand {
         "tensors run",
         overview: "Run the core on prepared chunks and write output and add_67 beside them.",
         operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
-        operandCount: 1...1,
         options: [.portedName, .repo, .offline, .precision, .threads] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
@@ -110,7 +109,6 @@ enum TensorsCommand {
         overview: "Turn the core's outputs, ours or another runtime's, into stems: inverse "
             + "STFT, sum of both branches, cross-fade, denormalisation.",
         operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
-        operandCount: 1...1,
         options: [
             .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
             .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate, .mp3Preset, .spool,
@@ -147,8 +145,7 @@ enum TensorsCommand {
             "Choose chunks of tracks, spread over files and loudness and none silent, and "
             + "write the core's inputs of each, with dataset.txt and input_list.txt for "
             + "quantising compilers.",
-        operand: "track", operandHelp: "Audio files, of music like that to be separated.",
-        operandCount: 1...Int.max,
+        operand: "track ...", operandHelp: "Audio files, of music like that to be separated.",
         options: [
             .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk,
             .tensorFormat, .tensorType, .threads,
@@ -179,17 +176,16 @@ extension PortingCall {
     /// `--tensors`.
     fileprivate var outputs: StemAssembly.Outputs {
         get throws(UsageError) {
-            guard let text = arguments.value(.outputNames) else { return .standard }
-            let names = text.split(separator: ",", omittingEmptySubsequences: false)
-                .map(String.init)
-            guard (1...2).contains(names.count),
-                names.allSatisfy({ !$0.isEmpty && !$0.contains("/") })
-            else {
-                throw .invalidValue(
-                    .outputNames, value: text, allowed: "one name, or two separated by a comma")
-            }
-            return names.count == 1
-                ? .finished(names[0]) : .branches(spectrogram: names[0], waveform: names[1])
+            try arguments.value(
+                .outputNames, allowed: "one name, or two separated by a comma"
+            ) { text in
+                let names = text.split(separator: ",", omittingEmptySubsequences: false)
+                    .map(String.init)
+                guard names.count <= 2, names.allSatisfy({ !$0.isEmpty && !$0.contains("/") })
+                else { return nil }
+                return names.count == 1
+                    ? .finished(names[0]) : .branches(spectrogram: names[0], waveform: names[1])
+            } ?? .standard
         }
     }
 }

@@ -18,7 +18,6 @@ enum TraceCommand {
             + "names and order of axes.",
         operand: "track",
         operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
-        operandCount: 1...1,
         options: [
             .outFile, .only, .start, .chunk, .portedName, .repo, .offline, .precision, .threads,
         ] + Option.common

@@ -29,19 +29,20 @@ struct TrackDiscovery {
     private mutating func add(_ operand: String) {
         if operand == "-" {
             tracks.append(InputTrack(path: operand, isStandardInput: true))
-        } else if FilePath.isFolder(operand) {
-            addFolder(operand, named: operand)
-        } else if FilePath.status(operand) == nil, TrackDiscovery.isPattern(operand) {
+        } else if FilePath.status(operand) == nil, operand.utf8.contains(where: "*?[".utf8.contains)
+        {
             addMatches(operand)
         } else {
-            // A missing file is reported in its turn, as an undecodable one is.
-            tracks.append(InputTrack(path: operand))
+            addPath(operand)
         }
     }
 
-    private static func isPattern(_ text: String) -> Bool {
-        text.utf8.contains {
-            [UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "[")].contains($0)
+    private mutating func addPath(_ path: String) {
+        if FilePath.isFolder(path) {
+            addFolder(path)
+        } else {
+            // A missing file is reported in its turn, as an undecodable one is.
+            tracks.append(InputTrack(path: path))
         }
     }
 
@@ -52,13 +53,7 @@ struct TrackDiscovery {
         if paths.isEmpty {
             problems.append((pattern, "\(pattern): no such file, and none matches the pattern"))
         }
-        for path in paths {
-            if FilePath.isFolder(path) {
-                addFolder(path, named: path)
-            } else {
-                tracks.append(InputTrack(path: path))
-            }
-        }
+        for path in paths { addPath(path) }
     }
 
     /// Paths that match a shell pattern, sorted by their bytes.
@@ -80,13 +75,13 @@ struct TrackDiscovery {
 
     // MARK: - Folders
 
-    private mutating func addFolder(_ folder: String, named operand: String) {
+    private mutating func addFolder(_ folder: String) {
         let countBefore = tracks.count + problems.count
         var open: [stat] = []
         walk(folder, relative: "", &open)
         if tracks.count + problems.count == countBefore {
             problems.append(
-                (operand, "\(operand): no audio files found; name files of other types themselves"))
+                (folder, "\(folder): no audio files found; name files of other types themselves"))
         }
     }
 
@@ -99,8 +94,7 @@ struct TrackDiscovery {
         open.append(status)
         defer { open.removeLast() }
         guard let entries = TrackDiscovery.entries(of: folder) else {
-            problems.append(
-                (folder, "\(folder): can't be read (\(String(cString: strerror(errno))))"))
+            problems.append((folder, "\(folder): can't be read (\(SystemError.last))"))
             return
         }
         var folders: [String] = []
