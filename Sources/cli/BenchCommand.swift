@@ -151,8 +151,8 @@ extension BenchCommand {
         "bench",
         overview: "Measure speed, memory and accuracy of a model on this machine.",
         options: [
-            .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs,
-            .layers, .benchTrack, .references, .json,
+            .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
+            .benchTrack, .references, .json,
         ] + Option.common,
         exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]]
     ) { arguments, console throws(UsageError) in

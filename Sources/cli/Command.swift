@@ -69,14 +69,14 @@ extension Command {
     /// A command whose options are all of one topic.
     init(
         _ name: String, overview: String, operand: String = "", operandHelp: String = "",
-        operandCompletion: Option.Completion = .file,
-        options: [Option], exclusive: [[Option]] = [], actions: [Command] = [],
+        operandCompletion: Option.Completion = .file, options: [Option],
+        exclusive: [[Option]] = [], actions: [Command] = [],
         run: @escaping @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
     ) {
         self.init(
             name: name, overview: overview, operand: operand, operandHelp: operandHelp,
-            operandCompletion: operandCompletion,
-            topics: ["OPTIONS": options], exclusive: exclusive, actions: actions, run: run)
+            operandCompletion: operandCompletion, topics: ["OPTIONS": options],
+            exclusive: exclusive, actions: actions, run: run)
     }
 
     /// A command that only has actions. Its table joins the options of all actions, for the help,
@@ -93,8 +93,7 @@ extension Command {
             name, overview: overview, operand: "action ...",
             operandHelp: actions.map { "'\($0.actionName) \($0.operandUsage)': \($0.overview)" }
                 .joined(separator: " "),
-            operandCompletion: .wordsOrFile(names),
-            options: options + common, actions: actions
+            operandCompletion: .wordsOrFile(names), options: options + common, actions: actions
         ) { arguments, _ throws(UsageError) in
             throw .unknown("action", arguments.operands[0], allowed: names)
         }

@@ -5,13 +5,11 @@ enum ManualCommand {
         "manual",
         overview: "Print the manual as a man page, for 'man -l -'.", options: [.help]
     ) { _, console throws(UsageError) in
-        console.result(ManualPage.text)
+        console.result(text)
         return .done
     }
-}
 
-enum ManualPage {
-    static var text: String {
+    private static var text: String {
         let commands = Command.all
         let main = commands[0]
         var lines = [

@@ -115,8 +115,8 @@ extension QuantizeCommand {
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
         options: [
-            .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR,
-            .maxBytes, .report, .member, .threads,
+            .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR, .maxBytes,
+            .report, .member, .threads,
         ] + Option.common
     ) { arguments, console throws(UsageError) in
         try QuantizeCommand(arguments, console).run()

@@ -141,8 +141,7 @@ extension SeparateCommand {
                 .mp3Preset, .outputRate, .stdout, .raw, .skipExisting, .force, .spool,
             ],
             "RUNNING": [
-                .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version,
-                .help,
+                .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version, .help,
             ],
         ],
         exclusive: [

@@ -147,8 +147,8 @@ enum TensorsCommand {
             + "quantising compilers.",
         operand: "track ...", operandHelp: "Audio files, of music like that to be separated.",
         options: [
-            .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk,
-            .tensorFormat, .tensorType, .threads,
+            .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk, .tensorFormat,
+            .tensorType, .threads,
         ] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
