@@ -24,13 +24,15 @@ struct ParsedArguments: Equatable {
 
     /// The value, converted from text; nil if the option wasn't given.
     ///
-    /// - Parameter allowed: what the error says was expected, `a whole number`.
+    /// - Parameters:
+    ///   - allowed: what the error says was expected, `a whole number`.
+    ///   - convert: returns nil for an invalid value.
     /// - Throws: `UsageError.invalidValue`.
-    func parsed<Value: LosslessStringConvertible>(
-        _ option: Option, allowed: String
+    func value<Value>(
+        _ option: Option, allowed: String, _ convert: (String) -> Value?
     ) throws(UsageError) -> Value? {
         guard let text = value(option) else { return nil }
-        guard let value = Value(text) else {
+        guard let value = convert(text) else {
             throw .invalidValue(option, value: text, allowed: allowed)
         }
         return value
@@ -43,14 +45,10 @@ struct ParsedArguments: Equatable {
     func number(
         _ option: Option, in range: ClosedRange<Int>, allowed: String? = nil
     ) throws(UsageError) -> Int? {
-        guard let text = value(option) else { return nil }
-        guard let value = Int(text), range.contains(value) else {
-            throw .invalidValue(
-                option, value: text,
-                allowed: allowed
-                    ?? "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        let bounds = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        return try value(option, allowed: allowed ?? bounds) {
+            Int($0).flatMap { range.contains($0) ? $0 : nil }
         }
-        return value
     }
 
     /// The value as a finite number; nil if the option wasn't given.
@@ -59,11 +57,9 @@ struct ParsedArguments: Equatable {
     func finiteNumber(
         _ option: Option, allowed: String = "a number"
     ) throws(UsageError) -> Double? {
-        guard let text = value(option) else { return nil }
-        guard let value = Double(text), value.isFinite else {
-            throw .invalidValue(option, value: text, allowed: allowed)
+        try value(option, allowed: allowed) {
+            Double($0).flatMap { $0.isFinite ? $0 : nil }
         }
-        return value
     }
 
     /// The value as one of a few words; nil if the option wasn't given.
@@ -73,14 +69,10 @@ struct ParsedArguments: Equatable {
     func choice<Choice: RawRepresentable<String>>(
         _ option: Option, of choices: [Choice], or others: [String] = []
     ) throws(UsageError) -> Choice? {
-        guard let text = value(option) else { return nil }
-        guard let choice = choices.first(where: { $0.rawValue == text }) else {
-            throw .invalidValue(
-                option, value: text,
-                allowed: "one of "
-                    + (choices.map(\.rawValue) + others).joined(separator: ", "))
+        let names = (choices.map(\.rawValue) + others).joined(separator: ", ")
+        return try value(option, allowed: "one of \(names)") { text in
+            choices.first { $0.rawValue == text }
         }
-        return choice
     }
 
     fileprivate mutating func set(_ option: Option, _ value: String) {
@@ -91,7 +83,7 @@ struct ParsedArguments: Equatable {
 /// Parses `--option value`, `--option=value`, `-ovalue`, `-o value`, `-o=value`, joined flags `-qh`,
 /// and `--` before operands that begin with a dash.
 struct ArgumentParser {
-    let command: CommandDefinition
+    let command: Command
 
     /// Parses up to `--help` or `--version` if one of them is given: then nothing else is checked.
     func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
@@ -112,12 +104,17 @@ struct ArgumentParser {
         }
         for group in command.exclusive {
             let given = group.filter(arguments.has)
-            if given.count > 1 { throw .exclusive(given[0], given[1]) }
+            if given.count > 1 {
+                throw UsageError(
+                    "'\(given[0].long)' can't be combined with '\(given[1].long)'")
+            }
         }
         let count = arguments.operands.count
         let needsOperands = !command.standalone.contains(where: arguments.has)
         if needsOperands && count < command.operandCount.lowerBound {
-            throw .missingOperand(command)
+            throw UsageError(
+                "Missing expected argument '\(command.operandUsage)'; see 'swift-demucs "
+                    + (command.isDefault ? "" : "\(command.name) ") + "--help'")
         }
         if count > command.operandCount.upperBound {
             throw .unexpectedOperand(arguments.operands[command.operandCount.upperBound])
@@ -132,12 +129,14 @@ struct ArgumentParser {
             separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
         guard let option = command.options.first(where: { $0.name == name }) else {
-            throw .unknownOption(option: "--\(name)", suggestion: suggestion(for: name))
+            throw .unknownOption("--\(name)", suggestion: suggestion(for: name))
         }
         let attached = parts.count > 1 ? String(parts[1]) : nil
         switch (option.placeholder, attached) {
         case (nil, nil): arguments.set(option, "")
-        case (nil, let value?): throw .unexpectedValue(option, value: value)
+        case (nil, let value?):
+            throw UsageError(
+                "The option '\(option.long)' takes no value, but '\(value)' was given")
         case (_?, let value?): arguments.set(option, value)
         case (_?, nil): arguments.set(option, try nextValue(of: option, &rest))
         }
@@ -148,7 +147,7 @@ struct ArgumentParser {
     ) throws(UsageError) {
         // `-shifts` and `-out` parse as `-s hifts` and `-o ut`, which is hardly what was meant.
         if let meant = command.options.first(where: { "-\($0.name)" == word }) {
-            throw .unknownOption(option: word, suggestion: meant.long)
+            throw .unknownOption(word, suggestion: meant.long)
         }
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
@@ -156,7 +155,7 @@ struct ArgumentParser {
                 // `-mix` was probably meant as `--mix`.
                 let suggestion = suggestion(for: String(word.dropFirst()))
                 throw .unknownOption(
-                    option: suggestion == nil ? "-\(letter)" : word, suggestion: suggestion)
+                    suggestion == nil ? "-\(letter)" : word, suggestion: suggestion)
             }
             guard option.placeholder != nil else {
                 arguments.set(option, "")

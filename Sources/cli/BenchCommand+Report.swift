@@ -43,12 +43,8 @@ struct BenchReport {
             .map { "\($0.key) \($0.value.fixed(2))" }
         return "a track of \(track.audioSeconds.fixed(2)) s in \(track.seconds.fixed(2)) s, "
             + "\(track.realtimeFactor.fixed(2)) × real time, "
-            + "peak \(megabytes(track.peakResidentBytes, 0)) MB"
+            + "peak \(track.peakResidentBytes.megabytes(0)) MB"
             + (scores.isEmpty ? "" : "; SDR in dB: " + scores.joined(separator: ", "))
-    }
-
-    private func megabytes(_ bytes: Int, _ digits: Int) -> String {
-        (Double(bytes) / 1e6).fixed(digits)
     }
 
     /// The mean over the stems, without which the column is missing.
@@ -65,7 +61,7 @@ struct BenchReport {
     private func row(_ measurement: Benchmark.Measurement) -> [String] {
         [
             name(measurement),
-            megabytes(measurement.fileBytes, 1),
+            measurement.fileBytes.megabytes(1),
             measurement.loadSeconds.fixed(3),
             measurement.medianSeconds.fixed(3),
             (measurement.segmentSeconds.min() ?? 0).fixed(3),
@@ -73,7 +69,7 @@ struct BenchReport {
             measurement.realtimeFactor.fixed(2),
             (measurement.operationsPerSecond / 1e9).fixed(1),
             (measurement.shareOfPeak * 100).fixed(0) + " %",
-            megabytes(measurement.peakResidentBytes, 0),
+            measurement.peakResidentBytes.megabytes(0),
             measurement.worstSNRDecibels.decibelText,
         ] + meanSDR(measurement)
     }

@@ -12,51 +12,73 @@ struct BenchCommand {
     /// The only name that `--random-weights` accepts.
     static let configurationName = "htdemucs"
 
-    let settings: Settings
-    let console: Console
-    let cancellation: CancellationToken
+    private let arguments: ParsedArguments
+    private let console: Console
+    private let cancellation = Interruption.cancellation()
+    /// nil for the model's own.
+    private let precisions: Set<Precision>?
+    private let threads: Int
+    private let runs: Int
+
+    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
+        self.arguments = arguments
+        self.console = console
+        if let name = arguments.value(.randomWeights), name != BenchCommand.configurationName {
+            throw .invalidValue(
+                .randomWeights, value: name, allowed: BenchCommand.configurationName)
+        }
+        if arguments.value(.measuredPrecision) == "all" {
+            precisions = Set(Precision.allCases)
+        } else {
+            precisions = try arguments.choice(
+                .measuredPrecision, of: Precision.allCases, or: ["all"]
+            ).map { [$0] }
+        }
+        threads = try arguments.threads()
+        runs = try arguments.number(.runs, in: 1...1000) ?? 5
+        if arguments.has(.references), !arguments.has(.benchTrack) {
+            throw .needs(.references, .benchTrack)
+        }
+    }
 
     /// - Returns: `modelUnusable` if the model is missing, unreadable or a bag of several networks,
     ///   `trackFailed` if the track can't be read.
     func run() -> ExitCode {
-        do {
-            let track = try track()
-            let (name, network) = try network()
-            let benchmark = Benchmark(
-                network,
-                threads: settings.threads,
-                runs: settings.runs, track: track)
-            let measurements = try benchmark.measure(
-                settings.precisions ?? [try network.ownPrecision()],
-                includesFloat16File: settings.precisions == Set(Precision.allCases),
-                cancellation: cancellation,
-                report: { console.status("Measuring \(name) in \($0.rawValue)") })
-            let report = BenchReport(
-                model: name, measurements: measurements, showsLayers: settings.showsLayers)
-            console.result(settings.isJSON ? report.json : report.table)
-            return .done
-        } catch is CancellationError {
-            console.error("interrupted before the benchmark finished")
-            return .interrupted
-        } catch let error
-            where error is AudioError || error is StemFolderError
-            || error is EvaluationError
-        {
-            console.error("\(error)")
-            return .trackFailed
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
+        console.reporting(
+            interruption: "interrupted before the benchmark finished", failure: .modelUnusable
+        ) {
+            do {
+                try measure()
+                return .done
+            } catch let error
+                where error is AudioError || error is StemFolderError || error is EvaluationError
+            {
+                console.error("\(error)")
+                return .trackFailed
+            }
         }
+    }
+
+    private func measure() throws {
+        let track = try track()
+        let (name, network) = try network()
+        let benchmark = Benchmark(network, threads: threads, runs: runs, track: track)
+        let measurements = try benchmark.measure(
+            precisions ?? [try network.ownPrecision()],
+            includesFloat16File: precisions == Set(Precision.allCases), cancellation: cancellation,
+            report: { console.status("Measuring \(name) in \($0.rawValue)") })
+        let report = BenchReport(
+            model: name, measurements: measurements, showsLayers: arguments.has(.layers))
+        console.result(arguments.has(.json) ? report.json : report.table)
     }
 
     /// The track to separate and how to score its stems; nil without `--track`.
     private func track() throws -> Benchmark.Track? {
-        guard let path = settings.track else { return nil }
+        guard let path = arguments.value(.benchTrack) else { return nil }
         let audio = try AudioFile.read(path).buffer
-        guard let references = settings.references else { return Benchmark.Track(audio) }
+        guard let references = arguments.value(.references) else { return Benchmark.Track(audio) }
         let folder = try StemFolder(references)
-        guard !folder.stems.isEmpty else { throw StemFolderError.noStems(path: references) }
+        guard !folder.stems.isEmpty else { throw StemFolderError.noStems(references) }
         return Benchmark.Track(audio) { separation in
             // Finds a missing file before any is decoded.
             let files = try separation.stems.map { try folder.file(of: $0.name) }
@@ -73,16 +95,14 @@ struct BenchCommand {
 
     /// The network to measure, and its name in the report.
     private func network() throws -> (name: String, Benchmark.Network) {
-        if settings.hasRandomWeights {
+        if arguments.has(.randomWeights) {
             return (
                 "\(BenchCommand.configurationName) with random weights",
                 .random(try Configuration(.htdemucs))
             )
         }
-        let store = try ModelStore(
-            ofProgramWith: settings.repository, isOffline: settings.isOffline)
-        let files = try store.model(
-            named: settings.model, console: console, cancellation: cancellation)
+        let files = try arguments.modelStore().model(
+            named: arguments.value(.name), console: console, cancellation: cancellation)
         guard files.checkpoints.count == 1 else {
             throw SeveralNetworks(name: files.name, checkpoints: files.checkpoints)
         }
@@ -128,60 +148,14 @@ extension Option {
 
 extension BenchCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "bench",
-            overview: "Measure speed, memory and accuracy of a model on this machine.",
-            options: [
-                .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs,
-                .layers, .benchTrack, .references, .json,
-            ] + Option.common,
-            exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]])
+        "bench",
+        overview: "Measure speed, memory and accuracy of a model on this machine.",
+        options: [
+            .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
+            .benchTrack, .references, .json,
+        ] + Option.common,
+        exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]]
     ) { arguments, console throws(UsageError) in
-        BenchCommand(
-            settings: try Settings(arguments), console: console,
-            cancellation: Interruption.cancellation()
-        ).run()
-    }
-
-    struct Settings {
-        /// nil for the default.
-        let model: String?
-        let hasRandomWeights: Bool
-        let repository: String?
-        let isOffline: Bool
-        /// nil for the model's own.
-        let precisions: Set<Precision>?
-        let threads: Int
-        let runs: Int
-        let showsLayers: Bool
-        let track: String?
-        /// Folder of the track's true stems.
-        let references: String?
-        let isJSON: Bool
-
-        init(_ arguments: ParsedArguments) throws(UsageError) {
-            model = arguments.value(.name)
-            hasRandomWeights = arguments.has(.randomWeights)
-            if let name = arguments.value(.randomWeights), name != BenchCommand.configurationName {
-                throw .invalidValue(
-                    .randomWeights, value: name, allowed: BenchCommand.configurationName)
-            }
-            repository = arguments.value(.repo)
-            isOffline = arguments.has(.offline)
-            if arguments.value(.measuredPrecision) == "all" {
-                precisions = Set(Precision.allCases)
-            } else {
-                precisions = try arguments.choice(
-                    .measuredPrecision, of: Precision.allCases, or: ["all"]
-                ).map { [$0] }
-            }
-            threads = try arguments.threads()
-            runs = try arguments.number(.runs, in: 1...1000) ?? 5
-            showsLayers = arguments.has(.layers)
-            track = arguments.value(.benchTrack)
-            references = arguments.value(.references)
-            if references != nil, track == nil { throw .needs(.references, .benchTrack) }
-            isJSON = arguments.has(.json)
-        }
+        try BenchCommand(arguments, console).run()
     }
 }

@@ -17,14 +17,14 @@ struct CommandLineTool {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         var console = Console()
-        let named = Command.all.first { $0.definition.name == words.first }
+        let named = Command.all.first { $0.name == words.first }
         let action = named?.actions.first { $0.actionName == words.dropFirst().first }
         let command = action ?? named ?? Command.all[0]
         do {
-            let arguments = try ArgumentParser(command: command.definition).parse(
+            let arguments = try ArgumentParser(command: command).parse(
                 Array(words.dropFirst((named == nil ? 0 : 1) + (action == nil ? 0 : 1))))
             if arguments.has(.help) {
-                console.result(command.definition.help)
+                console.result(command.help)
                 return .done
             }
             if arguments.has(.version) {
@@ -42,81 +42,13 @@ struct CommandLineTool {
     /// Prints the version first, even on a CPU that none of the kernels support.
     private func printVersion(_ console: Console) -> ExitCode {
         console.result("swift-demucs \(CommandLineTool.version)")
-        do {
+        return console.reporting(failure: .wrongUsage) {
             let engine = try EngineInformation()
             console.result("instruction set: \(engine.instructionSet)")
             console.result("matrix products: \(engine.products)")
             return .done
-        } catch {
-            console.error("\(error)")
-            return .wrongUsage
         }
     }
-}
-
-/// A command, or an action of one such as `prepare` of `tensors`.
-struct Command: Sendable {
-    let definition: CommandDefinition
-    /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
-    ///
-    /// - Throws: `UsageError` for invalid arguments. The command reports all other errors itself.
-    let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
-    /// Actions that the second word may name, each with its own options.
-    let actions: [Command]
-
-    init(
-        definition: CommandDefinition, actions: [Command] = [],
-        run: @escaping @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
-    ) {
-        self.definition = definition
-        self.actions = actions
-        self.run = run
-    }
-
-    /// A command that only has actions. Its table joins the options of all actions, for the help,
-    /// completions and manual.
-    init(_ name: String, overview: String, actions: [Command]) {
-        let common = [.threads] + Option.common
-        var options: [Option] = []
-        for option in actions.flatMap(\.definition.options)
-        where !options.contains(option) && !common.contains(option) {
-            options.append(option)
-        }
-        let names = actions.map(\.actionName)
-        self.init(
-            definition: CommandDefinition(
-                name: name, overview: overview, operand: "action",
-                operandHelp: actions.map { action in
-                    "'\(action.actionName) \(action.definition.operandUsage)': "
-                        + action.definition.overview
-                }.joined(separator: " "),
-                operandCount: 1...Int.max, operandCompletion: .wordsOrFile(names),
-                options: options + common),
-            actions: actions
-        ) { arguments, _ throws(UsageError) in
-            throw .unknown("action", arguments.operands[0], allowed: names)
-        }
-    }
-
-    /// `prepare` of `tensors prepare`.
-    var actionName: String { String(definition.name.split(separator: " ").last ?? "") }
-
-    /// All commands. The first one runs when the first argument names none.
-    static let all = [
-        SeparateCommand.command,
-        ModelsCommand.command,
-        EvalCommand.command,
-        SelfTestCommand.command,
-        InspectCommand.command,
-        ConvertCommand.command,
-        QuantizeCommand.command,
-        BenchCommand.command,
-        TensorsCommand.command,
-        TraceCommand.command,
-        CompareCommand.command,
-        CompletionsCommand.command,
-        ManualCommand.command,
-    ]
 }
 
 enum ExitCode: Int32, CaseIterable {

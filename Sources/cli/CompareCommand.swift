@@ -14,21 +14,19 @@ extension Option {
 
 enum CompareCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "compare",
-            overview: "Compare tensors or stems one by one, in the order of computation, and name "
-                + "the first that differs.",
-            operand: "reference found",
-            operandHelp: "Files of tensors (.safetensors, .npy, .raw), folders of them, or folders "
-                + "of stems. Tensors only in the second are listed.",
-            operandCount: 2...2,
-            options: [.only, .minSNR, .bound, .json, .version, .help])
+        "compare",
+        overview: "Compare tensors or stems one by one, in the order of computation, and name "
+            + "the first that differs.",
+        operand: "reference found",
+        operandHelp: "Files of tensors (.safetensors, .npy, .raw), folders of them, or folders "
+            + "of stems. Tensors only in the second are listed.",
+        options: [.only, .minSNR, .bound, .json, .version, .help]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let minimum = try arguments.finiteNumber(.minSNR)
         let bound = try arguments.finiteNumber(.bound) ?? minimum ?? 60
         var worst = Double.infinity
-        let code = try call.run {
+        let code = call.run {
             let report = try ComparisonReport(
                 reference: TensorCollection(arguments.operands[0]),
                 found: TensorCollection(arguments.operands[1]), only: call.patterns,

@@ -2,7 +2,7 @@
 
 enum BashCompletions {
     static var text: String {
-        let commands = Command.all.map(\.definition)
+        let commands = Command.all
         let names = commands.dropFirst().map(\.name)
         let values = commands.flatMap { command in
             command.options.filter { $0.placeholder != nil }.map { value(of: $0, in: command) }
@@ -58,7 +58,7 @@ enum BashCompletions {
             """
     }
 
-    private static func value(of option: Option, in command: CommandDefinition) -> String {
+    private static func value(of option: Option, in command: Command) -> String {
         let patterns = ShellText.forms(option).map { ShellText.quoted("\(command.name) \($0)") }
         return "        \(patterns.joined(separator: " | "))) \(action(option.completion)) ;;"
     }
@@ -79,7 +79,7 @@ enum BashCompletions {
 
 enum ZshCompletions {
     static var text: String {
-        let commands = Command.all.map(\.definition)
+        let commands = Command.all
         let others = commands.dropFirst()
         let described = others.map { other in
             "        " + ShellText.quoted("\(other.name):\(ShellText.summary(other.overview))")
@@ -118,15 +118,15 @@ enum ZshCompletions {
             """
     }
 
-    private static func arguments(_ command: CommandDefinition) -> String {
+    private static func arguments(_ command: Command) -> String {
         var specifications = command.options.map(specification)
         let offers = action(command.operandCompletion)
         if command.isDefault {
             specifications.append(
-                ShellText.quoted("1:\(command.operand):{_swift_demucs_commands; \(offers)}"))
+                ShellText.quoted("1:\(command.operandNames):{_swift_demucs_commands; \(offers)}"))
         }
         if !command.operand.isEmpty {
-            specifications.append(ShellText.quoted("*:\(command.operand):\(offers)"))
+            specifications.append(ShellText.quoted("*:\(command.operandNames):\(offers)"))
         }
         return """
                     (\(command.name))
@@ -162,7 +162,7 @@ enum ZshCompletions {
 
 enum FishCompletions {
     static var text: String {
-        let commands = Command.all.map(\.definition)
+        let commands = Command.all
         let others = commands.dropFirst()
         let names = others.map(\.name).joined(separator: " ")
         var lines = [

@@ -18,13 +18,12 @@ enum CompletionsCommand {
     private static let shells = Shell.allCases.map(\.rawValue)
 
     static let command = Command(
-        definition: CommandDefinition(
-            name: "completions",
-            overview: "Print completions of all commands and options for a shell.",
-            operand: "shell",
-            operandHelp: "bash, zsh or fish. For one session: 'source <(swift-demucs completions "
-                + "bash)'; tools/install puts them where shells look.",
-            operandCount: 1...1, operandCompletion: .words(shells), options: [.help])
+        "completions",
+        overview: "Print completions of all commands and options for a shell.",
+        operand: "shell",
+        operandHelp: "bash, zsh or fish. For one session: 'source <(swift-demucs completions "
+            + "bash)'; tools/install puts them where shells look.",
+        operandCompletion: .words(shells), options: [.help]
     ) { arguments, console throws(UsageError) in
         guard let shell = Shell(rawValue: arguments.operands[0]) else {
             throw .unknown("shell", arguments.operands[0], allowed: shells)

@@ -30,6 +30,26 @@ struct Console: Sendable {
 
     func error(_ text: String) { write("error: \(oneLine(text))\n", to: STDERR_FILENO) }
 
+    /// Does a command's work. An error that ends it is printed and gives the exit code.
+    ///
+    /// - Parameters:
+    ///   - interruption: the text for `CancellationError`.
+    ///   - code: of all other errors; nil for that of the error's kind.
+    func reporting(
+        interruption: String = "interrupted", failure code: ExitCode? = nil,
+        _ work: () throws -> ExitCode
+    ) -> ExitCode {
+        do {
+            return try work()
+        } catch is CancellationError {
+            error(interruption)
+            return .interrupted
+        } catch let failure {
+            error("\(failure)")
+            return code ?? ExitCode(for: failure)
+        }
+    }
+
     /// Replaces the terminal's current line.
     func redraw(_ line: String) { write("\r\(line)\u{1B}[K", to: STDERR_FILENO) }
 

@@ -15,13 +15,11 @@ extension Option {
 
 enum ConvertCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "convert",
-            overview: "Write a checkpoint in the official safetensors layout.",
-            operand: "file",
-            operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-            operandCount: 1...1,
-            options: [.outFile, .float16, .member, .sources, .version, .help])
+        "convert",
+        overview: "Write a checkpoint in the official safetensors layout.",
+        operand: "file",
+        operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
+        options: [.outFile, .float16, .member, .sources, .version, .help]
     ) { arguments, console throws(UsageError) in
         let output = try arguments.required(.outFile)
         var overriding: [String: ArgumentValue] = [:]
@@ -30,7 +28,7 @@ enum ConvertCommand {
                 names.split(separator: ",", omittingEmptySubsequences: false)
                     .map { .string(String($0)) })
         }
-        do {
+        return console.reporting(failure: .modelUnusable) {
             let checkpoint = try Checkpoint.open(
                 arguments.operands[0], member: arguments.value(.member))
             let conversion = try CheckpointConversion(checkpoint, overriding: overriding)
@@ -38,9 +36,6 @@ enum ConvertCommand {
             try conversion.write(to: output, asFloat16: arguments.has(.float16))
             console.result(output)
             return .done
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
         }
     }
 }

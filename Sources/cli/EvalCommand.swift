@@ -6,22 +6,41 @@ import Foundation
 import Tensor
 
 struct EvalCommand {
-    let settings: Settings
-    let console: Console
+    private let arguments: ParsedArguments
+    private let console: Console
+    /// nil for all.
+    private let stems: [String]?
+    private let metrics: Set<Metric>
+    private let threads: Int
+
+    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
+        self.arguments = arguments
+        self.console = console
+        func words(_ option: Option) -> [String]? {
+            arguments.value(option)?.split(separator: ",").map(String.init)
+        }
+        stems = words(.stems)
+        threads = try arguments.threads()
+        var metrics: Set<Metric> = []
+        for word in words(.metrics) ?? Metric.allCases.map(\.rawValue) {
+            guard let metric = Metric(rawValue: word) else {
+                let names = Metric.allCases.map(\.rawValue).joined(separator: ",")
+                throw .invalidValue(.metrics, value: word, allowed: "some of " + names)
+            }
+            metrics.insert(metric)
+        }
+        self.metrics = metrics
+    }
 
     /// Scores all tracks; continues after one that fails.
     func run() -> ExitCode {
-        do {
-            let reference = try StemCollection(settings.reference)
-            let estimate = try StemCollection(settings.estimate)
-            let against = try settings.against.map { try StemCollection($0) }
+        console.reporting(failure: .trackFailed) {
+            let reference = try StemCollection(arguments.operands[0])
+            let estimate = try StemCollection(arguments.operands[1])
+            let against = try arguments.value(.against).map { try StemCollection($0) }
             try estimate.checkLayout(like: reference)
             try against?.checkLayout(like: reference)
-            let backend = try Backend(threads: settings.threads)
-            return score(reference, estimate, against, on: backend)
-        } catch {
-            console.error("\(error)")
-            return .trackFailed
+            return score(reference, estimate, against, on: try Backend(threads: threads))
         }
     }
 
@@ -29,28 +48,24 @@ struct EvalCommand {
         _ reference: StemCollection, _ estimate: StemCollection, _ against: StemCollection?,
         on backend: Backend
     ) -> ExitCode {
-        var report = EvalReport(metrics: settings.metrics, hasOther: against != nil)
+        var report = EvalReport(metrics: metrics, hasOther: against != nil)
         var failed: [String] = []
         for track in reference.tracks {
             do {
                 console.status("Scoring \(track)")
-                let (pairs, seconds) = try read(
+                let pairs = try read(
                     try reference.folder(of: track), try estimate.folder(of: track),
                     try against?.folder(of: track))
-                let scores: TrackScores
-                do {
-                    scores = try TrackScores(pairs, metrics: settings.metrics, on: backend)
-                } catch {
-                    throw TrackFailure(description: "\(track): \(error)")
-                }
+                let scores = try TrackScores(pairs, metrics: metrics, on: backend)
                 if let warning = scores.warning { console.warning("\(track): \(warning)") }
-                report.add(track, scores, seconds: seconds)
+                report.add(track, scores, seconds: pairs.first?.reference.durationSeconds ?? 0)
             } catch {
-                console.error("\(error)")
+                // All other errors begin with the name of a file or folder.
+                console.error(error is EvaluationError ? "\(track): \(error)" : "\(error)")
                 failed.append(track)
             }
         }
-        if !report.isEmpty { console.result(settings.isJSON ? report.json : report.table) }
+        if !report.isEmpty { console.result(arguments.has(.json) ? report.json : report.table) }
         if failed.isEmpty { return .done }
         if reference.tracks.count > 1 {
             console.error(
@@ -60,11 +75,11 @@ struct EvalCommand {
         return .trackFailed
     }
 
-    /// The stems of a track to compare, and its length.
+    /// The stems of a track to compare.
     private func read(
         _ reference: StemFolder, _ estimate: StemFolder, _ against: StemFolder?
-    ) throws -> ([StemPair], seconds: Double) {
-        let names = settings.stems ?? reference.stems
+    ) throws -> [StemPair] {
+        let names = stems ?? reference.stems
         // Finds a missing file before any is decoded.
         let files = try names.map { name in
             (
@@ -72,7 +87,7 @@ struct EvalCommand {
                 other: try against?.file(of: name)
             )
         }
-        if settings.stems == nil {
+        if stems == nil {
             let extra = estimate.stems.filter { !names.contains($0) }
             if !extra.isEmpty {
                 console.warning(
@@ -80,12 +95,11 @@ struct EvalCommand {
                         + extra.joined(separator: ", "))
             }
         }
-        let pairs = try zip(names, files).map { name, files in
+        return try zip(names, files).map { name, files in
             StemPair(
                 name: name, reference: try read(files.reference),
                 estimate: try read(files.estimate), other: try files.other.map(read))
         }
-        return (pairs, pairs.first?.reference.durationSeconds ?? 0)
     }
 
     private func read(_ path: String) throws -> PlanarAudio {
@@ -93,11 +107,6 @@ struct EvalCommand {
         for warning in decoded.warnings { console.warning("\(warning)") }
         return decoded.buffer
     }
-}
-
-/// An error, with the name of its track in front.
-private struct TrackFailure: Error, CustomStringConvertible {
-    let description: String
 }
 
 // MARK: - Options
@@ -116,57 +125,18 @@ extension Option {
 
 extension EvalCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "eval",
-            overview:
-                "Score separated stems against the true ones: SDR as in the MDX challenges, SI-SDR "
-                + "and BSSEval v4.",
-            operand: "reference estimate",
-            operandHelp:
-                "Folders with the true stems and with the estimates: of one track (drums.wav, ...), "
-                + "or of several tracks in folders of their own. Stems are matched by name.",
-            operandCount: 2...2,
-            options: [.metrics, .stems, .against, .json, .threads] + Option.common)
+        "eval",
+        overview:
+            "Score separated stems against the true ones: SDR as in the MDX challenges, SI-SDR "
+            + "and BSSEval v4.",
+        operand: "reference estimate",
+        operandHelp:
+            "Folders with the true stems and with the estimates: of one track (drums.wav, ...), "
+            + "or of several tracks in folders of their own. Stems are matched by name.",
+        options: [.metrics, .stems, .against, .json, .threads] + Option.common
     ) { arguments, console throws(UsageError) in
-        let settings = try Settings(arguments)
+        let command = try EvalCommand(arguments, console)
         Interruption.endsProcess(console)
-        return EvalCommand(settings: settings, console: console).run()
-    }
-
-    struct Settings {
-        let reference: String
-        let estimate: String
-        let against: String?
-        let metrics: Set<Metric>
-        /// nil for all.
-        let stems: [String]?
-        let isJSON: Bool
-        let threads: Int
-
-        init(_ arguments: ParsedArguments) throws(UsageError) {
-            reference = arguments.operands[0]
-            estimate = arguments.operands[1]
-            against = arguments.value(.against)
-            stems = arguments.value(.stems).map(Settings.words)
-            isJSON = arguments.has(.json)
-            threads = try arguments.threads()
-            guard let text = arguments.value(.metrics) else {
-                metrics = Set(Metric.allCases)
-                return
-            }
-            var metrics: Set<Metric> = []
-            for word in Settings.words(text) {
-                guard let metric = Metric(rawValue: word) else {
-                    let names = Metric.allCases.map(\.rawValue).joined(separator: ",")
-                    throw .invalidValue(.metrics, value: word, allowed: "some of " + names)
-                }
-                metrics.insert(metric)
-            }
-            self.metrics = metrics
-        }
-
-        private static func words(_ text: String) -> [String] {
-            text.split(separator: ",").map(String.init)
-        }
+        return command.run()
     }
 }

@@ -3,68 +3,51 @@
 import Demucs
 
 /// A template in the syntax of Python's format strings: `{track}/{stem}.{ext}`, `{{` and `}}` for braces.
-struct FileNameTemplate: Equatable {
-    enum Field: String, CaseIterable {
-        case track
-        case trackext
-        case stem
-        case ext
-    }
-
-    private enum Part: Equatable {
-        case text(String)
-        case field(Field)
-    }
-
-    private let parts: [Part]
+struct FileNameTemplate {
+    private let text: String
 
     /// - Parameter text: nil for the default.
-    /// - Throws: `UsageError.invalidValue` for an unknown field, an unpaired brace or an empty name.
+    /// - Throws: `UsageError` for an unknown field, an unpaired brace or an empty name.
     init(_ text: String?) throws(UsageError) {
-        let text = text ?? "{track}/{stem}.{ext}"
-        func invalid(_ problem: String) -> UsageError {
-            .invalidValue(.filename, value: text, allowed: problem)
-        }
-        if text.isEmpty || text.utf8.contains(0) { throw invalid("a name") }
-        var parts: [Part] = []
-        var literal: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "{") where rest.first == byte,
-                UInt8(ascii: "}") where rest.first == byte:
-                literal.append(rest.removeFirst())
-            case UInt8(ascii: "{"):
-                let name = String(decoding: rest.prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)
-                rest = rest.dropFirst(name.utf8.count)
-                guard rest.popFirst() != nil, let field = Field(rawValue: name) else {
-                    let names = Field.allCases.map { "{\($0.rawValue)}" }.joined(separator: ", ")
-                    throw invalid("only the fields \(names); write '{{' or '}}' for a brace")
-                }
-                parts += [.text(String(decoding: literal, as: UTF8.self)), .field(field)]
-                literal = []
-            case UInt8(ascii: "}"): throw invalid("'}}' for a brace outside of a field")
-            default: literal.append(byte)
-            }
-        }
-        parts.append(.text(String(decoding: literal, as: UTF8.self)))
-        self.parts = parts
+        self.text = text ?? "{track}/{stem}.{ext}"
+        if self.text.isEmpty || self.text.utf8.contains(0) { throw invalid("a name") }
+        _ = try path(track: "", stem: "", format: .wav(.int16))
     }
 
     /// The path of an output below the model's folder.
     ///
     /// - Parameter track: the track's file name.
-    func path(track: String, stem: String, format: OutputFormat) -> String {
+    /// - Throws: as `init`.
+    func path(track: String, stem: String, format: OutputFormat) throws(UsageError) -> String {
         let (name, ending) = FileNameTemplate.split(track)
-        return parts.map { part in
-            switch part {
-            case .text(let text): text
-            case .field(.track): name
-            case .field(.trackext): ending
-            case .field(.stem): stem
-            case .field(.ext): format.fileExtension
+        let fields = [
+            ("track", name), ("trackext", ending), ("stem", stem), ("ext", format.fileExtension),
+        ]
+        var path: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "{") where rest.first == byte,
+                UInt8(ascii: "}") where rest.first == byte:
+                path.append(rest.removeFirst())
+            case UInt8(ascii: "{"):
+                let name = String(decoding: rest.prefix { $0 != UInt8(ascii: "}") }, as: UTF8.self)
+                rest = rest.dropFirst(name.utf8.count)
+                guard rest.popFirst() != nil, let field = fields.first(where: { $0.0 == name })
+                else {
+                    let names = fields.map { "{\($0.0)}" }.joined(separator: ", ")
+                    throw invalid("only the fields \(names); write '{{' or '}}' for a brace")
+                }
+                path += field.1.utf8
+            case UInt8(ascii: "}"): throw invalid("'}}' for a brace outside of a field")
+            default: path.append(byte)
             }
-        }.joined()
+        }
+        return String(decoding: path, as: UTF8.self)
+    }
+
+    private func invalid(_ problem: String) -> UsageError {
+        .invalidValue(.filename, value: text, allowed: problem)
     }
 
     /// A file's name without its extension, and the extension.

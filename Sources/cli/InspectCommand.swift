@@ -6,22 +6,17 @@ import WeightsLoader
 
 struct InspectCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "inspect",
-            overview: "Show a checkpoint's format, configuration, tensors and checksum.",
-            operand: "file",
-            operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-            operandCount: 1...1,
-            options: [.json, .member, .version, .help])
+        "inspect",
+        overview: "Show a checkpoint's format, configuration, tensors and checksum.",
+        operand: "file",
+        operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
+        options: [.json, .member, .version, .help]
     ) { arguments, console throws(UsageError) in
-        do {
+        console.reporting(failure: .modelUnusable) {
             let report = try InspectCommand(
                 checkpoint: .open(arguments.operands[0], member: arguments.value(.member)))
             console.result(arguments.has(.json) ? report.json : report.text)
             return .done
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
         }
     }
 

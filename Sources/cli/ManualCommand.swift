@@ -2,18 +2,15 @@
 
 enum ManualCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "manual",
-            overview: "Print the manual as a man page, for 'man -l -'.", options: [.help])
+        "manual",
+        overview: "Print the manual as a man page, for 'man -l -'.", options: [.help]
     ) { _, console throws(UsageError) in
-        console.result(ManualPage.text)
+        console.result(text)
         return .done
     }
-}
 
-enum ManualPage {
-    static var text: String {
-        let commands = Command.all.map(\.definition)
+    private static var text: String {
+        let commands = Command.all
         let main = commands[0]
         var lines = [
             #".\" Made by 'swift-demucs manual'."#,
@@ -35,8 +32,8 @@ enum ManualPage {
                     + "write -- before it or a path with a slash.")
         ]
         lines.append(".SH OPTIONS")
-        for topic in main.topics {
-            lines += [".SS \(escaped(topic.title))"] + entries(topic.options)
+        for (title, options) in main.topics {
+            lines += [".SS \(escaped(title))"] + entries(options)
         }
         lines.append(".SH COMMANDS")
         for command in commands.dropFirst() {

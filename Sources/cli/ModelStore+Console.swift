@@ -50,9 +50,7 @@ struct SeparationModel {
     init(
         _ settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken
     ) throws {
-        let store = try ModelStore(
-            ofProgramWith: settings.repository, isOffline: settings.isOffline)
-        var files = try store.model(
+        var files = try settings.arguments.modelStore().model(
             named: settings.model, isFetched: !settings.isDryRun, console: console,
             cancellation: cancellation)
         files.submodel = settings.member
@@ -106,7 +104,7 @@ struct DownloadDisplay {
         case .started(let url, let file, let resumed, let total):
             start = .now
             resumedBytes = resumed
-            let size = total.map { " (\(DownloadDisplay.megabytes($0)) MB)" } ?? ""
+            let size = total.map { " (\($0.megabytes()) MB)" } ?? ""
             let verb = resumed > 0 ? "Going on with the download of" : "Downloading"
             end()
             console.status("\(verb) \(file)\(size) from \(url)")
@@ -114,14 +112,14 @@ struct DownloadDisplay {
             draw(received, total)
         case .retrying(let error, let seconds):
             end()
-            console.status("\(error); trying again in \(DownloadDisplay.short(seconds)) s")
+            console.status("\(error); trying again in \(seconds.fixed(1)) s")
         case .verifying: break
         case .finished(let file, let bytes):
             end()
             let elapsed = (ContinuousClock.now - start).seconds
             console.status(
-                "Downloaded \(file), \(DownloadDisplay.megabytes(bytes)) MB in "
-                    + "\(DownloadDisplay.short(elapsed)) s")
+                "Downloaded \(file), \(bytes.megabytes()) MB in "
+                    + "\(elapsed.fixed(1)) s")
         }
     }
 
@@ -146,9 +144,9 @@ struct DownloadDisplay {
         received: Int, total: Int?, resumed: Int, seconds: Double, columns: Int
     ) -> String {
         let rate = seconds > 0 ? Double(received - resumed) / seconds : 0
-        let speed = rate > 0 ? ["\(short(rate / 1e6)) MB/s"] : []
+        let speed = rate > 0 ? ["\((rate / 1e6).fixed(1)) MB/s"] : []
         guard let total, total > 0 else {
-            let parts = ["\(megabytes(received)) MB"] + speed
+            let parts = ["\(received.megabytes()) MB"] + speed
             return String(parts.joined(separator: ", ").prefix(max(0, columns)))
         }
         let left =
@@ -156,10 +154,6 @@ struct DownloadDisplay {
             ? ["\(ProgressDisplay.clock(Double(max(0, total - received)) / rate)) left"] : []
         return ProgressBar.line(
             share: Double(received) / Double(total),
-            ["\(megabytes(received)) of \(megabytes(total)) MB"] + speed + left, columns: columns)
+            ["\(received.megabytes()) of \(total.megabytes()) MB"] + speed + left, columns: columns)
     }
-
-    static func megabytes(_ bytes: Int) -> String { short(Double(bytes) / 1e6) }
-
-    private static func short(_ value: Double) -> String { String(format: "%.1f", value) }
 }

@@ -6,36 +6,46 @@ import HTDemucs
 import ModelZoo
 
 struct ModelsCommand {
-    let settings: Settings
-    let console: Console
-    let cancellation: CancellationToken
+    private let arguments: ParsedArguments
+    private let console: Console
+    private let cancellation = Interruption.cancellation()
 
-    func run() -> ExitCode {
-        do {
-            let store = try ModelStore(
-                ofProgramWith: settings.repository, isOffline: settings.isOffline)
-            switch settings.action {
-            case .list: try list(store)
-            case .fetch(let names): return fetch(names, store)
-            case .path(let name):
-                try store.find(name).checkpoints.forEach(console.result)
-            case .verify: return try verify(store)
+    /// Does what the first operand names; lists the models without one.
+    static func run(
+        _ arguments: ParsedArguments, _ console: Console
+    ) throws(UsageError) -> ExitCode {
+        let command = ModelsCommand(arguments: arguments, console: console)
+        let names = Array(arguments.operands.dropFirst())
+        let action: (ModelStore) throws -> ExitCode
+        switch arguments.operands.first {
+        case nil: action = command.list
+        case let word? where ["fetch", "path"].contains(word) && names.isEmpty:
+            throw UsageError(
+                "Missing expected argument '<name>' after '\(word)'; see 'swift-demucs models --help'"
+            )
+        case "fetch": action = { command.fetch(names, $0) }
+        case "path":
+            if names.count > 1 { throw .unexpectedOperand(names[1]) }
+            action = { store in
+                try store.find(names[0]).checkpoints.forEach(console.result)
+                return .done
             }
-            return .done
-        } catch is CancellationError {
-            console.error("interrupted")
-            return .interrupted
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
+        case "verify":
+            if let name = names.first { throw .unexpectedOperand(name) }
+            action = command.verify
+        case let other?: throw .unknown("action", other, allowed: actions)
         }
+        if arguments.has(.json), !arguments.operands.isEmpty {
+            throw .onlyFor(.json, "'models' without an action")
+        }
+        return console.reporting(failure: .modelUnusable) { try action(arguments.modelStore()) }
     }
 
     // MARK: - List
 
-    private func list(_ store: ModelStore) throws {
+    private func list(_ store: ModelStore) throws -> ExitCode {
         let listings = try store.listings()
-        guard !settings.isJSON else {
+        guard !arguments.has(.json) else {
             let models = listings.map { listing -> JSONObject in
                 let model = listing.model
                 return [
@@ -49,7 +59,8 @@ struct ModelsCommand {
                 "models": models, "licence": PublishedModel.licenceNote,
                 "cacheFolder": store.ownCache,
             ]
-            return console.result(JSONText.of(report, keys: .useDefaultKeys))
+            console.result(JSONText.of(report, keys: .useDefaultKeys))
+            return .done
         }
         for listing in listings {
             let model = listing.model
@@ -61,12 +72,13 @@ struct ModelsCommand {
                         + "\(model.approximateMegabytes) MB from \(model.hub.identifier)")
             } else {
                 console.result(
-                    "    installed, \(DownloadDisplay.megabytes(listing.countBytes)) MB:")
+                    "    installed, \(listing.countBytes.megabytes()) MB:")
                 for path in listing.paths { console.result("      \(path)") }
             }
         }
         console.result("")
         console.result(PublishedModel.licenceNote)
+        return .done
     }
 
     // MARK: - Fetch
@@ -116,58 +128,15 @@ struct ModelsCommand {
 
 extension ModelsCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "models",
-            overview: "List the published models and where they are; fetch, find and verify "
-                + "models.",
-            operand: "action",
-            operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
-                + "'path <name>' prints a model's files. 'verify' compares the files of all "
-                + "installed models with their checksums.",
-            operandCount: 0...Int.max, operandCompletion: .words(actions),
-            options: [.json, .repo, .offline] + Option.common)
-    ) { arguments, console throws(UsageError) in
-        ModelsCommand(
-            settings: try Settings(arguments), console: console,
-            cancellation: Interruption.cancellation()
-        ).run()
-    }
+        "models",
+        overview: "List the published models and where they are; fetch, find and verify "
+            + "models.",
+        operand: "[action ...]",
+        operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
+            + "'path <name>' prints a model's files. 'verify' compares the files of all "
+            + "installed models with their checksums.",
+        operandCompletion: .words(actions),
+        options: [.json, .repo, .offline] + Option.common, run: run)
 
     private static let actions = ["fetch", "path", "verify"]
-
-    enum Action: Equatable {
-        case list
-        case fetch([String])
-        case path(String)
-        case verify
-    }
-
-    struct Settings {
-        let action: Action
-        let isJSON: Bool
-        let repository: String?
-        let isOffline: Bool
-
-        init(_ arguments: ParsedArguments) throws(UsageError) {
-            isJSON = arguments.has(.json)
-            repository = arguments.value(.repo)
-            isOffline = arguments.has(.offline)
-            let names = Array(arguments.operands.dropFirst())
-            switch arguments.operands.first {
-            case nil: action = .list
-            case "fetch":
-                if names.isEmpty { throw .missingName(action: "fetch") }
-                action = .fetch(names)
-            case "path":
-                guard let name = names.first else { throw .missingName(action: "path") }
-                if names.count > 1 { throw .unexpectedOperand(names[1]) }
-                action = .path(name)
-            case "verify":
-                if let name = names.first { throw .unexpectedOperand(name) }
-                action = .verify
-            case let other?: throw .unknown("action", other, allowed: actions)
-            }
-            if isJSON && action != .list { throw .onlyFor(.json, "'models' without an action") }
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 import Demucs
 import Foundation
+import ModelZoo
 
 struct Option: Sendable, Equatable {
     /// Values that a shell offers.
@@ -29,14 +30,11 @@ struct Option: Sendable, Equatable {
         _ name: String, short: Character? = nil, value placeholder: String? = nil,
         completion: Completion? = nil, help: String
     ) {
+        let paths: [String?: Completion] = ["file": .file, "folder": .folder]
         self.name = name
         self.short = short
         self.placeholder = placeholder
-        switch placeholder {
-        case "file": self.completion = completion ?? .file
-        case "folder": self.completion = completion ?? .folder
-        default: self.completion = completion ?? .nothing
-        }
+        self.completion = completion ?? paths[placeholder] ?? .nothing
         self.help = help
     }
 
@@ -90,5 +88,10 @@ extension ParsedArguments {
     func threads() throws(UsageError) -> Int {
         try number(.threads, in: Separator.supportedThreads)
             ?? ProcessInfo.processInfo.activeProcessorCount
+    }
+
+    /// The models of `--repo` and the usual places.
+    func modelStore() throws -> ModelStore {
+        try ModelStore(ofProgramWith: value(.repo), isOffline: has(.offline))
     }
 }

@@ -49,31 +49,38 @@ struct OutputPlan {
 
     /// - Parameters:
     ///   - names: names of the outputs.
-    ///   - modelFolder: `separated/htdemucs`.
-    /// - Throws: `UsageError.sameOutput` or `sameOutputOfStems` if two tracks, or two outputs of a
-    ///   track, would be written to the same file; `invalidValue` for a template with an unknown
-    ///   extension.
+    ///   - modelFolder: the folder below `--out`, `htdemucs`.
+    /// - Throws: `UsageError` if two tracks, or two outputs of a track, would be written to the same
+    ///   file, and for a template with an unknown extension.
     init(
-        _ inputs: [InputTrack], names: [String], in modelFolder: String,
+        _ inputs: [InputTrack], names: [String], modelFolder: String,
         settings: SeparateCommand.Settings
     ) throws(UsageError) {
         format = try OutputPlan.format(settings)
+        let modelFolder = FilePath.joined(
+            settings.arguments.value(.out) ?? "separated", modelFolder)
         folder = modelFolder
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
             let folder = FilePath.joined(modelFolder, input.relativeFolder)
-            let paths = names.map { name in
+            let paths = try names.map { name throws(UsageError) in
                 FilePath.joined(
                     folder,
-                    settings.template.path(track: input.fileName, stem: name, format: format))
+                    try settings.template.path(track: input.fileName, stem: name, format: format))
             }
             let firstOwner = owners[FilePath.key(paths[0])]?.input
             if let firstOwner, OutputPlan.isSameFile(firstOwner, input) { continue }
             for (output, path) in paths.enumerated() {
                 if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
-                    throw owner.input == input
-                        ? .sameOutputOfStems(names[owner.output], names[output], path: path)
-                        : .sameOutput(first: owner.input.path, second: input.path, path: path)
+                    let isOneTrack = owner.input == input
+                    let first = isOneTrack ? names[owner.output] : owner.input.path
+                    let second = isOneTrack ? names[output] : input.path
+                    throw UsageError(
+                        "'\(first)' and '\(second)' would both be written to '\(path)'; "
+                            + (isOneTrack
+                                ? "include {stem} in '\(Option.filename.usage)'"
+                                : "separate them in two runs with different '\(Option.out.long)' "
+                                    + "folders, or change '\(Option.filename.long)'"))
                 }
             }
             tracks.append(
@@ -103,7 +110,7 @@ struct OutputPlan {
     private static func format(_ settings: SeparateCommand.Settings) throws(UsageError)
         -> OutputFormat
     {
-        let path = settings.template.path(
+        let path = try settings.template.path(
             track: "track", stem: "stem", format: settings.output.format)
         let name = FilePath.name(of: path)
         let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
@@ -112,7 +119,7 @@ struct OutputPlan {
         case format.fileExtension: break
         case "wav": format.container = .wav
         case "flac": format.container = .flac
-        case "mp3": format.container = .mp3(settings.mp3)
+        case "mp3": format.container = .mp3(try SeparateCommand.Settings.mp3(settings.arguments))
         default:
             throw .invalidValue(
                 .filename, value: settings.arguments.value(.filename) ?? "",
@@ -134,7 +141,22 @@ struct OutputFolder {
     /// - Throws: `AudioError.unwritable` if that fails or no files can be made in it.
     init(making path: String) throws(AudioError) {
         self.path = path
-        made = try OutputFolder.make(path)
+        var missing: [String] = []
+        var folder = path
+        while FilePath.status(folder) == nil, folder != missing.last {
+            missing.append(folder)
+            folder = FilePath.folder(of: folder)
+        }
+        var made: [String] = []
+        for folder in missing.reversed() {
+            if mkdir(folder, 0o777) == 0 {
+                made.append(folder)
+            } else if errno != EEXIST {
+                throw OutputFolder.unwritable(folder, errno)
+            }
+        }
+        self.made = made
+        if !FilePath.isFolder(path) { throw OutputFolder.unwritable(path, ENOTDIR) }
         if access(path, W_OK | X_OK) != 0 { throw OutputFolder.unwritable(path, errno) }
     }
 
@@ -142,20 +164,6 @@ struct OutputFolder {
     func removeIfEmpty() {
         // rmdir fails for a folder that isn't empty.
         for folder in made.reversed() { rmdir(folder) }
-    }
-
-    private static func make(_ path: String) throws(AudioError) -> [String] {
-        if mkdir(path, 0o777) == 0 { return [path] }
-        var made: [String] = []
-        if errno == ENOENT {
-            let parent = FilePath.folder(of: path)
-            guard parent != path else { throw unwritable(path, errno) }
-            made = try make(parent)
-            if mkdir(path, 0o777) == 0 { return made + [path] }
-        }
-        guard errno == EEXIST else { throw unwritable(path, errno) }
-        guard FilePath.isFolder(path) else { throw unwritable(path, ENOTDIR) }
-        return made
     }
 
     private static func unwritable(_ path: String, _ code: Int32) -> AudioError {

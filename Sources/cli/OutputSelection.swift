@@ -20,10 +20,7 @@ struct OutputSelection {
         }
     }
 
-    private struct Mix {
-        let name: String
-        let parts: [String]
-    }
+    private typealias Mix = (name: String, parts: [String])
 
     private static let residualName = "residual"
 
@@ -60,7 +57,7 @@ struct OutputSelection {
             throw .invalidValue(.mix, value: text, allowed: "\(allowed); the name \(problem)")
         }
         let parts = String(text[text.utf8.index(after: equals)...])
-        return Mix(name: name, parts: try names(parts, separator: "+", .mix, allowed: allowed))
+        return (name, try names(parts, separator: "+", .mix, allowed: allowed))
     }
 
     /// The parts of a list, none of them empty or repeated.
@@ -79,12 +76,8 @@ struct OutputSelection {
     ///
     /// - Throws: `UsageError` for names that the model doesn't have, and for duplicate names.
     func outputs(ofSources sources: [String]) throws(UsageError) -> [Output] {
-        var outputs: [Output]
-        if let twoStems {
-            outputs = try pair(twoStems, sources)
-        } else {
-            outputs = try singleStems(sources)
-        }
+        var outputs =
+            if let twoStems { try pair(twoStems, sources) } else { try singleStems(sources) }
         for mix in mixes {
             try check(mix.parts, .mix, allowed: sources)
             outputs.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))
@@ -96,7 +89,11 @@ struct OutputSelection {
         var names: Set<String> = []
         // Some file systems ignore case.
         for output in outputs where !names.insert(output.name.lowercased()).inserted {
-            throw .sameName(output.name)
+
+            throw UsageError(
+                "Two outputs would be called '\(output.name)'; rename the one in "
+                    + "'\(Option.mix.usage)'")
+
         }
         guard let only else { return outputs }
         try check([only], .stdout, allowed: outputs.map(\.name))

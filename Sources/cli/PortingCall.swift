@@ -20,18 +20,10 @@ struct PortingCall {
     }
 
     /// Runs the work and reports the errors that it throws.
-    func run(_ work: () throws -> Void) throws(UsageError) -> ExitCode {
-        do {
+    func run(_ work: () throws -> Void) -> ExitCode {
+        console.reporting(interruption: "interrupted; run it again to resume") {
             try work()
             return .done
-        } catch let error as UsageError {
-            throw error
-        } catch is CancellationError {
-            console.error("interrupted; run it again to resume")
-            return .interrupted
-        } catch {
-            console.error("\(error)")
-            return ExitCode(for: error)
         }
     }
 
@@ -39,10 +31,9 @@ struct PortingCall {
     ///
     /// - Parameter name: the default; nil for that of `separate`.
     func model(defaultName name: String? = nil) throws -> OpenedModel {
-        let store = try ModelStore(
-            ofProgramWith: arguments.value(.repo), isOffline: arguments.has(.offline))
         let name = arguments.value(.name) ?? name
-        let files = try store.model(named: name, console: console, cancellation: cancellation)
+        let files = try arguments.modelStore().model(
+            named: name, console: console, cancellation: cancellation)
         // Without a name this may be the bundled model.
         let model = try OpenedModel(porting: files, named: name)
         model.warnings.forEach(console.warning)

@@ -130,22 +130,17 @@ enum ProgressBar {
 /// The first segment doesn't count: it also maps memory and reads weights, and may take several times as
 /// long as the others. Only the latest few count, so that the estimate follows the load of the machine.
 struct TimeEstimate {
-    private struct Mark {
-        let segments: Int
-        let time: ContinuousClock.Instant
-    }
-
     /// One after each segment, the latest last.
-    private var marks: [Mark] = []
+    private var marks: [(segments: Int, time: ContinuousClock.Instant)] = []
 
     private static let mostMarks = 9
     /// Enough for `--jobs`, where segments end in pairs.
     private static let fewestMarks = 3
 
     /// Notes the number of segments that are done.
-    mutating func note(segmentsDone: Int, at time: ContinuousClock.Instant = .now) {
+    mutating func note(segmentsDone: Int) {
         guard segmentsDone > 0 else { return }
-        marks.append(Mark(segments: segmentsDone, time: time))
+        marks.append((segmentsDone, .now))
         if marks.count > TimeEstimate.mostMarks { marks.removeFirst() }
     }
 
@@ -167,14 +162,6 @@ enum ProcessAge {
     /// Seconds since the process started, to a hundredth; nil without /proc.
     static var seconds: Double? {
         #if os(Linux)
-            return linuxSeconds
-        #else
-            return nil
-        #endif
-    }
-
-    #if os(Linux)
-        private static var linuxSeconds: Double? {
             // Field 22 of proc_pid_stat(5), in ticks since boot. The second field, the program's name
             // in parentheses, may contain spaces.
             guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
@@ -186,6 +173,8 @@ enum ProcessAge {
             guard clock_gettime(CLOCK_BOOTTIME, &now) == 0 else { return nil }
             let ticksPerSecond = Double(sysconf(Int32(_SC_CLK_TCK)))
             return Double(now.tv_sec) + Double(now.tv_nsec) * 1e-9 - ticks / ticksPerSecond
-        }
-    #endif
+        #else
+            return nil
+        #endif
+    }
 }

@@ -9,42 +9,62 @@ import Tensor
 import WeightsLoader
 
 struct QuantizeCommand {
-    let settings: Settings
-    let console: Console
-    let cancellation: CancellationToken
+    private let arguments: ParsedArguments
+    private let console: Console
+    private let cancellation = Interruption.cancellation()
+    private let output: String
+    private let threads: Int
+    private let segmentCount: Int
+    private let targets: MixedPrecisionSearch.Targets
+
+    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
+        self.arguments = arguments
+        self.console = console
+        output = try arguments.required(.outFile)
+        threads = try arguments.threads()
+        segmentCount = max(
+            try arguments.number(.calibrationSamples, in: 1...10_000) ?? 50,
+            arguments.values(.calibrate).count)
+        var targets = MixedPrecisionSearch.Targets(measuresLayers: arguments.has(.report))
+        if let precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) {
+            targets.precision = precision
+        }
+        targets.maximumBytes = try arguments.number(
+            .maxBytes, in: 1...Int.max, allowed: "a positive whole number")
+        targets.minimumSNRDecibels = try arguments.finiteNumber(
+            .leastSNR, allowed: "a number of decibels")
+        self.targets = targets
+    }
 
     /// - Returns: `modelUnusable` if the model can't be read or the targets can't be met.
     func run() -> ExitCode {
-        do {
-            let checkpoint = try Checkpoint.open(settings.model, member: settings.member)
+        console.reporting(
+            interruption: "interrupted; nothing was written", failure: .modelUnusable
+        ) {
+            let checkpoint = try Checkpoint.open(
+                arguments.operands[0], member: arguments.value(.member))
             let configuration = try Configuration.read(from: checkpoint).configuration
+            let tracks = arguments.values(.calibrate)
             let segments =
-                settings.tracks.isEmpty
+                tracks.isEmpty
                 ? CalibrationSegments(noiseFor: configuration)
                 : try CalibrationSegments(
-                    of: settings.tracks, count: settings.segments, for: configuration,
-                    on: Backend(threads: settings.threads), cancellation: cancellation)
+                    of: tracks, count: segmentCount, for: configuration,
+                    on: Backend(threads: threads), cancellation: cancellation)
             let quantization = try ModelQuantization(
-                checkpoint, calibration: segments.description, threads: settings.threads)
+                checkpoint, calibration: segments.description, threads: threads)
             quantization.warnings.forEach(console.warning)
             let model = try quantization.run(
-                mixes: segments.mixes, targets: settings.targets, cancellation: cancellation,
-                report: show)
-            try model.write(to: settings.output)
+                mixes: segments.mixes, targets: targets, cancellation: cancellation, report: show)
+            try model.write(to: output)
             let report = QuantizationReport(
                 model: model, source: checkpoint, calibration: segments.description)
-            if let path = settings.report {
+            if let path = arguments.value(.report) {
                 try Data(report.json.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
             }
             console.result(report.table)
-            console.result(settings.output)
+            console.result(output)
             return .done
-        } catch is CancellationError {
-            console.error("interrupted; nothing was written")
-            return .interrupted
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
         }
     }
 
@@ -90,54 +110,16 @@ extension Option {
 
 extension QuantizeCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "quantize",
-            overview: "Write a model with INT8 weights, at a quarter of the size.",
-            operand: "file",
-            operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-            operandCount: 1...1,
-            options: [
-                .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR,
-                .maxBytes, .report, .member, .threads,
-            ] + Option.common)
+        "quantize",
+        overview: "Write a model with INT8 weights, at a quarter of the size.",
+        operand: "file",
+        operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
+        options: [
+            .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR, .maxBytes,
+            .report, .member, .threads,
+        ] + Option.common
     ) { arguments, console throws(UsageError) in
-        QuantizeCommand(
-            settings: try Settings(arguments), console: console,
-            cancellation: Interruption.cancellation()
-        ).run()
-    }
-
-    struct Settings {
-        let model: String
-        let member: String?
-        let output: String
-        /// Audio files to calibrate on; empty for noise.
-        let tracks: [String]
-        let segments: Int
-        let targets: MixedPrecisionSearch.Targets
-        /// Where the table goes as JSON.
-        let report: String?
-        let threads: Int
-
-        init(_ arguments: ParsedArguments) throws(UsageError) {
-            output = try arguments.required(.outFile)
-            model = arguments.operands[0]
-            member = arguments.value(.member)
-            tracks = arguments.values(.calibrate)
-            report = arguments.value(.report)
-            threads = try arguments.threads()
-            let segments = try arguments.number(.calibrationSamples, in: 1...10_000)
-            self.segments = max(segments ?? 50, tracks.count)
-            var targets = MixedPrecisionSearch.Targets(measuresLayers: report != nil)
-            if let precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) {
-                targets.precision = precision
-            }
-            targets.maximumBytes = try arguments.number(
-                .maxBytes, in: 1...Int.max, allowed: "a positive whole number")
-            targets.minimumSNRDecibels = try arguments.finiteNumber(
-                .leastSNR, allowed: "a number of decibels")
-            self.targets = targets
-        }
+        try QuantizeCommand(arguments, console).run()
     }
 }
 

@@ -11,7 +11,7 @@ enum TextTable {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = zip(row, widths).enumerated().map { column, cell in
-                names.contains(column) ? padded(cell.0, to: cell.1) : padding(cell.0, to: cell.1)
+                padded(cell.0, to: cell.1, isLeft: names.contains(column))
             }
             let line = cells.joined(separator: "  ")
             return String(line.reversed().drop { $0 == " " }.reversed())
@@ -22,16 +22,14 @@ enum TextTable {
     static func line(
         _ name: String, width nameWidth: Int, _ cells: [String], width cellWidth: Int
     ) -> String {
-        ([padded(name, to: nameWidth)] + cells.map { padding($0, to: cellWidth) })
+        ([padded(name, to: nameWidth, isLeft: true)]
+            + cells.map { padded($0, to: cellWidth, isLeft: false) })
             .joined(separator: "  ")
     }
 
-    private static func padded(_ text: String, to width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
-    }
-
-    private static func padding(_ text: String, to width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
+    private static func padded(_ text: String, to width: Int, isLeft: Bool) -> String {
+        let padding = String(repeating: " ", count: max(0, width - text.count))
+        return isLeft ? text + padding : padding + text
     }
 }
 
@@ -41,6 +39,11 @@ extension Double {
 
     /// An SNR in dB: one decimal, `equal` for infinite, `none` where nothing can be compared.
     var decibelText: String { isFinite ? fixed(1) : self > 0 ? "equal" : "none" }
+}
+
+extension Int {
+    /// A number of bytes in MB.
+    func megabytes(_ digits: Int = 1) -> String { (Double(self) / 1e6).fixed(digits) }
 }
 
 /// A JSON object with values of different types. Members that are nil are left out.
@@ -59,6 +62,12 @@ struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
         self.members = members
     }
 
+    private init(_ members: [(String, (any Encodable)?)]) { self.members = members }
+
+    static func + (first: JSONObject, second: JSONObject) -> JSONObject {
+        JSONObject(first.members + second.members)
+    }
+
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Name.self)
         for case (let name, let value?) in members {
@@ -69,21 +78,12 @@ struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
 
 /// JSON with sorted keys. Infinite numbers become the strings `Infinity` and `-Infinity`.
 enum JSONText {
-    /// Indented JSON.
-    ///
-    /// - Parameter keys: by default, names of Swift's properties become `snake_case`.
+    /// - Parameters:
+    ///   - formatting: by default indented; `[]` for one line.
+    ///   - keys: by default, names of Swift's properties become `snake_case`.
     static func of(
-        _ value: some Encodable, keys: JSONEncoder.KeyEncodingStrategy = .convertToSnakeCase
-    ) -> String {
-        text(value, [.prettyPrinted], keys)
-    }
-
-    /// JSON on one line, with keys in `snake_case`.
-    static func line(_ value: some Encodable) -> String { text(value, [], .convertToSnakeCase) }
-
-    private static func text(
-        _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting,
-        _ keys: JSONEncoder.KeyEncodingStrategy
+        _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting = .prettyPrinted,
+        keys: JSONEncoder.KeyEncodingStrategy = .convertToSnakeCase
     ) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])

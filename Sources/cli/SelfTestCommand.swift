@@ -6,27 +6,19 @@ import Foundation
 import ModelZoo
 import Tensor
 
-struct SelfTestCommand {
-    let isJSON: Bool
-    let console: Console
-
+enum SelfTestCommand {
+    /// Exits with `trackFailed` if a result differs too much from PyTorch's, `modelUnusable` if the
+    /// vectors or the demo model are missing or don't match.
     static let command = Command(
-        definition: CommandDefinition(
-            name: "selftest",
-            overview: "Compare the results of every set of kernels that this machine can run with "
-                + "PyTorch's.",
-            options: [.json] + Option.common)
+        "selftest",
+        overview: "Compare the results of every set of kernels that this machine can run with "
+            + "PyTorch's.",
+        options: [.json] + Option.common
     ) { arguments, console throws(UsageError) in
         Interruption.endsProcess(console)
-        return SelfTestCommand(isJSON: arguments.has(.json), console: console).run()
-    }
-
-    /// - Returns: `trackFailed` if a result differs too much from PyTorch's, `modelUnusable` if the
-    ///   vectors or the demo model are missing or don't match.
-    func run() -> ExitCode {
-        let start = ContinuousClock.now
-        var runs: [SelfTest.Run] = []
-        do {
+        return console.reporting(failure: .modelUnusable) {
+            let start = ContinuousClock.now
+            var runs: [SelfTest.Run] = []
             let store = try ModelStore(ofProgramWith: nil, isOffline: true)
             let selfTest = try SelfTest(
                 vectorsAt: try store.bundledFile("selftest.safetensors"),
@@ -37,13 +29,10 @@ struct SelfTestCommand {
                     try selfTest.run(
                         engine, threads: ProcessInfo.processInfo.activeProcessorCount))
             }
-        } catch {
-            console.error("\(error)")
-            return .modelUnusable
+            let report = SelfTestReport(runs: runs, seconds: (ContinuousClock.now - start).seconds)
+            console.result(arguments.has(.json) ? report.json : report.table)
+            return report.passed ? .done : .trackFailed
         }
-        let report = SelfTestReport(runs: runs, seconds: (ContinuousClock.now - start).seconds)
-        console.result(isJSON ? report.json : report.table)
-        return report.passed ? .done : .trackFailed
     }
 }
 

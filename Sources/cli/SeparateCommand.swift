@@ -15,22 +15,13 @@ struct SeparateCommand {
         let display = ProgressDisplay(console: console)
         let cancellation = Interruption.cancellation(onResize: display.redraw)
         do {
-            if settings.isModelListing { return try listModels() }
+            if settings.arguments.has(.listModels) { return try listModels() }
             try settings.separation.validate()
-            let found = TrackDiscovery(settings.operands)
-            if settings.standardOutput != nil { try checkStandardOutput(found) }
-            let model = try SeparationModel(settings, console: console, cancellation: cancellation)
-            let outputs = try settings.selection.outputs(ofSources: model.sources)
-            let plan =
-                settings.standardOutput != nil
-                ? OutputPlan(toStandardOutput: found.tracks[0], format: settings.output.format)
-                : try OutputPlan(
-                    found.tracks, names: outputs.map(\.name),
-                    in: FilePath.joined(settings.outputFolder, model.folder), settings: settings)
-            var run = SeparationRun(
-                settings: settings, console: console, cancellation: cancellation, display: display,
-                model: model, outputs: outputs, plan: plan,
-                precision: try settings.precision.precision(for: model.files))
+            let found = TrackDiscovery(settings.arguments.operands)
+            if settings.arguments.has(.stdout) { try checkStandardOutput(found) }
+            var run = try SeparationRun(
+                of: found.tracks, settings: settings, console: console, cancellation: cancellation,
+                display: display)
             return try run.run(problems: found.problems)
         } catch {
             return report(error)
@@ -40,7 +31,7 @@ struct SeparateCommand {
     /// Prints the names that `--name` accepts, in the reference's layout.
     private func listModels() throws -> ExitCode {
         let names: (bags: [String], checkpoints: [String])
-        if let repository = settings.repository {
+        if let repository = settings.arguments.value(.repo) {
             names = try ModelStore(ofProgramWith: repository, isOffline: true).names(in: repository)
         } else {
             names = (
@@ -57,9 +48,15 @@ struct SeparateCommand {
 
     private func checkStandardOutput(_ found: TrackDiscovery) throws(UsageError) {
         guard found.tracks.count == 1, found.problems.isEmpty else {
-            throw .severalToStandardOutput(count: found.tracks.count)
+            throw UsageError(
+                "'\(Option.stdout.long)' takes a single track, but \(found.tracks.count) were found"
+            )
         }
-        if isatty(STDOUT_FILENO) == 1 { throw .audioOnTerminal }
+        if isatty(STDOUT_FILENO) == 1 {
+            throw UsageError(
+                "Standard output is a terminal; redirect the audio of '\(Option.stdout.long)' to a "
+                    + "file or a program")
+        }
     }
 
     /// Reports an error that occurred before the first track.
@@ -67,7 +64,7 @@ struct SeparateCommand {
         switch error {
         case SeparationError.invalidOption(let name, let value, let allowed):
             // The library names options as the command does. Values are shown as typed.
-            let option = SeparateCommand.definition.options.first { $0.name == name }
+            let option = SeparateCommand.command.options.first { $0.name == name }
             let usage = option.map {
                 UsageError.invalidValue(
                     $0, value: settings.arguments.value($0) ?? value, allowed: allowed)

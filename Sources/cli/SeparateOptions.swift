@@ -121,40 +121,28 @@ extension Option {
 }
 
 extension SeparateCommand {
-    static let definition = CommandDefinition(
+    static let command = Command(
         name: "separate",
         overview:
             "Separate music into stems: drums, bass, vocals and whatever else the model has.",
-        operand: "track",
+        operand: "track ...",
         operandHelp: "Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3; others, and videos, "
             + "through ffmpeg if it is installed), folders to search for such files, patterns "
             + "('*', '?', '[...]'), or - for standard input.",
-        operandCount: 1...Int.max,
         topics: [
-            OptionTopic(
-                title: "MODEL",
-                options: [.name, .member, .repo, .offline, .listModels, .signature]),
-            OptionTopic(
-                title: "WHICH STEMS",
-                options: [.writtenStems, .twoStems, .otherMethod, .mix, .residual]),
-            OptionTopic(
-                title: "SEPARATION",
-                options: [
-                    .shifts, .seed, .overlap, .segment, .noSplit, .start, .duration, .downmix,
-                    .precision,
-                ]),
-            OptionTopic(
-                title: "FILES",
-                options: [
-                    .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
-                    .mp3Preset, .outputRate, .stdout, .raw, .skipExisting, .force, .spool,
-                ]),
-            OptionTopic(
-                title: "RUNNING",
-                options: [
-                    .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version,
-                    .help,
-                ]),
+            "MODEL": [.name, .member, .repo, .offline, .listModels, .signature],
+            "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual],
+            "SEPARATION": [
+                .shifts, .seed, .overlap, .segment, .noSplit, .start, .duration, .downmix,
+                .precision,
+            ],
+            "FILES": [
+                .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
+                .mp3Preset, .outputRate, .stdout, .raw, .skipExisting, .force, .spool,
+            ],
+            "RUNNING": [
+                .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version, .help,
+            ],
         ],
         exclusive: [
             [.signature, .name], [.segment, .noSplit], [.int24, .float32], [.flac, .mp3],
@@ -165,9 +153,8 @@ extension SeparateCommand {
             + [.out, .filename, .flac, .mp3, .skipExisting, .dryRun, .jsonLines].map {
                 [.stdout, $0]
             },
-        standalone: [.listModels])
-
-    static let command = Command(definition: definition) { arguments, console throws(UsageError) in
+        standalone: [.listModels]
+    ) { arguments, console throws(UsageError) in
         SeparateCommand(settings: try Settings(arguments), console: console).run()
     }
 }

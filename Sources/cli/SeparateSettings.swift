@@ -13,78 +13,64 @@ enum OtherMethod: String, CaseIterable {
 
 extension SeparateCommand {
     struct Settings {
-        /// As typed, for error messages.
+        /// As typed.
         let arguments: ParsedArguments
-        let operands: [String]
-        let isModelListing: Bool
-        /// nil for the default.
-        let model: String?
-        let member: String?
-        let repository: String?
-        let isOffline: Bool
         let selection: OutputSelection
         let separation: SeparationOptions
         /// nil for the whole track.
         let excerpt: Excerpt?
         let output: OutputOptions
-        /// For MP3 chosen by an option or by the extension in `--filename`.
-        let mp3: MP3Settings
-        let outputFolder: String
         let template: FileNameTemplate
-        /// The stem that goes to standard output.
-        let standardOutput: String?
-        let skipsExisting: Bool
         let precision: PrecisionChoice
         let threads: Int
         let jobs: Int
-        let isDryRun: Bool
-        let isJSON: Bool
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
-            if arguments.has(.signature) { throw .signatureRefused }
+            if arguments.has(.signature) {
+                throw UsageError(
+                    "'\(Option.signature.long)' is not supported: only the reference's solver can "
+                        + "read its training runs; export the model and pass the checkpoint with "
+                        + "'\(Option.name.long)'")
+            }
             if arguments.has(.raw) && !arguments.has(.stdout) { throw .needs(.raw, .stdout) }
             if let device = arguments.value(.device), device != "cpu" {
                 throw .invalidValue(
                     .device, value: device, allowed: "cpu, the only supported device")
             }
             self.arguments = arguments
-            operands = arguments.operands
-            isModelListing = arguments.has(.listModels)
-            model = arguments.value(.name)
-            member = arguments.value(.member)
-            repository = arguments.value(.repo)
-            isOffline = arguments.has(.offline)
             selection = try OutputSelection(arguments)
             separation = try Settings.separation(arguments)
             excerpt = try Settings.excerpt(arguments)
-            mp3 = try Settings.mp3(arguments)
             output = try Settings.output(arguments)
-            outputFolder = arguments.value(.out) ?? "separated"
             template = try FileNameTemplate(arguments.value(.filename))
-            standardOutput = arguments.value(.stdout)
-            skipsExisting = arguments.has(.skipExisting) && !arguments.has(.force)
             precision = try PrecisionChoice(arguments)
             threads = try arguments.threads()
             jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
-            isDryRun = arguments.has(.dryRun)
-            isJSON = arguments.has(.jsonLines)
         }
+
+        /// nil for the default.
+        var model: String? { arguments.value(.name) }
+        var member: String? { arguments.value(.member) }
+        var isDryRun: Bool { arguments.has(.dryRun) }
+        var isJSON: Bool { arguments.has(.jsonLines) }
 
         private static func separation(
             _ arguments: ParsedArguments
         ) throws(UsageError) -> SeparationOptions {
             var options = SeparationOptions()
             options.split = !arguments.has(.noSplit)
-            options.seed = try arguments.parsed(
-                .seed, allowed: "a whole number from 0 to \(UInt64.max)")
-            if let shifts: Int = try arguments.parsed(.shifts, allowed: "a whole number") {
-                options.shifts = shifts
-            }
-            if let overlap: Double = try arguments.parsed(.overlap, allowed: "a number") {
-                options.overlap = overlap
-            }
-            options.segmentSeconds = try arguments.parsed(
-                .segment, allowed: "a number of seconds")
+            options.seed = try arguments.value(
+                .seed, allowed: "a whole number from 0 to \(UInt64.max)"
+            ) { UInt64($0) }
+            options.shifts =
+                try arguments.value(.shifts, allowed: "a whole number") { Int($0) }
+                ?? options.shifts
+            options.overlap =
+                try arguments.value(.overlap, allowed: "a number") { Double($0) }
+                ?? options.overlap
+            options.segmentSeconds = try arguments.value(
+                .segment, allowed: "a number of seconds"
+            ) { Double($0) }
             return options
         }
 
@@ -102,20 +88,19 @@ extension SeparateCommand {
         static func time(
             _ option: Option, _ arguments: ParsedArguments
         ) throws(UsageError) -> Double? {
-            guard let text = arguments.value(option) else { return nil }
-            var seconds = 0.0
-            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-            for part in parts {
-                // Digits and a point only: no "nan", "1e9" or signs.
-                let isPlain = part.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
-                guard parts.count <= 3, isPlain, let value = Double(part) else {
-                    throw .invalidValue(
-                        option, value: text,
-                        allowed: "seconds, minutes:seconds or hours:minutes:seconds")
+            try arguments.value(
+                option, allowed: "seconds, minutes:seconds or hours:minutes:seconds"
+            ) { text in
+                var seconds = 0.0
+                let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+                for part in parts {
+                    // Digits and a point only: no "nan", "1e9" or signs.
+                    let isPlain = part.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
+                    guard parts.count <= 3, isPlain, let value = Double(part) else { return nil }
+                    seconds = seconds * 60 + value
                 }
-                seconds = seconds * 60 + value
+                return seconds
             }
-            return seconds
         }
 
         static func output(_ arguments: ParsedArguments) throws(UsageError) -> OutputOptions {
@@ -144,14 +129,15 @@ extension SeparateCommand {
                 spoolFolder: arguments.value(.spool))
         }
 
-        private static func mp3(_ arguments: ParsedArguments) throws(UsageError) -> MP3Settings {
+        /// For MP3 chosen by an option or by the extension in `--filename`.
+        static func mp3(_ arguments: ParsedArguments) throws(UsageError) -> MP3Settings {
             var settings = MP3Settings()
-            if let rate = try arguments.number(.mp3Bitrate, in: MP3Settings.supportedBitRates) {
-                settings.bitRateKilobitsPerSecond = rate
-            }
-            if let preset = try arguments.number(.mp3Preset, in: MP3Settings.supportedPresets) {
-                settings.preset = preset
-            }
+            settings.bitRateKilobitsPerSecond =
+                try arguments.number(.mp3Bitrate, in: MP3Settings.supportedBitRates)
+                ?? settings.bitRateKilobitsPerSecond
+            settings.preset =
+                try arguments.number(.mp3Preset, in: MP3Settings.supportedPresets)
+                ?? settings.preset
             return settings
         }
     }
@@ -171,11 +157,6 @@ enum PrecisionChoice: Sendable, Equatable {
             let fixed = try arguments.choice(.precision, of: Precision.allCases, or: ["auto"])
             self = fixed.map(PrecisionChoice.fixed) ?? .ofModel
         }
-    }
-
-    /// - Throws: `WeightsError` for an unreadable model; the errors of `EngineInformation`.
-    func precision(for files: ModelFiles) throws -> Precision {
-        try precision(isQuantized: files.isQuantized())
     }
 
     /// - Throws: the errors of `EngineInformation`.

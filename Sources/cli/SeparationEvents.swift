@@ -4,17 +4,6 @@
 import Demucs
 
 struct SeparationEvents {
-    /// A file of a track, written or planned.
-    struct Output: Encodable {
-        let stem: String
-        let path: String
-        var peak: Float?
-        var gain: Float?
-        var durationSeconds: Double?
-        var bytes: Int?
-        var sha256: String?
-    }
-
     /// The result of a track.
     enum Status: String, Encodable {
         case done
@@ -26,30 +15,44 @@ struct SeparationEvents {
         case planned
     }
 
-    struct Track: Encodable {
-        let track: String
-        var status: Status
-        var error: String?
-        var seed: UInt64?
-        var durationSeconds: Double?
-        var sampleRateHz: Int?
-        var channels: Int?
-        var elapsedSeconds: Double?
-        var warnings: [String] = []
-        var outputs: [Output] = []
+    /// What the summary counts, and the members of the track's event.
+    struct Track {
+        let name: String
+        let status: Status
+        fileprivate let members: JSONObject
 
-        mutating func take(_ report: TrackReport, elapsedSeconds: Double) {
-            seed = report.seed
-            durationSeconds = report.durationSeconds
-            sampleRateHz = report.sampleRateHz
-            channels = report.channelCount
-            self.elapsedSeconds = elapsedSeconds
-            warnings = report.warnings.map(\.description)
-            outputs = report.outputs.map {
-                Output(
-                    stem: $0.name, path: $0.path ?? "", peak: $0.peak, gain: $0.gain,
-                    durationSeconds: $0.durationSeconds, bytes: $0.bytes, sha256: $0.sha256)
+        /// - Parameters:
+        ///   - details: members that only some results have, such as `error`.
+        ///   - outputs: the track's files, written or planned.
+        init(
+            _ name: String, _ status: Status, _ details: JSONObject = [:],
+            warnings: [String] = [], outputs: [JSONObject] = []
+        ) {
+            self.name = name
+            self.status = status
+            members =
+                details + [
+                    "track": name, "status": status, "warnings": warnings, "outputs": outputs,
+                ]
+        }
+
+        /// A track that was separated.
+        init(_ name: String, _ report: TrackReport, elapsedSeconds: Double) {
+            let details: JSONObject = [
+                "seed": report.seed, "duration_seconds": report.durationSeconds,
+                "sample_rate_hz": report.sampleRateHz, "channels": report.channelCount,
+                "elapsed_seconds": elapsedSeconds,
+            ]
+            let outputs = report.outputs.map { output -> JSONObject in
+                [
+                    "stem": output.name, "path": output.path ?? "", "peak": output.peak,
+                    "gain": output.gain, "duration_seconds": output.durationSeconds,
+                    "bytes": output.bytes, "sha256": output.sha256,
+                ]
             }
+            self.init(
+                name, .done, details, warnings: report.warnings.map(\.description),
+                outputs: outputs)
         }
     }
 
@@ -58,16 +61,6 @@ struct SeparationEvents {
         let files: [String]
         /// nil until computed.
         var sha256: [String]?
-    }
-
-    /// A track's result with the name of its event, in one flat object.
-    private struct TrackEvent: Encodable {
-        let result: Track
-
-        func encode(to encoder: any Encoder) throws {
-            try result.encode(to: encoder)
-            try (["event": "track"] as JSONObject).encode(to: encoder)
-        }
     }
 
     private let console: Console
@@ -84,43 +77,45 @@ struct SeparationEvents {
         self.parameters = parameters
     }
 
-    private func write(_ event: some Encodable) {
-        if isShown { console.result(JSONText.line(event)) }
+    /// - Parameter members: made only if events are printed.
+    private func write(_ event: String, _ members: @autoclosure () -> JSONObject) {
+        if isShown { console.result(JSONText.of(["event": event] + members(), [])) }
     }
 
     func start(tracks: Int) {
-        let event: JSONObject = [
-            "event": "start", "version": CommandLineTool.version, "model": model,
-            "parameters": parameters, "tracks": tracks,
-        ]
-        write(event)
+        write(
+            "start",
+            [
+                "version": CommandLineTool.version, "model": model, "parameters": parameters,
+                "tracks": tracks,
+            ])
     }
 
     func progress(_ progress: SeparationProgress, of track: String, secondsLeft: Double?) {
-        if !isShown { return }
-        let event: JSONObject = [
-            "event": "progress", "track": track, "segments_done": progress.segmentsDone,
-            "segments_total": progress.segmentsTotal,
-            "audio_seconds_done": progress.audioSecondsDone,
-            "audio_seconds_total": progress.audioSecondsTotal, "seconds_left": secondsLeft,
-        ]
-        write(event)
+        write(
+            "progress",
+            [
+                "track": track, "segments_done": progress.segmentsDone,
+                "segments_total": progress.segmentsTotal,
+                "audio_seconds_done": progress.audioSecondsDone,
+                "audio_seconds_total": progress.audioSecondsTotal, "seconds_left": secondsLeft,
+            ])
     }
 
     mutating func ended(_ track: Track) {
         tracks.append(track)
-        write(TrackEvent(result: track))
+        write("track", track.members)
     }
 
     func count(_ status: Status) -> Int { tracks.count { $0.status == status } }
 
     func manifest(exitCode: ExitCode) {
         let counts = Dictionary(grouping: tracks, by: \.status.rawValue).mapValues(\.count)
-        let event: JSONObject = [
-            "event": "manifest", "version": CommandLineTool.version, "model": model,
-            "parameters": parameters, "tracks": tracks, "counts": counts,
-            "exit_code": exitCode.rawValue,
-        ]
-        write(event)
+        write(
+            "manifest",
+            [
+                "version": CommandLineTool.version, "model": model, "parameters": parameters,
+                "tracks": tracks.map(\.members), "counts": counts, "exit_code": exitCode.rawValue,
+            ])
     }
 }

@@ -67,16 +67,18 @@ struct SeparationRecord: Codable, Equatable {
         let durationSeconds: Double
     }
 
-    let version: Int
+    var version = currentVersion
     /// Version of the program.
-    let program: String
+    var program = CommandLineTool.version
     let model: Model
     let parameters: SeparationParameters
     /// The seed that was used; nil without shifts.
     let seed: UInt64?
     let input: File
     let outputs: [Output]
+}
 
+extension SeparationRecord {
     // MARK: - On the disk
 
     /// `OUT/htdemucs/song/.song.mp3.swift-demucs.json`.
@@ -102,19 +104,6 @@ struct SeparationRecord: Codable, Equatable {
             record.version == SeparationRecord.currentVersion
         else { return nil }
         self = record
-    }
-
-    init(
-        model: Model, parameters: SeparationParameters, seed: UInt64?, input: File,
-        outputs: [Output]
-    ) {
-        version = SeparationRecord.currentVersion
-        program = CommandLineTool.version
-        self.model = model
-        self.parameters = parameters
-        self.seed = seed
-        self.input = input
-        self.outputs = outputs
     }
 
     /// Writes the record atomically. Errors are ignored: without a record the track is separated

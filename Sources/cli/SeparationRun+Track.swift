@@ -11,30 +11,25 @@ extension SeparationRun {
     ) -> SeparationEvents.Track {
         let name = track.input.path
         let start = ContinuousClock.now
-        var result = SeparationEvents.Track(track: name, status: .done)
         do {
             let report = try separateFiles(track, label: label, with: separator)
             let seconds = (ContinuousClock.now - start).seconds
-            result.take(report, elapsedSeconds: seconds)
-            if !settings.isJSON {
-                for path in report.outputs.compactMap(\.path) { console.result(path) }
-            }
+            if !settings.isJSON { report.outputs.compactMap(\.path).forEach(console.result) }
             console.status(
                 "Done: \(ProgressDisplay.clock(report.durationSeconds)) in "
                     + "\(seconds.fixed(1)) s")
+            return .init(name, report, elapsedSeconds: seconds)
         } catch is CancellationError {
             return interrupted(track)
         } catch AudioError.readerGone {
             // As is usual in pipelines: no message.
             isPipeClosed = true
-            result.status = .failed
+            return .init(name, .failed)
         } catch {
-            let text = "\(error)"
-            result.status = .failed
-            result.error = text.hasPrefix(name) ? text : "\(name): \(text)"
-            console.error(result.error ?? text)
+            let text = "\(error)".hasPrefix(name) ? "\(error)" : "\(name): \(error)"
+            console.error(text)
+            return .init(name, .failed, ["error": text])
         }
-        return result
     }
 
     /// Says how to resume.
@@ -47,7 +42,7 @@ extension SeparationRun {
                     ? "run the same command to separate it"
                     : "\(done) of \(count) tracks are done; run the same command with "
                         + "\(Option.skipExisting.long) for the rest"))
-        return .init(track: track.input.path, status: .interrupted)
+        return .init(track.input.path, .interrupted)
     }
 
     /// Separates a track into files, with a record beside them.

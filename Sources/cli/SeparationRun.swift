@@ -25,19 +25,26 @@ struct SeparationRun {
     let options: SeparationOptions
     private var modelIdentity: SeparationRecord.Model?
 
+    /// Finds the model and plans the files.
+    ///
+    /// - Throws: `UsageError` for options that don't fit the model or the tracks; the errors of
+    ///   `SeparationModel` and `EngineInformation`.
     init(
-        settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken,
-        display: ProgressDisplay, model: SeparationModel, outputs: [OutputSelection.Output],
-        plan: OutputPlan, precision: Precision
-    ) {
+        of tracks: [InputTrack], settings: SeparateCommand.Settings, console: Console,
+        cancellation: CancellationToken, display: ProgressDisplay
+    ) throws {
         self.settings = settings
         self.console = console
         self.cancellation = cancellation
         self.display = display
-        self.model = model
-        self.outputs = outputs
-        self.plan = plan
-        self.precision = precision
+        model = try SeparationModel(settings, console: console, cancellation: cancellation)
+        outputs = try settings.selection.outputs(ofSources: model.sources)
+        plan =
+            settings.arguments.has(.stdout)
+            ? OutputPlan(toStandardOutput: tracks[0], format: settings.output.format)
+            : try OutputPlan(
+                tracks, names: outputs.map(\.name), modelFolder: model.folder, settings: settings)
+        precision = try settings.precision.precision(isQuantized: model.files.isQuantized())
         var options = settings.separation
         options.seed = options.shifts > 0 ? options.seedOrDrawn() : nil
         self.options = options
@@ -56,7 +63,7 @@ struct SeparationRun {
         events.start(tracks: plan.tracks.count + problems.count)
         for problem in problems {
             console.error(problem.text)
-            events.ended(.init(track: problem.operand, status: .failed, error: problem.text))
+            events.ended(.init(problem.operand, .failed, ["error": problem.text]))
         }
         defer { folder?.removeIfEmpty() }
         for (index, track) in plan.tracks.enumerated() {
@@ -82,7 +89,8 @@ struct SeparationRun {
     /// The record of a track that an earlier run finished with the same result; nil for all others
     /// and without `--skip-existing`.
     private mutating func recordOfSameResult(_ track: PlannedTrack) -> SeparationRecord? {
-        guard settings.skipsExisting, let path = track.recordPath,
+        guard settings.arguments.has(.skipExisting), !settings.arguments.has(.force),
+            let path = track.recordPath,
             let record = SeparationRecord(at: path),
             record.covers(
                 track, model: identity(), parameters: parameters, seed: settings.separation.seed)
@@ -103,26 +111,22 @@ struct SeparationRun {
     private mutating func report(
         _ track: PlannedTrack, status: SeparationEvents.Status, _ record: SeparationRecord? = nil
     ) {
-        var files = zip(outputs, track.paths).map {
-            SeparationEvents.Output(stem: $0.name, path: $1)
-        }
-        for (index, output) in (record?.outputs ?? []).enumerated() {
-            files[index].peak = output.peak
-            files[index].gain = output.gain
-            files[index].durationSeconds = output.durationSeconds
-            files[index].bytes = output.file.bytes
-            files[index].sha256 = output.file.sha256
-        }
         if status == .planned {
             console.status("Would separate \(track.input.path)")
-            if !settings.isJSON {
-                for file in files { console.result(file.path) }
-            }
+            if !settings.isJSON { track.paths.forEach(console.result) }
         } else {
             console.status("Already done: \(track.input.path)")
         }
-        events.ended(
-            .init(track: track.input.path, status: status, seed: record?.seed, outputs: files))
+        // A record has the same outputs, in the same order.
+        let files = zip(outputs, track.paths).enumerated().map { index, file -> JSONObject in
+            let known = record?.outputs[index]
+            return [
+                "stem": file.0.name, "path": file.1, "peak": known?.peak, "gain": known?.gain,
+                "duration_seconds": known?.durationSeconds, "bytes": known?.file.bytes,
+                "sha256": known?.file.sha256,
+            ]
+        }
+        events.ended(.init(track.input.path, status, ["seed": record?.seed], outputs: files))
     }
 
     // MARK: - Model
@@ -155,7 +159,7 @@ struct SeparationRun {
     // MARK: - Summary
 
     private func end(seconds: Double) -> ExitCode {
-        let failed = events.tracks.filter { $0.status == .failed }.map(\.track)
+        let failed = events.tracks.filter { $0.status == .failed }.map(\.name)
         let code: ExitCode =
             events.count(.interrupted) > 0
             ? .interrupted : isPipeClosed ? .pipeClosed : failed.isEmpty ? .done : .trackFailed

@@ -3,37 +3,15 @@
 import Files
 import Foundation
 
-/// Folders that can't be read, or don't match each other.
-enum StemFolderError: Error, Equatable, CustomStringConvertible {
-    case unreadable(path: String, reason: String)
-    /// The folder holds neither stems nor folders with stems.
-    case noStems(path: String)
-    /// `drums.wav` beside `drums.flac`.
-    case ambiguousStem(path: String, stem: String, files: [String])
-    case missingStem(path: String, stem: String, found: [String])
-    case missingTrack(path: String, track: String)
-    /// One folder holds one track, the other several.
-    case differentLayout(single: String, several: String)
+/// A folder that can't be read, or doesn't match another.
+struct StemFolderError: Error, CustomStringConvertible {
+    let description: String
 
-    var description: String {
-        switch self {
-        case .unreadable(let path, let reason):
-            "\(path): can't be read as a folder (\(reason))"
-        case .noStems(let path):
-            "\(path): holds no audio files, nor folders with audio files; expected stems like "
-                + "drums.wav, or a folder of them for each track"
-        case .ambiguousStem(let path, let stem, let files):
-            "\(path): the stem '\(stem)' has several files: \(files.joined(separator: ", ")); "
-                + "keep one of them"
-        case .missingStem(let path, let stem, let found):
-            "\(path): the stem '\(stem)' is missing; found "
-                + (found.isEmpty ? "none" : found.joined(separator: ", "))
-        case .missingTrack(let path, let track):
-            "\(path): no folder of stems for the track '\(track)'"
-        case .differentLayout(let single, let several):
-            "\(single) holds the stems of one track, \(several) folders of tracks; give two folders "
-                + "of the same kind"
-        }
+    /// The folder holds neither stems nor folders with stems.
+    static func noStems(_ path: String) -> StemFolderError {
+        StemFolderError(
+            description: "\(path): holds no audio files, nor folders with audio files; expected "
+                + "stems like drums.wav, or a folder of them for each track")
     }
 }
 
@@ -50,7 +28,7 @@ struct StemFolder {
     /// Names of the sum of all stems in data sets.
     private static let mixtures: Set<String> = ["mixture", "mix"]
 
-    /// - Throws: `unreadable`, `ambiguousStem`.
+    /// - Throws: `StemFolderError` for an unreadable folder, or `drums.wav` beside `drums.flac`.
     init(_ path: String) throws(StemFolderError) {
         self.path = path
         var files: [String: String] = [:]
@@ -59,7 +37,10 @@ struct StemFolder {
             guard StemFolder.extensions.contains(name.pathExtension.lowercased()) else { continue }
             let stem = name.deletingPathExtension
             if let other = files.updateValue(file, forKey: stem) {
-                throw .ambiguousStem(path: path, stem: stem, files: [other, file])
+                throw StemFolderError(
+                    description:
+                        "\(path): the stem '\(stem)' has several files: \(other), \(file); "
+                        + "keep one of them")
             }
         }
         self.files = files
@@ -68,10 +49,12 @@ struct StemFolder {
     /// Names of the stems, sorted, without the mixture.
     var stems: [String] { files.keys.filter { !StemFolder.mixtures.contains($0) }.sorted() }
 
-    /// - Throws: `missingStem`.
+    /// - Throws: `StemFolderError` for a missing stem.
     func file(of stem: String) throws(StemFolderError) -> String {
         guard let file = files[stem] else {
-            throw .missingStem(path: path, stem: stem, found: stems)
+            throw StemFolderError(
+                description: "\(path): the stem '\(stem)' is missing; found "
+                    + (stems.isEmpty ? "none" : stems.joined(separator: ", ")))
         }
         return FilePath.joined(path, file)
     }
@@ -82,66 +65,57 @@ struct StemFolder {
             return names.filter { !$0.hasPrefix(".") }.sorted()
         } catch {
             let reason = (error as NSError).localizedFailureReason ?? error.localizedDescription
-            throw .unreadable(path: path, reason: reason)
+            throw StemFolderError(description: "\(path): can't be read as a folder (\(reason))")
         }
     }
 }
 
 /// The folder of one track's stems, or of several tracks.
-enum StemCollection {
-    case single(StemFolder)
-    case several(path: String, tracks: [String])
+struct StemCollection {
+    let path: String
+    /// Names of the tracks; a single track is named after its folder.
+    let tracks: [String]
+    /// The stems directly in the folder; nil for several tracks.
+    private let single: StemFolder?
 
     /// With stems directly in the folder it is one track; otherwise its folders with stems are tracks.
     ///
-    /// - Throws: `unreadable`, `ambiguousStem`, `noStems`.
+    /// - Throws: the errors of `StemFolder`, and one for a folder without stems.
     init(_ path: String) throws(StemFolderError) {
+        self.path = path
         let folder = try StemFolder(path)
         if !folder.stems.isEmpty {
-            self = .single(folder)
+            single = folder
+            tracks = [URL(fileURLWithPath: path).lastPathComponent]
             return
         }
+        single = nil
         var tracks: [String] = []
         for name in try StemFolder.contents(of: path) {
             let inner = FilePath.joined(path, name)
             guard FilePath.isFolder(inner) else { continue }
             if try !StemFolder(inner).stems.isEmpty { tracks.append(name) }
         }
-        guard !tracks.isEmpty else { throw .noStems(path: path) }
-        self = .several(path: path, tracks: tracks)
+        guard !tracks.isEmpty else { throw .noStems(path) }
+        self.tracks = tracks
     }
 
-    var path: String {
-        switch self {
-        case .single(let folder): folder.path
-        case .several(let path, _): path
-        }
-    }
-
-    /// Names of the tracks; a single track is named after its folder.
-    var tracks: [String] {
-        switch self {
-        case .single(let folder): [URL(fileURLWithPath: folder.path).lastPathComponent]
-        case .several(_, let tracks): tracks
-        }
-    }
-
-    /// - Throws: `missingTrack`, `unreadable`, `ambiguousStem`.
+    /// - Throws: the errors of `StemFolder`, and one for a missing track.
     func folder(of track: String) throws(StemFolderError) -> StemFolder {
-        switch self {
-        case .single(let folder): return folder
-        case .several(let path, let tracks):
-            guard tracks.contains(track) else { throw .missingTrack(path: path, track: track) }
-            return try StemFolder(FilePath.joined(path, track))
+        if let single { return single }
+        guard tracks.contains(track) else {
+            throw StemFolderError(
+                description: "\(path): no folder of stems for the track '\(track)'")
         }
+        return try StemFolder(FilePath.joined(path, track))
     }
 
-    /// - Throws: `differentLayout`.
+    /// - Throws: `StemFolderError` if one folder holds one track, the other several.
     func checkLayout(like other: StemCollection) throws(StemFolderError) {
-        switch (self, other) {
-        case (.single, .several): throw .differentLayout(single: path, several: other.path)
-        case (.several, .single): throw .differentLayout(single: other.path, several: path)
-        case (.single, .single), (.several, .several): return
-        }
+        if (single == nil) == (other.single == nil) { return }
+        let (one, several) = single == nil ? (other.path, path) : (path, other.path)
+        throw StemFolderError(
+            description: "\(one) holds the stems of one track, \(several) folders of tracks; give "
+                + "two folders of the same kind")
     }
 }

@@ -4,17 +4,6 @@
 import Demucs
 import Porting
 
-enum TensorsCommand {
-    static let command = Command(
-        "tensors",
-        overview:
-            "Take a track through the network in chunks of raw tensors, here or in another runtime.",
-        actions: [
-            PrepareTensorsCommand.command, RunTensorsCommand.command,
-            AssembleStemsCommand.command, CalibrateCommand.command,
-        ])
-}
-
 extension Option {
     static let tensorsOut = Option(
         "out", short: "o", value: "folder",
@@ -52,24 +41,29 @@ extension Option {
         "seed", value: "n", help: "Seed of the choice. (default: 0)")
 }
 
-enum PrepareTensorsCommand {
+enum TensorsCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "tensors prepare",
-            overview: "Cut a track into chunks and write the core's inputs of each, waveform and "
-                + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
-            operand: "track", operandHelp: "An audio file.", operandCount: 1...1,
-            options: [
-                .tensorsOut, .portedName, .repo, .offline, .chunk, .chunkOverlap, .tensorFormat,
-                .tensorType, .threads,
-            ] + Option.common)
+        "tensors",
+        overview:
+            "Take a track through the network in chunks of raw tensors, here or in another runtime.",
+        actions: [prepare, run, stems, calibrate])
+
+    private static let prepare = Command(
+        "tensors prepare",
+        overview: "Cut a track into chunks and write the core's inputs of each, waveform and "
+            + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
+        operand: "track", operandHelp: "An audio file.",
+        options: [
+            .tensorsOut, .portedName, .repo, .offline, .chunk, .chunkOverlap, .tensorFormat,
+            .tensorType, .threads,
+        ] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.tensorsOut)
         let encoding = try call.encoding(.raw)
         let seconds = try arguments.finiteNumber(.chunk)
         let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
-        return try call.run {
+        return call.run {
             let backend = try call.backend()
             let model = try call.model()
             let preparation = try Preparation(
@@ -87,21 +81,17 @@ enum PrepareTensorsCommand {
             console.result(out)
         }
     }
-}
 
-enum RunTensorsCommand {
-    static let command = Command(
-        definition: CommandDefinition(
-            name: "tensors run",
-            overview: "Run the core on prepared chunks and write output and add_67 beside them.",
-            operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
-            operandCount: 1...1,
-            options: [.portedName, .repo, .offline, .precision, .threads] + Option.common)
+    private static let run = Command(
+        "tensors run",
+        overview: "Run the core on prepared chunks and write output and add_67 beside them.",
+        operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
+        options: [.portedName, .repo, .offline, .precision, .threads] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]
         let precision = try PrecisionChoice(arguments)
-        return try call.run {
+        return call.run {
             let manifest = try Manifest(folder: folder)
             let model = try call.model(defaultName: manifest.model.name)
             let backend = try call.backend(
@@ -113,22 +103,18 @@ enum RunTensorsCommand {
             console.result(folder)
         }
     }
-}
 
-enum AssembleStemsCommand {
-    static let command = Command(
-        definition: CommandDefinition(
-            name: "tensors stems",
-            overview: "Turn the core's outputs, ours or another runtime's, into stems: inverse "
-                + "STFT, sum of both branches, cross-fade, denormalisation.",
-            operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
-            operandCount: 1...1,
-            options: [
-                .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
-                .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate, .mp3Preset, .spool,
-                .threads,
-            ] + Option.common,
-            exclusive: [[.int24, .float32], [.flac, .mp3]])
+    private static let stems = Command(
+        "tensors stems",
+        overview: "Turn the core's outputs, ours or another runtime's, into stems: inverse "
+            + "STFT, sum of both branches, cross-fade, denormalisation.",
+        operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
+        options: [
+            .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
+            .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate, .mp3Preset, .spool,
+            .threads,
+        ] + Option.common,
+        exclusive: [[.int24, .float32], [.flac, .mp3]]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]
@@ -136,7 +122,7 @@ enum AssembleStemsCommand {
         let outputs = try call.outputs
         let element = try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases)
         let options = try SeparateCommand.Settings.output(arguments)
-        return try call.run {
+        return call.run {
             var manifest = try Manifest(folder: folder)
             if arguments.has(.portedName) {
                 manifest = try manifest.named(after: try call.model(), folder: folder)
@@ -152,41 +138,18 @@ enum AssembleStemsCommand {
             paths.forEach(console.result)
         }
     }
-}
 
-extension PortingCall {
-    /// `--tensors`.
-    fileprivate var outputs: StemAssembly.Outputs {
-        get throws(UsageError) {
-            guard let text = arguments.value(.outputNames) else { return .standard }
-            let names = text.split(separator: ",", omittingEmptySubsequences: false)
-                .map(String.init)
-            guard (1...2).contains(names.count),
-                names.allSatisfy({ !$0.isEmpty && !$0.contains("/") })
-            else {
-                throw .invalidValue(
-                    .outputNames, value: text, allowed: "one name, or two separated by a comma")
-            }
-            return names.count == 1
-                ? .finished(names[0]) : .branches(spectrogram: names[0], waveform: names[1])
-        }
-    }
-}
-
-enum CalibrateCommand {
-    static let command = Command(
-        definition: CommandDefinition(
-            name: "tensors calibrate",
-            overview:
-                "Choose chunks of tracks, spread over files and loudness and none silent, and "
-                + "write the core's inputs of each, with dataset.txt and input_list.txt for "
-                + "quantising compilers.",
-            operand: "track", operandHelp: "Audio files, of music like that to be separated.",
-            operandCount: 1...Int.max,
-            options: [
-                .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk,
-                .tensorFormat, .tensorType, .threads,
-            ] + Option.common)
+    private static let calibrate = Command(
+        "tensors calibrate",
+        overview:
+            "Choose chunks of tracks, spread over files and loudness and none silent, and "
+            + "write the core's inputs of each, with dataset.txt and input_list.txt for "
+            + "quantising compilers.",
+        operand: "track ...", operandHelp: "Audio files, of music like that to be separated.",
+        options: [
+            .tensorsOut, .samples, .choiceSeed, .portedName, .repo, .offline, .chunk, .tensorFormat,
+            .tensorType, .threads,
+        ] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.tensorsOut)
@@ -194,7 +157,7 @@ enum CalibrateCommand {
         let seed = try arguments.number(.choiceSeed, in: 0...Int.max) ?? 0
         let encoding = try call.encoding(.npy)
         let seconds = try arguments.finiteNumber(.chunk)
-        return try call.run {
+        return call.run {
             let model = try call.model()
             let display = call.progress("Sample")
             let lists = try Calibration(
@@ -205,6 +168,24 @@ enum CalibrateCommand {
                 warn: { console.warning("\($0)") },
                 progress: { display.update($0, of: count) })
             lists.forEach(console.result)
+        }
+    }
+}
+
+extension PortingCall {
+    /// `--tensors`.
+    fileprivate var outputs: StemAssembly.Outputs {
+        get throws(UsageError) {
+            try arguments.value(
+                .outputNames, allowed: "one name, or two separated by a comma"
+            ) { text in
+                let names = text.split(separator: ",", omittingEmptySubsequences: false)
+                    .map(String.init)
+                guard names.count <= 2, names.allSatisfy({ !$0.isEmpty && !$0.contains("/") })
+                else { return nil }
+                return names.count == 1
+                    ? .finished(names[0]) : .branches(spectrogram: names[0], waveform: names[1])
+            } ?? .standard
         }
     }
 }

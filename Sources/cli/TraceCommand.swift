@@ -13,16 +13,14 @@ extension Option {
 
 enum TraceCommand {
     static let command = Command(
-        definition: CommandDefinition(
-            name: "trace",
-            overview: "Write the values inside the network for one chunk, with the reference's "
-                + "names and order of axes.",
-            operand: "track",
-            operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
-            operandCount: 1...1,
-            options: [
-                .outFile, .only, .start, .chunk, .portedName, .repo, .offline, .precision, .threads,
-            ] + Option.common)
+        "trace",
+        overview: "Write the values inside the network for one chunk, with the reference's "
+            + "names and order of axes.",
+        operand: "track",
+        operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
+        options: [
+            .outFile, .only, .start, .chunk, .portedName, .repo, .offline, .precision, .threads,
+        ] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.outFile)
@@ -34,7 +32,7 @@ enum TraceCommand {
         if isChunk, let option = [.chunk, .start].first(where: arguments.has) {
             throw .onlyFor(option, "audio files")
         }
-        return try call.run {
+        return call.run {
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil)
             let backend = try call.backend(

@@ -8,27 +8,12 @@ import Foundation
 struct InputTrack: Equatable {
     /// As given or found; `-` for standard input.
     let path: String
-    let isStandardInput: Bool
-    /// Name of the file, from which names of stems are made; `stdin` for standard input.
-    let fileName: String
+    var isStandardInput = false
     /// Folders between the operand and the file, `disc 1/live`; empty for none.
-    let relativeFolder: String
+    var relativeFolder = ""
 
-    init(path: String, relativeFolder: String = "") {
-        self.path = path
-        isStandardInput = false
-        fileName = FilePath.name(of: path)
-        self.relativeFolder = relativeFolder
-    }
-
-    private init() {
-        path = "-"
-        isStandardInput = true
-        fileName = "stdin"
-        relativeFolder = ""
-    }
-
-    static let standardInput = InputTrack()
+    /// Name of the file, from which names of stems are made; `stdin` for standard input.
+    var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }
 }
 
 struct TrackDiscovery {
@@ -43,20 +28,21 @@ struct TrackDiscovery {
 
     private mutating func add(_ operand: String) {
         if operand == "-" {
-            tracks.append(.standardInput)
-        } else if FilePath.isFolder(operand) {
-            addFolder(operand, named: operand)
-        } else if FilePath.status(operand) == nil, TrackDiscovery.isPattern(operand) {
+            tracks.append(InputTrack(path: operand, isStandardInput: true))
+        } else if FilePath.status(operand) == nil, operand.utf8.contains(where: "*?[".utf8.contains)
+        {
             addMatches(operand)
         } else {
-            // A missing file is reported in its turn, as an undecodable one is.
-            tracks.append(InputTrack(path: operand))
+            addPath(operand)
         }
     }
 
-    private static func isPattern(_ text: String) -> Bool {
-        text.utf8.contains {
-            [UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "[")].contains($0)
+    private mutating func addPath(_ path: String) {
+        if FilePath.isFolder(path) {
+            addFolder(path)
+        } else {
+            // A missing file is reported in its turn, as an undecodable one is.
+            tracks.append(InputTrack(path: path))
         }
     }
 
@@ -67,13 +53,7 @@ struct TrackDiscovery {
         if paths.isEmpty {
             problems.append((pattern, "\(pattern): no such file, and none matches the pattern"))
         }
-        for path in paths {
-            if FilePath.isFolder(path) {
-                addFolder(path, named: path)
-            } else {
-                tracks.append(InputTrack(path: path))
-            }
-        }
+        for path in paths { addPath(path) }
     }
 
     /// Paths that match a shell pattern, sorted by their bytes.
@@ -95,13 +75,13 @@ struct TrackDiscovery {
 
     // MARK: - Folders
 
-    private mutating func addFolder(_ folder: String, named operand: String) {
+    private mutating func addFolder(_ folder: String) {
         let countBefore = tracks.count + problems.count
         var open: [stat] = []
         walk(folder, relative: "", &open)
         if tracks.count + problems.count == countBefore {
             problems.append(
-                (operand, "\(operand): no audio files found; name files of other types themselves"))
+                (folder, "\(folder): no audio files found; name files of other types themselves"))
         }
     }
 
@@ -114,8 +94,7 @@ struct TrackDiscovery {
         open.append(status)
         defer { open.removeLast() }
         guard let entries = TrackDiscovery.entries(of: folder) else {
-            problems.append(
-                (folder, "\(folder): can't be read (\(String(cString: strerror(errno))))"))
+            problems.append((folder, "\(folder): can't be read (\(SystemError.last))"))
             return
         }
         var folders: [String] = []

@@ -30,18 +30,16 @@ struct BatchTests {
     }
 
     @Test func brokenTracksAreListedAndTheOthersDone() throws {
-        let run = try folder.run(arguments + ["out", "--json"])
-        #expect(run.exitCode == 1)
+        let run = try folder.run(arguments + ["out", "--json"], exits: 1)
         #expect(
             run.errorLines.last
                 == "error: 3 of 24 tracks failed: music/03.wav, music/11.wav, music/20.wav")
         #expect(try #require(run.outputLines.last).contains(#""counts":{"done":21,"failed":3}"#))
         #expect(try stems("out").count == 42)
         // A second run skips all tracks and writes nothing.
-        let record = folder.url.appendingPathComponent(
-            "out/cross_first/00/.00.wav.swift-demucs.json")
+        let record = folder.url("out/cross_first/00/.00.wav.swift-demucs.json")
         let before = try FileManager.default.attributesOfItem(atPath: record.path)
-        let again = try folder.run(arguments + ["out", "--json"])
+        let again = try folder.run(arguments + ["out", "--json"], exits: 1)
         #expect(
             try #require(again.outputLines.last).contains(#""counts":{"failed":3,"skipped":21}"#))
         let after = try FileManager.default.attributesOfItem(atPath: record.path)
@@ -49,7 +47,7 @@ struct BatchTests {
     }
 
     @Test func killedRunsLeaveNothingWrongAndGoOn() throws {
-        _ = try folder.run(arguments + ["whole"])
+        try folder.run(arguments + ["whole"], exits: 1)
         let whole = try stems("whole")
         for wait in [0.05, 0.15, 0.25, 0.4] {
             let process = CommandRun.process(arguments + ["killed"], in: folder.url)
@@ -62,50 +60,40 @@ struct BatchTests {
             // A file with its final name is complete.
             for (name, data) in try stems("killed") { #expect(whole[name] == data, "\(name)") }
         }
-        let run = try folder.run(arguments + ["killed"])
-        #expect(run.exitCode == 1)
+        try folder.run(arguments + ["killed"], exits: 1)
         #expect(try stems("killed") == whole)
         #expect(folder.contents.allSatisfy { !$0.hasSuffix(".part") })
     }
 
     // MARK: - Disk errors
 
-    /// Runs the command in a shell, after a command that limits it.
+    /// Runs the command in a shell, after a command that limits it so that it fails.
     private func limited(_ limit: String, _ more: String...) throws -> CommandRun {
         try CommandRun(
             ["-c", "\(limit) && exec \"$0\" \"$@\"", CommandRun.executable.path] + more,
-            in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"))
+            in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"), exits: 1)
     }
 
     @Test func aFileThatMayNotGrowFailsAndLeavesNothing() throws {
         // Blocks of 512 bytes: less than a stem.
         let run = try limited("ulimit -f 2", "music/00.wav", "-qn", "cross_first", "-o", "out")
-        #expect(run.exitCode == 1)
         #expect(run.errors.contains("File too large"), "\(run.errors)")
         #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") }, "\(folder.contents)")
-    }
-
-    @Test func aFolderThatCannotBeMadeIsReported() throws {
-        let run = try folder.run("music/00.wav", "-qn", "cross_first", "-o", "/proc/stems")
-        #expect(run.exitCode == 1)
-        #expect(run.errors.hasPrefix("error: /proc/stems"), "\(run.errors)")
-        #expect(run.errorLines.count == 1)
     }
 
     @Test(.enabled(if: geteuid() != 0)) func anUnwritableFolderIsReported() throws {
         try FileManager.default.createDirectory(
             at: folder.url("fixed"), withIntermediateDirectories: false,
             attributes: [.posixPermissions: 0o555])
-        let run = try folder.run("music/00.wav", "-qn", "cross_first", "-o", "fixed")
-        #expect(run.exitCode == 1)
+        let run = try folder.run("music/00.wav", "-qn", "cross_first", "-o", "fixed", exits: 1)
         #expect(run.errors.contains("Permission denied"), "\(run.errors)")
     }
 
-    /// Separates a long track, and does something once its folder is there.
+    /// Separates a long track, and does something once its folder is there that makes it fail.
     private func separate(_ meanwhile: () throws -> Void) throws -> CommandRun {
         try folder.writeTrack("long.wav", samples: 100_000)
         let arguments = ["long.wav", "-n", "cross_first", "--shifts=3", "-o", "out"]
-        return try CommandRun(arguments, in: folder.url) { process in
+        return try CommandRun(arguments, in: folder.url, exits: 1) { process in
             while process.isRunning, !folder.exists("out/cross_first/long") { usleep(1_000) }
             try meanwhile()
         }
@@ -116,7 +104,6 @@ struct BatchTests {
             usleep(50_000)
             try FileManager.default.removeItem(at: folder.url("out"))
         }
-        #expect(run.exitCode == 1)
         #expect(run.errors.contains("error: long.wav: out/cross_first/long/"), "\(run.errors)")
         #expect(!folder.exists("out"))
     }
@@ -128,7 +115,6 @@ struct BatchTests {
             try file.write(contentsOf: Data("more".utf8))
             try file.close()
         }
-        #expect(run.exitCode == 1)
         #expect(run.errors.contains("was changed while it was being read"), "\(run.errors)")
         #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") })
     }

@@ -14,7 +14,7 @@ struct CheckpointCommandTests {
 
     @Test func inspectShowsFormatConfigurationTensorsAndChecksum() throws {
         let run = try folder.run("inspect", Self.fixture("ggml.bin"))
-        #expect(run.exitCode == 0 && run.errors.isEmpty)
+        #expect(run.errors.isEmpty)
         let lines = run.output.split(separator: "\n").map(String.init)
         #expect(
             lines.starts(with: [
@@ -47,17 +47,12 @@ struct CheckpointCommandTests {
         #expect(whole.output.contains("models: d12395a8, f7e0c4bc\n"))
         let run = try folder.run("inspect", file, "--member", "f7e0c4bc")
         #expect(run.output.contains("\n  encoder.0.conv.weight F16 [4, 4, 8, 1]\n"))
-        let missing = try folder.run("inspect", file, "--member", "x")
-        #expect(missing.exitCode == 3)
-        #expect(
-            missing.errors
-                == "error: \(file): holds no model \"x\"; it has \"d12395a8\", \"f7e0c4bc\"\n")
     }
 
     @Test(arguments: ["model.th", "legacy.th", "core.onnx"])
     func convertWritesTheOfficialLayout(name: String) throws {
         let run = try folder.run("convert", Self.fixture(name), "-o", "out.safetensors")
-        #expect(run.exitCode == 0 && run.errors.isEmpty && run.output == "out.safetensors\n")
+        #expect(run.errors.isEmpty && run.output == "out.safetensors\n")
         #expect(folder.contents == ["out.safetensors"])
         let found = try Checkpoint.open(folder.url("out.safetensors").path)
         let source = try Checkpoint.open(Self.fixture(name))
@@ -77,10 +72,9 @@ struct CheckpointCommandTests {
     }
 
     @Test func convertRoundsToFloat16AndNamesSources() throws {
-        let run = try folder.run(
+        try folder.run(
             "convert", Self.fixture("legacy.th"), "--float16", "--sources", "a,b,c,d",
             "--out=out.safetensors", )
-        #expect(run.exitCode == 0)
         let found = try Checkpoint.open(folder.url("out.safetensors").path)
         #expect(found.tensors.allSatisfy { $0.elementType == .float16 })
         let names: [ArgumentValue] = ["a", "b", "c", "d"].map { .string($0) }
@@ -93,19 +87,11 @@ struct CheckpointCommandTests {
         for (file, message) in [
             ("views.th", "is missing"), ("diffq.th", "diffq"), ("absent.th", "no such file"),
         ] {
-            let run = try folder.run("convert", Self.fixture(file), "-o", "out.safetensors")
-            #expect(run.exitCode == 3)
+            let run = try folder.run(
+                "convert", Self.fixture(file), "-o", "out.safetensors", exits: 3)
             #expect(run.errors.hasPrefix("error: ") && run.errors.contains(message))
         }
         #expect(folder.contents.isEmpty)
     }
 
-    @Test func anUnwritableOutputIsReported() throws {
-        let run = try folder.run(
-            "convert", Self.fixture("model.th"), "-o", "absent/out.safetensors")
-        #expect(run.exitCode == 3)
-        #expect(
-            run.errors
-                == "error: absent/out.safetensors: can't be written: No such file or directory\n")
-    }
 }

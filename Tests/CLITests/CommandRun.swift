@@ -6,7 +6,6 @@ import Testing
 
 /// A finished run of `swift-demucs`.
 struct CommandRun {
-    let exitCode: Int32
     let output: String
     let errors: String
 
@@ -31,12 +30,13 @@ struct CommandRun {
     ///   - interruptedAt: text on stderr, after which the run is sent a signal.
     ///   - input: a file in the folder for standard input.
     ///   - executable: another program, such as a shell.
+    ///   - code: the expected exit code; any other is a failure of the test.
     ///   - meanwhile: called after the start.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
         environment: [String: String] = [:], interruptedAt sign: String? = nil,
         signal: Int32 = SIGINT, input: String? = nil, executable: URL = CommandRun.executable,
-        meanwhile: (Process) throws -> Void = { _ in }
+        exits code: Int32 = 0, meanwhile: (Process) throws -> Void = { _ in }
     ) throws {
         let process = CommandRun.process(
             arguments, in: folder, models: models, environment: environment)
@@ -61,9 +61,9 @@ struct CommandRun {
         }
         try meanwhile(process)
         process.waitUntilExit()
-        exitCode = process.terminationStatus
         output = String(decoding: try Data(contentsOf: outputFile), as: UTF8.self)
         errors = try String(contentsOf: errorFile, encoding: .utf8)
+        #expect(process.terminationStatus == code, "\(arguments): \(errors)")
     }
 
     /// A process that is not started yet, with the same parameters as `init`.
@@ -115,17 +115,23 @@ final class TemporaryFolder {
         return file
     }
 
-    /// Runs the command in the folder.
+    /// Runs the command in the folder, and expects an exit code.
+    @discardableResult
     func run(
         _ arguments: [String], models: String? = Fixture.url("models").path,
-        environment: [String: String] = [:], interruptedAt sign: String? = nil
+        environment: [String: String] = [:], interruptedAt sign: String? = nil,
+        exits code: Int32 = 0
     ) throws -> CommandRun {
         try CommandRun(
-            arguments, in: url, models: models, environment: environment, interruptedAt: sign)
+            arguments, in: url, models: models, environment: environment, interruptedAt: sign,
+            exits: code)
     }
 
-    func run(_ arguments: String..., interruptedAt sign: String? = nil) throws -> CommandRun {
-        try run(arguments, interruptedAt: sign)
+    @discardableResult
+    func run(
+        _ arguments: String..., interruptedAt sign: String? = nil, exits code: Int32 = 0
+    ) throws -> CommandRun {
+        try run(arguments, interruptedAt: sign, exits: code)
     }
 
     func url(_ name: String) -> URL { url.appendingPathComponent(name) }
@@ -171,13 +177,14 @@ final class TemporaryFolder {
         bytes.append(contentsOf: "RIFF".utf8)
         append(36 + dataBytes, bytes: 4)
         bytes.append(contentsOf: "WAVEfmt ".utf8)
-        append(16, bytes: 4)
-        append(3, bytes: 2)
-        append(channels, bytes: 2)
-        append(rateHz, bytes: 4)
-        append(rateHz * channels * 4, bytes: 4)
-        append(channels * 4, bytes: 2)
-        append(32, bytes: 2)
+        // Size of this part, IEEE float, channels, rate, bytes a second and a frame, bits.
+        let frameBytes = channels * 4
+        for (number, count) in [
+            (16, 4), (3, 2), (channels, 2), (rateHz, 4), (rateHz * frameBytes, 4), (frameBytes, 2),
+            (32, 2),
+        ] {
+            append(number, bytes: count)
+        }
         bytes.append(contentsOf: "data".utf8)
         append(dataBytes, bytes: 4)
         for value in values { append(Int(value.bitPattern), bytes: 4) }

@@ -7,8 +7,8 @@ import Testing
 struct EvalTests {
     private let folder = TemporaryFolder()
 
-    private func run(_ arguments: String...) throws -> CommandRun {
-        try folder.run(["eval"] + arguments)
+    private func run(_ arguments: String..., exits code: Int32 = 0) throws -> CommandRun {
+        try folder.run(["eval"] + arguments, exits: code)
     }
 
     /// Writes the true stems or the estimates of a fixture as float32 files.
@@ -31,6 +31,11 @@ struct EvalTests {
         }
     }
 
+    private func writePair(of fixture: String = "stereo_good", track: String = "") throws {
+        try write("reference", of: fixture, to: "true\(track)")
+        try write("estimate", of: fixture, to: "found\(track)")
+    }
+
     private func golden(_ name: String, of fixture: String = "stereo_good") throws -> Double {
         let text = try Fixture("evaluation/\(fixture)").checkpoint.metadata["scores"] ?? ""
         let scores = try JSONDecoder().decode([String: [String]].self, from: Data(text.utf8))
@@ -38,10 +43,8 @@ struct EvalTests {
     }
 
     @Test func tableShowsEveryScoreOfATrack() throws {
-        try write("reference", to: "true")
-        try write("estimate", to: "found")
+        try writePair()
         let run = try run("true", "found")
-        #expect(run.exitCode == 0)
         #expect(run.errors == "Scoring true\n")
         #expect(
             run.outputLines.first?.split(separator: "  ", omittingEmptySubsequences: true)
@@ -65,11 +68,9 @@ struct EvalTests {
 
     @Test func mediansRunOverTracksAndTheMeanOverStems() throws {
         for (index, fixture) in ["stereo", "stereo_good", "twin_channels"].enumerated() {
-            try write("reference", of: fixture, to: "true/song\(index)")
-            try write("estimate", of: fixture, to: "found/song\(index)")
+            try writePair(of: fixture, track: "/song\(index)")
         }
         let run = try run("true", "found", "--metrics", "sdr", "--json", "--quiet")
-        #expect(run.exitCode == 0)
         #expect(run.errors.isEmpty)
         let document = try run.json()
         #expect((document["tracks"] as? [[String: Any]])?.count == 3)
@@ -88,20 +89,16 @@ struct EvalTests {
     }
 
     @Test func theSNRIsAgainstTheOtherEstimates() throws {
-        try write("reference", to: "true")
-        try write("estimate", to: "found")
+        try writePair()
         let run = try run(
             "true", "found", "--against", "found", "--metrics", "si-sdr", "--json", "-q")
-        #expect(run.exitCode == 0)
         let medians = try #require(try run.json()["medians"] as? [String: [String: Any]])
         #expect(medians["bass"]?["snr"] as? String == "Infinity")
     }
 
     @Test func scoresWithoutAValueAreNull() throws {
-        try write("reference", of: "silent_stem", to: "true")
-        try write("estimate", of: "silent_stem", to: "found")
+        try writePair(of: "silent_stem")
         let run = try run("true", "found", "--json", "-q")
-        #expect(run.exitCode == 0)
         #expect(
             run.errors
                 == "warning: true: the reference of 'bass' is silent, for which BSSEval is not "
@@ -116,7 +113,6 @@ struct EvalTests {
         try write("estimate", to: "found", stems: ["bass"])
         try folder.write("", "true/mixture.wav")
         let run = try run("true", "found", "--stems", "bass", "--metrics", "sdr", "-q")
-        #expect(run.exitCode == 0)
         #expect(run.outputLines[2].hasPrefix("  bass"))
         #expect(!run.output.contains("drums"))
     }
@@ -124,8 +120,7 @@ struct EvalTests {
     @Test func missingStemIsNamed() throws {
         try write("reference", to: "true")
         try write("estimate", to: "found", stems: ["bass"])
-        let run = try run("true", "found", "-q")
-        #expect(run.exitCode == 1)
+        let run = try run("true", "found", "-q", exits: 1)
         #expect(run.output.isEmpty)
         #expect(run.errors == "error: found: the stem 'drums' is missing; found bass\n")
     }
@@ -135,8 +130,7 @@ struct EvalTests {
             try write("reference", to: "true/\(name)")
             if name != "b" { try write("estimate", to: "found/\(name)") }
         }
-        let run = try run("true", "found", "--metrics", "sdr", "-q")
-        #expect(run.exitCode == 1)
+        let run = try run("true", "found", "--metrics", "sdr", "-q", exits: 1)
         #expect(
             run.errorLines == [
                 "error: found: no folder of stems for the track 'b'",
@@ -149,22 +143,19 @@ struct EvalTests {
         try write("reference", to: "true", stems: ["bass"])
         try write("estimate", to: "found")
         let run = try run("true", "found", "--metrics", "sdr", "-q")
-        #expect(run.exitCode == 0)
         #expect(run.errors == "warning: found: not scored for lack of a reference: drums\n")
     }
 
     @Test func estimatesOfAnotherLengthOrRateAreRefused() throws {
         try write("reference", to: "true")
         try write("estimate", to: "short", samples: 4000)
-        let short = try run("true", "short", "-q")
-        #expect(short.exitCode == 1)
+        let short = try run("true", "short", "-q", exits: 1)
         #expect(
             short.errors
                 == "error: true: the estimate of 'bass' has 4000 samples, expected 4400 samples as "
                 + "the reference of 'bass' has; cut or convert the files so that all are alike\n")
         try write("estimate", to: "fast", rateHz: 4000)
-        let fast = try run("true", "fast", "-q")
-        #expect(fast.exitCode == 1)
+        let fast = try run("true", "fast", "-q", exits: 1)
         #expect(
             fast.errors.contains("has a sample rate of 4000 Hz, expected a sample rate of 2000"))
     }
@@ -182,8 +173,7 @@ struct EvalTests {
             ("twice", "twice: the stem 'bass' has several files: bass.flac, bass.wav"),
         ]
         for (name, message) in cases {
-            let run = try run("true", name)
-            #expect(run.exitCode == 1)
+            let run = try run("true", name, exits: 1)
             #expect(run.errors.hasPrefix("error: \(message)"), "\(run.errors)")
         }
     }

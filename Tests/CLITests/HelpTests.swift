@@ -8,7 +8,6 @@ struct HelpTests {
     @Test(arguments: [["--help"], ["-h"], ["separate", "--help"], ["track.wav", "-qh"]])
     func helpMatchesTheSnapshot(arguments: [String]) throws {
         let run = try folder.run(arguments)
-        #expect(run.exitCode == 0)
         #expect(run.errors.isEmpty)
         #expect(
             run.output == """
@@ -152,7 +151,6 @@ struct HelpTests {
 
     @Test func helpOfModelsMatchesTheSnapshot() throws {
         let run = try folder.run("models", "--help")
-        #expect(run.exitCode == 0)
         #expect(
             run.output == """
                 OVERVIEW: List the published models and where they are; fetch, find and verify
@@ -180,7 +178,6 @@ struct HelpTests {
 
     @Test func helpOfTensorsListsTheActions() throws {
         let run = try folder.run("tensors", "--help")
-        #expect(run.exitCode == 0)
         for name in ["prepare", "run", "stems", "calibrate"] {
             #expect(run.output.contains("'\(name)"))
         }
@@ -188,7 +185,6 @@ struct HelpTests {
 
     @Test func versionNamesTheInstructionSetAndTheKernels() throws {
         let run = try folder.run("--version")
-        #expect(run.exitCode == 0)
         try #require(run.outputLines.count == 3)
         #expect(run.outputLines[0].hasPrefix("swift-demucs "))
         #expect(run.outputLines[1].hasPrefix("instruction set: "))

@@ -17,8 +17,7 @@ struct InterruptionTests {
             "--skip-existing",
         ]
         let run = try CommandRun(
-            arguments, in: folder.url, interruptedAt: "Separating 2/2", signal: signal)
-        #expect(run.exitCode == 130)
+            arguments, in: folder.url, interruptedAt: "Separating 2/2", signal: signal, exits: 130)
         #expect(
             run.errorLines.contains(
                 "error: interrupted while separating long.wav; 1 of 2 tracks are done; run the "
@@ -35,8 +34,7 @@ struct InterruptionTests {
     @Test func theManifestRecordsAnInterruption() throws {
         let run = try folder.run(
             ["long.wav", "-n", "cross_first", "--shifts=100", "--json"],
-            interruptedAt: "Separating")
-        #expect(run.exitCode == 130)
+            interruptedAt: "Separating", exits: 130)
         let manifest = try #require(run.outputLines.last)
         #expect(manifest.contains("\"status\":\"interrupted\""))
         #expect(manifest.contains("\"exit_code\":130"))
@@ -59,8 +57,7 @@ struct InterruptionTests {
     }
 
     @Test func commandsWithoutFilesEndAtOnce() throws {
-        let run = try folder.run(["selftest"], models: nil, interruptedAt: "Testing")
-        #expect(run.exitCode == 130)
+        let run = try folder.run(["selftest"], models: nil, interruptedAt: "Testing", exits: 130)
         #expect(run.errorLines.last == "error: interrupted")
     }
 }

@@ -9,10 +9,6 @@ struct QuantizeTests {
 
     private let folder = TemporaryFolder()
 
-    private func run(_ arguments: String...) throws -> CommandRun {
-        try folder.run(arguments)
-    }
-
     private func report() throws -> [String: Any] {
         let data = try folder.data("layers.json")
         return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
@@ -20,10 +16,9 @@ struct QuantizeTests {
 
     @Test func theFileIsWrittenAndRuns() throws {
         try folder.writeTrack("music.wav")
-        let made = try run(
+        let made = try folder.run(
             "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "music.wav",
             "--samples", "2", "--report", "layers.json")
-        #expect(made.exitCode == 0, "\(made.errors)")
         #expect(made.outputLines.first?.hasPrefix("layer ") == true)
         #expect(made.outputLines.last == "int8.safetensors")
         let path = folder.url("int8.safetensors").path
@@ -37,30 +32,21 @@ struct QuantizeTests {
         #expect(layers.contains { $0["form"] as? String == "float" })
 
         // INT8 is the file's default precision.
-        let bench = try run("bench", "-n", path, "--runs", "1", "--json", "-q")
+        let bench = try folder.run("bench", "-n", path, "--runs", "1", "--json", "-q")
         #expect(bench.output.contains("\"precision\" : \"int8\""), "\(bench.output)")
         #expect(bench.output.contains("\"file_bytes\" : \(checkpoint.countBytes)"))
-        let separated = try run("-n", path, "--shifts", "0", "-v", "music.wav")
-        #expect(separated.exitCode == 0, "\(separated.errors)")
+        let separated = try folder.run("-n", path, "--shifts", "0", "-v", "music.wav")
         #expect(separated.errors.contains(" in int8, "), "\(separated.errors)")
     }
 
     @Test func weightsAloneAreMeasuredInTheirPrecision() throws {
-        let made = try run(
+        try folder.run(
             "quantize", Self.model, "-o", "out.safetensors", "--precision", "float32",
             "--min-snr", "30", "--report", "layers.json", "-q")
-        #expect(made.exitCode == 0, "\(made.errors)")
         let report = try report()
         #expect((report["snr_db"] as? Double ?? 0) >= 30)
         let layers = try #require(report["layers"] as? [[String: Any]])
         #expect(layers.allSatisfy { $0["form"] as? String != "int8" })
     }
 
-    @Test func targetsThatCantBeMetLeaveNoFile() throws {
-        let run = try run(
-            "quantize", Self.model, "-o", "out.safetensors", "--max-bytes", "1000", "-q")
-        #expect(run.exitCode == 3)
-        #expect(run.errors.hasPrefix("error: 1000 bytes don't hold the model: "))
-        #expect(!folder.contents.contains { $0.hasPrefix("out.safetensors") })
-    }
 }

@@ -8,13 +8,14 @@ struct SelfTestTests {
 
     private let folder = TemporaryFolder()
 
-    private func run(_ arguments: String..., models: [String]) throws -> CommandRun {
-        try folder.run(["selftest"] + arguments, models: models.joined(separator: ":"))
+    /// Runs with the models of the test's folder, then the bundled ones.
+    private func run(_ arguments: String..., exits code: Int32 = 0) throws -> CommandRun {
+        let models = [folder.url.path, Self.models.path].joined(separator: ":")
+        return try folder.run(["selftest"] + arguments, models: models, exits: code)
     }
 
     @Test func thisMachineComputesWhatPyTorchComputes() throws {
-        let run = try run("--json", "--quiet", models: [Self.models.path])
-        #expect(run.exitCode == 0)
+        let run = try run("--json", "--quiet")
         #expect(run.errors.isEmpty)
         let document = try run.json()
         #expect(document["passed"] as? Bool == true)
@@ -32,8 +33,7 @@ struct SelfTestTests {
     }
 
     @Test func tableEndsWithItsSum() throws {
-        let run = try run("-q", models: [Self.models.path])
-        #expect(run.exitCode == 0)
+        let run = try run("-q")
         #expect(run.outputLines.first?.hasPrefix("dB against PyTorch") == true)
         #expect(
             run.outputLines.contains { $0.hasPrefix("transformer_cross") && $0.hasSuffix("pass") })
@@ -45,8 +45,7 @@ struct SelfTestTests {
         // The file ends with the input of transformer_self: one element of it becomes 100.
         data.replaceSubrange(data.count - 4..<data.count, with: [0, 0, 0xC8, 0x42])
         try folder.write(data, "selftest.safetensors")
-        let run = try run("-q", models: [folder.url.path, Self.models.path])
-        #expect(run.exitCode == 1)
+        let run = try run("-q", exits: 1)
         for line in run.outputLines where line.hasPrefix("transformer") {
             #expect(line.hasSuffix(line.hasPrefix("transformer_self") ? "FAIL" : "pass"))
         }
@@ -57,8 +56,7 @@ struct SelfTestTests {
         var data = try Data(contentsOf: Self.models.appendingPathComponent("demo.safetensors"))
         data[data.count - 1] ^= 1
         try folder.write(data, "demo.safetensors")
-        let run = try run("-q", models: [folder.url.path, Self.models.path])
-        #expect(run.exitCode == 3)
+        let run = try run("-q", exits: 3)
         #expect(run.errors.contains("was made for a demo model with the fingerprint"))
     }
 
@@ -67,16 +65,15 @@ struct SelfTestTests {
         let program = folder.url("swift-demucs")
         try FileManager.default.copyItem(at: CommandRun.executable, to: program)
         let run = try CommandRun(
-            ["selftest"], in: folder.url, models: folder.url.path, executable: program)
-        #expect(run.exitCode == 3)
+            ["selftest"], in: folder.url, models: folder.url.path, executable: program,
+            exits: 3)
         #expect(run.errors.hasPrefix("error: 'selftest.safetensors' was not found in "))
     }
 
     @Test func vectorsOfAnotherKindAreRefused() throws {
         let fixture = Fixture.url("layers/linear.safetensors")
         try folder.write(try Data(contentsOf: fixture), "selftest.safetensors")
-        let run = try run("-q", models: [folder.url.path, Self.models.path])
-        #expect(run.exitCode == 3)
+        let run = try run("-q", exits: 3)
         #expect(run.errorLines.count == 1)
     }
 }

@@ -12,13 +12,10 @@ struct SeparateOutputTests {
     }
 
     /// Separates with the model of four stems, without shifts, as float32 WAV without gains.
-    @discardableResult
-    private func run(_ out: String, _ more: String...) throws -> CommandRun {
-        let run = try folder.run(
+    private func run(_ out: String, _ more: String...) throws {
+        try folder.run(
             ["a.wav", "-qn", "base", "--shifts=0", "--float32", "--clip-mode=none", "-o", out]
                 + more)
-        #expect(run.exitCode == 0, "\(run.errors)")
-        return run
     }
 
     private func names(_ out: String) -> [String] {
@@ -106,10 +103,9 @@ struct SeparateOutputTests {
         for (name, options) in [
             ("whole.wav", ["--start=0.25", "--duration", "0:0.5"]), ("part.wav", []),
         ] {
-            let run = try folder.run(
+            try folder.run(
                 [name, "-qn", "cross_first", "--shifts=0", "--filename={track}.{stem}.{ext}"]
                     + options)
-            #expect(run.exitCode == 0, "\(run.errors)")
         }
         let stems = "separated/cross_first"
         #expect(
@@ -120,9 +116,8 @@ struct SeparateOutputTests {
     @Test func stemsHaveTheRateOfTheTrackIfAskedFor() throws {
         try folder.writeTrack("fast.wav", samples: 3001, rateHz: 4000)
         for (rate, samples) in [("input", 3001), ("model", 1200)] {
-            let run = try folder.run(
+            try folder.run(
                 "fast.wav", "-qn", "cross_first", "--output-rate", rate, "-o", rate)
-            #expect(run.exitCode == 0, "\(run.errors)")
             let data = try folder.data("\(rate)/cross_first/fast/rest.wav")
             #expect(data.count == 44 + samples * 4)
         }

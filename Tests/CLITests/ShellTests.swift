@@ -11,18 +11,17 @@ struct ShellTests {
             .contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(tool)") }
     }
 
-    /// Runs a line of a shell in the folder.
+    /// Runs a line of a shell in the folder, and expects success.
     ///
-    /// - Returns: the exit code, and stdout and stderr in one.
-    private func shell(_ line: String) throws -> (code: Int32, text: String) {
+    /// - Returns: stdout and stderr in one.
+    private func shell(_ line: String) throws -> String {
         let run = try CommandRun(
             ["-c", line], in: folder.url, models: nil, executable: URL(fileURLWithPath: "/bin/sh"))
-        return (run.exitCode, run.output + run.errors)
+        return run.output + run.errors
     }
 
     private func write(_ arguments: String..., to name: String) throws {
         let run = try folder.run(arguments)
-        #expect(run.exitCode == 0)
         try folder.write(run.output, name)
     }
 
@@ -51,43 +50,40 @@ struct ShellTests {
                 _swift_demucs
                 echo "${COMPREPLY[*]}"
                 """.utf8), "script")
-        #expect(try shell("bash --norc script").text == "\(offered)\n")
+        #expect(try shell("bash --norc script") == "\(offered)\n")
     }
 
     @Test(.enabled(if: isInstalled("zsh")))
     func zshAcceptsItsCompletions() throws {
         try write("completions", "zsh", to: "_swift-demucs")
-        #expect(try shell("zsh -n _swift-demucs") == (0, ""))
+        #expect(try shell("zsh -n _swift-demucs") == "")
     }
 
     @Test(.enabled(if: isInstalled("fish")))
     func fishCompletes() throws {
         try write("completions", "fish", to: "completions")
-        let run = try shell(
+        let text = try shell(
             "HOME=$PWD fish -c \"source completions; complete -C 'swift-demucs --clip-mode re'\"")
-        #expect(run.text.hasPrefix("rescale"))
+        #expect(text.hasPrefix("rescale"))
     }
 
     @Test func everyOptionIsInEveryText() throws {
         let help = try folder.run("--help").output
         let options = help.matches(of: /--([a-z0-9-]+)[ \n]/).map { String($0.1) }
         #expect(options.count > 40)
-        let bash = try folder.run("completions", "bash").output
-        let zsh = try folder.run("completions", "zsh").output
-        let fish = try folder.run("completions", "fish").output
-        let manual = try folder.run("manual").output
-        for option in options {
-            #expect(bash.contains("--\(option)"), "\(option)")
-            #expect(zsh.contains("--\(option)"), "\(option)")
-            #expect(fish.contains("-l \(option)"), "\(option)")
-            let escaped = option.replacing("-", with: "\\-")
-            #expect(manual.contains("\\-\\-\(escaped)"), "\(option)")
+        let texts: [(arguments: [String], form: (String) -> String)] = [
+            (["completions", "bash"], { "--\($0)" }), (["completions", "zsh"], { "--\($0)" }),
+            (["completions", "fish"], { "-l \($0)" }),
+            (["manual"], { "--\($0)".replacing("-", with: "\\-") }),
+        ]
+        for (arguments, form) in texts {
+            let text = try folder.run(arguments).output
+            for option in options { #expect(text.contains(form(option)), "\(option)") }
         }
     }
 
     @Test func theManualHasNoUnknownRequests() throws {
         let manual = try folder.run("manual")
-        #expect(manual.exitCode == 0)
         let requests: Set<Substring> = [".\\\"", ".TH", ".SH", ".SS", ".TP", ".PP", ".br"]
         for line in manual.outputLines where line.hasPrefix(".") || line.hasPrefix("'") {
             #expect(requests.contains(line.prefix { $0 != " " }), "\(line)")
@@ -97,7 +93,7 @@ struct ShellTests {
     @Test(.enabled(if: isInstalled("groff")))
     func groffAcceptsTheManual() throws {
         try write("manual", to: "manual.1")
-        #expect(try shell("groff -man -Tutf8 -ww -z manual.1") == (0, ""))
+        #expect(try shell("groff -man -Tutf8 -ww -z manual.1") == "")
     }
 
     @Test func anInstalledProgramFindsItsModels() throws {
@@ -110,7 +106,6 @@ struct ShellTests {
         // Through a link, as package managers make them.
         try manager.createSymbolicLink(at: folder.url("link"), withDestinationURL: program)
         let found = try shell("HOME=$PWD ./link models path demo")
-        #expect(found.code == 0)
-        #expect(found.text.hasSuffix("/share/swift-demucs/models/demo.safetensors\n"))
+        #expect(found.hasSuffix("/share/swift-demucs/models/demo.safetensors\n"))
     }
 }

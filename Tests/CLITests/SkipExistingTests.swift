@@ -12,12 +12,13 @@ struct SkipExistingTests {
         #expect(try isSkipped() == false)
     }
 
-    /// Runs with `--skip-existing`.
-    ///
-    /// - Returns: whether the track was skipped.
+    private func run(_ more: [String], model: String = "cross_first") throws -> CommandRun {
+        try folder.run(["a.wav", "-n", model, "-o", "out", "--skip-existing"] + more)
+    }
+
+    /// Whether a run skips the track.
     private func isSkipped(_ more: String..., model: String = "cross_first") throws -> Bool {
-        let run = try folder.run(["a.wav", "-n", model, "-o", "out", "--skip-existing"] + more)
-        #expect(run.exitCode == 0, "\(run.errors)")
+        let run = try run(more, model: model)
         return run.errors.contains("Already done: a.wav")
     }
 
@@ -34,18 +35,14 @@ struct SkipExistingTests {
             ["--clip-mode=clamp"], ["--gain=common"], ["--stems=drums"], ["--start=0.1"],
             ["--duration=0.2"], ["--two-stems=drums"], ["--precision=bfloat16"],
         ] {
-            let run = try folder.run(
-                ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing", "--dry-run"]
-                    + options)
-            #expect(run.errors == "Would separate a.wav\n", "\(options)")
+            #expect(
+                try run(["--dry-run"] + options).errors == "Would separate a.wav\n", "\(options)")
         }
     }
 
     @Test func optionsThatKeepTheSamplesSkipTheTrack() throws {
         for options in [["--threads=1"], ["--jobs=2"], ["--quiet"], ["--json"]] {
-            let run = try folder.run(
-                ["a.wav", "-n", "cross_first", "-o", "out", "--skip-existing"] + options)
-            #expect(!run.output.contains("drums.wav\n"), "\(options)")
+            #expect(try !run(options).output.contains("drums.wav\n"), "\(options)")
         }
     }
 
@@ -80,8 +77,7 @@ struct SkipExistingTests {
         try FileManager.default.copyItem(
             at: Fixture.url("models/dconv_depth_1.safetensors"),
             to: folder.url("cross_first.safetensors"))
-        let run = try folder.run("a.wav", "-n", other, "-o", "out", "--skip-existing", "--dry-run")
-        #expect(run.errors == "Would separate a.wav\n")
+        #expect(try run(["--dry-run"], model: other).errors == "Would separate a.wav\n")
     }
 
     @Test func aStemThatIsGoneOrChangedIsDoneAgain() throws {

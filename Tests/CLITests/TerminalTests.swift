@@ -5,19 +5,20 @@ import Testing
 struct TerminalTests {
     private let folder = TemporaryFolder()
 
-    /// Separates a track of enough segments for an estimate.
+    /// Separates a track of enough segments for an estimate, to the end.
     private func run(
         columns: UInt16, environment: [String: String] = [:], _ more: String...
     ) throws -> PseudoTerminal {
         try folder.writeTrack("a.wav", samples: 4000)
-        return try PseudoTerminal(
+        let terminal = try PseudoTerminal(
             ["a.wav", "-n", "cross_first", "--shifts=3", "--seed=1", "-o", "out"] + more,
             in: folder.url, columns: columns, environment: environment)
+        #expect(terminal.wait() == 0)
+        return terminal
     }
 
     @Test func aBarIsDrawnOverAndTakenAway() throws {
         let terminal = try run(columns: 80)
-        #expect(terminal.wait() == 0)
         let drawings = terminal.drawings
         let first = try #require(drawings.first)
         #expect(first.hasPrefix("  0 % [>"))
@@ -33,7 +34,6 @@ struct TerminalTests {
 
     @Test func aNarrowTerminalGetsWhatFits() throws {
         let terminal = try run(columns: 20)
-        #expect(terminal.wait() == 0)
         #expect(terminal.drawings.contains { $0.hasPrefix("  0 % ") })
         #expect(terminal.drawings.allSatisfy { $0.count < 20 })
     }
@@ -57,7 +57,6 @@ struct TerminalTests {
     @Test func nothingIsColoured() throws {
         for environment in [[:], ["NO_COLOR": "1"]] {
             let terminal = try run(columns: 80, environment: environment)
-            #expect(terminal.wait() == 0)
             // Codes of colours end in m.
             #expect(terminal.text.firstMatch(of: /\u{1B}\[[0-9;]*m/) == nil)
         }
@@ -66,7 +65,6 @@ struct TerminalTests {
     @Test(arguments: ["dumb", ""])
     func aDumbTerminalGetsLinesAlone(kind: String) throws {
         let terminal = try run(columns: 80, environment: ["TERM": kind])
-        #expect(terminal.wait() == 0)
         #expect(!terminal.text.contains("\u{1B}"))
         let lines = terminal.text.split(separator: "\r\n")
         #expect(lines.count == 3)
@@ -76,7 +74,6 @@ struct TerminalTests {
     @Test func manyTracksAreCounted() throws {
         try folder.writeTrack("b.wav", samples: 4000)
         let terminal = try run(columns: 80, "b.wav")
-        #expect(terminal.wait() == 0)
         #expect(terminal.text.contains("Separating 1/2 a.wav"))
         #expect(terminal.drawings.contains { $0.contains("] 2/2, 0:0") })
         #expect(terminal.text.contains("2 of 2 tracks separated in 0:0"))
@@ -84,7 +81,6 @@ struct TerminalTests {
 
     @Test func aQuietRunDrawsNothing() throws {
         let terminal = try run(columns: 80, "--quiet")
-        #expect(terminal.wait() == 0)
         #expect(terminal.text.isEmpty)
     }
 

@@ -1,8 +1,13 @@
+import TestSupport
 import Testing
 
-/// Invalid arguments of all commands: one line on stderr, exit code 2, no files.
+/// Invalid arguments and other failures of all commands: one line on stderr, an exit code, no files.
 struct UsageTests {
-    /// Arguments after a dollar sign, then the message.
+    private static let models = Fixture.url("models").path
+    private static let formats = Fixture.url("weights/formats").path
+
+    /// The exit code, by default 2, and arguments after a dollar sign; then the message, or its
+    /// beginning up to an ellipsis.
     private static let mistakes = """
         $
         Missing expected argument '<track> ...'; see 'swift-demucs --help'
@@ -186,20 +191,61 @@ struct UsageTests {
         0.4375
         $ trace . -o t --start 1
         '--start' only applies to audio files
+        1 $ track.wav -qn cross_first --no-split --shifts=0
+        track.wav: Without splitting, a track may have at most…
+        1 $ track.wav -n cross_first -o text.safetensors
+        text.safetensors/cross_first: cannot be written…
+        1 $ track.wav -qn cross_first -o /proc/stems
+        /proc/stems…
+        3 $ track.wav -n htdemucs -o out
+        the model 'htdemucs' was not found in \(models)…
+        3 $ track.wav -n ./nowhere.safetensors -o out
+        ./nowhere.safetensors: no such file…
+        3 $ track.wav -n text.safetensors -o out
+        text.safetensors: is not a safetensors file…
+        3 $ track.wav -n \(models) -o out
+        \(models): is a folder…
+        3 $ track.wav --repo nowhere
+        the model repository 'nowhere' is not a folder…
+        3 $ inspect \(formats)/several.safetensors --member x
+        \(formats)/several.safetensors: holds no model "x"; it has "d12395a8", "f7e0c4bc"
+        3 $ convert \(formats)/model.th -o absent/out.safetensors
+        absent/out.safetensors: can't be written: No such file or directory
+        3 $ quantize \(models)/base.safetensors -o out.safetensors --max-bytes 1000 -q
+        1000 bytes don't hold the model: …
+        1 $ bench -n base --track nowhere.wav -q
+        nowhere.wav…
+        3 $ bench -n nothing -q
+        the model 'nothing'…
+        1 $ tensors prepare none.wav -o c -n cross_first
+        none.wav: there is no such file. Check the path.
+        1 $ tensors run c
+        c/manifest.json: is missing; expected the manifest of 'tensors prepare'
+        1 $ compare none.npy track.wav
+        none.npy: is missing; expected a file of tensors, a folder of them or a folder of stems
+        3 $ trace track.wav -o t -n none
+        …
         """
         .split(separator: "\n").map(String.init)
 
-    private static let arguments = mistakes.filter { $0.hasPrefix("$") }
-    private static let messages = mistakes.filter { !$0.hasPrefix("$") }
+    private static let calls = mistakes.filter { $0.contains("$ ") || $0 == "$" }
+    private static let messages = mistakes.filter { !$0.contains("$ ") && $0 != "$" }
 
-    @Test(arguments: zip(arguments, messages))
-    func mistakesAreReported(words: String, message: String) throws {
+    @Test(arguments: zip(calls, messages))
+    func mistakesAreReported(call: String, message: String) throws {
         let folder = TemporaryFolder()
         try folder.writeTrack("track.wav")
-        let run = try folder.run(words.split(separator: " ").dropFirst().map(String.init))
-        #expect(run.errors == "error: \(message)\n")
-        #expect(run.exitCode == 2)
+        try folder.write("just text, and not short", "text.safetensors")
+        let words = call.split(separator: " ").map(String.init)
+        let run = try folder.run(
+            Array(words.drop { $0 != "$" }.dropFirst()), exits: Int32(words[0]) ?? 2)
+        #expect(run.errorLines.count == 1)
+        if message.hasSuffix("…") {
+            #expect(run.errors.hasPrefix("error: \(message.dropLast())"))
+        } else {
+            #expect(run.errors == "error: \(message)\n")
+        }
         #expect(run.output.isEmpty)
-        #expect(folder.contents == ["track.wav"])
+        #expect(folder.contents == ["track.wav", "text.safetensors"])
     }
 }
