@@ -2,7 +2,7 @@
 // damaged file from asking for more memory than the machine has, and keep every product small.
 
 extension Configuration {
-    /// Limits of what is more than one argument's range.
+    /// Limits that several checks, or the inference of arguments, share.
     enum Limits {
         static let sources = 1...256
         static let channels = 65_536

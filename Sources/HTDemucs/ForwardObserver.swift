@@ -78,7 +78,7 @@ package struct Probe {
     private let take: (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
 
     /// - Parameters:
-    ///   - module: see above.
+    ///   - module: the module whose values these are; "" for the whole network.
     ///   - isWanted: which names to take.
     ///   - take: is given each of them, in the order of computation, and must read the tensor before
     ///     it returns: the pass goes on to change it.

@@ -41,7 +41,7 @@ extension Backend {
         parallelFor(tiling.tiles, scratch: floats) { tile, scratch in body(tiling[tile], scratch) }
     }
 
-    /// The same without scratch memory, for tiles of at most `longest` rows.
+    /// Runs `body` once for each of the nearly equal tiles of at most `longest` rows, in parallel.
     package func forEachTile(
         of count: Int, longest: Int, _ body: (_ range: Range<Int>) -> Void
     ) {
