@@ -32,11 +32,13 @@ extension SelfTest {
             try dconv(vector, channels: 96, x: try vector.tensor("x", 1, 41, 96))
         },
         Case("encoder", output: [8, 19, 16]) { vector in
-            let layer = try reader(vector).encoderLayer(vector.reader, layerShape(outer: 4))
+            let layer = try reader(vector).encoderLayer(
+                vector.reader, layerShape(outer: 4), isFrequency: true)
             return layer(try vector.tensor("x", 32, 19, 4), on: vector.backend)
         },
         Case("tencoder", output: [1, 64, 16]) { vector in
-            let layer = try reader(vector).timeEncoderLayer(vector.reader, layerShape(outer: 2))
+            let layer = try reader(vector).encoderLayer(
+                vector.reader, layerShape(outer: 2), isFrequency: false)
             return layer(try vector.tensor("x", 1, 256, 2), on: vector.backend)
         },
         Case("decoder", output: [32, 19, 6]) { vector in
@@ -70,14 +72,12 @@ extension SelfTest {
     ///
     /// - Parameter outer: channels on the mix's side.
     private static func layerShape(outer: Int) -> Configuration.LayerShape {
-        Configuration.LayerShape(
-            index: 1, channelsOut: 16, isNormed: false, dconvHidden: 4,
-            frequency: .init(
-                channelsIn: outer, decoderChannelsOut: outer, kernel: 8, stride: 4, pad: 2,
-                frequenciesIn: 32, frequenciesOut: 8, isLast: false),
-            time: .init(
-                channelsIn: outer, decoderChannelsOut: outer, kernel: 8, stride: 4, pad: 2,
-                empty: false))
+        let branch = Configuration.BranchShape(
+            channelsIn: outer, decoderChannelsOut: outer, kernel: 8, stride: 4, pad: 2,
+            lengthIn: 32, lengthOut: 8)
+        return Configuration.LayerShape(
+            index: 1, channelsOut: 16, isNormed: false, dconvHidden: 4, frequency: branch,
+            time: branch)
     }
 
     // MARK: - Transformer

@@ -92,7 +92,9 @@ extension SelfTest {
                 on: vector.backend)
             let x = try vector.tensor("input", 37, 32)
             withExtendedLifetime(x) {
-                norm.normalise(rows: 37, x.pointer, into: x.pointer, on: vector.backend)
+                norm.normalise(
+                    rows: 37, x.pointer, into: .floats(x.pointer, ld: norm.channels),
+                    on: vector.backend)
             }
             return x
         },

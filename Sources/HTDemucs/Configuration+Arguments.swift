@@ -112,31 +112,13 @@ private struct ArgumentTable {
 
     func hyperparameters() throws -> Configuration.Hyperparameters {
         var result = Configuration.Hyperparameters(sources: try sources())
-        try integer("audio_channels", &result.audioChannels)
-        try integer("channels", &result.channels)
-        try number("growth", &result.growth)
-        try integer("nfft", &result.nfft)
-        try integer("depth", &result.depth)
-        try numberOrNone("freq_emb", &result.freqEmb)
-        try number("emb_scale", &result.embScale)
-        try integer("kernel_size", &result.kernelSize)
-        try integer("time_stride", &result.timeStride)
-        try integer("stride", &result.stride)
-        try integer("context", &result.context)
-        try integer("context_enc", &result.contextEnc)
-        try integer("norm_starts", &result.normStarts)
-        try integer("norm_groups", &result.normGroups)
-        try integer("dconv_mode", &result.dconvMode)
-        try integer("dconv_depth", &result.dconvDepth)
-        try number("dconv_comp", &result.dconvComp)
-        try integer("bottom_channels", &result.bottomChannels)
-        try integer("t_layers", &result.tLayers)
-        try number("t_hidden_scale", &result.tHiddenScale)
-        try integer("t_heads", &result.tHeads)
-        try number("t_max_period", &result.tMaxPeriod)
-        try number("t_weight_pos_embed", &result.tWeightPosEmbed)
+        for parameter in Configuration.Hyperparameters.integers {
+            try integer(parameter.key, &result[keyPath: parameter.path])
+        }
+        for parameter in Configuration.Hyperparameters.numbers {
+            try number(parameter.key, &result[keyPath: parameter.path])
+        }
         try bool("t_cross_first", &result.tCrossFirst)
-        try integer("samplerate", &result.samplerate)
         try segment(&result.segment)
         try bool("use_train_segment", &result.useTrainSegment)
         return result
@@ -172,15 +154,9 @@ private struct ArgumentTable {
         case nil: return
         case .integer(let integer): target = Double(integer)
         case .number(let number): target = number
+        // None and False switch the frequency embedding off, as 0 does.
+        case .null where key == "freq_emb", .bool(false) where key == "freq_emb": target = 0
         case .some(let value): throw wrongType(key, value, "a number")
-        }
-    }
-
-    /// None and False switch the option off, as 0 does.
-    private func numberOrNone(_ key: String, _ target: inout Double) throws {
-        switch values[key] {
-        case .null, .bool(false): target = 0
-        default: try number(key, &target)
         }
     }
 

@@ -2,24 +2,13 @@
 // damaged file from asking for more memory than the machine has, and keep every product small.
 
 extension Configuration {
-    /// The accepted range of each number.
+    /// Limits that several checks, or the inference of arguments, share.
     enum Limits {
         static let sources = 1...256
-        static let audioChannels = 1...256
-        static let channels = 1...65_536
-        static let nfft = 8...1_048_576
-        static let depth = 1...16
-        static let growth = 1.0...16.0
-        static let kernelSize = 1...1024
-        static let stride = 1...1024
-        static let context = 0...64
-        static let normGroups = 1...65_536
-        static let dconvMode = 0...3
-        static let dconvDepth = -16...16
-        static let bottomChannels = 0...65_536
-        static let tLayers = 0...256
-        static let tHeads = 1...65_536
-        static let samplerate = 1...16_777_216
+        static let channels = 65_536
+        static let depth = 16
+        static let dconvDepth = 16
+        static let tLayers = 256
         /// Hidden sizes of DConv and of the transformer.
         static let hidden = 1_048_576
         /// UTF-8 bytes of a source's name: file systems take 255 with the ending.
@@ -35,17 +24,16 @@ extension Configuration {
         var largest =
             2 * Double(hyperparameters.audioChannels * hyperparameters.sources.count)
             * Double(frequencies) * frames
-        var length = segmentSamples
         for layer in layers {
             // The rewrite convolutions give twice the channels.
             let channels = 2 * Double(layer.channelsOut)
-            length = layer.time.lengthOut(length)
             largest = max(
-                largest, channels * Double(layer.frequency.frequenciesOut) * frames,
-                channels * Double(length))
+                largest, channels * Double(layer.frequency.lengthOut) * frames,
+                channels * Double(layer.time.lengthOut))
         }
+        let innermost = layers[layers.count - 1]
         let tokens = max(
-            Double(layers[layers.count - 1].frequency.frequenciesOut) * frames, Double(length))
+            Double(innermost.frequency.lengthOut) * frames, Double(innermost.time.lengthOut))
         largest = max(largest, Double(max(transformerHidden, transformerChannels)) * tokens)
         guard largest <= Limits.activation else {
             throw ConfigurationError.invalid(
@@ -60,36 +48,78 @@ extension Configuration {
 extension Configuration.Hyperparameters {
     private typealias Limits = Configuration.Limits
 
+    /// A number among the arguments.
+    struct Parameter<Value: Comparable & Sendable>: Sendable {
+        /// The reference's name.
+        let key: String
+        let path: WritableKeyPath<Configuration.Hyperparameters, Value> & Sendable
+        let range: ClosedRange<Value>
+        /// The range in words.
+        let allowed: String
+
+        init(
+            _ key: String, _ path: WritableKeyPath<Configuration.Hyperparameters, Value> & Sendable,
+            _ range: ClosedRange<Value>, _ allowed: String? = nil
+        ) {
+            self.key = key
+            self.path = path
+            self.range = range
+            self.allowed = allowed ?? Configuration.Hyperparameters.text(range)
+        }
+
+        func check(_ hyperparameters: Configuration.Hyperparameters) throws {
+            let value = hyperparameters[keyPath: path]
+            guard range.contains(value) else {
+                throw ConfigurationError.invalid(
+                    key: key, found: "\(value)", allowed: "it must be \(allowed)")
+            }
+        }
+    }
+
+    /// Every whole number.
+    static let integers: [Parameter<Int>] = [
+        .init("audio_channels", \.audioChannels, 1...256),
+        .init("channels", \.channels, 1...Limits.channels),
+        .init("nfft", \.nfft, 8...1_048_576),
+        .init("depth", \.depth, 1...Limits.depth),
+        .init("kernel_size", \.kernelSize, 1...1024),
+        .init("stride", \.stride, 1...1024),
+        .init("time_stride", \.timeStride, 1...1024),
+        .init("context", \.context, 0...64),
+        .init("context_enc", \.contextEnc, 0...64),
+        .init("norm_starts", \.normStarts, Int.min...Int.max),
+        .init("norm_groups", \.normGroups, 1...Limits.channels),
+        .init("dconv_mode", \.dconvMode, 0...3),
+        .init("dconv_depth", \.dconvDepth, -Limits.dconvDepth...Limits.dconvDepth),
+        .init("bottom_channels", \.bottomChannels, 0...Limits.channels),
+        .init("t_layers", \.tLayers, 0...Limits.tLayers),
+        .init("t_heads", \.tHeads, 1...Limits.channels),
+        .init("samplerate", \.samplerate, 1...16_777_216),
+    ]
+
+    /// Every number that may have a fraction.
+    static let numbers: [Parameter<Double>] = [
+        .init("growth", \.growth, 1...16),
+        .init("freq_emb", \.freqEmb, finite, "a finite number"),
+        .init("emb_scale", \.embScale, finite, "a finite number"),
+        .init("dconv_comp", \.dconvComp, positive, "a positive number"),
+        .init("t_hidden_scale", \.tHiddenScale, positive, "a positive number"),
+        .init("t_max_period", \.tMaxPeriod, positive, "a positive number"),
+        .init("t_weight_pos_embed", \.tWeightPosEmbed, finite, "a finite number"),
+    ]
+
+    private static let finite = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
+    private static let positive = Double.leastNonzeroMagnitude...Double.greatestFiniteMagnitude
+
     /// Checks every number by itself.
     func checkRanges() throws {
-        try check("audio_channels", audioChannels, Limits.audioChannels)
-        try check("channels", channels, Limits.channels)
-        try check("growth", growth, Limits.growth)
-        try check("nfft", nfft, Limits.nfft)
+        for parameter in Self.integers { try parameter.check(self) }
+        for parameter in Self.numbers { try parameter.check(self) }
         // The hop nfft / 4 must be even for the spectrogram's padding of 1.5 hops.
         guard nfft % 8 == 0 else {
             throw ConfigurationError.invalid(
                 key: "nfft", found: "\(nfft)", allowed: "it must be a multiple of 8")
         }
-        try check("depth", depth, Limits.depth)
-        try check("kernel_size", kernelSize, Limits.kernelSize)
-        try check("stride", stride, Limits.stride)
-        try check("time_stride", timeStride, Limits.stride)
-        try check("context", context, Limits.context)
-        try check("context_enc", contextEnc, Limits.context)
-        try check("norm_groups", normGroups, Limits.normGroups)
-        try check("dconv_mode", dconvMode, Limits.dconvMode)
-        try check("dconv_depth", dconvDepth, Limits.dconvDepth)
-        try checkPositive("dconv_comp", dconvComp)
-        try checkFinite("freq_emb", freqEmb)
-        try checkFinite("emb_scale", embScale)
-        try check("bottom_channels", bottomChannels, Limits.bottomChannels)
-        try check("t_layers", tLayers, Limits.tLayers)
-        try checkPositive("t_hidden_scale", tHiddenScale)
-        try check("t_heads", tHeads, Limits.tHeads)
-        try checkPositive("t_max_period", tMaxPeriod)
-        try checkFinite("t_weight_pos_embed", tWeightPosEmbed)
-        try check("samplerate", samplerate, Limits.samplerate)
     }
 
     /// Checks the sources' names, which become names of files.
@@ -162,29 +192,6 @@ extension Configuration.Hyperparameters {
     }
 
     // MARK: - Pieces
-
-    private func check<Value: Comparable>(
-        _ key: String, _ value: Value, _ range: ClosedRange<Value>
-    ) throws {
-        guard range.contains(value) else {
-            throw ConfigurationError.invalid(
-                key: key, found: "\(value)", allowed: "it must be \(Self.text(range))")
-        }
-    }
-
-    private func checkPositive(_ key: String, _ value: Double) throws {
-        guard value > 0, value.isFinite else {
-            throw ConfigurationError.invalid(
-                key: key, found: "\(value)", allowed: "it must be a positive number")
-        }
-    }
-
-    private func checkFinite(_ key: String, _ value: Double) throws {
-        guard value.isFinite else {
-            throw ConfigurationError.invalid(
-                key: key, found: "\(value)", allowed: "it must be a finite number")
-        }
-    }
 
     private static func problem(ofName name: String) -> String? {
         if name.isEmpty { return "is empty" }

@@ -1,94 +1,129 @@
-// How much arithmetic a segment takes, from the configuration alone.
+// What a training segment costs, block by block: operations and memory traffic, to compare with what
+// the machine can do.
 
 extension Configuration {
     /// Floating-point operations of a training segment: two for each multiplication of its
     /// convolutions, linear layers and attention products, however these are computed. Norms,
     /// activations, softmax and the two transforms are not counted.
     package var segmentOperations: Double {
-        let both = layers.indices.flatMap { index -> [NetworkBlock] in
+        let unets = layers.indices.flatMap { index -> [NetworkBlock] in
             [.encoder(index), .tencoder(index), .decoder(index), .tdecoder(index)]
         }
-        return (both + [.crosstransformer]).reduce(0) { $0 + segmentOperations(of: $1) }
+        return (unets + [.crosstransformer]).reduce(0) { $0 + segmentOperations(of: $1) }
     }
 
     /// Floating-point operations of one block of a training segment.
     package func segmentOperations(of block: NetworkBlock) -> Double {
+        if let part = part(block) { return 2 * products(of: part) }
+        return block == .crosstransformer ? 2 * transformerProducts : 0
+    }
+
+    /// Bytes that a block reads and writes at least: its inputs, its outputs and its weights, each
+    /// once; what stays within a block counts nothing.
+    ///
+    /// - Parameter weightBytes: of one weight. Activations are float32.
+    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
+        let spectrogram = frequencies * segmentFrames * 2 * self.audioChannels
+        let waveform = segmentSamples * self.audioChannels
+        let sourceCount = self.sources.count
+        if let part = part(block) {
+            let (outer, inner) = (part.outerPositions, part.innerPositions)
+            let channels = part.layer.channelsOut
+            let activations =
+                part.isDecoder
+                ? 2 * inner * channels + outer * part.branch.decoderChannelsOut
+                : outer * part.branch.channelsIn + inner * channels
+            // Every weight of a convolution is multiplied once at each position.
+            let weights = products(of: part) / Double(inner)
+            return floats(activations) + weights * Double(weightBytes)
+        }
         switch block {
-        case .stft, .normalisation, .istft: 0
-        case .encoder(let index): 2 * encoderProducts(layers[index])
-        case .tencoder(let index): 2 * timeEncoderProducts(layers[index])
-        case .crosstransformer: 2 * transformerProducts
-        case .decoder(let index): 2 * decoderProducts(layers[layers.count - 1 - index])
-        case .tdecoder(let index): 2 * timeDecoderProducts(layers[layers.count - 1 - index])
+        case .stft:
+            return floats(waveform + spectrogram)
+        case .normalisation:
+            // The inputs once for their statistics, then both ways; the outputs in place.
+            return floats((3 + 2 * sourceCount) * (spectrogram + waveform))
+        case .istft:
+            return floats(sourceCount * (spectrogram + 2 * waveform))
+        default:
+            let (tokens, tokensTime) = innerPositions
+            return floats(2 * (tokens + tokensTime) * innerChannels)
+                + Double(weightBytes) * transformerWeights
         }
     }
 
-    // MARK: - Multiplications
+    private func floats(_ count: Int) -> Double { 4 * Double(count) }
 
     private func product(_ factors: Int...) -> Double { factors.reduce(1) { $0 * Double($1) } }
 
-    /// Outputs of a layer of the frequency encoder, without channels.
-    func positions(_ layer: LayerShape) -> Int {
-        layer.frequency.frequenciesOut * segmentFrames
+    // MARK: - The two U-Nets
+
+    /// A layer of an encoder or a decoder.
+    private struct UNetPart {
+        let layer: LayerShape
+        let branch: BranchShape
+        let isFrequency: Bool
+        let isDecoder: Bool
+        /// Positions on the mix's side and on the transformer's, without channels.
+        let outerPositions: Int
+        let innerPositions: Int
     }
 
-    /// Outputs of a layer of the time encoder, without channels.
-    func positionsTime(_ layer: LayerShape) -> Int {
-        layers[...layer.index].reduce(segmentSamples) { $1.time.lengthOut($0) }
+    /// nil for a block that is no layer of the U-Nets.
+    private func part(_ block: NetworkBlock) -> UNetPart? {
+        func part(_ index: Int, isFrequency: Bool, isDecoder: Bool) -> UNetPart {
+            let layer = layers[isDecoder ? layers.count - 1 - index : index]
+            let branch = layer.branch(isFrequency: isFrequency)
+            let frames = isFrequency ? segmentFrames : 1
+            return UNetPart(
+                layer: layer, branch: branch, isFrequency: isFrequency, isDecoder: isDecoder,
+                outerPositions: branch.lengthIn * frames, innerPositions: branch.lengthOut * frames)
+        }
+        switch block {
+        case .encoder(let index): return part(index, isFrequency: true, isDecoder: false)
+        case .tencoder(let index): return part(index, isFrequency: false, isDecoder: false)
+        case .decoder(let index): return part(index, isFrequency: true, isDecoder: true)
+        case .tdecoder(let index): return part(index, isFrequency: false, isDecoder: true)
+        default: return nil
+        }
     }
 
-    private func encoderProducts(_ layer: LayerShape) -> Double {
-        let (shape, positions) = (layer.frequency, positions(layer))
-        let size = 1 + 2 * self.contextEnc
-        return product(positions, shape.channelsIn, shape.kernel, layer.channelsOut)
-            + rewriteProducts(layer, positions, taps: size * size)
-            + (hasEncoderDConv ? dconvProducts(layer, positions) : 0)
+    /// Multiplications of the strided convolution, the rewrite and the DConv.
+    private func products(of part: UNetPart) -> Double {
+        let (branch, positions) = (part.branch, part.innerPositions)
+        let (channels, hidden) = (part.layer.channelsOut, part.layer.dconvHidden)
+        let outerChannels = part.isDecoder ? branch.decoderChannelsOut : branch.channelsIn
+        let conv = product(positions, outerChannels, branch.kernel, channels)
+        guard part.isFrequency || !part.layer.merges else { return conv }
+
+        let size = 1 + 2 * (part.isDecoder ? self.context : self.contextEnc)
+        let taps = part.isFrequency ? size * size : size
+        let rewrite = product(positions, taps, channels, 2 * channels)
+        guard part.isDecoder ? hasDecoderDConv : hasEncoderDConv else { return conv + rewrite }
+
+        let residual =
+            product(positions, DConv.taps, channels, hidden)
+            + product(positions, hidden, 2 * channels)
+        return conv + rewrite + Double(dconvDilations.count) * residual
     }
 
-    private func timeEncoderProducts(_ layer: LayerShape) -> Double {
-        let (shape, positions) = (layer.time, positionsTime(layer))
-        let conv = product(positions, shape.channelsIn, shape.kernel, layer.channelsOut)
-        guard !shape.empty else { return conv }
-        return conv + rewriteProducts(layer, positions, taps: 1 + 2 * self.contextEnc)
-            + (hasEncoderDConv ? dconvProducts(layer, positions) : 0)
-    }
+    // MARK: - The transformer
 
-    private func decoderProducts(_ layer: LayerShape) -> Double {
-        let (shape, positions) = (layer.frequency, positions(layer))
-        let size = 1 + 2 * self.context
-        return product(positions, layer.channelsOut, shape.kernel, shape.decoderChannelsOut)
-            + rewriteProducts(layer, positions, taps: size * size)
-            + (hasDecoderDConv ? dconvProducts(layer, positions) : 0)
-    }
-
-    private func timeDecoderProducts(_ layer: LayerShape) -> Double {
-        let (shape, positions) = (layer.time, positionsTime(layer))
-        let conv = product(positions, layer.channelsOut, shape.kernel, shape.decoderChannelsOut)
-        guard !shape.empty else { return conv }
-        return conv + rewriteProducts(layer, positions, taps: 1 + 2 * self.context)
-            + (hasDecoderDConv ? dconvProducts(layer, positions) : 0)
-    }
-
-    private func rewriteProducts(_ layer: LayerShape, _ positions: Int, taps: Int) -> Double {
-        product(positions, taps, layer.channelsOut, 2 * layer.channelsOut)
-    }
-
-    private func dconvProducts(_ layer: LayerShape, _ positions: Int) -> Double {
-        let (channels, hidden) = (layer.channelsOut, layer.dconvHidden)
-        return Double(dconvDilations.count)
-            * (product(positions, DConv.taps, channels, hidden)
-                + product(positions, hidden, 2 * channels))
+    /// Tokens of the two branches.
+    private var innerPositions: (Int, Int) {
+        let innermost = layers[layers.count - 1]
+        return (innermost.frequency.lengthOut * segmentFrames, innermost.time.lengthOut)
     }
 
     /// Without a transformer, its 1×1 convolutions are left out too.
     private var transformerProducts: Double {
-        guard self.tLayers > 0, let innermost = layers.last else { return 0 }
-        let (tokens, tokensTime) = (positions(innermost), positionsTime(innermost))
+        guard self.tLayers > 0 else { return 0 }
+        let (tokens, tokensTime) = innerPositions
         let samplers =
             self.bottomChannels == 0
             ? 0 : 2 * product(tokens + tokensTime, innerChannels, transformerChannels)
         return (0..<self.tLayers).reduce(samplers) { sum, index in
-            let isCross = (index % 2 == 0) == self.tCrossFirst
+            let isCross = isCrossLayer(index)
             return sum + attentionProducts(tokens, to: isCross ? tokensTime : tokens)
                 + attentionProducts(tokensTime, to: isCross ? tokens : tokensTime)
                 + 2 * product(tokens + tokensTime, transformerChannels, transformerHidden)
@@ -100,5 +135,13 @@ extension Configuration {
         let channels = transformerChannels
         return 2 * product(tokens + others, channels, channels)
             + 2 * product(tokens, others, channels)
+    }
+
+    private var transformerWeights: Double {
+        guard self.tLayers > 0 else { return 0 }
+        let channels = Double(transformerChannels)
+        let layer = 4 * channels * channels + 2 * channels * Double(transformerHidden)
+        let samplers = self.bottomChannels == 0 ? 0 : 4 * Double(innerChannels) * channels
+        return 2 * Double(self.tLayers) * layer + samplers
     }
 }

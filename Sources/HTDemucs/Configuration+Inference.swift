@@ -74,7 +74,7 @@ private struct Inference {
             throw WeightsError.metadataMissing(
                 path: checkpoint.path, keys: ["klass", "args", "kwargs"])
         }
-        depth = sizes.count("encoder", upTo: Configuration.Limits.depth.upperBound) {
+        depth = sizes.count("encoder", upTo: Configuration.Limits.depth) {
             "\($0).conv.weight"
         }
         audioChannels = first[1] / 2
@@ -118,7 +118,7 @@ private struct Inference {
         guard isInEncoder || isInDecoder else { return }
         let branch = isInEncoder ? "encoder" : "decoder"
         let layers = sizes.count(
-            "\(branch).0.dconv.layers", upTo: Configuration.Limits.dconvDepth.upperBound
+            "\(branch).0.dconv.layers", upTo: Configuration.Limits.dconvDepth
         ) { "\($0).0.weight" }
         set("dconv_depth", checkpoint.traits.hasDilatedDConv == false ? -layers : layers)
 
@@ -145,7 +145,7 @@ private struct Inference {
         set("bottom_channels", sizes["channel_upsampler.weight", 3]?[0] ?? 0)
         set(
             "t_layers",
-            sizes.count("crosstransformer.layers", upTo: Configuration.Limits.tLayers.upperBound) {
+            sizes.count("crosstransformer.layers", upTo: Configuration.Limits.tLayers) {
                 "\($0).norm1.weight"
             })
         guard let hidden = sizes["crosstransformer.layers.0.linear1.weight", 2] else { return }

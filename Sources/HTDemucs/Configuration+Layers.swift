@@ -13,89 +13,59 @@ extension Configuration {
         package let isNormed: Bool
         /// Hidden channels of its DConvs.
         package let dconvHidden: Int
-        /// The layer over frequency.
-        package let frequency: FrequencyLayerShape
-        /// The layer over time.
-        package let time: TimeLayerShape
-
         /// Whether it folds all frequencies that are left into one, so that the time branch can
-        /// be added to it.
-        package var isLastFrequency: Bool { frequency.isLast }
+        /// be added to it. The time branch's layer is then only its strided convolution, without
+        /// activation, rewrite and DConv.
+        package let merges: Bool
+        /// The layer over frequency: convolutions of `[channels, freq, time]`.
+        package let frequency: BranchShape
+        /// The layer over time: convolutions of `[channels, time]`.
+        package let time: BranchShape
 
         package init(
-            index: Int, channelsOut: Int, isNormed: Bool, dconvHidden: Int,
-            frequency: FrequencyLayerShape, time: TimeLayerShape
+            index: Int, channelsOut: Int, isNormed: Bool, dconvHidden: Int, merges: Bool = false,
+            frequency: BranchShape, time: BranchShape
         ) {
             self.index = index
             self.channelsOut = channelsOut
             self.isNormed = isNormed
             self.dconvHidden = dconvHidden
+            self.merges = merges
             self.frequency = frequency
             self.time = time
         }
+
+        /// The layer of one of the branches.
+        func branch(isFrequency: Bool) -> BranchShape { isFrequency ? frequency : time }
     }
 
-    /// The frequency branch's part: convolutions over frequency, `[channels, freq, time]`.
-    package struct FrequencyLayerShape: Sendable, Equatable {
+    /// One branch's part of a layer: convolutions along frequency, or along time.
+    package struct BranchShape: Sendable, Equatable {
         /// Channels that the encoder layer takes.
         package let channelsIn: Int
-        /// Channels that the decoder layer gives; at index 0 real and imaginary part of every
-        /// source's channels.
+        /// Channels that the decoder layer gives; at index 0 every source's channels, in the
+        /// frequency branch their real and imaginary parts.
         package let decoderChannelsOut: Int
         package let kernel: Int
         package let stride: Int
-        /// Zeros at each end of the frequency axis, which the decoder cuts off again.
+        /// Zeros at each end of the axis, which the decoder cuts off again.
         package let pad: Int
-        /// Frequencies before and after the encoder layer.
-        package let frequenciesIn: Int
-        package let frequenciesOut: Int
-        /// Whether it is the merging layer.
-        package let isLast: Bool
+        /// Length of the axis before and after the encoder layer, for time in a training segment.
+        /// The input is first padded to a whole stride.
+        package let lengthIn: Int
+        package let lengthOut: Int
 
         package init(
             channelsIn: Int, decoderChannelsOut: Int, kernel: Int, stride: Int, pad: Int,
-            frequenciesIn: Int, frequenciesOut: Int, isLast: Bool
+            lengthIn: Int, lengthOut: Int
         ) {
             self.channelsIn = channelsIn
             self.decoderChannelsOut = decoderChannelsOut
             self.kernel = kernel
             self.stride = stride
             self.pad = pad
-            self.frequenciesIn = frequenciesIn
-            self.frequenciesOut = frequenciesOut
-            self.isLast = isLast
-        }
-    }
-
-    /// The time branch's part: convolutions over time, `[channels, time]`.
-    package struct TimeLayerShape: Sendable, Equatable {
-        /// Channels that the encoder layer takes.
-        package let channelsIn: Int
-        /// Channels that the decoder layer gives; at index 0 every source's channels.
-        package let decoderChannelsOut: Int
-        package let kernel: Int
-        package let stride: Int
-        /// Zeros at each end of the time axis.
-        package let pad: Int
-        /// Whether it is only its strided convolution, without activation, rewrite and DConv: in
-        /// the encoder its output is added to the frequency branch's.
-        package let empty: Bool
-
-        package init(
-            channelsIn: Int, decoderChannelsOut: Int, kernel: Int, stride: Int, pad: Int,
-            empty: Bool
-        ) {
-            self.channelsIn = channelsIn
-            self.decoderChannelsOut = decoderChannelsOut
-            self.kernel = kernel
-            self.stride = stride
-            self.pad = pad
-            self.empty = empty
-        }
-
-        /// Length after the encoder layer; the input is first padded to a whole stride.
-        package func lengthOut(_ lengthIn: Int) -> Int {
-            lengthIn / stride + (lengthIn % stride == 0 ? 0 : 1)
+            self.lengthIn = lengthIn
+            self.lengthOut = lengthOut
         }
     }
 }
@@ -103,9 +73,10 @@ extension Configuration {
 extension Configuration.Hyperparameters {
     /// Walks down the layers.
     ///
+    /// - Parameter segmentSamples: of a training segment.
     /// - Throws: ``ConfigurationError`` if some layer can't exist, or if the decoder's layer
     ///   would not restore the sizes that the encoder's took.
-    func layerShapes() throws -> [Configuration.LayerShape] {
+    func layerShapes(segmentSamples: Int) throws -> [Configuration.LayerShape] {
         // A decoder layer gives (n − 1)·stride + kernel − 2·pad values of n; only then is this
         // n·stride, the length that the encoder layer took.
         guard kernelSize - 2 * (kernelSize / 4) == stride else {
@@ -120,36 +91,29 @@ extension Configuration.Hyperparameters {
         var timeIn = audioChannels
         var frequencyIn = 2 * audioChannels
         var channelsOut = channels
-        var frequencies = nfft / 2
+        var (frequencies, samples) = (nfft / 2, segmentSamples)
         for index in 0..<depth {
             let isLast = frequencies <= kernelSize
             try checkFrequencies(frequencies, index: index, isLast: isLast)
             let frequenciesOut = isLast ? 1 : frequencies / stride
             let outputs = audioChannels * sources.count
+            let samplesOut = (samples + stride - 1) / stride
             let layer = Configuration.LayerShape(
-                index: index,
-                channelsOut: channelsOut,
-                isNormed: index >= normStarts,
-                dconvHidden: try dconvHidden(channelsOut),
-                frequency: Configuration.FrequencyLayerShape(
+                index: index, channelsOut: channelsOut, isNormed: index >= normStarts,
+                dconvHidden: try dconvHidden(channelsOut), merges: isLast,
+                frequency: Configuration.BranchShape(
                     channelsIn: frequencyIn,
                     decoderChannelsOut: index == 0 ? 2 * outputs : frequencyIn,
-                    kernel: isLast ? frequencies : kernelSize,
-                    stride: stride,
+                    kernel: isLast ? frequencies : kernelSize, stride: stride,
                     pad: isLast ? 0 : kernelSize / 4,
-                    frequenciesIn: frequencies,
-                    frequenciesOut: frequenciesOut,
-                    isLast: isLast),
-                time: Configuration.TimeLayerShape(
-                    channelsIn: timeIn,
-                    decoderChannelsOut: index == 0 ? outputs : timeIn,
-                    kernel: kernelSize,
-                    stride: stride,
-                    pad: kernelSize / 4,
-                    empty: isLast))
+                    lengthIn: frequencies, lengthOut: frequenciesOut),
+                time: Configuration.BranchShape(
+                    channelsIn: timeIn, decoderChannelsOut: index == 0 ? outputs : timeIn,
+                    kernel: kernelSize, stride: stride, pad: kernelSize / 4,
+                    lengthIn: samples, lengthOut: samplesOut))
             try checkNormGroups(layer)
             layers.append(layer)
-            frequencies = frequenciesOut
+            (frequencies, samples) = (frequenciesOut, samplesOut)
             (timeIn, frequencyIn) = (channelsOut, channelsOut)
             if index < depth - 1 { channelsOut = try grown(channelsOut) }
         }
@@ -187,11 +151,11 @@ extension Configuration.Hyperparameters {
     /// `int(growth * channels)`.
     private func grown(_ channels: Int) throws -> Int {
         let product = growth * Double(channels)
-        guard product <= Double(Configuration.Limits.channels.upperBound) else {
+        guard product <= Double(Configuration.Limits.channels) else {
             throw ConfigurationError.invalid(
                 key: "growth", found: "\(growth)",
                 allowed: "with depth = \(depth) and channels = \(self.channels) some layer has "
-                    + "more than \(Configuration.Limits.channels.upperBound) channels")
+                    + "more than \(Configuration.Limits.channels) channels")
         }
         return Int(product)
     }

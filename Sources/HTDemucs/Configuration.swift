@@ -31,8 +31,8 @@ package struct Configuration: Sendable, Equatable {
         try hyperparameters.checkRanges()
         try hyperparameters.checkSources()
         self.hyperparameters = hyperparameters
-        layers = try hyperparameters.layerShapes()
         segmentSamples = try hyperparameters.checkedSegmentSamples()
+        layers = try hyperparameters.layerShapes(segmentSamples: segmentSamples)
         innerChannels = layers[layers.count - 1].channelsOut
         transformerChannels =
             hyperparameters.bottomChannels > 0 ? hyperparameters.bottomChannels : innerChannels
@@ -75,6 +75,11 @@ package struct Configuration: Sendable, Equatable {
 
     /// Whether decoder layers have a DConv.
     package var hasDecoderDConv: Bool { hyperparameters.dconvMode & 2 != 0 }
+
+    /// Whether a layer of the transformer attends across the branches.
+    package func isCrossLayer(_ index: Int) -> Bool {
+        (index % 2 == 0) == hyperparameters.tCrossFirst
+    }
 
     /// Dilation of each residual layer of a DConv, in samples (or frames).
     package var dconvDilations: [Int] {

@@ -88,12 +88,12 @@ package struct CrossTransformerEncoder: Sendable {
         _ x: Tensor, _ norm: LayerNorm, _ positions: Tensor?, on backend: Backend
     ) -> Tensor {
         let result = backend.tensor(x.shape)
-        let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
+        backend.forEachTile(of: x.shape[0], longest: Tiling.tokenRows) { range in
             let start = range.lowerBound * channels
             let target = result.pointer + start
-            norm.normalise(rows: range.count, x.pointer + start, into: target, on: backend)
+            norm.normalise(
+                rows: range.count, x.pointer + start, into: .floats(target, ld: channels),
+                on: backend)
             guard let positions else { return }
             backend.kernels.f32_add(
                 range.count, channels, target, channels, positions.pointer + start, channels,
@@ -112,19 +112,14 @@ final class PositionTables: Sendable {
         let waveform: Tensor
     }
 
-    private struct Entry {
-        let lengths: SIMD3<Int>
-        let tables: Tables
-    }
-
-    private let latest = Mutex<Entry?>(nil)
+    private let latest = Mutex<(lengths: [Int], tables: Tables)?>(nil)
 
     func of(freqs: Int, times: Int, length: Int, make: () -> Tables) -> Tables {
-        let lengths = SIMD3(freqs, times, length)
+        let lengths = [freqs, times, length]
         return latest.withLock { latest in
             if let latest, latest.lengths == lengths { return latest.tables }
             let tables = make()
-            latest = Entry(lengths: lengths, tables: tables)
+            latest = (lengths, tables)
             return tables
         }
     }

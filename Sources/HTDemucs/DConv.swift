@@ -81,7 +81,7 @@ package struct DConv: Sendable {
         let times = x.shape[1]
         backend.parallelFor(x.shape[0], scratch: scratchFloats(times: times)) { row, scratch in
             applyRow(
-                layers, x.pointer + row * times * channels, times: times, scratch: scratch,
+                x.pointer + row * times * channels, times: times, layers, scratch: scratch,
                 on: backend)
         }
     }
@@ -109,16 +109,11 @@ package struct DConv: Sendable {
     /// All layers on one signal of its own, which stays in the L2 cache meanwhile, on the calling
     /// thread.
     ///
-    /// - Parameter signal: `[times, channels]`, changed in place.
+    /// - Parameters:
+    ///   - signal: `[times, channels]`, changed in place.
+    ///   - part: the layers to apply; nil for all.
     func applyRow(
-        _ signal: UnsafeMutablePointer<Float>, times: Int, scratch: UnsafeMutablePointer<Float>,
-        on backend: Backend
-    ) {
-        applyRow(layers[...], signal, times: times, scratch: scratch, on: backend)
-    }
-
-    private func applyRow(
-        _ layers: ArraySlice<Layer>, _ signal: UnsafeMutablePointer<Float>, times: Int,
+        _ signal: UnsafeMutablePointer<Float>, times: Int, _ part: ArraySlice<Layer>? = nil,
         scratch: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
         let taps = scratch
@@ -126,7 +121,7 @@ package struct DConv: Sendable {
         let expanded = narrow + times * hidden
         let scale = expanded + times * 2 * channels
         let shift = scale + affineFloats / 2
-        for layer in layers {
+        for layer in part ?? layers[...] {
             layer.reduce.multiply(
                 rows: times, signal, lda: channels, into: taps,
                 ldc: tapColumns, on: backend)
@@ -190,8 +185,7 @@ package struct DConv: Sendable {
                 expandedSum, count: length * 2 * channels,
                 scale: affine.pointer, shift: affine.pointer + shift)
         }
-        backend.parallelFor(tiling.tiles, scratch: tileFloats + scratch) { tile, expanded in
-            let range = tiling[tile]
+        backend.forEachTile(of: tiling, scratch: tileFloats + scratch) { range, expanded in
             layer.expand.multiply(
                 rows: range.count, narrow.pointer + range.lowerBound * hidden, into: expanded,
                 on: backend)

@@ -78,19 +78,13 @@ package struct Probe {
     private let take: (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
 
     /// - Parameters:
+    ///   - module: the module whose values these are; "" for the whole network.
     ///   - isWanted: which names to take.
     ///   - take: is given each of them, in the order of computation, and must read the tensor before
     ///     it returns: the pass goes on to change it.
     package init(
-        isWanted: @escaping (_ name: String) -> Bool,
+        module: String = "", isWanted: @escaping (_ name: String) -> Bool,
         take: @escaping (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
-    ) {
-        self.init(module: "", isWanted: isWanted, take: take)
-    }
-
-    private init(
-        module: String, isWanted: @escaping (String) -> Bool,
-        take: @escaping (String, Tensor, Layout) -> Void
     ) {
         self.module = module
         self.isWanted = isWanted

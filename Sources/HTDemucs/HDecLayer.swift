@@ -100,23 +100,12 @@ package struct HDecLayer: Sendable {
         return y
     }
 
-    /// The elements `range` of a skip, on the calling thread.
-    private func add(_ skip: Tensor?, to x: Tensor, _ range: Range<Int>, on backend: Backend) {
-        guard let skip else { return }
-        let target = x.pointer + range.lowerBound
-        backend.kernels.f32_add(
-            1, range.count, target, range.count, skip.pointer + range.lowerBound, range.count,
-            target, range.count)
-    }
-
     /// The transposed convolution with its bias at the positions `kept`, GELU if it `activates`, and
     /// the skip added.
     private func transpose(
         _ y: Tensor, keeping kept: Range<Int>, activates: Bool, skip: Tensor? = nil,
         on backend: Backend
     ) -> Tensor {
-        let epilogue =
-            activates ? backend.kernels.f32_affine_gelu : backend.kernels.f32_affine
         let (freqs, times) = (y.shape[0], y.shape[1])
         let outputs = convTranspose.outputs
         let stride = convTranspose.stride
@@ -129,12 +118,13 @@ package struct HDecLayer: Sendable {
                     on: backend)
                 for row in (group * stride..<(group + 1) * stride).clamped(to: kept) {
                     let first = (row - kept.lowerBound) * times * outputs
-                    epilogue(
-                        times, outputs, convTransposeBias.scale.pointer,
-                        convTransposeBias.shift.pointer,
-                        scratch + (row - group * stride) * outputs, convTranspose.groupFloats,
-                        result.pointer + first, outputs)
-                    add(skip, to: result, first..<first + times * outputs, on: backend)
+                    convTransposeBias.apply(
+                        rows: times, scratch + (row - group * stride) * outputs,
+                        ld: convTranspose.groupFloats, into: result.pointer + first,
+                        activates: activates, on: backend)
+                    if let skip {
+                        backend.add(skip, to: result, first..<first + times * outputs)
+                    }
                 }
             }
             return result
@@ -142,18 +132,18 @@ package struct HDecLayer: Sendable {
         let result = backend.tensor(Shape(1, kept.count, outputs))
         let tiling = Tiling(convTranspose.groups(times), longest: Tiling.signalRows)
         let floats = tiling.length * convTranspose.groupFloats
-        backend.parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
-            let groups = tiling[tile]
+        backend.forEachTile(of: tiling, scratch: floats) { groups, scratch in
             convTranspose.multiply(
                 groups: groups, x: y.pointer, length: times, into: scratch, on: backend)
             let first = groups.lowerBound * stride
             let rows = (first..<groups.upperBound * stride).clamped(to: kept)
             let start = (rows.lowerBound - kept.lowerBound) * outputs
-            epilogue(
-                rows.count, outputs, convTransposeBias.scale.pointer,
-                convTransposeBias.shift.pointer, scratch + (rows.lowerBound - first) * outputs,
-                outputs, result.pointer + start, outputs)
-            add(skip, to: result, start..<start + rows.count * outputs, on: backend)
+            convTransposeBias.apply(
+                rows: rows.count, scratch + (rows.lowerBound - first) * outputs,
+                into: result.pointer + start, activates: activates, on: backend)
+            if let skip {
+                backend.add(skip, to: result, start..<start + rows.count * outputs)
+            }
         }
         return result
     }
@@ -164,20 +154,18 @@ package struct HDecLayer: Sendable {
         _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, skip: Tensor?,
         on backend: Backend
     ) -> Tensor {
-        let epilogue = isLast ? backend.kernels.f32_affine : backend.kernels.f32_affine_gelu
         let outputs = convTranspose.outputs
         let times = isFrequency ? whole.shape[1] : 1
         let result = backend.tensor(
             isFrequency ? Shape(kept.count, times, outputs) : Shape(1, kept.count, outputs))
-        let tiling = Tiling(kept.count * times, longest: Tiling.signalRows)
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
-            epilogue(
-                range.count, outputs, affine.scale.pointer, affine.shift.pointer,
-                whole.pointer + (kept.lowerBound * times + range.lowerBound) * outputs, outputs,
-                result.pointer + range.lowerBound * outputs, outputs)
+        backend.forEachTile(of: kept.count * times, longest: Tiling.signalRows) { range in
             let start = range.lowerBound * outputs
-            add(skip, to: result, start..<start + range.count * outputs, on: backend)
+            affine.apply(
+                rows: range.count, whole.pointer + kept.lowerBound * times * outputs + start,
+                into: result.pointer + start, activates: !isLast, on: backend)
+            if let skip {
+                backend.add(skip, to: result, start..<start + range.count * outputs)
+            }
         }
         return result
     }

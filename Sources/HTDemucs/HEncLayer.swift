@@ -46,7 +46,14 @@ package struct HEncLayer: Sendable {
         var y = convolve(x, inject: inject, activates: activates, on: backend)
         if let body {
             if let norm1 = body.norm1 {
-                activate(y, norm1.affine(normalizing: y, on: backend), on: backend)
+                let affine = norm1.affine(normalizing: y, on: backend)
+                backend.forEachTile(
+                    of: y.count / conv.outputs, longest: Tiling.signalRows
+                ) { range in
+                    affine.apply(
+                        rows: range.count, y.pointer + range.lowerBound * conv.outputs,
+                        activates: true, on: backend)
+                }
             }
             body.dconv?(y, layout: layout, probe: probe, on: backend)
             probe?("rewrite", layout, body.rewrite.convolve(y, on: backend))
@@ -92,9 +99,7 @@ package struct HEncLayer: Sendable {
                 conv.multiply(
                     rows: row..<row + 1, range, x: x.pointer, freqs: freqs, times: times,
                     into: target, rowStride: 0, ldo: outputs, scratch: scratch, on: backend)
-                backend.kernels.f32_affine_gelu(
-                    range.count, outputs, convBias.scale.pointer, convBias.shift.pointer, target,
-                    outputs, target, outputs)
+                convBias.apply(rows: range.count, target, activates: true, on: backend)
             }
             body.dconv?.applyRow(y, times: times, scratch: scratch, on: backend)
             for tile in 0..<tiling.tiles {
@@ -128,30 +133,11 @@ package struct HEncLayer: Sendable {
                 rows: row..<row + 1, range, x: x.pointer, freqs: freqs, times: times,
                 into: target, rowStride: 0, ldo: outputs, scratch: scratch, on: backend)
             if let inject {
-                backend.kernels.f32_add(
-                    range.count, outputs, target, outputs,
-                    inject.pointer + range.lowerBound * outputs, outputs, target, outputs)
+                backend.add(
+                    inject, to: y, range.lowerBound * outputs..<range.upperBound * outputs)
             }
-            if activates {
-                backend.kernels.f32_affine_gelu(
-                    range.count, outputs, convBias.scale.pointer, convBias.shift.pointer, target,
-                    outputs, target, outputs)
-            } else {
-                convBias.apply(rows: range.count, target, ld: outputs, on: backend)
-            }
+            convBias.apply(rows: range.count, target, activates: activates, on: backend)
         }
         return y
-    }
-
-    private func activate(_ y: Tensor, _ affine: ChannelAffine, on backend: Backend) {
-        let outputs = conv.outputs
-        let tiling = Tiling(y.count / outputs, longest: Tiling.signalRows)
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
-            let rows = y.pointer + range.lowerBound * outputs
-            backend.kernels.f32_affine_gelu(
-                range.count, outputs, affine.scale.pointer, affine.shift.pointer, rows, outputs,
-                rows, outputs)
-        }
     }
 }

@@ -31,9 +31,9 @@ extension HTDemucs {
             mean: Float(mean), standardDeviation: Float(variance.squareRoot()))
         let result = backend.tensor(x.shape)
         let divisor = InputStatistics.epsilon + statistics.standardDeviation
-        backend.parallelFor(tiling.tiles) { tile in
+        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
             let (source, target) = (x.pointer, result.pointer)
-            for index in tiling[tile] {
+            for index in range {
                 target[index] = (source[index] - statistics.mean) / divisor
             }
         }
@@ -42,10 +42,9 @@ extension HTDemucs {
 
     /// x · std + mean, in place; the reference adds no epsilon on the way back.
     func denormalise(_ x: Tensor, _ statistics: InputStatistics) {
-        let tiling = Tiling(x.count, longest: Self.tileElements)
-        backend.parallelFor(tiling.tiles) { tile in
+        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
             let values = x.pointer
-            for index in tiling[tile] {
+            for index in range {
                 values[index] = values[index] * statistics.standardDeviation + statistics.mean
             }
         }
@@ -87,11 +86,11 @@ extension HTDemucs {
     func channelsLast(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let result = backend.tensor(Shape(1, samples, channels))
-        let tiling = Tiling(samples, longest: max(1, Self.tileElements / channels))
-        backend.parallelFor(tiling.tiles) { tile in
+        let longest = max(1, Self.tileElements / channels)
+        backend.forEachTile(of: samples, longest: longest) { range in
             let (source, target) = (mix.pointer, result.pointer)
             for channel in 0..<channels {
-                for time in tiling[tile] {
+                for time in range {
                     target[time * channels + channel] = source[channel * samples + time]
                 }
             }
@@ -114,10 +113,9 @@ extension HTDemucs {
 
     func copy(_ x: Tensor) -> Tensor {
         let result = backend.tensor(x.shape)
-        let tiling = Tiling(x.count, longest: Self.tileElements)
-        backend.parallelFor(tiling.tiles) { tile in
-            let start = tiling[tile].lowerBound
-            (result.pointer + start).update(from: x.pointer + start, count: tiling[tile].count)
+        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
+            (result.pointer + range.lowerBound).update(
+                from: x.pointer + range.lowerBound, count: range.count)
         }
         return result
     }
@@ -131,13 +129,12 @@ extension HTDemucs {
     func sum(_ waveforms: Tensor, _ xt: Tensor, samples: Int) -> Tensor {
         let (channels, times) = (waveforms.shape[0], waveforms.shape[1])
         let result = backend.tensor(
-            Shape(
-                configuration.sources.count, configuration.audioChannels, samples))
-        let tiling = Tiling(samples, longest: max(1, Self.tileElements / channels))
-        backend.parallelFor(tiling.tiles) { tile in
+            Shape(configuration.sources.count, configuration.audioChannels, samples))
+        let longest = max(1, Self.tileElements / channels)
+        backend.forEachTile(of: samples, longest: longest) { range in
             let (x, xt, target) = (waveforms.pointer, xt.pointer, result.pointer)
             for channel in 0..<channels {
-                for time in tiling[tile] {
+                for time in range {
                     target[channel * samples + time] =
                         xt[time * channels + channel] + x[channel * times + time]
                 }

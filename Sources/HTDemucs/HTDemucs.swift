@@ -89,11 +89,12 @@ package struct HTDemucs: Sendable {
         stft = STFT(nfft: configuration.nfft)
 
         let layers = configuration.layers
-        encoder = try layers.map {
-            try reader.encoderLayer(parameters.scope("encoder").scope("\($0.index)"), $0)
-        }
-        tencoder = try layers.map {
-            try reader.timeEncoderLayer(parameters.scope("tencoder").scope("\($0.index)"), $0)
+        func encoders(_ name: String, isFrequency: Bool) throws -> [HEncLayer] {
+            try layers.map { layer in
+                try reader.encoderLayer(
+                    parameters.scope(name).scope("\(layer.index)"), layer,
+                    isFrequency: isFrequency)
+            }
         }
         func decoders(_ name: String, isFrequency: Bool) throws -> [HDecLayer] {
             try layers.reversed().enumerated().map { position, layer in
@@ -101,6 +102,8 @@ package struct HTDemucs: Sendable {
                     parameters.scope(name).scope("\(position)"), layer, isFrequency: isFrequency)
             }
         }
+        encoder = try encoders("encoder", isFrequency: true)
+        tencoder = try encoders("tencoder", isFrequency: false)
         decoder = try decoders("decoder", isFrequency: true)
         tdecoder = try decoders("tdecoder", isFrequency: false)
         frequencyEmbedding = try reader.frequencyEmbedding(parameters.scope("freq_emb"))

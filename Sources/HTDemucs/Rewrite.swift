@@ -78,9 +78,7 @@ struct Rewrite: Sendable {
         let result = backend.tensor(Shape(freqs, times, channels))
         let wide = convolve(x, on: backend)
         let affine = norm.affine(normalizing: wide, on: backend)
-        let rows = Tiling(freqs * times, longest: Tiling.signalRows)
-        backend.parallelFor(rows.tiles) { tile in
-            let range = rows[tile]
+        backend.forEachTile(of: freqs * times, longest: Tiling.signalRows) { range in
             backend.kernels.f32_affine_glu(
                 range.count, channels, affine.scale.pointer, affine.shift.pointer,
                 wide.pointer + range.lowerBound * conv.outputs, conv.outputs,
@@ -104,8 +102,7 @@ struct Rewrite: Sendable {
                 rows: rows, range, x: x.pointer, freqs: freqs, times: times, into: target,
                 rowStride: times * outputs, ldo: outputs, scratch: scratch, on: backend)
             for row in 0..<rows.count {
-                bias.apply(
-                    rows: range.count, target + row * times * outputs, ld: outputs, on: backend)
+                bias.apply(rows: range.count, target + row * times * outputs, on: backend)
             }
         }
         return wide

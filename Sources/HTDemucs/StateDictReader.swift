@@ -52,40 +52,26 @@ package struct StateDictReader {
 
     // MARK: - Encoders and decoders
 
-    /// `encoder.{index}`
-    package func encoderLayer(_ reader: ParameterReader, _ layer: Configuration.LayerShape) throws
-        -> HEncLayer
-    {
-        let shape = layer.frequency
+    /// `encoder.{index}` or `tencoder.{index}`
+    package func encoderLayer(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
+    ) throws -> HEncLayer {
+        let shape = layer.branch(isFrequency: isFrequency)
         let weight = try weights(
-            reader.scope("conv"), [layer.channelsOut, shape.channelsIn, shape.kernel, 1])
+            reader.scope("conv"),
+            [layer.channelsOut, shape.channelsIn, shape.kernel] + (isFrequency ? [1] : []))
+        func along(_ size: Int, across: Int) -> Conv2d.Pair {
+            isFrequency ? .init(freq: size, time: across) : .init(freq: across, time: size)
+        }
         return HEncLayer(
             conv: Conv2d(
                 weight: weight, inputs: shape.channelsIn, outputs: layer.channelsOut,
-                kernel: .init(freq: shape.kernel, time: 1),
-                stride: .init(freq: shape.stride, time: 1),
-                padding: .init(freq: shape.pad, time: 0), on: backend),
-            convBias: try bias(reader.scope("conv"), layer.channelsOut), timeStride: 1,
-            body: try encoderBody(reader, layer, isFrequency: true))
-    }
-
-    /// `tencoder.{index}`
-    package func timeEncoderLayer(_ reader: ParameterReader, _ layer: Configuration.LayerShape)
-        throws
-        -> HEncLayer
-    {
-        let shape = layer.time
-        let weight = try weights(
-            reader.scope("conv"), [layer.channelsOut, shape.channelsIn, shape.kernel])
-        return HEncLayer(
-            conv: Conv2d(
-                weight: weight, inputs: shape.channelsIn, outputs: layer.channelsOut,
-                kernel: .init(freq: 1, time: shape.kernel),
-                stride: .init(freq: 1, time: shape.stride),
-                padding: .init(freq: 0, time: shape.pad), on: backend),
+                kernel: along(shape.kernel, across: 1), stride: along(shape.stride, across: 1),
+                padding: along(shape.pad, across: 0), on: backend),
             convBias: try bias(reader.scope("conv"), layer.channelsOut),
-            timeStride: shape.stride,
-            body: shape.empty ? nil : try encoderBody(reader, layer, isFrequency: false))
+            timeStride: isFrequency ? 1 : shape.stride,
+            body: layer.merges && !isFrequency
+                ? nil : try encoderBody(reader, layer, isFrequency: isFrequency))
     }
 
     private func encoderBody(
@@ -105,13 +91,9 @@ package struct StateDictReader {
     package func decoderLayer(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
     ) throws -> HDecLayer {
-        let channels = layer.channelsOut
-        let kernel = isFrequency ? layer.frequency.kernel : layer.time.kernel
-        let outputs =
-            isFrequency ? layer.frequency.decoderChannelsOut : layer.time.decoderChannelsOut
-        let isEmpty = !isFrequency && layer.time.empty
+        let (channels, shape) = (layer.channelsOut, layer.branch(isFrequency: isFrequency))
         var body: HDecLayer.Body?
-        if !isEmpty {
+        if isFrequency || !layer.merges {
             body = HDecLayer.Body(
                 rewrite: try rewrite(
                     reader, norm: "norm1", layer, context: configuration.context,
@@ -119,18 +101,18 @@ package struct StateDictReader {
                 dconv: configuration.hasDecoderDConv
                     ? try dconv(reader.scope("dconv"), layer) : nil)
         }
+        let outputs = shape.decoderChannelsOut
         let weight = try weights(
-            reader.scope("conv_tr"), [channels, outputs, kernel] + (isFrequency ? [1] : []),
+            reader.scope("conv_tr"), [channels, outputs, shape.kernel] + (isFrequency ? [1] : []),
             outputAxis: 1)
         return HDecLayer(
             isFrequency: isFrequency, body: body,
             convTranspose: ConvTranspose(
-                weight: weight, inputs: channels, outputs: outputs, kernel: kernel,
-                stride: isFrequency ? layer.frequency.stride : layer.time.stride, on: backend),
+                weight: weight, inputs: channels, outputs: outputs, kernel: shape.kernel,
+                stride: shape.stride, on: backend),
             convTransposeBias: try bias(reader.scope("conv_tr"), outputs),
             norm2: try norm(reader.scope("norm2"), layer, channels: outputs),
-            padding: isFrequency ? layer.frequency.pad : layer.time.pad,
-            isLast: layer.index == 0)
+            padding: shape.pad, isLast: layer.index == 0)
     }
 
     private func norm(
@@ -201,7 +183,7 @@ package struct StateDictReader {
     package func frequencyEmbedding(_ reader: ParameterReader) throws -> Tensor? {
         guard configuration.freqEmb != 0 else { return nil }
         let layer = configuration.layers[0]
-        let shape = [layer.frequency.frequenciesOut, layer.channelsOut]
+        let shape = [layer.frequency.lengthOut, layer.channelsOut]
         let weight = try reader.scope("embedding").floats("weight", shape)
         // Two float32 products, as in ScaledEmbedding and in forward.
         let (scale, weightInSum) = (Float(configuration.embScale), Float(configuration.freqEmb))
@@ -225,7 +207,7 @@ package struct StateDictReader {
             try (0..<configuration.tLayers).map { index in
                 try transformerLayer(
                     reader.scope(name).scope("\(index)"),
-                    isCross: (index % 2 == 0) == configuration.tCrossFirst)
+                    isCross: configuration.isCrossLayer(index))
             }
         }
         return CrossTransformerEncoder(
@@ -239,9 +221,9 @@ package struct StateDictReader {
 
     /// `layers.{index}`: self layers have `self_attn` and two norms, cross layers `cross_attn` and
     /// three.
-    package func transformerLayer(_ reader: ParameterReader, isCross: Bool) throws
-        -> TransformerLayer
-    {
+    package func transformerLayer(
+        _ reader: ParameterReader, isCross: Bool
+    ) throws -> TransformerLayer {
         let channels = configuration.transformerChannels
         let hidden = configuration.transformerHidden
         let attention = reader.scope(isCross ? "cross_attn" : "self_attn")

@@ -102,8 +102,7 @@ package struct TransformerLayer: Sendable {
     ) {
         let channels = linear.inputs
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        backend.parallelFor(tiling.tiles, scratch: tiling.length * channels) { tile, scratch in
-            let range = tiling[tile]
+        backend.forEachTile(of: tiling, scratch: tiling.length * channels) { range, scratch in
             let normalised = linear.weight.operand(in: scratch, ld: channels)
             norm.normalise(
                 rows: range.count, x.pointer + range.lowerBound * channels, into: normalised,
@@ -131,9 +130,7 @@ package struct TransformerLayer: Sendable {
             normOut.resolve(
                 moments, count: x.count, scale: affine.pointer, shift: affine.pointer + channels)
         }
-        let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
+        backend.forEachTile(of: x.shape[0], longest: Tiling.tokenRows) { range in
             let tokens = x.pointer + range.lowerBound * channels
             backend.kernels.f32_affine(
                 range.count, channels, affine.pointer, affine.pointer + channels, tokens, channels,

@@ -8,7 +8,7 @@ import Tensor
 enum PackedOperand {
     case floats(UnsafePointer<Float>, PackedLayout)
     /// INT8 values with a scale for each column.
-    case quantized(UnsafePointer<Float>, scales: UnsafePointer<Float>)
+    case quantized(packed_matrix, scales: UnsafePointer<Float>)
 }
 
 /// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: the sums over the keys so far.
@@ -20,8 +20,6 @@ struct AttentionTile {
     private let rows: Int
     /// Channels of a head.
     private let size: Int
-    /// Keys in all.
-    private let keyCount: Int
     private let backend: Backend
     private let form: Form
     /// `[rows, keys of a tile]`, with room for the longest tile of keys.
@@ -48,14 +46,13 @@ struct AttentionTile {
     }
 
     /// - Parameters:
-    ///   - keys: how many there are, in tiles no longer than `longestTile`.
+    ///   - longestTile: keys of the longest tile.
     ///   - scratch: `floats` elements.
     init(
-        _ form: Form, rows: Int, size: Int, keys: Int, longestTile: Int,
+        _ form: Form, rows: Int, size: Int, longestTile: Int,
         scratch: UnsafeMutablePointer<Float>, backend: Backend
     ) {
         self.form = form
-        keyCount = keys
         self.rows = rows
         self.size = size
         self.backend = backend
@@ -133,10 +130,9 @@ struct AttentionTile {
         let exponentials = UnsafeRawPointer(scores)
         switch values {
         case .quantized(let values, let scales):
-            backend.multiply(
-                rows: rows, quantized: exponentials.assumingMemoryBound(to: Int8.self),
-                lda: 4 * columns, rowScales: rowScales, by: values, scales: scales, inner: keyCount,
-                range, columns: size, into: sum, ldc: size, accumulate: !isFirst)
+            backend.kernels.q8_qc8w_gemm(
+                rows, range.lowerBound, columns, exponentials.assumingMemoryBound(to: Int8.self),
+                4 * columns, rowScales, values, 0, size, scales, sum, size, isFirst ? 0 : 1)
         case .floats(let values, let layout) where form == .bfloat16:
             backend.multiply(
                 rows: rows, bfloat16: exponentials.assumingMemoryBound(to: UInt16.self),
@@ -163,10 +159,9 @@ struct AttentionTile {
                 queries, lda: ld, by: keys, layout, 0..<size, range, into: scores,
                 ldc: range.count, accumulate: false)
         case .quantized(let keys, let scales):
-            backend.multiply(
-                rows: rows, quantized: quantizedQueries, lda: roundedStride, rowScales: queryScales,
-                by: keys, scales: scales, inner: size, columns: keyCount, range, into: scores,
-                ldc: range.count)
+            backend.kernels.q8_qc8w_gemm(
+                rows, 0, size, quantizedQueries, roundedStride, queryScales, keys,
+                range.lowerBound, range.count, scales + range.lowerBound, scores, range.count, 0)
         }
     }
 

@@ -28,13 +28,21 @@ package struct ChannelAffine: Sendable {
 
     package var channels: Int { scale.count }
 
-    /// `out[row, channel] = x · scale + shift` in place, on the calling thread.
+    /// x · scale + shift, or GELU of it, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - ld: floats between rows of x; nil for contiguous rows.
+    ///   - out: `[rows, channels]`; nil for x itself.
     package func apply(
-        rows: Int, _ x: UnsafeMutablePointer<Float>, ld: Int, on backend: Backend
+        rows: Int, _ x: UnsafeMutablePointer<Float>, ld: Int? = nil,
+        into out: UnsafeMutablePointer<Float>? = nil, activates: Bool = false, on backend: Backend
     ) {
+        let ld = ld ?? channels
+        let kernel = activates ? backend.kernels.f32_affine_gelu : backend.kernels.f32_affine
         withExtendedLifetime(self) {
-            backend.kernels.f32_affine(
-                rows, channels, scale.pointer, shift.pointer, x, ld, x, ld)
+            kernel(
+                rows, channels, scale.pointer, shift.pointer, x, ld, out ?? x,
+                out == nil ? ld : channels)
         }
     }
 

@@ -3,7 +3,6 @@
 // and the windows of successive outputs are rows `stride` positions apart. The frequency rows of a
 // kernel are segments of one product. Nothing is unfolded.
 
-import CKernels
 import Tensor
 
 /// A convolution over frequency and time, without its bias: `[freq, time, inputs]` →
@@ -192,26 +191,5 @@ package struct Conv2d: Sendable {
         let room = times + padding.time - taps.upperBound
         let end = room < 0 ? 0 : room / stride.time + 1
         return first..<max(first, end)
-    }
-}
-
-extension WeightMatrix {
-    /// A product whose inner dimension has a segment of `width` for each of `kernelRows`, at
-    /// the address that `row` gives.
-    func multiply(
-        rows: Int, _ kernelRows: Range<Int>, width: Int, lda: Int,
-        into c: UnsafeMutablePointer<Float>, ldc: Int, accumulate: Bool, on backend: Backend,
-        row: (Int) -> UnsafePointer<Float>
-    ) {
-        withUnsafeTemporaryAllocation(of: gemm_segment.self, capacity: kernelRows.count) {
-            segments in
-            for (index, kernelRow) in kernelRows.enumerated() {
-                segments[index] = gemm_segment(
-                    a: row(kernelRow), first: kernelRow * width, count: width)
-            }
-            multiply(
-                rows: rows, UnsafeBufferPointer(segments), lda: lda, into: c, ldc: ldc,
-                accumulate: accumulate, on: backend)
-        }
     }
 }

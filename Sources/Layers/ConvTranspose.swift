@@ -3,7 +3,6 @@
 // j·stride ..< (j+1)·stride: one product with a segment for each j, two for the usual kernel of
 // twice the stride.
 
-import CKernels
 import Tensor
 
 /// A transposed convolution along one dimension, without its bias.
@@ -115,14 +114,9 @@ package struct ConvTranspose: Sendable {
         rows: Int, blocks: Range<Int>, _ x: UnsafePointer<Float>, blockStride: Int,
         into out: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
-        withUnsafeTemporaryAllocation(of: gemm_segment.self, capacity: blocks.count) { segments in
-            for (index, block) in blocks.enumerated() {
-                segments[index] = gemm_segment(
-                    a: x + block * blockStride, first: block * inputs, count: inputs)
-            }
-            weight.multiply(
-                rows: rows, UnsafeBufferPointer(segments), lda: inputs, into: out,
-                ldc: groupFloats, on: backend)
-        }
+        weight.multiply(
+            rows: rows, blocks, width: inputs, lda: inputs, into: out, ldc: groupFloats,
+            on: backend
+        ) { x + $0 * blockStride }
     }
 }

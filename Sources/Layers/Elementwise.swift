@@ -1,4 +1,4 @@
-// Sums of whole tensors.
+// Sums of tensors.
 
 import Tensor
 
@@ -6,11 +6,15 @@ extension Backend {
     /// x += y, all elements.
     package func add(_ y: Tensor, to x: Tensor) {
         precondition(x.count == y.count)
-        let tiling = Tiling(x.count, longest: 1 << 16)
-        parallelFor(tiling.tiles) { tile in
-            let (start, count) = (tiling[tile].lowerBound, tiling[tile].count)
-            let target = x.pointer + start
-            kernels.f32_add(1, count, target, count, y.pointer + start, count, target, count)
+        forEachTile(of: x.count, longest: 1 << 16) { range in add(y, to: x, range) }
+    }
+
+    /// x += y for the elements `range`, on the calling thread.
+    package func add(_ y: Tensor, to x: Tensor, _ range: Range<Int>) {
+        withExtendedLifetime((x, y)) {
+            let (target, count) = (x.pointer + range.lowerBound, range.count)
+            kernels.f32_add(
+                1, count, target, count, y.pointer + range.lowerBound, count, target, count)
         }
     }
 }

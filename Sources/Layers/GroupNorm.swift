@@ -50,21 +50,18 @@ extension Backend {
 /// (x − mean) / √(biased variance + ε) · gain + bias.   PyTorch: `nn.GroupNorm(groups, channels)`.
 package struct GroupNorm: Sendable {
     package let groups: Int
-    /// `[channel]`
-    private let gain: Tensor
-    /// `[channel]`
-    private let bias: Tensor
+    /// Gain and bias, after the normalisation.
+    private let affine: ChannelAffine
 
     /// PyTorch's default, which the reference uses everywhere.
     package static let epsilon = 1e-5
 
     package init(groups: Int, gain: [Float], bias: [Float], on backend: Backend) {
         self.groups = groups
-        self.gain = backend.tensor([gain.count], gain)
-        self.bias = backend.tensor([bias.count], bias)
+        affine = ChannelAffine(scale: gain, shift: bias, on: backend)
     }
 
-    package var channels: Int { gain.count }
+    package var channels: Int { affine.channels }
 
     /// The affine map of each channel of a group with these moments.
     ///
@@ -83,9 +80,9 @@ package struct GroupNorm: Sendable {
         let perGroup = channels / groups
         withExtendedLifetime(self) {
             for channel in group * perGroup..<(group + 1) * perGroup {
-                let slope = Double(gain.pointer[channel]) * factor
+                let slope = Double(affine.scale.pointer[channel]) * factor
                 scale[channel] = Float(slope)
-                shift[channel] = Float(Double(bias.pointer[channel]) - mean * slope)
+                shift[channel] = Float(Double(affine.shift.pointer[channel]) - mean * slope)
             }
         }
     }
@@ -97,19 +94,19 @@ package struct GroupNorm: Sendable {
         let rows = x.count / channels
         let perGroup = channels / groups
         let tiling = Tiling(rows, longest: Tiling.signalRows)
-        let affine = ChannelAffine(channels: channels, on: backend)
+        let result = ChannelAffine(channels: channels, on: backend)
         for group in 0..<groups {
             let moments = backend.sumOfMoments(tiling) { range in
                 backend.moments(
                     rows: range.count, columns: perGroup,
                     x.pointer + range.lowerBound * channels + group * perGroup, ld: channels)
             }
-            withExtendedLifetime(affine) {
+            withExtendedLifetime(result) {
                 resolve(
-                    group: group, moments, count: rows * perGroup, scale: affine.scale.pointer,
-                    shift: affine.shift.pointer)
+                    group: group, moments, count: rows * perGroup, scale: result.scale.pointer,
+                    shift: result.shift.pointer)
             }
         }
-        return affine
+        return result
     }
 }

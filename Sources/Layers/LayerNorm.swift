@@ -6,30 +6,19 @@ import Tensor
 ///
 /// PyTorch: `nn.LayerNorm(channels)`.
 package struct LayerNorm: Sendable {
-    /// `[channel]`
-    private let gain: Tensor
-    /// `[channel]`
-    private let bias: Tensor
+    /// Gain and bias, after the normalisation.
+    private let affine: ChannelAffine
 
     /// PyTorch's default, which the reference uses everywhere.
     private static let epsilon: Float = 1e-5
 
     package init(gain: [Float], bias: [Float], on backend: Backend) {
-        self.gain = backend.tensor([gain.count], gain)
-        self.bias = backend.tensor([bias.count], bias)
+        affine = ChannelAffine(scale: gain, shift: bias, on: backend)
     }
 
-    package var channels: Int { gain.count }
+    package var channels: Int { affine.channels }
 
     /// `rows` contiguous rows of x into `out`, which may be x, on the calling thread.
-    package func normalise(
-        rows: Int, _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
-        on backend: Backend
-    ) {
-        normalise(rows: rows, x, into: .floats(out, ld: channels), on: backend)
-    }
-
-    /// `rows` contiguous rows of x as an operand, on the calling thread.
     package func normalise(
         rows: Int, _ x: UnsafePointer<Float>, into out: Operand, on backend: Backend
     ) {
@@ -37,10 +26,12 @@ package struct LayerNorm: Sendable {
             switch out {
             case .floats(let out, let ld):
                 backend.kernels.f32_layer_norm(
-                    rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, ld)
+                    rows, channels, affine.scale.pointer, affine.shift.pointer, Self.epsilon, x,
+                    channels, out, ld)
             case .bfloat16(let out, let ld):
                 backend.kernels.bf16_layer_norm(
-                    rows, channels, gain.pointer, bias.pointer, Self.epsilon, x, channels, out, ld)
+                    rows, channels, affine.scale.pointer, affine.shift.pointer, Self.epsilon, x,
+                    channels, out, ld)
             }
         }
     }

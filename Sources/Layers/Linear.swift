@@ -29,11 +29,8 @@ package struct Linear: Sendable {
     /// - Parameter x: `[…, inputs]`
     /// - Returns: `[…, outputs]`
     package func callAsFunction(_ x: Tensor, on backend: Backend) -> Tensor {
-        let rows = x.count / inputs
         let result = backend.tensor(x.shape.replacingLast(with: outputs))
-        let tiling = Tiling(rows, longest: Tiling.signalRows)
-        backend.parallelFor(tiling.tiles) { tile in
-            let range = tiling[tile]
+        backend.forEachTile(of: x.count / inputs, longest: Tiling.signalRows) { range in
             multiply(
                 rows: range.count, x.pointer + range.lowerBound * inputs,
                 into: result.pointer + range.lowerBound * outputs, on: backend)

@@ -61,8 +61,8 @@ package struct MultiheadAttention: Sendable {
             let head = index / queryTiles.tiles
             let range = queryTiles[index % queryTiles.tiles]
             let tile = AttentionTile(
-                form, rows: range.count, size: size, keys: keyTiles.count,
-                longestTile: keyTiles.length, scratch: scratch, backend: backend)
+                form, rows: range.count, size: size, longestTile: keyTiles.length,
+                scratch: scratch, backend: backend)
             let query = queries.pointer + range.lowerBound * channels + head * size
             tile.begin(query, ld: channels)
             for keyTile in 0..<keyTiles.tiles {
@@ -80,16 +80,18 @@ package struct MultiheadAttention: Sendable {
     private enum PackedHeads {
         /// `[heads, packed matrix]`
         case floats(Tensor, PackedLayout)
-        /// `[heads, packed INT8 values]` and `[heads, columns]`
-        case quantized(Tensor, scales: Tensor)
+        /// `[heads, packed INT8 values]` of `inner` rows, and `[heads, columns]`
+        case quantized(Tensor, inner: Int, scales: Tensor)
 
         func callAsFunction(_ head: Int) -> PackedOperand {
             switch self {
             case .floats(let values, let layout):
                 .floats(values.pointer + head * values.shape[1], layout)
-            case .quantized(let values, let scales):
+            case .quantized(let values, let inner, let scales):
                 .quantized(
-                    values.pointer + head * values.shape[1],
+                    packed_matrix(
+                        bytes: values.pointer + head * values.shape[1], inner: inner,
+                        columns: scales.shape[1]),
                     scales: scales.pointer + head * scales.shape[1])
             }
         }
@@ -138,13 +140,14 @@ package struct MultiheadAttention: Sendable {
         let scales = backend.tensor(Shape(heads, tiling.count))
         let offset = offset(keysValues, on: backend)
         forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
-            backend.packInt8(
-                inner: size, columns: tiling.count, range, quantizing: tile, ldb: stride,
-                less: offset.pointer + head * size,
-                into: packed.pointer + head * packed.shape[1],
-                scales: scales.pointer + head * scales.shape[1])
+            let matrix = packed_matrix(
+                bytes: packed.pointer + head * packed.shape[1], inner: size,
+                columns: tiling.count)
+            backend.kernels.qc8w_pack_rows(
+                matrix, range.lowerBound, range.count, tile, stride, offset.pointer + head * size,
+                scales.pointer + head * tiling.count + range.lowerBound)
         }
-        return .quantized(packed, scales: scales)
+        return .quantized(packed, inner: size, scales: scales)
     }
 
     /// The offset subtracted from all keys before they are quantised: the mean of every 16th of them.
@@ -196,11 +199,12 @@ package struct MultiheadAttention: Sendable {
             for channel in 0..<size { largest[channel] /= 127 }
         }
         forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
-            backend.packInt8(
-                inner: tiling.count, range, columns: size, quantizing: tile,
-                ldb: stride, scales: scales.pointer + head * size,
-                into: packed.pointer + head * packed.shape[1])
+            let matrix = packed_matrix(
+                bytes: packed.pointer + head * packed.shape[1], inner: tiling.count,
+                columns: size)
+            backend.kernels.qc8w_pack_scaled(
+                matrix, range.lowerBound, range.count, tile, stride, scales.pointer + head * size)
         }
-        return .quantized(packed, scales: scales)
+        return .quantized(packed, inner: tiling.count, scales: scales)
     }
 }

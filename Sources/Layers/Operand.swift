@@ -17,24 +17,4 @@ extension WeightMatrix {
         return .bfloat16(
             UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self), ld: ld)
     }
-
-    /// C = A·W + bias, on the calling thread.
-    ///
-    /// - Parameters:
-    ///   - a: `[rows, inner]`, from `operand(in:ld:)`.
-    ///   - bias: `[columns]`
-    ///   - c: `[rows, columns]`, rows `ldc` floats apart.
-    package func multiply(
-        rows: Int, _ a: Operand, bias: UnsafePointer<Float>? = nil,
-        into c: UnsafeMutablePointer<Float>, ldc: Int, on backend: Backend
-    ) {
-        switch a {
-        case .floats(let a, let ld):
-            multiply(rows: rows, a, lda: ld, bias: bias, into: c, ldc: ldc, on: backend)
-        case .bfloat16(let a, let ld):
-            multiply(
-                rows: rows, bfloat16: a, lda: ld, 0..<inner, bias: bias, into: c, ldc: ldc,
-                on: backend)
-        }
-    }
 }

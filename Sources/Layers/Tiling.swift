@@ -31,3 +31,21 @@ package struct Tiling: Sendable {
         tile * length..<min((tile + 1) * length, count)
     }
 }
+
+extension Backend {
+    /// Runs `body` once for each tile, in parallel, with scratch memory of the running thread.
+    package func forEachTile(
+        of tiling: Tiling, scratch floats: Int,
+        _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        parallelFor(tiling.tiles, scratch: floats) { tile, scratch in body(tiling[tile], scratch) }
+    }
+
+    /// Runs `body` once for each of the nearly equal tiles of at most `longest` rows, in parallel.
+    package func forEachTile(
+        of count: Int, longest: Int, _ body: (_ range: Range<Int>) -> Void
+    ) {
+        let tiling = Tiling(count, longest: longest)
+        parallelFor(tiling.tiles) { tile in body(tiling[tile]) }
+    }
+}

@@ -140,9 +140,9 @@ package struct WeightMatrix: Sendable {
             gather(quantized, rowOffsets, columnOffsets, into: first, on: backend)
             backend.parallelFor((columns + width - 1) / width) { panel in
                 let range = panel * width..<min((panel + 1) * width, columns)
-                backend.packInt8(
-                    inner: inner, columns: columns, range, from: first + range.lowerBound,
-                    into: packed.pointer)
+                backend.kernels.qc8w_pack(
+                    packed_matrix(bytes: packed.pointer, inner: inner, columns: columns),
+                    range.lowerBound, range.count, first + range.lowerBound, columns)
             }
         }
         return packed
@@ -170,11 +170,18 @@ package struct WeightMatrix: Sendable {
                     bias: bias, into: c, ldc: ldc, accumulate: accumulate)
             }
         case .quantized(let scales, let activations):
+            let product =
+                switch activations {
+                case .float32: backend.kernels.f32_qc8w_gemm
+                case .bfloat16: backend.kernels.bf16_qc8w_gemm
+                // Each row of each segment gets a scale of its own.
+                case .int8: backend.kernels.qd8_qc8w_gemm
+                }
             withExtendedLifetime((packed, scales)) {
-                backend.multiply(
-                    rows: rows, segments, lda: lda, in: activations, by: packed.pointer,
-                    scales: scales.pointer, inner: inner, columns: columns, bias: bias, into: c,
-                    ldc: ldc, accumulate: accumulate)
+                product(
+                    rows, segments.count, segments.baseAddress!, lda,
+                    packed_matrix(bytes: packed.pointer, inner: inner, columns: columns), 0,
+                    columns, scales.pointer, bias, c, ldc, accumulate ? 1 : 0)
             }
         }
     }
@@ -186,24 +193,32 @@ package struct WeightMatrix: Sendable {
         return layout.precision == .bfloat16 && observer == nil && inner % 2 == 0
     }
 
-    /// C = A·W + bias for rows of A in bfloat16 that belong to a part of W's rows, on
-    /// the calling thread. Only if `takesBFloat16`.
+    /// C = A·W + bias, on the calling thread.
     ///
     /// - Parameters:
-    ///   - a: `[rows, part.count]`, rows `lda` elements apart, an even number.
-    ///   - part: an even number of rows from an even one on.
-    func multiply(
-        rows: Int, bfloat16 a: UnsafePointer<UInt16>, lda: Int, _ part: Range<Int>,
-        bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        on backend: Backend
+    ///   - a: `[rows, part.count]`, in bfloat16 only if `takesBFloat16`.
+    ///   - part: the rows of W that A belongs to, an even number from an even one on in bfloat16;
+    ///     nil for all.
+    ///   - bias: `[columns]`
+    ///   - c: `[rows, columns]`, rows `ldc` floats apart.
+    package func multiply(
+        rows: Int, _ a: Operand, part: Range<Int>? = nil, bias: UnsafePointer<Float>? = nil,
+        into c: UnsafeMutablePointer<Float>, ldc: Int, on backend: Backend
     ) {
-        guard case .floats(let layout) = form else {
-            preconditionFailure("INT8 weights take floats")
-        }
-        withExtendedLifetime(packed) {
-            backend.multiply(
-                rows: rows, bfloat16: a, lda: lda, by: packed.pointer, layout, part, 0..<columns,
-                bias: bias, into: c, ldc: ldc, accumulate: false)
+        let part = part ?? 0..<inner
+        switch (a, form) {
+        case (.floats(let a, let ld), _):
+            multiply(
+                rows: rows, 0..<1, width: part.count, from: part.lowerBound, lda: ld, bias: bias,
+                into: c, ldc: ldc, on: backend
+            ) { _ in UnsafePointer(a) }
+        case (.bfloat16(let a, let ld), .floats(let layout)):
+            withExtendedLifetime(packed) {
+                backend.multiply(
+                    rows: rows, bfloat16: a, lda: ld, by: packed.pointer, layout, part,
+                    0..<columns, bias: bias, into: c, ldc: ldc, accumulate: false)
+            }
+        case (.bfloat16, .quantized): preconditionFailure("INT8 weights take floats")
         }
     }
 
@@ -213,20 +228,30 @@ package struct WeightMatrix: Sendable {
         into c: UnsafeMutablePointer<Float>, ldc: Int, on backend: Backend
     ) {
         multiply(
-            rows: rows, a, lda: lda, 0..<inner, bias: bias, into: c, ldc: ldc, on: backend)
+            rows: rows, 0..<1, width: inner, lda: lda, bias: bias, into: c, ldc: ldc, on: backend
+        ) { _ in a }
     }
 
-    /// The same for rows of A, `[rows, part.count]`, that belong to a part of W's rows.
+    /// C = A·W + bias, or C += A·W, where A has a segment of `width` for each of `blocks` of W's
+    /// rows, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - first: of W's rows, where block 0 begins.
+    ///   - segment: the address of a block's first row in A; rows are `lda` floats apart.
     func multiply(
-        rows: Int, _ a: UnsafePointer<Float>, lda: Int, _ part: Range<Int>,
+        rows: Int, _ blocks: Range<Int>, width: Int, from first: Int = 0, lda: Int,
         bias: UnsafePointer<Float>? = nil, into c: UnsafeMutablePointer<Float>, ldc: Int,
-        on backend: Backend
+        accumulate: Bool = false, on backend: Backend,
+        segment: (_ block: Int) -> UnsafePointer<Float>
     ) {
-        let segment = gemm_segment(a: a, first: part.lowerBound, count: part.count)
-        withUnsafePointer(to: segment) { segment in
+        withUnsafeTemporaryAllocation(of: gemm_segment.self, capacity: blocks.count) { segments in
+            for (index, block) in blocks.enumerated() {
+                segments[index] = gemm_segment(
+                    a: segment(block), first: first + block * width, count: width)
+            }
             multiply(
-                rows: rows, UnsafeBufferPointer(start: segment, count: 1), lda: lda, bias: bias,
-                into: c, ldc: ldc, on: backend)
+                rows: rows, UnsafeBufferPointer(segments), lda: lda, bias: bias, into: c,
+                ldc: ldc, accumulate: accumulate, on: backend)
         }
     }
 }

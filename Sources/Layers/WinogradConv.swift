@@ -184,16 +184,12 @@ struct WinogradConv: Sendable {
 
         for (plane, weight) in weights.enumerated() {
             let place = plane * inputPlane + part.lowerBound
-            let target = products + plane * productPlane
-            if isRounded {
-                weight.multiply(
-                    rows: tiles, bfloat16: rounded + place, lda: rowLength, part, into: target,
-                    ldc: outputs, on: backend)
-            } else {
-                weight.multiply(
-                    rows: tiles, scratch + place, lda: rowLength, part, into: target,
-                    ldc: outputs, on: backend)
-            }
+            weight.multiply(
+                rows: tiles,
+                isRounded
+                    ? .bfloat16(rounded + place, ld: rowLength)
+                    : .floats(scratch + place, ld: rowLength),
+                part: part, into: products + plane * productPlane, ldc: outputs, on: backend)
         }
 
         if rowUnit == 2 {

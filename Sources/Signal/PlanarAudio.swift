@@ -59,13 +59,11 @@ public struct PlanarAudio: Sendable, Equatable {
     }
 
     /// Appends audio of as many channels.
-    package mutating func append(_ audio: PlanarAudio) {
-        append(audio, 0..<audio.sampleCount)
-    }
-
-    /// Appends a part of audio of as many channels.
-    package mutating func append(_ audio: PlanarAudio, _ samples: Range<Int>) {
+    ///
+    /// - Parameter samples: the part to append; nil for all.
+    package mutating func append(_ audio: PlanarAudio, _ samples: Range<Int>? = nil) {
         precondition(audio.channelCount == channelCount)
+        let samples = samples ?? 0..<audio.sampleCount
         for index in channels.indices {
             channels[index].append(contentsOf: audio.channels[index][samples])
         }

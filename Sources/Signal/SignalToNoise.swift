@@ -1,13 +1,5 @@
 // How far a signal lies from its reference.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Energies of a reference and of the differences from it, added up in double precision.
 package struct SignalToNoise: Sendable, Equatable {
     /// Σ reference²
@@ -20,10 +12,14 @@ package struct SignalToNoise: Sendable, Equatable {
         self.noise = noise
     }
 
-    /// The energies of equally many values.
-    package init(of values: [Float], against reference: [Float]) {
+    /// The energies of equally many values, or of a part of them.
+    package init(
+        of values: [Float], against reference: [Float], in part: Range<Int>? = nil
+    ) {
         self.init()
-        for (value, expected) in zip(values, reference) { add(value, reference: expected) }
+        for index in part ?? 0..<min(values.count, reference.count) {
+            add(values[index], reference: reference[index])
+        }
     }
 
     /// The energies of each stem.
@@ -37,11 +33,8 @@ package struct SignalToNoise: Sendable, Equatable {
     ) -> [SignalToNoise] {
         let length = reference.count / count
         return (0..<count).map { stem in
-            var result = SignalToNoise()
-            for index in stem * length..<(stem + 1) * length {
-                result.add(stems[index], reference: reference[index])
-            }
-            return result
+            let range = stem * length..<(stem + 1) * length
+            return SignalToNoise(of: stems, against: reference, in: range)
         }
     }
 
@@ -53,7 +46,7 @@ package struct SignalToNoise: Sendable, Equatable {
 
     /// The signal-to-noise ratio in dB, 10·log10(Σ reference² / Σ (reference − value)²): infinite if
     /// all values are equal, two silences too.
-    package var decibels: Double { noise == 0 ? .infinity : 10 * log10(signal / noise) }
+    package var decibels: Double { noise == 0 ? .infinity : 10 * logarithm10(signal / noise) }
 }
 
 extension Sequence<SignalToNoise> {

@@ -3,14 +3,6 @@
 
 import CKernels
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The code that computes float32 matrix products.
 ///
 /// Our own kernels on packed weights, where the CPU has vector instructions that they use: they run
@@ -29,8 +21,9 @@ package enum GEMMBackend: Sendable, CustomStringConvertible {
     static let environmentVariable = "SWIFT_DEMUCS_PRODUCTS"
 
     static func selected(for instructions: InstructionSet) throws -> GEMMBackend {
-        guard let value = getenv(environmentVariable).map({ String(cString: $0) }), !value.isEmpty
-        else { return try best(for: instructions) }
+        guard let value = InstructionSet.forced(by: environmentVariable) else {
+            return try best(for: instructions)
+        }
         guard let kind = Kind(rawValue: value) else { throw GEMMBackendError(value: value) }
         return try of(kind, for: instructions)
     }
@@ -101,6 +94,11 @@ extension Backend {
         case (_, .bfloat16), (_, .int8):
             (kernels.bf16_packed_bytes(layout.inner, layout.columns) + 3) / 4
         }
+    }
+
+    /// Floats of memory that packed INT8 values of `[inner, columns]` take.
+    package func packedInt8Floats(inner: Int, columns: Int) -> Int {
+        (kernels.qc8w_packed_bytes(inner, columns) + 3) / 4
     }
 
     /// Packs the part `[innerRange, columnRange]` of a matrix, in which element (k, j) of the part

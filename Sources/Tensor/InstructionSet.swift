@@ -32,13 +32,18 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     /// - Throws: ``InstructionSetError`` if the variable names a set that is unknown or that this
     ///   CPU can't run.
     package static func selected() throws -> InstructionSet {
-        guard let value = getenv(environmentVariable).map({ String(cString: $0) }), !value.isEmpty
-        else { return best }
+        guard let value = forced(by: environmentVariable) else { return best }
         guard let forced = InstructionSet(rawValue: value), forced.isAvailable else {
             throw InstructionSetError(
                 value: value, available: allCases.filter(\.isAvailable).map(\.rawValue))
         }
         return forced
+    }
+
+    /// The value of an environment variable that forces kernels; nil if it is empty or not set.
+    static func forced(by variable: String) -> String? {
+        guard let value = getenv(variable), value.pointee != 0 else { return nil }
+        return String(cString: value)
     }
 
     /// The kernels of this set; the plain ones where it is not available.

@@ -15,19 +15,10 @@ package struct Shape: Hashable, Sendable, RandomAccessCollection, ExpressibleByA
     /// The number of elements: the product of the lengths.
     package var elements: Int { lengths[0] * lengths[1] * lengths[2] * lengths[3] }
 
-    package init(_ a: Int) {
-        lengths = SIMD4(a, 1, 1, 1)
-        count = 1
-    }
-
-    package init(_ a: Int, _ b: Int) {
-        lengths = SIMD4(a, b, 1, 1)
-        count = 2
-    }
-
-    package init(_ a: Int, _ b: Int, _ c: Int) {
-        lengths = SIMD4(a, b, c, 1)
-        count = 3
+    /// One to three dimensions, without an array on the heap.
+    package init(_ a: Int, _ b: Int? = nil, _ c: Int? = nil) {
+        lengths = SIMD4(a, b ?? 1, c ?? 1, 1)
+        count = c != nil ? 3 : b != nil ? 2 : 1
     }
 
     package init(arrayLiteral lengths: Int...) {

@@ -110,6 +110,10 @@ private final class Shared: @unchecked Sendable {
         self.loop = loop
         nextIndex.store(0, ordering: .relaxed)
         busyWorkers.store(workers, ordering: .relaxed)
+        wakeWorkers()
+    }
+
+    private func wakeWorkers() {
         pthread_mutex_lock(mutex)
         generation.add(1, ordering: .releasing)
         pthread_cond_broadcast(condition)
@@ -137,10 +141,7 @@ private final class Shared: @unchecked Sendable {
 
     func stop() {
         stopped.store(true, ordering: .relaxed)
-        pthread_mutex_lock(mutex)
-        generation.add(1, ordering: .releasing)
-        pthread_cond_broadcast(condition)
-        pthread_mutex_unlock(mutex)
+        wakeWorkers()
     }
 
     /// The life of a worker.

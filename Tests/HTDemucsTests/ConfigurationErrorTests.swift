@@ -125,11 +125,7 @@ struct ConfigurationErrorTests {
 
     @Test func tooManySourcesAreRefused() {
         let names = (0..<257).map { "\"s\($0)\"" }.joined(separator: ",")
-        guard case .invalid("sources", "257 sources", _) = Self.error("\"sources\":[\(names)]")
-        else {
-            Issue.record("not refused")
-            return
-        }
+        Self.expectInvalid("sources", "257 sources", "\"sources\":[\(names)]")
     }
 
     @Test func normGroupsMustDivideWhatTheyNormalise() throws {
@@ -158,27 +154,18 @@ struct ConfigurationErrorTests {
     @Test func branchesThatCannotMergeAreRefused() throws {
         // 1024 → 256 → 64 → 16 → 4 frequencies: the last layer would step by 1024 samples in
         // time, but frames are 512 apart.
-        guard case .invalid("nfft", "2048", _) = Self.error("\"depth\":5,\"nfft\":2048") else {
-            Issue.record("not refused")
-            return
-        }
+        Self.expectInvalid("nfft", "2048", "\"depth\":5,\"nfft\":2048")
     }
 
     @Test func frequenciesMustDivideDown() throws {
-        guard case .invalid("nfft", "4104", _) = Self.error("\"nfft\":4104") else {
-            Issue.record("not refused")
-            return
-        }
+        Self.expectInvalid("nfft", "4104", "\"nfft\":4104")
     }
 
     @Test func growthMustAgreeWithTheTransformer() throws {
         // int(1.5·5) = 7, but the transformer is built for 7.5 channels.
         let arguments = #""depth":2,"channels":5,"growth":1.5,"dconv_comp":2,"t_layers":"#
         #expect(Self.error(arguments + "0") == nil)
-        guard case .invalid("growth", "1.5", _) = Self.error(arguments + "1") else {
-            Issue.record("not refused")
-            return
-        }
+        Self.expectInvalid("growth", "1.5", arguments + "1")
     }
 
     @Test func anInactiveDConvMayHaveNoHiddenChannels() throws {
@@ -187,8 +174,16 @@ struct ConfigurationErrorTests {
     }
 
     @Test func growthBeyondAllBoundsIsRefused() throws {
-        guard case .invalid("growth", "16.0", _) = Self.error("\"growth\":16") else {
-            Issue.record("not refused")
+        Self.expectInvalid("growth", "16.0", "\"growth\":16")
+    }
+
+    private static func expectInvalid(
+        _ key: String, _ found: String, _ arguments: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let error = error(arguments)
+        guard case .invalid(key, found, _) = error else {
+            Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
             return
         }
     }

@@ -66,14 +66,6 @@ struct ConfigurationFixture: Decodable {
 func configuration(
     kwargs: String, args: String = "[]"
 ) throws -> (configuration: Configuration, warnings: [String]) {
-    let header = try JSONSerialization.data(withJSONObject: [
-        "__metadata__": ["klass": Configuration.className, "args": args, "kwargs": kwargs]
-    ])
-    var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
-    file.append(header)
-    let url = FileManager.default.temporaryDirectory
-        .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
-    try file.write(to: url)
-    defer { try? FileManager.default.removeItem(at: url) }
-    return try Configuration.read(from: try Checkpoint.open(url.path))
+    let metadata = ["klass": Configuration.className, "args": args, "kwargs": kwargs]
+    return try Configuration.read(from: RawCheckpoint(metadata: metadata, tensors: []).open())
 }

@@ -85,17 +85,9 @@ struct InferenceTests {
         let overriding = stored.describesModel ? [:] : Self.unseen
         let expected = try HTDemucs(Self.open("model.safetensors"), backend: backend)
         let model = try HTDemucs(stored, overriding: overriding, backend: backend)
-        let mix = (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 }
+        let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })
         #expect(
-            try Self.output(model, mix, backend).map(\.bitPattern)
-                == Self.output(expected, mix, backend).map(\.bitPattern))
-    }
-
-    private static func output(
-        _ model: HTDemucs, _ mix: [Float], _ backend: Backend
-    ) throws -> [Float] {
-        let result = try model.forward(
-            backend.tensor([2, 400], mix))
-        return Array(UnsafeBufferPointer(start: result.pointer, count: result.count))
+            try model.forward(mix).floats.map(\.bitPattern)
+                == expected.forward(mix).floats.map(\.bitPattern))
     }
 }

@@ -14,154 +14,146 @@ import WeightsLoader
         backend = try Backend(threads: 1)
     }
 
-    /// The error that building the model gives; nil if it can be built.
-    private func error(_ crafted: CraftedCheckpoint) throws -> (any Error)? {
+    /// Expects that building the model gives an error that `isExpected` accepts.
+    private func expectError<Failure: Error>(
+        _ crafted: RawCheckpoint, _ place: Comment? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation,
+        isExpected: (Failure) -> Bool
+    ) throws {
         let checkpoint = try crafted.open()
-        do {
-            _ = try HTDemucs(checkpoint, backend: backend)
-            return nil
-        } catch {
-            return error
+        let error = #expect(
+            throws: Failure.self, place, sourceLocation: sourceLocation
+        ) { try HTDemucs(checkpoint, backend: backend) }
+        if let error {
+            #expect(isExpected(error), "\(error)", sourceLocation: sourceLocation)
         }
+    }
+
+    /// Expects it of the fixture `mono` with a change.
+    private func expectError<Failure: Error>(
+        after change: (inout RawCheckpoint) throws -> Void,
+        sourceLocation: SourceLocation = #_sourceLocation,
+        isExpected: (Failure) -> Bool
+    ) throws {
+        var crafted = try RawCheckpoint(fixture: "mono")
+        try change(&crafted)
+        try expectError(crafted, sourceLocation: sourceLocation, isExpected: isExpected)
     }
 
     @Test func anUnchangedCopyLoads() throws {
-        let found = try error(try CraftedCheckpoint(fixture: "mono"))
-        #expect(found == nil)
+        _ = try HTDemucs(RawCheckpoint(fixture: "mono").open(), backend: backend)
     }
 
-    /// A small model with every kind of layer, and of a larger one what only that has.
-    private func wholeCheckpoints() throws -> [(CraftedCheckpoint, indices: [Int])] {
-        let small = try CraftedCheckpoint(fixture: "norm_from_second")
-        let base = try CraftedCheckpoint(fixture: "base")
-        return [
-            (small, Array(small.tensors.indices)),
-            (base, base.tensors.indices.filter { base.tensors[$0].name.hasPrefix("channel_") }),
-        ]
-    }
-
-    @Test func everyMissingTensorIsNamed() throws {
-        for (whole, indices) in try wholeCheckpoints() {
-            for index in indices { try expectMissing(index, in: whole) }
+    /// Every tensor of a small model with every kind of layer, and of a larger one what only that
+    /// has, by its index.
+    private func forEachTensor(_ body: (RawCheckpoint, Int) throws -> Void) throws {
+        let small = try RawCheckpoint(fixture: "norm_from_second")
+        for index in small.tensors.indices { try body(small, index) }
+        let base = try RawCheckpoint(fixture: "base")
+        for index in base.tensors.indices where base.tensors[index].name.hasPrefix("channel_") {
+            try body(base, index)
         }
     }
 
-    private func expectMissing(_ index: Int, in whole: CraftedCheckpoint) throws {
-        var crafted = whole
-        let name = crafted.tensors.remove(at: index).name
-        guard case .tensorMissing(_, name, _, _)? = try error(crafted) as? WeightsError else {
-            Issue.record("without \(name)")
-            return
+    @Test func everyMissingTensorIsNamed() throws {
+        try forEachTensor { whole, index in
+            var crafted = whole
+            let name = crafted.tensors.remove(at: index).name
+            try expectError(crafted, "without \(name)") { (error: WeightsError) in
+                if case .tensorMissing(_, name, _, _) = error { true } else { false }
+            }
         }
     }
 
     @Test func everyWrongShapeIsNamedWithTheRightOne() throws {
-        for (whole, indices) in try wholeCheckpoints() {
-            for index in indices { try expectWrongShape(index, in: whole) }
-        }
-    }
-
-    private func expectWrongShape(_ index: Int, in whole: CraftedCheckpoint) throws {
-        var crafted = whole
-        let tensor = crafted.tensors[index]
-        // As many elements, so that only the shape is wrong.
-        let found = tensor.shape + [1]
-        crafted.tensors[index].shape = found
-        guard
-            case .shapeMismatch(_, tensor.name, found, tensor.shape)? = try error(crafted)
-                as? WeightsError
-        else {
-            Issue.record("\(tensor.name) as \(found)")
-            return
+        try forEachTensor { whole, index in
+            var crafted = whole
+            let tensor = crafted.tensors[index]
+            // As many elements, so that only the shape is wrong.
+            let found = tensor.shape + [1]
+            crafted.tensors[index].shape = found
+            try expectError(crafted, "\(tensor.name) as \(found)") { (error: WeightsError) in
+                if case .shapeMismatch(_, tensor.name, found, tensor.shape) = error {
+                    true
+                } else {
+                    false
+                }
+            }
         }
     }
 
     @Test func aTensorTooManyIsNamed() throws {
-        var crafted = try CraftedCheckpoint(fixture: "mono")
-        crafted.tensors.append(.init(name: "encoder.9.extra", shape: [2], values: [1, 2]))
-        guard case .tensorsUnused(_, ["encoder.9.extra"])? = try error(crafted) as? WeightsError
-        else {
-            Issue.record("a tensor that has no place")
-            return
+        try expectError {
+            $0["encoder.9.extra"] = .init(name: "encoder.9.extra", shape: [2], floats: [1, 2])
+        } isExpected: { (error: WeightsError) in
+            if case .tensorsUnused(_, ["encoder.9.extra"]) = error { true } else { false }
         }
     }
 
     @Test func aRenamedTensorIsMissedAndItsNewNameSuggested() throws {
-        var crafted = try CraftedCheckpoint(fixture: "mono")
-        let index = try #require(
-            crafted.tensors.firstIndex { $0.name == "encoder.1.conv.weight" })
-        crafted.tensors[index].name = "encoder.1.conv.weights"
-        guard
-            case .tensorMissing(_, "encoder.1.conv.weight", _, let similar)? = try error(crafted)
-                as? WeightsError
-        else {
-            Issue.record("a renamed tensor")
-            return
+        try expectError {
+            let index = try #require(
+                $0.tensors.firstIndex { $0.name == "encoder.1.conv.weight" })
+            $0.tensors[index].name = "encoder.1.conv.weights"
+        } isExpected: { (error: WeightsError) in
+            guard case .tensorMissing(_, "encoder.1.conv.weight", _, let similar) = error else {
+                return false
+            }
+            return similar.first == "encoder.1.conv.weights"
         }
-        #expect(similar.first == "encoder.1.conv.weights")
     }
 
     @Test func weightsThatAreNoFloatsAreRefused() throws {
-        var crafted = try CraftedCheckpoint(fixture: "mono")
-        crafted.tensors[3].elementType = .int32
-        let name = crafted.tensors[3].name
-        guard case .notFloats(_, name, _)? = try error(crafted) as? WeightsError else {
-            Issue.record("a tensor of whole numbers")
-            return
+        let name = try RawCheckpoint(fixture: "mono").tensors[3].name
+        try expectError {
+            $0.tensors[3].type = .int32
+        } isExpected: { (error: WeightsError) in
+            if case .notFloats(_, name, _) = error { true } else { false }
         }
     }
 
     @Test func anotherClassIsRefused() throws {
-        var crafted = try CraftedCheckpoint(fixture: "mono")
-        crafted.metadata["klass"] = "demucs.hdemucs.HDemucs"
-        guard
-            case .otherModel(_, "demucs.hdemucs.HDemucs", Configuration.className)? =
-                try error(crafted) as? WeightsError
-        else {
-            Issue.record("a model of another class")
-            return
+        try expectError {
+            $0.metadata["klass"] = "demucs.hdemucs.HDemucs"
+        } isExpected: { (error: WeightsError) in
+            if case .otherModel(_, "demucs.hdemucs.HDemucs", Configuration.className) = error {
+                true
+            } else {
+                false
+            }
         }
     }
 
     @Test func argumentsForMoreOrFewerLayersThanThereAreRefused() throws {
-        var crafted = try CraftedCheckpoint(fixture: "mono")
-        try crafted.set("t_layers", to: 3)
-        guard
-            case .tensorMissing(_, let missing, _, _)? = try error(crafted) as? WeightsError
-        else {
-            Issue.record("three layers where there are two")
-            return
+        try expectError {
+            try $0.set("t_layers", to: 3)
+        } isExpected: { (error: WeightsError) in
+            guard case .tensorMissing(_, let missing, _, _) = error else { return false }
+            return missing.hasPrefix("crosstransformer.layers.2.")
         }
-        #expect(missing.hasPrefix("crosstransformer.layers.2."))
-
-        try crafted.set("t_layers", to: 1)
-        guard case .tensorsUnused(_, let unused)? = try error(crafted) as? WeightsError else {
-            Issue.record("one layer where there are two")
-            return
-        }
-        #expect(
-            unused.allSatisfy {
+        try expectError {
+            try $0.set("t_layers", to: 1)
+        } isExpected: { (error: WeightsError) in
+            guard case .tensorsUnused(_, let unused) = error else { return false }
+            return unused.allSatisfy {
                 $0.hasPrefix("crosstransformer.layers.1.")
                     || $0.hasPrefix("crosstransformer.layers_t.1.")
-            })
+            }
+        }
     }
 
     @Test func anOptionThatIsNotBuiltIsNamed() throws {
-        var crafted = try CraftedCheckpoint(fixture: "mono")
-        try crafted.set("cac", to: false)
-        guard case .unsupported("cac", _, _)? = try error(crafted) as? ConfigurationError else {
-            Issue.record("a spectrogram without complex channels")
-            return
+        try expectError {
+            try $0.set("cac", to: false)
+        } isExpected: { (error: ConfigurationError) in
+            if case .unsupported("cac", _, _) = error { true } else { false }
         }
     }
 
     /// Two layers behind the one where the branches merge: no released model has them.
     @Test func aDepthBehindTheMergeIsRefused() throws {
-        let crafted = try CraftedCheckpoint(fixture: "merge_deeper")
-        guard case .unsupported("depth", "4", _)? = try error(crafted) as? ConfigurationError
-        else {
-            Issue.record("a layer behind the merge")
-            return
+        try expectError(RawCheckpoint(fixture: "merge_deeper")) { (error: ConfigurationError) in
+            if case .unsupported("depth", "4", _) = error { true } else { false }
         }
     }
 }

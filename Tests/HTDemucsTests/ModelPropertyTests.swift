@@ -41,36 +41,34 @@ import WeightsLoader
 
     // MARK: - Reproducibility
 
-    /// Long enough for several tiles in every loop over time or tokens.
-    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
-        let checkpoint = try CraftedCheckpoint(fixture: "any_length").open()
-        let single = try forward(checkpoint, samples: 20_001, threads: 1)[0]
+    private func expectSameOnAnyThreads(_ checkpoint: Checkpoint, samples: Int) throws {
+        let single = try forward(checkpoint, samples: samples, threads: 1)[0]
         for threads in [2, 3, 5] {
-            let several = try forward(checkpoint, samples: 20_001, threads: threads)[0]
+            let several = try forward(checkpoint, samples: samples, threads: threads)[0]
             expectSame(several, single, "\(threads) threads")
         }
     }
 
+    /// Long enough for several tiles in every loop over time or tokens.
+    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
+        try expectSameOnAnyThreads(RawCheckpoint(fixture: "any_length").open(), samples: 20_001)
+    }
+
     /// Channels beyond a panel of packed weights, merging branches and norms in all layers.
     @Test func resultsOfAWideModelDoNotDependOnTheNumberOfThreads() throws {
-        let checkpoint = try CraftedCheckpoint(
+        let wide = try RawCheckpoint(
             randomWithArguments: """
                 {"sources": ["a", "b", "c"], "channels": 24, "nfft": 256, "depth": 3, \
                 "norm_starts": 0, "norm_groups": 2, "dconv_mode": 3, "dconv_comp": 4, \
                 "bottom_channels": 64, "t_layers": 2, "t_heads": 4, "samplerate": 8000, \
                 "segment": 1}
-                """
-        ).open()
-        let single = try forward(checkpoint, samples: 8000, threads: 1)[0]
-        for threads in [2, 3, 5] {
-            let several = try forward(checkpoint, samples: 8000, threads: threads)[0]
-            expectSame(several, single, "\(threads) threads")
-        }
+                """)
+        try expectSameOnAnyThreads(wide.open(), samples: 8000)
     }
 
     /// The second run finds its memory full of the first one's values.
     @Test func runsGiveTheSameResult() throws {
-        let checkpoint = try CraftedCheckpoint(fixture: "base").open()
+        let checkpoint = try RawCheckpoint(fixture: "base").open()
         let runs = try forward(checkpoint, samples: 1950, threads: 2, runs: 3)
         expectSame(runs[1], runs[0], "second run")
         expectSame(runs[2], runs[0], "third run")
@@ -80,7 +78,7 @@ import WeightsLoader
 
     @Test func aCancelledTokenStopsForwardBeforeItStarts() throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(CraftedCheckpoint(fixture: "mono").open(), backend: backend)
+        let model = try HTDemucs(RawCheckpoint(fixture: "mono").open(), backend: backend)
         let token = CancellationToken()
         token.cancel()
         #expect(throws: CancellationError.self) {
@@ -90,7 +88,7 @@ import WeightsLoader
 
     @Test func cancellingStopsARunningForwardAndLeavesTheModelUsable() throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(CraftedCheckpoint(fixture: "any_length").open(), backend: backend)
+        let model = try HTDemucs(RawCheckpoint(fixture: "any_length").open(), backend: backend)
         let mix = backend.tensor([2, 50_000], Self.mix(channels: 2, samples: 50_000))
         let before = try model.forward(mix).floats
 
@@ -116,7 +114,7 @@ import WeightsLoader
     @Test(arguments: ["base", "merge", "norm_everywhere", "no_transformer"])
     func silenceGivesSilence(_ name: String) throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(CraftedCheckpoint(fixture: name).open(), backend: backend)
+        let model = try HTDemucs(RawCheckpoint(fixture: name).open(), backend: backend)
         let silence = backend.zeros([
             model.configuration.audioChannels, model.configuration.segmentSamples,
         ])
@@ -127,7 +125,7 @@ import WeightsLoader
     /// One sample has no deviation either, and is shorter than every window and padding.
     @Test(arguments: ["any_length", "merge", "kernel_4", "kernel_12", "context_2"])
     func inputsOfAnyLengthGiveFiniteStems(_ name: String) throws {
-        var crafted = try CraftedCheckpoint(fixture: name)
+        var crafted = try RawCheckpoint(fixture: name)
         try crafted.set("use_train_segment", to: false)
         let checkpoint = try crafted.open()
         for samples in [1, 2, 3, 5, 17, 63, 64, 65, 397, 1025] {
@@ -139,7 +137,7 @@ import WeightsLoader
     /// Refusing what is longer than the training segment is up to the caller, as in the reference:
     /// forward takes it as it is.
     @Test func anInputLongerThanTheTrainingSegmentIsNotPadded() throws {
-        var crafted = try CraftedCheckpoint(fixture: "any_length")
+        var crafted = try RawCheckpoint(fixture: "any_length")
         let anyLength = try crafted.open()
         try crafted.set("use_train_segment", to: true)
         let trainSegment = try crafted.open()
@@ -151,7 +149,7 @@ import WeightsLoader
     /// Shorter inputs are extended by zeros, which is not the same as running them alone.
     @Test func anInputShorterThanTheTrainingSegmentIsExtendedByZeros() throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(CraftedCheckpoint(fixture: "six_sources").open(), backend: backend)
+        let model = try HTDemucs(RawCheckpoint(fixture: "six_sources").open(), backend: backend)
         let (short, whole) = (241, model.configuration.segmentSamples)
         let values = Self.mix(channels: 2, samples: short)
         let extended = (0..<2).flatMap { channel in

@@ -52,52 +52,38 @@ import WeightsLoader
         }
     }
 
-    /// The core's two outputs, `[sources · channels, freq, time]` and `[sources · channels, 1, time]`.
-    private func core(_ name: String) throws -> (x: LaidOut, xt: LaidOut) {
+    /// Expects the core's two outputs, `[sources · channels, freq, time]` and
+    /// `[sources · channels, 1, time]`, to be those of a fixture.
+    private func expectCore(_ name: String, in fixture: Fixture, _ outputNames: [String]) throws {
         let golden = try Fixture("models/\(name).outputs")
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let z = try golden.channelsLast("core.x")
-        let (x, xt) = try model(name).core(
-            mix, backend.tensor(z.shape, z.values))
-        return (
-            LaidOut(x.shape, x.floats).channelsFirst, LaidOut(xt.shape, xt.floats).channelsFirst
-        )
-    }
-
-    /// Sources and channels are one dimension in the engine.
-    private func comparison(
-        of output: LaidOut, with name: String, in golden: Fixture, sources: Int
-    ) throws -> Comparison {
-        try golden.comparison(
-            of: LaidOut(
-                [sources, output.shape[0] / sources] + output.shape[1...], output.values),
-            with: name)
+        let (x, xt) = try model(name).core(mix, backend.tensor(z.shape, z.values))
+        // Sources and channels are one dimension in the engine.
+        let sources = try golden.shape("final")[0]
+        for (output, (name, goldenName)) in zip(
+            [x, xt], zip(outputNames, ["core.output", "core.add_67"]))
+        {
+            let output = LaidOut(output.shape, output.floats).channelsFirst
+            let comparison = try fixture.comparison(
+                of: LaidOut(
+                    [sources, output.shape[0] / sources] + output.shape[1...], output.values),
+                with: name)
+            let bound = try bound(golden, goldenName)
+            #expect(comparison.snrDecibels >= bound, "\(name): \(comparison)")
+        }
     }
 
     @Test(arguments: withCore)
     func coreGivesTheReferencesOutputs(_ name: String) throws {
-        let golden = try Fixture("models/\(name).outputs")
-        let (x, xt) = try core(name)
-        let sources = try golden.shape("final")[0]
-        for (output, name) in [(x, "core.output"), (xt, "core.add_67")] {
-            let comparison = try comparison(of: output, with: name, in: golden, sources: sources)
-            #expect(comparison.snrDecibels >= (try bound(golden, name)), "\(name): \(comparison)")
-        }
+        try expectCore(
+            name, in: try Fixture("models/\(name).outputs"), ["core.output", "core.add_67"])
     }
 
     /// The same network by another runtime, from the same weights by way of an export. At this size
     /// it is as near to PyTorch as we are, 125 and 131 dB; at the size of the published model it
     /// is not (docs/parity.md).
     @Test func coreGivesTheOutputsOfONNXRuntime() throws {
-        let golden = try Fixture("models/base.outputs")
-        let other = try Fixture("models/base.onnxruntime")
-        let (x, xt) = try core("base")
-        for (output, name, goldenName) in [
-            (x, "output", "core.output"), (xt, "add_67", "core.add_67"),
-        ] {
-            let comparison = try comparison(of: output, with: name, in: other, sources: 4)
-            let bound = try bound(golden, goldenName)
-            #expect(comparison.snrDecibels >= bound, "\(name): \(comparison)")
-        }
+        try expectCore("base", in: try Fixture("models/base.onnxruntime"), ["output", "add_67"])
     }
 }

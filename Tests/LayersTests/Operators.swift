@@ -31,8 +31,8 @@ struct Operators {
     ) -> LaidOut {
         let conv = Conv2d(
             weight: .floats(weight, on: backend), inputs: x.shape[2], outputs: bias.count,
-            kernel: kernel,
-            stride: stride, padding: padding, on: backend)
+            kernel: kernel, stride: stride,
+            padding: padding, on: backend)
         let affine = ChannelAffine(bias: bias, on: backend)
         let x = tensor(x)
         let (freqs, times) = (x.shape[0], x.shape[1])
@@ -55,58 +55,41 @@ struct Operators {
         return array(result)
     }
 
-    /// Along time, for one row: `[1, time, inputs]`.
-    ///
-    /// - Parameter weight: `[inputs, outputs, kernel]`
+    /// - Parameters:
+    ///   - x: `[freq, time, inputs]`; one row for a convolution over time.
+    ///   - weight: `[inputs, outputs, kernel]`
     func transposedConvolution(
-        overTime x: LaidOut, weight: [Float], bias: [Float], kernel: Int, stride: Int
+        _ x: LaidOut, overFrequency: Bool, weight: [Float], bias: [Float], kernel: Int,
+        stride: Int
     ) -> LaidOut {
         let conv = ConvTranspose(
             weight: .floats(weight, on: backend), inputs: x.shape[2], outputs: bias.count,
-            kernel: kernel,
-            stride: stride, on: backend)
-        let x = tensor(x)
-        let length = x.shape[1]
-        let groups = backend.tensor([conv.groups(length) * stride, bias.count])
-        // Two parts, because the engine cuts a signal into tiles as well.
-        let half = conv.groups(length) / 2
-        let parts = [0..<half, half..<conv.groups(length)]
-        backend.parallelFor(parts.count) { part in
-            conv.multiply(
-                groups: parts[part], x: x.pointer, length: length,
-                into: groups.pointer + parts[part].lowerBound * conv.groupFloats, on: backend)
-        }
-        let count = conv.outputLength(length)
-        ChannelAffine(bias: bias, on: backend).apply(
-            rows: count, groups.pointer, ld: bias.count, on: backend)
-        return LaidOut([1, count, bias.count], Array(groups.floats.prefix(count * bias.count)))
-    }
-
-    /// Along frequency: `[freq, time, inputs]`.
-    ///
-    /// - Parameter weight: `[inputs, outputs, kernel, 1]`
-    func transposedConvolution(
-        overFrequency x: LaidOut, weight: [Float], bias: [Float], kernel: Int, stride: Int
-    ) -> LaidOut {
-        let conv = ConvTranspose(
-            weight: .floats(weight, on: backend), inputs: x.shape[2], outputs: bias.count,
-            kernel: kernel,
-            stride: stride, on: backend)
+            kernel: kernel, stride: stride, on: backend)
         let x = tensor(x)
         let (freqs, times) = (x.shape[0], x.shape[1])
-        // [group, time, stride, outputs]
-        let groups = backend.tensor([conv.groups(freqs), times, stride, bias.count])
-        backend.parallelFor(groups.shape[0]) { group in
-            conv.multiply(
-                group: group, x: x.pointer, freqs: freqs, times: times,
-                into: groups.pointer + group * times * conv.groupFloats, on: backend)
+        let (length, others) = overFrequency ? (freqs, times) : (times, freqs)
+        // [group, time, stride, outputs], with one time over time.
+        let groups = backend.tensor([conv.groups(length), others, stride, bias.count])
+        // Two parts over time, because the engine cuts a signal into tiles as well.
+        let parts = Tiling(conv.groups(length), longest: overFrequency ? 1 : length / 2 + 1)
+        backend.parallelFor(parts.tiles) { part in
+            let target = groups.pointer + parts[part].lowerBound * others * conv.groupFloats
+            if overFrequency {
+                conv.multiply(
+                    group: part, x: x.pointer, freqs: freqs, times: times, into: target,
+                    on: backend)
+            } else {
+                conv.multiply(
+                    groups: parts[part], x: x.pointer, length: length, into: target, on: backend)
+            }
         }
         ChannelAffine(bias: bias, on: backend).apply(
-            rows: groups.count / bias.count, groups.pointer, ld: bias.count, on: backend)
+            rows: groups.count / bias.count, groups.pointer, on: backend)
         let rows = array(groups).permuted([0, 2, 1, 3])
-        let count = conv.outputLength(freqs)
+        let count = conv.outputLength(length)
         return LaidOut(
-            [count, times, bias.count], Array(rows.values.prefix(count * times * bias.count)))
+            overFrequency ? [count, times, bias.count] : [1, count, bias.count],
+            Array(rows.values.prefix(count * others * bias.count)))
     }
 
     /// - Parameters:
@@ -151,7 +134,8 @@ struct Operators {
     func layerNorm(_ x: LaidOut, gain: [Float], bias: [Float]) -> LaidOut {
         let x = tensor(x)
         LayerNorm(gain: gain, bias: bias, on: backend).normalise(
-            rows: x.count / gain.count, x.pointer, into: x.pointer, on: backend)
+            rows: x.count / gain.count, x.pointer, into: .floats(x.pointer, ld: gain.count),
+            on: backend)
         return array(x)
     }
 

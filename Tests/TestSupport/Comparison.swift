@@ -1,6 +1,7 @@
 // How far a result is from its golden values, in the measures that the tests state.
 
 import Foundation
+import Signal
 
 /// The distance of `actual` from `expected`, both row-major.
 ///
@@ -19,22 +20,10 @@ package struct Comparison: Sendable, CustomStringConvertible {
 
     package init(actual: [Float], expected: [Float]) {
         counts = (actual.count, expected.count)
-        var signal = 0.0
-        var noise = 0.0
-        var largest = 0.0
-        var firstNotFinite: Int?
         let count = min(actual.count, expected.count)
-        for index in 0..<count {
-            guard actual[index].isFinite, expected[index].isFinite else {
-                firstNotFinite = firstNotFinite ?? index
-                continue
-            }
-            let error = Double(expected[index]) - Double(actual[index])
-            signal += Double(expected[index]) * Double(expected[index])
-            noise += error * error
-            largest = max(largest, abs(error))
+        let firstNotFinite = (0..<count).first {
+            !actual[$0].isFinite || !expected[$0].isFinite
         }
-
         guard actual.count == expected.count, firstNotFinite == nil else {
             snrDecibels = -.infinity
             maxAbsolute = .infinity
@@ -42,14 +31,14 @@ package struct Comparison: Sendable, CustomStringConvertible {
             firstBadIndex = firstNotFinite ?? count
             return
         }
-        // log10(0 / 0) has no value, but two silences are equal.
-        snrDecibels = noise == 0 ? .infinity : 10 * log10(signal / noise)
-        relativeL2 = noise == 0 ? 0 : (noise / signal).squareRoot()
-        maxAbsolute = largest
-        let tolerance = count == 0 ? 0 : 1e-3 * (signal / Double(count)).squareRoot()
-        firstBadIndex = (0..<count).first {
-            abs(Double(expected[$0]) - Double(actual[$0])) > tolerance
-        }
+        let energies = SignalToNoise(of: actual, against: expected)
+        snrDecibels = energies.decibels
+        relativeL2 =
+            energies.noise == 0 ? 0 : (energies.noise / energies.signal).squareRoot()
+        func error(_ index: Int) -> Double { abs(Double(expected[index]) - Double(actual[index])) }
+        maxAbsolute = (0..<count).reduce(0) { max($0, error($1)) }
+        let tolerance = count == 0 ? 0 : 1e-3 * (energies.signal / Double(count)).squareRoot()
+        firstBadIndex = (0..<count).first { error($0) > tolerance }
     }
 
     package var description: String {

@@ -6,10 +6,13 @@ import WeightsLoader
 
 /// One safetensors file of golden tensors.
 package struct Fixture: Sendable {
+    /// Its path under Tests/Fixtures, without the ending.
+    package let name: String
     package let checkpoint: Checkpoint
 
     /// Opens `Tests/Fixtures/<name>.safetensors`, its drawn tensors in place.
     package init(_ name: String) throws {
+        self.name = name
         checkpoint = try Checkpoint.open(FixtureCopies.url(name + ".safetensors").path)
     }
 

@@ -1,9 +1,10 @@
-// Checkpoints of any element types, to be changed tensor by tensor.
+// Checkpoints as no training run writes them: those of the fixtures with something changed, random
+// ones of any size, and files of any element types.
 
 import Foundation
 import WeightsLoader
 
-/// What stands in a safetensors file, as bytes.
+/// What stands in a safetensors file, as bytes, to be changed and written.
 package struct RawCheckpoint {
     package struct Tensor {
         package var name: String
@@ -18,11 +19,9 @@ package struct RawCheckpoint {
             self.bytes = bytes
         }
 
-        package init(
-            name: String, shape: [Int], floats: [Float], type: ElementType = .float32
-        ) {
+        package init(name: String, shape: [Int], floats: [Float]) {
             self.init(
-                name: name, type: type, shape: shape,
+                name: name, type: .float32, shape: shape,
                 bytes: floats.withUnsafeBytes { [UInt8]($0) })
         }
     }
@@ -42,6 +41,24 @@ package struct RawCheckpoint {
                 name: tensor.name, type: tensor.elementType, shape: tensor.shape,
                 bytes: checkpoint.withBytes(of: tensor) { [UInt8]($0) })
         }
+    }
+
+    /// The checkpoint `Tests/Fixtures/models/<name>.safetensors`, widened to float32.
+    package init(fixture name: String) throws {
+        let checkpoint = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
+        metadata = checkpoint.metadata
+        tensors = try checkpoint.tensors.map {
+            Tensor(name: $0.name, shape: $0.shape, floats: try checkpoint.floats($0))
+        }
+    }
+
+    /// Sets one of the constructor's arguments.
+    package mutating func set(_ argument: String, to value: Any) throws {
+        let data = Data((metadata["kwargs"] ?? "{}").utf8)
+        var kwargs = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
+        kwargs[argument] = value
+        metadata["kwargs"] = String(
+            decoding: try JSONSerialization.data(withJSONObject: kwargs), as: UTF8.self)
     }
 
     package subscript(name: String) -> Tensor? {
@@ -78,10 +95,7 @@ package struct RawCheckpoint {
 
     /// Writes the file, opens it and removes it again; the mapping keeps its contents.
     package func open() throws -> Checkpoint {
-        let url = FileManager.default.temporaryDirectory
-            .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try data.write(to: url)
-        return try Checkpoint.open(url.path)
+        let folder = try TemporaryFolder()
+        return try Checkpoint.open(try folder.write("raw.safetensors", data))
     }
 }

@@ -39,20 +39,17 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
         isExpected: (any Error) -> Bool = { $0 is WeightsError }
     ) throws -> Outcome {
         let source = Fixture.url("weights/\(fixture)")
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("swift-demucs-fuzz-" + UUID().uuidString)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try TemporaryFolder()
         let data = URL(fileURLWithPath: source.path + ".data")
         if FileManager.default.fileExists(atPath: data.path) {
             try FileManager.default.copyItem(
-                at: data, to: folder.appendingPathComponent(data.lastPathComponent))
+                at: data, to: folder.url.appendingPathComponent(data.lastPathComponent))
         }
 
         let original = [UInt8](try Data(contentsOf: source))
         var mutator = FileMutator(original, container: container, seed: seed)
         var outcome = Outcome()
-        let file = folder.appendingPathComponent("damaged")
+        let file = folder.url.appendingPathComponent("damaged")
         for round in 0..<rounds {
             try Data(mutator.next(round: round)).write(to: file)
             let start = ContinuousClock.now
@@ -64,10 +61,8 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
             } catch  where isExpected(error) {
                 outcome.refused += 1
             }
-            let duration = (ContinuousClock.now - start).components
             outcome.slowestSeconds = max(
-                outcome.slowestSeconds,
-                Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
+                outcome.slowestSeconds, (ContinuousClock.now - start) / .seconds(1))
         }
         return outcome
     }

@@ -1,4 +1,4 @@
-// The C library's trigonometric functions, wherever this is built.
+// The C library's functions, wherever this is built.
 
 #if canImport(Glibc)
     import Glibc
@@ -8,6 +8,7 @@
     import Darwin
 #endif
 
+func logarithm10(_ x: Double) -> Double { log10(x) }
 func sine(_ x: Double) -> Double { sin(x) }
 func cosine(_ x: Double) -> Double { cos(x) }
 
