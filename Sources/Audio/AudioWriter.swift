@@ -11,7 +11,8 @@ package final class AudioWriter {
     private let channelCount: Int
     private let sampleRateHz: Int
     private let sampleCount: Int?
-    private let clipping: Clipping
+    private let clip: ClipMode
+    private let divisor: Float
     private var writtenSamples = 0
     private var isOpen = true
 
@@ -26,12 +27,13 @@ package final class AudioWriter {
     ///   - destination: where the bytes go.
     ///   - sampleCount: samples of each channel that will follow; nil if unknown. At most so many
     ///     in a file; exactly so many in a WAV stream, whose header is sent first.
-    ///   - clipping: applied to every sample.
+    ///   - clip: how samples beyond full scale are brought into range.
+    ///   - divisor: of every sample, with the clip mode `rescale`.
     ///   - tags: title, artist and so on; raw samples have no place for them.
     /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
     package init(
         to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
-        format: OutputFormat, clipping: Clipping, tags: AudioTags? = nil
+        format: OutputFormat, clip: ClipMode, divisor: Float = 1, tags: AudioTags? = nil
     ) throws(AudioError) {
         if let problem = format.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
             throw .unsupportedOutput(path: destination.name, problem: problem)
@@ -57,7 +59,8 @@ package final class AudioWriter {
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
         self.sampleCount = sampleCount
-        self.clipping = clipping
+        self.clip = clip
+        self.divisor = divisor
         block = EncodedBlock(
             samples: Self.blockSamples, channelCount: channelCount, format: stored)
         // From here on deinit removes the file.
@@ -97,7 +100,7 @@ package final class AudioWriter {
                 seconds: Double(writtenSamples + index / channelCount) / Double(sampleRateHz),
                 channel: index % channelCount)
         }
-        block.encode(clipping)
+        block.encode(clip, divisor: divisor)
         try encoder.append(block)
         if let failure = sink.failure { throw failure }
         writtenSamples += samples.count
@@ -105,10 +108,10 @@ package final class AudioWriter {
 
     /// Completes the file and gives it its name.
     ///
-    /// - Returns: length and checksum of the file or the stream.
+    /// - Returns: length of the file or the stream, and its checksum in 64 hexadecimal digits.
     /// - Throws: ``AudioError`` `writeFailed` or `readerGone`; the file is gone then.
     @discardableResult
-    package func finish() throws(AudioError) -> WrittenBytes {
+    package func finish() throws(AudioError) -> (count: Int, sha256: String) {
         precondition(isOpen)
         isOpen = false
         do {

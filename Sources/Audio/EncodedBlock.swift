@@ -45,11 +45,11 @@ struct EncodedBlock {
     /// Limits and rounds the samples, all of which are finite.
     ///
     /// Demucs: `prevent_clip`, then `_pcm_bytes`; products are float32, as NumPy's are.
-    mutating func encode(_ clipping: Clipping) {
+    mutating func encode(_ clip: ClipMode, divisor: Float) {
         let values = values
         floats.withUnsafeMutableBufferPointer { floats in
             let used = UnsafeMutableBufferPointer(rebasing: floats[..<values])
-            clipping.apply(to: used)
+            clip.apply(to: used, divisor: divisor)
             for index in used.indices { used[index] = min(max(used[index], -1), 1) }
         }
         switch format {

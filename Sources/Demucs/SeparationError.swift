@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A track could not be separated as asked.
@@ -23,7 +24,7 @@ public enum SeparationError: Error, Equatable, Sendable {
     case spoolFailed(folder: String, reason: String)
 }
 
-extension SeparationError: CustomStringConvertible, LocalizedError {
+extension SeparationError: DescribedError {
     public var description: String {
         switch self {
         case .invalidOption(let name, let value, let allowed):
@@ -56,8 +57,6 @@ extension SeparationError: CustomStringConvertible, LocalizedError {
                 + "disk, or choose another folder for temporary files."
         }
     }
-
-    public var errorDescription: String? { description }
 
     private static func megabytes(_ bytes: Int) -> String {
         String(format: "%.1f MB", Double(bytes) / 1e6)

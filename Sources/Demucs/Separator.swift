@@ -67,16 +67,6 @@ public final class Separator: Sendable {
         model = opened.information(stems: bag.stems)
     }
 
-    /// Loads a checkpoint. Blocks until that is done.
-    package convenience init(
-        modelAt path: String, stems: [String]? = nil, threads: Int? = nil,
-        segmentsInParallel: Int = 1, precision: Precision = .float32
-    ) throws {
-        try self.init(
-            ModelFiles(checkpoint: path), stems: stems, threads: threads,
-            segmentsInParallel: segmentsInParallel, precision: precision)
-    }
-
     /// The instruction set, the GEMM backend, the precision and the threads that it computes with:
     /// `avx512, packed products in float32, 2 threads`.
     public var engineDescription: String {
@@ -116,7 +106,7 @@ public final class Separator: Sendable {
             throw SeparationError.emptyAudio(channels: audio.channelCount, samples: 0)
         }
         try audio.validate()
-        let track = try track(cancellation: cancellation) { BufferReader(audio) }
+        let track = try track(cancellation: cancellation) { RangeReader(audio) }
         let channelCount = model.audioChannels
         var rows = PlanarAudio(
             channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,

@@ -2,25 +2,39 @@
 
 import Audio
 
-/// Audio in memory as a recording.
-final class BufferReader: RecordingReader {
-    private static let blockSamples = 16_384
-
-    private let audio: PlanarAudio
+/// A recording of known length, such as audio in memory, that is read range after range.
+package final class RangeReader: RecordingReader {
+    package let channelCount: Int
+    package let sampleRateHz: Int
+    private let sampleCount: Int
+    private let blockSamples: Int
+    private let read: (Range<Int>) throws -> PlanarAudio
     private var position = 0
 
-    init(_ audio: PlanarAudio) {
-        self.audio = audio
+    /// - Parameters:
+    ///   - blockSamples: samples of each range but the last, which may be shorter.
+    ///   - read: gives the samples of a range.
+    package init(
+        channelCount: Int, sampleRateHz: Int, sampleCount: Int, blockSamples: Int = 16_384,
+        read: @escaping (Range<Int>) throws -> PlanarAudio
+    ) {
+        self.channelCount = channelCount
+        self.sampleRateHz = sampleRateHz
+        self.sampleCount = sampleCount
+        self.blockSamples = blockSamples
+        self.read = read
     }
 
-    var sampleRateHz: Int { audio.sampleRateHz }
-    var channelCount: Int { audio.channelCount }
-    var warnings: [AudioWarning] { [] }
+    convenience init(_ audio: PlanarAudio) {
+        self.init(
+            channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
+            sampleCount: audio.sampleCount, read: { audio[$0] })
+    }
 
-    func next() -> PlanarAudio? {
-        let end = min(position + BufferReader.blockSamples, audio.sampleCount)
-        defer { position = end }
-        return position == end ? nil : audio[position..<end]
+    package func next() throws -> PlanarAudio? {
+        let start = position
+        position = min(start + blockSamples, sampleCount)
+        return start == position ? nil : try read(start..<position)
     }
 }
 
