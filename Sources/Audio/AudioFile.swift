@@ -47,14 +47,8 @@ public enum AudioFile {
 
     /// Writes a sound file.
     ///
-    /// The file appears under its name only when it is complete, and replaces one that is there.
+    /// The asynchronous `write(_:to:format:clip:tags:)` of Demucs describes the parameters.
     ///
-    /// - Parameters:
-    ///   - audio: at least one channel, all equally long.
-    ///   - path: its folder must exist.
-    ///   - format: the container, and how a sample is stored. WAV above 4 GiB becomes RF64.
-    ///   - clip: how samples beyond full scale are brought into range.
-    ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: ``AudioError`` `invalidAudio`, `unsupportedOutput`, `unwritable`, `writeFailed` or
     ///   `outputNotFinite`.
     ///

@@ -14,8 +14,6 @@ package final class AudioWriter {
     private let clip: ClipMode
     private let divisor: Float
     private var writtenSamples = 0
-    private var isOpen = true
-
     private var block: EncodedBlock
 
     /// Samples of each channel that are encoded at once.
@@ -77,7 +75,7 @@ package final class AudioWriter {
     /// - Throws: ``AudioError`` `writeFailed`, `readerGone` or `outputNotFinite`; the file is gone
     ///   then.
     package func append(_ audio: PlanarAudio) throws(AudioError) {
-        precondition(isOpen && audio.channelCount == channelCount)
+        precondition(sink.isOpen && audio.channelCount == channelCount)
         let count = audio.sampleCount
         precondition(writtenSamples + count <= sampleCount ?? .max)
         for start in stride(from: 0, to: count, by: Self.blockSamples) {
@@ -112,12 +110,11 @@ package final class AudioWriter {
     /// - Throws: ``AudioError`` `writeFailed` or `readerGone`; the file is gone then.
     @discardableResult
     package func finish() throws(AudioError) -> (count: Int, sha256: String) {
-        precondition(isOpen)
-        isOpen = false
+        precondition(sink.isOpen)
         do {
             try encoder.finish(sampleCount: writtenSamples)
         } catch {
-            sink.discard()
+            discard()
             throw error
         }
         return try sink.complete()
@@ -125,8 +122,6 @@ package final class AudioWriter {
 
     /// Removes an unfinished file. Bytes that went to a stream stay there.
     package func discard() {
-        guard isOpen else { return }
-        isOpen = false
         sink.discard()
     }
 }

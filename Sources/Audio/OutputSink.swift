@@ -24,7 +24,7 @@ final class OutputSink {
 
     /// The checksum of all bytes, as long as they come in order.
     private var hash: SHA256? = SHA256()
-    private var isOpen = true
+    private(set) var isOpen = true
 
     /// - Throws: ``AudioError/unwritable(path:reason:)``.
     init(_ destination: OutputDestination) throws(AudioError) {

@@ -58,6 +58,22 @@ extension SeparationError: DescribedError {
         }
     }
 
+    /// - Throws: ``invalidOption(name:value:allowed:)`` unless the value is valid.
+    static func require(
+        _ isValid: Bool, _ option: String, _ value: some Any, _ allowed: @autoclosure () -> String
+    ) throws(SeparationError) {
+        if !isValid { throw .invalidOption(name: option, value: "\(value)", allowed: allowed()) }
+    }
+
+    /// - Throws: ``invalidOption(name:value:allowed:)`` for an unknown stem, or none.
+    static func requireStems(
+        _ wanted: [String], of known: [String]
+    ) throws(SeparationError) {
+        let names = known.joined(separator: ", ")
+        try require(!wanted.isEmpty, "stems", wanted, "at least one of \(names)")
+        for stem in wanted { try require(known.contains(stem), "stems", stem, "one of \(names)") }
+    }
+
     private static func megabytes(_ bytes: Int) -> String {
         String(format: "%.1f MB", Double(bytes) / 1e6)
     }

@@ -54,11 +54,7 @@ final class SignalWriter: @unchecked Sendable {
         self.shape = shape
         self.tags = tags
         self.stems = stems.indices.filter { output.signal.stems.contains(stems[$0]) }
-        if case .mixtureMinus = output.signal {
-            isMixtureMinus = true
-        } else {
-            isMixtureMinus = false
-        }
+        isMixtureMinus = if case .mixtureMinus = output.signal { true } else { false }
         resampling = ResamplingStream(
             Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
             channelCount: shape.channelCount,

@@ -46,7 +46,7 @@ extension RecordingReader {
 
 /// One pass over a track, in a model's channels and rate.
 package final class TrackStream {
-    private let reader: any RecordingReader
+    let reader: any RecordingReader
     /// The excerpt in samples of the recording.
     private let range: Range<Int>
     /// Samples of the recording that were read.
@@ -120,16 +120,13 @@ extension Excerpt {
 
     /// - Throws: `SeparationError.invalidOption`.
     package func validate() throws(SeparationError) {
-        guard startSeconds >= 0, startSeconds <= Excerpt.longestSeconds else {
-            throw .invalidOption(
-                name: "start", value: "\(startSeconds)", allowed: "a number of seconds from 0")
-        }
+        try SeparationError.require(
+            startSeconds >= 0 && startSeconds <= Excerpt.longestSeconds, "start", startSeconds,
+            "a number of seconds from 0")
         guard let durationSeconds else { return }
-        guard durationSeconds > 0, durationSeconds <= Excerpt.longestSeconds else {
-            throw .invalidOption(
-                name: "duration", value: "\(durationSeconds)",
-                allowed: "a positive number of seconds")
-        }
+        try SeparationError.require(
+            durationSeconds > 0 && durationSeconds <= Excerpt.longestSeconds, "duration",
+            durationSeconds, "a positive number of seconds")
     }
 
     /// Its samples in a recording of this rate; both ends are rounded to the nearest sample.

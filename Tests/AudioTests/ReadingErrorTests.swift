@@ -3,12 +3,6 @@ import Foundation
 import TestSupport
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Everything that is not a readable sound file: a typed error, one line, no trap.
 struct ReadingErrorTests {
     private let folder: TemporaryFolder

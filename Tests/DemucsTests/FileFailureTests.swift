@@ -23,9 +23,7 @@ struct FileFailureTests {
     private func outputs(in name: String? = nil) throws -> [StemOutput] {
         let path = folder.path(name ?? "")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        return ["drums", "rest"].map { stem in
-            StemOutput(name: stem, signal: .stem(stem), to: .file("\(path)/\(stem).wav"))
-        }
+        return NoiseTrack.outputs { "\(path)/\($0).wav" }
     }
 
     static let modes: [ClipMode] = [.rescale, .clamp]

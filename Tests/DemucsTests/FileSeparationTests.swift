@@ -19,6 +19,13 @@ enum NoiseTrack {
             }, sampleRateHz: rateHz)
     }
 
+    /// Both stems of the model.
+    static func outputs(_ path: (_ stem: String) -> String) -> [StemOutput] {
+        ["drums", "rest"].map {
+            StemOutput(name: $0, signal: .stem($0), to: .file(path($0)))
+        }
+    }
+
     static func model(
         _ name: String = "cross_first", stems: [String]? = nil, threads: Int = 1,
         segmentsInParallel: Int = 1
@@ -54,9 +61,7 @@ struct FileSeparationTests {
         }
     }
 
-    private var bothStems: [StemOutput] {
-        outputs([("drums", .stem("drums")), ("rest", .stem("rest"))])
-    }
+    private var bothStems: [StemOutput] { NoiseTrack.outputs { folder.path("\($0).out") } }
 
     private func float32(_ clipMode: ClipMode = .none) -> OutputOptions {
         OutputOptions(format: .wav(.float32), clipMode: clipMode)
@@ -73,30 +78,19 @@ struct FileSeparationTests {
 
     // MARK: - The same bits as in memory
 
-    struct Kind: Sendable, CustomTestStringConvertible {
-        let format: OutputFormat
-        let rateHz: Int
-        let channels: Int
-
-        var testDescription: String { "\(format.fileExtension) \(rateHz) Hz, \(channels)" }
-
-        static let all = [
+    @Test(
+        arguments: [
             OutputFormat.wav(.int16), OutputFormat(container: .flac, sampleFormat: .int24),
             OutputFormat(container: .mp3(MP3Settings(bitRateKilobitsPerSecond: 128))),
-        ].flatMap { format in
-            [44_100, 48_000].flatMap { rateHz in
-                [1, 2].map { Kind(format: format, rateHz: rateHz, channels: $0) }
-            }
-        }
-    }
-
-    @Test(arguments: Kind.all)
-    func streamingEqualsSeparatingInMemory(kind: Kind) throws {
+        ], [(44_100, 1), (44_100, 2), (48_000, 1), (48_000, 2)])
+    func streamingEqualsSeparatingInMemory(
+        format: OutputFormat, recording: (rateHz: Int, channels: Int)
+    ) throws {
+        let (rateHz, channelCount) = recording
         let input = try write(
             NoiseTrack.buffer(
-                samples: kind.rateHz * 3 / 5, channels: kind.channels, rateHz: kind.rateHz,
-                amplitude: 0.9),
-            format: kind.format)
+                samples: rateHz * 3 / 5, channels: channelCount, rateHz: rateHz, amplitude: 0.9),
+            format: format)
         let options = SeparationOptions(shifts: 2, seed: 9)
         let report = try separator.separate(
             input, into: bothStems, output: float32(), options: options)
@@ -105,8 +99,8 @@ struct FileSeparationTests {
         for stem in whole.stems {
             #expect(try channels(stem.name) == limited(stem.audio.channels))
         }
-        #expect(report.sampleRateHz == kind.rateHz)
-        #expect(report.channelCount == kind.channels)
+        #expect(report.sampleRateHz == rateHz)
+        #expect(report.channelCount == channelCount)
         #expect(report.durationSeconds == decoded.durationSeconds)
         #expect(report.seed == 9)
     }

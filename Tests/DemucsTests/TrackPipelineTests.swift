@@ -8,49 +8,43 @@ import Testing
 /// One case of make_separation_fixtures.py.
 struct GoldenCase: CustomTestStringConvertible, Sendable {
     let name: String
-    let mix: String
     let options: SeparationOptions
-    let padsToTraining: Bool
-
-    init(
-        _ name: String, _ options: SeparationOptions, mix: String = "stereo",
-        padsToTraining: Bool = true
-    ) {
-        self.name = name
-        self.mix = mix
-        self.options = options
-        self.padsToTraining = padsToTraining
-    }
+    var mix = "stereo"
+    var padsToTraining = true
 
     var testDescription: String { name }
 
     static let all = [
-        GoldenCase("plain", .init(shifts: 0)),
-        GoldenCase("overlap-0", .init(shifts: 0, overlap: 0)),
-        GoldenCase("overlap-0.1", .init(shifts: 0, overlap: 0.1)),
-        GoldenCase("overlap-0.9", .init(shifts: 0, overlap: 0.9)),
-        GoldenCase("segment-1.3", .init(shifts: 0, segmentSeconds: 1.3)),
-        GoldenCase("segment-0.57", .init(shifts: 0, overlap: 0.6, segmentSeconds: 0.57)),
+        GoldenCase(name: "plain", options: .init(shifts: 0)),
+        GoldenCase(name: "overlap-0", options: .init(shifts: 0, overlap: 0)),
+        GoldenCase(name: "overlap-0.1", options: .init(shifts: 0, overlap: 0.1)),
+        GoldenCase(name: "overlap-0.9", options: .init(shifts: 0, overlap: 0.9)),
+        GoldenCase(name: "segment-1.3", options: .init(shifts: 0, segmentSeconds: 1.3)),
         GoldenCase(
-            "segment-0.57-any-length", .init(shifts: 0, segmentSeconds: 0.57),
+            name: "segment-0.57", options: .init(shifts: 0, overlap: 0.6, segmentSeconds: 0.57)),
+        GoldenCase(
+            name: "segment-0.57-any-length", options: .init(shifts: 0, segmentSeconds: 0.57),
             padsToTraining: false),
-        GoldenCase("any-length", .init(shifts: 0), padsToTraining: false),
-        GoldenCase("power-2", .init(shifts: 0, transitionPower: 2)),
-        GoldenCase("power-2.5", .init(shifts: 0, transitionPower: 2.5)),
-        GoldenCase("shifts-1", .init(shifts: 1, seed: 7)),
-        GoldenCase("shifts-2", .init(shifts: 2, seed: 42)),
-        GoldenCase("shifts-3", .init(shifts: 3, seed: (1 << 40) + 5, overlap: 0.9)),
+        GoldenCase(name: "any-length", options: .init(shifts: 0), padsToTraining: false),
+        GoldenCase(name: "power-2", options: .init(shifts: 0, transitionPower: 2)),
+        GoldenCase(name: "power-2.5", options: .init(shifts: 0, transitionPower: 2.5)),
+        GoldenCase(name: "shifts-1", options: .init(shifts: 1, seed: 7)),
+        GoldenCase(name: "shifts-2", options: .init(shifts: 2, seed: 42)),
+        GoldenCase(name: "shifts-3", options: .init(shifts: 3, seed: (1 << 40) + 5, overlap: 0.9)),
         GoldenCase(
-            "shifts-5-short-segments", .init(shifts: 5, seed: 3, segmentSeconds: 0.21)),
-        GoldenCase("whole-strides", .init(shifts: 0), mix: "whole-strides"),
-        GoldenCase("mono", .init(shifts: 2, seed: 1), mix: "mono"),
-        GoldenCase("ten-samples", .init(shifts: 0), mix: "ten"),
-        GoldenCase("ten-samples-shifts", .init(shifts: 2, seed: 9), mix: "ten"),
-        GoldenCase("no-split", .init(shifts: 0, split: false), mix: "short"),
-        GoldenCase("no-split-shifts", .init(shifts: 3, seed: 5, split: false), mix: "short"),
+            name: "shifts-5-short-segments",
+            options: .init(shifts: 5, seed: 3, segmentSeconds: 0.21)),
+        GoldenCase(name: "whole-strides", options: .init(shifts: 0), mix: "whole-strides"),
+        GoldenCase(name: "mono", options: .init(shifts: 2, seed: 1), mix: "mono"),
+        GoldenCase(name: "ten-samples", options: .init(shifts: 0), mix: "ten"),
+        GoldenCase(name: "ten-samples-shifts", options: .init(shifts: 2, seed: 9), mix: "ten"),
+        GoldenCase(name: "no-split", options: .init(shifts: 0, split: false), mix: "short"),
         GoldenCase(
-            "no-split-any-length", .init(shifts: 0, split: false), padsToTraining: false),
-        GoldenCase("silence", .init(shifts: 1, seed: 2), mix: "silence"),
+            name: "no-split-shifts", options: .init(shifts: 3, seed: 5, split: false), mix: "short"),
+        GoldenCase(
+            name: "no-split-any-length", options: .init(shifts: 0, split: false),
+            padsToTraining: false),
+        GoldenCase(name: "silence", options: .init(shifts: 1, seed: 2), mix: "silence"),
     ]
 }
 
