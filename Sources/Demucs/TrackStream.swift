@@ -54,8 +54,6 @@ package final class TrackStream {
     private var isAtEnd = false
     private var isFinished = false
     private var conversion: AudioConversion
-    /// Samples of the excerpt that were read, at the recording's rate.
-    private(set) var recordedSamples = 0
 
     /// - Throws: `AudioError.tooFewChannels`, `SeparationError.invalidOption` for the excerpt.
     init(
@@ -69,6 +67,9 @@ package final class TrackStream {
             toChannels: channelCount, rateHz: sampleRateHz, downmix: downmix)
     }
 
+    /// Samples of the excerpt that were read, at the recording's rate.
+    var recordedSamples: Int { range.clamped(to: 0..<position).count }
+
     /// The reader's warnings. Truncation only shows at the recording's end, which an excerpt may
     /// not reach.
     var warnings: [AudioWarning] { isAtEnd ? reader.warnings : [] }
@@ -78,14 +79,9 @@ package final class TrackStream {
     /// - Throws: `SeparationError.excerptOutside`, the errors of the reader.
     package func next() throws -> PlanarAudio? {
         while !isFinished {
-            let converted: PlanarAudio
-            if let block = try nextOfExcerpt() {
-                recordedSamples += block.sampleCount
-                converted = conversion.convert(block)
-            } else {
-                converted = conversion.finish()
-                isFinished = true
-            }
+            let block = try nextOfExcerpt()
+            isFinished = block == nil
+            let converted = block.map { conversion.convert($0) } ?? conversion.finish()
             if converted.sampleCount > 0 { return converted }
         }
         return nil

@@ -45,32 +45,34 @@ struct ReadingErrorTests {
 
     @Test
     func zeroChannels() throws {
-        var data = try Recording.int16WAV.data
-        data.replaceSubrange(22..<24, with: [0, 0])
-        let path = try folder.write("none.wav", data)
+        let path = try damaged([22: [0, 0]])
         let error = #expect(throws: AudioError.self) { try Self.read(path) }
         #expect(error?.description.hasPrefix(path) == true)
     }
 
     @Test
     func moreChannelsThanAnyRecording() throws {
-        var data = try Recording.int16WAV.data
-        data.replaceSubrange(22..<24, with: [200, 0])
-        data.replaceSubrange(32..<34, with: [0x90, 0x01])
-        let path = try folder.write("many.wav", data)
+        let path = try damaged([22: [200, 0], 32: [0x90, 0x01]])
         expect(
             .implausibleHeader(path: path, problem: "200 channels, expected 1 to 64"), from: path)
     }
 
     @Test(arguments: [1, 999, 768_001, 2_000_000_000])
     func rateThatNoRecordingHas(rateHz: Int) throws {
-        var data = try Recording.int16WAV.data
-        withUnsafeBytes(of: UInt32(rateHz).littleEndian) {
-            data.replaceSubrange(24..<28, with: $0)
-        }
-        let path = try folder.write("rate.wav", data)
+        let path = try damaged([
+            24: withUnsafeBytes(of: UInt32(rateHz).littleEndian) { Array($0) }
+        ])
         let problem = "a sample rate of \(rateHz) Hz, expected 1000 to 768000 Hz"
         expect(.implausibleHeader(path: path, problem: problem), from: path)
+    }
+
+    /// A WAV file with other bytes at places of its header.
+    private func damaged(_ changes: [Int: [UInt8]]) throws -> String {
+        var data = try Recording.int16WAV.data
+        for (place, bytes) in changes {
+            data.replaceSubrange(place..<place + bytes.count, with: bytes)
+        }
+        return try folder.write("damaged.wav", data)
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity])
