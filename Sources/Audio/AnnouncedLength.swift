@@ -22,9 +22,7 @@ enum AnnouncedLength: Equatable {
         let unknownFrames = frames <= 0 || frames == Int.max
         switch Int(format) & SF_FORMAT_TYPEMASK {
         case SF_FORMAT_WAV, SF_FORMAT_WAVEX, SF_FORMAT_RF64, SF_FORMAT_AIFF:
-            self =
-                SoundChunk(of: file).map { .bytes(announced: $0.announced, present: $0.present) }
-                ?? .unknown
+            self.init(ofSoundChunkIn: file)
         case SF_FORMAT_OGG:
             self = unknownFrames ? .endMissing : .samples(frames, tolerated: 0)
         case SF_FORMAT_MPEG:
@@ -94,45 +92,28 @@ enum AnnouncedLength: Equatable {
         }
         return isXing || frame.dropFirst(36).starts(with: "VBRI".utf8)
     }
-}
 
-/// The chunk of a RIFF (WAV), RF64 or FORM (AIFF) file that holds the samples.
-private struct SoundChunk {
-    /// Bytes of samples according to the chunk's header.
-    let announced: Int
-
-    /// Bytes of samples that the file has room for.
-    let present: Int
-
-    /// Nil if there is no such chunk or its size is a placeholder of a program that wrote to a pipe.
-    init?(of file: InputFile) {
-        guard let chunks = RIFFChunks(of: file) else { return nil }
-        var longDataSize: Int?
-        for chunk in chunks {
-            if chunk.name == Array("ds64".utf8) {
-                let size = file.bytes(at: chunk.start + 8, count: 8)
-                if size.count == 8 { longDataSize = Self.littleEndian(size) }
+    /// The length of a WAV or AIFF file's samples; unknown if there are none or their size is a
+    /// placeholder of a program that wrote to a pipe.
+    private init(ofSoundChunkIn file: InputFile) {
+        self = .unknown
+        guard let riff = RIFFChunks(of: file), let sound = riff.sound else { return }
+        let longSize = riff.chunks.last { $0.name == "ds64" }
+            .map { file.bytes(at: $0.start + 8, count: 8) }
+            .flatMap {
+                $0.count == 8 ? $0.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) } : nil
             }
-            guard chunk.name == chunks.soundName else { continue }
-            // AIFF puts two numbers before the samples and includes them in the size.
-            let extra = chunks.isForm ? 8 : 0
-            announced = (longDataSize ?? chunk.countBytes) - extra
-            present = file.sizeBytes - chunk.start - extra
-            guard announced > 0, longDataSize != nil || !Self.isPlaceholder(chunk.countBytes) else {
-                return nil
-            }
+        // AIFF puts two numbers before the samples and includes them in the size.
+        let extra = riff.isForm ? 8 : 0
+        let announced = (longSize.map { Int(clamping: $0) } ?? sound.countBytes) - extra
+        guard announced > 0, longSize != nil || !Self.isPlaceholder(sound.countBytes) else {
             return
         }
-        return nil
+        self = .bytes(announced: announced, present: file.sizeBytes - sound.start - extra)
     }
 
     /// Sizes close to the largest signed or unsigned number: the length was not known in advance.
     private static func isPlaceholder(_ size: Int) -> Bool {
         (0x7FFF_F000...0x7FFF_FFFF).contains(size) || size >= 0xFFFF_F000
-    }
-
-    /// An unsigned integer, at most `Int.max`.
-    private static func littleEndian(_ bytes: [UInt8]) -> Int {
-        Int(clamping: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }
 }

@@ -1,9 +1,10 @@
 // Errors and warnings of reading, converting and writing sound files.
 
+import Files
 import Foundation
 
 /// A sound file could not be read, converted or written.
-public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+public enum AudioError: Error, Equatable, Sendable, DescribedError {
     /// There is nothing at the path.
     case notFound(path: String)
     /// A folder stands where a file is expected.
@@ -22,10 +23,9 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
     case changed(path: String)
     /// The header is valid, but no sample follows.
     case nothingDecodable(path: String, reason: String?)
-    /// The header states a rate that no recording has.
-    case rateOutOfRange(path: String, hz: Int, supported: ClosedRange<Int>)
-    /// The header states no channels, or more than a recording has.
-    case channelsOutOfRange(path: String, channels: Int, supported: ClosedRange<Int>)
+    /// The header states a rate or a number of channels that no recording has: `problem` continues
+    /// "The header states …".
+    case implausibleHeader(path: String, problem: String)
     /// More samples than are held in memory at once.
     case tooLong(path: String, limitSeconds: Double)
     /// A sample is NaN or infinite. Channels count from 0.
@@ -82,14 +82,8 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
         case .nothingDecodable(let path, let reason):
             let detail = reason.map { " (\($0))" } ?? ""
             return "\(path): holds no samples that can be decoded\(detail)."
-        case .rateOutOfRange(let path, let hz, let supported):
-            return
-                "\(path): states a sample rate of \(hz) Hz, expected \(supported.lowerBound) to "
-                + "\(supported.upperBound) Hz. Its header is probably damaged."
-        case .channelsOutOfRange(let path, let channels, let supported):
-            return
-                "\(path): states \(channels) channels, expected \(supported.lowerBound) to "
-                + "\(supported.upperBound). Its header is probably damaged."
+        case .implausibleHeader(let path, let problem):
+            return "\(path): states \(problem). Its header is probably damaged."
         case .tooLong(let path, let limitSeconds):
             return
                 "\(path): is longer than the \(Int(limitSeconds)) s that fit into memory at its rate "
@@ -121,9 +115,6 @@ public enum AudioError: Error, Equatable, Sendable, CustomStringConvertible, Loc
                 + "\(channel + 1) is not a finite number. Check the model's weights."
         }
     }
-
-    /// The same line, for code that prints any `Error`.
-    public var errorDescription: String? { description }
 
     static func time(_ seconds: Double) -> String {
         String(format: "%.3f s", seconds)

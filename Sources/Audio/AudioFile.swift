@@ -14,18 +14,15 @@ public enum AudioFile {
     /// Samples over all channels that are held in memory: 8 GiB, six hours of stereo.
     private static let maximumValues = 1 << 31
 
-    /// Decodes a whole file: WAV, AIFF, FLAC, Ogg Vorbis, Opus or MP3.
-    ///
-    /// The length that a file announces is not trusted: a truncated file is read as far as it
-    /// decodes, with a warning.
-    ///
-    /// - Throws: an ``AudioError`` that names the file, if nothing can be decoded or a sample is not
-    ///   finite.
+    /// Decodes a whole file.
     package static func read(_ path: String) throws -> DecodedAudio {
         try read(AudioInput(path: path))
     }
 
     /// Decodes a whole track.
+    ///
+    /// The length that a file announces is not trusted: a truncated file is read as far as it
+    /// decodes, with a warning.
     ///
     /// - Throws: an ``AudioError`` that names the track, if nothing can be decoded or a sample is
     ///   not finite.
@@ -43,21 +40,15 @@ public enum AudioFile {
             }
         }
         guard audio.sampleCount > 0 else {
-            throw .nothingDecodable(path: reader.path, reason: reader.complaint)
+            throw .nothingDecodable(path: reader.path, reason: reader.decoderError)
         }
         return DecodedAudio(buffer: audio, warnings: reader.warnings)
     }
 
     /// Writes a sound file.
     ///
-    /// The file appears under its name only when it is complete, and replaces one that is there.
+    /// The asynchronous `write(_:to:format:clip:tags:)` of Demucs describes the parameters.
     ///
-    /// - Parameters:
-    ///   - audio: at least one channel, all equally long.
-    ///   - path: its folder must exist.
-    ///   - format: the container, and how a sample is stored. WAV above 4 GiB becomes RF64.
-    ///   - clip: how samples beyond full scale are brought into range.
-    ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: ``AudioError`` `invalidAudio`, `unsupportedOutput`, `unwritable`, `writeFailed` or
     ///   `outputNotFinite`.
     ///
@@ -70,7 +61,7 @@ public enum AudioFile {
         let writer = try AudioWriter(
             to: .file(path), channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
             sampleCount: audio.sampleCount, format: format,
-            clipping: clip.clipping(peak: audio.peak), tags: tags)
+            clip: clip, divisor: clip.divisor(peak: audio.peak), tags: tags)
         try writer.append(audio)
         try writer.finish()
     }

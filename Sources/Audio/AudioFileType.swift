@@ -1,5 +1,7 @@
 // The names of sound files in a folder.
 
+import Files
+
 /// A kind of sound file, told by its name. Decoding goes by the content.
 public struct AudioFileType: Sendable, Equatable {
     public let name: String
@@ -20,7 +22,6 @@ public struct AudioFileType: Sendable, Equatable {
             AudioFileType("MP3, MP2", "mp3", "mp2"),
             AudioFileType("CAF", "caf"),
             AudioFileType("AU", "au", "snd"),
-        ] + [
             AudioFileType("AAC, ALAC", "m4a", "m4b", "aac", needsFFmpeg: true),
             AudioFileType("WMA", "wma", needsFFmpeg: true),
             AudioFileType("Monkey's Audio, WavPack, TTA", "ape", "wv", "tta", needsFFmpeg: true),
@@ -39,17 +40,10 @@ public struct AudioFileType: Sendable, Equatable {
 
     /// The kind that a file's name tells; nil for a name that is no sound file's.
     public init?(ofFile path: String) {
-        guard let type = Self.byExtension[Self.fileExtension(of: path)] else { return nil }
+        let ending = FilePath.pathExtension(of: path).lowercased()
+        guard let type = Self.all.first(where: { $0.extensions.contains(ending) }) else {
+            return nil
+        }
         self = type
-    }
-
-    private static let byExtension = Dictionary(
-        uniqueKeysWithValues: all.flatMap { type in type.extensions.map { ($0, type) } })
-
-    /// The letters after the last dot, unless the name begins with that dot.
-    private static func fileExtension(of path: String) -> String {
-        let name = path.split(separator: "/").last ?? ""
-        guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return "" }
-        return name[name.index(after: dot)...].lowercased()
     }
 }

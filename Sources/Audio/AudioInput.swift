@@ -22,39 +22,10 @@ public struct AudioInput: Sendable {
     ///
     /// - Parameters:
     ///   - path: a file, or a named pipe, which is read to its end.
-    ///   - spoolFolder: where a temporary copy is put if one is needed; nil for the system's folder.
-    ///     ffmpeg makes 1.3 GB of an hour of stereo.
-    ///   - isCancelled: asked while a temporary copy is made.
-    /// - Throws: ``AudioError``; `CancellationError` once `isCancelled` says so.
-    package init(
-        path: String, spoolFolder: String? = nil, isCancelled: @escaping () -> Bool = { false }
-    ) throws {
-        try self.init(
-            path: path, spool: Spool(folder: spoolFolder, isCancelled: isCancelled),
-            ffmpeg: FFmpeg.onPath)
-    }
-
-    /// Takes standard input up to its end.
-    ///
-    /// - Parameters:
-    ///   - spoolFolder: where a temporary copy is put if one is needed; nil for the system's folder.
-    ///   - isCancelled: asked while the input arrives.
-    /// - Throws: ``AudioError``; `CancellationError` once `isCancelled` says so.
-    package init(
-        standardInputSpooledIn spoolFolder: String?, isCancelled: @escaping () -> Bool = { false }
-    ) throws {
-        let name = "standard input"
-        let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-        guard descriptor >= 0 else {
-            throw AudioError.unreadable(path: name, reason: SystemError.last.description)
-        }
-        try self.init(
-            descriptor: descriptor, name: name,
-            spool: Spool(folder: spoolFolder, isCancelled: isCancelled), ffmpeg: FFmpeg.onPath)
-    }
-
-    /// Opens a track with a given ffmpeg, or with none.
-    package init(path: String, spool: Spool, ffmpeg: FFmpeg?) throws {
+    ///   - spool: makes a temporary copy if one is needed.
+    ///   - ffmpeg: decodes what libsndfile doesn't; nil if there is none.
+    /// - Throws: ``AudioError``; `CancellationError`.
+    package init(path: String, spool: Spool = Spool(), ffmpeg: FFmpeg? = .onPath) throws {
         // Without O_NONBLOCK, opening a named pipe would wait for a writer and could not be cancelled.
         let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC
         let opened = open(path, flags)
@@ -65,6 +36,19 @@ public struct AudioInput: Sendable {
                 : AudioError.unreadable(path: path, reason: failure.description)
         }
         try self.init(descriptor: descriptor, name: path, spool: spool, ffmpeg: ffmpeg)
+    }
+
+    /// Takes standard input up to its end.
+    ///
+    /// - Parameter spool: makes a temporary copy if one is needed.
+    /// - Throws: ``AudioError``; `CancellationError`.
+    package init(standardInput spool: Spool) throws {
+        let name = "standard input"
+        let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else {
+            throw AudioError.unreadable(path: name, reason: SystemError.last.description)
+        }
+        try self.init(descriptor: descriptor, name: name, spool: spool, ffmpeg: .onPath)
     }
 
     /// Takes over an open descriptor.

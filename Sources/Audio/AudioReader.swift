@@ -14,6 +14,10 @@ package protocol RecordingReader: AnyObject {
     var emptyError: any Error { get }
 }
 
+extension RecordingReader {
+    package var warnings: [AudioWarning] { [] }
+}
+
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
 /// WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and all else that libsndfile knows. Encoder delay is
@@ -31,18 +35,11 @@ package final class AudioReader: RecordingReader {
     private let handle: OpaquePointer
     private let announced: AnnouncedLength
 
-    /// The decoder's first complaint.
-    private var decoderError: String?
+    /// The decoder's reason for not decoding, if it gave one.
+    private(set) var decoderError: String?
 
     /// Interleaved samples of one block.
     private var block: [Float]
-
-    /// Rates that recordings have, with a wide margin. A resampling filter costs a few hundred bytes
-    /// for each Hz, so this bounds memory too.
-    package static let supportedRatesHz = 1_000...768_000
-
-    /// Seventh-order ambisonics.
-    package static let supportedChannels = 1...64
 
     /// Samples of each channel that are decoded at once.
     private static let blockSamples = 16_384
@@ -67,13 +64,10 @@ package final class AudioReader: RecordingReader {
         announced = AnnouncedLength(of: file, format: info.format, frames: Int(info.frames))
         block = []
         // From here on deinit closes the handle, even if this throws.
-        guard Self.supportedRatesHz.contains(sampleRateHz) else {
-            throw .rateOutOfRange(
-                path: path, hz: sampleRateHz, supported: Self.supportedRatesHz)
-        }
-        guard Self.supportedChannels.contains(channelCount) else {
-            throw .channelsOutOfRange(
-                path: path, channels: channelCount, supported: Self.supportedChannels)
+        if let problem = PlanarAudio.problem(
+            channelCount: channelCount, sampleRateHz: sampleRateHz)
+        {
+            throw .implausibleHeader(path: path, problem: problem)
         }
         block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
     }
@@ -135,9 +129,6 @@ package final class AudioReader: RecordingReader {
             reason: decoderError)
         return file.warnings + (truncation.map { [$0] } ?? [])
     }
-
-    /// The decoder's reason for not decoding, if it gave one.
-    package var complaint: String? { decoderError }
 
     package var emptyError: any Error {
         AudioError.nothingDecodable(path: path, reason: decoderError)

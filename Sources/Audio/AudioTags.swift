@@ -1,6 +1,7 @@
 // Title, artist and so on, which stems take over from their track.
 
 import CSndFile
+import Foundation
 
 /// The texts of a file's tags, in any script; nil for a tag that it doesn't have.
 public struct AudioTags: Sendable, Equatable {
@@ -51,7 +52,8 @@ public struct AudioTags: Sendable, Equatable {
     init(of handle: OpaquePointer, in file: InputFile) {
         for field in Self.fields {
             guard let text = sf_get_string(handle, Int32(field.sndFile)) else { continue }
-            self[keyPath: field.text] = Self.text([UInt8](text))
+            let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))
+            self[keyPath: field.text] = Self.text(Array(bytes))
         }
         if trackNumber == nil {
             // ffmpeg's name for it in WAV files, which libsndfile doesn't know.
@@ -69,17 +71,5 @@ public struct AudioTags: Sendable, Equatable {
             ?? String(decoding: bytes.map(UInt16.init), as: UTF16.self)
         let end = text.lastIndex { !$0.isWhitespace }
         return end.map { String(text[...$0]) }
-    }
-}
-
-extension [UInt8] {
-    /// The bytes of a C string without its end.
-    fileprivate init(_ string: UnsafePointer<CChar>) {
-        self = []
-        var next = string
-        while next.pointee != 0 {
-            append(UInt8(bitPattern: next.pointee))
-            next += 1
-        }
     }
 }

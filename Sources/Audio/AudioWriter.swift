@@ -11,10 +11,9 @@ package final class AudioWriter {
     private let channelCount: Int
     private let sampleRateHz: Int
     private let sampleCount: Int?
-    private let clipping: Clipping
+    private let clip: ClipMode
+    private let divisor: Float
     private var writtenSamples = 0
-    private var isOpen = true
-
     private var block: EncodedBlock
 
     /// Samples of each channel that are encoded at once.
@@ -26,12 +25,13 @@ package final class AudioWriter {
     ///   - destination: where the bytes go.
     ///   - sampleCount: samples of each channel that will follow; nil if unknown. At most so many
     ///     in a file; exactly so many in a WAV stream, whose header is sent first.
-    ///   - clipping: applied to every sample.
+    ///   - clip: how samples beyond full scale are brought into range.
+    ///   - divisor: of every sample, with the clip mode `rescale`.
     ///   - tags: title, artist and so on; raw samples have no place for them.
     /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
     package init(
         to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
-        format: OutputFormat, clipping: Clipping, tags: AudioTags? = nil
+        format: OutputFormat, clip: ClipMode, divisor: Float = 1, tags: AudioTags? = nil
     ) throws(AudioError) {
         if let problem = format.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
             throw .unsupportedOutput(path: destination.name, problem: problem)
@@ -57,7 +57,8 @@ package final class AudioWriter {
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
         self.sampleCount = sampleCount
-        self.clipping = clipping
+        self.clip = clip
+        self.divisor = divisor
         block = EncodedBlock(
             samples: Self.blockSamples, channelCount: channelCount, format: stored)
         // From here on deinit removes the file.
@@ -74,7 +75,7 @@ package final class AudioWriter {
     /// - Throws: ``AudioError`` `writeFailed`, `readerGone` or `outputNotFinite`; the file is gone
     ///   then.
     package func append(_ audio: PlanarAudio) throws(AudioError) {
-        precondition(isOpen && audio.channelCount == channelCount)
+        precondition(sink.isOpen && audio.channelCount == channelCount)
         let count = audio.sampleCount
         precondition(writtenSamples + count <= sampleCount ?? .max)
         for start in stride(from: 0, to: count, by: Self.blockSamples) {
@@ -97,7 +98,7 @@ package final class AudioWriter {
                 seconds: Double(writtenSamples + index / channelCount) / Double(sampleRateHz),
                 channel: index % channelCount)
         }
-        block.encode(clipping)
+        block.encode(clip, divisor: divisor)
         try encoder.append(block)
         if let failure = sink.failure { throw failure }
         writtenSamples += samples.count
@@ -105,16 +106,15 @@ package final class AudioWriter {
 
     /// Completes the file and gives it its name.
     ///
-    /// - Returns: length and checksum of the file or the stream.
+    /// - Returns: length of the file or the stream, and its checksum in 64 hexadecimal digits.
     /// - Throws: ``AudioError`` `writeFailed` or `readerGone`; the file is gone then.
     @discardableResult
-    package func finish() throws(AudioError) -> WrittenBytes {
-        precondition(isOpen)
-        isOpen = false
+    package func finish() throws(AudioError) -> (count: Int, sha256: String) {
+        precondition(sink.isOpen)
         do {
             try encoder.finish(sampleCount: writtenSamples)
         } catch {
-            sink.discard()
+            discard()
             throw error
         }
         return try sink.complete()
@@ -122,8 +122,6 @@ package final class AudioWriter {
 
     /// Removes an unfinished file. Bytes that went to a stream stay there.
     package func discard() {
-        guard isOpen else { return }
-        isOpen = false
         sink.discard()
     }
 }

@@ -14,28 +14,15 @@ public enum ClipMode: String, Sendable, CaseIterable {
     /// Samples stay as they are, and every sample format limits them to ±1.
     case none
 
-    /// The treatment of a signal whose largest magnitude is `peak`.
-    package func clipping(peak: Float) -> Clipping {
-        switch self {
-        case .rescale: .divide(by: max(1.01 * peak, 1))
-        case .clamp: .clamp
-        case .tanh: .tanh
-        case .none: .none
-        }
+    /// The divisor of a signal whose largest magnitude is `peak`; 1 where nothing is rescaled.
+    package func divisor(peak: Float) -> Float {
+        self == .rescale ? max(1.01 * peak, 1) : 1
     }
-}
 
-/// A ``ClipMode`` that knows the peak of its signal.
-package enum Clipping: Sendable {
-    case divide(by: Float)
-    case clamp
-    case tanh
-    case none
-
-    /// Applies the treatment to every sample.
-    func apply(to samples: UnsafeMutableBufferPointer<Float>) {
+    /// Brings samples into range.
+    func apply(to samples: UnsafeMutableBufferPointer<Float>, divisor: Float) {
         switch self {
-        case .divide(let divisor):
+        case .rescale:
             if divisor != 1 {
                 for index in samples.indices { samples[index] /= divisor }
             }

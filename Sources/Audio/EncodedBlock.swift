@@ -7,6 +7,7 @@ struct EncodedBlock {
     private let format: SampleFormat
     private let capacity: Int
     private var floats: [Float]
+    /// Samples of 24 bits, in the upper bytes.
     private var integers: [Int32]
     private var shortIntegers: [Int16]
 
@@ -45,18 +46,18 @@ struct EncodedBlock {
     /// Limits and rounds the samples, all of which are finite.
     ///
     /// Demucs: `prevent_clip`, then `_pcm_bytes`; products are float32, as NumPy's are.
-    mutating func encode(_ clipping: Clipping) {
+    mutating func encode(_ clip: ClipMode, divisor: Float) {
         let values = values
         floats.withUnsafeMutableBufferPointer { floats in
             let used = UnsafeMutableBufferPointer(rebasing: floats[..<values])
-            clipping.apply(to: used)
+            clip.apply(to: used, divisor: divisor)
             for index in used.indices { used[index] = min(max(used[index], -1), 1) }
         }
         switch format {
         case .int16:
             for index in 0..<values { shortIntegers[index] = Int16(floats[index] * 32_767) }
         case .int24:
-            for index in 0..<values { integers[index] = Int32(floats[index] * 8_388_607) }
+            for index in 0..<values { integers[index] = Int32(floats[index] * 8_388_607) << 8 }
         case .float32:
             break
         }
@@ -70,12 +71,7 @@ struct EncodedBlock {
 
     /// The encoded samples of 24 bits in the upper bytes of 32, where libsndfile wants them.
     func withShiftedIntegers<Result>(_ body: (UnsafePointer<Int32>) -> Result) -> Result {
-        withUnsafeTemporaryAllocation(of: Int32.self, capacity: values) { shifted in
-            for index in 0..<values {
-                shifted.initializeElement(at: index, to: integers[index] << 8)
-            }
-            return body(UnsafePointer(shifted.baseAddress!))
-        }
+        integers.withUnsafeBufferPointer { body($0.baseAddress!) }
     }
 
     /// The encoded samples as bytes, the lowest of each sample first: as all CPUs that Swift runs on
@@ -90,9 +86,9 @@ struct EncodedBlock {
         case .int24:
             withUnsafeTemporaryAllocation(byteCount: used.count, alignment: 1) { bytes in
                 for (index, value) in integers[..<values].enumerated() {
-                    bytes[3 * index] = UInt8(truncatingIfNeeded: value)
-                    bytes[3 * index + 1] = UInt8(truncatingIfNeeded: value >> 8)
-                    bytes[3 * index + 2] = UInt8(truncatingIfNeeded: value >> 16)
+                    bytes[3 * index] = UInt8(truncatingIfNeeded: value >> 8)
+                    bytes[3 * index + 1] = UInt8(truncatingIfNeeded: value >> 16)
+                    bytes[3 * index + 2] = UInt8(truncatingIfNeeded: value >> 24)
                 }
                 body(UnsafeRawBufferPointer(bytes))
             }

@@ -13,7 +13,7 @@ package struct FFmpeg: Sendable {
     }
 
     /// The first one in the folders of `PATH`.
-    static var onPath: FFmpeg? {
+    package static var onPath: FFmpeg? {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         return folders.lazy.map { "\($0)/ffmpeg" }
             .first { access($0, X_OK) == 0 }.map(FFmpeg.init)

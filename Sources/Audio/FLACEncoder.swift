@@ -35,11 +35,7 @@ final class FLACEncoder: SampleEncoder {
             throw .unwritable(path: sink.name, reason: libraryReason(nil))
         }
         for (field, utf8) in tags?.texts ?? [] {
-            (utf8 + [0]).withUnsafeBufferPointer { text in
-                text.withMemoryRebound(to: CChar.self) {
-                    _ = sf_set_string(handle, Int32(field.sndFile), $0.baseAddress)
-                }
-            }
+            sf_set_string(handle, Int32(field.sndFile), String(decoding: utf8, as: UTF8.self))
         }
     }
 

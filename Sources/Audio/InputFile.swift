@@ -2,14 +2,7 @@
 
 import CSndFile
 import Files
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Foundation
 
 /// A regular file that is open for reading until the object goes away. Any number of threads may
 /// read, for nothing moves the descriptor's position.
@@ -21,7 +14,7 @@ final class InputFile: Sendable {
 
     /// Problems of the decoder that made the file.
     let warnings: [AudioWarning]
-    private let version: Version
+    private let version: [Int]
 
     /// Takes over an open descriptor, which is closed even if this fails.
     ///
@@ -35,8 +28,8 @@ final class InputFile: Sendable {
         self.path = path
         self.descriptor = descriptor
         self.warnings = warnings
-        version = Version(status)
-        sizeBytes = failed ? 0 : version.sizeBytes
+        version = Self.version(status)
+        sizeBytes = failed ? 0 : Int(status.st_size)
         // From here on deinit closes the descriptor, even if this throws.
         if failed { throw .unreadable(path: path, reason: reason) }
         let kind = status.st_mode & S_IFMT
@@ -61,27 +54,19 @@ final class InputFile: Sendable {
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     func checkUnchanged() throws(AudioError) {
         var status = stat()
-        guard fstat(descriptor, &status) == 0, Version(status) == version else {
+        guard fstat(descriptor, &status) == 0, Self.version(status) == version else {
             throw .changed(path: path)
         }
     }
 
     /// The attributes of a file that change when it is written to.
-    private struct Version: Equatable {
-        let sizeBytes: Int
-        let seconds: Int
-        let nanoseconds: Int
-
-        init(_ status: stat) {
-            #if canImport(Darwin)
-                let time = status.st_mtimespec
-            #else
-                let time = status.st_mtim
-            #endif
-            sizeBytes = Int(status.st_size)
-            seconds = Int(time.tv_sec)
-            nanoseconds = Int(time.tv_nsec)
-        }
+    private static func version(_ status: stat) -> [Int] {
+        #if canImport(Darwin)
+            let time = status.st_mtimespec
+        #else
+            let time = status.st_mtim
+        #endif
+        return [Int(status.st_size), Int(time.tv_sec), Int(time.tv_nsec)]
     }
 }
 

@@ -47,15 +47,12 @@ public struct OutputFormat: Sendable, Equatable {
         case .wav, .rawFloat32:
             return nil
         case .flac:
-            let channels = 1...8
-            let ratesHz = 1...655_350
-            if !channels.contains(channelCount) {
-                return "FLAC holds up to \(channels.upperBound) channels, not \(channelCount)"
+            let (mostChannels, highestHz) = (8, 655_350)
+            if channelCount > mostChannels {
+                return "FLAC holds up to \(mostChannels) channels, not \(channelCount)"
             }
-            if !ratesHz.contains(sampleRateHz) {
-                return "FLAC holds up to \(ratesHz.upperBound) Hz, not \(sampleRateHz) Hz"
-            }
-            return nil
+            return sampleRateHz > highestHz
+                ? "FLAC holds up to \(highestHz) Hz, not \(sampleRateHz) Hz" : nil
         case .mp3(let settings):
             return settings.problem(channelCount: channelCount, sampleRateHz: sampleRateHz)
         }

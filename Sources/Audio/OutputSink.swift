@@ -3,18 +3,6 @@
 import Files
 import Foundation
 
-/// Length and checksum of a file or a stream that was written.
-package struct WrittenBytes: Sendable, Equatable {
-    package var count: Int
-    /// 64 hexadecimal digits.
-    package var sha256: String
-
-    package init(count: Int, sha256: String) {
-        self.count = count
-        self.sha256 = sha256
-    }
-}
-
 /// Takes bytes in order and, where the destination is a file, replaces some of them later.
 ///
 /// The first failure stays: nothing is written after it, and ``complete()`` throws it.
@@ -36,7 +24,7 @@ final class OutputSink {
 
     /// The checksum of all bytes, as long as they come in order.
     private var hash: SHA256? = SHA256()
-    private var isOpen = true
+    private(set) var isOpen = true
 
     /// - Throws: ``AudioError/unwritable(path:reason:)``.
     init(_ destination: OutputDestination) throws(AudioError) {
@@ -90,9 +78,10 @@ final class OutputSink {
 
     /// Gives a file its name.
     ///
+    /// - Returns: length of the file or the stream, and its checksum in 64 hexadecimal digits.
     /// - Throws: ``AudioError/writeFailed(path:reason:)`` or ``AudioError/readerGone(path:)``; the file
     ///   is gone then.
-    func complete() throws(AudioError) -> WrittenBytes {
+    func complete() throws(AudioError) -> (count: Int, sha256: String) {
         precondition(isOpen)
         if failure == nil && hash == nil { readBack() }
         guard let paths, failure == nil else {
@@ -122,9 +111,7 @@ final class OutputSink {
         close(descriptor)
     }
 
-    private var written: WrittenBytes {
-        WrittenBytes(count: countBytes, sha256: hash?.hexadecimal ?? "")
-    }
+    private var written: (count: Int, sha256: String) { (countBytes, hash?.hexadecimal ?? "") }
 
     /// Moves all bytes through a system call, which may take a part of them at a time.
     private func transfer(
@@ -153,21 +140,18 @@ final class OutputSink {
     private func readBack() {
         var whole = SHA256()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        var offset = 0
-        while offset < countBytes {
-            do throws(SystemError) {
-                let count = try buffer.withUnsafeMutableBytes { bytes in
-                    Result { () throws(SystemError) in
-                        try readAll(into: bytes, from: descriptor, at: offset)
-                    }
-                }.get()
-                if count == 0 { throw SystemError(code: EIO) }
+        for offset in stride(from: 0, to: countBytes, by: buffer.count) {
+            do {
+                let count = try buffer.withUnsafeMutableBytes {
+                    try readAll(into: $0, from: descriptor, at: offset)
+                }
+                if count < min(buffer.count, countBytes - offset) { throw SystemError(code: EIO) }
                 buffer.withUnsafeBytes {
                     whole.update(UnsafeRawBufferPointer(rebasing: $0[..<count]))
                 }
-                offset += count
             } catch {
-                return fail(error)
+                failure = .writeFailed(path: name, reason: "\(error)")
+                return
             }
         }
         hash = whole

@@ -1,31 +1,43 @@
-// The one check of audio that a caller has put together. Decoders check files themselves.
+// The one check of audio that a caller has put together, and the bounds of recordings.
 
 @_exported import struct Signal.PlanarAudio
 
 extension PlanarAudio {
+    /// Rates that recordings have, with a wide margin. A resampling filter costs a few hundred bytes
+    /// for each Hz, so this bounds memory too.
+    private static let supportedRatesHz = 1_000...768_000
+
+    /// Seventh-order ambisonics.
+    private static let supportedChannels = 1...64
+
+    /// The rate or the number of channels that no recording has, and the expected one; nil if a
+    /// recording may have both.
+    static func problem(channelCount: Int, sampleRateHz: Int) -> String? {
+        let (rates, channels) = (supportedRatesHz, supportedChannels)
+        if !rates.contains(sampleRateHz) {
+            return "a sample rate of \(sampleRateHz) Hz, expected \(rates.lowerBound) to "
+                + "\(rates.upperBound) Hz"
+        }
+        return channels.contains(channelCount)
+            ? nil
+            : "\(channelCount) channels, expected \(channels.lowerBound) to \(channels.upperBound)"
+    }
+
     /// Checks that this is a recording.
     ///
     /// - Parameter checksSamples: whether to look at every sample; encoders do that themselves.
     /// - Throws: ``AudioError/invalidAudio(problem:)`` unless there are channels, all equally long,
     ///   at a rate that recordings have, and every sample is finite.
     package func validate(checksSamples: Bool = true) throws(AudioError) {
-        func require(_ holds: Bool, _ problem: @autoclosure () -> String) throws(AudioError) {
-            if !holds { throw .invalidAudio(problem: problem()) }
+        if let problem = Self.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
+            throw .invalidAudio(problem: "has \(problem)")
         }
-        let (channelCounts, ratesHz) = (AudioReader.supportedChannels, AudioReader.supportedRatesHz)
-        try require(
-            channelCounts.contains(channelCount),
-            "has \(channelCount) channels, expected \(channelCounts.lowerBound) to "
-                + "\(channelCounts.upperBound)")
-        try require(
-            ratesHz.contains(sampleRateHz),
-            "has a sample rate of \(sampleRateHz) Hz, expected \(ratesHz.lowerBound) to "
-                + "\(ratesHz.upperBound) Hz")
         for (index, channel) in channels.enumerated() {
-            try require(
-                channel.count == sampleCount,
-                "has \(channel.count) samples in channel \(index), expected \(sampleCount) as in "
-                    + "channel 0")
+            guard channel.count == sampleCount else {
+                throw .invalidAudio(
+                    problem: "has \(channel.count) samples in channel \(index), expected "
+                        + "\(sampleCount) as in channel 0")
+            }
             guard checksSamples else { continue }
             // One pass without branches: a sum of zeros is zero, and 0 × infinity or NaN is NaN.
             let zeros = channel.withUnsafeBufferPointer { $0.reduce(0) { $0 + $1 * 0 } }

@@ -76,14 +76,8 @@ package struct OpenedModel: Sendable {
     /// - Throws: `SeparationError.invalidOption` for an unknown stem, or none.
     func bag(of stems: [String]?) throws(SeparationError) -> Bag {
         let wanted = stems ?? sources
-        let known = sources.joined(separator: ", ")
-        if let unknown = wanted.first(where: { !sources.contains($0) }) {
-            throw .invalidOption(name: "stems", value: unknown, allowed: "one of \(known)")
-        }
+        try SeparationError.requireStems(wanted, of: sources)
         let indices = sources.indices.filter { wanted.contains(sources[$0]) }
-        if indices.isEmpty {
-            throw .invalidOption(name: "stems", value: "[]", allowed: "at least one of \(known)")
-        }
         return Bag(
             zip(configurations, weights).map { configuration, weights in
                 Bag.Member(format: NetworkFormat(configuration), weights: weights)

@@ -68,45 +68,29 @@ final class SampleSpool: @unchecked Sendable {
         if block.sampleCount > 0 { try writeBlock() }
     }
 
-    /// Reads the samples from the beginning, block by block. The spool must be finished.
-    func reader() -> Reader { Reader(self) }
-
-    final class Reader: RecordingReader {
-        private let spool: SampleSpool
-        private var position = 0
-        private var offset = 0
-
-        fileprivate init(_ spool: SampleSpool) {
-            self.spool = spool
-        }
-
-        var sampleRateHz: Int { spool.block.sampleRateHz }
-        var channelCount: Int { spool.block.channelCount }
-        var warnings: [AudioWarning] { [] }
-
-        /// - Throws: `SeparationError.spoolFailed`.
-        func next() throws(SeparationError) -> PlanarAudio? {
-            let count = min(SampleSpool.blockSamples, spool.sampleCount - position)
-            if count == 0 { return nil }
-            position += count
-            var audio = PlanarAudio(
-                channelCount: channelCount, sampleRateHz: sampleRateHz, zeros: count)
-            for index in audio.channels.indices {
-                try spool.read(into: &audio.channels[index], at: offset)
-                offset += count * MemoryLayout<Float>.stride
-            }
-            return audio
-        }
+    /// Reads the samples from the beginning, block by block; throws `SeparationError.spoolFailed`.
+    /// The spool must be finished.
+    func reader() -> RangeReader {
+        RangeReader(
+            channelCount: block.channelCount, sampleRateHz: block.sampleRateHz,
+            sampleCount: sampleCount, blockSamples: Self.blockSamples, read: readBlock)
     }
 
-    private func read(into samples: inout [Float], at offset: Int) throws(SeparationError) {
-        do {
-            try samples.withUnsafeMutableBytes { bytes in
-                let count = try readAll(into: bytes, from: descriptor, at: offset)
-                if count < bytes.count { throw SystemError(code: EIO) }
+    private func readBlock(_ range: Range<Int>) throws -> PlanarAudio {
+        var audio = PlanarAudio(
+            channelCount: block.channelCount, sampleRateHz: block.sampleRateHz, zeros: range.count)
+        var offset = range.lowerBound * block.channelCount * MemoryLayout<Float>.stride
+        for index in audio.channels.indices {
+            do {
+                offset += try audio.channels[index].withUnsafeMutableBytes { bytes in
+                    let count = try readAll(into: bytes, from: descriptor, at: offset)
+                    if count < bytes.count { throw SystemError(code: EIO) }
+                    return count
+                }
+            } catch {
+                throw SeparationError.spoolFailed(folder: folder, reason: "\(error)")
             }
-        } catch {
-            throw .spoolFailed(folder: folder, reason: "\(error)")
         }
+        return audio
     }
 }

@@ -70,12 +70,9 @@ package struct SegmentPlan: Sendable {
         }
         segmentSamples = try SegmentPlan.segmentSamples(format: format, options: options)
         strideSamples = Int((1 - options.overlap) * Double(segmentSamples))
-        guard strideSamples >= 1 else {
-            throw SeparationError.invalidOption(
-                name: "overlap", value: "\(options.overlap)",
-                allowed: "segments of \(segmentSamples) samples must start at least one sample "
-                    + "apart")
-        }
+        try SeparationError.require(
+            strideSamples >= 1, "overlap", options.overlap,
+            "segments of \(segmentSamples) samples must start at least one sample apart")
         weights = try SegmentPlan.triangle(segmentSamples, power: options.transitionPower)
         paddedSamples = options.segmentSeconds == nil ? ownPadding : segmentSamples
     }
@@ -90,12 +87,9 @@ package struct SegmentPlan: Sendable {
         guard let seconds = options.segmentSeconds else { return format.trainingSamples }
         let exact = Double(format.sampleRateHz) * seconds
         let longest = Double(format.trainingSamples) / Double(format.sampleRateHz)
-        guard exact >= 1, seconds <= longest else {
-            throw SeparationError.invalidOption(
-                name: "segment", value: "\(seconds)",
-                allowed: "at least one sample and at most the \(longest) seconds that the model "
-                    + "was trained on")
-        }
+        try SeparationError.require(
+            exact >= 1 && seconds <= longest, "segment", seconds,
+            "at least one sample and at most the \(longest) seconds that the model was trained on")
         return Int(exact)
     }
 
@@ -106,11 +100,9 @@ package struct SegmentPlan: Sendable {
             raised(Float(index < rising ? index + 1 : count - index) / peak, to: Float(power))
         }
         // The first weight is the least, and the only one on the first sample of a track.
-        guard let least = weights.first, least > 0 else {
-            throw SeparationError.invalidOption(
-                name: "transition power", value: "\(power)",
-                allowed: "small enough that the weights at a segment's ends stay above zero")
-        }
+        try SeparationError.require(
+            weights.first.map { $0 > 0 } ?? false, "transition power", power,
+            "small enough that the weights at a segment's ends stay above zero")
         return weights
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A track could not be separated as asked.
@@ -23,7 +24,7 @@ public enum SeparationError: Error, Equatable, Sendable {
     case spoolFailed(folder: String, reason: String)
 }
 
-extension SeparationError: CustomStringConvertible, LocalizedError {
+extension SeparationError: DescribedError {
     public var description: String {
         switch self {
         case .invalidOption(let name, let value, let allowed):
@@ -57,7 +58,21 @@ extension SeparationError: CustomStringConvertible, LocalizedError {
         }
     }
 
-    public var errorDescription: String? { description }
+    /// - Throws: ``invalidOption(name:value:allowed:)`` unless the value is valid.
+    static func require(
+        _ isValid: Bool, _ option: String, _ value: some Any, _ allowed: @autoclosure () -> String
+    ) throws(SeparationError) {
+        if !isValid { throw .invalidOption(name: option, value: "\(value)", allowed: allowed()) }
+    }
+
+    /// - Throws: ``invalidOption(name:value:allowed:)`` for an unknown stem, or none.
+    static func requireStems(
+        _ wanted: [String], of known: [String]
+    ) throws(SeparationError) {
+        let names = known.joined(separator: ", ")
+        try require(!wanted.isEmpty, "stems", wanted, "at least one of \(names)")
+        for stem in wanted { try require(known.contains(stem), "stems", stem, "one of \(names)") }
+    }
 
     private static func megabytes(_ bytes: Int) -> String {
         String(format: "%.1f MB", Double(bytes) / 1e6)

@@ -34,33 +34,23 @@ public struct SeparationOptions: Sendable, Equatable {
     /// The seed given, or a new one of up to six digits, which are easy to type again.
     package func seedOrDrawn() -> UInt64 { seed ?? UInt64.random(in: 0...999_999) }
 
-    /// Every shift keeps about one segment of every stem in memory.
-    static let allowedShifts = 0...100
-
     /// Checks everything that does not depend on a model.
     ///
     /// - Throws: `SeparationError.invalidOption`.
-    package func validate() throws {
-        func require(_ holds: Bool, _ name: String, _ value: String, _ allowed: String) throws {
-            if !holds {
-                throw SeparationError.invalidOption(name: name, value: value, allowed: allowed)
-            }
-        }
-        try require(
-            SeparationOptions.allowedShifts.contains(shifts), "shifts", "\(shifts)",
-            "a number from 0 to 100")
-        try require(
-            overlap >= 0 && overlap < 1, "overlap", "\(overlap)",
-            "a number from 0 to less than 1")
-        try require(
-            transitionPower >= 1 && transitionPower.isFinite, "transition power",
-            "\(transitionPower)", "a number from 1")
-        if let segmentSeconds {
-            try require(
-                segmentSeconds > 0 && segmentSeconds.isFinite, "segment", "\(segmentSeconds)",
-                "a positive number of seconds")
-            try require(
-                split, "segment", "\(segmentSeconds)", "no segment length without splitting")
-        }
+    package func validate() throws(SeparationError) {
+        // Every shift keeps about one segment of every stem in memory.
+        try SeparationError.require(
+            (0...100).contains(shifts), "shifts", shifts, "a number from 0 to 100")
+        try SeparationError.require(
+            overlap >= 0 && overlap < 1, "overlap", overlap, "a number from 0 to less than 1")
+        try SeparationError.require(
+            transitionPower >= 1 && transitionPower.isFinite, "transition power", transitionPower,
+            "a number from 1")
+        guard let segmentSeconds else { return }
+        try SeparationError.require(
+            segmentSeconds > 0 && segmentSeconds.isFinite, "segment", segmentSeconds,
+            "a positive number of seconds")
+        try SeparationError.require(
+            split, "segment", segmentSeconds, "no segment length without splitting")
     }
 }

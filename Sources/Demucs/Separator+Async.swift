@@ -184,8 +184,7 @@ extension AudioInput {
     public static func open(_ path: String, spoolFolder: String? = nil) async throws -> AudioInput {
         try await onOwnThread { cancellation in
             try AudioInput(
-                path: path, spoolFolder: spoolFolder,
-                isCancelled: { cancellation.isCancelled })
+                path: path, spool: Spool(folder: spoolFolder) { cancellation.isCancelled })
         }
     }
 

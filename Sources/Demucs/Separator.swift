@@ -37,14 +37,11 @@ public final class Separator: Sendable {
         segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        guard Separator.supportedThreads.contains(threads) else {
-            throw SeparationError.invalidOption(
-                name: "threads", value: "\(threads)", allowed: "a number from 1 to 1024")
-        }
-        guard segmentsInParallel >= 1 else {
-            throw SeparationError.invalidOption(
-                name: "jobs", value: "\(segmentsInParallel)", allowed: "a number from 1")
-        }
+        try SeparationError.require(
+            Separator.supportedThreads.contains(threads), "threads", threads,
+            "a number from 1 to 1024")
+        try SeparationError.require(
+            segmentsInParallel >= 1, "jobs", segmentsInParallel, "a number from 1")
         let workers = min(segmentsInParallel, threads)
         try self.init(
             files, stems: stems,
@@ -65,16 +62,6 @@ public final class Separator: Sendable {
             Worker(backend: backend, networks: networks.map { $0?.running(on: backend) })
         }
         model = opened.information(stems: bag.stems)
-    }
-
-    /// Loads a checkpoint. Blocks until that is done.
-    package convenience init(
-        modelAt path: String, stems: [String]? = nil, threads: Int? = nil,
-        segmentsInParallel: Int = 1, precision: Precision = .float32
-    ) throws {
-        try self.init(
-            ModelFiles(checkpoint: path), stems: stems, threads: threads,
-            segmentsInParallel: segmentsInParallel, precision: precision)
     }
 
     /// The instruction set, the GEMM backend, the precision and the threads that it computes with:
@@ -116,7 +103,7 @@ public final class Separator: Sendable {
             throw SeparationError.emptyAudio(channels: audio.channelCount, samples: 0)
         }
         try audio.validate()
-        let track = try track(cancellation: cancellation) { BufferReader(audio) }
+        let track = try track(cancellation: cancellation) { RangeReader(audio) }
         let channelCount = model.audioChannels
         var rows = PlanarAudio(
             channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
@@ -205,18 +192,12 @@ public final class Separator: Sendable {
     private func bag(
         for outputs: [StemOutput], _ options: OutputOptions
     ) throws(SeparationError) -> (bag: Bag, names: [String]) {
-        if options.gain == .common, options.clipMode != .rescale {
-            throw .invalidOption(
-                name: "gain", value: options.gain.rawValue,
-                allowed: "stem, unless the clip mode is rescale")
-        }
+        try SeparationError.require(
+            options.gain != .common || options.clipMode == .rescale, "gain",
+            options.gain.rawValue, "stem, unless the clip mode is rescale")
         let names = outputs.flatMap(\.signal.stems)
-        let known = model.sources.joined(separator: ", ")
-        if outputs.isEmpty || outputs.contains(where: \.signal.stems.isEmpty) {
-            throw .invalidOption(name: "stems", value: "[]", allowed: "at least one of \(known)")
-        }
-        if let unknown = names.first(where: { !model.sources.contains($0) }) {
-            throw .invalidOption(name: "stems", value: unknown, allowed: "one of \(known)")
+        for wanted in outputs.map(\.signal.stems) + [names] {
+            try SeparationError.requireStems(wanted, of: model.sources)
         }
         let needed = zip(bag.stems, model.sources).filter { names.contains($0.1) }
         return (Bag(bag.members, stems: needed.map(\.0)), needed.map(\.1))

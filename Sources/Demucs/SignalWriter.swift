@@ -54,11 +54,7 @@ final class SignalWriter: @unchecked Sendable {
         self.shape = shape
         self.tags = tags
         self.stems = stems.indices.filter { output.signal.stems.contains(stems[$0]) }
-        if case .mixtureMinus = output.signal {
-            isMixtureMinus = true
-        } else {
-            isMixtureMinus = false
-        }
+        isMixtureMinus = if case .mixtureMinus = output.signal { true } else { false }
         resampling = ResamplingStream(
             Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
             channelCount: shape.channelCount,
@@ -68,15 +64,15 @@ final class SignalWriter: @unchecked Sendable {
                 in: output.spoolFolder(options), channelCount: shape.channelCount,
                 sampleRateHz: shape.sampleRateHz)
         } else {
-            writer = try makeWriter(options.clipMode.clipping(peak: 0))
+            writer = try makeWriter(divisor: 1)
         }
     }
 
-    private func makeWriter(_ clipping: Clipping) throws(AudioError) -> AudioWriter {
+    private func makeWriter(divisor: Float) throws(AudioError) -> AudioWriter {
         try AudioWriter(
             to: output.destination, channelCount: shape.channelCount,
             sampleRateHz: shape.sampleRateHz, sampleCount: shape.sampleCount,
-            format: options.format, clipping: clipping, tags: tags)
+            format: options.format, clip: options.clipMode, divisor: divisor, tags: tags)
     }
 
     /// Takes the next samples.
@@ -96,9 +92,9 @@ final class SignalWriter: @unchecked Sendable {
     func finish(commonPeak: Float?, cancellation: CancellationToken) throws -> TrackReport.Output {
         var gain: Float = 1
         if let spool {
-            let clipping = options.clipMode.clipping(peak: commonPeak ?? peak)
-            if case .divide(let divisor) = clipping { gain = 1 / divisor }
-            let writer = try makeWriter(clipping)
+            let divisor = options.clipMode.divisor(peak: commonPeak ?? peak)
+            gain = 1 / divisor
+            let writer = try makeWriter(divisor: divisor)
             self.writer = writer
             let reader = spool.reader()
             while let block = try reader.next() {

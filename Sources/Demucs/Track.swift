@@ -22,9 +22,7 @@ package struct Track {
     /// Of the model.
     let channelCount: Int
     let sampleRateHz: Int
-    private let excerpt: Excerpt?
-    private let downmix: Downmix
-    private let open: () throws -> any RecordingReader
+    private let openStream: () throws -> TrackStream
 
     /// Samples of each channel at the model's rate, at least 1.
     package var sampleCount: Int { statistics.sampleCount }
@@ -45,13 +43,13 @@ package struct Track {
     ) throws {
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
-        self.excerpt = excerpt
-        self.downmix = downmix
-        self.open = open
-        let reader = try open()
-        let stream = try TrackStream(
-            reader, excerpt: excerpt, channelCount: channelCount, sampleRateHz: sampleRateHz,
-            downmix: downmix)
+        openStream = {
+            try TrackStream(
+                open(), excerpt: excerpt, channelCount: channelCount, sampleRateHz: sampleRateHz,
+                downmix: downmix)
+        }
+        let stream = try openStream()
+        let reader = stream.reader
         var statistics = TrackStatistics()
         while let block = try stream.next() {
             try cancellation.check()
@@ -82,11 +80,7 @@ package struct Track {
     /// A new pass over the track.
     ///
     /// - Throws: the error of opening the recording.
-    package func stream() throws -> TrackStream {
-        try TrackStream(
-            open(), excerpt: excerpt, channelCount: channelCount, sampleRateHz: sampleRateHz,
-            downmix: downmix)
-    }
+    package func stream() throws -> TrackStream { try openStream() }
 
     /// Reads normalised pieces in a pass of their own, in memory for one piece.
     ///

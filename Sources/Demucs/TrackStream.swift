@@ -2,25 +2,39 @@
 
 import Audio
 
-/// Audio in memory as a recording.
-final class BufferReader: RecordingReader {
-    private static let blockSamples = 16_384
-
-    private let audio: PlanarAudio
+/// A recording of known length, such as audio in memory, that is read range after range.
+package final class RangeReader: RecordingReader {
+    package let channelCount: Int
+    package let sampleRateHz: Int
+    private let sampleCount: Int
+    private let blockSamples: Int
+    private let read: (Range<Int>) throws -> PlanarAudio
     private var position = 0
 
-    init(_ audio: PlanarAudio) {
-        self.audio = audio
+    /// - Parameters:
+    ///   - blockSamples: samples of each range but the last, which may be shorter.
+    ///   - read: gives the samples of a range.
+    package init(
+        channelCount: Int, sampleRateHz: Int, sampleCount: Int, blockSamples: Int = 16_384,
+        read: @escaping (Range<Int>) throws -> PlanarAudio
+    ) {
+        self.channelCount = channelCount
+        self.sampleRateHz = sampleRateHz
+        self.sampleCount = sampleCount
+        self.blockSamples = blockSamples
+        self.read = read
     }
 
-    var sampleRateHz: Int { audio.sampleRateHz }
-    var channelCount: Int { audio.channelCount }
-    var warnings: [AudioWarning] { [] }
+    convenience init(_ audio: PlanarAudio) {
+        self.init(
+            channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
+            sampleCount: audio.sampleCount, read: { audio[$0] })
+    }
 
-    func next() -> PlanarAudio? {
-        let end = min(position + BufferReader.blockSamples, audio.sampleCount)
-        defer { position = end }
-        return position == end ? nil : audio[position..<end]
+    package func next() throws -> PlanarAudio? {
+        let start = position
+        position = min(start + blockSamples, sampleCount)
+        return start == position ? nil : try read(start..<position)
     }
 }
 
@@ -32,7 +46,7 @@ extension RecordingReader {
 
 /// One pass over a track, in a model's channels and rate.
 package final class TrackStream {
-    private let reader: any RecordingReader
+    let reader: any RecordingReader
     /// The excerpt in samples of the recording.
     private let range: Range<Int>
     /// Samples of the recording that were read.
@@ -40,8 +54,6 @@ package final class TrackStream {
     private var isAtEnd = false
     private var isFinished = false
     private var conversion: AudioConversion
-    /// Samples of the excerpt that were read, at the recording's rate.
-    private(set) var recordedSamples = 0
 
     /// - Throws: `AudioError.tooFewChannels`, `SeparationError.invalidOption` for the excerpt.
     init(
@@ -55,6 +67,9 @@ package final class TrackStream {
             toChannels: channelCount, rateHz: sampleRateHz, downmix: downmix)
     }
 
+    /// Samples of the excerpt that were read, at the recording's rate.
+    var recordedSamples: Int { range.clamped(to: 0..<position).count }
+
     /// The reader's warnings. Truncation only shows at the recording's end, which an excerpt may
     /// not reach.
     var warnings: [AudioWarning] { isAtEnd ? reader.warnings : [] }
@@ -64,14 +79,9 @@ package final class TrackStream {
     /// - Throws: `SeparationError.excerptOutside`, the errors of the reader.
     package func next() throws -> PlanarAudio? {
         while !isFinished {
-            let converted: PlanarAudio
-            if let block = try nextOfExcerpt() {
-                recordedSamples += block.sampleCount
-                converted = conversion.convert(block)
-            } else {
-                converted = conversion.finish()
-                isFinished = true
-            }
+            let block = try nextOfExcerpt()
+            isFinished = block == nil
+            let converted = block.map { conversion.convert($0) } ?? conversion.finish()
             if converted.sampleCount > 0 { return converted }
         }
         return nil
@@ -106,16 +116,13 @@ extension Excerpt {
 
     /// - Throws: `SeparationError.invalidOption`.
     package func validate() throws(SeparationError) {
-        guard startSeconds >= 0, startSeconds <= Excerpt.longestSeconds else {
-            throw .invalidOption(
-                name: "start", value: "\(startSeconds)", allowed: "a number of seconds from 0")
-        }
+        try SeparationError.require(
+            startSeconds >= 0 && startSeconds <= Excerpt.longestSeconds, "start", startSeconds,
+            "a number of seconds from 0")
         guard let durationSeconds else { return }
-        guard durationSeconds > 0, durationSeconds <= Excerpt.longestSeconds else {
-            throw .invalidOption(
-                name: "duration", value: "\(durationSeconds)",
-                allowed: "a positive number of seconds")
-        }
+        try SeparationError.require(
+            durationSeconds > 0 && durationSeconds <= Excerpt.longestSeconds, "duration",
+            durationSeconds, "a positive number of seconds")
     }
 
     /// Its samples in a recording of this rate; both ends are rounded to the nearest sample.

@@ -134,7 +134,8 @@ package struct Benchmark {
         guard let track, case .checkpoint(let path, let segmentSeconds) = source.network else {
             return nil
         }
-        let separator = try Separator(modelAt: path, threads: threads, precision: precision)
+        let separator = try Separator(
+            ModelFiles(checkpoint: path), threads: threads, precision: precision)
         let options = SeparationOptions(shifts: 0, segmentSeconds: segmentSeconds)
         let begun = ContinuousClock.now
         let separation = try separator.separate(

@@ -54,13 +54,12 @@ extension SeparationRun {
         try cancellation.check()
         let path = track.input.path
         let before = FilePath.status(path)
-        let isCancelled = { [cancellation] in cancellation.isCancelled }
+        let spool = Spool(folder: settings.output.spoolFolder) { [cancellation] in
+            cancellation.isCancelled
+        }
         let input =
             track.input.isStandardInput
-            ? try AudioInput(
-                standardInputSpooledIn: settings.output.spoolFolder, isCancelled: isCancelled)
-            : try AudioInput(
-                path: path, spoolFolder: settings.output.spoolFolder, isCancelled: isCancelled)
+            ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)
         try track.checkNames()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }

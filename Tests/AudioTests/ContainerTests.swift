@@ -14,9 +14,8 @@ struct ContainerTests {
 
     static let formats = [
         OutputFormat.wav(.int16), .wav(.int24), .wav(.float32),
-        OutputFormat(container: .flac), OutputFormat(container: .flac, sampleFormat: .int24),
-        OutputFormat(container: .flac, sampleFormat: .float32),
-        OutputFormat(container: .mp3(MP3Settings())), OutputFormat(container: .rawFloat32),
+        .flac, OutputFormat(container: .flac, sampleFormat: .int24),
+        OutputFormat(container: .flac, sampleFormat: .float32), .mp3(), .rawFloat32,
     ]
 
     /// FLAC keeps the integers that the reference hands to its encoder, which are those of its WAV
@@ -37,9 +36,8 @@ struct ContainerTests {
     @Test
     func rawSamplesAreThoseOfTheFloatFile() throws {
         let signal = try TestSignal.clipping("loud")
-        let path = folder.path("stem.f32")
-        try AudioFile.write(signal, to: path, format: OutputFormat(container: .rawFloat32))
-        let raw = try Data(contentsOf: URL(fileURLWithPath: path))
+        try AudioFile.write(signal, to: folder.path("stem.f32"), format: .rawFloat32)
+        let raw = try folder.data("stem.f32")
         let wav = try Data(contentsOf: Fixture.url("audio/encoded/loud_rescale_f32.wav"))
         #expect(raw.count == signal.sampleCount * 8)
         #expect(raw == wav.suffix(raw.count))
@@ -88,17 +86,13 @@ struct ContainerTests {
             if round == 1 { Thread.sleep(forTimeInterval: 1.1) }
             files.append(
                 try Self.formats.map { format in
-                    let path = folder.path("stem")
-                    let writer = try AudioWriter(
-                        to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: nil,
-                        format: format, clipping: .none, tags: tags)
-                    try writer.append(PlanarAudio(channels: [tone], sampleRateHz: 44_100))
-                    let result = try writer.finish()
-                    let file = try Data(contentsOf: URL(fileURLWithPath: path))
+                    let writer = try AudioWriter(.file(folder.path("stem")), format, tags: tags)
+                    try writer.append(PlanarAudio(tone))
+                    let written = try writer.finish()
+                    let file = try folder.data("stem")
                     var hash = SHA256()
                     hash.update(Array(file))
-                    let written = WrittenBytes(count: file.count, sha256: hash.hexadecimal)
-                    #expect(result == written)
+                    #expect(written == (file.count, hash.hexadecimal))
                     return file
                 })
         }
@@ -112,7 +106,7 @@ struct ContainerTests {
         try AudioFile.write(
             PlanarAudio(
                 channels: [[Float]](repeating: tone, count: channels), sampleRateHz: rateHz),
-            to: path, format: OutputFormat(container: .mp3(MP3Settings())))
+            to: path, format: .mp3())
         let decoded = try AudioFile.read(path)
         #expect(decoded.warnings == [])
         #expect(decoded.buffer.sampleRateHz == rateHz)
@@ -134,7 +128,7 @@ struct ContainerTests {
         let settings = MP3Settings(bitRateKilobitsPerSecond: bitRate, preset: preset)
         try AudioFile.write(
             PlanarAudio(channels: tones, sampleRateHz: reference.rateHz), to: path,
-            format: OutputFormat(container: .mp3(settings)), clip: .none)
+            format: .mp3(settings), clip: .none)
         let decoded = try AudioFile.read(path).buffer
         let expected = try AudioFile.read(reference.path).buffer
         for channel in 0..<2 {
@@ -148,30 +142,25 @@ struct ContainerTests {
 
     @Test(arguments: [(320, 320), (128, 128), (100, 96)])
     func mp3HasTheNearestBitRate(asked: Int, used: Int) throws {
-        let data = try mp3(MP3Settings(bitRateKilobitsPerSecond: asked), rateHz: 44_100)
+        let data = try secondOfMP3(MP3Settings(bitRateKilobitsPerSecond: asked))
         // Version 1, layer III, 44.1 kHz: 144,000 · rate / 44,100 bytes a frame, and one now and then.
-        let bytes = 4 * 44_100
         let frames = (Double(data.count) / (144 * Double(used) / 44.1)).rounded()
-        #expect(abs(frames - Double(bytes / 4) / 1_152) < 4, "\(data.count) bytes")
+        #expect(abs(frames - 44_100 / 1_152) < 4, "\(data.count) bytes")
     }
 
     @Test
     func mp3PresetsDiffer() throws {
-        let files = try Set(
-            [2, 7].map { try mp3(MP3Settings(preset: $0), rateHz: 44_100) })
+        let files = try Set([2, 7].map { try secondOfMP3(MP3Settings(preset: $0)) })
         #expect(files.count == 2)
     }
 
     @Test(arguments: [
-        (OutputFormat(container: .mp3(MP3Settings())), 3, 44_100, "two channels, not 3"),
-        (OutputFormat(container: .mp3(MP3Settings())), 2, 96_000, "48000 Hz, not 96000 Hz"),
-        (
-            OutputFormat(container: .mp3(MP3Settings(bitRateKilobitsPerSecond: 500))), 2, 44_100,
-            "8 to 320 kbit/s, not 500"
-        ),
-        (OutputFormat(container: .mp3(MP3Settings(preset: 1))), 2, 44_100, "2 to 7, not to 1"),
-        (OutputFormat(container: .flac), 9, 44_100, "8 channels, not 9"),
-        (OutputFormat(container: .flac), 2, 768_000, "655350 Hz, not 768000 Hz"),
+        (OutputFormat.mp3(), 3, 44_100, "two channels, not 3"),
+        (.mp3(), 2, 96_000, "48000 Hz, not 96000 Hz"),
+        (.mp3(.init(bitRateKilobitsPerSecond: 500)), 2, 44_100, "8 to 320 kbit/s, not 500"),
+        (.mp3(.init(preset: 1)), 2, 44_100, "2 to 7, not to 1"),
+        (.flac, 9, 44_100, "8 channels, not 9"),
+        (.flac, 2, 768_000, "655350 Hz, not 768000 Hz"),
     ])
     func whatAContainerCannotHoldIsSaid(
         format: OutputFormat, channels: Int, rateHz: Int, words: String
@@ -188,12 +177,11 @@ struct ContainerTests {
         #expect(try folder.contents == [])
     }
 
-    private func mp3(_ settings: MP3Settings, rateHz: Int) throws -> Data {
-        let path = folder.path("stem.mp3")
-        let tone = TestSignal.tone(samples: rateHz)
+    private func secondOfMP3(_ settings: MP3Settings) throws -> Data {
+        let tone = TestSignal.tone(samples: 44_100)
         try AudioFile.write(
-            PlanarAudio(channels: [tone, tone.reversed()], sampleRateHz: rateHz), to: path,
-            format: OutputFormat(container: .mp3(settings)))
-        return try Data(contentsOf: URL(fileURLWithPath: path))
+            PlanarAudio(tone, tone.reversed()), to: folder.path("stem.mp3"),
+            format: .mp3(settings))
+        return try folder.data("stem.mp3")
     }
 }

@@ -1,4 +1,5 @@
 import Audio
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -20,35 +21,34 @@ struct FFmpegTests {
         return FFmpeg(path: path)
     }
 
-    private func open(_ ffmpeg: FFmpeg?, isCancelled: @escaping () -> Bool = { false }) throws
-        -> AudioInput
-    {
+    /// Opens the video with a script for ffmpeg.
+    @discardableResult
+    private func open(
+        _ script: String, isCancelled: @escaping () -> Bool = { false }
+    ) throws -> AudioInput {
         let spool = Spool(folder: folder.url.path, isCancelled: isCancelled)
-        return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg)
+        return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg(script))
     }
 
     /// The last argument is where to put the sound.
-    private let output = "for last; do :; done; file=${last#file:}\n"
+    private static let output = "for last; do :; done; file=${last#file:}\n"
 
     @Test
     func outputOfFFmpegIsTheTrack() throws {
         let source = Recording.floatWAV.path
-        let ffmpeg = try ffmpeg(
-            "cat /dev/stdin > '\(folder.path("seen"))'; \(output) cat '\(source)' > $file")
-        let input = try open(ffmpeg)
+        let input = try open(
+            "cat /dev/stdin > '\(folder.path("seen"))'; \(Self.output) cat '\(source)' > $file")
         #expect(input.name == video)
         for _ in 0..<2 { #expect(try AudioFile.read(input) == AudioFile.read(source)) }
-        #expect(
-            try Data(contentsOf: URL(fileURLWithPath: folder.path("seen")))
-                == Data(contentsOf: URL(fileURLWithPath: video)))
+        #expect(try folder.data("seen") == folder.data(FilePath.name(of: video)))
         #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
     }
 
     @Test
     func noNameIsPassedOn() throws {
-        let ffmpeg = try ffmpeg(
-            "printf '%s\\n' \"$@\" > '\(folder.path("arguments"))'; exit 1")
-        #expect(throws: AudioError.self) { try open(ffmpeg) }
+        #expect(throws: AudioError.self) {
+            try open("printf '%s\\n' \"$@\" > '\(folder.path("arguments"))'; exit 1")
+        }
         let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
         #expect(!arguments.contains("mp4"))
         #expect(arguments.contains("file:/dev/stdin"))
@@ -62,10 +62,8 @@ struct FFmpegTests {
 
     @Test
     func missingFFmpegIsNamed() {
-        let error = #expect(throws: AudioError.self) { try open(nil) }
-        guard case .ffmpegMissing? = error else {
-            Issue.record("unexpected error: \(String(describing: error))")
-            return
+        let error = #expect(throws: AudioError.self) {
+            try AudioInput(path: video, ffmpeg: nil)
         }
         #expect(error?.description.contains("Install ffmpeg") == true)
     }
@@ -79,74 +77,62 @@ struct FFmpegTests {
         ("echo \"Stream map '0:a:0' matches no streams.\" >&2; exit 1", "ffmpeg: no sound in it"),
         ("exit 3", "ffmpeg: ended with status 3"),
         ("exit 0", "ffmpeg: wrote nothing"),
+        (
+            "\(output) head -c 6000 '\(Recording.floatWAV.path)' > $file; echo killed >&2; exit 255",
+            "ffmpeg: killed"
+        ),
         ("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", nil),
     ])
     func failureOfFFmpegIsTold(script: String, reason: String?) throws {
-        let ffmpeg = try ffmpeg(script)
-        let error = #expect(throws: AudioError.self) { try open(ffmpeg) }
-        guard case .notAudio(video, let found)? = error else {
-            Issue.record("unexpected error: \(String(describing: error))")
-            return
-        }
-        if let reason { #expect(found == reason) }
+        let error = #expect(throws: AudioError.self) { try open(script) }
+        if let reason { #expect(error == .notAudio(path: video, reason: reason)) }
+        #expect(error?.description.hasPrefix("\(video): is not a sound file") == true)
         #expect(error?.description.contains("\n") == false)
     }
 
     @Test
-    func failureHalfwayIsAFailure() throws {
-        let ffmpeg = try ffmpeg(
-            "\(output) head -c 6000 '\(Recording.floatWAV.path)' > $file; echo killed >&2; exit 255"
-        )
-        #expect(throws: AudioError.notAudio(path: video, reason: "ffmpeg: killed")) {
-            try open(ffmpeg)
-        }
-    }
-
-    @Test
     func fullDiskIsNoFaultOfTheFile() throws {
-        let ffmpeg = try ffmpeg("echo 'av_write_frame(): No space left on device' >&2; exit 1")
         #expect(
             throws: AudioError.writeFailed(
                 path: "the decoded copy of \(video)", reason: "No space left on device")
-        ) {
-            try open(ffmpeg)
-        }
+        ) { try open("echo 'av_write_frame(): No space left on device' >&2; exit 1") }
     }
 
     @Test
     func complaintOfASuccessIsAWarning() throws {
-        let ffmpeg = try ffmpeg(
-            "\(output) cat '\(Recording.floatWAV.path)' > $file; echo '[aac @ 0x1] bad band' >&2")
-        let decoded = try AudioFile.read(try open(ffmpeg))
+        let input = try open(
+            "\(Self.output) cat '\(Recording.floatWAV.path)' > $file; echo '[aac @ 0x1] bad band' >&2"
+        )
+        let decoded = try AudioFile.read(input)
         #expect(decoded.warnings == [.damaged(path: video, reason: "bad band")])
         #expect("\(decoded.warnings[0])".contains("bad band"))
     }
 
     @Test
     func outputThatIsNoSoundIsAnError() throws {
-        let ffmpeg = try ffmpeg("\(output) echo nonsense > $file")
-        #expect(throws: AudioError.self) { try open(ffmpeg) }
+        #expect(throws: AudioError.self) { try open("\(Self.output) echo nonsense > $file") }
     }
 
     @Test
     func programThatDoesNotStartIsTold() throws {
         let path = try folder.write("ffmpeg", Data("no program".utf8))
         chmod(path, 0o755)
-        let error = #expect(throws: AudioError.self) { try open(FFmpeg(path: path)) }
+        let error = #expect(throws: AudioError.self) {
+            try AudioInput(path: video, ffmpeg: FFmpeg(path: path))
+        }
         #expect(error?.description.contains("ffmpeg") == true)
-        #expect(throws: AudioError.self) { try open(FFmpeg(path: folder.path("none"))) }
+        #expect(throws: AudioError.self) {
+            try AudioInput(path: video, ffmpeg: FFmpeg(path: folder.path("none")))
+        }
     }
 
     @Test
     func cancellationEndsFFmpeg() throws {
         let mark = folder.path("pid")
-        let ffmpeg = try ffmpeg("trap '' TERM; echo $$ > '\(mark)'; exec sleep 60")
         #expect(throws: CancellationError.self) {
             try open(
-                ffmpeg,
-                isCancelled: {
-                    (try? Data(contentsOf: URL(fileURLWithPath: mark)))?.isEmpty == false
-                })
+                "trap '' TERM; echo $$ > '\(mark)'; exec sleep 60",
+                isCancelled: { FilePath.countBytes(mark) > 0 })
         }
         let text = try String(contentsOfFile: mark, encoding: .utf8)
         let process = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
@@ -158,7 +144,8 @@ struct FFmpegTests {
     @Test
     func pipeThatLibsndfileDoesNotDecodeGoesToFFmpeg() throws {
         let ffmpeg = try ffmpeg(
-            "grep -q ftyp /dev/stdin && { \(output) cat '\(Recording.floatWAV.path)' > $file; }")
+            "grep -q ftyp /dev/stdin && { \(Self.output) cat '\(Recording.floatWAV.path)' > $file; }"
+        )
         let descriptor = Conduit.holding(try Data(contentsOf: URL(fileURLWithPath: video)))
         let input = try AudioInput(
             descriptor: descriptor, name: "standard input", spool: Spool(), ffmpeg: ffmpeg)

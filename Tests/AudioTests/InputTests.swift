@@ -46,10 +46,7 @@ struct InputTests {
         let input = try AudioInput(path: path)
         let reader = try input.reader()
         #expect(try reader.next() != nil)
-        let handle = try #require(FileHandle(forWritingAtPath: path))
-        try handle.seekToEnd()
-        try handle.write(contentsOf: Data([0]))
-        try handle.close()
+        try overwrite(path, with: Data([0]), atEnd: true)
         #expect(throws: AudioError.changed(path: path)) { try input.reader() }
         #expect(throws: AudioError.changed(path: path)) {
             while try reader.next() != nil {}
@@ -62,22 +59,29 @@ struct InputTests {
         let input = try AudioInput(path: path)
         // Clocks of file systems tick a few hundred times a second.
         Thread.sleep(forTimeInterval: 0.02)
-        let handle = try #require(FileHandle(forWritingAtPath: path))
-        try handle.write(contentsOf: Recording.int16WAV.data)
-        try handle.close()
+        try overwrite(path, with: Recording.int16WAV.data)
         #expect(throws: AudioError.changed(path: path)) { try input.reader() }
+    }
+
+    private func overwrite(_ path: String, with data: Data, atEnd: Bool = false) throws {
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        if atEnd { try handle.seekToEnd() }
+        try handle.write(contentsOf: data)
+        try handle.close()
     }
 
     @Test(arguments: [Recording.flac, .taggedMP3, .vorbis, .int16WAV, .streamedWAV])
     func pipeIsReadToItsEnd(recording: Recording) throws {
-        let descriptor = Conduit.holding(try recording.data)
-        let spool = Spool(folder: folder.url.path)
-        let input = try AudioInput(
-            descriptor: descriptor, name: "standard input", spool: spool, ffmpeg: nil)
+        let input = try pipe(holding: recording.data, Spool(folder: folder.url.path))
         #expect(try folder.contents == [])
         for _ in 0..<2 {
             #expect(try AudioFile.read(input) == AudioFile.read(recording.path))
         }
+    }
+
+    private func pipe(holding data: Data, _ spool: Spool) throws -> AudioInput {
+        try AudioInput(
+            descriptor: Conduit.holding(data), name: "standard input", spool: spool, ffmpeg: nil)
     }
 
     @Test
@@ -92,7 +96,7 @@ struct InputTests {
             try? handle?.write(contentsOf: data)
             try? handle?.close()
         }
-        let input = try AudioInput(path: path, spoolFolder: folder.url.path)
+        let input = try AudioInput(path: path, spool: Spool(folder: folder.url.path))
         #expect(try AudioFile.read(input).buffer == AudioFile.read(Recording.flac.path).buffer)
         #expect(input.name == path)
     }
@@ -103,37 +107,23 @@ struct InputTests {
         #expect(mkfifo(path, 0o600) == 0)
         let end = Date(timeIntervalSinceNow: 0.1)
         #expect(throws: CancellationError.self) {
-            _ = try AudioInput(path: path, isCancelled: { Date() > end })
+            _ = try AudioInput(path: path, spool: Spool { Date() > end })
         }
     }
 
     @Test
-    func emptyPipeIsSaid() throws {
-        let descriptor = Conduit.holding(Data())
+    func emptyPipeIsSaid() {
         #expect(throws: AudioError.empty(path: "standard input")) {
-            _ = try AudioInput(
-                descriptor: descriptor, name: "standard input", spool: Spool(), ffmpeg: nil)
+            try pipe(holding: Data(), Spool())
         }
     }
 
     @Test
-    func missingSpoolFolderIsSaid() throws {
-        let descriptor = Conduit.holding(try Recording.flac.data)
-        let error = #expect(throws: AudioError.self) {
-            _ = try AudioInput(
-                descriptor: descriptor, name: "standard input",
-                spool: Spool(folder: folder.path("none")), ffmpeg: nil)
-        }
+    func missingSpoolFolderIsSaid() {
         #expect(
-            error
-                == .unwritable(
-                    path: "the copy of standard input", reason: "No such file or directory"))
-    }
-
-    @Test
-    func deviceIsNoTrack() {
-        let error = #expect(throws: AudioError.self) { try AudioFile.read("/dev/null") }
-        #expect(error == .notAFile(path: "/dev/null"))
+            throws: AudioError.unwritable(
+                path: "the copy of standard input", reason: "No such file or directory")
+        ) { try pipe(holding: Recording.flac.data, Spool(folder: folder.path("none"))) }
     }
 
     /// As long as it is the only one of its folder that reads so.

@@ -3,12 +3,6 @@ import Foundation
 import TestSupport
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Everything that is not a readable sound file: a typed error, one line, no trap.
 struct ReadingErrorTests {
     private let folder: TemporaryFolder
@@ -18,19 +12,13 @@ struct ReadingErrorTests {
     }
 
     @Test
-    func missingFile() {
-        expect(.notFound(path: folder.path("none.wav")), from: folder.path("none.wav"))
-    }
-
-    @Test
-    func folderInsteadOfAFile() {
+    func pathsWithoutAFileOfSoundAreTold() throws {
+        let missing = folder.path("none.wav")
+        expect(.notFound(path: missing), from: missing)
         expect(.isFolder(path: folder.url.path), from: folder.url.path)
-    }
-
-    @Test
-    func emptyFile() throws {
-        let path = try folder.write("empty.wav", Data())
-        expect(.empty(path: path), from: path)
+        expect(.notAFile(path: "/dev/null"), from: "/dev/null")
+        let empty = try folder.write("empty.wav", Data())
+        expect(.empty(path: empty), from: empty)
     }
 
     @Test(.enabled(if: getuid() != 0, "root may read everything"))
@@ -44,10 +32,7 @@ struct ReadingErrorTests {
     func textRenamedToWAV() throws {
         let path = try folder.write("text.wav", Data("Not a sound, just words.\n".utf8))
         let error = #expect(throws: AudioError.self) { try Self.read(path) }
-        guard case .ffmpegMissing(path, _)? = error else {
-            Issue.record("unexpected error: \(String(describing: error))")
-            return
-        }
+        #expect(error?.description.contains("Install ffmpeg") == true)
     }
 
     @Test
@@ -55,36 +40,39 @@ struct ReadingErrorTests {
         var header = try Recording.int16WAV.data.prefix(44)
         header.replaceSubrange(40..<44, with: [0, 0, 0, 0])
         let path = try folder.write("header.wav", header)
-        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
-        #expect(error == .nothingDecodable(path: path, reason: nil))
+        expect(.nothingDecodable(path: path, reason: nil), from: path)
     }
 
     @Test
     func zeroChannels() throws {
-        var data = try Recording.int16WAV.data
-        data.replaceSubrange(22..<24, with: [0, 0])
-        expectFailure(of: try folder.write("none.wav", data))
+        let path = try damaged([22: [0, 0]])
+        let error = #expect(throws: AudioError.self) { try Self.read(path) }
+        #expect(error?.description.hasPrefix(path) == true)
     }
 
     @Test
     func moreChannelsThanAnyRecording() throws {
-        var data = try Recording.int16WAV.data
-        data.replaceSubrange(22..<24, with: [200, 0])
-        data.replaceSubrange(32..<34, with: [0x90, 0x01])
-        let path = try folder.write("many.wav", data)
+        let path = try damaged([22: [200, 0], 32: [0x90, 0x01]])
         expect(
-            .channelsOutOfRange(path: path, channels: 200, supported: 1...64), from: path)
+            .implausibleHeader(path: path, problem: "200 channels, expected 1 to 64"), from: path)
     }
 
     @Test(arguments: [1, 999, 768_001, 2_000_000_000])
     func rateThatNoRecordingHas(rateHz: Int) throws {
+        let path = try damaged([
+            24: withUnsafeBytes(of: UInt32(rateHz).littleEndian) { Array($0) }
+        ])
+        let problem = "a sample rate of \(rateHz) Hz, expected 1000 to 768000 Hz"
+        expect(.implausibleHeader(path: path, problem: problem), from: path)
+    }
+
+    /// A WAV file with other bytes at places of its header.
+    private func damaged(_ changes: [Int: [UInt8]]) throws -> String {
         var data = try Recording.int16WAV.data
-        withUnsafeBytes(of: UInt32(rateHz).littleEndian) {
-            data.replaceSubrange(24..<28, with: $0)
+        for (place, bytes) in changes {
+            data.replaceSubrange(place..<place + bytes.count, with: bytes)
         }
-        let path = try folder.write("rate.wav", data)
-        expect(
-            .rateOutOfRange(path: path, hz: rateHz, supported: 1_000...768_000), from: path)
+        return try folder.write("damaged.wav", data)
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity])
@@ -111,8 +99,7 @@ struct ReadingErrorTests {
     /// Whatever a damaged header says, there is a result or a typed error.
     @Test(arguments: [
         Recording.int16WAV, .floatWAV, .sixChannels, .aiff, .rf64, .flac, .vorbis, .opus,
-        .taggedMP3,
-        .untaggedMP3,
+        .taggedMP3, .untaggedMP3,
     ])
     func damagedFilesNeverTrap(recording: Recording) throws {
         let original = try recording.data
@@ -122,8 +109,8 @@ struct ReadingErrorTests {
             var data = original
             if round % 3 == 0 { data = data.prefix(random(data.count)) }
             for _ in 0..<(round % 4) where !data.isEmpty {
-                data[random(min(data.count, round % 2 == 0 ? 120 : data.count))] = UInt8(
-                    random(256))
+                let place = random(min(data.count, round % 2 == 0 ? 120 : data.count))
+                data[place] = UInt8(random(256))
             }
             let path = try folder.write("damaged", data)
             do {
@@ -145,10 +132,5 @@ struct ReadingErrorTests {
         #expect(error == expected)
         #expect(error?.description.contains("\n") == false)
         #expect(error?.localizedDescription == error?.description)
-    }
-
-    private func expectFailure(of path: String) {
-        let error = #expect(throws: AudioError.self) { try Self.read(path) }
-        #expect(error?.description.hasPrefix(path) == true)
     }
 }

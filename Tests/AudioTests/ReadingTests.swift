@@ -54,10 +54,7 @@ struct ReadingTests {
 
     @Test(arguments: [Recording.int16WAV, .int24WAV, .floatWAV, .aiff, .rf64])
     func truncatedUncompressedFileIsReadAsFarAsItGoes(recording: Recording) throws {
-        let data = try recording.data
-        let path = try folder.write(recording.name, data.prefix(data.count * 6 / 10))
-        let decoded = try AudioFile.read(path)
-        let (samples, announced) = try truncation(decoded, path)
+        let (decoded, samples, announced) = try truncated(recording, toTenths: 6)
         #expect(samples == decoded.buffer.durationSeconds)
         #expect(abs(try #require(announced) - recording.seconds) < 0.001)
         #expect(abs(samples / recording.seconds - 0.6) < 0.01)
@@ -69,10 +66,7 @@ struct ReadingTests {
 
     @Test(arguments: [Recording.flac, .taggedMP3])
     func truncatedCompressedFileIsReadAsFarAsItDecodes(recording: Recording) throws {
-        let data = try recording.data
-        let path = try folder.write(recording.name, data.prefix(data.count * 7 / 10))
-        let decoded = try AudioFile.read(path)
-        let (samples, announced) = try truncation(decoded, path)
+        let (decoded, samples, announced) = try truncated(recording, toTenths: 7)
         #expect(announced == recording.seconds)
         #expect(samples == decoded.buffer.durationSeconds)
         #expect(samples > 0.4 * recording.seconds && samples < 0.8 * recording.seconds)
@@ -80,10 +74,7 @@ struct ReadingTests {
 
     @Test(arguments: [Recording.vorbis, .opus])
     func truncatedOggFileWarnsThatItsEndIsMissing(recording: Recording) throws {
-        let data = try recording.data
-        let path = try folder.write(recording.name, data.prefix(data.count * 8 / 10))
-        let decoded = try AudioFile.read(path)
-        let (samples, announced) = try truncation(decoded, path)
+        let (_, samples, announced) = try truncated(recording, toTenths: 8)
         #expect(announced == nil)
         #expect(samples > 0.4 * recording.seconds && samples < recording.seconds)
     }
@@ -93,9 +84,7 @@ struct ReadingTests {
         var data = try Recording.flac.data
         let middle = data.count / 2
         for index in middle..<middle + 200 { data[index] = UInt8(truncatingIfNeeded: index &* 37) }
-        let path = try folder.write("damaged.flac", data)
-        let decoded = try AudioFile.read(path)
-        let (samples, announced) = try truncation(decoded, path)
+        let (decoded, samples, announced) = try truncated(data)
         #expect(announced == Recording.flac.seconds)
         #expect(samples > 0 && samples < Recording.flac.seconds)
         #expect("\(decoded.warnings[0])".contains("of the announced 0.500 s"))
@@ -112,10 +101,8 @@ struct ReadingTests {
         var flac = try Recording.flac.data
         flac[8 + 13] |= 0x0F
         for (recording, data) in [(Recording.rf64, rf64), (.flac, flac)] {
-            let path = try folder.write("lying", data)
-            let decoded = try AudioFile.read(path)
+            let (decoded, _, announced) = try truncated(data)
             #expect(decoded.buffer.sampleCount == recording.sampleCount)
-            let (_, announced) = try truncation(decoded, path)
             #expect(try #require(announced) > 1e6)
         }
     }
@@ -135,18 +122,24 @@ struct ReadingTests {
         #expect(reader.warnings == [])
     }
 
-    private func truncation(
-        _ decoded: DecodedAudio, _ path: String
-    ) throws -> (decodedSeconds: Double, announcedSeconds: Double?) {
-        guard
-            case .truncated(let file, let decodedSeconds, let announced, _)? = decoded.warnings
-                .first
-        else {
+    /// The beginning of a recording, and the lengths that the warning about it names.
+    private func truncated(
+        _ recording: Recording, toTenths tenths: Int
+    ) throws -> (decoded: DecodedAudio, decodedSeconds: Double, announcedSeconds: Double?) {
+        let data = try recording.data
+        return try truncated(data.prefix(data.count * tenths / 10))
+    }
+
+    private func truncated(
+        _ data: Data
+    ) throws -> (decoded: DecodedAudio, decodedSeconds: Double, announcedSeconds: Double?) {
+        let path = try folder.write("truncated", data)
+        let decoded = try AudioFile.read(path)
+        guard case .truncated(path, let seconds, let announced, _)? = decoded.warnings.first else {
             Issue.record("no warning that \(path) is truncated")
             throw CancellationError()
         }
-        #expect(file == path)
         #expect("\(decoded.warnings[0])".split(separator: "\n").count == 1)
-        return (decodedSeconds, announced)
+        return (decoded, seconds, announced)
     }
 }

@@ -13,33 +13,33 @@ struct StreamTests {
     }
 
     private static let signal = PlanarAudio(
-        channels: [TestSignal.tone(samples: 50_001), TestSignal.tone(samples: 50_001).reversed()],
-        sampleRateHz: 44_100)
+        TestSignal.tone(samples: 50_001), TestSignal.tone(samples: 50_001).reversed())
 
-    private func writer(
-        _ destination: OutputDestination, _ format: OutputFormat, samples: Int? = nil
-    ) throws -> AudioWriter {
-        try AudioWriter(
-            to: destination, channelCount: 2, sampleRateHz: 44_100, sampleCount: samples,
-            format: format, clipping: .none)
+    /// Writes the signal to a descriptor.
+    @discardableResult
+    private func write(
+        to descriptor: Int32, _ format: OutputFormat, samples: Int? = nil
+    ) throws -> (count: Int, sha256: String) {
+        let writer = try AudioWriter(
+            .descriptor(descriptor), format, channels: 2, samples: samples)
+        try writer.append(Self.signal)
+        return try writer.finish()
     }
 
     /// A reader of the stream finds what a file would hold.
     @Test(arguments: ContainerTests.formats, [nil, 50_001])
     func streamHoldsWhatAFileHolds(format: OutputFormat, samples: Int?) throws {
-        var written: WrittenBytes?
-        let bytes = try Conduit.bytes { descriptor in
-            let writer = try writer(.descriptor(descriptor), format, samples: samples)
-            try writer.append(Self.signal)
-            written = try writer.finish()
+        var written = (count: 0, sha256: "")
+        let bytes = try Conduit.bytes {
+            written = try write(to: $0, format, samples: samples)
         }
         var hash = SHA256()
         hash.update(Array(bytes))
-        #expect(written == WrittenBytes(count: bytes.count, sha256: hash.hexadecimal))
+        #expect(written == (bytes.count, hash.hexadecimal))
         let path = folder.path("file")
         try AudioFile.write(Self.signal, to: path, format: format, clip: .none)
         if format.container == .rawFloat32 {
-            #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == bytes)
+            #expect(try folder.data("file") == bytes)
             return
         }
         let file = try AudioFile.read(path)
@@ -63,12 +63,7 @@ struct StreamTests {
                 throws: AudioError.writeFailed(
                     path: "descriptor \(descriptor)",
                     reason: "50001 of the announced 60000 samples came")
-            ) {
-                let writer = try writer(
-                    .descriptor(descriptor), .wav(.int16), samples: 60_000)
-                try writer.append(Self.signal)
-                try writer.finish()
-            }
+            ) { try write(to: descriptor, .wav(.int16), samples: 60_000) }
         }
     }
 
@@ -78,9 +73,7 @@ struct StreamTests {
         close(conduit.readEnd)
         defer { close(conduit.writeEnd) }
         #expect(throws: AudioError.readerGone(path: "descriptor \(conduit.writeEnd)")) {
-            let writer = try writer(.descriptor(conduit.writeEnd), format)
-            try writer.append(Self.signal)
-            try writer.finish()
+            try write(to: conduit.writeEnd, format)
         }
     }
 
@@ -91,18 +84,15 @@ struct StreamTests {
         #expect(
             throws: AudioError.writeFailed(
                 path: "descriptor \(device)", reason: "No space left on device")
-        ) {
-            let writer = try writer(.descriptor(device), format)
-            try writer.append(Self.signal)
-            try writer.finish()
-        }
+        ) { try write(to: device, format) }
     }
 
     /// libFLAC writes what it holds back when it is closed; the number of our descriptor may be
     /// somebody else's by then.
     @Test(arguments: ContainerTests.formats)
     func discardedWriterWritesNothingMore(format: OutputFormat) throws {
-        var discarded: AudioWriter? = try writer(.file(folder.path("stem")), format)
+        var discarded: AudioWriter? = try AudioWriter(
+            .file(folder.path("stem")), format, channels: 2)
         try discarded?.append(Self.signal)
         discarded?.discard()
         let others = try (0..<20).map { _ in
@@ -121,7 +111,7 @@ struct StreamTests {
         let path = folder.path("gone/stem.wav")
         let gone = folder.url.appendingPathComponent("gone")
         try FileManager.default.createDirectory(at: gone, withIntermediateDirectories: false)
-        let writer = try writer(.file(path), .wav(.int16))
+        let writer = try AudioWriter(.file(path), channels: 2)
         try FileManager.default.removeItem(at: gone)
         try writer.append(Self.signal)
         #expect(
@@ -133,13 +123,8 @@ struct StreamTests {
 
     @Test
     func closedDescriptorIsRefused() {
-        let conduit = Conduit()
-        close(conduit.readEnd)
         #expect(
             throws: AudioError.unwritable(path: "descriptor 9999", reason: "Bad file descriptor")
-        ) {
-            _ = try writer(.descriptor(9_999), .wav(.int16))
-        }
-        close(conduit.writeEnd)
+        ) { try write(to: 9_999, .wav(.int16)) }
     }
 }

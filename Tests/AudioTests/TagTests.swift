@@ -12,8 +12,7 @@ struct TagTests {
     }
 
     private static let tagged = [
-        OutputFormat.wav(.int16), .wav(.float32), OutputFormat(container: .flac),
-        OutputFormat(container: .mp3(MP3Settings())),
+        OutputFormat.wav(.int16), .wav(.float32), .flac, .mp3(),
     ]
 
     private static let fields: [WritableKeyPath<AudioTags, String?> & Sendable] = [
@@ -23,9 +22,7 @@ struct TagTests {
     private func rewritten(_ tags: AudioTags?, as format: OutputFormat) throws -> AudioTags {
         let path = folder.path("stem")
         try AudioFile.write(
-            PlanarAudio(channels: [TestSignal.tone(samples: 3_000)], sampleRateHz: 44_100),
-            to: path,
-            format: format, tags: tags)
+            PlanarAudio(TestSignal.tone(samples: 3_000)), to: path, format: format, tags: tags)
         return try AudioInput(path: path).tags
     }
 
@@ -53,9 +50,9 @@ struct TagTests {
         empty.title = ""
         empty.artist = "\0 behind the end"
         #expect(try rewritten(empty, as: format) == AudioTags())
-        let withEmpty = try Data(contentsOf: URL(fileURLWithPath: folder.path("stem")))
+        let withEmpty = try folder.data("stem")
         _ = try rewritten(nil, as: format)
-        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path("stem"))) == withEmpty)
+        #expect(try folder.data("stem") == withEmpty)
     }
 
     @Test(arguments: tagged)
@@ -75,7 +72,7 @@ struct TagTests {
         tags.title = "odd"
         tags.trackNumber = "3/12"
         _ = try rewritten(tags, as: .wav(.int16))
-        var data = try Data(contentsOf: URL(fileURLWithPath: folder.path("stem")))
+        var data = try folder.data("stem")
         data.replaceSubrange(try #require(data.range(of: Data("ITRK".utf8))), with: "IPRT".utf8)
         #expect(try AudioInput(path: folder.write("ffmpeg.wav", data)).tags == tags)
     }
@@ -86,7 +83,7 @@ struct TagTests {
         var tags = AudioTags()
         tags.title = "Xber uns   "
         _ = try rewritten(tags, as: .wav(.int16))
-        var data = try Data(contentsOf: URL(fileURLWithPath: folder.path("stem")))
+        var data = try folder.data("stem")
         let place = try #require(data.range(of: Data("Xber".utf8))).lowerBound
         data[place] = 0xDC
         #expect(try AudioInput(path: folder.write("old.wav", data)).tags.title == "Über uns")

@@ -1,5 +1,6 @@
 import Audio
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -10,17 +11,7 @@ struct TemporaryFileTests {
         folder = try TemporaryFolder()
     }
 
-    private static let sample = PlanarAudio(channels: [[0.5]], sampleRateHz: 44_100)
-
-    private func writer(_ name: String) throws -> AudioWriter {
-        try Self.writer(folder.path(name))
-    }
-
-    private static func writer(_ path: String) throws -> AudioWriter {
-        try AudioWriter(
-            to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: nil,
-            format: .wav(.int16), clipping: .none)
-    }
+    private static let sample = PlanarAudio([0.5])
 
     @Test
     func leftoversAreRemovedAndNothingElse() throws {
@@ -40,7 +31,7 @@ struct TemporaryFileTests {
 
     @Test
     func fileOfARunningWriterIsNoLeftover() throws {
-        let writer = try writer("stem.wav")
+        let writer = try AudioWriter(.file(folder.path("stem.wav")))
         try writer.append(Self.sample)
         #expect(TemporaryFiles.removeLeftovers(in: folder.url.path) == 0)
         try writer.finish()
@@ -51,16 +42,21 @@ struct TemporaryFileTests {
     @Test
     func cleaningDisturbsNoWriter() throws {
         let path = folder.url.path
-        let failures = try DispatchQueue.collectFailures(count: 200) { index in
-            if index % 2 == 0 {
-                let writer = try Self.writer("\(path)/stem \(index).wav")
-                try writer.append(Self.sample)
-                try writer.finish()
-            } else {
-                TemporaryFiles.removeLeftovers(in: path)
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: 200) { index in
+            do {
+                if index % 2 == 0 {
+                    let writer = try AudioWriter(.file("\(path)/stem \(index).wav"))
+                    try writer.append(Self.sample)
+                    try writer.finish()
+                } else {
+                    TemporaryFiles.removeLeftovers(in: path)
+                }
+            } catch {
+                failures.withLock { $0.append("\(error)") }
             }
         }
-        #expect(failures == [])
+        #expect(failures.withLock { $0 } == [])
         #expect(try folder.contents.count == 100)
     }
 
@@ -83,25 +79,4 @@ struct TemporaryFileTests {
         #expect(try #require(TemporaryFiles.freeBytes(in: "")) > 0)
         #expect(TemporaryFiles.freeBytes(in: folder.path("none")) == nil)
     }
-}
-
-extension DispatchQueue {
-    /// What `body` throws when many threads run it.
-    fileprivate static func collectFailures(
-        count: Int, _ body: @Sendable (Int) throws -> Void
-    ) throws -> [String] {
-        let failures = Failures()
-        concurrentPerform(iterations: count) { index in
-            do { try body(index) } catch { failures.append("\(error)") }
-        }
-        return failures.all
-    }
-}
-
-private final class Failures: @unchecked Sendable {
-    private let lock = NSLock()
-    private var texts: [String] = []
-
-    func append(_ text: String) { lock.withLock { texts.append(text) } }
-    var all: [String] { lock.withLock { texts } }
 }

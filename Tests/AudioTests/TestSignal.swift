@@ -16,3 +16,45 @@ enum TestSignal {
         return PlanarAudio(values, channelCount: 2, sampleRateHz: 44_100)
     }
 }
+
+extension PlanarAudio {
+    /// Audio of 44.1 kHz.
+    init(_ channels: [Float]...) {
+        self.init(channels: channels, sampleRateHz: 44_100)
+    }
+}
+
+extension OutputFormat {
+    static let flac = OutputFormat(container: .flac)
+    static let rawFloat32 = OutputFormat(container: .rawFloat32)
+
+    static func mp3(_ settings: MP3Settings = MP3Settings()) -> OutputFormat {
+        OutputFormat(container: .mp3(settings))
+    }
+}
+
+extension AudioWriter {
+    /// A writer of 44.1 kHz that leaves samples as they are.
+    convenience init(
+        _ destination: OutputDestination, _ format: OutputFormat = OutputFormat(),
+        channels: Int = 1, samples: Int? = nil, tags: AudioTags? = nil
+    ) throws {
+        try self.init(
+            to: destination, channelCount: channels, sampleRateHz: 44_100, sampleCount: samples,
+            format: format, clip: .none, tags: tags)
+    }
+}
+
+extension TemporaryFolder {
+    /// The bytes of a file in the folder.
+    func data(_ name: String) throws -> Data {
+        try Data(contentsOf: url.appendingPathComponent(name))
+    }
+}
+
+extension Data {
+    /// An unsigned number of four bytes, the lowest first.
+    func littleEndian(at offset: Int) -> Int {
+        self[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+}

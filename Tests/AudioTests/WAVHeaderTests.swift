@@ -48,18 +48,16 @@ struct WAVHeaderTests {
     @Test(arguments: [nil, 100, 1 << 40])
     func fileHoldsFewerSamplesThanWereAnnounced(announced: Int?) throws {
         let path = folder.path("stem.wav")
-        let writer = try AudioWriter(
-            to: .file(path), channelCount: 1, sampleRateHz: 44_100, sampleCount: announced,
-            format: .wav(.int24), clipping: .none)
-        try writer.append(PlanarAudio(channels: [[0.5, 0.25, -0.5]], sampleRateHz: 44_100))
+        let writer = try AudioWriter(.file(path), .wav(.int24), samples: announced)
+        try writer.append(PlanarAudio([0.5, 0.25, -0.5]))
         let written = try writer.finish()
         let decoded = try AudioFile.read(path)
         #expect(decoded.warnings == [])
         #expect(decoded.buffer.sampleCount == 3)
-        let data = try Data(contentsOf: URL(fileURLWithPath: path))
+        let data = try folder.data("stem.wav")
         // Nine bytes of samples and one that makes the chunk even.
         #expect(data.count % 2 == 0)
-        #expect(data[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) } == data.count - 8)
+        #expect(data.littleEndian(at: 4) == data.count - 8)
         #expect(written.count == data.count)
     }
 }

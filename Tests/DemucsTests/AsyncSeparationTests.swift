@@ -12,10 +12,7 @@ struct AsyncSeparationTests {
     init() throws { folder = try TemporaryFolder() }
 
     private func outputs(_ prefix: String) -> [StemOutput] {
-        ["drums", "rest"].map { stem in
-            StemOutput(
-                name: stem, signal: .stem(stem), to: .file(folder.path("\(prefix)_\(stem).wav")))
-        }
+        NoiseTrack.outputs { folder.path("\(prefix)_\($0).wav") }
     }
 
     private static let options = SeparationOptions(shifts: 1, seed: 8)

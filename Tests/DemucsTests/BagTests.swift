@@ -50,10 +50,9 @@ struct BagTests {
 
     @Test func someStemsOfOneModelAreTheSameAsOfAll() throws {
         let options = SeparationOptions(shifts: 2, seed: 5)
-        let path = Fixture.url("models/six_sources.safetensors").path
-        let all = try Separator(modelAt: path, threads: 1)
+        let all = try NoiseTrack.model("six_sources")
         let sources = all.model.sources
-        let some = try Separator(modelAt: path, stems: [sources[4], sources[1]], threads: 1)
+        let some = try NoiseTrack.model("six_sources", stems: [sources[4], sources[1]])
         let track = PlanarAudio(
             channels: Self.track.channels, sampleRateHz: all.model.sampleRateHz)
         let whole = try all.separate(track, options: options)
@@ -64,10 +63,9 @@ struct BagTests {
 
     @Test func aBagOfOneWithoutWeightsIsItsMember() throws {
         let options = SeparationOptions(shifts: 2, seed: 5)
-        let alone = try Separator(modelAt: Self.pair[0], threads: 1)
         #expect(
             try bag(nil, members: [Self.pair[0]]).separate(Self.track, options: options)
-                == alone.separate(Self.track, options: options))
+                == NoiseTrack.model().separate(Self.track, options: options))
     }
 
     @Test func aLongerSegmentThanTheMembersIsNotTaken() throws {
@@ -114,12 +112,9 @@ struct BagTests {
         let samples = (0..<1000).map { Float($0 % 17) }
         var output: [Float] = []
         var longestBlock = 0
-        try TrackPipeline(
-            bag: Bag(members), options: SeparationOptions(shifts: 2, seed: 3), seed: 3
-        ).run(
-            measured([samples]), backend: backend,
-            workers: [{ _, mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) }],
-            cancellation: CancellationToken(), progress: { _ in },
+        try separate(
+            measured([samples]), bag: Bag(members), options: .init(shifts: 2, seed: 3),
+            network: { mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) },
             sink: { block in
                 longestBlock = max(longestBlock, block.stems.sampleCount)
                 output += block.stems.channels[0]

@@ -9,9 +9,11 @@ import Testing
 struct FileFailureTests {
     let folder: TemporaryFolder
     let input: AudioInput
+    let separator: Separator
 
     init() throws {
         folder = try TemporaryFolder()
+        separator = try NoiseTrack.model()
         let path = folder.path("track.wav")
         try AudioFile.write(
             NoiseTrack.buffer(samples: 4000), to: path, format: .wav(.float32), clip: .none)
@@ -19,26 +21,29 @@ struct FileFailureTests {
     }
 
     private func outputs(in name: String? = nil) throws -> [StemOutput] {
-        let url = name.map { folder.url.appendingPathComponent($0) } ?? folder.url
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        return ["drums", "rest"].map { stem in
-            StemOutput(
-                name: stem, signal: .stem(stem),
-                to: .file(url.appendingPathComponent("\(stem).wav").path))
-        }
+        let path = folder.path(name ?? "")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return NoiseTrack.outputs { "\(path)/\($0).wav" }
     }
 
     static let modes: [ClipMode] = [.rescale, .clamp]
 
+    /// Separates, disturbed after the first segment.
+    private func separate(
+        mode: ClipMode, into outputs: [StemOutput]? = nil, disturb: () throws -> Void
+    ) throws {
+        _ = try separator.separate(
+            input, into: outputs ?? self.outputs(), output: .init(clipMode: mode)
+        ) { if $0.segmentsDone == 1 { try? disturb() } }
+    }
+
     @Test(arguments: modes)
     func anInputThatChangesIsTold(mode: ClipMode) throws {
-        let separator = try NoiseTrack.model()
-        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: folder.path("track.wav")))
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: input.name))
         #expect(throws: AudioError.changed(path: input.name)) {
-            try separator.separate(input, into: outputs(), output: .init(clipMode: mode)) {
-                guard $0.segmentsDone == 1 else { return }
-                _ = try? handle.seekToEnd()
-                try? handle.write(contentsOf: Data([0]))
+            try separate(mode: mode) {
+                try handle.seekToEnd()
+                try handle.write(contentsOf: Data([0]))
             }
         }
         #expect(try folder.contents == ["track.wav"])
@@ -46,23 +51,17 @@ struct FileFailureTests {
 
     @Test(arguments: modes)
     func anInputThatIsCutShortIsTold(mode: ClipMode) throws {
-        let separator = try NoiseTrack.model()
         #expect(throws: AudioError.changed(path: input.name)) {
-            try separator.separate(input, into: outputs(), output: .init(clipMode: mode)) {
-                if $0.segmentsDone == 1 { truncate(folder.path("track.wav"), 8000) }
-            }
+            try separate(mode: mode) { truncate(input.name, 8000) }
         }
         #expect(try folder.contents == ["track.wav"])
     }
 
     @Test(arguments: modes)
     func aFolderThatGoesAwayIsTold(mode: ClipMode) throws {
-        let separator = try NoiseTrack.model()
-        let outputs = try outputs(in: "out")
         #expect(throws: AudioError.self) {
-            try separator.separate(input, into: outputs, output: .init(clipMode: mode)) {
-                guard $0.segmentsDone == 1 else { return }
-                try? FileManager.default.removeItem(at: folder.url.appendingPathComponent("out"))
+            try separate(mode: mode, into: outputs(in: "out")) {
+                try FileManager.default.removeItem(atPath: folder.path("out"))
             }
         }
         #expect(try folder.contents == ["track.wav"])
@@ -81,7 +80,6 @@ struct FileFailureTests {
     }
 
     @Test func foldersThatCannotBeWrittenToAreToldBeforeTheWork() throws {
-        let separator = try NoiseTrack.model()
         var steps = 0
         let nowhere = StemOutput(
             name: "drums", signal: .stem("drums"), to: .file(folder.path("nowhere/drums.wav")))
@@ -91,10 +89,9 @@ struct FileFailureTests {
                     steps += 1
                 }
             }
-            let file = folder.path("track.wav")
             #expect(throws: (any Error).self) {
                 try separator.separate(
-                    input, into: outputs(), output: .init(spoolFolder: file)
+                    input, into: outputs(), output: .init(spoolFolder: input.name)
                 ) { _ in steps += 1 }
             }
         }
@@ -123,7 +120,6 @@ struct FileFailureTests {
         let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
         let stem = StemOutput(
             name: "drums", signal: .stem("drums"), to: .descriptor(full.fileDescriptor))
-        let separator = try NoiseTrack.model()
         let error = try #require(throws: AudioError.self) {
             try separator.separate(
                 input, into: [try outputs()[1], stem],
@@ -137,7 +133,6 @@ struct FileFailureTests {
     }
 
     @Test func stemsThatAreNotThereAreNamed() throws {
-        let separator = try NoiseTrack.model()
         let piano = StemOutput(name: "p", signal: .sum(["rest", "piano"]), to: .descriptor(1))
         #expect(
             throws: SeparationError.invalidOption(

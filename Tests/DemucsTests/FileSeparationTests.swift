@@ -19,17 +19,31 @@ enum NoiseTrack {
             }, sampleRateHz: rateHz)
     }
 
-    static func model(threads: Int = 1, segmentsInParallel: Int = 1) throws -> Separator {
+    /// Both stems of the model.
+    static func outputs(_ path: (_ stem: String) -> String) -> [StemOutput] {
+        ["drums", "rest"].map {
+            StemOutput(name: $0, signal: .stem($0), to: .file(path($0)))
+        }
+    }
+
+    static func model(
+        _ name: String = "cross_first", stems: [String]? = nil, threads: Int = 1,
+        segmentsInParallel: Int = 1
+    ) throws -> Separator {
         try Separator(
-            modelAt: Fixture.url("models/cross_first.safetensors").path, threads: threads,
-            segmentsInParallel: segmentsInParallel)
+            ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path), stems: stems,
+            threads: threads, segmentsInParallel: segmentsInParallel)
     }
 }
 
 struct FileSeparationTests {
     let folder: TemporaryFolder
+    let separator: Separator
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws {
+        folder = try TemporaryFolder()
+        separator = try NoiseTrack.model()
+    }
 
     /// Writes a track as float32, which keeps samples as they are up to ±1.
     private func write(
@@ -47,9 +61,7 @@ struct FileSeparationTests {
         }
     }
 
-    private var bothStems: [StemOutput] {
-        outputs([("drums", .stem("drums")), ("rest", .stem("rest"))])
-    }
+    private var bothStems: [StemOutput] { NoiseTrack.outputs { folder.path("\($0).out") } }
 
     private func float32(_ clipMode: ClipMode = .none) -> OutputOptions {
         OutputOptions(format: .wav(.float32), clipMode: clipMode)
@@ -66,32 +78,20 @@ struct FileSeparationTests {
 
     // MARK: - The same bits as in memory
 
-    struct Kind: Sendable, CustomTestStringConvertible {
-        let format: OutputFormat
-        let rateHz: Int
-        let channels: Int
-
-        var testDescription: String { "\(format.fileExtension) \(rateHz) Hz, \(channels)" }
-
-        static let all = [
+    @Test(
+        arguments: [
             OutputFormat.wav(.int16), OutputFormat(container: .flac, sampleFormat: .int24),
             OutputFormat(container: .mp3(MP3Settings(bitRateKilobitsPerSecond: 128))),
-        ].flatMap { format in
-            [44_100, 48_000].flatMap { rateHz in
-                [1, 2].map { Kind(format: format, rateHz: rateHz, channels: $0) }
-            }
-        }
-    }
-
-    @Test(arguments: Kind.all)
-    func streamingEqualsSeparatingInMemory(kind: Kind) throws {
+        ], [(44_100, 1), (44_100, 2), (48_000, 1), (48_000, 2)])
+    func streamingEqualsSeparatingInMemory(
+        format: OutputFormat, recording: (rateHz: Int, channels: Int)
+    ) throws {
+        let (rateHz, channelCount) = recording
         let input = try write(
             NoiseTrack.buffer(
-                samples: kind.rateHz * 3 / 5, channels: kind.channels, rateHz: kind.rateHz,
-                amplitude: 0.9),
-            format: kind.format)
+                samples: rateHz * 3 / 5, channels: channelCount, rateHz: rateHz, amplitude: 0.9),
+            format: format)
         let options = SeparationOptions(shifts: 2, seed: 9)
-        let separator = try NoiseTrack.model()
         let report = try separator.separate(
             input, into: bothStems, output: float32(), options: options)
         let decoded = try AudioFile.read(input).buffer
@@ -99,8 +99,8 @@ struct FileSeparationTests {
         for stem in whole.stems {
             #expect(try channels(stem.name) == limited(stem.audio.channels))
         }
-        #expect(report.sampleRateHz == kind.rateHz)
-        #expect(report.channelCount == kind.channels)
+        #expect(report.sampleRateHz == rateHz)
+        #expect(report.channelCount == channelCount)
         #expect(report.durationSeconds == decoded.durationSeconds)
         #expect(report.seed == 9)
     }
@@ -110,7 +110,6 @@ struct FileSeparationTests {
     func clipModesAreThoseOfWholeStems(clip: ClipMode, format: SampleFormat) throws {
         let input = try write(NoiseTrack.buffer(samples: 2000, amplitude: 2))
         let options = SeparationOptions(shifts: 2, seed: 3)
-        let separator = try NoiseTrack.model()
         let report = try separator.separate(
             input, into: bothStems, output: OutputOptions(format: .wav(format), clipMode: clip),
             options: options)
@@ -121,7 +120,7 @@ struct FileSeparationTests {
             let url = URL(fileURLWithPath: try #require(output.path))
             let bytes = try Data(contentsOf: url)
             #expect(bytes == (try Data(contentsOf: URL(fileURLWithPath: expected))))
-            let peak = stem.audio.channels.joined().reduce(0) { max($0, abs($1)) }
+            let peak = stem.audio.peak
             #expect(output.peak == peak)
             #expect(output.gain == (clip == .rescale ? 1 / max(1.01 * peak, 1) : 1))
             #expect(output.bytes == bytes.count)
@@ -137,7 +136,7 @@ struct FileSeparationTests {
     func segmentsInParallelGiveTheSameFiles(workers: Int, threads: Int) throws {
         let input = try write(NoiseTrack.buffer(samples: 5000))
         let options = SeparationOptions(shifts: 3, seed: 4)
-        let one = try NoiseTrack.model().separate(input, into: bothStems, options: options)
+        let one = try separator.separate(input, into: bothStems, options: options)
         let several = try NoiseTrack.model(threads: threads, segmentsInParallel: workers)
             .separate(input, into: bothStems, options: options)
         #expect(one == several)
@@ -147,8 +146,7 @@ struct FileSeparationTests {
 
     @Test func mixesAreSumsAndDifferencesOfStems() throws {
         let input = try write(NoiseTrack.buffer(samples: 1500, amplitude: 0.6))
-        let path = Fixture.url("models/six_sources.safetensors").path
-        let separator = try Separator(modelAt: path, threads: 1)
+        let separator = try NoiseTrack.model("six_sources")
         let options = SeparationOptions(shifts: 0)
         _ = try separator.separate(
             input,
@@ -179,7 +177,6 @@ struct FileSeparationTests {
         var output = float32(.rescale)
         output.gain = .common
         let options = SeparationOptions(shifts: 0)
-        let separator = try NoiseTrack.model()
         let report = try separator.separate(
             input, into: bothStems, output: output, options: options)
         let peak = report.outputs.map(\.peak).reduce(0, max)
@@ -203,15 +200,14 @@ struct FileSeparationTests {
             let input = try write(NoiseTrack.buffer(samples: samples, rateHz: rateHz))
             var output = float32(.rescale)
             output.rate = .input
-            let report = try NoiseTrack.model().separate(
+            let report = try separator.separate(
                 input, into: bothStems, output: output, options: .init(shifts: 0))
             let written = try AudioFile.read(folder.path("rest.out")).buffer
             #expect(written.sampleRateHz == rateHz)
             #expect(written.sampleCount == samples)
             // The peak is that of the signal that is written.
-            let peak = written.channels.joined().reduce(0) { max($0, abs($1)) }
-            let gain = report.outputs[1].gain
-            #expect(abs(peak - report.outputs[1].peak * gain) < 1e-6)
+            let rest = report.outputs[1]
+            #expect(abs(written.peak - rest.peak * rest.gain) < 1e-6)
         }
     }
 
@@ -220,7 +216,6 @@ struct FileSeparationTests {
         let buffer = NoiseTrack.buffer(samples: 900, channels: 3, amplitude: 0.9)
         var output = float32()
         output.downmix = downmix
-        let separator = try NoiseTrack.model()
         _ = try separator.separate(
             try write(buffer), into: outputs([("mix", .mixtureMinus(["drums"]))]), output: output,
             options: .init(shifts: 0))
@@ -271,7 +266,6 @@ struct FileSeparationTests {
     @Test func anExcerptIsATrackOfItsOwn() throws {
         let buffer = NoiseTrack.buffer(samples: 3000, amplitude: 0.8)
         let input = try write(buffer)
-        let separator = try NoiseTrack.model()
         let options = SeparationOptions(shifts: 2, seed: 2)
         for (excerpt, range) in [
             (Excerpt(startSeconds: 0.5, durationSeconds: 0.75), 800..<2000),
@@ -290,7 +284,6 @@ struct FileSeparationTests {
 
     @Test func excerptsThatCannotBeAreRefused() throws {
         let input = try write(NoiseTrack.buffer(samples: 800))
-        let separator = try NoiseTrack.model()
         func separate(_ excerpt: Excerpt) throws {
             _ = try separator.separate(input, excerpt: excerpt, into: bothStems)
         }

@@ -15,6 +15,8 @@ struct PositionNetwork {
 
     let backend: Backend
 
+    init() throws { backend = try Backend(threads: 1) }
+
     /// Pads like `HTDemucs.forward`: not at all, since the arithmetic does not need it.
     func callAsFunction(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
@@ -43,54 +45,62 @@ func track(_ name: String, in fixture: Fixture) throws -> [[Float]] {
     return (0..<shape[0]).map { Array(values[$0 * shape[1]..<($0 + 1) * shape[1]]) }
 }
 
+/// Stereo of equal samples.
+func constant(_ value: Float, samples: Int) -> [[Float]] {
+    [[Float]](repeating: [Float](repeating: value, count: samples), count: 2)
+}
+
 /// A recording in memory, given in blocks of a few samples.
-final class ShortBlockReader: RecordingReader {
-    private let audio: PlanarAudio
-    private let read: (_ sampleCount: Int) -> Void
-    private var position = 0
-
-    /// - Parameter read: told the samples of each block.
-    init(_ channels: [[Float]], read: @escaping (_ sampleCount: Int) -> Void = { _ in }) {
-        audio = PlanarAudio(channels: channels, sampleRateHz: 100)
-        self.read = read
-    }
-
-    var sampleRateHz: Int { audio.sampleRateHz }
-    var channelCount: Int { audio.channelCount }
-    var warnings: [AudioWarning] { [] }
-
-    func next() -> PlanarAudio? {
-        let end = min(position + 77, audio.sampleCount)
-        defer { position = end }
-        if position == end { return nil }
-        read(end - position)
-        return audio[position..<end]
+///
+/// - Parameter read: told the samples of each block.
+func shortBlockReader(
+    _ channels: [[Float]], read: @escaping (_ sampleCount: Int) -> Void = { _ in }
+) -> RangeReader {
+    let audio = PlanarAudio(channels: channels, sampleRateHz: 100)
+    return RangeReader(
+        channelCount: channels.count, sampleRateHz: 100, sampleCount: audio.sampleCount,
+        blockSamples: 77
+    ) { range in
+        read(range.count)
+        return audio[range]
     }
 }
 
 /// A track in memory.
 ///
 /// - Parameter open: gives the readers of its passes, if not the same samples each time.
-func measured(_ track: [[Float]], open: (() -> ShortBlockReader)? = nil) throws -> Track {
+func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Track {
     try Track(
         channelCount: track.count, sampleRateHz: 100, cancellation: CancellationToken(),
-        open: open ?? { ShortBlockReader(track) })
+        open: open ?? { shortBlockReader(track) })
+}
+
+/// Runs the pipeline.
+func separate(
+    _ track: Track, bag: Bag = Bag(PositionNetwork.format), options: SeparationOptions,
+    workers: Int = 1, cancellation: CancellationToken = CancellationToken(),
+    progress: (SeparationProgress) -> Void = { _ in },
+    network: @escaping @Sendable (Tensor) throws -> Tensor, sink: (StemBlock) throws -> Void
+) throws {
+    try TrackPipeline(bag: bag, options: options, seed: options.seed ?? 0).run(
+        track, backend: Backend(threads: 1),
+        workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
+        cancellation: cancellation, progress: progress, sink: sink)
 }
 
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.
 func separate(
-    _ track: [[Float]], format: NetworkFormat, options: SeparationOptions, workers: Int = 1,
-    cancellation: CancellationToken = CancellationToken(),
+    _ track: [[Float]], format: NetworkFormat = PositionNetwork.format, options: SeparationOptions,
+    workers: Int = 1, cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor
 ) throws -> [Float] {
     var rows = PlanarAudio(
         channelCount: format.sourceCount * format.channelCount, sampleRateHz: 100)
-    try TrackPipeline(bag: Bag(format), options: options, seed: options.seed ?? 0).run(
-        try measured(track), backend: try Backend(threads: 1),
-        workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
-        cancellation: cancellation, progress: progress,
-        sink: { rows.append($0.stems) })
+    try separate(
+        measured(track), bag: Bag(format), options: options, workers: workers,
+        cancellation: cancellation, progress: progress, network: network
+    ) { rows.append($0.stems) }
     return rows.channels.flatMap { $0 }
 }
 

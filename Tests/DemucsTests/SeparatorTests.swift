@@ -5,15 +5,6 @@ import ModelZoo
 import TestSupport
 import Testing
 
-/// A whole track through the official separator, as `Tests/Fixtures/tracks` holds them.
-struct GoldenTrack: CustomTestStringConvertible, Sendable {
-    let name: String
-
-    var testDescription: String { name }
-
-    static let all = Fixture.names(in: "tracks").map { GoldenTrack(name: $0) }
-}
-
 /// The options that a golden track was made with, as its metadata hold them.
 private struct GoldenOptions: Decodable {
     let overlap: Double
@@ -23,9 +14,10 @@ private struct GoldenOptions: Decodable {
     let split: Bool
     let transitionPower: Double
 
-    private enum CodingKeys: String, CodingKey {
-        case overlap, seed, segment, shifts, split
-        case transitionPower = "transition_power"
+    init(_ json: String) throws {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        self = try decoder.decode(GoldenOptions.self, from: Data(json.utf8))
     }
 
     var options: SeparationOptions {
@@ -51,17 +43,16 @@ private func modelFiles(_ metadata: [String: String]) throws -> ModelFiles {
         segmentSeconds: try decoded("bag_segment", as: Double?.self))
 }
 
-private func model(_ name: String, threads: Int = 1) throws -> Separator {
-    try Separator(modelAt: Fixture.url("models/\(name)").path, threads: threads)
-}
-
 private func noise(_ samples: Int) -> PlanarAudio {
     NoiseTrack.buffer(samples: samples, amplitude: 1)
 }
 
 struct SeparatorTests {
+    /// Whole tracks through the official separator.
+    private static let goldenTracks = Fixture.names(in: "tracks")
+
     @Test func goldenTracksAreThere() {
-        #expect(GoldenTrack.all.count >= 30)
+        #expect(Self.goldenTracks.count >= 30)
     }
 
     /// PyTorch's float32 lies 126 to 131 dB from its float64 on most of these tracks, and two ways
@@ -69,12 +60,11 @@ struct SeparatorTests {
     /// 121 dB over the instruction sets. Where it lies farther off itself (77 dB for `silent_start`,
     /// whose silent segments are rounding errors divided by 1e-5), no more than that can be asked
     /// for: 6 dB are twice its own error.
-    @Test(arguments: GoldenTrack.all)
-    func matchesTheOfficialPackage(_ golden: GoldenTrack) throws {
-        let fixture = try Fixture("tracks/\(golden.name)")
+    @Test(arguments: goldenTracks)
+    func matchesTheOfficialPackage(track: String) throws {
+        let fixture = try Fixture("tracks/\(track)")
         let metadata = fixture.checkpoint.metadata
-        let json = try #require(metadata["options"])
-        let options = try JSONDecoder().decode(GoldenOptions.self, from: Data(json.utf8)).options
+        let options = try GoldenOptions(try #require(metadata["options"])).options
         let ownDecibels =
             try metadata["snr_against_float64_db"].map {
                 try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
@@ -102,17 +92,15 @@ struct SeparatorTests {
 
     @Test func anyNumberOfThreadsGivesTheSameBits() throws {
         let options = SeparationOptions(shifts: 2, seed: 5)
-        let one = try model("cross_first.safetensors", threads: 1)
-            .separate(noise(1500), options: options)
+        let one = try NoiseTrack.model().separate(noise(1500), options: options)
         for threads in [2, 3, 8] {
-            let many = try model("cross_first.safetensors", threads: threads)
-                .separate(noise(1500), options: options)
-            #expect(many == one)
+            let separator = try NoiseTrack.model(threads: threads)
+            #expect(try separator.separate(noise(1500), options: options) == one)
         }
     }
 
     @Test func aDrawnSeedRepeatsTheSeparation() throws {
-        let separator = try model("cross_first.safetensors")
+        let separator = try NoiseTrack.model()
         let drawn = try separator.separate(noise(700))
         let seed = try #require(drawn.seed)
         let again = try separator.separate(noise(700), options: .init(seed: seed))
@@ -120,7 +108,7 @@ struct SeparatorTests {
     }
 
     @Test func theModelIsDescribed() throws {
-        let model = try model("cross_first.safetensors").model
+        let model = try NoiseTrack.model().model
         #expect(model.name == "cross_first")
         #expect(model.sources == ["drums", "rest"])
         #expect(model.sampleRateHz == 1600)
@@ -132,7 +120,7 @@ struct SeparatorTests {
         let silence = PlanarAudio(
             channels: [[Float]](repeating: [Float](repeating: 0, count: 1000), count: 2),
             sampleRateHz: 1600)
-        let separation = try model("cross_first.safetensors").separate(silence)
+        let separation = try NoiseTrack.model().separate(silence)
         #expect(
             separation.stems.allSatisfy {
                 $0.audio.channels.allSatisfy { $0.count == 1000 && $0.allSatisfy { $0 == 0 } }
@@ -140,7 +128,7 @@ struct SeparatorTests {
     }
 
     @Test func anAsyncSeparationGivesTheSameBits() async throws {
-        let separator = try model("cross_first.safetensors")
+        let separator = try NoiseTrack.model()
         let options = SeparationOptions(shifts: 1, seed: 3)
         let audio = noise(900)
         async let first = separator.separate(audio, options: options)
@@ -152,7 +140,7 @@ struct SeparatorTests {
     }
 
     @Test func cancellingTheTaskEndsAnAsyncSeparation() async throws {
-        let separator = try model("cross_first.safetensors")
+        let separator = try NoiseTrack.model()
         // A minute of work.
         let options = SeparationOptions(shifts: 100)
         let task = Task { try await separator.separate(noise(100_000), options: options) }
@@ -161,7 +149,7 @@ struct SeparatorTests {
     }
 
     @Test func aTokenCancelledByTheProgressCallbackStopsTheWork() throws {
-        let separator = try model("cross_first.safetensors")
+        let separator = try NoiseTrack.model()
         let token = CancellationToken()
         var last = 0
         #expect(throws: CancellationError.self) {
@@ -174,7 +162,7 @@ struct SeparatorTests {
     }
 
     @Test func audioThatCannotBeIsRefused() throws {
-        let separator = try model("cross_first.safetensors")
+        let separator = try NoiseTrack.model()
         func expect(_ error: some Error & Equatable, _ channels: [[Float]], rateHz: Int = 1600) {
             #expect(throws: error) {
                 _ = try separator.separate(
@@ -203,12 +191,12 @@ struct SeparatorTests {
     @Test func numbersOfThreadsOutOfRangeAreRefused() {
         for threads in [0, -1, 1025, Int.max] {
             #expect(throws: SeparationError.self) {
-                _ = try model("cross_first.safetensors", threads: threads)
+                _ = try NoiseTrack.model(threads: threads)
             }
         }
     }
 
     @Test func aModelThatIsNotThereIsNamed() {
-        #expect(throws: WeightsError.self) { _ = try model("nowhere.safetensors") }
+        #expect(throws: WeightsError.self) { _ = try NoiseTrack.model("nowhere") }
     }
 }

@@ -8,56 +8,54 @@ import Testing
 /// One case of make_separation_fixtures.py.
 struct GoldenCase: CustomTestStringConvertible, Sendable {
     let name: String
-    let mix: String
     let options: SeparationOptions
-    let padsToTraining: Bool
-
-    init(
-        _ name: String, _ options: SeparationOptions, mix: String = "stereo",
-        padsToTraining: Bool = true
-    ) {
-        self.name = name
-        self.mix = mix
-        self.options = options
-        self.padsToTraining = padsToTraining
-    }
+    var mix = "stereo"
+    var padsToTraining = true
 
     var testDescription: String { name }
 
     static let all = [
-        GoldenCase("plain", .init(shifts: 0)),
-        GoldenCase("overlap-0", .init(shifts: 0, overlap: 0)),
-        GoldenCase("overlap-0.1", .init(shifts: 0, overlap: 0.1)),
-        GoldenCase("overlap-0.9", .init(shifts: 0, overlap: 0.9)),
-        GoldenCase("segment-1.3", .init(shifts: 0, segmentSeconds: 1.3)),
-        GoldenCase("segment-0.57", .init(shifts: 0, overlap: 0.6, segmentSeconds: 0.57)),
+        GoldenCase(name: "plain", options: .init(shifts: 0)),
+        GoldenCase(name: "overlap-0", options: .init(shifts: 0, overlap: 0)),
+        GoldenCase(name: "overlap-0.1", options: .init(shifts: 0, overlap: 0.1)),
+        GoldenCase(name: "overlap-0.9", options: .init(shifts: 0, overlap: 0.9)),
+        GoldenCase(name: "segment-1.3", options: .init(shifts: 0, segmentSeconds: 1.3)),
         GoldenCase(
-            "segment-0.57-any-length", .init(shifts: 0, segmentSeconds: 0.57),
+            name: "segment-0.57", options: .init(shifts: 0, overlap: 0.6, segmentSeconds: 0.57)),
+        GoldenCase(
+            name: "segment-0.57-any-length", options: .init(shifts: 0, segmentSeconds: 0.57),
             padsToTraining: false),
-        GoldenCase("any-length", .init(shifts: 0), padsToTraining: false),
-        GoldenCase("power-2", .init(shifts: 0, transitionPower: 2)),
-        GoldenCase("power-2.5", .init(shifts: 0, transitionPower: 2.5)),
-        GoldenCase("shifts-1", .init(shifts: 1, seed: 7)),
-        GoldenCase("shifts-2", .init(shifts: 2, seed: 42)),
-        GoldenCase("shifts-3", .init(shifts: 3, seed: (1 << 40) + 5, overlap: 0.9)),
+        GoldenCase(name: "any-length", options: .init(shifts: 0), padsToTraining: false),
+        GoldenCase(name: "power-2", options: .init(shifts: 0, transitionPower: 2)),
+        GoldenCase(name: "power-2.5", options: .init(shifts: 0, transitionPower: 2.5)),
+        GoldenCase(name: "shifts-1", options: .init(shifts: 1, seed: 7)),
+        GoldenCase(name: "shifts-2", options: .init(shifts: 2, seed: 42)),
+        GoldenCase(name: "shifts-3", options: .init(shifts: 3, seed: (1 << 40) + 5, overlap: 0.9)),
         GoldenCase(
-            "shifts-5-short-segments", .init(shifts: 5, seed: 3, segmentSeconds: 0.21)),
-        GoldenCase("whole-strides", .init(shifts: 0), mix: "whole-strides"),
-        GoldenCase("mono", .init(shifts: 2, seed: 1), mix: "mono"),
-        GoldenCase("ten-samples", .init(shifts: 0), mix: "ten"),
-        GoldenCase("ten-samples-shifts", .init(shifts: 2, seed: 9), mix: "ten"),
-        GoldenCase("no-split", .init(shifts: 0, split: false), mix: "short"),
-        GoldenCase("no-split-shifts", .init(shifts: 3, seed: 5, split: false), mix: "short"),
+            name: "shifts-5-short-segments",
+            options: .init(shifts: 5, seed: 3, segmentSeconds: 0.21)),
+        GoldenCase(name: "whole-strides", options: .init(shifts: 0), mix: "whole-strides"),
+        GoldenCase(name: "mono", options: .init(shifts: 2, seed: 1), mix: "mono"),
+        GoldenCase(name: "ten-samples", options: .init(shifts: 0), mix: "ten"),
+        GoldenCase(name: "ten-samples-shifts", options: .init(shifts: 2, seed: 9), mix: "ten"),
+        GoldenCase(name: "no-split", options: .init(shifts: 0, split: false), mix: "short"),
         GoldenCase(
-            "no-split-any-length", .init(shifts: 0, split: false), padsToTraining: false),
-        GoldenCase("silence", .init(shifts: 1, seed: 2), mix: "silence"),
+            name: "no-split-shifts", options: .init(shifts: 3, seed: 5, split: false), mix: "short"),
+        GoldenCase(
+            name: "no-split-any-length", options: .init(shifts: 0, split: false),
+            padsToTraining: false),
+        GoldenCase(name: "silence", options: .init(shifts: 1, seed: 2), mix: "silence"),
     ]
 }
 
 struct TrackPipelineTests {
     let fixture: Fixture
+    let network: PositionNetwork
 
-    init() throws { fixture = try Fixture("separation/separation") }
+    init() throws {
+        fixture = try Fixture("separation/separation")
+        network = try PositionNetwork()
+    }
 
     /// The arithmetic is the reference's in the reference's order. What is left is its mean, which
     /// it sums up in float32 (one unit in the last place, −138 dB), and `pow`.
@@ -67,9 +65,8 @@ struct TrackPipelineTests {
         var format = PositionNetwork.format
         format.channelCount = track.count
         format.padsToTraining = golden.padsToTraining
-        let network = PositionNetwork(backend: try Backend(threads: 1))
         let stems = try separate(
-            track, format: format, options: golden.options, network: { network($0) })
+            track, format: format, options: golden.options, network: network.callAsFunction)
         let comparison = try fixture.comparison(
             of: LaidOut([2, track.count, track[0].count], stems), with: "stems.\(golden.name)")
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
@@ -84,11 +81,10 @@ struct TrackPipelineTests {
         let options = SeparationOptions(shifts: 0, overlap: overlap)
         let format = PositionNetwork.format
         // Every output is different, and none depends on the input.
-        let backend = try Backend(threads: 1)
         let segments = Counter()
-        let stems = try separate(track, format: format, options: options) { mix in
+        let stems = try separate(track, options: options) { mix in
             let segmentIndex = segments.next()
-            let output = backend.tensor([2, 2, 200])
+            let output = network.backend.tensor([2, 2, 200])
             for index in 0..<800 { output.pointer[index] = Float(segmentIndex * 1000 + index) }
             withExtendedLifetime(mix) {}
             return output
@@ -118,18 +114,14 @@ struct TrackPipelineTests {
     }
 
     @Test func finishedSamplesLeaveBeforeLaterSegmentsArrive() throws {
-        let track = [[Float]](repeating: [Float](repeating: 0.1, count: 2000), count: 2)
         let options = SeparationOptions(shifts: 3, seed: 11)
         let plan = try SegmentPlan(
             format: PositionNetwork.format, options: options, trackSamples: 2000)
-        let network = PositionNetwork(backend: try Backend(threads: 1))
         var segmentsDone = 0
         var samplesOut = 0
-        try TrackPipeline(
-            bag: Bag(PositionNetwork.format), options: options, seed: 11
-        ).run(
-            measured(track), backend: network.backend, workers: [{ network($1) }],
-            cancellation: CancellationToken(), progress: { segmentsDone = $0.segmentsDone },
+        try separate(
+            measured(constant(0.1, samples: 2000)), options: options,
+            progress: { segmentsDone = $0.segmentsDone }, network: network.callAsFunction,
             sink: { block in
                 samplesOut += block.stems.sampleCount
                 #expect(block.stems.channels[3].count == block.mixture.sampleCount)
@@ -148,32 +140,27 @@ struct TrackPipelineTests {
     ])
     func seamsDoNotShow(options: SeparationOptions) throws {
         let track = try track("stereo", in: fixture)
-        let backend = try Backend(threads: 1)
-        let stems = try separate(track, format: PositionNetwork.format, options: options) { mix in
-            backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
+        let stems = try separate(track, options: options) { mix in
+            network.backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
         }
         let comparison = Comparison(actual: stems, expected: (track + track).flatMap { $0 })
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
     }
 
     @Test func silenceStaysExactlyZeroThroughANetworkWithoutOffset() throws {
-        let backend = try Backend(threads: 1)
         let stems = try separate(
-            [[Float]](repeating: [Float](repeating: 0, count: 777), count: 2),
-            format: PositionNetwork.format, options: .init(shifts: 2, seed: 4)
+            constant(0, samples: 777), options: .init(shifts: 2, seed: 4)
         ) { mix in
-            backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats.map { -$0 })
+            network.backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats.map { -$0 })
         }
         #expect(stems.allSatisfy { $0 == 0 && $0.sign == .plus })
     }
 
     @Test func progressCountsTheSegmentsOfAllShifts() throws {
-        let network = PositionNetwork(backend: try Backend(threads: 1))
         var reports: [SeparationProgress] = []
         _ = try separate(
-            try track("stereo", in: fixture), format: PositionNetwork.format,
-            options: .init(shifts: 2, seed: 42), progress: { reports.append($0) },
-            network: { network($0) })
+            track("stereo", in: fixture), options: .init(shifts: 2, seed: 42),
+            progress: { reports.append($0) }, network: network.callAsFunction)
         // 531 samples behind at most 50 zeros: four segments of stride 150 in each shift.
         #expect(reports.map(\.segmentsDone) == Array(0...8))
         #expect(reports.allSatisfy { $0.segmentsTotal == 8 })
@@ -182,13 +169,11 @@ struct TrackPipelineTests {
     }
 
     @Test func cancellationStopsBeforeTheNextSegment() throws {
-        let network = PositionNetwork(backend: try Backend(threads: 1))
         let cancellation = CancellationToken()
         let segments = Counter()
         #expect(throws: CancellationError.self) {
             _ = try separate(
-                try track("stereo", in: fixture), format: PositionNetwork.format,
-                options: .init(shifts: 0), cancellation: cancellation
+                track("stereo", in: fixture), options: .init(shifts: 0), cancellation: cancellation
             ) { mix in
                 if segments.next() == 2 { cancellation.cancel() }
                 return network(mix)
@@ -201,30 +186,23 @@ struct TrackPipelineTests {
     @Test(arguments: [2, 3, 7])
     func anyNumberOfWorkersGivesTheSameBits(workers: Int) throws {
         let track = try track("stereo", in: fixture)
-        let network = PositionNetwork(backend: try Backend(threads: 1))
         let options = SeparationOptions(shifts: 3, seed: 5, overlap: 0.6)
         let segments = Counter()
-        let several = try separate(
-            track, format: PositionNetwork.format, options: options, workers: workers
-        ) { mix in
+        let several = try separate(track, options: options, workers: workers) { mix in
             if segments.next() % 3 == 1 { Thread.sleep(forTimeInterval: 0.002) }
             return network(mix)
         }
-        let one = try separate(track, format: PositionNetwork.format, options: options) {
-            network($0)
-        }
-        #expect(several == one)
+        #expect(
+            try separate(track, options: options, network: network.callAsFunction) == several)
     }
 
     @Test(arguments: [1, 3])
     func aNetworkThatFailsEndsTheWork(workers: Int) throws {
         struct Failure: Error {}
-        let network = PositionNetwork(backend: try Backend(threads: 1))
         let segments = Counter()
         #expect(throws: Failure.self) {
             _ = try separate(
-                [[Float]](repeating: [Float](repeating: 0.5, count: 5000), count: 2),
-                format: PositionNetwork.format, options: .init(shifts: 0), workers: workers
+                constant(0.5, samples: 5000), options: .init(shifts: 0), workers: workers
             ) { mix in
                 if segments.next() == 4 { throw Failure() }
                 return network(mix)
@@ -243,26 +221,21 @@ struct TrackPipelineTests {
         workers: Int, options: SeparationOptions
     ) throws {
         let format = PositionNetwork.format
-        let track = [[Float]](repeating: [Float](repeating: 0.25, count: 20_000), count: 2)
+        let track = constant(0.25, samples: 20_000)
         var (samplesIn, samplesOut, most) = (0, 0, 0)
         let watched = try measured(track) {
             samplesIn = 0
-            return ShortBlockReader(track) { count in
+            return shortBlockReader(track) { count in
                 samplesIn += count
                 most = max(most, samplesIn - samplesOut)
             }
         }
         // The first pass reads all at once.
         most = 0
-        let network = PositionNetwork(backend: try Backend(threads: 1))
-        try TrackPipeline(bag: Bag(format), options: options, seed: 6).run(
-            watched, backend: network.backend,
-            workers: [TrackPipeline.Network](repeating: { network($1) }, count: workers),
-            cancellation: CancellationToken(), progress: { _ in },
-            sink: {
-                #expect($0.mixture.channels.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
-                samplesOut += $0.mixture.sampleCount
-            })
+        try separate(watched, options: options, workers: workers, network: network.callAsFunction) {
+            #expect($0.mixture.channels.allSatisfy { $0.allSatisfy { $0 == 0.25 } })
+            samplesOut += $0.mixture.sampleCount
+        }
         #expect(samplesOut == 20_000)
         let segments = (workers + 2) * format.trainingSamples
         #expect(most <= segments + format.maximumShiftSamples + 77)
@@ -270,19 +243,13 @@ struct TrackPipelineTests {
 
     @Test(arguments: [499, 501, 700])
     func aTrackThatIsNotAsLongAsItWasIsTold(samples: Int) throws {
-        func reader(_ samples: Int) -> ShortBlockReader {
-            ShortBlockReader(
-                [[Float]](repeating: [Float](repeating: 0.25, count: samples), count: 2))
-        }
         var counts = [samples, 500]
-        let track = try measured([[], []]) { reader(counts.removeFirst()) }
-        let network = PositionNetwork(backend: try Backend(threads: 1))
+        let track = try measured([[], []]) {
+            shortBlockReader(constant(0.25, samples: counts.removeFirst()))
+        }
         #expect(throws: SeparationError.inputChanged) {
-            try TrackPipeline(
-                bag: Bag(PositionNetwork.format), options: .init(shifts: 0), seed: 0
-            ).run(
-                track, backend: network.backend, workers: [{ network($1) }],
-                cancellation: CancellationToken(), progress: { _ in }, sink: { _ in })
+            try separate(
+                track, options: .init(shifts: 0), network: network.callAsFunction, sink: { _ in })
         }
     }
 }

@@ -69,7 +69,7 @@ import Testing
         try PortedFixture.run(chunks, on: backend)
         let stems = try PortedFixture.stems(chunks, to: folder.path("stems"), on: backend)
         let separation = try Separator(
-            modelAt: Fixture.url("models/cross_first.safetensors").path, threads: 2
+            ModelFiles(checkpoint: Fixture.url("models/cross_first.safetensors").path), threads: 2
         ).separate(
             AudioFile.read(track).buffer, options: SeparationOptions(shifts: 0, split: false))
         let comparison = Comparison(
