@@ -26,17 +26,26 @@ package struct CalibrationSegments: Sendable {
         of paths: [String], count: Int, for configuration: Configuration, on backend: Backend,
         cancellation: CancellationToken
     ) throws {
+        let samples = configuration.segmentSamples
         var mixes: [[Float]] = []
         for (index, path) in paths.enumerated() {
+            let track = try Track(
+                AudioInput(path: path), channelCount: configuration.audioChannels,
+                sampleRateHz: configuration.samplerate, cancellation: cancellation)
             let segments = (index + 1) * count / paths.count - index * count / paths.count
-            mixes += try Self.spread(
-                AudioInput(path: path), segments, of: configuration, on: backend,
-                cancellation: cancellation)
+            let room = max(0, track.sampleCount - samples)
+            // The middles of equal parts.
+            let starts = (0..<segments).map { room * (2 * $0 + 1) / (2 * segments) }
+            try track.forEachPiece(
+                at: starts, length: samples, on: backend, cancellation: cancellation
+            ) { _, piece in
+                mixes.append(piece.floats)
+            }
         }
         self.mixes = mixes
         description = [
             "files": .integer(paths.count), "segments": .integer(mixes.count),
-            "segment_samples": .integer(configuration.segmentSamples),
+            "segment_samples": .integer(samples),
         ]
     }
 
@@ -47,25 +56,5 @@ package struct CalibrationSegments: Sendable {
             draws.next(configuration.audioChannels * configuration.segmentSamples, in: -1...1)
         }
         description = [:]
-    }
-
-    private static func spread(
-        _ input: AudioInput, _ count: Int, of configuration: Configuration, on backend: Backend,
-        cancellation: CancellationToken
-    ) throws -> [[Float]] {
-        let samples = configuration.segmentSamples
-        let track = try Track(
-            input, channelCount: configuration.audioChannels,
-            sampleRateHz: configuration.samplerate, cancellation: cancellation)
-        let room = max(0, track.sampleCount - samples)
-        // The middles of equal parts.
-        let starts = (0..<count).map { room * (2 * $0 + 1) / (2 * count) }
-        var mixes: [[Float]] = []
-        try track.forEachPiece(
-            at: starts, length: samples, on: backend, cancellation: cancellation
-        ) { _, piece in
-            mixes.append(piece.floats)
-        }
-        return mixes
     }
 }

@@ -45,16 +45,14 @@ struct SeededDraws {
     init(_ seed: String) { state = fnv1a(seed.utf8) }
 
     mutating func next(_ count: Int, in range: ClosedRange<Float>) -> [Float] {
-        (0..<count).map { _ in next(in: range) }
-    }
-
-    private mutating func next(in range: ClosedRange<Float>) -> Float {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        let unit = Float((z ^ (z >> 31)) >> 40) * 0x1p-24
-        return range.lowerBound + unit * (range.upperBound - range.lowerBound)
+        (0..<count).map { _ in
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            let unit = Float((z ^ (z >> 31)) >> 40) * 0x1p-24
+            return range.lowerBound + unit * (range.upperBound - range.lowerBound)
+        }
     }
 }
 

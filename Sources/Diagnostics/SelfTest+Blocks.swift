@@ -25,30 +25,30 @@ extension SelfTest {
     // MARK: - The two U-Nets
 
     static let unetBlocks = [
-        Case("dconv_rows", output: [9, 37, 24]) { vector in
+        Case(name: "dconv_rows", output: [9, 37, 24]) { vector in
             try dconv(vector, channels: 24, x: try vector.tensor("x", 9, 37, 24))
         },
-        Case("dconv_signal", output: [1, 41, 96]) { vector in
+        Case(name: "dconv_signal", output: [1, 41, 96]) { vector in
             try dconv(vector, channels: 96, x: try vector.tensor("x", 1, 41, 96))
         },
-        Case("encoder", output: [8, 19, 16]) { vector in
+        Case(name: "encoder", output: [8, 19, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 4), isFrequency: true)
             return layer(try vector.tensor("x", 32, 19, 4), on: vector.backend)
         },
-        Case("tencoder", output: [1, 64, 16]) { vector in
+        Case(name: "tencoder", output: [1, 64, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 2), isFrequency: false)
             return layer(try vector.tensor("x", 1, 256, 2), on: vector.backend)
         },
-        Case("decoder", output: [32, 19, 6]) { vector in
+        Case(name: "decoder", output: [32, 19, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: true)
             let x = try vector.tensor("x", 8, 19, 16)
             vector.backend.add(try vector.tensor("skip", 8, 19, 16), to: x)
             return layer(x, on: vector.backend).output
         },
-        Case("tdecoder", output: [1, 256, 6]) { vector in
+        Case(name: "tdecoder", output: [1, 256, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: false)
             let x = try vector.tensor("x", 1, 64, 16)
@@ -83,10 +83,10 @@ extension SelfTest {
     // MARK: - Transformer
 
     static let transformerBlocks = [
-        Case("transformer_self", output: [45, 32]) { vector in
+        Case(name: "transformer_self", output: [45, 32]) { vector in
             try transformerLayer(vector, others: nil)
         },
-        Case("transformer_cross", output: [45, 32]) { vector in
+        Case(name: "transformer_cross", output: [45, 32]) { vector in
             try transformerLayer(vector, others: try vector.tensor("xt", 33, 32))
         },
     ]

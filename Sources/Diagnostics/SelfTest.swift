@@ -69,8 +69,10 @@ package struct SelfTest {
         let found = try Self.fingerprint(of: demoPath)
         let expected = vectors.metadata["demo_fingerprint"]
         guard found == expected else {
-            throw SelfTestError.otherModel(
-                vectors: vectorsPath, model: demoPath, found: found, expected: expected)
+            throw SelfTestError(
+                description: "\(vectorsPath) was made for a demo model with the fingerprint "
+                    + "\(expected ?? "none"), but \(demoPath) has \(found); install both from one "
+                    + "release, or make the vectors again with tools/reference/make_selftest.py")
         }
     }
 
@@ -79,7 +81,8 @@ package struct SelfTest {
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
-            throw SelfTestError.unreadable(path: path, reason: error.localizedDescription)
+            throw SelfTestError(
+                description: "\(path): can't be read (\(error.localizedDescription))")
         }
         let digits = String(data.withUnsafeBytes { fnv1a($0) }, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
@@ -106,9 +109,11 @@ package struct SelfTest {
                 engine: engine, productsDescription: "\(error)", isSkipped: true, comparisons: [])
         }
         var comparisons = try Self.cases.map { test in
-            let reader = vectors.parameters().scope(test.name)
+            let vector = Vector(
+                reader: vectors.parameters().scope(test.name), backend: backend)
+            let result = try test.compute(vector).floats
             return compare(
-                test.name, try test.run(Vector(reader: reader, backend: backend)), engine)
+                test.name, (result, try vector.reader.floats("output", test.output)), engine)
         }
         comparisons.append(compare("demo", try separateDemo(on: backend), engine))
         return Run(
@@ -146,8 +151,11 @@ package struct SelfTest {
         guard let stored, stored.shape.count == 2, stored.shape[0] == channels,
             (1...Self.maximumSamples).contains(stored.shape[1])
         else {
-            throw SelfTestError.unusableMix(
-                path: vectors.path, shape: stored?.shape, channels: channels)
+            let found = stored.map { "has the shape \($0.shape)" } ?? "is missing"
+            throw SelfTestError(
+                description:
+                    "\(vectors.path): 'demo.mix' \(found), expected [\(channels), samples] "
+                    + "of a second or so; install the file again")
         }
         let samples = stored.shape[1]
         let values = try vectors.floats(stored)
@@ -183,27 +191,6 @@ extension Precision {
 }
 
 /// A self-test that can't be run.
-package enum SelfTestError: Error, Equatable, CustomStringConvertible, LocalizedError {
-    case unreadable(path: String, reason: String)
-    /// The vectors were made with another demo model.
-    case otherModel(vectors: String, model: String, found: String, expected: String?)
-    /// The demo model's piece of music is missing or has the wrong shape.
-    case unusableMix(path: String, shape: [Int]?, channels: Int)
-
-    package var description: String {
-        switch self {
-        case .unreadable(let path, let reason):
-            "\(path): can't be read (\(reason))"
-        case .otherModel(let vectors, let model, let found, let expected):
-            "\(vectors) was made for a demo model with the fingerprint \(expected ?? "none"), but "
-                + "\(model) has \(found); install both from one release, or make the vectors again "
-                + "with tools/reference/make_selftest.py"
-        case .unusableMix(let path, let shape, let channels):
-            "\(path): 'demo.mix' "
-                + (shape.map { "has the shape \($0)" } ?? "is missing")
-                + ", expected [\(channels), samples] of a second or so; install the file again"
-        }
-    }
-
-    package var errorDescription: String? { description }
+package struct SelfTestError: Error, CustomStringConvertible {
+    package let description: String
 }

@@ -67,17 +67,12 @@ package struct BSSEval {
                 && (self.references + self.estimates).allSatisfy { $0.count == samples })
     }
 
-    /// A signal whose channels sum to zero at every sample, which makes the equations singular.
-    package struct Silence: Sendable, Equatable {
-        package let stem: Int
-        package let isEstimate: Bool
-    }
-
     /// The first signal that is silent from end to end.
-    package var silence: Silence? { silence(in: 0..<samples) }
+    var silence: (stem: Int, isEstimate: Bool)? { silence(in: 0..<samples) }
 
-    /// museval: `metrics._any_source_silent`.
-    private func silence(in range: Range<Int>) -> Silence? {
+    /// The first signal whose channels sum to zero at every sample, which makes the equations
+    /// singular. museval: `metrics._any_source_silent`.
+    private func silence(in range: Range<Int>) -> (stem: Int, isEstimate: Bool)? {
         for isEstimate in [false, true] {
             let signals = isEstimate ? estimates : references
             for stem in 0..<stems {
@@ -88,7 +83,7 @@ package struct BSSEval {
                     }
                     return sum == 0
                 }
-                if isSilent { return Silence(stem: stem, isEstimate: isEstimate) }
+                if isSilent { return (stem, isEstimate) }
             }
         }
         return nil

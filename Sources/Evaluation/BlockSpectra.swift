@@ -3,7 +3,7 @@
 /// The spectra of one block of several signals. A thread reuses one object for all blocks.
 final class BlockSpectra {
     private let signalCount: Int
-    private let bins: Int
+    private let fft: OctetFFT
     private var octets: Int { (signalCount + Octet.count - 1) / Octet.count }
     private let spectra: UnsafeMutableBufferPointer<Double>
     private let buffer: UnsafeMutableBufferPointer<Octet>
@@ -11,7 +11,7 @@ final class BlockSpectra {
 
     init(signals: Int, fft: OctetFFT) {
         signalCount = signals
-        bins = fft.bins
+        self.fft = fft
         let octets = (signals + Octet.count - 1) / Octet.count
         spectra = .allocate(capacity: octets * fft.spectraDoubles)
         spectra.initialize(repeating: 0)
@@ -29,13 +29,13 @@ final class BlockSpectra {
 
     /// The real parts of a signal's bins, then the imaginary ones. Valid as long as this object.
     func spectrum(_ signal: Int) -> UnsafeMutablePointer<Double> {
-        spectra.baseAddress! + signal * 2 * bins
+        spectra.baseAddress! + signal * 2 * fft.bins
     }
 
     /// Transforms samples `from ..< from + count` of each signal, followed by zeros up to the
     /// transform's length. Samples outside a signal are zero.
     func transform<Sample: BinaryFloatingPoint>(
-        _ signals: [[Sample]], from: Int, count: Int, fft: OctetFFT
+        _ signals: [[Sample]], from: Int, count: Int
     ) {
         let samples = Octet.samples(of: buffer.baseAddress!)
         for octet in 0..<octets {
@@ -56,7 +56,7 @@ final class BlockSpectra {
     func clear() { spectra.update(repeating: 0) }
 
     /// Adds the inverse transforms, scaled by 1 / length, to samples `from ...` of each signal.
-    func addSignals(to signals: inout [[Double]], from: Int, fft: OctetFFT) {
+    func addSignals(to signals: inout [[Double]], from: Int) {
         let scale = 1 / Double(fft.length)
         for octet in 0..<octets {
             let samples = Octet.samples(

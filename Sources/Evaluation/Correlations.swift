@@ -26,7 +26,8 @@ package struct Correlations {
         self.maximumLag = maximumLag
         signalCount = signals.count
         let lags = 2 * maximumLag + 1
-        let fft = OctetFFT(length: Correlations.transformLength(maximumLag: maximumLag))
+        // Most of a block are new samples.
+        let fft = OctetFFT(minimumLength: 4 * lags)
         let blockSamples = fft.length - 2 * maximumLag
         let sampleCount = signals.first?.count ?? 0
         let blocks = (sampleCount + blockSamples - 1) / blockSamples
@@ -34,7 +35,7 @@ package struct Correlations {
         let pairCount = delayedCount * signals.count
         let pairDoubles = 2 * fft.bins
         var sums = [Double](repeating: 0, count: Correlations.parts * pairCount * pairDoubles)
-        var values = [Double](repeating: 0, count: pairCount * lags)
+        var values = [[Double]](repeating: [], count: pairCount)
         sums.withUnsafeMutableBufferPointer { sums in
             let sums = sums.baseAddress!
             backend.parallelFor(Correlations.parts) { part in
@@ -46,9 +47,8 @@ package struct Correlations {
                 let delayed = BlockSpectra(signals: delayedCount, fft: fft)
                 for block in range {
                     let start = block * blockSamples
-                    extended.transform(
-                        signals, from: start - maximumLag, count: fft.length, fft: fft)
-                    delayed.transform(still, from: start, count: blockSamples, fft: fft)
+                    extended.transform(signals, from: start - maximumLag, count: fft.length)
+                    delayed.transform(still, from: start, count: blockSamples)
                     for y in 0..<delayedCount {
                         for x in y..<signals.count {
                             Correlations.addProduct(
@@ -68,13 +68,17 @@ package struct Correlations {
                 backend.parallelFor((pairCount + Octet.count - 1) / Octet.count) { octet in
                     let first = octet * Octet.count
                     let count = min(Octet.count, pairCount - first)
-                    Correlations.invert(
-                        sums + first * pairDoubles, count: count, lags: lags, fft: fft,
-                        into: values + first * lags)
+                    let spectra = BlockSpectra(signals: count, fft: fft)
+                    spectra.spectrum(0).update(
+                        from: sums + first * pairDoubles, count: count * pairDoubles)
+                    let zeros = [Double](repeating: 0, count: lags)
+                    var correlations = [[Double]](repeating: zeros, count: count)
+                    spectra.addSignals(to: &correlations, from: 0)
+                    for index in 0..<count { values[first + index] = correlations[index] }
                 }
             }
         }
-        self.values = values
+        self.values = values.flatMap { $0 }
     }
 
     /// Σₘ x[m + lag]·y[m]
@@ -87,13 +91,6 @@ package struct Correlations {
         values[(y * signalCount + x) * lags + maximumLag + lag]
     }
 
-    /// At least four times the lags: most of a block are new samples.
-    private static func transformLength(maximumLag: Int) -> Int {
-        var length = 16
-        while length < 4 * (2 * maximumLag + 1) { length *= 4 }
-        return length
-    }
-
     /// sum += x · conj(y)
     private static func addProduct(
         _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>,
@@ -103,32 +100,6 @@ package struct Correlations {
         for k in 0..<bins {
             sum[k] += x[k] * y[k] + xImaginary[k] * yImaginary[k]
             sumImaginary[k] += xImaginary[k] * y[k] - x[k] * yImaginary[k]
-        }
-    }
-
-    /// The first `lags` samples of up to eight spectra.
-    private static func invert(
-        _ spectra: UnsafePointer<Double>, count: Int, lags: Int, fft: OctetFFT,
-        into values: UnsafeMutablePointer<Double>
-    ) {
-        var all = [Double](repeating: 0, count: fft.spectraDoubles)
-        let doubles = count * 2 * fft.bins
-        all.withUnsafeMutableBufferPointer {
-            $0.baseAddress!.update(from: spectra, count: doubles)
-        }
-        var first = [Octet](repeating: .zero, count: fft.length)
-        var second = first
-        first.withUnsafeMutableBufferPointer { first in
-            second.withUnsafeMutableBufferPointer { second in
-                let samples = Octet.samples(
-                    of: fft.inverse(all, first.baseAddress!, second.baseAddress!))
-                for signal in 0..<count {
-                    for lag in 0..<lags {
-                        values[signal * lags + lag] =
-                            samples[lag * Octet.count + signal] / Double(fft.length)
-                    }
-                }
-            }
         }
     }
 }

@@ -34,17 +34,15 @@ struct DistortionFilters {
         self.backend = backend
         signals = references.count
         // 512 taps in 4,096 samples: seven eighths of a block are new samples.
-        var length = 16
-        while length < 8 * taps { length *= 4 }
-        fft = OctetFFT(length: length)
+        fft = OctetFFT(minimumLength: 8 * taps)
 
         let correlations = Correlations(
             references + estimates, delayedCount: signals, maximumLag: taps - 1, on: backend)
         let solver = Solver(
             correlations: correlations, signals: signals, taps: taps, fft: fft, backend: backend)
-        all = solver.spectra(onto: 0..<signals, for: 0..<signals)
+        all = solver.spectra(of: 0..<signals)
         own = stride(from: 0, to: signals, by: channels).flatMap { first in
-            solver.spectra(onto: first..<first + channels, for: first..<first + channels)
+            solver.spectra(of: first..<first + channels)
         }
     }
 
@@ -63,7 +61,7 @@ struct DistortionFilters {
         let ownOutput = BlockSpectra(signals: signals, fft: fft)
         let allOutput = BlockSpectra(signals: signals, fft: fft)
         for start in stride(from: 0, to: count, by: blockSamples) {
-            input.transform(references, from: start, count: blockSamples, fft: fft)
+            input.transform(references, from: start, count: blockSamples)
             ownOutput.clear()
             allOutput.clear()
             for signal in 0..<signals {
@@ -71,8 +69,8 @@ struct DistortionFilters {
                 add(all, row: signal, of: 0..<signals, input, to: allOutput)
                 add(own, row: signal, of: stem..<stem + channels, input, to: ownOutput)
             }
-            ownOutput.addSignals(to: &ownSignals, from: start, fft: fft)
-            allOutput.addSignals(to: &allSignals, from: start, fft: fft)
+            ownOutput.addSignals(to: &ownSignals, from: start)
+            allOutput.addSignals(to: &allSignals, from: start)
         }
         return (ownSignals, allSignals)
     }
@@ -110,41 +108,39 @@ private struct Solver {
     let fft: OctetFFT
     let backend: Backend
 
-    /// The spectra of the filters on some references whose sums come nearest to some estimates.
+    /// The spectra of the filters on some references whose sums come nearest to their estimates.
     ///
     /// With the reference sᵢ delayed by t as unknown i·taps + t, the equations are G·c = d with
     /// G = Σₙ sᵢ[n − t]·sⱼ[n − u] and d = Σₙ e[n]·sᵢ[n − t].
     ///
     /// - Returns: `[estimate, reference, 2, bins]`
-    func spectra(onto references: Range<Int>, for estimates: Range<Int>) -> [Double] {
-        let order = references.count * taps
+    func spectra(of range: Range<Int>) -> [Double] {
+        let order = range.count * taps
         let factor = Cholesky(order: order, on: backend) { row, column in
             let value = correlations.value(
-                references.lowerBound + row / taps, references.lowerBound + column / taps,
+                range.lowerBound + row / taps, range.lowerBound + column / taps,
                 lag: column % taps - row % taps)
             // museval adds this unit to the diagonal.
             return row == column ? value + .ulpOfOne : value
         }
-        let rowDoubles = references.count * 2 * fft.bins
-        var result = [Double](repeating: 0, count: estimates.count * rowDoubles)
+        let rowDoubles = range.count * 2 * fft.bins
+        var result = [Double](repeating: 0, count: range.count * rowDoubles)
         result.withUnsafeMutableBufferPointer { result in
             let result = result.baseAddress!
-            backend.parallelFor(estimates.count) { index in
+            backend.parallelFor(range.count) { index in
                 let right = (0..<order).map { row in
                     correlations.value(
-                        signals + estimates.lowerBound + index,
-                        references.lowerBound + row / taps, lag: row % taps)
+                        signals + range.lowerBound + index, range.lowerBound + row / taps,
+                        lag: row % taps)
                 }
                 let solution = factor.solution(of: right)
-                let filters = (0..<references.count).map {
+                let filters = (0..<range.count).map {
                     Array(solution[$0 * taps..<($0 + 1) * taps])
                 }
                 let spectra = BlockSpectra(signals: filters.count, fft: fft)
-                spectra.transform(filters, from: 0, count: taps, fft: fft)
-                for reference in filters.indices {
-                    (result + index * rowDoubles + reference * 2 * fft.bins).update(
-                        from: spectra.spectrum(reference), count: 2 * fft.bins)
-                }
+                spectra.transform(filters, from: 0, count: taps)
+                (result + index * rowDoubles).update(
+                    from: spectra.spectrum(0), count: rowDoubles)
             }
         }
         return result

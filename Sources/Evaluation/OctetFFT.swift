@@ -58,9 +58,10 @@ struct OctetFFT: Sendable {
     /// exp(−2πi·k / length)
     private let roots: [SIMD2<Double>]
 
-    init(length: Int) {
-        precondition(length >= 4 && length.nonzeroBitCount == 1)
-        precondition(length.trailingZeroBitCount % 2 == 0)
+    /// A transform of the next power of four.
+    init(minimumLength: Int) {
+        var length = 16
+        while length < minimumLength { length *= 4 }
         self.length = length
         bins = length / 2 + 1
         roots = (0..<length).map { k in

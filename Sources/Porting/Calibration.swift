@@ -2,6 +2,7 @@
 
 import Audio
 import Demucs
+import Files
 import Foundation
 import HTDemucs
 import Tensor
@@ -70,7 +71,6 @@ package struct Calibration {
 
         try ChunkFolder.make(path)
         let spectrogram = CoreSpectrogram(nfft: configuration.nfft, on: backend)
-        var paths = [[(name: String, path: String)]](repeating: [], count: chosen.count)
         var done = 0
         for (index, track) in tracks.enumerated() {
             // Samples are numbered by their position in `chosen`, and read in the track's order.
@@ -81,15 +81,19 @@ package struct Calibration {
                 at: wanted.map { chosen[$0].start }, length: chunkSamples, on: backend,
                 cancellation: cancellation
             ) { position, chunk in
-                let number = wanted[position]
-                paths[number] = try spectrogram.inputs(chunk).map { tensor in
-                    (tensor.name, try write(tensor, number, to: path))
+                for tensor in spectrogram.inputs(chunk) {
+                    try ChunkFolder.make(FilePath.joined(path, tensor.name))
+                    let file = file(tensor.name, wanted[position])
+                    try TensorFile.write(tensor, to: FilePath.joined(path, file), encoding)
                 }
                 done += 1
                 progress(done)
             }
         }
-        return try writeLists(paths, to: path)
+        return [
+            try writeList(Self.listName, count, to: path) { _, file in file },
+            try writeList(Self.namedListName, count, to: path) { "\($0):=\($1)" },
+        ]
     }
 
     // MARK: - Choice
@@ -156,34 +160,24 @@ package struct Calibration {
 
     // MARK: - Files
 
-    /// - Returns: the file's path in the folder.
-    private func write(
-        _ tensor: NamedTensor, _ index: Int, to path: String
-    ) throws(PortingError) -> String {
-        let number = ChunkFolder.name(index).dropFirst("chunk-".count)
-        let file = "\(tensor.name)/\(number).\(encoding.container.rawValue)"
-        try ChunkFolder.make((path as NSString).appendingPathComponent(tensor.name))
-        try TensorFile.write(
-            tensor, to: (path as NSString).appendingPathComponent(file), encoding)
-        return file
+    /// The path of a sample's tensor in the folder, `input/00000.npy`.
+    private func file(_ tensor: String, _ index: Int) -> String {
+        "\(tensor)/\(String(format: "%05d", index)).\(encoding.container.rawValue)"
     }
 
-    private func writeLists(
-        _ paths: [[(name: String, path: String)]], to path: String
-    ) throws(PortingError) -> [String] {
-        let lists = [
-            (Self.listName, paths.map { $0.map(\.path).joined(separator: " ") }),
-            (
-                Self.namedListName,
-                paths.map { $0.map { "\($0.name):=\($0.path)" }.joined(separator: " ") }
-            ),
-        ]
-        var written: [String] = []
-        for (name, lines) in lists {
-            let file = (path as NSString).appendingPathComponent(name)
-            try TensorFile.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: file)
-            written.append(file)
+    /// Writes a line for each sample, with an entry for each of its tensors.
+    ///
+    /// - Returns: the list's path.
+    private func writeList(
+        _ name: String, _ count: Int, to path: String,
+        _ entry: (_ tensor: String, _ file: String) -> String
+    ) throws(PortingError) -> String {
+        let lines = (0..<count).map { index in
+            [CoreTensor.input, CoreTensor.x].map { entry($0, file($0, index)) }
+                .joined(separator: " ") + "\n"
         }
-        return written
+        let list = FilePath.joined(path, name)
+        try TensorFile.write(Array(lines.joined().utf8), to: list)
+        return list
     }
 }

@@ -1,5 +1,6 @@
 // The files of chunks: DIR/chunk-00000/input.raw and so on.
 
+import Files
 import Foundation
 
 /// Names of the core's inputs and outputs, those of ONNX exports.
@@ -20,36 +21,31 @@ package struct ChunkFolder: Sendable {
 
     /// `chunk-00000`.
     package static func name(_ index: Int) -> String {
-        let digits = "\(index)"
-        return "chunk-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+        String(format: "chunk-%05d", index)
     }
 
-    package func folder(_ index: Int) -> String {
-        (path as NSString).appendingPathComponent(Self.name(index))
-    }
+    package func folder(_ index: Int) -> String { FilePath.joined(path, Self.name(index)) }
 
-    package func file(_ tensor: String, _ index: Int, _ container: TensorEncoding.Container)
-        -> String
-    {
-        (folder(index) as NSString).appendingPathComponent("\(tensor).\(container.rawValue)")
+    package func file(
+        _ tensor: String, _ index: Int, _ container: TensorEncoding.Container
+    ) -> String {
+        FilePath.joined(folder(index), "\(tensor).\(container.rawValue)")
     }
 
     /// The file of a tensor in any container.
     ///
-    /// - Throws: ``PortingError/fileMissing(path:expected:)``, which names the file in `preferred`;
-    ///   ``PortingError/ambiguous(path:tensor:files:)``.
+    /// - Throws: ``PortingError`` if the file is missing, naming the one in `preferred`, or there in
+    ///   several containers.
     func existingFile(
         _ tensor: String, _ index: Int, preferred: TensorEncoding.Container, expected: String
     ) throws(PortingError) -> String {
         let files = TensorEncoding.Container.allCases.map { file(tensor, index, $0) }
             .filter(FileManager.default.fileExists(atPath:))
         guard let first = files.first else {
-            throw .fileMissing(path: file(tensor, index, preferred), expected: expected)
+            throw .missing(file(tensor, index, preferred), expected: expected)
         }
         if files.count > 1 {
-            throw .ambiguous(
-                path: folder(index), tensor: tensor,
-                files: files.map { ($0 as NSString).lastPathComponent })
+            throw .ambiguous(folder(index), tensor, files: files)
         }
         return first
     }
@@ -59,7 +55,16 @@ package struct ChunkFolder: Sendable {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw .unwritable(path: path, reason: TensorFile.reason(error))
+            throw .unwritable(path, TensorFile.reason(error))
         }
+    }
+}
+
+extension PortingError {
+    /// `drums.npy` beside `drums.raw`.
+    static func ambiguous(_ path: String, _ tensor: String, files: [String]) -> PortingError {
+        let names = files.map(FilePath.name(of:)).joined(separator: " and as ")
+        return .unusable(
+            path: path, problem: "'\(tensor)' is there as \(names); keep one of them")
     }
 }

@@ -1,6 +1,7 @@
 // `tensors run`: the engine's core on chunks in files.
 
 import Demucs
+import Files
 import Foundation
 import HTDemucs
 import Tensor
@@ -43,12 +44,11 @@ package struct CoreRun {
         progress(done)
         for index in missing {
             try cancellation.check()
-            let inputs = try manifest.inputs.map { try folder.read($0, index, manifest) }
+            let inputs = try manifest.inputs(ofChunk: folder.folder(index))
             let (mix, z) = spectrogram.engineInputs(inputs[0], inputs[1])
             let (x, xt) = try network.core(mix, z, observer: cancellation)
             for output in spectrogram.outputs(x, xt, sources: manifest.model.sources.count) {
-                try TensorFile.write(
-                    output, to: file(output.name, index), manifest.encoding)
+                try TensorFile.write(output, to: file(output.name, index), manifest.encoding)
             }
             done += 1
             progress(done)
@@ -62,7 +62,7 @@ package struct CoreRun {
     /// Removes outputs of another model or precision, then records this one.
     private func claim(_ precision: Precision) throws {
         let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
-        let path = (folder.path as NSString).appendingPathComponent(Record.fileName)
+        let path = FilePath.joined(folder.path, Record.fileName)
         let stored = FileManager.default.contents(atPath: path).flatMap {
             try? JSONDecoder().decode(Record.self, from: $0)
         }
@@ -78,9 +78,9 @@ package struct CoreRun {
     private func isComplete(_ index: Int) -> Bool {
         let inputs = manifest.inputs.map { modified(file($0.name, index)) }
         return manifest.outputs.allSatisfy { output in
-            let path = file(output.name, index)
-            let time = modified(path)
-            return manifest.encoding.isComplete(path, output) && inputs.allSatisfy { $0 <= time }
+            let time = modified(file(output.name, index))
+            return folder.isComplete(output, index, manifest.encoding)
+                && inputs.allSatisfy { $0 <= time }
         }
     }
 
@@ -90,13 +90,15 @@ package struct CoreRun {
     }
 }
 
-extension ChunkFolder {
-    /// A tensor of a chunk in the manifest's encoding.
-    func read(
-        _ tensor: Manifest.Shape, _ index: Int, _ manifest: Manifest
-    ) throws(PortingError) -> NamedTensor {
-        try TensorFile.read(
-            file(tensor.name, index, manifest.encoding.container), name: tensor.name,
-            shape: tensor.shape, element: manifest.encoding.element)
+extension Manifest {
+    /// Reads the core's inputs of a chunk.
+    ///
+    /// - Parameter path: of the chunk's folder.
+    func inputs(ofChunk path: String) throws(PortingError) -> [NamedTensor] {
+        try inputs.map { input throws(PortingError) in
+            try TensorFile.read(
+                FilePath.joined(path, "\(input.name).\(encoding.container.rawValue)"),
+                name: input.name, shape: input.shape, element: encoding.element)
+        }
     }
 }

@@ -61,14 +61,13 @@ package struct CoreSpectrogram {
     ///   - waveform: `[1, S, A, N]`
     /// - Returns: `[S · A, N]`, row-major.
     func stems(_ output: NamedTensor, _ waveform: NamedTensor) -> [Float] {
-        let sizes = output.shape.suffix(3)
-        let (freqs, times) = (sizes[sizes.startIndex + 1], sizes[sizes.startIndex + 2])
-        let rows = output.values.count / (freqs * times)
+        let rows = output.shape[1] * output.shape[2]
         let spectrogram = NamedTensor(
-            output.name, [rows, freqs, times], output.values, permuted: [1, 2, 0])
+            output.name, [rows, output.shape[3], output.shape[4]], output.values,
+            permuted: [1, 2, 0])
         let signal = stft.inverse(
-            backend.tensor(spectrogram.shape, spectrogram.values),
-            samples: waveform.shape.last ?? 0, on: backend
+            backend.tensor(spectrogram.shape, spectrogram.values), samples: waveform.shape[3],
+            on: backend
         ).floats
         return zip(signal, waveform.values).map(+)
     }

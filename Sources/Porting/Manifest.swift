@@ -1,5 +1,6 @@
 // The manifest that `tensors prepare` writes beside its chunks (docs/formats.md).
 
+import Files
 import Foundation
 import HTDemucs
 import Signal
@@ -105,35 +106,39 @@ package struct Manifest: Sendable, Equatable, Codable {
 
     // MARK: - The file
 
-    /// - Throws: ``PortingError`` `fileMissing`, `unreadable` or `manifestInvalid`.
+    /// - Throws: ``PortingError`` if the manifest is missing, unreadable or invalid.
     package init(folder: String) throws(PortingError) {
-        let path = (folder as NSString).appendingPathComponent(Self.fileName)
+        let path = FilePath.joined(folder, Self.fileName)
         guard FileManager.default.fileExists(atPath: path) else {
-            throw .fileMissing(path: path, expected: "the manifest of 'tensors prepare'")
+            throw .missing(path, expected: "the manifest of 'tensors prepare'")
+        }
+        func invalid(_ problem: String) -> PortingError {
+            .unusable(
+                path: path, problem: "is not a manifest of 'tensors prepare': \(problem)")
         }
         let data: Data
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
-            throw .unreadable(path: path, reason: TensorFile.reason(error))
+            throw .unreadable(path, TensorFile.reason(error))
         }
         do {
             let decoder = JSONDecoder()
             decoder.keyDecodingStrategy = .convertFromSnakeCase
             self = try decoder.decode(Manifest.self, from: data)
         } catch {
-            throw .manifestInvalid(path: path, problem: Self.problem(error))
+            throw invalid(Self.problem(error))
         }
-        if let problem = inconsistency { throw .manifestInvalid(path: path, problem: problem) }
+        if let inconsistency { throw invalid(inconsistency) }
     }
 
     package func write(to folder: String) throws(PortingError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        let path = (folder as NSString).appendingPathComponent(Self.fileName)
+        let path = FilePath.joined(folder, Self.fileName)
         guard let data = try? encoder.encode(self) else {
-            throw .unwritable(path: path, reason: "it holds a number that is not finite")
+            throw .unwritable(path, "it holds a number that is not finite")
         }
         try TensorFile.write(Array(data) + [UInt8(ascii: "\n")], to: path)
     }

@@ -9,29 +9,20 @@
 import Foundation
 import WeightsLoader
 
-/// The header of an `.npy` file.
+/// An `.npy` file with a valid header.
 struct NPY {
-    enum Element: String {
-        case float16 = "<f2"
-        case float32 = "<f4"
-        case float64 = "<f8"
-
-        var stored: ElementType {
-            switch self {
-            case .float16: .float16
-            case .float32: .float32
-            case .float64: .float64
-            }
-        }
-    }
-
-    let element: Element
+    let element: ElementType
     let shape: [Int]
     /// Whether the first dimension is the contiguous one.
-    let isColumnMajor: Bool
+    private let isColumnMajor: Bool
     /// The offset of the elements.
-    let dataStart: Int
+    private let dataStart: Int
+    private let file: MappedFile
 
+    /// Values of 'descr' that are read.
+    private static let elements: [String: ElementType] = [
+        "<f4": .float32, "<f2": .float16, "<f8": .float64,
+    ]
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     /// The elements begin at a multiple of this.
     private static let alignmentBytes = 64
@@ -41,10 +32,10 @@ struct NPY {
 
     /// The bytes before the elements of a row-major array.
     static func header(_ element: TensorEncoding.Element, _ shape: [Int]) -> [UInt8] {
-        let descr = element == .float32 ? Element.float32 : .float16
+        let descr = element == .float32 ? "<f4" : "<f2"
         let sizes = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
         var text =
-            "{'descr': '\(descr.rawValue)', 'fortran_order': False, 'shape': (\(sizes)), }"
+            "{'descr': '\(descr)', 'fortran_order': False, 'shape': (\(sizes)), }"
         let used = magic.count + 4 + text.utf8.count + 1
         text += String(
             repeating: " ", count: (alignmentBytes - used % alignmentBytes) % alignmentBytes)
@@ -55,9 +46,11 @@ struct NPY {
 
     /// Reads and checks the header.
     ///
-    /// - Throws: ``PortingError`` `damaged`, also for elements that aren't floats, or `wrongSize`.
-    init(_ file: MappedFile, path: String) throws(PortingError) {
-        func failure(_ problem: String) -> PortingError { .damaged(path: path, problem: problem) }
+    /// - Parameter expected: the contents, for the message of an empty file.
+    /// - Throws: ``PortingError``, also for elements that aren't floats.
+    init(_ path: String, expected: String) throws(PortingError) {
+        func failure(_ problem: String) -> PortingError { .damaged(path, problem) }
+        file = try TensorFile.map(path, expected: expected)
         let start = file.withBytes(0..<min(12, file.countBytes)) { [UInt8]($0) }
         guard start.count >= 10, start.starts(with: NPY.magic) else {
             throw failure("it doesn't begin like an .npy file")
@@ -74,11 +67,9 @@ struct NPY {
         }
         dataStart = prefix + length
         let header = file.withBytes(prefix..<dataStart) { String(decoding: $0, as: UTF8.self) }
-        guard let descr = NPY.value(of: "descr", in: header), let element = Element(rawValue: descr)
-        else {
-            throw failure(
-                "its elements are '\(NPY.value(of: "descr", in: header) ?? "unknown")', expected "
-                    + "'<f4', '<f2' or '<f8'")
+        let descr = NPY.value(of: "descr", in: header) ?? "unknown"
+        guard let element = NPY.elements[descr] else {
+            throw failure("its elements are '\(descr)', expected '<f4', '<f2' or '<f8'")
         }
         self.element = element
         switch NPY.value(of: "fortran_order", in: header) {
@@ -90,17 +81,40 @@ struct NPY {
             throw failure("its header has no 'shape' of up to \(NPY.rankLimit) sizes")
         }
         shape = sizes
-        var bytes = element.stored.bits / 8
+        var bytes = element.bits / 8
         for size in sizes {
             let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
             guard !overflow else { throw failure("its shape \(sizes) is larger than any file") }
             bytes = product
         }
         guard bytes == file.countBytes - dataStart else {
-            throw .wrongSize(
-                path: path, foundBytes: file.countBytes, expectedBytes: dataStart + bytes,
-                expected: "\(element.rawValue) \(sizes)", hint: "")
+            throw .unusable(
+                path: path,
+                problem: "has \(file.countBytes) bytes, expected \(dataStart + bytes): "
+                    + "\(descr) \(sizes)")
         }
+    }
+
+    /// The array under a name.
+    ///
+    /// - Parameter shape: the file's, but for leading dimensions of one.
+    func tensor(_ name: String, shape: [Int]) -> NamedTensor {
+        let count = shape.reduce(1, *)
+        let values = file.withBytes(dataStart..<file.countBytes) { bytes in
+            guard element == .float64 else {
+                return TensorFile.widened(bytes, element, count)
+            }
+            return (0..<count).map { index in
+                let bits = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
+                return Float(Double(bitPattern: UInt64(littleEndian: bits)))
+            }
+        }
+        guard isColumnMajor else { return NamedTensor(name, shape, values) }
+        // Equal to a row-major array with its dimensions reversed.
+        var tensor = NamedTensor(
+            name, self.shape.reversed(), values, permuted: self.shape.indices.reversed())
+        tensor.shape = shape
+        return tensor
     }
 
     /// The text of a key's value, without quotes.

@@ -44,15 +44,17 @@ package struct ComputationOrder: Comparable {
     private let key: [Int]
     private let name: String
 
-    private static let before = ["mix", "input", "mag", "x", "xt"]
+    /// Modules of the same stage; layers of the two branches alternate.
+    private static let stages = [
+        ["mix", "input", "mag", "x", "xt"], encoders, ["channel_upsampler", "channel_upsampler_t"],
+        [transformer], ["channel_downsampler", "channel_downsampler_t"], decoders,
+        ["output", "add_67", "final"],
+    ]
     private static let encoders = ["tencoder", "encoder"]
-    private static let upsamplers = ["channel_upsampler", "channel_upsampler_t"]
     private static let transformer = "crosstransformer"
-    private static let downsamplers = ["channel_downsampler", "channel_downsampler_t"]
     private static let decoders = ["decoder", "tdecoder"]
-    private static let after = ["output", "add_67", "final"]
-    /// Parts of an encoder layer.
-    private static let parts = ["conv", "norm1", "dconv", "rewrite", "norm2", "conv_tr"]
+    private static let encoderParts = ["conv", "norm1", "dconv", "rewrite", "norm2", "conv_tr"]
+    private static let decoderParts = ["rewrite", "norm1", "dconv", "conv_tr"]
     private static let embeddings = ["pos_emb_2d", "norm_in", "pos_emb", "norm_in_t"]
     private static let transformerLayers = ["layers", "layers_t"]
     private static let transformerParts = ["norm1", "norm2", "self_attn", "cross_attn", "norm3"]
@@ -72,35 +74,31 @@ package struct ComputationOrder: Comparable {
     }
 
     private static func place(_ path: [String]) -> [Int] {
-        guard let first = path.first else { return [] }
-        let rest = Array(path.dropFirst())
-        let index = rest.first.flatMap(Int.init)
-        let part = Array(rest.dropFirst())
-        if let place = before.firstIndex(of: first) { return [0, place] }
-        if let branch = encoders.firstIndex(of: first), let index {
-            return [1, index, branch] + within(part, parts)
-        }
-        if let place = upsamplers.firstIndex(of: first) { return [2, place] }
+        let unknown = [stages.count] + numbers(path.joined(separator: "."))
+        guard let first = path.first,
+            let stage = stages.firstIndex(where: { $0.contains(first) }),
+            let branch = stages[stage].firstIndex(of: first)
+        else { return unknown }
+        let rest = path.dropFirst()
         if first == transformer {
-            if let place = rest.first.flatMap(embeddings.firstIndex) { return [3, place] }
+            if let place = rest.first.flatMap(embeddings.firstIndex) { return [stage, 0, place] }
+            let part = rest.dropFirst()
             if let branch = rest.first.flatMap(transformerLayers.firstIndex),
                 let layer = part.first.flatMap(Int.init)
             {
-                return [4, layer, branch] + within(Array(part.dropFirst()), transformerParts)
+                return [stage, 1, layer, branch] + within(part.dropFirst(), transformerParts)
             }
-            return [5]
+            return [stage, 2]
         }
-        if let place = downsamplers.firstIndex(of: first) { return [6, place] }
-        if let branch = decoders.firstIndex(of: first), let index {
-            return [7, index, branch] + within(part, ["rewrite", "norm1", "dconv", "conv_tr"])
-        }
-        if let place = after.firstIndex(of: first) { return [8, place] }
-        return [9] + numbers(path.joined(separator: "."))
+        guard encoders.contains(first) || decoders.contains(first) else { return [stage, branch] }
+        guard let layer = rest.first.flatMap(Int.init) else { return unknown }
+        let parts = encoders.contains(first) ? encoderParts : decoderParts
+        return [stage, layer, branch] + within(rest.dropFirst(), parts)
     }
 
     /// A part's place in its layer and the numbers inside it. The layer itself follows its parts, and
     /// its embedding follows the layer.
-    private static func within(_ part: [String], _ parts: [String]) -> [Int] {
+    private static func within(_ part: ArraySlice<String>, _ parts: [String]) -> [Int] {
         guard let first = part.first else { return [parts.count + 1] }
         if first == "embedded" { return [parts.count + 2] }
         return [parts.firstIndex(of: first) ?? parts.count]

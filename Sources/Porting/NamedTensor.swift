@@ -78,7 +78,9 @@ package struct NamedTensor: Sendable, Equatable {
             count = values.count
         }
     }
+}
 
-    /// The shape without leading dimensions of one.
-    package var unbatchedShape: [Int] { Array(shape.drop { $0 == 1 }) }
+extension [Int] {
+    /// A shape without leading dimensions of one.
+    var unbatched: ArraySlice<Int> { drop { $0 == 1 } }
 }

@@ -29,40 +29,51 @@ extension OpenedModel {
 
     /// Checks that chunks were prepared for a model of this kind.
     ///
-    /// - Throws: ``PortingError/modelDiffers(folder:property:found:expected:)``.
+    /// - Throws: ``PortingError``, which names the first property that differs.
     func check(_ manifest: Manifest, folder: String) throws(PortingError) {
         let prepared = manifest.model
-        func check(
-            _ property: String, _ found: String, _ expected: String
-        ) throws(PortingError) {
-            guard found == expected else {
-                throw .modelDiffers(
-                    folder: folder, property: property, found: found, expected: expected)
-            }
+        let properties = [
+            (
+                "the sources", configuration.sources.joined(separator: ", "),
+                prepared.sources.joined(separator: ", ")
+            ),
+            (
+                "a number of channels of", "\(configuration.audioChannels)",
+                "\(prepared.channels)"
+            ),
+            ("a rate of", "\(configuration.samplerate)", "\(prepared.samplerate)"),
+            ("an nfft of", "\(configuration.nfft)", "\(prepared.nfft)"),
+        ]
+        for (property, found, expected) in properties where found != expected {
+            throw .modelDiffers(folder, "\(property) \(expected)", found: found)
         }
-        let sources = configuration.sources.joined(separator: ", ")
-        try check("the sources", sources, prepared.sources.joined(separator: ", "))
-        try check(
-            "a number of channels of", "\(configuration.audioChannels)", "\(prepared.channels)")
-        try check("a rate of", "\(configuration.samplerate)", "\(prepared.samplerate)")
-        try check("an nfft of", "\(configuration.nfft)", "\(prepared.nfft)")
     }
 }
 
 extension Manifest {
     /// The same chunks, their sources named as the model's.
     ///
-    /// - Throws: ``PortingError/modelDiffers(folder:property:found:expected:)`` for another number
-    ///   of sources.
+    /// - Throws: ``PortingError`` for another number of sources.
     package func named(after model: OpenedModel, folder: String) throws(PortingError) -> Manifest {
         let sources = model.sources
         guard sources.count == self.model.sources.count else {
             throw .modelDiffers(
-                folder: folder, property: "a number of sources of", found: "\(sources.count)",
-                expected: "\(self.model.sources.count)")
+                folder, "a number of sources of \(self.model.sources.count)",
+                found: "\(sources.count)")
         }
         var renamed = self
         renamed.model.sources = sources
         return renamed
+    }
+}
+
+extension PortingError {
+    fileprivate static func modelDiffers(
+        _ folder: String, _ prepared: String, found: String
+    ) -> PortingError {
+        .unusable(
+            path: folder,
+            problem: "was prepared for \(prepared), the model has \(found); prepare it with this "
+                + "model, or name the other one with -n")
     }
 }

@@ -75,7 +75,9 @@ package struct Preparation {
         let folder = ChunkFolder(path)
         let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
         let plan = manifest.plan
-        let missing = (0..<plan.count).filter { !isComplete($0, in: folder) }
+        let missing = (0..<plan.count).filter { index in
+            !manifest.inputs.allSatisfy { folder.isComplete($0, index, manifest.encoding) }
+        }
         var done = plan.count - missing.count
         progress(done)
         try track.forEachPiece(
@@ -107,13 +109,6 @@ package struct Preparation {
         }
     }
 
-    private func isComplete(_ index: Int, in folder: ChunkFolder) -> Bool {
-        manifest.inputs.allSatisfy { input in
-            manifest.encoding.isComplete(
-                folder.file(input.name, index, manifest.encoding.container), input)
-        }
-    }
-
     private static func checksum(_ path: String) throws -> String {
         let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
         defer { try? handle.close() }
@@ -121,13 +116,12 @@ package struct Preparation {
     }
 }
 
-extension TensorEncoding {
-    /// Whether a file is there that is as long as this tensor is in it. Files get their names when
-    /// they are complete, so nothing more needs to be looked at.
-    func isComplete(_ path: String, _ tensor: Manifest.Shape) -> Bool {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        guard let size = attributes?[.size] as? Int else { return false }
-        let header = header(tensor.name, tensor.shape)
-        return size == header.count + tensor.shape.reduce(1, *) * element.bytes
+extension ChunkFolder {
+    /// Whether a tensor's file is there and as long as it must be. Files get their names when they
+    /// are complete, so nothing more needs to be looked at.
+    func isComplete(_ tensor: Manifest.Shape, _ index: Int, _ encoding: TensorEncoding) -> Bool {
+        let header = encoding.header(tensor.name, tensor.shape)
+        return FilePath.countBytes(file(tensor.name, index, encoding.container))
+            == header.count + tensor.shape.reduce(1, *) * encoding.element.bytes
     }
 }

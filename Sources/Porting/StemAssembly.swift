@@ -63,35 +63,24 @@ package struct StemAssembly {
                 channelCount: manifest.model.channels, modelRateHz: manifest.model.samplerate,
                 sampleRateHz: manifest.model.samplerate, sampleCount: manifest.source.samples),
             options: options, threads: backend.threads)
-        var done = 0
-        try forEachBlock(on: backend) { block in
-            try cancellation.check()
-            try files.append(block)
-            done += 1
-            progress(done)
-        }
-        try files.finish(cancellation: cancellation)
-        return paths
-    }
-
-    /// The joined and denormalised stems, block after block.
-    private func forEachBlock(on backend: Backend, _ take: (StemBlock) throws -> Void) throws {
         let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
         let rows = manifest.model.sources.count * manifest.model.channels
         let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
         let noMixture = PlanarAudio(channels: [], sampleRateHz: manifest.model.samplerate)
-        // Made when a first chunk has been read, whose files are as long as the manifest says.
-        var overlapAdd: OverlapAdd?
+        // Allocated after the first chunk has been read: its files are as long as the manifest says.
+        var chunk = try stems(0, spectrogram)
+        var overlapAdd = OverlapAdd(manifest.plan, rowCount: rows)
         for index in 0..<manifest.chunk.count {
-            let chunk = try stems(index, spectrogram)
-            var joining = overlapAdd ?? OverlapAdd(manifest.plan, rowCount: rows)
-            overlapAdd = nil
-            var stems = joining.add(
+            if index > 0 { chunk = try stems(index, spectrogram) }
+            var stems = overlapAdd.add(
                 chunk, chunk: index, of: manifest.plan, sampleRateHz: manifest.model.samplerate)
-            overlapAdd = joining
             stems.channels = stems.channels.map { row in row.map { $0 * scale + mean } }
-            try take(StemBlock(stems: stems, mixture: noMixture))
+            try cancellation.check()
+            try files.append(StemBlock(stems: stems, mixture: noMixture))
+            progress(index + 1)
         }
+        try files.finish(cancellation: cancellation)
+        return paths
     }
 
     /// One chunk's stems, `[S · A, N]`.

@@ -1,6 +1,7 @@
 // Named tensors of `compare`: files of tensors, folders of them, folders of stems.
 
 import Audio
+import Files
 import Foundation
 import WeightsLoader
 
@@ -20,12 +21,11 @@ package struct TensorCollection {
         case raw(String, Manifest?)
         case sound(String)
 
-        /// The file's name, for messages.
+        /// For messages.
         var file: String {
             switch self {
-            case .stored(let checkpoint, _): (checkpoint.path as NSString).lastPathComponent
-            case .npy(let path), .raw(let path, _), .sound(let path):
-                (path as NSString).lastPathComponent
+            case .stored(let checkpoint, _): checkpoint.path
+            case .npy(let path), .raw(let path, _), .sound(let path): path
             }
         }
     }
@@ -42,12 +42,11 @@ package struct TensorCollection {
     /// - Throws: ``PortingError``.
     package init(_ path: String) throws(PortingError) {
         self.path = path
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw .fileMissing(
-                path: path, expected: "a file of tensors, a folder of them or a folder of stems")
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw .missing(
+                path, expected: "a file of tensors, a folder of them or a folder of stems")
         }
-        if isFolder.boolValue {
+        if FilePath.isFolder(path) {
             let above = (path as NSString).deletingLastPathComponent
             try add(
                 folder: path, prefix: "",
@@ -56,9 +55,9 @@ package struct TensorCollection {
             try add(file: path, prefix: "", manifest: Self.manifest(above: path))
         }
         if entries.isEmpty {
-            throw .nothingToCompare(
+            throw .unusable(
                 path: path,
-                reason: "holds neither tensors (.safetensors, .npy, .raw) nor sound files")
+                problem: "holds neither tensors (.safetensors, .npy, .raw) nor sound files")
         }
     }
 
@@ -73,9 +72,8 @@ package struct TensorCollection {
         case .stored(let checkpoint, let stored):
             return NamedTensor(name, stored.shape, try TensorFile.floats(checkpoint, stored))
         case .npy(let path):
-            let file = try TensorFile.map(path, expected: "an array")
-            let header = try NPY(file, path: path)
-            return TensorFile.npy(file, header, name: name, shape: header.shape)
+            let array = try NPY(path, expected: "an array")
+            return array.tensor(name, shape: array.shape)
         case .raw(let path, let manifest):
             return try raw(name, path, manifest, like: other)
         case .sound(let path):
@@ -83,22 +81,17 @@ package struct TensorCollection {
             return NamedTensor(
                 name, [audio.channelCount, audio.sampleCount], Array(audio.channels.joined()))
         case nil:
-            throw PortingError.tensorMissing(path: path, tensor: name, found: names)
+            throw PortingError.tensorMissing(path, name, found: names)
         }
     }
 
     /// The shape of a name; empty if only another collection can tell it.
     func shape(_ name: String) throws -> [Int] {
         switch entries[name] {
-        case .stored(_, let stored): return stored.shape
-        case .npy(let path):
-            return try NPY(try TensorFile.map(path, expected: "an array"), path: path).shape
-        case .raw(_, let manifest):
-            return manifest?.shape(of: name) ?? []
-        case .sound(let path):
-            let audio = try AudioFile.read(path).buffer
-            return [audio.channelCount, audio.sampleCount]
-        case nil: return []
+        case .stored(_, let stored): stored.shape
+        case .raw(_, let manifest): manifest?.shape(of: name) ?? []
+        case .npy, .sound: try tensor(name, like: self).shape
+        case nil: []
         }
     }
 
@@ -108,13 +101,13 @@ package struct TensorCollection {
         let own = try shape(name)
         let shape = try own.isEmpty ? other.shape(name) : own
         guard !shape.isEmpty else {
-            throw PortingError.nothingToCompare(
+            throw PortingError.unusable(
                 path: path,
-                reason: "is raw, and neither a manifest nor the other side tells its shape")
+                problem: "is raw, and neither a manifest nor the other side tells its shape")
         }
-        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
         // Outputs may have another type than the manifest's inputs.
-        let isFloat16 = size == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
+        let isFloat16 =
+            FilePath.countBytes(path) == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
         return try TensorFile.read(
             path, name: name, shape: shape, element: isFloat16 ? .float16 : .float32,
             isFinite: false)
@@ -129,17 +122,13 @@ package struct TensorCollection {
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: folder)
         } catch {
-            throw .unreadable(path: folder, reason: TensorFile.reason(error))
+            throw .unreadable(folder, TensorFile.reason(error))
         }
         for name in names.sorted() where !name.hasPrefix(".") {
-            let inner = (folder as NSString).appendingPathComponent(name)
-            var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: inner, isDirectory: &isFolder) else {
-                continue
-            }
-            if !isFolder.boolValue {
+            let inner = FilePath.joined(folder, name)
+            if FilePath.isFile(inner) {
                 try add(file: inner, prefix: prefix, manifest: manifest)
-            } else if depth < Self.depthLimit {
+            } else if FilePath.isFolder(inner), depth < Self.depthLimit {
                 try add(
                     folder: inner, prefix: "\(prefix)\(name)/",
                     manifest: Self.manifest(in: inner) ?? manifest, depth: depth + 1)
@@ -150,9 +139,8 @@ package struct TensorCollection {
     private mutating func add(
         file: String, prefix: String, manifest: Manifest?
     ) throws(PortingError) {
-        let name = (file as NSString).lastPathComponent as NSString
-        let stem = name.deletingPathExtension
-        switch name.pathExtension.lowercased() {
+        let stem = FilePath.stem(of: file)
+        switch FilePath.pathExtension(of: file).lowercased() {
         case "safetensors":
             let checkpoint = try TensorFile.open(file)
             let isWhole = checkpoint.tensors.map(\.name) == [stem]
@@ -171,7 +159,7 @@ package struct TensorCollection {
 
     private mutating func insert(_ entry: Entry, _ name: String) throws(PortingError) {
         if let other = entries.updateValue(entry, forKey: name) {
-            throw .ambiguous(path: path, tensor: name, files: [other.file, entry.file])
+            throw .ambiguous(path, name, files: [other.file, entry.file])
         }
     }
 
@@ -190,7 +178,7 @@ package struct TensorCollection {
 extension Manifest {
     /// The shape of a core's tensor, by the last part of its name.
     func shape(of name: String) -> [Int]? {
-        let tensor = (name as NSString).lastPathComponent
+        let tensor = FilePath.name(of: name)
         return (inputs + outputs).first { $0.name == tensor }?.shape
     }
 }

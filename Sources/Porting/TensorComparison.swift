@@ -24,21 +24,17 @@ package struct TensorComparison: Sendable, Equatable {
 
     /// Whether the tensor has the reference's shape, a batch of one aside.
     package var isComparable: Bool {
-        foundShape.map { Array($0.drop { $0 == 1 }) == Array(shape.drop { $0 == 1 }) } ?? false
+        foundShape?.unbatched == shape.unbatched
     }
 
-    package init(missing name: String, shape: [Int]) {
-        self.init(name: name, shape: shape, foundShape: nil)
-    }
-
-    private init(name: String, shape: [Int], foundShape: [Int]?) {
+    fileprivate init(_ name: String, shape: [Int], foundShape: [Int]?) {
         self.name = name
         self.shape = shape
         self.foundShape = foundShape
     }
 
     package init(reference: NamedTensor, found: NamedTensor) {
-        self.init(name: reference.name, shape: reference.shape, foundShape: found.shape)
+        self.init(reference.name, shape: reference.shape, foundShape: found.shape)
         guard isComparable else { return }
         let errors = zip(reference.values, found.values).lazy.map { abs(Double($0) - Double($1)) }
         let ratio = SignalToNoise(of: found.values, against: reference.values)
@@ -101,22 +97,22 @@ package struct ComparisonReport: Sendable {
             .sorted { $0.1 < $1.1 }
         let present = Set(found.names.filter(matches))
         if names.isEmpty {
-            throw PortingError.noMatch(
-                patterns: patterns.map(\.text), examples: Array(reference.names.prefix(12)))
+            throw PortingError.noMatch(patterns: patterns, names: reference.names)
         }
         if !names.contains(where: { present.contains($0.0) }) {
-            throw PortingError.nothingToCompare(
+            let others =
+                present.isEmpty ? "none" : present.sorted().prefix(5).joined(separator: ", ")
+            throw PortingError.unusable(
                 path: found.path,
-                reason: "has none of the \(names.count) tensors of \(reference.path); it has "
-                    + (present.isEmpty
-                        ? "none" : present.sorted().prefix(5).joined(separator: ", "))
-            )
+                problem: "has none of the \(names.count) tensors of \(reference.path); it has "
+                    + others)
         }
         var comparisons: [TensorComparison] = []
         for (name, _) in names {
             if isCancelled() { throw CancellationError() }
             guard present.contains(name) else {
-                comparisons.append(.init(missing: name, shape: try reference.shape(name)))
+                comparisons.append(
+                    .init(name, shape: try reference.shape(name), foundShape: nil))
                 continue
             }
             let expected = try reference.tensor(name, like: found)

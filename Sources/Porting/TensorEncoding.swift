@@ -42,25 +42,20 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
 
     /// The elements, little-endian.
     ///
-    /// - Throws: ``PortingError/notStorable(path:tensor:value:)`` for a finite value past float16.
+    /// - Throws: ``PortingError`` for a finite value past float16.
     func bytes(_ tensor: NamedTensor, path: String) throws(PortingError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(tensor.values.count * element.bytes)
-        switch element {
-        case .float32:
-            for value in tensor.values {
-                withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
-            }
-        case .float16:
-            for value in tensor.values {
-                let bits = Narrowing.float16(value)
-                guard bits & 0x7FFF != 0x7C00 || value.isInfinite else {
-                    throw .notStorable(path: path, tensor: tensor.name, value: value)
-                }
-                withUnsafeBytes(of: bits.littleEndian) { bytes.append(contentsOf: $0) }
-            }
+        guard element == .float16 else {
+            return tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { [UInt8]($0) }
         }
-        return bytes
+        let halves = tensor.values.map(Narrowing.float16)
+        for (value, bits) in zip(tensor.values, halves)
+        where bits & 0x7FFF == 0x7C00 && !value.isInfinite {
+            throw .unusable(
+                path: path,
+                problem: "\(tensor.name) has the value \(value), which float16 can't hold; write "
+                    + "float32")
+        }
+        return halves.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
     }
 }
 

@@ -1,5 +1,6 @@
 // Files of one tensor each: raw, .npy or safetensors.
 
+import Files
 import Foundation
 import WeightsLoader
 
@@ -7,7 +8,7 @@ import WeightsLoader
 package enum TensorFile {
     /// Writes a tensor; the file appears under its name when it is complete.
     ///
-    /// - Throws: ``PortingError`` `notFinite`, `notStorable` or `unwritable`.
+    /// - Throws: ``PortingError``, `notFinite` among others.
     package static func write(
         _ tensor: NamedTensor, to path: String, _ encoding: TensorEncoding
     ) throws(PortingError) {
@@ -24,7 +25,7 @@ package enum TensorFile {
         do {
             try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
-            throw .unwritable(path: path, reason: reason(error))
+            throw .unwritable(path, reason(error))
         }
     }
 
@@ -41,28 +42,36 @@ package enum TensorFile {
     ) throws(PortingError) -> NamedTensor {
         let expected = "\(element.rawValue) \(shape)"
         guard FileManager.default.fileExists(atPath: path) else {
-            throw .fileMissing(path: path, expected: expected)
+            throw .missing(path, expected: expected)
+        }
+        func check(_ foundShape: [Int], _ found: ElementType) throws(PortingError) {
+            // Exporters and runtimes add or drop a batch of one.
+            guard foundShape.unbatched == shape.unbatched else {
+                throw .unusable(
+                    path: path, problem: "has the shape \(foundShape), expected \(shape)")
+            }
+            guard found == element.stored else {
+                throw .unusable(
+                    path: path,
+                    problem: "holds \(found.rawValue), expected \(element.stored.rawValue) "
+                        + "\(shape); give all files one type")
+            }
         }
         let tensor: NamedTensor
-        switch (path as NSString).pathExtension {
+        switch FilePath.pathExtension(of: path) {
         case "npy":
-            let file = try map(path, expected: expected)
-            let header = try NPY(file, path: path)
-            try check(path, header.shape, shape)
-            try check(path, header.element.stored.rawValue, element, shape)
-            tensor = npy(file, header, name: name, shape: shape)
+            let array = try NPY(path, expected: expected)
+            try check(array.shape, array.element)
+            tensor = array.tensor(name, shape: shape)
         case "safetensors":
             let checkpoint = try open(path)
             guard let stored = checkpoint.tensor(named: name) else {
-                throw .tensorMissing(
-                    path: path, tensor: name, found: checkpoint.tensors.map(\.name))
+                throw .tensorMissing(path, name, found: checkpoint.tensors.map(\.name))
             }
-            try check(path, stored.shape, shape)
-            try check(path, stored.elementType.rawValue, element, shape)
+            try check(stored.shape, stored.elementType)
             tensor = NamedTensor(name, shape, try floats(checkpoint, stored))
         default:
-            tensor = try raw(
-                path, name: name, shape: shape, element: element, expected: expected)
+            tensor = NamedTensor(name, shape, try raw(path, shape, element))
         }
         if isFinite, let index = tensor.values.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(path: path, tensor: name, index: index)
@@ -73,51 +82,28 @@ package enum TensorFile {
     // MARK: - Containers
 
     private static func raw(
-        _ path: String, name: String, shape: [Int], element: TensorEncoding.Element,
-        expected: String
-    ) throws(PortingError) -> NamedTensor {
+        _ path: String, _ shape: [Int], _ element: TensorEncoding.Element
+    ) throws(PortingError) -> [Float] {
+        let expected = "\(element.rawValue) \(shape)"
         let file = try map(path, expected: expected)
         let count = shape.reduce(1, *)
         guard file.countBytes == count * element.bytes else {
             let other = TensorEncoding.Element.allCases.first {
                 $0 != element && file.countBytes == count * $0.bytes
             }
-            throw .wrongSize(
-                path: path, foundBytes: file.countBytes, expectedBytes: count * element.bytes,
-                expected: expected,
-                hint: other.map { "it would fit \($0.rawValue)" } ?? "")
+            throw .unusable(
+                path: path,
+                problem: "has \(file.countBytes) bytes, expected \(count * element.bytes): "
+                    + expected + (other.map { "; it would fit \($0.rawValue)" } ?? ""))
         }
-        let values = file.withBytes(0..<file.countBytes) { widened($0, element.stored, count) }
-        return NamedTensor(name, shape, values)
-    }
-
-    /// The array of a file, after its header.
-    static func npy(
-        _ file: MappedFile, _ header: NPY, name: String, shape: [Int]
-    ) -> NamedTensor {
-        let count = shape.reduce(1, *)
-        let values = file.withBytes(header.dataStart..<file.countBytes) { bytes in
-            guard header.element == .float64 else {
-                return widened(bytes, header.element.stored, count)
-            }
-            return (0..<count).map { index in
-                let bits = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
-                return Float(Double(bitPattern: UInt64(littleEndian: bits)))
-            }
-        }
-        guard header.isColumnMajor else { return NamedTensor(name, shape, values) }
-        // Equal to a row-major array with its dimensions reversed.
-        let axes = Array(header.shape.indices.reversed())
-        var tensor = NamedTensor(name, Array(header.shape.reversed()), values, permuted: axes)
-        tensor.shape = shape
-        return tensor
+        return file.withBytes(0..<file.countBytes) { widened($0, element.stored, count) }
     }
 
     static func open(_ path: String) throws(PortingError) -> Checkpoint {
         do {
             return try Checkpoint.open(path)
         } catch {
-            throw .damaged(path: path, problem: (error as? WeightsError)?.problem ?? "\(error)")
+            throw .damaged(path, (error as? WeightsError)?.problem ?? "\(error)")
         }
     }
 
@@ -128,25 +114,22 @@ package enum TensorFile {
             return try checkpoint.floats(stored)
         } catch {
             throw .damaged(
-                path: checkpoint.path,
-                problem: "'\(stored.name)' holds \(stored.elementType.rawValue), expected floats")
+                checkpoint.path,
+                "'\(stored.name)' holds \(stored.elementType.rawValue), expected floats")
         }
     }
 
     static func map(_ path: String, expected: String) throws(PortingError) -> MappedFile {
         do {
             return try MappedFile(path)
+        } catch .fileEmpty {
+            throw .damaged(path, "it has 0 bytes, expected \(expected)")
         } catch {
-            switch error {
-            case .fileMissing: throw .fileMissing(path: path, expected: expected)
-            case .fileEmpty:
-                throw .damaged(path: path, problem: "it has 0 bytes, expected \(expected)")
-            default: throw .unreadable(path: path, reason: error.problem)
-            }
+            throw .unreadable(path, error.problem)
         }
     }
 
-    private static func widened(
+    static func widened(
         _ bytes: UnsafeRawBufferPointer, _ type: ElementType, _ count: Int
     ) -> [Float] {
         [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -154,26 +137,6 @@ package enum TensorFile {
             let output = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
             Widening.widen(bytes, of: type, into: output)
             initialized = count
-        }
-    }
-
-    // MARK: - Checks
-
-    private static func check(
-        _ path: String, _ found: [Int], _ expected: [Int]
-    ) throws(PortingError) {
-        // Exporters and runtimes add or drop a batch of one.
-        guard Array(found.drop { $0 == 1 }) == Array(expected.drop { $0 == 1 }) else {
-            throw .wrongShape(path: path, found: found, expected: expected)
-        }
-    }
-
-    private static func check(
-        _ path: String, _ found: String, _ expected: TensorEncoding.Element, _ shape: [Int]
-    ) throws(PortingError) {
-        guard found == expected.stored.rawValue else {
-            throw .wrongType(
-                path: path, found: found, expected: expected.stored.rawValue, shape: shape)
         }
     }
 

@@ -2,6 +2,7 @@
 
 import Audio
 import Demucs
+import Files
 import Foundation
 import HTDemucs
 import Tensor
@@ -38,14 +39,9 @@ package struct Trace {
         let folder = Self.folder(ofChunk: path)
         let manifest = try Manifest(folder: folder)
         try model.check(manifest, folder: folder)
-        let tensors = try manifest.inputs.map { input in
-            let file = "\(input.name).\(manifest.encoding.container.rawValue)"
-            return try TensorFile.read(
-                (path as NSString).appendingPathComponent(file), name: input.name,
-                shape: input.shape, element: manifest.encoding.element)
-        }
+        let inputs = try manifest.inputs(ofChunk: path)
         self.init(
-            input: tensors[0], x: tensors[1],
+            input: inputs[0], x: inputs[1],
             origin: "\(manifest.source.name), \((path as NSString).lastPathComponent)")
     }
 
@@ -92,14 +88,14 @@ package struct Trace {
         }
         input = inputs[0]
         x = inputs[1]
-        origin = "\((audio.name as NSString).lastPathComponent), from sample \(Int(position))"
+        origin = "\(FilePath.name(of: audio.name)), from sample \(Int(position))"
         warnings = track.warnings
     }
 
     /// Runs the network and writes the values that match a pattern, in the order of computation.
     ///
     /// - Returns: the names.
-    /// - Throws: ``PortingError``: `noMatch`, `unwritable`, `notStorable`; `CancellationError`.
+    /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
     package func write(
         _ patterns: [NamePattern], of network: HTDemucs, model: OpenedModel, to path: String,
         cancellation: CancellationToken
@@ -174,7 +170,7 @@ private final class TraceObserver: ForwardObserver {
     /// - Returns: the names of the values written.
     func finish() throws(PortingError) -> [String] {
         if writer.names.isEmpty {
-            throw .noMatch(patterns: patterns.map(\.text), examples: Array(names.prefix(12)))
+            throw .noMatch(patterns: patterns, names: names)
         }
         try writer.finish()
         return writer.names
@@ -191,7 +187,7 @@ private final class TraceObserver: ForwardObserver {
 private final class TraceWriter {
     private let path: String
     private let temporaryPath: String
-    private let handle: FileHandle
+    private let descriptor: Int32
     private var header: SafetensorsHeader
     private var isFinished = false
     private(set) var names: [String] = []
@@ -200,22 +196,17 @@ private final class TraceWriter {
     /// The format allows spaces in the rest.
     private static let headerBytes = 1 << 18
 
-    /// - Throws: ``PortingError/unwritable(path:reason:)``.
     init(_ path: String, metadata: [String: String]) throws(PortingError) {
         self.path = path
         temporaryPath = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
         header = SafetensorsHeader(metadata: metadata)
-        guard FileManager.default.createFile(atPath: temporaryPath, contents: nil),
-            let handle = FileHandle(forWritingAtPath: temporaryPath)
-        else {
-            throw .unwritable(path: path, reason: String(cString: strerror(errno)))
-        }
-        self.handle = handle
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        if descriptor < 0 { throw .unwritable(path, "\(SystemError.last)") }
         try write([UInt8](repeating: UInt8(ascii: " "), count: Self.headerBytes))
     }
 
     deinit {
-        try? handle.close()
+        close(descriptor)
         if !isFinished { unlink(temporaryPath) }
     }
 
@@ -227,26 +218,19 @@ private final class TraceWriter {
 
     func finish() throws(PortingError) {
         guard let bytes = header.bytes(reserved: Self.headerBytes) else {
-            throw .unwritable(
-                path: path, reason: "the names of \(names.count) tensors don't fit its header")
+            throw .unwritable(path, "the names of \(names.count) tensors don't fit its header")
         }
-        do {
-            try handle.seek(toOffset: 0)
-        } catch {
-            throw .unwritable(path: path, reason: TensorFile.reason(error))
-        }
+        lseek(descriptor, 0, SEEK_SET)
         try write(bytes)
-        guard rename(temporaryPath, path) == 0 else {
-            throw .unwritable(path: path, reason: String(cString: strerror(errno)))
-        }
+        if rename(temporaryPath, path) != 0 { throw .unwritable(path, "\(SystemError.last)") }
         isFinished = true
     }
 
     private func write(_ bytes: [UInt8]) throws(PortingError) {
         do {
-            try handle.write(contentsOf: bytes)
+            try bytes.withUnsafeBytes { try writeAll($0, to: descriptor) }
         } catch {
-            throw .unwritable(path: path, reason: TensorFile.reason(error))
+            throw .unwritable(path, "\(error)")
         }
     }
 }

@@ -50,8 +50,8 @@ package struct MixedPrecisionSearch {
     private let float32: Backend
     /// Runs the model in the target precision.
     private let target: Backend
-    /// The float32 model's stems of each mix, `[sources, audioChannels, samples]`.
-    private let reference: [[Float]]
+    /// The float32 model's ``stems(_:on:)``.
+    private var reference: [[Float]] = []
 
     init(
         _ quantization: ModelQuantization, _ quantized: QuantizedLayers, mixes: [[Float]],
@@ -67,34 +67,29 @@ package struct MixedPrecisionSearch {
         self.report = report
         float32 = try Backend(threads: quantization.threads)
         target = try Backend(threads: quantization.threads, precision: targets.precision)
-        let network = try HTDemucs(
-            quantization.configuration, warnings: [],
-            parameters: quantization.checkpoint.parameters(), backend: float32)
-        reference = try mixes.map {
-            try network.forward(
-                quantization.tensor($0, on: network.backend), observer: cancellation
-            ).floats
-        }
+        reference = try stems([:], on: float32)
     }
 
     func run() throws -> QuantizedModel {
         var state = State(
-            layers: quantized.layers, signal: energies(reference, against: reference, \.signal))
-        for index in state.layers.indices
-        where targets.measuresLayers || targets.minimumSNRDecibels != nil {
-            report(.measuring(layer: index, of: state.layers.count))
-            // Layers that stay in floats are measured too: the report shows why they do.
-            let layer = state.layers[index]
-            let noise = try noise(
-                [layer.tensor: layer.form == .float ? mostRoundedForm : layer.form], on: float32)
-            state.layers[index].outputSNRDecibels = worstSNR(state.signal, noise)
-            state.noises[index] = layer.form == .float ? state.silence : noise
+            layers: quantized.layers, signal: energies(reference, \.signal))
+        if targets.measuresLayers || targets.minimumSNRDecibels != nil {
+            report(.measuring(layers: state.layers.count))
+            // The form of layers that the recommended plan rounds the most.
+            let mostRounded: LayerForm = targets.precision == .int8 ? .w8a8 : .w8
+            for (index, layer) in state.layers.enumerated() {
+                // Layers that stay in floats are measured too: the report shows why they do.
+                let form = layer.form == .float ? mostRounded : layer.form
+                let noise = try noise([layer.tensor: form], on: float32)
+                state.layers[index].outputSNRDecibels = worstSNR(state.signal, noise)
+                state.noises[index] = layer.form == .float ? state.silence : noise
+            }
         }
         report(.choosing)
         if let maximum = targets.maximumBytes {
             let least = try model(state.layers).countBytes
             guard least <= maximum else {
-                throw QuantizationError.bytesUnreachable(wanted: maximum, least: least)
+                throw QuantizationError(unreachableBytes: maximum, least: least)
             }
             state.spareBytes = maximum - least
         }
@@ -109,16 +104,13 @@ package struct MixedPrecisionSearch {
                 whole = try noise(state.forms, on: target)
             }
             guard worstSNR(state.signal, whole) >= minimum else {
-                throw QuantizationError.snrUnreachable(
-                    wantedDecibels: minimum, bestDecibels: worstSNR(state.signal, whole),
+                throw QuantizationError(
+                    unreachableSNRDecibels: minimum, best: worstSNR(state.signal, whole),
                     maximumBytes: targets.maximumBytes)
             }
         }
         return try model(state.layers, snrDecibels: worstSNR(state.signal, whole))
     }
-
-    /// The form of layers that the recommended plan rounds the most.
-    private var mostRoundedForm: LayerForm { targets.precision == .int8 ? .w8a8 : .w8 }
 
     // MARK: - Choosing
 
@@ -200,28 +192,28 @@ package struct MixedPrecisionSearch {
 
     // MARK: - Measuring
 
-    /// The noise of a model with some layers quantised.
+    private func noise(_ forms: [String: LayerForm], on backend: Backend) throws -> Energies {
+        energies(try stems(forms, on: backend), \.noise)
+    }
+
+    /// The stems of each mix by a model with some layers quantised, `[sources, audioChannels, samples]`.
     ///
     /// - Parameter forms: by tensor; others stay floats.
-    private func noise(_ forms: [String: LayerForm], on backend: Backend) throws -> Energies {
+    private func stems(_ forms: [String: LayerForm], on backend: Backend) throws -> [[Float]] {
         let parameters = quantization.checkpoint.parameters(
             replacing: quantized.replacements(
                 for: forms.filter { $0.value != .float }.keys))
         let network = try HTDemucs(
             quantization.configuration, warnings: [], parameters: parameters, backend: backend,
             plan: QuantizationPlan(forms))
-        let stems = try mixes.map {
-            try network.forward(
-                quantization.tensor($0, on: network.backend), observer: cancellation
-            ).floats
+        return try mixes.map {
+            try network.forward(quantization.tensor($0, on: backend), observer: cancellation).floats
         }
-        return energies(stems, against: reference, \.noise)
     }
 
-    /// Energies of the stems, summed over the mixes.
+    /// Energies of the stems against the reference, summed over the mixes.
     private func energies(
-        _ stems: [[Float]], against reference: [[Float]],
-        _ energy: KeyPath<SignalToNoise, Double>
+        _ stems: [[Float]], _ energy: KeyPath<SignalToNoise, Double>
     ) -> Energies {
         zip(stems, reference).map { stems, reference in
             SignalToNoise.perStem(

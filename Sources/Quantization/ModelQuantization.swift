@@ -30,11 +30,11 @@ package struct ModelQuantization {
         var countWeights: Int { shape.reduce(1, *) }
     }
 
-    /// A stage of ``run(mixes:targets:cancellation:report:)``, for progress.
+    /// A stage of ``run(mixes:targets:cancellation:report:)`` that begins.
     package enum Stage: Sendable {
-        case calibrating(segment: Int, of: Int)
-        case rounding(layer: Int, of: Int)
-        case measuring(layer: Int, of: Int)
+        case calibrating(segments: Int)
+        case rounding(layers: Int)
+        case measuring(layers: Int)
         case choosing
     }
 
@@ -86,15 +86,14 @@ package struct ModelQuantization {
         let network = try HTDemucs(
             configuration, warnings: [], parameters: parameters,
             backend: Backend(threads: 1), observer: observer)
-        for (index, mix) in mixes.enumerated() {
-            report(.calibrating(segment: index, of: mixes.count))
-            _ = try network.forward(
-                tensor(mix, on: network.backend), observer: cancellation)
+        report(.calibrating(segments: mixes.count))
+        for mix in mixes {
+            _ = try network.forward(tensor(mix, on: network.backend), observer: cancellation)
             observer.endSegment(on: backend)
         }
         var quantized = QuantizedLayers(quantization: self, backend: backend)
-        for (index, layer) in observer.layers.enumerated() {
-            report(.rounding(layer: index, of: observer.layers.count))
+        report(.rounding(layers: observer.layers.count))
+        for layer in observer.layers {
             try cancellation.check()
             try quantized.add(layer, for: targets.precision)
         }
@@ -117,25 +116,24 @@ package struct ModelQuantization {
 }
 
 /// A target of a quantisation that can't be reached.
-package enum QuantizationError: Error, Equatable, CustomStringConvertible, LocalizedError {
-    /// All layers in 16 bits, or as many as the size allows, have a lower SNR.
-    case snrUnreachable(wantedDecibels: Double, bestDecibels: Double, maximumBytes: Int?)
-    case bytesUnreachable(wanted: Int, least: Int)
+package struct QuantizationError: Error, CustomStringConvertible {
+    package let description: String
 
-    package var description: String {
-        switch self {
-        case .snrUnreachable(let wanted, let best, let maximumBytes):
-            "no form of the model has an SNR of \(Self.figure(wanted)) dB"
-                + (maximumBytes.map { " in \($0) bytes" } ?? "")
-                + ": the best has \(Self.figure(best)) dB; ask for less"
-                + (maximumBytes == nil ? "" : " or allow a larger file")
-        case .bytesUnreachable(let wanted, let least):
-            "\(wanted) bytes don't hold the model: it takes \(least) with as many layers in INT8 as "
-                + "possible; allow a larger file"
-        }
+    /// - Parameters:
+    ///   - best: the SNR with all layers in 16 bits, or as many as the size allows.
+    ///   - maximumBytes: the size allowed; nil for any.
+    init(unreachableSNRDecibels wanted: Double, best: Double, maximumBytes: Int?) {
+        func figure(_ value: Double) -> String { String(format: "%.1f", value) }
+        description =
+            "no form of the model has an SNR of \(figure(wanted)) dB"
+            + (maximumBytes.map { " in \($0) bytes" } ?? "")
+            + ": the best has \(figure(best)) dB; ask for less"
+            + (maximumBytes == nil ? "" : " or allow a larger file")
     }
 
-    package var errorDescription: String? { description }
-
-    private static func figure(_ value: Double) -> String { String(format: "%.1f", value) }
+    init(unreachableBytes wanted: Int, least: Int) {
+        description =
+            "\(wanted) bytes don't hold the model: it takes \(least) with as many layers in INT8 as "
+            + "possible; allow a larger file"
+    }
 }

@@ -26,8 +26,8 @@ struct QuantizedLayers {
     /// - Parameter precision: the precision that the model will run in.
     /// - Throws: ``WeightsError``.
     mutating func add(_ layer: CalibratedLayer, for precision: Precision) throws {
-        let checkpoint = quantization.checkpoint
-        let floats = try checkpoint.floats(named: layer.tensor)
+        let parameters = quantization.checkpoint.parameters()
+        let floats = try parameters.floats(layer.tensor, layer.shape)
         let quantizer = Quantizer(shape: layer.shape, outputAxis: layer.outputAxis)
         // Products that never ran have no moments; their weights are rounded to nearest.
         let products = layer.products.filter { $0.moments.count > 0 }
@@ -35,9 +35,7 @@ struct QuantizedLayers {
             $1.fillMeanSquares(&$0)
         }
         guard let scales = quantizer.clippedScales(of: floats, meanSquares: meanSquares) else {
-            throw WeightsError.notStorable(
-                path: checkpoint.path, tensor: layer.tensor,
-                value: floats.first { !$0.isFinite } ?? .nan, type: .int8)
+            throw parameters.notQuantizable(layer.tensor, floats.first { !$0.isFinite } ?? .nan)
         }
         var quantized = quantizer.quantized(floats, scales: scales)
         for product in products {
@@ -52,7 +50,7 @@ struct QuantizedLayers {
         }
         // Every layer has a bias.
         let name = "\(layer.tensor.dropLast("weight".count))bias"
-        let bias = try checkpoint.floats(named: name)
+        let bias = try parameters.floats(name, [quantizer.channels])
         biases[layer.tensor] = (name, zip(bias, shifts).map { Float(Double($0) + $1) })
 
         let form = QuantizationPlan.recommended(for: quantization.configuration)[layer.tensor]
@@ -72,15 +70,5 @@ struct QuantizedLayers {
             if let bias = biases[tensor] { result.floats[bias.tensor] = bias.values }
         }
         return result
-    }
-}
-
-extension Checkpoint {
-    /// The values of a tensor that the model has read before.
-    fileprivate func floats(named name: String) throws -> [Float] {
-        guard let tensor = tensor(named: name) else {
-            throw WeightsError.tensorMissing(path: path, tensor: name, unasked: 0, similar: [])
-        }
-        return try floats(tensor)
     }
 }

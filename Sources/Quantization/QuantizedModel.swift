@@ -18,13 +18,13 @@ package struct QuantizedModel {
         layers: [ModelQuantization.Layer], shapes: [String: [Int]], snrDecibels: Double
     ) throws {
         self.snrDecibels = snrDecibels
-        let replacements = quantized.replacements(
-            for: layers.filter { $0.form != .float }.map(\.tensor))
-        var entries: [SafetensorsWriter.Entry] = []
-        for tensor in quantization.checkpoint.tensors {
-            let shape = shapes[tensor.name] ?? tensor.shape
-            entries += try Self.entries(
-                tensor, shape: shape, replacements, from: quantization.checkpoint)
+        let forms = Dictionary(
+            uniqueKeysWithValues: layers.filter { $0.form != .float }.map { ($0.tensor, $0.form) })
+        let replacements = quantized.replacements(for: forms.keys)
+        let entries = try quantization.checkpoint.tensors.flatMap { tensor in
+            try Self.entries(
+                tensor, shape: shapes[tensor.name] ?? tensor.shape, replacements,
+                from: quantization.checkpoint)
         }
         let sizes = Dictionary(
             uniqueKeysWithValues: entries.map { ($0.name, $0.countBytes) })
@@ -35,23 +35,14 @@ package struct QuantizedModel {
                 + (sizes[QuantizationScheme.scaleName(of: layer.tensor)] ?? 0)
             return layer
         }
-        writer = try Self.writer(quantization, entries, layers: layers, snrDecibels: snrDecibels)
-        countBytes = try writer.countBytes()
-    }
-
-    private static func writer(
-        _ quantization: ModelQuantization, _ entries: [SafetensorsWriter.Entry],
-        layers: [ModelQuantization.Layer], snrDecibels: Double
-    ) throws -> SafetensorsWriter {
         var origin = quantization.origin
         origin["snr_db"] =
             snrDecibels.isFinite ? .number((snrDecibels * 100).rounded() / 100) : .null
-        let forms = layers.filter { $0.form != .float }.map { ($0.tensor, $0.form) }
-        let scheme = QuantizationScheme(
-            layers: Dictionary(uniqueKeysWithValues: forms), origin: origin)
-        return SafetensorsWriter(
+        let scheme = QuantizationScheme(layers: forms, origin: origin)
+        writer = SafetensorsWriter(
             quantization.checkpoint, entries: entries, arguments: quantization.arguments,
             metadata: scheme.metadata)
+        countBytes = try writer.countBytes()
     }
 
     private static func entries(

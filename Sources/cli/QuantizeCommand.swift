@@ -71,15 +71,11 @@ struct QuantizeCommand {
     /// Prints a line at the beginning of each stage.
     private func show(_ stage: ModelQuantization.Stage) {
         switch stage {
-        case .calibrating(let segment, let count) where segment == 0:
+        case .calibrating(let count):
             console.status("Calibrating on \(count) \(count == 1 ? "segment" : "segments")")
-        case .rounding(let layer, let count) where layer == 0:
-            console.status("Rounding the weights of \(count) layers")
-        case .measuring(let layer, let count) where layer == 0:
-            console.status("Measuring each of \(count) layers in INT8")
-        case .choosing:
-            console.status("Measuring the whole model")
-        default: break
+        case .rounding(let count): console.status("Rounding the weights of \(count) layers")
+        case .measuring(let count): console.status("Measuring each of \(count) layers in INT8")
+        case .choosing: console.status("Measuring the whole model")
         }
     }
 }

@@ -29,12 +29,9 @@ struct ScoredTrack {
         stems = try decoded("stems", as: [String].self)
         scores = try decoded("scores", as: [String: [String]].self)
         func buffer(_ name: String) throws -> PlanarAudio {
-            let samples = try golden.shape(name)[1]
-            let values = try golden.floats(name)
-            let channels = stride(from: 0, to: values.count, by: samples).map {
-                Array(values[$0..<$0 + samples])
-            }
-            return PlanarAudio(channels: channels, sampleRateHz: rateHz)
+            PlanarAudio(
+                try golden.floats(name), channelCount: try golden.shape(name)[0],
+                sampleRateHz: rateHz)
         }
         references = try stems.map { try buffer("reference.\($0)") }
         estimates = try stems.map { try buffer("estimate.\($0)") }

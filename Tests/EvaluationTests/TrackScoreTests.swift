@@ -22,9 +22,7 @@ struct TrackScoreTests {
     private func silence(
         _ name: String = "a", channels: Int = 2, samples: Int = 100, rateHz: Int = 8000
     ) -> PlanarAudio {
-        PlanarAudio(
-            channels: .init(repeating: .init(repeating: 0, count: samples), count: channels),
-            sampleRateHz: rateHz)
+        PlanarAudio(channelCount: channels, sampleRateHz: rateHz, zeros: samples)
     }
 
     @Test func everyMetricGivesItsScores() throws {
@@ -54,7 +52,7 @@ struct TrackScoreTests {
         let track = try ScoredTrack("silent_stem")
         #expect(track.hasGolden("bsseval.refused"))
         let scores = try TrackScores(pairs(track), metrics: Set(Metric.allCases), on: backend)
-        #expect(scores.warning == .silent(stem: "bass", isEstimate: false))
+        #expect(scores.warning?.stem == "bass" && scores.warning?.isEstimate == false)
         for stem in scores.stems {
             #expect(stem.values[.bssSDR]?.isNaN == true)
             #expect(stem.values[.sdr]?.isFinite == true)
@@ -62,21 +60,18 @@ struct TrackScoreTests {
     }
 
     @Test func stemsThatDifferAreRefused() throws {
-        let cases: [(PlanarAudio, EvaluationError.Property, Int, Int)] = [
-            (silence(rateHz: 16000), .sampleRate, 16000, 8000),
-            (silence(channels: 1), .channels, 1, 2),
-            (silence(samples: 99), .length, 99, 100),
-        ]
-        for (other, property, found, expected) in cases {
-            let error = #expect(throws: EvaluationError.self) {
+        for (other, found, expected) in [
+            (silence(rateHz: 16000), "a sample rate of 16000 Hz", "a sample rate of 8000 Hz"),
+            (silence(channels: 1), "1 channel", "2 channels"),
+            (silence(samples: 99), "99 samples", "100 samples"),
+        ] {
+            let mismatch = EvaluationError.mismatch(
+                stem: "bass", role: "the estimate", found: found, expected: expected,
+                firstStem: "bass")
+            #expect(throws: mismatch) {
                 let pair = StemPair(name: "bass", reference: silence(), estimate: other)
                 _ = try TrackScores([pair], metrics: [.sdr], on: backend)
             }
-            #expect(
-                error
-                    == .mismatch(
-                        property, stem: "bass", role: "the estimate", found: found,
-                        expected: expected, firstStem: "bass"))
         }
     }
 
@@ -84,10 +79,9 @@ struct TrackScoreTests {
         let pairs = (0..<13).map {
             StemPair(name: "\($0)", reference: silence(), estimate: silence())
         }
-        let error = #expect(throws: EvaluationError.self) {
+        #expect(throws: EvaluationError.tooManySignals(found: 26, maximum: 24)) {
             _ = try TrackScores(pairs, metrics: [.bssEval], on: backend)
         }
-        #expect(error == .tooManySignals(found: 26, maximum: 24))
         #expect(throws: Never.self) {
             _ = try TrackScores(pairs, metrics: [.sdr], on: backend)
         }

@@ -7,12 +7,12 @@ import TestSupport
 import Testing
 
 @Suite struct CalibrationTests {
-    let backend: Backend
-    let folder: TemporaryFolder
+    let fixture: PortedFixture
+
+    private var folder: TemporaryFolder { fixture.folder }
 
     init() throws {
-        backend = try Backend(threads: 2)
-        folder = try TemporaryFolder()
+        fixture = try PortedFixture()
     }
 
     private func write(
@@ -24,7 +24,7 @@ import Testing
             seed: seed
         ).write(
             tracks.map { try AudioInput(path: $0) }, count: count, to: folder.path(name),
-            on: backend, cancellation: CancellationToken())
+            on: fixture.backend, cancellation: CancellationToken())
         #expect(
             lists.map { ($0 as NSString).lastPathComponent } == ["dataset.txt", "input_list.txt"])
         return try String(contentsOfFile: lists[0], encoding: .utf8)
@@ -41,11 +41,8 @@ import Testing
 
     /// 4 loud tracks, one of which is half silent, and a silent one.
     private func tracks() throws -> [String] {
-        var paths: [String] = []
-        for index in 0..<4 {
-            let path = folder.path("\(index).wav")
-            try PortedFixture.track(path, samples: 3000, seed: UInt64(index))
-            paths.append(path)
+        let paths = try (0..<4).map {
+            try fixture.track("\($0).wav", samples: 3000, seed: UInt64($0))
         }
         var half = try AudioFile.read(paths[3]).buffer
         for channel in 0..<2 {
@@ -54,9 +51,7 @@ import Testing
         try AudioFile.write(half, to: paths[3], format: .wav(.float32), clip: .none)
         let silent = folder.path("silent.wav")
         try AudioFile.write(
-            PlanarAudio(
-                channels: [[Float]](repeating: [Float](repeating: 0, count: 3000), count: 2),
-                sampleRateHz: 1600), to: silent)
+            PlanarAudio(channelCount: 2, sampleRateHz: 1600, zeros: 3000), to: silent)
         return paths + [silent]
     }
 
@@ -84,9 +79,7 @@ import Testing
 
     /// The tracks swell: evenly spread loudness means pieces of the beginning, middle and end.
     @Test func samplesOfATrackAreSpreadOverItsLoudness() throws {
-        let track = folder.path("swelling.wav")
-        try PortedFixture.track(track, samples: 6000)
-        let lines = try write([track], count: 6, to: "set")
+        let lines = try write([try fixture.track(samples: 6000)], count: 6, to: "set")
         let powers = try lines.map { line in
             try input("set", line).reduce(0) { $0 + $1 * $1 } / 200
         }.sorted()

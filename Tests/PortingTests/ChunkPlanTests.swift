@@ -30,16 +30,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [-0.1, 1, 1.5, .nan])
-    func anOverlapThatCantBeIsRefused(_ overlap: Double) {
+    /// In the last case it leaves no sample.
+    @Test(arguments: [(-0.1, 100), (1, 100), (1.5, 100), (.nan, 100), (0.95, 10)])
+    func anOverlapThatCantBeIsRefused(_ overlap: Double, _ chunkSamples: Int) {
         #expect(throws: PortingError.self) {
-            try ChunkPlan(chunkSamples: 100, overlap: overlap, trackSamples: 1000)
-        }
-    }
-
-    @Test func anOverlapThatLeavesNoSampleIsRefused() {
-        #expect(throws: PortingError.self) {
-            try ChunkPlan(chunkSamples: 10, overlap: 0.95, trackSamples: 1000)
+            try ChunkPlan(chunkSamples: chunkSamples, overlap: overlap, trackSamples: 1000)
         }
     }
 

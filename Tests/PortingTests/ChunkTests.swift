@@ -10,20 +10,18 @@ import TestSupport
 import Testing
 
 @Suite struct ChunkTests {
-    let backend: Backend
-    let folder: TemporaryFolder
+    let fixture: PortedFixture
 
     init() throws {
-        backend = try Backend(threads: 2)
-        folder = try TemporaryFolder()
+        fixture = try PortedFixture()
     }
 
     private func bytes(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
     @Test func spectrogramsAreTheOfficialOnes() throws {
         let golden = try Fixture("ports/trace")
-        let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
-        let inputs = CoreSpectrogram(nfft: 256, on: backend).inputs(mix)
+        let mix = fixture.backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
+        let inputs = CoreSpectrogram(nfft: 256, on: fixture.backend).inputs(mix)
         #expect(inputs.map(\.name) == ["input", "x"])
         #expect(inputs[1].shape == [1] + (try golden.shape("mag")))
         let comparison = Comparison(
@@ -32,48 +30,39 @@ import Testing
     }
 
     @Test func theManifestDescribesTheChunks() throws {
-        try PortedFixture.track(folder.path("song.wav"), samples: 500)
-        let chunks = folder.path("chunks")
-        let manifest = try PortedFixture.prepare(
-            folder.path("song.wav"), to: chunks, on: backend)
-        #expect(try Manifest(folder: chunks) == manifest)
+        let track = try fixture.track(samples: 500)
+        let manifest = try fixture.prepare(track)
+        #expect(try Manifest(folder: fixture.chunks) == manifest)
         #expect(manifest.chunk.count == 4 && manifest.chunk.hop == 120)
         #expect(manifest.chunk.padding == 3 * 120 + 160 - 500)
         #expect(manifest.inputs.map(\.shape) == [[1, 2, 160], [1, 4, 128, 3]])
         #expect(manifest.outputs.map(\.shape) == [[1, 2, 4, 128, 3], [1, 2, 2, 160]])
         var statistics = TrackStatistics()
-        let track = try AudioFile.read(folder.path("song.wav")).buffer
-        statistics.add(track)
+        let mix = try AudioFile.read(track).buffer
+        statistics.add(mix)
         #expect(manifest.normalisation.mean == statistics.mean)
         #expect(manifest.normalisation.scale == statistics.scale)
 
         // The last chunk: normalised samples, then zeros.
-        let last = try TensorFile.read(
-            ChunkFolder(chunks).file("input", 3, .raw), name: "input", shape: [1, 2, 160],
-            element: .float32)
-        let expected = track.channels.flatMap { channel in
+        let expected = mix.channels.flatMap { channel in
             (360..<520).map { $0 < 500 ? (channel[$0] - statistics.mean) / statistics.scale : 0 }
         }
-        #expect(last.values == expected)
+        #expect(try fixture.tensor("input", 3, [1, 2, 160]).values == expected)
     }
 
     /// A track of one chunk goes the way of a track that isn't split, but for the files.
     @Test(arguments: TensorEncoding.Container.allCases)
     func aSingleChunkGivesTheSeparatorsStems(_ container: TensorEncoding.Container) throws {
-        let track = folder.path("song.wav")
-        try PortedFixture.track(track, samples: 400)
-        let chunks = folder.path("chunks")
-        _ = try PortedFixture.prepare(
-            track, to: chunks, chunkSamples: 400, encoding: TensorEncoding(container, .float32),
-            on: backend)
-        try PortedFixture.run(chunks, on: backend)
-        let stems = try PortedFixture.stems(chunks, to: folder.path("stems"), on: backend)
+        let track = try fixture.track(samples: 400)
+        try fixture.prepare(
+            track, chunkSamples: 400, encoding: TensorEncoding(container, .float32))
+        try fixture.run()
         let separation = try Separator(
             ModelFiles(checkpoint: Fixture.url("models/cross_first.safetensors").path), threads: 2
         ).separate(
             AudioFile.read(track).buffer, options: SeparationOptions(shifts: 0, split: false))
         let comparison = Comparison(
-            actual: stems.flatMap { $0 },
+            actual: try fixture.stems().flatMap { $0 },
             expected: separation.stems.flatMap { $0.audio.channels }.flatMap {
                 // Float32 WAV files end at full scale.
                 $0.map { max(-1, min(1, $0)) }
@@ -83,17 +72,12 @@ import Testing
     }
 
     @Test func float16FilesCostWhatRoundingCosts() throws {
-        let track = folder.path("song.wav")
-        try PortedFixture.track(track, samples: 700)
-        var results: [[Float]] = []
-        for element in TensorEncoding.Element.allCases {
-            let chunks = folder.path(element.rawValue)
-            _ = try PortedFixture.prepare(
-                track, to: chunks, encoding: TensorEncoding(.raw, element), on: backend)
-            try PortedFixture.run(chunks, on: backend)
-            results.append(
-                try PortedFixture.stems(chunks, to: chunks + "-stems", on: backend)
-                    .flatMap { $0 })
+        let track = try fixture.track(samples: 700)
+        let results = try TensorEncoding.Element.allCases.map { element in
+            let chunks = fixture.folder.path(element.rawValue)
+            try fixture.prepare(track, to: chunks, encoding: TensorEncoding(.raw, element))
+            try fixture.run(chunks)
+            return try fixture.stems(chunks).flatMap { $0 }
         }
         let comparison = Comparison(actual: results[1], expected: results[0])
         // Float16 rounds by up to 2⁻¹², −66 dB at the least, on the way in and on the way out.
@@ -102,24 +86,18 @@ import Testing
     }
 
     @Test func finishedWaveformsNeedNoTransform() throws {
-        let track = folder.path("song.wav")
-        let chunks = folder.path("chunks")
-        try PortedFixture.track(track, samples: 500)
-        let manifest = try PortedFixture.prepare(track, to: chunks, on: backend)
+        let track = try fixture.track(samples: 500)
+        let manifest = try fixture.prepare(track)
         // Each source gets a part of the mix: the stems must be these parts of the track.
         let parts: [Float] = [0.25, -0.5]
         for index in 0..<manifest.chunk.count {
-            let files = ChunkFolder(chunks)
-            let input = try TensorFile.read(
-                files.file("input", index, .raw), name: "input", shape: [1, 2, 160],
-                element: .float32)
+            let input = try fixture.tensor("input", index, [1, 2, 160])
             let stems = parts.flatMap { part in input.values.map { part * $0 } }
             try TensorFile.write(
-                NamedTensor("stems", [1, 2, 2, 160], stems), to: files.file("stems", index, .npy),
-                TensorEncoding(.npy, .float32))
+                NamedTensor("stems", [1, 2, 2, 160], stems),
+                to: fixture.file("stems", index, .npy), TensorEncoding(.npy, .float32))
         }
-        let stems = try PortedFixture.stems(
-            chunks, to: folder.path("stems"), outputs: .finished("stems"), on: backend)
+        let stems = try fixture.stems(outputs: .finished("stems"))
         let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
         let mix = try AudioFile.read(track).buffer.channels
         let expected = parts.flatMap { part in
@@ -130,59 +108,47 @@ import Testing
     }
 
     @Test func completeFilesAreNotWrittenAgain() throws {
-        let track = folder.path("song.wav")
-        let chunks = folder.path("chunks")
-        try PortedFixture.track(track, samples: 900)
-        _ = try PortedFixture.prepare(track, to: chunks, on: backend)
-        try PortedFixture.run(chunks, on: backend)
-        let files = ChunkFolder(chunks)
-        let kept = files.file("output", 1, .raw)
-        let lost = files.file("add_67", 2, .raw)
+        let track = try fixture.track(samples: 900)
+        try fixture.prepare(track)
+        try fixture.run()
+        let kept = fixture.file("output", 1)
+        let lost = fixture.file("add_67", 2)
         let golden = bytes(lost)
         // A mark that a second run would overwrite.
-        let marked = Data([UInt8](repeating: 0, count: bytes(kept)?.count ?? 0))
+        let marked = Data(count: bytes(kept)?.count ?? 0)
         try marked.write(to: URL(fileURLWithPath: kept))
         try FileManager.default.removeItem(atPath: lost)
-        try FileManager.default.removeItem(atPath: files.file("input", 3, .raw))
-        _ = try PortedFixture.prepare(track, to: chunks, on: backend)
-        try PortedFixture.run(chunks, on: backend)
+        try FileManager.default.removeItem(atPath: fixture.file("input", 3))
+        try fixture.prepare(track)
+        try fixture.run()
         #expect(bytes(kept) == marked)
         #expect(bytes(lost) == golden)
 
         // Another model's or precision's outputs are no outputs of this one.
-        try CoreRun(
-            chunks, manifest: Manifest(folder: chunks), model: PortedFixture.model()
-        ).run(
-            on: Backend(threads: 2, precision: .bfloat16), cancellation: CancellationToken())
+        try fixture.run(on: Backend(threads: 2, precision: .bfloat16))
         #expect(bytes(kept) != marked)
         #expect(bytes(lost) != golden)
     }
 
     @Test func aFolderOfOtherChunksIsLeftAlone() throws {
-        let chunks = folder.path("chunks")
-        try PortedFixture.track(folder.path("a.wav"), samples: 500)
-        try PortedFixture.track(folder.path("b.wav"), samples: 500, seed: 2)
-        _ = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
-        for (name, samples) in [("b.wav", 160), ("a.wav", 200)] {
+        let track = try fixture.track(samples: 500)
+        let other = try fixture.track("b.wav", samples: 500, seed: 2)
+        try fixture.prepare(track)
+        for (track, samples) in [(other, 160), (track, 200)] {
             #expect {
-                _ = try PortedFixture.prepare(
-                    folder.path(name), to: chunks, chunkSamples: samples, on: backend)
+                try fixture.prepare(track, chunkSamples: samples)
             } throws: { error in
-                if case PortingError.folderTaken(let path, _) = error {
-                    path == chunks
-                } else {
-                    false
-                }
+                guard case PortingError.folderTaken(fixture.chunks, _) = error else { return false }
+                return true
             }
         }
     }
 
     @Test func aModelOfAnotherKindIsRefused() throws {
-        let chunks = folder.path("chunks")
-        try PortedFixture.track(folder.path("a.wav"), samples: 500)
-        let manifest = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
+        let manifest = try fixture.prepare(try fixture.track(samples: 500))
         #expect(throws: PortingError.self) {
-            _ = try CoreRun(chunks, manifest: manifest, model: try PortedFixture.model("mono"))
+            _ = try CoreRun(
+                fixture.chunks, manifest: manifest, model: try PortedFixture.model("mono"))
         }
     }
 }

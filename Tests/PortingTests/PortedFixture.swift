@@ -10,7 +10,19 @@ import Tensor
 import TestSupport
 import WeightsLoader
 
-enum PortedFixture {
+/// A folder for a track, its chunks and its stems.
+struct PortedFixture {
+    let backend: Backend
+    let folder: TemporaryFolder
+
+    /// The chunks, unless a test names another folder.
+    var chunks: String { folder.path("chunks") }
+
+    init() throws {
+        backend = try Backend(threads: 2)
+        folder = try TemporaryFolder()
+    }
+
     /// A model of Tests/Fixtures/models. `cross_first`: two sources, stereo at 1,600 Hz, nfft 256, a
     /// segment of 400 samples.
     static func model(_ name: String = "cross_first") throws -> OpenedModel {
@@ -18,10 +30,13 @@ enum PortedFixture {
             porting: ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path))
     }
 
-    /// Noise that swells, off centre, as a float32 WAV.
-    static func track(
-        _ path: String, samples: Int, seed: UInt64 = 1, gain: Float = 0.5, rateHz: Int = 1600
-    ) throws {
+    /// Writes noise that swells, off centre, as a float32 WAV at 1,600 Hz.
+    ///
+    /// - Returns: its path.
+    @discardableResult
+    func track(
+        _ name: String = "song.wav", samples: Int, seed: UInt64 = 1, gain: Float = 0.5
+    ) throws -> String {
         var random = SplitMix64(seed: seed)
         let channels = (0..<2).map { channel in
             (0..<samples).map { index in
@@ -30,40 +45,58 @@ enum PortedFixture {
             }
         }
         try AudioFile.write(
-            PlanarAudio(channels: channels, sampleRateHz: rateHz), to: path, format: .wav(.float32),
-            clip: .none)
+            PlanarAudio(channels: channels, sampleRateHz: 1600), to: folder.path(name),
+            format: .wav(.float32), clip: .none)
+        return folder.path(name)
     }
 
-    /// Chunks of a track for a tiny model.
-    static func prepare(
-        _ track: String, to folder: String, chunkSamples: Int = 160, overlap: Double = 0.25,
-        encoding: TensorEncoding = TensorEncoding(.raw, .float32), on backend: Backend
+    /// Writes chunks of a track for a tiny model.
+    @discardableResult
+    func prepare(
+        _ track: String, to chunks: String? = nil, chunkSamples: Int = 160,
+        encoding: TensorEncoding = TensorEncoding(.raw, .float32)
     ) throws -> Manifest {
-        let model = try model()
         let preparation = try Preparation(
-            AudioInput(path: track), modelName: "cross_first", configuration: model.configuration,
-            chunkSeconds: (Double(chunkSamples) + 0.5) / 1600, overlap: overlap,
-            encoding: encoding, cancellation: CancellationToken())
-        try preparation.write(to: folder, on: backend, cancellation: CancellationToken())
+            AudioInput(path: track), modelName: "cross_first",
+            configuration: Self.model().configuration,
+            chunkSeconds: (Double(chunkSamples) + 0.5) / 1600, overlap: 0.25, encoding: encoding,
+            cancellation: CancellationToken())
+        try preparation.write(
+            to: chunks ?? self.chunks, on: backend, cancellation: CancellationToken())
         return preparation.manifest
     }
 
-    static func run(_ folder: String, on backend: Backend) throws {
-        let manifest = try Manifest(folder: folder)
-        try CoreRun(folder, manifest: manifest, model: model()).run(
-            on: backend, cancellation: CancellationToken())
+    /// Runs the core on chunks.
+    func run(_ chunks: String? = nil, on backend: Backend? = nil) throws {
+        let chunks = chunks ?? self.chunks
+        try CoreRun(chunks, manifest: Manifest(folder: chunks), model: Self.model()).run(
+            on: backend ?? self.backend, cancellation: CancellationToken())
     }
 
-    /// Assembles to float32 files and reads them.
-    static func stems(
-        _ folder: String, to out: String, outputs: StemAssembly.Outputs = .standard,
-        element: TensorEncoding.Element? = nil, on backend: Backend
+    /// Assembles stems to float32 files in `stems` and reads them.
+    ///
+    /// - Returns: the channels of all stems.
+    func stems(
+        _ chunks: String? = nil, outputs: StemAssembly.Outputs = .standard
     ) throws -> [[Float]] {
-        let manifest = try Manifest(folder: folder)
-        return try StemAssembly(folder, manifest: manifest, outputs: outputs, element: element)
+        let chunks = chunks ?? self.chunks
+        return try StemAssembly(chunks, manifest: Manifest(folder: chunks), outputs: outputs)
             .write(
-                to: out, OutputOptions(format: .wav(.float32), clipMode: .none), on: backend,
+                to: folder.path("stems"),
+                OutputOptions(format: .wav(.float32), clipMode: .none), on: backend,
                 cancellation: CancellationToken()
             ).flatMap { try AudioFile.read($0).buffer.channels }
+    }
+
+    /// Reads a float32 tensor of a chunk.
+    func tensor(_ name: String, _ chunk: Int, _ shape: [Int]) throws -> NamedTensor {
+        try TensorFile.read(file(name, chunk), name: name, shape: shape, element: .float32)
+    }
+
+    /// The path of a chunk's tensor.
+    func file(
+        _ tensor: String, _ chunk: Int, _ container: TensorEncoding.Container = .raw
+    ) -> String {
+        ChunkFolder(chunks).file(tensor, chunk, container)
     }
 }

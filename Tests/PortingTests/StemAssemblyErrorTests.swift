@@ -8,48 +8,36 @@ import TestSupport
 import Testing
 
 @Suite struct StemAssemblyErrorTests {
-    let backend: Backend
-    let folder: TemporaryFolder
-    let chunks: String
+    let fixture: PortedFixture
 
     init() throws {
-        backend = try Backend(threads: 1)
-        folder = try TemporaryFolder()
-        chunks = folder.path("chunks")
-        try PortedFixture.track(folder.path("a.wav"), samples: 500)
-        _ = try PortedFixture.prepare(folder.path("a.wav"), to: chunks, on: backend)
-        try PortedFixture.run(chunks, on: backend)
+        fixture = try PortedFixture()
+        try fixture.prepare(try fixture.track(samples: 500))
+        try fixture.run()
     }
 
     /// The message of assembling stems, which must fail and leave nothing behind.
-    private func message(
-        outputs: StemAssembly.Outputs = .standard, element: TensorEncoding.Element? = nil
-    ) -> String {
+    private func message(outputs: StemAssembly.Outputs = .standard) -> String {
         do {
-            _ = try PortedFixture.stems(
-                chunks, to: folder.path("stems"), outputs: outputs, element: element, on: backend)
+            _ = try fixture.stems(outputs: outputs)
             return "nothing was thrown"
         } catch {
             let files = try? FileManager.default.contentsOfDirectory(
-                atPath: folder.path("stems"))
+                atPath: fixture.folder.path("stems"))
             #expect((files ?? []).isEmpty)
             return "\(error)"
         }
     }
 
-    private func file(_ tensor: String, _ index: Int) -> String {
-        ChunkFolder(chunks).file(tensor, index, .raw)
-    }
-
     @Test func aMissingChunkIsNamedWithItsShape() throws {
-        try FileManager.default.removeItem(atPath: ChunkFolder(chunks).folder(2))
+        try FileManager.default.removeItem(atPath: ChunkFolder(fixture.chunks).folder(2))
         let text = message()
-        #expect(text.hasPrefix(file("output", 2)), "\(text)")
+        #expect(text.hasPrefix(fixture.file("output", 2)), "\(text)")
         #expect(text.contains("float32 [1, 2, 4, 128, 3]"), "\(text)")
     }
 
     @Test func aShortFileIsNamedWithItsShape() throws {
-        let path = file("add_67", 1)
+        let path = fixture.file("add_67", 1)
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         try data.dropLast(8).write(to: URL(fileURLWithPath: path))
         let text = message()
@@ -59,15 +47,14 @@ import Testing
     }
 
     @Test func filesOfTwoTypesAreNotMixed() throws {
-        let path = file("output", 3)
-        let tensor = try TensorFile.read(
-            path, name: "output", shape: [1, 2, 4, 128, 3], element: .float32)
+        let path = fixture.file("output", 3)
+        let tensor = try fixture.tensor("output", 3, [1, 2, 4, 128, 3])
         try TensorFile.write(tensor, to: path, TensorEncoding(.raw, .float16))
         let raw = message()
         #expect(raw.hasPrefix(path) && raw.contains("float16"), "\(raw)")
 
         try FileManager.default.removeItem(atPath: path)
-        let array = ChunkFolder(chunks).file("output", 3, .npy)
+        let array = fixture.file("output", 3, .npy)
         try TensorFile.write(tensor, to: array, TensorEncoding(.npy, .float16))
         let typed = message()
         #expect(typed.hasPrefix(array) && typed.contains("F16"), "\(typed)")
@@ -75,8 +62,8 @@ import Testing
     }
 
     @Test func anotherShapeIsNamed() throws {
-        try FileManager.default.removeItem(atPath: file("add_67", 0))
-        let array = ChunkFolder(chunks).file("add_67", 0, .npy)
+        try FileManager.default.removeItem(atPath: fixture.file("add_67", 0))
+        let array = fixture.file("add_67", 0, .npy)
         try TensorFile.write(
             NamedTensor("add_67", [1, 2, 160, 2], [Float](repeating: 0, count: 640)), to: array,
             TensorEncoding(.npy, .float32))
@@ -86,8 +73,7 @@ import Testing
     }
 
     @Test func oneTensorInTwoFilesIsAmbiguous() throws {
-        try Data().write(
-            to: URL(fileURLWithPath: ChunkFolder(chunks).file("output", 0, .npy)))
+        try Data().write(to: URL(fileURLWithPath: fixture.file("output", 0, .npy)))
         #expect(message().contains("output.raw and as output.npy"))
     }
 

@@ -7,10 +7,10 @@ import TestSupport
 import Testing
 
 @Suite struct TensorComparisonTests {
-    let folder: TemporaryFolder
+    let fixture: PortedFixture
 
     init() throws {
-        folder = try TemporaryFolder()
+        fixture = try PortedFixture()
     }
 
     @Test func measuresAreWhatTheirNamesSay() {
@@ -40,15 +40,15 @@ import Testing
     @Test func foldersOfStemsAreComparedByName() throws {
         for (name, gain) in [("a", Float(0.5)), ("b", 0.25)] {
             try FileManager.default.createDirectory(
-                atPath: folder.path(name), withIntermediateDirectories: true)
-            try PortedFixture.track(folder.path("\(name)/drums.wav"), samples: 100, gain: gain)
-            try PortedFixture.track(folder.path("\(name)/bass.wav"), samples: 100, seed: 4)
+                atPath: fixture.folder.path(name), withIntermediateDirectories: true)
+            try fixture.track("\(name)/drums.wav", samples: 100, gain: gain)
+            try fixture.track("\(name)/bass.wav", samples: 100, seed: 4)
         }
-        try PortedFixture.track(folder.path("a/vocals.wav"), samples: 10)
-        try PortedFixture.track(folder.path("b/piano.wav"), samples: 10)
+        try fixture.track("a/vocals.wav", samples: 10)
+        try fixture.track("b/piano.wav", samples: 10)
         let report = try ComparisonReport(
-            reference: TensorCollection(folder.path("a")),
-            found: TensorCollection(folder.path("b")), boundSNRDecibels: 60)
+            reference: TensorCollection(fixture.folder.path("a")),
+            found: TensorCollection(fixture.folder.path("b")), boundSNRDecibels: 60)
         #expect(report.comparisons.map(\.name) == ["bass", "drums", "vocals"])
         #expect(report.comparisons[0].snrDecibels == .infinity)
         // Half of it is missing.
@@ -60,25 +60,18 @@ import Testing
 
     /// Raw files take their shape from the manifest of either side.
     @Test func chunksOfAnotherRuntimeNeedNoManifest() throws {
-        let backend = try Backend(threads: 1)
-        let chunks = folder.path("chunks")
-        let theirs = folder.path("theirs")
-        try PortedFixture.track(folder.path("a.wav"), samples: 300)
-        let manifest = try PortedFixture.prepare(
-            folder.path("a.wav"), to: chunks, on: backend)
-        try PortedFixture.run(chunks, on: backend)
+        let theirs = ChunkFolder(fixture.folder.path("theirs"))
+        let manifest = try fixture.prepare(try fixture.track(samples: 300))
+        try fixture.run()
         for index in 0..<manifest.chunk.count {
-            let file = ChunkFolder(chunks).file("output", index, .raw)
-            let tensor = try TensorFile.read(
-                file, name: "output", shape: manifest.outputs[0].shape, element: .float32)
             try FileManager.default.createDirectory(
-                atPath: ChunkFolder(theirs).folder(index), withIntermediateDirectories: true)
+                atPath: theirs.folder(index), withIntermediateDirectories: true)
             try TensorFile.write(
-                tensor, to: ChunkFolder(theirs).file("output", index, .raw),
-                TensorEncoding(.raw, .float16))
+                try fixture.tensor("output", index, manifest.outputs[0].shape),
+                to: theirs.file("output", index, .raw), TensorEncoding(.raw, .float16))
         }
         let report = try ComparisonReport(
-            reference: TensorCollection(chunks), found: TensorCollection(theirs),
+            reference: TensorCollection(fixture.chunks), found: TensorCollection(theirs.path),
             only: [NamePattern("*/output")], boundSNRDecibels: 60)
         #expect(report.comparisons.count == manifest.chunk.count)
         #expect(report.firstBelow == nil && report.missing == [])
@@ -95,7 +88,7 @@ import Testing
                 reference: TensorCollection(golden), found: TensorCollection(other),
                 boundSNRDecibels: 60)
         }
-        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.path("none")) }
-        #expect(throws: PortingError.self) { _ = try TensorCollection(folder.url.path) }
+        #expect(throws: PortingError.self) { _ = try TensorCollection(fixture.folder.path("none")) }
+        #expect(throws: PortingError.self) { _ = try TensorCollection(fixture.folder.url.path) }
     }
 }

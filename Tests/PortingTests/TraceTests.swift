@@ -10,32 +10,41 @@ import Testing
 @Suite struct TraceTests {
     let backend: Backend
     let folder: TemporaryFolder
+    /// The values inside `cross_first`.
+    let golden: Fixture
 
     init() throws {
         backend = try Backend(threads: 2)
         folder = try TemporaryFolder()
+        golden = try Fixture("ports/trace")
     }
 
     /// Writes the values inside the engine for a fixture's chunk.
     private func trace(
-        _ model: String, _ fixture: Fixture, mix: String, mag: String, only: String = "*"
-    ) throws -> String {
+        _ model: String, _ fixture: Fixture, mag: String, only: String = "*"
+    ) throws -> TensorCollection {
         let path = folder.path("ours.safetensors")
         let model = try PortedFixture.model(model)
         _ = try Trace(
-            input: NamedTensor("input", [1] + fixture.shape(mix), fixture.floats(mix)),
+            input: NamedTensor("input", [1] + fixture.shape("mix"), fixture.floats("mix")),
             x: NamedTensor("x", [1] + fixture.shape(mag), fixture.floats(mag)), origin: "fixture"
         ).write(
             [NamePattern(only)], of: model.network(on: backend), model: model, to: path,
             cancellation: CancellationToken())
-        return path
+        return try TensorCollection(path)
+    }
+
+    /// Writes the values inside `cross_first` for the golden chunk.
+    private func trace(only: String = "*") throws -> TensorCollection {
+        try trace("cross_first", golden, mag: "mag", only: only)
     }
 
     private func compare(
-        _ reference: String, _ found: String, bound: Double
+        _ reference: TensorCollection, _ found: TensorCollection, only: [String] = ["*"],
+        bound: Double
     ) throws -> ComparisonReport {
         try ComparisonReport(
-            reference: TensorCollection(reference), found: TensorCollection(found),
+            reference: reference, found: found, only: only.map(NamePattern.init),
             boundSNRDecibels: bound)
     }
 
@@ -44,9 +53,8 @@ import Testing
     static let bound = 110.0
 
     @Test func everyValueIsTheReferences() throws {
-        let golden = try Fixture("ports/trace")
-        let ours = try trace("cross_first", golden, mix: "mix", mag: "mag")
-        let report = try compare(golden.checkpoint.path, ours, bound: Self.bound)
+        let report = try compare(
+            TensorCollection(golden.checkpoint.path), trace(), bound: Self.bound)
         #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
         #expect(report.missing == [])
         #expect(report.comparisons.count == golden.names.count)
@@ -57,13 +65,12 @@ import Testing
     @Test(arguments: ["base", "context_enc_1", "kernel_4", "merge", "mono"])
     func blocksOfOtherConfigurationsAreTheReferences(_ name: String) throws {
         let golden = try Fixture("models/\(name).outputs")
-        let ours = try trace(name, golden, mix: "mix", mag: "core.x")
+        let ours = try trace(name, golden, mag: "core.x")
         // Stems are comparable only if the spectrogram is the mix's.
         let blocks = ["*coder.*", "channel_*", "crosstransformer.*"]
-        let report = try ComparisonReport(
-            reference: TensorCollection(golden.checkpoint.path), found: TensorCollection(ours),
-            only: (name == "mono" ? ["*"] : blocks).map(NamePattern.init),
-            boundSNRDecibels: Self.bound)
+        let report = try compare(
+            TensorCollection(golden.checkpoint.path), ours, only: name == "mono" ? ["*"] : blocks,
+            bound: Self.bound)
         #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
         let compared = report.comparisons.map(\.name).filter { !report.missing.contains($0) }
         // Two encoders and decoders, at least a transformer layer in each branch.
@@ -71,18 +78,14 @@ import Testing
     }
 
     @Test func aPatternTakesWhatItMatchesAndNothingElse() throws {
-        let golden = try Fixture("ports/trace")
-        let ours = try trace(
-            "cross_first", golden, mix: "mix", mag: "mag", only: "crosstransformer.layers.?")
         #expect(
-            try TensorCollection(ours).names
+            try trace(only: "crosstransformer.layers.?").names
                 == (0...3).map { "crosstransformer.layers.\($0)" })
     }
 
     @Test func aPatternThatMatchesNothingIsAnErrorThatGivesNames() throws {
-        let golden = try Fixture("ports/trace")
         #expect {
-            _ = try trace("cross_first", golden, mix: "mix", mag: "mag", only: "layer.0")
+            _ = try trace(only: "layer.0")
         } throws: { error in
             "\(error)".contains("layer.0") && "\(error)".contains("tencoder.0.conv")
         }
@@ -110,9 +113,8 @@ import Testing
     @Test(arguments: faults)
     func aFaultIsLocatedInItsBlock(_ fault: String, _ block: String) throws {
         let faulty = try Fixture("ports/\(fault)")
-        let golden = try Fixture("ports/trace")
-        let ours = try trace("cross_first", golden, mix: "mix", mag: "mag")
-        let report = try compare(ours, faulty.checkpoint.path, bound: 100)
+        let report = try compare(
+            trace(), TensorCollection(faulty.checkpoint.path), bound: 100)
         let first = try #require(report.firstBelow)
         #expect(first.name == block)
         // The layer that was changed, as the fixture says: one is a part of the other's name.
@@ -126,13 +128,9 @@ import Testing
         ("wrong_exponent", "crosstransformer.layers.0"),
     ])
     func aFaultOfAnEmbeddingShowsInTheFirstLayerToo(_ fault: String, _ block: String) throws {
-        let golden = try Fixture("ports/trace")
-        let ours = try trace("cross_first", golden, mix: "mix", mag: "mag")
-        let report = try ComparisonReport(
-            reference: TensorCollection(ours),
-            found: TensorCollection(try Fixture("ports/\(fault)").checkpoint.path),
-            only: ["*encoder.?", "crosstransformer.layers*", "decoder.?"].map(NamePattern.init),
-            boundSNRDecibels: 100)
+        let report = try compare(
+            trace(), TensorCollection(try Fixture("ports/\(fault)").checkpoint.path),
+            only: ["*encoder.?", "crosstransformer.layers*", "decoder.?"], bound: 100)
         #expect(report.firstBelow?.name == block)
     }
 

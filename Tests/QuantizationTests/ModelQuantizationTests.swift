@@ -209,16 +209,15 @@ import WeightsLoader
         let (_, _, better) = try quantized(try base(), targets: .init(minimumSNRDecibels: wanted))
         #expect(better.snrDecibels >= wanted)
         #expect(better.countBytes >= free.countBytes)
-        #expect(throws: QuantizationError.self) {
-            _ = try quantized(try base(), targets: .init(minimumSNRDecibels: 100))
-        }
-        // Only changes that cost no bytes are allowed.
-        #expect(throws: QuantizationError.self) {
-            _ = try quantized(
-                try base(), targets: .init(minimumSNRDecibels: 100, maximumBytes: free.countBytes))
-        }
-        #expect(throws: QuantizationError.self) {
-            _ = try quantized(try base(), targets: .init(maximumBytes: 1000))
+        let unreachable: [MixedPrecisionSearch.Targets] = [
+            .init(minimumSNRDecibels: 100), .init(maximumBytes: 1000),
+            // Only changes that cost no bytes are allowed.
+            .init(minimumSNRDecibels: 100, maximumBytes: free.countBytes),
+        ]
+        for targets in unreachable {
+            #expect(throws: QuantizationError.self) {
+                _ = try quantized(try base(), targets: targets)
+            }
         }
     }
 
@@ -236,11 +235,9 @@ import WeightsLoader
         crafted["encoder.1.rewrite.weight"]?.bytes.replaceSubrange(12..<16, with: nan)
         let checkpoint = try crafted.open()
         let isNamed = { (error: any Error) in
-            if case .notStorable(_, "encoder.1.rewrite.weight", _, .int8)? = error as? WeightsError
-            {
-                return true
-            }
-            return false
+            guard case WeightsError.notStorable(_, "encoder.1.rewrite.weight", _, .int8) = error
+            else { return false }
+            return true
         }
         #expect(performing: { _ = try stems(checkpoint, .int8) }, throws: isNamed)
         #expect(performing: { _ = try quantized(checkpoint) }, throws: isNamed)
@@ -250,17 +247,17 @@ import WeightsLoader
 
     private static let tensor = "channel_upsampler.weight"
 
-    /// The error that building the model from a changed file gives.
-    private func error(_ change: (inout RawCheckpoint) throws -> Void) throws -> WeightsError? {
+    /// Expects an error of building the model from a changed file.
+    private func expect(
+        _ isExpected: (WeightsError) -> Bool, after change: (inout RawCheckpoint) throws -> Void
+    ) throws {
         var raw = RawCheckpoint(try quantized(try base()).file)
         try change(&raw)
-        do {
-            _ = try HTDemucs(
-                try raw.open(), backend: try Backend(threads: 1, precision: .int8))
-            return nil
-        } catch {
-            return error as? WeightsError
+        let changed = try raw.open()
+        let error = #expect(throws: WeightsError.self) {
+            _ = try HTDemucs(changed, backend: Backend(threads: 1, precision: .int8))
         }
+        #expect(error.map(isExpected) == true, "\(String(describing: error))")
     }
 
     @Test func invalidScalesAreNamed() throws {
@@ -286,37 +283,33 @@ import WeightsLoader
                 ("missing", { $0 = nil }),
             ]
         for (problem, change) in cases {
-            let error = try error { raw in
+            try expect {
+                guard case .scalesInvalid(_, Self.tensor, let found) = $0 else { return false }
+                return found.contains(problem)
+            } after: { raw in
                 _ = try #require(raw[Self.tensor + ".scale"])
                 change(&raw[Self.tensor + ".scale"])
             }
-            guard case .scalesInvalid(_, Self.tensor, let found)? = error else {
-                Issue.record("\(problem): \(String(describing: error))")
-                continue
-            }
-            #expect(found.contains(problem))
         }
     }
 
     @Test func int8BiasesAreNamed() throws {
-        let error = try error { raw in
+        try expect {
+            if case .notFloats(_, "channel_upsampler.bias", .int8) = $0 { true } else { false }
+        } after: { raw in
             var bias = try #require(raw["channel_upsampler.bias"])
             bias.type = .int8
             bias.bytes = Array(repeating: 1, count: bias.shape[0])
             raw["channel_upsampler.bias"] = bias
         }
-        guard case .notFloats(_, "channel_upsampler.bias", .int8)? = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
     }
 
     /// INT8 weights of another program, without this one's metadata.
     @Test func int8WeightsWithoutASchemeAreNotRead() throws {
-        let error = try error { $0.metadata["quantization"] = nil }
-        guard case .notFloats(_, _, .int8)? = error else {
-            Issue.record("\(String(describing: error))")
-            return
+        try expect {
+            if case .notFloats(_, _, .int8) = $0 { true } else { false }
+        } after: {
+            $0.metadata["quantization"] = nil
         }
     }
 
@@ -327,10 +320,10 @@ import WeightsLoader
         "{\"scheme\": \"int8-symmetric-per-channel\", \"layers\": {\"a\": 8}}",
     ])
     func invalidSchemesAreRefused(_ text: String) throws {
-        let error = try error { $0.metadata["quantization"] = text }
-        guard case .metadataInvalid(_, "quantization", _)? = error else {
-            Issue.record("\(text): \(String(describing: error))")
-            return
+        try expect {
+            if case .metadataInvalid(_, "quantization", _) = $0 { true } else { false }
+        } after: {
+            $0.metadata["quantization"] = text
         }
     }
 
