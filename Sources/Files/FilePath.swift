@@ -48,11 +48,6 @@ package enum FilePath {
         return folder.utf8.last == UInt8(ascii: "/") ? folder + path : "\(folder)/\(path)"
     }
 
-    /// The names that make up a path.
-    package static func names(in path: String) -> [String] {
-        path.utf8.split(separator: UInt8(ascii: "/")).map { String($0) ?? "" }
-    }
-
     /// A key that tells two paths apart exactly if the system does. Links are not looked through.
     package static func key(_ path: String) -> [UInt8] {
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")

@@ -18,7 +18,9 @@ package struct CheckpointConversion {
     /// - Throws: ``WeightsError``, ``ConfigurationError``: the checkpoint isn't a whole model.
     package init(_ checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]) throws {
         guard !checkpoint.isQuantized else {
-            throw WeightsError.quantized(path: checkpoint.path, reason: "its weights are INT8")
+            throw WeightsError.unsupported(
+                path: checkpoint.path, format: checkpoint.format,
+                problem: "its weights are INT8; use the checkpoint with plain float weights")
         }
         self.checkpoint = checkpoint
         arguments = try Configuration.arguments(of: checkpoint, overriding: overriding)

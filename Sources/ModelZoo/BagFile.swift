@@ -17,12 +17,6 @@ package struct BagFile: Sendable, Equatable {
     /// Replaces the segment length of members that have a longer one.
     package let segmentSeconds: Double?
 
-    init(signatures: [String], weights: [[Double]]? = nil, segmentSeconds: Double? = nil) {
-        self.signatures = signatures
-        self.weights = weights
-        self.segmentSeconds = segmentSeconds
-    }
-
     /// Far above every published bag's size.
     static let sizeLimitBytes = 65_536
     private static let memberLimit = 64
@@ -49,13 +43,16 @@ package struct BagFile: Sendable, Equatable {
     /// - Throws: ``BagError``.
     package static func parse(_ text: String, path: String) throws(BagError) -> BagFile {
         do {
-            if let bag = try BagFile(YAMLMapping.parse(text)) { return bag }
+            var parser = YAMLParser(text)
+            if let bag = try BagFile(parser.mapping()) { return bag }
         } catch {
             throw .invalid(path: path, line: error.line, problem: error.problem)
         }
         throw .modelsMissing(path: path)
     }
+}
 
+extension BagFile {
     /// nil without `models`.
     private init?(_ entries: [String: YAMLNode]) throws(YAMLFailure) {
         guard let models = entries["models"] else { return nil }

@@ -16,22 +16,15 @@ package struct PublishedModel: Sendable {
 
     package let name: String
     let members: [Member]
-    package let bag: BagFile
+    /// `[member][source]`; nil for all ones.
+    private let weights: [[Double]]?
     package let sources: [String]
     /// Size of the download, rounded; shown to users.
     package let approximateMegabytes: Int
     package let summary: String
 
-    private init(
-        _ name: String, _ members: [Member], weights: [[Double]]? = nil, sources: [String],
-        approximateMegabytes: Int, summary: String
-    ) {
-        self.name = name
-        self.members = members
-        bag = BagFile(signatures: members.map(\.signature), weights: weights)
-        self.sources = sources
-        self.approximateMegabytes = approximateMegabytes
-        self.summary = summary
+    package var bag: BagFile {
+        BagFile(signatures: members.map(\.signature), weights: weights, segmentSeconds: nil)
     }
 
     /// The official repository of the model.
@@ -41,15 +34,16 @@ package struct PublishedModel: Sendable {
 
     package static let all = [
         PublishedModel(
-            "htdemucs",
-            [
+            name: "htdemucs",
+            members: [
                 Member(
                     signature: "955717e8",
                     checksum: "8726e21a993978c7ba086d3872e7608d7d5bfca646ca4aca459ffda844faa8b4")
-            ], sources: fourSources, approximateMegabytes: 84, summary: "the default"),
+            ],
+            weights: nil, sources: fourSources, approximateMegabytes: 84, summary: "the default"),
         PublishedModel(
-            "htdemucs_ft",
-            [
+            name: "htdemucs_ft",
+            members: [
                 Member(signature: "f7e0c4bc", checksum: "ba3fe64a"),
                 Member(signature: "d12395a8", checksum: "e57c48e6"),
                 Member(signature: "92cfc3b6", checksum: "ef3bcb9c"),
@@ -59,7 +53,8 @@ package struct PublishedModel: Sendable {
             sources: fourSources, approximateMegabytes: 336,
             summary: "a model tuned for each stem: a little better, four times the work"),
         PublishedModel(
-            "htdemucs_6s", [Member(signature: "5c90dfd2", checksum: "34c22ccb")],
+            name: "htdemucs_6s",
+            members: [Member(signature: "5c90dfd2", checksum: "34c22ccb")], weights: nil,
             sources: fourSources + ["guitar", "piano"], approximateMegabytes: 55,
             summary: "guitar and piano besides; an experiment of its authors"),
     ]

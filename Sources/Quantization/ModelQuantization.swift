@@ -58,7 +58,9 @@ package struct ModelQuantization {
         _ checkpoint: Checkpoint, calibration: [String: ArgumentValue], threads: Int
     ) throws {
         guard !checkpoint.isQuantized else {
-            throw WeightsError.quantized(path: checkpoint.path, reason: "its weights are INT8")
+            throw WeightsError.unsupported(
+                path: checkpoint.path, format: checkpoint.format,
+                problem: "its weights are INT8; use the checkpoint with plain float weights")
         }
         self.checkpoint = checkpoint
         self.threads = threads

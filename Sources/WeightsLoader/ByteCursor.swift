@@ -1,13 +1,19 @@
 // A bounds-checked cursor over a mapped file, for the readers of binary formats.
 
-/// Damage in a file, and the byte where it was found.
+/// Why a file can't be read; `Checkpoint.open` adds the file's path and format.
 struct FormatFailure: Error {
     let problem: String
-    let offset: Int
+    /// The byte where damage was found; nil where the file isn't damaged but not supported.
+    let offset: Int?
 
     init(_ problem: String, at offset: Int) {
         self.problem = problem
         self.offset = offset
+    }
+
+    init(unsupported problem: String) {
+        self.problem = problem
+        offset = nil
     }
 }
 
@@ -50,7 +56,7 @@ struct ByteCursor {
         _ type: Number.Type, _ what: @autoclosure () -> String
     ) throws -> Number {
         let range = try take(Number.bitWidth / 8, what())
-        return Number(littleEndian: file.withBytes(range) { $0.loadUnaligned(as: Number.self) })
+        return file.littleEndian(type, at: range.lowerBound)
     }
 
     /// A string of `count` bytes of UTF-8.

@@ -10,6 +10,8 @@ struct CheckpointContents {
     static let tensorLimit = 65_536
     /// Tensors with more dimensions are refused. Those of published models have up to 4.
     static let rankLimit = 16
+    /// What to do about quantized weights.
+    static let floatsWanted = "use the checkpoint with plain float weights"
 
     /// Names are unique. In the order of their bytes, for formats that fix it.
     var tensors: [StoredTensor]
@@ -45,23 +47,25 @@ package struct Checkpoint: Sendable {
     /// The path given to ``open(_:)``.
     package let path: String
     package let format: CheckpointFormat
-    /// The file's own key–value strings; empty if it has none.
-    package let metadata: [String: String]
-    /// All tensors; in safetensors and ggml files in the order of their bytes.
-    package let tensors: [StoredTensor]
     /// Names of the models in a file that holds several, sorted; ``submodel(_:)`` gives each. Empty
     /// for a file of one model.
     package let submodels: [String]
-    /// Bytes of the checkpoint itself, without files beside it.
-    package var countBytes: Int { files[0].countBytes }
 
-    /// Whether sizes of 1 are left out of the shapes.
-    package let omitsUnitSizes: Bool
-    package let traits: ModelTraits
-    let storedArguments: ModelArguments?
+    private let contents: CheckpointContents
     private let indices: [String: Int]
     /// The checkpoint itself, then the files beside it.
     private let files: [MappedFile]
+
+    /// The file's own key–value strings; empty if it has none.
+    package var metadata: [String: String] { contents.metadata }
+    /// All tensors; in safetensors and ggml files in the order of their bytes.
+    package var tensors: [StoredTensor] { contents.tensors }
+    package var traits: ModelTraits { contents.traits }
+    /// Whether sizes of 1 are left out of the shapes.
+    package var omitsUnitSizes: Bool { contents.omitsUnitSizes }
+    var storedArguments: ModelArguments? { contents.arguments }
+    /// Bytes of the checkpoint itself, without files beside it.
+    package var countBytes: Int { files[0].countBytes }
 
     /// Opens a checkpoint; the format is detected by its content.
     ///
@@ -72,56 +76,45 @@ package struct Checkpoint: Sendable {
         let file = try MappedFile(path)
         let format = CheckpointFormat(of: file)
         do {
-            let contents: CheckpointContents
-            switch format {
-            case .safetensors: contents = try Safetensors.read(file, path: path)
-            case .torch: contents = try TorchArchive.read(file, path: path)
-            case .torchLegacy: contents = try TorchLegacy.read(file, path: path)
-            case .ggml: contents = try GGML.read(file, path: path)
-            case .onnx: contents = try ONNX.read(file, path: path)
+            var contents =
+                switch format {
+                case .safetensors: try Safetensors.read(file, path: path)
+                case .torch: try TorchArchive.read(file)
+                case .torchLegacy: try TorchLegacy.read(file)
+                case .ggml: try GGML.read(file)
+                case .onnx: try ONNX.read(file, path: path)
+                }
+            let prefixes = OfficialNames.prefixes(of: contents.tensors)
+            if prefixes.count == 1 {
+                contents.tensors = contents.tensors.map { OfficialNames.without(prefixes[0], $0) }
             }
-            return Checkpoint(path: path, format: format, contents: contents, file: file)
+            return Checkpoint(
+                path: path, format: format, contents: contents,
+                files: [file] + contents.externalFiles,
+                submodels: prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : [])
         } catch let failure as FormatFailure {
+            guard let offset = failure.offset else {
+                throw WeightsError.unsupported(
+                    path: path, format: format, problem: failure.problem)
+            }
             throw WeightsError.damaged(
-                path: path, format: format, offset: failure.offset, problem: failure.problem)
+                path: path, format: format, offset: offset, problem: failure.problem)
         }
     }
 
     private init(
-        path: String, format: CheckpointFormat, contents: CheckpointContents, file: MappedFile
+        path: String, format: CheckpointFormat, contents: CheckpointContents, files: [MappedFile],
+        submodels: [String] = []
     ) {
-        let prefixes = OfficialNames.prefixes(of: contents.tensors)
         self.path = path
         self.format = format
-        metadata = contents.metadata
-        traits = contents.traits
-        omitsUnitSizes = contents.omitsUnitSizes
-        storedArguments = contents.arguments
-        files = [file] + contents.externalFiles
-        submodels = prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : []
-        tensors =
-            prefixes.count == 1
-            ? contents.tensors.map { OfficialNames.without(prefixes[0], $0) } : contents.tensors
-        indices = Checkpoint.indices(tensors)
-    }
-
-    private init(_ whole: Checkpoint, tensors: [StoredTensor]) {
-        path = whole.path
-        format = whole.format
-        metadata = whole.metadata
-        traits = whole.traits
-        omitsUnitSizes = whole.omitsUnitSizes
-        storedArguments = whole.storedArguments
-        files = whole.files
-        submodels = []
-        self.tensors = tensors
-        indices = Checkpoint.indices(tensors)
-    }
-
-    private static func indices(_ tensors: [StoredTensor]) -> [String: Int] {
+        self.contents = contents
+        self.files = files
+        self.submodels = submodels
         // Readers refuse duplicate names, so the first is the only one.
-        Dictionary(
-            tensors.indices.map { (tensors[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
+        indices = Dictionary(
+            contents.tensors.enumerated().map { ($1.name, $0) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// One model of a file that holds several: its tensors under their official names.
@@ -132,10 +125,10 @@ package struct Checkpoint: Sendable {
             throw WeightsError.submodelMissing(path: path, name: name, submodels: submodels)
         }
         let prefix = name + "."
-        return Checkpoint(
-            self,
-            tensors: tensors.filter { $0.name.hasPrefix(prefix) }
-                .map { OfficialNames.without(prefix, $0) })
+        var part = contents
+        part.tensors = tensors.filter { $0.name.hasPrefix(prefix) }
+            .map { OfficialNames.without(prefix, $0) }
+        return Checkpoint(path: path, format: format, contents: part, files: files)
     }
 
     /// The tensor of that name, if the file has it.

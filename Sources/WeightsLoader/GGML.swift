@@ -25,19 +25,20 @@ enum GGML {
 
     /// Reads the tensors' headers.
     ///
-    /// - Throws: ``WeightsError``, `FormatFailure` unless the tensors fill the file exactly.
-    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+    /// - Throws: `FormatFailure` unless the tensors fill the file exactly.
+    static func read(_ file: MappedFile) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
         let magic = try cursor.littleEndian(UInt32.self, "the magic number")
         guard magic != thirdVersion else {
-            throw WeightsError.otherModel(
-                path: path, found: "demucs.hdemucs.HDemucs", expected: "demucs.htdemucs.HTDemucs")
+            throw FormatFailure(
+                unsupported: "it holds a model of class \"demucs.hdemucs.HDemucs\"; only "
+                    + "demucs.htdemucs.HTDemucs is supported")
         }
         var names = Set<String>()
         var tensors: [StoredTensor] = []
         while !cursor.isAtEnd {
             let offset = cursor.position
-            let tensor = try tensor(&cursor, path: path)
+            let tensor = try tensor(&cursor)
             guard names.insert(tensor.name).inserted else {
                 throw FormatFailure("the tensor \"\(tensor.name)\" appears twice", at: offset)
             }
@@ -54,7 +55,7 @@ enum GGML {
         return contents
     }
 
-    private static func tensor(_ cursor: inout ByteCursor, path: String) throws -> StoredTensor {
+    private static func tensor(_ cursor: inout ByteCursor) throws -> StoredTensor {
         let offset = cursor.position
         let rank = try cursor.littleEndian(Int32.self, "a tensor's number of dimensions")
         let nameBytes = try cursor.littleEndian(Int32.self, "the length of a tensor's name")
@@ -70,11 +71,9 @@ enum GGML {
             Int(try cursor.littleEndian(Int32.self, "a tensor's dimension"))
         }
         let name = try cursor.text(Int(nameBytes), "a tensor's name")
-        guard let bits = StoredTensor.bits(shape, .float16) else {
-            throw WeightsError.shapeInvalid(path: path, tensor: name, found: shape)
-        }
+        let bits = try StoredTensor.bits(shape, .float16, of: name, at: offset)
+        let range = try cursor.take(bits / 8, "the tensor \"\(name)\"")
         return StoredTensor(
-            name: name, elementType: .float16, shape: shape,
-            byteRange: try cursor.take(bits / 8, "the tensor \"\(name)\""))
+            name: name, elementType: .float16, shape: shape, parts: [TensorPart(byteRange: range)])
     }
 }

@@ -12,12 +12,18 @@ struct JSONCursor {
     static let keyLimit = 131_072
 
     private let text: [UInt8]
+    /// The text's first byte within its file.
+    private let start: Int
     private var position = 0
     private var nesting = 0
 
-    init(_ text: [UInt8]) {
+    init(_ text: [UInt8], at start: Int = 0) {
         self.text = text
+        self.start = start
     }
+
+    /// The next byte within the file.
+    var offset: Int { start + position }
 
     /// Reads an object, calling `member` with each key; `member` must read the value.
     ///
@@ -32,7 +38,7 @@ struct JSONCursor {
                 skipSpace()
                 let key = try string()
                 guard keys.insert(key).inserted else {
-                    throw failure("the key \"\(excerpt(key))\" appears twice")
+                    throw failure("the key \(key.quoted) appears twice")
                 }
                 guard keys.count <= Self.keyLimit else {
                     throw failure("an object of more than \(Self.keyLimit) keys")
@@ -261,11 +267,7 @@ struct JSONCursor {
             ? "\"\(Character(Unicode.Scalar(byte)))\"" : "byte 0x" + String(byte, radix: 16)
     }
 
-    private func excerpt(_ text: String) -> String {
-        text.count <= 80 ? text : text.prefix(80) + "…"
-    }
-
     private func failure(_ problem: String) -> FormatFailure {
-        FormatFailure(problem, at: position)
+        FormatFailure(problem, at: offset)
     }
 }

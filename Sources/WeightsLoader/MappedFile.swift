@@ -35,7 +35,9 @@ package final class MappedFile: @unchecked Sendable {
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: break
-        case S_IFDIR: throw .isFolder(path: path)
+        case S_IFDIR:
+            throw .fileUnreadable(
+                path: path, reason: "it is a folder; give the path of the safetensors file in it")
         default: throw .fileUnreadable(path: path, reason: "it is not a regular file")
         }
         guard status.st_size > 0 else { throw .fileEmpty(path: path) }
@@ -60,6 +62,13 @@ package final class MappedFile: @unchecked Sendable {
         precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
         return try withExtendedLifetime(self) {
             try body(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+        }
+    }
+
+    /// The number at a byte; all of it must lie within the file.
+    func littleEndian<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
+        withBytes(offset..<offset + Number.bitWidth / 8) {
+            Number(littleEndian: $0.loadUnaligned(as: type))
         }
     }
 }

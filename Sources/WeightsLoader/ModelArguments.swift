@@ -46,9 +46,10 @@ extension Checkpoint {
             throw WeightsError.otherModel(path: path, found: stored, expected: className)
         }
         guard metadata["structure"] == nil else {
-            throw WeightsError.quantized(
-                path: path,
-                reason: "its weights are packed by diffq (the metadata have a \"structure\")")
+            throw WeightsError.unsupported(
+                path: path, format: format,
+                problem: "its weights are packed by diffq (the metadata have a \"structure\"); "
+                    + CheckpointContents.floatsWanted)
         }
         let missing = ["klass", "args", "kwargs"].filter { metadata[$0] == nil }
         guard missing.isEmpty else {
@@ -81,7 +82,7 @@ extension Checkpoint {
             try cursor.end()
             return try decoded(value, key: key)
         } catch let failure as FormatFailure {
-            throw invalid(key, "not JSON at byte \(failure.offset): \(failure.problem)")
+            throw invalid(key, "not JSON at byte \(failure.offset ?? 0): \(failure.problem)")
         }
     }
 

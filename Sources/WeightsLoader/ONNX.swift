@@ -19,22 +19,19 @@ enum ONNX {
     /// - Throws: ``WeightsError``, `FormatFailure`.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let graph = try ONNXGraph(file)
-        try refuseQuantized(graph, path: path)
-        var tensors = ONNXTensors(path: path, file: file)
-        let state = try ONNXStateDict(graph, path: path, tensors: &tensors)
-        return CheckpointContents(
-            tensors: state.tensors, traits: state.traits, externalFiles: tensors.externalFiles)
+        try refuseQuantized(graph)
+        return try ONNXStateDict(graph, ONNXTensors(path: path, file: file)).contents
     }
 
-    private static func refuseQuantized(_ graph: ONNXGraph, path: String) throws {
+    private static func refuseQuantized(_ graph: ONNXGraph) throws {
         let signs = ["QuantizeLinear", "Integer", "QLinear", "QGemm", "QAttention", "NBits"]
         let quantized = graph.nodes.first { node in
             signs.contains { node.operation.contains($0) }
         }
         if let quantized {
-            throw WeightsError.quantized(
-                path: path,
-                reason: "its graph computes with quantized weights (\(quantized.operation))")
+            throw FormatFailure(
+                unsupported: "its graph computes with quantized weights (\(quantized.operation)); "
+                    + CheckpointContents.floatsWanted)
         }
     }
 }
@@ -58,34 +55,25 @@ struct ONNXTensors {
     mutating func stored(_ initializer: ONNXGraph.Initializer, name: String) throws -> StoredTensor
     {
         guard let type = Self.elementTypes[initializer.typeCode] else {
-            throw WeightsError.unknownElementType(
-                path: path, tensor: name, found: "ONNX type \(initializer.typeCode)")
+            throw FormatFailure(
+                unsupported: "\(name.quoted) has the unknown dtype \"ONNX type "
+                    + "\(initializer.typeCode)\"; weights are floats")
         }
-        guard initializer.shape.count <= CheckpointContents.rankLimit,
-            let bits = StoredTensor.bits(initializer.shape, type)
-        else {
-            throw WeightsError.shapeInvalid(path: path, tensor: name, found: initializer.shape)
-        }
-        let expected = bits / 8
-        var found = expected
-        let part: TensorPart
+        let offset = initializer.offset
+        let expected = try StoredTensor.bits(initializer.shape, type, of: name, at: offset) / 8
+        var part = TensorPart(byteRange: initializer.plain ?? 0..<0)
+        var found = part.byteRange.count
         if let external = initializer.external {
-            let (index, range) = try locate(external, expectedBytes: expected, tensor: name)
-            part = TensorPart(file: index, byteRange: range)
+            part = try locate(external, expectedBytes: expected, tensor: name)
+            found = expected
         } else if let varints = initializer.varints, initializer.plain == nil, type.bits == 16 {
             let count = file.withBytes(varints) { $0.count { $0 < 0x80 } }
             found = 2 * count
             part = TensorPart(
                 byteRange: varints, isVarints: true,
                 axes: [TensorPart.Axis(size: count, stride: 1)])
-        } else {
-            part = TensorPart(byteRange: initializer.plain ?? 0..<0)
-            found = part.byteRange.count
         }
-        guard found == expected else {
-            throw WeightsError.sizeMismatch(
-                path: path, tensor: name, foundBytes: found, expectedBytes: expected)
-        }
+        try StoredTensor.check(found, isSizeOf: name, expectedBytes: expected, at: offset)
         return StoredTensor(
             name: name, elementType: type, shape: initializer.shape, parts: [part])
     }
@@ -93,10 +81,11 @@ struct ONNXTensors {
     /// The file at `location` and the range of `offset` and `length` in it.
     private mutating func locate(
         _ external: [String: String], expectedBytes: Int, tensor: String
-    ) throws -> (index: Int, range: Range<Int>) {
+    ) throws -> TensorPart {
         let location = external["location"] ?? ""
-        func invalid(_ problem: String) -> WeightsError {
-            .externalDataInvalid(path: path, tensor: tensor, location: location, problem: problem)
+        func invalid(_ problem: String) -> FormatFailure {
+            FormatFailure(
+                unsupported: "\(tensor.quoted) lies in \(location.quoted): \(problem)")
         }
         // Only files in the graph's own folder: a location is untrusted input.
         let components = location.split(separator: "/", omittingEmptySubsequences: false)
@@ -112,26 +101,22 @@ struct ONNXTensors {
                 "offset \(external["offset"] ?? "0") and length \(external["length"] ?? "none") "
                     + "don't fit the shape, which needs \(expectedBytes) bytes")
         }
-        let index = try externalIndices[location] ?? open(location)
+        if externalIndices[location] == nil {
+            guard externalFiles.count < Self.externalLimit else {
+                throw invalid("more than \(Self.externalLimit) files of external data")
+            }
+            // Links are followed: they are the user's own, as in the hub's cache.
+            externalFiles.append(try MappedFile(FilePath.sibling(location, of: path)))
+        }
+        let index = externalIndices[location, default: externalFiles.count]
+        externalIndices[location] = index
         let available = externalFiles[index - 1].countBytes
         guard begin <= available, expectedBytes <= available - begin else {
             throw invalid(
                 "bytes \(begin) to \(begin) + \(expectedBytes) are needed, but the file has "
                     + "\(available); download it again")
         }
-        return (index, begin..<begin + expectedBytes)
-    }
-
-    private mutating func open(_ location: String) throws -> Int {
-        guard externalFiles.count < Self.externalLimit else {
-            throw WeightsError.externalDataInvalid(
-                path: path, tensor: "", location: location,
-                problem: "more than \(Self.externalLimit) files of external data")
-        }
-        // Links are followed: they are the user's own, as in the hub's cache.
-        externalFiles.append(try MappedFile(FilePath.sibling(location, of: path)))
-        externalIndices[location] = externalFiles.count
-        return externalFiles.count
+        return TensorPart(file: index, byteRange: begin..<begin + expectedBytes)
     }
 
     /// `TensorProto.DataType`

@@ -35,6 +35,8 @@ struct ONNXGraph {
 
     /// `TensorProto`
     struct Initializer {
+        /// Its first byte.
+        let offset: Int
         var name = ""
         var shape: [Int] = []
         var typeCode = 0
@@ -139,7 +141,7 @@ struct ONNXGraph {
     }
 
     private func initializer(_ range: Range<Int>) throws -> Initializer {
-        var tensor = Initializer()
+        var tensor = Initializer(offset: range.lowerBound)
         var message = ProtobufReader(file, range)
         while let field = try message.next() {
             switch field.number {
@@ -172,32 +174,23 @@ struct ONNXGraph {
     /// `StringStringEntryProto`
     private func pair(_ range: Range<Int>) throws -> (key: String, value: String) {
         var pair = (key: "", value: "")
-        var message = ProtobufReader(file, range)
-        while let field = try message.next() {
-            if field.number == 1 { pair.key = try name(field) }
-            if field.number == 2 { pair.value = try name(field) }
-        }
+        try each(1, in: range) { pair.key = try name($0) }
+        try each(2, in: range) { pair.value = try name($0) }
         return pair
     }
 
     /// `ValueInfoProto` → `TypeProto` → `TypeProto.Tensor` → `TensorShapeProto` → `Dimension`
     private func input(_ range: Range<Int>) throws -> Input {
         var input = Input()
-        var message = ProtobufReader(file, range)
-        while let field = try message.next() {
-            if field.number == 1 { input.name = try name(field) }
-            guard field.number == 2 else { continue }
-            try each(1, in: field.bytes()) { tensorType in
-                try each(2, in: tensorType) { shape in
-                    try each(1, in: shape) { dimension in
+        try each(1, in: range) { input.name = try name($0) }
+        try each(2, in: range) { type in
+            try each(1, in: type.bytes()) { tensorType in
+                try each(2, in: tensorType.bytes()) { shape in
+                    try each(1, in: shape.bytes()) { dimension in
+                        guard input.shape.count <= CheckpointContents.rankLimit else { return }
                         var size = 0
-                        var message = ProtobufReader(file, dimension)
-                        while let field = try message.next() {
-                            if field.number == 1 { size = try field.integer() }
-                        }
-                        if input.shape.count <= CheckpointContents.rankLimit {
-                            input.shape.append(size)
-                        }
+                        try each(1, in: dimension.bytes()) { size = try $0.integer() }
+                        input.shape.append(size)
                     }
                 }
             }
@@ -205,13 +198,13 @@ struct ONNXGraph {
         return input
     }
 
-    /// Calls `body` with each field of that number, which must be a message.
+    /// Calls `body` with each field of that number.
     private func each(
-        _ number: Int, in range: Range<Int>, _ body: (Range<Int>) throws -> Void
+        _ number: Int, in range: Range<Int>, _ body: (ProtobufReader.Field) throws -> Void
     ) throws {
         var message = ProtobufReader(file, range)
         while let field = try message.next() {
-            if field.number == number { try body(field.bytes()) }
+            if field.number == number { try body(field) }
         }
     }
 

@@ -14,30 +14,27 @@ import Foundation
 
 /// The state dict that a graph holds.
 struct ONNXStateDict {
-    private(set) var tensors: [StoredTensor] = []
-    private(set) var traits = ModelTraits()
+    private var tensors: [StoredTensor] = []
+    private var traits = ModelTraits()
 
     /// Initialisers and constants by the name that nodes use, Identity resolved.
     private let values: [String: ONNXGraph.Initializer]
     /// The prefix of the official names: `model.` or nothing.
     private let prefix: String
-    private let path: String
-    private let file: MappedFile
+    private var source: ONNXTensors
     private var names = Set<String>()
 
-    /// - Throws: ``WeightsError``.
-    init(_ graph: ONNXGraph, path: String, tensors source: inout ONNXTensors) throws {
-        self.path = path
-        file = source.file
+    /// - Throws: ``WeightsError``, `FormatFailure`.
+    init(_ graph: ONNXGraph, _ source: ONNXTensors) throws {
+        self.source = source
         let named = Self.named(graph)
         values = named.values
         let anchors = named.names.filter {
             $0 == OfficialNames.anchor || $0.hasSuffix("." + OfficialNames.anchor)
         }
         guard let anchor = anchors.min(by: { $0.utf8.count < $1.utf8.count }) else {
-            throw WeightsError.unsupported(
-                path: path, format: .onnx,
-                problem: "no initialiser's name ends in \(OfficialNames.anchor): it is another "
+            throw FormatFailure(
+                unsupported: "no initialiser's name ends in \(OfficialNames.anchor): it is another "
                     + "model, or was exported without the parameters' names; give an HTDemucs "
                     + "that torch.onnx.export wrote with dynamo=False")
         }
@@ -46,11 +43,15 @@ struct ONNXStateDict {
         for name in named.names where name.hasPrefix(prefix) {
             let official = String(name.dropFirst(prefix.count))
             if OfficialNames.isParameter(official), let value = values[name] {
-                try add(source.stored(value, name: official))
+                try add(value, official)
             }
         }
-        try restore(graph.nodes, &source)
+        try restore(graph.nodes)
         readInputs(graph.inputs)
+    }
+
+    var contents: CheckpointContents {
+        CheckpointContents(tensors: tensors, traits: traits, externalFiles: source.externalFiles)
     }
 
     /// All values by name, and the names in the file's order.
@@ -73,12 +74,12 @@ struct ONNXStateDict {
         return (values, names)
     }
 
-    private func unsupported(_ problem: String) -> WeightsError {
-        .unsupported(path: path, format: .onnx, problem: problem)
+    private mutating func add(_ tensor: StoredTensor) {
+        if names.insert(tensor.name).inserted { tensors.append(tensor) }
     }
 
-    private mutating func add(_ tensor: StoredTensor) throws {
-        if names.insert(tensor.name).inserted { tensors.append(tensor) }
+    private mutating func add(_ value: ONNXGraph.Initializer, _ name: String) throws {
+        add(try source.stored(value, name: name))
     }
 
     // MARK: - Folded parameters
@@ -91,9 +92,7 @@ struct ONNXStateDict {
         var factors: [ONNXGraph.Initializer] = []
     }
 
-    private mutating func restore(
-        _ nodes: [ONNXGraph.Node], _ source: inout ONNXTensors
-    ) throws {
+    private mutating func restore(_ nodes: [ONNXGraph.Node]) throws {
         var modules: [String: Module] = [:]
         var order: [String] = []
         var shapes: [(scope: String, sizes: [Int])] = []
@@ -101,7 +100,7 @@ struct ONNXStateDict {
             let scope = officialScope(node)
             let constants = node.inputs.map { values[$0] }
             guard !scope.isEmpty else {
-                try restoreEmbedding(node, nodes, constants, &source)
+                try restoreEmbedding(node, nodes, constants)
                 continue
             }
             guard OfficialNames.isParameter(scope + ".") else { continue }
@@ -111,7 +110,7 @@ struct ONNXStateDict {
             case "Conv", "ConvTranspose", "LayerNormalization":
                 for (input, leaf) in [(1, "weight"), (2, "bias")] where constants.count > input {
                     if let value = constants[input] {
-                        try add(source.stored(value, name: "\(scope).\(leaf)"))
+                        try add(value, "\(scope).\(leaf)")
                     }
                 }
                 if scope.hasSuffix(".dconv.layers.1.0"), let dilation = node.dilations.first {
@@ -141,7 +140,7 @@ struct ONNXStateDict {
             modules[scope] = module
         }
         for scope in order {
-            if let module = modules[scope] { try restore(module, scope, &source) }
+            if let module = modules[scope] { try restore(module, scope) }
         }
         readShapes(shapes)
     }
@@ -154,13 +153,11 @@ struct ONNXStateDict {
         return scope.hasPrefix(prefix) ? String(scope.dropFirst(prefix.count)) : scope
     }
 
-    private mutating func restore(
-        _ module: Module, _ scope: String, _ source: inout ONNXTensors
-    ) throws {
+    private mutating func restore(_ module: Module, _ scope: String) throws {
         let isAttention = scope.hasSuffix("_attn")
         if module.isNorm {
-            if let gain = module.factors.first { try addFlat(gain, "\(scope).weight", &source) }
-            if let bias = module.biases.first { try addFlat(bias.value, "\(scope).bias", &source) }
+            if let gain = module.factors.first { try addFlat(gain, "\(scope).weight") }
+            if let bias = module.biases.first { try addFlat(bias.value, "\(scope).bias") }
         } else if !module.weights.isEmpty {
             let weights = try inOrder(module.weights).map {
                 try transposed(source.stored($0, name: scope))
@@ -174,7 +171,7 @@ struct ONNXStateDict {
             scope.contains(".dconv.layers.") || scope.split(separator: ".").last == "gamma_1"
                 || scope.split(separator: ".").last == "gamma_2"
         {
-            try addFlat(factor, "\(scope).scale", &source)
+            try addFlat(factor, "\(scope).scale")
         }
     }
 
@@ -192,12 +189,12 @@ struct ONNXStateDict {
     /// A view of the stored `[rows, columns]` as `[columns, rows]`.
     private func transposed(_ tensor: StoredTensor) throws -> StoredTensor {
         guard tensor.shape.count == 2, var part = tensor.parts.first else {
-            throw unsupported(
-                "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
+            throw FormatFailure(
+                unsupported: "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
                     + "matrix was expected")
         }
         let (rows, columns) = (tensor.shape[0], tensor.shape[1])
-        part.axes = TensorPart.transposition(rows: rows, columns: columns)
+        part.axes = [.init(size: columns, stride: 1), .init(size: rows, stride: columns)]
         return StoredTensor(
             name: tensor.name, elementType: tensor.elementType, shape: [columns, rows],
             parts: [part])
@@ -211,34 +208,28 @@ struct ONNXStateDict {
             guard let size = piece.shape.first, piece.shape.dropFirst() == first.shape.dropFirst(),
                 piece.elementType == first.elementType
             else {
-                throw unsupported(
-                    "the pieces of \(name) have different shapes or types: "
+                throw FormatFailure(
+                    unsupported: "the pieces of \(name) have different shapes or types: "
                         + "\(first.shape) and \(piece.shape)")
             }
             rows += size
         }
-        try add(
+        add(
             StoredTensor(
                 name: name, elementType: first.elementType,
                 shape: [rows] + first.shape.dropFirst(), parts: pieces.flatMap(\.parts)))
     }
 
     /// One value for each channel, without the sizes of 1 around them.
-    private mutating func addFlat(
-        _ value: ONNXGraph.Initializer, _ name: String, _ source: inout ONNXTensors
-    ) throws {
+    private mutating func addFlat(_ value: ONNXGraph.Initializer, _ name: String) throws {
         let tensor = try source.stored(value, name: name)
-        try add(
-            StoredTensor(
-                name: name, elementType: tensor.elementType, shape: [tensor.count],
-                parts: tensor.parts))
+        add(tensor.named(name, shape: [tensor.count]))
     }
 
     /// The frequency embedding, `[1, C, F, 1]`, and the factor that it is added with. The stored values
     /// include `emb_scale`, so the restored model has an `emb_scale` of 1.
     private mutating func restoreEmbedding(
-        _ node: ONNXGraph.Node, _ nodes: [ONNXGraph.Node],
-        _ constants: [ONNXGraph.Initializer?], _ source: inout ONNXTensors
+        _ node: ONNXGraph.Node, _ nodes: [ONNXGraph.Node], _ constants: [ONNXGraph.Initializer?]
     ) throws {
         let name = "freq_emb.embedding.weight"
         guard node.operation == "Expand", let value = constants.first ?? nil,
@@ -246,10 +237,7 @@ struct ONNXStateDict {
             !names.contains(name)
         else { return }
         let stored = try source.stored(value, name: name)
-        let matrix = StoredTensor(
-            name: name, elementType: stored.elementType, shape: Array(value.shape[1...2]),
-            parts: stored.parts)
-        try add(transposed(matrix))
+        add(try transposed(stored.named(name, shape: Array(value.shape[1...2]))))
         traits.arguments["emb_scale"] = .integer(1)
         let product = nodes.first { other in
             other.operation == "Mul" && other.inputs.contains { node.outputs.contains($0) }
@@ -299,47 +287,32 @@ struct ONNXStateDict {
     private func integers(_ value: ONNXGraph.Initializer) -> [Int] {
         guard value.integers.isEmpty, let plain = value.plain else { return value.integers }
         let count = min(plain.count / 8, CheckpointContents.rankLimit)
-        return file.withBytes(plain) { bytes in
-            (0..<count).map {
-                Int(
-                    Int64(
-                        littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)))
-            }
+        return (0..<count).map {
+            Int(source.file.littleEndian(Int64.self, at: plain.lowerBound + 8 * $0))
         }
     }
 
     /// A single float, as the shortest decimal that rounds to it: 0.2 for float32's 0.20000000298.
     private func scalar(_ value: ONNXGraph.Initializer) -> Double? {
         guard let plain = value.plain, value.shape.allSatisfy({ $0 == 1 }) else { return nil }
-        let type: ElementType? =
-            switch (value.typeCode, plain.count) {
-            case (1, 4): .float32
-            case (10, 2): .float16
-            default: nil
-            }
-        guard let type else { return nil }
-        let stored = file.withBytes(plain) { bytes in
-            var result: Float = 0
-            withUnsafeMutablePointer(to: &result) {
-                Widening.widen(
-                    bytes, of: type, into: UnsafeMutableBufferPointer(start: $0, count: 1))
-            }
-            return Double(result)
+        let (file, offset) = (source.file, plain.lowerBound)
+        let isFloat16 = value.typeCode == 10
+        let stored: Float
+        switch (value.typeCode, plain.count) {
+        case (1, 4): stored = Float(bitPattern: file.littleEndian(UInt32.self, at: offset))
+        case (10, 2):
+            stored = Widening.float(fromFloat16: file.littleEndian(UInt16.self, at: offset))
+        default: return nil
         }
-        guard stored.isFinite, stored != 0 else { return stored.isFinite ? stored : nil }
-        // Half the distance to the next value of the type, whose significand has 10 or 23 stored bits.
-        let bits = type == .float16 ? 10 : 23
-        let tolerance = Double(
-            sign: .plus, exponent: Int(stored.exponent) - bits - 1, significand: 1)
-        for digits in 1...9 {
-            let scale = pow10(digits - Int(log10(abs(stored)).rounded(.up)))
-            let candidate = (stored * scale).rounded() / scale
-            if abs(candidate - stored) <= tolerance { return candidate }
+        guard stored.isFinite else { return nil }
+        // Nine digits tell any two floats apart.
+        let decimals = (1...9).lazy.compactMap {
+            Double(String(format: "%.\($0)g", Double(stored)))
         }
-        return stored
-    }
-
-    private func pow10(_ exponent: Int) -> Double {
-        (0..<abs(exponent)).reduce(1.0) { value, _ in exponent < 0 ? value / 10 : value * 10 }
+        return decimals.first { decimal in
+            let rounded = Float(decimal)
+            return rounded == stored
+                || isFloat16 && Narrowing.float16(rounded) == Narrowing.float16(stored)
+        }
     }
 }

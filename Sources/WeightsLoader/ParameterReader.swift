@@ -27,10 +27,6 @@ package struct ParameterReader: Sendable {
     private let prefix: String
     private let asked: AskedNames
 
-    init(_ checkpoint: Checkpoint, replacing replacements: Replacements) {
-        self.init(.checkpoint(checkpoint, replacements))
-    }
-
     /// Parameters that are generated on demand, to measure a model without its file.
     ///
     /// - Parameter generator: gives as many values as the shape has elements.
@@ -38,21 +34,20 @@ package struct ParameterReader: Sendable {
         self.init(.generator(generator))
     }
 
-    private init(_ source: Source) {
+    private init(_ source: Source, prefix: String = "", asked: AskedNames = AskedNames()) {
         self.source = source
-        prefix = ""
-        asked = AskedNames()
+        self.prefix = prefix
+        self.asked = asked
     }
 
-    private init(parent: ParameterReader, name: String) {
-        source = parent.source
-        prefix = parent.prefix + name + "."
-        asked = parent.asked
+    /// Starts at the root of the state dict.
+    fileprivate init(_ checkpoint: Checkpoint, replacing replacements: Replacements) {
+        self.init(.checkpoint(checkpoint, replacements))
     }
 
     /// The part of the model below `name`: `reader.scope("encoder").scope("0")`.
     package func scope(_ name: String) -> ParameterReader {
-        ParameterReader(parent: self, name: name)
+        ParameterReader(source, prefix: "\(prefix)\(name).", asked: asked)
     }
 
     /// The tensor `name` of this scope as float32, row-major.

@@ -86,7 +86,7 @@ struct PickleMachine {
     private static let nameLimitBytes = 1024
 
     var heap = PickleHeap()
-    private var cursor: ByteCursor
+    private(set) var cursor: ByteCursor
     private var stack: [PickleValue] = []
     private var marks: [Int] = []
     private var memo: [Int: PickleValue] = [:]
@@ -94,9 +94,6 @@ struct PickleMachine {
     init(_ cursor: ByteCursor) {
         self.cursor = cursor
     }
-
-    /// The first byte after the pickle.
-    var position: Int { cursor.position }
 
     /// Runs the pickle up to its STOP.
     ///

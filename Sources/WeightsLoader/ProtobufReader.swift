@@ -66,6 +66,19 @@ struct ProtobufReader {
         }
         throw cursor.failure("a number of more than 64 bits")
     }
+
+    /// Calls `body` with the low 64 bits of each varint of a packed run.
+    static func forEachVarint(in bytes: UnsafeRawBufferPointer, _ body: (UInt64) -> Void) {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        for byte in bytes {
+            value |= shift < 64 ? UInt64(byte & 0x7F) << shift : 0
+            shift += 7
+            guard byte < 0x80 else { continue }
+            body(value)
+            (value, shift) = (0, 0)
+        }
+    }
 }
 
 extension ProtobufReader.Field {
@@ -97,15 +110,9 @@ extension ProtobufReader.Field {
             if integers.count < limit { integers.append(try integer()) }
             return
         }
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
         file.withBytes(range) { bytes in
-            for byte in bytes where integers.count < limit {
-                value |= shift < 64 ? UInt64(byte & 0x7F) << shift : 0
-                shift += 7
-                guard byte < 0x80 else { continue }
-                integers.append(Int(Int64(bitPattern: value)))
-                (value, shift) = (0, 0)
+            ProtobufReader.forEachVarint(in: bytes) { value in
+                if integers.count < limit { integers.append(Int(Int64(bitPattern: value))) }
             }
         }
     }

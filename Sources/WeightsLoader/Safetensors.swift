@@ -15,8 +15,8 @@ enum Safetensors {
 
     /// Reads and checks the header of `file`.
     ///
-    /// - Throws: ``WeightsError`` unless the tensors, in some order, fill the bytes after the
-    ///   header exactly, without overlap or gap.
+    /// - Throws: `FormatFailure` unless the tensors, in some order, fill the bytes after the
+    ///   header exactly, without overlap or gap; ``WeightsError/notSafetensors(path:found:)``.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let headerBytes = try headerLength(file, path: path)
         let dataStart = lengthFieldBytes + headerBytes
@@ -28,34 +28,23 @@ enum Safetensors {
 
         var metadata: [String: String] = [:]
         var entries: [HeaderEntry] = []
-        do {
-            var cursor = JSONCursor(header)
-            try cursor.object { cursor, key in
-                if key == "__metadata__" {
-                    try cursor.object { cursor, key in metadata[key] = try cursor.string() }
-                } else {
-                    entries.append(try HeaderEntry(name: key, from: &cursor))
-                }
+        var cursor = JSONCursor(header, at: lengthFieldBytes)
+        try cursor.object { cursor, key in
+            if key == "__metadata__" {
+                try cursor.object { cursor, key in metadata[key] = try cursor.string() }
+            } else {
+                entries.append(try HeaderEntry(name: key, from: &cursor))
             }
-            try cursor.end()
-        } catch let failure as FormatFailure {
-            throw WeightsError.headerInvalid(
-                path: path, problem: failure.problem, offset: lengthFieldBytes + failure.offset)
         }
-
+        try cursor.end()
         guard entries.count <= CheckpointContents.tensorLimit else {
-            throw WeightsError.headerInvalid(
-                path: path,
-                problem: "\(entries.count) tensors; at most \(CheckpointContents.tensorLimit) are "
-                    + "read", offset: lengthFieldBytes)
+            throw FormatFailure(
+                "\(entries.count) tensors; at most \(CheckpointContents.tensorLimit) are read",
+                at: lengthFieldBytes)
         }
-        let dataBytes = file.countBytes - dataStart
-        let tensors = try entries.map {
-            try $0.checked(path: path, dataStart: dataStart, dataBytes: dataBytes)
-        }
+        let tensors = try entries.map { try $0.checked(data: dataStart..<file.countBytes) }
         return CheckpointContents(
-            tensors: try laidOut(tensors, dataStart: dataStart, dataBytes: dataBytes, path: path),
-            metadata: metadata)
+            tensors: try laidOut(tensors, data: dataStart..<file.countBytes), metadata: metadata)
     }
 
     private static func headerLength(_ file: MappedFile, path: String) throws -> Int {
@@ -64,57 +53,61 @@ enum Safetensors {
                 path: path,
                 found: "\(file.countBytes) bytes, too short for the length of a header")
         }
-        let start = file.withBytes(0..<lengthFieldBytes) { [UInt8]($0) }
-        let length = start.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let length = file.littleEndian(UInt64.self, at: 0)
         let limit = min(headerLimitBytes, file.countBytes - lengthFieldBytes)
         guard let bytes = Int(exactly: length), bytes <= limit else {
-            throw WeightsError.headerTooLong(path: path, foundBytes: length, limitBytes: limit)
+            throw WeightsError.notSafetensors(
+                path: path,
+                found: "8 bytes that announce a header of \(length) bytes, where at most \(limit) "
+                    + "can be there (a safetensors file cut short?)")
         }
         return bytes
     }
 
     /// The tensors in the order of their bytes, which must fill the file's data.
     private static func laidOut(
-        _ tensors: [StoredTensor], dataStart: Int, dataBytes: Int, path: String
+        _ tensors: [StoredTensor], data: Range<Int>
     ) throws -> [StoredTensor] {
         let ordered = tensors.map { (range: $0.parts[0].byteRange, tensor: $0) }.sorted {
             ($0.range.lowerBound, $0.range.upperBound, $0.tensor.name)
                 < ($1.range.lowerBound, $1.range.upperBound, $1.tensor.name)
         }
-        var end = dataStart
-        var last: String?
+        var end = data.lowerBound
+        var last = ""
         for (range, tensor) in ordered {
-            if range.lowerBound < end {
-                throw WeightsError.tensorsOverlap(
-                    path: path, first: last ?? tensor.name, second: tensor.name)
+            guard range.lowerBound >= end else {
+                throw FormatFailure(
+                    "\(last.quoted) and \(tensor.name.quoted) share bytes, which the format forbids",
+                    at: range.lowerBound)
             }
-            if range.lowerBound > end {
-                throw WeightsError.unclaimedBytes(
-                    path: path, offset: end, countBytes: range.lowerBound - end)
-            }
+            try checkNoGap(end, range.lowerBound)
             end = range.upperBound
             last = tensor.name
         }
-        guard end == dataStart + dataBytes else {
-            throw WeightsError.unclaimedBytes(
-                path: path, offset: end, countBytes: dataStart + dataBytes - end)
-        }
+        try checkNoGap(end, data.upperBound)
         return ordered.map(\.tensor)
+    }
+
+    private static func checkNoGap(_ end: Int, _ next: Int) throws {
+        guard end == next else {
+            throw FormatFailure(
+                "\(next - end) bytes belong to no tensor, which the format forbids", at: end)
+        }
     }
 }
 
 /// A tensor's entry in the header, not checked yet.
 private struct HeaderEntry {
     let name: String
+    /// Its first byte.
+    let offset: Int
     var typeName: String?
     var shape: [Int]?
     var offsets: [Int]?
 
     init(name: String, from cursor: inout JSONCursor) throws {
         self.name = name
-        var typeName: String?
-        var shape: [Int]?
-        var offsets: [Int]?
+        offset = cursor.offset
         try cursor.object { cursor, key in
             switch key {
             case "dtype": typeName = try cursor.string()
@@ -123,36 +116,37 @@ private struct HeaderEntry {
             default: try cursor.skipValue()
             }
         }
-        self.typeName = typeName
-        self.shape = shape
-        self.offsets = offsets
     }
 
-    func checked(path: String, dataStart: Int, dataBytes: Int) throws -> StoredTensor {
+    /// - Parameter data: the bytes of the file that tensors may lie in.
+    func checked(data: Range<Int>) throws -> StoredTensor {
         guard let typeName, let shape, let offsets, offsets.count == 2 else {
-            throw WeightsError.tensorIncomplete(path: path, tensor: name)
+            throw FormatFailure(
+                "the header's entry for \(name.quoted) is incomplete; expected dtype, shape and "
+                    + "two data_offsets", at: offset)
         }
         guard let type = ElementType(rawValue: typeName) else {
-            throw WeightsError.unknownElementType(path: path, tensor: name, found: typeName)
+            throw FormatFailure(
+                unsupported:
+                    "\(name.quoted) has the unknown dtype \(typeName.quoted); expected one "
+                    + "of the safetensors format's, as F32, F16 or BF16")
         }
-        guard shape.count <= CheckpointContents.rankLimit,
-            let bits = StoredTensor.bits(shape, type)
-        else {
-            throw WeightsError.shapeInvalid(path: path, tensor: name, found: shape)
-        }
+        let bits = try StoredTensor.bits(shape, type, of: name, at: offset)
         let (begin, end) = (offsets[0], offsets[1])
-        guard 0 <= begin, begin <= end, end <= dataBytes else {
-            throw WeightsError.offsetsOutOfRange(
-                path: path, tensor: name, begin: begin, end: end, dataBytes: dataBytes)
+        guard 0 <= begin, begin <= end, end <= data.count else {
+            throw FormatFailure(
+                "\(name.quoted) is said to lie at bytes \(begin)..<\(end) of the data, which has "
+                    + "\(data.count)", at: offset)
         }
-        guard bits % 8 == 0, bits / 8 == end - begin else {
-            throw WeightsError.sizeMismatch(
-                path: path, tensor: name, foundBytes: end - begin,
-                expectedBytes: bits / 8 + (bits % 8 == 0 ? 0 : 1))
+        let isWhole = bits % 8 == 0
+        try StoredTensor.check(
+            end - begin, isSizeOf: name, expectedBytes: bits / 8 + (isWhole ? 0 : 1), at: offset)
+        guard isWhole else {
+            throw FormatFailure("\(name.quoted) takes \(bits) bits, no whole bytes", at: offset)
         }
+        let range = data.lowerBound + begin..<data.lowerBound + end
         return StoredTensor(
-            name: name, elementType: type, shape: shape,
-            byteRange: dataStart + begin..<dataStart + end)
+            name: name, elementType: type, shape: shape, parts: [TensorPart(byteRange: range)])
     }
 
     private static func integers(_ cursor: inout JSONCursor) throws -> [Int] {

@@ -9,17 +9,19 @@ package struct SafetensorsWriter {
     package struct Entry {
         fileprivate enum Values {
             case stored(StoredTensor)
-            case bytes([UInt8], ElementType)
+            case bytes([UInt8])
         }
 
         package let name: String
         let shape: [Int]
+        let type: ElementType
         fileprivate let values: Values
 
         /// - Parameter shape: of as many elements as the tensor.
         package init(_ tensor: StoredTensor, shape: [Int]) {
             name = tensor.name
             self.shape = shape
+            type = tensor.elementType
             values = .stored(tensor)
         }
 
@@ -27,16 +29,12 @@ package struct SafetensorsWriter {
         package init(_ name: String, shape: [Int], _ type: ElementType, bytes: [UInt8]) {
             self.name = name
             self.shape = shape
-            values = .bytes(bytes, type)
+            self.type = type
+            values = .bytes(bytes)
         }
 
-        /// Bytes of the values.
-        package var countBytes: Int {
-            switch values {
-            case .stored(let tensor): tensor.countBytes
-            case .bytes(let bytes, _): bytes.count
-            }
-        }
+        /// Bytes of the values, if they keep their type.
+        package var countBytes: Int { shape.reduce(1, *) * type.bits / 8 }
     }
 
     private let checkpoint: Checkpoint
@@ -99,10 +97,7 @@ package struct SafetensorsWriter {
     // MARK: - Pieces
 
     private func type(_ entry: Entry) -> ElementType {
-        switch entry.values {
-        case .stored(let tensor): asFloat16 ? .float16 : tensor.elementType
-        case .bytes(_, let type): type
-        }
+        if asFloat16, case .stored = entry.values { .float16 } else { entry.type }
     }
 
     private func header() throws -> [UInt8] {
@@ -137,13 +132,11 @@ package struct SafetensorsWriter {
     }
 
     private func values(_ entry: Entry) throws -> [UInt8] {
+        let tensor: StoredTensor
         switch entry.values {
-        case .stored(let tensor): try values(tensor)
-        case .bytes(let bytes, _): bytes
+        case .stored(let stored): tensor = stored
+        case .bytes(let bytes): return bytes
         }
-    }
-
-    private func values(_ tensor: StoredTensor) throws -> [UInt8] {
         guard asFloat16, tensor.elementType != .float16 else {
             return checkpoint.withBytes(of: tensor) { Array($0) }
         }
@@ -161,5 +154,4 @@ package struct SafetensorsWriter {
         }
         return bytes
     }
-
 }

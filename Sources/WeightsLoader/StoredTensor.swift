@@ -11,40 +11,51 @@ package struct StoredTensor: Sendable, Equatable {
     /// their sizes against `shape`.
     let parts: [TensorPart]
 
-    /// A row-major tensor in one run of bytes.
-    init(name: String, elementType: ElementType, shape: [Int], byteRange: Range<Int>) {
-        self.init(
-            name: name, elementType: elementType, shape: shape,
-            parts: [TensorPart(byteRange: byteRange)])
-    }
-
-    init(name: String, elementType: ElementType, shape: [Int], parts: [TensorPart]) {
-        self.name = name
-        self.elementType = elementType
-        self.shape = shape
-        self.parts = parts
-    }
-
     /// Number of elements.
     package var count: Int { shape.reduce(1, *) }
 
     /// Bytes of its values, row-major and without gaps.
     package var countBytes: Int { count * elementType.bits / 8 }
 
-    /// The same values under another name.
-    func named(_ name: String) -> StoredTensor {
-        StoredTensor(name: name, elementType: elementType, shape: shape, parts: parts)
+    /// The same values under another name, and in another shape of as many elements.
+    func named(_ name: String, shape: [Int]? = nil) -> StoredTensor {
+        StoredTensor(
+            name: name, elementType: elementType, shape: shape ?? self.shape, parts: parts)
     }
 
-    /// Bits of a tensor of this shape; nil for negative sizes and for overflow.
-    static func bits(_ shape: [Int], _ type: ElementType) -> Int? {
+    /// Bits of a tensor of this shape.
+    ///
+    /// - Parameters:
+    ///   - name: for errors.
+    ///   - offset: for errors, the byte that describes the tensor.
+    /// - Throws: `FormatFailure` for too many and for negative sizes, and for overflow.
+    static func bits(
+        _ shape: [Int], _ type: ElementType, of name: String, at offset: Int
+    ) throws -> Int {
         var bits = type.bits
         for size in shape {
             let (product, overflow) = bits.multipliedReportingOverflow(by: size)
-            guard size >= 0, !overflow else { return nil }
+            guard size >= 0, !overflow, shape.count <= CheckpointContents.rankLimit else {
+                throw FormatFailure(
+                    "\(name.quoted) has the impossible shape \(shape); sizes can't be negative, and "
+                        + "their product must fit 64 bits", at: offset)
+            }
             bits = product
         }
         return bits
+    }
+
+    /// Checks that a tensor's values take as many bytes as its shape and type need.
+    ///
+    /// - Throws: `FormatFailure`.
+    static func check(
+        _ found: Int, isSizeOf name: String, expectedBytes: Int, at offset: Int
+    ) throws {
+        guard found == expectedBytes else {
+            throw FormatFailure(
+                "\(name.quoted) takes \(found) bytes, but its shape and dtype need "
+                    + "\(expectedBytes)", at: offset)
+        }
     }
 }
 
@@ -63,11 +74,6 @@ struct TensorPart: Sendable, Equatable {
     struct Axis: Sendable, Equatable {
         var size: Int
         var stride: Int
-    }
-
-    /// The axes that read a stored `[rows, columns]` as `[columns, rows]`.
-    static func transposition(rows: Int, columns: Int) -> [Axis] {
-        [Axis(size: columns, stride: 1), Axis(size: rows, stride: columns)]
     }
 
     /// Number of values.
@@ -136,15 +142,9 @@ struct TensorPart: Sendable, Equatable {
     /// The low 16 bits of each varint, little-endian.
     private static func decodedVarints(_ stored: UnsafeRawBufferPointer) -> [UInt8] {
         var decoded: [UInt8] = []
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        for byte in stored {
-            value |= shift < 64 ? UInt64(byte & 0x7F) << shift : 0
-            shift += 7
-            guard byte < 0x80 else { continue }
+        ProtobufReader.forEachVarint(in: stored) { value in
             decoded.append(UInt8(truncatingIfNeeded: value))
             decoded.append(UInt8(truncatingIfNeeded: value >> 8))
-            (value, shift) = (0, 0)
         }
         return decoded
     }

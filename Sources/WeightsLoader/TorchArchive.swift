@@ -11,30 +11,30 @@
 enum TorchArchive {
     /// Reads the pickle and finds the storages.
     ///
-    /// - Throws: ``WeightsError``, `FormatFailure`.
-    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+    /// - Throws: `FormatFailure`.
+    static func read(_ file: MappedFile) throws -> CheckpointContents {
         let entries = try ZipArchive(file).entries
         let pickles = entries.values.filter {
             $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl")
         }
         guard let pickle = pickles.first, pickles.count == 1 else {
-            throw WeightsError.unsupported(
-                path: path, format: .torch,
-                problem: "it has \(pickles.count) entries named data.pkl where one is expected; "
+            throw FormatFailure(
+                unsupported:
+                    "it has \(pickles.count) entries named data.pkl where one is expected; "
                     + "give a checkpoint as published by the official package")
         }
         let folder = pickle.name.dropLast("data.pkl".count)
         guard entries[folder + "constants.pkl"] == nil else {
-            throw WeightsError.unsupported(
-                path: path, format: .torch,
-                problem: "it is a TorchScript program; give the checkpoint that it was made from")
+            throw FormatFailure(
+                unsupported:
+                    "it is a TorchScript program; give the checkpoint that it was made from")
         }
         if let order = entries[folder + "byteorder"] {
             let text = file.withBytes(order.byteRange) { String(decoding: $0, as: UTF8.self) }
             guard text == "little" else {
-                throw WeightsError.unsupported(
-                    path: path, format: .torch,
-                    problem: "its numbers are stored in \(text.prefix(20))-endian order; save it "
+                throw FormatFailure(
+                    unsupported:
+                        "its numbers are stored in \(text.prefix(20))-endian order; save it "
                         + "again on a little-endian machine")
             }
         }
@@ -44,16 +44,12 @@ enum TorchArchive {
                 "the checksum of \(pickle.name) is wrong", at: pickle.byteRange.lowerBound)
         }
 
-        var machine = PickleMachine(ByteCursor(file, pickle.byteRange))
-        var objects = TorchObjects(offset: pickle.byteRange.lowerBound)
-        let root = try machine.run(&objects)
+        var cursor = ByteCursor(file, pickle.byteRange)
+        let package = try Unpickled(&cursor)
         var storageRanges: [String: Range<Int>] = [:]
-        for key in objects.storages.keys {
+        for key in package.objects.storages.keys {
             storageRanges[key] = entries["\(folder)data/\(key)"]?.byteRange
         }
-        return try TorchPackage(
-            path: path, format: .torch, root: root, heap: machine.heap, objects: objects,
-            storageRanges: storageRanges
-        ).contents()
+        return try TorchPackage(package, storageRanges: storageRanges).contents()
     }
 }

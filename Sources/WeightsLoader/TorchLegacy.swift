@@ -20,24 +20,23 @@ enum TorchLegacy {
 
     /// Reads the pickles and walks over the storages.
     ///
-    /// - Throws: ``WeightsError``, `FormatFailure`.
-    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+    /// - Throws: `FormatFailure`.
+    static func read(_ file: MappedFile) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
-        _ = try unpickle(&cursor)
-        let version = try unpickle(&cursor)
+        _ = try Unpickled(&cursor)
+        let version = try Unpickled(&cursor)
         guard case .integer(protocolVersion) = version.root else {
             throw cursor.failure(
                 "the protocol of torch's older form should be \(protocolVersion)")
         }
-        let machine = try unpickle(&cursor)
+        let machine = try Unpickled(&cursor)
         if case .bool(false) = machine.heap.members(machine.root)?["little_endian"] {
-            throw WeightsError.unsupported(
-                path: path, format: .torchLegacy,
-                problem: "its numbers are stored in big-endian order; save it again on a "
+            throw FormatFailure(
+                unsupported: "its numbers are stored in big-endian order; save it again on a "
                     + "little-endian machine")
         }
-        let package = try unpickle(&cursor)
-        let keys = try unpickle(&cursor)
+        let package = try Unpickled(&cursor)
+        let keys = try Unpickled(&cursor)
         guard let order = keys.heap.elements(keys.root) else {
             throw cursor.failure("the list of storages is not a list")
         }
@@ -49,9 +48,7 @@ enum TorchLegacy {
                 throw cursor.failure("the list names a storage twice, or one that nothing uses")
             }
             let count = try cursor.littleEndian(Int64.self, "a storage's number of elements")
-            let elementBytes = (storage.elementType ?? .uint8).bits / 8
-            let (size, overflow) = storage.count.multipliedReportingOverflow(by: elementBytes)
-            guard !overflow, count == storage.count else {
+            guard let size = storage.countBytes, count == storage.count else {
                 throw cursor.failure(
                     "the storage \"\(key)\" has \(count) elements; its tensors expect "
                         + "\(storage.count)")
@@ -61,23 +58,6 @@ enum TorchLegacy {
         guard cursor.isAtEnd else {
             throw cursor.failure("\(cursor.remainingBytes) bytes behind the last storage")
         }
-        return try TorchPackage(
-            path: path, format: .torchLegacy, root: package.root, heap: package.heap,
-            objects: package.objects, storageRanges: storageRanges
-        ).contents()
-    }
-
-    private struct Unpickled {
-        let root: PickleValue
-        let heap: PickleHeap
-        let objects: TorchObjects
-    }
-
-    private static func unpickle(_ cursor: inout ByteCursor) throws -> Unpickled {
-        var machine = PickleMachine(cursor)
-        var objects = TorchObjects(offset: cursor.position)
-        let root = try machine.run(&objects)
-        cursor = ByteCursor(cursor.file, machine.position..<cursor.end)
-        return Unpickled(root: root, heap: machine.heap, objects: objects)
+        return try TorchPackage(package, storageRanges: storageRanges).contents()
     }
 }

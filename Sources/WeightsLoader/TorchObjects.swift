@@ -9,6 +9,13 @@ struct TorchStorage {
     let elementType: ElementType?
     /// Number of elements (bytes of an untyped one).
     let count: Int
+
+    /// nil if the number overflows.
+    var countBytes: Int? {
+        let elementBytes = (elementType ?? .uint8).bits / 8
+        let (size, overflow) = count.multipliedReportingOverflow(by: elementBytes)
+        return overflow ? nil : size
+    }
 }
 
 /// A view of a storage.
@@ -19,6 +26,24 @@ struct TorchTensor {
     let offset: Int
     let shape: [Int]
     let strides: [Int]
+}
+
+/// A pickle's value and all that it refers to.
+struct Unpickled {
+    let root: PickleValue
+    let heap: PickleHeap
+    let objects: TorchObjects
+
+    /// Runs the pickle at the cursor and moves the cursor behind it.
+    ///
+    /// - Throws: `FormatFailure`.
+    init(_ cursor: inout ByteCursor) throws {
+        var machine = PickleMachine(cursor)
+        var objects = TorchObjects(offset: cursor.position)
+        root = try machine.run(&objects)
+        (heap, self.objects) = (machine.heap, objects)
+        cursor = machine.cursor
+    }
 }
 
 /// Builds torch's objects, and Python's fractions and ordered dictionaries.
@@ -32,15 +57,13 @@ struct TorchObjects: PickleConstructor {
         case quantizedTensor
     }
 
+    /// The first byte of the pickle, for messages.
+    let offset: Int
     private(set) var made: [Made] = []
     /// All storages, by key.
     private(set) var storages: [String: TorchStorage] = [:]
-    /// The first byte of the pickle, for messages.
-    let offset: Int
 
-    init(offset: Int) {
-        self.offset = offset
-    }
+    init(offset: Int) { self.offset = offset }
 
     mutating func call(
         _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
@@ -129,8 +152,7 @@ struct TorchObjects: PickleConstructor {
     }
 
     private func integers(_ value: PickleValue, _ heap: PickleHeap) -> [Int]? {
-        guard let elements = heap.elements(value),
-            elements.count <= CheckpointContents.rankLimit
+        guard let elements = heap.elements(value), elements.count <= CheckpointContents.rankLimit
         else { return nil }
         let integers = elements.compactMap { element in
             if case .integer(let integer) = element { integer } else { nil }
@@ -155,24 +177,20 @@ struct TorchObjects: PickleConstructor {
 
     /// Two integers, or the text "39/5" that Python wrote before 3.12.
     private static func fraction(_ arguments: [PickleValue]) -> Made? {
+        var parts: [Int?] = []
         switch arguments.first {
-        case .integer(let numerator):
-            guard arguments.count > 1 else {
-                return .fraction(numerator: numerator, denominator: 1)
-            }
-            guard case .integer(let denominator) = arguments[1], denominator != 0 else {
-                return nil
-            }
-            return .fraction(numerator: numerator, denominator: denominator)
         case .string(let text):
-            let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count <= 2, let numerator = Int(parts[0]),
-                let denominator = parts.count == 2 ? Int(parts[1]) : 1, denominator != 0
-            else { return nil }
-            return .fraction(numerator: numerator, denominator: denominator)
+            parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
         default:
-            return nil
+            parts = arguments.prefix(2).map {
+                if case .integer(let value) = $0 { value } else { nil }
+            }
         }
+        if parts.count == 1 { parts.append(1) }
+        guard parts.count == 2, let numerator = parts[0], let denominator = parts[1],
+            denominator != 0
+        else { return nil }
+        return .fraction(numerator: numerator, denominator: denominator)
     }
 
     private static let elementTypes: [String: ElementType] = [

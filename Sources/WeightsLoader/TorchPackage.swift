@@ -3,19 +3,23 @@
 
 /// The unpickled content of a torch file, and the places of its storages.
 struct TorchPackage {
-    let path: String
-    let format: CheckpointFormat
-    let root: PickleValue
-    let heap: PickleHeap
-    let objects: TorchObjects
+    private let root: PickleValue
+    private let heap: PickleHeap
+    private let objects: TorchObjects
     /// Bytes of each storage, by key.
-    let storageRanges: [String: Range<Int>]
+    private let storageRanges: [String: Range<Int>]
+
+    init(_ package: Unpickled, storageRanges: [String: Range<Int>]) {
+        (root, heap, objects) = (package.root, package.heap, package.objects)
+        self.storageRanges = storageRanges
+    }
 
     /// The model's tensors and arguments; also of a bare state dict without class.
     func contents() throws -> CheckpointContents {
         guard let package = heap.members(root) else {
-            throw unsupported(
-                "it doesn't hold a dictionary, but some other object; give a checkpoint as "
+            throw FormatFailure(
+                unsupported:
+                    "it doesn't hold a dictionary, but some other object; give a checkpoint as "
                     + "published by the official package")
         }
         var contents = CheckpointContents(tensors: try tensors(of: package["state"] ?? root))
@@ -23,9 +27,14 @@ struct TorchPackage {
             guard let className = heap.globalName(klass) else {
                 throw invalid("klass", "it is not a class")
             }
+            guard case .array(let positional) = try argument(package["args"], key: "args") else {
+                throw invalid("args", "a tuple was expected")
+            }
+            guard case .object(let keyword) = try argument(package["kwargs"], key: "kwargs") else {
+                throw invalid("kwargs", "a dictionary was expected")
+            }
             contents.arguments = ModelArguments(
-                className: className, positional: try positional(package["args"]),
-                keyword: try keyword(package["kwargs"]))
+                className: className, positional: positional, keyword: keyword)
         }
         return contents
     }
@@ -34,7 +43,7 @@ struct TorchPackage {
 
     private func tensors(of state: PickleValue) throws -> [StoredTensor] {
         guard case .dictionary(let index) = state else {
-            throw unsupported("its state is not a dictionary of tensors")
+            throw FormatFailure(unsupported: "its state is not a dictionary of tensors")
         }
         let entries = heap.dictionaries[index]
         guard entries.count <= CheckpointContents.tensorLimit else {
@@ -45,24 +54,26 @@ struct TorchPackage {
         if entries.contains(where: {
             if case .string("__quantized") = $0.key { true } else { false }
         }) {
-            throw WeightsError.quantized(
-                path: path, reason: "its weights are packed by diffq (\"__quantized\")")
+            throw quantized("its weights are packed by diffq (\"__quantized\")")
         }
         var tensors: [StoredTensor] = []
         var indices: [String: Int] = [:]
         for (key, value) in entries {
-            guard case .string(let name) = key else { throw unsupported("a tensor has no name") }
+            guard case .string(let name) = key else {
+                throw FormatFailure(unsupported: "a tensor has no name")
+            }
             guard case .made(let index) = value else {
-                throw unsupported("the entry \"\(name)\" of its state is not a tensor")
+                throw FormatFailure(
+                    unsupported: "the entry \"\(name)\" of its state is not a tensor")
             }
             let tensor: StoredTensor
             switch objects.made[index] {
             case .tensor(let view): tensor = try stored(view, name: name)
             case .quantizedTensor:
-                throw WeightsError.quantized(
-                    path: path, reason: "the tensor \"\(name)\" was quantized by torch")
+                throw quantized("the tensor \(name.quoted) was quantized by torch")
             case .storage, .fraction:
-                throw unsupported("the entry \"\(name)\" of its state is not a tensor")
+                throw FormatFailure(
+                    unsupported: "the entry \"\(name)\" of its state is not a tensor")
             }
             // As in Python, the last of equal keys counts.
             if let known = indices[name] {
@@ -83,40 +94,29 @@ struct TorchPackage {
             throw objects.failure(
                 "the storage \"\(storage.key)\" of \"\(name)\" is not in the file")
         }
-        let unit = (storage.elementType ?? .uint8).bits / 8
-        let (size, overflow) = storage.count.multipliedReportingOverflow(by: unit)
-        guard !overflow, size == range.count else {
-            throw WeightsError.sizeMismatch(
-                path: path, tensor: name, foundBytes: range.count,
-                expectedBytes: overflow ? Int.max : size)
-        }
-        guard let bits = StoredTensor.bits(view.shape, view.elementType) else {
-            throw WeightsError.shapeInvalid(path: path, tensor: name, found: view.shape)
-        }
+        let size = storage.countBytes ?? .max
+        try StoredTensor.check(
+            range.count, isSizeOf: name, expectedBytes: size, at: range.lowerBound)
+        let bits = try StoredTensor.bits(
+            view.shape, view.elementType, of: name, at: objects.offset)
         let count = bits / view.elementType.bits
         let available = size / elementBytes
         // A storage with fewer elements than the shape would repeat values, which no weights do.
         guard view.offset >= 0, view.offset <= available, count <= available,
             let last = Self.lastElement(view), last < available || count == 0
         else {
-            throw WeightsError.offsetsOutOfRange(
-                path: path, tensor: name, begin: view.offset, end: view.offset &+ count,
-                dataBytes: size)
+            throw objects.failure(
+                "\(name.quoted) is said to lie at \(view.offset)..<\(view.offset &+ count) of a "
+                    + "storage of \(available) elements")
         }
         let begin = range.lowerBound + view.offset * elementBytes
-        let isRowMajor = view.strides == Self.rowMajorStrides(view.shape) || count <= 1
         let end = count == 0 ? begin : begin + (last - view.offset + 1) * elementBytes
+        var part = TensorPart(byteRange: begin..<end)
+        if count > 1, view.strides != Self.rowMajorStrides(view.shape) {
+            part.axes = zip(view.shape, view.strides).map(TensorPart.Axis.init)
+        }
         return StoredTensor(
-            name: name, elementType: view.elementType, shape: view.shape,
-            parts: [
-                TensorPart(
-                    byteRange: begin..<end,
-                    axes: isRowMajor || count == 0
-                        ? nil
-                        : zip(view.shape, view.strides).map {
-                            TensorPart.Axis(size: $0, stride: $1)
-                        })
-            ])
+            name: name, elementType: view.elementType, shape: view.shape, parts: [part])
     }
 
     /// The index in the storage of the view's last element; nil for negative strides and overflow.
@@ -142,23 +142,9 @@ struct TorchPackage {
 
     // MARK: - Arguments
 
-    private func positional(_ value: PickleValue?) throws -> [ArgumentValue] {
-        guard let value, case .array(let elements) = try argument(value, key: "args") else {
-            throw invalid("args", "a tuple was expected")
-        }
-        return elements
-    }
-
-    private func keyword(_ value: PickleValue?) throws -> [String: ArgumentValue] {
-        guard let value, case .object(let members) = try argument(value, key: "kwargs") else {
-            throw invalid("kwargs", "a dictionary was expected")
-        }
-        return members
-    }
-
-    private func argument(_ value: PickleValue, key: String) throws -> ArgumentValue {
+    private func argument(_ value: PickleValue?, key: String) throws -> ArgumentValue {
         var budget = 10_000
-        return try argument(value, key: key, depth: 0, budget: &budget)
+        return try argument(value ?? PickleValue.none, key: key, depth: 0, budget: &budget)
     }
 
     /// - Parameter budget: the number of values that may still be made. Shared containers could expand
@@ -201,11 +187,11 @@ struct TorchPackage {
         }
     }
 
-    private func invalid(_ key: String, _ problem: String) -> WeightsError {
-        .metadataInvalid(path: path, key: key, problem: problem)
+    private func invalid(_ key: String, _ problem: String) -> FormatFailure {
+        objects.failure("\(key.quoted): \(problem)")
     }
 
-    private func unsupported(_ problem: String) -> WeightsError {
-        .unsupported(path: path, format: format, problem: problem)
+    private func quantized(_ reason: String) -> FormatFailure {
+        FormatFailure(unsupported: "\(reason); \(CheckpointContents.floatsWanted)")
     }
 }

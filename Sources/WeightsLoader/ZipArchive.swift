@@ -10,6 +10,8 @@
 struct ZipArchive {
     /// The first bytes of a non-empty archive.
     static let localHeaderMark = Array("PK\u{03}\u{04}".utf8)
+    private static let localMark: UInt32 = 0x0403_4b50
+    private static let localHeaderBytes = 30
     private static let entryMark: UInt32 = 0x0201_4b50
     private static let endMark: UInt32 = 0x0605_4b50
     private static let wideEndMark: UInt32 = 0x0606_4b50
@@ -63,34 +65,25 @@ struct ZipArchive {
     private static func directory(_ file: MappedFile) throws -> (byteRange: Range<Int>, count: Int)
     {
         let endPosition = try endRecord(file)
-        var cursor = ByteCursor(file, endPosition..<file.countBytes)
-        _ = try cursor.take(10, "the zip end record")
-        var count = UInt64(try cursor.littleEndian(UInt16.self, "the number of zip entries"))
-        var size = UInt64(try cursor.littleEndian(UInt32.self, "the zip directory's size"))
-        var start = UInt64(try cursor.littleEndian(UInt32.self, "the zip directory's offset"))
+        var count = UInt64(file.littleEndian(UInt16.self, at: endPosition + 10))
+        var size = UInt64(file.littleEndian(UInt32.self, at: endPosition + 12))
+        var start = UInt64(file.littleEndian(UInt32.self, at: endPosition + 16))
         var limit = endPosition
 
-        let locatorPosition = endPosition - wideLocatorBytes
-        if locatorPosition >= 0 {
-            var locator = ByteCursor(file, locatorPosition..<endPosition)
-            if try locator.littleEndian(UInt32.self, "the zip64 locator") == wideLocatorMark {
-                _ = try locator.take(4, "the zip64 locator")
-                let position = try locator.littleEndian(UInt64.self, "the zip64 locator")
-                guard let begin = Int(exactly: position), begin <= locatorPosition - wideEndBytes
-                else {
-                    throw locator.failure("the zip64 end record lies behind its locator")
-                }
-                var wide = ByteCursor(file, begin..<locatorPosition)
-                guard try wide.littleEndian(UInt32.self, "the zip64 end record") == wideEndMark
-                else {
-                    throw wide.failure("the zip64 end record doesn't begin with its mark")
-                }
-                _ = try wide.take(28, "the zip64 end record")
-                count = try wide.littleEndian(UInt64.self, "the number of zip entries")
-                size = try wide.littleEndian(UInt64.self, "the zip directory's size")
-                start = try wide.littleEndian(UInt64.self, "the zip directory's offset")
-                limit = begin
+        let locator = endPosition - wideLocatorBytes
+        if locator >= 0, file.littleEndian(UInt32.self, at: locator) == wideLocatorMark {
+            let position = file.littleEndian(UInt64.self, at: locator + 8)
+            guard let wide = Int(exactly: position), wide <= locator - wideEndBytes else {
+                throw FormatFailure("the zip64 end record lies behind its locator", at: locator)
             }
+            guard file.littleEndian(UInt32.self, at: wide) == wideEndMark else {
+                throw FormatFailure(
+                    "the zip64 end record doesn't begin with its mark", at: wide)
+            }
+            count = file.littleEndian(UInt64.self, at: wide + 32)
+            size = file.littleEndian(UInt64.self, at: wide + 40)
+            start = file.littleEndian(UInt64.self, at: wide + 48)
+            limit = wide
         }
 
         guard let start = Int(exactly: start), let size = Int(exactly: size), start <= limit,
@@ -112,45 +105,36 @@ struct ZipArchive {
     /// The position of the end record: the last one whose comment ends with the file.
     private static func endRecord(_ file: MappedFile) throws -> Int {
         let earliest = max(0, file.countBytes - endBytes - commentLimitBytes)
-        let tail = earliest..<file.countBytes
-        let found = file.withBytes(tail) { bytes in
-            stride(from: bytes.count - endBytes, through: 0, by: -1).first { position in
-                let mark = bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)
-                guard UInt32(littleEndian: mark) == endMark else { return false }
-                let comment = bytes.loadUnaligned(fromByteOffset: position + 20, as: UInt16.self)
-                return position + endBytes + Int(UInt16(littleEndian: comment)) == bytes.count
-            }
+        let last = file.countBytes - endBytes
+        let position = stride(from: last, through: earliest, by: -1).first { position in
+            file.littleEndian(UInt32.self, at: position) == endMark
+                && position + Int(file.littleEndian(UInt16.self, at: position + 20)) == last
         }
-        guard let found else {
+        guard let position else {
             throw FormatFailure(
                 "a zip archive begins here, but its end record is missing: the file is "
                     + "cut short", at: file.countBytes)
         }
-        return earliest + found
+        return position
     }
 
     private static func entry(
         _ cursor: inout ByteCursor, _ file: MappedFile, limit: Int
     ) throws -> Entry {
         let offset = cursor.position
-        guard try cursor.littleEndian(UInt32.self, "a zip directory entry") == entryMark else {
+        _ = try cursor.take(entryBytes, "a zip directory entry")
+        func number16(_ at: Int) -> Int { Int(file.littleEndian(UInt16.self, at: offset + at)) }
+        func number32(_ at: Int) -> UInt32 { file.littleEndian(UInt32.self, at: offset + at) }
+        guard number32(0) == entryMark else {
             throw FormatFailure("a zip directory entry doesn't begin with its mark", at: offset)
         }
-        _ = try cursor.take(4, "a zip directory entry")
-        let flags = try cursor.littleEndian(UInt16.self, "a zip entry's flags")
-        let method = try cursor.littleEndian(UInt16.self, "a zip entry's method")
-        _ = try cursor.take(4, "a zip entry's time")
-        let checksum = try cursor.littleEndian(UInt32.self, "a zip entry's checksum")
-        var packed = UInt64(try cursor.littleEndian(UInt32.self, "a zip entry's size"))
-        var size = UInt64(try cursor.littleEndian(UInt32.self, "a zip entry's size"))
-        let nameBytes = try cursor.littleEndian(UInt16.self, "a zip entry's name")
-        let extraBytes = try cursor.littleEndian(UInt16.self, "a zip entry's extra field")
-        let commentBytes = try cursor.littleEndian(UInt16.self, "a zip entry's comment")
-        _ = try cursor.take(8, "a zip entry's attributes")
-        var local = UInt64(try cursor.littleEndian(UInt32.self, "a zip entry's offset"))
-        let name = try cursor.text(Int(nameBytes), "a zip entry's name")
-        var extra = ByteCursor(file, try cursor.take(Int(extraBytes), "a zip entry's extra field"))
-        _ = try cursor.take(Int(commentBytes), "a zip entry's comment")
+        let (flags, method, checksum) = (number16(8), number16(10), number32(16))
+        var (packed, size) = (UInt64(number32(20)), UInt64(number32(24)))
+        let (nameBytes, extraBytes, commentBytes) = (number16(28), number16(30), number16(32))
+        var local = UInt64(number32(42))
+        let name = try cursor.text(nameBytes, "a zip entry's name")
+        var extra = ByteCursor(file, try cursor.take(extraBytes, "a zip entry's extra field"))
+        _ = try cursor.take(commentBytes, "a zip entry's comment")
         try widen(&size, &packed, &local, from: &extra)
 
         guard flags & 1 == 0, method == 0, packed == size else {
@@ -162,18 +146,18 @@ struct ZipArchive {
             throw FormatFailure("the zip entry \"\(name)\" lies behind the directory", at: offset)
         }
         var header = ByteCursor(file, local..<limit)
-        guard try header.littleEndian(UInt32.self, "a zip entry's header") == 0x0403_4b50 else {
+        _ = try header.take(localHeaderBytes, "a zip entry's header")
+        guard file.littleEndian(UInt32.self, at: local) == localMark else {
             throw FormatFailure(
                 "the header of the zip entry \"\(name)\" doesn't begin with its mark", at: local)
         }
-        _ = try header.take(22, "a zip entry's header")
-        let localNameBytes = try header.littleEndian(UInt16.self, "a zip entry's name")
-        let localExtraBytes = try header.littleEndian(UInt16.self, "a zip entry's extra field")
-        guard try header.text(Int(localNameBytes), "a zip entry's name") == name else {
+        let localNameBytes = Int(file.littleEndian(UInt16.self, at: local + 26))
+        let localExtraBytes = Int(file.littleEndian(UInt16.self, at: local + 28))
+        guard try header.text(localNameBytes, "a zip entry's name") == name else {
             throw FormatFailure(
                 "the zip entry \"\(name)\" has another name in its own header", at: local)
         }
-        _ = try header.take(Int(localExtraBytes), "a zip entry's extra field")
+        _ = try header.take(localExtraBytes, "a zip entry's extra field")
         return Entry(
             name: name, byteRange: try header.take(size, "the zip entry \"\(name)\""),
             checksum: checksum)

@@ -31,7 +31,7 @@ struct BagFileTests {
 
     static let spellings = [
         "---\n# a bag\nmodels: [a1, \"b2\"] # two\n\nweights: [[.5, -1e-3], [+2, 3]]\nsegment: 0.15",
-        "models:\n- a1\n- b2\nweights:\n- - .5\n  - -1e-3\n- - 2.\n  - 3\nsegment: 0.15\n",
+        "\u{FEFF}models:\n- a1\n- b2\nweights:\n- - .5\n  - -1e-3\n- - 2.\n  - 3\nsegment: 0.15\n",
         "models:\n  - 'a1'   # first\n  - \"b2\"\nweights:\n- [.5, -1e-3]\n- [2, 3]\nsegment: .15",
         "models: [\n  a1,\n  b2\n]\r\nweights: [[.5,-1e-3],[2,3],]\r\nsegment: 0.15\r\n",
         "\u{FEFF}segment: 0.15\nnote: a text: [no list\nmodels: [a1,b2]\nweights: [[0.5,-0.001],[2,3]]",
@@ -72,10 +72,7 @@ struct BagFileTests {
     @Test(arguments: mistakes)
     func mistakesNameTheirLine(text: String, line: Int) {
         let error = #expect(throws: BagError.self) { try bag(text) }
-        guard case .invalid("bag.yaml", line, _) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        guard case .invalid("bag.yaml", line, _) = error else { return record(error) }
     }
 
     @Test func aFileWithoutModelsIsNotABag() {

@@ -104,10 +104,7 @@ import WeightsLoader
             }
             guard case .notFetched("hf://x/a", let reasons) = error,
                 case .wrongContent = reasons.first
-            else {
-                Issue.record("\(String(describing: error))")
-                return
-            }
+            else { return record(error) }
         }
         #expect(folder.files.allSatisfy { !$0.hasSuffix(".safetensors") })
     }
@@ -126,10 +123,7 @@ import WeightsLoader
         let error = #expect(throws: ModelStoreError.self) {
             _ = try store(hub.address).findOrFetch("htdemuc")
         }
-        guard case .notFound("htdemuc", _, []) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        guard case .notFound("htdemuc", _, []) = error else { return record(error) }
         #expect(hub.requests.isEmpty)
     }
 
@@ -138,7 +132,9 @@ import WeightsLoader
         #expect(
             throws: ModelStoreError.notFetched(
                 name: "hf://x/a",
-                reasons: [.notFound(url: "\(hub.address)/x/Demucs-a/resolve/main/a.yaml")])
+                reasons: [
+                    .refused(url: "\(hub.address)/x/Demucs-a/resolve/main/a.yaml", status: 404)
+                ])
         ) { _ = try store(hub.address).findOrFetch("hf://x/a") }
     }
 
@@ -152,10 +148,7 @@ import WeightsLoader
                 _ = try store(hub.address, isOffline: isOffline, variables)
                     .findOrFetch("htdemucs")
             }
-            guard case .offline("htdemucs", _, reason) = error else {
-                Issue.record("\(String(describing: error))")
-                return
-            }
+            guard case .offline("htdemucs", _, reason) = error else { return record(error) }
         }
         #expect(hub.requests.isEmpty)
         #expect(folder.files.isEmpty)

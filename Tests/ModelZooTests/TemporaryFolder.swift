@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Testing
 
 /// A temporary folder, removed with its last reference.
 final class TemporaryFolder: Sendable {
@@ -41,4 +42,9 @@ final class TemporaryFolder: Sendable {
         let all = (try? FileManager.default.subpathsOfDirectory(atPath: path)) ?? []
         return all.filter { FilePath.isFile(path($0)) }.sorted()
     }
+}
+
+/// Records an error, or the lack of one, that a test doesn't expect.
+func record(_ error: (any Error)?, location: SourceLocation = #_sourceLocation) {
+    Issue.record("\(String(describing: error))", sourceLocation: location)
 }

@@ -1,6 +1,7 @@
 // Temporary safetensors files with chosen, mostly damaged, content.
 
 import Foundation
+import Testing
 import WeightsLoader
 
 /// A temporary file with chosen bytes.
@@ -53,5 +54,12 @@ final class CraftedFile {
         } catch {
             return error as? WeightsError
         }
+    }
+
+    /// What is wrong with the file, without its path.
+    func problem() throws -> String {
+        let error = try #require(openingError())
+        #expect(error.path == path)
+        return String(error.description.dropFirst(path.count + 2))
     }
 }

@@ -6,20 +6,14 @@ import Testing
 import WeightsLoader
 
 struct WideningTests {
-    @Test func everyFloat16IsExact() {
+    @Test(arguments: [(ElementType.float16, 5, 10), (.bfloat16, 8, 7)])
+    func everyValueIsExact(type: ElementType, exponentBits: Int, mantissaBits: Int) {
         let values = (0...UInt16.max).map { $0 }
-        let widened = Self.widen(values, of: .float16)
+        let widened = Self.widen(values, of: type)
         let wrong = values.indices.filter {
-            !Self.same(widened[$0], Self.value(values[$0], exponentBits: 5, mantissaBits: 10))
-        }
-        #expect(wrong.isEmpty)
-    }
-
-    @Test func everyBFloat16IsExact() {
-        let values = (0...UInt16.max).map { $0 }
-        let widened = Self.widen(values, of: .bfloat16)
-        let wrong = values.indices.filter {
-            !Self.same(widened[$0], Self.value(values[$0], exponentBits: 8, mantissaBits: 7))
+            let expected = Self.value(
+                values[$0], exponentBits: exponentBits, mantissaBits: mantissaBits)
+            return !Self.same(widened[$0], expected)
         }
         #expect(wrong.isEmpty)
     }

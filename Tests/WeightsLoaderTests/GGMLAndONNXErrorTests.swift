@@ -17,12 +17,6 @@ struct GGMLAndONNXErrorTests {
 
     private static let fourSources = littleEndian([0x646d_6334])
 
-    private static func message(_ bytes: [UInt8]) throws -> String {
-        let file = try CraftedFile(bytes)
-        let error = try #require(file.openingError())
-        return String(error.description.dropFirst(file.path.count + 2))
-    }
-
     // MARK: - demucs.cpp
 
     @Test func tensorsOfAnyRankAreRead() throws {
@@ -34,34 +28,30 @@ struct GGMLAndONNXErrorTests {
     }
 
     @Test func theThirdVersionIsRefusedByName() throws {
-        let message = try Self.message(Self.littleEndian([0x646d_6333]))
+        let message = try CraftedFile(Self.littleEndian([0x646d_6333])).problem()
         #expect(
-            message == "holds a model of class \"demucs.hdemucs.HDemucs\"; only "
-                + "demucs.htdemucs.HTDemucs is supported")
+            message == "this demucs.cpp file can't be used: it holds a model of class "
+                + "\"demucs.hdemucs.HDemucs\"; only demucs.htdemucs.HTDemucs is supported")
     }
 
-    static let damagedTensors: [([UInt8], String)] = {
-        var cases: [([UInt8], String)] = []
-        cases.append((tensor("a", [2]) + tensor("a", [2]), "the tensor \"a\" appears twice"))
-        cases.append((tensor("a", [2], values: 1), "should take 4 bytes, but 2 are left"))
-        cases.append(
-            (tensor("a", [3], values: 4), "a tensor's number of dimensions should take 4 bytes"))
-        cases.append((littleEndian([17, 1]), "a tensor of 17 dimensions with a name of 1 bytes"))
-        cases.append((littleEndian([1, 0, 4]), "a tensor of 1 dimensions with a name of 0 bytes"))
-        cases.append((littleEndian([1, 1 << 30, 4]), "with a name of 1073741824 bytes"))
-        cases.append((littleEndian([1, 1, -4]) + [97], "has the impossible shape [-4]"))
-        cases.append(
-            (
-                littleEndian([3, 1, 1 << 30, 1 << 30, 1 << 30]) + [97],
-                "has the impossible shape [1073741824, 1073741824, 1073741824]"
-            ))
-        cases.append((littleEndian([0, 2]) + [0xFF, 0xFF], "a tensor's name is not UTF-8"))
-        return cases
-    }()
+    static let damagedTensors: [([UInt8], String)] = [
+        (tensor("a", [2]) + tensor("a", [2]), "the tensor \"a\" appears twice"),
+        (tensor("a", [2], values: 1), "should take 4 bytes, but 2 are left"),
+        (tensor("a", [3], values: 4), "a tensor's number of dimensions should take 4 bytes"),
+        (littleEndian([17, 1]), "a tensor of 17 dimensions with a name of 1 bytes"),
+        (littleEndian([1, 0, 4]), "a tensor of 1 dimensions with a name of 0 bytes"),
+        (littleEndian([1, 1 << 30, 4]), "with a name of 1073741824 bytes"),
+        (littleEndian([1, 1, -4]) + [97], "has the impossible shape [-4]"),
+        (
+            littleEndian([3, 1, 1 << 30, 1 << 30, 1 << 30]) + [97],
+            "has the impossible shape [1073741824, 1073741824, 1073741824]"
+        ),
+        (littleEndian([0, 2]) + [0xFF, 0xFF], "a tensor's name is not UTF-8"),
+    ]
 
     @Test(arguments: damagedTensors)
     func damagedTensorsAreRefused(bytes: [UInt8], problem: String) throws {
-        let message = try Self.message(Self.fourSources + bytes)
+        let message = try CraftedFile(Self.fourSources + bytes).problem()
         #expect(message.contains(problem), "\(message)")
     }
 
@@ -100,40 +90,30 @@ struct GGMLAndONNXErrorTests {
         } + number(14, 1)
     }
 
-    static let damagedGraphs: [([UInt8], String)] = {
-        var cases: [([UInt8], String)] = []
-        cases.append(
-            (model(rest: field(9, [1, 2, 3])), "takes 3 bytes, but its shape and dtype need 8"))
-        cases.append((model(rest: []), "takes 0 bytes, but its shape and dtype need 8"))
-        cases.append((model(shape: [-2], rest: []), "has the impossible shape [-2]"))
-        cases.append(
-            (
-                model(shape: [1 << 40, 1 << 40], rest: []),
-                "has the impossible shape [1099511627776, 1099511627776]"
-            ))
-        cases.append((model(type: 8, rest: []), "has the unknown dtype \"ONNX type 8\""))
-        cases.append(
-            (
-                model(rest: field(4, [0, 0, 0, 0]) + field(4, [0, 0, 0, 0])),
-                "come in several pieces"
-            ))
-        cases.append((model(type: 10, rest: field(5, [1, 0x80])), "takes 2 bytes"))
-        cases.append(
-            (
-                model(name: "conv.weight", rest: field(9, [0, 0, 0, 0, 0, 0, 0, 0])),
-                "no initialiser's name ends in encoder.0.conv.weight"
-            ))
-        cases.append((Array(model(rest: field(9, [0, 0, 0, 0])).dropLast()), "but"))
-        cases.append(([0x08, 0x08, 0x13, 0x00], "the unknown wire type 3"))
-        cases.append(
-            (number(1, 8) + [0x3A] + [UInt8](repeating: 0xFF, count: 11), "more than 64 bits"))
-        cases.append((number(1, 8) + number(7, 5), "is a number where text or a message belongs"))
-        return cases
-    }()
+    static let damagedGraphs: [([UInt8], String)] = [
+        (model(rest: field(9, [1, 2, 3])), "takes 3 bytes, but its shape and dtype need 8"),
+        (model(rest: []), "takes 0 bytes, but its shape and dtype need 8"),
+        (model(shape: [-2], rest: []), "has the impossible shape [-2]"),
+        (
+            model(shape: [1 << 40, 1 << 40], rest: []),
+            "has the impossible shape [1099511627776, 1099511627776]"
+        ),
+        (model(type: 8, rest: []), "has the unknown dtype \"ONNX type 8\""),
+        (model(rest: field(4, [0, 0, 0, 0]) + field(4, [0, 0, 0, 0])), "come in several pieces"),
+        (model(type: 10, rest: field(5, [1, 0x80])), "takes 2 bytes"),
+        (
+            model(name: "conv.weight", rest: field(9, [0, 0, 0, 0, 0, 0, 0, 0])),
+            "no initialiser's name ends in encoder.0.conv.weight"
+        ),
+        (Array(model(rest: field(9, [0, 0, 0, 0])).dropLast()), "but"),
+        ([0x08, 0x08, 0x13, 0x00], "the unknown wire type 3"),
+        (number(1, 8) + [0x3A] + [UInt8](repeating: 0xFF, count: 11), "more than 64 bits"),
+        (number(1, 8) + number(7, 5), "is a number where text or a message belongs"),
+    ]
 
     @Test(arguments: damagedGraphs)
     func damagedGraphsAreRefused(bytes: [UInt8], problem: String) throws {
-        let message = try Self.message(bytes)
+        let message = try CraftedFile(bytes).problem()
         #expect(message.contains(problem), "\(message)")
     }
 
@@ -141,10 +121,12 @@ struct GGMLAndONNXErrorTests {
         "../weights.bin", "/etc/passwd", "a/../../b", "a\\b", "", ".", "a//b", "./weights.bin",
     ])
     func externalDataElsewhereAreRefused(location: String) throws {
-        let message = try Self.message(
-            Self.model(rest: Self.external([("location", location), ("length", "8")])))
+        let message = try CraftedFile(
+            Self.model(rest: Self.external([("location", location), ("length", "8")]))
+        ).problem()
         #expect(
-            message == "\"encoder.0.conv.weight\" lies in \"\(location)\": it must be a file below "
+            message
+                == "this ONNX file can't be used: \"encoder.0.conv.weight\" lies in \"\(location)\": it must be a file below "
                 + "the ONNX file's own folder")
     }
 

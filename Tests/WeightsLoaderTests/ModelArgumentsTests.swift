@@ -63,8 +63,8 @@ struct ModelArgumentsTests {
         let error = try #require(Self.error(file))
         #expect(
             error.description
-                == "\(file.path): its weights are packed by diffq (the metadata have a "
-                + "\"structure\"), which is not supported; use the checkpoint with plain float "
+                == "\(file.path): this safetensors file can't be used: its weights are packed by "
+                + "diffq (the metadata have a \"structure\"); use the checkpoint with plain float "
                 + "weights")
     }
 

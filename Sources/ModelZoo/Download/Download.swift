@@ -55,14 +55,14 @@ package struct Download {
         } catch {
             throw DownloadError.unwritable(path: destination, reason: error.localizedDescription)
         }
-        let lock = try FileLock(
+        try withFileLock(
             destination + ".lock", waiting: { report(.waiting(file: name)) },
-            isCancelled: isCancelled)
-        try withExtendedLifetime(lock) {
-            // The process that had the lock before may have fetched it.
-            if FilePath.isFile(destination) { return }
-            try transferUntilComplete(policy, isCancelled, report)
-        }
+            isCancelled: isCancelled,
+            body: {
+                // The process that had the lock before may have fetched it.
+                if FilePath.isFile(destination) { return }
+                try transferUntilComplete(policy, isCancelled, report)
+            })
     }
 
     private func transferUntilComplete(
@@ -90,15 +90,17 @@ package struct Download {
                     mayStartAfresh = false
                     try file.truncate()
                     continue
-                default: break
+                // The same request may succeed a little later.
+                case .interrupted, .stalled, .tooManyRequests, .refused(_, 500...599): break
+                // An unreachable server is not waited for, unless it has sent bytes before: then the
+                // connection may come back.
+                case .unreachable where before > 0: break
+                default: throw error
                 }
                 fruitless = file.countBytes > before ? 1 : fruitless + 1
                 var delay = policy.delaySeconds(afterAttempts: fruitless)
                 if case .tooManyRequests(_, let asked?) = error { delay = max(delay, asked) }
-                // An unreachable server is not waited for, unless it has sent bytes before: then the
-                // connection may come back.
-                let isPassing = error.isPassing || (error.isUnreachable && before > 0)
-                guard isPassing, fruitless < policy.attempts, delay <= policy.longestDelaySeconds
+                guard fruitless < policy.attempts, delay <= policy.longestDelaySeconds
                 else { throw error }
                 report(.retrying(error, seconds: delay))
                 try Download.wait(delay, isCancelled)
@@ -206,8 +208,6 @@ package struct Download {
         guard let head = result.head else { throw withoutReply(result, file) }
         switch head.status {
         case 200, 206: break
-        case 404, 410: throw DownloadError.notFound(url: address)
-        case 401, 403: throw DownloadError.forbidden(url: address, status: head.status)
         case 416:
             throw DownloadError.wrongSize(
                 url: address, foundBytes: file.countBytes,
@@ -215,8 +215,7 @@ package struct Download {
         case 429:
             throw DownloadError.tooManyRequests(
                 url: address, retryAfterSeconds: head.retryAfterSeconds)
-        case 500...599: throw DownloadError.serverError(url: address, status: head.status)
-        default: throw DownloadError.unexpectedReply(url: address, status: head.status)
+        default: throw DownloadError.refused(url: address, status: head.status)
         }
         guard let origin = FileOrigin(of: partPath) else {
             throw DownloadError.unwritable(
@@ -286,11 +285,5 @@ package struct Download {
         }
         FileOrigin.remove(of: partPath)
         report(.finished(file: name, countBytes: file.countBytes))
-    }
-}
-
-extension DownloadError {
-    fileprivate var isUnreachable: Bool {
-        if case .unreachable = self { true } else { false }
     }
 }

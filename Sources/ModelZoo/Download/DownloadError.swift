@@ -14,12 +14,9 @@ public enum DownloadError: Error, Equatable, Sendable {
     case insecureRedirect(url: String, target: String)
 
     // The server's answer
-    case notFound(url: String)
-    /// 401 and 403.
-    case forbidden(url: String, status: Int)
+    /// Any status but 200, 206, 416 and 429.
+    case refused(url: String, status: Int)
     case tooManyRequests(url: String, retryAfterSeconds: Double?)
-    case serverError(url: String, status: Int)
-    case unexpectedReply(url: String, status: Int)
 
     // The received bytes
     case wrongSize(url: String, foundBytes: Int, expectedBytes: Int)
@@ -49,17 +46,20 @@ extension DownloadError: DescribedError {
             "\(url) is not fetched: expected https://, or http:// of this machine alone"
         case .insecureRedirect(let url, let target):
             "\(url) redirects to \(target), which is not fetched: expected an https:// address"
-        case .notFound(let url):
-            "\(url) is not there (404); check the name of the model"
-        case .forbidden(let url, let status):
-            "\(url) is refused (\(status)): the model is private, or no model has that name"
+        case .refused(let url, let status):
+            switch status {
+            case 404, 410:
+                "\(url) is not there (\(status)); check the name of the model"
+            case 401, 403:
+                "\(url) is refused (\(status)): the model is private, or no model has that name"
+            case 500...599:
+                "the server of \(url) failed (\(status)); try again later"
+            default:
+                "\(url) was answered with status \(status); expected 200 or 206"
+            }
         case .tooManyRequests(let url, let seconds):
             "\(url) is refused for now: too many requests (429); try again "
                 + (seconds.map { "in \(Self.text($0)) s" } ?? "later")
-        case .serverError(let url, let status):
-            "the server of \(url) failed (\(status)); try again later"
-        case .unexpectedReply(let url, let status):
-            "\(url) was answered with status \(status); expected 200 or 206"
         case .wrongSize(let url, let found, let expected):
             "\(url) has \(found) bytes where \(expected) were expected; try again later"
         case .tooLarge(let url, let found, let limit):
@@ -76,14 +76,6 @@ extension DownloadError: DescribedError {
                 + "; make room, or set XDG_CACHE_HOME to a folder on another disk"
         case .unwritable(let path, let reason):
             "\(path) can't be written: \(reason)"
-        }
-    }
-
-    /// Whether the same request may succeed a little later.
-    var isPassing: Bool {
-        switch self {
-        case .interrupted, .stalled, .tooManyRequests, .serverError: true
-        default: false
         }
     }
 

@@ -3,33 +3,23 @@
 import Files
 import Foundation
 
-/// Holds an advisory lock on a file until the last reference to it goes or the process ends. The
-/// empty file stays.
-final class FileLock: Sendable {
-    private let descriptor: Int32
-
-    /// Waits for the lock.
-    ///
-    /// - Parameter waiting: called once if another process has it.
-    /// - Throws: `DownloadError` if the file can't be locked, `CancellationError`.
-    init(_ path: String, waiting: () -> Void, isCancelled: () -> Bool) throws {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw DownloadError(path: path, .last) }
-        var hasTold = false
-        while true {
-            do {
-                try retryingInterrupted { flock(descriptor, LOCK_EX | LOCK_NB) }
-                return
-            } catch  where error.code == EWOULDBLOCK {
-                if !hasTold { waiting() }
-                hasTold = true
-                if isCancelled() { throw CancellationError() }
-                usleep(50_000)
-            } catch {
-                throw DownloadError(path: path, error)
-            }
-        }
+/// Runs `body` while this process holds an advisory lock on a file. The empty file stays.
+///
+/// - Parameter waiting: called once if another process has the lock.
+/// - Throws: `DownloadError` if the file can't be locked, `CancellationError`, the errors of `body`.
+func withFileLock(
+    _ path: String, waiting: () -> Void, isCancelled: () -> Bool, body: () throws -> Void
+) throws {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw DownloadError(path: path, .last) }
+    defer { close(descriptor) }
+    var hasTold = false
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        guard errno == EWOULDBLOCK || errno == EINTR else { throw DownloadError(path: path, .last) }
+        if !hasTold { waiting() }
+        hasTold = true
+        if isCancelled() { throw CancellationError() }
+        usleep(50_000)
     }
-
-    deinit { close(descriptor) }
+    try body()
 }

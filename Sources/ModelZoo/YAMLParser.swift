@@ -1,0 +1,271 @@
+// The part of YAML 1.1 that bags of models are written in. A whole YAML library would be this
+// package's only dependency for three keys.
+//
+//     # comment                                    a mapping at the margin, plain keys
+//     models: ['f7e0c4bc', d12395a8]               flow lists of scalars and lists, over any number
+//     weights: [                                   of lines, with or without a last comma
+//       [1., 0.], [0., 1.],
+//     ]
+//     segment: 44                                  plain, 'single' and "double" quoted scalars
+//     models:                                      block lists, as yaml.dump writes them
+//     - f7e0c4bc
+//
+// Everything else (anchors, tags, nested mappings, multi-line text) is an error that names its line.
+
+/// A value of the mapping and the line that it begins on.
+struct YAMLNode: Equatable {
+    enum Content: Equatable {
+        case scalar(String, isQuoted: Bool)
+        case list([YAMLNode])
+    }
+
+    let content: Content
+    let line: Int
+
+    func failure(_ problem: String) -> YAMLFailure { YAMLFailure(line: line, problem: problem) }
+
+    /// The items of a list.
+    var items: [YAMLNode]? {
+        if case .list(let items) = content { items } else { nil }
+    }
+
+    /// A scalar as it is written.
+    var text: String? {
+        if case .scalar(let text, _) = content { text } else { nil }
+    }
+
+    /// A finite decimal number, not quoted.
+    var number: Double? {
+        guard case .scalar(let text, isQuoted: false) = content,
+            text.allSatisfy({ $0.isASCII && ($0.isNumber || "+-.eE".contains($0)) }),
+            let value = Double(text), value.isFinite
+        else { return nil }
+        return value
+    }
+
+    /// Whether there is no value: `null`, `~` or nothing.
+    var isNull: Bool {
+        if case .scalar(let text, isQuoted: false) = content {
+            ["", "~", "null"].contains(text)
+        } else {
+            false
+        }
+    }
+}
+
+/// Text outside of the part of YAML that is read.
+struct YAMLFailure: Error, Equatable {
+    let line: Int
+    let problem: String
+}
+
+/// A cursor over a file's characters.
+struct YAMLParser {
+    /// Nesting of lists; bags need two levels.
+    private static let depthLimit = 8
+
+    private let characters: [Unicode.Scalar]
+    private var position = 0
+    private var line = 1
+
+    init(_ text: String) {
+        var characters = Array(text.unicodeScalars)
+        if characters.first == "\u{FEFF}" { characters.removeFirst() }
+        self.characters = characters
+    }
+
+    /// Reads the mapping of the whole file.
+    ///
+    /// - Throws: ``YAMLFailure``, also for a key given twice.
+    mutating func mapping() throws(YAMLFailure) -> [String: YAMLNode] {
+        skipBlank()
+        if take("-") {
+            guard take("-"), take("-") else { throw failure("a mapping of keys was expected") }
+            try endLine()
+            skipBlank()
+        }
+        var entries: [String: YAMLNode] = [:]
+        while next() != nil {
+            guard isAtMargin else {
+                throw failure("a key was expected at the start of the line")
+            }
+            let keyLine = line
+            let key = try plain(isInFlow: false, isKey: true)
+            guard take(":"), isBlank(0) else {
+                throw failure("the key '\(key)' must be followed by ': '")
+            }
+            let value = try value()
+            if entries.updateValue(value, forKey: key) != nil {
+                throw YAMLFailure(line: keyLine, problem: "the key '\(key)' is given twice")
+            }
+            skipBlank()
+        }
+        return entries
+    }
+
+    // MARK: - Values
+
+    /// Reads the value after a key: a scalar or a flow list on the same line, or a block list below.
+    private mutating func value() throws(YAMLFailure) -> YAMLNode {
+        let start = line
+        skipBlank(acrossLines: false)
+        guard next() == nil || next() == "\n" else {
+            let node = try flowNode(depth: 1, isInFlow: false)
+            try endLine()
+            return node
+        }
+        skipBlank()
+        if isItem { return try blockList(depth: 1) }
+        return YAMLNode(content: .scalar("", isQuoted: false), line: start)
+    }
+
+    /// Reads the items that begin in this column.
+    private mutating func blockList(depth: Int) throws(YAMLFailure) -> YAMLNode {
+        guard depth <= Self.depthLimit else { throw failure("lists are nested too deeply") }
+        let (start, column) = (line, column)
+        var items: [YAMLNode] = []
+        while isItem, self.column == column {
+            advance()
+            skipBlank(acrossLines: false)
+            if isItem {
+                items.append(try blockList(depth: depth + 1))
+            } else {
+                items.append(try flowNode(depth: depth + 1, isInFlow: false))
+                try endLine()
+            }
+            skipBlank()
+        }
+        return YAMLNode(content: .list(items), line: start)
+    }
+
+    /// Reads a flow list or a scalar.
+    private mutating func flowNode(depth: Int, isInFlow: Bool) throws(YAMLFailure) -> YAMLNode {
+        guard depth <= Self.depthLimit else { throw failure("lists are nested too deeply") }
+        let start = line
+        if next() == "'" || next() == "\"" {
+            return YAMLNode(content: .scalar(try quoted(), isQuoted: true), line: start)
+        }
+        guard take("[") else {
+            let text = try plain(isInFlow: isInFlow, isKey: false)
+            return YAMLNode(content: .scalar(text, isQuoted: false), line: start)
+        }
+        var items: [YAMLNode] = []
+        skipBlank()
+        while !take("]") {
+            items.append(try flowNode(depth: depth + 1, isInFlow: true))
+            skipBlank()
+            guard next() != nil else {
+                throw failure("the list begun on line \(start) has no end")
+            }
+            guard take(",") || next() == "]" else {
+                throw failure("',' or ']' was expected in a list")
+            }
+            skipBlank()
+        }
+        return YAMLNode(content: .list(items), line: start)
+    }
+
+    /// Reads a quoted scalar on one line. `''` is a single quote within single quotes; escapes within
+    /// double quotes are not read.
+    private mutating func quoted() throws(YAMLFailure) -> String {
+        let quote = next()
+        advance()
+        var text = String.UnicodeScalarView()
+        while let character = next(), character != "\n", character != "\\" || quote == "'" {
+            advance()
+            if character == quote {
+                guard quote == "'", take("'") else { return String(text) }
+            }
+            text.append(character)
+        }
+        throw failure("a quoted text must end on its line and can't hold escapes")
+    }
+
+    /// Reads a plain scalar, up to a comment, the line's end, or a list's next comma or bracket.
+    private mutating func plain(isInFlow: Bool, isKey: Bool) throws(YAMLFailure) -> String {
+        if let first = next(), "[]{},&*!|>'\"%@`?-#".unicodeScalars.contains(first) {
+            let isNumber =
+                first == "-" && (next(1).map { "0123456789.".unicodeScalars.contains($0) } ?? false)
+            if !isNumber { throw failure("unexpected '\(first)'") }
+        }
+        var text = String.UnicodeScalarView()
+        scan: while let character = next() {
+            switch character {
+            case "\n": break scan
+            case "#" where isBlank(-1): break scan
+            case _ where isInFlow && ",[]{}".unicodeScalars.contains(character): break scan
+            case ":" where isKey: break scan
+            case ":" where isInFlow || isBlank(1):
+                throw failure("a mapping within a value is not expected")
+            default:
+                text.append(character)
+                advance()
+            }
+        }
+        while let last = text.last, Self.spaces.contains(last) { text.removeLast() }
+        guard !text.isEmpty else { throw failure("a value was expected") }
+        return String(text)
+    }
+
+    // MARK: - Characters
+
+    /// A line may end in CR LF: the CR counts as a space.
+    private static let spaces: Set<Unicode.Scalar> = [" ", "\t", "\r"]
+
+    /// The character at a distance from the cursor; nil outside of the text.
+    private func next(_ distance: Int = 0) -> Unicode.Scalar? {
+        let index = position + distance
+        return characters.indices.contains(index) ? characters[index] : nil
+    }
+
+    private func isBlank(_ distance: Int) -> Bool {
+        next(distance).map { $0 == "\n" || Self.spaces.contains($0) } ?? true
+    }
+
+    private var isAtMargin: Bool { position == 0 || next(-1) == "\n" }
+
+    /// Whether the `- ` of a block list's item comes next.
+    private var isItem: Bool { next() == "-" && isBlank(1) }
+
+    private var column: Int {
+        position - (characters[..<position].lastIndex(of: "\n").map { $0 + 1 } ?? 0)
+    }
+
+    private mutating func advance() {
+        if next() == "\n" { line += 1 }
+        position += 1
+    }
+
+    /// Takes a character if it is the next one.
+    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+        guard next() == character else { return false }
+        advance()
+        return true
+    }
+
+    /// Passes over spaces, comments and line ends. A `#` begins a comment at a line's start and after
+    /// a space.
+    private mutating func skipBlank(acrossLines: Bool = true) {
+        while let character = next() {
+            if character == "#", isBlank(-1) {
+                while next() != nil && next() != "\n" { advance() }
+            } else if Self.spaces.contains(character) || acrossLines && character == "\n" {
+                advance()
+            } else {
+                return
+            }
+        }
+    }
+
+    /// Passes over the rest of this line, which may hold a comment and nothing else.
+    private mutating func endLine() throws(YAMLFailure) {
+        skipBlank(acrossLines: false)
+        guard next() == nil || next() == "\n" else {
+            throw failure("nothing more was expected on this line")
+        }
+    }
+
+    private func failure(_ problem: String) -> YAMLFailure {
+        YAMLFailure(line: line, problem: problem)
+    }
+}
