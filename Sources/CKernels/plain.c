@@ -34,53 +34,32 @@ static void put(int is_bf16, void *out, ptrdiff_t i, float x) {
         ((float *)out)[i] = x;
 }
 
-static void f32_affine__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                              const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                              ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t c = 0; c < cols; c++)
-            out[r * ldo + c] = x[r * ldx + c] * scale[c] + shift[c];
-}
+/* What becomes of the affine map, in each of the kernels of kernel_variants.h. What is coarse
+ * elsewhere is exact here. */
+enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
 
-static void f32_affine_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                  const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                  ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t c = 0; c < cols; c++)
-            out[r * ldo + c] += x[r * ldx + c] * scale[c] + shift[c];
-}
-
-static void f32_affine_gelu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                   const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                   ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t c = 0; c < cols; c++)
-            out[r * ldo + c] = gelu(x[r * ldx + c] * scale[c] + shift[c]);
-}
-
-static void bf16_affine_gelu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                    const float *shift, const float *x, ptrdiff_t ldx,
-                                    uint16_t *out, ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t c = 0; c < cols; c++)
-            put(1, out, r * ldo + c, gelu(x[r * ldx + c] * scale[c] + shift[c]));
-}
-
-static void f32_affine_glu__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                  const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                  ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++)
+static void affine_rows(enum operation operation, int coarse, int is_bf16, ptrdiff_t rows,
+                        ptrdiff_t cols, const float *scale, const float *shift, const float *x,
+                        ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
+    (void)coarse;
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx)
         for (ptrdiff_t c = 0; c < cols; c++) {
-            ptrdiff_t g = cols + c;
-            float value = x[r * ldx + c] * scale[c] + shift[c];
-            float gate = x[r * ldx + g] * scale[g] + shift[g];
-            out[r * ldo + c] = value * sigmoid(gate);
+            const ptrdiff_t place = r * ldo + c, gate = cols + c;
+            float y = x[c] * scale[c] + shift[c];
+            if (operation == AFFINE_ADD)
+                y += ((const float *)out)[place];
+            if (operation == GELU)
+                y = gelu(y);
+            if (operation == GLU)
+                y *= sigmoid(x[gate] * scale[gate] + shift[gate]);
+            put(is_bf16, out, place, y);
         }
 }
 
-static void f32_affine_glu_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                      const float *shift, const float *gamma, const float *x,
-                                      ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
+static void affine_glu_add(int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                           const float *shift, const float *gamma, const float *x, ptrdiff_t ldx,
+                           float *out, ptrdiff_t ldo) {
+    (void)coarse;
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t c = 0; c < cols; c++) {
             ptrdiff_t g = cols + c;
@@ -115,18 +94,6 @@ static void layer_norm(int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float 
         for (ptrdiff_t c = 0; c < cols; c++)
             put(is_bf16, out, r * ldo + c, (row[c] - (float)mean) * factor * gain[c] + bias[c]);
     }
-}
-
-static void f32_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
-                                  const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
-                                  float *out, ptrdiff_t ldo) {
-    layer_norm(0, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
-}
-
-static void bf16_layer_norm__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
-                                   const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
-                                   uint16_t *out, ptrdiff_t ldo) {
-    layer_norm(1, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
 }
 
 static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
@@ -234,13 +201,11 @@ static void f32_column_magnitudes__plain(ptrdiff_t rows, ptrdiff_t cols, const f
 #include "plain_products.h"
 #include "plain_winograd.h"
 
-/* What is coarse elsewhere is exact here. */
-#define coarse_affine_gelu__plain f32_affine_gelu__plain
-#define coarse_affine_glu__plain f32_affine_glu__plain
-#define coarse_affine_glu_add__plain f32_affine_glu_add__plain
+#define KERNEL(name) name##__plain
+#include "kernel_variants.h"
 
 const kernel_table *kernels_plain(void) {
-#define TABLE_ENTRY(name, family) .name = name##__plain,
+#define TABLE_ENTRY(name, family) .name = KERNEL(name),
     /* Any column may begin a part of a matrix; 16 floats are a cache line. */
     static const kernel_table table = {.panel_columns = 16, KERNEL_LIST(TABLE_ENTRY)};
     return &table;

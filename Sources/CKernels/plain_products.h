@@ -8,21 +8,43 @@ static void begin_sums(ptrdiff_t rows, ptrdiff_t columns, const float *bias, flo
             c[r * ldc + j] = bias ? bias[j] : 0;
 }
 
-static void f32_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                            ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
-                            const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+/* What A is: float32, as it is or rounded to bfloat16, or bfloat16. */
+enum form { AS_IS, ROUNDED, BF16 };
+
+static inline float element(enum form form, const void *a, ptrdiff_t i) {
+    if (form == BF16)
+        return widened(((const uint16_t *)a)[i]);
+    const float x = ((const float *)a)[i];
+    return form == ROUNDED ? widened(bf16_of(x)) : x;
+}
+
+/* B is bfloat16 where A is. The form is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void
+product(const enum form form, ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+        ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns, const float *bias,
+        float *c, ptrdiff_t ldc, int accumulate) {
     begin_sums(rows, columns, bias, c, ldc, accumulate);
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t s = 0; s < count; s++)
             for (ptrdiff_t k = 0; k < segments[s].count; k++) {
-                const float x = ((const float *)segments[s].a)[r * lda + k];
-                const float *row =
-                    (const float *)b.bytes + (segments[s].first + k) * b.columns + column;
+                const float x = element(form, segments[s].a, r * lda + k);
+                const ptrdiff_t place = (segments[s].first + k) * b.columns + column;
                 float *restrict sums = c + r * ldc;
                 for (ptrdiff_t j = 0; j < columns; j++)
-                    sums[j] += x * row[j];
+                    sums[j] += x * element(form == AS_IS ? AS_IS : BF16, b.bytes, place + j);
             }
 }
+
+#define GEMM_KERNEL(name, form)                                                                    \
+    static void name##__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,       \
+                              ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns, \
+                              const float *bias, float *c, ptrdiff_t ldc, int accumulate) {        \
+        product(form, rows, count, segments, lda, b, column, columns, bias, c, ldc, accumulate);   \
+    }
+
+GEMM_KERNEL(f32_gemm, AS_IS)
+GEMM_KERNEL(f32_bf16w_gemm, ROUNDED)
+GEMM_KERNEL(bf16_gemm, BF16)
 
 static ptrdiff_t f32_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
     return (ptrdiff_t)sizeof(float) * inner * columns;
@@ -35,38 +57,6 @@ static void f32_pack__plain(packed_matrix to, ptrdiff_t first, ptrdiff_t count, 
         for (ptrdiff_t j = 0; j < columns; j++)
             ((float *)to.bytes)[(first + k) * to.columns + column + j] =
                 b[k * inner_stride + j * column_stride];
-}
-
-/* A is float32 that is rounded, or bfloat16 as it is. */
-static void bf16_product(int is_bf16, ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                         ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
-                         const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    begin_sums(rows, columns, bias, c, ldc, accumulate);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t s = 0; s < count; s++)
-            for (ptrdiff_t k = 0; k < segments[s].count; k++) {
-                const void *a = segments[s].a;
-                const float x = widened(is_bf16 ? ((const uint16_t *)a)[r * lda + k]
-                                                : bf16_of(((const float *)a)[r * lda + k]));
-                const uint16_t *row =
-                    (const uint16_t *)b.bytes + (segments[s].first + k) * b.columns + column;
-                float *restrict sums = c + r * ldc;
-                for (ptrdiff_t j = 0; j < columns; j++)
-                    sums[j] += x * widened(row[j]);
-            }
-}
-
-static void f32_bf16w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                                  ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
-                                  ptrdiff_t columns, const float *bias, float *c, ptrdiff_t ldc,
-                                  int accumulate) {
-    bf16_product(0, rows, count, segments, lda, b, column, columns, bias, c, ldc, accumulate);
-}
-
-static void bf16_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                             ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
-                             const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    bf16_product(1, rows, count, segments, lda, b, column, columns, bias, c, ldc, accumulate);
 }
 
 static ptrdiff_t bf16_packed_bytes__plain(ptrdiff_t inner, ptrdiff_t columns) {
@@ -95,11 +85,10 @@ static void qc8w_pack__plain(packed_matrix to, ptrdiff_t column, ptrdiff_t colum
 /* Columns whose sums are formed side by side. */
 enum { SUMS = 16 };
 
-/* A is float32, as it is or rounded to bfloat16. */
-static void qc8w_product(int rounds, ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                         ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
-                         const float *scales, const float *bias, float *c, ptrdiff_t ldc,
-                         int accumulate) {
+static void qc8w_product(enum form form, ptrdiff_t rows, ptrdiff_t count,
+                         const gemm_segment *segments, ptrdiff_t lda, packed_matrix b,
+                         ptrdiff_t column, ptrdiff_t columns, const float *scales,
+                         const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     begin_sums(rows, columns, bias, c, ldc, accumulate);
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t first = 0; first < columns; first += SUMS) {
@@ -107,33 +96,28 @@ static void qc8w_product(int rounds, ptrdiff_t rows, ptrdiff_t count, const gemm
             float sums[SUMS] = {0};
             for (ptrdiff_t s = 0; s < count; s++)
                 for (ptrdiff_t k = 0; k < segments[s].count; k++) {
-                    const float x = ((const float *)segments[s].a)[r * lda + k];
-                    const float factor = rounds ? widened(bf16_of(x)) : x;
+                    const float x = element(form, segments[s].a, r * lda + k);
                     const signed char *row = (const signed char *)b.bytes +
                                              (segments[s].first + k) * b.columns + column + first;
                     for (ptrdiff_t j = 0; j < n; j++)
-                        sums[j] += factor * row[j];
+                        sums[j] += x * row[j];
                 }
             for (ptrdiff_t j = 0; j < n; j++)
                 c[r * ldc + first + j] += scales[first + j] * sums[j];
         }
 }
 
-static void f32_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                                 ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
-                                 ptrdiff_t columns, const float *scales, const float *bias,
-                                 float *c, ptrdiff_t ldc, int accumulate) {
-    qc8w_product(0, rows, count, segments, lda, b, column, columns, scales, bias, c, ldc,
-                 accumulate);
-}
+#define QC8W_GEMM_KERNEL(name, form)                                                               \
+    static void name##__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,       \
+                              ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns, \
+                              const float *scales, const float *bias, float *c, ptrdiff_t ldc,     \
+                              int accumulate) {                                                    \
+        qc8w_product(form, rows, count, segments, lda, b, column, columns, scales, bias, c, ldc,   \
+                     accumulate);                                                                  \
+    }
 
-static void bf16_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
-                                  ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
-                                  ptrdiff_t columns, const float *scales, const float *bias,
-                                  float *c, ptrdiff_t ldc, int accumulate) {
-    qc8w_product(1, rows, count, segments, lda, b, column, columns, scales, bias, c, ldc,
-                 accumulate);
-}
+QC8W_GEMM_KERNEL(f32_qc8w_gemm, AS_IS)
+QC8W_GEMM_KERNEL(bf16_qc8w_gemm, ROUNDED)
 
 /* Quantises n floats; returns their scale. */
 static float quantize(const float *x, ptrdiff_t n, signed char *quantized) {

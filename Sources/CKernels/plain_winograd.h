@@ -30,18 +30,6 @@ static void winograd_input(int is_bf16, ptrdiff_t first, ptrdiff_t tiles, ptrdif
         }
 }
 
-static void f32_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
-                                      const float *x, ptrdiff_t count, float *out, ptrdiff_t plane,
-                                      ptrdiff_t ldo) {
-    winograd_input(0, first, tiles, cols, x, count, out, plane, ldo);
-}
-
-static void bf16_winograd_input__plain(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
-                                       const float *x, ptrdiff_t count, uint16_t *out,
-                                       ptrdiff_t plane, ptrdiff_t ldo) {
-    winograd_input(1, first, tiles, cols, x, count, out, plane, ldo);
-}
-
 static void winograd_input_2d(int is_bf16, ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
                               ptrdiff_t tiles, ptrdiff_t cols, const float *x, ptrdiff_t count,
                               void *out, ptrdiff_t plane, ptrdiff_t ldo) {
@@ -67,20 +55,6 @@ static void winograd_input_2d(int is_bf16, ptrdiff_t row, ptrdiff_t freqs, ptrdi
                     put(is_bf16, out, (6 * j + i) * plane + t * ldo + c, v[i]);
             }
         }
-}
-
-static void f32_winograd_input_2d__plain(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
-                                         ptrdiff_t tiles, ptrdiff_t cols, const float *x,
-                                         ptrdiff_t count, float *out, ptrdiff_t plane,
-                                         ptrdiff_t ldo) {
-    winograd_input_2d(0, row, freqs, first, tiles, cols, x, count, out, plane, ldo);
-}
-
-static void bf16_winograd_input_2d__plain(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
-                                          ptrdiff_t tiles, ptrdiff_t cols, const float *x,
-                                          ptrdiff_t count, uint16_t *out, ptrdiff_t plane,
-                                          ptrdiff_t ldo) {
-    winograd_input_2d(1, row, freqs, first, tiles, cols, x, count, out, plane, ldo);
 }
 
 static void winograd_output_column(const float v[6], ptrdiff_t count, float *out, ptrdiff_t ldo) {

@@ -39,20 +39,15 @@ static inline uint16_t bf16_of(float x) {
 
 static inline void store_bf16(uint16_t *p, bf16_vec v) { memcpy(p, &v, sizeof v); }
 
-/* Writes a vector at element c of a row of float32, or of bfloat16. */
-ALWAYS_INLINE void put(const int is_bf16, void *row, ptrdiff_t c, vec v) {
-    if (is_bf16)
+/* Writes the first n elements of a vector, or all of them, at element c of a row of float32, or of
+ * bfloat16. */
+ALWAYS_INLINE void put_first(const int is_bf16, void *row, ptrdiff_t c, vec v, ptrdiff_t n) {
+    if (!is_bf16)
+        store_first((float *)row + c, v, n);
+    else if (n >= WIDTH)
         store_bf16((uint16_t *)row + c, rounded(v));
     else
-        store((float *)row + c, v);
-}
-
-/* The first n < WIDTH elements of it. */
-ALWAYS_INLINE void put_part(const int is_bf16, void *row, ptrdiff_t c, vec v, ptrdiff_t n) {
-    if (is_bf16)
         store_bf16_part((uint16_t *)row + c, rounded(v), n);
-    else
-        store_part((float *)row + c, v, n);
 }
 
 static inline void round_row(ptrdiff_t n, const float *x, uint16_t *out) {

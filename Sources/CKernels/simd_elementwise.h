@@ -1,118 +1,40 @@
 /* The kernels that map each element on its own. */
 
-static void KERNEL(f32_affine)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                               const float *shift, const float *x, ptrdiff_t ldx, float *out,
+/* The first n columns of x * scale + shift; WIDTH in the loops over whole vectors. */
+ALWAYS_INLINE vec affine(ptrdiff_t n, const float *scale, const float *shift, const float *x) {
+    return fma(load_first(x, n), load_first(scale, n), load_first(shift, n));
+}
+
+/* What becomes of the affine map, in each of the kernels of kernel_variants.h; constants where
+ * these are inlined. */
+enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
+
+ALWAYS_INLINE void affine_columns(const enum operation operation, const int coarse,
+                                  const int is_bf16, ptrdiff_t n, ptrdiff_t c, ptrdiff_t cols,
+                                  const float *scale, const float *shift, const float *x,
+                                  void *out) {
+    vec y = affine(n, scale + c, shift + c, x + c);
+    if (operation == AFFINE_ADD)
+        y = load_first((const float *)out + c, n) + y;
+    if (operation == GELU)
+        y = gelu(coarse, y);
+    if (operation == GLU)
+        y *= sigmoid(coarse, affine(n, scale + cols + c, shift + cols + c, x + cols + c));
+    put_first(is_bf16, out, c, y, n);
+}
+
+ALWAYS_INLINE void affine_rows(const enum operation operation, const int coarse, const int is_bf16,
+                               ptrdiff_t rows, ptrdiff_t cols, const float *scale,
+                               const float *shift, const float *x, ptrdiff_t ldx, void *out,
                                ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+    const ptrdiff_t bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * ldo) {
         ptrdiff_t c = 0;
         for (; c + WIDTH <= cols; c += WIDTH)
-            store(out + c, fma(load(x + c), load(scale + c), load(shift + c)));
-        ptrdiff_t n = cols - c;
-        if (n > 0)
-            store_part(out + c,
-                       fma(load_part(x + c, n), load_part(scale + c, n), load_part(shift + c, n)),
-                       n);
+            affine_columns(operation, coarse, is_bf16, WIDTH, c, cols, scale, shift, x, out);
+        if (c < cols)
+            affine_columns(operation, coarse, is_bf16, cols - c, c, cols, scale, shift, x, out);
     }
-}
-
-static void KERNEL(f32_affine_add)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                   const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                   ptrdiff_t ldo) {
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
-        ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH)
-            store(out + c, load(out + c) + fma(load(x + c), load(scale + c), load(shift + c)));
-        ptrdiff_t n = cols - c;
-        if (n > 0)
-            store_part(out + c,
-                       load_part(out + c, n) + fma(load_part(x + c, n), load_part(scale + c, n),
-                                                   load_part(shift + c, n)),
-                       n);
-    }
-}
-
-/* Each of the next three is several kernels, fine and coarse ones, and one that writes bfloat16;
- * `coarse` and `is_bf16` are constants where they are inlined. */
-
-ALWAYS_INLINE void affine_gelu(const int coarse, const int is_bf16, ptrdiff_t rows, ptrdiff_t cols,
-                               const float *scale, const float *shift, const float *x,
-                               ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
-    const size_t bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
-        ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH)
-            put(is_bf16, out, c, gelu(coarse, fma(load(x + c), load(scale + c), load(shift + c))));
-        ptrdiff_t n = cols - c;
-        if (n > 0)
-            put_part(is_bf16, out, c,
-                     gelu(coarse, fma(load_part(x + c, n), load_part(scale + c, n),
-                                      load_part(shift + c, n))),
-                     n);
-    }
-}
-
-static void KERNEL(f32_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                    const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                    ptrdiff_t ldo) {
-    affine_gelu(0, 0, rows, cols, scale, shift, x, ldx, out, ldo);
-}
-
-static void KERNEL(coarse_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                       const float *shift, const float *x, ptrdiff_t ldx,
-                                       float *out, ptrdiff_t ldo) {
-    affine_gelu(1, 0, rows, cols, scale, shift, x, ldx, out, ldo);
-}
-
-static void KERNEL(bf16_affine_gelu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                     const float *shift, const float *x, ptrdiff_t ldx,
-                                     uint16_t *out, ptrdiff_t ldo) {
-    affine_gelu(1, 1, rows, cols, scale, shift, x, ldx, out, ldo);
-}
-
-ALWAYS_INLINE vec gated(const int coarse, const float *value, const float *gate, const float *scale,
-                        const float *shift, const float *gate_scale, const float *gate_shift) {
-    vec v = fma(load(value), load(scale), load(shift));
-    vec g = fma(load(gate), load(gate_scale), load(gate_shift));
-    return v * sigmoid(coarse, g);
-}
-
-ALWAYS_INLINE vec gated_part(const int coarse, const float *value, const float *gate,
-                             const float *scale, const float *shift, const float *gate_scale,
-                             const float *gate_shift, ptrdiff_t n) {
-    vec v = fma(load_part(value, n), load_part(scale, n), load_part(shift, n));
-    vec g = fma(load_part(gate, n), load_part(gate_scale, n), load_part(gate_shift, n));
-    return v * sigmoid(coarse, g);
-}
-
-ALWAYS_INLINE void affine_glu(const int coarse, ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                              const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                              ptrdiff_t ldo) {
-    const float *gate_scale = scale + cols, *gate_shift = shift + cols;
-    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
-        const float *gate = x + cols;
-        ptrdiff_t c = 0;
-        for (; c + WIDTH <= cols; c += WIDTH)
-            store(out + c, gated(coarse, x + c, gate + c, scale + c, shift + c, gate_scale + c,
-                                 gate_shift + c));
-        ptrdiff_t n = cols - c;
-        if (n > 0)
-            store_part(out + c,
-                       gated_part(coarse, x + c, gate + c, scale + c, shift + c, gate_scale + c,
-                                  gate_shift + c, n),
-                       n);
-    }
-}
-
-static void KERNEL(f32_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                   const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                   ptrdiff_t ldo) {
-    affine_glu(0, rows, cols, scale, shift, x, ldx, out, ldo);
-}
-
-static void KERNEL(coarse_affine_glu)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                      const float *shift, const float *x, ptrdiff_t ldx, float *out,
-                                      ptrdiff_t ldo) {
-    affine_glu(1, rows, cols, scale, shift, x, ldx, out, ldo);
 }
 
 /* The scales and shifts of a vector of columns stay in registers for all rows: loading them would
@@ -134,22 +56,12 @@ ALWAYS_INLINE void affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t co
     }
     const ptrdiff_t n = cols - c;
     for (ptrdiff_t r = 0; r < rows && n > 0; r++, x += ldx, out += ldo) {
-        vec y = gated_part(coarse, x + c, x + cols + c, scale + c, shift + c, gate_scale + c,
-                           gate_shift + c, n);
+        vec v = fma(load_part(x + c, n), load_part(scale + c, n), load_part(shift + c, n));
+        vec g = fma(load_part(x + cols + c, n), load_part(gate_scale + c, n),
+                    load_part(gate_shift + c, n));
+        vec y = v * sigmoid(coarse, g);
         store_part(out + c, fma(load_part(gamma + c, n), y, load_part(out + c, n)), n);
     }
-}
-
-static void KERNEL(f32_affine_glu_add)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                       const float *shift, const float *gamma, const float *x,
-                                       ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
-    affine_glu_add(0, rows, cols, scale, shift, gamma, x, ldx, out, ldo);
-}
-
-static void KERNEL(coarse_affine_glu_add)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,
-                                          const float *shift, const float *gamma, const float *x,
-                                          ptrdiff_t ldx, float *out, ptrdiff_t ldo) {
-    affine_glu_add(1, rows, cols, scale, shift, gamma, x, ldx, out, ldo);
 }
 
 static void KERNEL(f32_scale_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *factor,
@@ -175,18 +87,12 @@ static void KERNEL(f32_add)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
 }
 
 /* n <= WIDTH columns of a row: the middle tap, and those before and after where they exist. */
-static inline vec gathered(ptrdiff_t n, const float *bias, const float *middle, const float *before,
+ALWAYS_INLINE vec gathered(ptrdiff_t n, const float *bias, const float *middle, const float *before,
                            const float *after) {
-    if (n == WIDTH) {
-        vec sum = load(bias);
-        sum += before ? load(before) : (vec)0;
-        sum += load(middle);
-        return sum + (after ? load(after) : (vec)0);
-    }
-    vec sum = load_part(bias, n);
-    sum += before ? load_part(before, n) : (vec)0;
-    sum += load_part(middle, n);
-    return sum + (after ? load_part(after, n) : (vec)0);
+    vec sum = load_first(bias, n);
+    sum += before ? load_first(before, n) : (vec)0;
+    sum += load_first(middle, n);
+    return sum + (after ? load_first(after, n) : (vec)0);
 }
 
 static void KERNEL(f32_gather_taps)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t cols,

@@ -9,7 +9,6 @@
  *            multiplied where it is, as it is where no more are left; 0: it never is.
  */
 
-#define KIND(name) JOIN(PRODUCT, _, name)
 #define FORM(name) JOIN(SOURCE, _, name)
 
 /* Copies what the segments hold for B's rows `from` ... `to - 1` of `rows` rows of A, zero where
@@ -80,7 +79,6 @@ static void KERNEL(GEMM)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *se
     }
 }
 
-#undef KIND
 #undef FORM
 #undef SOURCE
 #undef GEMM

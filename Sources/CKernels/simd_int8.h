@@ -17,17 +17,15 @@
 
 typedef q_element q_vec __attribute__((ext_vector_type(WIDTH)));
 
-/* Rows of A that are quantised together; a whole number of tiles. */
-enum { QUANTIZED_ROWS = 48 };
 /* Room for a segment, what makes its groups whole and a vector behind it; one line more, so that
  * the rows of a tile do not fall on the same sets of the L1 cache. */
 enum { QUANTIZED_COLUMNS = QD8_SEGMENT + 64 };
 
 typedef struct {
-    q_element rows[QUANTIZED_ROWS][QUANTIZED_COLUMNS];
-    float row_scales[QUANTIZED_ROWS];
+    q_element rows[BLOCK_ROWS][QUANTIZED_COLUMNS];
+    float row_scales[BLOCK_ROWS];
     /* What the flipped bytes of B add to each sum, negated. */
-    int32_t start[QUANTIZED_ROWS];
+    int32_t start[BLOCK_ROWS];
 } quantized_block;
 
 /* Quantised rows of A where they are: `stride` elements apart, with their scales and starts. */
@@ -121,6 +119,7 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec_int)view.start[row + r];
+    c += row * ldc;
     const q_element *a = view.rows + row * view.stride;
     for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * GROUP_BYTES) {
         q_operand b0 = load_q_operand(panel);
@@ -145,57 +144,12 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
         }
 }
 
-ALWAYS_INLINE void int8_rows(const int vectors, quantized_view view, ptrdiff_t rows,
-                             ptrdiff_t groups, const uint8_t *panel, const float *scales,
-                             const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    ptrdiff_t row = 0;
-    for (; row + ROWS <= rows; row += ROWS)
-        int8_tile(ROWS, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
-                  accumulate);
-    if (row + ROWS / 2 <= rows) {
-        int8_tile(ROWS / 2, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
-                  accumulate);
-        row += ROWS / 2;
-    }
-    for (; row + 2 <= rows; row += 2)
-        int8_tile(2, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
-                  accumulate);
-    if (row < rows)
-        int8_tile(1, vectors, view, row, groups, panel, scales, bias, c + row * ldc, ldc,
-                  accumulate);
-}
-
-/* Some rows against one panel. */
-static void int8_panel(quantized_view view, ptrdiff_t rows, ptrdiff_t groups, ptrdiff_t columns,
-                       const uint8_t *panel, const float *scales, const float *bias, float *c,
-                       ptrdiff_t ldc, int accumulate) {
-    if (columns == PANEL) {
-        int8_rows(2, view, rows, groups, panel, scales, bias, c, ldc, accumulate);
-        return;
-    }
-    if (columns == WIDTH) {
-        int8_rows(1, view, rows, groups, panel, scales, bias, c, ldc, accumulate);
-        return;
-    }
-    /* The last panel, whose columns are not all there, goes through a buffer. */
-    float buffer[QUANTIZED_ROWS * PANEL], whole_scales[PANEL] = {0}, whole_bias[PANEL] = {0};
-    const ptrdiff_t width = columns > WIDTH ? PANEL : WIDTH;
-    const size_t bytes = sizeof(float) * (size_t)columns;
-    memcpy(whole_scales, scales, bytes);
-    if (bias)
-        memcpy(whole_bias, bias, bytes);
-    if (accumulate)
-        for (ptrdiff_t r = 0; r < rows; r++)
-            memcpy(buffer + r * width, c + r * ldc, bytes);
-    if (width == PANEL)
-        int8_rows(2, view, rows, groups, panel, whole_scales, whole_bias, buffer, width,
-                  accumulate);
-    else
-        int8_rows(1, view, rows, groups, panel, whole_scales, whole_bias, buffer, width,
-                  accumulate);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        memcpy(c + r * ldc, buffer + r * width, bytes);
-}
+typedef quantized_view int8_block;
+typedef uint8_t int8_packed;
+typedef float int8_beside; /* scales */
+#define PRODUCT int8
+#include "simd_panel.h"
+#undef PRODUCT
 
 static inline ptrdiff_t whole_groups(ptrdiff_t inner) {
     return (inner + GROUP - 1) / GROUP * GROUP;
@@ -229,8 +183,12 @@ static void int8_columns(quantized_view view, ptrdiff_t rows, ptrdiff_t groups, 
                          ptrdiff_t ldc, int accumulate) {
     for (ptrdiff_t column = 0; column < b.columns; column += PANEL) {
         const quantized_panel panel = panel_at(b, column);
-        int8_panel(view, rows, groups, panel.columns, panel.bytes + k * panel.width,
-                   scales + column, bias ? bias + column : NULL, c + column, ldc, accumulate);
+        const float *factors = scales + column;
+        float whole[PANEL] = {0};
+        if (panel.columns % WIDTH > 0)
+            factors = memcpy(whole, factors, sizeof(float) * (size_t)panel.columns);
+        int8_panel(view, rows, groups, panel.columns, panel.bytes + k * panel.width, factors,
+                   bias ? bias + column : NULL, c + column, ldc, accumulate);
     }
 }
 
@@ -245,8 +203,8 @@ static void KERNEL(qd8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_se
         count = 1;
     }
     quantized_block block;
-    for (ptrdiff_t row = 0; row < rows; row += QUANTIZED_ROWS) {
-        ptrdiff_t n = rows - row < QUANTIZED_ROWS ? rows - row : QUANTIZED_ROWS;
+    for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
+        ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         int adding = accumulate;
         for (ptrdiff_t s = 0; s < count; s++) {
             ptrdiff_t done = 0;
@@ -352,8 +310,8 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t coun
                                  ptrdiff_t columns, const float *scales, float *c, ptrdiff_t ldc,
                                  int accumulate) {
     const quantized_columns matrix = columns_of(b, column, columns);
-    for (ptrdiff_t row = 0; row < rows; row += QUANTIZED_ROWS) {
-        ptrdiff_t n = rows - row < QUANTIZED_ROWS ? rows - row : QUANTIZED_ROWS;
+    for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
+        ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         int adding = accumulate;
         ptrdiff_t done = 0;
         do {
@@ -362,7 +320,7 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t coun
             const ptrdiff_t groups = whole_groups(length) / GROUP;
             float *target = c + row * ldc;
             if (MULTIPLIES_BYTES_IN_PLACE) {
-                int32_t start[QUANTIZED_ROWS];
+                int32_t start[BLOCK_ROWS];
                 for (ptrdiff_t r = 0; r < n; r++)
                     start[r] = -INT8_FLIP * sum_of_bytes(bytes + r * lda, length);
                 const quantized_view view = {(const q_element *)bytes, lda, row_scales + row,

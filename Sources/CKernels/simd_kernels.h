@@ -20,5 +20,7 @@
 
 #include "simd_fft.h"
 
+#include "kernel_variants.h"
+
 #define TABLE_ENTRY(name, family) .name = KERNEL(name),
 static const kernel_table KERNEL(table) = {.panel_columns = PANEL, KERNEL_LIST(TABLE_ENTRY)};

@@ -62,7 +62,8 @@ static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, 
     sums[1] += count * p * p + 2 * p * differences + (sum_lanes_double(&squares) + rest_squares);
 }
 
-/* Layer normalisation is two kernels; `is_bf16` is a constant where this is inlined. */
+/* Layer normalisation is two kernels, of kernel_variants.h; `is_bf16` is a constant where this is
+ * inlined. */
 
 ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float *gain,
                               const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
@@ -93,26 +94,14 @@ ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols,
         float factor = 1.0f / __builtin_sqrtf(variance / (float)cols + epsilon);
 
         for (c = 0; c + WIDTH <= cols; c += WIDTH)
-            put(is_bf16, out, c,
-                fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)));
+            put_first(is_bf16, out, c,
+                      fma((load(x + c) - mean) * factor, load(gain + c), load(bias + c)), WIDTH);
         if (n > 0)
-            put_part(is_bf16, out, c,
-                     fma((load_part(x + c, n) - mean) * factor, load_part(gain + c, n),
-                         load_part(bias + c, n)),
-                     n);
+            put_first(is_bf16, out, c,
+                      fma((load_part(x + c, n) - mean) * factor, load_part(gain + c, n),
+                          load_part(bias + c, n)),
+                      n);
     }
-}
-
-static void KERNEL(f32_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
-                                   const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
-                                   float *out, ptrdiff_t ldo) {
-    layer_norm(0, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
-}
-
-static void KERNEL(bf16_layer_norm)(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
-                                    const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
-                                    uint16_t *out, ptrdiff_t ldo) {
-    layer_norm(1, rows, cols, gain, bias, epsilon, x, ldx, out, ldo);
 }
 
 /* Softmax is three kernels: exponentials stay float32, become bfloat16, or INT8 of 127 times an
@@ -155,7 +144,7 @@ ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t col
     ptrdiff_t c = 0;
     for (; c + WIDTH <= cols; c += WIDTH) {
         vec e = exponential(kind, load(x + c), slope, offset);
-        put(is_bf16, x, c, e);
+        put_first(is_bf16, x, c, e, WIDTH);
         sum += e;
     }
     float total = sum_lanes(sum);
@@ -166,7 +155,7 @@ ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t col
         store(lanes, e);
         for (ptrdiff_t i = 0; i < n; i++)
             total += lanes[i];
-        put_part(is_bf16, x, c, e, n);
+        put_first(is_bf16, x, c, e, n);
     }
     if (is_bf16 && cols % 2)
         memset((uint16_t *)x + cols, 0, sizeof(uint16_t));

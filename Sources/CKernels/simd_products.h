@@ -5,7 +5,7 @@
  * so results agree across CPUs within the rounding of the sums.
  */
 
-/* Columns of a panel of B, and rows of a block of A. */
+/* Columns of a panel of B, and rows of a block of A: a whole number of tiles. */
 enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
 
 /* Each kind has

@@ -8,8 +8,6 @@
  * (Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
  */
 
-#define KIND(name) JOIN(PRODUCT, _, name)
-
 /* A part of A that is multiplied at once, in the elements that are multiplied: rows `stride` apart.
  */
 typedef struct {
@@ -61,53 +59,8 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
             store(c + r * ldc + v * WIDTH, sum[r][v]);
 }
 
-/* All rows of the block, as tiles with fixed numbers of rows. */
-ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t rows, ptrdiff_t inner,
-                              const KIND(packed) * panel, const KIND(packed) * next,
-                              const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    ptrdiff_t row = 0;
-    for (; row + ROWS <= rows; row += ROWS)
-        KIND(tile)(ROWS, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
-    if (row + ROWS / 2 <= rows) {
-        KIND(tile)(ROWS / 2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
-        row += ROWS / 2;
-    }
-    for (; row + 2 <= rows; row += 2)
-        KIND(tile)(2, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
-    if (row < rows)
-        KIND(tile)(1, vectors, block, row, inner, panel, next, bias, c, ldc, accumulate);
-}
-
-/* The block against one panel of at most two vectors of columns, before `next`. */
-static void KIND(panel)(KIND(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,
-                        const KIND(packed) * panel, const KIND(packed) * next, const float *bias,
-                        float *c, ptrdiff_t ldc, int accumulate) {
-    if (columns == PANEL) {
-        KIND(rows)(2, block, rows, inner, panel, next, bias, c, ldc, accumulate);
-        return;
-    }
-    if (columns == WIDTH) {
-        KIND(rows)(1, block, rows, inner, panel, next, bias, c, ldc, accumulate);
-        return;
-    }
-    /* The last panel, whose columns are not all there, goes through a buffer. */
-    float buffer[BLOCK_ROWS * PANEL], whole_bias[PANEL] = {0};
-    const ptrdiff_t width = columns > WIDTH ? PANEL : WIDTH;
-    const size_t bytes = sizeof(float) * (size_t)columns;
-    if (bias) {
-        memcpy(whole_bias, bias, bytes);
-        bias = whole_bias;
-    }
-    if (accumulate)
-        for (ptrdiff_t r = 0; r < rows; r++)
-            memcpy(buffer + r * width, c + r * ldc, bytes);
-    if (width == PANEL)
-        KIND(rows)(2, block, rows, inner, panel, next, bias, buffer, width, accumulate);
-    else
-        KIND(rows)(1, block, rows, inner, panel, next, bias, buffer, width, accumulate);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        memcpy(c + r * ldc, buffer + r * width, bytes);
-}
+typedef KIND(packed) KIND(beside);
+#include "simd_panel.h"
 
 /* All columns of C, `rows` rows of it, for the block's positions from B's row `k` on. */
 static void KIND(panels)(KIND(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
@@ -128,5 +81,3 @@ static ptrdiff_t KERNEL(KIND(packed_bytes))(ptrdiff_t inner, ptrdiff_t columns) 
     const ptrdiff_t padded = (inner + KIND(STEP) - 1) / KIND(STEP) * KIND(STEP);
     return (ptrdiff_t)sizeof(KIND(packed)) * padded * ((columns + WIDTH - 1) / WIDTH * WIDTH);
 }
-
-#undef KIND

@@ -13,6 +13,9 @@
 #define JOIN(a, between, b) JOIN_(a, between, b)
 #define KERNEL(name) JOIN(name, __, SUFFIX)
 
+/* What belongs to the kind of product that is defined. */
+#define KIND(name) JOIN(PRODUCT, _, name)
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 typedef float vec __attribute__((ext_vector_type(WIDTH)));

@@ -37,15 +37,12 @@ static inline void winograd_output_columns(const vec v[6], ptrdiff_t count, floa
         fma((vec)0.5f, sum, 2.0f * far_sum),
         fma((vec)(POINT_A / 2), difference, fma((vec)(2 * POINT_B), far_difference, v[5])),
     };
-    for (ptrdiff_t i = 0; i < count && i < 4; i++) {
-        if (n >= WIDTH)
-            store(out + i * ldo, y[i]);
-        else
-            store_part(out + i * ldo, y[i], n);
-    }
+    for (ptrdiff_t i = 0; i < count && i < 4; i++)
+        store_first(out + i * ldo, y[i], n);
 }
 
-/* Each of the input transforms is two kernels; `is_bf16` is a constant where this is inlined. */
+/* Each of the input transforms is two kernels, of kernel_variants.h; `is_bf16` is a constant where
+ * this is inlined. */
 
 ALWAYS_INLINE void winograd_input(const int is_bf16, ptrdiff_t first, ptrdiff_t tiles,
                                   ptrdiff_t cols, const float *x, ptrdiff_t count, void *out,
@@ -56,25 +53,9 @@ ALWAYS_INLINE void winograd_input(const int is_bf16, ptrdiff_t first, ptrdiff_t 
             vec d[6], v[6];
             load_six(x + c, 4 * (first + t) - 1, count, cols, n, d);
             winograd_input_columns(d, v);
-            for (ptrdiff_t i = 0; i < 6; i++) {
-                if (n >= WIDTH)
-                    put(is_bf16, out, i * plane + t * ldo + c, v[i]);
-                else
-                    put_part(is_bf16, out, i * plane + t * ldo + c, v[i], n);
-            }
+            for (ptrdiff_t i = 0; i < 6; i++)
+                put_first(is_bf16, out, i * plane + t * ldo + c, v[i], n);
         }
-}
-
-static void KERNEL(f32_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
-                                       const float *x, ptrdiff_t count, float *out, ptrdiff_t plane,
-                                       ptrdiff_t ldo) {
-    winograd_input(0, first, tiles, cols, x, count, out, plane, ldo);
-}
-
-static void KERNEL(bf16_winograd_input)(ptrdiff_t first, ptrdiff_t tiles, ptrdiff_t cols,
-                                        const float *x, ptrdiff_t count, uint16_t *out,
-                                        ptrdiff_t plane, ptrdiff_t ldo) {
-    winograd_input(1, first, tiles, cols, x, count, out, plane, ldo);
 }
 
 ALWAYS_INLINE void winograd_input_2d(const int is_bf16, ptrdiff_t row, ptrdiff_t freqs,
@@ -99,29 +80,10 @@ ALWAYS_INLINE void winograd_input_2d(const int is_bf16, ptrdiff_t row, ptrdiff_t
                            : j == 2 ? e[2][i] - e[1][i]
                                     : e[1][i] - e[3][i];
                 winograd_input_columns(d, v);
-                for (ptrdiff_t i = 0; i < 6; i++) {
-                    ptrdiff_t place = (6 * j + i) * plane + t * ldo + c;
-                    if (n >= WIDTH)
-                        put(is_bf16, out, place, v[i]);
-                    else
-                        put_part(is_bf16, out, place, v[i], n);
-                }
+                for (ptrdiff_t i = 0; i < 6; i++)
+                    put_first(is_bf16, out, (6 * j + i) * plane + t * ldo + c, v[i], n);
             }
         }
-}
-
-static void KERNEL(f32_winograd_input_2d)(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
-                                          ptrdiff_t tiles, ptrdiff_t cols, const float *x,
-                                          ptrdiff_t count, float *out, ptrdiff_t plane,
-                                          ptrdiff_t ldo) {
-    winograd_input_2d(0, row, freqs, first, tiles, cols, x, count, out, plane, ldo);
-}
-
-static void KERNEL(bf16_winograd_input_2d)(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
-                                           ptrdiff_t tiles, ptrdiff_t cols, const float *x,
-                                           ptrdiff_t count, uint16_t *out, ptrdiff_t plane,
-                                           ptrdiff_t ldo) {
-    winograd_input_2d(1, row, freqs, first, tiles, cols, x, count, out, plane, ldo);
 }
 
 static void KERNEL(f32_winograd_output)(ptrdiff_t tiles, ptrdiff_t cols, const float *m,
@@ -132,7 +94,7 @@ static void KERNEL(f32_winograd_output)(ptrdiff_t tiles, ptrdiff_t cols, const f
             ptrdiff_t n = cols - c;
             vec v[6];
             for (ptrdiff_t i = 0; i < 6; i++)
-                v[i] = n >= WIDTH ? load(m + i * plane + c) : load_part(m + i * plane + c, n);
+                v[i] = load_first(m + i * plane + c, n);
             winograd_output_columns(v, rows - 4 * t, out + c, ldo, n);
         }
 }
@@ -146,10 +108,8 @@ static void KERNEL(f32_winograd_output_2d)(ptrdiff_t tiles, ptrdiff_t cols, cons
             vec v[6], w[6];
             for (ptrdiff_t i = 0; i < 6; i++) {
                 vec p[4];
-                for (ptrdiff_t j = 0; j < 4; j++) {
-                    const float *from = m + (6 * j + i) * plane + c;
-                    p[j] = n >= WIDTH ? load(from) : load_part(from, n);
-                }
+                for (ptrdiff_t j = 0; j < 4; j++)
+                    p[j] = load_first(m + (6 * j + i) * plane + c, n);
                 v[i] = p[0] + (p[1] + p[2]);
                 w[i] = (p[1] - p[2]) - p[3];
             }

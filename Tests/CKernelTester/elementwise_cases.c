@@ -24,59 +24,36 @@ static double glu_bound(double v, double error, double g, double gate_error, dou
            LEAST;
 }
 
-typedef enum { AFFINE, AFFINE_ADD, GELU, GLU } operation;
+/* A kernel of the set under test and of plain, with gamma or without. */
+typedef struct {
+    affine_kernel *kernels[2];
+    affine_glu_add_kernel *add_kernels[2];
+    enum { AFFINE, AFFINE_ADD, GELU, GLU, GLU_ADD } operation;
+    double coarse;
+} affine_case;
 
-static double bound_of(operation operation, double coarse, const matrix *x, const matrix *scale,
-                       const matrix *shift, ptrdiff_t r, ptrdiff_t c, double before) {
-    const double a = (double)*f32(scale, 0, c), b = (double)*f32(shift, 0, c);
-    const double y = (double)*f32(x, r, c) * a + b,
-                 error = affine_bound((double)*f32(x, r, c), a, b);
-    if (operation == AFFINE)
+typedef struct {
+    matrix x, scale, shift, gamma, before;
+} affine_inputs;
+
+static double bound_of(const affine_case *test, const affine_inputs *in, ptrdiff_t r, ptrdiff_t c) {
+    const double x = (double)*f32(&in->x, r, c), before = (double)*f32(&in->before, r, c);
+    const double a = (double)*f32(&in->scale, 0, c), b = (double)*f32(&in->shift, 0, c);
+    const double y = x * a + b, error = affine_bound(x, a, b);
+    if (test->operation == AFFINE)
         return error;
-    if (operation == AFFINE_ADD)
+    if (test->operation == AFFINE_ADD)
         return error + 2 * U * (fabs(before) + fabs(y));
-    if (operation == GELU)
-        return gelu_bound(y, error, coarse);
-    const ptrdiff_t gate = c + x->cols / 2;
-    const double ga = (double)*f32(scale, 0, gate), gb = (double)*f32(shift, 0, gate);
-    const double gx = (double)*f32(x, r, gate);
-    return glu_bound(y, error, gx * ga + gb, affine_bound(gx, ga, gb), coarse);
-}
-
-static void test_affine(test_run *run, affine_kernel *kernel, affine_kernel *plain,
-                        operation operation, double coarse) {
-    EACH_SHAPE(run, s) {
-        const ptrdiff_t inputs = operation == GLU ? 2 * s.cols : s.cols;
-        matrix x = numbers(run, &s, s.rows, inputs);
-        matrix scale = scales_for(run, &s, inputs), shift = shifts_for(run, &s, inputs);
-        matrix before = operation == AFFINE_ADD ? numbers(run, &s, s.rows, s.cols)
-                                                : blank(run, s.rows, s.cols, 3, sizeof(float));
-        matrix found = copy(run, &before), expected = copy(run, &before);
-        kernel(s.rows, s.cols, scale.first, shift.first, x.first, x.ld, found.first, found.ld);
-        plain(s.rows, s.cols, scale.first, shift.first, x.first, x.ld, expected.first, expected.ld);
-        double *bounds = bounds_for(run, &found);
-        EACH_ELEMENT(found, r, c) {
-            bounds[r * s.cols + c] =
-                bound_of(operation, coarse, &x, &scale, &shift, r, c, (double)*f32(&before, r, c));
-        }
-        if (operation == AFFINE || operation == GELU) {
-            matrix onto = copy(run, &x);
-            kernel(s.rows, s.cols, scale.first, shift.first, onto.first, x.ld, onto.first, x.ld);
-            EACH_ELEMENT(found, r, c) {
-                const float a = *f32(&onto, r, c), b = *f32(&found, r, c);
-                expect(run, a == b || (a != a && b != b), "in place", r, c, (double)a, (double)b);
-            }
-        }
-        expect_matrix(run, &found, &expected, bounds);
-    }
-}
-
-void test_f32_affine(test_run *run) {
-    test_affine(run, run->table->f32_affine, run->plain->f32_affine, AFFINE, 0);
-}
-
-void test_f32_affine_add(test_run *run) {
-    test_affine(run, run->table->f32_affine_add, run->plain->f32_affine_add, AFFINE_ADD, 0);
+    if (test->operation == GELU)
+        return gelu_bound(y, error, test->coarse);
+    const ptrdiff_t gate = c + in->x.cols / 2;
+    const double ga = (double)*f32(&in->scale, 0, gate), gb = (double)*f32(&in->shift, 0, gate);
+    const double gx = (double)*f32(&in->x, r, gate), g = gx * ga + gb;
+    const double bound = glu_bound(y, error, g, affine_bound(gx, ga, gb), test->coarse);
+    if (test->operation == GLU)
+        return bound;
+    const double gamma = (double)*f32(&in->gamma, 0, c), added = gamma * y / (1 + exp(-g));
+    return fabs(gamma) * bound + 4 * U * (fabs(before) + fabs(added));
 }
 
 /* Of huge numbers: the number, or 0. */
@@ -97,53 +74,49 @@ static void test_huge_gelu(test_run *run, affine_kernel *gelu) {
     }
 }
 
-void test_f32_affine_gelu(test_run *run) {
-    test_affine(run, run->table->f32_affine_gelu, run->plain->f32_affine_gelu, GELU, 0);
-    test_huge_gelu(run, run->table->f32_affine_gelu);
-}
-
-void test_coarse_affine_gelu(test_run *run) {
-    test_affine(run, run->table->coarse_affine_gelu, run->plain->f32_affine_gelu, GELU, COARSE);
-    test_huge_gelu(run, run->table->coarse_affine_gelu);
-}
-
-void test_f32_affine_glu(test_run *run) {
-    test_affine(run, run->table->f32_affine_glu, run->plain->f32_affine_glu, GLU, 0);
-}
-
-void test_coarse_affine_glu(test_run *run) {
-    test_affine(run, run->table->coarse_affine_glu, run->plain->f32_affine_glu, GLU, COARSE);
-}
-
-static void test_glu_add(test_run *run, affine_glu_add_kernel *kernel, double coarse) {
+static void test_affine(test_run *run, affine_case test) {
+    const int is_gated = test.operation == GLU || test.operation == GLU_ADD;
     EACH_SHAPE(run, s) {
-        matrix x = numbers(run, &s, s.rows, 2 * s.cols), gamma = scales_for(run, &s, s.cols);
-        matrix scale = scales_for(run, &s, x.cols), shift = shifts_for(run, &s, x.cols);
-        matrix before = numbers(run, &s, s.rows, s.cols);
-        matrix found = copy(run, &before), expected = copy(run, &before);
-        kernel(s.rows, s.cols, scale.first, shift.first, gamma.first, x.first, x.ld, found.first,
-               found.ld);
-        run->plain->f32_affine_glu_add(s.rows, s.cols, scale.first, shift.first, gamma.first,
-                                       x.first, x.ld, expected.first, expected.ld);
-        double *bounds = bounds_for(run, &found);
-        EACH_ELEMENT(found, r, c) {
-            const double glu = bound_of(GLU, coarse, &x, &scale, &shift, r, c, 0);
-            const double old = (double)*f32(&before, r, c);
-            const double added = (double)*f32(&expected, r, c) - old;
-            bounds[r * s.cols + c] =
-                fabs((double)*f32(&gamma, 0, c)) * glu + 4 * U * (fabs(old) + fabs(added));
+        const ptrdiff_t rows = s.rows, cols = s.cols, inputs = is_gated ? 2 * cols : cols;
+        affine_inputs in = {numbers(run, &s, rows, inputs), scales_for(run, &s, inputs),
+                            shifts_for(run, &s, inputs), scales_for(run, &s, cols),
+                            numbers(run, &s, rows, cols)};
+        const float *scale = in.scale.first, *shift = in.shift.first, *x = in.x.first;
+        const ptrdiff_t ldx = in.x.ld, ldo = in.before.ld;
+        outputs out = copies(run, &in.before);
+        for (int i = 0; i < 2; i++) {
+            float *to = out.of[i].first;
+            if (test.operation == GLU_ADD)
+                test.add_kernels[i](rows, cols, scale, shift, in.gamma.first, x, ldx, to, ldo);
+            else
+                test.kernels[i](rows, cols, scale, shift, x, ldx, to, ldo);
         }
-        expect_matrix(run, &found, &expected, bounds);
+        if (test.operation == AFFINE || test.operation == GELU) {
+            matrix onto = copy(run, &in.x);
+            test.kernels[0](rows, cols, scale, shift, onto.first, ldx, onto.first, ldx);
+            expect_matrix(run, &onto, &out.of[0], NULL);
+        }
+        double *bounds = bounds_for(run, &in.before, 0);
+        EACH_ELEMENT(in.before, r, c) { bounds[r * cols + c] = bound_of(&test, &in, r, c); }
+        expect_outputs(run, &out, bounds);
     }
+    if (test.operation == GELU)
+        test_huge_gelu(run, test.kernels[0]);
 }
 
-void test_f32_affine_glu_add(test_run *run) {
-    test_glu_add(run, run->table->f32_affine_glu_add, 0);
-}
+#define AFFINE_CASE(name, operation, coarse)                                                       \
+    CASE(name, test_affine(run, (affine_case){BOTH(name), {0}, operation, coarse}))
+#define AFFINE_GLU_ADD_CASE(name, coarse)                                                          \
+    CASE(name, test_affine(run, (affine_case){{0}, BOTH(name), GLU_ADD, coarse}))
 
-void test_coarse_affine_glu_add(test_run *run) {
-    test_glu_add(run, run->table->coarse_affine_glu_add, COARSE);
-}
+AFFINE_CASE(f32_affine, AFFINE, 0)
+AFFINE_CASE(f32_affine_add, AFFINE_ADD, 0)
+AFFINE_CASE(f32_affine_gelu, GELU, 0)
+AFFINE_CASE(f32_affine_glu, GLU, 0)
+AFFINE_CASE(coarse_affine_gelu, GELU, COARSE)
+AFFINE_CASE(coarse_affine_glu, GLU, COARSE)
+AFFINE_GLU_ADD_CASE(f32_affine_glu_add, 0)
+AFFINE_GLU_ADD_CASE(coarse_affine_glu_add, COARSE)
 
 void test_bf16_affine_gelu(test_run *run) {
     EACH_SHAPE(run, s) {
@@ -172,35 +145,30 @@ void test_bf16_affine_gelu(test_run *run) {
 void test_f32_scale_rows(test_run *run) {
     EACH_SHAPE(run, s) {
         matrix x = numbers(run, &s, s.rows, s.cols), factor = uniform(run, 1, s.rows, 0, 2, 0);
-        matrix found = blank(run, s.rows, s.cols, 2, sizeof(float)), expected = copy(run, &found);
-        matrix onto = copy(run, &x), plain = copy(run, &x);
-        run->table->f32_scale_rows(s.rows, s.cols, factor.first, x.first, x.ld, found.first,
-                                   found.ld);
-        run->plain->f32_scale_rows(s.rows, s.cols, factor.first, x.first, x.ld, expected.first,
-                                   expected.ld);
-        run->table->f32_scale_rows(s.rows, s.cols, factor.first, onto.first, x.ld, onto.first,
-                                   x.ld);
-        run->plain->f32_scale_rows(s.rows, s.cols, factor.first, plain.first, x.ld, plain.first,
-                                   x.ld);
-        expect_matrix(run, &found, &expected, NULL);
-        expect_matrix(run, &onto, &plain, NULL);
+        outputs out = blanks(run, s.rows, s.cols, 2, sizeof(float)), onto = copies(run, &x);
+        EACH_TABLE(run, t, i) {
+            matrix *to = &out.of[i], *same = &onto.of[i];
+            t->f32_scale_rows(s.rows, s.cols, factor.first, x.first, x.ld, to->first, to->ld);
+            t->f32_scale_rows(s.rows, s.cols, factor.first, same->first, x.ld, same->first, x.ld);
+        }
+        expect_outputs(run, &out, NULL);
+        expect_outputs(run, &onto, NULL);
     }
 }
 
 void test_f32_add(test_run *run) {
     EACH_SHAPE(run, s) {
         matrix x = numbers(run, &s, s.rows, s.cols), y = numbers(run, &s, s.rows, s.cols);
-        matrix expected = blank(run, s.rows, s.cols, s.gap, sizeof(float));
-        run->plain->f32_add(s.rows, s.cols, x.first, x.ld, y.first, y.ld, expected.first,
-                            expected.ld);
         /* Onto other memory, onto x, onto y. */
         for (int onto = 0; onto < 3; onto++) {
-            matrix a = copy(run, &x), b = copy(run, &y);
-            matrix out = onto == 0   ? blank(run, s.rows, s.cols, s.gap, sizeof(float))
-                         : onto == 1 ? a
-                                     : b;
-            run->table->f32_add(s.rows, s.cols, a.first, a.ld, b.first, b.ld, out.first, out.ld);
-            expect_matrix(run, &out, &expected, NULL);
+            outputs a = copies(run, &x), b = copies(run, &y);
+            outputs out = onto == 0   ? blanks(run, s.rows, s.cols, s.gap, sizeof(float))
+                          : onto == 1 ? a
+                                      : b;
+            EACH_TABLE(run, t, i)
+            t->f32_add(s.rows, s.cols, a.of[i].first, x.ld, b.of[i].first, y.ld, out.of[i].first,
+                       out.of[i].ld);
+            expect_outputs(run, &out, NULL);
         }
     }
 }
@@ -212,7 +180,8 @@ void test_bf16_round(test_run *run) {
             *f32(&x, 0, 0) = INFINITY, *f32(&x, 1, s.cols - 1) = 1 + 0x1p-8f;
         /* With a 0 behind rows of an odd length. */
         matrix padded = uniform(run, s.rows, s.cols + s.cols % 2, 0, 0, 0);
-        EACH_ELEMENT(x, r, c) * f32(&padded, r, c) = *f32(&x, r, c);
+        EACH_ELEMENT(x, r, c)
+        *f32(&padded, r, c) = *f32(&x, r, c);
         matrix found = blank(run, s.rows, padded.cols, 2, sizeof(uint16_t));
         run->table->bf16_round(s.rows, s.cols, x.first, x.ld, found.first, found.ld);
         expect_rounded(run, &found, &padded);
@@ -228,13 +197,13 @@ void test_bf16_round(test_run *run) {
 
 void test_f32_column_magnitudes(test_run *run) {
     EACH_SHAPE(run, s) {
-        matrix x = numbers(run, &s, s.rows, s.cols), found = uniform(run, 1, s.cols, 0, 0, 0.25);
+        matrix x = numbers(run, &s, s.rows, s.cols), before = uniform(run, 1, s.cols, 0, 0, 0.25);
         if (s.kind == SPECIAL && s.cols > 0)
             *f32(&x, (ptrdiff_t)s.index % 2, s.cols / 2) = NAN;
-        matrix expected = copy(run, &found);
-        run->table->f32_column_magnitudes(s.rows, s.cols, x.first, x.ld, found.first);
-        run->plain->f32_column_magnitudes(s.rows, s.cols, x.first, x.ld, expected.first);
-        expect_matrix(run, &found, &expected, NULL);
+        outputs out = copies(run, &before);
+        EACH_TABLE(run, t, i)
+        t->f32_column_magnitudes(s.rows, s.cols, x.first, x.ld, out.of[i].first);
+        expect_outputs(run, &out, NULL);
     }
 }
 
@@ -244,15 +213,14 @@ void test_f32_gather_taps(test_run *run) {
                                          {3, 0, 3, 4}, {1, 0, 1, 1}, {5, 2, 0, 1}};
     static const ptrdiff_t COLUMNS[] = {0, 1, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 33, 48};
     EACH(cols, COLUMNS)
-    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
-        const ptrdiff_t length = PARTS[i][0], first = PARTS[i][1], rows = PARTS[i][2];
+    for (size_t part = 0; part < sizeof PARTS / sizeof *PARTS; part++) {
+        const ptrdiff_t length = PARTS[part][0], first = PARTS[part][1], rows = PARTS[part][2];
         matrix x = uniform(run, length, 3 * cols, 5, 3, 0), bias = uniform(run, 1, cols, 0, 3, 0);
-        matrix found = blank(run, rows, cols, 2, sizeof(float)), expected = copy(run, &found);
-        run->table->f32_gather_taps(first, rows, cols, PARTS[i][3], bias.first, x.first, x.ld,
-                                    length, found.first, found.ld);
-        run->plain->f32_gather_taps(first, rows, cols, PARTS[i][3], bias.first, x.first, x.ld,
-                                    length, expected.first, expected.ld);
-        expect_matrix(run, &found, &expected, NULL);
+        outputs out = blanks(run, rows, cols, 2, sizeof(float));
+        EACH_TABLE(run, t, i)
+        t->f32_gather_taps(first, rows, cols, PARTS[part][3], bias.first, x.first, x.ld, length,
+                           out.of[i].first, out.of[i].ld);
+        expect_outputs(run, &out, NULL);
         release(run);
     }
 }

@@ -57,6 +57,13 @@ matrix copy(test_run *run, const matrix *m) {
     return result;
 }
 
+outputs copies(test_run *run, const matrix *m) { return (outputs){{copy(run, m), copy(run, m)}}; }
+
+outputs blanks(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, ptrdiff_t size) {
+    const matrix m = blank(run, rows, cols, gap, size);
+    return copies(run, &m);
+}
+
 /* ---- Numbers ---- */
 
 static _Thread_local unsigned long long state;
@@ -72,7 +79,8 @@ float draw(void) {
 matrix uniform(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, double scale,
                double offset) {
     matrix m = blank(run, rows, cols, gap, sizeof(float));
-    EACH_ELEMENT(m, r, c) * f32(&m, r, c) = (float)(offset + scale * (double)draw());
+    EACH_ELEMENT(m, r, c)
+    *f32(&m, r, c) = (float)(offset + scale * (double)draw());
     return m;
 }
 
@@ -132,10 +140,17 @@ void expect(test_run *run, int is_right, const char *what, ptrdiff_t r, ptrdiff_
                 found, plain);
 }
 
-double *bounds_for(test_run *run, const matrix *m) {
-    double *bounds = allocate(run, sizeof(double) * (size_t)(m->rows * m->cols + 1));
-    memset(bounds, 0, sizeof(double) * (size_t)(m->rows * m->cols + 1));
+double *bounds_for(test_run *run, const matrix *m, double bound) {
+    double *bounds = allocate(run, sizeof(double) * (size_t)(m->rows * m->cols));
+    for (ptrdiff_t i = 0; i < m->rows * m->cols; i++)
+        bounds[i] = bound;
     return bounds;
+}
+
+uint16_t rounded(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
 float widened(uint16_t bf16) {
@@ -143,6 +158,10 @@ float widened(uint16_t bf16) {
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+static void *element(const matrix *m, ptrdiff_t r, ptrdiff_t c) {
+    return (char *)m->first + (r * m->ld + c) * m->size;
 }
 
 static double value(const matrix *m, ptrdiff_t r, ptrdiff_t c) {
@@ -171,25 +190,23 @@ void expect_matrix(test_run *run, const matrix *found, const matrix *plain, cons
     EACH_ELEMENT(*found, r, c) {
         const double a = value(found, r, c), b = value(plain, r, c);
         const double bound = bounds ? bounds[r * found->cols + c] : 0;
-        const ptrdiff_t at = (r * found->ld + c) * found->size;
-        unsigned char *element = (unsigned char *)found->first + at;
-        const unsigned char *other = (const unsigned char *)plain->first + at;
-        /* What neither wrote is the same NaN. */
-        const int is_same = memcmp(element, other, (size_t)found->size) == 0;
+        const int is_same = a == b || (isnan(a) && isnan(b));
         expect(run, is_same || fabs(a - b) <= bound, "differs", r, c, a, b);
-        memcpy(element, other, (size_t)found->size);
+        memcpy(element(found, r, c), element(plain, r, c), (size_t)found->size);
     }
     expect(run, is_intact(found), "memory around the result was written", found->rows, found->cols,
            0, 0);
 }
 
+void expect_outputs(test_run *run, const outputs *out, const double *bounds) {
+    expect_matrix(run, &out->of[0], &out->of[1], bounds);
+}
+
 void expect_rounded(test_run *run, const matrix *found, const matrix *x) {
-    matrix expected = blank(run, found->rows, found->cols, found->ld - found->cols, 2);
-    double *bounds = bounds_for(run, found);
+    matrix expected = copy(run, found);
+    double *bounds = bounds_for(run, found, 0);
     EACH_ELEMENT(*found, r, c) {
-        uint32_t bits;
-        memcpy(&bits, f32(x, r, c), sizeof bits);
-        *u16(&expected, r, c) = (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+        *u16(&expected, r, c) = rounded(*f32(x, r, c));
         bounds[r * found->cols + c] = fabsf(*f32(x, r, c)) < 0x1p-126f ? 0x1p-126 : 0;
     }
     expect_matrix(run, found, &expected, bounds);

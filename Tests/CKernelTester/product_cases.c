@@ -38,7 +38,8 @@ static void fill(test_run *run, product *p, int is_quantized) {
     if (!is_quantized)
         return;
     matrix bytes = blank(run, inner, p->columns, 2, 1);
-    EACH_ELEMENT(bytes, k, j) * i8(&bytes, k, j) = (signed char)*f32(&p->b, k, j);
+    EACH_ELEMENT(bytes, k, j)
+    *i8(&bytes, k, j) = (signed char)*f32(&p->b, k, j);
     p->b = bytes;
 }
 
@@ -99,7 +100,7 @@ static int next_product(test_run *run, size_t *index, product *p, int is_quantiz
 static double *sum_bounds(test_run *run, const product *p) {
     const int is_quantized = p->b.size == 1;
     const double largest = is_quantized ? 127 * 0.014 : 1;
-    double *bounds = bounds_for(run, &p->c);
+    double *bounds = bounds_for(run, &p->c, 0);
     for (ptrdiff_t r = 0; r < p->rows; r++) {
         double size = 1; /* of C and the bias */
         for (ptrdiff_t s = 0; s < p->count; s++)
@@ -111,15 +112,22 @@ static double *sum_bounds(test_run *run, const product *p) {
     return bounds;
 }
 
-static float unrounded(float x) { return x; }
+/* ---- Packing and multiplying ---- */
 
-static float to_bf16(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return widened((uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16));
-}
+/* How the tables pack and multiply in a format: floats, or INT8 with scales. */
+typedef struct {
+    packed_bytes_kernel *packed_bytes[2];
+    pack_kernel *pack[2];
+    gemm_kernel *gemm[2];
+    qc8w_gemm_kernel *qc8w_gemm[2];
+} format;
 
-/* ---- Packing ---- */
+#define FLOATS(packing, product)                                                                   \
+    {                                                                                              \
+        BOTH(packing##_packed_bytes), BOTH(packing##_pack), BOTH(product), { 0 }                   \
+    }
+#define QUANTIZED(product)                                                                         \
+    { BOTH(qc8w_packed_bytes), {0}, {0}, BOTH(product) }
 
 /* Room for a packed matrix, of which no more may be written than the kernel says. */
 typedef struct {
@@ -149,22 +157,26 @@ static void end_packing(test_run *run, const packing *p) {
     expect_matrix(run, &after, &p->before, NULL);
 }
 
-/* Columns in two parts, as threads pack them, and rows in two, as attention packs its values. */
+/* Two ranges of columns, as threads take them: `n` from `column` on. */
+#define EACH_RANGE(table, columns, column, n)                                                      \
+    for (ptrdiff_t column = 0,                                                                     \
+                   n = (columns) > (table)->panel_columns ? (table)->panel_columns : 0, range = 0; \
+         range < 2; range++, column += n, n = (columns)-column)
+
+/* Rows in two parts too, as attention packs its values. */
 static void pack(const kernel_table *table, pack_kernel *kernel, packed_matrix to, const float *b,
                  ptrdiff_t inner_stride, ptrdiff_t column_stride) {
-    const ptrdiff_t panel = table->panel_columns, middle = to.inner / 2 & ~(ptrdiff_t)1;
-    const ptrdiff_t split = to.columns > panel ? panel : 0;
-    const ptrdiff_t columns[3] = {0, split, to.columns}, rows[3] = {0, middle, to.inner};
+    const ptrdiff_t rows[3] = {0, to.inner / 2 & ~(ptrdiff_t)1, to.inner};
     for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 2; j++)
-            kernel(to, rows[i], rows[i + 1] - rows[i], columns[j], columns[j + 1] - columns[j],
-                   b + rows[i] * inner_stride + columns[j] * column_stride, inner_stride,
+        EACH_RANGE(table, to.columns, column, n) {
+            kernel(to, rows[i], rows[i + 1] - rows[i], column, n,
+                   b + rows[i] * inner_stride + column * column_stride, inner_stride,
                    column_stride);
+        }
 }
 
 /* B is what the identity gives as A. */
-static void test_pack(test_run *run, packed_bytes_kernel *packed_bytes, pack_kernel *kernel,
-                      gemm_kernel *gemm, float (*rounds)(float)) {
+static void test_pack(test_run *run, format format, int is_bf16) {
     static const ptrdiff_t INNER[] = {0, 1, 2, 7, 16, 31, 33, 64, 127};
     EACH(inner, INNER)
     EACH(columns, COLUMNS)
@@ -174,95 +186,96 @@ static void test_pack(test_run *run, packed_bytes_kernel *packed_bytes, pack_ker
         matrix identity = uniform(run, inner, inner, 0, 0, 0);
         for (ptrdiff_t k = 0; k < inner; k++)
             *f32(&identity, k, k) = 1;
-        packing packed = begin_packing(run, packed_bytes, inner, columns);
-        pack(run->table, kernel, packed.to, b.first, is_transposed ? 1 : b.ld,
+        packing packed = begin_packing(run, format.packed_bytes[0], inner, columns);
+        pack(run->table, format.pack[0], packed.to, b.first, is_transposed ? 1 : b.ld,
              is_transposed ? b.ld : 1);
         const gemm_segment segment = {identity.first, 0, inner};
-        matrix c = blank(run, inner, columns, 2, sizeof(float)), expected = copy(run, &c);
-        gemm(inner, 1, &segment, inner, packed.to, 0, columns, NULL, c.first, c.ld, 0);
-        EACH_ELEMENT(expected, k, j) {
-            *f32(&expected, k, j) = rounds(is_transposed ? *f32(&b, j, k) : *f32(&b, k, j));
+        outputs out = blanks(run, inner, columns, 2, sizeof(float));
+        format.gemm[0](inner, 1, &segment, inner, packed.to, 0, columns, NULL, out.of[0].first,
+                       out.of[0].ld, 0);
+        EACH_ELEMENT(out.of[1], k, j) {
+            const float x = is_transposed ? *f32(&b, j, k) : *f32(&b, k, j);
+            *f32(&out.of[1], k, j) = is_bf16 ? widened(rounded(x)) : x;
         }
-        expect_matrix(run, &c, &expected, NULL);
+        expect_outputs(run, &out, NULL);
         end_packing(run, &packed);
         release(run);
     }
 }
 
-void test_f32_pack(test_run *run) {
-    const kernel_table *table = run->table;
-    test_pack(run, table->f32_packed_bytes, table->f32_pack, table->f32_gemm, unrounded);
-}
-
-void test_bf16_pack(test_run *run) {
-    const kernel_table *table = run->table;
-    test_pack(run, table->bf16_packed_bytes, table->bf16_pack, table->f32_bf16w_gemm, to_bf16);
-}
+CASE(f32_pack, test_pack(run, (format)FLOATS(f32, f32_gemm), 0))
+CASE(bf16_pack, test_pack(run, (format)FLOATS(bf16, f32_bf16w_gemm), 1))
 
 /* Too few bytes show in the cases of packing. */
-void test_f32_packed_bytes(test_run *run) { test_f32_pack(run); }
+CASE(f32_packed_bytes, test_f32_pack(run))
+CASE(bf16_packed_bytes, test_bf16_pack(run))
 
-void test_bf16_packed_bytes(test_run *run) { test_bf16_pack(run); }
-
-/* ---- Products of floats ---- */
-
-static void segments_of(const product *p, const matrix *a, gemm_segment *segments) {
-    ptrdiff_t first = p->first;
-    for (ptrdiff_t s = 0; s < p->count; s++) {
-        char *place = (char *)a->first + s * a->ld * a->size;
-        segments[s] = (gemm_segment){place, first, p->lengths[s]};
-        first += p->lengths[s];
-    }
-}
-
-/* By one table, in two ranges of columns: C, as a copy of the product's. */
-static matrix multiply(test_run *run, const kernel_table *table, gemm_kernel *gemm,
-                       pack_kernel *kernel, packed_bytes_kernel *packed_bytes, const product *p,
+/* A product by the set under test, i = 0, or plain, in ranges of columns: C, as a copy of the
+ * product's. */
+static matrix multiply(test_run *run, const format *format, int i, const product *p,
                        const matrix *a) {
-    const ptrdiff_t inner = inner_of(p);
-    packing packed = begin_packing(run, packed_bytes, inner, p->columns);
-    pack(table, kernel, packed.to, p->b.first, p->b.ld, 1);
-    gemm_segment segments[MOST_SEGMENTS + 1];
-    segments_of(p, a, segments);
-    matrix c = copy(run, &p->c);
-    const ptrdiff_t panel = table->panel_columns, split = p->columns > panel ? panel : p->columns;
-    for (ptrdiff_t column = 0; column < p->columns || column == 0; column += split + (split == 0)) {
-        const ptrdiff_t columns = column == 0 ? split : p->columns - split;
-        gemm(p->rows, p->count, segments, p->lda, packed.to, column, columns,
-             p->has_bias ? f32(&p->bias, 0, column) : NULL, f32(&c, 0, column), c.ld,
-             p->accumulate);
-        if (column > 0)
-            break;
+    const kernel_table *table = i == 0 ? run->table : run->plain;
+    packing packed = begin_packing(run, format->packed_bytes[i], inner_of(p), p->columns);
+    gemm_segment segments[MOST_SEGMENTS + 1] = {{a->first, 0, 0}};
+    ptrdiff_t first = p->first;
+    for (ptrdiff_t s = 0; s < p->count; first += p->lengths[s], s++) {
+        const char *place = (const char *)a->first + s * a->ld * a->size;
+        segments[s] = (gemm_segment){place, first, p->lengths[s]};
     }
+    if (format->pack[i])
+        pack(table, format->pack[i], packed.to, p->b.first, p->b.ld, 1);
+    matrix c = copy(run, &p->c);
+    EACH_RANGE(table, p->columns, column, n) {
+        const float *bias = p->has_bias ? f32(&p->bias, 0, column) : NULL;
+        if (format->gemm[i]) {
+            format->gemm[i](p->rows, p->count, segments, p->lda, packed.to, column, n, bias,
+                            f32(&c, 0, column), c.ld, p->accumulate);
+            continue;
+        }
+        table->qc8w_pack(packed.to, column, n, i8(&p->b, 0, column), p->b.ld);
+        format->qc8w_gemm[i](p->rows, p->count, segments, p->lda, packed.to, column, n,
+                             f32(&p->scales, 0, column), bias, f32(&c, 0, column), c.ld,
+                             p->accumulate);
+    }
+    end_packing(run, &packed);
     return c;
 }
 
-void test_f32_gemm(test_run *run) {
-    const kernel_table *t = run->table, *plain = run->plain;
-    EACH_PRODUCT(run, p, 0) {
-        matrix found = multiply(run, t, t->f32_gemm, t->f32_pack, t->f32_packed_bytes, &p, &p.a);
-        matrix expected = multiply(run, plain, plain->f32_gemm, plain->f32_pack,
-                                   plain->f32_packed_bytes, &p, &p.a);
-        expect_matrix(run, &found, &expected, sum_bounds(run, &p));
+/* ---- Products ---- */
+
+/* Rows of zeros, of numbers that count as such, of huge ones, and with one that is not finite. */
+static void make_unusual(product *p) {
+    static const float VALUES[] = {0, 1e-31f, LEAST, 3e34f, NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES && (ptrdiff_t)i < p->rows; i++)
+        for (ptrdiff_t s = 0; s < p->count; s++)
+            for (ptrdiff_t k = 0; k < p->lengths[s]; k++)
+                if (i < 4 || k == p->lengths[s] / 2)
+                    *f32(&p->a, s, (ptrdiff_t)i * p->lda + k) = VALUES[i];
+}
+
+/* Within the bounds of the sums, or, where these are exact, equal for unusual numbers too. */
+static void test_product(test_run *run, format format, int is_exact) {
+    EACH_PRODUCT(run, p, format.qc8w_gemm[0] != NULL)
+    for (int is_unusual = 0; is_unusual <= is_exact; is_unusual++) {
+        if (is_unusual)
+            make_unusual(&p);
+        matrix found = multiply(run, &format, 0, &p, &p.a);
+        matrix expected = multiply(run, &format, 1, &p, &p.a);
+        expect_matrix(run, &found, &expected, is_exact ? NULL : sum_bounds(run, &p));
     }
 }
 
-static matrix multiply_bf16w(test_run *run, const kernel_table *table, const product *p) {
-    return multiply(run, table, table->f32_bf16w_gemm, table->bf16_pack, table->bf16_packed_bytes,
-                    p, &p->a);
-}
-
-void test_f32_bf16w_gemm(test_run *run) {
-    EACH_PRODUCT(run, p, 0) {
-        matrix found = multiply_bf16w(run, run->table, &p);
-        matrix expected = multiply_bf16w(run, run->plain, &p);
-        expect_matrix(run, &found, &expected, sum_bounds(run, &p));
-    }
-}
+CASE(f32_gemm, test_product(run, (format)FLOATS(f32, f32_gemm), 0))
+CASE(f32_bf16w_gemm, test_product(run, (format)FLOATS(bf16, f32_bf16w_gemm), 0))
+CASE(f32_qc8w_gemm, test_product(run, (format)QUANTIZED(f32_qc8w_gemm), 0))
+CASE(bf16_qc8w_gemm, test_product(run, (format)QUANTIZED(bf16_qc8w_gemm), 0))
+CASE(qd8_qc8w_gemm, test_product(run, (format)QUANTIZED(qd8_qc8w_gemm), 1))
+CASE(qc8w_pack, test_f32_qc8w_gemm(run))
+CASE(qc8w_packed_bytes, test_f32_qc8w_gemm(run))
 
 /* The same bits as f32_bf16w_gemm, where the segments are as bf16_gemm asks for. */
 void test_bf16_gemm(test_run *run) {
-    const kernel_table *t = run->table;
+    const format rounding = FLOATS(bf16, f32_bf16w_gemm), rounded = FLOATS(bf16, bf16_gemm);
     EACH_PRODUCT(run, p, 0) {
         int is_even = p.first % 2 == 0;
         for (ptrdiff_t s = 0; s + 1 < p.count; s++)
@@ -277,80 +290,13 @@ void test_bf16_gemm(test_run *run) {
             *f32(&p.a, p.count - 1, r * p.lda + last) = 0;
         matrix a = blank(run, p.a.rows, p.a.cols, p.a.cols % 2, sizeof(uint16_t));
         run->plain->bf16_round(a.rows, a.cols, p.a.first, p.a.ld, a.first, a.ld);
-        matrix found = multiply(run, t, t->bf16_gemm, t->bf16_pack, t->bf16_packed_bytes, &p, &a);
-        matrix expected = multiply_bf16w(run, t, &p);
+        matrix found = multiply(run, &rounded, 0, &p, &a);
+        matrix expected = multiply(run, &rounding, 0, &p, &p.a);
         expect_matrix(run, &found, &expected, NULL);
     }
 }
 
-/* ---- Products of quantised numbers ---- */
-
-static matrix multiply_qc8w(test_run *run, const kernel_table *table, qc8w_gemm_kernel *gemm,
-                            const product *p) {
-    const ptrdiff_t panel = table->panel_columns, split = p->columns > panel ? panel : p->columns;
-    packing packed = begin_packing(run, table->qc8w_packed_bytes, inner_of(p), p->columns);
-    table->qc8w_pack(packed.to, 0, split, p->b.first, p->b.ld);
-    table->qc8w_pack(packed.to, p->columns > panel ? panel : 0, p->columns - split,
-                     i8(&p->b, 0, split), p->b.ld);
-    gemm_segment segments[MOST_SEGMENTS + 1] = {{p->a.first, 0, 0}};
-    segments_of(p, &p->a, segments);
-    matrix c = copy(run, &p->c);
-    gemm(p->rows, p->count, segments, p->lda, packed.to, 0, split, p->scales.first,
-         p->has_bias ? p->bias.first : NULL, c.first, c.ld, p->accumulate);
-    if (split < p->columns)
-        gemm(p->rows, p->count, segments, p->lda, packed.to, split, p->columns - split,
-             f32(&p->scales, 0, split), p->has_bias ? f32(&p->bias, 0, split) : NULL,
-             f32(&c, 0, split), c.ld, p->accumulate);
-    end_packing(run, &packed);
-    return c;
-}
-
-void test_f32_qc8w_gemm(test_run *run) {
-    EACH_PRODUCT(run, p, 1) {
-        matrix found = multiply_qc8w(run, run->table, run->table->f32_qc8w_gemm, &p);
-        matrix expected = multiply_qc8w(run, run->plain, run->plain->f32_qc8w_gemm, &p);
-        expect_matrix(run, &found, &expected, sum_bounds(run, &p));
-    }
-}
-
-void test_bf16_qc8w_gemm(test_run *run) {
-    EACH_PRODUCT(run, p, 1) {
-        matrix found = multiply_qc8w(run, run->table, run->table->bf16_qc8w_gemm, &p);
-        matrix expected = multiply_qc8w(run, run->plain, run->plain->bf16_qc8w_gemm, &p);
-        expect_matrix(run, &found, &expected, sum_bounds(run, &p));
-    }
-}
-
-/* Rows of zeros, of numbers that count as such, of huge ones, and with one that is not finite. */
-static void make_unusual(product *p) {
-    static const float VALUES[] = {0, 1e-31f, LEAST, 3e34f, NAN, INFINITY, -INFINITY};
-    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES && (ptrdiff_t)i < p->rows; i++)
-        for (ptrdiff_t s = 0; s < p->count; s++)
-            for (ptrdiff_t k = 0; k < p->lengths[s]; k++)
-                if (i < 4 || k == p->lengths[s] / 2)
-                    *f32(&p->a, s, (ptrdiff_t)i * p->lda + k) = VALUES[i];
-}
-
-void test_qd8_qc8w_gemm(test_run *run) {
-    EACH_PRODUCT(run, p, 1) {
-        for (int is_unusual = 0; is_unusual < 2; is_unusual++) {
-            if (is_unusual)
-                make_unusual(&p);
-            matrix found = multiply_qc8w(run, run->table, run->table->qd8_qc8w_gemm, &p);
-            matrix expected = multiply_qc8w(run, run->plain, run->plain->qd8_qc8w_gemm, &p);
-            EACH_ELEMENT(found, r, j) {
-                /* Any NaN is as good. */
-                if (isnan(*f32(&found, r, j)) && isnan(*f32(&expected, r, j)))
-                    *f32(&found, r, j) = *f32(&expected, r, j) = 0;
-            }
-            expect_matrix(run, &found, &expected, NULL);
-        }
-    }
-}
-
-void test_qc8w_pack(test_run *run) { test_f32_qc8w_gemm(run); }
-
-void test_qc8w_packed_bytes(test_run *run) { test_f32_qc8w_gemm(run); }
+/* ---- Products of quantised rows ---- */
 
 void test_q8_rows(test_run *run) {
     EACH_SHAPE(run, s) {
@@ -361,13 +307,14 @@ void test_q8_rows(test_run *run) {
             for (ptrdiff_t c = 0; c < s.cols; c++)
                 *f32(&x, 1, c) = QD8_SMALLEST * 0.99f;
         /* With the zeros behind each row. */
-        matrix found = blank(run, s.rows, (s.cols + 3) / 4 * 4, 4, 1), expected = copy(run, &found);
-        matrix scales = blank(run, 1, s.rows, 0, sizeof(float)), plain_scales = copy(run, &scales);
-        run->table->q8_rows(s.rows, s.cols, x.first, x.ld, found.first, found.ld, scales.first);
-        run->plain->q8_rows(s.rows, s.cols, x.first, x.ld, expected.first, expected.ld,
-                            plain_scales.first);
-        expect_matrix(run, &found, &expected, NULL);
-        expect_matrix(run, &scales, &plain_scales, NULL);
+        outputs out = blanks(run, s.rows, (s.cols + 3) / 4 * 4, 4, 1);
+        outputs scales = blanks(run, 1, s.rows, 0, sizeof(float));
+        EACH_TABLE(run, t, i) {
+            t->q8_rows(s.rows, s.cols, x.first, x.ld, out.of[i].first, out.of[i].ld,
+                       scales.of[i].first);
+        }
+        expect_outputs(run, &out, NULL);
+        expect_outputs(run, &scales, NULL);
     }
 }
 
@@ -378,51 +325,39 @@ static matrix quantized_rows(test_run *run, ptrdiff_t rows, ptrdiff_t count) {
     return a;
 }
 
-enum { PARTS = 5 };
-/* First row of B, rows of it. */
-static const ptrdiff_t PART[PARTS][2] = {{0, 1}, {0, 64}, {4, 7}, {32, 449}, {8, 2100}};
-
-/* C of q8_qc8w_gemm with a B that is packed from floats with given scales, in two parts. */
-static matrix multiply_q8(test_run *run, const kernel_table *table, const matrix *a,
-                          const matrix *row_scales, const matrix *b, const matrix *scales,
-                          ptrdiff_t first, const matrix *c, int accumulate) {
-    const ptrdiff_t inner = b->rows, columns = b->cols, count = inner - first;
-    packing packed = begin_packing(run, table->qc8w_packed_bytes, inner, columns);
-    table->qc8w_pack_scaled(packed.to, 0, first, b->first, b->ld, scales->first);
-    table->qc8w_pack_scaled(packed.to, first, count, f32(b, first, 0), b->ld, scales->first);
-    matrix result = copy(run, c);
-    const ptrdiff_t panel = table->panel_columns, split = columns > panel ? panel : columns;
-    table->q8_qc8w_gemm(a->rows, first, count, a->first, a->ld, row_scales->first, packed.to, 0,
-                        split, scales->first, result.first, result.ld, accumulate);
-    if (split < columns)
-        table->q8_qc8w_gemm(a->rows, first, count, a->first, a->ld, row_scales->first, packed.to,
-                            split, columns - split, f32(scales, 0, split), f32(&result, 0, split),
-                            result.ld, accumulate);
-    end_packing(run, &packed);
-    return result;
-}
-
+/* B is packed from floats with given scales, in two parts. */
 void test_q8_qc8w_gemm(test_run *run) {
     static const ptrdiff_t FEW_ROWS[] = {0, 1, 13, 50}, FEW_COLUMNS[] = {1, 9, 33};
+    /* First row of B, rows of it. */
+    static const ptrdiff_t PARTS[][2] = {{0, 1}, {0, 64}, {4, 7}, {32, 449}, {8, 2100}};
     EACH(rows, FEW_ROWS)
     EACH(columns, FEW_COLUMNS)
-    for (int i = 0; i < 2 * PARTS; i++) {
-        const ptrdiff_t first = PART[i / 2][0], count = PART[i / 2][1];
+    for (size_t part = 0; part < 2 * sizeof PARTS / sizeof *PARTS; part++) {
+        const ptrdiff_t first = PARTS[part / 2][0], count = PARTS[part / 2][1];
         matrix a = quantized_rows(run, rows, count), row_scales = uniform(run, 1, rows, 0, 1, 0);
         matrix b = uniform(run, first + count, columns, 2, 1.2, 0);
         /* Some are clamped; one column has no scale. */
         matrix scales = uniform(run, 1, columns, 0, 0.001, 1.0 / 127);
-        *f32(&scales, 0, columns / 2) = i % 4 == 0 ? 0 : 0.01f;
-        matrix c = uniform(run, rows, columns, 3, 1, 0);
-        matrix found = multiply_q8(run, run->table, &a, &row_scales, &b, &scales, first, &c, i % 2);
-        matrix expected =
-            multiply_q8(run, run->plain, &a, &row_scales, &b, &scales, first, &c, i % 2);
-        expect_matrix(run, &found, &expected, NULL);
+        *f32(&scales, 0, columns / 2) = part % 4 == 0 ? 0 : 0.01f;
+        matrix before = uniform(run, rows, columns, 3, 1, 0);
+        outputs c = copies(run, &before);
+        EACH_TABLE(run, t, i) {
+            packing packed = begin_packing(run, t->qc8w_packed_bytes, b.rows, columns);
+            t->qc8w_pack_scaled(packed.to, 0, first, b.first, b.ld, scales.first);
+            t->qc8w_pack_scaled(packed.to, first, count, f32(&b, first, 0), b.ld, scales.first);
+            EACH_RANGE(t, columns, column, n) {
+                t->q8_qc8w_gemm(rows, first, count, a.first, a.ld, row_scales.first, packed.to,
+                                column, n, f32(&scales, 0, column), f32(&c.of[i], 0, column),
+                                before.ld, part % 2);
+            }
+            end_packing(run, &packed);
+        }
+        expect_outputs(run, &c, NULL);
         release(run);
     }
 }
 
-void test_qc8w_pack_scaled(test_run *run) { test_q8_qc8w_gemm(run); }
+CASE(qc8w_pack_scaled, test_q8_qc8w_gemm(run))
 
 void test_qc8w_pack_rows(test_run *run) {
     static const ptrdiff_t INNER[] = {1, 5, 7, 24, 63, 64, 67, 129, 1023, 2048};
@@ -435,26 +370,22 @@ void test_qc8w_pack_rows(test_run *run) {
             memcpy(f32(&b, 2, 0), offset.first, sizeof(float) * (size_t)inner); /* all zeros */
         }
         matrix a = quantized_rows(run, 3, inner), ones = uniform(run, 1, 3, 0, 0, 1);
-        matrix c[2], scales[2];
-        const kernel_table *const tables[2] = {run->table, run->plain};
-        for (int i = 0; i < 2; i++) {
-            const kernel_table *table = tables[i];
-            packing packed = begin_packing(run, table->qc8w_packed_bytes, inner, columns);
-            const ptrdiff_t panel = table->panel_columns, split = columns > panel ? panel : 0;
-            scales[i] = blank(run, 1, columns, 0, sizeof(float));
-            c[i] = blank(run, 3, columns, 2, sizeof(float));
-            table->qc8w_pack_rows(packed.to, 0, split, b.first, b.ld, offset.first,
-                                  scales[i].first);
-            table->qc8w_pack_rows(packed.to, split, columns - split, f32(&b, split, 0), b.ld,
-                                  offset.first, f32(&scales[i], 0, split));
-            /* The scales are compared; that of the column that is no number must not hide it. */
-            matrix finite = uniform(run, 1, columns, 0, 0, 1);
-            table->q8_qc8w_gemm(3, 0, inner, a.first, a.ld, ones.first, packed.to, 0, columns,
-                                finite.first, c[i].first, c[i].ld, 0);
+        /* The scales are compared; that of the column that is no number must not hide it. */
+        matrix finite = uniform(run, 1, columns, 0, 0, 1);
+        outputs c = blanks(run, 3, columns, 2, sizeof(float));
+        outputs scales = blanks(run, 1, columns, 0, sizeof(float));
+        EACH_TABLE(run, t, i) {
+            packing packed = begin_packing(run, t->qc8w_packed_bytes, inner, columns);
+            EACH_RANGE(t, columns, column, n) {
+                t->qc8w_pack_rows(packed.to, column, n, f32(&b, column, 0), b.ld, offset.first,
+                                  f32(&scales.of[i], 0, column));
+            }
+            t->q8_qc8w_gemm(3, 0, inner, a.first, a.ld, ones.first, packed.to, 0, columns,
+                            finite.first, c.of[i].first, c.of[i].ld, 0);
             end_packing(run, &packed);
         }
-        expect_matrix(run, &scales[0], &scales[1], NULL);
-        expect_matrix(run, &c[0], &c[1], NULL);
+        expect_outputs(run, &scales, NULL);
+        expect_outputs(run, &c, NULL);
         release(run);
     }
 }

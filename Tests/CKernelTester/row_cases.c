@@ -74,23 +74,21 @@ void test_f32_layer_norm(test_run *run) {
             continue;
         matrix gain = scales_for(run, &s, s.cols), bias = shifts_for(run, &s, s.cols);
         /* Rows around zero, far from it, and of equal numbers. */
-        for (int i = 0; i < 3; i++) {
-            matrix x = i == 0 ? numbers(run, &s, s.rows, s.cols)
-                              : uniform(run, s.rows, s.cols, s.gap, i == 1, MEANS[s.index % 4]);
-            matrix found = blank(run, s.rows, s.cols, 1, sizeof(float));
-            matrix expected = copy(run, &found), onto = copy(run, &x), plain = copy(run, &x);
-            double *bounds = bounds_for(run, &found);
+        for (int j = 0; j < 3; j++) {
+            matrix x = j == 0 ? numbers(run, &s, s.rows, s.cols)
+                              : uniform(run, s.rows, s.cols, s.gap, j == 1, MEANS[s.index % 4]);
+            outputs out = blanks(run, s.rows, s.cols, 1, sizeof(float)), onto = copies(run, &x);
+            double *bounds = bounds_for(run, &x, 0);
             layer_norm_bounds(&x, &gain, &bias, (double)1e-5f, bounds);
-            run->table->f32_layer_norm(s.rows, s.cols, gain.first, bias.first, 1e-5f, x.first, x.ld,
-                                       found.first, found.ld);
-            run->plain->f32_layer_norm(s.rows, s.cols, gain.first, bias.first, 1e-5f, x.first, x.ld,
-                                       expected.first, expected.ld);
-            run->table->f32_layer_norm(s.rows, s.cols, gain.first, bias.first, 1e-5f, onto.first,
-                                       x.ld, onto.first, x.ld);
-            run->plain->f32_layer_norm(s.rows, s.cols, gain.first, bias.first, 1e-5f, plain.first,
-                                       x.ld, plain.first, x.ld);
-            expect_matrix(run, &found, &expected, bounds);
-            expect_matrix(run, &onto, &plain, bounds);
+            EACH_TABLE(run, t, i) {
+                matrix *to = &out.of[i], *same = &onto.of[i];
+                t->f32_layer_norm(s.rows, s.cols, gain.first, bias.first, 1e-5f, x.first, x.ld,
+                                  to->first, to->ld);
+                t->f32_layer_norm(s.rows, s.cols, gain.first, bias.first, 1e-5f, same->first, x.ld,
+                                  same->first, x.ld);
+            }
+            expect_outputs(run, &out, bounds);
+            expect_outputs(run, &onto, bounds);
         }
     }
 }
@@ -115,17 +113,14 @@ void test_bf16_layer_norm(test_run *run) {
 
 /* What a running softmax keeps of each row. */
 typedef struct {
-    matrix maxima, sums, correction;
+    outputs maxima, sums, correction;
 } running;
 
 static running begin(test_run *run, ptrdiff_t rows) {
-    return (running){uniform(run, 1, rows, 0, 0, -INFINITY), uniform(run, 1, rows, 0, 0, 0),
-                     blank(run, 1, rows, 0, sizeof(float))};
-}
-
-static running copy_of(test_run *run, const running *from) {
-    return (running){copy(run, &from->maxima), copy(run, &from->sums),
-                     copy(run, &from->correction)};
+    const matrix maxima = uniform(run, 1, rows, 0, 0, -INFINITY);
+    const matrix sums = uniform(run, 1, rows, 0, 0, 0);
+    return (running){copies(run, &maxima), copies(run, &sums),
+                     blanks(run, 1, rows, 0, sizeof(float))};
 }
 
 /* Slopes of scores; the tiles' maxima rise, fall, or do neither. */
@@ -151,87 +146,89 @@ static double power(float slope, float x, float maximum, double coarse, double *
 }
 
 /* Compares what is kept, with bounds for the sums; then both go on from the same. */
-static void expect_running(test_run *run, running *found, running *plain,
-                           const double *sum_bounds) {
-    double *corrections = bounds_for(run, &found->correction);
-    for (ptrdiff_t r = 0; r < found->maxima.cols; r++)
-        corrections[r] = 16 * U * (double)*f32(&plain->correction, 0, r) + 0x1p-125;
-    expect_matrix(run, &found->maxima, &plain->maxima, NULL);
-    expect_matrix(run, &found->sums, &plain->sums, sum_bounds);
-    expect_matrix(run, &found->correction, &plain->correction, corrections);
+static void expect_running(test_run *run, const running *kept, const double *sum_bounds) {
+    double *corrections = bounds_for(run, &kept->correction.of[1], 0x1p-125);
+    EACH_ELEMENT(kept->correction.of[1], zero, r)
+    corrections[r] += 16 * U * (double)*f32(&kept->correction.of[1], zero, r);
+    expect_outputs(run, &kept->maxima, NULL);
+    expect_outputs(run, &kept->sums, sum_bounds);
+    expect_outputs(run, &kept->correction, corrections);
 }
 
 /* The first cols elements of rows of bfloat16 in the place of floats, as a matrix of floats, the
  * zero behind an odd number of them included. */
 static matrix widened_rows(test_run *run, const matrix *x) {
     matrix m = blank(run, x->rows, x->cols + x->cols % 2, 0, sizeof(float));
-    EACH_ELEMENT(m, r, c) * f32(&m, r, c) = widened(((uint16_t *)x->first)[2 * r * x->ld + c]);
+    EACH_ELEMENT(m, r, c)
+    *f32(&m, r, c) = widened(((uint16_t *)x->first)[2 * r * x->ld + c]);
     return m;
 }
 
-static void test_softmax(test_run *run, softmax_kernel *kernel, softmax_kernel *plain,
-                         int is_bf16) {
-    const double coarse = is_bf16 ? COARSE : 0;
+/* Bytes around the rows; what narrower elements leave of their floats may be anything. */
+static void expect_intact(test_run *run, const outputs *rows) {
+    EACH_ELEMENT(rows->of[0], r, c)
+    *f32(&rows->of[0], r, c) = *f32(&rows->of[1], r, c) = 0;
+    expect_outputs(run, rows, NULL);
+}
+
+static void test_softmax(test_run *run, softmax_kernel *const kernels[2], int is_bf16) {
     EACH_SHAPE(run, s) {
         if (s.cols == 0)
             continue;
         const float slope = SLOPES[s.index % 4];
-        running a = begin(run, s.rows), b = copy_of(run, &a);
+        running kept = begin(run, s.rows);
         for (int tile = 0; tile < TILES; tile++) {
-            matrix x = scores(run, &s, tile), found = copy(run, &x), expected = copy(run, &x);
-            kernel(s.rows, s.cols, slope, found.first, x.ld, a.maxima.first, a.sums.first,
-                   a.correction.first);
-            plain(s.rows, s.cols, slope, expected.first, x.ld, b.maxima.first, b.sums.first,
-                  b.correction.first);
-            double *sums = bounds_for(run, &a.sums);
-            matrix written = is_bf16 ? widened_rows(run, &found) : found;
-            matrix wanted = is_bf16 ? widened_rows(run, &expected) : expected;
-            double *bounds = bounds_for(run, &written);
+            matrix x = scores(run, &s, tile);
+            outputs out = copies(run, &x), written = out;
+            for (int i = 0; i < 2; i++) {
+                kernels[i](s.rows, s.cols, slope, out.of[i].first, x.ld, kept.maxima.of[i].first,
+                           kept.sums.of[i].first, kept.correction.of[i].first);
+                if (is_bf16)
+                    written.of[i] = widened_rows(run, &out.of[i]);
+            }
+            double *sums = bounds_for(run, &kept.sums.of[1], 0);
+            double *bounds = bounds_for(run, &written.of[1], 0);
             for (ptrdiff_t r = 0; r < s.rows; r++) {
-                sums[r] = 32 * U * fabs((double)*f32(&b.sums, 0, r));
+                sums[r] = 32 * U * fabs((double)*f32(&kept.sums.of[1], 0, r));
                 for (ptrdiff_t c = 0; c < s.cols; c++) {
-                    double bound,
-                        e = power(slope, *f32(&x, r, c), *f32(&b.maxima, 0, r), coarse, &bound);
+                    double bound;
+                    const double e = power(slope, *f32(&x, r, c), *f32(&kept.maxima.of[1], 0, r),
+                                           is_bf16 ? COARSE : 0, &bound);
                     sums[r] += bound;
                     /* Two roundings to a significand of 8 bits. */
-                    bounds[r * written.cols + c] = bound + (is_bf16 ? 0x1p-7 * e : 0);
+                    bounds[r * written.of[1].cols + c] = bound + (is_bf16 ? 0x1p-7 * e : 0);
                 }
             }
-            expect_matrix(run, &written, &wanted, bounds);
-            if (is_bf16) { /* around the rows; what bfloat16 leaves of their floats may be anything
-                            */
-                EACH_ELEMENT(found, r, c) * f32(&found, r, c) = *f32(&expected, r, c) = 0;
-                expect_matrix(run, &found, &expected, NULL);
-            }
-            expect_running(run, &a, &b, sums);
+            expect_outputs(run, &written, bounds);
+            if (is_bf16)
+                expect_intact(run, &out);
+            expect_running(run, &kept, sums);
         }
     }
 }
 
-void test_f32_softmax_step(test_run *run) {
-    test_softmax(run, run->table->f32_softmax_step, run->plain->f32_softmax_step, 0);
-}
+CASE(f32_softmax_step, test_softmax(run, (softmax_kernel *[])BOTH(f32_softmax_step), 0))
+CASE(bf16_softmax_step, test_softmax(run, (softmax_kernel *[])BOTH(bf16_softmax_step), 1))
 
-void test_bf16_softmax_step(test_run *run) {
-    test_softmax(run, run->table->bf16_softmax_step, run->plain->bf16_softmax_step, 1);
+/* Element c of the bytes in the place of a row of floats. */
+static signed char *byte_of_row(const matrix *m, ptrdiff_t r, ptrdiff_t c) {
+    return (signed char *)f32(m, r, 0) + c;
 }
 
 /* What was written, against plain and against 127 times the same set's exponentials. */
-static void expect_quantized(test_run *run, const shape *s, const matrix *found,
-                             const matrix *plain, const matrix *exponentials) {
-    EACH_ELEMENT(*found, r, c) {
-        const int a = ((signed char *)f32(found, r, 0))[c],
-                  b = ((signed char *)f32(plain, r, 0))[c];
+static void expect_quantized(test_run *run, const shape *s, const outputs *out,
+                             const matrix *exponentials) {
+    EACH_ELEMENT(*exponentials, r, c) {
+        const int a = *byte_of_row(&out->of[0], r, c), b = *byte_of_row(&out->of[1], r, c);
         const double exact = 127 * (double)*f32(exponentials, r, c);
         /* Scores of 1e15 are told apart no better than by a factor of 2. */
         const int is_near =
             s->kind == SPECIAL ? a >= 0 : a - b <= 1 && b - a <= 1 && fabs(a - exact) <= 0.52;
         expect(run, is_near, "quantised", r, c, a, exact);
     }
-    for (ptrdiff_t r = 0; r < found->rows; r++)
-        for (ptrdiff_t c = found->cols; c < (found->cols + 3) / 4 * 4; c++)
-            expect(run, ((signed char *)f32(found, r, 0))[c] == 0, "no zero behind a row", r, c, 1,
-                   0);
+    for (ptrdiff_t r = 0; r < s->rows; r++)
+        for (ptrdiff_t c = s->cols; c < (s->cols + 3) / 4 * 4; c++)
+            expect(run, *byte_of_row(&out->of[0], r, c) == 0, "no zero behind a row", r, c, 1, 0);
 }
 
 void test_q8_softmax_step(test_run *run) {
@@ -239,36 +236,36 @@ void test_q8_softmax_step(test_run *run) {
         if (s.cols == 0)
             continue;
         const float slope = SLOPES[s.index % 4];
-        running a = begin(run, s.rows), b = copy_of(run, &a);
+        running kept = begin(run, s.rows);
         for (int tile = 0; tile < TILES; tile++) {
-            matrix x = scores(run, &s, tile), found = copy(run, &x), expected = copy(run, &x);
-            matrix exponentials = copy(run, &x), before = copy(run, &a.sums);
+            matrix x = scores(run, &s, tile), exponentials = copy(run, &x);
             running own = begin(run, s.rows);
             run->table->f32_softmax_step(s.rows, s.cols, slope, exponentials.first, x.ld,
-                                         own.maxima.first, own.sums.first, own.correction.first);
-            matrix row_scales = blank(run, 1, s.rows, 0, sizeof(float));
-            matrix plain_scales = copy(run, &row_scales);
-            run->table->q8_softmax_step(s.rows, s.cols, slope, found.first, x.ld, a.maxima.first,
-                                        a.sums.first, a.correction.first, row_scales.first);
-            run->plain->q8_softmax_step(s.rows, s.cols, slope, expected.first, x.ld, b.maxima.first,
-                                        b.sums.first, b.correction.first, plain_scales.first);
-            expect_quantized(run, &s, &found, &expected, &exponentials);
-            double *bounds = bounds_for(run, &row_scales), *sums = bounds_for(run, &a.sums);
+                                         own.maxima.of[0].first, own.sums.of[0].first,
+                                         own.correction.of[0].first);
+            outputs out = copies(run, &x), row_scales = blanks(run, 1, s.rows, 0, sizeof(float));
+            matrix before = copy(run, &kept.sums.of[1]);
+            EACH_TABLE(run, t, i) {
+                t->q8_softmax_step(s.rows, s.cols, slope, out.of[i].first, x.ld,
+                                   kept.maxima.of[i].first, kept.sums.of[i].first,
+                                   kept.correction.of[i].first, row_scales.of[i].first);
+            }
+            expect_quantized(run, &s, &out, &exponentials);
+            double *bounds = bounds_for(run, &before, 0), *sums = bounds_for(run, &before, 0);
             for (ptrdiff_t r = 0; r < s.rows; r++) {
-                bounds[r] = 16 * U * (double)*f32(&plain_scales, 0, r) + 0x1p-125;
+                bounds[r] = 16 * U * (double)*f32(&row_scales.of[1], 0, r) + 0x1p-125;
                 /* The sums are of what was written. */
                 double sum = 0;
                 for (ptrdiff_t c = 0; c < s.cols; c++)
-                    sum += ((signed char *)f32(&found, r, 0))[c];
-                *f32(&b.sums, 0, r) =
-                    (float)((double)*f32(&before, 0, r) * (double)*f32(&a.correction, 0, r) +
-                            sum * (double)*f32(&row_scales, 0, r));
-                sums[r] = 16 * U * (double)*f32(&b.sums, 0, r);
+                    sum += *byte_of_row(&out.of[0], r, c);
+                sum *= (double)*f32(&row_scales.of[0], 0, r);
+                sum += (double)*f32(&before, 0, r) * (double)*f32(&kept.correction.of[0], 0, r);
+                *f32(&kept.sums.of[1], 0, r) = (float)sum;
+                sums[r] = 16 * U * sum;
             }
-            expect_matrix(run, &row_scales, &plain_scales, bounds);
-            expect_running(run, &a, &b, sums);
-            EACH_ELEMENT(found, r, c) * f32(&found, r, c) = *f32(&expected, r, c) = 0;
-            expect_matrix(run, &found, &expected, NULL);
+            expect_outputs(run, &row_scales, bounds);
+            expect_running(run, &kept, sums);
+            expect_intact(run, &out);
         }
     }
 }

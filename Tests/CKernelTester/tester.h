@@ -27,6 +27,19 @@ typedef struct {
 #define DECLARE_CASE(name, family) void test_##name(test_run *run);
 KERNEL_LIST(DECLARE_CASE)
 
+/* The case of a kernel, as a call. */
+#define CASE(name, ...)                                                                            \
+    void test_##name(test_run *run) { __VA_ARGS__; }
+
+/* A kernel of the set under test and plain's. */
+#define BOTH(name)                                                                                 \
+    { run->table->name, run->plain->name }
+
+/* The same with the set under test, as t and i = 0, and with plain, as i = 1. */
+#define EACH_TABLE(run, t, i)                                                                      \
+    for (int i = 0; i < 2; i++)                                                                    \
+        for (const kernel_table *t = i == 0 ? run->table : run->plain; t; t = NULL)
+
 /* `rows` x `cols` elements of `size` bytes, in the middle of memory that must stay as it is. That
  * memory is full of NaN, so that a kernel that reads it spoils its result. */
 typedef struct {
@@ -43,6 +56,14 @@ matrix copy(test_run *run, const matrix *m);
 matrix uniform(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, double scale,
                double offset);
 float draw(void);
+
+/* What a kernel writes to, for each of EACH_TABLE: equal at first. */
+typedef struct {
+    matrix of[2];
+} outputs;
+
+outputs blanks(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, ptrdiff_t size);
+outputs copies(test_run *run, const matrix *m);
 
 /* Memory that lives as long as a matrix. */
 void *allocate(test_run *run, size_t bytes);
@@ -90,10 +111,15 @@ matrix scales_for(test_run *run, const shape *s, ptrdiff_t cols);
 matrix shifts_for(test_run *run, const shape *s, ptrdiff_t cols);
 
 /* A kernel's result against the plain one's: within the bound of each element, [rows, cols], or
- * equal without bounds; the memory around the elements as it was. */
+ * equal without bounds; a NaN where that is one; the memory around the elements as it was. What was
+ * found becomes what was expected, for what goes on from it. */
 void expect_matrix(test_run *run, const matrix *found, const matrix *plain, const double *bounds);
-double *bounds_for(test_run *run, const matrix *m);
+void expect_outputs(test_run *run, const outputs *out, const double *bounds);
 
+/* A bound for each element, to begin with the same. */
+double *bounds_for(test_run *run, const matrix *m, double bound);
+
+uint16_t rounded(float x);
 /* That x, rounded to bfloat16, was written. Subnormal numbers may become 0. */
 void expect_rounded(test_run *run, const matrix *found, const matrix *x);
 float widened(uint16_t bf16);

@@ -6,118 +6,81 @@ static const ptrdiff_t COUNTS[] = {0, 1, 2, 4, 5, 7, 9, 13, 22};
 static const ptrdiff_t COLUMNS[] = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48};
 enum { FREQS = 5 };
 
-/* Planes of tiles; no tile is the last of a plane. */
-static matrix planes(test_run *run, ptrdiff_t count, ptrdiff_t tiles, ptrdiff_t cols, ptrdiff_t gap,
-                     ptrdiff_t size) {
-    return blank(run, count * (tiles + 1), cols, gap, size);
-}
-
-static double *bounds_of(test_run *run, const matrix *m, double bound) {
-    double *bounds = bounds_for(run, m);
-    for (ptrdiff_t i = 0; i < m->rows * m->cols; i++)
-        bounds[i] = bound;
-    return bounds;
-}
-
 /* Elements up to 3: the bounds of the contracts with max |x| = 3. */
 static const double LARGEST = 3;
 
-void test_f32_winograd_input(test_run *run) {
+/* The input transforms along time, or from `row` on along both directions. The bfloat16 ones are
+ * those of float32, rounded. */
+static void test_winograd_input(test_run *run, int is_2d, int is_bf16, double bound) {
     EACH(count, COUNTS)
-    EACH(cols, COLUMNS) {
+    EACH(cols, COLUMNS)
+    for (ptrdiff_t row = -1; row < (is_2d ? FREQS : 0); row += 2) {
         const ptrdiff_t all = (count + 3) / 4;
-        for (ptrdiff_t first = 0; first <= all; first++) {
+        for (ptrdiff_t first = 0; first <= all; first += 1 + first) {
             const ptrdiff_t tiles = all - first;
-            matrix x = uniform(run, count, cols, 0, LARGEST, 0);
-            matrix found = planes(run, 6, tiles, cols, 2, sizeof(float)), plain = copy(run, &found);
-            const ptrdiff_t plane = (tiles + 1) * found.ld;
-            run->table->f32_winograd_input(first, tiles, cols, x.first, count, found.first, plane,
-                                           found.ld);
-            run->plain->f32_winograd_input(first, tiles, cols, x.first, count, plain.first, plane,
-                                           plain.ld);
-            expect_matrix(run, &found, &plain, bounds_of(run, &found, 8 * U * 5.2 * LARGEST));
+            /* No tile is the last of a plane. */
+            const ptrdiff_t rows = (is_2d ? 24 : 6) * (tiles + 1);
+            matrix x = uniform(run, FREQS * count, cols, 0, LARGEST, 0);
+            outputs out = blanks(run, rows, cols, 2, sizeof(float));
+            matrix bf16 = blank(run, rows, cols, 2, sizeof(uint16_t));
+            const ptrdiff_t ld = bf16.ld, plane = (tiles + 1) * ld;
+            EACH_TABLE(run, t, i) {
+                float *to = out.of[i].first;
+                if (is_2d)
+                    t->f32_winograd_input_2d(row, FREQS, first, tiles, cols, x.first, count, to,
+                                             plane, ld);
+                else
+                    t->f32_winograd_input(first, tiles, cols, x.first, count, to, plane, ld);
+            }
+            if (!is_bf16) {
+                expect_outputs(run, &out, bounds_for(run, &out.of[0], bound * U * LARGEST));
+            } else {
+                if (is_2d)
+                    run->table->bf16_winograd_input_2d(row, FREQS, first, tiles, cols, x.first,
+                                                       count, bf16.first, plane, ld);
+                else
+                    run->table->bf16_winograd_input(first, tiles, cols, x.first, count, bf16.first,
+                                                    plane, ld);
+                /* The last row of each plane is nobody's. */
+                for (ptrdiff_t r = tiles; r < rows; r += tiles + 1)
+                    for (ptrdiff_t c = 0; c < cols; c++)
+                        *f32(&out.of[0], r, c) = widened(*u16(&bf16, r, c));
+                expect_rounded(run, &bf16, &out.of[0]);
+            }
             release(run);
         }
     }
 }
 
-void test_f32_winograd_input_2d(test_run *run) {
-    EACH(count, COUNTS)
-    EACH(cols, COLUMNS)
-    for (ptrdiff_t row = -1; row < FREQS; row += 2) {
-        const ptrdiff_t all = (count + 3) / 4, first = all > 2, tiles = all - first;
-        matrix x = uniform(run, FREQS * count, cols, 0, LARGEST, 0);
-        matrix found = planes(run, 24, tiles, cols, 2, sizeof(float)), plain = copy(run, &found);
-        const ptrdiff_t plane = (tiles + 1) * found.ld;
-        run->table->f32_winograd_input_2d(row, FREQS, first, tiles, cols, x.first, count,
-                                          found.first, plane, found.ld);
-        run->plain->f32_winograd_input_2d(row, FREQS, first, tiles, cols, x.first, count,
-                                          plain.first, plane, plain.ld);
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, 10 * U * 10.4 * LARGEST));
-        release(run);
-    }
-}
+CASE(f32_winograd_input, test_winograd_input(run, 0, 0, 8 * 5.2))
+CASE(f32_winograd_input_2d, test_winograd_input(run, 1, 0, 10 * 10.4))
+CASE(bf16_winograd_input, test_winograd_input(run, 0, 1, 0))
+CASE(bf16_winograd_input_2d, test_winograd_input(run, 1, 1, 0))
 
-/* The bfloat16 transforms, of one row or, from `row` on, of four. */
-static void test_rounded_input(test_run *run, int is_2d) {
-    EACH(count, COUNTS)
-    EACH(cols, COLUMNS)
-    for (ptrdiff_t row = -1; row < (is_2d ? FREQS : 0); row += 2) {
-        const ptrdiff_t tiles = (count + 3) / 4;
-        matrix x = uniform(run, FREQS * count, cols, 0, LARGEST, 0);
-        matrix floats = planes(run, is_2d ? 24 : 6, tiles, cols, 2, sizeof(float));
-        matrix found = planes(run, is_2d ? 24 : 6, tiles, cols, 2, sizeof(uint16_t));
-        const ptrdiff_t plane = (tiles + 1) * floats.ld, ld = floats.ld;
-        if (is_2d) {
-            run->table->f32_winograd_input_2d(row, FREQS, 0, tiles, cols, x.first, count,
-                                              floats.first, plane, ld);
-            run->table->bf16_winograd_input_2d(row, FREQS, 0, tiles, cols, x.first, count,
-                                               found.first, plane, ld);
-        } else {
-            run->table->f32_winograd_input(0, tiles, cols, x.first, count, floats.first, plane, ld);
-            run->table->bf16_winograd_input(0, tiles, cols, x.first, count, found.first, plane, ld);
-        }
-        /* The last row of each plane is nobody's. */
-        for (ptrdiff_t r = tiles; r < found.rows; r += tiles + 1)
-            for (ptrdiff_t c = 0; c < cols; c++)
-                *f32(&floats, r, c) = widened(*u16(&found, r, c));
-        expect_rounded(run, &found, &floats);
-        release(run);
-    }
-}
-
-void test_bf16_winograd_input(test_run *run) { test_rounded_input(run, 0); }
-
-void test_bf16_winograd_input_2d(test_run *run) { test_rounded_input(run, 1); }
-
-void test_f32_winograd_output(test_run *run) {
+/* The output transforms along time, or along both directions into two rows or, before the last one,
+ * into one. */
+static void test_winograd_output(test_run *run, int is_2d, int rows, double bound) {
     EACH(count, COUNTS)
     EACH(cols, COLUMNS) {
         const ptrdiff_t tiles = (count + 3) / 4, plane = tiles * cols + 3;
-        matrix m = uniform(run, 6, plane, 0, LARGEST, 0);
-        matrix found = blank(run, count, cols, 2, sizeof(float)), plain = copy(run, &found);
-        run->table->f32_winograd_output(tiles, cols, m.first, plane, count, found.first, found.ld);
-        run->plain->f32_winograd_output(tiles, cols, m.first, plane, count, plain.first, plain.ld);
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, 10 * U * 7.4 * LARGEST));
+        matrix m = uniform(run, is_2d ? 24 : 6, plane, 0, LARGEST, 0);
+        outputs out = blanks(run, rows * count, cols, 2, sizeof(float));
+        EACH_TABLE(run, t, i) {
+            float *to = out.of[i].first, *next = rows > 1 ? f32(&out.of[i], count, 0) : NULL;
+            const ptrdiff_t ld = out.of[i].ld;
+            if (is_2d)
+                t->f32_winograd_output_2d(tiles, cols, m.first, plane, count, to, next, ld);
+            else
+                t->f32_winograd_output(tiles, cols, m.first, plane, count, to, ld);
+        }
+        expect_outputs(run, &out, bounds_for(run, &out.of[0], bound * U * LARGEST));
         release(run);
     }
 }
 
-void test_f32_winograd_output_2d(test_run *run) {
-    EACH(count, COUNTS)
-    EACH(cols, COLUMNS)
-    for (int both = 0; both < 2; both++) {
-        const ptrdiff_t tiles = (count + 3) / 4, plane = tiles * cols + 3;
-        matrix m = uniform(run, 24, plane, 0, LARGEST, 0);
-        matrix found = blank(run, 2 * count, cols, 2, sizeof(float)), plain = copy(run, &found);
-        run->table->f32_winograd_output_2d(tiles, cols, m.first, plane, count, found.first,
-                                           both ? f32(&found, count, 0) : NULL, found.ld);
-        run->plain->f32_winograd_output_2d(tiles, cols, m.first, plane, count, plain.first,
-                                           both ? f32(&plain, count, 0) : NULL, plain.ld);
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, 14 * U * 22.2 * LARGEST));
-        release(run);
-    }
-}
+CASE(f32_winograd_output, test_winograd_output(run, 0, 1, 10 * 7.4))
+CASE(f32_winograd_output_2d, test_winograd_output(run, 1, 1, 14 * 22.2);
+     test_winograd_output(run, 1, 2, 14 * 22.2))
 
 /* ---- Fourier transforms ---- */
 
@@ -131,12 +94,12 @@ void test_f32_fft_pass(test_run *run) {
     EACH(stride, FEW) {
         matrix x = uniform(run, radix * groups * stride, ELEMENT, 0, LARGEST, 0);
         matrix w = uniform(run, 1, 2 * (radix - 1) * groups, 0, 1, 0);
-        matrix found = blank(run, x.rows, ELEMENT, 0, sizeof(float)), plain = copy(run, &found);
-        run->table->f32_fft_pass(radix, groups, stride, w.first, x.first, found.first);
-        run->plain->f32_fft_pass(radix, groups, stride, w.first, x.first, plain.first);
+        outputs out = blanks(run, x.rows, ELEMENT, 0, sizeof(float));
+        EACH_TABLE(run, t, i)
+        t->f32_fft_pass(radix, groups, stride, w.first, x.first, out.of[i].first);
         /* |y|: terms of at most sqrt 2 LARGEST, times a w of at most sqrt 2. */
         const double size = 2 * LARGEST * (double)radix, steps = 3 * (double)radix + 12;
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, steps * U * size));
+        expect_outputs(run, &out, bounds_for(run, &out.of[0], steps * U * size));
         release(run);
     }
 }
@@ -156,10 +119,10 @@ void test_f32_rfft_bins(test_run *run) {
     EACH(bins, BINS)
     EACH(count, SIGNALS) {
         matrix w = bin_twiddles(run, bins), z = uniform(run, bins, ELEMENT, 0, LARGEST, 0);
-        matrix found = blank(run, bins, 2 * count, 3, sizeof(float)), plain = copy(run, &found);
-        run->table->f32_rfft_bins(bins, count, w.first, z.first, found.first, found.ld);
-        run->plain->f32_rfft_bins(bins, count, w.first, z.first, plain.first, plain.ld);
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, 16 * U * 3 * LARGEST));
+        outputs out = blanks(run, bins, 2 * count, 3, sizeof(float));
+        EACH_TABLE(run, t, i)
+        t->f32_rfft_bins(bins, count, w.first, z.first, out.of[i].first, out.of[i].ld);
+        expect_outputs(run, &out, bounds_for(run, &out.of[0], 16 * U * 3 * LARGEST));
         release(run);
     }
 }
@@ -168,10 +131,10 @@ void test_f32_irfft_bins(test_run *run) {
     EACH(bins, BINS)
     EACH(count, SIGNALS) {
         matrix w = bin_twiddles(run, bins), x = uniform(run, bins, 2 * count, 3, LARGEST, 0);
-        matrix found = blank(run, bins, ELEMENT, 0, sizeof(float)), plain = copy(run, &found);
-        run->table->f32_irfft_bins(bins, count, w.first, x.first, x.ld, found.first);
-        run->plain->f32_irfft_bins(bins, count, w.first, x.first, x.ld, plain.first);
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, 16 * U * 6 * LARGEST));
+        outputs out = blanks(run, bins, ELEMENT, 0, sizeof(float));
+        EACH_TABLE(run, t, i)
+        t->f32_irfft_bins(bins, count, w.first, x.first, x.ld, out.of[i].first);
+        expect_outputs(run, &out, bounds_for(run, &out.of[0], 16 * U * 6 * LARGEST));
         release(run);
     }
 }
@@ -185,11 +148,10 @@ void test_f32_fft_frames(test_run *run) {
         const float *frames[FFT_SIGNALS];
         for (ptrdiff_t s = 0; s < FFT_SIGNALS; s++)
             frames[s] = f32(&signal, s, 0);
-        matrix found = blank(run, samples, FFT_SIGNALS, 0, sizeof(float)),
-               plain = copy(run, &found);
-        run->table->f32_fft_frames(samples, window.first, frames, found.first);
-        run->plain->f32_fft_frames(samples, window.first, frames, plain.first);
-        expect_matrix(run, &found, &plain, NULL);
+        outputs out = blanks(run, samples, FFT_SIGNALS, 0, sizeof(float));
+        EACH_TABLE(run, t, i)
+        t->f32_fft_frames(samples, window.first, frames, out.of[i].first);
+        expect_outputs(run, &out, NULL);
         release(run);
     }
 }
@@ -199,20 +161,20 @@ void test_f32_fft_overlap_add(test_run *run) {
     EACH(count, SIGNALS) {
         matrix window = uniform(run, 1, samples, 0, 1, 0);
         matrix x = uniform(run, samples, FFT_SIGNALS, 0, LARGEST, 0);
-        matrix found = uniform(run, 1, 2 * samples + FFT_SIGNALS, 0, LARGEST, 0);
-        matrix plain = copy(run, &found);
+        matrix before = uniform(run, 1, 2 * samples + FFT_SIGNALS, 0, LARGEST, 0);
+        outputs out = copies(run, &before);
         fft_frame_part parts[2][FFT_SIGNALS];
         for (ptrdiff_t s = 0; s < count; s++) {
             const ptrdiff_t first = (3 * s + count) % (samples + 1), place = s * samples / 16;
             const ptrdiff_t inside = s % 2 ? samples - first : (samples - first) / 2;
-            parts[0][s] = (fft_frame_part){f32(&found, 0, place), first, inside};
-            parts[1][s] = (fft_frame_part){f32(&plain, 0, place), first, inside};
+            for (int i = 0; i < 2; i++)
+                parts[i][s] = (fft_frame_part){f32(&out.of[i], 0, place), first, inside};
         }
-        run->table->f32_fft_overlap_add(samples, count, window.first, x.first, parts[0]);
-        run->plain->f32_fft_overlap_add(samples, count, window.first, x.first, parts[1]);
+        EACH_TABLE(run, t, i)
+        t->f32_fft_overlap_add(samples, count, window.first, x.first, parts[i]);
         const double terms = (double)count;
         const double bound = 2 * (terms + 2) * U * (terms + 1) * LARGEST;
-        expect_matrix(run, &found, &plain, bounds_of(run, &found, bound));
+        expect_outputs(run, &out, bounds_for(run, &out.of[0], bound));
         release(run);
     }
 }

@@ -1,6 +1,5 @@
 // The front door of matrix products against a loop in double, with our kernels and with BLAS.
 
-import CKernels
 import Foundation
 import Tensor
 import Testing
@@ -48,60 +47,31 @@ import Testing
     private static func expectProduct(
         of backend: Backend, _ rows: Int, _ columns: Int, _ lengths: [Int], _ accumulate: Bool
     ) {
-        let inner = lengths.reduce(0, +)
-        var numbers = SeededNumbers(seed: rows + 31 * columns + 1009 * inner)
-        let a = Matrix(rows * lengths.count, (lengths.max() ?? 0), &numbers)
-        let (b, before) = (Matrix(inner, columns, &numbers), Matrix(rows, columns, &numbers))
-        let bias = numbers.floats(columns)
-        var c = before
-        let layout = PackedLayout(inner: inner, columns: columns, precision: .float32)
+        let product = Product(
+            rows, columns, lengths, lda: (lengths.max() ?? 0) + 2, accumulate: accumulate)
+        let (b, bias) = (product.b, product.bias)
+        let layout = PackedLayout(inner: b.rows, columns: columns, precision: .float32)
         let packed = backend.tensor([backend.packedFloats(layout)])
         b.floats.withUnsafeBufferPointer { floats in
-            for part in [0..<inner / 2, inner / 2..<inner] {
+            for part in [0..<b.rows / 2, b.rows / 2..<b.rows] {
                 backend.pack(
                     layout, part, 0..<columns, from: floats.baseAddress! + part.lowerBound * b.ld,
                     innerStride: b.ld, columnStride: 1, into: packed.pointer)
             }
         }
-        let ldc = c.ld
-        withExtendedLifetime(packed) {
-            a.floats.withUnsafeBufferPointer { floats in
-                var first = 0
-                let segments = lengths.enumerated().map { index, length in
-                    defer { first += length }
-                    return gemm_segment(
-                        a: floats.baseAddress! + index * rows * a.ld, first: first, count: length)
-                }
-                for start in stride(from: 0, to: columns, by: 2 * backend.panelColumns) {
-                    let range = start..<min(start + 2 * backend.panelColumns, columns)
-                    segments.withUnsafeBufferPointer { segments in
-                        c.floats.withUnsafeMutableBufferPointer { c in
-                            bias.withUnsafeBufferPointer { bias in
-                                backend.multiply(
-                                    rows: rows, segments, lda: a.ld, by: packed.pointer, layout,
-                                    range, bias: bias.baseAddress! + start,
-                                    into: c.baseAddress! + start, ldc: ldc, accumulate: accumulate)
-                            }
-                        }
+        let valueOfB = { (k: Int, j: Int) in b[k, j] }
+        product.expect(product.a, Double.init, valueOfB) { segments, c, ldc in
+            for start in stride(from: 0, to: columns, by: 2 * backend.panelColumns) {
+                let range = start..<min(start + 2 * backend.panelColumns, columns)
+                segments.dropLast().withUnsafeBufferPointer { segments in
+                    bias.withUnsafeBufferPointer { bias in
+                        backend.multiply(
+                            rows: rows, segments, lda: product.lda, by: packed.pointer, layout,
+                            range, bias: bias.baseAddress! + start, into: c + start, ldc: ldc,
+                            accumulate: accumulate)
                     }
                 }
             }
         }
-        c.expect { row, col in
-            var exact = accumulate ? before[row, col] : Double(bias[col])
-            var (size, k) = (abs(exact), 0)
-            for (index, length) in lengths.enumerated() {
-                for place in 0..<length {
-                    let term = a[index * rows + row, place] * b[k, col]
-                    (exact, size, k) = (exact + term, size + abs(term), k + 1)
-                }
-            }
-            // Half a unit for each product and each addition at the worst.
-            return (exact, Double(inner + 2) * epsilon * size)
-        }
-        let isIntact = (0..<rows).allSatisfy { row in
-            c.floats[(row * ldc + columns)..<(row + 1) * ldc].allSatisfy(\.isNaN)
-        }
-        #expect(isIntact, "memory around C was touched")
     }
 }

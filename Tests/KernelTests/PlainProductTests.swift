@@ -5,172 +5,82 @@ import Foundation
 import Testing
 
 @Suite struct PlainProductTests {
-    /// C = A·B + bias or C += A·B with A in three segments that lie apart, for the columns from
-    /// `column` on of a B that was packed in two parts.
-    private struct Product {
-        let (rows, columns, column, first): (Int, Int, Int, Int)
-        let lengths: [Int]
-        /// From one row of a segment to the next: less than its length where windows overlap.
-        let lda: Int
-        let accumulate: Bool
+    private static let products = [
+        Product(7, 5, [5], lda: 26), Product(3, 33, [2, 4, 6], lda: 26, first: 2),
+        Product(3, 33, [24, 24], column: 16, lda: 8, accumulate: true),
+        Product(2, 9, [600, 512], lda: 603, first: 4), Product(3, 4, [], lda: 1),
+        Product(0, 4, [3], lda: 3), Product(2, 0, [3], lda: 3), Product(2, 3, [4, 0, 2], lda: 6),
+        Product(2, 3, [2_100], lda: 2_100, accumulate: true),
+    ]
 
-        var inner: Int { first + lengths.reduce(0, +) }
-
-        static let all = [
-            Product(7, 5, [5], lda: 26), Product(3, 33, [2, 4, 6], lda: 26, first: 2),
-            Product(3, 33, [24, 24], column: 16, lda: 8, accumulate: true),
-            Product(2, 9, [600, 512], lda: 603, first: 4), Product(3, 4, [], lda: 1),
-            Product(0, 4, [3], lda: 3), Product(2, 0, [3], lda: 3),
-            Product(2, 3, [4, 0, 2], lda: 6),
-            Product(2, 3, [2_100], lda: 2_100, accumulate: true),
-        ]
-
-        init(
-            _ rows: Int, _ columns: Int, _ lengths: [Int], column: Int = 0, lda: Int,
-            first: Int = 0,
-            accumulate: Bool = false
-        ) {
-            (self.rows, self.columns, self.column, self.first) = (rows, columns, column, first)
-            (self.lengths, self.lda, self.accumulate) = (lengths, lda, accumulate)
+    /// Room for a packed B of some bytes.
+    private func withPacked(_ bytes: Int, _ b: Matrix, _ body: (packed_matrix) -> Void) {
+        withUnsafeTemporaryAllocation(byteCount: bytes + 1, alignment: 16) { room in
+            body(packed_matrix(bytes: room.baseAddress!, inner: b.rows, columns: b.cols))
         }
-    }
-
-    /// Multiplies with segments that begin where `places` says, in elements of `size` bytes.
-    private typealias Multiply = (
-        _ segments: [gemm_segment], _ b: packed_matrix, _ bias: UnsafePointer<Float>,
-        _ c: UnsafeMutablePointer<Float>, _ ldc: Int
-    ) -> Void
-
-    /// Packs B, multiplies, and compares C with a loop over what `roundA` and `roundB` leave.
-    ///
-    /// - Parameter lost: how much of a term may be lost, beside a rounding for each addition.
-    private func expect<Element>(
-        _ product: Product, a: [Element], b: Matrix, bytesOfB: Int,
-        roundA: (Element) -> Double, roundB: (_ k: Int, _ j: Int) -> Double,
-        pack: (_ to: packed_matrix) -> Void, multiply: Multiply,
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) {
-        var numbers = SeededNumbers(seed: 77)
-        let (rows, columns) = (product.rows, product.columns)
-        let before = Matrix(rows, columns, gap: 3, &numbers)
-        let bias = numbers.floats(max(1, columns))
-        var c = before
-        let span = product.lda * max(0, rows - 1) + 3
-        let places = product.lengths.indices.map { index in
-            product.lengths[..<index].reduce(0) { $0 + $1 + span } / 2 * 2
-        }
-        withUnsafeTemporaryAllocation(byteCount: bytesOfB + 1, alignment: 16) { packed in
-            let matrix = packed_matrix(
-                bytes: packed.baseAddress!, inner: product.inner, columns: b.cols)
-            pack(matrix)
-            a.withUnsafeBufferPointer { a in
-                var first = product.first
-                let segments = zip(places, product.lengths).map { place, length in
-                    defer { first += length }
-                    return gemm_segment(a: a.baseAddress! + place, first: first, count: length)
-                }
-                c.floats.withUnsafeMutableBufferPointer {
-                    multiply(
-                        segments + [gemm_segment(a: a.baseAddress!, first: 0, count: 0)], matrix,
-                        bias, $0.baseAddress!, before.ld)
-                }
-            }
-        }
-        c.expect(sourceLocation: sourceLocation) { row, col in
-            var exact = product.accumulate ? before[row, col] : Double(bias[col])
-            var size = abs(exact)
-            var k = product.first
-            for (place, length) in zip(places, product.lengths) {
-                for index in 0..<length {
-                    let term =
-                        roundA(a[place + row * product.lda + index])
-                        * roundB(k, product.column + col)
-                    (exact, size, k) = (exact + term, size + abs(term), k + 1)
-                }
-            }
-            // Half a unit for each product and each addition at the worst.
-            return (exact, Double(product.inner + 4) * epsilon * size)
-        }
-    }
-
-    private func operands(_ product: Product) -> (a: [Float], b: Matrix) {
-        var numbers = SeededNumbers(seed: product.inner)
-        let span = product.lda * max(0, product.rows - 1) + 5
-        let count = product.lengths.reduce(8) { $0 + $1 + span }
-        return (
-            numbers.floats(count, scale: 3),
-            Matrix(product.inner, product.column + product.columns, &numbers)
-        )
     }
 
     @Test func productsOfFloatsAgreeWithALoopInDouble() {
-        for product in Product.all {
-            let (a, b) = operands(product)
-            let (rows, column, columns) = (product.rows, product.column, product.columns)
-            let (count, lda) = (product.lengths.count, product.lda)
-            let accumulate: Int32 = product.accumulate ? 1 : 0
-            let half = product.inner / 4 * 2
-            func pack(_ kernel: Pack, _ to: packed_matrix) {
-                b.floats.withUnsafeBufferPointer { floats in
-                    let below = floats.baseAddress! + half * b.ld
-                    kernel(to, 0, half, 0, b.cols, floats.baseAddress!, b.ld, 1)
-                    kernel(to, half, b.rows - half, 0, b.cols, below, b.ld, 1)
+        for product in Self.products {
+            let b = product.b
+            func expect<Element>(
+                _ gemm: GEMM, _ a: [Element], _ valueOfA: (Element) -> Double, isBF16: Bool = true
+            ) {
+                let pack = isBF16 ? plain.bf16_pack : plain.f32_pack
+                let bytes = isBF16 ? plain.bf16_packed_bytes : plain.f32_packed_bytes
+                let valueOfB = { (k: Int, j: Int) in
+                    isBF16 ? Double(widened(bfloat16(Float(b[k, j])))) : b[k, j]
+                }
+                withPacked(bytes(b.rows, b.cols), b) { packed in
+                    b.floats.withUnsafeBufferPointer { floats in
+                        // In two parts.
+                        for part in [0..<b.rows / 4 * 2, b.rows / 4 * 2..<b.rows] {
+                            pack(
+                                packed, part.lowerBound, part.count, 0, b.cols,
+                                floats.baseAddress! + part.lowerBound * b.ld, b.ld, 1)
+                        }
+                    }
+                    product.expect(a, valueOfA, valueOfB) { segments, c, ldc in
+                        gemm(
+                            product.rows, product.lengths.count, segments, product.lda, packed,
+                            product.column, product.columns, product.bias, c, ldc,
+                            product.accumulate ? 1 : 0)
+                    }
                 }
             }
-            expect(
-                product, a: a, b: b, bytesOfB: plain.f32_packed_bytes(b.rows, b.cols),
-                roundA: { Double($0) }, roundB: { b[$0, $1] }, pack: { pack(plain.f32_pack, $0) },
-                multiply: {
-                    plain.f32_gemm(
-                        rows, count, $0, lda, $1, column, columns, $2, $3, $4, accumulate)
-                })
-            let bytes = plain.bf16_packed_bytes(b.rows, b.cols)
-            let roundB = { (k: Int, j: Int) in Double(widened(bfloat16(b.floats[k * b.ld + j]))) }
-            expect(
-                product, a: a, b: b, bytesOfB: bytes, roundA: { Double(widened(bfloat16($0))) },
-                roundB: roundB, pack: { pack(plain.bf16_pack, $0) },
-                multiply: {
-                    plain.f32_bf16w_gemm(
-                        rows, count, $0, lda, $1, column, columns, $2, $3, $4, accumulate)
-                })
-            expect(
-                product, a: a.map(bfloat16), b: b, bytesOfB: bytes,
-                roundA: { Double(widened($0)) }, roundB: roundB,
-                pack: { pack(plain.bf16_pack, $0) },
-                multiply: {
-                    plain.bf16_gemm(
-                        rows, count, $0, lda, $1, column, columns, $2, $3, $4, accumulate)
-                })
+            let rounded = product.a.map(bfloat16)
+            expect(plain.f32_gemm, product.a, { Double($0) }, isBF16: false)
+            expect(plain.f32_bf16w_gemm, product.a) { Double(widened(bfloat16($0))) }
+            expect(plain.bf16_gemm, rounded) { Double(widened($0)) }
         }
     }
 
-    private typealias Pack =
+    private typealias GEMM =
         @convention(c) (
-            packed_matrix, Int, Int, Int, Int, UnsafePointer<Float>, Int, Int
+            Int, Int, UnsafePointer<gemm_segment>, Int, packed_matrix, Int, Int,
+            UnsafePointer<Float>?, UnsafeMutablePointer<Float>, Int, Int32
         ) -> Void
 
     @Test func productsOfInt8WeightsAgreeWithALoopInDouble() {
-        for product in Product.all {
-            let (a, b) = operands(product)
+        for product in Self.products {
+            let b = product.b
             var numbers = SeededNumbers(seed: 5)
             let quantized = b.floats.map { $0.isNaN ? 0 : Int8($0 * 42) }
             let scales = numbers.floats(max(1, b.cols), scale: 0.004, offset: 0.01)
-            let (rows, column, columns) = (product.rows, product.column, product.columns)
-            let accumulate: Int32 = product.accumulate ? 1 : 0
-            for rounds in [false, true] {
-                let kernel = rounds ? plain.bf16_qc8w_gemm : plain.f32_qc8w_gemm
-                expect(
-                    product, a: a, b: b, bytesOfB: plain.qc8w_packed_bytes(b.rows, b.cols),
-                    roundA: { Double(rounds ? widened(bfloat16($0)) : $0) },
-                    roundB: { Double(quantized[$0 * b.ld + $1]) * Double(scales[$1]) },
-                    pack: { plain.qc8w_pack($0, 0, b.cols, quantized, b.ld) },
-                    multiply: { segments, matrix, bias, c, ldc in
-                        scales.withUnsafeBufferPointer { scales in
-                            kernel(
-                                rows, product.lengths.count, segments, product.lda, matrix, column,
-                                columns, scales.baseAddress! + column, bias, c, ldc, accumulate)
-                        }
-                    })
+            withPacked(plain.qc8w_packed_bytes(b.rows, b.cols), b) { packed in
+                plain.qc8w_pack(packed, 0, b.cols, quantized, b.ld)
+                for rounds in [false, true] {
+                    let gemm = rounds ? plain.bf16_qc8w_gemm : plain.f32_qc8w_gemm
+                    product.expect(
+                        product.a, { Double(rounds ? widened(bfloat16($0)) : $0) },
+                        { Double(quantized[$0 * b.ld + $1]) * Double(scales[$1]) }
+                    ) { segments, c, ldc in
+                        gemm(
+                            product.rows, product.lengths.count, segments, product.lda, packed,
+                            product.column, product.columns, Array(scales[product.column...]),
+                            product.bias, c, ldc, product.accumulate ? 1 : 0)
+                    }
+                }
             }
         }
     }

@@ -1,0 +1,80 @@
+// A product of matrices and its check against a loop in double: of the plain kernels and of what
+// stands before all kernels.
+
+import CKernels
+import Testing
+
+/// C = A·B + bias or C += A·B, with A in segments that lie apart, for the columns from `column` on
+/// of a packed B.
+struct Product {
+    let (rows, columns, column, first): (Int, Int, Int, Int)
+    let lengths: [Int]
+    /// From one row of a segment to the next: less than its length where windows overlap.
+    let lda: Int
+    let accumulate: Bool
+    let (a, bias): ([Float], [Float])
+    let (b, before): (Matrix, Matrix)
+
+    init(
+        _ rows: Int, _ columns: Int, _ lengths: [Int], column: Int = 0, lda: Int, first: Int = 0,
+        accumulate: Bool = false
+    ) {
+        (self.rows, self.columns, self.column, self.first) = (rows, columns, column, first)
+        (self.lengths, self.lda, self.accumulate) = (lengths, lda, accumulate)
+        let inner = lengths.reduce(first, +)
+        var numbers = SeededNumbers(seed: rows + 31 * columns + 1009 * inner)
+        let span = lda * max(0, rows - 1) + 5
+        a = numbers.floats(lengths.reduce(8) { $0 + $1 + span }, scale: 3)
+        b = Matrix(inner, column + columns, &numbers)
+        before = Matrix(rows, columns, gap: 3, &numbers)
+        bias = numbers.floats(max(1, columns))
+    }
+
+    /// Multiplies, and compares C with a loop over what rounding leaves.
+    ///
+    /// - Parameters:
+    ///   - a: A as the kernel takes it, in the place of the product's own.
+    ///   - valueOfA: the number that such an element stands for.
+    ///   - valueOfB: the number in a row and column of the packed B.
+    func expect<Element>(
+        _ a: [Element], _ valueOfA: (Element) -> Double,
+        _ valueOfB: (_ k: Int, _ j: Int) -> Double,
+        sourceLocation: SourceLocation = #_sourceLocation,
+        multiply: (
+            _ segments: [gemm_segment], _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+        ) -> Void
+    ) {
+        let span = lda * max(0, rows - 1) + 3
+        let places = lengths.indices.map { lengths[..<$0].reduce(0) { $0 + $1 + span } / 2 * 2 }
+        var c = before
+        a.withUnsafeBufferPointer { a in
+            var first = first
+            let segments = zip(places, lengths).map { place, length in
+                defer { first += length }
+                return gemm_segment(a: a.baseAddress! + place, first: first, count: length)
+            }
+            c.floats.withUnsafeMutableBufferPointer {
+                // One more, because a pointer to no segments may be any.
+                multiply(
+                    segments + [gemm_segment(a: a.baseAddress!, first: 0, count: 0)],
+                    $0.baseAddress!, before.ld)
+            }
+        }
+        c.expect(sourceLocation: sourceLocation) { row, col in
+            var exact = accumulate ? before[row, col] : Double(bias[col])
+            var (size, k) = (abs(exact), first)
+            for (place, length) in zip(places, lengths) {
+                for index in 0..<length {
+                    let term = valueOfA(a[place + row * lda + index]) * valueOfB(k, column + col)
+                    (exact, size, k) = (exact + term, size + abs(term), k + 1)
+                }
+            }
+            // Half a unit for each product and each addition at the worst.
+            return (exact, Double(b.rows + 4) * epsilon * size)
+        }
+        let isIntact = (0..<rows).allSatisfy { row in
+            c.floats[(row * c.ld + columns)..<(row + 1) * c.ld].allSatisfy(\.isNaN)
+        }
+        #expect(isIntact, "memory around C was touched", sourceLocation: sourceLocation)
+    }
+}
