@@ -2,7 +2,7 @@
 #define WIDTH 8
 #define FOLD(v, op) op((v).hi, (v).lo)
 
-/* Rows of a product's register tile: 12 sums, and 4 of the 16 registers for what is multiplied. */
+/* Rows of a product's register tile: 12 sums, and 4 of the 16 registers for the operands. */
 enum { ROWS = 6 };
 
 #include "simd_vector.h"

@@ -34,8 +34,8 @@ static void put(int is_bf16, void *out, ptrdiff_t i, float x) {
         ((float *)out)[i] = x;
 }
 
-/* What becomes of the affine map, in each of the kernels of kernel_variants.h. What is coarse
- * elsewhere is exact here. */
+/* The operation on y = x * scale + shift, for the kernels of kernel_variants.h. The coarse kernels
+ * are exact here. */
 enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
 
 static void affine_rows(enum operation operation, int coarse, int is_bf16, ptrdiff_t rows,
@@ -130,7 +130,7 @@ static void bf16_round__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, pt
 static void bf16_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                      ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
     f32_softmax_step__plain(rows, cols, slope, x, ldx, maxima, sums, correction);
-    /* In place: what is written is shorter than what was read. */
+    /* In place: results are narrower, so no unread float is overwritten. */
     bf16_round__plain(rows, cols, x, ldx, (uint16_t *)x, 2 * ldx);
 }
 
@@ -146,7 +146,7 @@ static void q8_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, 
         float maximum = fmaxf(maxima[r], top), total = 0;
         for (ptrdiff_t c = 0; c < cols; c++) {
             float e = exp2f(fminf((float)((double)slope * row[c] - top), 0));
-            /* In place: what is written is shorter than what was read. */
+            /* In place: results are narrower, so no unread float is overwritten. */
             quantized[c] = (signed char)lrintf(127 * e);
             total += quantized[c];
         }

@@ -5,8 +5,8 @@ ALWAYS_INLINE vec affine(ptrdiff_t n, const float *scale, const float *shift, co
     return fma(load_first(x, n), load_first(scale, n), load_first(shift, n));
 }
 
-/* What becomes of the affine map, in each of the kernels of kernel_variants.h; constants where
- * these are inlined. */
+/* The operation on y = x * scale + shift, for the kernels of kernel_variants.h, which pass it as a
+ * constant. */
 enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
 
 ALWAYS_INLINE void affine_columns(const enum operation operation, const int coarse,

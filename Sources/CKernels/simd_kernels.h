@@ -1,8 +1,8 @@
 /* The SIMD kernels, written once over clang's vector types.
  *
  * Included by one file per instruction set, which first defines SUFFIX (the name of the set),
- * includes the operations that the set does in its own way, ops_<set>.h and what it has for
- * bfloat16 and INT8, and compiles the text under that set's target attribute.
+ * includes the primitives of the set, ops_<set>.h and those for bfloat16 and INT8, and compiles the
+ * text under that set's target attribute.
  */
 #include "simd_elementwise.h"
 

@@ -3,7 +3,7 @@
 /// Tensors that can't be written, read or compared. Messages name the path, the value found and the
 /// value expected.
 package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A file or folder; `problem` says what it is or has, and what to do.
+    /// A file or folder; `problem` gives its state and the remedy.
     case unusable(path: String, problem: String)
     case notFinite(path: String, tensor: String, index: Int)
     /// Chunks of another track, model or plan are there.

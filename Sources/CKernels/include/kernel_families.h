@@ -28,7 +28,7 @@
  *   f32_affine_glu      out[r, c] = y[r, c] * sigmoid(y[r, cols + c]): x, scale and shift have
  *                       2 cols columns.   PyTorch: F.glu(y, dim=channels).
  *   coarse_affine_gelu  The same within 2^-13 |y|, and
- *   coarse_affine_glu   within 2^-13 |y|, where products round what comes out to 16 bits or 8.
+ *   coarse_affine_glu   within 2^-13 |y|: for results that products round to 16 or 8 bits.
  * Bound: 3 u |y| for y, as plain rounds the product and a fused multiply-add does not. 2 u |out|
  * more for the sum; 6 u |y| for gelu, as each version rounds 1 + erf, and its quotient; 16 u |out|
  * for glu, for the roundings in two exponentials and divisions. */
@@ -116,7 +116,7 @@ typedef void bf16_layer_norm_kernel(ptrdiff_t rows, ptrdiff_t cols, const float 
  * bf16_softmax_step: the same within 2^-13, with x[r, c] rounded to bfloat16 (the sums are those of
  * the unrounded) into the first bytes of the row's floats, and a 0 behind them if `cols` is odd: a
  * row of A for bf16_gemm, 2 ldx elements from the next.
- * Bound: 2^-13 more for all exponentials, and 2^-7 for two roundings of what is written. */
+ * Bound: 2^-13 more for all exponentials, and 2^-7 for the two roundings of the result. */
 typedef void softmax_kernel(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x, ptrdiff_t ldx,
                             float *maxima, float *sums, float *correction);
 
@@ -161,11 +161,11 @@ typedef void winograd_output_kernel(ptrdiff_t tiles, ptrdiff_t cols, const float
                                     ptrdiff_t plane, ptrdiff_t rows, float *out, ptrdiff_t ldo);
 
 /* f32_winograd_input_2d: the input transform along both directions, F(2, 3) with the points 0, 1,
- * -1 and infinity along frequency, F(4, 3) as above along time. From the rows e[j], `row` + j of x,
- * [freqs, count, cols], j = 0...3, zero where one is not in 0 ... freqs - 1, the four rows
- *   e0 - e2     e1 + e2     e2 - e1     e1 - e3
- * go through f32_winograd_input, row j into its planes 6 j ... 6 j + 5.
- * Bound: 10 u 10.4 max |x|: one rounding more, of numbers twice as large. */
+ * -1 and infinity along frequency, F(4, 3) of f32_winograd_input along time. From the rows e[j],
+ * `row` + j of x, [freqs, count, cols], j = 0...3, zero where one is not in 0 ... freqs - 1, the
+ * four rows e0 - e2     e1 + e2     e2 - e1     e1 - e3 go through f32_winograd_input, row j into
+ * its planes 6 j ... 6 j + 5. Bound: 10 u 10.4 max |x|: one rounding more, of numbers twice as
+ * large. */
 typedef void winograd_input_2d_kernel(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
                                       ptrdiff_t tiles, ptrdiff_t cols, const float *x,
                                       ptrdiff_t count, float *out, ptrdiff_t plane, ptrdiff_t ldo);
