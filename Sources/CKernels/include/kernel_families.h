@@ -162,10 +162,10 @@ typedef void winograd_output_kernel(ptrdiff_t tiles, ptrdiff_t cols, const float
 
 /* f32_winograd_input_2d: the input transform along both directions, F(2, 3) with the points 0, 1,
  * -1 and infinity along frequency, F(4, 3) of f32_winograd_input along time. From the rows e[j],
- * `row` + j of x, [freqs, count, cols], j = 0...3, zero where one is not in 0 ... freqs - 1, the
- * four rows e0 - e2     e1 + e2     e2 - e1     e1 - e3 go through f32_winograd_input, row j into
- * its planes 6 j ... 6 j + 5. Bound: 10 u 10.4 max |x|: one rounding more, of numbers twice as
- * large. */
+ * `row` + j of x, [freqs, count, cols], j = 0...3, zero where one is not in 0 ... freqs - 1, these
+ * four rows go through f32_winograd_input, row j into its planes 6 j ... 6 j + 5:
+ *   e0 - e2     e1 + e2     e2 - e1     e1 - e3
+ * Bound: 10 u 10.4 max |x|: one rounding more, of numbers twice as large. */
 typedef void winograd_input_2d_kernel(ptrdiff_t row, ptrdiff_t freqs, ptrdiff_t first,
                                       ptrdiff_t tiles, ptrdiff_t cols, const float *x,
                                       ptrdiff_t count, float *out, ptrdiff_t plane, ptrdiff_t ldo);
