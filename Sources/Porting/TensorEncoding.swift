@@ -47,15 +47,15 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
         guard element == .float16 else {
             return tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { [UInt8]($0) }
         }
-        let halves = tensor.values.map(Narrowing.float16)
-        for (value, bits) in zip(tensor.values, halves)
+        let rounded = tensor.values.map(Narrowing.float16)
+        for (value, bits) in zip(tensor.values, rounded)
         where bits & 0x7FFF == 0x7C00 && !value.isInfinite {
             throw .unusable(
                 path: path,
                 problem: "\(tensor.name) has the value \(value), which float16 can't hold; write "
                     + "float32")
         }
-        return halves.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
+        return rounded.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
     }
 }
 
