@@ -93,7 +93,7 @@ CASES = {
     "segment_3": Case(as_is, Options(segment=3)),
     "shifts_2": Case(as_is, Options(shifts=2, seed=1234)),
     "shifts_2_segment_3": Case(cut(8.0), Options(shifts=2, seed=99, segment=3)),
-    "no_split": Case(cut(5.0), Options(split=False)),
+    "no_split": Case(cut(3.5), Options(split=False)),
     "silence": Case(silence),
     "silence_shifts_1": Case(silence, Options(shifts=1, seed=5)),
 }
