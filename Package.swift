@@ -74,9 +74,7 @@ let package = Package(
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(
             name: "HTDemucsTests",
-            dependencies: [
-                "Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations",
-            ]),
+            dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),

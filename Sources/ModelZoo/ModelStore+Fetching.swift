@@ -24,7 +24,7 @@ extension ModelStore {
     ///     bytes received so far for the next time.
     /// - Throws: ``ModelStoreError``; ``BagError`` and ``WeightsError`` if a bag's file can't be
     ///   used; `CancellationError`.
-    public func findOrFetch(
+    package func findOrFetch(
         _ name: String, report: (DownloadEvent) -> Void = { _ in },
         isCancelled: () -> Bool = { false }
     ) throws -> ModelFiles {

@@ -9,8 +9,8 @@ package final class Backend: Sendable {
     /// Threads that share each parallel loop, the caller's own included.
     package let threads: Int
 
-    /// The elementwise and normalisation kernels, each with its contract in kernel_families.h. In bfloat16
-    /// and INT8, GELU and the gates are the coarse ones.
+    /// The elementwise and normalisation kernels, each with its contract in kernel_families.h. In
+    /// bfloat16 and INT8, GELU and the gates are the coarse ones.
     package let kernels: kernel_table
 
     /// The precision of the model's products.

@@ -145,7 +145,7 @@ struct ArgumentParser {
     private func parseShort(
         _ word: String, _ rest: inout ArraySlice<String>, _ arguments: inout ParsedArguments
     ) throws(UsageError) {
-        // `-shifts` and `-out` parse as `-s hifts` and `-o ut`, which is hardly what was meant.
+        // `-shifts` would parse as `-s hifts`: the long option is suggested instead.
         if let meant = command.options.first(where: { "-\($0.name)" == word }) {
             throw .unknownOption(word, suggestion: meant.long)
         }
