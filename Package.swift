@@ -17,10 +17,11 @@ let package = Package(
         .systemLibrary(
             name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
-        .target(name: "Files"),
-        .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS"]),
-        .target(name: "Signal", dependencies: ["Tensor", "CKernels"]),
-        .target(name: "Layers", dependencies: ["Tensor", "CKernels"]),
+        .target(name: "LibC"),
+        .target(name: "Files", dependencies: ["LibC"]),
+        .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
+        .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
+        .target(name: "Layers", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "WeightsLoader", dependencies: ["Files"]),
         .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),

@@ -1,13 +1,7 @@
 // Reads and writes of whole buffers. A system call may do a part of its work, or none because a signal
 // came in between; these go on until all is done.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import LibC
 
 /// Repeats a call for as long as signals interrupt it.
 ///

@@ -3,13 +3,7 @@
 // arXiv:2211.08553, section 3). Computed in float32 steps where the reference does, so that large
 // phases round alike.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import LibC
 
 package enum PositionalEmbedding {
     /// cos(p / P^(i/(d/2−1))) in the first half of the channels, sin in the second.

@@ -1,12 +1,6 @@
 // The C library's functions, wherever this is built.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import LibC
 
 func logarithm10(_ x: Double) -> Double { log10(x) }
 func sine(_ x: Double) -> Double { sin(x) }

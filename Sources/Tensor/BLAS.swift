@@ -6,11 +6,7 @@ import CKernels
     import Accelerate
 #else
     import COpenBLAS
-    #if canImport(Glibc)
-        import Glibc
-    #elseif canImport(Musl)
-        import Musl
-    #endif
+    import LibC
 #endif
 
 /// The BLAS library could not be used.

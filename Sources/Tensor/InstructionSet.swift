@@ -1,14 +1,7 @@
 // Which kernels run: the best that the CPU has, or the ones that the user forces.
 
 import CKernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import LibC
 
 /// A set of kernels, named after the instructions that they use.
 package enum InstructionSet: String, CaseIterable, Sendable {

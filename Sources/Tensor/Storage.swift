@@ -1,14 +1,7 @@
 // Pooled, aligned float32 memory: the one place that keeps a raw pointer.
 
+import LibC
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// A block of 64-byte aligned float32 memory, a part of a region.
 ///

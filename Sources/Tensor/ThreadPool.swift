@@ -1,15 +1,8 @@
 // The one thread pool: fixed threads that share the indices of a parallel loop.
 
 import CKernels
+import LibC
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// A fixed set of threads that run parallel loops one after the other.
 ///

@@ -1,0 +1,9 @@
+// The C library under one name, wherever this is built: `import LibC` gives all of it.
+
+#if canImport(Glibc)
+    @_exported import Glibc
+#elseif canImport(Musl)
+    @_exported import Musl
+#elseif canImport(Darwin)
+    @_exported import Darwin
+#endif
