@@ -16,7 +16,9 @@ public struct SeparationProgress: Sendable, Equatable {
         self.segmentsDone = segmentsDone
         self.segmentsTotal = segmentsTotal
         self.audioSecondsTotal = audioSecondsTotal
-        audioSecondsDone = audioSecondsTotal * Double(segmentsDone) / Double(segmentsTotal)
+        audioSecondsDone =
+            segmentsTotal > 0
+            ? audioSecondsTotal * Double(segmentsDone) / Double(segmentsTotal) : 0
     }
 }
 

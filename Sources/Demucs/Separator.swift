@@ -98,20 +98,21 @@ public final class Separator: Sendable {
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> Separation {
-        try options.validate()
         guard audio.sampleCount > 0 else {
             throw SeparationError.emptyAudio(channels: audio.channelCount, samples: 0)
         }
         try audio.validate()
-        let track = try track(cancellation: cancellation) { RangeReader(audio) }
         let channelCount = model.audioChannels
         var rows = PlanarAudio(
-            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
-            capacity: track.sampleCount)
-        let seed = options.seedOrDrawn()
-        try run(
-            track, bag: bag, options: options, seed: seed, cancellation: cancellation,
-            progress: progress, sink: { rows.append($0.stems) })
+            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz)
+        let seed = try separate(
+            { RangeReader(audio) }, options: options, cancellation: cancellation,
+            progress: progress,
+            measured: { track in
+                for row in rows.channels.indices {
+                    rows.channels[row].reserveCapacity(track.sampleCount)
+                }
+            }, sink: { rows.append($0.stems) })
         let stems = model.sources.enumerated().map { index, name in
             let first = index * channelCount
             return Stem(
@@ -120,7 +121,30 @@ public final class Separator: Sendable {
                     channels: Array(rows.channels[first..<first + channelCount]),
                     sampleRateHz: model.sampleRateHz))
         }
-        return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
+        return Separation(stems: stems, seed: seed)
+    }
+
+    /// Separates a recording in flat memory. Blocks until that is done.
+    ///
+    /// ``separate(_:options:progress:)`` describes options and errors.
+    /// - Parameters:
+    ///   - open: gives a reader at the beginning of the recording, for each of two passes; all
+    ///     samples finite.
+    ///   - measured: is given the track between the two.
+    ///   - sink: takes all stems block by block, at the model's rate.
+    /// - Returns: the seed of the shifts; `nil` without shifts.
+    package func separate(
+        _ open: @escaping () throws -> any RecordingReader, options: SeparationOptions,
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
+        measured: (Track) throws -> Void, sink: (StemBlock) throws -> Void
+    ) throws -> UInt64? {
+        try options.validate()
+        let track = try track(cancellation: cancellation, open: open)
+        try measured(track)
+        let seed = options.seedOrDrawn()
+        try pipeline(track, bag: bag, options: options, seed: seed, cancellation: cancellation)
+            .run(progress: progress, sink: sink)
+        return options.shifts > 0 ? seed : nil
     }
 
     // MARK: - Into files
@@ -174,9 +198,9 @@ public final class Separator: Sendable {
                 sampleCount: isInputRate ? track.recordedSamples : track.sampleCount),
             options: output, tags: tags, threads: threads)
         let seed = options.seedOrDrawn()
-        try run(
-            track, bag: needed.bag, options: options, seed: seed, cancellation: cancellation,
-            progress: progress, sink: files.append)
+        try pipeline(
+            track, bag: needed.bag, options: options, seed: seed, cancellation: cancellation
+        ).run(progress: progress, sink: files.append)
         try check()
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
@@ -215,13 +239,38 @@ public final class Separator: Sendable {
             downmix: downmix, cancellation: cancellation, open: open)
     }
 
-    /// Separates a track into the stems of a bag, block by block.
-    private func run(
+    /// Starts the separation of a track into the stems of a bag.
+    private func pipeline(
         _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64,
-        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
-        sink: (StemBlock) throws -> Void
-    ) throws {
-        let networks = workers.map { worker -> TrackPipeline.Network in
+        cancellation: CancellationToken
+    ) throws -> TrackPipeline {
+        try TrackPipeline(
+            track, bag: bag, options: options, seed: seed, backend: workers[0].backend,
+            workers: networks(cancellation), cancellation: cancellation)
+    }
+
+    /// Starts the separation of a track into all stems.
+    func pipeline(
+        _ track: Track, options: SeparationOptions, cancellation: CancellationToken
+    ) throws -> TrackPipeline {
+        try pipeline(
+            track, bag: bag, options: options, seed: options.seedOrDrawn(),
+            cancellation: cancellation)
+    }
+
+    /// Starts the separation of a live track into all stems.
+    func livePipeline(
+        _ normalization: Normalization, options: SeparationOptions, cancellation: CancellationToken
+    ) throws -> TrackPipeline {
+        try TrackPipeline(
+            live: bag, normalization: normalization, options: options,
+            seed: options.seedOrDrawn(), backend: workers[0].backend,
+            workers: networks(cancellation), cancellation: cancellation)
+    }
+
+    /// The loaded networks of every worker.
+    private func networks(_ cancellation: CancellationToken) -> [TrackPipeline.Network] {
+        workers.map { worker in
             { member, mix in
                 guard let network = worker.networks[member] else {
                     preconditionFailure("only members that are loaded run")
@@ -229,8 +278,5 @@ public final class Separator: Sendable {
                 return try network.forward(mix, observer: cancellation)
             }
         }
-        try TrackPipeline(bag: bag, options: options, seed: seed).run(
-            track, backend: workers[0].backend, workers: networks, cancellation: cancellation,
-            progress: progress, sink: sink)
     }
 }

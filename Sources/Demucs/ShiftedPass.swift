@@ -10,7 +10,6 @@ import Tensor
 struct ShiftedPass {
     /// Index of the network.
     let member: Int
-    let segmentCount: Int
     private let plan: SegmentPlan
     /// Rows of the network's output that are kept; row `source · channels + channel` is a channel of
     /// a source.
@@ -18,8 +17,8 @@ struct ShiftedPass {
     private let format: NetworkFormat
     /// Zeros before the track.
     private let leadSamples: Int
-    /// The zeros and the track.
-    private let sampleCount: Int
+    /// The zeros and the track; `nil` for a live track that has not ended.
+    private var sampleCount: Int?
     private var overlapAdd: OverlapAdd
     /// Zeros before the track that are still to be dropped from the output.
     private var leadLeft: Int
@@ -27,10 +26,12 @@ struct ShiftedPass {
     private var cutSegments = 0
     private var addedSegments = 0
 
-    /// - Parameter rows: rows of the network's output that are kept.
+    /// - Parameters:
+    ///   - rows: rows of the network's output that are kept.
+    ///   - trackSamples: `nil` for a live track.
     init(
         member: Int, plan: SegmentPlan, format: NetworkFormat, rows: [Int], leadSamples: Int,
-        trackSamples: Int
+        trackSamples: Int?
     ) {
         self.member = member
         self.plan = plan
@@ -38,33 +39,46 @@ struct ShiftedPass {
         self.format = format
         self.leadSamples = leadSamples
         leadLeft = leadSamples
-        sampleCount = leadSamples + trackSamples
-        segmentCount = plan.segmentCount(forTrackSamples: sampleCount)
+        sampleCount = trackSamples.map { leadSamples + $0 }
         overlapAdd = OverlapAdd(
-            weights: plan.weights, trackSamples: sampleCount, rowCount: rows.count)
+            weights: plan.weights, trackSamples: sampleCount ?? Int.max, rowCount: rows.count)
     }
+
+    /// Takes the end of a live track.
+    mutating func end(trackSamples: Int) {
+        sampleCount = leadSamples + trackSamples
+    }
+
+    /// `nil` for a live track that has not ended.
+    var segmentCount: Int? { sampleCount.map(plan.segmentCount(forTrackSamples:)) }
 
     /// The network's input for a segment, with the context around a short one.
     private func input(of segment: Int) -> (start: Int, padLeft: Int, count: Int, padded: Int) {
         let start = segment * plan.strideSamples
-        let count = min(plan.segmentSamples, sampleCount - start)
+        let count = min(plan.segmentSamples, (sampleCount ?? Int.max) - start)
         let padded = plan.paddedSamples ?? count
         return (start - leadSamples, (padded - count) / 2, count, padded)
     }
 
-    var hasSegments: Bool { cutSegments < segmentCount }
+    var hasSegments: Bool { cutSegments < segmentCount ?? Int.max }
+
+    /// Whether the next segment is known: a live track must have all of its samples, or have ended.
+    func canCutSegment(from window: TrackWindow) -> Bool {
+        let input = input(of: cutSegments)
+        return sampleCount != nil || input.start - input.padLeft + input.padded <= window.end
+    }
 
     /// Samples of the track that are finished once the outputs of all cut segments are added.
     var coveredSamples: Int {
-        max(0, min(cutSegments * plan.strideSamples, sampleCount) - leadSamples)
+        max(0, min(cutSegments * plan.strideSamples, sampleCount ?? Int.max) - leadSamples)
     }
 
     /// First sample of the track that this and later segments need: a short segment reaches back by
-    /// half of the samples that it lacks, which is less than the stride.
+    /// half of the samples that it lacks. Any segment of a live track may turn out to be short.
     var firstNeededSample: Int {
         guard hasSegments else { return Int.max }
         let input = input(of: cutSegments)
-        return input.start - input.padLeft
+        return input.start - (sampleCount == nil ? input.padded / 2 : input.padLeft)
     }
 
     /// Cuts the next segment, padded on both sides with the track's own samples.
@@ -89,7 +103,8 @@ struct ShiftedPass {
             output.shape == [format.sourceCount, format.channelCount, input.padded])
         let start = addedSegments * plan.strideSamples
         overlapAdd.add(
-            at: start, count: input.count, finishing: min(start + plan.strideSamples, sampleCount)
+            at: start, count: input.count,
+            finishing: min(start + plan.strideSamples, sampleCount ?? Int.max)
         ) { row in
             // Within the row: the segment and its padding are as long as the output.
             UnsafePointer(output.pointer + rows[row] * input.padded + input.padLeft)

@@ -57,8 +57,7 @@ final class SignalWriter: @unchecked Sendable {
         isMixtureMinus = if case .mixtureMinus = output.signal { true } else { false }
         resampling = ResamplingStream(
             Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
-            channelCount: shape.channelCount,
-            outputCount: shape.modelRateHz == shape.sampleRateHz ? nil : shape.sampleCount)
+            channelCount: shape.channelCount)
         if options.clipMode == .rescale {
             spool = try SampleSpool(
                 in: output.spoolFolder(options), channelCount: shape.channelCount,
@@ -82,7 +81,7 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Takes the end of the signal, after which ``peak`` is that of the whole.
     func end() throws {
-        try put(resampling.finish())
+        try put(resampling.finish(outputCount: shape.sampleCount))
         try spool?.finish()
     }
 

@@ -107,18 +107,28 @@ package struct Track {
     }
 }
 
+/// Channels reach the network as `(x - mean) / scale` and its stems leave as `x * scale + mean`.
+package struct Normalization: Sendable {
+    /// Mean of the track's mono mix.
+    let mean: Float
+    /// Its standard deviation plus 1e-8, which keeps silence finite.
+    let scale: Float
+
+    /// - Parameter standardDeviation: at least 0.
+    package init(mean: Float, standardDeviation: Float) {
+        self.mean = mean
+        scale = standardDeviation + 1e-8
+    }
+}
+
 /// Length, mean and standard deviation of a track's mono mix.
 ///
-/// Channels reach the network as `(x - mean) / scale` and its stems leave as `x * scale + mean`.
 /// Samples are added one by one in float64, so the result does not depend on how a track is cut
 /// into blocks. (Welford 1962, "Note on a method for calculating corrected sums of squares".)
 ///
 /// PyTorch equivalent: `ref = wav.mean(0); mean = ref.mean(); scale = ref.std() + 1e-8`, except that
 /// the standard deviation of a single sample is 0 instead of NaN.
 package struct TrackStatistics: Sendable {
-    /// Keeps silence finite.
-    private static let epsilon: Float = 1e-8
-
     /// Samples of each channel so far.
     package private(set) var sampleCount = 0
     private var runningMean = 0.0
@@ -145,9 +155,15 @@ package struct TrackStatistics: Sendable {
 
     package var mean: Float { Float(runningMean) }
 
-    /// Unbiased standard deviation plus 1e-8, rounded to float32 as the reference rounds it.
-    package var scale: Float {
+    /// Unbiased, and rounded to float32 as the reference rounds it.
+    package var standardDeviation: Float {
         let variance = sampleCount > 1 ? squaredDeviations / Double(sampleCount - 1) : 0
-        return Float(variance.squareRoot()) + TrackStatistics.epsilon
+        return Float(variance.squareRoot())
+    }
+
+    package var scale: Float { normalization.scale }
+
+    package var normalization: Normalization {
+        Normalization(mean: mean, standardDeviation: standardDeviation)
     }
 }

@@ -21,96 +21,171 @@ package struct StemBlock: Sendable {
     }
 }
 
-/// One way of cutting a track into segments and putting the networks' outputs together.
-package struct TrackPipeline {
+/// A separation under way: cuts a track into segments and puts the networks' outputs together.
+///
+/// The passes of all members and shifts advance together: the one that is farthest behind cuts its
+/// next segment, and a block of stems leaves as soon as every pass has finished it. So neither a pass
+/// nor the track's window holds more than a segment for each one under way, for tracks of any length.
+/// Results are taken in the order of the segments, so they are the same for any number of workers.
+///
+/// Used by one thread at a time.
+package final class TrackPipeline {
     /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the member of
     /// that index.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
 
     private let bag: Bag
-    private let options: SeparationOptions
-    private let seed: UInt64
+    private let shifts: Int
+    private let backend: Backend
+    private let cancellation: CancellationToken
+    private let normalization: Normalization
+    private let workers: SegmentWorkers
+    private var passes: [ShiftedPass]
+    private var window: TrackWindow
+    /// Passes of the segments under way, oldest first.
+    private var underWay: [Int] = []
+    private var segmentsDone = 0
+    /// Samples of every stem that were given.
+    private var givenSamples = 0
+    private var isReported = false
 
-    /// - Parameters:
-    ///   - bag: the networks and the wanted stems.
-    ///   - seed: gives the shifts' offsets; used only if there are shifts.
-    package init(bag: Bag, options: SeparationOptions, seed: UInt64) {
-        self.bag = bag
-        self.options = options
-        self.seed = seed
-    }
-
-    /// Separates a track.
+    /// Starts the separation of a track.
     ///
-    /// The passes of all members and shifts advance together: the one that is farthest behind cuts
-    /// its next segment, and a block of stems leaves as soon as every pass has finished it. So
-    /// neither a pass nor the track's window holds more than a segment for each one under way, for
-    /// tracks of any length. Results are taken in the order of the segments, so they are
-    /// the same for any number of workers.
     /// - Parameters:
     ///   - track: at the networks' rate and channels; all samples finite.
+    ///   - bag: the networks and the wanted stems.
+    ///   - seed: gives the shifts' offsets; used only if there are shifts.
     ///   - backend: gives memory to segments.
     ///   - workers: each runs one segment at a time, all of them at once.
+    /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
+    ///   opening the track.
+    package convenience init(
+        _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64, backend: Backend,
+        workers: [Network], cancellation: CancellationToken
+    ) throws {
+        self.init(
+            try TrackPipeline.passes(bag, options, seed, trackSamples: track.sampleCount),
+            try TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
+            shifts: options.shifts, backend: backend, workers: workers, cancellation: cancellation)
+    }
+
+    /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples.
+    ///
+    /// - Parameter normalization: of the whole track.
+    /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
+    ///   length: more than one shift, and no splitting.
+    package convenience init(
+        live bag: Bag, normalization: Normalization, options: SeparationOptions, seed: UInt64,
+        backend: Backend, workers: [Network], cancellation: CancellationToken
+    ) throws {
+        try SeparationError.require(
+            options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
+        try SeparationError.require(
+            options.split, "split", options.split, "on for a live stream")
+        self.init(
+            try TrackPipeline.passes(bag, options, seed, trackSamples: nil),
+            TrackWindow(
+                liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
+                normalization: normalization),
+            normalization: normalization, bag: bag, shifts: options.shifts, backend: backend,
+            workers: workers, cancellation: cancellation)
+    }
+
+    private init(
+        _ passes: [ShiftedPass], _ window: TrackWindow, normalization: Normalization, bag: Bag,
+        shifts: Int, backend: Backend, workers: [Network], cancellation: CancellationToken
+    ) {
+        self.passes = passes
+        self.window = window
+        self.normalization = normalization
+        self.bag = bag
+        self.shifts = shifts
+        self.backend = backend
+        self.cancellation = cancellation
+        self.workers = SegmentWorkers(workers, cancellation: cancellation)
+    }
+
+    deinit { workers.stop() }
+
+    /// Takes the next samples of a live track, at the networks' rate and channels.
+    package func append(_ audio: PlanarAudio) {
+        window.append(audio)
+    }
+
+    /// Takes the end of a live track.
+    package func endTrack() {
+        window.endTrack()
+        for index in passes.indices { passes[index].end(trackSamples: window.end) }
+    }
+
+    /// Separates the rest of the track.
+    ///
+    /// - Parameters:
     ///   - progress: told before the first and after each segment.
     ///   - sink: takes the wanted stems block by block, from first to last sample.
-    /// - Throws: `SeparationError` for options that don't fit the networks or the track, and for a
-    ///   track that is not as long as in its first pass; `CancellationError`; the errors of reading
-    ///   the track, of a network and of the sink.
+    /// - Throws: the errors of ``next(progress:)`` and of the sink.
     package func run(
-        _ track: Track, backend: Backend, workers: [Network], cancellation: CancellationToken,
         progress: (SeparationProgress) -> Void, sink: (StemBlock) throws -> Void
     ) throws {
-        var passes = try self.passes(trackSamples: track.sampleCount)
-        var window = try TrackWindow(track)
-        let running = SegmentWorkers(workers, cancellation: cancellation)
-        defer { running.stop() }
-        let segmentsTotal = passes.map(\.segmentCount).reduce(0, +)
-        var segmentsDone = 0
-        func report() {
-            progress(
-                SeparationProgress(
-                    segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
-                    audioSecondsTotal: Double(track.sampleCount) / Double(bag.sampleRateHz)))
-        }
+        while let block = try next(progress: progress) { try sink(block) }
+    }
 
-        report()
-        var givenSamples = 0
-        // Passes of the segments under way, oldest first.
-        var underWay: [Int] = []
+    /// The next finished samples of the wanted stems; `nil` after the last, and where a live track
+    /// has too few samples for the next segment.
+    ///
+    /// - Parameter progress: told before the first and after each segment.
+    /// - Throws: `SeparationError` for a track that is not as long as in its first pass;
+    ///   `CancellationError`; the errors of reading the track and of a network.
+    package func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
+        if !isReported { report(progress) }
+        isReported = true
         while true {
-            while underWay.count < running.capacity,
-                let index = TrackPipeline.farthestBehind(passes)
-            {
+            window.forget(
+                before: min(givenSamples, passes.map(\.firstNeededSample).min() ?? givenSamples))
+            while underWay.count < workers.capacity, let index = nextPass() {
                 try cancellation.check()
                 let mix = try passes[index].cutSegment(from: &window, on: backend)
-                running.submit(member: passes[index].member, mix: mix)
+                workers.submit(member: passes[index].member, mix: mix)
                 underWay.append(index)
             }
             if underWay.isEmpty { break }
-            passes[underWay.removeFirst()].add(try running.next())
+            passes[underWay.removeFirst()].add(try workers.next())
             segmentsDone += 1
-            report()
+            report(progress)
             if let count = passes.map(\.finishedSamples).min(), count > 0 {
-                let stems = nextStems(count, of: &passes, track.statistics)
+                let stems = nextStems(count)
                 let mixture = window.samples(givenSamples..<givenSamples + count)
                 givenSamples += count
-                try sink(StemBlock(stems: stems, mixture: mixture))
+                return StemBlock(stems: stems, mixture: mixture)
             }
-            window.forget(
-                before: min(givenSamples, passes.map(\.firstNeededSample).min() ?? givenSamples))
         }
         try window.finish()
+        return nil
+    }
+
+    private func report(_ progress: (SeparationProgress) -> Void) {
+        let total = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
+        progress(
+            SeparationProgress(
+                segmentsDone: segmentsDone, segmentsTotal: total,
+                audioSecondsTotal: Double(window.sampleCount ?? 0) / Double(bag.sampleRateHz)))
     }
 
     /// The passes of every member that contributes to a wanted stem, member by member.
-    private func passes(trackSamples: Int) throws -> [ShiftedPass] {
+    ///
+    /// - Parameter trackSamples: `nil` for a live track.
+    private static func passes(
+        _ bag: Bag, _ options: SeparationOptions, _ seed: UInt64, trackSamples: Int?
+    ) throws -> [ShiftedPass] {
         var random = PythonRandom(seed: seed)
         return try bag.members.indices.flatMap { index -> [ShiftedPass] in
             let member = bag.members[index]
             let plan = try SegmentPlan(
-                format: member.format, options: options, trackSamples: trackSamples)
+                format: member.format, options: options, trackSamples: trackSamples ?? 0)
             // Members that are left out draw as well, so the others' offsets stay the same.
-            let leads = leads(member.format, plan, trackSamples: trackSamples, &random)
+            let leads = leads(
+                member.format, plan, shifts: options.shifts, trackSamples: trackSamples ?? 0,
+                &random)
             let rows = bag.rows(ofMember: index)
             if rows.isEmpty { return [] }
             return leads.map { lead in
@@ -127,13 +202,13 @@ package struct TrackPipeline {
     /// generator whenever it runs: a shift of the positions between 0 and `sin_random_shift`, which
     /// is 0 in every released model. That changes nothing but the generator's state, and with it
     /// the offsets of the passes that follow.
-    private func leads(
-        _ format: NetworkFormat, _ plan: SegmentPlan, trackSamples: Int,
+    private static func leads(
+        _ format: NetworkFormat, _ plan: SegmentPlan, shifts: Int, trackSamples: Int,
         _ random: inout PythonRandom
     ) -> [Int] {
-        guard options.shifts > 0 else { return [0] }
+        guard shifts > 0 else { return [0] }
         let maximum = format.maximumShiftSamples
-        return (0..<options.shifts).map { _ in
+        return (0..<shifts).map { _ in
             let lead = maximum - random.integer(upTo: maximum)
             if format.drawsRandomNumbers {
                 for _ in 0..<plan.segmentCount(forTrackSamples: lead + trackSamples) {
@@ -144,25 +219,25 @@ package struct TrackPipeline {
         }
     }
 
-    /// The pass that has segments left and has finished the fewest samples; `nil` for none.
-    private static func farthestBehind(_ passes: [ShiftedPass]) -> Int? {
+    /// The pass that cuts the next segment: of those with segments left, the one that has finished the
+    /// fewest samples. `nil` for none, and where a live track has too few samples for it.
+    private func nextPass() -> Int? {
         passes.indices.filter { passes[$0].hasSegments }
             .min { passes[$0].coveredSamples < passes[$1].coveredSamples }
+            .flatMap { passes[$0].canCutSegment(from: window) ? $0 : nil }
     }
 
     /// Takes the next samples, which all passes have finished: `[stem · channels + channel][count]`.
     ///
     /// Sums in the reference's order: a member's shifts, their mean times the member's weight,
     /// member after member, divided by the sum of the weights.
-    private func nextStems(
-        _ count: Int, of passes: inout [ShiftedPass], _ statistics: TrackStatistics
-    ) -> PlanarAudio {
+    private func nextStems(_ count: Int) -> PlanarAudio {
         func silence(stems: Int) -> PlanarAudio {
             PlanarAudio(
                 channelCount: stems * bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 zeros: count)
         }
-        let passCount = Float(max(1, options.shifts))
+        let passCount = Float(max(1, shifts))
         var stems = silence(stems: bag.stems.count)
         for index in bag.members.indices {
             let contributions = bag.contributions(ofMember: index)
@@ -183,7 +258,7 @@ package struct TrackPipeline {
                 }
             }
         }
-        let (mean, scale) = (statistics.mean, statistics.scale)
+        let (mean, scale) = (normalization.mean, normalization.scale)
         for row in stems.channels.indices {
             let total = bag.totals[row / bag.channelCount]
             stems.channels[row].withUnsafeMutableBufferPointer { stem in

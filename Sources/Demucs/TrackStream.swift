@@ -25,7 +25,7 @@ package final class RangeReader: RecordingReader {
         self.read = read
     }
 
-    convenience init(_ audio: PlanarAudio) {
+    package convenience init(_ audio: PlanarAudio) {
         self.init(
             channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
             sampleCount: audio.sampleCount, read: { audio[$0] })

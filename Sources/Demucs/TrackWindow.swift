@@ -9,11 +9,11 @@ import Tensor
 ///
 /// Positions count from the first sample of the track. Segments are normalised when they are read.
 package struct TrackWindow {
-    /// Of the whole track.
-    private let sampleCount: Int
-    private let mean: Float
-    private let scale: Float
-    private let stream: TrackStream
+    /// Of the whole track; `nil` for a live track that has not ended.
+    package private(set) var sampleCount: Int?
+    private let normalization: Normalization
+    /// `nil` for a live track, whose samples are appended.
+    private let stream: TrackStream?
     /// From position `base`.
     private var held: PlanarAudio
     private var base = 0
@@ -21,19 +21,40 @@ package struct TrackWindow {
     /// - Throws: the error of opening the track.
     package init(_ track: Track) throws {
         sampleCount = track.sampleCount
-        (mean, scale) = (track.statistics.mean, track.statistics.scale)
+        normalization = track.statistics.normalization
         stream = try track.stream()
         held = PlanarAudio(channelCount: track.channelCount, sampleRateHz: track.sampleRateHz)
     }
 
-    private var end: Int { base + held.sampleCount }
+    /// The window of a live track.
+    init(liveChannels channelCount: Int, sampleRateHz: Int, normalization: Normalization) {
+        self.normalization = normalization
+        stream = nil
+        held = PlanarAudio(channelCount: channelCount, sampleRateHz: sampleRateHz)
+    }
+
+    /// Samples of the track that were read or appended.
+    var end: Int { base + held.sampleCount }
+
+    /// Takes the next samples of a live track.
+    mutating func append(_ audio: PlanarAudio) {
+        precondition(stream == nil && sampleCount == nil)
+        held.append(audio)
+    }
+
+    /// Takes the end of a live track.
+    mutating func endTrack() {
+        precondition(stream == nil && sampleCount == nil)
+        sampleCount = end
+    }
 
     /// Reads the track up to a position, or to its end.
     ///
     /// - Throws: `SeparationError.inputChanged` if the track has fewer samples than in its first
     ///   pass; the errors of reading.
     package mutating func fill(to position: Int) throws {
-        let wanted = min(position, sampleCount)
+        guard let stream else { return }
+        let wanted = min(position, sampleCount ?? position)
         while end < wanted {
             guard let block = try stream.next() else { throw SeparationError.inputChanged }
             held.append(block)
@@ -44,6 +65,7 @@ package struct TrackWindow {
     ///
     /// - Throws: `SeparationError.inputChanged`, the errors of reading.
     mutating func finish() throws {
+        guard let stream, let sampleCount else { return }
         try fill(to: sampleCount)
         if try end != sampleCount || stream.next() != nil { throw SeparationError.inputChanged }
     }
@@ -55,7 +77,7 @@ package struct TrackWindow {
     package func read(from start: Int, into segment: Tensor) {
         let samples = segment.shape[1]
         precondition(segment.shape == [held.channelCount, samples])
-        let inside = (start..<start + samples).clamped(to: 0..<sampleCount)
+        let inside = (start..<start + samples).clamped(to: 0..<(sampleCount ?? end))
         precondition(inside.isEmpty || (inside.lowerBound >= base && inside.upperBound <= end))
         for (index, channel) in held.channels.enumerated() {
             // Row `index` of the segment, all of it and no more.
@@ -64,7 +86,8 @@ package struct TrackWindow {
             row.update(repeating: 0)
             channel.withUnsafeBufferPointer { channel in
                 for position in inside {
-                    row[position - start] = (channel[position - base] - mean) / scale
+                    row[position - start] =
+                        (channel[position - base] - normalization.mean) / normalization.scale
                 }
             }
         }

@@ -5,8 +5,6 @@
 /// Memory: the input samples that the filters of later outputs reach back to.
 package struct ResamplingStream: Sendable {
     private let resampler: Resampler
-    /// Samples to give; `nil` for as many as the reference gives.
-    private let outputLimit: Int?
     /// From position `base`; empty until the first block is there.
     private var input: PlanarAudio
     /// Position in the signal of the first sample held; below 0 the first sample is repeated.
@@ -15,11 +13,8 @@ package struct ResamplingStream: Sendable {
     private var inputCount = 0
     private var outputCount = 0
 
-    /// - Parameter outputCount: samples to give for the whole signal, if not as many as
-    ///   ``Resampler/outputCount(inputCount:)`` says: fewer are cut off, more repeat the edge.
-    package init(_ resampler: Resampler, channelCount: Int, outputCount: Int? = nil) {
+    package init(_ resampler: Resampler, channelCount: Int) {
         self.resampler = resampler
-        outputLimit = outputCount
         input = PlanarAudio(channelCount: channelCount, sampleRateHz: resampler.oldHz)
         base = resampler.inputRange(for: 0..<1).lowerBound
     }
@@ -27,7 +22,7 @@ package struct ResamplingStream: Sendable {
     /// Takes the next samples of the signal and gives the outputs that they complete.
     package mutating func append(_ block: PlanarAudio) -> PlanarAudio {
         precondition(block.channelCount == input.channelCount)
-        if outputLimit == nil, resampler.oldRate == resampler.newRate { return block }
+        if resampler.oldRate == resampler.newRate { return block }
         guard block.sampleCount > 0 else { return outputs(upTo: outputCount) }
         if inputCount == 0 {
             for (index, channel) in block.channels.enumerated() {
@@ -40,13 +35,17 @@ package struct ResamplingStream: Sendable {
         return outputs(
             upTo: min(
                 resampler.outputCount(reachingInto: inputCount),
-                outputLimit ?? resampler.outputCount(inputCount: inputCount)))
+                resampler.outputCount(inputCount: inputCount)))
     }
 
     /// Gives the outputs at the end of the signal, whose filters reach past it.
-    package mutating func finish() -> PlanarAudio {
+    ///
+    /// - Parameter wanted: samples to give for the whole signal, if not as many as
+    ///   ``Resampler/outputCount(inputCount:)`` says: more repeat the edge, fewer are cut off as far
+    ///   as their filters reach past the end. Ignored if both rates are equal.
+    package mutating func finish(outputCount wanted: Int? = nil) -> PlanarAudio {
         guard inputCount > 0 else { return outputs(upTo: 0) }
-        let total = outputLimit ?? resampler.outputCount(inputCount: inputCount)
+        let total = wanted ?? resampler.outputCount(inputCount: inputCount)
         guard total > outputCount else { return outputs(upTo: outputCount) }
         let needed = resampler.inputRange(for: total - 1..<total).upperBound
         let missing = max(0, needed - base - input.sampleCount)

@@ -82,10 +82,11 @@ func separate(
     progress: (SeparationProgress) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor, sink: (StemBlock) throws -> Void
 ) throws {
-    try TrackPipeline(bag: bag, options: options, seed: options.seed ?? 0).run(
-        track, backend: Backend(threads: 1),
+    try TrackPipeline(
+        track, bag: bag, options: options, seed: options.seed ?? 0, backend: Backend(threads: 1),
         workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
-        cancellation: cancellation, progress: progress, sink: sink)
+        cancellation: cancellation
+    ).run(progress: progress, sink: sink)
 }
 
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.

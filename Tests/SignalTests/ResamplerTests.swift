@@ -94,9 +94,8 @@ struct ResamplerTests {
         let signal = random.floats(1000)
         let resampler = Resampler(from: 44_100, to: 48_000)
         let own = resampler.resample(signal)
-        var stream = ResamplingStream(
-            resampler, channelCount: 1, outputCount: own.count + difference)
-        let output = stream.outputs(for: signal)
+        var stream = ResamplingStream(resampler, channelCount: 1)
+        let output = stream.outputs(for: signal, count: own.count + difference)
         #expect(output.count == own.count + difference)
         #expect(output.prefix(own.count) == own.prefix(output.count))
     }
@@ -112,9 +111,9 @@ extension Resampler {
 
 extension ResamplingStream {
     /// A whole signal of one channel.
-    fileprivate mutating func outputs(for signal: [Float]) -> [Float] {
+    fileprivate mutating func outputs(for signal: [Float], count: Int? = nil) -> [Float] {
         var output = append(PlanarAudio(channels: [signal], sampleRateHz: 1))
-        output.append(finish())
+        output.append(finish(outputCount: count))
         return output.channels[0]
     }
 }

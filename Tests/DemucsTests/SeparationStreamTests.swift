@@ -1,0 +1,108 @@
+import Demucs
+import HTDemucs
+import Testing
+
+/// Blocks in, blocks out: the same samples as for the whole track.
+struct SeparationStreamTests {
+    /// 1,600 Hz, segments of 400 samples.
+    private let separator: Separator
+
+    init() throws {
+        separator = try NoiseTrack.model()
+    }
+
+    /// All stems of a stream that gets blocks of some length, and is asked for stems after each.
+    private func stems(
+        _ track: PlanarAudio, blockSamples: Int, live: Normalization?, isInputRate: Bool = false,
+        options: SeparationOptions, givenBeforeTheEnd: inout Int
+    ) throws -> PlanarAudio {
+        let stream = try SeparationStream(
+            separator, channelCount: track.channelCount, sampleRateHz: track.sampleRateHz,
+            normalization: live, isInputRate: isInputRate, spoolFolder: nil, options: options,
+            cancellation: CancellationToken())
+        let model = separator.model
+        var stems = PlanarAudio(
+            channelCount: model.sources.count * model.audioChannels,
+            sampleRateHz: isInputRate ? track.sampleRateHz : model.sampleRateHz)
+        for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
+            try stream.append(track[start..<min(start + blockSamples, track.sampleCount)])
+            while let block = try stream.next(progress: { _ in }) { stems.append(block) }
+        }
+        givenBeforeTheEnd = stems.sampleCount
+        try stream.end()
+        while let block = try stream.next(progress: { _ in }) { stems.append(block) }
+        return stems
+    }
+
+    private func normalization(of track: PlanarAudio) throws -> Normalization {
+        try Track(
+            channelCount: separator.model.audioChannels,
+            sampleRateHz: separator.model.sampleRateHz, cancellation: CancellationToken(),
+            open: { RangeReader(track) }
+        ).statistics.normalization
+    }
+
+    @Test(
+        arguments: [0, 1], [(2, 1600, 3000), (1, 1600, 1200), (2, 2000, 2500), (2, 1600, 1)])
+    func streamsGiveTheSamplesOfTheWholeTrack(
+        shifts: Int, track: (channels: Int, rateHz: Int, samples: Int)
+    ) throws {
+        let noise = NoiseTrack.buffer(
+            samples: track.samples, channels: track.channels, rateHz: track.rateHz)
+        let options = SeparationOptions(shifts: shifts, seed: 3)
+        let whole = try separator.separate(noise, options: options).stems.flatMap(\.audio.channels)
+        for (live, blockSamples) in [(false, 77), (true, 77), (true, 2000)] {
+            var early = 0
+            let stems = try stems(
+                noise, blockSamples: blockSamples, live: live ? normalization(of: noise) : nil,
+                options: options, givenBeforeTheEnd: &early)
+            #expect(stems.channels == whole, "live: \(live), blocks of \(blockSamples)")
+            #expect(live || early == 0)
+        }
+    }
+
+    /// What goes in leaves after about a segment, however long the track is.
+    @Test func liveStreamsLagBehindByASegment() throws {
+        let noise = NoiseTrack.buffer(samples: 10_000)
+        var early = 0
+        _ = try stems(
+            noise, blockSamples: 100, live: normalization(of: noise),
+            options: SeparationOptions(shifts: 0), givenBeforeTheEnd: &early)
+        let segment = 400
+        #expect(early > noise.sampleCount - segment - 100)
+        #expect(early < noise.sampleCount)
+    }
+
+    @Test(arguments: [true, false])
+    func stemsAtTheInputsRateAreAsLongAsTheInput(isLive: Bool) throws {
+        let noise = NoiseTrack.buffer(samples: 3_011, rateHz: 2_000)
+        var early = 0
+        let stems = try stems(
+            noise, blockSamples: 500, live: isLive ? normalization(of: noise) : nil,
+            isInputRate: true, options: SeparationOptions(shifts: 0), givenBeforeTheEnd: &early)
+        #expect(stems.sampleCount == noise.sampleCount)
+        #expect(stems.sampleRateHz == noise.sampleRateHz)
+    }
+
+    @Test func whatNeedsTheTracksLengthIsRefusedForLiveStreams() throws {
+        for options in [SeparationOptions(shifts: 2), SeparationOptions(shifts: 0, split: false)] {
+            #expect(throws: SeparationError.self) {
+                try SeparationStream(
+                    separator, channelCount: 2, sampleRateHz: 1_600,
+                    normalization: Normalization(mean: 0, standardDeviation: 1),
+                    isInputRate: false, spoolFolder: nil, options: options,
+                    cancellation: CancellationToken())
+            }
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func anEmptyStreamIsRefused(isLive: Bool) throws {
+        let stream = try SeparationStream(
+            separator, channelCount: 2, sampleRateHz: 1_600,
+            normalization: isLive ? Normalization(mean: 0, standardDeviation: 1) : nil,
+            isInputRate: false, spoolFolder: nil, options: SeparationOptions(),
+            cancellation: CancellationToken())
+        #expect(throws: SeparationError.emptyAudio(channels: 2, samples: 0)) { try stream.end() }
+    }
+}

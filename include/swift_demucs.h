@@ -1,0 +1,592 @@
+/*
+ * swift_demucs.h - music source separation with HTDemucs, for C and whatever calls C.
+ *
+ * One shared library, libswiftdemucs, holds the engine. It needs libsndfile and LAME, and neither
+ * Swift nor Python nor a GPU.
+ *
+ *     char why[SD_MESSAGE_BYTES];
+ *     sd_model *model;
+ *     if (sd_open("htdemucs", NULL, &model, why, sizeof why) != SD_OK) { puts(why); return 1; }
+ *     sd_audio mix = {sizeof mix, samples, frames, 2, 44100, SD_INTERLEAVED};
+ *     if (sd_separate(model, &mix, NULL, stems, frames, SD_INTERLEAVED, NULL, why, sizeof why))
+ *         puts(why);
+ *     sd_close(model);
+ *
+ * ERRORS. A function that can fail returns an sd_status and takes `message` and `message_bytes`: a
+ * buffer of the caller's, which receives a sentence in UTF-8 that says what failed, the value
+ * found, the value expected and what to do. The text is cut at a character's boundary to fit, and
+ * always ends with a zero byte. `message` may be NULL. On success it becomes the empty string.
+ * Results are written on success alone; buffers of samples may be partly overwritten by a failed
+ * call.
+ *
+ * STRUCTURES. Each begins with `size`, which the caller sets to sizeof the structure: later
+ * versions of the library append members and go on to accept the sizes of today. The sd_..._init
+ * functions set `size` and the defaults. Wherever options are taken, NULL means the defaults; other
+ * pointers may be NULL only where that is said, and are refused otherwise.
+ *
+ * THREADS. Any number of models, streams and cancellations may exist at once, in any threads.
+ *   - An sd_model may be used by any number of threads at once. Their calls share its threads.
+ *   - An sd_stream may be used by one thread at a time.
+ *   - An sd_cancellation may be used by any number of threads at once.
+ *   - A handle must not be used during or after the call that closes it.
+ * Callbacks run on the thread of the call that they were given to, and may call any function here
+ * except for closing a handle that is in use. There are no settings outside of handles.
+ *
+ * FORK. After fork(), the child has none of the engine's threads: calls on handles that the parent
+ * opened fail with SD_ERROR_FORKED, and closing them only forgets them. Handles that the child
+ * opens work, provided that no other thread of the parent was inside a function of this library
+ * when it forked.
+ *
+ * PROCESS. The library prints nothing, handles no signals, and never ends the process. libmpg123,
+ * which libsndfile decodes MP3 with, may print warnings about damaged MP3 files. With
+ * SD_PRECISION_FLOAT32, and equal seeds, equal input gives the same bits on the same machine, for
+ * any number of threads and jobs.
+ *
+ * ENVIRONMENT. Read while a model is opened: SWIFT_DEMUCS_MODELS, HF_HUB_CACHE, HF_HOME, TORCH_HOME
+ * and XDG_CACHE_HOME (where models are looked for), SWIFT_DEMUCS_ISA (forces a set of kernels).
+ */
+#ifndef SWIFT_DEMUCS_H
+#define SWIFT_DEMUCS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---------------------------------------------------------------------------------------------
+ * Version
+ */
+
+/* The version of this header: major * 1,000,000 + minor * 1,000 + patch. */
+#define SD_VERSION "0.1.0"
+#define SD_VERSION_NUMBER 1000
+
+/* The version of the library: SD_VERSION and SD_VERSION_NUMBER of the header that it was built
+ * with.
+ * A program built with an older header of the same soname runs unchanged. */
+const char *sd_version(void);
+int32_t sd_version_number(void);
+
+/* ---------------------------------------------------------------------------------------------
+ * Results
+ */
+
+typedef enum sd_status {
+    SD_OK = 0,
+    /* sd_stream_pull: all stems have been given. */
+    SD_DONE = 1,
+    /* A pointer is NULL, a number is out of range, a name is unknown, a sample is not finite, a
+     * handle is not one of this library's. */
+    SD_ERROR_ARGUMENT = 2,
+    /* No model of that name is on this machine. This library never downloads; the command
+     * "swift-demucs models fetch NAME" does. */
+    SD_ERROR_MODEL_MISSING = 3,
+    /* The model's files can't be read, or hold a model that this engine doesn't run. */
+    SD_ERROR_MODEL = 4,
+    /* The input file is missing, can't be decoded, holds no samples, or changed meanwhile. */
+    SD_ERROR_INPUT = 5,
+    /* An output or a temporary file can't be written, or its disk is full. */
+    SD_ERROR_OUTPUT = 6,
+    /* The progress callback or an sd_cancellation stopped the work. */
+    SD_CANCELLED = 7,
+    /* A function of a stream was called out of turn, such as a push after sd_stream_finish. */
+    SD_ERROR_STATE = 8,
+    /* The handle was opened before fork() by the parent process. */
+    SD_ERROR_FORKED = 9,
+    /* The environment asks for kernels that this CPU doesn't have, or a BLAS is needed and missing.
+     */
+    SD_ERROR_ENGINE = 10,
+    /* sd_quantize: no form of the model reaches the SNR or the size asked for. */
+    SD_ERROR_UNREACHABLE = 11,
+    /* A defect of this library; please report the message. */
+    SD_ERROR_INTERNAL = 12
+} sd_status;
+
+/* A buffer of so many bytes holds every message but those with very long file names. */
+#define SD_MESSAGE_BYTES 1024
+
+/* A status in a few English words, such as "invalid argument". Never NULL. */
+const char *sd_status_text(sd_status status);
+
+/* ---------------------------------------------------------------------------------------------
+ * Cancelling
+ */
+
+/* Stops work under way, from another thread. Several calls may share one. */
+typedef struct sd_cancellation sd_cancellation;
+
+/* NULL if there is no memory for it. */
+sd_cancellation *sd_cancellation_create(void);
+
+/* Makes every call that was given this cancellation, now or later, return SD_CANCELLED within a
+ * fraction of a segment. Files that were complete by then stay. Does nothing for NULL. */
+void sd_cancellation_cancel(sd_cancellation *cancellation);
+
+/* Calls that were given it must have returned. Does nothing for NULL. */
+void sd_cancellation_free(sd_cancellation *cancellation);
+
+/* ---------------------------------------------------------------------------------------------
+ * Callbacks
+ */
+
+/* How far a separation has come. */
+typedef struct sd_progress {
+    size_t size;
+    /* segments_done / segments_total, 0 to 1; 0 while the length of a live stream is unknown. */
+    double fraction;
+    /* Segments that went through a network, over all shifts and the models of a bag. */
+    int64_t segments_done;
+    /* 0 while the length of a live stream is unknown. */
+    int64_t segments_total;
+    /* Length of the input in seconds; 0 while unknown. */
+    double audio_seconds;
+} sd_progress;
+
+/* Called before the first segment and after each. A result other than 0 cancels the call. */
+typedef int32_t (*sd_progress_callback)(void *context, const sd_progress *progress);
+
+typedef enum sd_log_level {
+    SD_LOG_INFO = 0,
+    /* Something was ignored or is doubtful, and the work goes on. */
+    SD_LOG_WARNING = 1
+} sd_log_level;
+
+/* Takes a line of UTF-8 without its line break; valid during the call. */
+typedef void (*sd_log_callback)(void *context, sd_log_level level, const char *message);
+
+/* ---------------------------------------------------------------------------------------------
+ * Models
+ */
+
+/* A loaded model and the threads that it runs on. */
+typedef struct sd_model sd_model;
+
+/* Type of the weights and of the operands of matrix products. Sums are always float32. */
+typedef enum sd_precision {
+    /* The samples of the reference, demucs 4.1.0: SNR 117 dB or more against PyTorch. */
+    SD_PRECISION_FLOAT32 = 0,
+    /* Half the memory, and twice the speed on CPUs with AVX512-BF16: about 40 dB. */
+    SD_PRECISION_BFLOAT16 = 1,
+    /* A quarter of the memory, and faster still on CPUs with VNNI: about 35 dB. */
+    SD_PRECISION_INT8 = 2,
+    /* bfloat16 on CPUs that multiply it, else float32; INT8 for files with INT8 weights. */
+    SD_PRECISION_AUTO = 3
+} sd_precision;
+
+typedef struct sd_open_options {
+    size_t size;
+    /* Names of the stems wanted; NULL for all. Of a bag, only the models that the wanted stems need
+     * are loaded; samples are the same. */
+    const char *const *stems;
+    size_t stem_count;
+    /* Number of cores to use, 1 to 1024; 0 for all that this process may run on. */
+    int32_t threads;
+    /* Segments of a track that run at once, sharing the threads. Each takes the memory of a forward
+     * pass. At least 1. */
+    int32_t jobs;
+    sd_precision precision;
+    /* A folder of models that is searched first; NULL for none. */
+    const char *repository;
+    /* Takes warnings about the model, and about files that it separates; NULL for none. */
+    sd_log_callback log;
+    void *log_context;
+} sd_open_options;
+
+void sd_open_options_init(sd_open_options *options);
+
+/* Opens a model.
+ *
+ * model: the path of a checkpoint (.safetensors, .th, demucs.cpp's .bin, .onnx) or of a bag's
+ *.yaml; or
+ *     a name such as "htdemucs", "htdemucs_ft", "htdemucs_6s", "demo", a signature, or hf://...,
+ * which is
+ *     looked for in `repository`, the caches of Hugging Face, torch and swift-demucs, and
+ *     ../share/swift-demucs/models beside this library.
+ * result: receives the handle, which sd_close frees.
+ *
+ * Errors: ARGUMENT, MODEL_MISSING, MODEL, ENGINE. */
+sd_status sd_open(const char *model, const sd_open_options *options, sd_model **result,
+                  char *message, size_t message_bytes);
+
+/* Frees a model. Its calls must have returned and its streams must be closed. NULL does nothing. */
+void sd_close(sd_model *model);
+
+typedef struct sd_model_info {
+    size_t size;
+    /* The published name, or the file's name without extension. Strings last until sd_close. */
+    const char *name;
+    /* Names of the stems that the model gives, in their order. */
+    const char *const *stems;
+    int32_t stem_count;
+    /* Of the stems, and of the audio that the model takes in; other audio is converted. */
+    int32_t channels;
+    int32_t sample_rate;
+    /* Number of checkpoints; more than one for a bag. */
+    int32_t member_count;
+    /* Weights of all loaded checkpoints, in numbers. */
+    int64_t parameter_count;
+    /* Longest and default length of a segment. */
+    double segment_seconds;
+    /* Instruction set, matrix products, precision and threads, for people to read. */
+    const char *engine;
+} sd_model_info;
+
+/* Describes a model. Set info->size first.
+ *
+ * Errors: ARGUMENT, FORKED. */
+sd_status sd_model_describe(const sd_model *model, sd_model_info *info, char *message,
+                            size_t message_bytes);
+
+/* ---------------------------------------------------------------------------------------------
+ * Separating audio in memory
+ */
+
+typedef enum sd_layout {
+    /* Channel after channel: [channel][frame]; stems [stem][channel][frame]. */
+    SD_PLANAR = 0,
+    /* Frame after frame: [frame][channel]; stems [stem][frame][channel]. */
+    SD_INTERLEAVED = 1
+} sd_layout;
+
+/* Full scale is 1. */
+typedef struct sd_audio {
+    size_t size;
+    const float *samples;
+    /* Samples of each channel. */
+    size_t frames;
+    /* 1 to 64: mono is doubled, of more than the model takes the first are used. */
+    int32_t channels;
+    /* In Hz, 1,000 to 768,000. */
+    int32_t sample_rate;
+    sd_layout layout;
+} sd_audio;
+
+typedef enum sd_rate {
+    /* Stems have the model's rate, as in the reference. */
+    SD_RATE_MODEL = 0,
+    /* Stems have the input's rate, and as many frames. */
+    SD_RATE_INPUT = 1
+} sd_rate;
+
+/* How a track is separated. The defaults are the reference's. */
+typedef struct sd_separation_options {
+    size_t size;
+    /* Random time shifts to average over, 0 to 100; each costs one more pass. (default: 1) */
+    int32_t shifts;
+    /* Whether `seed` is used. Without it, each call draws a seed of its own. (default: 0) */
+    int32_t has_seed;
+    /* Gives the shifts that Python's random.seed(seed) gives the reference. */
+    uint64_t seed;
+    /* Share of a segment that overlaps the next one, 0 to less than 1. (default: 0.25) */
+    double overlap;
+    /* Length of a segment; 0 for the model's own, which is the longest possible. (default: 0) */
+    double segment_seconds;
+    /* 0 runs the whole track through the network at once; it must fit into a segment. (default: 1)
+     */
+    int32_t split;
+    sd_rate rate;
+    /* Power of the triangular weights of overlapping segments, at least 1. (default: 1) */
+    double transition_power;
+    sd_progress_callback progress;
+    void *progress_context;
+    sd_cancellation *cancellation;
+} sd_separation_options;
+
+void sd_separation_options_init(sd_separation_options *options);
+
+/* The number of frames of each stem for audio of a length and a rate. It is the audio's own if both
+ * rates are equal, and with SD_RATE_INPUT.
+ *
+ * Errors: ARGUMENT, FORKED. */
+sd_status sd_stem_frames(const sd_model *model, size_t frames, int32_t sample_rate, sd_rate rate,
+                         size_t *stem_frames, char *message, size_t message_bytes);
+
+/* Separates audio in memory.
+ *
+ * mix: at least one frame; all samples finite.
+ * stems: receives the stems, with the model's channels, in the order of sd_model_info. Stem s
+ *     begins at stems + s * channels * capacity. In it, channel c of SD_PLANAR begins at c *
+ * capacity,
+ *     and frame f of SD_INTERLEAVED at f * channels.
+ * capacity: frames that each stem has room for, at least sd_stem_frames.
+ * layout: of the stems.
+ * seed: receives the seed of the shifts, given or drawn; may be NULL.
+ *
+ * Memory: a few segments, for audio of any length.
+ * Errors: ARGUMENT, CANCELLED, FORKED. */
+sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_options *options,
+                      float *stems, size_t capacity, sd_layout layout, uint64_t *seed,
+                      char *message, size_t message_bytes);
+
+/* ---------------------------------------------------------------------------------------------
+ * Separating files
+ */
+
+typedef enum sd_container {
+    SD_WAV = 0, /* RF64 above 4 GiB */
+    SD_FLAC = 1,
+    SD_MP3 = 2,
+    SD_RAW = 3 /* interleaved little-endian float32 without a header */
+} sd_container;
+
+typedef enum sd_sample_format {
+    SD_INT16 = 0,
+    SD_INT24 = 1,
+    SD_FLOAT32 = 2 /* WAV; FLAC takes 16 bits instead */
+} sd_sample_format;
+
+/* How samples beyond full scale are brought into range. */
+typedef enum sd_clip {
+    /* Each file by a gain of its own, as the reference does. */
+    SD_CLIP_RESCALE = 0,
+    /* All files of a track by one gain, so that they still sum to the mix. */
+    SD_CLIP_RESCALE_TOGETHER = 1,
+    SD_CLIP_CLAMP = 2,
+    SD_CLIP_TANH = 3,
+    SD_CLIP_NONE = 4
+} sd_clip;
+
+typedef struct sd_file_options {
+    size_t size;
+    sd_container container;
+    sd_sample_format sample_format;
+    sd_clip clip;
+    /* kbit/s, 8 to 320, and LAME's quality, 2 (best) to 7. (default: 320, 2) */
+    int32_t mp3_bit_rate;
+    int32_t mp3_preset;
+    /* Whether the title, the artist and the other tags of the input are written too. (default: 1)
+     */
+    int32_t copies_tags;
+    /* The part of the input to separate; a duration of 0 goes on to the end. (default: 0, 0) */
+    double start_seconds;
+    double duration_seconds;
+    /* Folder of temporary files; NULL for the outputs' own. (default: NULL) */
+    const char *temporary_folder;
+} sd_file_options;
+
+void sd_file_options_init(sd_file_options *options);
+
+/* A file to write. */
+typedef struct sd_output {
+    /* A stem ("vocals"), a sum of stems ("drums+bass+other"), or the input less stems
+     * ("mixture-vocals"). */
+    const char *signal;
+    /* Appears under this name when it is complete, and replaces what was there. Its folder must
+     * exist. */
+    const char *path;
+} sd_output;
+
+typedef struct sd_track_report {
+    size_t size;
+    /* Of the shifts, given or drawn; 0 without shifts. */
+    uint64_t seed;
+    /* Of the part that was separated. */
+    double duration_seconds;
+    /* Of the input. */
+    int32_t sample_rate;
+    int32_t channels;
+    /* Truncated input and the like; each went to the model's log. */
+    int32_t warning_count;
+} sd_track_report;
+
+/* Separates a sound file into files, in flat memory for tracks of any length.
+ *
+ * input: WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, CAF; with an ffmpeg on PATH also AAC, M4A and the
+ *     sound of videos.
+ * outputs: at least one.
+ * report: set report->size first; may be NULL.
+ *
+ * Errors: ARGUMENT, INPUT, OUTPUT, CANCELLED, FORKED. */
+sd_status sd_separate_file(sd_model *model, const char *input, const sd_output *outputs,
+                           size_t output_count, const sd_file_options *files,
+                           const sd_separation_options *options, sd_track_report *report,
+                           char *message, size_t message_bytes);
+
+/* ---------------------------------------------------------------------------------------------
+ * Separating a stream
+ */
+
+/* Audio that arrives in blocks, and stems that leave in blocks, in flat memory.
+ *
+ *     sd_stream_open(model, 2, 48000, NULL, NULL, &stream, why, sizeof why);
+ *     while (read_block(block, &frames))
+ *         sd_stream_push(stream, block, frames, SD_INTERLEAVED, why, sizeof why);
+ *     sd_stream_finish(stream, why, sizeof why);
+ *     while (sd_stream_pull(stream, stems, 4096, SD_PLANAR, &frames, why, sizeof why) == SD_OK)
+ *         write_stems(stems, frames);
+ *     sd_stream_close(stream);
+ *
+ * HTDemucs normalises a track by the mean and the standard deviation of all of it. Two ways:
+ *   - By default the samples are those of sd_separate. Blocks wait in a temporary file (4 bytes a
+ *     sample) until sd_stream_finish; stems come after it.
+ *   - A live stream is given both numbers beforehand (sd_stream_options.is_live). Stems come about
+ * one
+ *     segment after their samples went in; nothing is written to the disk. With the numbers of the
+ *     whole track, the samples are those of sd_separate too.
+ */
+typedef struct sd_stream sd_stream;
+
+typedef struct sd_stream_options {
+    size_t size;
+    /* Whether stems leave before the stream has ended. (default: 0) */
+    int32_t is_live;
+    /* Of a live stream's mono mix at the model's rate: its mean and its standard deviation, which
+     *is
+     * positive. (default: 0, 0.1) */
+    float mean;
+    float standard_deviation;
+    /* Folder of the temporary file of a stream that is not live; NULL for the system's. */
+    const char *temporary_folder;
+} sd_stream_options;
+
+void sd_stream_options_init(sd_stream_options *options);
+
+/* Opens a stream. The model must outlive it.
+ *
+ * channels, sample_rate: of the blocks, as in sd_audio.
+ * options: progress is reported by sd_stream_pull. A live stream takes at most one shift, and is
+ *     always split.
+ *
+ * Errors: ARGUMENT, OUTPUT (no temporary file), FORKED. */
+sd_status sd_stream_open(sd_model *model, int32_t channels, int32_t sample_rate,
+                         const sd_stream_options *stream_options,
+                         const sd_separation_options *options, sd_stream **result, char *message,
+                         size_t message_bytes);
+
+/* Takes the next block; none of it if it fails. Any number of frames, also none.
+ *
+ * A live stream keeps blocks in memory until their stems are pulled.
+ * Errors: ARGUMENT, STATE (after sd_stream_finish), OUTPUT, FORKED. */
+sd_status sd_stream_push(sd_stream *stream, const float *samples, size_t frames, sd_layout layout,
+                         char *message, size_t message_bytes);
+
+/* Ends the input.
+ *
+ * Errors: ARGUMENT (no frame was pushed), STATE (a second call), OUTPUT, CANCELLED, FORKED. */
+sd_status sd_stream_finish(sd_stream *stream, char *message, size_t message_bytes);
+
+/* Gives the next frames of all stems, separating as many segments as that takes.
+ *
+ * stems, capacity, layout: as in sd_separate; capacity is at least 1.
+ * frames: receives the number of frames. It is 0 if more input is needed first: before
+ *     sd_stream_finish, always so for a stream that is not live.
+ *
+ * Returns SD_OK, or SD_DONE with no frames after the last one. After an error, only
+ * sd_stream_close is left.
+ * Errors: ARGUMENT, OUTPUT, CANCELLED, STATE (after an error), FORKED. */
+sd_status sd_stream_pull(sd_stream *stream, float *stems, size_t capacity, sd_layout layout,
+                         size_t *frames, char *message, size_t message_bytes);
+
+/* Frees a stream, finished or not. NULL does nothing. */
+void sd_stream_close(sd_stream *stream);
+
+/* ---------------------------------------------------------------------------------------------
+ * Quantising
+ */
+
+typedef struct sd_quantize_options {
+    size_t size;
+    /* Sound files to calibrate on; NULL for noise. */
+    const char *const *calibration_files;
+    size_t calibration_file_count;
+    /* Segments of those files, 1 to 10,000. (default: 50) */
+    int32_t calibration_segments;
+    /* What the file will run in: INT8, or FLOAT32 or BFLOAT16 with INT8 weights. (default: INT8) */
+    sd_precision precision;
+    /* Keeps as many layers in 16 bits as this SNR in dB needs; 0 for the recommended ones. */
+    double minimum_snr;
+    /* Largest size of the file; 0 for any. */
+    int64_t maximum_bytes;
+    /* As in sd_open_options. */
+    int32_t threads;
+    sd_log_callback log;
+    void *log_context;
+    sd_cancellation *cancellation;
+} sd_quantize_options;
+
+void sd_quantize_options_init(sd_quantize_options *options);
+
+typedef struct sd_quantize_report {
+    size_t size;
+    /* Sizes of the new file and of the old one. */
+    int64_t bytes;
+    int64_t source_bytes;
+    /* SNR in dB of the worst stem against the float32 model, on the calibration. */
+    double snr;
+} sd_quantize_report;
+
+/* Writes a checkpoint with INT8 weights, at about a quarter of the size.
+ *
+ * checkpoint: the path of a checkpoint with float weights.
+ * output: a .safetensors file, which appears when it is complete.
+ * report: set report->size first; may be NULL.
+ *
+ * Errors: ARGUMENT, MODEL, INPUT, OUTPUT, CANCELLED, ENGINE, UNREACHABLE. */
+sd_status sd_quantize(const char *checkpoint, const char *output,
+                      const sd_quantize_options *options, sd_quantize_report *report, char *message,
+                      size_t message_bytes);
+
+/* ---------------------------------------------------------------------------------------------
+ * Evaluating
+ */
+
+/* What sd_evaluate computes; combine with |. */
+enum { SD_METRIC_SDR = 1, SD_METRIC_SI_SDR = 2, SD_METRIC_BSSEVAL = 4, SD_METRIC_ALL = 7 };
+
+/* Scores of a stem in dB; NaN where not asked for or undefined, infinite for a perfect estimate. */
+typedef struct sd_scores {
+    /* As in the Music Demixing Challenges. */
+    double sdr;
+    /* Scale-invariant. */
+    double si_sdr;
+    /* BSSEval v4: medians over windows of one second. */
+    double bss_sdr;
+    double bss_isr;
+    double bss_sir;
+    double bss_sar;
+} sd_scores;
+
+/* Scores estimates of stems against the true ones.
+ *
+ * references, estimates: [stem][channel][frame] or [stem][frame][channel], by `layout`.
+ * metrics: SD_METRIC_...
+ * threads: as in sd_open_options.
+ * scores: one for each stem.
+ *
+ * Errors: ARGUMENT, ENGINE. */
+sd_status sd_evaluate(const float *references, const float *estimates, int32_t stem_count,
+                      int32_t channels, size_t frames, int32_t sample_rate, sd_layout layout,
+                      uint32_t metrics, int32_t threads, sd_scores *scores, char *message,
+                      size_t message_bytes);
+
+/* ---------------------------------------------------------------------------------------------
+ * Tracing
+ */
+
+/* Takes a value inside the network: `shape` has `rank` numbers, `values` their product, row-major.
+ * All pointers are valid during the call. A result other than 0 cancels the trace. */
+typedef int32_t (*sd_trace_callback)(void *context, const char *name, const int64_t *shape,
+                                     int32_t rank, const float *values);
+
+/* Gives the values inside the network for one chunk of audio, with the names and the order of axes
+ * of the reference: "encoder.0", "crosstransformer.layers.2", ... docs/porting.md lists them.
+ *
+ * mix: the track; normalised by the statistics of all of it.
+ * start_seconds: where the chunk begins in the track.
+ * chunk_seconds: length of the chunk, with zeros past the track's end; 0 for the model's segment.
+ * names: patterns of names, separated by commas, with * for any characters and ? for one; NULL for
+ * all.
+ *
+ * The weights are read once more for this. The model must have one checkpoint.
+ * Errors: ARGUMENT, MODEL, CANCELLED, FORKED. */
+sd_status sd_trace(const sd_model *model, const sd_audio *mix, double start_seconds,
+                   double chunk_seconds, const char *names, sd_trace_callback callback,
+                   void *context, char *message, size_t message_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
