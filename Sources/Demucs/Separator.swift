@@ -1,7 +1,6 @@
 // The library's front door: a loaded model, and the backends that it runs on.
 
 import Audio
-import Foundation
 import HTDemucs
 import ModelZoo
 import Tensor
@@ -36,7 +35,7 @@ public final class Separator: Sendable {
         _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
         segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
-        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let threads = threads ?? countAvailableCores()
         try SeparationError.require(
             Separator.supportedThreads.contains(threads), "threads", threads,
             "a number from 1 to 1024")

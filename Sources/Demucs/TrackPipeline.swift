@@ -62,7 +62,7 @@ package struct TrackPipeline {
     ) throws {
         var passes = try self.passes(trackSamples: track.sampleCount)
         var window = try TrackWindow(track)
-        let running = SegmentWorkers(workers, cancellation: cancellation)
+        let running = try SegmentWorkers(workers, cancellation: cancellation)
         defer { running.stop() }
         let segmentsTotal = passes.map(\.segmentCount).reduce(0, +)
         var segmentsDone = 0
