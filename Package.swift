@@ -22,36 +22,42 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels", "LibC"]),
-        .target(name: "WeightsLoader", dependencies: ["Files"]),
+        .target(name: "WeightsLoader", dependencies: ["Files", "LibC"]),
         .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files"]),
-        .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
+        .target(
+            name: "HTDemucs",
+            dependencies: ["Layers", "Signal", "WeightsLoader", "Files", "Tensor"]),
         .target(
             name: "Quantization",
-            dependencies: ["HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "CKernels"]),
-        .target(name: "Audio", dependencies: ["Signal", "Files", "CSndFile", "CLAME"]),
+            dependencies: [
+                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Files", "Tensor", "CKernels",
+            ]),
+        .target(name: "Audio", dependencies: ["Signal", "Files", "LibC", "CSndFile", "CLAME"]),
         .target(
             name: "Demucs",
             dependencies: [
                 "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor",
+                "LibC",
             ]),
         .target(
             name: "Diagnostics",
             dependencies: [
                 "Demucs", "Quantization", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
-                "Layers", "Signal", "Tensor",
+                "Layers", "Signal", "Files", "Tensor", "LibC",
             ]),
-        .target(name: "Evaluation", dependencies: ["Quantization", "Audio", "Signal", "Tensor"]),
+        .target(
+            name: "Evaluation", dependencies: ["Quantization", "Audio", "Signal", "Tensor", "LibC"]),
         .target(
             name: "Porting",
             dependencies: [
                 "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files",
-                "Tensor",
+                "Tensor", "LibC",
             ]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
                 "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "ModelZoo",
-                "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor",
+                "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor", "LibC",
             ],
             path: "Sources/cli"),
 

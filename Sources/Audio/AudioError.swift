@@ -1,7 +1,6 @@
 // Errors and warnings of reading, converting and writing sound files.
 
 import Files
-import Foundation
 
 /// A sound file could not be read, converted or written.
 public enum AudioError: Error, Equatable, Sendable, DescribedError {
@@ -117,7 +116,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     }
 
     static func time(_ seconds: Double) -> String {
-        String(format: "%.3f s", seconds)
+        "\(seconds.fixed(3)) s"
     }
 }
 

@@ -1,7 +1,7 @@
 // A track as it was given: a file of any kind, or a stream that was put into one.
 
 import Files
-import Foundation
+import LibC
 
 /// A track that can be decoded more than once, by several readers at a time.
 ///
@@ -84,23 +84,15 @@ public struct AudioInput: Sendable {
     /// - Returns: a descriptor; nil unless exactly one name in the folder reads like this.
     private static func openRepairedName(_ path: String, _ flags: Int32) -> Int32? {
         let name = FilePath.name(of: path)
+        let folder = FilePath.folder(of: path)
         guard name.unicodeScalars.contains("\u{FFFD}"),
-            let entries = opendir(FilePath.folder(of: path))
+            let entries = try? FilePath.rawEntries(of: folder)
         else { return nil }
-        defer { closedir(entries) }
-        var names: [[CChar]] = []
-        while let entry = readdir(entries) {
-            // The name is as long as its zero byte says, within the record that the system gave.
-            let bytes = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 1) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-                }
-            }
-            let text = bytes.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-            if text == name { names.append(bytes) }
+        let names = entries.filter { entry in
+            entry.withUnsafeBufferPointer { String(cString: $0.baseAddress!) } == name
         }
         guard names.count == 1 else { return nil }
-        let descriptor = openat(dirfd(entries), names[0], flags)
+        let descriptor = open("\(folder)/".utf8CString.dropLast() + names[0], flags)
         return descriptor >= 0 ? descriptor : nil
     }
 }

@@ -1,7 +1,7 @@
 // Samples beyond full scale, and how a sample is stored. Reference: prevent_clip and encode_wav in
 // demucs/audio.py.
 
-import Foundation
+import LibC
 
 /// How samples beyond ±1 are brought into range before they are written.
 public enum ClipMode: String, Sendable, CaseIterable {
@@ -31,7 +31,7 @@ public enum ClipMode: String, Sendable, CaseIterable {
         case .tanh:
             // In double: then rounding to float32 is right nearly always, as PyTorch's is.
             for index in samples.indices {
-                samples[index] = Float(Foundation.tanh(Double(samples[index])))
+                samples[index] = Float(LibC.tanh(Double(samples[index])))
             }
         case .none:
             break

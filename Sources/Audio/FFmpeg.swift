@@ -1,7 +1,7 @@
 // The decoder of formats that libsndfile doesn't know: AAC, M4A, WMA, the sound of videos, and so on.
 
 import Files
-import Foundation
+import LibC
 
 /// The command `ffmpeg`, which is optional.
 package struct FFmpeg: Sendable {
@@ -14,8 +14,8 @@ package struct FFmpeg: Sendable {
 
     /// The first one in the folders of `PATH`.
     package static var onPath: FFmpeg? {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        return folders.lazy.map { "\($0)/ffmpeg" }
+        guard let folders = getenv("PATH") else { return nil }
+        return String(cString: folders).split(separator: ":").lazy.map { "\($0)/ffmpeg" }
             .first { access($0, X_OK) == 0 }.map(FFmpeg.init)
     }
 
@@ -45,7 +45,7 @@ package struct FFmpeg: Sendable {
         } catch {
             close(output)
             throw error is AudioError || error is CancellationError
-                ? error : failed("can't be started (\(error.localizedDescription))")
+                ? error : failed("can't be started (\(error))")
         }
         return try InputFile(
             descriptor: output, path: input.path,
@@ -64,23 +64,29 @@ package struct FFmpeg: Sendable {
     private func run(
         from input: Int32, to output: Int32, spool: Spool
     ) throws -> (status: Int32, complaint: String?) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = Self.arguments
-        process.standardInput = FileHandle(fileDescriptor: input, closeOnDealloc: false)
-        process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: false)
-        let errors = Pipe()
-        process.standardError = errors
-        try process.run()
-        try errors.fileHandleForWriting.close()
+        let errors = try Self.pipe()
+        defer { close(errors.read) }
+        let process = try {
+            defer { close(errors.write) }
+            return try ChildProcess(
+                path, Self.arguments, descriptors: [input, output, errors.write])
+        }()
         // It reads one unnamed file and writes another: killing it loses nothing.
-        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
-        let text = try text(from: errors.fileHandleForReading.fileDescriptor, spool)
-        while process.isRunning {
+        defer { process.kill() }
+        let text = try text(from: errors.read, spool)
+        while true {
+            if let status = process.status { return (status, Self.complaint(in: text)) }
             try spool.checkCancellation()
             usleep(1_000)
         }
-        return (process.terminationStatus, Self.complaint(in: text))
+    }
+
+    /// A pipe whose ends other programs don't inherit.
+    private static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard LibC.pipe(&ends) == 0 else { throw .last }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
     }
 
     /// The beginning of the text that arrives at a descriptor until it is closed.
@@ -103,7 +109,9 @@ package struct FFmpeg: Sendable {
         guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
         if line.contains("matches no streams") { return "no sound in it" }
         // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
-        if line.hasPrefix("["), let end = line.range(of: "] ") { line = line[end.upperBound...] }
+        if line.hasPrefix("["), let end = line.firstRange(of: "] ") {
+            line = line[end.upperBound...]
+        }
         let input = "file:/dev/stdin: "
         if line.hasPrefix(input) { line = line.dropFirst(input.count) }
         return String(line)

@@ -2,7 +2,7 @@
 
 import CSndFile
 import Files
-import Foundation
+import LibC
 
 /// A regular file that is open for reading until the object goes away. Any number of threads may
 /// read, for nothing moves the descriptor's position.
@@ -61,12 +61,7 @@ final class InputFile: Sendable {
 
     /// The attributes of a file that change when it is written to.
     private static func version(_ status: stat) -> [Int] {
-        #if canImport(Darwin)
-            let time = status.st_mtimespec
-        #else
-            let time = status.st_mtim
-        #endif
-        return [Int(status.st_size), Int(time.tv_sec), Int(time.tv_nsec)]
+        [Int(status.st_size), status.modifiedNanoseconds]
     }
 }
 

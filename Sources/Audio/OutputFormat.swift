@@ -1,7 +1,5 @@
 // The format and the destination of a signal that is written.
 
-import Foundation
-
 /// A container with its sample format.
 public struct OutputFormat: Sendable, Equatable {
     /// How the samples are packed.
@@ -118,9 +116,6 @@ public enum OutputDestination: Sendable, Equatable {
     /// An open descriptor, such as that of standard output (1), which stays open. The process must
     /// ignore SIGPIPE, or a reader that goes away ends it.
     case descriptor(Int32)
-
-    /// A file, which appears under this name only when it is complete. Its folder must exist.
-    public static func file(at url: URL) -> OutputDestination { .file(url.path) }
 
     /// Its name in messages.
     package var name: String {

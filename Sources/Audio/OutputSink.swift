@@ -1,7 +1,7 @@
 // Where encoded bytes go: a file that gets its name when it is complete, or a given descriptor.
 
 import Files
-import Foundation
+import LibC
 
 /// Takes bytes in order and, where the destination is a file, replaces some of them later.
 ///
@@ -55,7 +55,7 @@ final class OutputSink {
     /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) {
         hash?.update(bytes)
-        transfer(bytes) { Foundation.write(descriptor, $0, $1) }
+        transfer(bytes) { LibC.write(descriptor, $0, $1) }
         if failure == nil { countBytes += bytes.count }
     }
 

@@ -23,15 +23,24 @@ extension PlanarAudio {
             : "\(channelCount) channels, expected \(channels.lowerBound) to \(channels.upperBound)"
     }
 
+    /// Checks that a recording may have this form.
+    ///
+    /// - Throws: ``AudioError/invalidAudio(problem:)``.
+    package static func validate(
+        channelCount: Int, sampleRateHz: Int
+    ) throws(AudioError) {
+        if let problem = problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
+            throw .invalidAudio(problem: "has \(problem)")
+        }
+    }
+
     /// Checks that this is a recording.
     ///
     /// - Parameter checksSamples: whether to look at every sample; encoders do that themselves.
     /// - Throws: ``AudioError/invalidAudio(problem:)`` unless there are channels, all equally long,
     ///   at a rate that recordings have, and every sample is finite.
     package func validate(checksSamples: Bool = true) throws(AudioError) {
-        if let problem = Self.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
-            throw .invalidAudio(problem: "has \(problem)")
-        }
+        try Self.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         for (index, channel) in channels.enumerated() {
             guard channel.count == sampleCount else {
                 throw .invalidAudio(

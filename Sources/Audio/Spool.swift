@@ -1,7 +1,7 @@
 // Temporary copies of unseekable input.
 
 import Files
-import Foundation
+import LibC
 
 /// The folder of temporary copies, and a way to stop making them.
 package struct Spool {

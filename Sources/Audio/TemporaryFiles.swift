@@ -1,7 +1,7 @@
 // Files that are not complete yet, and those that killed processes left behind.
 
 import Files
-import Foundation
+import LibC
 
 /// Makes temporary files and finds abandoned ones.
 ///
@@ -50,7 +50,7 @@ package enum TemporaryFiles {
     package static func createUnnamed(
         in folder: String?, for name: String
     ) throws(AudioError) -> Int32 {
-        let file = try create(in: folder ?? FileManager.default.temporaryDirectory.path, for: name)
+        let file = try create(in: folder ?? FilePath.temporaryFolder, for: name)
         unlink(file.path)
         return file.descriptor
     }
@@ -60,8 +60,7 @@ package enum TemporaryFiles {
     /// - Returns: how many were removed. Files that can't be opened or removed stay.
     @discardableResult
     package static func removeLeftovers(in folder: String) -> Int {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.count { name in
+        FilePath.entries(of: folder).count { name in
             guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
             let path = FilePath.joined(folder, name)
             let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)

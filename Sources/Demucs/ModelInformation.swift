@@ -15,4 +15,6 @@ public struct ModelInformation: Sendable, Equatable {
     public let warnings: [String]
     /// Number of checkpoints; more than one for a bag.
     public let memberCount: Int
+    /// Numbers in the weights of all loaded checkpoints.
+    public let parameterCount: Int
 }

@@ -109,15 +109,18 @@ package struct OpenedModel: Sendable {
     /// Whether a member has INT8 weights.
     package var isQuantized: Bool { checkpoints.contains(where: \.isQuantized) }
 
-    /// - Parameter stems: indices of the sources to name, rising.
-    func information(stems: [Int]) -> ModelInformation {
+    /// - Parameters:
+    ///   - stems: indices of the sources to name, rising.
+    ///   - networks: those that are loaded.
+    func information(stems: [Int], networks: [HTDemucs]) -> ModelInformation {
         let first = configurations[0]
         return ModelInformation(
             name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.samplerate,
             audioChannels: first.audioChannels,
             segmentSeconds: Double(configurations.map(\.segmentSamples).min() ?? 0)
                 / Double(first.samplerate),
-            warnings: warnings, memberCount: configurations.count)
+            warnings: warnings, memberCount: configurations.count,
+            parameterCount: networks.reduce(0) { $0 + $1.parameterCount })
     }
 }
 

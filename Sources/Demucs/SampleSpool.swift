@@ -2,7 +2,7 @@
 
 import Audio
 import Files
-import Foundation
+import LibC
 
 /// A signal in a temporary file without a name, which goes when the value or the process does.
 ///

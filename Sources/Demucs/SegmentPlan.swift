@@ -1,7 +1,7 @@
 // Starts and lengths of segments, their padding for the network, and their weights in the sum.
 // Reference: `apply_model` in demucs/apply.py.
 
-import Foundation
+import LibC
 
 /// The properties of a network that decide how a track is cut into segments.
 package struct NetworkFormat: Sendable, Equatable {

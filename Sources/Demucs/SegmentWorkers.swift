@@ -1,7 +1,8 @@
 // Several segments in the networks at once, with results in the order of submission.
 
-import Foundation
+import Files
 import HTDemucs
+import LibC
 import Tensor
 
 /// Threads that each take the next waiting segment and run it through a network.
@@ -19,59 +20,71 @@ final class SegmentWorkers: @unchecked Sendable {
     let capacity: Int
 
     // Everything below is only touched while `condition` is locked.
-    private let condition = NSCondition()
+    private let condition = Condition()
     private var waiting: [Job] = []
     private var results: [Int: Result<Tensor, any Error>] = [:]
     private var submitted = 0
     private var taken = 0
     private var isStopped = false
-    private var runningWorkers: Int
+    private var runningWorkers = 0
 
+    /// Fewer workers run where the system refuses to start as many threads.
+    ///
     /// - Parameter networks: one for each worker; used by one thread at a time.
-    init(_ networks: [TrackPipeline.Network], cancellation: CancellationToken) {
+    /// - Throws: ``SystemError`` if no thread starts.
+    init(
+        _ networks: [TrackPipeline.Network], cancellation: CancellationToken
+    ) throws(SystemError) {
         capacity = networks.count + 1
-        runningWorkers = networks.count
         for network in networks {
-            Thread.detachNewThread {
-                self.serve(network, cancellation: cancellation)
+            condition.withLock { runningWorkers += 1 }
+            let thread = SystemThread { self.serve(network, cancellation: cancellation) }
+            guard let thread else {
+                let isAlone = condition.withLock {
+                    runningWorkers -= 1
+                    return runningWorkers == 0
+                }
+                if isAlone { throw SystemError(code: EAGAIN) }
+                return
             }
+            thread.detach()
         }
     }
 
     /// Submits a segment. No more than `capacity` may be under way.
     func submit(member: Int, mix: Tensor) {
-        condition.lock()
-        defer { condition.unlock() }
-        precondition(submitted - taken < capacity && !isStopped)
-        waiting.append(Job(number: submitted, member: member, mix: mix))
-        submitted += 1
-        condition.broadcast()
+        condition.withLock {
+            precondition(submitted - taken < capacity && !isStopped)
+            waiting.append(Job(number: submitted, member: member, mix: mix))
+            submitted += 1
+            condition.broadcast()
+        }
     }
 
     /// Waits for the oldest segment's result.
     ///
     /// - Throws: the network's error, or `CancellationError`.
     func next() throws -> Tensor {
-        condition.lock()
-        defer { condition.unlock() }
-        precondition(taken < submitted)
-        while true {
-            if let result = results.removeValue(forKey: taken) {
-                taken += 1
-                return try result.get()
+        try condition.withLock {
+            precondition(taken < submitted)
+            while true {
+                if let result = results.removeValue(forKey: taken) {
+                    taken += 1
+                    return try result.get()
+                }
+                condition.wait()
             }
-            condition.wait()
         }
     }
 
     /// Drops the queued segments, and returns when no network runs any more.
     func stop() {
-        condition.lock()
-        defer { condition.unlock() }
-        isStopped = true
-        waiting.removeAll()
-        condition.broadcast()
-        while runningWorkers > 0 { condition.wait() }
+        condition.withLock {
+            isStopped = true
+            waiting.removeAll()
+            condition.broadcast()
+            while runningWorkers > 0 { condition.wait() }
+        }
     }
 
     /// Runs a worker until it is stopped.
@@ -81,21 +94,21 @@ final class SegmentWorkers: @unchecked Sendable {
                 try cancellation.check()
                 return try network(job.member, job.mix)
             }
-            condition.lock()
-            results[job.number] = result
-            condition.broadcast()
-            condition.unlock()
+            condition.withLock {
+                results[job.number] = result
+                condition.broadcast()
+            }
         }
-        condition.lock()
-        runningWorkers -= 1
-        condition.broadcast()
-        condition.unlock()
+        condition.withLock {
+            runningWorkers -= 1
+            condition.broadcast()
+        }
     }
 
     private func nextJob() -> Job? {
-        condition.lock()
-        defer { condition.unlock() }
-        while waiting.isEmpty && !isStopped { condition.wait() }
-        return waiting.isEmpty ? nil : waiting.removeFirst()
+        condition.withLock {
+            while waiting.isEmpty && !isStopped { condition.wait() }
+            return waiting.isEmpty ? nil : waiting.removeFirst()
+        }
     }
 }

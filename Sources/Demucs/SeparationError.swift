@@ -1,5 +1,4 @@
 import Files
-import Foundation
 
 /// A track could not be separated as asked.
 public enum SeparationError: Error, Equatable, Sendable {
@@ -75,6 +74,6 @@ extension SeparationError: DescribedError {
     }
 
     private static func megabytes(_ bytes: Int) -> String {
-        String(format: "%.1f MB", Double(bytes) / 1e6)
+        "\((Double(bytes) / 1e6).fixed(1)) MB"
     }
 }

@@ -1,7 +1,7 @@
 // A separation whose audio arrives in blocks and whose stems are pulled in blocks.
 
 import Audio
-import Foundation
+import Files
 import HTDemucs
 import Signal
 
@@ -46,7 +46,7 @@ package final class SeparationStream {
         options: SeparationOptions, cancellation: CancellationToken
     ) throws {
         let model = separator.model
-        try PlanarAudio(channelCount: channelCount, sampleRateHz: sampleRateHz).validate()
+        try PlanarAudio.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         try separator.validate(options)
         let conversion = try AudioConversion(
             fromChannels: channelCount, rateHz: sampleRateHz, toChannels: model.audioChannels,
@@ -60,7 +60,7 @@ package final class SeparationStream {
             } else {
                 .spooling(
                     try SampleSpool(
-                        in: spoolFolder ?? NSTemporaryDirectory(), channelCount: channelCount,
+                        in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
                         sampleRateHz: sampleRateHz))
             }
         resampling = ResamplingStream(

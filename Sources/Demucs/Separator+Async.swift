@@ -2,9 +2,11 @@
 // counterpart on a thread of its own.
 
 import Audio
-import Foundation
+import Files
 import HTDemucs
+import LibC
 import ModelZoo
+import Tensor
 
 extension Separator {
     /// Loads a model: a checkpoint, or a bag of several.
@@ -42,18 +44,6 @@ extension Separator {
     ) async throws -> Separator {
         try await load(
             ModelFiles(checkpoint: path), stems: stems, threads: threads,
-            segmentsInParallel: segmentsInParallel, precision: precision)
-    }
-
-    /// Loads a checkpoint of an HTDemucs, in any format that is read.
-    ///
-    /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
-    public static func load(
-        modelAt url: URL, stems: [String]? = nil, threads: Int? = nil,
-        segmentsInParallel: Int = 1, precision: Precision = .float32
-    ) async throws -> Separator {
-        try await load(
-            modelAt: url.path, stems: stems, threads: threads,
             segmentsInParallel: segmentsInParallel, precision: precision)
     }
 
@@ -132,7 +122,7 @@ extension Separator {
             let spool =
                 try spooled
                 ?? SampleSpool(
-                    in: output.spoolFolder ?? NSTemporaryDirectory(),
+                    in: output.spoolFolder ?? FilePath.temporaryFolder,
                     channelCount: piece.channelCount, sampleRateHz: piece.sampleRateHz)
             try spool.append(piece)
             spooled = spool
@@ -187,59 +177,24 @@ extension AudioInput {
                 path: path, spool: Spool(folder: spoolFolder) { cancellation.isCancelled })
         }
     }
-
-    /// Opens a track and reads its header.
-    ///
-    /// ``open(_:spoolFolder:)-(String,_)`` describes parameters and errors.
-    public static func open(_ url: URL, spoolFolder: URL? = nil) async throws -> AudioInput {
-        try await open(url.path, spoolFolder: spoolFolder?.path)
-    }
-}
-
-extension AudioFile {
-    /// Decodes a whole file at its own rate, with all its channels.
-    ///
-    /// A truncated file is read as far as it decodes, with a warning.
-    ///
-    /// - Throws: an `AudioError` that names the file, if nothing can be decoded or a sample is not
-    ///   finite.
-    public static func read(_ url: URL) async throws -> DecodedAudio {
-        let path = url.path
-        return try await onOwnThread { _ in try read(path) }
-    }
-
-    /// Writes a sound file, which appears under its name when it is complete.
-    ///
-    /// - Parameters:
-    ///   - audio: at least one channel, all equally long.
-    ///   - url: its folder must exist. A file that is there is replaced.
-    ///   - format: the container, and how a sample is stored.
-    ///   - clip: how samples beyond full scale are brought into range.
-    ///   - tags: title, artist and so on; `nil` for none.
-    /// - Throws: `AudioError`.
-    public static func write(
-        _ audio: PlanarAudio, to url: URL, format: OutputFormat = OutputFormat(),
-        clip: ClipMode = .rescale, tags: AudioTags? = nil
-    ) async throws {
-        let path = url.path
-        try await onOwnThread { _ in
-            try write(audio, to: path, format: format, clip: clip, tags: tags)
-        }
-    }
 }
 
 /// Runs blocking work on a thread of its own: it would hold up the few threads that run tasks.
 ///
 /// - Parameter work: is given a token that is cancelled with the task.
-private func onOwnThread<Value: Sendable>(
+func onOwnThread<Value: Sendable>(
     _ work: @escaping @Sendable (CancellationToken) throws -> Value
 ) async throws -> Value {
     let cancellation = CancellationToken()
     return try await withTaskCancellationHandler {
         try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread {
+            let thread = SystemThread {
                 continuation.resume(with: Result { try work(cancellation) })
             }
+            guard let thread else {
+                return continuation.resume(throwing: SystemError(code: EAGAIN))
+            }
+            thread.detach()
         }
     } onCancel: {
         cancellation.cancel()

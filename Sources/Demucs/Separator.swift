@@ -1,7 +1,6 @@
 // The library's front door: a loaded model, and the backends that it runs on.
 
 import Audio
-import Foundation
 import HTDemucs
 import ModelZoo
 import Tensor
@@ -36,7 +35,7 @@ public final class Separator: Sendable {
         _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
         segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
-        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let threads = threads ?? countAvailableCores()
         try SeparationError.require(
             Separator.supportedThreads.contains(threads), "threads", threads,
             "a number from 1 to 1024")
@@ -61,7 +60,7 @@ public final class Separator: Sendable {
         workers = backends.map { backend in
             Worker(backend: backend, networks: networks.map { $0?.running(on: backend) })
         }
-        model = opened.information(stems: bag.stems)
+        model = opened.information(stems: bag.stems, networks: networks.compactMap(\.self))
     }
 
     /// The instruction set, the GEMM backend, the precision and the threads that it computes with:

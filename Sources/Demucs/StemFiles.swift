@@ -1,9 +1,10 @@
 // All signals of a track on their way into files, encoded side by side.
 
 import Audio
+import Dispatch
 import Files
-import Foundation
 import HTDemucs
+import LibC
 import Synchronization
 
 /// The files of one track, from the first block of stems to their final names.
@@ -91,7 +92,7 @@ extension StemOutput {
 
     /// The folder in which the signal waits for its peak.
     func spoolFolder(_ options: OutputOptions) -> String {
-        options.spoolFolder ?? folder ?? NSTemporaryDirectory()
+        options.spoolFolder ?? folder ?? FilePath.temporaryFolder
     }
 
     /// Adds up the sizes of the temporary file and the file. FLAC's size is not known, and not

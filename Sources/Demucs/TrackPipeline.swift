@@ -63,9 +63,9 @@ package final class TrackPipeline {
         _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64, backend: Backend,
         workers: [Network], cancellation: CancellationToken
     ) throws {
-        self.init(
-            try TrackPipeline.passes(bag, options, seed, trackSamples: track.sampleCount),
-            try TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
+        try self.init(
+            TrackPipeline.passes(bag, options, seed, trackSamples: track.sampleCount),
+            TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
             shifts: options.shifts, backend: backend, workers: workers, cancellation: cancellation)
     }
 
@@ -82,8 +82,8 @@ package final class TrackPipeline {
             options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
         try SeparationError.require(
             options.split, "split", options.split, "on for a live stream")
-        self.init(
-            try TrackPipeline.passes(bag, options, seed, trackSamples: nil),
+        try self.init(
+            TrackPipeline.passes(bag, options, seed, trackSamples: nil),
             TrackWindow(
                 liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 normalization: normalization),
@@ -94,7 +94,7 @@ package final class TrackPipeline {
     private init(
         _ passes: [ShiftedPass], _ window: TrackWindow, normalization: Normalization, bag: Bag,
         shifts: Int, backend: Backend, workers: [Network], cancellation: CancellationToken
-    ) {
+    ) throws {
         self.passes = passes
         self.window = window
         self.normalization = normalization
@@ -102,7 +102,7 @@ package final class TrackPipeline {
         self.shifts = shifts
         self.backend = backend
         self.cancellation = cancellation
-        self.workers = SegmentWorkers(workers, cancellation: cancellation)
+        self.workers = try SegmentWorkers(workers, cancellation: cancellation)
     }
 
     deinit { workers.stop() }

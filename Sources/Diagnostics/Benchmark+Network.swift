@@ -1,7 +1,8 @@
 // The networks that can be measured, and how they are loaded.
 
-import Foundation
+import Files
 import HTDemucs
+import LibC
 import Quantization
 import Tensor
 import WeightsLoader
@@ -38,8 +39,9 @@ extension Benchmark {
             }
             let checkpoint = try Checkpoint.open(path)
             guard !checkpoint.isQuantized else { return }
-            let file = FileManager.default.temporaryDirectory
-                .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors").path
+            let number = UInt64.random(in: .min ... .max)
+            let file = FilePath.joined(
+                FilePath.temporaryFolder, "swift-demucs-\(number).safetensors")
             defer { unlink(file) }
             try CheckpointConversion(checkpoint).write(to: file, asFloat16: true)
             try body(

@@ -1,7 +1,7 @@
 // The peak rates of this machine, which a network's are compared with.
 
-import Foundation
 import Layers
+import LibC
 import Tensor
 
 /// The best of several passes with all threads of a backend.

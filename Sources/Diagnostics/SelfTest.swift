@@ -3,7 +3,7 @@
 
 import Audio
 import Demucs
-import Foundation
+import Files
 import ModelZoo
 import Signal
 import Tensor
@@ -77,15 +77,12 @@ package struct SelfTest {
     }
 
     private static func fingerprint(of path: String) throws -> String {
-        let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+            let file = try MappedFile(path)
+            return file.withBytes(0..<file.countBytes) { fnv1a($0) }.zeroPadded(16, radix: 16)
         } catch {
-            throw SelfTestError(
-                description: "\(path): can't be read (\(error.localizedDescription))")
+            throw SelfTestError(description: "\(path): can't be read (\(error.problem))")
         }
-        let digits = String(data.withUnsafeBytes { fnv1a($0) }, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// Names of all cases, in order.

@@ -1,7 +1,7 @@
 // Fourier transforms of eight real signals at once, in double precision. The equations of music's
 // correlations are badly conditioned and would magnify the rounding of Signal's float32 transforms.
 
-import Foundation
+import LibC
 
 /// One element of eight real signals, as four complex ones: signals 0 to 3 are the real parts,
 /// signals 4 to 7 the imaginary ones.

@@ -1,6 +1,6 @@
 // Why a model's arguments can't be honoured.
 
-import Foundation
+import Files
 
 /// Why a model can't be built from its arguments. Keys are the reference's argument names.
 public enum ConfigurationError: Error, Equatable, Sendable {
@@ -18,7 +18,7 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case givenTwice(key: String)
 }
 
-extension ConfigurationError: CustomStringConvertible, LocalizedError {
+extension ConfigurationError: DescribedError {
     public var description: String {
         switch self {
         case .unsupported(let key, let found, let supported):

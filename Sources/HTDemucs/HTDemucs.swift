@@ -16,6 +16,9 @@ package struct HTDemucs: Sendable {
     /// Contents of the checkpoint that this engine ignores, a line each.
     package let warnings: [String]
 
+    /// Numbers in all of its parameters.
+    package let parameterCount: Int
+
     package private(set) var backend: Backend
     let stft: STFT
     /// Outermost first.
@@ -123,5 +126,6 @@ package struct HTDemucs: Sendable {
                 downTime: try sampler("channel_downsampler_t", bottom, inner))
         crosstransformer = try reader.crossTransformer(parameters.scope("crosstransformer"))
         try parameters.finish()
+        parameterCount = parameters.askedShapes.values.reduce(0) { $0 + $1.reduce(1, *) }
     }
 }

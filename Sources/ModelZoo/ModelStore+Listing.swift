@@ -80,7 +80,7 @@ extension ModelStore {
             throw WeightsError.fileUnreadable(path: path, reason: "\(SystemError.last)")
         }
         defer { try? file.close() }
-        let found = try SHA256.hexadecimal(of: file, isCancelled: isCancelled)
+        let found = try SHA256.hexadecimal(of: file.fileDescriptor, isCancelled: isCancelled)
         return found.hasPrefix(expected) ? .intact : .damaged(found: found, expected: expected)
     }
 

@@ -3,8 +3,8 @@
 import Audio
 import Demucs
 import Files
-import Foundation
 import HTDemucs
+import LibC
 import Tensor
 
 /// Chooses pieces of tracks and writes the core's inputs of each, with lists of the files.
@@ -162,7 +162,7 @@ package struct Calibration {
 
     /// The path of a sample's tensor in the folder, `input/00000.npy`.
     private func file(_ tensor: String, _ index: Int) -> String {
-        "\(tensor)/\(String(format: "%05d", index)).\(encoding.container.rawValue)"
+        "\(tensor)/\(index.zeroPadded(5)).\(encoding.container.rawValue)"
     }
 
     /// Writes a line for each sample, with an entry for each of its tensors.

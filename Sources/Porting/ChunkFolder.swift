@@ -1,7 +1,6 @@
 // The files of chunks: DIR/chunk-00000/input.raw and so on.
 
 import Files
-import Foundation
 
 /// Names of the core's inputs and outputs, those of ONNX exports.
 package enum CoreTensor {
@@ -21,7 +20,7 @@ package struct ChunkFolder: Sendable {
 
     /// `chunk-00000`.
     package static func name(_ index: Int) -> String {
-        String(format: "chunk-%05d", index)
+        "chunk-\(index.zeroPadded(5))"
     }
 
     package func folder(_ index: Int) -> String { FilePath.joined(path, Self.name(index)) }
@@ -40,7 +39,7 @@ package struct ChunkFolder: Sendable {
         _ tensor: String, _ index: Int, preferred: TensorEncoding.Container, expected: String
     ) throws(PortingError) -> String {
         let files = TensorEncoding.Container.allCases.map { file(tensor, index, $0) }
-            .filter(FileManager.default.fileExists(atPath:))
+            .filter { FilePath.status($0) != nil }
         guard let first = files.first else {
             throw .missing(file(tensor, index, preferred), expected: expected)
         }
@@ -52,10 +51,9 @@ package struct ChunkFolder: Sendable {
 
     static func make(_ path: String) throws(PortingError) {
         do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true)
+            try FilePath.makeFolder(path)
         } catch {
-            throw .unwritable(path, TensorFile.reason(error))
+            throw .unwritable(path, "\(error)")
         }
     }
 }

@@ -2,9 +2,15 @@
 
 import Demucs
 import Files
-import Foundation
 import HTDemucs
+import LibC
 import Tensor
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Runs the core on prepared chunks, each at exactly its length, and writes its outputs beside them.
 package struct CoreRun {
@@ -63,9 +69,7 @@ package struct CoreRun {
     private func claim(_ precision: Precision) throws {
         let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
         let path = FilePath.joined(folder.path, Record.fileName)
-        let stored = FileManager.default.contents(atPath: path).flatMap {
-            try? JSONDecoder().decode(Record.self, from: $0)
-        }
+        let stored = try? JSONDecoder().decode(Record.self, from: Data(readFile(path)))
         if stored == record { return }
         for index in 0..<manifest.chunk.count {
             for output in manifest.outputs { unlink(file(output.name, index)) }
@@ -84,9 +88,8 @@ package struct CoreRun {
         }
     }
 
-    private func modified(_ path: String) -> Date {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        return attributes?[.modificationDate] as? Date ?? .distantPast
+    private func modified(_ path: String) -> Int {
+        FilePath.status(path)?.modifiedNanoseconds ?? .min
     }
 }
 

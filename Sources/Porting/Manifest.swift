@@ -1,9 +1,14 @@
 // The manifest that `tensors prepare` writes beside its chunks (docs/formats.md).
 
 import Files
-import Foundation
 import HTDemucs
 import Signal
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A description of a folder of chunks: their track, model, plan and files.
 package struct Manifest: Sendable, Equatable, Codable {
@@ -109,7 +114,7 @@ package struct Manifest: Sendable, Equatable, Codable {
     /// - Throws: ``PortingError`` if the manifest is missing, unreadable or invalid.
     package init(folder: String) throws(PortingError) {
         let path = FilePath.joined(folder, Self.fileName)
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard FilePath.status(path) != nil else {
             throw .missing(path, expected: "the manifest of 'tensors prepare'")
         }
         func invalid(_ problem: String) -> PortingError {
@@ -118,9 +123,9 @@ package struct Manifest: Sendable, Equatable, Codable {
         }
         let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            data = Data(try readFile(path))
         } catch {
-            throw .unreadable(path, TensorFile.reason(error))
+            throw .unreadable(path, "\(error)")
         }
         do {
             let decoder = JSONDecoder()

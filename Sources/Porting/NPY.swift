@@ -6,7 +6,6 @@
 //     N bytes    a Python dictionary: 'descr', 'fortran_order', 'shape'; spaces, a line feed
 //     the rest   the elements
 
-import Foundation
 import WeightsLoader
 
 /// An `.npy` file with a valid header.
@@ -119,7 +118,8 @@ struct NPY {
 
     /// The text of a key's value, without quotes.
     private static func value(of key: String, in header: String) -> String? {
-        guard let name = header.range(of: "'\(key)'") ?? header.range(of: "\"\(key)\"") else {
+        guard let name = header.firstRange(of: "'\(key)'") ?? header.firstRange(of: "\"\(key)\"")
+        else {
             return nil
         }
         let rest = header[name.upperBound...].drop { $0 == " " }
@@ -138,9 +138,9 @@ struct NPY {
     private static func sizes(_ text: String) -> [Int]? {
         var parts = text.dropFirst().dropLast().split(
             separator: ",", omittingEmptySubsequences: false
-        ).map { $0.trimmingCharacters(in: .whitespaces) }
-        if parts.last == "" { parts.removeLast() }
-        let sizes = parts.compactMap { Int($0) }
+        ).map { $0.split { $0 == " " || $0 == "\t" } }
+        if parts.last == [] { parts.removeLast() }
+        let sizes = parts.compactMap { $0.count == 1 ? Int($0[0]) : nil }
         guard sizes.count == parts.count, sizes.count <= rankLimit, sizes.allSatisfy({ $0 >= 0 })
         else { return nil }
         return sizes

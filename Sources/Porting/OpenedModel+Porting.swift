@@ -2,7 +2,6 @@
 
 import Demucs
 import Files
-import Foundation
 import HTDemucs
 import ModelZoo
 
@@ -20,7 +19,7 @@ extension OpenedModel {
         try self.init(files)
         guard let name else { return }
         let isFile = FilePath.status(name) != nil
-        self.name = isFile ? URL(fileURLWithPath: name).standardizedFileURL.path : name
+        self.name = isFile ? FilePath.absolute(name) : name
     }
 
     package var configuration: Configuration { configurations[0] }

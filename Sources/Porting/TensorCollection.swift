@@ -2,7 +2,6 @@
 
 import Audio
 import Files
-import Foundation
 import WeightsLoader
 
 /// Named tensors in a file or a folder, read on demand.
@@ -42,12 +41,12 @@ package struct TensorCollection {
     /// - Throws: ``PortingError``.
     package init(_ path: String) throws(PortingError) {
         self.path = path
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard FilePath.status(path) != nil else {
             throw .missing(
                 path, expected: "a file of tensors, a folder of them or a folder of stems")
         }
         if FilePath.isFolder(path) {
-            let above = (path as NSString).deletingLastPathComponent
+            let above = FilePath.parent(of: path)
             try add(
                 folder: path, prefix: "",
                 manifest: Self.manifest(in: path) ?? Self.manifest(in: above), depth: 0)
@@ -120,9 +119,9 @@ package struct TensorCollection {
     ) throws(PortingError) {
         let names: [String]
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            names = try FilePath.names(in: folder)
         } catch {
-            throw .unreadable(folder, TensorFile.reason(error))
+            throw .unreadable(folder, "\(error)")
         }
         for name in names.sorted() where !name.hasPrefix(".") {
             let inner = FilePath.joined(folder, name)
@@ -164,14 +163,13 @@ package struct TensorCollection {
     }
 
     private static func manifest(in folder: String) -> Manifest? {
-        try? Manifest(folder: folder.isEmpty ? "." : folder)
+        try? Manifest(folder: folder)
     }
 
     /// The manifest of a file's chunk.
     private static func manifest(above file: String) -> Manifest? {
-        let folder = (file as NSString).deletingLastPathComponent
-        return manifest(in: folder)
-            ?? manifest(in: (folder as NSString).deletingLastPathComponent)
+        let folder = FilePath.folder(of: file)
+        return manifest(in: folder) ?? manifest(in: FilePath.parent(of: folder))
     }
 }
 

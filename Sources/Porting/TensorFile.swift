@@ -1,7 +1,6 @@
 // Files of one tensor each: raw, .npy or safetensors.
 
 import Files
-import Foundation
 import WeightsLoader
 
 /// Reads and writes files of one tensor.
@@ -23,9 +22,9 @@ package enum TensorFile {
     /// Writes bytes to a temporary file beside `path`, which is renamed once it is complete.
     static func write(_ bytes: [UInt8], to path: String) throws(PortingError) {
         do {
-            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try replaceFile(at: path, with: bytes)
         } catch {
-            throw .unwritable(path, reason(error))
+            throw .unwritable(path, "\(error)")
         }
     }
 
@@ -41,7 +40,7 @@ package enum TensorFile {
         isFinite: Bool = true
     ) throws(PortingError) -> NamedTensor {
         let expected = "\(element.rawValue) \(shape)"
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard FilePath.status(path) != nil else {
             throw .missing(path, expected: expected)
         }
         func check(_ foundShape: [Int], _ found: ElementType) throws(PortingError) {
@@ -138,12 +137,5 @@ package enum TensorFile {
             Widening.widen(bytes, of: type, into: output)
             initialized = count
         }
-    }
-
-    /// The system's reason for a failed file operation.
-    static func reason(_ error: any Error) -> String {
-        let error = error as NSError
-        return (error.userInfo[NSUnderlyingErrorKey] as? NSError)?.localizedDescription
-            ?? error.localizedFailureReason ?? error.localizedDescription
     }
 }

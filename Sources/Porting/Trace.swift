@@ -3,8 +3,8 @@
 import Audio
 import Demucs
 import Files
-import Foundation
 import HTDemucs
+import LibC
 import Tensor
 
 /// Writes the values inside the network for one chunk, under the reference's names.
@@ -42,7 +42,7 @@ package struct Trace {
         let inputs = try manifest.inputs(ofChunk: path)
         self.init(
             input: inputs[0], x: inputs[1],
-            origin: "\(manifest.source.name), \((path as NSString).lastPathComponent)")
+            origin: "\(manifest.source.name), \(FilePath.name(of: FilePath.absolute(path)))")
     }
 
     /// The name of the model that a chunk was prepared for.
@@ -53,8 +53,7 @@ package struct Trace {
     }
 
     private static func folder(ofChunk path: String) -> String {
-        let parent = ((path as NSString).standardizingPath as NSString).deletingLastPathComponent
-        return parent.isEmpty ? "." : parent
+        FilePath.parent(of: path)
     }
 
     /// A trace for a chunk of a track, normalised like a separation's segment.
@@ -198,7 +197,7 @@ private final class TraceWriter {
 
     init(_ path: String, metadata: [String: String]) throws(PortingError) {
         self.path = path
-        temporaryPath = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
+        temporaryPath = "\(path).\(getpid()).partial"
         header = SafetensorsHeader(metadata: metadata)
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
         if descriptor < 0 { throw .unwritable(path, "\(SystemError.last)") }

@@ -1,7 +1,7 @@
 // From float weights to a quantised model: calibration, rounding with GPTQ, corrected biases, and the
 // choice of each layer's form. docs/int8.md has the measurements behind these steps.
 
-import Foundation
+import Files
 import HTDemucs
 import Layers
 import Tensor
@@ -67,7 +67,7 @@ package struct ModelQuantization {
         arguments = try Configuration.arguments(of: checkpoint)
         (configuration, warnings) = try Configuration.read(arguments)
         origin = [
-            "source": .string((checkpoint.path as NSString).lastPathComponent),
+            "source": .string(FilePath.name(of: checkpoint.path)),
             "source_sha256": .string(checkpoint.sha256()), "calibration": .object(calibration),
         ]
     }
@@ -125,11 +125,10 @@ package struct QuantizationError: Error, CustomStringConvertible {
     ///   - best: the SNR with all layers in 16 bits, or as many as the size allows.
     ///   - maximumBytes: the size allowed; nil for any.
     init(unreachableSNRDecibels wanted: Double, best: Double, maximumBytes: Int?) {
-        func figure(_ value: Double) -> String { String(format: "%.1f", value) }
         description =
-            "no form of the model has an SNR of \(figure(wanted)) dB"
+            "no form of the model has an SNR of \(wanted.fixed(1)) dB"
             + (maximumBytes.map { " in \($0) bytes" } ?? "")
-            + ": the best has \(figure(best)) dB; ask for less"
+            + ": the best has \(best.fixed(1)) dB; ask for less"
             + (maximumBytes == nil ? "" : " or allow a larger file")
     }
 

@@ -12,14 +12,14 @@ import Synchronization
 final class ThreadPool: Sendable {
     let threads: Int
     private let shared: Shared
-    private let workers: [Worker]
+    private let workers: [SystemThread]
 
     /// - Parameter threads: fewer run where the system refuses to start as many.
     init(threads: Int) {
         let shared = Shared()
-        var workers: [Worker] = []
+        var workers: [SystemThread] = []
         for number in 1..<max(1, threads) {
-            guard let worker = Worker(shared: shared, number: number) else { break }
+            guard let worker = SystemThread({ shared.serve(thread: number) }) else { break }
             workers.append(worker)
         }
         self.threads = 1 + workers.count
@@ -74,26 +74,11 @@ private final class Shared: @unchecked Sendable {
     private var loop: Loop?
 
     private let callers = Mutex<Void>(())
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private let condition = Condition()
 
     /// How often a thread looks again before it sleeps: tens of microseconds, the gap between two
     /// loops of a forward pass. Sleeping and waking costs more than that.
     private static let spins = 4_000
-
-    init() {
-        mutex = .allocate(capacity: 1)
-        condition = .allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
 
     func exclusively(_ body: () -> Void) {
         callers.withLock { _ in body() }
@@ -107,10 +92,10 @@ private final class Shared: @unchecked Sendable {
     }
 
     private func wakeWorkers() {
-        pthread_mutex_lock(mutex)
-        generation.add(1, ordering: .releasing)
-        pthread_cond_broadcast(condition)
-        pthread_mutex_unlock(mutex)
+        condition.withLock {
+            generation.add(1, ordering: .releasing)
+            condition.broadcast()
+        }
     }
 
     func work(thread: Int) {
@@ -154,67 +139,12 @@ private final class Shared: @unchecked Sendable {
             if now != seen { return now }
             cpu_relax()
         }
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while true {
-            let now = generation.load(ordering: .acquiring)
-            if now != seen { return now }
-            pthread_cond_wait(condition, mutex)
+        return condition.withLock {
+            while true {
+                let now = generation.load(ordering: .acquiring)
+                if now != seen { return now }
+                condition.wait()
+            }
         }
     }
 }
-
-/// A thread of the pool.
-private struct Worker: @unchecked Sendable {
-    private let handle: pthread_t
-
-    /// Starts the thread; nil if the system has no room for it.
-    init?(shared: Shared, number: Int) {
-        let start = Unmanaged.passRetained(Start(shared: shared, number: number))
-        #if canImport(Darwin)
-            var created: pthread_t?
-        #else
-            var created = pthread_t()
-        #endif
-        let status = pthread_create(&created, nil, runWorker, start.toOpaque())
-        guard status == 0 else {
-            start.release()
-            return nil
-        }
-        #if canImport(Darwin)
-            guard let created else { return nil }
-            handle = created
-        #else
-            handle = created
-        #endif
-    }
-
-    func join() {
-        pthread_join(handle, nil)
-    }
-}
-
-private final class Start {
-    let shared: Shared
-    let number: Int
-
-    init(shared: Shared, number: Int) {
-        self.shared = shared
-        self.number = number
-    }
-}
-
-#if canImport(Darwin)
-    private func runWorker(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        start.shared.serve(thread: start.number)
-        return nil
-    }
-#else
-    private func runWorker(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        start.shared.serve(thread: start.number)
-        return nil
-    }
-#endif

@@ -1,7 +1,7 @@
 // A file mapped into memory, read-only.
 
 import Files
-import Foundation
+import LibC
 
 /// Owns one read-only memory mapping and releases it with its last reference.
 ///

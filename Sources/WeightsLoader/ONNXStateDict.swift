@@ -10,7 +10,7 @@
 //
 // Equal tensors are stored once and shared through Identity.
 
-import Foundation
+import Files
 
 /// The state dict that a graph holds.
 struct ONNXStateDict {
@@ -307,7 +307,7 @@ struct ONNXStateDict {
         guard stored.isFinite else { return nil }
         // Nine digits tell any two floats apart.
         let decimals = (1...9).lazy.compactMap {
-            Double(String(format: "%.\($0)g", Double(stored)))
+            Double(Double(stored).significant($0))
         }
         return decimals.first { decimal in
             let rounded = Float(decimal)

@@ -1,7 +1,7 @@
 // Writes safetensors files in the official layout, tensor by tensor.
 
 import Files
-import Foundation
+import LibC
 
 /// A checkpoint on its way into a file.
 package struct SafetensorsWriter {
@@ -66,22 +66,15 @@ package struct SafetensorsWriter {
     ///   ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func write(to path: String) throws {
         let header = try header()
-        let temporary = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         do {
-            guard descriptor >= 0 else { throw SystemError.last }
-            do {
-                defer { close(descriptor) }
+            try replaceFile(at: path) { descriptor in
                 try header.withUnsafeBytes { try writeAll($0, to: descriptor) }
                 for entry in entries {
                     try values(entry).withUnsafeBytes { try writeAll($0, to: descriptor) }
                 }
                 try retryingInterrupted { fsync(descriptor) }
             }
-            try retryingInterrupted { rename(temporary, path) }
-        } catch {
-            unlink(temporary)
-            guard let error = error as? SystemError else { throw error }
+        } catch let error as SystemError {
             throw WeightsError.fileUnwritable(path: path, reason: "\(error)")
         }
     }

@@ -3,7 +3,6 @@
 import Demucs
 import Diagnostics
 import Evaluation
-import Foundation
 import HTDemucs
 import ModelZoo
 import Tensor

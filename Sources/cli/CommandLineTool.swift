@@ -1,8 +1,8 @@
 // The executable: picks the command, answers --help and --version, sets up signals.
 
 import Demucs
-import Foundation
 import HTDemucs
+import LibC
 import ModelZoo
 import Porting
 import WeightsLoader

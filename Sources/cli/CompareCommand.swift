@@ -1,7 +1,6 @@
 // `swift-demucs compare`: compares two sets of tensors and names the first that differs.
 
 import Demucs
-import Foundation
 import Porting
 
 extension Option {
@@ -96,7 +95,7 @@ struct CompareReport {
     private func shape(_ sizes: [Int]) -> String { sizes.map(String.init).joined(separator: "×") }
 
     private func scientific(_ value: Double) -> String {
-        value.isFinite ? String(format: "%.2e", value) : "-"
+        value.isFinite ? value.scientific(2) : "-"
     }
 
     // MARK: - JSON

@@ -1,7 +1,7 @@
 // Output of a command: results to stdout, everything else to stderr.
 
 import Files
-import Foundation
+import LibC
 
 struct Console: Sendable {
     var isQuiet = false
@@ -9,7 +9,7 @@ struct Console: Sendable {
 
     /// Whether stderr is a terminal that can redraw a line. With TERM `dumb` or empty it can't.
     let isTerminal: Bool = {
-        let kind = ProcessInfo.processInfo.environment["TERM"] ?? ""
+        let kind = getenv("TERM").map { String(cString: $0) } ?? ""
         return isatty(STDERR_FILENO) == 1 && !kind.isEmpty && kind != "dumb"
     }()
 

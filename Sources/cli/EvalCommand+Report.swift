@@ -1,7 +1,6 @@
 // The report of `eval`: the scores of each track, then medians over tracks.
 
 import Evaluation
-import Foundation
 import Signal
 
 struct EvalReport {

@@ -2,7 +2,6 @@
 
 import Demucs
 import Evaluation
-import Foundation
 import Tensor
 
 struct EvalCommand {

@@ -2,8 +2,9 @@
 // are blocked in all others.
 
 import Demucs
-import Foundation
 import HTDemucs
+import LibC
+import Tensor
 
 enum Interruption {
     /// A token that SIGINT or SIGTERM cancels. The next such signal ends the process.
@@ -40,10 +41,16 @@ enum Interruption {
         for number in numbers { sigaddset(&signals, number) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         let awaited = signals
-        Thread.detachNewThread {
+        let thread = SystemThread {
             var signals = awaited
             var signal: Int32 = 0
             while sigwait(&signals, &signal) == 0 { action(signal) }
         }
+        // Without the thread, signals do what they do in any program.
+        guard let thread else {
+            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+            return
+        }
+        thread.detach()
     }
 }

@@ -1,7 +1,6 @@
 // From `--name` to a model's files, shown on the console.
 
 import Demucs
-import Foundation
 import HTDemucs
 import ModelZoo
 
@@ -70,7 +69,7 @@ struct SeparationModel {
             name = String(given.dropFirst(scheme.count))
         }
         if let member = settings.member { name += "_\(member)" }
-        return name.replacingOccurrences(of: "/", with: "_")
+        return name.replacing("/", with: "_")
     }
 
     /// The content of the checkpoints and how they are combined; nil if they can't be read any more.

@@ -1,7 +1,6 @@
 // `swift-demucs models`: lists, fetches, finds and verifies models.
 
 import Demucs
-import Foundation
 import HTDemucs
 import ModelZoo
 

@@ -2,8 +2,8 @@
 // and the manual all come from these tables.
 
 import Demucs
-import Foundation
 import ModelZoo
+import Tensor
 
 struct Option: Sendable, Equatable {
     /// Values that a shell offers.
@@ -87,7 +87,7 @@ extension ParsedArguments {
     /// `--threads`, by default one for each core.
     func threads() throws(UsageError) -> Int {
         try number(.threads, in: Separator.supportedThreads)
-            ?? ProcessInfo.processInfo.activeProcessorCount
+            ?? countAvailableCores()
     }
 
     /// The models of `--repo` and the usual places.

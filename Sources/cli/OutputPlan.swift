@@ -2,7 +2,7 @@
 
 import Demucs
 import Files
-import Foundation
+import LibC
 
 /// A track and its output files.
 struct PlannedTrack {

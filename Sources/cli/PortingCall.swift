@@ -2,7 +2,6 @@
 // `trace`, `compare`.
 
 import Demucs
-import Foundation
 import HTDemucs
 import ModelZoo
 import Porting

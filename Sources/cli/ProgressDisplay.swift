@@ -1,7 +1,8 @@
 // The progress of a track: a bar with speed and time left on a terminal, nothing elsewhere.
 
 import Demucs
-import Foundation
+import Files
+import LibC
 import Synchronization
 
 /// Redraws one line, from the thread that separates and from the one that handles resized terminals.
@@ -76,7 +77,7 @@ final class ProgressDisplay: Sendable {
         let secondsAll = track.estimate.seconds(forSegments: progress.segmentsTotal)
         if let secondsAll, secondsAll > 0 {
             let rate = progress.audioSecondsTotal / secondsAll
-            parts.append(String(format: rate < 10 ? "%.1f×" : "%.0f×", rate))
+            parts.append("\(rate.fixed(rate < 10 ? 1 : 0))×")
             let left = progress.segmentsTotal - progress.segmentsDone
             parts.append(
                 "\(clock(secondsAll / Double(progress.segmentsTotal) * Double(left))) left")
@@ -90,9 +91,8 @@ final class ProgressDisplay: Sendable {
     static func clock(_ seconds: Double) -> String {
         let total = Int(min(seconds.rounded(), 1e9))
         let (hours, minutes) = (total / 3600, total / 60 % 60)
-        return hours > 0
-            ? String(format: "%d:%02d:%02d", hours, minutes, total % 60)
-            : String(format: "%d:%02d", minutes, total % 60)
+        let seconds = (total % 60).zeroPadded(2)
+        return hours > 0 ? "\(hours):\(minutes.zeroPadded(2)):\(seconds)" : "\(minutes):\(seconds)"
     }
 }
 
@@ -164,9 +164,9 @@ enum ProcessAge {
         #if os(Linux)
             // Field 22 of proc_pid_stat(5), in ticks since boot. The second field, the program's name
             // in parentheses, may contain spaces.
-            guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
-                let end = stat.lastIndex(of: ")")
-            else { return nil }
+            guard let bytes = try? readFile("/proc/self/stat") else { return nil }
+            let stat = String(decoding: bytes, as: UTF8.self)
+            guard let end = stat.lastIndex(of: ")") else { return nil }
             let fields = stat[stat.index(after: end)...].split(separator: " ")
             guard fields.count > 19, let ticks = Double(fields[19]) else { return nil }
             var now = timespec()

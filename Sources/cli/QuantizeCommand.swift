@@ -2,7 +2,7 @@
 
 import Demucs
 import Diagnostics
-import Foundation
+import Files
 import HTDemucs
 import Quantization
 import Tensor
@@ -60,7 +60,11 @@ struct QuantizeCommand {
             let report = QuantizationReport(
                 model: model, source: checkpoint, calibration: segments.description)
             if let path = arguments.value(.report) {
-                try Data(report.json.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+                do {
+                    try replaceFile(at: path, with: report.json.utf8)
+                } catch {
+                    throw WeightsError.fileUnwritable(path: path, reason: "\(error)")
+                }
             }
             console.result(report.table)
             console.result(output)

@@ -1,6 +1,12 @@
 // Text of reports: aligned tables, figures, JSON.
 
-import Foundation
+import Files
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 enum TextTable {
     /// Rows with columns as wide as their widest cell: names to the left, figures to the right, no
@@ -34,9 +40,6 @@ enum TextTable {
 }
 
 extension Double {
-    /// The number with a fixed number of decimals.
-    func fixed(_ digits: Int) -> String { String(format: "%.\(digits)f", self) }
-
     /// An SNR in dB: one decimal, `equal` for infinite, `none` where nothing can be compared.
     var decibelText: String { isFinite ? fixed(1) : self > 0 ? "equal" : "none" }
 }
@@ -95,10 +98,10 @@ enum JSONText {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// Reads text that `of` wrote.
-    static var decoder: JSONDecoder {
+    /// Reads a file with text that `of` wrote; nil if that can't be done.
+    static func read<Value: Decodable>(_ path: String) -> Value? {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return decoder
+        return try? decoder.decode(Value.self, from: Data(readFile(path)))
     }
 }

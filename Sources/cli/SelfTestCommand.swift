@@ -2,7 +2,6 @@
 
 import Demucs
 import Diagnostics
-import Foundation
 import ModelZoo
 import Tensor
 
@@ -27,7 +26,7 @@ enum SelfTestCommand {
                 console.status("Testing \(SelfTestReport.heading(engine).joined(separator: " "))")
                 runs.append(
                     try selfTest.run(
-                        engine, threads: ProcessInfo.processInfo.activeProcessorCount))
+                        engine, threads: countAvailableCores()))
             }
             let report = SelfTestReport(runs: runs, seconds: (ContinuousClock.now - start).seconds)
             console.result(arguments.has(.json) ? report.json : report.table)

@@ -2,8 +2,8 @@
 
 import Demucs
 import Files
-import Foundation
 import HTDemucs
+import LibC
 import ModelZoo
 
 struct SeparateCommand {

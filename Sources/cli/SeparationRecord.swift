@@ -3,8 +3,8 @@
 
 import Demucs
 import Files
-import Foundation
 import HTDemucs
+import LibC
 
 /// A complete result: the input, the model, the options and the files.
 struct SeparationRecord: Codable, Equatable {
@@ -32,7 +32,7 @@ struct SeparationRecord: Codable, Equatable {
             guard let status = FilePath.status(path) else { return nil }
             name = FilePath.name(of: path)
             bytes = Int(status.st_size)
-            modified = File.modified(status)
+            modified = status.modifiedNanoseconds
             self.sha256 = sha256
         }
 
@@ -41,21 +41,12 @@ struct SeparationRecord: Codable, Equatable {
             guard let status = FilePath.status(path), Int(status.st_size) == bytes else {
                 return false
             }
-            return File.modified(status) == modified || FileChecksum.of(path) == sha256
+            return status.modifiedNanoseconds == modified || FileChecksum.of(path) == sha256
         }
 
         /// Whether the size and time are those of an earlier look at the file.
         func isSame(as status: stat) -> Bool {
-            Int(status.st_size) == bytes && File.modified(status) == modified
-        }
-
-        private static func modified(_ status: stat) -> Int {
-            #if canImport(Darwin)
-                let time = status.st_mtimespec
-            #else
-                let time = status.st_mtim
-            #endif
-            return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
+            Int(status.st_size) == bytes && status.modifiedNanoseconds == modified
         }
     }
 
@@ -99,8 +90,7 @@ extension SeparationRecord {
     ///
     /// - Returns: nil if it is missing, damaged or of another version.
     init?(at path: String) {
-        guard let data = FileManager.default.contents(atPath: path),
-            let record = try? JSONText.decoder.decode(SeparationRecord.self, from: data),
+        guard let record: SeparationRecord = JSONText.read(path),
             record.version == SeparationRecord.currentVersion
         else { return nil }
         self = record
@@ -109,8 +99,7 @@ extension SeparationRecord {
     /// Writes the record atomically. Errors are ignored: without a record the track is separated
     /// again next time.
     func write(to path: String) {
-        let data = Data((JSONText.of(self) + "\n").utf8)
-        try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
+        try? replaceFile(at: path, with: (JSONText.of(self) + "\n").utf8)
     }
 
     // MARK: - Comparing
@@ -181,10 +170,8 @@ struct SeparationParameters: Codable, Equatable {
 enum FileChecksum {
     /// - Returns: nil if the file can't be read or the token is cancelled.
     static func of(_ path: String, _ cancellation: CancellationToken? = nil) -> String? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-        defer { try? file.close() }
-        return try? SHA256.hexadecimal(
-            of: file, isCancelled: { cancellation?.isCancelled ?? false })
+        try? SHA256.hexadecimal(
+            ofFile: path, isCancelled: { cancellation?.isCancelled ?? false })
     }
 
     static func of(text: String) -> String {

@@ -2,7 +2,7 @@
 
 import Demucs
 import Files
-import Foundation
+import LibC
 
 extension SeparationRun {
     /// Separates a track and reports the result. A failure doesn't end the run.

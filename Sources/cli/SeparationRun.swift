@@ -1,7 +1,6 @@
 // Runs the plan of `separate`: track after track, then the summary and the exit code.
 
 import Demucs
-import Foundation
 import HTDemucs
 
 struct SeparationRun {

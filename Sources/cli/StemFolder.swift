@@ -1,7 +1,6 @@
 // Folders of stems for `eval` and `bench`: of one track, or of many.
 
 import Files
-import Foundation
 
 /// A folder that can't be read, or doesn't match another.
 struct StemFolderError: Error, CustomStringConvertible {
@@ -33,9 +32,9 @@ struct StemFolder {
         self.path = path
         var files: [String: String] = [:]
         for file in try StemFolder.contents(of: path) {
-            let name = file as NSString
-            guard StemFolder.extensions.contains(name.pathExtension.lowercased()) else { continue }
-            let stem = name.deletingPathExtension
+            let ending = FilePath.pathExtension(of: file).lowercased()
+            guard StemFolder.extensions.contains(ending) else { continue }
+            let stem = FilePath.stem(of: file)
             if let other = files.updateValue(file, forKey: stem) {
                 throw StemFolderError(
                     description:
@@ -61,11 +60,9 @@ struct StemFolder {
 
     fileprivate static func contents(of path: String) throws(StemFolderError) -> [String] {
         do {
-            let names = try FileManager.default.contentsOfDirectory(atPath: path)
-            return names.filter { !$0.hasPrefix(".") }.sorted()
+            return try FilePath.names(in: path).filter { !$0.hasPrefix(".") }.sorted()
         } catch {
-            let reason = (error as NSError).localizedFailureReason ?? error.localizedDescription
-            throw StemFolderError(description: "\(path): can't be read as a folder (\(reason))")
+            throw StemFolderError(description: "\(path): can't be read as a folder (\(error))")
         }
     }
 }
@@ -86,7 +83,7 @@ struct StemCollection {
         let folder = try StemFolder(path)
         if !folder.stems.isEmpty {
             single = folder
-            tracks = [URL(fileURLWithPath: path).lastPathComponent]
+            tracks = [FilePath.name(of: FilePath.absolute(path))]
             return
         }
         single = nil

@@ -3,7 +3,7 @@
 
 import Demucs
 import Files
-import Foundation
+import LibC
 
 struct InputTrack: Equatable {
     /// As given or found; `-` for standard input.
@@ -93,12 +93,16 @@ struct TrackDiscovery {
         if open.contains(where: status.isSameFile) { return }
         open.append(status)
         defer { open.removeLast() }
-        guard let entries = TrackDiscovery.entries(of: folder) else {
-            problems.append((folder, "\(folder): can't be read (\(SystemError.last))"))
+        // Invalid UTF-8 is repaired here; `AudioInput` finds the file all the same.
+        let entries: [String]
+        do {
+            entries = try FilePath.names(in: folder).sorted(by: TrackDiscovery.inByteOrder)
+        } catch {
+            problems.append((folder, "\(folder): can't be read (\(error))"))
             return
         }
         var folders: [String] = []
-        for name in entries {
+        for name in entries where name.utf8.first != UInt8(ascii: ".") {
             let path = FilePath.joined(folder, name)
             if FilePath.isFolder(path) {
                 folders.append(name)
@@ -110,26 +114,6 @@ struct TrackDiscovery {
             walk(
                 FilePath.joined(folder, name), relative: FilePath.joined(relative, name), &open)
         }
-    }
-
-    /// Names in a folder except hidden ones, sorted by their bytes.
-    ///
-    /// - Returns: nil if the folder can't be read; `errno` has the reason.
-    private static func entries(of folder: String) -> [String]? {
-        guard let stream = opendir(folder) else { return nil }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            // In place: an entry may be shorter than its declaration. Invalid UTF-8 is repaired here;
-            // `AudioInput` finds the file all the same.
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: FilePath.longestNameBytes + 1) {
-                    String(cString: $0)
-                }
-            }
-            if name.utf8.first != UInt8(ascii: ".") { names.append(name) }
-        }
-        return names.sorted(by: inByteOrder)
     }
 }
 

@@ -1,3 +1,3 @@
-import Foundation
+import LibC
 
 exit(CommandLineTool().run(Array(CommandLine.arguments.dropFirst())).rawValue)

@@ -86,9 +86,8 @@ final class PartialFile: @unchecked Sendable {
 
     /// The SHA-256 of all its bytes.
     func checksum(isCancelled: () -> Bool) throws -> String {
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
-        try handle.seek(toOffset: 0)
-        return try SHA256.hexadecimal(of: handle, isCancelled: isCancelled)
+        guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw SystemError.last }
+        return try SHA256.hexadecimal(of: descriptor, isCancelled: isCancelled)
     }
 
     /// Checks that the disk has room for that many more bytes.

@@ -1,0 +1,70 @@
+// A program that runs beside this one, until it ends or is killed.
+
+import Files
+// For `environ`, which C can't guard against threads.
+@preconcurrency import LibC
+
+final class ChildProcess {
+    private let identifier: pid_t
+    private var ended: Int32?
+
+    /// Starts a program with this process's environment, in a process group of its own: an interrupt
+    /// from the terminal is left to this process.
+    ///
+    /// - Parameter descriptors: become its standard input, output and error. Other descriptors must
+    ///   close themselves (`O_CLOEXEC`).
+    /// - Throws: ``SystemError``.
+    init(
+        _ path: String, _ arguments: [String], descriptors: [Int32]
+    ) throws(SystemError) {
+        #if canImport(Darwin)
+            var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
+        #else
+            var actions = posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (number, descriptor) in descriptors.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
+        }
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // This process may block signals, which a child would inherit.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK))
+        let words = ([path] + arguments).map { strdup($0) }
+        defer { for word in words { free(word) } }
+        var process = pid_t()
+        let code = posix_spawn(&process, path, &actions, &attributes, words + [nil], environ)
+        if code != 0 { throw SystemError(code: code) }
+        identifier = process
+    }
+
+    /// The exit status, or the number of the signal that ended it; nil while it runs.
+    var status: Int32? {
+        if ended == nil { wait(WNOHANG) }
+        return ended
+    }
+
+    /// Ends it, if it runs, and waits until it has.
+    func kill() {
+        guard status == nil else { return }
+        _ = LibC.kill(identifier, SIGKILL)
+        wait(0)
+    }
+
+    private func wait(_ options: Int32) {
+        var state: Int32 = 0
+        let result = try? retryingInterrupted { waitpid(identifier, &state, options) }
+        if result == 0 { return }
+        // Without a result this process ignores SIGCHLD, and the status is lost.
+        let signal = state & 0x7F
+        ended = result == nil ? 0 : signal == 0 ? state >> 8 & 0xFF : signal
+    }
+}
