@@ -6,6 +6,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Demucs", targets: ["Demucs"]),
+        .library(name: "swiftdemucs", type: .dynamic, targets: ["CInterface"]),
         .executable(name: "swift-demucs", targets: ["swift-demucs"]),
     ],
     targets: [
@@ -17,7 +18,11 @@ let package = Package(
         .systemLibrary(
             name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
-        .target(name: "LibC"),
+        // The header of the C interface.
+        .systemLibrary(name: "CSwiftDemucs", path: "include"),
+
+        .target(name: "CPlatform"),
+        .target(name: "LibC", dependencies: ["CPlatform"]),
         .target(name: "Files", dependencies: ["LibC"]),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
@@ -53,9 +58,18 @@ let package = Package(
                 "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files",
                 "Tensor", "LibC",
             ]),
+        .target(
+            name: "CInterface",
+            dependencies: [
+                "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "HTDemucs",
+                "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor", "LibC",
+                "CSwiftDemucs",
+            ],
+            exclude: ["exports.map"]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
+                "CSwiftDemucs",
                 "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "ModelZoo",
                 "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor", "LibC",
             ],

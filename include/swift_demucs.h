@@ -165,14 +165,17 @@ typedef struct sd_model sd_model;
 
 /* Type of the weights and of the operands of matrix products. Sums are always float32. */
 typedef enum sd_precision {
+    /* INT8 for files with INT8 weights, FLOAT32 for all others. */
+    SD_PRECISION_DEFAULT = 0,
     /* The samples of the reference, demucs 4.1.0: SNR 117 dB or more against PyTorch. */
-    SD_PRECISION_FLOAT32 = 0,
+    SD_PRECISION_FLOAT32 = 1,
     /* Half the memory, and twice the speed on CPUs with AVX512-BF16: about 40 dB. */
-    SD_PRECISION_BFLOAT16 = 1,
+    SD_PRECISION_BFLOAT16 = 2,
     /* A quarter of the memory, and faster still on CPUs with VNNI: about 35 dB. */
-    SD_PRECISION_INT8 = 2,
-    /* bfloat16 on CPUs that multiply it, else float32; INT8 for files with INT8 weights. */
-    SD_PRECISION_AUTO = 3
+    SD_PRECISION_INT8 = 3,
+    /* INT8 for files with INT8 weights; else BFLOAT16 on CPUs that multiply it, FLOAT32 on others.
+     */
+    SD_PRECISION_AUTO = 4
 } sd_precision;
 
 typedef struct sd_open_options {
@@ -493,7 +496,7 @@ typedef struct sd_quantize_options {
     size_t calibration_file_count;
     /* Segments of those files, 1 to 10,000. (default: 50) */
     int32_t calibration_segments;
-    /* What the file will run in: INT8, or FLOAT32 or BFLOAT16 with INT8 weights. (default: INT8) */
+    /* What the file will run in: INT8 (the default), or FLOAT32 or BFLOAT16 with INT8 weights. */
     sd_precision precision;
     /* Keeps as many layers in 16 bits as this SNR in dB needs; 0 for the recommended ones. */
     double minimum_snr;

@@ -23,3 +23,19 @@ public struct EngineInformation: Sendable, Equatable {
     /// the CPU multiplies it, else float32.
     public let fastestPrecision: Precision
 }
+
+/// A precision that may depend on the model and the machine.
+package enum PrecisionChoice: Sendable, Equatable {
+    /// INT8 for a model with INT8 weights, float32 for all others.
+    case ofModel
+    /// INT8 for a model with INT8 weights, for all others the fastest that keeps the quality.
+    case fastest
+    case fixed(Precision)
+
+    /// - Throws: the errors of ``EngineInformation/init()``.
+    package func precision(isQuantized: Bool) throws -> Precision {
+        if case .fixed(let precision) = self { return precision }
+        if isQuantized { return .int8 }
+        return self == .fastest ? try EngineInformation().fastestPrecision : .float32
+    }
+}

@@ -229,7 +229,7 @@ public final class Separator: Sendable {
     // MARK: - Both
 
     /// Makes the first pass over a track.
-    func track(
+    package func track(
         excerpt: Excerpt? = nil, downmix: Downmix = .first, cancellation: CancellationToken,
         open: @escaping () throws -> any RecordingReader
     ) throws -> Track {

@@ -10,6 +10,11 @@ package struct NamePattern: Sendable, Equatable {
         characters = Array(text)
     }
 
+    /// Patterns separated by commas.
+    package static func list(_ text: String) -> [NamePattern] {
+        text.split(separator: ",").map { NamePattern(String($0)) }
+    }
+
     package func matches(_ name: String) -> Bool {
         let name = Array(name)
         var (place, at) = (0, 0)

@@ -59,19 +59,18 @@ package struct Trace {
     /// A trace for a chunk of a track, normalised like a separation's segment.
     ///
     /// - Parameters:
+    ///   - track: at the model's rate and channels.
+    ///   - name: of the track, for the file's metadata.
     ///   - startSeconds: of the chunk in the track.
     ///   - chunkSeconds: length of the chunk, with zeros past the track's end; nil for the model's
     ///     segment.
-    /// - Throws: `AudioError`; ``PortingError`` for an invalid start or length.
+    /// - Throws: ``PortingError`` for an invalid start or length; the errors of reading the track.
     package init(
-        _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: OpenedModel,
-        on backend: Backend, cancellation: CancellationToken
+        _ track: Track, name: String, startSeconds: Double, chunkSeconds: Double?,
+        model: OpenedModel, on backend: Backend, cancellation: CancellationToken
     ) throws {
         let configuration = model.configuration
         let length = try Preparation.samples(chunkSeconds, configuration)
-        let track = try Track(
-            audio, channelCount: configuration.audioChannels,
-            sampleRateHz: configuration.samplerate, cancellation: cancellation)
         let position = startSeconds * Double(configuration.samplerate)
         guard position >= 0, position < Double(track.sampleCount) else {
             let seconds = Double(track.sampleCount) / Double(configuration.samplerate)
@@ -87,8 +86,24 @@ package struct Trace {
         }
         input = inputs[0]
         x = inputs[1]
-        origin = "\(FilePath.name(of: audio.name)), from sample \(Int(position))"
+        origin = "\(name), from sample \(Int(position))"
         warnings = track.warnings
+    }
+
+    /// A trace for a chunk of a sound file.
+    ///
+    /// - Throws: `AudioError`; ``PortingError`` for an invalid start or length.
+    package init(
+        _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: OpenedModel,
+        on backend: Backend, cancellation: CancellationToken
+    ) throws {
+        let configuration = model.configuration
+        let track = try Track(
+            audio, channelCount: configuration.audioChannels,
+            sampleRateHz: configuration.samplerate, cancellation: cancellation)
+        try self.init(
+            track, name: FilePath.name(of: audio.name), startSeconds: startSeconds,
+            chunkSeconds: chunkSeconds, model: model, on: backend, cancellation: cancellation)
     }
 
     /// Runs the network and writes the values that match a pattern, in the order of computation.
@@ -99,13 +114,27 @@ package struct Trace {
         _ patterns: [NamePattern], of network: HTDemucs, model: OpenedModel, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
+        let writer = try TraceWriter(
+            path,
+            metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum])
+        try run(
+            patterns, on: network, model: model, cancellation: cancellation,
+            sink: { tensor throws(PortingError) in try writer.append(tensor) })
+        try writer.finish()
+        return writer.names
+    }
+
+    /// Runs the network and gives the values that match a pattern, in the order of computation.
+    ///
+    /// - Parameter sink: stops the trace by throwing.
+    /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
+    package func run(
+        _ patterns: [NamePattern], on network: HTDemucs, model: OpenedModel,
+        cancellation: CancellationToken,
+        sink: @escaping (NamedTensor) throws(PortingError) -> Void
+    ) throws {
         let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: network.backend)
-        let observer = TraceObserver(
-            patterns,
-            try TraceWriter(
-                path,
-                metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum]),
-            cancellation)
+        let observer = TraceObserver(patterns, cancellation, sink)
         try observer.give("mix", input)
         try observer.give("mag", x)
         let (mix, z) = spectrogram.engineInputs(input, x)
@@ -117,32 +146,38 @@ package struct Trace {
         var stems = outputs[1]
         stems.values = spectrogram.stems(outputs[0], outputs[1])
         try observer.give("final", stems)
-        return try observer.finish()
+        try observer.finish()
     }
 }
 
-/// Writes the values that match a pattern.
+/// Gives the values that match a pattern.
 private final class TraceObserver: ForwardObserver {
     private let patterns: [NamePattern]
-    private let writer: TraceWriter
     private let cancellation: CancellationToken
+    private let sink: (NamedTensor) throws(PortingError) -> Void
     /// All names, for a message.
     private var names: [String] = []
+    private var hasGiven = false
     /// An error of the probe, which can't throw.
     private var failure: PortingError?
 
-    init(_ patterns: [NamePattern], _ writer: TraceWriter, _ cancellation: CancellationToken) {
+    init(
+        _ patterns: [NamePattern], _ cancellation: CancellationToken,
+        _ sink: @escaping (NamedTensor) throws(PortingError) -> Void
+    ) {
         self.patterns = patterns
-        self.writer = writer
         self.cancellation = cancellation
+        self.sink = sink
     }
 
     var probe: Probe? {
         Probe(
-            isWanted: { self.failure == nil && self.wants($0) },
+            isWanted: {
+                self.failure == nil && !self.cancellation.isCancelled && self.wants($0)
+            },
             take: { name, x, layout in
                 do throws(PortingError) {
-                    try self.writer.append(NamedTensor(name, x, layout))
+                    try self.sink(NamedTensor(name, x, layout))
                 } catch {
                     self.failure = error
                 }
@@ -151,33 +186,33 @@ private final class TraceObserver: ForwardObserver {
 
     func completed(_ block: NetworkBlock) throws {
         try check()
-        try cancellation.check()
     }
 
     /// Throws the error of the probe.
-    func check() throws(PortingError) {
+    func check() throws {
         if let failure { throw failure }
+        try cancellation.check()
     }
 
-    /// Writes a value with a batch dimension, which is dropped, if its name matches.
-    func give(_ name: String, _ tensor: NamedTensor) throws(PortingError) {
+    /// Gives a value with a batch dimension, which is dropped, if its name matches.
+    func give(_ name: String, _ tensor: NamedTensor) throws {
+        try check()
         if wants(name) {
-            try writer.append(NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values))
+            try sink(NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values))
         }
     }
 
-    /// - Returns: the names of the values written.
-    func finish() throws(PortingError) -> [String] {
-        if writer.names.isEmpty {
-            throw .noMatch(patterns: patterns, names: names)
-        }
-        try writer.finish()
-        return writer.names
+    /// - Throws: ``PortingError`` if no name matched; `CancellationError`.
+    func finish() throws {
+        if !hasGiven { throw PortingError.noMatch(patterns: patterns, names: names) }
+        try check()
     }
 
     private func wants(_ name: String) -> Bool {
         names.append(name)
-        return patterns.contains { $0.matches(name) }
+        let isWanted = patterns.contains { $0.matches(name) }
+        hasGiven = hasGiven || isWanted
+        return isWanted
     }
 }
 

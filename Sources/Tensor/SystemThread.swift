@@ -1,6 +1,5 @@
 // Threads of the system, and what they wait with.
 
-import CKernels
 import LibC
 
 /// A thread of its own for work that blocks or that no task may wait for.

@@ -1,5 +1,6 @@
 // The executable: picks the command, answers --help and --version, sets up signals.
 
+import CSwiftDemucs
 import Demucs
 import HTDemucs
 import LibC
@@ -8,7 +9,7 @@ import Porting
 import WeightsLoader
 
 struct CommandLineTool {
-    static let version = "0.1.0"
+    static let version = SD_VERSION
 
     /// Parses the arguments and runs the command that they name.
     /// - Parameter words: the arguments, without the program's name.

@@ -54,7 +54,7 @@ struct PortingCall {
 
     /// `--only`.
     var patterns: [NamePattern] {
-        (arguments.value(.only) ?? "*").split(separator: ",").map { NamePattern(String($0)) }
+        NamePattern.list(arguments.value(.only) ?? "*")
     }
 
     /// A count of chunks or samples on a terminal.

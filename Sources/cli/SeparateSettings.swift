@@ -143,13 +143,7 @@ extension SeparateCommand {
     }
 }
 
-enum PrecisionChoice: Sendable, Equatable {
-    /// INT8 for a model with INT8 weights, float32 for all others.
-    case ofModel
-    /// INT8 for a model with INT8 weights, for all others the fastest that keeps the quality.
-    case fastest
-    case fixed(Precision)
-
+extension PrecisionChoice {
     init(_ arguments: ParsedArguments) throws(UsageError) {
         if arguments.value(.precision) == "auto" {
             self = .fastest
@@ -157,12 +151,5 @@ enum PrecisionChoice: Sendable, Equatable {
             let fixed = try arguments.choice(.precision, of: Precision.allCases, or: ["auto"])
             self = fixed.map(PrecisionChoice.fixed) ?? .ofModel
         }
-    }
-
-    /// - Throws: the errors of `EngineInformation`.
-    func precision(isQuantized: Bool) throws -> Precision {
-        if case .fixed(let precision) = self { return precision }
-        if isQuantized { return .int8 }
-        return self == .fastest ? try EngineInformation().fastestPrecision : .float32
     }
 }

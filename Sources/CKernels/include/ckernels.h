@@ -38,9 +38,6 @@ static inline void cpu_relax(void) {
 #endif
 }
 
-/* The cores that this process may run on. */
-int count_available_cores(void);
-
 #pragma clang assume_nonnull end
 
 #endif

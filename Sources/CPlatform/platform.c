@@ -1,8 +1,9 @@
-/* For the sets of CPUs in sched.h. */
+/* For the sets of CPUs in sched.h, and dladdr. */
 #define _GNU_SOURCE
 
-#include "ckernels.h"
+#include "platform.h"
 
+#include <dlfcn.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -13,4 +14,9 @@ int count_available_cores(void) {
 #endif
     long cores_online = sysconf(_SC_NPROCESSORS_ONLN);
     return cores_online > 0 ? (int)cores_online : 1;
+}
+
+const char *path_of_binary(const void *address) {
+    Dl_info binary;
+    return dladdr(address, &binary) != 0 ? binary.dli_fname : NULL;
 }

@@ -1,0 +1,171 @@
+// From Swift's errors to a status and a message in the caller's buffer.
+
+import CSwiftDemucs
+import Demucs
+import Evaluation
+import Files
+import HTDemucs
+import LibC
+import ModelZoo
+import Porting
+import Quantization
+import Tensor
+import WeightsLoader
+
+/// A failure with the status that the caller gets.
+struct CallError: Error {
+    let status: sd_status
+    let text: String
+
+    init(_ status: sd_status, _ text: String) {
+        self.status = status
+        self.text = text
+    }
+
+    /// - Throws: `SD_ERROR_ARGUMENT` unless the value is valid.
+    static func require(
+        _ isValid: Bool, _ name: String, _ value: @autoclosure () -> Any,
+        _ expected: @autoclosure () -> String
+    ) throws(CallError) {
+        guard isValid else {
+            throw CallError(
+                SD_ERROR_ARGUMENT, "\(name) is \(value()), expected \(expected())")
+        }
+    }
+}
+
+/// Runs the body of a function of the interface.
+///
+/// - Parameters:
+///   - message: the caller's buffer; empty on success, the error's text else.
+///   - capacity: its bytes.
+func call(
+    _ message: UnsafeMutablePointer<CChar>?, _ capacity: Int, _ body: () throws -> sd_status
+) -> sd_status {
+    do {
+        let status = try body()
+        write("", to: message, capacity)
+        return status
+    } catch {
+        let failure = CallError(error)
+        write(failure.text, to: message, capacity)
+        return failure.status
+    }
+}
+
+/// Runs the body of a function of the interface that succeeds or throws.
+func attempt(
+    _ message: UnsafeMutablePointer<CChar>?, _ capacity: Int, _ body: () throws -> Void
+) -> sd_status {
+    call(message, capacity) {
+        try body()
+        return SD_OK
+    }
+}
+
+/// Writes as many characters as fit, and a zero byte.
+private func write(_ text: String, to message: UnsafeMutablePointer<CChar>?, _ capacity: Int) {
+    // A size_t above Int.max arrives as a negative number; no buffer is that large.
+    guard let message, capacity > 0 else { return }
+    var count = 0
+    for scalar in text.unicodeScalars {
+        let bytes = Array(String(scalar).utf8)
+        if count + bytes.count >= capacity { break }
+        for byte in bytes {
+            message[count] = CChar(bitPattern: byte)
+            count += 1
+        }
+    }
+    message[count] = 0
+}
+
+extension CallError {
+    fileprivate init(_ error: any Error) {
+        switch error {
+        case let error as CallError: self = error
+        case is CancellationError: self.init(SD_CANCELLED, "cancelled")
+        case let error as ModelStoreError: self.init(CallError.status(error), "\(error)")
+        case is WeightsError, is ConfigurationError, is BagError:
+            self.init(SD_ERROR_MODEL, "\(error)")
+        case let error as AudioError: self.init(CallError.status(error), "\(error)")
+        case let error as SeparationError: self.init(CallError.status(error), "\(error)")
+        case let error as PortingError: self.init(CallError.status(error), "\(error)")
+        case is EvaluationError: self.init(SD_ERROR_ARGUMENT, "\(error)")
+        case is QuantizationError: self.init(SD_ERROR_UNREACHABLE, "\(error)")
+        case is BLASError, is InstructionSetError, is GEMMBackendError:
+            self.init(SD_ERROR_ENGINE, "\(error)")
+        case is SystemError: self.init(SD_ERROR_OUTPUT, "\(error)")
+        default: self.init(SD_ERROR_INTERNAL, "\(error)")
+        }
+    }
+
+    private static func status(_ error: ModelStoreError) -> sd_status {
+        switch error {
+        case .invalidName, .repositoryMissing: SD_ERROR_ARGUMENT
+        default: SD_ERROR_MODEL_MISSING
+        }
+    }
+
+    private static func status(_ error: AudioError) -> sd_status {
+        switch error {
+        case .invalidAudio, .unsupportedOutput, .tooFewChannels: SD_ERROR_ARGUMENT
+        case .unwritable, .writeFailed, .readerGone, .outputNotFinite: SD_ERROR_OUTPUT
+        default: SD_ERROR_INPUT
+        }
+    }
+
+    private static func status(_ error: SeparationError) -> sd_status {
+        switch error {
+        case .folderUnusable, .notEnoughSpace, .spoolFailed: SD_ERROR_OUTPUT
+        case .inputChanged: SD_ERROR_INPUT
+        default: SD_ERROR_ARGUMENT
+        }
+    }
+
+    private static func status(_ error: PortingError) -> sd_status {
+        switch error {
+        case .bagOfSeveral: SD_ERROR_MODEL
+        default: SD_ERROR_ARGUMENT
+        }
+    }
+}
+
+// MARK: - Statuses in words, and the version
+
+@c @implementation
+public func sd_status_text(_ status: sd_status) -> UnsafePointer<CChar>? {
+    let text: StaticString =
+        switch status {
+        case SD_OK: "success"
+        case SD_DONE: "no more stems"
+        case SD_ERROR_ARGUMENT: "invalid argument"
+        case SD_ERROR_MODEL_MISSING: "model not found"
+        case SD_ERROR_MODEL: "unusable model"
+        case SD_ERROR_INPUT: "unusable input file"
+        case SD_ERROR_OUTPUT: "output can't be written"
+        case SD_CANCELLED: "cancelled"
+        case SD_ERROR_STATE: "function called out of turn"
+        case SD_ERROR_FORKED: "handle opened before fork"
+        case SD_ERROR_ENGINE: "engine can't run on this machine"
+        case SD_ERROR_UNREACHABLE: "target can't be reached"
+        case SD_ERROR_INTERNAL: "internal error"
+        default: "unknown status"
+        }
+    return text.cString
+}
+
+/// Lasts as long as the process.
+private nonisolated(unsafe) let versionText = UnsafePointer<CChar>(strdup(SD_VERSION))
+
+@c @implementation
+public func sd_version() -> UnsafePointer<CChar>? { versionText }
+
+@c @implementation
+public func sd_version_number() -> Int32 { SD_VERSION_NUMBER }
+
+extension StaticString {
+    /// Lasts as long as the process, and ends with a zero byte.
+    var cString: UnsafePointer<CChar> {
+        UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+}

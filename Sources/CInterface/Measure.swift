@@ -1,0 +1,163 @@
+// Quantising, evaluating and tracing.
+
+import Audio
+import CSwiftDemucs
+import Demucs
+import Diagnostics
+import Evaluation
+import HTDemucs
+import Porting
+import Quantization
+import Tensor
+import WeightsLoader
+
+// MARK: - Quantising
+
+@c @implementation
+public func sd_quantize(
+    _ checkpoint: UnsafePointer<CChar>?, _ output: UnsafePointer<CChar>?,
+    _ options: UnsafePointer<sd_quantize_options>?,
+    _ report: UnsafeMutablePointer<sd_quantize_report>?, _ message: UnsafeMutablePointer<CChar>?,
+    _ message_bytes: Int
+) -> sd_status {
+    attempt(message, message_bytes) {
+        let (path, output) = (try text(checkpoint, "checkpoint"), try text(output, "output"))
+        let options = try sd_quantize_options.read(options, "options", or: sd_quantize_options_init)
+        if let report { try sd_quantize_report.checkSize(report.pointee.size, "report") }
+        let targets = try options.targets()
+        let tracks = try texts(
+            options.calibration_files, options.calibration_file_count, "calibration_files")
+        try CallError.require(
+            (1...10_000).contains(options.calibration_segments), "calibration_segments",
+            options.calibration_segments, "1 to 10,000")
+        let token =
+            options.cancellation == nil
+            ? CancellationToken() : try cancellationHandle.object(options.cancellation)
+        let backend = try Backend(threads: try threads(options.threads) ?? countAvailableCores())
+        let log = Log(options.log, options.log_context)
+
+        let source = try Checkpoint.open(path)
+        let configuration = try Configuration.read(from: source).configuration
+        let segments =
+            if let tracks {
+                try CalibrationSegments(
+                    of: tracks, count: max(Int(options.calibration_segments), tracks.count),
+                    for: configuration, on: backend, cancellation: token)
+            } else {
+                CalibrationSegments(noiseFor: configuration)
+            }
+        let quantization = try ModelQuantization(
+            source, calibration: segments.description, threads: backend.threads)
+        quantization.warnings.forEach(log.warning)
+        let model = try quantization.run(
+            mixes: segments.mixes, targets: targets, cancellation: token,
+            report: { log.info("\($0)") })
+        try model.write(to: output)
+        try sd_quantize_report(
+            size: 0, bytes: Int64(model.countBytes), source_bytes: Int64(source.countBytes),
+            snr: model.snrDecibels
+        ).write(to: report, "report")
+    }
+}
+
+extension sd_quantize_options {
+    fileprivate func targets() throws(CallError) -> MixedPrecisionSearch.Targets {
+        let precisions: [Precision?] = [.int8, .float32, .bfloat16, .int8, nil]
+        guard let precision = try choice(precision, "precision", precisions) else {
+            throw CallError(
+                SD_ERROR_ARGUMENT, "precision is AUTO, expected INT8, BFLOAT16 or FLOAT32")
+        }
+        try CallError.require(
+            minimum_snr.isFinite, "minimum_snr", minimum_snr, "a number of decibels, or 0")
+        try CallError.require(
+            maximum_bytes >= 0, "maximum_bytes", maximum_bytes, "a positive number, or 0")
+        return MixedPrecisionSearch.Targets(
+            precision: precision, minimumSNRDecibels: minimum_snr == 0 ? nil : minimum_snr,
+            maximumBytes: maximum_bytes == 0 ? nil : Int(maximum_bytes))
+    }
+}
+
+// MARK: - Evaluating
+
+@c @implementation
+public func sd_evaluate(
+    _ references: UnsafePointer<Float>?, _ estimates: UnsafePointer<Float>?, _ stem_count: Int32,
+    _ channels: Int32, _ frames: Int, _ sample_rate: Int32, _ layout: sd_layout,
+    _ metrics: UInt32, _ threads: Int32, _ scores: UnsafeMutablePointer<sd_scores>?,
+    _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
+) -> sd_status {
+    attempt(message, message_bytes) {
+        guard let scores else {
+            throw CallError(SD_ERROR_ARGUMENT, "scores is NULL, expected one for each stem")
+        }
+        try CallError.require((1...64).contains(stem_count), "stem_count", stem_count, "1 to 64")
+        try PlanarAudio.validate(channelCount: Int(channels), sampleRateHz: Int(sample_rate))
+        try checkFrames(frames, rows: Int(stem_count * channels), "the stems")
+        try CallError.require(frames > 0, "frames", frames, "at least 1")
+        let families: [Metric] = [.sdr, .scaleInvariantSDR, .bssEval]
+        try CallError.require(
+            metrics != 0 && metrics >> families.count == 0, "metrics", metrics,
+            "a sum of SD_METRIC_SDR, SD_METRIC_SI_SDR and SD_METRIC_BSSEVAL")
+        let layout = try SampleLayout(layout, "layout")
+        let backend = try Backend(threads: try CInterface.threads(threads) ?? countAvailableCores())
+        func stems(_ samples: UnsafePointer<Float>?, _ name: String) throws -> [PlanarAudio] {
+            try (0..<Int(stem_count)).map { stem in
+                try BorrowedAudio(
+                    samples.map { $0 + stem * Int(channels) * frames }, frames: frames,
+                    channels: Int(channels), sampleRateHz: Int(sample_rate), layout: layout,
+                    "\(name)[\(stem)]"
+                ).copy(0..<frames)
+            }
+        }
+        let pairs = try zip(stems(references, "references"), stems(estimates, "estimates"))
+            .enumerated().map { index, pair in
+                StemPair(name: "\(index)", reference: pair.0, estimate: pair.1)
+            }
+        let result = try TrackScores(
+            pairs,
+            metrics: Set(families.indices.filter { metrics >> $0 & 1 == 1 }.map { families[$0] }),
+            on: backend)
+        for (index, stem) in result.stems.enumerated() {
+            func value(_ score: Score) -> Double { stem.values[score] ?? .nan }
+            scores[index] = sd_scores(
+                sdr: value(.sdr), si_sdr: value(.scaleInvariantSDR), bss_sdr: value(.bssSDR),
+                bss_isr: value(.bssISR), bss_sir: value(.bssSIR), bss_sar: value(.bssSAR))
+        }
+    }
+}
+
+// MARK: - Tracing
+
+@c @implementation
+public func sd_trace(
+    _ model: OpaquePointer?, _ mix: UnsafePointer<sd_audio>?, _ start_seconds: Double,
+    _ chunk_seconds: Double, _ names: UnsafePointer<CChar>?, _ callback: sd_trace_callback?,
+    _ context: UnsafeMutableRawPointer?, _ message: UnsafeMutablePointer<CChar>?,
+    _ message_bytes: Int
+) -> sd_status {
+    attempt(message, message_bytes) {
+        let model = try modelHandle.object(model)
+        let mix = try BorrowedAudio(mix, "mix")
+        guard let callback else {
+            throw CallError(SD_ERROR_ARGUMENT, "callback is NULL, expected a function")
+        }
+        let patterns = NamePattern.list(try optionalText(names, "names") ?? "*")
+        let opened = try OpenedModel(porting: model.files)
+        let backend = try Backend(
+            threads: model.threads ?? countAvailableCores(), precision: model.precision)
+        let token = CancellationToken()
+        let track = try model.separator.track(cancellation: token) { mix.reader() }
+        let trace = try Trace(
+            track, name: "audio in memory", startSeconds: start_seconds,
+            chunkSeconds: chunk_seconds == 0 ? nil : chunk_seconds, model: opened, on: backend,
+            cancellation: token)
+        _ = try trace.run(
+            patterns, on: opened.network(on: backend), model: opened, cancellation: token
+        ) { tensor in
+            let shape = tensor.shape.map(Int64.init)
+            if callback(context, tensor.name, shape, Int32(shape.count), tensor.values) != 0 {
+                token.cancel()
+            }
+        }
+    }
+}

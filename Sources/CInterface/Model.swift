@@ -1,0 +1,141 @@
+// Opening models, describing them, and cancelling what they do.
+
+import CSwiftDemucs
+import Demucs
+import HTDemucs
+import LibC
+import ModelZoo
+import Tensor
+
+let modelHandle = Handle<LoadedModel>("sd_model", kind: 1)
+let streamHandle = Handle<OpenStream>("sd_stream", kind: 2)
+let cancellationHandle = Handle<CancellationToken>("sd_cancellation", kind: 3)
+
+/// Takes lines for the caller.
+struct Log: @unchecked Sendable {
+    // @unchecked: the caller promises that its callback may run in the threads of its calls.
+    private let callback: sd_log_callback?
+    private let context: UnsafeMutableRawPointer?
+
+    init(_ callback: sd_log_callback?, _ context: UnsafeMutableRawPointer?) {
+        self.callback = callback
+        self.context = context
+    }
+
+    func info(_ line: String) { callback?(context, SD_LOG_INFO, line) }
+    func warning(_ line: some CustomStringConvertible) {
+        callback?(context, SD_LOG_WARNING, line.description)
+    }
+}
+
+/// What an `sd_model` stands for.
+final class LoadedModel: @unchecked Sendable {
+    // @unchecked: the strings are written once, in the initialiser.
+    let separator: Separator
+    let files: ModelFiles
+    let log: Log
+    /// Threads and precision of the model's own engine, for a trace.
+    let threads: Int?
+    let precision: Precision
+    private let name: UnsafeMutablePointer<CChar>
+    private let engine: UnsafeMutablePointer<CChar>
+    private let stems: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
+
+    init(_ files: ModelFiles, _ options: sd_open_options) throws {
+        let threads = try CInterface.threads(options.threads)
+        try CallError.require(options.jobs >= 1, "jobs", options.jobs, "a number from 1")
+        let choices: [PrecisionChoice] = [
+            .ofModel, .fixed(.float32), .fixed(.bfloat16), .fixed(.int8), .fastest,
+        ]
+        let precision = try choice(options.precision, "precision", choices)
+            .precision(isQuantized: OpenedModel(files).isQuantized)
+        separator = try Separator(
+            files, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
+            segmentsInParallel: Int(options.jobs), precision: precision)
+        self.files = files
+        self.threads = threads
+        self.precision = precision
+        log = Log(options.log, options.log_context)
+        name = strdup(separator.model.name)
+        engine = strdup(separator.engineDescription)
+        stems = .allocate(capacity: separator.model.sources.count)
+        _ = stems.initialize(
+            from: separator.model.sources.map { UnsafePointer(strdup($0)) })
+        separator.model.warnings.forEach(log.warning)
+    }
+
+    deinit {
+        for stem in stems { free(UnsafeMutableRawPointer(mutating: stem)) }
+        stems.deallocate()
+        free(engine)
+        free(name)
+    }
+
+    var information: sd_model_info {
+        let model = separator.model
+        return sd_model_info(
+            size: MemoryLayout<sd_model_info>.size, name: name, stems: stems.baseAddress,
+            stem_count: Int32(stems.count), channels: Int32(model.audioChannels),
+            sample_rate: Int32(model.sampleRateHz), member_count: Int32(model.memberCount),
+            parameter_count: Int64(model.parameterCount), segment_seconds: model.segmentSeconds,
+            engine: engine)
+    }
+}
+
+@c @implementation
+public func sd_open(
+    _ model: UnsafePointer<CChar>?, _ options: UnsafePointer<sd_open_options>?,
+    _ result: UnsafeMutablePointer<OpaquePointer?>?, _ message: UnsafeMutablePointer<CChar>?,
+    _ message_bytes: Int
+) -> sd_status {
+    attempt(message, message_bytes) {
+        guard let result else {
+            throw CallError(SD_ERROR_ARGUMENT, "result is NULL, expected a place for the handle")
+        }
+        let name = try text(model, "model")
+        let options = try sd_open_options.read(options, "options", or: sd_open_options_init)
+        let store = try ModelStore(
+            repository: try optionalText(options.repository, "repository"), isOffline: true,
+            bundledFolders: [])
+        result.pointee = modelHandle.open(try LoadedModel(try store.find(name), options))
+    }
+}
+
+/// Where this library was loaded from; nil if the system doesn't tell.
+private var libraryPath: String? {
+    path_of_binary(#dsohandle).map { String(cString: $0) }
+}
+
+@c @implementation
+public func sd_close(_ model: OpaquePointer?) { modelHandle.close(model) }
+
+@c @implementation
+public func sd_model_describe(
+    _ model: OpaquePointer?, _ info: UnsafeMutablePointer<sd_model_info>?,
+    _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
+) -> sd_status {
+    attempt(message, message_bytes) {
+        let model = try modelHandle.object(model)
+        guard let info else {
+            throw CallError(SD_ERROR_ARGUMENT, "info is NULL, expected a structure")
+        }
+        try model.information.write(to: info, "info")
+    }
+}
+
+// MARK: - Cancelling
+
+@c @implementation
+public func sd_cancellation_create() -> OpaquePointer? {
+    cancellationHandle.open(CancellationToken())
+}
+
+@c @implementation
+public func sd_cancellation_cancel(_ cancellation: OpaquePointer?) {
+    try? cancellationHandle.object(cancellation).cancel()
+}
+
+@c @implementation
+public func sd_cancellation_free(_ cancellation: OpaquePointer?) {
+    cancellationHandle.close(cancellation)
+}

@@ -1,0 +1,12 @@
+/* Calls of the system whose declarations need feature macros, which Swift can't set. */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+/* The cores that this process may run on. */
+int count_available_cores(void);
+
+/* The path of the program or library that holds an address, as it was loaded; NULL if the system
+ * doesn't tell. Lasts as long as that binary is loaded. */
+const char *_Nullable path_of_binary(const void *_Nonnull address);
+
+#endif
