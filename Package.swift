@@ -6,6 +6,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Demucs", targets: ["Demucs"]),
+        .library(name: "ModelDownloads", targets: ["ModelDownloads"]),
         .executable(name: "swift-demucs", targets: ["swift-demucs"]),
     ],
     targets: [
@@ -18,12 +19,14 @@ let package = Package(
             name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
         .target(name: "LibC"),
+        // Opens libcurl when it is needed, so nothing is linked.
+        .target(name: "CCurl"),
         .target(name: "Files", dependencies: ["LibC"]),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "WeightsLoader", dependencies: ["Files"]),
-        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files"]),
+        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files", "LibC"]),
         .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor"]),
         .target(
             name: "Quantization",
@@ -34,6 +37,9 @@ let package = Package(
             dependencies: [
                 "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor",
             ]),
+        .target(
+            name: "ModelDownloads",
+            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "CCurl", "LibC"]),
         .target(
             name: "Diagnostics",
             dependencies: [
@@ -50,8 +56,8 @@ let package = Package(
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
-                "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "ModelZoo",
-                "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor",
+                "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting", "Evaluation",
+                "ModelZoo", "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor",
             ],
             path: "Sources/cli"),
 
@@ -91,6 +97,9 @@ let package = Package(
         .testTarget(
             name: "ModelZooTests",
             dependencies: ["ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
+        .testTarget(
+            name: "ModelDownloadsTests",
+            dependencies: ["ModelDownloads", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
         .testTarget(
             name: "CLITests",
             dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),

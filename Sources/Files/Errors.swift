@@ -1,8 +1,14 @@
 // Errors of system calls, and what all errors of this package have in common.
 
-import Foundation
+import LibC
 
-/// An error whose `localizedDescription` is its `description`.
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// An error whose `localizedDescription` is its `description`, for users who show errors by Foundation.
 package protocol DescribedError: LocalizedError, CustomStringConvertible {}
 
 extension DescribedError {

@@ -1,7 +1,6 @@
-// Paths as the system sees them: bytes between slashes. Swift's and Foundation's own notions of
-// characters would take "é" in two spellings for one name, and "\r\n" for one letter.
+// Paths as the system sees them: bytes between slashes. Swift's own notion of characters would take "é" in two spellings for one name, and "\r\n" for one letter.
 
-import Foundation
+import LibC
 
 package enum FilePath {
     /// The longest name that common file systems take.
@@ -42,6 +41,31 @@ package enum FilePath {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
+    /// The folder of what a path names; slashes at the path's end don't count.
+    package static func parent(of path: String) -> String {
+        var path = path[...]
+        while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") {
+            path = path[..<path.utf8.index(before: path.endIndex)]
+        }
+        return folder(of: String(path))
+    }
+
+    /// A path from the root, without `.` and `..`. Links are not looked through.
+    package static func absolute(_ path: String) -> String {
+        let current = getcwd(nil, 0)
+        defer { free(current) }
+        let folder = current.map { String(cString: $0) } ?? ""
+        var names: [Substring] = []
+        for name in joined(folder, path).utf8.split(separator: UInt8(ascii: "/")) {
+            switch Substring(name) {
+            case ".": break
+            case "..": _ = names.popLast()
+            case let name: names.append(name)
+            }
+        }
+        return "/" + names.joined(separator: "/")
+    }
+
     /// A path below a folder; one that begins at the root stays.
     package static func joined(_ folder: String, _ path: String) -> String {
         if folder.isEmpty || path.utf8.first == UInt8(ascii: "/") { return path }
@@ -76,9 +100,17 @@ package enum FilePath {
     package static func countBytes(_ path: String) -> Int {
         status(path).map { Int(clamping: $0.st_size) } ?? 0
     }
+}
 
-    /// Names of a folder's entries, sorted; empty if it can't be read.
-    package static func entries(of folder: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+extension stat {
+    /// Nanoseconds from 1970 to the last change of the content.
+    package var modifiedNanoseconds: Int {
+        #if canImport(Darwin)
+            let time = st_mtimespec
+        #else
+            let time = st_mtim
+        #endif
+        // A damaged file system may have any number.
+        return Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
     }
 }

@@ -1,6 +1,6 @@
 // SHA-256, for checking downloads and describing written files. Foundation has none on Linux. Reference: FIPS 180-4, sections 4.1.2, 5 and 6.2.
 
-import Foundation
+import LibC
 
 /// The SHA-256 of bytes that arrive in pieces.
 ///
@@ -66,16 +66,25 @@ package struct SHA256: Sendable {
 
     /// The digest of an open file, from its current offset to its end.
     ///
-    /// - Throws: errors of reading; `CancellationError` once `isCancelled` is true.
+    /// - Throws: ``SystemError``; `CancellationError` once `isCancelled` is true.
     package static func hexadecimal(
-        of file: FileHandle, isCancelled: () -> Bool = { false }
+        of descriptor: Int32, isCancelled: () -> Bool = { false }
     ) throws -> String {
         var hash = SHA256()
-        while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
+        try forEachPiece(of: descriptor) { piece in
             if isCancelled() { throw CancellationError() }
-            piece.withUnsafeBytes { hash.update($0) }
+            hash.update(piece)
         }
         return hash.hexadecimal
+    }
+
+    /// The digest of the file at a path.
+    ///
+    /// - Throws: ``SystemError``; `CancellationError` once `isCancelled` is true.
+    package static func hexadecimal(
+        ofFile path: String, isCancelled: () -> Bool = { false }
+    ) throws -> String {
+        try withFile(path) { try hexadecimal(of: $0, isCancelled: isCancelled) }
     }
 
     /// One block through the 64 rounds.

@@ -1,5 +1,5 @@
-// Reads and writes of whole buffers. A system call may do a part of its work, or none because a signal
-// came in between; these go on until all is done.
+// Reads and writes of whole buffers and files. A system call may do a part of its work, or none because
+// a signal came in between; these go on until all is done.
 
 import LibC
 
@@ -51,4 +51,74 @@ package func readAll(
         done += count
     }
     return done
+}
+
+/// Opens a file for reading, and closes it after `body`.
+///
+/// - Throws: ``SystemError``, the errors of `body`.
+func withFile<Value>(_ path: String, _ body: (_ descriptor: Int32) throws -> Value) throws -> Value
+{
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError.last }
+    defer { close(descriptor) }
+    return try body(descriptor)
+}
+
+/// Gives the bytes of an open file, from its current offset to its end.
+///
+/// - Throws: ``SystemError``, the errors of `body`.
+func forEachPiece(
+    of descriptor: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void
+) throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { buffer.deallocate() }
+    while true {
+        let count = try retryingInterrupted { read(descriptor, buffer.baseAddress!, buffer.count) }
+        if count == 0 { return }
+        try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+}
+
+/// All bytes of a file.
+///
+/// - Throws: ``SystemError``.
+package func readFile(_ path: String) throws -> [UInt8] {
+    try withFile(path) { descriptor in
+        // Not by its size: files of the kernel have none.
+        var bytes: [UInt8] = []
+        try forEachPiece(of: descriptor) { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+}
+
+/// Writes a file under a temporary name beside it, which is renamed once it is complete.
+///
+/// - Throws: ``SystemError``, the errors of `write`. No file is left under the temporary name.
+package func replaceFile(
+    at path: String, _ write: (_ descriptor: Int32) throws -> Void
+) throws {
+    // A short name of its own: the final one may already be as long as the system allows.
+    let name = ".swift-demucs-\(UInt64.random(in: .min ... .max).zeroPadded(16, radix: 16)).partial"
+    let temporary = FilePath.sibling(name, of: path)
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw SystemError.last }
+    do {
+        do {
+            defer { close(descriptor) }
+            try write(descriptor)
+        }
+        try retryingInterrupted { rename(temporary, path) }
+    } catch {
+        unlink(temporary)
+        throw error
+    }
+}
+
+/// Writes a file under a temporary name beside it, which is renamed once it is complete.
+///
+/// - Throws: ``SystemError``.
+package func replaceFile(at path: String, with bytes: some Sequence<UInt8>) throws {
+    try replaceFile(at: path) { descriptor in
+        try Array(bytes).withUnsafeBytes { try writeAll($0, to: descriptor) }
+    }
 }

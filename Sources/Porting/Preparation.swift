@@ -3,7 +3,6 @@
 import Audio
 import Demucs
 import Files
-import Foundation
 import HTDemucs
 import Tensor
 
@@ -38,7 +37,7 @@ package struct Preparation {
         manifest = Manifest(
             source: .init(
                 name: FilePath.name(of: input.name),
-                sha256: try Self.checksum(input.name), samples: track.sampleCount),
+                sha256: try SHA256.hexadecimal(ofFile: input.name), samples: track.sampleCount),
             modelName: modelName, configuration: configuration, plan: plan,
             normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
             encoding: encoding)
@@ -100,19 +99,13 @@ package struct Preparation {
     private func claim(_ path: String) throws(PortingError) {
         try ChunkFolder.make(path)
         let file = FilePath.joined(path, Manifest.fileName)
-        if FileManager.default.fileExists(atPath: file) {
+        if FilePath.status(file) != nil {
             if let difference = try Manifest(folder: path).difference(from: manifest) {
                 throw .folderTaken(path: path, difference: difference)
             }
         } else {
             try manifest.write(to: path)
         }
-    }
-
-    private static func checksum(_ path: String) throws -> String {
-        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-        defer { try? handle.close() }
-        return try SHA256.hexadecimal(of: handle)
     }
 }
 

@@ -3,6 +3,7 @@
 import Demucs
 import Foundation
 import HTDemucs
+import ModelDownloads
 import ModelZoo
 
 extension ModelStore {

@@ -181,10 +181,8 @@ struct SeparationParameters: Codable, Equatable {
 enum FileChecksum {
     /// - Returns: nil if the file can't be read or the token is cancelled.
     static func of(_ path: String, _ cancellation: CancellationToken? = nil) -> String? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-        defer { try? file.close() }
-        return try? SHA256.hexadecimal(
-            of: file, isCancelled: { cancellation?.isCancelled ?? false })
+        try? SHA256.hexadecimal(
+            ofFile: path, isCancelled: { cancellation?.isCancelled ?? false })
     }
 
     static func of(text: String) -> String {

@@ -117,16 +117,14 @@ struct FileSeparationTests {
         for (stem, output) in zip(whole.stems, report.outputs) {
             let expected = folder.path("expected.wav")
             try AudioFile.write(stem.audio, to: expected, format: .wav(format), clip: clip)
-            let url = URL(fileURLWithPath: try #require(output.path))
-            let bytes = try Data(contentsOf: url)
+            let path = try #require(output.path)
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
             #expect(bytes == (try Data(contentsOf: URL(fileURLWithPath: expected))))
             let peak = stem.audio.peak
             #expect(output.peak == peak)
             #expect(output.gain == (clip == .rescale ? 1 / max(1.01 * peak, 1) : 1))
             #expect(output.bytes == bytes.count)
-            #expect(
-                try output.sha256
-                    == SHA256.hexadecimal(of: try FileHandle(forReadingFrom: url)))
+            #expect(try output.sha256 == SHA256.hexadecimal(ofFile: path))
             #expect(output.durationSeconds == 1.25)
         }
         #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
