@@ -6,6 +6,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Demucs", targets: ["Demucs"]),
+        .library(name: "ModelDownloads", targets: ["ModelDownloads"]),
         .library(name: "swiftdemucs", type: .dynamic, targets: ["CInterface"]),
         .executable(name: "swift-demucs", targets: ["swift-demucs"]),
     ],
@@ -23,12 +24,14 @@ let package = Package(
 
         .target(name: "CPlatform"),
         .target(name: "LibC", dependencies: ["CPlatform"]),
+        // Opens libcurl when it is needed, so nothing is linked.
+        .target(name: "CCurl"),
         .target(name: "Files", dependencies: ["LibC"]),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "WeightsLoader", dependencies: ["Files", "LibC"]),
-        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files"]),
+        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files", "LibC"]),
         .target(
             name: "HTDemucs",
             dependencies: ["Layers", "Signal", "WeightsLoader", "Files", "Tensor"]),
@@ -44,6 +47,9 @@ let package = Package(
                 "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor",
                 "LibC",
             ]),
+        .target(
+            name: "ModelDownloads",
+            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "CCurl", "LibC"]),
         .target(
             name: "Diagnostics",
             dependencies: [
@@ -69,9 +75,9 @@ let package = Package(
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
+                "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting", "Evaluation",
+                "ModelZoo", "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor", "LibC",
                 "CSwiftDemucs",
-                "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "ModelZoo",
-                "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor", "LibC",
             ],
             path: "Sources/cli"),
 
@@ -111,6 +117,9 @@ let package = Package(
         .testTarget(
             name: "ModelZooTests",
             dependencies: ["ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
+        .testTarget(
+            name: "ModelDownloadsTests",
+            dependencies: ["ModelDownloads", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
         .testTarget(
             name: "CLITests",
             dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),

@@ -2,13 +2,14 @@
 import PackageDescription
 
 let library = Target.Dependency.product(name: "Demucs", package: "swift-demucs")
+let downloads = Target.Dependency.product(name: "ModelDownloads", package: "swift-demucs")
 let package = Package(
     name: "Examples",
     platforms: [.macOS(.v15)],
     dependencies: [.package(name: "swift-demucs", path: "..")],
     targets: [
         .executableTarget(name: "SeparateBuffer", dependencies: [library]),
-        .executableTarget(name: "SeparateFile", dependencies: [library]),
+        .executableTarget(name: "SeparateFile", dependencies: [library, downloads]),
         .executableTarget(name: "SeparatePieces", dependencies: [library]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,5 +1,8 @@
 // From Swift's errors to a status and a message in the caller's buffer.
 
+// The functions have C's names.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CSwiftDemucs
 import Demucs
 import Evaluation

@@ -1,5 +1,8 @@
 // Quantising, evaluating and tracing.
 
+// The functions have C's names.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Audio
 import CSwiftDemucs
 import Demucs

@@ -1,5 +1,8 @@
 // Opening models, describing them, and cancelling what they do.
 
+// The functions have C's names.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CSwiftDemucs
 import Demucs
 import HTDemucs

@@ -1,5 +1,8 @@
 // From the structures of options to the engine's own, with every member checked.
 
+// The functions have C's names.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CSwiftDemucs
 import Demucs
 import HTDemucs

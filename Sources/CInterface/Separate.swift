@@ -1,5 +1,8 @@
 // Separating buffers and files.
 
+// The functions have C's names.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Audio
 import CSwiftDemucs
 import Demucs

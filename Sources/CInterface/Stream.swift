@@ -1,5 +1,8 @@
 // Streams: blocks in, stems out.
 
+// The functions have C's names.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import Audio
 import CSwiftDemucs
 import Demucs

@@ -144,25 +144,6 @@ extension Separator {
     }
 }
 
-extension ModelStore {
-    /// The files of a model; those of a published model that are missing are fetched.
-    ///
-    /// - Parameters:
-    ///   - name: a published name, a signature, `hf://…`, or the path of a checkpoint or a bag.
-    ///   - progress: called with each event of a download, on a thread of its own.
-    /// - Throws: `ModelStoreError`; `BagError` and `WeightsError` if a bag's file can't be used;
-    ///   `CancellationError`.
-    public func model(
-        named name: String,
-        progress: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
-    ) async throws -> ModelFiles {
-        try await onOwnThread { cancellation in
-            try self.findOrFetch(
-                name, report: progress, isCancelled: { cancellation.isCancelled })
-        }
-    }
-}
-
 extension AudioInput {
     /// Opens a track and reads its header.
     ///
@@ -182,7 +163,7 @@ extension AudioInput {
 /// Runs blocking work on a thread of its own: it would hold up the few threads that run tasks.
 ///
 /// - Parameter work: is given a token that is cancelled with the task.
-func onOwnThread<Value: Sendable>(
+package func onOwnThread<Value: Sendable>(
     _ work: @escaping @Sendable (CancellationToken) throws -> Value
 ) async throws -> Value {
     let cancellation = CancellationToken()

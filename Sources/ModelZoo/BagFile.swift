@@ -1,7 +1,6 @@
 // The YAML file of a bag: several checkpoints whose outputs are averaged.
 // Reference: `BagOnlyRepo.get_model` in demucs/repo.py.
 
-import Foundation
 import WeightsLoader
 
 /// The content of a bag's YAML file.
@@ -18,7 +17,7 @@ package struct BagFile: Sendable, Equatable {
     package let segmentSeconds: Double?
 
     /// Far above every published bag's size.
-    static let sizeLimitBytes = 65_536
+    package static let sizeLimitBytes = 65_536
     private static let memberLimit = 64
 
     /// Reads a bag's file.

@@ -10,11 +10,11 @@
 //     models--adefossez--HTDemucs/snapshots/<commit>/…    links to the files of that commit
 
 import Files
-import Foundation
+import LibC
 import WeightsLoader
 
 /// Caches that may hold checkpoints; each folder may be missing.
-struct CacheFolders: Sendable {
+package struct CacheFolders: Sendable {
     let huggingFaceHub: String
     let torchCheckpoints: String
     /// Where this package puts its downloads.
@@ -23,7 +23,7 @@ struct CacheFolders: Sendable {
     init(environment: [String: String]) {
         func expanded(_ path: String) -> String {
             guard path == "~" || path.hasPrefix("~/") else { return path }
-            return (environment["HOME"] ?? NSHomeDirectory()) + path.dropFirst()
+            return (environment["HOME"] ?? CacheFolders.userHome) + path.dropFirst()
         }
         func variable(_ name: String) -> String? {
             guard let value = environment[name], !value.isEmpty else { return nil }
@@ -37,11 +37,16 @@ struct CacheFolders: Sendable {
         own = caches + "/swift-demucs"
     }
 
+    /// The home of the system's table of users.
+    private static var userHome: String {
+        getpwuid(getuid()).map { String(cString: $0.pointee.pw_dir) } ?? "/"
+    }
+
     /// Where `.th` files are downloaded to.
-    var ownCheckpoints: String { own + "/checkpoints" }
+    package var ownCheckpoints: String { own + "/checkpoints" }
 
     /// Where files of a hub repository are downloaded to.
-    func own(_ repository: HubRepository) -> String {
+    package func own(_ repository: HubRepository) -> String {
         "\(own)/hub/\(repository.namespace)/\(repository.repository)"
     }
 
@@ -53,8 +58,10 @@ struct CacheFolders: Sendable {
                 0..<min(file.countBytes, 128), { String(validating: $0, as: UTF8.self) })
         else { return nil }
         // A damaged file must not lead to another folder.
-        let commit = text.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard ModelName.isSignature(commit) else { return nil }
+        let words = text.split(whereSeparator: \.isWhitespace)
+        guard words.count == 1, let commit = words.first.map(String.init),
+            ModelName.isSignature(commit)
+        else { return nil }
         let snapshot = "\(folder)/snapshots/\(commit)"
         return FilePath.isFolder(snapshot) ? snapshot : nil
     }

@@ -1,7 +1,10 @@
 // The default model, and the files that come with the program.
 
 import Files
-import Foundation
+
+#if canImport(Darwin)
+    import MachO
+#endif
 
 extension ModelStore {
     package static let defaultModel = "htdemucs"
@@ -14,7 +17,7 @@ extension ModelStore {
     package init(ofProgramWith repository: String?, isOffline: Bool) throws {
         try self.init(
             repository: repository, isOffline: isOffline,
-            bundledFolders: ModelStore.bundledFolders(of: Bundle.main.executableURL))
+            bundledFolders: ModelStore.bundledFolders(of: FilePath.executable))
     }
 
     /// The named model. Without a name the default one, or the demo model where that can't be had;
@@ -51,23 +54,37 @@ extension ModelStore {
 
     /// The models of the installation that the executable belongs to, then those of the source
     /// checkout that it was built in.
-    private static func bundledFolders(of executable: URL?) -> [String] {
-        guard let executable = executable?.resolvingSymlinksInPath() else { return [] }
-        let binaries = executable.deletingLastPathComponent()
+    private static func bundledFolders(of executable: String?) -> [String] {
+        guard let executable else { return [] }
+        let binaries = FilePath.folder(of: executable)
         var folders = [
-            binaries.deletingLastPathComponent()
-                .appendingPathComponent("share/swift-demucs/models").path
+            FilePath.joined(FilePath.folder(of: binaries), "share/swift-demucs/models")
         ].filter(FilePath.isFolder)
         var folder = binaries
-        while folder.path != "/" {
-            let models = folder.appendingPathComponent("Models").path
-            let manifest = folder.appendingPathComponent("Package.swift").path
+        while folder != "/" {
+            let models = FilePath.joined(folder, "Models")
+            let manifest = FilePath.joined(folder, "Package.swift")
             if FilePath.status(manifest) != nil, FilePath.isFolder(models) {
                 folders.append(models)
                 break
             }
-            folder.deleteLastPathComponent()
+            folder = FilePath.folder(of: folder)
         }
         return folders
+    }
+}
+
+extension FilePath {
+    /// Absolute path of this program, without links.
+    fileprivate static var executable: String? {
+        #if canImport(Darwin)
+            var size: UInt32 = 0
+            _ = _NSGetExecutablePath(nil, &size)
+            var path = [CChar](repeating: 0, count: Int(size))
+            guard _NSGetExecutablePath(&path, &size) == 0 else { return nil }
+            return path.withUnsafeBufferPointer { resolved(String(cString: $0.baseAddress!)) }
+        #else
+            resolved("/proc/self/exe")
+        #endif
     }
 }

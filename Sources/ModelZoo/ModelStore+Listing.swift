@@ -1,8 +1,6 @@
-// The models on this machine, and checks of their bytes.
+// The models on this machine.
 
 import Files
-import Foundation
-import WeightsLoader
 
 extension ModelStore {
     /// A published model and its files on this machine.
@@ -35,13 +33,20 @@ extension ModelStore {
     /// - Throws: ``BagError`` and ``WeightsError`` if a bag's file can't be used.
     package func installedCheckpoints() throws -> [String] {
         var paths = Set(try listings().flatMap(\.paths))
-        let own = FileManager.default.enumerator(atPath: caches.own)
-        while let name = own?.nextObject() as? String {
-            if [".safetensors", ".th"].contains(where: name.hasSuffix) {
-                paths.insert("\(caches.own)/\(name)")
-            }
-        }
+        let extensions = ["safetensors", "th"]
+        // The deepest files are `hub/<namespace>/<repository>/<file>`.
+        for path in ModelStore.files(below: caches.own, depth: 4)
+        where extensions.contains(FilePath.pathExtension(of: path)) { paths.insert(path) }
         return paths.filter(FilePath.isFile).sorted()
+    }
+
+    /// The files in a folder and, to a depth of names, in its folders.
+    private static func files(below folder: String, depth: Int) -> [String] {
+        FilePath.entries(of: folder).flatMap { name in
+            let path = "\(folder)/\(name)"
+            guard FilePath.isFolder(path) else { return [path] }
+            return depth > 1 ? files(below: path, depth: depth - 1) : []
+        }
     }
 
     /// This package's own cache.
@@ -58,46 +63,5 @@ extension ModelStore {
             return ModelStore.torchName(file)?.signature ?? FilePath.stem(of: file)
         }
         return (bags.map(FilePath.stem), Set(checkpoints).sorted())
-    }
-
-    /// The result of comparing a file with its checksum.
-    package enum Verification: Sendable, Equatable {
-        /// The bytes are the published ones, or those of the first download.
-        case intact
-        case damaged(found: String, expected: String)
-        /// No checksum of the file is known.
-        case unknown
-    }
-
-    /// Computes a file's SHA-256 and compares it with the known one.
-    ///
-    /// - Throws: ``WeightsError`` if it can't be read, `CancellationError`.
-    package func verify(
-        _ path: String, isCancelled: () -> Bool = { false }
-    ) throws -> Verification {
-        guard let expected = ModelStore.checksum(of: path) else { return .unknown }
-        guard let file = FileHandle(forReadingAtPath: path) else {
-            throw WeightsError.fileUnreadable(path: path, reason: "\(SystemError.last)")
-        }
-        defer { try? file.close() }
-        let found = try SHA256.hexadecimal(of: file.fileDescriptor, isCancelled: isCancelled)
-        return found.hasPrefix(expected) ? .intact : .damaged(found: found, expected: expected)
-    }
-
-    /// The known first digits of a file's SHA-256: from the table of published models, the end of a
-    /// `.th` file's name, the record of its download, or the name of its blob in the Hugging Face
-    /// cache.
-    static func checksum(of path: String) -> String? {
-        if let (signature, prefix) = torchName(FilePath.name(of: path)) {
-            let published = PublishedModel.member(signature)?.member.checksum
-            return published.flatMap { $0.prefix(8) == prefix ? $0 : nil } ?? prefix
-        }
-        if let sum = FileOrigin(of: path)?.sha256,
-            ReplyHead.isChecksum(sum)
-        {
-            return sum.lowercased()
-        }
-        let blob = URL(fileURLWithPath: path).resolvingSymlinksInPath().lastPathComponent
-        return ReplyHead.isChecksum(blob) ? blob.lowercased() : nil
     }
 }

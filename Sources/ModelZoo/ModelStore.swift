@@ -1,14 +1,10 @@
 // From a model's name to its files: the folders that are searched, and their order.
 
 import Files
-import Foundation
+import LibC
 
-/// Finds published and local models by name on this machine, and fetches those that are missing.
-///
-/// ```swift
-/// let files = try await ModelStore().model(named: modelName) { event in print(event) }
-/// let separator = try await Separator.load(files)
-/// ```
+/// Finds published and local models by name on this machine. The module `ModelDownloads` fetches
+/// those that are missing.
 ///
 /// A name is looked for
 /// 1. as a path: a checkpoint, or a bag's `.yaml` file;
@@ -19,27 +15,25 @@ import Foundation
 /// 6. in this package's own cache (`XDG_CACHE_HOME`), where fetched files go;
 /// 7. among the models that came with the program.
 public struct ModelStore: Sendable {
-    /// Retries and waits of downloads.
-    public var policy = DownloadPolicy()
-
-    let environment: [String: String]
-    let caches: CacheFolders
+    package let environment: [String: String]
+    package let caches: CacheFolders
     /// The repository folder and those of SWIFT_DEMUCS_MODELS.
     let userFolders: [String]
     let bundledFolders: [String]
     /// The option or variable that switched fetching off; nil where it is on.
-    let offlineReason: String?
+    package let offlineReason: String?
 
     /// - Parameters:
     ///   - repository: a folder of models that is searched first.
     ///   - isOffline: never fetch; `HF_HUB_OFFLINE=1` says the same.
     ///   - bundledFolders: folders that are searched last.
-    ///   - environment: variables to go by; the process's own by default.
+    ///   - environment: variables to go by; `nil` for the process's own.
     /// - Throws: ``ModelStoreError/repositoryMissing(path:)``.
     public init(
         repository: String? = nil, isOffline: Bool = false, bundledFolders: [String] = [],
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String]? = nil
     ) throws {
+        let environment = environment ?? ModelStore.processEnvironment
         if let repository, !FilePath.isFolder(repository) {
             throw ModelStoreError.repositoryMissing(path: repository)
         }
@@ -53,6 +47,15 @@ public struct ModelStore: Sendable {
         offlineReason =
             isOffline
             ? "--offline" : ["1", "ON", "YES", "TRUE"].contains(flag) ? "HF_HUB_OFFLINE" : nil
+    }
+
+    /// The variables of the process that models are found and fetched by.
+    private static var processEnvironment: [String: String] {
+        let names = [
+            "HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HF_HOME", "TORCH_HOME",
+            "SWIFT_DEMUCS_MODELS", "HF_HUB_OFFLINE", "HF_ENDPOINT",
+        ]
+        return names.reduce(into: [:]) { $0[$1] = getenv($1).map { String(cString: $0) } }
     }
 
     /// The model's files, if all of them are on this machine.
@@ -110,7 +113,7 @@ public struct ModelStore: Sendable {
     }
 
     /// A bag's checkpoints, in the folder of its file or else in any searched folder.
-    func checkpoints(
+    package func checkpoints(
         of bag: BagFile, beside folder: String
     ) -> (paths: [String], missing: [String]) {
         var paths: [String] = []
@@ -126,7 +129,7 @@ public struct ModelStore: Sendable {
     }
 
     /// The checkpoint of that signature in any searched folder.
-    func checkpoint(_ signature: String) -> String? {
+    package func checkpoint(_ signature: String) -> String? {
         for folder in folders(for: signature) {
             if let path = checkpoint(signature, in: folder) { return path }
         }
@@ -146,7 +149,7 @@ public struct ModelStore: Sendable {
     static let extensions = ["safetensors", "th", "bin", "onnx"]
 
     /// The parts of `<signature>-<checksum>.th`.
-    static func torchName(_ name: String) -> (signature: String, checksum: String)? {
+    package static func torchName(_ name: String) -> (signature: String, checksum: String)? {
         guard name.hasSuffix(".th"), let dash = name.lastIndex(of: "-") else { return nil }
         let checksum = name[name.index(after: dash)...].dropLast(".th".count)
         guard (8...64).contains(checksum.count),

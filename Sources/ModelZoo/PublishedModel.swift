@@ -4,18 +4,18 @@
 /// A published model.
 package struct PublishedModel: Sendable {
     /// A checkpoint of the model.
-    struct Member: Sendable {
-        let signature: String
+    package struct Member: Sendable {
+        package let signature: String
         /// SHA-256 of the `.th` file: all 64 digits, or the first 8 where no more are known.
-        let checksum: String
+        package let checksum: String
 
         /// The `.th` file in torch hub's cache and at the official address,
         /// `955717e8-8726e21a.th`.
-        var torchFile: String { "\(signature)-\(checksum.prefix(8)).th" }
+        package var torchFile: String { "\(signature)-\(checksum.prefix(8)).th" }
     }
 
     package let name: String
-    let members: [Member]
+    package let members: [Member]
     /// `[member][source]`; nil for all ones.
     private let weights: [[Double]]?
     package let sources: [String]
@@ -59,10 +59,10 @@ package struct PublishedModel: Sendable {
             summary: "guitar and piano besides; an experiment of its authors"),
     ]
 
-    static func named(_ name: String) -> PublishedModel? { all.first { $0.name == name } }
+    package static func named(_ name: String) -> PublishedModel? { all.first { $0.name == name } }
 
     /// The member of that signature and the model that it belongs to.
-    static func member(_ signature: String) -> (member: Member, model: PublishedModel)? {
+    package static func member(_ signature: String) -> (member: Member, model: PublishedModel)? {
         for model in all {
             if let member = model.members.first(where: { $0.signature == signature }) {
                 return (member, model)

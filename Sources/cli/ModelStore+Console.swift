@@ -2,6 +2,7 @@
 
 import Demucs
 import HTDemucs
+import ModelDownloads
 import ModelZoo
 
 extension ModelStore {

@@ -154,6 +154,26 @@ import Testing
         #expect(hub.requests.isEmpty)
     }
 
+    #if os(Linux)
+        /// Empty files take the places of both libraries.
+        @Test func aMissingLibraryIsReported() throws {
+            for name in ["libcurl.so.4", "libcurl-gnutls.so.4"] { try folder.write(Data(), name) }
+            let variables = ["LD_LIBRARY_PATH": folder.url("").path]
+            let run1 = try run("models", "fetch", "htdemucs", variables: variables, exits: 3)
+            #expect(
+                run1.errors.contains(
+                    "error: the model 'htdemucs' could not be fetched: libcurl can't be used: "))
+            #expect(run1.errors.contains("libcurl.so.4"))
+            #expect(
+                run1.errors.hasSuffix(
+                    "; install it (Debian package libcurl4), or copy the model's files to this "
+                        + "machine and give their path with -n\n"))
+            let run2 = try run("a.wav", "-qo", "out", "--shifts=0", variables: variables)
+            #expect(run2.errors.hasPrefix("warning: the model 'htdemucs' could not be fetched: "))
+            #expect(folder.exists("out/demo/a/vocals.wav"))
+        }
+    #endif
+
     @Test func proxyVariablesAreHonoured() throws {
         let proxy = try pairHub()
         try run(

@@ -4,6 +4,7 @@
 
 import Demucs
 import Foundation
+import ModelDownloads
 
 guard CommandLine.arguments.count == 4 else {
     print("error: give a model, a track and a folder: SeparateFile MODEL TRACK FOLDER")

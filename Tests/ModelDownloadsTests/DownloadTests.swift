@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import ModelDownloads
 import ModelZoo
 import Synchronization
 import TestSupport
@@ -37,7 +38,7 @@ private final class Counter: Sendable {
         report: (DownloadEvent) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws {
         try Download(
-            url: server.url(path), destination: folder.path("file"), checksum: checksum,
+            url: server.address + path, destination: folder.path("file"), checksum: checksum,
             limitBytes: limitBytes
         ).run(policy: policy, isCancelled: isCancelled, report: report)
     }
@@ -262,10 +263,8 @@ private final class Counter: Sendable {
     @Test(arguments: ["http://example.org/file", "ftp://127.0.0.1/file", "file:///etc/passwd"])
     func redirectsToOtherKindsOfAddressesBringNothing(target: String) throws {
         let server = try LoopbackServer { _, _ in .text(302, [("Location", target)]) }
-        let error = failure(server)
-        if target.hasPrefix("http:") {
-            #expect(error == .insecureRedirect(url: server.address + "/file", target: target))
-        }
+        #expect(
+            failure(server) == .insecureRedirect(url: server.address + "/file", target: target))
     }
 
     @Test func endlessRedirectsEnd() throws {
@@ -334,6 +333,16 @@ private final class Counter: Sendable {
         #expect(server.requests.count == 1)
     }
 
+    @Test func aServerMayNameTheTimeToTryAgain() throws {
+        let server = try LoopbackServer { _, _ in
+            .text(429, [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")])
+        }
+        let error = failure(server)
+        guard case .tooManyRequests(_, let seconds?) = error else { return record(error) }
+        let expected = Date(timeIntervalSince1970: 4_102_444_800).timeIntervalSinceNow
+        #expect(abs(seconds - expected) < 60)
+    }
+
     @Test func aSilentServerFailsTheDownload() throws {
         for stall in [0, 70_000] {
             let server = try server { reply, index in
@@ -396,7 +405,8 @@ private final class Counter: Sendable {
         try folder.write("", "taken")
         let error = #expect(throws: DownloadError.self) {
             try Download(
-                url: server.url("/file"), destination: folder.path("taken/file"), limitBytes: 10
+                url: server.address + "/file", destination: folder.path("taken/file"),
+                limitBytes: 10
             ).run(policy: Self.policy, isCancelled: { false }, report: { _ in })
         }
         guard case .unwritable = error else { return record(error) }
@@ -443,19 +453,68 @@ private final class Counter: Sendable {
         "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 302 Found\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
     ])
-    // No case has a head that ends within its lines: FoundationNetworking itself crashes on it.
     func invalidHTTPRepliesDoNotCrash(reply: String) throws {
         let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(reply.utf8)) }
         failure(server, checksum: checksum, policy: Self.patience(attempts: 1))
     }
 
+    @Test(arguments: [
+        "H", "HTTP/1.1", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n", "HTTP/1.1 302 Found\r\nLocation: /other\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\n",
+    ])
+    func aConnectionThatClosesWithinTheHeadIsReported(reply: String) throws {
+        let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(reply.utf8)) }
+        let error = failure(server, policy: Self.patience(attempts: 2))
+        guard case .interrupted(server.address + "/file", 0, nil, let reason) = error else {
+            return record(error)
+        }
+        #expect(!reason.isEmpty)
+        #expect(server.requests.count == 2)
+    }
+
     @Test(arguments: ["http://example.org/file", "ftp://example.org/file", "http://10.0.0.1/x"])
     func plainAddressesAreRefusedBeforeAnyRequest(address: String) throws {
-        let url = try #require(URL(string: address))
         #expect(throws: DownloadError.insecureAddress(url: address)) {
-            try Download(url: url, destination: folder.path("file"), limitBytes: 10)
+            try Download(url: address, destination: folder.path("file"), limitBytes: 10)
                 .run(policy: Self.policy, isCancelled: { false }, report: { _ in })
         }
+    }
+
+    @Test(arguments: [
+        "http:/127.0.0.1/x", "http:///127.0.0.1/x", "http://127.0.0.1@example.org/x",
+        "http://example.org#@127.0.0.1/x", "http://128.0.0.1/x", "http://[::2]/x", "https://",
+        "http://127.0.0.1.example.org/x", "http://[::1", "", "//127.0.0.1/x", "file:///etc/passwd",
+    ])
+    func onlyThisMachineIsAskedWithoutEncryption(address: String) throws {
+        let error = #expect(throws: DownloadError.self) {
+            _ = try Download(url: address, destination: folder.path("file"), limitBytes: 10)
+        }
+        guard case .insecureAddress = error else { return record(error) }
+    }
+
+    @Test(arguments: ["http://localhost:9/x", "http://[::1]:9/x", "HTTP://127.1.2.3:9/x"])
+    func thisMachineIsAskedWithoutEncryption(address: String) throws {
+        _ = try Download(url: address, destination: folder.path("file"), limitBytes: 10)
+    }
+
+    @Test func aPasswordIsNeitherSentNorShown() throws {
+        let server = try LoopbackServer { _, _ in .text(404) }
+        let address = "http://name:secret@127.0.0.1:\(server.port)/file?signature=1#part"
+        let expected = DownloadError.refused(url: server.address + "/file", status: 404)
+        #expect(throws: expected) {
+            try Download(url: address, destination: folder.path("file"), limitBytes: 10)
+                .run(policy: Self.policy, isCancelled: { false }, report: { _ in })
+        }
+        #expect(server.requests.map(\.target) == ["/file?signature=1"])
+        #expect(server.requests.allSatisfy { $0.headers["authorization"] == nil })
+    }
+
+    @Test func anEndlessHeadIsRefused() throws {
+        let line = "X-Filler: \(String(repeating: "a", count: 10_000))\r\n"
+        let head = "HTTP/1.1 200 OK\r\n" + String(repeating: line, count: 100)
+        let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(head.utf8)) }
+        failure(server, policy: Self.patience(attempts: 1))
     }
 
     @Test func bytesRememberedFromTheFirstUseHaveToComeAgain() throws {

@@ -2,11 +2,35 @@
 // hub, or else as `.th` files from the address where the official package first published them.
 // Reference: `get_hf_model` in demucs/hf.py, `_parse_remote_files` in demucs/pretrained.py.
 
+import Demucs
 import Files
-import Foundation
+import ModelZoo
 import WeightsLoader
 
 extension ModelStore {
+    /// The files of a model; those of a published model that are missing are fetched.
+    ///
+    /// ```swift
+    /// let files = try await ModelStore().model(named: modelName) { event in print(event) }
+    /// let separator = try await Separator.load(files)
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - name: a published name, a signature, `hf://…`, or the path of a checkpoint or a bag.
+    ///   - policy: retries and waits of downloads.
+    ///   - progress: called with each event of a download, on a thread of its own.
+    /// - Throws: `ModelStoreError`; `BagError` and `WeightsError` if a bag's file can't be used;
+    ///   `CancellationError`.
+    public func model(
+        named name: String, policy: DownloadPolicy = DownloadPolicy(),
+        progress: @escaping @Sendable (DownloadEvent) -> Void = { _ in }
+    ) async throws -> ModelFiles {
+        try await onOwnThread { cancellation in
+            try self.findOrFetch(
+                name, policy: policy, report: progress, isCancelled: { cancellation.isCancelled })
+        }
+    }
+
     /// Far above any published checkpoint (168 MB in float32), far below filling a disk.
     private static let checkpointLimitBytes = 4_000_000_000
 
@@ -19,14 +43,15 @@ extension ModelStore {
     /// Blocks until all are there. Several processes may ask for the same model: one fetches, the
     /// others wait.
     /// - Parameters:
+    ///   - policy: retries and waits of downloads.
     ///   - report: takes the downloads' events, on the calling thread.
     ///   - isCancelled: asked several times a second; once it is true, fetching stops and keeps the
     ///     bytes received so far for the next time.
     /// - Throws: ``ModelStoreError``; ``BagError`` and ``WeightsError`` if a bag's file can't be
     ///   used; `CancellationError`.
     package func findOrFetch(
-        _ name: String, report: (DownloadEvent) -> Void = { _ in },
-        isCancelled: () -> Bool = { false }
+        _ name: String, policy: DownloadPolicy = DownloadPolicy(),
+        report: (DownloadEvent) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> ModelFiles {
         do {
             return try find(name)
@@ -43,13 +68,13 @@ extension ModelStore {
             var reasons: [DownloadError] = []
             for source in sources {
                 do {
-                    try fetch(source, isCancelled, report)
+                    try fetch(source, policy, isCancelled, report)
                     return try find(name)
                 } catch let error as DownloadError {
                     reasons.append(error)
-                    // No other server makes room on this disk.
+                    // No other server makes room on this disk, or brings the library.
                     switch error {
-                    case .diskFull, .unwritable:
+                    case .diskFull, .unwritable, .libraryUnusable:
                         throw ModelStoreError.notFetched(name: shown, reasons: reasons)
                     default: break
                     }
@@ -83,7 +108,8 @@ extension ModelStore {
     }
 
     private func fetch(
-        _ source: Source, _ isCancelled: () -> Bool, _ report: (DownloadEvent) -> Void
+        _ source: Source, _ policy: DownloadPolicy, _ isCancelled: () -> Bool,
+        _ report: (DownloadEvent) -> Void
     ) throws {
         switch source {
         case .hubBag(let repository):
@@ -94,7 +120,8 @@ extension ModelStore {
                 limitBytes: BagFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
             ).run(policy: policy, isCancelled: isCancelled, report: report)
             for signature in checkpoints(of: try BagFile.read(path), beside: folder).missing {
-                try fetch(.hubCheckpoint(repository, signature: signature), isCancelled, report)
+                try fetch(
+                    .hubCheckpoint(repository, signature: signature), policy, isCancelled, report)
             }
         case .hubCheckpoint(let repository, let signature):
             let file = "\(signature).safetensors"
@@ -106,11 +133,9 @@ extension ModelStore {
             ).run(policy: policy, isCancelled: isCancelled, report: report)
         case .torch(let members):
             for member in members where checkpoint(member.signature) == nil {
-                guard let url = URL(string: "\(ModelStore.torchServer)/\(member.torchFile)") else {
-                    continue
-                }
                 try Download(
-                    url: url, destination: "\(caches.ownCheckpoints)/\(member.torchFile)",
+                    url: "\(ModelStore.torchServer)/\(member.torchFile)",
+                    destination: "\(caches.ownCheckpoints)/\(member.torchFile)",
                     checksum: member.checksum, limitBytes: ModelStore.checkpointLimitBytes
                 ).run(policy: policy, isCancelled: isCancelled, report: report)
             }
@@ -119,14 +144,14 @@ extension ModelStore {
 
     /// `https://huggingface.co/<namespace>/<repository>/resolve/main/<file>`, or the same at
     /// `HF_ENDPOINT`.
-    private func address(of file: String, in repository: HubRepository) throws -> URL {
+    private func address(of file: String, in repository: HubRepository) throws -> String {
         var endpoint = environment["HF_ENDPOINT"] ?? ""
         if endpoint.isEmpty { endpoint = ModelStore.defaultEndpoint }
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
         let path = "\(repository.namespace)/\(repository.repository)/resolve/main/\(file)"
-        guard let url = URL(string: "\(endpoint)/\(path)"), Transfer.isSecure(url),
-            url.query == nil, url.fragment == nil
+        let address = "\(endpoint)/\(path)"
+        guard try Address(address).isSecure, !endpoint.contains(where: { "?#".contains($0) })
         else { throw ModelStoreError.invalidEndpoint(value: endpoint) }
-        return url
+        return address
     }
 }

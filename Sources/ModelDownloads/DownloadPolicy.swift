@@ -1,3 +1,7 @@
+// How a download is run, and what it tells.
+
+import ModelZoo
+
 /// Retries and waits of a download.
 public struct DownloadPolicy: Sendable, Equatable {
     /// The download fails after this many tries in a row that bring no byte.

@@ -1,7 +1,8 @@
 // A lock between processes, so that only one of them downloads a file.
 
 import Files
-import Foundation
+import LibC
+import ModelZoo
 
 /// Runs `body` while this process holds an advisory lock on a file. The empty file stays.
 ///

@@ -1,10 +1,7 @@
 // The head of a server's reply.
 
-import Foundation
-
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
+import CCurl
+import LibC
 
 /// The fields of a reply that a download uses; untrusted input.
 struct ReplyHead {
@@ -20,19 +17,17 @@ struct ReplyHead {
     let linkedBytes: Int?
     let retryAfterSeconds: Double?
 
-    init(_ response: HTTPURLResponse) {
-        func field(_ name: String) -> String? {
-            response.value(forHTTPHeaderField: name)?.trimmingCharacters(in: .whitespaces)
-        }
-        status = response.statusCode
+    /// - Parameter fields: by lower-case name.
+    init(status: Int, fields: [String: String], curl: Curl) {
+        self.status = status
         // A compressed body's length is not the file's.
-        let isPlain = (field("Content-Encoding") ?? "identity").lowercased() == "identity"
-        bodyBytes = isPlain ? ReplyHead.count(field("Content-Length")) : nil
-        range = field("Content-Range").flatMap(ReplyHead.range)
-        etag = field("ETag").flatMap(ReplyHead.unquoted)
-        linkedETag = field("X-Linked-ETag").flatMap(ReplyHead.unquoted)
-        linkedBytes = ReplyHead.count(field("X-Linked-Size"))
-        retryAfterSeconds = field("Retry-After").flatMap { ReplyHead.delay($0, now: Date()) }
+        let isPlain = (fields["content-encoding"] ?? "identity").lowercased() == "identity"
+        bodyBytes = isPlain ? ReplyHead.count(fields["content-length"]) : nil
+        range = fields["content-range"].flatMap(ReplyHead.range)
+        etag = fields["etag"].flatMap(ReplyHead.unquoted)
+        linkedETag = fields["x-linked-etag"].flatMap(ReplyHead.unquoted)
+        linkedBytes = ReplyHead.count(fields["x-linked-size"])
+        retryAfterSeconds = fields["retry-after"].flatMap { ReplyHead.delay($0, curl) }
     }
 
     /// Whether text is a SHA-256 in full.
@@ -57,19 +52,25 @@ struct ReplyHead {
     /// `abc` of `"abc"` and `W/"abc"`.
     private static func unquoted(_ text: String) -> String? {
         let strong = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
-        let value = strong.trimmingCharacters(in: ["\""])
+        let value = strong.trimmed { $0 == "\"" }
         return value.isEmpty || value.count > 512 ? nil : value
     }
 
     /// A number of seconds or a date.
-    static func delay(_ text: String, now: Date) -> Double? {
+    private static func delay(_ text: String, _ curl: Curl) -> Double? {
         if let seconds = Double(text) {
             return seconds.isFinite && seconds >= 0 ? seconds : nil
         }
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(identifier: "GMT")
-        format.dateFormat = "EEE',' dd MMM yyyy HH':'mm':'ss 'GMT'"
-        return format.date(from: text).map { max(0, $0.timeIntervalSince(now)) }
+        let date = curl.pointee.getdate(text, nil)
+        return date < 0 ? nil : max(0, Double(date - time(nil)))
+    }
+}
+
+extension Substring {
+    /// The text without the characters at its ends that `isLeftOut` holds for.
+    func trimmed(of isLeftOut: (Character) -> Bool) -> String {
+        let start = drop(while: isLeftOut)
+        guard let last = start.lastIndex(where: { !isLeftOut($0) }) else { return "" }
+        return String(start[...last])
     }
 }

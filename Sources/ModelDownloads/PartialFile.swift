@@ -1,8 +1,15 @@
 // The temporary file of a download, and the record of where it comes from.
 
 import Files
-import Foundation
+import LibC
+import ModelZoo
 import WeightsLoader
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Where a file comes from, as its server said; kept beside it in `<file>.origin.json`.
 struct FileOrigin: Codable, Equatable {
@@ -38,17 +45,17 @@ struct FileOrigin: Codable, Equatable {
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            try encoder.encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try replaceFile(at: path, with: encoder.encode(self))
+        } catch let error as SystemError {
+            throw DownloadError(path: path, error)
         } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
+            throw .unwritable(path: path, reason: "\(error)")
         }
     }
 }
 
 /// A file under a temporary name that received bytes are appended to.
-final class PartialFile: @unchecked Sendable {
-    // @unchecked: used by one thread at a time: the downloading one, or its session's while a
-    // transfer runs.
+final class PartialFile {
     let path: String
     private let descriptor: Int32
     private(set) var countBytes: Int
@@ -86,8 +93,12 @@ final class PartialFile: @unchecked Sendable {
 
     /// The SHA-256 of all its bytes.
     func checksum(isCancelled: () -> Bool) throws -> String {
-        guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw SystemError.last }
-        return try SHA256.hexadecimal(of: descriptor, isCancelled: isCancelled)
+        do {
+            guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw SystemError.last }
+            return try SHA256.hexadecimal(of: descriptor, isCancelled: isCancelled)
+        } catch let error as SystemError {
+            throw DownloadError(path: path, error)
+        }
     }
 
     /// Checks that the disk has room for that many more bytes.

@@ -7,39 +7,39 @@
 //     <file>.lock                 held while a process downloads it
 
 import Files
-import Foundation
-
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
+import LibC
+import ModelZoo
 
 /// A file to be downloaded.
 package struct Download {
-    let url: URL
+    private let source: Address
     /// Its final name.
-    let destination: String
+    private let destination: String
     /// The first digits of its SHA-256, as many as are known beforehand.
-    let checksum: String?
+    private let checksum: String?
     /// Longer files are refused.
-    let limitBytes: Int
+    private let limitBytes: Int
     /// Checks the content of the complete file, still under its temporary name, if no checksum of it
     /// is known; its errors become `DownloadError.wrongContent`.
-    let check: @Sendable (_ path: String) throws -> Void
+    private let check: (_ path: String) throws -> Void
 
+    /// - Throws: ``DownloadError/insecureAddress(url:)`` unless the address is of https, or on this
+    ///   machine; ``DownloadError/libraryUnusable(reason:)``.
     package init(
-        url: URL, destination: String, checksum: String? = nil, limitBytes: Int,
-        check: @escaping @Sendable (_ path: String) throws -> Void = { _ in }
-    ) {
-        self.url = url
+        url: String, destination: String, checksum: String? = nil, limitBytes: Int,
+        check: @escaping (_ path: String) throws -> Void = { _ in }
+    ) throws(DownloadError) {
+        source = try Address(url)
         self.destination = destination
         self.checksum = checksum
         self.limitBytes = limitBytes
         self.check = check
+        guard source.isSecure else { throw DownloadError.insecureAddress(url: address) }
     }
 
     private var partPath: String { destination + ".part" }
     private var name: String { FilePath.name(of: destination) }
-    private var address: String { Transfer.text(URLRequest(url: url)) }
+    private var address: String { source.text }
 
     /// Downloads the file unless it is there.
     ///
@@ -47,13 +47,11 @@ package struct Download {
     package func run(
         policy: DownloadPolicy, isCancelled: () -> Bool, report: (DownloadEvent) -> Void
     ) throws {
-        guard Transfer.isSecure(url) else { throw DownloadError.insecureAddress(url: address) }
         if FilePath.isFile(destination) { return }
         do {
-            try FileManager.default.createDirectory(
-                atPath: FilePath.folder(of: destination), withIntermediateDirectories: true)
+            try FilePath.makeFolder(FilePath.folder(of: destination))
         } catch {
-            throw DownloadError.unwritable(path: destination, reason: error.localizedDescription)
+            throw DownloadError(path: destination, error)
         }
         try withFileLock(
             destination + ".lock", waiting: { report(.waiting(file: name)) },
@@ -134,14 +132,8 @@ package struct Download {
         {
             return origin
         }
-        var request = URLRequest(url: url)
-        // A compressed reply can be neither counted nor resumed.
-        request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
-        request.setValue("swift-demucs", forHTTPHeaderField: "User-Agent")
         let resumed = file.countBytes
-        if resumed > 0 { request.setValue("bytes=\(resumed)-", forHTTPHeaderField: "Range") }
-
-        let transfer = Transfer(request, into: file, limitBytes: limitBytes) { result, file in
+        let transfer = Transfer(source, into: file, limitBytes: limitBytes) { result, file in
             try begin(file, result)
         }
         var hasStarted = false
@@ -225,7 +217,8 @@ package struct Download {
         if isShort || result.failure != nil {
             throw DownloadError.interrupted(
                 url: address, receivedBytes: file.countBytes, expectedBytes: origin.countBytes,
-                reason: result.failure?.localizedDescription ?? "the connection was closed")
+                reason: (result.failure as? ConnectionFailure)?.reason
+                    ?? "the connection was closed")
         }
         if let expected = origin.countBytes, file.countBytes != expected {
             throw DownloadError.wrongSize(
@@ -236,14 +229,12 @@ package struct Download {
 
     /// The error for a request without a reply: no server answered, or the connection broke too early.
     private func withoutReply(_ result: TransferResult, _ file: PartialFile) -> DownloadError {
-        let reason = result.failure?.localizedDescription ?? "no reply came"
-        switch (result.failure as? URLError)?.code {
-        case .networkConnectionLost, .timedOut, .badServerResponse, .cannotParseResponse:
-            return .interrupted(
+        let failure = result.failure as? ConnectionFailure
+        let reason = failure?.reason ?? "no reply came"
+        return failure?.isInterruption == true
+            ? .interrupted(
                 url: address, receivedBytes: file.countBytes, expectedBytes: nil, reason: reason)
-        default:
-            return .unreachable(url: address, reason: reason)
-        }
+            : .unreachable(url: address, reason: reason)
     }
 
     /// Checks the complete file and gives it its name.
@@ -273,7 +264,7 @@ package struct Download {
                 let text = "\(error)"
                 let problem =
                     text.hasPrefix(partPath)
-                    ? text.dropFirst(partPath.count).trimmingCharacters(in: [":", ",", " "]) : text
+                    ? text.dropFirst(partPath.count).trimmed { ":, ".contains($0) } : text
                 throw DownloadError.wrongContent(url: address, problem: problem)
             }
         }

@@ -1,11 +1,12 @@
 // Why a file could not be downloaded.
 
 import Files
-import Foundation
 
 /// Why a file could not be downloaded.
 public enum DownloadError: Error, Equatable, Sendable {
     // The way to the server
+    /// libcurl, which all downloads go through, is not installed or can't be used.
+    case libraryUnusable(reason: String)
     case unreachable(url: String, reason: String)
     /// In every try, fewer bytes came than announced, or the connection broke.
     case interrupted(url: String, receivedBytes: Int, expectedBytes: Int?, reason: String)
@@ -33,6 +34,9 @@ public enum DownloadError: Error, Equatable, Sendable {
 extension DownloadError: DescribedError {
     public var description: String {
         switch self {
+        case .libraryUnusable(let reason):
+            "libcurl can't be used: \(reason); install it (Debian package libcurl4), or copy the "
+                + "model's files to this machine and give their path with -n"
         case .unreachable(let url, let reason):
             "\(url) can't be reached: \(reason); check the network, or use a model file"
         case .interrupted(let url, let received, let expected, let reason):
@@ -81,6 +85,6 @@ extension DownloadError: DescribedError {
 
     private static func text(_ seconds: Double) -> String {
         seconds == seconds.rounded() && seconds < 1e9
-            ? "\(Int(seconds))" : String(format: "%.1f", seconds)
+            ? "\(Int(seconds))" : seconds.fixed(1)
     }
 }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import ModelDownloads
 import ModelZoo
 import TestSupport
 import Testing
@@ -20,12 +21,13 @@ import WeightsLoader
         _ endpoint: String, isOffline: Bool = false, _ variables: [String: String] = [:]
     ) throws -> ModelStore {
         let environment = ["HOME": folder.path("home"), "HF_ENDPOINT": endpoint]
-        var store = try ModelStore(
+        return try ModelStore(
             isOffline: isOffline, environment: environment.merging(variables) { _, new in new })
-        store.policy = DownloadPolicy(
-            attempts: 2, firstDelaySeconds: 0.01, longestDelaySeconds: 1, stallSeconds: 30)
-        return store
     }
+
+    /// Tries again quickly.
+    private static let policy = DownloadPolicy(
+        attempts: 2, firstDelaySeconds: 0.01, longestDelaySeconds: 1, stallSeconds: 30)
 
     /// A hub with the files of one repository, large ones on a storage server as the real one.
     private func hub(_ files: [String: Data], at path: String) throws -> LoopbackServer {
@@ -47,13 +49,13 @@ import WeightsLoader
                 "aa.safetensors": checkpoint, "bb.safetensors": checkpoint,
             ], at: "/someone/HTDemucs-pair")
         let store = try store(hub.address + "/")
-        let files = try store.findOrFetch("hf://someone/htdemucs_pair")
+        let files = try store.findOrFetch("hf://someone/htdemucs_pair", policy: Self.policy)
         let own = folder.path("home/.cache/swift-demucs/hub/someone/HTDemucs-pair")
         #expect(files.name == "htdemucs_pair")
         #expect(files.checkpoints == ["\(own)/aa.safetensors", "\(own)/bb.safetensors"])
         #expect(files.weights == [[1, 0], [0, 1]])
         #expect(hub.requests.count == 3)
-        #expect(try store.findOrFetch("hf://someone/htdemucs_pair") == files)
+        #expect(try store.findOrFetch("hf://someone/htdemucs_pair", policy: Self.policy) == files)
         #expect(try store.installedCheckpoints() == files.checkpoints)
         #expect(try store.verify(files.checkpoints[0]) == .intact)
         #expect(hub.requests.count == 3)
@@ -65,7 +67,9 @@ import WeightsLoader
                 "htdemucs_6s.yaml": Data("models: ['5c90dfd2']".utf8),
                 "5c90dfd2.safetensors": checkpoint,
             ], at: "/adefossez/HTDemucs-6s")
-        #expect(try store(hub.address).findOrFetch("htdemucs_6s").name == "htdemucs_6s")
+        #expect(
+            try store(hub.address).findOrFetch("htdemucs_6s", policy: Self.policy).name
+                == "htdemucs_6s")
         #expect(
             hub.requests.map(\.target) == [
                 "/adefossez/HTDemucs-6s/resolve/main/htdemucs_6s.yaml",
@@ -75,7 +79,7 @@ import WeightsLoader
 
     @Test func aSignatureFetchesOneCheckpoint() throws {
         let hub = try hub(["d12395a8.safetensors": checkpoint], at: "/adefossez/HTDemucs-ft")
-        let files = try store(hub.address).findOrFetch("d12395a8")
+        let files = try store(hub.address).findOrFetch("d12395a8", policy: Self.policy)
         #expect(files.checkpoints.count == 1 && files.name == "d12395a8")
         #expect(hub.requests.count == 1)
     }
@@ -87,7 +91,7 @@ import WeightsLoader
                 "d12395a8.safetensors": checkpoint,
             ], at: "/adefossez/HTDemucs-ft")
         try folder.write("x", "home/.cache/torch/hub/checkpoints/f7e0c4bc-ba3fe64a.th")
-        let files = try store(hub.address).findOrFetch("htdemucs_ft")
+        let files = try store(hub.address).findOrFetch("htdemucs_ft", policy: Self.policy)
         #expect(files.checkpoints.map { FilePath.pathExtension(of: $0) } == ["th", "safetensors"])
         #expect(hub.requests.count == 2)
     }
@@ -100,7 +104,7 @@ import WeightsLoader
             ["a.yaml": Data("models: [aa]".utf8), "aa.safetensors": page], at: "/x/Demucs-a")
         for hub in [everything, checkpointOnly] {
             let error = #expect(throws: ModelStoreError.self) {
-                _ = try store(hub.address).findOrFetch("hf://x/a")
+                _ = try store(hub.address).findOrFetch("hf://x/a", policy: Self.policy)
             }
             guard case .notFetched("hf://x/a", let reasons) = error,
                 case .wrongContent = reasons.first
@@ -113,7 +117,7 @@ import WeightsLoader
         let hub = try hub(
             ["a.yaml": Data("models: ['../../../../escaped']".utf8)], at: "/x/Demucs-a")
         #expect(throws: ModelStoreError.self) {
-            _ = try store(hub.address).findOrFetch("hf://x/a")
+            _ = try store(hub.address).findOrFetch("hf://x/a", policy: Self.policy)
         }
         #expect(folder.files.allSatisfy { !$0.contains("escaped") })
     }
@@ -121,7 +125,7 @@ import WeightsLoader
     @Test func unknownNamesAreNotAskedFor() throws {
         let hub = try hub([:], at: "/")
         let error = #expect(throws: ModelStoreError.self) {
-            _ = try store(hub.address).findOrFetch("htdemuc")
+            _ = try store(hub.address).findOrFetch("htdemuc", policy: Self.policy)
         }
         guard case .notFound("htdemuc", _, []) = error else { return record(error) }
         #expect(hub.requests.isEmpty)
@@ -135,7 +139,7 @@ import WeightsLoader
                 reasons: [
                     .refused(url: "\(hub.address)/x/Demucs-a/resolve/main/a.yaml", status: 404)
                 ])
-        ) { _ = try store(hub.address).findOrFetch("hf://x/a") }
+        ) { _ = try store(hub.address).findOrFetch("hf://x/a", policy: Self.policy) }
     }
 
     @Test func offlineFetchesNothing() throws {
@@ -146,7 +150,7 @@ import WeightsLoader
         ] {
             let error = #expect(throws: ModelStoreError.self) {
                 _ = try store(hub.address, isOffline: isOffline, variables)
-                    .findOrFetch("htdemucs")
+                    .findOrFetch("htdemucs", policy: Self.policy)
             }
             guard case .offline("htdemucs", _, reason) = error else { return record(error) }
         }
@@ -161,7 +165,7 @@ import WeightsLoader
     ])
     func endpointsMustBeEncryptedOrLocal(endpoint: String) throws {
         let error = #expect(throws: ModelStoreError.self) {
-            _ = try store(endpoint).findOrFetch("hf://x/a")
+            _ = try store(endpoint).findOrFetch("hf://x/a", policy: Self.policy)
         }
         #expect(error == .invalidEndpoint(value: endpoint.hasSuffix("://") ? "https:" : endpoint))
     }

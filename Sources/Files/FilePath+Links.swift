@@ -1,0 +1,12 @@
+// Links in paths.
+
+import LibC
+
+extension FilePath {
+    /// The absolute path of a file or folder, without links; nil if there is none.
+    package static func resolved(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+}
