@@ -49,7 +49,7 @@ extension FilePath {
     package static func makeFolder(_ path: String) throws(SystemError) {
         if isFolder(path) { return }
         let parent = folder(of: path)
-        if parent != path { try makeFolder(parent) }
+        if status(parent) == nil, parent != path { try makeFolder(parent) }
         // Another process may be making it too.
         guard mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder(path) else { throw .last }
     }
