@@ -96,6 +96,7 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: ["CKernels", "CKernelTester", "Tensor", "TestSupport"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "LibC", "TestSupport"]),
         .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),

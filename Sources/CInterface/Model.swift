@@ -5,6 +5,7 @@
 
 import CSwiftDemucs
 import Demucs
+import Files
 import HTDemucs
 import LibC
 import ModelZoo
@@ -99,14 +100,14 @@ public func sd_open(
         let options = try sd_open_options.read(options, "options", or: sd_open_options_init)
         let store = try ModelStore(
             repository: try optionalText(options.repository, "repository"), isOffline: true,
-            bundledFolders: [])
+            bundledFolders: ModelStore.bundledFolders(of: libraryPath))
         result.pointee = modelHandle.open(try LoadedModel(try store.find(name), options))
     }
 }
 
-/// Where this library was loaded from; nil if the system doesn't tell.
+/// Where this library was loaded from, without links; nil if the system doesn't tell.
 private var libraryPath: String? {
-    path_of_binary(#dsohandle).map { String(cString: $0) }
+    path_of_binary(#dsohandle).flatMap { FilePath.resolved(String(cString: $0)) }
 }
 
 @c @implementation

@@ -58,7 +58,7 @@ package final class TrackPipeline {
     ///   - backend: gives memory to segments.
     ///   - workers: each runs one segment at a time, all of them at once.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
-    ///   opening the track.
+    ///   opening the track; `SystemError` if no thread starts.
     package convenience init(
         _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64, backend: Backend,
         workers: [Network], cancellation: CancellationToken
@@ -73,7 +73,7 @@ package final class TrackPipeline {
     ///
     /// - Parameter normalization: of the whole track.
     /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
-    ///   length: more than one shift, and no splitting.
+    ///   length: more than one shift, and no splitting; `SystemError` if no thread starts.
     package convenience init(
         live bag: Bag, normalization: Normalization, options: SeparationOptions, seed: UInt64,
         backend: Backend, workers: [Network], cancellation: CancellationToken

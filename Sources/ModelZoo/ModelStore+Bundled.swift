@@ -52,11 +52,13 @@ extension ModelStore {
         return path
     }
 
-    /// The models of the installation that the executable belongs to, then those of the source
+    /// The models of the installation that a program or library belongs to, then those of the source
     /// checkout that it was built in.
-    private static func bundledFolders(of executable: String?) -> [String] {
-        guard let executable else { return [] }
-        let binaries = FilePath.folder(of: executable)
+    ///
+    /// - Parameter binary: its absolute path without links; nil gives none.
+    package static func bundledFolders(of binary: String?) -> [String] {
+        guard let binary else { return [] }
+        let binaries = FilePath.folder(of: binary)
         var folders = [
             FilePath.joined(FilePath.folder(of: binaries), "share/swift-demucs/models")
         ].filter(FilePath.isFolder)

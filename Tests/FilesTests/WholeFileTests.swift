@@ -1,0 +1,60 @@
+import Files
+import LibC
+import TestSupport
+import Testing
+
+/// Files that are read and replaced as a whole, and folders.
+struct WholeFileTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    @Test func aReplacedFileHasTheNewBytesAndLeavesNothingElse() throws {
+        // As long as a name can be.
+        let name = String(repeating: "x", count: FilePath.longestNameBytes)
+        let path = folder.path(name)
+        let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        try replaceFile(at: path, with: [1, 2, 3])
+        try replaceFile(at: path, with: bytes)
+        #expect(try readFile(path) == bytes)
+        #expect(try folder.contents == [name])
+    }
+
+    @Test func afterAnErrorTheOldFileStays() throws {
+        let path = folder.path("file")
+        try replaceFile(at: path, with: [1])
+        #expect(throws: SystemError(code: ENOSPC)) {
+            try replaceFile(at: path) { _ in throw SystemError(code: ENOSPC) }
+        }
+        #expect(try readFile(path) == [1])
+        #expect(try folder.contents == ["file"])
+    }
+
+    @Test func theReasonOfAFailureIsTheSystems() throws {
+        #expect(throws: SystemError(code: EISDIR)) { try readFile(folder.path("")) }
+        #expect(throws: SystemError(code: ENOENT)) {
+            try replaceFile(at: folder.path("missing/file"), with: [1])
+        }
+        try replaceFile(at: folder.path("file"), with: [1])
+        #expect(throws: SystemError(code: ENOTDIR)) {
+            try FilePath.makeFolder(folder.path("file/inner"))
+        }
+        #expect(throws: SystemError(code: EEXIST)) {
+            try FilePath.makeFolder(folder.path("file"))
+        }
+    }
+
+    @Test func aFolderIsMadeWithItsParents() throws {
+        let inner = folder.path("a/b") + "/"
+        try FilePath.makeFolder(inner)
+        try FilePath.makeFolder(inner)
+        #expect(FilePath.isFolder(inner))
+        #expect(try FilePath.names(in: folder.path("")) == ["a"])
+    }
+
+    #if os(Linux)
+        @Test func aFileOfTheKernelIsReadThoughItHasNoSize() throws {
+            #expect(try !readFile("/proc/self/stat").isEmpty)
+        }
+    #endif
+}
