@@ -140,11 +140,19 @@ typedef struct sd_progress {
     int64_t segments_done;
     /* 0 while the length of a live stream is unknown. */
     int64_t segments_total;
-    /* Length of the input in seconds; 0 while unknown. */
-    double audio_seconds;
+    /* Frames of the track at the model's rate; 0 while unknown. */
+    int64_t track_frames;
+    /* The segment that begins or has ended: its first frame, counted from the beginning of its
+     * shifted track; the number of its shift; the number of its model in the bag. From 0. */
+    int64_t segment_offset;
+    int32_t shift;
+    int32_t member;
+    /* Whether the segment has ended: 0 as it begins, 1 when it has ended. */
+    int32_t has_ended;
+    int32_t member_count;
 } sd_progress;
 
-/* Called before the first segment and after each. A result other than 0 cancels the call. */
+/* Called as each segment begins, and when it has ended. A result other than 0 cancels the call. */
 typedef int32_t (*sd_progress_callback)(void *context, const sd_progress *progress);
 
 typedef enum sd_log_level {
@@ -273,6 +281,16 @@ typedef enum sd_rate {
     SD_RATE_INPUT = 1
 } sd_rate;
 
+/* The order in which the passes of several shifts and of a bag's models run. Samples are the same.
+ */
+typedef enum sd_order {
+    /* Side by side, in flat memory. */
+    SD_ORDER_INTERLEAVED = 0,
+    /* Model after model, and shift after shift, as in the reference: so progress comes in its
+     * order. Takes the memory of the stems. Not for live streams. */
+    SD_ORDER_SEQUENTIAL = 1
+} sd_order;
+
 /* How a track is separated. The defaults are the reference's. */
 typedef struct sd_separation_options {
     size_t size;
@@ -292,6 +310,9 @@ typedef struct sd_separation_options {
     sd_rate rate;
     /* Power of the triangular weights of overlapping segments, at least 1. (default: 1) */
     double transition_power;
+    sd_order order;
+    /* 0; for later versions. */
+    int32_t reserved;
     sd_progress_callback progress;
     void *progress_context;
     sd_cancellation *cancellation;
