@@ -45,9 +45,9 @@ final class ThreadPool: Sendable {
         }
         shared.exclusively {
             // No thread can call the body any more when `finish` returns.
-            // The name keeps the checkout's path out of the binary: `withoutActuallyEscaping` stores
+            // This name keeps the checkout's path out of the binary: `withoutActuallyEscaping` stores
             // the file of its call, and its length even where `-file-prefix-map` shortens the path.
-            #sourceLocation(file:"ThreadPool.swift",line:51)
+            #sourceLocation(file:"ThreadPool.run",line:51)
             withoutActuallyEscaping(body) { body in
                 shared.start(Loop(count: count, body: body), workers: workers.count)
                 shared.work(thread: 0)
