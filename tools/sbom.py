@@ -28,14 +28,15 @@ LINKED_ARCHIVES = {
     r"lib(dispatch|BlocksRuntime)": ("swift-corelibs-libdispatch", SWIFT),
     r"lib_?Foundation(Essentials|CShims)": ("swift-foundation", SWIFT),
     r"lib_FoundationCollections": ("swift-collections", SWIFT),
-    r"libgcc(_eh)?": ("libgcc", GCC),
+    r"libstdc\+\+": ("libstdc++", GCC),
+    r"libgcc": ("libgcc", GCC),
+    r"libc_nonshared": ("glibc-nonshared", "LGPL-2.1-or-later WITH GCC-exception-2.0"),
 }
 SHARED_LIBRARIES = {
     "libsndfile": "LGPL-2.1-or-later",
     "libmp3lame": "LGPL-2.0-or-later",
     "libcurl": "curl",
     "libopenblas": "BSD-3-Clause",
-    "libstdc++": GCC,
     "libgcc_s": GCC,
     "libc": "LGPL-2.1-or-later",
     "libm": "LGPL-2.1-or-later",
@@ -62,7 +63,7 @@ def linked_components(binary_map: Path) -> set[tuple[str, str]]:
     """Name and licence of each component whose archives the linker took members from."""
     components = set()
     text = binary_map.read_text(errors="replace")
-    for archive in sorted(set(re.findall(r"(\w+)\.a\(", text))):
+    for archive in sorted(set(re.findall(r"([\w+]+)\.a\(", text))):
         for pattern, component in LINKED_ARCHIVES.items():
             if re.fullmatch(pattern, archive):
                 components.add(component)
@@ -138,7 +139,7 @@ def main() -> None:
         )
         document.relate("SPDXRef-DOCUMENT", "DESCRIBES", product)
         for component, licence in sorted(linked_components(arguments.binaries / f"{name}.map")):
-            version = None if component == "libgcc" else toolchain
+            version = toolchain if licence == SWIFT else None
             document.relate(product, "STATIC_LINK", document.add(component, version, licence))
         for soname in needed_libraries(binary):
             used = document.add(soname, None, shared_licence(soname))
