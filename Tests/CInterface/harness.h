@@ -79,13 +79,14 @@ static inline int run_tests(int argc, char **argv, const test *tests, size_t cou
     return failed > 0 || run == 0;
 }
 
-// A path below a folder. Eight may be in use at once.
+// A path below a folder; equal arguments give the same string, which lasts.
 static inline const char *path_in(const char *base, const char *name) {
-    static _Thread_local char paths[8][1024];
-    static _Thread_local int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", base, name);
-    return path;
+    static char paths[64][1024];
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", base, name);
+    int index = 0;
+    while (index < 63 && paths[index][0] && strcmp(paths[index], path) != 0) index++;
+    return strcpy(paths[index], path);
 }
 
 // A network of the real shape and tiny layers: 1,600 Hz, segments of 400 frames that begin 300
