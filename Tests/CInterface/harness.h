@@ -1,6 +1,7 @@
 // A test is a function without arguments; CHECK notes a failure and goes on, REQUIRE ends the run.
 //
-// Usage of each program: PROGRAM ROOT FOLDER [PART OF A NAME]     (of the repository; for its files)
+// Usage of each program: PROGRAM ROOT FOLDER [PART OF A NAME]     (of the repository; for its
+// files)
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -54,7 +55,8 @@ typedef struct test {
     const char *name;
     void (*function)(void);
 } test;
-#define TEST(function) {#function, function}
+#define TEST(function)                                                                             \
+    { #function, function }
 
 static inline int run_tests(int argc, char **argv, const test *tests, size_t count) {
     if (argc < 3) {
@@ -65,7 +67,8 @@ static inline int run_tests(int argc, char **argv, const test *tests, size_t cou
     folder = argv[2];
     int failed = 0, run = 0;
     for (size_t index = 0; index < count; index++) {
-        if (argc > 3 && !strstr(tests[index].name, argv[3])) continue;
+        if (argc > 3 && !strstr(tests[index].name, argv[3]))
+            continue;
         int before = failure_count;
         tests[index].function();
         run++;
@@ -85,7 +88,8 @@ static inline const char *path_in(const char *base, const char *name) {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", base, name);
     int index = 0;
-    while (index < 63 && paths[index][0] && strcmp(paths[index], path) != 0) index++;
+    while (index < 63 && paths[index][0] && strcmp(paths[index], path) != 0)
+        index++;
     return strcpy(paths[index], path);
 }
 
@@ -133,7 +137,8 @@ static inline sd_audio audio(const float *samples, size_t frames, int32_t channe
 // The first index at which two buffers differ in bits; `count` if there is none.
 static inline size_t first_difference(const float *a, const float *b, size_t count) {
     size_t index = 0;
-    while (index < count && memcmp(a + index, b + index, sizeof *a) == 0) index++;
+    while (index < count && memcmp(a + index, b + index, sizeof *a) == 0)
+        index++;
     return index;
 }
 
@@ -186,7 +191,8 @@ static inline void write_wav(const char *path, size_t frames, int channels, int 
 // The bytes of a file; NULL if there is none.
 static inline char *read_file(const char *path, size_t *count) {
     FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
+    if (!file)
+        return NULL;
     fseek(file, 0, SEEK_END);
     *count = (size_t)ftell(file);
     rewind(file);
@@ -199,7 +205,8 @@ static inline char *read_file(const char *path, size_t *count) {
 
 static inline int exists(const char *path) {
     FILE *file = fopen(path, "rb");
-    if (file) fclose(file);
+    if (file)
+        fclose(file);
     return file != NULL;
 }
 

@@ -56,20 +56,22 @@ static void every_status_but_internal_error_can_be_had(void) {
     CHECK(strstr(why, "no_such_model"), "the name is not told: %s", why);
     FAILS(SD_ERROR_MODEL, sd_open("/no/such.safetensors", NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL, sd_open(garbage, NULL, &other, why, sizeof why));
-    FAILS(SD_ERROR_MODEL, sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, why,
-                                  sizeof why));
+    FAILS(SD_ERROR_MODEL,
+          sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, why, sizeof why));
     CHECK(other == NULL, "a failed call gave a handle");
     FAILS(SD_ERROR_INPUT, separate_file("/no/such.wav", path_in(folder, "never.wav")));
     FAILS(SD_ERROR_INPUT, separate_file(garbage, path_in(folder, "never.wav")));
     FAILS(SD_ERROR_OUTPUT, separate_file(input, "/no/such/folder/never.wav"));
     CHECK(!exists(path_in(folder, "never.wav")), "a failed call left a file");
-    if (exists("/dev/full")) FAILS(SD_ERROR_OUTPUT, separate_file(input, "/dev/full/x.wav"));
+    if (exists("/dev/full"))
+        FAILS(SD_ERROR_OUTPUT, separate_file(input, "/dev/full/x.wav"));
     sd_stream_options stream_options;
     sd_stream_options_init(&stream_options);
     stream_options.temporary_folder = "/no/such/folder";
     sd_status status =
         sd_stream_open(model, 2, RATE, &stream_options, NULL, &stream, why, sizeof why);
-    if (status == SD_OK) status = sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why);
+    if (status == SD_OK)
+        status = sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why);
     CHECK(status == SD_ERROR_OUTPUT, "%s: %s", sd_status_text(status), why);
     sd_stream_close(stream);
 
@@ -143,12 +145,10 @@ static void null_is_refused_where_something_is_needed(void) {
     FAILS(argument, sd_model_describe(model, NULL, why, sizeof why));
     FAILS(argument, sd_stem_frames(NULL, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why));
     FAILS(argument, sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, NULL, why, sizeof why));
-    FAILS(argument, sd_separate(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why,
-                                sizeof why));
+    FAILS(argument, sd_separate(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     FAILS(argument, separate(NULL, NULL));
     FAILS(argument, separate(&none, NULL));
-    FAILS(argument,
-          sd_separate(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, sd_separate(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     FAILS(argument, sd_separate_file(NULL, "x", outputs, 1, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_separate_file(model, NULL, outputs, 1, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_separate_file(model, "x", NULL, 1, NULL, NULL, NULL, why, sizeof why));
@@ -171,12 +171,12 @@ static void null_is_refused_where_something_is_needed(void) {
     FAILS(argument, sd_quantize(NULL, "x", NULL, NULL, why, sizeof why));
     FAILS(argument, sd_quantize(tiny_model(), NULL, NULL, NULL, why, sizeof why));
     sd_scores scores[1];
-    FAILS(argument, sd_evaluate(NULL, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why,
-                                sizeof why));
-    FAILS(argument, sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why,
-                                sizeof why));
-    FAILS(argument, sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, NULL, why,
-                                sizeof why));
+    FAILS(argument,
+          sd_evaluate(NULL, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why, sizeof why));
+    FAILS(argument,
+          sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why, sizeof why));
+    FAILS(argument,
+          sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, NULL, why, sizeof why));
     FAILS(argument, sd_trace(NULL, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, why, sizeof why));
@@ -224,8 +224,7 @@ static void null_is_refused_where_something_is_needed(void) {
             sd_quantize(tiny_model(), path_in(folder, "never.safetensors"), &options, NULL, why,   \
                         sizeof why))
 static void set_mix(sd_audio *audio) { *audio = mix; }
-#define MIX(member, value)                                                                         \
-    REFUSES(sd_audio, set_mix, member, value, separate(&options, NULL))
+#define MIX(member, value) REFUSES(sd_audio, set_mix, member, value, separate(&options, NULL))
 
 static void numbers_out_of_range_are_refused(void) {
     sd_model *opened = NULL;
@@ -315,13 +314,15 @@ static void numbers_out_of_range_are_refused(void) {
         sd_file_options options;
         sd_file_options_init(&options);
         options.container = SD_MP3;
-        if (index < 5) options.mp3_bit_rate = rates[index];
-        else options.mp3_preset = presets[index - 5];
-        FAILS(SD_ERROR_ARGUMENT, sd_separate_file(model, input, outputs, 1, &options, NULL, NULL,
-                                                  why, sizeof why));
+        if (index < 5)
+            options.mp3_bit_rate = rates[index];
+        else
+            options.mp3_preset = presets[index - 5];
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_separate_file(model, input, outputs, 1, &options, NULL, NULL, why, sizeof why));
     }
-    sd_output unknown[] = {{"vocals+vocals", "x"}, {"vocals+", "x"}, {"mixture-", "x"},
-                           {"", "x"},              {"kazoo", "x"},   {"vocals", "\xff"}};
+    sd_output unknown[] = {{"vocals+vocals", "x"}, {"vocals+", "x"},  {"mixture-", "x"}, {"", "x"},
+                           {"kazoo", "x"},         {"vocals", "\xff"}};
     for (int index = 0; index < 6; index++)
         FAILS(SD_ERROR_ARGUMENT, sd_separate_file(model, input, unknown + index, 1, NULL, NULL,
                                                   NULL, why, sizeof why));
@@ -373,17 +374,17 @@ static void numbers_out_of_range_are_refused(void) {
         FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR,
                                              metrics[index], 1, scores, why, sizeof why));
     for (int index = 0; index < 4; index++) {
-        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, counts[index], 1, 9, RATE,
-                                             SD_PLANAR, 1, 1, scores, why, sizeof why));
-        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, counts[index], 9, RATE,
-                                             SD_PLANAR, 1, 1, scores, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, counts[index], 1, 9, RATE, SD_PLANAR,
+                                             1, 1, scores, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, counts[index], 9, RATE, SD_PLANAR,
+                                             1, 1, scores, why, sizeof why));
     }
     const double odd[] = {-1, 1e9, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e300};
     for (int index = 0; index < 6; index++) {
-        FAILS(SD_ERROR_ARGUMENT, sd_trace(model, &mix, odd[index], 0, NULL, no_tensor, NULL, why,
-                                          sizeof why));
-        FAILS(SD_ERROR_ARGUMENT, sd_trace(model, &mix, 0, odd[index], NULL, no_tensor, NULL, why,
-                                          sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_trace(model, &mix, odd[index], 0, NULL, no_tensor, NULL, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_trace(model, &mix, 0, odd[index], NULL, no_tensor, NULL, why, sizeof why));
     }
 }
 
@@ -412,8 +413,8 @@ static void a_handle_of_another_kind_is_refused(void) {
     for (int index = 0; index < 4; index++) {
         sd_model *wrong = others[index];
         FAILS(SD_ERROR_ARGUMENT, sd_model_describe(wrong, &info, why, sizeof why));
-        FAILS(SD_ERROR_ARGUMENT, sd_separate(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL,
-                                             why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_separate(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
         FAILS(SD_ERROR_ARGUMENT, sd_stream_pull(index == 0 ? (void *)model : others[index], stems,
                                                 1, SD_PLANAR, &frames, why, sizeof why));
         sd_close(wrong);
@@ -474,7 +475,8 @@ static void defaults_are_the_documented_ones(void) {
 
 static void messages_are_cut_at_a_characters_boundary(void) {
     // Characters of two, three and four bytes.
-    const char *name = "/no/\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xb5/\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xb5.safetensors";
+    const char *name =
+        "/no/\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xb5/\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xb5.safetensors";
     sd_model *opened = NULL;
     char whole[SD_MESSAGE_BYTES];
     sd_open(name, NULL, &opened, whole, sizeof whole);
@@ -482,11 +484,11 @@ static void messages_are_cut_at_a_characters_boundary(void) {
     for (size_t bytes = 0; bytes <= strlen(whole) + 2; bytes++) {
         char buffer[SD_MESSAGE_BYTES + 16];
         memset(buffer, 0x5a, sizeof buffer);
-        CHECK(sd_open(name, NULL, &opened, buffer + 8, bytes) == SD_ERROR_MODEL, "%zu",
-              bytes);
+        CHECK(sd_open(name, NULL, &opened, buffer + 8, bytes) == SD_ERROR_MODEL, "%zu", bytes);
         for (size_t index = 0; index < 8; index++)
             CHECK(buffer[index] == 0x5a && buffer[8 + bytes + index] == 0x5a, "%zu bytes", bytes);
-        if (bytes == 0) continue;
+        if (bytes == 0)
+            continue;
         size_t length = strnlen(buffer + 8, bytes);
         CHECK(length < bytes && length + 4 >= (bytes - 1 < strlen(whole) ? bytes : length),
               "%zu of %zu bytes", length, bytes);
@@ -507,18 +509,29 @@ static uint64_t chance;
 static uint64_t upto(uint64_t count) { return draw(&chance) % count; }
 
 static int32_t odd_int(void) {
-    const int32_t values[] = {0, 1, 2, -1, 3, 7, 64, 65, 999, 1000, RATE, 44100, 768000, 768001,
-                              INT32_MAX, INT32_MIN, 101, 1024, 1025};
+    const int32_t values[] = {0,         1,         2,    -1,   3,     7,      64,
+                              65,        999,       1000, RATE, 44100, 768000, 768001,
+                              INT32_MAX, INT32_MIN, 101,  1024, 1025};
     return values[upto(sizeof values / sizeof values[0])];
 }
 static double odd_double(void) {
-    const double values[] = {0, 1, -1, 0.25, 0.999999, 1e-300, 1e300, DBL_MAX, -DBL_MAX, 0.1, 100,
-                             (double)NAN, (double)INFINITY, -(double)INFINITY, 1e18, 9.3e18};
+    const double values[] = {
+        0,       1,        -1,  0.25, 0.999999,    1e-300,           1e300,
+        DBL_MAX, -DBL_MAX, 0.1, 100,  (double)NAN, (double)INFINITY, -(double)INFINITY,
+        1e18,    9.3e18};
     return values[upto(sizeof values / sizeof values[0])];
 }
 static size_t odd_size(void) {
-    const size_t values[] = {0, 1, 2, FRAMES, FRAMES - 1, SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 8 + 1,
-                             (size_t)1 << 40, (size_t)1 << 62};
+    const size_t values[] = {0,
+                             1,
+                             2,
+                             FRAMES,
+                             FRAMES - 1,
+                             SIZE_MAX,
+                             SIZE_MAX / 2,
+                             SIZE_MAX / 8 + 1,
+                             (size_t)1 << 40,
+                             (size_t)1 << 62};
     return values[upto(sizeof values / sizeof values[0])];
 }
 // Frames of a buffer that is really there: FRAMES or less, or more than any memory.
@@ -529,9 +542,9 @@ static size_t frames_of_buffer(void) {
 static const char *odd_text(void) {
     static char longest[5000];
     memset(longest, 'x', sizeof longest - 1);
-    const char *values[] = {NULL,     "",           "vocals", "\xff\xfe", "\xc3",  "drums+bass",
-                            longest,  "mixture-drums", "*",   "?,,",      "/",     ".",
-                            "demo",   "hf://",      "a\nb",   "%s%n",     "../..", "-"};
+    const char *values[] = {
+        NULL,  "",  "vocals", "\xff\xfe", "\xc3",  "drums+bass", longest, "mixture-drums", "*",
+        "?,,", "/", ".",      "demo",     "hf://", "a\nb",       "%s%n",  "../..",         "-"};
     return values[upto(sizeof values / sizeof values[0])];
 }
 
@@ -539,26 +552,32 @@ static const char *odd_text(void) {
 static void *odd_handle(void *right) {
     static double nowhere[16];
     switch (upto(8)) {
-    case 0: return NULL;
-    case 1: return nowhere;
-    case 2: return (char *)nowhere + 3;
-    case 3: return model;
-    default: return right;
+    case 0:
+        return NULL;
+    case 1:
+        return nowhere;
+    case 2:
+        return (char *)nowhere + 3;
+    case 3:
+        return model;
+    default:
+        return right;
     }
 }
 
 // Changes few members, since most changes are refused.
 #define MUTATE(options, member, value)                                                             \
     do {                                                                                           \
-        if (upto(25) == 0) (options).member = (value);                                              \
+        if (upto(25) == 0)                                                                         \
+            (options).member = (value);                                                            \
     } while (0)
 
 static int32_t maybe_stop(void *context, const sd_progress *progress) {
     (void)context, (void)progress;
     return upto(4) == 0;
 }
-static int32_t maybe_stop_trace(void *context, const char *name, const int64_t *shape,
-                                int32_t rank, const float *values) {
+static int32_t maybe_stop_trace(void *context, const char *name, const int64_t *shape, int32_t rank,
+                                const float *values) {
     (void)context, (void)name, (void)shape, (void)rank, (void)values;
     return upto(30) == 0;
 }
@@ -569,7 +588,8 @@ static sd_separation_options odd_separation(sd_cancellation *cancellation) {
     MUTATE(options, size, odd_size());
     MUTATE(options, shifts, odd_int());
     // A hundred passes are valid and slow.
-    if (options.shifts > 3 && options.shifts <= 100) options.shifts = 3;
+    if (options.shifts > 3 && options.shifts <= 100)
+        options.shifts = 3;
     MUTATE(options, has_seed, odd_int());
     MUTATE(options, overlap, odd_double());
     MUTATE(options, segment_seconds, odd_double());
@@ -578,7 +598,8 @@ static sd_separation_options odd_separation(sd_cancellation *cancellation) {
     MUTATE(options, transition_power, odd_double());
     MUTATE(options, order, (sd_order)odd_int());
     MUTATE(options, reserved, odd_int());
-    if (upto(3) == 0) options.progress = maybe_stop;
+    if (upto(3) == 0)
+        options.progress = maybe_stop;
     MUTATE(options, cancellation, odd_handle(cancellation));
     return options;
 }
@@ -635,7 +656,8 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             MUTATE(open, repository, odd_text());
             status = sd_open(upto(2) ? tiny_model() : odd_text(), upto(4) ? &open : NULL,
                              upto(8) ? (sd_model **)result : NULL, message, bytes);
-            if (status == SD_OK) sd_close(*(sd_model **)result);
+            if (status == SD_OK)
+                sd_close(*(sd_model **)result);
             result_bytes = sizeof(sd_model *);
             break;
         }
@@ -644,7 +666,8 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             info->size = upto(2) ? sizeof *info : odd_size();
             size_t size = info->size;
             status = sd_model_describe(odd_handle(model), upto(8) ? info : NULL, message, bytes);
-            if (status != SD_OK) CHECK(info->size == size, "call %d", call);
+            if (status != SD_OK)
+                CHECK(info->size == size, "call %d", call);
             info->size = (size_t)untouched;
             result_bytes = status == SD_OK ? 0 : sizeof *info;
             break;
@@ -716,7 +739,8 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
                                     (sd_layout)(upto(4) ? 0 : odd_int()),
                                     upto(8) ? (size_t *)result : NULL, message, bytes);
             result_bytes = status == SD_DONE ? 0 : sizeof(size_t);
-            if (upto(4) == 0) sd_stream_close(stream), stream = NULL;
+            if (upto(4) == 0)
+                sd_stream_close(stream), stream = NULL;
             break;
         case 10: {
             sd_quantize_options quantize;
@@ -745,21 +769,22 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             if (upto(2)) {
                 status = sd_evaluate(upto(8) ? block : NULL, upto(8) ? block + 1 : NULL,
                                      upto(2) ? 1 : odd_int(), upto(2) ? 2 : odd_int(),
-                                     upto(2) ? 20 : frames_of_buffer(),
-                                     upto(2) ? RATE : odd_int(), (sd_layout)(upto(4) ? 0 : odd_int()),
+                                     upto(2) ? 20 : frames_of_buffer(), upto(2) ? RATE : odd_int(),
+                                     (sd_layout)(upto(4) ? 0 : odd_int()),
                                      upto(2) ? 1 : (uint32_t)odd_int(), upto(2) ? 1 : odd_int(),
                                      NULL, message, bytes);
             } else {
-                status = sd_trace(odd_handle(model), upto(8) ? &track : NULL,
-                                  upto(2) ? 0 : odd_double(), upto(2) ? 0 : odd_double(),
-                                  upto(2) ? NULL : odd_text(), upto(8) ? maybe_stop_trace : NULL,
-                                  NULL, message, bytes);
+                status =
+                    sd_trace(odd_handle(model), upto(8) ? &track : NULL, upto(2) ? 0 : odd_double(),
+                             upto(2) ? 0 : odd_double(), upto(2) ? NULL : odd_text(),
+                             upto(8) ? maybe_stop_trace : NULL, NULL, message, bytes);
             }
         }
 
         CHECK((int)status >= 0 && status < SD_ERROR_INTERNAL, "call %d: %s: %.200s", call,
               sd_status_text(status), guarded + 8);
-        if ((int)status >= 0 && status <= SD_ERROR_INTERNAL) counts[status]++;
+        if ((int)status >= 0 && status <= SD_ERROR_INTERNAL)
+            counts[status]++;
         for (size_t index = 0; index < 8; index++) {
             CHECK(guarded[index] == 0x5a, "call %d wrote before its message", call);
             CHECK(guarded[8 + (message ? bytes : 0) + index] == 0x5a,

@@ -43,7 +43,8 @@ static void check_jobs(job *jobs, int count) {
     pthread_t threads[8];
     for (int index = 0; index < count; index++)
         pthread_create(&threads[index], NULL, run_job, &jobs[index]);
-    for (int index = 0; index < count; index++) pthread_join(threads[index], NULL);
+    for (int index = 0; index < count; index++)
+        pthread_join(threads[index], NULL);
     sd_model *alone = open_tiny();
     for (int index = 0; index < count; index++) {
         sd_separation_options options = seeded(jobs[index].seed);
@@ -63,7 +64,8 @@ static void two_models_in_two_threads_give_the_samples_of_one(void) {
 static void one_model_in_eight_threads_gives_the_samples_of_one(void) {
     sd_model *model = open_tiny();
     job jobs[8];
-    for (int index = 0; index < 8; index++) jobs[index] = (job){model, (uint64_t)index, NULL};
+    for (int index = 0; index < 8; index++)
+        jobs[index] = (job){model, (uint64_t)index, NULL};
     check_jobs(jobs, 8);
     sd_close(model);
 }
@@ -140,8 +142,10 @@ static void fork_leaves_both_processes_able_to_work(void) {
 static int count_entries(const char *path) {
     DIR *entries = opendir(path);
     int count = 0;
-    if (!entries) return 0;
-    while (readdir(entries)) count++;
+    if (!entries)
+        return 0;
+    while (readdir(entries))
+        count++;
     closedir(entries);
     return count;
 }
@@ -151,8 +155,10 @@ static long resident_kilobytes(void) {
     long result = 0;
     FILE *file = fopen("/proc/self/status", "r");
     while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "VmRSS: %ld", &result) == 1) break;
-    if (file) fclose(file);
+        if (sscanf(line, "VmRSS: %ld", &result) == 1)
+            break;
+    if (file)
+        fclose(file);
     return result;
 }
 
@@ -164,7 +170,8 @@ static void open_and_close(int times) {
         sd_cancellation *cancellation = sd_cancellation_create();
         OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
         OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
-        if (index % 10 == 0) free(separate_noise(model, 100, 1, NULL));
+        if (index % 10 == 0)
+            free(separate_noise(model, 100, 1, NULL));
         sd_stream_close(stream);
         sd_cancellation_free(cancellation);
         sd_close(model);

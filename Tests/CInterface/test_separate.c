@@ -108,7 +108,8 @@ static void frames_past_the_stems_end_stay_as_they_were(void) {
     float *exact = separate_noise(model, FRAMES, 5, &options);
     for (int layout = SD_PLANAR; layout <= SD_INTERLEAVED; layout++) {
         float *stems = malloc(count * sizeof *stems);
-        for (size_t index = 0; index < count; index++) stems[index] = 42;
+        for (size_t index = 0; index < count; index++)
+            stems[index] = 42;
         OK(sd_separate(model, &mix, &options, stems, CAPACITY, (sd_layout)layout, NULL, why,
                        sizeof why));
         size_t wrong = 0;
@@ -183,7 +184,8 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
                               given->layout, why, sizeof why));
             free(block), free(mixed);
             first += count;
-            if (first == frames) OK(sd_stream_finish(stream, why, sizeof why));
+            if (first == frames)
+                OK(sd_stream_finish(stream, why, sizeof why));
         }
         size_t count = 0;
         while ((status = sd_stream_pull(stream, stems, given->capacity, given->layout, &count, why,
@@ -198,7 +200,8 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
                     result[row * stem_frames + written + frame] = stems[start + place];
                 }
             written += count;
-            if (first < frames) most = written;
+            if (first < frames)
+                most = written;
         }
     }
     CHECK(status == SD_DONE, "%s: %s", sd_status_text(status), why);
@@ -262,7 +265,8 @@ static void statistics(const float *planar, size_t frames, float *mean, float *d
 static void a_live_stream_with_the_tracks_statistics_gives_the_samples_of_a_buffer(void) {
     for (int index = 0; index < STREAM_CASES; index++) {
         const stream_case *given = &stream_cases[index];
-        if (given->rate != RATE || given->shifts > 1) continue;
+        if (given->rate != RATE || given->shifts > 1)
+            continue;
         size_t frames = 2345;
         sd_separation_options options = seeded(given->shifts, 12);
         float *planar = noise(frames * CHANNELS, 9);
@@ -336,9 +340,12 @@ typedef struct record {
 
 static int32_t note(void *context, const sd_progress *progress) {
     record *all = context;
-    if (all->count < 400) all->calls[all->count] = *progress;
-    if (all->count++ != all->stop_at) return 0;
-    if (!all->ask) return 1;
+    if (all->count < 400)
+        all->calls[all->count] = *progress;
+    if (all->count++ != all->stop_at)
+        return 0;
+    if (!all->ask)
+        return 1;
     sem_post(all->ask);
     sem_wait(all->done);
     return 0;
@@ -387,8 +394,10 @@ static void check_progress(const record *all, int64_t frames, int32_t members, c
         CHECK(now->member_count == members && now->member >= 0 && now->member < members,
               "%s: member %d of %d", name, now->member, now->member_count);
         CHECK(now->segment_offset >= 0, "%s: offset %" PRId64, name, now->segment_offset);
-        if (now->has_ended) ended++;
-        else begun++;
+        if (now->has_ended)
+            ended++;
+        else
+            begun++;
         CHECK(now->segments_done == ended, "%s: %" PRId64 " done after %" PRId64 " ends", name,
               now->segments_done, ended);
         CHECK(ended <= begun, "%s: a segment ended before it began", name);
@@ -431,8 +440,10 @@ static void progress_tells_each_segments_begin_and_end(void) {
 
 // Sequential order: by member, then shift, then offset.
 static int comes_later(const sd_progress *a, const sd_progress *b) {
-    if (a->member != b->member) return b->member > a->member;
-    if (a->shift != b->shift) return b->shift > a->shift;
+    if (a->member != b->member)
+        return b->member > a->member;
+    if (a->shift != b->shift)
+        return b->shift > a->shift;
     return b->segment_offset > a->segment_offset;
 }
 
@@ -450,7 +461,8 @@ static void sequential_order_is_the_references_with_the_same_samples(void) {
     const sd_progress *last = NULL;
     for (int index = 0; index < all.count && index < 400; index++) {
         const sd_progress *now = &all.calls[index];
-        if (now->has_ended) continue;
+        if (now->has_ended)
+            continue;
         CHECK(!last || comes_later(last, now), "call %d", index);
         CHECK(now->segment_offset % STRIDE == 0, "offset %" PRId64, now->segment_offset);
         last = now;
@@ -479,7 +491,8 @@ static sd_status separate_buffer(const sd_separation_options *options) {
     uint64_t seed = 99;
     sd_status status =
         sd_separate(model, &mix, options, stems, FRAMES, SD_PLANAR, &seed, why, sizeof why);
-    if (status != SD_OK) CHECK(seed == 99, "a failed call gave a seed");
+    if (status != SD_OK)
+        CHECK(seed == 99, "a failed call gave a seed");
     free(samples), free(stems);
     return status;
 }
@@ -491,10 +504,11 @@ static sd_status separate_to_file(const sd_separation_options *options) {
     remove(output);
     sd_output outputs[] = {{"vocals", output}};
     sd_track_report report = {sizeof report, 99, 99, 99, 99, 99};
-    sd_status status = sd_separate_file(model, input, outputs, 1, NULL, options, &report, why,
-                                        sizeof why);
+    sd_status status =
+        sd_separate_file(model, input, outputs, 1, NULL, options, &report, why, sizeof why);
     CHECK(exists(output) == (status == SD_OK), "a cancelled call left %s", output);
-    if (status != SD_OK) CHECK(report.seed == 99, "a failed call wrote its report");
+    if (status != SD_OK)
+        CHECK(report.seed == 99, "a failed call wrote its report");
     return status;
 }
 
@@ -502,11 +516,12 @@ static sd_status separate_stream(const sd_separation_options *options) {
     enum { FRAMES = 1500 };
     float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(100 * CHANNELS * STEMS);
     sd_stream *stream = NULL;
-    sd_status status = sd_stream_open(model, CHANNELS, RATE, NULL, options, &stream, why,
-                                      sizeof why);
+    sd_status status =
+        sd_stream_open(model, CHANNELS, RATE, NULL, options, &stream, why, sizeof why);
     if (status == SD_OK)
         status = sd_stream_push(stream, samples, FRAMES, SD_PLANAR, why, sizeof why);
-    if (status == SD_OK) status = sd_stream_finish(stream, why, sizeof why);
+    if (status == SD_OK)
+        status = sd_stream_finish(stream, why, sizeof why);
     size_t frames = 0;
     while (status == SD_OK)
         status = sd_stream_pull(stream, stems, 100, SD_PLANAR, &frames, why, sizeof why);
@@ -575,7 +590,8 @@ static void another_thread_cancels_at_each_segment(void) {
 static void a_cancellation_stays_cancelled_and_several_calls_share_it(void) {
     sd_separation_options options = seeded(0, 1);
     options.cancellation = sd_cancellation_create();
-    for (int kind = 0; kind < 3; kind++) OK(works[kind](&options));
+    for (int kind = 0; kind < 3; kind++)
+        OK(works[kind](&options));
     sd_cancellation_cancel(options.cancellation);
     for (int kind = 0; kind < 3; kind++)
         FAILS(SD_CANCELLED, works[kind](&options));
@@ -684,10 +700,12 @@ static int32_t take_tensor(void *context, const char *name, const int64_t *shape
                            const float *values) {
     trace_record *all = context;
     int64_t count = 1;
-    for (int32_t axis = 0; axis < rank; axis++) count *= shape[axis];
+    for (int32_t axis = 0; axis < rank; axis++)
+        count *= shape[axis];
     CHECK(name && *name && rank > 0 && count > 0, "'%s' of rank %d", name, rank);
     float sum = 0;
-    for (int64_t index = 0; index < count; index++) sum += values[index] * 0;
+    for (int64_t index = 0; index < count; index++)
+        sum += values[index] * 0;
     CHECK(sum == 0, "%s is not finite", name);
     return all->count++ == all->stop_at;
 }
@@ -701,8 +719,8 @@ static void a_trace_can_be_filtered_and_cancelled_at_each_tensor(void) {
     CHECK(tensors > 10, "%d tensors", tensors);
     for (int index = 0; index < tensors - 1; index++) {
         all = (trace_record){.stop_at = index};
-        FAILS(SD_CANCELLED, sd_trace(model, &mix, 0.1, 0.2, NULL, take_tensor, &all, why,
-                                     sizeof why));
+        FAILS(SD_CANCELLED,
+              sd_trace(model, &mix, 0.1, 0.2, NULL, take_tensor, &all, why, sizeof why));
         CHECK(all.count == index + 1, "went on after tensor %d", index);
     }
     all = (trace_record){.stop_at = -1};
