@@ -60,14 +60,18 @@ typedef struct test {
 
 static inline int run_tests(int argc, char **argv, const test *tests, size_t count) {
     if (argc < 3) {
-        fprintf(stderr, "usage: %s ROOT FOLDER [PART OF A NAME]\n", argv[0]);
+        fprintf(stderr, "usage: %s ROOT FOLDER [PART OF A NAME...]\n", argv[0]);
         return 2;
     }
     root = argv[1];
     folder = argv[2];
     int failed = 0, run = 0;
     for (size_t index = 0; index < count; index++) {
-        if (argc > 3 && !strstr(tests[index].name, argv[3]))
+        int wanted = argc == 3 || argv[3][0] == '-';
+        for (int part = 3; part < argc; part++)
+            if (strstr(tests[index].name, argv[part] + (argv[part][0] == '-')))
+                wanted = argv[part][0] != '-';
+        if (!wanted)
             continue;
         int before = failure_count;
         tests[index].function();
