@@ -274,6 +274,12 @@ typedef struct sd_audio {
     sd_layout layout;
 } sd_audio;
 
+/* The state of Python's random: the second member of random.getstate(), its last number apart. */
+typedef struct sd_random {
+    uint32_t words[624];
+    int32_t position;
+} sd_random;
+
 typedef enum sd_rate {
     /* Stems have the model's rate, as in the reference. */
     SD_RATE_MODEL = 0,
@@ -304,15 +310,15 @@ typedef struct sd_separation_options {
     double overlap;
     /* Length of a segment; 0 for the model's own, which is the longest possible. (default: 0) */
     double segment_seconds;
-    /* 0 runs the whole track through the network at once; it must fit into a segment. (default: 1)
-     */
+    /* 0 runs the track through the network in one piece, which must fit a segment. (default: 1) */
     int32_t split;
     sd_rate rate;
     /* Power of the triangular weights of overlapping segments, at least 1. (default: 1) */
     double transition_power;
     sd_order order;
-    /* 0; for later versions. */
-    int32_t reserved;
+    /* Draws the shifts instead of a seed, and is left as the reference leaves Python's generator;
+     * not for files. NULL for none. */
+    sd_random *random;
     sd_progress_callback progress;
     void *progress_context;
     sd_cancellation *cancellation;
@@ -331,12 +337,10 @@ sd_status sd_stem_frames(const sd_model *model, size_t frames, int32_t sample_ra
  *
  * mix: at least one frame; all samples finite.
  * stems: receives the stems, with the model's channels, in the order of sd_model_info. Stem s
- *     begins at stems + s * channels * capacity. In it, channel c of SD_PLANAR begins at c *
- * capacity,
- *     and frame f of SD_INTERLEAVED at f * channels.
- * capacity: frames that each stem has room for, at least sd_stem_frames.
- * layout: of the stems.
- * seed: receives the seed of the shifts, given or drawn; may be NULL.
+ * begins at stems + s * channels * capacity. Within a stem, channel c begins at c * capacity
+ * (planar), or frame f at f * channels (interleaved). capacity: frames that each stem has room for,
+ * at least sd_stem_frames. layout: of the stems. seed: receives the seed of the shifts, given or
+ * drawn; may be NULL.
  *
  * Memory: a few segments, for audio of any length.
  * Errors: ARGUMENT, CANCELLED, FORKED. */
@@ -470,8 +474,8 @@ void sd_stream_options_init(sd_stream_options *options);
 /* Opens a stream. The model must outlive it.
  *
  * channels, sample_rate: of the blocks, as in sd_audio.
- * options: progress is reported by sd_stream_pull. A live stream takes at most one shift, and is
- *     always split.
+ * options: progress is reported by sd_stream_pull. `random`, `progress_context` and `cancellation`
+ *     must outlive the stream. A live stream takes at most one shift, and is always split.
  *
  * Errors: ARGUMENT, OUTPUT (no temporary file), FORKED. */
 sd_status sd_stream_open(sd_model *model, int32_t channels, int32_t sample_rate,

@@ -87,6 +87,11 @@ extension CallError {
         switch error {
         case let error as CallError: self = error
         case is CancellationError: self.init(SD_CANCELLED, "cancelled")
+        case ModelStoreError.notFound(let name, _, _):
+            self.init(
+                SD_ERROR_MODEL_MISSING,
+                "\(error); this library downloads nothing: 'swift-demucs models fetch \(name)' does"
+            )
         case let error as ModelStoreError: self.init(CallError.status(error), "\(error)")
         case is WeightsError, is ConfigurationError, is BagError:
             self.init(SD_ERROR_MODEL, "\(error)")

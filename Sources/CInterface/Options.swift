@@ -144,15 +144,50 @@ extension sd_separation_options {
             within: cancellation == nil ? nil : try cancellationHandle.object(cancellation))
     }
 
-    /// Tells the caller how far a separation has come, and cancels it if the caller says so.
-    func report(_ state: SeparationProgress, cancelling token: CancellationToken) {
+    /// The order of the passes.
+    func passOrder() throws(CallError) -> PassOrder {
+        try choice(order, "order", [.interleaved, .sequential])
+    }
+
+    /// The generator of the shifts, and the seed that it was made of; nil for the caller's own.
+    ///
+    /// - Throws: `SD_ERROR_ARGUMENT` for a state that Python's generator doesn't have.
+    func generator() throws(CallError) -> (random: PythonRandom, seed: UInt64?) {
+        guard let random else {
+            let seed = try options().seedOrDrawn()
+            return (PythonRandom(seed: seed), seed)
+        }
+        let position = Int(random.pointee.position)
+        try CallError.require(
+            (0...PythonRandom.stateWords).contains(position), "random->position", position,
+            "0 to \(PythonRandom.stateWords)")
+        let words = withUnsafeBytes(of: &random.pointee.words) {
+            Array($0.bindMemory(to: UInt32.self))
+        }
+        return (PythonRandom(state: words, position: position), nil)
+    }
+
+    /// Hands the caller's own generator back.
+    func giveBack(_ generator: PythonRandom) {
+        guard let random else { return }
+        withUnsafeMutableBytes(of: &random.pointee.words) { words in
+            generator.state.withUnsafeBytes { words.copyMemory(from: $0) }
+        }
+        random.pointee.position = Int32(generator.position)
+    }
+
+    /// Tells the caller of a segment, and cancels the work if the caller says so.
+    func tell(_ segment: SegmentEvent, bag memberCount: Int, cancelling token: CancellationToken) {
         guard let progress else { return }
-        let isKnown = state.segmentsTotal > 0
+        let total = segment.segmentsTotal
         var value = sd_progress(
             size: MemoryLayout<sd_progress>.size,
-            fraction: isKnown ? Double(state.segmentsDone) / Double(state.segmentsTotal) : 0,
-            segments_done: Int64(state.segmentsDone), segments_total: Int64(state.segmentsTotal),
-            audio_seconds: state.audioSecondsTotal)
+            fraction: total > 0 ? Double(segment.segmentsDone) / Double(total) : 0,
+            segments_done: Int64(segment.segmentsDone), segments_total: Int64(total),
+            track_frames: Int64(segment.trackSamples ?? 0),
+            segment_offset: Int64(segment.offsetSamples), shift: Int32(segment.shift),
+            member: Int32(segment.member), has_ended: segment.hasEnded ? 1 : 0,
+            member_count: Int32(memberCount))
         if progress(progress_context, &value) != 0 { token.cancel() }
     }
 }
@@ -205,8 +240,8 @@ public func sd_separation_options_init(_ options: UnsafeMutablePointer<sd_separa
         size: MemoryLayout<sd_separation_options>.size, shifts: Int32(defaults.shifts),
         has_seed: 0, seed: 0, overlap: defaults.overlap, segment_seconds: 0,
         split: defaults.split ? 1 : 0, rate: SD_RATE_MODEL,
-        transition_power: defaults.transitionPower, progress: nil, progress_context: nil,
-        cancellation: nil)
+        transition_power: defaults.transitionPower, order: SD_ORDER_INTERLEAVED, random: nil,
+        progress: nil, progress_context: nil, cancellation: nil)
 }
 
 @c @implementation

@@ -17,8 +17,8 @@ extension LoadedModel {
     func stemFrames(_ frames: Int, sampleRateHz: Int, isInputRate: Bool) -> Int {
         isInputRate
             ? frames
-            : Resampler(from: sampleRateHz, to: separator.model.sampleRateHz)
-                .outputCount(inputCount: frames)
+            : Resampler.outputCount(
+                inputCount: frames, from: sampleRateHz, to: separator.model.sampleRateHz)
     }
 }
 
@@ -57,7 +57,8 @@ public func sd_separate(
         let given = try sd_separation_options.read(
             options, "options", or: sd_separation_options_init)
         let (options, token) = (try given.options(), try given.token())
-        let isInputRate = try given.isInputRate()
+        let (isInputRate, order) = (try given.isInputRate(), try given.passOrder())
+        var (random, drawn) = try given.generator()
         let information = model.separator.model
         let buffer = try StemBuffer(
             stems, capacity: capacity, layout: layout, channels: information.audioChannels,
@@ -77,12 +78,16 @@ public func sd_separate(
             buffer.write(stems, at: written)
             written += stems.sampleCount
         }
-        let drawn = try model.separator.separate(
-            { mix.reader() }, options: options, cancellation: token,
-            progress: { given.report($0, cancelling: token) },
-            measured: { _ in }, sink: { put(resampling.append($0.stems)) })
+        try model.separator.separate(
+            { mix.reader() }, options: options, random: &random, order: order, cancellation: token,
+            started: { _, pipeline in
+                pipeline.onSegment = {
+                    given.tell($0, bag: information.memberCount, cancelling: token)
+                }
+            }, sink: { put(resampling.append($0.stems, limit: frames)) })
         put(resampling.finish(outputCount: frames))
-        seed?.pointee = drawn ?? 0
+        given.giveBack(random)
+        seed?.pointee = options.shifts > 0 ? drawn ?? 0 : 0
     }
 }
 
@@ -103,12 +108,20 @@ public func sd_separate_file(
             options, "options", or: sd_separation_options_init)
         if let report { try sd_track_report.checkSize(report.pointee.size, "report") }
         let (options, token) = (try given.options(), try given.token())
+        try CallError.require(
+            given.random == nil, "random", "a generator", "NULL: files go by a seed")
         let output = try files.outputOptions(isInputRate: try given.isInputRate())
         let track = try AudioInput(
             path: input, spool: Spool(folder: output.spoolFolder) { token.isCancelled })
         let result = try model.separator.separate(
             track, excerpt: try files.excerpt(), into: outputs, output: output, options: options,
-            cancellation: token, progress: { given.report($0, cancelling: token) })
+            order: try given.passOrder(), cancellation: token,
+            started: { pipeline in
+                pipeline.onSegment = {
+                    given.tell(
+                        $0, bag: model.separator.model.memberCount, cancelling: token)
+                }
+            })
         result.warnings.forEach(model.log.warning)
         try sd_track_report(
             size: 0, seed: result.seed ?? 0, duration_seconds: result.durationSeconds,

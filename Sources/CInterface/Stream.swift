@@ -12,7 +12,6 @@ import HTDemucs
 final class OpenStream {
     let stream: SeparationStream
     let options: sd_separation_options
-    let token: CancellationToken
     let rowCount: Int
     let channels: Int
     /// Stems that were made but did not fit into the caller's buffer.
@@ -30,7 +29,12 @@ final class OpenStream {
             stream.standard_deviation > 0 && stream.standard_deviation.isFinite,
             "standard_deviation", stream.standard_deviation,
             "the positive standard deviation of the stream's mono mix")
-        token = try options.token()
+        let token = try options.token()
+        let order = try options.passOrder()
+        try CallError.require(
+            stream.is_live == 0 || order == .interleaved, "order", "SEQUENTIAL",
+            "INTERLEAVED for a live stream")
+        let memberCount = model.separator.model.memberCount
         self.options = options
         self.stream = try SeparationStream(
             model.separator, channelCount: channels, sampleRateHz: sampleRateHz,
@@ -40,7 +44,10 @@ final class OpenStream {
                     mean: stream.mean, standardDeviation: stream.standard_deviation),
             isInputRate: try options.isInputRate(),
             spoolFolder: try optionalText(stream.temporary_folder, "temporary_folder"),
-            options: try options.options(), cancellation: token)
+            options: try options.options(), random: try options.generator().random, order: order,
+            cancellation: token,
+            onSegment: { options.tell($0, bag: memberCount, cancelling: token) })
+        options.giveBack(self.stream.random)
         rowCount = model.rowCount
         self.channels = model.separator.model.audioChannels
     }
@@ -67,7 +74,7 @@ final class OpenStream {
     func next(atMost frames: Int) throws -> PlanarAudio? {
         guard
             let block = try rest
-                ?? step({ try stream.next(progress: { options.report($0, cancelling: token) }) })
+                ?? step(stream.next)
         else { return nil }
         guard block.sampleCount > frames else {
             rest = nil
@@ -130,6 +137,7 @@ public func sd_stream_finish(
             throw CallError(SD_ERROR_STATE, "the stream was finished before")
         }
         try stream.step { try stream.stream.end() }
+        stream.options.giveBack(stream.stream.random)
     }
 }
 

@@ -4,11 +4,23 @@
 
 /// The integers that CPython's `random.seed(seed)` and `random.randint(0, maximum)` draw.
 package struct PythonRandom {
-    private static let stateWords = 624
+    package static let stateWords = 624
     private static let middleWord = 397
 
-    private var state: [UInt32]
-    private var position = PythonRandom.stateWords
+    /// As `random.getstate()` gives both: the words, and how many of them were used.
+    package private(set) var state: [UInt32]
+    package private(set) var position = PythonRandom.stateWords
+
+    /// Goes on from a state.
+    ///
+    /// - Parameters:
+    ///   - state: ``stateWords`` words.
+    ///   - position: words that were used, at most ``stateWords``.
+    package init(state: [UInt32], position: Int) {
+        precondition(state.count == Self.stateWords && (0...Self.stateWords).contains(position))
+        self.state = state
+        self.position = position
+    }
 
     /// Seeds as `random.seed(seed)` does: the key is the seed's 32-bit words, lowest first, without
     /// leading zero words (but one word for zero).

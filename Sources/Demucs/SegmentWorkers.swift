@@ -15,9 +15,11 @@ final class SegmentWorkers: @unchecked Sendable {
         let mix: Tensor
     }
 
+    /// Segments that run at once, at most.
+    let count: Int
     /// Segments that may be under way: one for each worker, and one more queued, so workers never
     /// idle.
-    let capacity: Int
+    var capacity: Int { count + 1 }
 
     // Everything below is only touched while `condition` is locked.
     private let condition = Condition()
@@ -35,7 +37,7 @@ final class SegmentWorkers: @unchecked Sendable {
     init(
         _ networks: [TrackPipeline.Network], cancellation: CancellationToken
     ) throws(SystemError) {
-        capacity = networks.count + 1
+        count = networks.count
         for network in networks {
             condition.withLock { runningWorkers += 1 }
             let thread = SystemThread { self.serve(network, cancellation: cancellation) }

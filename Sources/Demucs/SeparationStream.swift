@@ -24,6 +24,11 @@ package final class SeparationStream {
     package let sampleRateHz: Int
     private let separator: Separator
     private let options: SeparationOptions
+    private let order: PassOrder
+    /// Gives the shifts' offsets; once the stream has ended, or at once for a live stream, it is left as
+    /// the reference leaves Python's.
+    package private(set) var random: PythonRandom
+    private let onSegment: (SegmentEvent) -> Void
     private let cancellation: CancellationToken
     private var state: State
     /// Samples of each channel that arrived.
@@ -38,14 +43,19 @@ package final class SeparationStream {
     ///     `nil` measures it.
     ///   - isInputRate: whether stems have the blocks' rate and length, instead of the model's.
     ///   - spoolFolder: of the temporary file; `nil` for the system's. Live streams have none.
+    ///   - random: gives the shifts' offsets; `nil` goes by the options' seed.
+    ///   - order: interleaved for a live stream.
+    ///   - onSegment: told of each segment by ``next()``.
     /// - Throws: `SeparationError` for options that don't fit; `AudioError` for channels or a rate that
     ///   no recording has, and if there is no temporary file.
     package init(
         _ separator: Separator, channelCount: Int, sampleRateHz: Int,
         normalization: Normalization?, isInputRate: Bool, spoolFolder: String?,
-        options: SeparationOptions, cancellation: CancellationToken
+        options: SeparationOptions, random: PythonRandom? = nil, order: PassOrder = .interleaved,
+        cancellation: CancellationToken, onSegment: @escaping (SegmentEvent) -> Void = { _ in }
     ) throws {
         let model = separator.model
+        var random = random ?? PythonRandom(seed: options.seedOrDrawn())
         try PlanarAudio.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         try separator.validate(options)
         let conversion = try AudioConversion(
@@ -56,7 +66,8 @@ package final class SeparationStream {
                 .live(
                     conversion,
                     try separator.livePipeline(
-                        normalization, options: options, cancellation: cancellation))
+                        normalization, options: options, random: &random,
+                        cancellation: cancellation))
             } else {
                 .spooling(
                     try SampleSpool(
@@ -71,7 +82,11 @@ package final class SeparationStream {
         self.sampleRateHz = sampleRateHz
         self.separator = separator
         self.options = options
+        self.random = random
+        self.order = order
         self.cancellation = cancellation
+        self.onSegment = onSegment
+        if case .live(_, let pipeline) = state { pipeline.onSegment = onSegment }
     }
 
     /// Whether all input is there.
@@ -106,8 +121,11 @@ package final class SeparationStream {
         case .spooling(let spool):
             try spool.finish()
             let track = try separator.track(cancellation: cancellation) { spool.reader() }
-            state = .ended(
-                try separator.pipeline(track, options: options, cancellation: cancellation))
+            let pipeline = try separator.pipeline(
+                track, options: options, random: &random, order: order,
+                cancellation: cancellation)
+            pipeline.onSegment = onSegment
+            state = .ended(pipeline)
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
             pipeline.endTrack()
@@ -119,9 +137,8 @@ package final class SeparationStream {
     /// The next samples of all stems, `[stem · channels + channel][sample]`; `nil` if there are none:
     /// after the last, or until more input is there.
     ///
-    /// - Parameter progress: told before the first and after each segment.
     /// - Throws: `SeparationError.spoolFailed`, `CancellationError`.
-    package func next(progress: (SeparationProgress) -> Void) throws -> PlanarAudio? {
+    package func next() throws -> PlanarAudio? {
         let pipeline: TrackPipeline
         switch state {
         case .spooling: return nil
@@ -129,10 +146,11 @@ package final class SeparationStream {
         case .ended(let ended): pipeline = ended
         }
         while var rest = resampling {
-            let block = try pipeline.next(progress: progress)
+            let block = try pipeline.next(progress: { _ in })
             if block == nil, !hasEnded { return nil }
             let stems =
-                block.map { rest.append($0.stems) } ?? rest.finish(outputCount: inputSamples)
+                block.map { rest.append($0.stems, limit: inputSamples) }
+                ?? rest.finish(outputCount: inputSamples)
             resampling = block == nil ? nil : rest
             if stems.sampleCount > 0 { return stems }
         }

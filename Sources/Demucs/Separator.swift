@@ -104,10 +104,12 @@ public final class Separator: Sendable {
         let channelCount = model.audioChannels
         var rows = PlanarAudio(
             channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz)
-        let seed = try separate(
-            { RangeReader(audio) }, options: options, cancellation: cancellation,
-            progress: progress,
-            measured: { track in
+        let seed = options.seedOrDrawn()
+        var random = PythonRandom(seed: seed)
+        try separate(
+            { RangeReader(audio) }, options: options, random: &random,
+            cancellation: cancellation, progress: progress,
+            started: { track, _ in
                 for row in rows.channels.indices {
                     rows.channels[row].reserveCapacity(track.sampleCount)
                 }
@@ -120,7 +122,7 @@ public final class Separator: Sendable {
                     channels: Array(rows.channels[first..<first + channelCount]),
                     sampleRateHz: model.sampleRateHz))
         }
-        return Separation(stems: stems, seed: seed)
+        return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
     }
 
     /// Separates a recording in flat memory. Blocks until that is done.
@@ -129,21 +131,22 @@ public final class Separator: Sendable {
     /// - Parameters:
     ///   - open: gives a reader at the beginning of the recording, for each of two passes; all
     ///     samples finite.
-    ///   - measured: is given the track between the two.
+    ///   - random: gives the shifts' offsets, and is left as the reference leaves Python's.
+    ///   - started: is given the track and its pipeline before the first segment.
     ///   - sink: takes all stems block by block, at the model's rate.
-    /// - Returns: the seed of the shifts; `nil` without shifts.
     package func separate(
         _ open: @escaping () throws -> any RecordingReader, options: SeparationOptions,
-        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
-        measured: (Track) throws -> Void, sink: (StemBlock) throws -> Void
-    ) throws -> UInt64? {
+        random: inout PythonRandom, order: PassOrder = .interleaved,
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void = { _ in },
+        started: (Track, TrackPipeline) -> Void, sink: (StemBlock) throws -> Void
+    ) throws {
         try options.validate()
         let track = try track(cancellation: cancellation, open: open)
-        try measured(track)
-        let seed = options.seedOrDrawn()
-        try pipeline(track, bag: bag, options: options, seed: seed, cancellation: cancellation)
-            .run(progress: progress, sink: sink)
-        return options.shifts > 0 ? seed : nil
+        let pipeline = try pipeline(
+            track, bag: bag, options: options, random: &random, order: order,
+            cancellation: cancellation)
+        started(track, pipeline)
+        try pipeline.run(progress: progress, sink: sink)
     }
 
     // MARK: - Into files
@@ -155,18 +158,20 @@ public final class Separator: Sendable {
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
     ///   - progress: told before the first and after each segment, on the calling thread.
+    ///   - started: is given the pipeline before the first segment.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
-        options: SeparationOptions = SeparationOptions(),
+        options: SeparationOptions = SeparationOptions(), order: PassOrder = .interleaved,
         cancellation: CancellationToken = CancellationToken(),
-        progress: (SeparationProgress) -> Void = { _ in }
+        progress: (SeparationProgress) -> Void = { _ in },
+        started: (TrackPipeline) -> Void = { _ in }
     ) throws -> TrackReport {
         try excerpt?.validate()
         return try separate(
-            into: outputs, output: output, options: options,
+            into: outputs, output: output, options: options, order: order,
             tags: output.copiesTags ? input.tags : nil, cancellation: cancellation,
-            progress: progress, check: input.checkUnchanged
+            progress: progress, started: started, check: input.checkUnchanged
         ) {
             try track(
                 excerpt: excerpt, downmix: output.downmix, cancellation: cancellation,
@@ -181,8 +186,9 @@ public final class Separator: Sendable {
     ///   - measure: makes the first pass over the track.
     func separate(
         into outputs: [StemOutput], output: OutputOptions, options: SeparationOptions,
-        tags: AudioTags? = nil, cancellation: CancellationToken,
-        progress: (SeparationProgress) -> Void, check: () throws -> Void = {},
+        order: PassOrder = .interleaved, tags: AudioTags? = nil,
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
+        started: (TrackPipeline) -> Void = { _ in }, check: () throws -> Void = {},
         measure: () throws -> Track
     ) throws -> TrackReport {
         try options.validate()
@@ -197,9 +203,12 @@ public final class Separator: Sendable {
                 sampleCount: isInputRate ? track.recordedSamples : track.sampleCount),
             options: output, tags: tags, threads: threads)
         let seed = options.seedOrDrawn()
-        try pipeline(
-            track, bag: needed.bag, options: options, seed: seed, cancellation: cancellation
-        ).run(progress: progress, sink: files.append)
+        var random = PythonRandom(seed: seed)
+        let pipeline = try pipeline(
+            track, bag: needed.bag, options: options, random: &random, order: order,
+            cancellation: cancellation)
+        started(pipeline)
+        try pipeline.run(progress: progress, sink: files.append)
         try check()
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
@@ -240,31 +249,34 @@ public final class Separator: Sendable {
 
     /// Starts the separation of a track into the stems of a bag.
     private func pipeline(
-        _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64,
-        cancellation: CancellationToken
+        _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
+        order: PassOrder, cancellation: CancellationToken
     ) throws -> TrackPipeline {
         try TrackPipeline(
-            track, bag: bag, options: options, seed: seed, backend: workers[0].backend,
-            workers: networks(cancellation), cancellation: cancellation)
+            track, bag: bag, options: options, random: &random, order: order,
+            backend: workers[0].backend, workers: networks(cancellation),
+            cancellation: cancellation)
     }
 
     /// Starts the separation of a track into all stems.
     func pipeline(
-        _ track: Track, options: SeparationOptions, cancellation: CancellationToken
+        _ track: Track, options: SeparationOptions, random: inout PythonRandom, order: PassOrder,
+        cancellation: CancellationToken
     ) throws -> TrackPipeline {
         try pipeline(
-            track, bag: bag, options: options, seed: options.seedOrDrawn(),
+            track, bag: bag, options: options, random: &random, order: order,
             cancellation: cancellation)
     }
 
     /// Starts the separation of a live track into all stems.
     func livePipeline(
-        _ normalization: Normalization, options: SeparationOptions, cancellation: CancellationToken
+        _ normalization: Normalization, options: SeparationOptions, random: inout PythonRandom,
+        cancellation: CancellationToken
     ) throws -> TrackPipeline {
         try TrackPipeline(
-            live: bag, normalization: normalization, options: options,
-            seed: options.seedOrDrawn(), backend: workers[0].backend,
-            workers: networks(cancellation), cancellation: cancellation)
+            live: bag, normalization: normalization, options: options, random: &random,
+            backend: workers[0].backend, workers: networks(cancellation),
+            cancellation: cancellation)
     }
 
     /// The loaded networks of every worker.

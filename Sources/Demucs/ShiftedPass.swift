@@ -10,6 +10,8 @@ import Tensor
 struct ShiftedPass {
     /// Index of the network.
     let member: Int
+    /// Index of the shift.
+    private let shift: Int
     private let plan: SegmentPlan
     /// Rows of the network's output that are kept; row `source · channels + channel` is a channel of
     /// a source.
@@ -30,10 +32,12 @@ struct ShiftedPass {
     ///   - rows: rows of the network's output that are kept.
     ///   - trackSamples: `nil` for a live track.
     init(
-        member: Int, plan: SegmentPlan, format: NetworkFormat, rows: [Int], leadSamples: Int,
+        member: Int, shift: Int, plan: SegmentPlan, format: NetworkFormat, rows: [Int],
+        leadSamples: Int,
         trackSamples: Int?
     ) {
         self.member = member
+        self.shift = shift
         self.plan = plan
         self.rows = rows
         self.format = format
@@ -115,6 +119,14 @@ struct ShiftedPass {
         overlapAdd.discard(dropped)
         leadLeft -= dropped
     }
+
+    /// A segment that was cut and whose output has not come back: the oldest is number 0.
+    func segmentUnderWay(_ number: Int) -> (member: Int, shift: Int, offsetSamples: Int) {
+        (member, shift, (addedSegments + number) * plan.strideSamples)
+    }
+
+    /// Rows of the network's output that are kept.
+    var rowCount: Int { rows.count }
 
     /// Samples of the track that are ready to be taken.
     var finishedSamples: Int { overlapAdd.finishedSamples }

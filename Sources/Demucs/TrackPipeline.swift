@@ -21,6 +21,31 @@ package struct StemBlock: Sendable {
     }
 }
 
+/// The order in which the passes of several members and shifts run. Samples are the same.
+package enum PassOrder: Sendable {
+    /// Side by side, in flat memory.
+    case interleaved
+    /// Pass after pass, as in the reference: takes the memory of the stems, and reads the track once
+    /// for each pass.
+    case sequential
+}
+
+/// A segment that begins or has ended.
+package struct SegmentEvent {
+    /// Index of its network in the bag, and of its shift.
+    package let member: Int
+    package let shift: Int
+    /// Its first sample, counted from the beginning of the shifted track.
+    package let offsetSamples: Int
+    package let hasEnded: Bool
+    /// Segments that have ended so far, over all passes.
+    package let segmentsDone: Int
+    /// 0 while the length of a live track is unknown.
+    package let segmentsTotal: Int
+    /// Length of the track; `nil` while that of a live track is unknown.
+    package let trackSamples: Int?
+}
+
 /// A separation under way: cuts a track into segments and puts the networks' outputs together.
 ///
 /// The passes of all members and shifts advance together: the one that is farthest behind cuts its
@@ -30,6 +55,10 @@ package struct StemBlock: Sendable {
 ///
 /// Used by one thread at a time.
 package final class TrackPipeline {
+    /// Told of each segment as it begins and when it has ended, on the calling thread. A worker's next
+    /// segment is queued before its last one has ended; it is said to begin after that.
+    package var onSegment: ((SegmentEvent) -> Void)?
+
     /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the member of
     /// that index.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
@@ -44,29 +73,36 @@ package final class TrackPipeline {
     private var window: TrackWindow
     /// Passes of the segments under way, oldest first.
     private var underWay: [Int] = []
+    /// Segments under way that were said to begin.
+    private var begun = 0
     private var segmentsDone = 0
+    private var segmentsTotal: Int
     /// Samples of every stem that were given.
     private var givenSamples = 0
     private var isReported = false
+    /// The track, whose passes run one after the other; `nil` if they run side by side.
+    private var sequentialTrack: Track?
 
     /// Starts the separation of a track.
     ///
     /// - Parameters:
     ///   - track: at the networks' rate and channels; all samples finite.
     ///   - bag: the networks and the wanted stems.
-    ///   - seed: gives the shifts' offsets; used only if there are shifts.
+    ///   - random: gives the shifts' offsets, and is left as the reference leaves Python's.
     ///   - backend: gives memory to segments.
     ///   - workers: each runs one segment at a time, all of them at once.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
     ///   opening the track; `SystemError` if no thread starts.
     package convenience init(
-        _ track: Track, bag: Bag, options: SeparationOptions, seed: UInt64, backend: Backend,
-        workers: [Network], cancellation: CancellationToken
+        _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
+        order: PassOrder = .interleaved, backend: Backend, workers: [Network],
+        cancellation: CancellationToken
     ) throws {
         try self.init(
-            TrackPipeline.passes(bag, options, seed, trackSamples: track.sampleCount),
+            TrackPipeline.passes(bag, options, &random, trackSamples: track.sampleCount),
             TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
             shifts: options.shifts, backend: backend, workers: workers, cancellation: cancellation)
+        if order == .sequential { sequentialTrack = track }
     }
 
     /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples.
@@ -75,15 +111,16 @@ package final class TrackPipeline {
     /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
     ///   length: more than one shift, and no splitting; `SystemError` if no thread starts.
     package convenience init(
-        live bag: Bag, normalization: Normalization, options: SeparationOptions, seed: UInt64,
-        backend: Backend, workers: [Network], cancellation: CancellationToken
+        live bag: Bag, normalization: Normalization, options: SeparationOptions,
+        random: inout PythonRandom, backend: Backend, workers: [Network],
+        cancellation: CancellationToken
     ) throws {
         try SeparationError.require(
             options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
         try SeparationError.require(
             options.split, "split", options.split, "on for a live stream")
         try self.init(
-            TrackPipeline.passes(bag, options, seed, trackSamples: nil),
+            TrackPipeline.passes(bag, options, &random, trackSamples: nil),
             TrackWindow(
                 liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 normalization: normalization),
@@ -102,6 +139,7 @@ package final class TrackPipeline {
         self.shifts = shifts
         self.backend = backend
         self.cancellation = cancellation
+        segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
         self.workers = try SegmentWorkers(workers, cancellation: cancellation)
     }
 
@@ -116,6 +154,7 @@ package final class TrackPipeline {
     package func endTrack() {
         window.endTrack()
         for index in passes.indices { passes[index].end(trackSamples: window.end) }
+        segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
     }
 
     /// Separates the rest of the track.
@@ -139,35 +178,107 @@ package final class TrackPipeline {
     package func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
         if !isReported { report(progress) }
         isReported = true
+        if let track = sequentialTrack {
+            sequentialTrack = nil
+            return try runPassAfterPass(track, progress)
+        }
+        guard let count = try advance(passes.indices, progress) else { return nil }
+        let range = givenSamples..<givenSamples + count
+        givenSamples = range.upperBound
+        return StemBlock(
+            stems: stems(count) { pass, output in passes[pass].take(count, addingTo: &output) },
+            mixture: window.samples(range))
+    }
+
+    /// Runs passes side by side until all of them have finished samples.
+    ///
+    /// - Returns: how many; `nil` if there are no more segments, or too few samples for the next.
+    private func advance(
+        _ running: Range<Int>, _ progress: (SeparationProgress) -> Void
+    ) throws -> Int? {
         while true {
             window.forget(
-                before: min(givenSamples, passes.map(\.firstNeededSample).min() ?? givenSamples))
-            while underWay.count < workers.capacity, let index = nextPass() {
+                before: min(
+                    givenSamples,
+                    running.map { passes[$0].firstNeededSample }.min() ?? givenSamples))
+            while underWay.count < workers.capacity, let index = nextPass(of: running) {
                 try cancellation.check()
                 let mix = try passes[index].cutSegment(from: &window, on: backend)
                 workers.submit(member: passes[index].member, mix: mix)
                 underWay.append(index)
             }
             if underWay.isEmpty { break }
-            passes[underWay.removeFirst()].add(try workers.next())
+            while begun < min(underWay.count, workers.count) {
+                // Segments of one pass begin in their order.
+                let earlier = underWay[..<begun].count { $0 == underWay[begun] }
+                tell(passes[underWay[begun]].segmentUnderWay(earlier), hasEnded: false)
+                begun += 1
+            }
+            let index = underWay.removeFirst()
+            let segment = passes[index].segmentUnderWay(0)
+            passes[index].add(try workers.next())
+            begun -= 1
             segmentsDone += 1
+            tell(segment, hasEnded: true)
             report(progress)
-            if let count = passes.map(\.finishedSamples).min(), count > 0 {
-                let stems = nextStems(count)
-                let mixture = window.samples(givenSamples..<givenSamples + count)
-                givenSamples += count
-                return StemBlock(stems: stems, mixture: mixture)
+            if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
+                return count
             }
         }
         try window.finish()
         return nil
     }
 
+    /// Runs all passes one after the other.
+    ///
+    /// - Returns: the whole track.
+    private func runPassAfterPass(
+        _ track: Track, _ progress: (SeparationProgress) -> Void
+    ) throws -> StemBlock {
+        var outputs: [PlanarAudio] = []
+        for pass in passes.indices {
+            if pass > 0 { window = try TrackWindow(track) }
+            givenSamples = 0
+            var output = PlanarAudio(
+                channelCount: passes[pass].rowCount, sampleRateHz: bag.sampleRateHz,
+                capacity: track.sampleCount)
+            while let count = try advance(pass..<pass + 1, progress) {
+                var block = PlanarAudio(
+                    channelCount: output.channelCount, sampleRateHz: bag.sampleRateHz, zeros: count)
+                passes[pass].take(count, addingTo: &block)
+                output.append(block)
+                givenSamples += count
+            }
+            outputs.append(output)
+        }
+        let stream = try track.stream()
+        var mixture = PlanarAudio(channelCount: bag.channelCount, sampleRateHz: bag.sampleRateHz)
+        while let block = try stream.next() { mixture.append(block) }
+        return StemBlock(
+            stems: stems(track.sampleCount) { pass, sum in
+                for channel in sum.channels.indices {
+                    for (index, value) in outputs[pass].channels[channel].enumerated() {
+                        sum.channels[channel][index] += value
+                    }
+                }
+            }, mixture: mixture)
+    }
+
+    private func tell(
+        _ segment: (member: Int, shift: Int, offsetSamples: Int), hasEnded: Bool
+    ) {
+        onSegment?(
+            SegmentEvent(
+                member: segment.member, shift: segment.shift,
+                offsetSamples: segment.offsetSamples, hasEnded: hasEnded,
+                segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
+                trackSamples: window.sampleCount))
+    }
+
     private func report(_ progress: (SeparationProgress) -> Void) {
-        let total = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
         progress(
             SeparationProgress(
-                segmentsDone: segmentsDone, segmentsTotal: total,
+                segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
                 audioSecondsTotal: Double(window.sampleCount ?? 0) / Double(bag.sampleRateHz)))
     }
 
@@ -175,10 +286,9 @@ package final class TrackPipeline {
     ///
     /// - Parameter trackSamples: `nil` for a live track.
     private static func passes(
-        _ bag: Bag, _ options: SeparationOptions, _ seed: UInt64, trackSamples: Int?
+        _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int?
     ) throws -> [ShiftedPass] {
-        var random = PythonRandom(seed: seed)
-        return try bag.members.indices.flatMap { index -> [ShiftedPass] in
+        try bag.members.indices.flatMap { index -> [ShiftedPass] in
             let member = bag.members[index]
             let plan = try SegmentPlan(
                 format: member.format, options: options, trackSamples: trackSamples ?? 0)
@@ -188,9 +298,9 @@ package final class TrackPipeline {
                 &random)
             let rows = bag.rows(ofMember: index)
             if rows.isEmpty { return [] }
-            return leads.map { lead in
+            return leads.enumerated().map { shift, lead in
                 ShiftedPass(
-                    member: index, plan: plan, format: member.format, rows: rows,
+                    member: index, shift: shift, plan: plan, format: member.format, rows: rows,
                     leadSamples: lead, trackSamples: trackSamples)
             }
         }
@@ -206,10 +316,9 @@ package final class TrackPipeline {
         _ format: NetworkFormat, _ plan: SegmentPlan, shifts: Int, trackSamples: Int,
         _ random: inout PythonRandom
     ) -> [Int] {
-        guard shifts > 0 else { return [0] }
         let maximum = format.maximumShiftSamples
-        return (0..<shifts).map { _ in
-            let lead = maximum - random.integer(upTo: maximum)
+        return (0..<max(1, shifts)).map { _ in
+            let lead = shifts > 0 ? maximum - random.integer(upTo: maximum) : 0
             if format.drawsRandomNumbers {
                 for _ in 0..<plan.segmentCount(forTrackSamples: lead + trackSamples) {
                     _ = random.integer(upTo: 0)
@@ -221,17 +330,20 @@ package final class TrackPipeline {
 
     /// The pass that cuts the next segment: of those with segments left, the one that has finished the
     /// fewest samples. `nil` for none, and where a live track has too few samples for it.
-    private func nextPass() -> Int? {
-        passes.indices.filter { passes[$0].hasSegments }
+    private func nextPass(of running: Range<Int>) -> Int? {
+        running.filter { passes[$0].hasSegments }
             .min { passes[$0].coveredSamples < passes[$1].coveredSamples }
             .flatMap { passes[$0].canCutSegment(from: window) ? $0 : nil }
     }
 
-    /// Takes the next samples, which all passes have finished: `[stem · channels + channel][count]`.
+    /// Stems from the outputs of all passes: `[stem · channels + channel][count]`.
     ///
     /// Sums in the reference's order: a member's shifts, their mean times the member's weight,
     /// member after member, divided by the sum of the weights.
-    private func nextStems(_ count: Int) -> PlanarAudio {
+    /// - Parameter add: adds `count` samples of a pass's rows.
+    private func stems(
+        _ count: Int, adding add: (_ pass: Int, _ output: inout PlanarAudio) -> Void
+    ) -> PlanarAudio {
         func silence(stems: Int) -> PlanarAudio {
             PlanarAudio(
                 channelCount: stems * bag.channelCount, sampleRateHz: bag.sampleRateHz,
@@ -243,9 +355,7 @@ package final class TrackPipeline {
             let contributions = bag.contributions(ofMember: index)
             if contributions.isEmpty { continue }
             var output = silence(stems: contributions.count)
-            for pass in passes.indices where passes[pass].member == index {
-                passes[pass].take(count, addingTo: &output)
-            }
+            for pass in passes.indices where passes[pass].member == index { add(pass, &output) }
             for (position, contribution) in contributions.enumerated() {
                 for channel in 0..<bag.channelCount {
                     let row = output.channels[position * bag.channelCount + channel]

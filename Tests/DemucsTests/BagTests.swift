@@ -48,6 +48,48 @@ struct BagTests {
         #expect(segmentsOfStems == segments)
     }
 
+    /// The stems, the events and the state of the generator afterwards.
+    private func run(
+        _ separator: Separator, shifts: Int, order: PassOrder
+    ) throws -> (stems: PlanarAudio, events: [String], random: PythonRandom) {
+        var random = PythonRandom(seed: 77)
+        var events: [String] = []
+        var stems = PlanarAudio(channelCount: 4, sampleRateHz: 1600)
+        try separator.separate(
+            { RangeReader(Self.track) }, options: SeparationOptions(shifts: shifts),
+            random: &random, order: order, cancellation: CancellationToken(),
+            started: { _, pipeline in
+                pipeline.onSegment = {
+                    events.append(
+                        "\($0.member) \($0.shift) \($0.offsetSamples) \($0.hasEnded)")
+                    #expect($0.trackSamples == 1777)
+                }
+            }, sink: { stems.append($0.stems) })
+        return (stems, events, random)
+    }
+
+    /// In the reference's order each segment ends before the next begins: model by model, shift by
+    /// shift, offset by offset.
+    @Test(arguments: [0, 1, 3])
+    func theOrderOfPassesChangesTheEventsAlone(shifts: Int) throws {
+        let bag = try bag([[1, 0.5], [0.25, 1]])
+        let sideBySide = try run(bag, shifts: shifts, order: .interleaved)
+        let sequential = try run(bag, shifts: shifts, order: .sequential)
+        #expect(sequential.stems == sideBySide.stems)
+        #expect(sequential.events.sorted() == sideBySide.events.sorted())
+        #expect(sequential.random.state == sideBySide.random.state)
+        #expect(sequential.random.position == sideBySide.random.position)
+
+        let keys = sequential.events.map { $0.split(separator: " ").compactMap { Int($0) } }
+        #expect(keys.count.isMultiple(of: 2))
+        for (index, event) in sequential.events.enumerated() {
+            #expect(event.hasSuffix(index.isMultiple(of: 2) ? "false" : "true"))
+            let earlier = index > 0 ? keys[index - 1] : [0, 0, 0]
+            let isInOrder = !keys[index].lexicographicallyPrecedes(earlier)
+            #expect(isInOrder, "\(earlier) came before \(keys[index])")
+        }
+    }
+
     @Test func someStemsOfOneModelAreTheSameAsOfAll() throws {
         let options = SeparationOptions(shifts: 2, seed: 5)
         let all = try NoiseTrack.model("six_sources")

@@ -26,11 +26,11 @@ struct SeparationStreamTests {
             sampleRateHz: isInputRate ? track.sampleRateHz : model.sampleRateHz)
         for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
             try stream.append(track[start..<min(start + blockSamples, track.sampleCount)])
-            while let block = try stream.next(progress: { _ in }) { stems.append(block) }
+            while let block = try stream.next() { stems.append(block) }
         }
         givenBeforeTheEnd = stems.sampleCount
         try stream.end()
-        while let block = try stream.next(progress: { _ in }) { stems.append(block) }
+        while let block = try stream.next() { stems.append(block) }
         return stems
     }
 
