@@ -68,7 +68,12 @@ PLACE(sd_audio, sample_rate, 28);
 PLACE(sd_audio, layout, 32);
 TAIL(sd_audio, layout, 4);
 
-SIZE(sd_separation_options, 88);
+SIZE(sd_random, 2500);
+PLACE(sd_random, words, 0);
+PLACE(sd_random, position, 2496);
+TAIL(sd_random, position, 0);
+
+SIZE(sd_separation_options, 96);
 PLACE(sd_separation_options, size, 0);
 PLACE(sd_separation_options, shifts, 8);
 PLACE(sd_separation_options, has_seed, 12);
@@ -79,10 +84,10 @@ PLACE(sd_separation_options, split, 40);
 PLACE(sd_separation_options, rate, 44);
 PLACE(sd_separation_options, transition_power, 48);
 PLACE(sd_separation_options, order, 56);
-PLACE(sd_separation_options, reserved, 60);
-PLACE(sd_separation_options, progress, 64);
-PLACE(sd_separation_options, progress_context, 72);
-PLACE(sd_separation_options, cancellation, 80);
+PLACE(sd_separation_options, random, 64);
+PLACE(sd_separation_options, progress, 72);
+PLACE(sd_separation_options, progress_context, 80);
+PLACE(sd_separation_options, cancellation, 88);
 TAIL(sd_separation_options, cancellation, 0);
 
 SIZE(sd_file_options, 56);

@@ -233,6 +233,7 @@ static void numbers_out_of_range_are_refused(void) {
     const char *bad_names[] = {"vocals", "kazoo"}, *no_name[] = {NULL}, *not_utf8[] = {"\xff\xfe"};
     write_wav(input, 100, 2, RATE, 1);
     sd_output outputs[] = {{"vocals", path_in(folder, "never.wav")}};
+    sd_random nonsense = {{0}, 625};
 
     OPEN(size, 0);
     OPEN(size, sizeof options - 1);
@@ -295,7 +296,7 @@ static void numbers_out_of_range_are_refused(void) {
     SEPARATE(rate, (sd_rate)2);
     SEPARATE(order, (sd_order)2);
     SEPARATE(order, (sd_order)-1);
-    SEPARATE(reserved, 1);
+    SEPARATE(random, &nonsense);
     SEPARATE(cancellation, (sd_cancellation *)(void *)model);
 
     FILES(size, 1);
@@ -452,7 +453,7 @@ static void defaults_are_the_documented_ones(void) {
               separation.has_seed == 0 && separation.overlap == 0.25 &&
               separation.segment_seconds == 0 && separation.split == 1 &&
               separation.rate == SD_RATE_MODEL && separation.transition_power == 1 &&
-              separation.order == SD_ORDER_INTERLEAVED && separation.reserved == 0 &&
+              separation.order == SD_ORDER_INTERLEAVED && !separation.random &&
               !separation.progress && !separation.progress_context && !separation.cancellation,
           "sd_separation_options");
     CHECK(files.size == sizeof files && files.container == SD_WAV &&
@@ -597,7 +598,10 @@ static sd_separation_options odd_separation(sd_cancellation *cancellation) {
     MUTATE(options, rate, (sd_rate)odd_int());
     MUTATE(options, transition_power, odd_double());
     MUTATE(options, order, (sd_order)odd_int());
-    MUTATE(options, reserved, odd_int());
+    static sd_random state;
+    state.words[0] = 1;
+    state.position = upto(3) ? 624 : odd_int();
+    MUTATE(options, random, &state);
     if (upto(3) == 0)
         options.progress = maybe_stop;
     MUTATE(options, cancellation, odd_handle(cancellation));

@@ -71,8 +71,21 @@ class SeparationOptions(Sized):
         ("size", c.c_size_t), ("shifts", c.c_int32), ("has_seed", c.c_int32), ("seed", c.c_uint64),
         ("overlap", c.c_double), ("segment_seconds", c.c_double), ("split", c.c_int32),
         ("rate", c.c_int), ("transition_power", c.c_double), ("order", c.c_int),
-        ("reserved", c.c_int32), ("progress", PROGRESS), ("progress_context", c.c_void_p),
+        ("random", c.c_void_p), ("progress", PROGRESS), ("progress_context", c.c_void_p),
         ("cancellation", c.c_void_p)]
+
+
+class Random(c.Structure):
+    """The state of a random.Random."""
+
+    _fields_ = [("words", c.c_uint32 * 624), ("position", c.c_int32)]
+
+    def __init__(self, generator):
+        *words, position = generator.getstate()[1]
+        super().__init__((c.c_uint32 * 624)(*words), position)
+
+    def __eq__(self, other):
+        return bytes(self) == bytes(other)
 
 
 class FileOptions(Sized):
@@ -294,6 +307,24 @@ class CInterface(unittest.TestCase):
                             result, expected,
                             f"{stem} of {rate} Hz, {channels} channels, {shifts} shifts, rate "
                             f"{output}, layout {layout}")
+
+    def test_pythons_generator_draws_the_shifts(self):
+        _, samples = write_noise("random.wav", 1, 2, 1600)
+        with Model(fixture(TINY)) as model:
+            for shifts in (0, 1, 3):
+                generator = random.Random(5)
+                state = Random(generator)
+                drawn = model.separate(samples, 2, 1600, PLANAR, shifts=shifts,
+                                       random=c.addressof(state))
+                seeded = model.separate(samples, 2, 1600, PLANAR, shifts=shifts, has_seed=1, seed=5)
+                self.assertEqual(drawn, seeded)
+                # As in apply_model: a shift of up to half a second; then each segment's transformer
+                # draws a position, which is always 0. Segments begin 300 frames apart.
+                for _ in range(max(1, shifts)):
+                    frames = 1600 + (800 - generator.randint(0, 800) if shifts else 0)
+                    for _ in range(0, frames, 300):
+                        generator.randint(0, 0)
+                self.assertEqual(state, Random(generator), f"{shifts} shifts")
 
     def test_files_equal_the_commands_files(self):
         # Options of the command, those of sd_separate_file, and the extension.
