@@ -137,9 +137,11 @@ extension sd_separation_options {
     /// Whether stems have the input's rate.
     func isInputRate() throws(CallError) -> Bool { try choice(rate, "rate", [false, true]) }
 
-    /// The caller's way to stop, or one that nobody uses.
+    /// Stops one call: the caller's cancellation does, and so does the result of the callback, which
+    /// must leave other calls with that cancellation alone.
     func token() throws(CallError) -> CancellationToken {
-        cancellation == nil ? CancellationToken() : try cancellationHandle.object(cancellation)
+        CancellationToken(
+            within: cancellation == nil ? nil : try cancellationHandle.object(cancellation))
     }
 
     /// The order of the passes.

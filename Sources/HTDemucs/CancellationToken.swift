@@ -5,8 +5,12 @@ import Synchronization
 /// A flag that one thread sets and a running separation looks at between two blocks of the network.
 package final class CancellationToken: Sendable {
     private let flag = Atomic<Bool>(false)
+    private let outer: CancellationToken?
 
-    package init() {}
+    /// - Parameter outer: cancels this token too; not the other way round.
+    package init(within outer: CancellationToken? = nil) {
+        self.outer = outer
+    }
 
     /// Asks the work that looks at this token to stop. May be called from any thread, and from a
     /// signal handler.
@@ -14,7 +18,9 @@ package final class CancellationToken: Sendable {
         flag.store(true, ordering: .relaxed)
     }
 
-    package var isCancelled: Bool { flag.load(ordering: .relaxed) }
+    package var isCancelled: Bool {
+        flag.load(ordering: .relaxed) || outer?.isCancelled ?? false
+    }
 
     /// - Throws: `CancellationError` once `cancel()` has been called.
     package func check() throws {

@@ -1,0 +1,130 @@
+// Times for tools/bench_c_interface.py, one a process, in seconds on standard output.
+//
+// Usage: bench LIBRARY load
+//        bench LIBRARY describe MODEL
+//        bench LIBRARY separate MODEL SAMPLES RATE     (a file of interleaved stereo float32)
+//        bench LIBRARY file MODEL INPUT FOLDER
+#include "swift_demucs.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static void fail(const char *text) {
+    fprintf(stderr, "error: %s\n", text);
+    exit(1);
+}
+
+static void *library;
+static char why[SD_MESSAGE_BYTES];
+
+// POSIX's way to a function from a data pointer.
+static void find(const char *name, void *function) {
+    void *address = dlsym(library, name);
+    if (!address)
+        fail(name);
+    memcpy(function, &address, sizeof address);
+}
+
+static sd_model *open_model(const char *name) {
+    sd_status (*open)(const char *, const sd_open_options *, sd_model **, char *, size_t);
+    sd_model *model = NULL;
+    find("sd_open", &open);
+    if (open(name, NULL, &model, why, sizeof why))
+        fail(why);
+    return model;
+}
+
+static double describe(const char *name) {
+    enum { CALLS = 1000000 };
+    sd_status (*describe)(const sd_model *, sd_model_info *, char *, size_t);
+    find("sd_model_describe", &describe);
+    sd_model *model = open_model(name);
+    sd_model_info info = {.size = sizeof info};
+    double start = now();
+    for (int call = 0; call < CALLS; call++)
+        if (describe(model, &info, why, sizeof why))
+            fail(why);
+    return (now() - start) / CALLS;
+}
+
+static double separate(const char *name, const char *path, int rate) {
+    sd_status (*separate)(sd_model *, const sd_audio *, const sd_separation_options *, float *,
+                          size_t, sd_layout, uint64_t *, char *, size_t);
+    void (*init)(sd_separation_options *);
+    find("sd_separate", &separate);
+    find("sd_separation_options_init", &init);
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END))
+        fail(path);
+    size_t bytes = (size_t)ftell(file), frames = bytes / 8;
+    rewind(file);
+    float *samples = malloc(bytes), *stems = malloc(bytes * 4);
+    if (!samples || !stems || fread(samples, 8, frames, file) != frames)
+        fail(path);
+    sd_model *model = open_model(name);
+    sd_separation_options options;
+    init(&options);
+    options.has_seed = 1;
+    sd_audio mix = {sizeof mix, samples, frames, 2, rate, SD_INTERLEAVED};
+    double start = now();
+    if (separate(model, &mix, &options, stems, frames, SD_INTERLEAVED, NULL, why, sizeof why))
+        fail(why);
+    return now() - start;
+}
+
+static double separate_file(const char *name, const char *input, const char *folder) {
+    sd_status (*separate)(sd_model *, const char *, const sd_output *, size_t,
+                          const sd_file_options *, const sd_separation_options *, sd_track_report *,
+                          char *, size_t);
+    void (*init)(sd_separation_options *);
+    void (*init_files)(sd_file_options *);
+    find("sd_separate_file", &separate);
+    find("sd_separation_options_init", &init);
+    find("sd_file_options_init", &init_files);
+    const char *stems[] = {"drums", "bass", "other", "vocals"};
+    static char paths[4][1024];
+    sd_output outputs[4];
+    for (int stem = 0; stem < 4; stem++) {
+        snprintf(paths[stem], sizeof paths[stem], "%s/%s.wav", folder, stems[stem]);
+        outputs[stem] = (sd_output){stems[stem], paths[stem]};
+    }
+    sd_model *model = open_model(name);
+    sd_separation_options options;
+    init(&options);
+    options.has_seed = 1;
+    sd_file_options files;
+    init_files(&files);
+    double start = now();
+    if (separate(model, input, outputs, 4, &files, &options, NULL, why, sizeof why))
+        fail(why);
+    return now() - start;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3)
+        fail("usage: bench LIBRARY load|describe|separate|file [ARGUMENT...]");
+    double start = now();
+    library = dlopen(argv[1], RTLD_NOW);
+    double seconds = now() - start;
+    if (!library)
+        fail(dlerror());
+    if (strcmp(argv[2], "describe") == 0 && argc == 4)
+        seconds = describe(argv[3]);
+    else if (strcmp(argv[2], "separate") == 0 && argc == 6)
+        seconds = separate(argv[3], argv[4], atoi(argv[5]));
+    else if (strcmp(argv[2], "file") == 0 && argc == 6)
+        seconds = separate_file(argv[3], argv[4], argv[5]);
+    else if (strcmp(argv[2], "load") != 0)
+        fail("unknown arguments");
+    printf("%.9f\n", seconds);
+    return 0;
+}

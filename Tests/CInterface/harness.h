@@ -1,0 +1,217 @@
+// A test is a function without arguments; CHECK notes a failure and goes on, REQUIRE ends the run.
+//
+// Usage of each program: PROGRAM ROOT FOLDER [PART OF A NAME]     (of the repository; for its
+// files)
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include "swift_demucs.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *root, *folder;
+// Threads check too.
+static _Atomic int failure_count;
+
+#define CHECK(condition, ...)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            failure_count++;                                                                       \
+            fprintf(stderr, "%s:%d: not so: %s: ", __FILE__, __LINE__, #condition);                \
+            fprintf(stderr, __VA_ARGS__);                                                          \
+            fputc('\n', stderr);                                                                   \
+        }                                                                                          \
+    } while (0)
+
+#define REQUIRE(condition, ...)                                                                    \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            CHECK(condition, __VA_ARGS__);                                                         \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+// A call that must succeed; `why` is the buffer that it was given.
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        sd_status status_ = (call);                                                                \
+        CHECK(status_ == SD_OK, "%s: %s", sd_status_text(status_), why);                           \
+    } while (0)
+
+// A call that must fail in this way, with a sentence.
+#define FAILS(expected, call)                                                                      \
+    do {                                                                                           \
+        why[0] = 0;                                                                                \
+        sd_status status_ = (call);                                                                \
+        CHECK(status_ == (expected), "%s: %s", sd_status_text(status_), why);                      \
+        CHECK(strlen(why) > 8, "no message: '%s'", why);                                           \
+    } while (0)
+
+typedef struct test {
+    const char *name;
+    void (*function)(void);
+} test;
+#define TEST(function)                                                                             \
+    { #function, function }
+
+static inline int run_tests(int argc, char **argv, const test *tests, size_t count) {
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s ROOT FOLDER [PART OF A NAME...]\n", argv[0]);
+        return 2;
+    }
+    root = argv[1];
+    folder = argv[2];
+    int failed = 0, run = 0;
+    for (size_t index = 0; index < count; index++) {
+        int wanted = argc == 3 || argv[3][0] == '-';
+        for (int part = 3; part < argc; part++)
+            if (strstr(tests[index].name, argv[part] + (argv[part][0] == '-')))
+                wanted = argv[part][0] != '-';
+        if (!wanted)
+            continue;
+        int before = failure_count;
+        tests[index].function();
+        run++;
+        if (failure_count > before) {
+            failed++;
+            fprintf(stderr, "FAILED: %s\n", tests[index].name);
+        }
+    }
+    printf("%s: %d tests, %d failed\n", strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0],
+           run, failed);
+    return failed > 0 || run == 0;
+}
+
+// A path below a folder; equal arguments give the same string, which lasts.
+static inline const char *path_in(const char *base, const char *name) {
+    static char paths[64][1024];
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", base, name);
+    int index = 0;
+    while (index < 63 && paths[index][0] && strcmp(paths[index], path) != 0)
+        index++;
+    return strcpy(paths[index], path);
+}
+
+// A network of the real shape and tiny layers: 1,600 Hz, segments of 400 frames that begin 300
+// frames apart, four stems of two channels.
+enum { RATE = 1600, SEGMENT = 400, STRIDE = 300, STEMS = 4, CHANNELS = 2 };
+static inline const char *tiny_model(void) {
+    return path_in(root, "Tests/Fixtures/weights/formats/model.safetensors");
+}
+
+static inline sd_model *open_tiny(void) {
+    char why[SD_MESSAGE_BYTES];
+    sd_open_options options;
+    sd_open_options_init(&options);
+    options.threads = 2;
+    sd_model *model = NULL;
+    sd_status status = sd_open(tiny_model(), &options, &model, why, sizeof why);
+    REQUIRE(status == SD_OK, "%s", why);
+    return model;
+}
+
+// The next number of a generator; equal seeds give equal numbers (splitmix64).
+static inline uint64_t draw(uint64_t *state) {
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+// Samples from -0.3 to 0.3.
+static inline float *noise(size_t count, uint64_t seed) {
+    float *samples = malloc((count + 1) * sizeof *samples);
+    for (size_t index = 0; index < count; index++)
+        samples[index] = (float)(draw(&seed) >> 40) / (float)(1 << 24) * 0.6f - 0.3f;
+    return samples;
+}
+
+static inline float *silence(size_t count) { return calloc(count + 1, sizeof(float)); }
+
+static inline sd_audio audio(const float *samples, size_t frames, int32_t channels, int32_t rate,
+                             sd_layout layout) {
+    return (sd_audio){sizeof(sd_audio), samples, frames, channels, rate, layout};
+}
+
+// The first index at which two buffers differ in bits; `count` if there is none.
+static inline size_t first_difference(const float *a, const float *b, size_t count) {
+    size_t index = 0;
+    while (index < count && memcmp(a + index, b + index, sizeof *a) == 0)
+        index++;
+    return index;
+}
+
+#define CHECK_EQUAL(a, b, count, ...)                                                              \
+    do {                                                                                           \
+        size_t difference_ = first_difference(a, b, count);                                        \
+        if (difference_ < (count)) {                                                               \
+            CHECK(0, __VA_ARGS__);                                                                 \
+            fprintf(stderr, "    at %zu of %zu\n", difference_, (size_t)(count));                  \
+        }                                                                                          \
+    } while (0)
+
+// Separates noise with the tiny model: [stem][channel][frame].
+static inline float *separate_noise(sd_model *model, size_t frames, uint64_t seed,
+                                    const sd_separation_options *options) {
+    char why[SD_MESSAGE_BYTES];
+    float *samples = noise(frames * CHANNELS, seed);
+    float *stems = silence(frames * CHANNELS * STEMS);
+    sd_audio mix = audio(samples, frames, CHANNELS, RATE, SD_PLANAR);
+    OK(sd_separate(model, &mix, options, stems, frames, SD_PLANAR, NULL, why, sizeof why));
+    free(samples);
+    return stems;
+}
+
+// A 16-bit WAV file of noise.
+static inline void write_wav(const char *path, size_t frames, int channels, int rate,
+                             uint64_t seed) {
+    FILE *file = fopen(path, "wb");
+    REQUIRE(file != NULL, "%s can't be written", path);
+    uint32_t bytes = (uint32_t)(frames * (size_t)channels * 2);
+    uint32_t words[] = {36 + bytes, (uint32_t)rate, (uint32_t)(rate * channels * 2)};
+    uint16_t format[] = {1, (uint16_t)channels, (uint16_t)(channels * 2), 16};
+    uint32_t format_bytes = 16;
+    fwrite("RIFF", 1, 4, file);
+    fwrite(&words[0], 4, 1, file);
+    fwrite("WAVEfmt ", 1, 8, file);
+    fwrite(&format_bytes, 4, 1, file);
+    fwrite(&format[0], 2, 2, file);
+    fwrite(&words[1], 4, 2, file);
+    fwrite(&format[2], 2, 2, file);
+    fwrite("data", 1, 4, file);
+    fwrite(&bytes, 4, 1, file);
+    for (size_t index = 0; index < frames * (size_t)channels; index++) {
+        int16_t sample = (int16_t)(draw(&seed) % 20000 - 10000);
+        fwrite(&sample, 2, 1, file);
+    }
+    fclose(file);
+}
+
+// The bytes of a file; NULL if there is none.
+static inline char *read_file(const char *path, size_t *count) {
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return NULL;
+    fseek(file, 0, SEEK_END);
+    *count = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = malloc(*count + 1);
+    *count = fread(bytes, 1, *count, file);
+    bytes[*count] = 0;
+    fclose(file);
+    return bytes;
+}
+
+static inline int exists(const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (file)
+        fclose(file);
+    return file != NULL;
+}
+
+#endif

@@ -1,0 +1,219 @@
+// The binary interface on 64-bit systems, recorded: a program compiled against an older header goes
+// on to run only while none of this changes. Compiling is the whole test.
+//
+// Structures grow by members at their end, told by `size`. So a structure with unused bytes at its
+// end (TAIL other than 0) must first get a member that fills them: a member put into those bytes
+// would leave `size` as it is, and old programs have never set it.
+#include "swift_demucs.h"
+
+#ifdef __cplusplus
+#define ASSERT(condition, text) static_assert(condition, text)
+#else
+#define ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+#define SIZE(type, bytes) ASSERT(sizeof(type) == (bytes), "the size of " #type " has changed")
+#define PLACE(type, member, bytes)                                                                 \
+    ASSERT(offsetof(type, member) == (bytes), #type "." #member " has moved")
+#define TAIL(type, last, bytes)                                                                    \
+    ASSERT(sizeof(type) - offsetof(type, last) - sizeof(((type *)0)->last) == (bytes),             \
+           #type " has other unused bytes at its end")
+#define VALUE(name, number) ASSERT((int)(name) == (number), #name " has another value")
+
+ASSERT(sizeof(void *) == 8 && sizeof(size_t) == 8, "the numbers below are those of LP64");
+
+SIZE(sd_progress, 64);
+PLACE(sd_progress, size, 0);
+PLACE(sd_progress, fraction, 8);
+PLACE(sd_progress, segments_done, 16);
+PLACE(sd_progress, segments_total, 24);
+PLACE(sd_progress, track_frames, 32);
+PLACE(sd_progress, segment_offset, 40);
+PLACE(sd_progress, shift, 48);
+PLACE(sd_progress, member, 52);
+PLACE(sd_progress, has_ended, 56);
+PLACE(sd_progress, member_count, 60);
+TAIL(sd_progress, member_count, 0);
+
+SIZE(sd_open_options, 64);
+PLACE(sd_open_options, size, 0);
+PLACE(sd_open_options, stems, 8);
+PLACE(sd_open_options, stem_count, 16);
+PLACE(sd_open_options, threads, 24);
+PLACE(sd_open_options, jobs, 28);
+PLACE(sd_open_options, precision, 32);
+PLACE(sd_open_options, repository, 40);
+PLACE(sd_open_options, log, 48);
+PLACE(sd_open_options, log_context, 56);
+TAIL(sd_open_options, log_context, 0);
+
+SIZE(sd_model_info, 64);
+PLACE(sd_model_info, size, 0);
+PLACE(sd_model_info, name, 8);
+PLACE(sd_model_info, stems, 16);
+PLACE(sd_model_info, stem_count, 24);
+PLACE(sd_model_info, channels, 28);
+PLACE(sd_model_info, sample_rate, 32);
+PLACE(sd_model_info, member_count, 36);
+PLACE(sd_model_info, parameter_count, 40);
+PLACE(sd_model_info, segment_seconds, 48);
+PLACE(sd_model_info, engine, 56);
+TAIL(sd_model_info, engine, 0);
+
+SIZE(sd_audio, 40);
+PLACE(sd_audio, size, 0);
+PLACE(sd_audio, samples, 8);
+PLACE(sd_audio, frames, 16);
+PLACE(sd_audio, channels, 24);
+PLACE(sd_audio, sample_rate, 28);
+PLACE(sd_audio, layout, 32);
+TAIL(sd_audio, layout, 4);
+
+SIZE(sd_random, 2500);
+PLACE(sd_random, words, 0);
+PLACE(sd_random, position, 2496);
+TAIL(sd_random, position, 0);
+
+SIZE(sd_separation_options, 96);
+PLACE(sd_separation_options, size, 0);
+PLACE(sd_separation_options, shifts, 8);
+PLACE(sd_separation_options, has_seed, 12);
+PLACE(sd_separation_options, seed, 16);
+PLACE(sd_separation_options, overlap, 24);
+PLACE(sd_separation_options, segment_seconds, 32);
+PLACE(sd_separation_options, split, 40);
+PLACE(sd_separation_options, rate, 44);
+PLACE(sd_separation_options, transition_power, 48);
+PLACE(sd_separation_options, order, 56);
+PLACE(sd_separation_options, random, 64);
+PLACE(sd_separation_options, progress, 72);
+PLACE(sd_separation_options, progress_context, 80);
+PLACE(sd_separation_options, cancellation, 88);
+TAIL(sd_separation_options, cancellation, 0);
+
+SIZE(sd_file_options, 56);
+PLACE(sd_file_options, size, 0);
+PLACE(sd_file_options, container, 8);
+PLACE(sd_file_options, sample_format, 12);
+PLACE(sd_file_options, clip, 16);
+PLACE(sd_file_options, mp3_bit_rate, 20);
+PLACE(sd_file_options, mp3_preset, 24);
+PLACE(sd_file_options, copies_tags, 28);
+PLACE(sd_file_options, start_seconds, 32);
+PLACE(sd_file_options, duration_seconds, 40);
+PLACE(sd_file_options, temporary_folder, 48);
+TAIL(sd_file_options, temporary_folder, 0);
+
+SIZE(sd_output, 16);
+PLACE(sd_output, signal, 0);
+PLACE(sd_output, path, 8);
+TAIL(sd_output, path, 0);
+
+SIZE(sd_track_report, 40);
+PLACE(sd_track_report, size, 0);
+PLACE(sd_track_report, seed, 8);
+PLACE(sd_track_report, duration_seconds, 16);
+PLACE(sd_track_report, sample_rate, 24);
+PLACE(sd_track_report, channels, 28);
+PLACE(sd_track_report, warning_count, 32);
+TAIL(sd_track_report, warning_count, 4);
+
+SIZE(sd_stream_options, 32);
+PLACE(sd_stream_options, size, 0);
+PLACE(sd_stream_options, is_live, 8);
+PLACE(sd_stream_options, mean, 12);
+PLACE(sd_stream_options, standard_deviation, 16);
+PLACE(sd_stream_options, temporary_folder, 24);
+TAIL(sd_stream_options, temporary_folder, 0);
+
+SIZE(sd_quantize_options, 80);
+PLACE(sd_quantize_options, size, 0);
+PLACE(sd_quantize_options, calibration_files, 8);
+PLACE(sd_quantize_options, calibration_file_count, 16);
+PLACE(sd_quantize_options, calibration_segments, 24);
+PLACE(sd_quantize_options, precision, 28);
+PLACE(sd_quantize_options, minimum_snr, 32);
+PLACE(sd_quantize_options, maximum_bytes, 40);
+PLACE(sd_quantize_options, threads, 48);
+PLACE(sd_quantize_options, log, 56);
+PLACE(sd_quantize_options, log_context, 64);
+PLACE(sd_quantize_options, cancellation, 72);
+TAIL(sd_quantize_options, cancellation, 0);
+
+SIZE(sd_quantize_report, 32);
+PLACE(sd_quantize_report, size, 0);
+PLACE(sd_quantize_report, bytes, 8);
+PLACE(sd_quantize_report, source_bytes, 16);
+PLACE(sd_quantize_report, snr, 24);
+TAIL(sd_quantize_report, snr, 0);
+
+SIZE(sd_scores, 48);
+PLACE(sd_scores, sdr, 0);
+PLACE(sd_scores, si_sdr, 8);
+PLACE(sd_scores, bss_sdr, 16);
+PLACE(sd_scores, bss_isr, 24);
+PLACE(sd_scores, bss_sir, 32);
+PLACE(sd_scores, bss_sar, 40);
+TAIL(sd_scores, bss_sar, 0);
+
+SIZE(sd_status, 4);
+VALUE(SD_OK, 0);
+VALUE(SD_DONE, 1);
+VALUE(SD_ERROR_ARGUMENT, 2);
+VALUE(SD_ERROR_MODEL_MISSING, 3);
+VALUE(SD_ERROR_MODEL, 4);
+VALUE(SD_ERROR_INPUT, 5);
+VALUE(SD_ERROR_OUTPUT, 6);
+VALUE(SD_CANCELLED, 7);
+VALUE(SD_ERROR_STATE, 8);
+VALUE(SD_ERROR_FORKED, 9);
+VALUE(SD_ERROR_ENGINE, 10);
+VALUE(SD_ERROR_UNREACHABLE, 11);
+VALUE(SD_ERROR_INTERNAL, 12);
+
+SIZE(sd_log_level, 4);
+VALUE(SD_LOG_INFO, 0);
+VALUE(SD_LOG_WARNING, 1);
+
+SIZE(sd_precision, 4);
+VALUE(SD_PRECISION_DEFAULT, 0);
+VALUE(SD_PRECISION_FLOAT32, 1);
+VALUE(SD_PRECISION_BFLOAT16, 2);
+VALUE(SD_PRECISION_INT8, 3);
+VALUE(SD_PRECISION_AUTO, 4);
+
+SIZE(sd_layout, 4);
+VALUE(SD_PLANAR, 0);
+VALUE(SD_INTERLEAVED, 1);
+
+SIZE(sd_rate, 4);
+VALUE(SD_RATE_MODEL, 0);
+VALUE(SD_RATE_INPUT, 1);
+
+SIZE(sd_order, 4);
+VALUE(SD_ORDER_INTERLEAVED, 0);
+VALUE(SD_ORDER_SEQUENTIAL, 1);
+
+SIZE(sd_container, 4);
+VALUE(SD_WAV, 0);
+VALUE(SD_FLAC, 1);
+VALUE(SD_MP3, 2);
+VALUE(SD_RAW, 3);
+
+SIZE(sd_sample_format, 4);
+VALUE(SD_INT16, 0);
+VALUE(SD_INT24, 1);
+VALUE(SD_FLOAT32, 2);
+
+SIZE(sd_clip, 4);
+VALUE(SD_CLIP_RESCALE, 0);
+VALUE(SD_CLIP_RESCALE_TOGETHER, 1);
+VALUE(SD_CLIP_CLAMP, 2);
+VALUE(SD_CLIP_TANH, 3);
+VALUE(SD_CLIP_NONE, 4);
+
+VALUE(SD_METRIC_SDR, 1);
+VALUE(SD_METRIC_SI_SDR, 2);
+VALUE(SD_METRIC_BSSEVAL, 4);
+VALUE(SD_METRIC_ALL, 7);
+
+int main(void) { return 0; }

@@ -1,0 +1,831 @@
+// What the functions refuse, and how they say it.
+#include "harness.h"
+
+#include <float.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char why[SD_MESSAGE_BYTES];
+static sd_model *model;
+
+enum { FRAMES = 400 };
+static float samples[FRAMES * CHANNELS];
+static float stems[FRAMES * CHANNELS * STEMS];
+static const sd_audio mix = {sizeof mix, samples, FRAMES, CHANNELS, RATE, SD_PLANAR};
+
+static sd_status separate(const sd_audio *audio, const sd_separation_options *options) {
+    return sd_separate(model, audio, options, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why);
+}
+
+// MARK: Statuses
+
+static sd_status separate_file(const char *input, const char *output) {
+    sd_output outputs[] = {{"vocals", output}};
+    return sd_separate_file(model, input, outputs, 1, NULL, NULL, NULL, why, sizeof why);
+}
+
+// In a process of its own: an environment belongs to a process.
+static sd_status open_with_environment(const char *name, const char *value, const char *path) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        sd_model *opened = NULL;
+        setenv(name, value, 1);
+        _exit((int)sd_open(path, NULL, &opened, why, sizeof why));
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status), "the child ended by signal %d", WTERMSIG(status));
+    return (sd_status)WEXITSTATUS(status);
+}
+
+static void every_status_but_internal_error_can_be_had(void) {
+    sd_model *other = NULL;
+    sd_stream *stream = NULL;
+    size_t frames = 0;
+    const char *garbage = path_in(folder, "garbage.safetensors");
+    FILE *file = fopen(garbage, "wb");
+    REQUIRE(file != NULL, "%s can't be written", garbage);
+    fputs("this is no checkpoint, and no sound either", file);
+    fclose(file);
+    const char *input = path_in(folder, "statuses.wav");
+    write_wav(input, 100, 2, RATE, 1);
+
+    FAILS(SD_ERROR_ARGUMENT, sd_open("", NULL, &other, why, sizeof why));
+    FAILS(SD_ERROR_MODEL_MISSING, sd_open("no_such_model", NULL, &other, why, sizeof why));
+    CHECK(strstr(why, "no_such_model"), "the name is not told: %s", why);
+    FAILS(SD_ERROR_MODEL, sd_open("/no/such.safetensors", NULL, &other, why, sizeof why));
+    FAILS(SD_ERROR_MODEL, sd_open(garbage, NULL, &other, why, sizeof why));
+    FAILS(SD_ERROR_MODEL,
+          sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, why, sizeof why));
+    CHECK(other == NULL, "a failed call gave a handle");
+    FAILS(SD_ERROR_INPUT, separate_file("/no/such.wav", path_in(folder, "never.wav")));
+    FAILS(SD_ERROR_INPUT, separate_file(garbage, path_in(folder, "never.wav")));
+    FAILS(SD_ERROR_OUTPUT, separate_file(input, "/no/such/folder/never.wav"));
+    CHECK(!exists(path_in(folder, "never.wav")), "a failed call left a file");
+    if (exists("/dev/full"))
+        FAILS(SD_ERROR_OUTPUT, separate_file(input, "/dev/full/x.wav"));
+    sd_stream_options stream_options;
+    sd_stream_options_init(&stream_options);
+    stream_options.temporary_folder = "/no/such/folder";
+    sd_status status =
+        sd_stream_open(model, 2, RATE, &stream_options, NULL, &stream, why, sizeof why);
+    if (status == SD_OK)
+        status = sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why);
+    CHECK(status == SD_ERROR_OUTPUT, "%s: %s", sd_status_text(status), why);
+    sd_stream_close(stream);
+
+    sd_separation_options options;
+    sd_separation_options_init(&options);
+    options.cancellation = sd_cancellation_create();
+    sd_cancellation_cancel(options.cancellation);
+    FAILS(SD_CANCELLED, separate(&mix, &options));
+    sd_cancellation_free(options.cancellation);
+
+    OK(sd_stream_open(model, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(sd_stream_push(stream, samples, 2, SD_PLANAR, why, sizeof why));
+    OK(sd_stream_finish(stream, why, sizeof why));
+    FAILS(SD_ERROR_STATE, sd_stream_push(stream, samples, 2, SD_PLANAR, why, sizeof why));
+    OK(sd_stream_pull(stream, stems, FRAMES, SD_PLANAR, &frames, why, sizeof why));
+    CHECK(sd_stream_pull(stream, stems, FRAMES, SD_PLANAR, &frames, why, sizeof why) == SD_DONE,
+          "%s", why);
+    sd_stream_close(stream);
+
+#if defined(__x86_64__)
+    const char *foreign = "neon";
+#else
+    const char *foreign = "avx2";
+#endif
+    CHECK(open_with_environment("SWIFT_DEMUCS_ISA", foreign, tiny_model()) == SD_ERROR_ENGINE,
+          "%s kernels", foreign);
+    CHECK(open_with_environment("SWIFT_DEMUCS_MODELS", "/no/such/folder", "htdemucs_ft") !=
+              SD_ERROR_ARGUMENT,
+          "a known name");
+
+    sd_quantize_options quantize;
+    sd_quantize_options_init(&quantize);
+    quantize.maximum_bytes = 1;
+    FAILS(SD_ERROR_UNREACHABLE, sd_quantize(tiny_model(), path_in(folder, "never.safetensors"),
+                                            &quantize, NULL, why, sizeof why));
+    CHECK(!exists(path_in(folder, "never.safetensors")), "a failed call left a file");
+}
+
+static void every_status_has_words(void) {
+    for (int status = -2; status < 20; status++) {
+        const char *text = sd_status_text((sd_status)status);
+        CHECK(text && *text, "%d", status);
+        CHECK((strcmp(text, "unknown status") == 0) == (status < 0 || status > SD_ERROR_INTERNAL),
+              "%d is '%s'", status, text);
+    }
+    CHECK(strcmp(sd_version(), SD_VERSION) == 0, "%s and %s", sd_version(), SD_VERSION);
+    CHECK(sd_version_number() == SD_VERSION_NUMBER, "%d", sd_version_number());
+}
+
+// MARK: NULL and numbers out of range
+
+static int32_t no_tensor(void *context, const char *name, const int64_t *shape, int32_t rank,
+                         const float *values) {
+    (void)context, (void)name, (void)shape, (void)rank, (void)values;
+    return 0;
+}
+
+static void null_is_refused_where_something_is_needed(void) {
+    sd_model *opened = NULL;
+    sd_stream *stream = NULL;
+    sd_model_info info = {.size = sizeof info};
+    size_t frames = 0;
+    sd_audio none = mix;
+    none.samples = NULL;
+    sd_output outputs[] = {{"vocals", "x.wav"}, {NULL, "x.wav"}, {"vocals", NULL}};
+    const sd_status argument = SD_ERROR_ARGUMENT;
+
+    FAILS(argument, sd_open(NULL, NULL, &opened, why, sizeof why));
+    FAILS(argument, sd_open(tiny_model(), NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_model_describe(NULL, &info, why, sizeof why));
+    FAILS(argument, sd_model_describe(model, NULL, why, sizeof why));
+    FAILS(argument, sd_stem_frames(NULL, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why));
+    FAILS(argument, sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, NULL, why, sizeof why));
+    FAILS(argument, sd_separate(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, separate(NULL, NULL));
+    FAILS(argument, separate(&none, NULL));
+    FAILS(argument, sd_separate(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, sd_separate_file(NULL, "x", outputs, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_separate_file(model, NULL, outputs, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_separate_file(model, "x", NULL, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_separate_file(model, "x", outputs, 0, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument,
+          sd_separate_file(model, "x", outputs + 1, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument,
+          sd_separate_file(model, "x", outputs + 2, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_stream_open(NULL, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    FAILS(argument, sd_stream_open(model, 2, RATE, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_stream_push(NULL, samples, 1, SD_PLANAR, why, sizeof why));
+    FAILS(argument, sd_stream_finish(NULL, why, sizeof why));
+    FAILS(argument, sd_stream_pull(NULL, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    OK(sd_stream_open(model, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    FAILS(argument, sd_stream_push(stream, NULL, 1, SD_PLANAR, why, sizeof why));
+    FAILS(argument, sd_stream_pull(stream, NULL, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(argument, sd_stream_pull(stream, stems, 1, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, sd_stream_pull(stream, stems, 0, SD_PLANAR, &frames, why, sizeof why));
+    sd_stream_close(stream);
+    FAILS(argument, sd_quantize(NULL, "x", NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_quantize(tiny_model(), NULL, NULL, NULL, why, sizeof why));
+    sd_scores scores[1];
+    FAILS(argument,
+          sd_evaluate(NULL, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why, sizeof why));
+    FAILS(argument,
+          sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why, sizeof why));
+    FAILS(argument,
+          sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, NULL, why, sizeof why));
+    FAILS(argument, sd_trace(NULL, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
+    FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
+    FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, why, sizeof why));
+
+    // These do nothing.
+    sd_close(NULL);
+    sd_stream_close(NULL);
+    sd_cancellation_cancel(NULL);
+    sd_cancellation_free(NULL);
+    sd_open_options_init(NULL);
+    sd_separation_options_init(NULL);
+    sd_file_options_init(NULL);
+    sd_stream_options_init(NULL);
+    sd_quantize_options_init(NULL);
+    // A failure without a buffer for its message.
+    CHECK(sd_open(NULL, NULL, NULL, NULL, 0) == SD_ERROR_ARGUMENT, "no message");
+    CHECK(sd_open(NULL, NULL, NULL, NULL, 99) == SD_ERROR_ARGUMENT, "no message");
+}
+
+// Each changes a member to something that must be refused.
+#define REFUSES(type, init, member, value, call)                                                   \
+    do {                                                                                           \
+        type options;                                                                              \
+        init(&options);                                                                            \
+        options.member = value;                                                                    \
+        why[0] = 0;                                                                                \
+        sd_status status_ = call;                                                                  \
+        CHECK(status_ == SD_ERROR_ARGUMENT, "%s = %s: %s: %s", #member, #value,                    \
+              sd_status_text(status_), why);                                                       \
+    } while (0)
+#define OPEN(member, value)                                                                        \
+    REFUSES(sd_open_options, sd_open_options_init, member, value,                                  \
+            sd_open(tiny_model(), &options, &opened, why, sizeof why))
+#define SEPARATE(member, value)                                                                    \
+    REFUSES(sd_separation_options, sd_separation_options_init, member, value,                      \
+            separate(&mix, &options))
+#define FILES(member, value)                                                                       \
+    REFUSES(sd_file_options, sd_file_options_init, member, value,                                  \
+            sd_separate_file(model, input, outputs, 1, &options, NULL, NULL, why, sizeof why))
+#define STREAM(member, value)                                                                      \
+    REFUSES(sd_stream_options, sd_stream_options_init, member, value,                              \
+            sd_stream_open(model, 2, RATE, &options, NULL, &stream, why, sizeof why))
+#define QUANTIZE(member, value)                                                                    \
+    REFUSES(sd_quantize_options, sd_quantize_options_init, member, value,                          \
+            sd_quantize(tiny_model(), path_in(folder, "never.safetensors"), &options, NULL, why,   \
+                        sizeof why))
+static void set_mix(sd_audio *audio) { *audio = mix; }
+#define MIX(member, value) REFUSES(sd_audio, set_mix, member, value, separate(&options, NULL))
+
+static void numbers_out_of_range_are_refused(void) {
+    sd_model *opened = NULL;
+    sd_stream *stream = NULL;
+    const char *input = path_in(folder, "ranges.wav");
+    const char *bad_names[] = {"vocals", "kazoo"}, *no_name[] = {NULL}, *not_utf8[] = {"\xff\xfe"};
+    write_wav(input, 100, 2, RATE, 1);
+    sd_output outputs[] = {{"vocals", path_in(folder, "never.wav")}};
+    sd_random nonsense = {{0}, 625};
+
+    OPEN(size, 0);
+    OPEN(size, sizeof options - 1);
+    OPEN(size, sizeof options + 1);
+    OPEN(size, SIZE_MAX);
+    OPEN(stem_count, 1);
+    OPEN(stems, bad_names);
+    OPEN(threads, -1);
+    OPEN(threads, 1025);
+    OPEN(threads, INT32_MIN);
+    OPEN(jobs, 0);
+    OPEN(jobs, INT32_MIN);
+    OPEN(precision, (sd_precision)5);
+    OPEN(precision, (sd_precision)-1);
+    OPEN(repository, "/no/such/folder");
+    OPEN(repository, "\xff");
+    for (int index = 0; index < 3; index++) {
+        sd_open_options options;
+        sd_open_options_init(&options);
+        options.stems = index == 0 ? bad_names : index == 1 ? no_name : not_utf8;
+        options.stem_count = index == 0 ? 2 : 1;
+        FAILS(SD_ERROR_ARGUMENT, sd_open(tiny_model(), &options, &opened, why, sizeof why));
+        options.stem_count = SIZE_MAX;
+        FAILS(SD_ERROR_ARGUMENT, sd_open(tiny_model(), &options, &opened, why, sizeof why));
+    }
+
+    MIX(size, 0);
+    MIX(size, SIZE_MAX);
+    MIX(frames, 0);
+    MIX(frames, SIZE_MAX);
+    MIX(frames, SIZE_MAX / 8);
+    MIX(channels, 0);
+    MIX(channels, -1);
+    MIX(channels, 65);
+    MIX(channels, INT32_MAX);
+    MIX(sample_rate, 0);
+    MIX(sample_rate, 999);
+    MIX(sample_rate, 768001);
+    MIX(sample_rate, INT32_MIN);
+    MIX(layout, (sd_layout)2);
+    MIX(layout, (sd_layout)-1);
+
+    SEPARATE(size, 0);
+    SEPARATE(size, sizeof options + 8);
+    SEPARATE(shifts, -1);
+    SEPARATE(shifts, 101);
+    SEPARATE(shifts, INT32_MIN);
+    SEPARATE(overlap, -0.1);
+    SEPARATE(overlap, 1.0);
+    SEPARATE(overlap, (double)NAN);
+    SEPARATE(overlap, (double)INFINITY);
+    SEPARATE(segment_seconds, -1);
+    SEPARATE(segment_seconds, (double)NAN);
+    SEPARATE(segment_seconds, (double)INFINITY);
+    SEPARATE(segment_seconds, 1000);
+    SEPARATE(segment_seconds, DBL_MIN);
+    SEPARATE(transition_power, 0.5);
+    SEPARATE(transition_power, (double)NAN);
+    SEPARATE(transition_power, (double)INFINITY);
+    SEPARATE(rate, (sd_rate)2);
+    SEPARATE(order, (sd_order)2);
+    SEPARATE(order, (sd_order)-1);
+    SEPARATE(random, &nonsense);
+    SEPARATE(cancellation, (sd_cancellation *)(void *)model);
+
+    FILES(size, 1);
+    FILES(container, (sd_container)4);
+    FILES(sample_format, (sd_sample_format)3);
+    FILES(clip, (sd_clip)5);
+    FILES(start_seconds, -1);
+    FILES(start_seconds, (double)NAN);
+    FILES(start_seconds, (double)INFINITY);
+    FILES(duration_seconds, -1);
+    FILES(duration_seconds, (double)NAN);
+    FILES(duration_seconds, (double)INFINITY);
+    FILES(temporary_folder, "\xff");
+    const int32_t rates[] = {0, 7, 321, INT32_MIN, INT32_MAX}, presets[] = {-1, 1, 8, INT32_MAX};
+    for (int index = 0; index < 9; index++) {
+        sd_file_options options;
+        sd_file_options_init(&options);
+        options.container = SD_MP3;
+        if (index < 5)
+            options.mp3_bit_rate = rates[index];
+        else
+            options.mp3_preset = presets[index - 5];
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_separate_file(model, input, outputs, 1, &options, NULL, NULL, why, sizeof why));
+    }
+    sd_output unknown[] = {{"vocals+vocals", "x"}, {"vocals+", "x"},  {"mixture-", "x"}, {"", "x"},
+                           {"kazoo", "x"},         {"vocals", "\xff"}};
+    for (int index = 0; index < 6; index++)
+        FAILS(SD_ERROR_ARGUMENT, sd_separate_file(model, input, unknown + index, 1, NULL, NULL,
+                                                  NULL, why, sizeof why));
+    sd_output twice[] = {{"vocals", outputs[0].path}, {"bass", outputs[0].path}};
+    FAILS(SD_ERROR_ARGUMENT,
+          sd_separate_file(model, input, twice, 2, NULL, NULL, NULL, why, sizeof why));
+
+    STREAM(size, 0);
+    STREAM(mean, NAN);
+    STREAM(mean, INFINITY);
+    STREAM(standard_deviation, 0);
+    STREAM(standard_deviation, -1);
+    STREAM(standard_deviation, NAN);
+    STREAM(standard_deviation, INFINITY);
+    sd_stream_options live;
+    sd_stream_options_init(&live);
+    live.is_live = 1;
+    sd_separation_options passes;
+    sd_separation_options_init(&passes);
+    passes.shifts = 2;
+    FAILS(SD_ERROR_ARGUMENT,
+          sd_stream_open(model, 2, RATE, &live, &passes, &stream, why, sizeof why));
+    sd_separation_options_init(&passes);
+    passes.split = 0;
+    FAILS(SD_ERROR_ARGUMENT,
+          sd_stream_open(model, 2, RATE, &live, &passes, &stream, why, sizeof why));
+    sd_separation_options_init(&passes);
+    passes.order = SD_ORDER_SEQUENTIAL;
+    FAILS(SD_ERROR_ARGUMENT,
+          sd_stream_open(model, 2, RATE, &live, &passes, &stream, why, sizeof why));
+
+    QUANTIZE(size, 0);
+    QUANTIZE(calibration_file_count, 1);
+    QUANTIZE(calibration_segments, 0);
+    QUANTIZE(calibration_segments, 10001);
+    QUANTIZE(precision, SD_PRECISION_AUTO);
+    QUANTIZE(precision, (sd_precision)9);
+    QUANTIZE(minimum_snr, (double)NAN);
+    QUANTIZE(minimum_snr, (double)INFINITY);
+    QUANTIZE(maximum_bytes, -1);
+    QUANTIZE(threads, 1025);
+    QUANTIZE(threads, -1);
+    CHECK(opened == NULL && stream == NULL, "a failed call gave a handle");
+
+    sd_scores scores[1];
+    const uint32_t metrics[] = {0, 8, UINT32_MAX};
+    const int32_t counts[] = {0, -1, 65, INT32_MAX};
+    for (int index = 0; index < 3; index++)
+        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR,
+                                             metrics[index], 1, scores, why, sizeof why));
+    for (int index = 0; index < 4; index++) {
+        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, counts[index], 1, 9, RATE, SD_PLANAR,
+                                             1, 1, scores, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, counts[index], 9, RATE, SD_PLANAR,
+                                             1, 1, scores, why, sizeof why));
+    }
+    const double odd[] = {-1, 1e9, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e300};
+    for (int index = 0; index < 6; index++) {
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_trace(model, &mix, odd[index], 0, NULL, no_tensor, NULL, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_trace(model, &mix, 0, odd[index], NULL, no_tensor, NULL, why, sizeof why));
+    }
+}
+
+static void a_sample_that_is_not_finite_is_named(void) {
+    const float odd[] = {NAN, INFINITY, -INFINITY};
+    for (int index = 0; index < 3; index++) {
+        samples[FRAMES + 17] = odd[index];
+        FAILS(SD_ERROR_ARGUMENT, separate(&mix, NULL));
+        CHECK(strstr(why, "frame 17 of channel 1"), "%s", why);
+        samples[FRAMES + 17] = 0;
+    }
+    // Its square and its sums overflow float32.
+    samples[3] = FLT_MAX;
+    sd_status status = separate(&mix, NULL);
+    CHECK(status == SD_OK || status == SD_ERROR_ARGUMENT, "%s", sd_status_text(status));
+    samples[3] = 0;
+}
+
+static void a_handle_of_another_kind_is_refused(void) {
+    sd_stream *stream = NULL;
+    size_t frames = 0;
+    sd_model_info info = {.size = sizeof info};
+    OK(sd_stream_open(model, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    sd_cancellation *cancellation = sd_cancellation_create();
+    void *others[] = {stream, cancellation, samples, why + 1};
+    for (int index = 0; index < 4; index++) {
+        sd_model *wrong = others[index];
+        FAILS(SD_ERROR_ARGUMENT, sd_model_describe(wrong, &info, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_separate(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_stream_pull(index == 0 ? (void *)model : others[index], stems,
+                                                1, SD_PLANAR, &frames, why, sizeof why));
+        sd_close(wrong);
+    }
+    sd_cancellation_cancel((void *)model);
+    sd_cancellation_free((void *)model);
+    sd_stream_close((void *)model);
+    OK(sd_model_describe(model, &info, why, sizeof why));
+    OK(sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why));
+    sd_stream_close(stream);
+    sd_cancellation_free(cancellation);
+}
+
+static void defaults_are_the_documented_ones(void) {
+    sd_open_options open;
+    sd_separation_options separation;
+    sd_file_options files;
+    sd_stream_options stream;
+    sd_quantize_options quantize;
+    memset(&open, 0xaa, sizeof open);
+    memset(&separation, 0xaa, sizeof separation);
+    memset(&files, 0xaa, sizeof files);
+    memset(&stream, 0xaa, sizeof stream);
+    memset(&quantize, 0xaa, sizeof quantize);
+    sd_open_options_init(&open);
+    sd_separation_options_init(&separation);
+    sd_file_options_init(&files);
+    sd_stream_options_init(&stream);
+    sd_quantize_options_init(&quantize);
+    CHECK(open.size == sizeof open && !open.stems && open.stem_count == 0 && open.threads == 0 &&
+              open.jobs == 1 && open.precision == SD_PRECISION_DEFAULT && !open.repository &&
+              !open.log && !open.log_context,
+          "sd_open_options");
+    CHECK(separation.size == sizeof separation && separation.shifts == 1 &&
+              separation.has_seed == 0 && separation.overlap == 0.25 &&
+              separation.segment_seconds == 0 && separation.split == 1 &&
+              separation.rate == SD_RATE_MODEL && separation.transition_power == 1 &&
+              separation.order == SD_ORDER_INTERLEAVED && !separation.random &&
+              !separation.progress && !separation.progress_context && !separation.cancellation,
+          "sd_separation_options");
+    CHECK(files.size == sizeof files && files.container == SD_WAV &&
+              files.sample_format == SD_INT16 && files.clip == SD_CLIP_RESCALE &&
+              files.mp3_bit_rate == 320 && files.mp3_preset == 2 && files.copies_tags == 1 &&
+              files.start_seconds == 0 && files.duration_seconds == 0 && !files.temporary_folder,
+          "sd_file_options");
+    CHECK(stream.size == sizeof stream && stream.is_live == 0 && stream.mean == 0 &&
+              stream.standard_deviation == 0.1f && !stream.temporary_folder,
+          "sd_stream_options");
+    CHECK(quantize.size == sizeof quantize && !quantize.calibration_files &&
+              quantize.calibration_file_count == 0 && quantize.calibration_segments == 50 &&
+              quantize.precision == SD_PRECISION_INT8 && quantize.minimum_snr == 0 &&
+              quantize.maximum_bytes == 0 && quantize.threads == 0 && !quantize.log &&
+              !quantize.log_context && !quantize.cancellation,
+          "sd_quantize_options");
+}
+
+// MARK: Messages
+
+static void messages_are_cut_at_a_characters_boundary(void) {
+    // Characters of two, three and four bytes.
+    const char *name =
+        "/no/\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xb5/\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xb5.safetensors";
+    sd_model *opened = NULL;
+    char whole[SD_MESSAGE_BYTES];
+    sd_open(name, NULL, &opened, whole, sizeof whole);
+    CHECK(strstr(whole, name), "the name is not told: %s", whole);
+    for (size_t bytes = 0; bytes <= strlen(whole) + 2; bytes++) {
+        char buffer[SD_MESSAGE_BYTES + 16];
+        memset(buffer, 0x5a, sizeof buffer);
+        CHECK(sd_open(name, NULL, &opened, buffer + 8, bytes) == SD_ERROR_MODEL, "%zu", bytes);
+        for (size_t index = 0; index < 8; index++)
+            CHECK(buffer[index] == 0x5a && buffer[8 + bytes + index] == 0x5a, "%zu bytes", bytes);
+        if (bytes == 0)
+            continue;
+        size_t length = strnlen(buffer + 8, bytes);
+        CHECK(length < bytes && length + 4 >= (bytes - 1 < strlen(whole) ? bytes : length),
+              "%zu of %zu bytes", length, bytes);
+        CHECK(memcmp(buffer + 8, whole, length) == 0, "%zu bytes: %s", bytes, buffer + 8);
+        CHECK((whole[length] & 0xc0) != 0x80, "%zu bytes cut a character", bytes);
+    }
+    // On success, the empty string.
+    size_t frames = 0;
+    strcpy(why, "old");
+    CHECK(sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why) == SD_OK &&
+              why[0] == 0,
+          "%s", why);
+}
+
+// MARK: Many calls with arguments of chance
+
+static uint64_t chance;
+static uint64_t upto(uint64_t count) { return draw(&chance) % count; }
+
+static int32_t odd_int(void) {
+    const int32_t values[] = {0,         1,         2,    -1,   3,     7,      64,
+                              65,        999,       1000, RATE, 44100, 768000, 768001,
+                              INT32_MAX, INT32_MIN, 101,  1024, 1025};
+    return values[upto(sizeof values / sizeof values[0])];
+}
+static double odd_double(void) {
+    const double values[] = {
+        0,       1,        -1,  0.25, 0.999999,    1e-300,           1e300,
+        DBL_MAX, -DBL_MAX, 0.1, 100,  (double)NAN, (double)INFINITY, -(double)INFINITY,
+        1e18,    9.3e18};
+    return values[upto(sizeof values / sizeof values[0])];
+}
+static size_t odd_size(void) {
+    const size_t values[] = {0,
+                             1,
+                             2,
+                             FRAMES,
+                             FRAMES - 1,
+                             SIZE_MAX,
+                             SIZE_MAX / 2,
+                             SIZE_MAX / 8 + 1,
+                             (size_t)1 << 40,
+                             (size_t)1 << 62};
+    return values[upto(sizeof values / sizeof values[0])];
+}
+// Frames of a buffer that is really there: FRAMES or less, or more than any memory.
+static size_t frames_of_buffer(void) {
+    const size_t values[] = {0, 1, 2, 100, FRAMES, SIZE_MAX, SIZE_MAX / 2, (size_t)1 << 62};
+    return values[upto(sizeof values / sizeof values[0])];
+}
+static const char *odd_text(void) {
+    static char longest[5000];
+    memset(longest, 'x', sizeof longest - 1);
+    const char *values[] = {
+        NULL,  "",  "vocals", "\xff\xfe", "\xc3",  "drums+bass", longest, "mixture-drums", "*",
+        "?,,", "/", ".",      "demo",     "hf://", "a\nb",       "%s%n",  "../..",         "-"};
+    return values[upto(sizeof values / sizeof values[0])];
+}
+
+// The handle most of the time; else one of another kind, one from nowhere, or none.
+static void *odd_handle(void *right) {
+    static double nowhere[16];
+    switch (upto(8)) {
+    case 0:
+        return NULL;
+    case 1:
+        return nowhere;
+    case 2:
+        return (char *)nowhere + 3;
+    case 3:
+        return model;
+    default:
+        return right;
+    }
+}
+
+// Changes few members, since most changes are refused.
+#define MUTATE(options, member, value)                                                             \
+    do {                                                                                           \
+        if (upto(25) == 0)                                                                         \
+            (options).member = (value);                                                            \
+    } while (0)
+
+static int32_t maybe_stop(void *context, const sd_progress *progress) {
+    (void)context, (void)progress;
+    return upto(4) == 0;
+}
+static int32_t maybe_stop_trace(void *context, const char *name, const int64_t *shape, int32_t rank,
+                                const float *values) {
+    (void)context, (void)name, (void)shape, (void)rank, (void)values;
+    return upto(30) == 0;
+}
+
+static sd_separation_options odd_separation(sd_cancellation *cancellation) {
+    sd_separation_options options;
+    sd_separation_options_init(&options);
+    MUTATE(options, size, odd_size());
+    MUTATE(options, shifts, odd_int());
+    // A hundred passes are valid and slow.
+    if (options.shifts > 3 && options.shifts <= 100)
+        options.shifts = 3;
+    MUTATE(options, has_seed, odd_int());
+    MUTATE(options, overlap, odd_double());
+    MUTATE(options, segment_seconds, odd_double());
+    MUTATE(options, split, odd_int());
+    MUTATE(options, rate, (sd_rate)odd_int());
+    MUTATE(options, transition_power, odd_double());
+    MUTATE(options, order, (sd_order)odd_int());
+    static sd_random state;
+    state.words[0] = 1;
+    state.position = upto(3) ? 624 : odd_int();
+    MUTATE(options, random, &state);
+    if (upto(3) == 0)
+        options.progress = maybe_stop;
+    MUTATE(options, cancellation, odd_handle(cancellation));
+    return options;
+}
+
+static void two_thousand_calls_of_chance_crash_nothing(void) {
+    chance = 20240607;
+    int counts[13] = {0};
+    sd_cancellation *cancellation = sd_cancellation_create();
+    sd_stream *stream = NULL;
+    const char *input = path_in(folder, "chance.wav");
+    char output[1024], quantized[1024];
+    write_wav(input, FRAMES, 2, RATE, 1);
+    snprintf(output, sizeof output, "%s/chance out.wav", folder);
+    snprintf(quantized, sizeof quantized, "%s/chance.safetensors", folder);
+    float *block = noise(FRAMES * 64, 1);
+    // A frame may become 480 at the model's rate.
+    enum { ROOM = 700 };
+    float *target = silence(ROOM * CHANNELS * STEMS);
+
+    for (int call = 0; call < 2000; call++) {
+        const size_t sizes[] = {0, 1, 2, 7, 200};
+        size_t bytes = sizes[upto(5)];
+        char guarded[216];
+        memset(guarded, 0x5a, sizeof guarded);
+        char *message = upto(10) ? guarded + 8 : NULL;
+        sd_status status = SD_OK;
+        const uint64_t untouched = 0x5a5a5a5a5a5a5a5a;
+        uint64_t result[16];
+        memset(result, 0x5a, sizeof result);
+        size_t result_bytes = 0;
+        sd_separation_options options = odd_separation(cancellation);
+        const sd_separation_options *given = upto(8) ? &options : NULL;
+        sd_audio track = {sizeof track, block, FRAMES, CHANNELS, RATE, SD_PLANAR};
+        MUTATE(track, size, odd_size());
+        MUTATE(track, samples, NULL);
+        MUTATE(track, frames, frames_of_buffer());
+        MUTATE(track, channels, odd_int());
+        MUTATE(track, sample_rate, odd_int());
+        MUTATE(track, layout, (sd_layout)odd_int());
+        if (!stream)
+            (void)sd_stream_open(model, 2, RATE, NULL, NULL, &stream, NULL, 0);
+
+        switch (upto(12)) {
+        case 0: {
+            sd_open_options open;
+            sd_open_options_init(&open);
+            const char *names[] = {odd_text(), odd_text()};
+            MUTATE(open, size, odd_size());
+            MUTATE(open, stems, names);
+            MUTATE(open, stem_count, upto(2) ? upto(3) : SIZE_MAX);
+            MUTATE(open, threads, odd_int());
+            MUTATE(open, jobs, odd_int());
+            MUTATE(open, precision, (sd_precision)odd_int());
+            MUTATE(open, repository, odd_text());
+            status = sd_open(upto(2) ? tiny_model() : odd_text(), upto(4) ? &open : NULL,
+                             upto(8) ? (sd_model **)result : NULL, message, bytes);
+            if (status == SD_OK)
+                sd_close(*(sd_model **)result);
+            result_bytes = sizeof(sd_model *);
+            break;
+        }
+        case 1: {
+            sd_model_info *info = (sd_model_info *)result;
+            info->size = upto(2) ? sizeof *info : odd_size();
+            size_t size = info->size;
+            status = sd_model_describe(odd_handle(model), upto(8) ? info : NULL, message, bytes);
+            if (status != SD_OK)
+                CHECK(info->size == size, "call %d", call);
+            info->size = (size_t)untouched;
+            result_bytes = status == SD_OK ? 0 : sizeof *info;
+            break;
+        }
+        case 2:
+            status = sd_stem_frames(odd_handle(model), odd_size(), odd_int(), (sd_rate)odd_int(),
+                                    upto(8) ? (size_t *)result : NULL, message, bytes);
+            result_bytes = sizeof(size_t);
+            break;
+        case 3:
+        case 4:
+            status = sd_separate(odd_handle(model), upto(8) ? &track : NULL, given,
+                                 upto(8) ? target : NULL, upto(4) ? ROOM : frames_of_buffer(),
+                                 (sd_layout)(upto(4) ? 0 : odd_int()), result, message, bytes);
+            result_bytes = sizeof(uint64_t);
+            break;
+        case 5: {
+            sd_file_options files;
+            sd_file_options_init(&files);
+            MUTATE(files, size, odd_size());
+            MUTATE(files, container, (sd_container)odd_int());
+            MUTATE(files, sample_format, (sd_sample_format)odd_int());
+            MUTATE(files, clip, (sd_clip)odd_int());
+            MUTATE(files, mp3_bit_rate, odd_int());
+            MUTATE(files, mp3_preset, odd_int());
+            MUTATE(files, start_seconds, odd_double());
+            MUTATE(files, duration_seconds, odd_double());
+            MUTATE(files, temporary_folder, odd_text());
+            sd_output outputs[] = {{upto(2) ? "vocals" : odd_text(), output},
+                                   {odd_text(), upto(2) ? "/dev/null/x" : NULL}};
+            sd_track_report *report = (sd_track_report *)result;
+            report->size = upto(4) ? sizeof *report : odd_size();
+            status = sd_separate_file(odd_handle(model), upto(2) ? input : odd_text(), outputs,
+                                      upto(4) ? 1 : upto(3), upto(2) ? &files : NULL, given, report,
+                                      message, bytes);
+            report->size = (size_t)untouched;
+            result_bytes = status == SD_OK ? 0 : sizeof *report;
+            break;
+        }
+        case 6: {
+            sd_stream_options live;
+            sd_stream_options_init(&live);
+            MUTATE(live, size, odd_size());
+            MUTATE(live, is_live, odd_int());
+            MUTATE(live, mean, (float)odd_double());
+            MUTATE(live, standard_deviation, (float)odd_double());
+            MUTATE(live, temporary_folder, odd_text());
+            status = sd_stream_open(odd_handle(model), upto(2) ? 2 : odd_int(),
+                                    upto(2) ? RATE : odd_int(), &live, given,
+                                    upto(8) ? (sd_stream **)result : NULL, message, bytes);
+            if (status == SD_OK) {
+                sd_stream_close(stream);
+                stream = *(sd_stream **)result;
+            }
+            result_bytes = sizeof(sd_stream *);
+            break;
+        }
+        case 7:
+            // The stream has at most 64 channels.
+            status = sd_stream_push(odd_handle(stream), upto(8) ? block : NULL, frames_of_buffer(),
+                                    (sd_layout)(upto(4) ? 0 : odd_int()), message, bytes);
+            break;
+        case 8:
+            status = sd_stream_finish(odd_handle(stream), message, bytes);
+            break;
+        case 9:
+            status = sd_stream_pull(odd_handle(stream), upto(8) ? target : NULL,
+                                    upto(2) ? ROOM : frames_of_buffer(),
+                                    (sd_layout)(upto(4) ? 0 : odd_int()),
+                                    upto(8) ? (size_t *)result : NULL, message, bytes);
+            result_bytes = status == SD_DONE ? 0 : sizeof(size_t);
+            if (upto(4) == 0)
+                sd_stream_close(stream), stream = NULL;
+            break;
+        case 10: {
+            sd_quantize_options quantize;
+            sd_quantize_options_init(&quantize);
+            const char *files[] = {upto(2) ? input : odd_text()};
+            quantize.calibration_segments = 1;
+            MUTATE(quantize, size, odd_size());
+            MUTATE(quantize, calibration_files, files);
+            MUTATE(quantize, calibration_file_count, upto(2));
+            MUTATE(quantize, calibration_segments, upto(2) ? 2 : INT32_MIN);
+            MUTATE(quantize, precision, (sd_precision)odd_int());
+            MUTATE(quantize, minimum_snr, odd_double());
+            MUTATE(quantize, maximum_bytes, (int64_t)odd_size());
+            MUTATE(quantize, threads, odd_int());
+            MUTATE(quantize, cancellation, odd_handle(cancellation));
+            sd_quantize_report *report = (sd_quantize_report *)result;
+            report->size = upto(4) ? sizeof *report : odd_size();
+            status = sd_quantize(upto(4) ? tiny_model() : odd_text(),
+                                 upto(4) ? quantized : "/dev/null/x", upto(8) ? &quantize : NULL,
+                                 upto(2) ? report : NULL, message, bytes);
+            report->size = (size_t)untouched;
+            result_bytes = status == SD_OK ? 0 : sizeof *report;
+            break;
+        }
+        default:
+            if (upto(2)) {
+                status = sd_evaluate(upto(8) ? block : NULL, upto(8) ? block + 1 : NULL,
+                                     upto(2) ? 1 : odd_int(), upto(2) ? 2 : odd_int(),
+                                     upto(2) ? 20 : frames_of_buffer(), upto(2) ? RATE : odd_int(),
+                                     (sd_layout)(upto(4) ? 0 : odd_int()),
+                                     upto(2) ? 1 : (uint32_t)odd_int(), upto(2) ? 1 : odd_int(),
+                                     NULL, message, bytes);
+            } else {
+                status =
+                    sd_trace(odd_handle(model), upto(8) ? &track : NULL, upto(2) ? 0 : odd_double(),
+                             upto(2) ? 0 : odd_double(), upto(2) ? NULL : odd_text(),
+                             upto(8) ? maybe_stop_trace : NULL, NULL, message, bytes);
+            }
+        }
+
+        CHECK((int)status >= 0 && status < SD_ERROR_INTERNAL, "call %d: %s: %.200s", call,
+              sd_status_text(status), guarded + 8);
+        if ((int)status >= 0 && status <= SD_ERROR_INTERNAL)
+            counts[status]++;
+        for (size_t index = 0; index < 8; index++) {
+            CHECK(guarded[index] == 0x5a, "call %d wrote before its message", call);
+            CHECK(guarded[8 + (message ? bytes : 0) + index] == 0x5a,
+                  "call %d wrote past its message", call);
+        }
+        if (message && bytes > 0)
+            CHECK(memchr(message, 0, bytes), "call %d: no zero byte", call);
+        if (status != SD_OK)
+            for (size_t index = 0; index < result_bytes / sizeof untouched; index++)
+                CHECK(result[index] == untouched, "call %d: %s, with a result", call,
+                      sd_status_text(status));
+    }
+    sd_stream_close(stream);
+    sd_cancellation_free(cancellation);
+    free(block), free(target);
+    CHECK(counts[SD_OK] > 100 && counts[SD_ERROR_ARGUMENT] > 100 && counts[SD_CANCELLED] > 10,
+          "%d calls succeeded, %d were refused, %d cancelled", counts[SD_OK],
+          counts[SD_ERROR_ARGUMENT], counts[SD_CANCELLED]);
+}
+
+int main(int argc, char **argv) {
+    const test tests[] = {
+        TEST(every_status_but_internal_error_can_be_had),
+        TEST(every_status_has_words),
+        TEST(null_is_refused_where_something_is_needed),
+        TEST(numbers_out_of_range_are_refused),
+        TEST(a_sample_that_is_not_finite_is_named),
+        TEST(a_handle_of_another_kind_is_refused),
+        TEST(defaults_are_the_documented_ones),
+        TEST(messages_are_cut_at_a_characters_boundary),
+        TEST(two_thousand_calls_of_chance_crash_nothing),
+    };
+    if (argc > 2) {
+        root = argv[1];
+        model = open_tiny();
+    }
+    int result = run_tests(argc, argv, tests, sizeof tests / sizeof tests[0]);
+    sd_close(model);
+    return result;
+}

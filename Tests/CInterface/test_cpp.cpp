@@ -1,0 +1,227 @@
+// swift_demucs.hpp: ownership, exceptions, and the samples of the functions of C.
+#include "harness.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <fstream>
+#include <thread>
+
+using namespace swift_demucs;
+
+namespace {
+
+constexpr size_t frames = 1500;
+
+SeparationOptions seeded(uint64_t seed) {
+    SeparationOptions options;
+    options.has_seed = 1;
+    options.seed = seed;
+    return options;
+}
+
+void aModelDescribesItself() {
+    Model model(tinyModel());
+    const sd_model_info info = model.info();
+    CHECK(std::string(info.name) == "model", info.name);
+    CHECK(info.stem_count == 4 && std::string(info.stems[3]) == "vocals", info.stems[3]);
+    CHECK(model.stemFrames(1000, 2000) == 800, std::to_string(model.stemFrames(1000, 2000)));
+    Model moved = std::move(model);
+    CHECK(moved.info().channels == 2, "moved");
+}
+
+void failuresAreExceptionsWithStatusAndMessage() {
+    const Error error = thrown<Error>([] { Model("no_such_model"); });
+    CHECK(error.status == SD_ERROR_MODEL_MISSING, error.what());
+    CHECK(std::string(error.what()).find("no_such_model") != std::string::npos, error.what());
+    Model model(tinyModel());
+    const Error argument = thrown<Error>([&] { model.separate(nullptr, frames, 2, 1600); });
+    CHECK(argument.status == SD_ERROR_ARGUMENT, argument.what());
+}
+
+void stemsAreThoseOfTheFunctionsOfC() {
+    Model model(tinyModel());
+    const auto mix = noise(frames * 2, 1);
+    const Stems stems = model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, seeded(3));
+    std::vector<float> expected(frames * 8);
+    const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR};
+    const SeparationOptions options = seeded(3);
+    char why[SD_MESSAGE_BYTES];
+    CHECK(sd_separate(model.get(), &audio, &options, expected.data(), frames, SD_PLANAR, nullptr,
+                      why, sizeof why) == SD_OK,
+          why);
+    CHECK(stems.samples == expected, "samples differ");
+    CHECK(stems.frames == frames && stems.channels == 2 && stems.seed == 3, "members");
+    CHECK(stems["vocals"] == stems.samples.data() + 3 * 2 * frames, "vocals");
+    CHECK(thrown<Error>([&] { stems["kazoo"]; }).status == SD_ERROR_ARGUMENT, "kazoo");
+
+    OpenOptions open;
+    open.stems = {"vocals"};
+    open.threads = 1;
+    open.precision = SD_PRECISION_FLOAT32;
+    Model single(tinyModel(), open);
+    const Stems all = single.separate(mix.data(), frames, 2, 1600, SD_PLANAR, seeded(3));
+    CHECK(std::equal(all["vocals"], all["vocals"] + 2 * frames, stems["vocals"]), "only vocals");
+}
+
+void aStreamGivesTheSameSamples() {
+    Model model(tinyModel());
+    const auto mix = noise(frames * 2, 1);
+    const Stems expected = model.separate(mix.data(), frames, 2, 1600, SD_INTERLEAVED, seeded(3));
+    Stream opened(model, 2, 1600, {}, seeded(3));
+    Stream stream = std::move(opened);
+    for (size_t first = 0; first < frames; first += 100)
+        stream.push(mix.data() + first * 2, 100, SD_INTERLEAVED);
+    stream.finish();
+    std::vector<float> block(8 * 64);
+    size_t count = 0, written = 0;
+    bool equal = true;
+    while (stream.pull(block.data(), 64, count)) {
+        for (size_t row = 0; row < 8; row++)
+            equal &= std::equal(block.data() + row * 64, block.data() + row * 64 + count,
+                                expected.samples.data() + row * frames + written);
+        written += count;
+    }
+    CHECK(equal && written == frames, std::to_string(written) + " frames");
+    CHECK(thrown<Error>([&] { stream.finish(); }).status == SD_ERROR_STATE, "a second finish");
+}
+
+struct Surprise : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+void whatACallbackThrowsComesOutOfTheCall() {
+    Model model(tinyModel());
+    const auto mix = noise(frames * 2, 1);
+    int calls = 0;
+    SeparationOptions options = seeded(1);
+    options.on_progress = [&](const sd_progress &) -> bool {
+        calls++;
+        throw Surprise("progress");
+    };
+    const auto separate = [&] { model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, options); };
+    CHECK(thrown<Surprise>(separate).what() == std::string("progress"), "separate");
+    CHECK(calls == 1, std::to_string(calls) + " calls");
+
+    Stream stream(model, 2, 1600, {}, options);
+    stream.push(mix.data(), frames);
+    stream.finish();
+    std::vector<float> block(8 * frames);
+    size_t count = 0;
+    thrown<Surprise>([&] { stream.pull(block.data(), frames, count); });
+
+    const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR};
+    thrown<Surprise>([&] {
+        model.trace(audio,
+                    [](const std::string &name, const std::vector<int64_t> &,
+                       const float *) -> bool { throw Surprise(name); });
+    });
+
+    // A callback whose own call throws, and that goes on.
+    int failures = 0;
+    options.on_progress = [&](const sd_progress &) {
+        try {
+            Model("no_such_model");
+        } catch (const Error &) {
+            failures++;
+        }
+        return true;
+    };
+    separate();
+    CHECK(failures > 0, "no nested call");
+    options.on_progress = [](const sd_progress &) { return false; };
+    CHECK(thrown<Error>(separate).status == SD_CANCELLED, "false");
+}
+
+void aLogThatThrowsComesOutOfTheCall() {
+    const std::string input = inFolder("truncated.wav");
+    writeWAV(input, 1000);
+    const std::string output = inFolder("truncated out.wav");
+    {
+        std::ifstream whole(input, std::ios::binary);
+        std::vector<char> bytes(2000);
+        whole.read(bytes.data(), 2000);
+        std::ofstream(input, std::ios::binary).write(bytes.data(), 2000);
+    }
+    OpenOptions open;
+    std::vector<std::string> lines;
+    open.log = [&](sd_log_level, const std::string &line) { lines.push_back(line); };
+    Model model(tinyModel(), open);
+    const sd_track_report report = model.separateFile(input, {{"vocals", output}});
+    CHECK(lines.size() == 1 && report.warning_count == 1, std::to_string(lines.size()));
+    open.log = [](sd_log_level, const std::string &line) { throw Surprise(line); };
+    Model throwing(tinyModel(), open);
+    thrown<Surprise>([&] { throwing.separateFile(input, {{"vocals", output}}); });
+}
+
+void aCancellationStopsAnotherThread() {
+    Model model(tinyModel());
+    const auto mix = noise(frames * 2, 1);
+    Cancellation cancellation;
+    SeparationOptions options = seeded(1);
+    options.cancellation = cancellation.get();
+    std::atomic<bool> began{false}, stopped{false};
+    options.on_progress = [&](const sd_progress &) {
+        began = true;
+        while (!stopped)
+            std::this_thread::yield();
+        return true;
+    };
+    std::thread other([&] {
+        while (!began)
+            std::this_thread::yield();
+        cancellation.cancel();
+        stopped = true;
+    });
+    const auto separate = [&] { model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, options); };
+    CHECK(thrown<Error>(separate).status == SD_CANCELLED, "cancelled");
+    other.join();
+}
+
+void quantizingEvaluatingAndTracing() {
+    QuantizeOptions options;
+    int lines = 0;
+    options.on_log = [&](sd_log_level, const std::string &) { lines++; };
+    const std::string input = inFolder("calibration.wav");
+    writeWAV(input, 1000);
+    options.calibration = {input};
+    options.calibration_segments = 2;
+    const sd_quantize_report report = quantize(tinyModel(), inFolder("small.safetensors"), options);
+    CHECK(report.bytes > 10000 && report.source_bytes == 51816 && report.snr > 30 && lines > 0,
+          std::to_string(report.snr) + " dB");
+    Model small(inFolder("small.safetensors"));
+
+    const auto a = noise(4000, 1);
+    auto b = a;
+    for (auto &sample : b)
+        sample *= 0.5f;
+    const auto scores = evaluate(a.data(), b.data(), 2, 1, 2000, 1000);
+    CHECK(scores.size() == 2 && std::abs(scores[0].sdr - 6.02) < 0.01, "SDR");
+
+    Model model(tinyModel());
+    const sd_audio audio{sizeof audio, a.data(), 2000, 2, 1600, SD_PLANAR};
+    std::vector<std::string> names;
+    model.trace(
+        audio,
+        [&](const std::string &name, const std::vector<int64_t> &shape, const float *) {
+            names.push_back(name);
+            return !shape.empty();
+        },
+        "encoder.?");
+    CHECK(names.size() == 2 && names[0] == "encoder.0", std::to_string(names.size()));
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    return runTests(argc, argv,
+                    {
+                        TEST(aModelDescribesItself),
+                        TEST(failuresAreExceptionsWithStatusAndMessage),
+                        TEST(stemsAreThoseOfTheFunctionsOfC),
+                        TEST(aStreamGivesTheSameSamples),
+                        TEST(whatACallbackThrowsComesOutOfTheCall),
+                        TEST(aLogThatThrowsComesOutOfTheCall),
+                        TEST(aCancellationStopsAnotherThread),
+                        TEST(quantizingEvaluatingAndTracing),
+                    });
+}

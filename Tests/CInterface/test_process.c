@@ -1,0 +1,301 @@
+// What the library does to its process: threads, fork, memory, files, output, signals.
+#define _GNU_SOURCE
+#include "harness.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char why[SD_MESSAGE_BYTES];
+
+enum { FRAMES = 2000, COUNT = FRAMES * CHANNELS * STEMS };
+
+static sd_separation_options seeded(uint64_t seed) {
+    sd_separation_options options;
+    sd_separation_options_init(&options);
+    options.has_seed = 1;
+    options.seed = seed;
+    return options;
+}
+
+// MARK: Threads
+
+typedef struct job {
+    sd_model *model;
+    uint64_t seed;
+    float *stems;
+} job;
+
+static void *run_job(void *context) {
+    job *given = context;
+    for (int repeat = 0; repeat < 5; repeat++) {
+        sd_separation_options options = seeded(given->seed);
+        free(given->stems);
+        given->stems = separate_noise(given->model, FRAMES, given->seed, &options);
+    }
+    return NULL;
+}
+
+static void check_jobs(job *jobs, int count) {
+    pthread_t threads[8];
+    for (int index = 0; index < count; index++)
+        pthread_create(&threads[index], NULL, run_job, &jobs[index]);
+    for (int index = 0; index < count; index++)
+        pthread_join(threads[index], NULL);
+    sd_model *alone = open_tiny();
+    for (int index = 0; index < count; index++) {
+        sd_separation_options options = seeded(jobs[index].seed);
+        float *expected = separate_noise(alone, FRAMES, jobs[index].seed, &options);
+        CHECK_EQUAL(jobs[index].stems, expected, COUNT, "thread %d", index);
+        free(expected), free(jobs[index].stems);
+    }
+    sd_close(alone);
+}
+
+static void two_models_in_two_threads_give_the_samples_of_one(void) {
+    job jobs[] = {{open_tiny(), 1, NULL}, {open_tiny(), 2, NULL}};
+    check_jobs(jobs, 2);
+    sd_close(jobs[0].model), sd_close(jobs[1].model);
+}
+
+static void one_model_in_eight_threads_gives_the_samples_of_one(void) {
+    sd_model *model = open_tiny();
+    job jobs[8];
+    for (int index = 0; index < 8; index++)
+        jobs[index] = (job){model, (uint64_t)index, NULL};
+    check_jobs(jobs, 8);
+    sd_close(model);
+}
+
+// MARK: Fork
+
+// In the child: the parent's handles are refused and can be closed, and own ones work.
+static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancellation,
+                     const float *expected) {
+    static float samples[CHANNELS], stems[CHANNELS * STEMS];
+    sd_audio mix = audio(samples, 1, CHANNELS, RATE, SD_PLANAR);
+    sd_model_info info = {.size = sizeof info};
+    size_t frames = 0;
+    sd_stream *own_stream = NULL;
+    const sd_status forked = SD_ERROR_FORKED;
+    FAILS(forked, sd_model_describe(model, &info, why, sizeof why));
+    FAILS(forked, sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why));
+    FAILS(forked, sd_separate(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, why, sizeof why));
+    sd_output outputs[] = {{"vocals", "x.wav"}};
+    FAILS(forked, sd_separate_file(model, "x", outputs, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(forked, sd_trace(model, &mix, 0, 0, NULL, (sd_trace_callback)0, NULL, why, sizeof why));
+    FAILS(forked, sd_stream_open(model, 2, RATE, NULL, NULL, &own_stream, why, sizeof why));
+    FAILS(forked, sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why));
+    FAILS(forked, sd_stream_finish(stream, why, sizeof why));
+    FAILS(forked, sd_stream_pull(stream, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    sd_cancellation_cancel(cancellation);
+    sd_stream_close(stream);
+    sd_cancellation_free(cancellation);
+    sd_close(model);
+
+    sd_model *own = open_tiny();
+    sd_separation_options options = seeded(1);
+    float *result = separate_noise(own, FRAMES, 1, &options);
+    CHECK_EQUAL(result, expected, COUNT, "in the child");
+    sd_close(own);
+    free(result);
+    return failure_count > 0;
+}
+
+static void fork_leaves_both_processes_able_to_work(void) {
+    sd_model *model = open_tiny();
+    sd_separation_options options = seeded(1);
+    float *expected = separate_noise(model, FRAMES, 1, &options), sample[CHANNELS] = {0.1f, 0.2f};
+    for (int round = 0; round < 5; round++) {
+        sd_stream *stream = NULL;
+        sd_cancellation *cancellation = sd_cancellation_create();
+        OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+        OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(60);
+            // exit, not _exit: the library's own clean-up must not hang.
+            exit(run_child(model, stream, cancellation, expected));
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", status);
+
+        float *again = separate_noise(model, FRAMES, 1, &options);
+        CHECK_EQUAL(again, expected, COUNT, "in the parent after fork");
+        free(again);
+        // The child cancelled and closed its own copies.
+        OK(sd_stream_finish(stream, why, sizeof why));
+        sd_stream_close(stream);
+        sd_cancellation_free(cancellation);
+    }
+    free(expected);
+    sd_close(model);
+}
+
+// MARK: Growth
+
+static int count_entries(const char *path) {
+    DIR *entries = opendir(path);
+    int count = 0;
+    if (!entries)
+        return 0;
+    while (readdir(entries))
+        count++;
+    closedir(entries);
+    return count;
+}
+
+static long resident_kilobytes(void) {
+    char line[256];
+    long result = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &result) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return result;
+}
+
+static void open_and_close(int times) {
+    float sample[CHANNELS] = {0.1f, 0.2f};
+    for (int index = 0; index < times; index++) {
+        sd_model *model = open_tiny();
+        sd_stream *stream = NULL;
+        sd_cancellation *cancellation = sd_cancellation_create();
+        OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+        OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
+        if (index % 10 == 0)
+            free(separate_noise(model, 100, 1, NULL));
+        sd_stream_close(stream);
+        sd_cancellation_free(cancellation);
+        sd_close(model);
+        // Failures on the way must free what they had.
+        sd_model *none = NULL;
+        sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &none, NULL, 0);
+    }
+}
+
+static void a_thousand_models_opened_and_closed_leave_nothing(void) {
+    open_and_close(200);
+    long memory = resident_kilobytes();
+    int files = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
+    open_and_close(1000);
+    // What one model holds is more than 100 KB; a leak of a thousandth of it would show.
+    long growth = resident_kilobytes() - memory;
+    CHECK(growth < 1024, "%ld KB more after 1,000 models", growth);
+    CHECK(count_entries("/proc/self/fd") == files, "%d files, were %d",
+          count_entries("/proc/self/fd"), files);
+    CHECK(count_entries("/proc/self/task") == threads, "%d threads, were %d",
+          count_entries("/proc/self/task"), threads);
+}
+
+// MARK: Output and signals
+
+static int32_t no_tensor(void *context, const char *name, const int64_t *shape, int32_t rank,
+                         const float *values) {
+    (void)context, (void)name, (void)shape, (void)rank, (void)values;
+    return 0;
+}
+
+static void count_line(void *context, sd_log_level level, const char *line) {
+    CHECK(*line && !strchr(line, '\n'), "a line: '%s'", line);
+    CHECK(level == SD_LOG_INFO || level == SD_LOG_WARNING, "level %d", level);
+    ++*(int *)context;
+}
+
+// A little of everything, also of what fails and what warns.
+static void use_everything(void) {
+    int lines = 0;
+    sd_open_options open;
+    sd_open_options_init(&open);
+    open.log = count_line;
+    open.log_context = &lines;
+    sd_model *model = NULL, *none = NULL;
+    OK(sd_open(tiny_model(), &open, &model, why, sizeof why));
+    sd_open("no_such_model", &open, &none, why, sizeof why);
+    free(separate_noise(model, 1000, 1, NULL));
+    const char *input = path_in(folder, "everything.wav"), *output = path_in(folder, "every out");
+    write_wav(input, 1000, 2, RATE, 1);
+    sd_output outputs[] = {{"vocals", output}};
+    OK(sd_separate_file(model, input, outputs, 1, NULL, NULL, NULL, why, sizeof why));
+    // Truncated: a warning.
+    CHECK(truncate(input, 2000) == 0, "%s", input);
+    lines = 0;
+    sd_track_report report = {.size = sizeof report};
+    OK(sd_separate_file(model, input, outputs, 1, NULL, NULL, &report, why, sizeof why));
+    CHECK(lines == report.warning_count && lines > 0, "%d lines, %d warnings", lines,
+          report.warning_count);
+    sd_separate_file(model, tiny_model(), outputs, 1, NULL, NULL, NULL, why, sizeof why);
+    float *samples = noise(1000 * CHANNELS, 1);
+    sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_PLANAR);
+    OK(sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
+    sd_quantize_options quantize;
+    sd_quantize_options_init(&quantize);
+    quantize.log = count_line;
+    quantize.log_context = &lines;
+    lines = 0;
+    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, why,
+                   sizeof why));
+    CHECK(lines > 0, "a quantisation says nothing");
+    sd_scores scores[1];
+    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, 1, scores, why,
+                   sizeof why));
+    free(samples);
+    sd_close(model);
+}
+
+static void nothing_is_printed(void) {
+    const char *path = path_in(folder, "printed");
+    fflush(NULL);
+    int out = dup(1), err = dup(2), file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    dup2(file, 1), dup2(file, 2);
+    use_everything();
+    fflush(NULL);
+    dup2(out, 1), dup2(err, 2);
+    size_t count = 0;
+    char *text = read_file(path, &count);
+    CHECK(count == 0, "%zu bytes: %.200s", count, text);
+    free(text);
+    close(out), close(err), close(file);
+}
+
+static void signals_stay_as_they_were(void) {
+    struct sigaction before[65], after;
+    sigset_t mask, later;
+    for (int number = 1; number < 65; number++) {
+        memset(&before[number], 0, sizeof before[number]);
+        sigaction(number, NULL, &before[number]);
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    use_everything();
+    for (int number = 1; number < 65; number++) {
+        memset(&after, 0, sizeof after);
+        sigaction(number, NULL, &after);
+        CHECK(after.sa_handler == before[number].sa_handler &&
+                  after.sa_flags == before[number].sa_flags,
+              "signal %d has another handler", number);
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &later);
+    for (int number = 1; number < 65; number++)
+        CHECK(sigismember(&mask, number) == sigismember(&later, number), "mask of signal %d",
+              number);
+}
+
+int main(int argc, char **argv) {
+    const test tests[] = {
+        // First: it compares with the process as it was before the library did anything.
+        TEST(signals_stay_as_they_were),
+        TEST(nothing_is_printed),
+        TEST(two_models_in_two_threads_give_the_samples_of_one),
+        TEST(one_model_in_eight_threads_gives_the_samples_of_one),
+        TEST(fork_leaves_both_processes_able_to_work),
+        TEST(a_thousand_models_opened_and_closed_leave_nothing),
+    };
+    return run_tests(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}

@@ -1,0 +1,767 @@
+// What separating gives: samples, order of progress, cancelling; buffers, files and streams.
+#include "harness.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <unistd.h>
+
+static char why[SD_MESSAGE_BYTES];
+static sd_model *model;
+
+static sd_separation_options seeded(int32_t shifts, uint64_t seed) {
+    sd_separation_options options;
+    sd_separation_options_init(&options);
+    options.shifts = shifts;
+    options.has_seed = 1;
+    options.seed = seed;
+    return options;
+}
+
+// Planar to interleaved; of `groups` stems.
+static float *interleaved(const float *planar, size_t groups, size_t channels, size_t frames) {
+    float *result = silence(groups * channels * frames);
+    for (size_t group = 0; group < groups; group++)
+        for (size_t channel = 0; channel < channels; channel++)
+            for (size_t frame = 0; frame < frames; frame++)
+                result[(group * frames + frame) * channels + channel] =
+                    planar[(group * channels + channel) * frames + frame];
+    return result;
+}
+
+// MARK: Samples
+
+static void both_layouts_give_the_same_samples(void) {
+    enum { FRAMES = 1000 };
+    const int32_t rates[] = {RATE, 2000, 1000};
+    for (int index = 0; index < 3; index++)
+        for (int32_t shifts = 0; shifts <= 2; shifts++) {
+            sd_separation_options options = seeded(shifts, 7);
+            options.rate = index == 1 ? SD_RATE_INPUT : SD_RATE_MODEL;
+            size_t frames = 0;
+            OK(sd_stem_frames(model, FRAMES, rates[index], options.rate, &frames, why, sizeof why));
+            size_t count = frames * CHANNELS * STEMS;
+            float *planar = noise(FRAMES * CHANNELS, 1);
+            float *mixed = interleaved(planar, 1, CHANNELS, FRAMES);
+            float *a = silence(count), *b = silence(count);
+            sd_audio mix = audio(planar, FRAMES, CHANNELS, rates[index], SD_PLANAR);
+            OK(sd_separate(model, &mix, &options, a, frames, SD_PLANAR, NULL, why, sizeof why));
+            mix = audio(mixed, FRAMES, CHANNELS, rates[index], SD_INTERLEAVED);
+            OK(sd_separate(model, &mix, &options, b, frames, SD_INTERLEAVED, NULL, why,
+                           sizeof why));
+            float *expected = interleaved(a, STEMS, CHANNELS, frames);
+            CHECK_EQUAL(expected, b, count, "%d Hz, %d shifts", rates[index], shifts);
+            CHECK(a[0] != 0 || a[1] != 0, "silence");
+            free(planar), free(mixed), free(a), free(b), free(expected);
+        }
+}
+
+static void mono_is_doubled_and_further_channels_are_left_out(void) {
+    enum { FRAMES = 700 };
+    float *three = noise(FRAMES * 3, 2);
+    sd_separation_options options = seeded(1, 3);
+    size_t count = FRAMES * CHANNELS * STEMS;
+    float *a = silence(count), *b = silence(count), *doubled = silence(FRAMES * 2);
+    memcpy(doubled, three, FRAMES * sizeof *three);
+    memcpy(doubled + FRAMES, three, FRAMES * sizeof *three);
+
+    sd_audio mono = audio(three, FRAMES, 1, RATE, SD_PLANAR);
+    sd_audio stereo = audio(doubled, FRAMES, 2, RATE, SD_PLANAR);
+    OK(sd_separate(model, &mono, &options, a, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    OK(sd_separate(model, &stereo, &options, b, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    CHECK_EQUAL(a, b, count, "mono");
+
+    sd_audio more = audio(three, FRAMES, 3, RATE, SD_PLANAR);
+    stereo.samples = three;
+    OK(sd_separate(model, &more, &options, a, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    OK(sd_separate(model, &stereo, &options, b, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    CHECK_EQUAL(a, b, count, "three channels");
+    free(three), free(a), free(b), free(doubled);
+}
+
+static void a_drawn_seed_can_be_given_again(void) {
+    enum { FRAMES = 1000 };
+    size_t count = FRAMES * CHANNELS * STEMS;
+    float *samples = noise(FRAMES * CHANNELS, 4), *a = silence(count), *b = silence(count);
+    sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
+    uint64_t seed = 1, again = 2;
+    OK(sd_separate(model, &mix, NULL, a, FRAMES, SD_PLANAR, &seed, why, sizeof why));
+    sd_separation_options options = seeded(1, seed);
+    OK(sd_separate(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
+    CHECK(seed == again, "%" PRIu64 " and %" PRIu64, seed, again);
+    CHECK_EQUAL(a, b, count, "seed %" PRIu64, seed);
+
+    options.has_seed = 0;
+    OK(sd_separate(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
+    CHECK(seed != again, "the same seed was drawn twice: %" PRIu64, seed);
+    options.shifts = 0;
+    OK(sd_separate(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
+    CHECK(again == 0, "a seed without shifts: %" PRIu64, again);
+    free(samples), free(a), free(b);
+}
+
+static void frames_past_the_stems_end_stay_as_they_were(void) {
+    enum { FRAMES = 500, CAPACITY = 613 };
+    size_t count = CAPACITY * CHANNELS * STEMS;
+    sd_separation_options options = seeded(0, 0);
+    float *samples = noise(FRAMES * CHANNELS, 5);
+    sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
+    float *exact = separate_noise(model, FRAMES, 5, &options);
+    for (int layout = SD_PLANAR; layout <= SD_INTERLEAVED; layout++) {
+        float *stems = malloc(count * sizeof *stems);
+        for (size_t index = 0; index < count; index++)
+            stems[index] = 42;
+        OK(sd_separate(model, &mix, &options, stems, CAPACITY, (sd_layout)layout, NULL, why,
+                       sizeof why));
+        size_t wrong = 0;
+        for (size_t stem = 0; stem < STEMS; stem++)
+            for (size_t channel = 0; channel < CHANNELS; channel++)
+                for (size_t frame = 0; frame < CAPACITY; frame++) {
+                    size_t place = layout == SD_PLANAR ? channel * CAPACITY + frame
+                                                       : frame * CHANNELS + channel;
+                    float value = stems[stem * CHANNELS * CAPACITY + place];
+                    float expected =
+                        frame < FRAMES ? exact[(stem * CHANNELS + channel) * FRAMES + frame] : 42;
+                    wrong += memcmp(&value, &expected, sizeof value) != 0;
+                }
+        CHECK(wrong == 0, "%zu samples, layout %d", wrong, layout);
+        free(stems);
+    }
+    FAILS(SD_ERROR_ARGUMENT,
+          sd_separate(model, &mix, NULL, exact, FRAMES - 1, SD_PLANAR, NULL, why, sizeof why));
+    free(samples), free(exact);
+}
+
+static void threads_and_jobs_do_not_change_samples(void) {
+    sd_separation_options options = seeded(2, 9);
+    float *expected = separate_noise(model, 2000, 6, &options);
+    for (int32_t threads = 1; threads <= 4; threads += 3)
+        for (int32_t jobs = 1; jobs <= 3; jobs++) {
+            sd_open_options given;
+            sd_open_options_init(&given);
+            given.threads = threads;
+            given.jobs = jobs;
+            sd_model *other = NULL;
+            OK(sd_open(tiny_model(), &given, &other, why, sizeof why));
+            float *stems = separate_noise(other, 2000, 6, &options);
+            CHECK_EQUAL(stems, expected, 2000 * CHANNELS * STEMS, "%d threads, %d jobs", threads,
+                        jobs);
+            free(stems);
+            sd_close(other);
+        }
+    free(expected);
+}
+
+// MARK: Streams
+
+typedef struct stream_case {
+    size_t block, capacity;
+    int32_t rate;
+    sd_rate stem_rate;
+    int32_t shifts;
+    sd_layout layout;
+} stream_case;
+
+// Takes a whole track through a stream: [stem][channel][frame].
+static float *through_stream(const float *planar, size_t frames, size_t stem_frames,
+                             const sd_stream_options *stream_options,
+                             const sd_separation_options *options, const stream_case *given) {
+    size_t rows = CHANNELS * STEMS, written = 0, most = 0;
+    float *result = silence(rows * stem_frames);
+    float *stems = silence(rows * given->capacity);
+    sd_stream *stream = NULL;
+    OK(sd_stream_open(model, CHANNELS, given->rate, stream_options, options, &stream, why,
+                      sizeof why));
+    sd_status status = SD_OK;
+    for (size_t first = 0; status == SD_OK;) {
+        if (first < frames) {
+            size_t count = frames - first < given->block ? frames - first : given->block;
+            float *block = silence(count * CHANNELS);
+            for (size_t channel = 0; channel < CHANNELS; channel++)
+                memcpy(block + channel * count, planar + channel * frames + first,
+                       count * sizeof *block);
+            float *mixed = interleaved(block, 1, CHANNELS, count);
+            OK(sd_stream_push(stream, given->layout == SD_PLANAR ? block : mixed, count,
+                              given->layout, why, sizeof why));
+            free(block), free(mixed);
+            first += count;
+            if (first == frames)
+                OK(sd_stream_finish(stream, why, sizeof why));
+        }
+        size_t count = 0;
+        while ((status = sd_stream_pull(stream, stems, given->capacity, given->layout, &count, why,
+                                        sizeof why)) == SD_OK &&
+               count > 0) {
+            for (size_t row = 0; row < rows && written + count <= stem_frames; row++)
+                for (size_t frame = 0; frame < count; frame++) {
+                    size_t start = row / CHANNELS * CHANNELS * given->capacity;
+                    size_t place = given->layout == SD_PLANAR
+                                       ? row % CHANNELS * given->capacity + frame
+                                       : frame * CHANNELS + row % CHANNELS;
+                    result[row * stem_frames + written + frame] = stems[start + place];
+                }
+            written += count;
+            if (first < frames)
+                most = written;
+        }
+    }
+    CHECK(status == SD_DONE, "%s: %s", sd_status_text(status), why);
+    CHECK(written == stem_frames, "%zu frames, expected %zu", written, stem_frames);
+    if (!stream_options || !stream_options->is_live)
+        CHECK(most == 0, "stems before the end of a stream that is not live");
+    // The end is told again and again.
+    size_t count = 1;
+    CHECK(sd_stream_pull(stream, stems, given->capacity, given->layout, &count, NULL, 0) == SD_DONE,
+          "after the end");
+    CHECK(count == 0, "%zu frames after the end", count);
+    sd_stream_close(stream);
+    free(stems);
+    return result;
+}
+
+static const stream_case stream_cases[] = {
+    {1, 1, RATE, SD_RATE_MODEL, 0, SD_PLANAR},
+    {7, 4096, RATE, SD_RATE_MODEL, 1, SD_INTERLEAVED},
+    {SEGMENT - 1, 3, RATE, SD_RATE_MODEL, 2, SD_PLANAR},
+    {SEGMENT, SEGMENT, 2000, SD_RATE_MODEL, 1, SD_INTERLEAVED},
+    {5000, 100, 2000, SD_RATE_INPUT, 1, SD_PLANAR},
+    {333, 5000, 1000, SD_RATE_INPUT, 0, SD_INTERLEAVED},
+};
+enum { STREAM_CASES = sizeof stream_cases / sizeof stream_cases[0] };
+
+static void a_stream_gives_the_samples_of_a_buffer(void) {
+    // One frame of 2,000 Hz is none at the model's rate.
+    const size_t lengths[] = {2, SEGMENT, 1234};
+    for (int index = 0; index < STREAM_CASES * 3; index++) {
+        const stream_case *given = &stream_cases[index / 3];
+        size_t frames = lengths[index % 3], stem_frames = 0;
+        sd_separation_options options = seeded(given->shifts, 11);
+        options.rate = given->stem_rate;
+        OK(sd_stem_frames(model, frames, given->rate, options.rate, &stem_frames, why, sizeof why));
+        float *planar = noise(frames * CHANNELS, 8);
+        float *expected = silence(stem_frames * CHANNELS * STEMS);
+        sd_audio mix = audio(planar, frames, CHANNELS, given->rate, SD_PLANAR);
+        OK(sd_separate(model, &mix, &options, expected, stem_frames, SD_PLANAR, NULL, why,
+                       sizeof why));
+        float *stems = through_stream(planar, frames, stem_frames, NULL, &options, given);
+        CHECK_EQUAL(stems, expected, stem_frames * CHANNELS * STEMS, "case %d, %zu frames",
+                    index / 3, frames);
+        free(planar), free(expected), free(stems);
+    }
+}
+
+// Mean and standard deviation of the mono mix as float32, from float64 sums (Welford).
+static void statistics(const float *planar, size_t frames, float *mean, float *deviation) {
+    double running = 0, squares = 0;
+    for (size_t frame = 0; frame < frames; frame++) {
+        double sample = (double)((planar[frame] + planar[frames + frame]) / 2);
+        double difference = sample - running;
+        running += difference / (double)(frame + 1);
+        squares += difference * (sample - running);
+    }
+    *mean = (float)running;
+    *deviation = (float)sqrt(squares / (double)(frames - 1));
+}
+
+static void a_live_stream_with_the_tracks_statistics_gives_the_samples_of_a_buffer(void) {
+    for (int index = 0; index < STREAM_CASES; index++) {
+        const stream_case *given = &stream_cases[index];
+        if (given->rate != RATE || given->shifts > 1)
+            continue;
+        size_t frames = 2345;
+        sd_separation_options options = seeded(given->shifts, 12);
+        float *planar = noise(frames * CHANNELS, 9);
+        float *expected = separate_noise(model, frames, 9, &options);
+        sd_stream_options live;
+        sd_stream_options_init(&live);
+        live.is_live = 1;
+        statistics(planar, frames, &live.mean, &live.standard_deviation);
+        float *stems = through_stream(planar, frames, frames, &live, &options, given);
+        CHECK_EQUAL(stems, expected, frames * CHANNELS * STEMS, "case %d", index);
+        free(planar), free(expected), free(stems);
+    }
+}
+
+static void a_live_streams_stems_come_before_its_end(void) {
+    sd_stream_options live;
+    sd_stream_options_init(&live);
+    live.is_live = 1;
+    sd_separation_options options = seeded(0, 0);
+    sd_stream *stream = NULL;
+    OK(sd_stream_open(model, CHANNELS, RATE, &live, &options, &stream, why, sizeof why));
+    float *block = noise(100 * CHANNELS, 10), *stems = silence(1000 * CHANNELS * STEMS);
+    size_t pushed = 0, pulled = 0;
+    while (pulled == 0 && pushed < 5 * SEGMENT) {
+        OK(sd_stream_push(stream, block, 100, SD_PLANAR, why, sizeof why));
+        pushed += 100;
+        OK(sd_stream_pull(stream, stems, 1000, SD_PLANAR, &pulled, why, sizeof why));
+    }
+    CHECK(pulled > 0 && pushed <= 2 * SEGMENT, "%zu frames in before the first left", pushed);
+    sd_stream_close(stream);
+    free(block), free(stems);
+}
+
+static void a_stream_called_out_of_turn_says_so(void) {
+    float block[2 * CHANNELS] = {0.1f, 0.2f, -0.1f, 0}, stems[CHANNELS * STEMS * 4];
+    size_t frames = 77;
+    sd_stream *stream = NULL;
+    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(sd_stream_push(stream, NULL, 0, SD_PLANAR, why, sizeof why));
+    OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, why, sizeof why));
+    CHECK(frames == 0, "%zu frames before any input", frames);
+    OK(sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
+    OK(sd_stream_finish(stream, why, sizeof why));
+    FAILS(SD_ERROR_STATE, sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
+    FAILS(SD_ERROR_STATE, sd_stream_finish(stream, why, sizeof why));
+    OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, why, sizeof why));
+    CHECK(frames == 2, "%zu frames", frames);
+    sd_stream_close(stream);
+
+    // A refused block leaves the stream as it was.
+    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+    float broken[2 * CHANNELS] = {0, NAN, 0, 0};
+    FAILS(SD_ERROR_ARGUMENT, sd_stream_push(stream, broken, 2, SD_PLANAR, why, sizeof why));
+    OK(sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
+    sd_stream_close(stream);
+
+    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT, sd_stream_finish(stream, why, sizeof why));
+    sd_stream_close(stream);
+}
+
+// MARK: Progress
+
+typedef struct record {
+    sd_progress calls[400];
+    int count;
+    // Cancels at this call: by the result, or through another thread.
+    int stop_at;
+    sem_t *ask, *done;
+} record;
+
+static int32_t note(void *context, const sd_progress *progress) {
+    record *all = context;
+    if (all->count < 400)
+        all->calls[all->count] = *progress;
+    if (all->count++ != all->stop_at)
+        return 0;
+    if (!all->ask)
+        return 1;
+    sem_post(all->ask);
+    sem_wait(all->done);
+    return 0;
+}
+
+static void write_bag(const char *name, int members) {
+    FILE *file = fopen(path_in(folder, name), "w");
+    REQUIRE(file != NULL, "%s/%s can't be written", folder, name);
+    fputs(members == 1 ? "models: ['aaaaaaaa']\n" : "models: ['aaaaaaaa', 'bbbbbbbb']\n", file);
+    fclose(file);
+    size_t count = 0;
+    char *bytes = read_file(tiny_model(), &count);
+    for (int member = 0; member < members; member++) {
+        const char *path =
+            path_in(folder, member == 0 ? "aaaaaaaa.safetensors" : "bbbbbbbb.safetensors");
+        FILE *checkpoint = fopen(path, "wb");
+        REQUIRE(checkpoint != NULL, "%s can't be written", path);
+        fwrite(bytes, 1, count, checkpoint);
+        fclose(checkpoint);
+    }
+    free(bytes);
+}
+
+static sd_model *open_bag(void) {
+    write_bag("bag.yaml", 2);
+    sd_model *bag = NULL;
+    OK(sd_open(path_in(folder, "bag.yaml"), NULL, &bag, why, sizeof why));
+    REQUIRE(bag != NULL, "%s", why);
+    return bag;
+}
+
+static void check_progress(const record *all, int64_t frames, int32_t members, const char *name) {
+    CHECK(all->count > 0 && all->count <= 400, "%s: %d calls", name, all->count);
+    double fraction = 0;
+    int64_t begun = 0, ended = 0;
+    for (int index = 0; index < all->count; index++) {
+        const sd_progress *now = &all->calls[index];
+        CHECK(now->size == sizeof *now, "%s: size %zu", name, now->size);
+        CHECK(now->fraction >= fraction && now->fraction <= 1, "%s: %g after %g", name,
+              now->fraction, fraction);
+        CHECK(now->segments_total > 0, "%s: total %" PRId64, name, now->segments_total);
+        CHECK(fabs(now->fraction - (double)now->segments_done / (double)now->segments_total) <
+                  1e-12,
+              "%s: fraction %g", name, now->fraction);
+        CHECK(now->track_frames == frames, "%s: %" PRId64 " frames", name, now->track_frames);
+        CHECK(now->member_count == members && now->member >= 0 && now->member < members,
+              "%s: member %d of %d", name, now->member, now->member_count);
+        CHECK(now->segment_offset >= 0, "%s: offset %" PRId64, name, now->segment_offset);
+        if (now->has_ended)
+            ended++;
+        else
+            begun++;
+        CHECK(now->segments_done == ended, "%s: %" PRId64 " done after %" PRId64 " ends", name,
+              now->segments_done, ended);
+        CHECK(ended <= begun, "%s: a segment ended before it began", name);
+        fraction = now->fraction;
+        // A begin has one end, with equal numbers.
+        int twins = 0;
+        for (int other = 0; other < all->count; other++) {
+            const sd_progress *twin = &all->calls[other];
+            twins += twin->segment_offset == now->segment_offset && twin->shift == now->shift &&
+                     twin->member == now->member && twin->has_ended != now->has_ended &&
+                     (other > index) == !now->has_ended;
+        }
+        CHECK(twins == 1, "%s: call %d has %d twins", name, index, twins);
+    }
+    const sd_progress *last = &all->calls[all->count - 1];
+    CHECK(last->fraction == 1 && last->has_ended, "%s: ends at %g", name, last->fraction);
+    CHECK(begun == ended && ended == last->segments_total,
+          "%s: %" PRId64 " begun, %" PRId64 " ended, %" PRId64 " in all", name, begun, ended,
+          last->segments_total);
+}
+
+static void progress_tells_each_segments_begin_and_end(void) {
+    enum { FRAMES = 1500 };
+    sd_model *bag = open_bag();
+    for (int index = 0; index < 12; index++) {
+        sd_model *used = index % 2 ? bag : model;
+        record all = {.stop_at = -1};
+        sd_separation_options options = seeded(index / 2 % 3, 5);
+        options.order = index < 6 ? SD_ORDER_INTERLEAVED : SD_ORDER_SEQUENTIAL;
+        options.progress = note;
+        options.progress_context = &all;
+        free(separate_noise(used, FRAMES, 3, &options));
+        char name[80];
+        snprintf(name, sizeof name, "%d members, %d shifts, order %d", 1 + index % 2,
+                 options.shifts, options.order);
+        check_progress(&all, FRAMES, 1 + index % 2, name);
+    }
+    sd_close(bag);
+}
+
+// Sequential order: by member, then shift, then offset.
+static int comes_later(const sd_progress *a, const sd_progress *b) {
+    if (a->member != b->member)
+        return b->member > a->member;
+    if (a->shift != b->shift)
+        return b->shift > a->shift;
+    return b->segment_offset > a->segment_offset;
+}
+
+static void sequential_order_is_the_references_with_the_same_samples(void) {
+    enum { FRAMES = 1500 };
+    sd_model *bag = open_bag();
+    record all = {.stop_at = -1};
+    sd_separation_options options = seeded(2, 5);
+    float *expected = separate_noise(bag, FRAMES, 3, &options);
+    options.order = SD_ORDER_SEQUENTIAL;
+    options.progress = note;
+    options.progress_context = &all;
+    float *stems = separate_noise(bag, FRAMES, 3, &options);
+    CHECK_EQUAL(stems, expected, FRAMES * CHANNELS * STEMS, "order");
+    const sd_progress *last = NULL;
+    for (int index = 0; index < all.count && index < 400; index++) {
+        const sd_progress *now = &all.calls[index];
+        if (now->has_ended)
+            continue;
+        CHECK(!last || comes_later(last, now), "call %d", index);
+        CHECK(now->segment_offset % STRIDE == 0, "offset %" PRId64, now->segment_offset);
+        last = now;
+    }
+    CHECK(last && last->member == 1 && last->shift == 1, "shifts and members are not told");
+    free(stems), free(expected);
+    sd_close(bag);
+}
+
+// MARK: Cancelling
+
+static void *cancel_when_asked(void *context) {
+    void **given = context;
+    sem_wait(given[0]);
+    sd_cancellation_cancel(given[2]);
+    sem_post(given[1]);
+    return NULL;
+}
+
+typedef sd_status (*work)(const sd_separation_options *options);
+
+static sd_status separate_buffer(const sd_separation_options *options) {
+    enum { FRAMES = 1500 };
+    float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(FRAMES * CHANNELS * STEMS);
+    sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
+    uint64_t seed = 99;
+    sd_status status =
+        sd_separate(model, &mix, options, stems, FRAMES, SD_PLANAR, &seed, why, sizeof why);
+    if (status != SD_OK)
+        CHECK(seed == 99, "a failed call gave a seed");
+    free(samples), free(stems);
+    return status;
+}
+
+static sd_status separate_to_file(const sd_separation_options *options) {
+    const char *input = path_in(folder, "cancelled in.wav");
+    const char *output = path_in(folder, "cancelled out.wav");
+    write_wav(input, 1500, 2, RATE, 3);
+    remove(output);
+    sd_output outputs[] = {{"vocals", output}};
+    sd_track_report report = {sizeof report, 99, 99, 99, 99, 99};
+    sd_status status =
+        sd_separate_file(model, input, outputs, 1, NULL, options, &report, why, sizeof why);
+    CHECK(exists(output) == (status == SD_OK), "a cancelled call left %s", output);
+    if (status != SD_OK)
+        CHECK(report.seed == 99, "a failed call wrote its report");
+    return status;
+}
+
+static sd_status separate_stream(const sd_separation_options *options) {
+    enum { FRAMES = 1500 };
+    float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(100 * CHANNELS * STEMS);
+    sd_stream *stream = NULL;
+    sd_status status =
+        sd_stream_open(model, CHANNELS, RATE, NULL, options, &stream, why, sizeof why);
+    if (status == SD_OK)
+        status = sd_stream_push(stream, samples, FRAMES, SD_PLANAR, why, sizeof why);
+    if (status == SD_OK)
+        status = sd_stream_finish(stream, why, sizeof why);
+    size_t frames = 0;
+    while (status == SD_OK)
+        status = sd_stream_pull(stream, stems, 100, SD_PLANAR, &frames, why, sizeof why);
+    if (status == SD_CANCELLED) {
+        char again[SD_MESSAGE_BYTES];
+        sd_status next =
+            sd_stream_pull(stream, stems, 100, SD_PLANAR, &frames, again, sizeof again);
+        CHECK(next == SD_ERROR_STATE, "%s: %s", sd_status_text(next), again);
+    }
+    sd_stream_close(stream);
+    free(samples), free(stems);
+    return status == SD_DONE ? SD_OK : status;
+}
+
+static const work works[] = {separate_buffer, separate_to_file, separate_stream};
+
+static void a_callback_cancels_at_each_of_its_calls(void) {
+    for (int kind = 0; kind < 3; kind++) {
+        record all = {.stop_at = -1};
+        sd_separation_options options = seeded(2, 1);
+        options.progress = note;
+        options.progress_context = &all;
+        OK(works[kind](&options));
+        int calls = all.count;
+        CHECK(calls >= 10, "%d calls", calls);
+        // The last call comes when all work is done, and may be too late to cancel anything.
+        for (int index = 0; index < calls - 1; index++) {
+            all = (record){.stop_at = index};
+            sd_status status = works[kind](&options);
+            CHECK(status == SD_CANCELLED, "kind %d, call %d of %d: %s %s", kind, index, calls,
+                  sd_status_text(status), why);
+            CHECK(all.count < calls, "kind %d: went on after call %d", kind, index);
+        }
+    }
+    OK(separate_buffer(NULL));
+}
+
+static void another_thread_cancels_at_each_segment(void) {
+    for (int kind = 0; kind < 3; kind++) {
+        record all = {.stop_at = -1};
+        sd_separation_options options = seeded(1, 1);
+        options.progress = note;
+        options.progress_context = &all;
+        OK(works[kind](&options));
+        int calls = all.count;
+        for (int index = 0; index < calls - 1; index++) {
+            sem_t ask, done;
+            sem_init(&ask, 0, 0);
+            sem_init(&done, 0, 0);
+            options.cancellation = sd_cancellation_create();
+            void *given[] = {&ask, &done, options.cancellation};
+            pthread_t thread;
+            pthread_create(&thread, NULL, cancel_when_asked, given);
+            all = (record){.stop_at = index, .ask = &ask, .done = &done};
+            sd_status status = works[kind](&options);
+            CHECK(status == SD_CANCELLED, "kind %d, call %d of %d: %s %s", kind, index, calls,
+                  sd_status_text(status), why);
+            pthread_join(thread, NULL);
+            sd_cancellation_free(options.cancellation);
+            options.cancellation = NULL;
+            sem_destroy(&ask), sem_destroy(&done);
+        }
+    }
+}
+
+static void a_cancellation_stays_cancelled_and_several_calls_share_it(void) {
+    sd_separation_options options = seeded(0, 1);
+    options.cancellation = sd_cancellation_create();
+    for (int kind = 0; kind < 3; kind++)
+        OK(works[kind](&options));
+    sd_cancellation_cancel(options.cancellation);
+    for (int kind = 0; kind < 3; kind++)
+        FAILS(SD_CANCELLED, works[kind](&options));
+    sd_cancellation_free(options.cancellation);
+}
+
+// The callback's result cancels its own call alone.
+static void a_callbacks_result_does_not_cancel_other_calls(void) {
+    record all = {.stop_at = 0};
+    sd_separation_options options = seeded(0, 1);
+    options.cancellation = sd_cancellation_create();
+    options.progress = note;
+    options.progress_context = &all;
+    FAILS(SD_CANCELLED, separate_buffer(&options));
+    options.progress = NULL;
+    OK(separate_buffer(&options));
+    sd_cancellation_free(options.cancellation);
+}
+
+static int32_t call_back_in(void *context, const sd_progress *progress) {
+    char own[SD_MESSAGE_BYTES];
+    sd_model_info info = {.size = sizeof info};
+    sd_status status = sd_model_describe(model, &info, own, sizeof own);
+    CHECK(status == SD_OK, "%s", own);
+    int *depth = context;
+    if (progress->has_ended && *depth == 0) {
+        (*depth)++;
+        free(separate_noise(model, 300, 3, NULL));
+        sd_close(open_tiny());
+    }
+    return 0;
+}
+
+static void a_callback_may_call_the_library(void) {
+    int depth = 0;
+    sd_separation_options options = seeded(0, 1);
+    options.progress = call_back_in;
+    options.progress_context = &depth;
+    float *a = separate_noise(model, 1500, 3, &options);
+    options.progress = NULL;
+    float *b = separate_noise(model, 1500, 3, &options);
+    CHECK(depth == 1, "never called");
+    CHECK_EQUAL(a, b, 1500 * CHANNELS * STEMS, "a nested call changed samples");
+    free(a), free(b);
+}
+
+// MARK: Files
+
+static void a_file_gives_stems_sums_and_differences_in_every_format(void) {
+    const char *input = path_in(folder, "file in.wav"), *output = path_in(folder, "file out");
+    write_wav(input, 1500, 2, 2000, 3);
+    const char *signals[] = {"vocals", "drums+bass+other", "mixture-vocals"};
+    for (int container = SD_WAV; container <= SD_RAW; container++)
+        for (int format = SD_INT16; format <= SD_FLOAT32; format++)
+            for (int signal = 0; signal < 3; signal++) {
+                sd_file_options files;
+                sd_file_options_init(&files);
+                files.container = (sd_container)container;
+                files.sample_format = (sd_sample_format)format;
+                // MP3 knows no 1,600 Hz.
+                sd_separation_options options = seeded(1, 4);
+                if (container == SD_MP3) {
+                    write_wav(input, 1500, 2, 8000, 3);
+                    options.rate = SD_RATE_INPUT;
+                }
+                files.clip = (sd_clip)(format + signal);
+                sd_output outputs[] = {{signals[signal], output}};
+                sd_track_report report = {.size = sizeof report};
+                remove(output);
+                OK(sd_separate_file(model, input, outputs, 1, &files, &options, &report, why,
+                                    sizeof why));
+                size_t count = 0;
+                char *bytes = read_file(output, &count);
+                CHECK(bytes && count > 500, "container %d has %zu bytes", container, count);
+                CHECK(report.seed == 4 && report.channels == 2 && report.warning_count == 0,
+                      "seed %" PRIu64 ", %d channels, %d warnings", report.seed, report.channels,
+                      report.warning_count);
+                free(bytes);
+            }
+}
+
+static void an_excerpt_gives_its_own_length(void) {
+    const char *input = path_in(folder, "excerpt in.wav"), *output = path_in(folder, "excerpt.raw");
+    write_wav(input, 1600, 2, RATE, 3);
+    sd_file_options files;
+    sd_file_options_init(&files);
+    files.container = SD_RAW;
+    files.start_seconds = 0.25;
+    files.duration_seconds = 0.5;
+    sd_output outputs[] = {{"bass", output}};
+    sd_track_report report = {.size = sizeof report};
+    OK(sd_separate_file(model, input, outputs, 1, &files, NULL, &report, why, sizeof why));
+    CHECK(report.duration_seconds == 0.5, "%g s", report.duration_seconds);
+    size_t count = 0;
+    free(read_file(output, &count));
+    CHECK(count == 800 * 2 * sizeof(float), "%zu bytes", count);
+}
+
+// MARK: Tracing
+
+typedef struct trace_record {
+    int count, stop_at;
+} trace_record;
+
+static int32_t take_tensor(void *context, const char *name, const int64_t *shape, int32_t rank,
+                           const float *values) {
+    trace_record *all = context;
+    int64_t count = 1;
+    for (int32_t axis = 0; axis < rank; axis++)
+        count *= shape[axis];
+    CHECK(name && *name && rank > 0 && count > 0, "'%s' of rank %d", name, rank);
+    float sum = 0;
+    for (int64_t index = 0; index < count; index++)
+        sum += values[index] * 0;
+    CHECK(sum == 0, "%s is not finite", name);
+    return all->count++ == all->stop_at;
+}
+
+static void a_trace_can_be_filtered_and_cancelled_at_each_tensor(void) {
+    float *samples = noise(800 * CHANNELS, 3);
+    sd_audio mix = audio(samples, 800, CHANNELS, RATE, SD_PLANAR);
+    trace_record all = {.stop_at = -1};
+    OK(sd_trace(model, &mix, 0, 0, NULL, take_tensor, &all, why, sizeof why));
+    int tensors = all.count;
+    CHECK(tensors > 10, "%d tensors", tensors);
+    for (int index = 0; index < tensors - 1; index++) {
+        all = (trace_record){.stop_at = index};
+        FAILS(SD_CANCELLED,
+              sd_trace(model, &mix, 0.1, 0.2, NULL, take_tensor, &all, why, sizeof why));
+        CHECK(all.count == index + 1, "went on after tensor %d", index);
+    }
+    all = (trace_record){.stop_at = -1};
+    OK(sd_trace(model, &mix, 0, 0, "encoder.?,crosstransformer*", take_tensor, &all, why,
+                sizeof why));
+    CHECK(all.count > 1 && all.count < tensors, "%d of %d tensors", all.count, tensors);
+    FAILS(SD_ERROR_ARGUMENT,
+          sd_trace(model, &mix, 0, 0, "nothing", take_tensor, &all, why, sizeof why));
+    sd_model *bag = open_bag();
+    FAILS(SD_ERROR_MODEL, sd_trace(bag, &mix, 0, 0, NULL, take_tensor, &all, why, sizeof why));
+    sd_close(bag);
+    free(samples);
+}
+
+int main(int argc, char **argv) {
+    const test tests[] = {
+        TEST(both_layouts_give_the_same_samples),
+        TEST(mono_is_doubled_and_further_channels_are_left_out),
+        TEST(a_drawn_seed_can_be_given_again),
+        TEST(frames_past_the_stems_end_stay_as_they_were),
+        TEST(threads_and_jobs_do_not_change_samples),
+        TEST(a_stream_gives_the_samples_of_a_buffer),
+        TEST(a_live_stream_with_the_tracks_statistics_gives_the_samples_of_a_buffer),
+        TEST(a_live_streams_stems_come_before_its_end),
+        TEST(a_stream_called_out_of_turn_says_so),
+        TEST(progress_tells_each_segments_begin_and_end),
+        TEST(sequential_order_is_the_references_with_the_same_samples),
+        TEST(a_callback_cancels_at_each_of_its_calls),
+        TEST(another_thread_cancels_at_each_segment),
+        TEST(a_cancellation_stays_cancelled_and_several_calls_share_it),
+        TEST(a_callbacks_result_does_not_cancel_other_calls),
+        TEST(a_callback_may_call_the_library),
+        TEST(a_file_gives_stems_sums_and_differences_in_every_format),
+        TEST(an_excerpt_gives_its_own_length),
+        TEST(a_trace_can_be_filtered_and_cancelled_at_each_tensor),
+    };
+    if (argc > 2) {
+        root = argv[1];
+        model = open_tiny();
+    }
+    int result = run_tests(argc, argv, tests, sizeof tests / sizeof tests[0]);
+    sd_close(model);
+    return result;
+}

@@ -1,0 +1,363 @@
+// swift_demucs.hpp - the functions of swift_demucs.h as C++17 classes; the C header documents them.
+//
+//     swift_demucs::Model model("htdemucs");
+//     auto stems = model.separate(samples, frames, 2, 44100);
+//     play(stems["vocals"], stems.frames);
+//
+// Failures throw swift_demucs::Error. An exception that leaves a callback cancels the call, and
+// leaves the call in turn: none crosses the frames of the library.
+#ifndef SWIFT_DEMUCS_HPP
+#define SWIFT_DEMUCS_HPP
+
+#include "swift_demucs.h"
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace swift_demucs {
+
+class Error : public std::runtime_error {
+  public:
+    Error(sd_status failure, const std::string &message)
+        : std::runtime_error(message), status(failure) {}
+    const sd_status status;
+};
+
+// Results of a callback: false cancels the call, which then throws Error with SD_CANCELLED.
+using Progress = std::function<bool(const sd_progress &)>;
+using Log = std::function<void(sd_log_level, const std::string &)>;
+using Trace = std::function<bool(const std::string &name, const std::vector<int64_t> &shape,
+                                 const float *values)>;
+
+namespace detail {
+
+// A call under way on this thread. It keeps what a callback threw until the library has returned.
+class Call {
+  public:
+    Call() : outer_(current()) { current() = this; }
+    ~Call() { current() = outer_; }
+    Call(const Call &) = delete;
+    Call &operator=(const Call &) = delete;
+
+    // body: takes the buffer of the message, gives the status.
+    template <typename Body> sd_status run(Body body) {
+        std::string message(SD_MESSAGE_BYTES, '\0');
+        sd_status status = body(&message[0], message.size());
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+        if (status != SD_OK && status != SD_DONE)
+            throw Error(status, message.c_str());
+        return status;
+    }
+
+    // Runs a callback, which gives whether to go on; gives what C wants to hear.
+    template <typename Callback> static int32_t guard(Callback callback) noexcept {
+        // None where the handle is used by the functions of C.
+        Call *const call = current();
+        try {
+            if (!(call && call->thrown_) && callback())
+                return 0;
+        } catch (...) {
+            if (call)
+                call->thrown_ = std::current_exception();
+        }
+        return 1;
+    }
+
+  private:
+    // A function's static, since an inline thread_local member costs a wrapper in each translation
+    // unit and breaks in shared libraries of some toolchains.
+    static Call *&current() {
+        static thread_local Call *call = nullptr;
+        return call;
+    }
+    Call *const outer_;
+    std::exception_ptr thrown_;
+};
+
+template <typename Body> sd_status run(Body body) { return Call().run(body); }
+
+extern "C" inline int32_t swift_demucs_on_progress(void *context, const sd_progress *progress) {
+    return Call::guard([&] { return (*static_cast<const Progress *>(context))(*progress); });
+}
+
+extern "C" inline void swift_demucs_on_log(void *context, sd_log_level level, const char *line) {
+    Call::guard([&] {
+        (*static_cast<const Log *>(context))(level, line);
+        return true;
+    });
+}
+
+extern "C" inline int32_t swift_demucs_on_trace(void *context, const char *name,
+                                                const int64_t *shape, int32_t rank,
+                                                const float *values) {
+    return Call::guard([&] {
+        return (*static_cast<const Trace *>(context))(name, {shape, shape + rank}, values);
+    });
+}
+
+template <auto release> struct Release {
+    template <typename Handle> void operator()(Handle *handle) const { release(handle); }
+};
+
+inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
+    std::vector<const char *> result;
+    for (const auto &text : texts)
+        result.push_back(text.c_str());
+    return result;
+}
+
+inline const char *orNull(const std::string &text) { return text.empty() ? nullptr : text.c_str(); }
+
+} // namespace detail
+
+class Cancellation {
+  public:
+    Cancellation() : handle_(sd_cancellation_create()) {
+        if (!handle_)
+            throw std::bad_alloc();
+    }
+    void cancel() { sd_cancellation_cancel(handle_.get()); }
+    // For the member `cancellation` of options.
+    sd_cancellation *get() const { return handle_.get(); }
+
+  private:
+    std::unique_ptr<sd_cancellation, detail::Release<sd_cancellation_free>> handle_;
+};
+
+struct OpenOptions {
+    std::vector<std::string> stems; // none: all
+    int32_t threads = 0;
+    int32_t jobs = 1;
+    sd_precision precision = SD_PRECISION_DEFAULT;
+    std::string repository; // empty: none
+    Log log;
+};
+
+// The C structures with their defaults; `on_progress` and `log` stand for the callbacks.
+struct SeparationOptions : sd_separation_options {
+    SeparationOptions() : sd_separation_options() { sd_separation_options_init(this); }
+    Progress on_progress;
+};
+struct FileOptions : sd_file_options {
+    FileOptions() : sd_file_options() { sd_file_options_init(this); }
+};
+struct StreamOptions : sd_stream_options {
+    StreamOptions() : sd_stream_options() { sd_stream_options_init(this); }
+};
+struct QuantizeOptions : sd_quantize_options {
+    QuantizeOptions() : sd_quantize_options() { sd_quantize_options_init(this); }
+    std::vector<std::string> calibration;
+    Log on_log;
+};
+
+namespace detail {
+
+inline sd_separation_options withCallback(const SeparationOptions &options) {
+    sd_separation_options result = options;
+    if (options.on_progress) {
+        result.progress = swift_demucs_on_progress;
+        result.progress_context = const_cast<Progress *>(&options.on_progress);
+    }
+    return result;
+}
+
+} // namespace detail
+
+struct Stems {
+    std::vector<std::string> names;
+    int32_t channels;
+    int32_t sample_rate;
+    size_t frames;
+    uint64_t seed;
+    std::vector<float> samples; // [stem][channel][frame]
+
+    // The samples of a stem, [channel][frame].
+    const float *operator[](const std::string &name) const {
+        for (size_t stem = 0; stem < names.size(); stem++)
+            if (names[stem] == name)
+                return samples.data() + stem * static_cast<size_t>(channels) * frames;
+        throw Error(SD_ERROR_ARGUMENT, "the model gives no stem '" + name + "'");
+    }
+};
+
+class Model {
+  public:
+    explicit Model(const std::string &name, const OpenOptions &options = {})
+        : log_(new Log(options.log)) {
+        sd_open_options given;
+        sd_open_options_init(&given);
+        const auto stems = detail::pointers(options.stems);
+        given.stems = stems.empty() ? nullptr : stems.data();
+        given.stem_count = stems.size();
+        given.threads = options.threads;
+        given.jobs = options.jobs;
+        given.precision = options.precision;
+        given.repository = detail::orNull(options.repository);
+        given.log = *log_ ? detail::swift_demucs_on_log : nullptr;
+        given.log_context = log_.get();
+        detail::run([&](char *message, size_t bytes) {
+            sd_model *model = nullptr;
+            sd_status status = sd_open(name.c_str(), &given, &model, message, bytes);
+            handle_.reset(model);
+            return status;
+        });
+    }
+
+    // Its strings last as long as the model.
+    sd_model_info info() const {
+        sd_model_info info;
+        info.size = sizeof info;
+        detail::run([&](char *message, size_t bytes) {
+            return sd_model_describe(handle_.get(), &info, message, bytes);
+        });
+        return info;
+    }
+
+    size_t stemFrames(size_t frames, int32_t sample_rate, sd_rate rate = SD_RATE_MODEL) const {
+        size_t result = 0;
+        detail::run([&](char *message, size_t bytes) {
+            return sd_stem_frames(handle_.get(), frames, sample_rate, rate, &result, message,
+                                  bytes);
+        });
+        return result;
+    }
+
+    Stems separate(const float *samples, size_t frames, int32_t channels, int32_t sample_rate,
+                   sd_layout layout = SD_PLANAR, const SeparationOptions &options = {}) {
+        const sd_model_info model = info();
+        Stems stems{{model.stems, model.stems + model.stem_count},
+                    model.channels,
+                    options.rate == SD_RATE_INPUT ? sample_rate : model.sample_rate,
+                    stemFrames(frames, sample_rate, options.rate),
+                    0,
+                    {}};
+        stems.samples.resize(stems.names.size() * static_cast<size_t>(stems.channels) *
+                             stems.frames);
+        const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout};
+        const sd_separation_options given = detail::withCallback(options);
+        detail::run([&](char *message, size_t bytes) {
+            return sd_separate(handle_.get(), &mix, &given, stems.samples.data(), stems.frames,
+                               SD_PLANAR, &stems.seed, message, bytes);
+        });
+        return stems;
+    }
+
+    // outputs: pairs of a signal and a path.
+    sd_track_report separateFile(const std::string &input,
+                                 const std::vector<std::pair<std::string, std::string>> &outputs,
+                                 const FileOptions &files = {},
+                                 const SeparationOptions &options = {}) {
+        std::vector<sd_output> list;
+        for (const auto &output : outputs)
+            list.push_back({output.first.c_str(), output.second.c_str()});
+        sd_track_report report;
+        report.size = sizeof report;
+        const sd_separation_options given = detail::withCallback(options);
+        detail::run([&](char *message, size_t bytes) {
+            return sd_separate_file(handle_.get(), input.c_str(), list.data(), list.size(), &files,
+                                    &given, &report, message, bytes);
+        });
+        return report;
+    }
+
+    void trace(const sd_audio &mix, const Trace &callback, const std::string &names = "",
+               double start_seconds = 0, double chunk_seconds = 0) const {
+        detail::run([&](char *message, size_t bytes) {
+            return sd_trace(handle_.get(), &mix, start_seconds, chunk_seconds,
+                            detail::orNull(names), detail::swift_demucs_on_trace,
+                            const_cast<Trace *>(&callback), message, bytes);
+        });
+    }
+
+    sd_model *get() const { return handle_.get(); }
+
+  private:
+    // Apart from the object, which may be moved.
+    std::unique_ptr<Log> log_;
+    std::unique_ptr<sd_model, detail::Release<sd_close>> handle_;
+};
+
+// A stream. Its model must outlive it.
+class Stream {
+  public:
+    Stream(Model &model, int32_t channels, int32_t sample_rate, const StreamOptions &stream = {},
+           const SeparationOptions &options = {})
+        : options_(new SeparationOptions(options)) {
+        const sd_separation_options given = detail::withCallback(*options_);
+        detail::run([&](char *message, size_t bytes) {
+            sd_stream *opened = nullptr;
+            sd_status status = sd_stream_open(model.get(), channels, sample_rate, &stream, &given,
+                                              &opened, message, bytes);
+            handle_.reset(opened);
+            return status;
+        });
+    }
+
+    void push(const float *samples, size_t frames, sd_layout layout = SD_PLANAR) {
+        detail::run([&](char *message, size_t bytes) {
+            return sd_stream_push(handle_.get(), samples, frames, layout, message, bytes);
+        });
+    }
+
+    void finish() {
+        detail::run([&](char *message, size_t bytes) {
+            return sd_stream_finish(handle_.get(), message, bytes);
+        });
+    }
+
+    // Receives the number of frames in `frames`; false after the last one.
+    bool pull(float *stems, size_t capacity, size_t &frames, sd_layout layout = SD_PLANAR) {
+        return detail::run([&](char *message, size_t bytes) {
+                   return sd_stream_pull(handle_.get(), stems, capacity, layout, &frames, message,
+                                         bytes);
+               }) == SD_OK;
+    }
+
+  private:
+    // Apart from the object, which may be moved.
+    std::unique_ptr<SeparationOptions> options_;
+    std::unique_ptr<sd_stream, detail::Release<sd_stream_close>> handle_;
+};
+
+inline sd_quantize_report quantize(const std::string &checkpoint, const std::string &output,
+                                   const QuantizeOptions &options = {}) {
+    sd_quantize_options given = options;
+    const auto files = detail::pointers(options.calibration);
+    if (!files.empty()) {
+        given.calibration_files = files.data();
+        given.calibration_file_count = files.size();
+    }
+    if (options.on_log) {
+        given.log = detail::swift_demucs_on_log;
+        given.log_context = const_cast<Log *>(&options.on_log);
+    }
+    sd_quantize_report report;
+    report.size = sizeof report;
+    detail::run([&](char *message, size_t bytes) {
+        return sd_quantize(checkpoint.c_str(), output.c_str(), &given, &report, message, bytes);
+    });
+    return report;
+}
+
+// references, estimates: [stem][channel][frame].
+inline std::vector<sd_scores> evaluate(const float *references, const float *estimates,
+                                       int32_t stem_count, int32_t channels, size_t frames,
+                                       int32_t sample_rate, uint32_t metrics = SD_METRIC_ALL,
+                                       int32_t threads = 0) {
+    std::vector<sd_scores> scores(stem_count > 0 ? static_cast<size_t>(stem_count) : 1);
+    detail::run([&](char *message, size_t bytes) {
+        return sd_evaluate(references, estimates, stem_count, channels, frames, sample_rate,
+                           SD_PLANAR, metrics, threads, scores.data(), message, bytes);
+    });
+    return scores;
+}
+
+} // namespace swift_demucs
+
+#endif
