@@ -7,7 +7,7 @@
  *     char why[SD_MESSAGE_BYTES];
  *     sd_model *model;
  *     if (sd_open("htdemucs", NULL, &model, why, sizeof why) != SD_OK) { puts(why); return 1; }
- *     sd_audio mix = {sizeof mix, samples, frames, 2, 44100, SD_INTERLEAVED};
+ *     sd_audio mix = {sizeof mix, samples, frames, 2, 44100, SD_INTERLEAVED, 0};
  *     if (sd_separate(model, &mix, NULL, stems, frames, SD_INTERLEAVED, NULL, why, sizeof why))
  *         puts(why);
  *     sd_close(model);
@@ -37,7 +37,8 @@
  * opens work, provided that no other thread of the parent was inside a function of this library
  * when it forked.
  *
- * PROCESS. The library prints nothing, handles no signals, and never ends the process. libmpg123,
+ * PROCESS. The library prints nothing, handles no signals (its threads block them), and never ends
+ * the process. libmpg123,
  * which libsndfile decodes MP3 with, may print warnings about damaged MP3 files. With
  * SD_PRECISION_FLOAT32, and equal seeds, equal input gives the same bits on the same machine, for
  * any number of threads and jobs.
@@ -63,8 +64,7 @@ extern "C" {
 #define SD_VERSION "0.1.0"
 #define SD_VERSION_NUMBER 1000
 
-/* The version of the library: SD_VERSION and SD_VERSION_NUMBER of the header that it was built
- * with.
+/* The library's version: SD_VERSION and SD_VERSION_NUMBER of the header that it was built with.
  * A program built with an older header of the same soname runs unchanged. */
 const char *sd_version(void);
 int32_t sd_version_number(void);
@@ -80,7 +80,7 @@ typedef enum sd_status {
     /* A pointer is NULL, a number is out of range, a name is unknown, a sample is not finite, a
      * handle is not one of this library's. */
     SD_ERROR_ARGUMENT = 2,
-    /* No model of that name is on this machine. This library never downloads; the command
+    /* No model of that name or path is on this machine. This library never downloads; the command
      * "swift-demucs models fetch NAME" does. */
     SD_ERROR_MODEL_MISSING = 3,
     /* The model's files can't be read, or hold a model that this engine doesn't run. */
@@ -95,8 +95,7 @@ typedef enum sd_status {
     SD_ERROR_STATE = 8,
     /* The handle was opened before fork() by the parent process. */
     SD_ERROR_FORKED = 9,
-    /* The environment asks for kernels that this CPU doesn't have, or a BLAS is needed and missing.
-     */
+    /* The environment asks for kernels that this CPU lacks, or a BLAS is needed and missing. */
     SD_ERROR_ENGINE = 10,
     /* sd_quantize: no form of the model reaches the SNR or the size asked for. */
     SD_ERROR_UNREACHABLE = 11,
@@ -181,8 +180,7 @@ typedef enum sd_precision {
     SD_PRECISION_BFLOAT16 = 2,
     /* A quarter of the memory, and faster still on CPUs with VNNI: about 35 dB. */
     SD_PRECISION_INT8 = 3,
-    /* INT8 for files with INT8 weights; else BFLOAT16 on CPUs that multiply it, FLOAT32 on others.
-     */
+    /* INT8 for files with INT8 weights; BFLOAT16 on CPUs that multiply it; else FLOAT32. */
     SD_PRECISION_AUTO = 4
 } sd_precision;
 
@@ -209,10 +207,8 @@ void sd_open_options_init(sd_open_options *options);
 
 /* Opens a model.
  *
- * model: the path of a checkpoint (.safetensors, .th, demucs.cpp's .bin, .onnx) or of a bag's
- *.yaml; or
- *     a name such as "htdemucs", "htdemucs_ft", "htdemucs_6s", "demo", a signature, or hf://...,
- * which is
+ * model: the path of a checkpoint (.safetensors, .th, .onnx, ggml's .bin) or of a bag (.yaml); or
+ *     a name such as "htdemucs", "htdemucs_ft", "demo", a signature, or hf://... Names are
  *     looked for in `repository`, the caches of Hugging Face, torch and swift-demucs, and
  *     ../share/swift-demucs/models beside this library.
  * result: receives the handle, which sd_close frees.
@@ -272,6 +268,8 @@ typedef struct sd_audio {
     /* In Hz, 1,000 to 768,000. */
     int32_t sample_rate;
     sd_layout layout;
+    /* 0; for later versions. */
+    int32_t reserved;
 } sd_audio;
 
 /* The state of Python's random: the second member of random.getstate(), its last number apart. */
@@ -287,8 +285,7 @@ typedef enum sd_rate {
     SD_RATE_INPUT = 1
 } sd_rate;
 
-/* The order in which the passes of several shifts and of a bag's models run. Samples are the same.
- */
+/* The order in which the passes of several shifts and a bag's models run. Samples are the same. */
 typedef enum sd_order {
     /* Side by side, in flat memory. */
     SD_ORDER_INTERLEAVED = 0,
@@ -337,10 +334,11 @@ sd_status sd_stem_frames(const sd_model *model, size_t frames, int32_t sample_ra
  *
  * mix: at least one frame; all samples finite.
  * stems: receives the stems, with the model's channels, in the order of sd_model_info. Stem s
- * begins at stems + s * channels * capacity. Within a stem, channel c begins at c * capacity
- * (planar), or frame f at f * channels (interleaved). capacity: frames that each stem has room for,
- * at least sd_stem_frames. layout: of the stems. seed: receives the seed of the shifts, given or
- * drawn; may be NULL.
+ *     begins at stems + s * channels * capacity. Within a stem, channel c begins at c * capacity
+ *     (planar), or frame f at f * channels (interleaved).
+ * capacity: frames that each stem has room for, at least sd_stem_frames.
+ * layout: of the stems.
+ * seed: receives the seed of the shifts, given or drawn; may be NULL.
  *
  * Memory: a few segments, for audio of any length.
  * Errors: ARGUMENT, CANCELLED, FORKED. */
@@ -384,8 +382,7 @@ typedef struct sd_file_options {
     /* kbit/s, 8 to 320, and LAME's quality, 2 (best) to 7. (default: 320, 2) */
     int32_t mp3_bit_rate;
     int32_t mp3_preset;
-    /* Whether the title, the artist and the other tags of the input are written too. (default: 1)
-     */
+    /* Whether title, artist and the other tags of the input are written too. (default: 1) */
     int32_t copies_tags;
     /* The part of the input to separate; a duration of 0 goes on to the end. (default: 0, 0) */
     double start_seconds;
@@ -417,6 +414,8 @@ typedef struct sd_track_report {
     int32_t channels;
     /* Truncated input and the like; each went to the model's log. */
     int32_t warning_count;
+    /* 0; for later versions. */
+    int32_t reserved;
 } sd_track_report;
 
 /* Separates a sound file into files, in flat memory for tracks of any length.
@@ -450,9 +449,8 @@ sd_status sd_separate_file(sd_model *model, const char *input, const sd_output *
  *   - By default the samples are those of sd_separate. Blocks wait in a temporary file (4 bytes a
  *     sample) until sd_stream_finish; stems come after it.
  *   - A live stream is given both numbers beforehand (sd_stream_options.is_live). Stems come about
- * one
- *     segment after their samples went in; nothing is written to the disk. With the numbers of the
- *     whole track, the samples are those of sd_separate too.
+ *     one segment after their samples went in; nothing is written to the disk. With the numbers of
+ *     the whole track, the samples are those of sd_separate too.
  */
 typedef struct sd_stream sd_stream;
 
@@ -460,8 +458,7 @@ typedef struct sd_stream_options {
     size_t size;
     /* Whether stems leave before the stream has ended. (default: 0) */
     int32_t is_live;
-    /* Of a live stream's mono mix at the model's rate: its mean and its standard deviation, which
-     *is
+    /* Mean and standard deviation of a live stream's mono mix at the model's rate; the latter is
      * positive. (default: 0, 0.1) */
     float mean;
     float standard_deviation;
@@ -605,7 +602,7 @@ typedef int32_t (*sd_trace_callback)(void *context, const char *name, const int6
  * start_seconds: where the chunk begins in the track.
  * chunk_seconds: length of the chunk, with zeros past the track's end; 0 for the model's segment.
  * names: patterns of names, separated by commas, with * for any characters and ? for one; NULL for
- * all.
+ *     all.
  *
  * The weights are read once more for this. The model must have one checkpoint.
  * Errors: ARGUMENT, MODEL, CANCELLED, FORKED. */

@@ -239,7 +239,7 @@ class Model {
                     {}};
         stems.samples.resize(stems.names.size() * static_cast<size_t>(stems.channels) *
                              stems.frames);
-        const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout};
+        const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout, 0};
         const sd_separation_options given = detail::withCallback(options);
         detail::run([&](char *message, size_t bytes) {
             return sd_separate(handle_.get(), &mix, &given, stems.samples.data(), stems.frames,

@@ -93,6 +93,7 @@ extension CallError {
                 "\(error); this library downloads nothing: 'swift-demucs models fetch \(name)' does"
             )
         case let error as ModelStoreError: self.init(CallError.status(error), "\(error)")
+        case WeightsError.fileMissing: self.init(SD_ERROR_MODEL_MISSING, "\(error)")
         case is WeightsError, is ConfigurationError, is BagError:
             self.init(SD_ERROR_MODEL, "\(error)")
         case let error as AudioError: self.init(CallError.status(error), "\(error)")

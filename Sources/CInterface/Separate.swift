@@ -126,7 +126,7 @@ public func sd_separate_file(
         try sd_track_report(
             size: 0, seed: result.seed ?? 0, duration_seconds: result.durationSeconds,
             sample_rate: Int32(result.sampleRateHz), channels: Int32(result.channelCount),
-            warning_count: Int32(result.warnings.count)
+            warning_count: Int32(result.warnings.count), reserved: 0
         ).write(to: report, "report")
     }
 }

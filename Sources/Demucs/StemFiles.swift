@@ -1,11 +1,11 @@
 // All signals of a track on their way into files, encoded side by side.
 
 import Audio
-import Dispatch
 import Files
 import HTDemucs
 import LibC
 import Synchronization
+import Tensor
 
 /// The files of one track, from the first block of stems to their final names.
 package final class StemFiles: Sendable {
@@ -65,20 +65,38 @@ package final class StemFiles: Sendable {
 
     /// Runs `body` for every writer, several at once, and gives the results in their order.
     ///
+    /// Threads of their own: the engine's run the network meanwhile.
     /// - Throws: the first writer's error, after all have run.
     @discardableResult
     private func forEachWriter<Value: Sendable>(
-        _ body: @Sendable (SignalWriter) throws -> Value
+        _ body: @escaping @Sendable (SignalWriter) throws -> Value
     ) throws -> [Value] {
-        let results = Mutex([Result<Value, any Error>?](repeating: nil, count: writers.count))
+        let results = Results<Value>(count: writers.count)
         let workers = min(threads, writers.count)
-        DispatchQueue.concurrentPerform(iterations: workers) { worker in
-            for index in stride(from: worker, to: writers.count, by: workers) {
-                let result = Result { try body(writers[index]) }
-                results.withLock { $0[index] = result }
+        let work = { @Sendable (worker: Int) in
+            for index in stride(from: worker, to: self.writers.count, by: workers) {
+                let result = Result { try body(self.writers[index]) }
+                results.values.withLock { $0[index] = result }
             }
         }
-        return try results.withLock { try $0.compactMap { try $0?.get() } }
+        let others = (1..<max(1, workers)).map { worker in
+            (worker, SystemThread { work(worker) })
+        }
+        work(0)
+        for (worker, thread) in others {
+            // The system may refuse to start a thread.
+            if let thread { thread.join() } else { work(worker) }
+        }
+        return try results.values.withLock { try $0.compactMap { try $0?.get() } }
+    }
+}
+
+/// By writer.
+private final class Results<Value: Sendable>: Sendable {
+    let values: Mutex<[Result<Value, any Error>?]>
+
+    init(count: Int) {
+        values = Mutex([Result<Value, any Error>?](repeating: nil, count: count))
     }
 }
 

@@ -4,7 +4,8 @@ import LibC
 
 /// A thread of its own for work that blocks or that no task may wait for.
 ///
-/// It must be joined or detached.
+/// It must be joined or detached. Signals go to the program's own threads: it blocks all that can come
+/// from outside.
 package struct SystemThread: @unchecked Sendable {
     // @unchecked: a handle is a number to all threads.
     private let handle: pthread_t
@@ -17,7 +18,15 @@ package struct SystemThread: @unchecked Sendable {
         #else
             var created = pthread_t()
         #endif
-        guard pthread_create(&created, nil, run, start.toOpaque()) == 0 else {
+        // The new thread inherits what this one blocks.
+        var blocked = sigset_t()
+        var former = sigset_t()
+        sigfillset(&blocked)
+        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] { sigdelset(&blocked, fault) }
+        pthread_sigmask(SIG_SETMASK, &blocked, &former)
+        let code = pthread_create(&created, nil, run, start.toOpaque())
+        pthread_sigmask(SIG_SETMASK, &former, nil)
+        guard code == 0 else {
             start.release()
             return nil
         }

@@ -74,7 +74,7 @@ static double separate(const char *name, const char *path, int rate) {
     sd_separation_options options;
     init(&options);
     options.has_seed = 1;
-    sd_audio mix = {sizeof mix, samples, frames, 2, rate, SD_INTERLEAVED};
+    sd_audio mix = {sizeof mix, samples, frames, 2, rate, SD_INTERLEAVED, 0};
     double start = now();
     if (separate(model, &mix, &options, stems, frames, SD_INTERLEAVED, NULL, why, sizeof why))
         fail(why);

@@ -135,7 +135,7 @@ static inline float *silence(size_t count) { return calloc(count + 1, sizeof(flo
 
 static inline sd_audio audio(const float *samples, size_t frames, int32_t channels, int32_t rate,
                              sd_layout layout) {
-    return (sd_audio){sizeof(sd_audio), samples, frames, channels, rate, layout};
+    return (sd_audio){sizeof(sd_audio), samples, frames, channels, rate, layout, 0};
 }
 
 // The first index at which two buffers differ in bits; `count` if there is none.

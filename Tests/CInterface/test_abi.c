@@ -1,9 +1,8 @@
 // The binary interface on 64-bit systems, recorded: a program compiled against an older header goes
 // on to run only while none of this changes. Compiling is the whole test.
 //
-// Structures grow by members at their end, told by `size`. So a structure with unused bytes at its
-// end (TAIL other than 0) must first get a member that fills them: a member put into those bytes
-// would leave `size` as it is, and old programs have never set it.
+// Structures grow by members at their end, told by `size`. So none has unused bytes there: a member
+// put into those would leave `size` as it is, and old programs have never set it.
 #include "swift_demucs.h"
 
 #ifdef __cplusplus
@@ -14,9 +13,9 @@
 #define SIZE(type, bytes) ASSERT(sizeof(type) == (bytes), "the size of " #type " has changed")
 #define PLACE(type, member, bytes)                                                                 \
     ASSERT(offsetof(type, member) == (bytes), #type "." #member " has moved")
-#define TAIL(type, last, bytes)                                                                    \
-    ASSERT(sizeof(type) - offsetof(type, last) - sizeof(((type *)0)->last) == (bytes),             \
-           #type " has other unused bytes at its end")
+#define LAST(type, member)                                                                         \
+    ASSERT(sizeof(type) == offsetof(type, member) + sizeof(((type *)0)->member),                   \
+           #type " has unused bytes at its end")
 #define VALUE(name, number) ASSERT((int)(name) == (number), #name " has another value")
 
 ASSERT(sizeof(void *) == 8 && sizeof(size_t) == 8, "the numbers below are those of LP64");
@@ -32,7 +31,7 @@ PLACE(sd_progress, shift, 48);
 PLACE(sd_progress, member, 52);
 PLACE(sd_progress, has_ended, 56);
 PLACE(sd_progress, member_count, 60);
-TAIL(sd_progress, member_count, 0);
+LAST(sd_progress, member_count);
 
 SIZE(sd_open_options, 64);
 PLACE(sd_open_options, size, 0);
@@ -44,7 +43,7 @@ PLACE(sd_open_options, precision, 32);
 PLACE(sd_open_options, repository, 40);
 PLACE(sd_open_options, log, 48);
 PLACE(sd_open_options, log_context, 56);
-TAIL(sd_open_options, log_context, 0);
+LAST(sd_open_options, log_context);
 
 SIZE(sd_model_info, 64);
 PLACE(sd_model_info, size, 0);
@@ -57,7 +56,7 @@ PLACE(sd_model_info, member_count, 36);
 PLACE(sd_model_info, parameter_count, 40);
 PLACE(sd_model_info, segment_seconds, 48);
 PLACE(sd_model_info, engine, 56);
-TAIL(sd_model_info, engine, 0);
+LAST(sd_model_info, engine);
 
 SIZE(sd_audio, 40);
 PLACE(sd_audio, size, 0);
@@ -66,12 +65,13 @@ PLACE(sd_audio, frames, 16);
 PLACE(sd_audio, channels, 24);
 PLACE(sd_audio, sample_rate, 28);
 PLACE(sd_audio, layout, 32);
-TAIL(sd_audio, layout, 4);
+PLACE(sd_audio, reserved, 36);
+LAST(sd_audio, reserved);
 
 SIZE(sd_random, 2500);
 PLACE(sd_random, words, 0);
 PLACE(sd_random, position, 2496);
-TAIL(sd_random, position, 0);
+LAST(sd_random, position);
 
 SIZE(sd_separation_options, 96);
 PLACE(sd_separation_options, size, 0);
@@ -88,7 +88,7 @@ PLACE(sd_separation_options, random, 64);
 PLACE(sd_separation_options, progress, 72);
 PLACE(sd_separation_options, progress_context, 80);
 PLACE(sd_separation_options, cancellation, 88);
-TAIL(sd_separation_options, cancellation, 0);
+LAST(sd_separation_options, cancellation);
 
 SIZE(sd_file_options, 56);
 PLACE(sd_file_options, size, 0);
@@ -101,12 +101,12 @@ PLACE(sd_file_options, copies_tags, 28);
 PLACE(sd_file_options, start_seconds, 32);
 PLACE(sd_file_options, duration_seconds, 40);
 PLACE(sd_file_options, temporary_folder, 48);
-TAIL(sd_file_options, temporary_folder, 0);
+LAST(sd_file_options, temporary_folder);
 
 SIZE(sd_output, 16);
 PLACE(sd_output, signal, 0);
 PLACE(sd_output, path, 8);
-TAIL(sd_output, path, 0);
+LAST(sd_output, path);
 
 SIZE(sd_track_report, 40);
 PLACE(sd_track_report, size, 0);
@@ -115,7 +115,8 @@ PLACE(sd_track_report, duration_seconds, 16);
 PLACE(sd_track_report, sample_rate, 24);
 PLACE(sd_track_report, channels, 28);
 PLACE(sd_track_report, warning_count, 32);
-TAIL(sd_track_report, warning_count, 4);
+PLACE(sd_track_report, reserved, 36);
+LAST(sd_track_report, reserved);
 
 SIZE(sd_stream_options, 32);
 PLACE(sd_stream_options, size, 0);
@@ -123,7 +124,7 @@ PLACE(sd_stream_options, is_live, 8);
 PLACE(sd_stream_options, mean, 12);
 PLACE(sd_stream_options, standard_deviation, 16);
 PLACE(sd_stream_options, temporary_folder, 24);
-TAIL(sd_stream_options, temporary_folder, 0);
+LAST(sd_stream_options, temporary_folder);
 
 SIZE(sd_quantize_options, 80);
 PLACE(sd_quantize_options, size, 0);
@@ -137,14 +138,14 @@ PLACE(sd_quantize_options, threads, 48);
 PLACE(sd_quantize_options, log, 56);
 PLACE(sd_quantize_options, log_context, 64);
 PLACE(sd_quantize_options, cancellation, 72);
-TAIL(sd_quantize_options, cancellation, 0);
+LAST(sd_quantize_options, cancellation);
 
 SIZE(sd_quantize_report, 32);
 PLACE(sd_quantize_report, size, 0);
 PLACE(sd_quantize_report, bytes, 8);
 PLACE(sd_quantize_report, source_bytes, 16);
 PLACE(sd_quantize_report, snr, 24);
-TAIL(sd_quantize_report, snr, 0);
+LAST(sd_quantize_report, snr);
 
 SIZE(sd_scores, 48);
 PLACE(sd_scores, sdr, 0);
@@ -153,7 +154,7 @@ PLACE(sd_scores, bss_sdr, 16);
 PLACE(sd_scores, bss_isr, 24);
 PLACE(sd_scores, bss_sir, 32);
 PLACE(sd_scores, bss_sar, 40);
-TAIL(sd_scores, bss_sar, 0);
+LAST(sd_scores, bss_sar);
 
 SIZE(sd_status, 4);
 VALUE(SD_OK, 0);

@@ -11,7 +11,7 @@ static sd_model *model;
 enum { FRAMES = 400 };
 static float samples[FRAMES * CHANNELS];
 static float stems[FRAMES * CHANNELS * STEMS];
-static const sd_audio mix = {sizeof mix, samples, FRAMES, CHANNELS, RATE, SD_PLANAR};
+static const sd_audio mix = {sizeof mix, samples, FRAMES, CHANNELS, RATE, SD_PLANAR, 0};
 
 static sd_status separate(const sd_audio *audio, const sd_separation_options *options) {
     return sd_separate(model, audio, options, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why);
@@ -54,7 +54,7 @@ static void every_status_but_internal_error_can_be_had(void) {
     FAILS(SD_ERROR_ARGUMENT, sd_open("", NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL_MISSING, sd_open("no_such_model", NULL, &other, why, sizeof why));
     CHECK(strstr(why, "no_such_model"), "the name is not told: %s", why);
-    FAILS(SD_ERROR_MODEL, sd_open("/no/such.safetensors", NULL, &other, why, sizeof why));
+    FAILS(SD_ERROR_MODEL_MISSING, sd_open("/no/such.safetensors", NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL, sd_open(garbage, NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL,
           sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, why, sizeof why));
@@ -485,7 +485,8 @@ static void messages_are_cut_at_a_characters_boundary(void) {
     for (size_t bytes = 0; bytes <= strlen(whole) + 2; bytes++) {
         char buffer[SD_MESSAGE_BYTES + 16];
         memset(buffer, 0x5a, sizeof buffer);
-        CHECK(sd_open(name, NULL, &opened, buffer + 8, bytes) == SD_ERROR_MODEL, "%zu", bytes);
+        sd_status status = sd_open(name, NULL, &opened, buffer + 8, bytes);
+        CHECK(status == SD_ERROR_MODEL_MISSING, "%zu", bytes);
         for (size_t index = 0; index < 8; index++)
             CHECK(buffer[index] == 0x5a && buffer[8 + bytes + index] == 0x5a, "%zu bytes", bytes);
         if (bytes == 0)
@@ -636,7 +637,7 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
         size_t result_bytes = 0;
         sd_separation_options options = odd_separation(cancellation);
         const sd_separation_options *given = upto(8) ? &options : NULL;
-        sd_audio track = {sizeof track, block, FRAMES, CHANNELS, RATE, SD_PLANAR};
+        sd_audio track = {sizeof track, block, FRAMES, CHANNELS, RATE, SD_PLANAR, 0};
         MUTATE(track, size, odd_size());
         MUTATE(track, samples, NULL);
         MUTATE(track, frames, frames_of_buffer());

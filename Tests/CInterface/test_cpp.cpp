@@ -43,7 +43,7 @@ void stemsAreThoseOfTheFunctionsOfC() {
     const auto mix = noise(frames * 2, 1);
     const Stems stems = model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, seeded(3));
     std::vector<float> expected(frames * 8);
-    const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR};
+    const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR, 0};
     const SeparationOptions options = seeded(3);
     char why[SD_MESSAGE_BYTES];
     CHECK(sd_separate(model.get(), &audio, &options, expected.data(), frames, SD_PLANAR, nullptr,
@@ -109,7 +109,7 @@ void whatACallbackThrowsComesOutOfTheCall() {
     size_t count = 0;
     thrown<Surprise>([&] { stream.pull(block.data(), frames, count); });
 
-    const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR};
+    const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR, 0};
     thrown<Surprise>([&] {
         model.trace(audio,
                     [](const std::string &name, const std::vector<int64_t> &,
@@ -198,7 +198,7 @@ void quantizingEvaluatingAndTracing() {
     CHECK(scores.size() == 2 && std::abs(scores[0].sdr - 6.02) < 0.01, "SDR");
 
     Model model(tinyModel());
-    const sd_audio audio{sizeof audio, a.data(), 2000, 2, 1600, SD_PLANAR};
+    const sd_audio audio{sizeof audio, a.data(), 2000, 2, 1600, SD_PLANAR, 0};
     std::vector<std::string> names;
     model.trace(
         audio,

@@ -287,10 +287,34 @@ static void signals_stay_as_they_were(void) {
               number);
 }
 
+// A program's handler must not run on a thread that it doesn't know.
+static void threads_of_the_library_block_signals(void) {
+    sd_model *model = open_tiny();
+    DIR *threads = opendir("/proc/self/task");
+    int open_to_signals = 0;
+    for (struct dirent *entry; (entry = readdir(threads));) {
+        char path[300], line[200];
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        FILE *status = fopen(path, "r");
+        unsigned long long blocked;
+        while (status && fgets(line, sizeof line, status))
+            if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
+                open_to_signals += !(blocked >> (SIGUSR1 - 1) & 1);
+        if (status)
+            fclose(status);
+    }
+    closedir(threads);
+    CHECK(open_to_signals == 1, "%d threads take signals", open_to_signals);
+    sd_close(model);
+}
+
 int main(int argc, char **argv) {
     const test tests[] = {
         // First: it compares with the process as it was before the library did anything.
         TEST(signals_stay_as_they_were),
+        TEST(threads_of_the_library_block_signals),
         TEST(nothing_is_printed),
         TEST(two_models_in_two_threads_give_the_samples_of_one),
         TEST(one_model_in_eight_threads_gives_the_samples_of_one),

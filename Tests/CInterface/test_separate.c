@@ -503,7 +503,7 @@ static sd_status separate_to_file(const sd_separation_options *options) {
     write_wav(input, 1500, 2, RATE, 3);
     remove(output);
     sd_output outputs[] = {{"vocals", output}};
-    sd_track_report report = {sizeof report, 99, 99, 99, 99, 99};
+    sd_track_report report = {sizeof report, 99, 99, 99, 99, 99, 0};
     sd_status status =
         sd_separate_file(model, input, outputs, 1, NULL, options, &report, why, sizeof why);
     CHECK(exists(output) == (status == SD_OK), "a cancelled call left %s", output);

@@ -31,7 +31,7 @@ static void *load_use_and_unload(void *unused) {
     find(library, "sd_separate", &separate);
     find(library, "sd_close", &close);
     float samples[1000] = {0.1f}, stems[4000];
-    sd_audio mix = {sizeof mix, samples, 500, 2, 1600, SD_PLANAR};
+    sd_audio mix = {sizeof mix, samples, 500, 2, 1600, SD_PLANAR, 0};
     sd_model *model = NULL;
     if (open(model_path, NULL, &model, why, sizeof why) != SD_OK)
         return "sd_open";
