@@ -71,7 +71,7 @@ let package = Package(
                 "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor", "LibC",
                 "CSwiftDemucs",
             ],
-            exclude: ["exports.map"]),
+            exclude: ["abi.txt", "exports.map"]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [

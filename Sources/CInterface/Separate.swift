@@ -17,8 +17,8 @@ extension LoadedModel {
     func stemFrames(_ frames: Int, sampleRateHz: Int, isInputRate: Bool) -> Int {
         isInputRate
             ? frames
-            : Resampler(from: sampleRateHz, to: separator.model.sampleRateHz)
-                .outputCount(inputCount: frames)
+            : Resampler.outputCount(
+                inputCount: frames, from: sampleRateHz, to: separator.model.sampleRateHz)
     }
 }
 
@@ -84,7 +84,7 @@ public func sd_separate(
                 pipeline.onSegment = {
                     given.tell($0, bag: information.memberCount, cancelling: token)
                 }
-            }, sink: { put(resampling.append($0.stems)) })
+            }, sink: { put(resampling.append($0.stems, limit: frames)) })
         put(resampling.finish(outputCount: frames))
         given.giveBack(random)
         seed?.pointee = options.shifts > 0 ? drawn ?? 0 : 0

@@ -149,7 +149,8 @@ package final class SeparationStream {
             let block = try pipeline.next(progress: { _ in })
             if block == nil, !hasEnded { return nil }
             let stems =
-                block.map { rest.append($0.stems) } ?? rest.finish(outputCount: inputSamples)
+                block.map { rest.append($0.stems, limit: inputSamples) }
+                ?? rest.finish(outputCount: inputSamples)
             resampling = block == nil ? nil : rest
             if stems.sampleCount > 0 { return stems }
         }

@@ -76,7 +76,7 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Takes the next samples.
     func append(_ block: StemBlock) throws {
-        try put(resampling.append(signal(in: block)))
+        try put(resampling.append(signal(in: block), limit: shape.sampleCount))
     }
 
     /// Takes the end of the signal, after which ``peak`` is that of the whole.

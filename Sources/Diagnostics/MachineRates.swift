@@ -1,5 +1,6 @@
 // The peak rates of this machine, which a network's are compared with.
 
+import Files
 import Layers
 import LibC
 import Tensor
@@ -69,18 +70,20 @@ struct MachineRates {
     }
 }
 
-/// The most memory that this process has held at once.
+/// The most memory that this process has held at once, in bytes; 0 if the system doesn't tell.
+///
+/// Linux counts the peak of `getrusage` from that of the process that started this one; the peak in
+/// `/proc/self/status` begins anew.
 func peakResidentBytes() -> Int {
-    var usage = rusage()
-    #if canImport(Glibc)
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    #if os(Linux)
+        let status = (try? readFile("/proc/self/status")).map { String(decoding: $0, as: UTF8.self) }
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        let kilobytes = line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }
+        return (kilobytes ?? 0) * 1024
     #else
+        var usage = rusage()
         getrusage(RUSAGE_SELF, &usage)
-    #endif
-    #if canImport(Darwin)
         return usage.ru_maxrss
-    #else
-        return usage.ru_maxrss * 1024
     #endif
 }
 

@@ -59,9 +59,10 @@ extension ModelStore {
     package static func bundledFolders(of binary: String?) -> [String] {
         guard let binary else { return [] }
         let binaries = FilePath.folder(of: binary)
-        var folders = [
-            FilePath.joined(FilePath.folder(of: binaries), "share/swift-demucs/models")
-        ].filter(FilePath.isFolder)
+        // Beside `bin` or `lib`, or beside the `lib` of a folder for one architecture.
+        let prefix = FilePath.folder(of: binaries)
+        var folders = [prefix, FilePath.folder(of: prefix)]
+            .map { FilePath.joined($0, "share/swift-demucs/models") }.filter(FilePath.isFolder)
         var folder = binaries
         while folder != "/" {
             let models = FilePath.joined(folder, "Models")

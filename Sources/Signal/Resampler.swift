@@ -75,10 +75,17 @@ package struct Resampler: Sendable {
     ///
     /// Float32 holds whole numbers exactly up to 2²⁴, six minutes at 44.1 kHz; beyond, the length may
     /// be a few samples off the exact one, just as the reference's is.
-    package func outputCount(inputCount: Int) -> Int {
+    package static func outputCount(inputCount: Int, from oldHz: Int, to newHz: Int) -> Int {
+        let divisor = greatestCommonDivisor(oldHz, newHz)
+        let (oldRate, newRate) = (oldHz / divisor, newHz / divisor)
         guard oldRate != newRate else { return inputCount }
         let exact = Double(newRate * inputCount) / Double(oldRate)
         return min(Int(Float(exact).rounded(.down)), (inputCount / oldRate + 1) * newRate)
+    }
+
+    /// Output samples of an input.
+    func outputCount(inputCount: Int) -> Int {
+        Self.outputCount(inputCount: inputCount, from: oldRate, to: newRate)
     }
 
     /// Output samples whose filters end within the first `inputCount` input samples.

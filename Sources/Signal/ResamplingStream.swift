@@ -20,7 +20,9 @@ package struct ResamplingStream: Sendable {
     }
 
     /// Takes the next samples of the signal and gives the outputs that they complete.
-    package mutating func append(_ block: PlanarAudio) -> PlanarAudio {
+    ///
+    /// - Parameter limit: the most samples to give for the whole signal.
+    package mutating func append(_ block: PlanarAudio, limit: Int = .max) -> PlanarAudio {
         precondition(block.channelCount == input.channelCount)
         if resampler.oldRate == resampler.newRate { return block }
         guard block.sampleCount > 0 else { return outputs(upTo: outputCount) }
@@ -34,15 +36,15 @@ package struct ResamplingStream: Sendable {
         // The reference's length grows with the input's, so the outputs given now stay right.
         return outputs(
             upTo: min(
-                resampler.outputCount(reachingInto: inputCount),
+                limit, resampler.outputCount(reachingInto: inputCount),
                 resampler.outputCount(inputCount: inputCount)))
     }
 
     /// Gives the outputs at the end of the signal, whose filters reach past it.
     ///
     /// - Parameter wanted: samples to give for the whole signal, if not as many as
-    ///   ``Resampler/outputCount(inputCount:)`` says: more repeat the edge, fewer are cut off as far
-    ///   as their filters reach past the end. Ignored if both rates are equal.
+    ///   ``Resampler/outputCount(inputCount:)`` says: more repeat the edge. No fewer than were given
+    ///   so far; ``append(_:limit:)`` keeps to a limit. Ignored if both rates are equal.
     package mutating func finish(outputCount wanted: Int? = nil) -> PlanarAudio {
         guard inputCount > 0 else { return outputs(upTo: 0) }
         let total = wanted ?? resampler.outputCount(inputCount: inputCount)

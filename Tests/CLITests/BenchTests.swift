@@ -47,6 +47,18 @@ struct BenchTests {
         #expect(bytes.count == 4 && bytes[3] < bytes[0] * 2 / 3)
     }
 
+    /// `getrusage` would count from the peak of this process.
+    @Test func thePeakOfMemoryIsTheProgramsOwn() throws {
+        let countBytes = 400 << 20
+        var held = [UInt8](repeating: 1, count: countBytes)
+        let run = try run("-n", "base", "--threads", "1", "--runs", "1", "--json", "--quiet")
+        held.withUnsafeMutableBytes { $0[0] = 2 }
+        for row in try rows(run) {
+            let peak = try #require(row["peak_rss_bytes"] as? Int)
+            #expect((1 << 20..<countBytes).contains(peak))
+        }
+    }
+
     @Test func quantizedModelsHaveNoFloat16File() throws {
         let path = folder.url("int8.safetensors").path
         try folder.run(

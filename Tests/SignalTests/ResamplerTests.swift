@@ -42,7 +42,7 @@ struct ResamplerTests {
             let (oldHz, newHz) = (numbers[row], numbers[row + 1])
             let inputCount = numbers[row + 2] * 4096 + numbers[row + 3]
             let expected = numbers[row + 4] * 4096 + numbers[row + 5]
-            let actual = Resampler(from: oldHz, to: newHz).outputCount(inputCount: inputCount)
+            let actual = Resampler.outputCount(inputCount: inputCount, from: oldHz, to: newHz)
             #expect(actual == expected, "\(inputCount) samples from \(oldHz) Hz to \(newHz) Hz")
         }
     }
@@ -112,7 +112,8 @@ extension Resampler {
 extension ResamplingStream {
     /// A whole signal of one channel.
     fileprivate mutating func outputs(for signal: [Float], count: Int? = nil) -> [Float] {
-        var output = append(PlanarAudio(channels: [signal], sampleRateHz: 1))
+        var output = append(
+            PlanarAudio(channels: [signal], sampleRateHz: 1), limit: count ?? .max)
         output.append(finish(outputCount: count))
         return output.channels[0]
     }
