@@ -95,7 +95,9 @@ def snr(golden: torch.Tensor, found: torch.Tensor) -> float:
     if golden.shape != found.shape:
         return -math.inf
     noise = float((golden.double() - found.double()).square().sum())
-    return math.inf if noise == 0 else 10 * math.log10(float(golden.double().square().sum()) / noise)
+    return (
+        math.inf if noise == 0 else 10 * math.log10(float(golden.double().square().sum()) / noise)
+    )
 
 
 def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:

@@ -189,13 +189,10 @@ class Model:
         if progress is not None:
             options.progress = _progress.c_callback(callbacks, progress)
         options.cancellation = token.handle
-        generator: Any = seed if hasattr(seed, "getstate") and shifts > 0 else None
-        if seed is None or hasattr(seed, "getstate"):
-            options.has_seed = 0
-        else:
-            options.has_seed = 1
-            options.seed = _arrays.integer(seed, "seed", 0, 2**64 - 1)
-        if generator is None:
+        generator: Any = seed
+        if not hasattr(generator, "getstate"):
+            options.has_seed = 0 if seed is None else 1
+            options.seed = 0 if seed is None else _arrays.integer(seed, "seed", 0, 2**64 - 1)
             yield options
             return
         version, words, gauss = generator.getstate()
