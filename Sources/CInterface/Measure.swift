@@ -54,12 +54,25 @@ public func sd_quantize(
         quantization.warnings.forEach(log.warning)
         let model = try quantization.run(
             mixes: segments.mixes, targets: targets, cancellation: token,
-            report: { log.info("\($0)") })
+            report: { log.info($0) })
         try model.write(to: output)
         try sd_quantize_report(
             size: 0, bytes: Int64(model.countBytes), source_bytes: Int64(source.countBytes),
             snr: model.snrDecibels
         ).write(to: report, "report")
+    }
+}
+
+extension Log {
+    /// Tells of a stage as it begins.
+    fileprivate func info(_ stage: ModelQuantization.Stage) {
+        switch stage {
+        case .calibrating(0, let count): info("calibrating on \(count) segments")
+        case .rounding(0, let count): info("rounding the weights of \(count) layers")
+        case .measuring(0, let count): info("measuring each of \(count) layers in INT8")
+        case .choosing: info("measuring the whole model")
+        default: break
+        }
     }
 }
 

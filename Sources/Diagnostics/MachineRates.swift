@@ -76,7 +76,9 @@ struct MachineRates {
 /// `/proc/self/status` begins anew.
 func peakResidentBytes() -> Int {
     #if os(Linux)
-        let status = (try? readFile("/proc/self/status")).map { String(decoding: $0, as: UTF8.self) }
+        let status = (try? readFile("/proc/self/status")).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
         let kilobytes = line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }
         return (kilobytes ?? 0) * 1024

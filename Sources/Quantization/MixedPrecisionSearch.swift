@@ -74,10 +74,10 @@ package struct MixedPrecisionSearch {
         var state = State(
             layers: quantized.layers, signal: energies(reference, \.signal))
         if targets.measuresLayers || targets.minimumSNRDecibels != nil {
-            report(.measuring(layers: state.layers.count))
             // The form of layers that the recommended plan rounds the most.
             let mostRounded: LayerForm = targets.precision == .int8 ? .w8a8 : .w8
             for (index, layer) in state.layers.enumerated() {
+                report(.measuring(done: index, layers: state.layers.count))
                 // Layers that stay in floats are measured too: the report shows why they do.
                 let form = layer.form == .float ? mostRounded : layer.form
                 let noise = try noise([layer.tensor: form], on: float32)

@@ -30,11 +30,12 @@ package struct ModelQuantization {
         var countWeights: Int { shape.reduce(1, *) }
     }
 
-    /// A stage of ``run(mixes:targets:cancellation:report:)`` that begins.
+    /// A stage of ``run(mixes:targets:cancellation:report:)``, and how many of its segments or layers
+    /// are done: none as it begins.
     package enum Stage: Sendable {
-        case calibrating(segments: Int)
-        case rounding(layers: Int)
-        case measuring(layers: Int)
+        case calibrating(done: Int, segments: Int)
+        case rounding(done: Int, layers: Int)
+        case measuring(done: Int, layers: Int)
         case choosing
     }
 
@@ -88,14 +89,14 @@ package struct ModelQuantization {
         let network = try HTDemucs(
             configuration, warnings: [], parameters: parameters,
             backend: Backend(threads: 1), observer: observer)
-        report(.calibrating(segments: mixes.count))
-        for mix in mixes {
+        for (index, mix) in mixes.enumerated() {
+            report(.calibrating(done: index, segments: mixes.count))
             _ = try network.forward(tensor(mix, on: network.backend), observer: cancellation)
             observer.endSegment(on: backend)
         }
         var quantized = QuantizedLayers(quantization: self, backend: backend)
-        report(.rounding(layers: observer.layers.count))
-        for layer in observer.layers {
+        for (index, layer) in observer.layers.enumerated() {
+            report(.rounding(done: index, layers: observer.layers.count))
             try cancellation.check()
             try quantized.add(layer, for: targets.precision)
         }

@@ -9,8 +9,8 @@ struct PlannedTrack {
     let input: InputTrack
     /// In the order of the outputs; empty for standard output.
     let paths: [String]
-    /// The record of a complete result, beside the first stem; nil for standard output.
-    let recordPath: String?
+    /// The record of a complete result; nil for standard output.
+    let record: SeparationRecord.Place?
 
     /// The outputs with their destinations.
     func outputs(_ selected: [OutputSelection.Output]) -> [StemOutput] {
@@ -57,8 +57,8 @@ struct OutputPlan {
         settings: SeparateCommand.Settings
     ) throws(UsageError) {
         format = try OutputPlan.format(settings)
-        let modelFolder = FilePath.joined(
-            settings.arguments.value(.out) ?? "separated", modelFolder)
+        let out = settings.arguments.value(.out) ?? "separated"
+        let modelFolder = FilePath.joined(out, modelFolder)
         folder = modelFolder
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
@@ -86,7 +86,7 @@ struct OutputPlan {
             tracks.append(
                 PlannedTrack(
                     input: input, paths: paths,
-                    recordPath: SeparationRecord.path(of: input, besideOutput: paths[0])))
+                    record: SeparationRecord.Place(of: input, in: out, firstOutput: paths[0])))
         }
     }
 
@@ -94,7 +94,7 @@ struct OutputPlan {
     init(toStandardOutput input: InputTrack, format: OutputFormat) {
         self.format = format
         folder = nil
-        tracks = [PlannedTrack(input: input, paths: [], recordPath: nil)]
+        tracks = [PlannedTrack(input: input, paths: [], record: nil)]
     }
 
     /// Whether two arguments name the same file, which is then separated once.

@@ -15,6 +15,8 @@ struct QuantizeCommand {
     private let output: String
     private let threads: Int
     private let segmentCount: Int
+    /// nil without the option.
+    private let calibrationTracks: [String]?
     private let targets: MixedPrecisionSearch.Targets
 
     init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
@@ -22,9 +24,8 @@ struct QuantizeCommand {
         self.console = console
         output = try arguments.required(.outFile)
         threads = try arguments.threads()
-        segmentCount = max(
-            try arguments.number(.calibrationSamples, in: 1...10_000) ?? 50,
-            arguments.values(.calibrate).count)
+        calibrationTracks = try Self.calibrationTracks(arguments)
+        segmentCount = try arguments.number(.calibrationSamples, in: 1...10_000) ?? 50
         var targets = MixedPrecisionSearch.Targets(measuresLayers: arguments.has(.report))
         if let precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) {
             targets.precision = precision
@@ -44,18 +45,19 @@ struct QuantizeCommand {
             let checkpoint = try Checkpoint.open(
                 arguments.operands[0], member: arguments.value(.member))
             let configuration = try Configuration.read(from: checkpoint).configuration
-            let tracks = arguments.values(.calibrate)
             let segments =
-                tracks.isEmpty
-                ? CalibrationSegments(noiseFor: configuration)
-                : try CalibrationSegments(
-                    of: tracks, count: segmentCount, for: configuration,
-                    on: Backend(threads: threads), cancellation: cancellation)
+                try calibrationTracks.map { tracks in
+                    try CalibrationSegments(
+                        of: tracks, count: max(segmentCount, tracks.count), for: configuration,
+                        on: Backend(threads: threads), cancellation: cancellation)
+                } ?? CalibrationSegments(noiseFor: configuration)
             let quantization = try ModelQuantization(
                 checkpoint, calibration: segments.description, threads: threads)
             quantization.warnings.forEach(console.warning)
+            var display: CountDisplay?
             let model = try quantization.run(
-                mixes: segments.mixes, targets: targets, cancellation: cancellation, report: show)
+                mixes: segments.mixes, targets: targets, cancellation: cancellation,
+                report: { show($0, on: &display) })
             try model.write(to: output)
             let report = QuantizationReport(
                 model: model, source: checkpoint, calibration: segments.description)
@@ -72,15 +74,52 @@ struct QuantizeCommand {
         }
     }
 
-    /// Prints a line at the beginning of each stage.
-    private func show(_ stage: ModelQuantization.Stage) {
-        switch stage {
-        case .calibrating(let count):
-            console.status("Calibrating on \(count) \(count == 1 ? "segment" : "segments")")
-        case .rounding(let count): console.status("Rounding the weights of \(count) layers")
-        case .measuring(let count): console.status("Measuring each of \(count) layers in INT8")
-        case .choosing: console.status("Measuring the whole model")
+    /// The sound files of `--calibrate`; nil without the option.
+    ///
+    /// - Throws: `UsageError` for a folder or a pattern without any.
+    private static func calibrationTracks(
+        _ arguments: ParsedArguments
+    ) throws(UsageError) -> [String]? {
+        guard arguments.has(.calibrate) else { return nil }
+        let operands = arguments.values(.calibrate).flatMap { value in
+            // A comma may also be a part of one file's name.
+            FilePath.status(value) == nil ? value.split(separator: ",").map(String.init) : [value]
         }
+        let found = TrackDiscovery(operands)
+        if let problem = found.problems.first { throw UsageError(problem.text) }
+        guard !found.tracks.isEmpty else {
+            throw .invalidValue(.calibrate, value: "", allowed: "sound files or folders")
+        }
+        return found.tracks.map(\.path)
+    }
+
+    /// Prints a line at the beginning of each stage, and counts on a terminal.
+    private func show(_ stage: ModelQuantization.Stage, on display: inout CountDisplay?) {
+        switch stage {
+        case .calibrating(let done, let count):
+            let segments = count == 1 ? "segment" : "segments"
+            show("Calibrating on \(count) \(segments)", "Segment", done, count, &display)
+        case .rounding(let done, let count):
+            show("Rounding the weights of \(count) layers", "Layer", done, count, &display)
+        case .measuring(let done, let count):
+            show("Measuring each of \(count) layers in INT8", "Layer", done, count, &display)
+        case .choosing:
+            display = nil
+            console.status("Measuring the whole model")
+        }
+    }
+
+    private func show(
+        _ title: String, _ unit: String, _ done: Int, _ count: Int,
+        _ display: inout CountDisplay?
+    ) {
+        if done == 0 {
+            // The last stage's count goes first.
+            display = nil
+            console.status(title)
+            display = CountDisplay(console: console, unit: unit)
+        }
+        display?.update(done + 1, of: count)
     }
 }
 
@@ -88,8 +127,9 @@ struct QuantizeCommand {
 
 extension Option {
     static let calibrate = Option(
-        "calibrate", value: "file",
-        help: "Music to calibrate on, instead of noise. Can be repeated.")
+        "calibrate", value: "files",
+        help: "Music to calibrate on, instead of noise: sound files and folders of them, separated "
+            + "by commas. Can be repeated.")
     static let calibrationSamples = Option(
         "samples", value: "n",
         help: "Segments of that music, spread over the files. (default: 50)")

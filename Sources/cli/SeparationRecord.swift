@@ -1,4 +1,4 @@
-// The record beside the stems of a finished track, by which `--skip-existing` recognises it. The format
+// The record of a finished track, by which `--skip-existing` recognises it. The format
 // is described in docs/formats.md.
 
 import Demucs
@@ -72,34 +72,67 @@ struct SeparationRecord: Codable, Equatable {
 extension SeparationRecord {
     // MARK: - On the disk
 
-    /// `OUT/htdemucs/song/.song.mp3.swift-demucs.json`.
-    static func path(of input: InputTrack, besideOutput path: String) -> String {
-        let ending = ".swift-demucs.json"
-        var name = "." + input.fileName
-        // A checksum takes the place of the end of a long name.
-        if name.utf8.count + ending.utf8.count > FilePath.longestNameBytes {
+    /// Where the record of a track is.
+    struct Place {
+        let path: String
+        /// Where the first version of the program put it, which still counts: beside the stems, where
+        /// players and people came across it.
+        private let formerPath: String
+
+        /// `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: named after the track, and after the
+        /// place of its first stem below the output folder, so the folder may be moved.
+        ///
+        /// - Parameters:
+        ///   - folder: the folder of `--out`.
+        ///   - output: the path of the first stem, which begins with it.
+        init(of input: InputTrack, in folder: String, firstOutput output: String) {
+            let below = output.utf8.dropFirst(folder.utf8.count)
+            let relative = String(
+                decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
+            let checksum = FileChecksum.of(text: relative).prefix(16)
+            path = FilePath.joined(
+                FilePath.joined(folder, ".swift-demucs"),
+                Self.name(input.fileName, "-\(checksum).json"))
+            formerPath = FilePath.joined(
+                FilePath.folder(of: output), Self.name("." + input.fileName, ".swift-demucs.json"))
+        }
+
+        /// A name with an ending. A checksum takes the place of the end of a long one.
+        private static func name(_ name: String, _ ending: String) -> String {
+            guard name.utf8.count + ending.utf8.count > FilePath.longestNameBytes else {
+                return name + ending
+            }
             let checksum = FileChecksum.of(text: name).prefix(16)
             let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
-            while name.utf8.count > room { name.unicodeScalars.removeLast() }
-            name += "-\(checksum)"
+            var short = name
+            while short.utf8.count > room { short.unicodeScalars.removeLast() }
+            return "\(short)-\(checksum)\(ending)"
         }
-        return FilePath.joined(FilePath.folder(of: path), name + ending)
+
+        /// Reads the record; nil if there is none.
+        func read() -> SeparationRecord? {
+            SeparationRecord(at: path) ?? SeparationRecord(at: formerPath)
+        }
+
+        /// Writes the record atomically. Errors are ignored: without a record the track is separated
+        /// again next time.
+        func write(_ record: SeparationRecord) {
+            do {
+                try FilePath.makeFolder(FilePath.folder(of: path))
+                try replaceFile(at: path, with: (JSONText.of(record) + "\n").utf8)
+                unlink(formerPath)
+            } catch {}
+        }
     }
 
     /// Reads a record.
     ///
     /// - Returns: nil if it is missing, damaged or of another version.
-    init?(at path: String) {
+    private init?(at path: String) {
         guard let record: SeparationRecord = JSONText.read(path),
             record.version == SeparationRecord.currentVersion
         else { return nil }
         self = record
-    }
-
-    /// Writes the record atomically. Errors are ignored: without a record the track is separated
-    /// again next time.
-    func write(to path: String) {
-        try? replaceFile(at: path, with: (JSONText.of(self) + "\n").utf8)
     }
 
     // MARK: - Comparing

@@ -97,11 +97,11 @@ extension SeparationRun {
         console.detail("\(age.fixed(2)) s from the start of the process to the first segment")
     }
 
-    /// Writes the record beside the stems, unless the input can't be reread or has changed.
+    /// Writes the record, unless the input can't be reread or has changed.
     private mutating func record(
         _ track: PlannedTrack, _ report: TrackReport, unchangedSince before: stat?
     ) {
-        guard let recordPath = track.recordPath, !track.input.isStandardInput,
+        guard let place = track.record, !track.input.isStandardInput,
             let model = identity(),
             let checksum = FileChecksum.of(track.input.path, cancellation),
             let input = SeparationRecord.File(track.input.path, sha256: checksum),
@@ -116,9 +116,9 @@ extension SeparationRun {
                 durationSeconds: output.durationSeconds)
         }
         guard outputs.count == report.outputs.count else { return }
-        SeparationRecord(
-            model: model, parameters: parameters, seed: report.seed, input: input,
-            outputs: outputs
-        ).write(to: recordPath)
+        place.write(
+            SeparationRecord(
+                model: model, parameters: parameters, seed: report.seed, input: input,
+                outputs: outputs))
     }
 }

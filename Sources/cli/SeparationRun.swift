@@ -89,8 +89,7 @@ struct SeparationRun {
     /// and without `--skip-existing`.
     private mutating func recordOfSameResult(_ track: PlannedTrack) -> SeparationRecord? {
         guard settings.arguments.has(.skipExisting), !settings.arguments.has(.force),
-            let path = track.recordPath,
-            let record = SeparationRecord(at: path),
+            let record = track.record?.read(),
             record.covers(
                 track, model: identity(), parameters: parameters, seed: settings.separation.seed)
         else { return nil }

@@ -37,7 +37,7 @@ struct BatchTests {
         #expect(try #require(run.outputLines.last).contains(#""counts":{"done":21,"failed":3}"#))
         #expect(try stems("out").count == 42)
         // A second run skips all tracks and writes nothing.
-        let record = folder.url("out/cross_first/00/.00.wav.swift-demucs.json")
+        let record = folder.url("out/.swift-demucs/00.wav-ffd9bcdc8969657a.json")
         let before = try FileManager.default.attributesOfItem(atPath: record.path)
         let again = try folder.run(arguments + ["out", "--json"], exits: 1)
         #expect(

@@ -27,7 +27,7 @@ struct InterruptionTests {
             folder.contents == [
                 "a.wav", "long.wav", "out", "out/cross_first", "out/cross_first/a",
                 "out/cross_first/a/drums.wav", "out/cross_first/a/rest.wav",
-                "out/cross_first/a/.a.wav.swift-demucs.json",
+                "out/.swift-demucs", "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json",
             ])
     }
 

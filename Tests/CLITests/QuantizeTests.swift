@@ -39,6 +39,34 @@ struct QuantizeTests {
         #expect(separated.errors.contains(" in int8, "), "\(separated.errors)")
     }
 
+    /// Files separated by commas, folders, and a file with a comma in its name.
+    @Test func calibrationTakesSeveralFilesAndFolders() throws {
+        for name in ["a.wav", "b.wav", "more/c.wav", "d,e.wav"] { try folder.writeTrack(name) }
+        try folder.run(
+            "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "a.wav,b.wav",
+            "--calibrate", "more", "--calibrate", "d,e.wav", "--samples", "4", "--report",
+            "layers.json", "-q")
+        let calibration = try #require(try report()["calibration"] as? [String: Any])
+        #expect(calibration["files"] as? Int == 4)
+        #expect(calibration["segments"] as? Int == 4)
+    }
+
+    @Test func aFolderWithoutMusicIsRefused() throws {
+        try folder.write("text", "empty/notes.txt")
+        let run = try folder.run(
+            ["quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "empty"], exits: 2)
+        #expect(run.errors.contains("empty: "), "\(run.errors)")
+    }
+
+    @Test func stagesAreCountedOnATerminal() throws {
+        let terminal = try PseudoTerminal(
+            ["quantize", Self.model, "-o", "int8.safetensors"], in: folder.url, columns: 80)
+        #expect(terminal.wait() == 0)
+        #expect(terminal.drawings.contains("Segment 4 of 4"))
+        #expect(terminal.drawings.contains { $0.hasPrefix("Layer 2 of ") })
+        #expect(terminal.drawings.last == "")
+    }
+
     @Test func weightsAloneAreMeasuredInTheirPrecision() throws {
         try folder.run(
             "quantize", Self.model, "-o", "out.safetensors", "--precision", "float32",

@@ -6,6 +6,8 @@ import Testing
 struct SkipExistingTests {
     private let folder = TemporaryFolder()
     private let stem = "out/cross_first/a/drums.wav"
+    /// With the SHA-256 of `cross_first/a/drums.wav`.
+    private static let record = "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json"
 
     init() throws {
         try folder.writeTrack("a.wav")
@@ -90,10 +92,29 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
+    /// Where the first version of the program put it.
+    @Test func aRecordBesideTheStemsCountsUntilItIsReplaced() throws {
+        let former = "out/cross_first/a/.a.wav.swift-demucs.json"
+        try FileManager.default.moveItem(
+            at: folder.url(Self.record), to: folder.url(former))
+        #expect(try isSkipped())
+        #expect(try isSkipped("--shifts=0") == false)
+        #expect(FileManager.default.fileExists(atPath: folder.url(Self.record).path))
+        #expect(!FileManager.default.fileExists(atPath: folder.url(former).path))
+    }
+
+    @Test func theOutputFolderMayBeMovedAndSpelledOtherwise() throws {
+        try FileManager.default.moveItem(at: folder.url("out"), to: folder.url("moved"))
+        for out in ["moved", "moved/", "./moved", folder.url("moved").path] {
+            let run = try folder.run(
+                ["a.wav", "-n", "cross_first", "-o", out, "--skip-existing"])
+            #expect(run.errors.contains("Already done: a.wav"), "\(out)")
+        }
+    }
+
     @Test func aRecordThatIsDamagedIsNone() throws {
-        let record = "out/cross_first/a/.a.wav.swift-demucs.json"
         for text in ["", "{", "{\"version\": 99}", "[]"] {
-            try folder.write(text, record)
+            try folder.write(text, Self.record)
             #expect(try isSkipped() == false)
         }
         #expect(try isSkipped())

@@ -41,8 +41,8 @@ struct TerminalTests {
     @Test func aResizedTerminalIsRedrawnAtOnce() throws {
         try folder.writeTrack("a.wav", samples: 400_000)
         let terminal = try PseudoTerminal(
-            ["a.wav", "-n", "cross_first", "--shifts=20", "-o", "out"], in: folder.url, columns: 100
-        )
+            ["a.wav", "-n", "cross_first", "--shifts=100", "-o", "out"], in: folder.url,
+            columns: 100)
         #expect(terminal.read(until: "% ["))
         terminal.resize(columns: 30)
         // Too narrow for the bar.
