@@ -58,6 +58,8 @@ def snr(golden: Any, found: Any) -> float:
     """In dB; infinite for equal samples."""
     assert golden.shape == found.shape
     noise = np.square(np.float64(golden) - np.float64(found)).sum()
-    return float("inf") if noise == 0 else float(
-        10 * np.log10(np.square(np.float64(golden)).sum() / noise)
+    return (
+        float("inf")
+        if noise == 0
+        else float(10 * np.log10(np.square(np.float64(golden)).sum() / noise))
     )

@@ -15,9 +15,9 @@ from typing import Any, Dict, List
 
 import numpy as np
 import pytest
+from conftest import MODELS, RATE, snr
 
 import swift_demucs
-from conftest import MODELS, RATE, snr
 from swift_demucs import api
 
 KEYS = {
@@ -131,7 +131,7 @@ def test_the_bar(music: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_saving(tmp_path: Path, music: Any) -> None:
     loud = music / np.abs(music).max() * 1.5
-    # The reference's arithmetic (demucs/audio.py): divided by 1.01 × peak, rounded toward zero.
+    # The reference, demucs/audio.py: divided by 1.01 times the peak, rounded toward zero.
     divided = loud / max(1.01 * np.abs(loud).max(), 1)
     api.save_audio(loud, tmp_path / "a.wav", RATE)
     with wave.open(str(tmp_path / "a.wav")) as file:
@@ -168,7 +168,7 @@ def test_models_are_listed(bag: Path) -> None:
 def test_errors_have_the_references_names(separator: api.Separator, tmp_path: Path) -> None:
     with pytest.raises(api.LoadModelError, match="missing-model"):
         api.Separator("missing-model", repo=tmp_path)
-    with pytest.raises(api.LoadAudioError, match="missing.wav") as raised:
+    with pytest.raises(api.LoadAudioError, match=r"missing\.wav") as raised:
         separator.separate_audio_file(tmp_path / "missing.wav")
     assert raised.value.path == str(tmp_path / "missing.wav")
     with pytest.raises(TypeError, match="callback"):

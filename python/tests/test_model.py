@@ -9,9 +9,9 @@ from typing import Any, List
 
 import numpy as np
 import pytest
+from conftest import RATE, snr
 
 import swift_demucs
-from conftest import RATE, snr
 from swift_demucs import Model, Progress
 
 

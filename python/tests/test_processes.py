@@ -11,27 +11,27 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Callable, List
 
 import numpy as np
 import pytest
+from conftest import MODELS, RATE
 
 import swift_demucs
-from conftest import MODELS, RATE
 from swift_demucs import Cancellation, Model
 
 LONG = 60.0
 
 
-def start(code: str) -> "subprocess.Popen[str]":
+def start(code: str) -> subprocess.Popen[str]:
     """A Python of its own, with `model` and `noise(seconds)`."""
     head = f"""
 import os, sys, signal, threading, time
 import numpy as np
 import swift_demucs
 def noise(seconds):
-    generator = np.random.default_rng(1)
-    return (generator.standard_normal((2, int(seconds * {RATE}))) / 10).astype(np.float32)
+    second = np.random.default_rng(1).standard_normal((2, {RATE})).astype(np.float32)
+    return np.tile(second / 10, (1, seconds))
 model = swift_demucs.load("demo")
 """
     return subprocess.Popen(
@@ -55,30 +55,32 @@ def test_two_models_at_once(model: Model, music: Any) -> None:
 
 
 def test_the_interpreter_is_free_during_a_separation() -> None:
-    """A thread that holds the interpreter would stop the clock of this one."""
-    with swift_demucs.load("demo", threads=1) as model:
-        samples = np.zeros((2, int(LONG * RATE)), np.float32)
-        gaps: List[float] = []
+    """A counting thread keeps its rate: the best of several tries, as other programs run too."""
+
+    def rate(work: Callable[[], object]) -> float:
+        """Counts in a second while `work` runs."""
+        counts = [0]
         done = threading.Event()
 
-        def watch() -> None:
-            last = time.monotonic()
+        def count() -> None:
             while not done.is_set():
-                time.sleep(0.001)
-                now = time.monotonic()
-                gaps.append(now - last)
-                last = now
+                counts[0] += 1
 
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        began = time.monotonic()
-        model.separate(samples, shifts=0)
-        seconds = time.monotonic() - began
+        counter = threading.Thread(target=count)
+        began = time.perf_counter()
+        counter.start()
+        work()
         done.set()
-        watcher.join()
-    assert seconds > 0.5
-    # Longer than any time slice, and far shorter than a segment's work with the interpreter held.
-    assert sorted(gaps)[int(len(gaps) * 0.99)] < 0.05
+        counter.join()
+        return counts[0] / (time.perf_counter() - began)
+
+    samples = np.zeros((2, 30 * RATE), np.float32)
+    with swift_demucs.load("demo", threads=1) as model:
+        shares = [
+            rate(lambda: model.separate(samples, shifts=0)) / rate(lambda: time.sleep(1))
+            for _ in range(5)
+        ]
+    assert max(shares) > 0.9
 
 
 def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
@@ -132,9 +134,10 @@ def test_closing_during_a_separation_lets_it_end(music: Any) -> None:
 def test_ctrl_c_within_a_second() -> None:
     process = start(
         """
+samples = noise(3000)
 try:
     print("started", flush=True)
-    model.separate(noise(3000), shifts=0)
+    model.separate(samples, shifts=0)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 print(model.separate(noise(1)).array.shape)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
+from conftest import RATE
 
 import swift_demucs.api
-from conftest import RATE
 
 
 def test_a_web_service_that_keeps_one_separator(tmp_path: Path, track: Path) -> None:

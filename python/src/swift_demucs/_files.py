@@ -191,9 +191,16 @@ def _separate_file(
         )
         callbacks.run(
             lambda: _library.invoke(
-                "sd_separate_file", handle, errors.path_text(path).encode(), outputs, len(outputs),
-                byref(files), byref(options), byref(report), path=str(path),
-            ),  # fmt: skip
+                "sd_separate_file",
+                handle,
+                errors.path_text(path).encode(),
+                outputs,
+                len(outputs),
+                byref(files),
+                byref(options),
+                byref(report),
+                path=str(path),
+            ),
             token,
         )
     return FileResult(
@@ -221,7 +228,7 @@ class PublishedModel:
 def _program(*arguments: str, path: Optional[str] = None) -> str:
     """What the command of this package writes to standard output."""
     done = subprocess.run(
-        [str(_library.PROGRAM), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [str(_library.PROGRAM), *arguments], capture_output=True,
         check=False,
     )  # fmt: skip
     if done.returncode != 0:
@@ -318,9 +325,13 @@ def quantize(
         options.cancellation = token.handle
         _call.Callbacks().run(
             lambda: _library.invoke(
-                "sd_quantize", source.encode(), target.encode(), byref(options), byref(report),
+                "sd_quantize",
+                source.encode(),
+                target.encode(),
+                byref(options),
+                byref(report),
                 path=source,
-            ),  # fmt: skip
+            ),
             token,
         )
     return QuantizeReport(Path(target), report.bytes, report.source_bytes, report.snr)
@@ -392,9 +403,18 @@ def evaluate(
     with _call.token(None) as token:
         _call.Callbacks().run(
             lambda: _library.invoke(
-                "sd_evaluate", true.ctypes.data, found.ctypes.data, len(names), true.shape[1],
-                true.shape[2], rate, _library.PLANAR, wanted, count, scores,
-            ),  # fmt: skip
+                "sd_evaluate",
+                true.ctypes.data,
+                found.ctypes.data,
+                len(names),
+                true.shape[1],
+                true.shape[2],
+                rate,
+                _library.PLANAR,
+                wanted,
+                count,
+                scores,
+            ),
             token,
         )
     return {

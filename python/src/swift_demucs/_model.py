@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from ctypes import byref, c_char_p, c_size_t, c_uint64, c_void_p
+from ctypes import byref, c_size_t, c_uint64, c_void_p
 from pathlib import Path
 from types import TracebackType
 from typing import (
@@ -33,6 +33,8 @@ from ._separation import Separation
 
 if TYPE_CHECKING:
     import random
+
+    from ._files import FileResult
 
     Seed = Union[int, random.Random, None]
 
@@ -181,7 +183,9 @@ class Model:
         options.overlap = _arrays.real(overlap, "overlap")
         options.segment_seconds = 0 if segment is None else _arrays.real(segment, "segment")
         if segment is not None and not options.segment_seconds > 0:
-            raise errors.ArgumentError(f"segment is {segment!r}, expected a positive number or None")
+            raise errors.ArgumentError(
+                f"segment is {segment!r}, expected a positive number or None"
+            )
         options.split = 1 if split else 0
         options.rate = _arrays.one_of(rate, "rate", _library.RATES)
         options.transition_power = _arrays.real(transition_power, "transition_power")
@@ -251,7 +255,8 @@ class Model:
                 channels=None if rate == "input" else self.channels,
                 cancellation=cancellation,
             )
-            layout, kind = _library.PLANAR, _arrays.as_numpy
+            layout = _library.PLANAR
+            kind: Callable[[Array], Any] = _arrays.as_numpy
         else:
             array, layout, kind = _arrays.samples_of(source, "source")
             input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
@@ -262,10 +267,18 @@ class Model:
             report = stack.enter_context(_progress.reporting(progress, self.sample_rate, title))
             options = stack.enter_context(
                 self._separation_options(
-                    callbacks, token, shifts=shifts, seed=seed, overlap=overlap, segment=segment,
-                    split=split, rate=rate, transition_power=transition_power, order=order,
+                    callbacks,
+                    token,
+                    shifts=shifts,
+                    seed=seed,
+                    overlap=overlap,
+                    segment=segment,
+                    split=split,
+                    rate=rate,
+                    transition_power=transition_power,
+                    order=order,
                     progress=report,
-                )  # fmt: skip
+                )
             )
             mix = _arrays.audio(array, layout, input_rate)
             frames = c_size_t()
@@ -276,9 +289,15 @@ class Model:
             drawn = c_uint64()
             callbacks.run(
                 lambda: _library.invoke(
-                    "sd_separate", handle, byref(mix), byref(options), stems.ctypes.data,
-                    frames.value, _library.PLANAR, byref(drawn),
-                ),  # fmt: skip
+                    "sd_separate",
+                    handle,
+                    byref(mix),
+                    byref(options),
+                    stems.ctypes.data,
+                    frames.value,
+                    _library.PLANAR,
+                    byref(drawn),
+                ),
                 token,
             )
         stem_rate = input_rate if rate == "input" else self.sample_rate
@@ -362,10 +381,12 @@ class Model:
             options = stack.enter_context(
                 self._separation_options(callbacks, token, **given, progress=report)
             )
-            first = next(blocks, None)
-            if first is None:
-                raise errors.ArgumentError("the stream has no block, expected at least one")
-            array, layout, kind = _arrays.samples_of(first, "block 0")
+            try:
+                array, layout, kind = _arrays.samples_of(next(blocks), "block 0")
+            except StopIteration:
+                raise errors.ArgumentError(
+                    "the stream has no block, expected at least one"
+                ) from None
             channels = array.shape[0]
             opened = c_void_p()
             _library.invoke(
@@ -377,41 +398,42 @@ class Model:
             stream = stack.enter_context(handle.use("stream"))
             frames = c_size_t()
 
-            def pulled() -> Iterator[Dict[str, Any]]:
-                """What is ready, until more input is needed or the stream has ended."""
-                while True:
-                    stems = np.empty((len(self.stems), self.channels, capacity), np.float32)
-                    status = callbacks.run(
-                        lambda: _library.invoke(
-                            "sd_stream_pull", stream, stems.ctypes.data, capacity,
-                            _library.PLANAR, byref(frames),
-                        ),  # fmt: skip
-                        token,
-                    )
-                    if status == _library.DONE or frames.value == 0:
-                        return
-                    yield {
-                        name: kind(stems[index, :, : frames.value])
-                        for index, name in enumerate(self.stems)
-                    }
-
-            index = 0
-            while True:
-                _library.invoke(
-                    "sd_stream_push", stream, array.ctypes.data, array.shape[1], layout
+            def pull(stems: Array) -> int:
+                """Fills the stems; 0 frames if more input is needed, or there are no more."""
+                status = callbacks.run(
+                    lambda: _library.invoke(
+                        "sd_stream_pull",
+                        stream,
+                        stems.ctypes.data,
+                        capacity,
+                        _library.PLANAR,
+                        byref(frames),
+                    ),
+                    token,
                 )
+                return 0 if status == _library.DONE else frames.value
+
+            def pulled() -> Iterator[Dict[str, Any]]:
+                shape = (len(self.stems), self.channels, capacity)
+                stems = np.empty(shape, np.float32)
+                while (count := pull(stems)) > 0:
+                    yield {name: kind(stem[:, :count]) for name, stem in zip(self.stems, stems)}
+                    stems = np.empty(shape, np.float32)
+
+            def push() -> None:
+                _library.invoke("sd_stream_push", stream, array.ctypes.data, array.shape[1], layout)
+
+            push()
+            for index, block in enumerate(blocks, 1):
                 if settings.is_live:
                     yield from pulled()
-                block = next(blocks, None)
-                if block is None:
-                    break
-                index += 1
                 array, layout, _ = _arrays.samples_of(block, f"block {index}")
                 if array.shape[0] != channels:
                     raise errors.ArgumentError(
                         f"block {index} has {array.shape[0]} channels, expected {channels} as in "
                         "the first block"
                     )
+                push()
             callbacks.run(lambda: _library.invoke("sd_stream_finish", stream), token)
             yield from pulled()
 
@@ -453,16 +475,22 @@ class Model:
             callback = _library.TraceCallback(take)
             _call.Callbacks().run(
                 lambda: _library.invoke(
-                    "sd_trace", handle, byref(mix), _arrays.real(start, "start"), length,
-                    None if patterns is None else patterns.encode(), callback, None,
-                ),  # fmt: skip
+                    "sd_trace",
+                    handle,
+                    byref(mix),
+                    _arrays.real(start, "start"),
+                    length,
+                    None if patterns is None else patterns.encode(),
+                    callback,
+                    None,
+                ),
                 token,
             )
         return values
 
     def separate_files(
         self, paths: Iterable[Path_], out: Path_ = "separated", **options: Any
-    ) -> List[Any]:
+    ) -> List[FileResult]:
         """See :func:`swift_demucs.separate_files`."""
         from . import _files
 
@@ -472,15 +500,19 @@ class Model:
         """:meth:`separate` in another thread; cancelling the task stops it."""
         from . import _async
 
-        return await _async.run(self.separate, source, *arguments, **options)
+        stems: Separation = await _async.run(self.separate, source, *arguments, **options)
+        return stems
 
     async def separate_files_async(
         self, paths: Iterable[Path_], out: Path_ = "separated", **options: Any
-    ) -> List[Any]:
+    ) -> List[FileResult]:
         """:meth:`separate_files` in another thread; cancelling the task stops it."""
-        from . import _async
+        from . import _async, _files
 
-        return await _async.run(self.separate_files, list(paths), out, **options)
+        results: List[_files.FileResult] = await _async.run(
+            self.separate_files, list(paths), out, **options
+        )
+        return results
 
     def stream_async(
         self, blocks: Union[Iterable[Any], AsyncIterable[Any]], *arguments: Any, **options: Any

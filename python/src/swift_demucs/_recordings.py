@@ -13,18 +13,20 @@ import numpy as np
 from . import _arrays, _call, _library, errors
 from ._arrays import Array
 
-Path_ = Union[str, "os.PathLike[str]"]
+Path_ = Union[str, bytes, "os.PathLike[Any]"]
 
 logger = logging.getLogger("swift_demucs")
 
 SUFFIXES = {".wav": "wav", ".flac": "flac", ".mp3": "mp3"}
 
 
-@_library.LogCallback
-def log(_context: Any, level: int, message: bytes) -> None:
-    """Hands a line of the C library to :mod:`logging`."""
+def _log(_context: Any, level: int, message: bytes) -> None:
     text = message.decode("utf-8", "replace")
     logger.log(logging.WARNING if level == 1 else logging.INFO, "%s", text)
+
+
+# Hands lines of the C library to `logging`, as long as the process lives.
+log = _library.LogCallback(_log)
 
 
 def read(
@@ -53,18 +55,23 @@ def read(
         def take(_context: Any, block: Any) -> int:
             audio = block.contents
             pointer = cast(audio.samples, POINTER(c_float))
-            blocks.append(
-                np.ctypeslib.as_array(pointer, (audio.channels, audio.frames)).copy()
-            )
+            blocks.append(np.ctypeslib.as_array(pointer, (audio.channels, audio.frames)).copy())
             rates.append(audio.sample_rate)
             return 1 if token.is_cancelled else 0
 
         callback = _library.AudioCallback(take)
         _call.Callbacks().run(
             lambda: _library.invoke(
-                "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None, log, None,
+                "sd_read",
+                text.encode(),
+                wanted_channels,
+                wanted_rate,
+                callback,
+                None,
+                log,
+                None,
                 path=text,
-            ),  # fmt: skip
+            ),
             token,
         )
     return np.concatenate(blocks, axis=1), rates[0]
@@ -93,9 +100,7 @@ def file_options(
     """The C library's options of a sound file."""
     options = _library.defaults(_library.FileOptions, "sd_file_options_init")
     options.container = _arrays.one_of(form, "format", _library.CONTAINERS)
-    options.sample_format = _arrays.one_of(
-        sample_format, "sample_format", _library.SAMPLE_FORMATS
-    )
+    options.sample_format = _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
     options.clip = _arrays.one_of(clip, "clip", _library.CLIPS)
     options.mp3_bit_rate = _arrays.integer(mp3_bit_rate, "mp3_bit_rate", 8, 320)
     options.mp3_preset = _arrays.integer(mp3_preset, "mp3_preset", 2, 7)

@@ -57,7 +57,7 @@ class Separation(Mapping[str, Any]):
         return self._array
 
     def _index(self, name: str) -> int:
-        if name in self._names:
+        if isinstance(name, str) and name in self._names:
             return self._names.index(name)
         raise KeyError(f"no stem {name!r}; the model gives {', '.join(self._names)}")
 
@@ -129,7 +129,9 @@ class Separation(Mapping[str, Any]):
         try:
             base.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise errors.OutputError(f"the folder {base} can't be made: {error}", str(base)) from error
+            raise errors.OutputError(
+                f"the folder {base} can't be made: {error}", str(base)
+            ) from error
         return {
             name: _recordings.write(
                 base / f"{name}.{format}", signal, self.sample_rate,

@@ -107,11 +107,11 @@ class Separator:
         shifts: Union[int, _NotProvided] = NotProvided,
         overlap: Union[float, _NotProvided] = NotProvided,
         split: Union[bool, _NotProvided] = NotProvided,
-        segment: Union[float, None, _NotProvided] = NotProvided,
+        segment: Union[float, _NotProvided, None] = NotProvided,
         jobs: Union[int, _NotProvided] = NotProvided,
         progress: Union[bool, _NotProvided] = NotProvided,
-        callback: Union[Callback, None, _NotProvided] = NotProvided,
-        callback_arg: Union[Dict[Any, Any], None, _NotProvided] = NotProvided,
+        callback: Union[Callback, _NotProvided, None] = NotProvided,
+        callback_arg: Union[Dict[Any, Any], _NotProvided, None] = NotProvided,
     ) -> None:
         """Changes the arguments that are given, for later separations."""
         if not isinstance(device, _NotProvided):

@@ -7,7 +7,7 @@ what to do.
 from __future__ import annotations
 
 import os
-from typing import Dict, Optional, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
 
 class Error(Exception):
@@ -20,7 +20,7 @@ class Error(Exception):
         super().__init__(message)
         self.path = path
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> Tuple[Any, ...]:
         return (type(self), (self.args[0], self.path))
 
 
