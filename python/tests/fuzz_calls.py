@@ -60,7 +60,7 @@ def main() -> int:
     }  # fmt: skip
 
     def some(name: str) -> dict[str, Any]:
-        chosen = draw.sample(options[name], draw.choice([0, 1, 1, 2, 3]))
+        chosen = draw.sample(options[name], draw.choice([0, 0, 1, 1, 2]))
         return {key: value(draw) for key in chosen}
 
     def mix() -> Any:

@@ -70,7 +70,7 @@ def bad(value: float) -> Any:
         (lambda m: swift_demucs.load("demo", jobs=0), ArgumentError, "jobs"),
         (lambda m: swift_demucs.load("demo", stems=["flute"]), ArgumentError, "flute"),
         (lambda m: swift_demucs.load("demo", stems="vocals"), TypeError, "list"),
-        (lambda m: swift_demucs.load("demo", stems=[1]), TypeError, "list"),
+        (lambda m: swift_demucs.load("demo", stems=[1]), TypeError, "a str"),
         (lambda m: swift_demucs.load("no-such-model"), swift_demucs.ModelMissingError, "fetch"),
         (lambda m: swift_demucs.load(7), TypeError, "path"),
         (lambda m: swift_demucs.load(__file__), swift_demucs.ModelError, "test_bad_input"),

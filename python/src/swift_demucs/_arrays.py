@@ -116,6 +116,14 @@ def real(value: Any, name: str) -> float:
         ) from None
 
 
+def flag(value: Any, name: str) -> bool:
+    """Yes or no."""
+    try:
+        return bool(value)
+    except ValueError:
+        raise TypeError(f"{name} is {value!r}, expected True or False") from None
+
+
 def rate(value: Any, name: str = "sample_rate") -> int:
     """A sample rate in Hz."""
     if isinstance(value, float) and value.is_integer():

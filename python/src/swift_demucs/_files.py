@@ -105,7 +105,7 @@ def separate_files(
                 f"no stem {name!r}; the model gives {', '.join(model.stems)}"
             )
     files = _recordings.file_options(format, sample_format, clip, mp3_bit_rate, mp3_preset)
-    files.copies_tags = 1 if copy_tags else 0
+    files.copies_tags = _arrays.flag(copy_tags, "copy_tags")
     files.start_seconds = _arrays.real(start, "start")
     files.duration_seconds = 0 if duration is None else _arrays.real(duration, "duration")
     outputs = [_outputs(model, path, base, signals, filename, format) for path in inputs]
@@ -178,7 +178,7 @@ def _separate_file(
             ) from error
     outputs = (_library.Output * len(targets))()
     for output, (name, target) in zip(outputs, targets.items()):
-        output.signal = signals[name].encode()
+        output.signal = _library.text(signals[name], "a mix")
         output.path = errors.path_text(target).encode()
     report = _library.TrackReport()
     callbacks = _call.Callbacks()
@@ -308,7 +308,7 @@ def quantize(
     source, target = errors.path_text(checkpoint), errors.path_text(output)
     options = _library.defaults(_library.QuantizeOptions, "sd_quantize_options_init")
     if calibration:
-        files = _library.strings([errors.path_text(path) for path in calibration])
+        files = _library.strings([errors.path_text(path) for path in calibration], "a file")
         options.calibration_files, options.calibration_file_count = files, len(calibration)
     options.calibration_segments = _arrays.integer(
         calibration_segments, "calibration_segments", 1, 10_000

@@ -319,6 +319,22 @@ def invoke(name: str, *arguments: Any, path: Optional[str] = None) -> int:
     raise errors.of_status(status, message.value.decode("utf-8", "replace"), path)
 
 
-def strings(values: Any) -> Any:
+def text(value: Any, name: str) -> bytes:
+    """A C string.
+
+    Raises :class:`TypeError` for what is no text, :class:`ArgumentError` for what UTF-8 has not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; expected a str")
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise errors.ArgumentError(f"{name} is {value!r}, expected characters of UTF-8 but zero")
+    return encoded
+
+
+def strings(values: Any, name: str) -> Any:
     """An array of C strings."""
-    return (c_char_p * len(values))(*[value.encode() for value in values])
+    return (c_char_p * len(values))(*[text(value, name) for value in values])

@@ -62,8 +62,6 @@ class Model:
         if isinstance(stems, str):
             raise TypeError(f"stems is {stems!r}, expected a list of names")
         self._stems = None if stems is None else tuple(stems)
-        if self._stems is not None and not all(isinstance(name, str) for name in self._stems):
-            raise TypeError(f"stems is {self._stems!r}, expected a list of names")
         self._precision = precision
         self._precision_number = _arrays.one_of(precision, "precision", _library.PRECISIONS)
         self._threads = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
@@ -84,7 +82,7 @@ class Model:
     def _open(self) -> _call.Handle:
         options = _library.defaults(_library.OpenOptions, "sd_open_options_init")
         if self._stems is not None:
-            names = _library.strings(self._stems)
+            names = _library.strings(self._stems, "a stem")
             options.stems, options.stem_count = names, len(self._stems)
         options.threads = self._threads
         options.jobs = self._jobs
@@ -186,7 +184,7 @@ class Model:
             raise errors.ArgumentError(
                 f"segment is {segment!r}, expected a positive number or None"
             )
-        options.split = 1 if split else 0
+        options.split = _arrays.flag(split, "split")
         options.rate = _arrays.one_of(rate, "rate", _library.RATES)
         options.transition_power = _arrays.real(transition_power, "transition_power")
         options.order = _arrays.one_of(order, "order", _library.ORDERS)
@@ -245,6 +243,7 @@ class Model:
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
         _progress.check(progress)
+        _arrays.one_of(rate, "rate", _library.RATES)
         title = None
         if isinstance(source, (str, bytes, os.PathLike)):
             title = Path(errors.path_text(source)).name
@@ -349,7 +348,13 @@ class Model:
         input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
         settings = _library.defaults(_library.StreamOptions, "sd_stream_options_init")
         if live is not None:
-            mean, deviation = live
+            try:
+                mean, deviation = live
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"live is {live!r}, expected the mean and the standard deviation of the mono "
+                    "mix, or None"
+                ) from None
             settings.is_live = 1
             settings.mean = _arrays.real(mean, "the mean")
             settings.standard_deviation = _arrays.real(deviation, "the standard deviation")
@@ -461,7 +466,9 @@ class Model:
         else:
             array, layout, _ = _arrays.samples_of(source, "source")
             input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
-        patterns = names if names is None or isinstance(names, str) else ",".join(names)
+        if names is not None and not isinstance(names, str):
+            names = ",".join(names)
+        patterns = None if names is None else _library.text(names, "names")
         mix = _arrays.audio(array, layout, input_rate)
         length = 0.0 if seconds is None else _arrays.real(seconds, "seconds")
         values: Dict[str, Array] = {}
@@ -480,7 +487,7 @@ class Model:
                     byref(mix),
                     _arrays.real(start, "start"),
                     length,
-                    None if patterns is None else patterns.encode(),
+                    patterns,
                     callback,
                     None,
                 ),

@@ -18,6 +18,7 @@ Path_ = Union[str, bytes, "os.PathLike[Any]"]
 logger = logging.getLogger("swift_demucs")
 
 SUFFIXES = {".wav": "wav", ".flac": "flac", ".mp3": "mp3"}
+FORMATS = {form: _library.CONTAINERS[form] for form in SUFFIXES.values()}
 
 
 def _log(_context: Any, level: int, message: bytes) -> None:
@@ -99,7 +100,7 @@ def file_options(
 ) -> Any:
     """The C library's options of a sound file."""
     options = _library.defaults(_library.FileOptions, "sd_file_options_init")
-    options.container = _arrays.one_of(form, "format", _library.CONTAINERS)
+    options.container = _arrays.one_of(form, "format", FORMATS)
     options.sample_format = _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
     options.clip = _arrays.one_of(clip, "clip", _library.CLIPS)
     options.mp3_bit_rate = _arrays.integer(mp3_bit_rate, "mp3_bit_rate", 8, 320)

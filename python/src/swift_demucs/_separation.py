@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
 
-from . import _arrays, _recordings, errors
+from . import _arrays, _library, _recordings, errors
 from ._arrays import Array
 
 
@@ -114,9 +114,8 @@ class Separation(Mapping[str, Any]):
 
         Raises :class:`OutputError`.
         """
-        if format not in _recordings.SUFFIXES.values():
-            known = ", ".join(_recordings.SUFFIXES.values())
-            raise errors.ArgumentError(f"format is {format!r}, expected one of {known}")
+        _arrays.one_of(format, "format", _recordings.FORMATS)
+        _arrays.one_of(clip, "clip", _library.CLIPS)
         array = self._numpy()
         chosen = self._names if stems is None else tuple(stems)
         signals = {name: array[self._index(name)] for name in chosen}

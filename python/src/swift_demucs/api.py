@@ -169,10 +169,9 @@ class Separator:
             self._engine.close()
             self._engine = self._load()
         array, layout, kind = _arrays.samples_of(wav, "wav")
-        if sr is not None and sr != self._samplerate:
-            array = _recordings.convert(
-                array, layout, _arrays.rate(sr, "sr"), self._audio_channels, self._samplerate
-            )
+        rate = self._samplerate if sr is None else _arrays.rate(sr, "sr")
+        if rate != self._samplerate:
+            array = _recordings.convert(array, layout, rate, self._audio_channels, self._samplerate)
             wav = kind(array)
         with _progress.reporting(bool(self._progress), self._samplerate) as bar:
             stems = self._engine.separate(
@@ -267,10 +266,11 @@ def save_audio(
         )
     if not Path(text).parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "The folder is missing", str(Path(text).parent))
-    if as_float and suffix == ".wav":
+    bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
+    if _arrays.flag(as_float, "as_float") and suffix == ".wav":
         sample_format = "float32"
-    elif bits_per_sample in (16, 24):
-        sample_format = f"int{bits_per_sample}"
+    elif bits in (16, 24):
+        sample_format = f"int{bits}"
     else:
         raise errors.ArgumentError(
             f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
