@@ -94,17 +94,35 @@ package struct BSSEval {
     /// - Parameter windowSamples: length of a window and distance of their starts; an incomplete last window
     ///   is not scored. A shorter track is one window.
     /// - Returns: `[stem][window]`; NaN in windows in which a stem or an estimate is silent, and in all
-    ///   windows if one is silent from end to end: museval refuses such a track.
-    package func ratios(windowSamples: Int) -> [[BSSRatios]] {
+    ///   windows if one is silent from end to end: museval refuses such a track. Where rounding
+    ///   decides museval's values (the equations are singular), also regularised ones.
+    package func ratios(
+        windowSamples: Int
+    ) -> (museval: [[BSSRatios]], regularised: [[BSSRatios]]?) {
         precondition(windowSamples > 0)
-        let windows = windowSamples < samples ? samples / windowSamples : 1
         guard silence == nil else {
-            let undefined = [BSSRatios](repeating: .undefined, count: windows)
-            return [[BSSRatios]](repeating: undefined, count: stems)
+            let undefined = [BSSRatios](repeating: .undefined, count: windowCount(windowSamples))
+            return ([[BSSRatios]](repeating: undefined, count: stems), nil)
         }
-        let filters = DistortionFilters(
-            references: references, estimates: estimates, channels: channels,
-            taps: BSSEval.filterTaps, on: backend)
+        func filters(isRegularised: Bool) -> DistortionFilters {
+            DistortionFilters(
+                references: references, estimates: estimates, channels: channels,
+                taps: BSSEval.filterTaps, isRegularised: isRegularised, on: backend)
+        }
+        let plain = filters(isRegularised: false)
+        return (
+            ratios(windowSamples, plain),
+            plain.isSingular ? ratios(windowSamples, filters(isRegularised: true)) : nil
+        )
+    }
+
+    private func windowCount(_ windowSamples: Int) -> Int {
+        windowSamples < samples ? samples / windowSamples : 1
+    }
+
+    /// The ratios of all windows: `[stem][window]`.
+    private func ratios(_ windowSamples: Int, _ filters: DistortionFilters) -> [[BSSRatios]] {
+        let windows = windowCount(windowSamples)
         var result = [BSSRatios](repeating: .undefined, count: windows * stems)
         result.withUnsafeMutableBufferPointer { result in
             let result = result.baseAddress!

@@ -20,14 +20,21 @@ struct DistortionFilters {
     /// `[estimated signal, channel of its stem, 2, bins]`
     private let own: [Double]
 
+    /// Whether rounding decides the filters on all stems: references without content at some
+    /// frequencies make the equations singular.
+    let isSingular: Bool
+
     /// - Parameters:
     ///   - references: `[stem × channel][sample]`
     ///   - estimates: likewise.
     ///   - channels: of a stem.
     ///   - taps: length of the filters.
+    ///   - isRegularised: whether the references count as if they had white noise 50 dB below them, which
+    ///     keeps the equations regular. It limits the scores to about that, and changes those of other
+    ///     stems by a tenth of a decibel.
     init(
         references: [[Float]], estimates: [[Float]], channels: Int, taps: Int,
-        on backend: Backend
+        isRegularised: Bool = false, on backend: Backend
     ) {
         self.channels = channels
         self.taps = taps
@@ -39,12 +46,19 @@ struct DistortionFilters {
         let correlations = Correlations(
             references + estimates, delayedCount: signals, maximumLag: taps - 1, on: backend)
         let solver = Solver(
-            correlations: correlations, signals: signals, taps: taps, fft: fft, backend: backend)
-        all = solver.spectra(of: 0..<signals)
+            correlations: correlations, signals: signals, taps: taps,
+            noise: isRegularised ? 1e-5 : 0, fft: fft, backend: backend)
+        let (all, residue) = solver.spectra(of: 0..<signals)
+        self.all = all
+        isSingular = residue > DistortionFilters.largestHarmlessResidue
         own = stride(from: 0, to: signals, by: channels).flatMap { first in
-            solver.spectra(of: first..<first + channels)
+            solver.spectra(of: first..<first + channels).spectra
         }
     }
+
+    /// Two equal channels leave a few units in the last place, references without content at some
+    /// frequencies 1e-10 and more.
+    private static let largestHarmlessResidue = 1e-13
 
     /// The projections of the estimates: the filtered references that come nearest to them.
     ///
@@ -105,6 +119,8 @@ private struct Solver {
     /// References.
     let signals: Int
     let taps: Int
+    /// Power of the noise that references count with, as a part of their own.
+    let noise: Double
     let fft: OctetFFT
     let backend: Backend
 
@@ -113,15 +129,15 @@ private struct Solver {
     /// With the reference sᵢ delayed by t as unknown i·taps + t, the equations are G·c = d with
     /// G = Σₙ sᵢ[n − t]·sⱼ[n − u] and d = Σₙ e[n]·sᵢ[n − t].
     ///
-    /// - Returns: `[estimate, reference, 2, bins]`
-    func spectra(of range: Range<Int>) -> [Double] {
+    /// - Returns: `[estimate, reference, 2, bins]`, and ``Cholesky/residue``.
+    func spectra(of range: Range<Int>) -> (spectra: [Double], residue: Double) {
         let order = range.count * taps
         let factor = Cholesky(order: order, on: backend) { row, column in
             let value = correlations.value(
                 range.lowerBound + row / taps, range.lowerBound + column / taps,
                 lag: column % taps - row % taps)
-            // museval adds this unit to the diagonal.
-            return row == column ? value + .ulpOfOne : value
+            // museval adds the last unit to the diagonal.
+            return row == column ? value * (1 + noise) + .ulpOfOne : value
         }
         let rowDoubles = range.count * 2 * fft.bins
         var result = [Double](repeating: 0, count: range.count * rowDoubles)
@@ -143,6 +159,6 @@ private struct Solver {
                     from: spectra.spectrum(0), count: rowDoubles)
             }
         }
-        return result
+        return (result, factor.residue)
     }
 }

@@ -17,6 +17,12 @@ package enum Metric: String, CaseIterable, Sendable {
         case .bssEval: [.bssSDR, .bssISR, .bssSIR, .bssSAR]
         }
     }
+
+    /// Scores that a track has only where ``TrackScores/isSingular``.
+    package var regularisedScores: [Score] {
+        self == .bssEval
+            ? [.regularisedSDR, .regularisedISR, .regularisedSIR, .regularisedSAR] : []
+    }
 }
 
 /// A score of an estimate, in dB. Raw values are names in files.
@@ -30,6 +36,11 @@ package enum Score: String, CaseIterable, Sendable {
     case bssISR = "bsseval_isr"
     case bssSIR = "bsseval_sir"
     case bssSAR = "bsseval_sar"
+    /// The same with references that count as if they had white noise 50 dB below them.
+    case regularisedSDR = "bsseval_regularised_sdr"
+    case regularisedISR = "bsseval_regularised_isr"
+    case regularisedSIR = "bsseval_regularised_sir"
+    case regularisedSAR = "bsseval_regularised_sar"
     /// ``EnergyRatios/snr(of:against:)`` against another set of estimates.
     case snr
 
@@ -42,6 +53,10 @@ package enum Score: String, CaseIterable, Sendable {
         case .bssISR: "BSS ISR"
         case .bssSIR: "BSS SIR"
         case .bssSAR: "BSS SAR"
+        case .regularisedSDR: "reg SDR"
+        case .regularisedISR: "reg ISR"
+        case .regularisedSIR: "reg SIR"
+        case .regularisedSAR: "reg SAR"
         case .snr: "SNR"
         }
     }
@@ -78,6 +93,10 @@ package struct TrackScores: Sendable, Equatable {
     /// The reason why no window has scores of BSSEval.
     package private(set) var warning: SilenceWarning?
 
+    /// Whether rounding decides BSSEval's values, because references have no content at some
+    /// frequencies (music decoded from AAC or MP3 to float): regularised values are given too.
+    package private(set) var isSingular = false
+
     /// Measures a track.
     ///
     /// - Throws: ``EvaluationError`` if the stems don't fit each other.
@@ -105,16 +124,25 @@ package struct TrackScores: Sendable, Equatable {
         let evaluation = BSSEval(
             references: pairs.map(\.reference), estimates: pairs.map(\.estimate), on: backend)
         // museval's default: adjacent windows of one second.
-        let ratios = evaluation.ratios(windowSamples: pairs[0].reference.sampleRateHz)
-        for (index, windows) in ratios.enumerated() {
-            let median = BSSRatios.median(of: windows)
-            stems[index].values[.bssSDR] = median.sdr
-            stems[index].values[.bssISR] = median.isr
-            stems[index].values[.bssSIR] = median.sir
-            stems[index].values[.bssSAR] = median.sar
-        }
+        let (museval, regularised) = evaluation.ratios(
+            windowSamples: pairs[0].reference.sampleRateHz)
+        add(museval, as: Metric.bssEval.scores)
+        isSingular = regularised != nil
+        if let regularised { add(regularised, as: Metric.bssEval.regularisedScores) }
         warning = evaluation.silence.map {
             SilenceWarning(stem: pairs[$0.stem].name, isEstimate: $0.isEstimate)
+        }
+    }
+
+    /// Adds the medians of each stem's windows.
+    ///
+    /// - Parameter scores: SDR, ISR, SIR, SAR.
+    private mutating func add(_ ratios: [[BSSRatios]], as scores: [Score]) {
+        for (index, windows) in ratios.enumerated() {
+            let median = BSSRatios.median(of: windows)
+            for (score, value) in zip(scores, [median.sdr, median.isr, median.sir, median.sar]) {
+                stems[index].values[score] = value
+            }
         }
     }
 

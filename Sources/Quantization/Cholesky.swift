@@ -25,6 +25,10 @@ package struct Cholesky {
     /// 1 / L[i][i]; 0 for dependent unknowns.
     private var inverseDiagonal: [Double]
 
+    /// The largest magnitude that rounding left where a dependent unknown's pivot should be zero, as a part
+    /// of its element on A's diagonal. Much above a unit in the last place, rounding decides the solution.
+    package private(set) var residue = 0.0
+
     /// Factorises a matrix.
     ///
     /// - Parameters:
@@ -50,6 +54,7 @@ package struct Cholesky {
             diagonal += (row..<row + 4).map { element($0, $0) }
         }
         let panelCount = order / 4
+        var residues = [Double](repeating: 0, count: order)
         panels.withUnsafeMutableBufferPointer { panels in
             inverseDiagonal.withUnsafeMutableBufferPointer { inverse in
                 // Constants for the closures that run on several threads; each writes its own
@@ -65,7 +70,8 @@ package struct Cholesky {
                         Cholesky.update(
                             panels, first..<min(panelCount, first + groupPanels), start, end)
                     }
-                    let block = Cholesky.factorise(panels, inverse, diagonal, start, end)
+                    let block = Cholesky.factorise(
+                        panels, inverse, diagonal, &residues, start, end)
                     backend.parallelFor(panelCount - end / 4) { index in
                         Cholesky.solve(
                             panels + Cholesky.offset(end / 4 + index), block, inverse, start, end)
@@ -73,6 +79,7 @@ package struct Cholesky {
                 }
             }
         }
+        residue = residues.max() ?? 0
     }
 
     /// The first element of a panel: earlier ones have 4, 8, 12 … columns.
@@ -114,7 +121,7 @@ package struct Cholesky {
     /// - Returns: the block's factor, row-major.
     private static func factorise(
         _ panels: UnsafeMutablePointer<SIMD4<Double>>, _ inverse: UnsafeMutablePointer<Double>,
-        _ diagonal: [Double], _ start: Int, _ end: Int
+        _ diagonal: [Double], _ residues: inout [Double], _ start: Int, _ end: Int
     ) -> [Double] {
         let count = end - start
         var block = [Double](repeating: 0, count: count * count)
@@ -132,6 +139,7 @@ package struct Cholesky {
                     let root = isIndependent ? sum.squareRoot() : 0
                     block[i * count + i] = root
                     inverse[start + i] = isIndependent ? 1 / root : 0
+                    if !isIndependent { residues[start + i] = abs(sum) / diagonal[start + i] }
                 }
                 panel[start + j][lane] = block[i * count + j]
             }

@@ -4,12 +4,20 @@ import Evaluation
 import Signal
 
 struct EvalReport {
-    private let columns: [Score]
+    private let metrics: [Metric]
+    private let hasOther: Bool
     private var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
 
     init(metrics: Set<Metric>, hasOther: Bool) {
-        columns =
-            Metric.allCases.filter(metrics.contains).flatMap(\.scores) + (hasOther ? [.snr] : [])
+        self.metrics = Metric.allCases.filter(metrics.contains)
+        self.hasOther = hasOther
+    }
+
+    /// Regularised scores where a track has them.
+    private var columns: [Score] {
+        let isSingular = tracks.contains { $0.scores.isSingular }
+        return metrics.flatMap { $0.scores + (isSingular ? $0.regularisedScores : []) }
+            + (hasOther ? [.snr] : [])
     }
 
     var isEmpty: Bool { tracks.isEmpty }
@@ -22,8 +30,14 @@ struct EvalReport {
     private typealias Row = (name: String, values: [Double])
 
     private func rows(_ scores: TrackScores) -> [Row] {
-        scores.stems.map { stem in
-            (stem.name, columns.map { stem.values[$0] ?? .nan })
+        // Where the equations are regular, there is nothing to add.
+        let plain = Dictionary(
+            uniqueKeysWithValues: zip(Metric.bssEval.regularisedScores, Metric.bssEval.scores))
+        return scores.stems.map { stem in
+            (
+                stem.name,
+                columns.map { stem.values[$0] ?? plain[$0].flatMap { stem.values[$0] } ?? .nan }
+            )
         }
     }
 
@@ -89,7 +103,10 @@ struct EvalReport {
             Dictionary(uniqueKeysWithValues: rows.map { ($0.name, object($0.values)) })
         }
         let tracks = tracks.map { track -> JSONObject in
-            ["name": track.name, "seconds": track.seconds, "stems": stems(rows(track.scores))]
+            [
+                "name": track.name, "seconds": track.seconds, "stems": stems(rows(track.scores)),
+                "bsseval_is_singular": track.scores.isSingular,
+            ]
         }
         let document: JSONObject = [
             "unit": "dB", "tracks": tracks, "medians": stems(medians),

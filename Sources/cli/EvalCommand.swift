@@ -57,6 +57,12 @@ struct EvalCommand {
                     try against?.folder(of: track))
                 let scores = try TrackScores(pairs, metrics: metrics, on: backend)
                 if let warning = scores.warning { console.warning("\(track): \(warning)") }
+                if scores.isSingular {
+                    console.warning(
+                        "\(track): the stems have no content at some frequencies (as after AAC or "
+                            + "MP3), so rounding decides BSSEval's values here and in museval; the "
+                            + "columns 'reg' are sound")
+                }
                 report.add(track, scores, seconds: pairs.first?.reference.durationSeconds ?? 0)
             } catch {
                 // All other errors begin with the name of a file or folder.

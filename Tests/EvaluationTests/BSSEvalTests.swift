@@ -25,7 +25,7 @@ struct BSSEvalTests {
         let track = try ScoredTrack(name)
         let ratios = BSSEval(
             references: track.references, estimates: track.estimates, on: backend
-        ).ratios(windowSamples: track.rateHz)
+        ).ratios(windowSamples: track.rateHz).museval
         for (stem, windows) in zip(track.stems, ratios) {
             let parts: [(String, KeyPath<BSSRatios, Double>)] = [
                 ("sdr", \.sdr), ("isr", \.isr), ("sir", \.sir), ("sar", \.sar),
