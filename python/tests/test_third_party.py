@@ -32,6 +32,39 @@ def test_a_web_service_that_keeps_one_separator(tmp_path: Path, track: Path) -> 
     assert {file.name for file in tmp_path.iterdir()} == {"vocals.wav", "no_vocals.wav"}
 
 
+def test_a_tutorial(tmp_path: Path, track: Path) -> None:
+    """github.com/yifeili518/Demucs-Tutorial, api.py: a second separator with a segment in whole
+    seconds; the background as the original less the voice; names made of the input's."""
+    import swift_demucs.api
+
+    separator = swift_demucs.api.Separator("demo")
+    separator = swift_demucs.api.Separator(model="demo", segment=3)
+    origin, separated = separator.separate_audio_file(str(track))
+    vocals = separated["vocals"]
+    background = origin - vocals
+    for name, samples in (("vocals", vocals), ("background", background)):
+        path = f"{tmp_path}/{name}_{track.stem}.wav"
+        swift_demucs.api.save_audio(samples, path, samplerate=separator.samplerate)
+        assert Path(path).is_file()
+
+
+def test_a_transcriber(tmp_path: Path, track: Path) -> None:
+    """github.com/harley-byte/sttapp, spiltvoice.py: a device that is not there, a callback with an
+    argument of its own, printing the results, saving all stems by keyword."""
+    import swift_demucs.api as demucs_api
+
+    seen = []
+    separator = demucs_api.Separator(
+        model="demo", device="mps", callback=seen.append, callback_arg={"abc": 0}
+    )
+    _origin, separated = separator.separate_audio_file(str(track))
+    assert "vocals" in str(separated)
+    for stem, tensor in separated.items():
+        output_file = f"{tmp_path}/{stem}_output.wav"
+        demucs_api.save_audio(tensor, output_file, samplerate=separator.samplerate)
+    assert len(list(tmp_path.iterdir())) == 4 and seen[0]["abc"] == 0
+
+
 def test_a_dataset_tool_that_separates_arrays(music: Any) -> None:
     """Keywords gathered in a dictionary, samples [frames, channels] from elsewhere, positional
     rate, and the accompaniment as a sum of the dictionary's values."""
