@@ -29,6 +29,8 @@ def start(code: str) -> subprocess.Popen[str]:
 import os, sys, signal, threading, time
 import numpy as np
 import swift_demucs
+# A shell that starts tests in the background has Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def noise(seconds):
     second = np.random.default_rng(1).standard_normal((2, {RATE})).astype(np.float32)
     return np.tile(second / 10, (1, seconds))

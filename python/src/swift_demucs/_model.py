@@ -344,7 +344,7 @@ class Model:
         Raises as :meth:`separate` does, and :class:`OutputError` for the temporary file.
         """
         _progress.check(progress)
-        capacity = _arrays.integer(block_frames, "block_frames", 1, 2**31)
+        capacity = _arrays.integer(block_frames, "block_frames", 1, 10_000_000)
         input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
         settings = _library.defaults(_library.StreamOptions, "sd_stream_options_init")
         if live is not None:
