@@ -33,7 +33,7 @@ import numpy as np
 import onnxruntime
 import openvino
 import seeded_model as reference
-import swift_demucs
+import native
 import torch
 import wav_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
@@ -174,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)

@@ -31,7 +31,7 @@ sys.path[:0] = [str(ROOT / "tools" / "demo_model"), str(ROOT / "tools" / "refere
 
 import evaluate
 import seeded_model
-import swift_demucs
+import native
 import wav_file
 from fixture import noise
 from generate import FIRST_HELD_OUT_SEED, RATE_HZ, generate, mixture_of, write_wav
@@ -272,7 +272,7 @@ def main() -> None:
     )
     parser.add_argument("part", choices=("songs", "real", "plots"))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--songs", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--calibration-songs", type=int, default=8)

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
+import native
 import seeded_model as reference
-import swift_demucs
 import wav_file
 from fixture import noise
 
@@ -42,7 +42,7 @@ def time_ours(binary: Path, checkpoint: Path, tracks: dict[int, Path], threads: 
     for count, track in tracks.items():
         with tempfile.TemporaryDirectory() as out:
             options = ("--shifts", "0", "--overlap", "0", "--threads", str(threads))
-            run = swift_demucs.separate(binary, checkpoint, track, Path(out), *options)
+            run = native.separate(binary, checkpoint, track, Path(out), *options)
             seconds[count] = run[1]
     return (seconds[MANY] - seconds[FEW]) / (MANY - FEW)
 
@@ -57,7 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--configuration", default="htdemucs", choices=reference.CONFIGURATIONS)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5)

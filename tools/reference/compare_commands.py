@@ -32,8 +32,8 @@ import numpy as np
 import soundfile
 import torch
 
+import native
 import seeded_model as reference
-import swift_demucs
 import wav_file
 
 SEED = 7
@@ -299,7 +299,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--only", default="", help="cases whose options hold this text")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -27,8 +27,8 @@ import torch
 
 import compare_stems
 import export_onnx
+import native
 import seeded_model as reference
-import swift_demucs
 import tensor_file
 import wav_file
 from core import OUTPUTS, Core, core_inputs
@@ -138,7 +138,7 @@ def measure(options: argparse.Namespace, work: Path) -> int:
     if not options.reference_only:
         arguments = ("--shifts", "0", "--no-split", "--threads", str(options.threads))
         with tempfile.TemporaryDirectory() as out:
-            ours, _ = swift_demucs.separate(
+            ours, _ = native.separate(
                 options.binary, checkpoint, work / "mix.wav", Path(out), *arguments
             )
         found = compare_stems.compare_all(golden, ours)
@@ -167,7 +167,7 @@ def main() -> int:
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the mix")
     parser.add_argument("--model", type=Path, help="a checkpoint instead of the seeded real one")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--reference-only", action="store_true", help="do not run our binary")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--double", action="store_true", help="float64 as well")

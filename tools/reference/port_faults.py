@@ -24,8 +24,8 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
+import native
 import seeded_model as reference
-import swift_demucs
 import tensor_file
 from chunks import Chunks
 from core import INPUTS
@@ -189,7 +189,7 @@ def main() -> None:
     )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     options = parser.parse_args()
     torch.set_num_threads(1)
     given = Chunks(options.chunk.parent).inputs(options.chunk.name)

@@ -32,8 +32,8 @@ import julius
 import torch
 
 import compare_stems
+import native
 import seeded_model as reference
-import swift_demucs
 import wav_file
 from model_parity import within_one
 from separate_reference import Options, separate
@@ -122,7 +122,7 @@ def measure(
         wav_file.write(file, wav, rate)
         options = [*arguments(case.options), "--threads", str(given.threads)]
         out = Path(folder) / "out"
-        ours, _ = swift_demucs.separate(given.binary, given.model, file, out, *options)
+        ours, _ = native.separate(given.binary, given.model, file, out, *options)
     found = compare_stems.compare_all(golden, ours)
     same = all(c.shape == c.reference_shape for c in found) and ours.keys() == golden.keys()
     worst = min((c.snr_db for c in found), default=-math.inf)
@@ -149,7 +149,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--model", type=Path, default=ROOT / "Models" / "demo.safetensors")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
-    parser.add_argument("--binary", type=Path, default=swift_demucs.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--min-snr", type=float, default=100.0, help="dB")
     given = parser.parse_args()

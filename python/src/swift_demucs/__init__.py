@@ -1,0 +1,75 @@
+"""Music source separation with HTDemucs, without PyTorch.
+
+    import swift_demucs
+
+    with swift_demucs.load("htdemucs", download=True) as model:
+        stems = model.separate("song.mp3")
+        stems.write("stems")
+        voice = stems.vocals  # float32 [channels, frames]
+
+:mod:`swift_demucs.api` has the functions of ``demucs.api``.
+"""
+
+from __future__ import annotations
+
+from ._call import Cancellation
+from ._files import (
+    FileResult,
+    PublishedModel,
+    QuantizeReport,
+    Scores,
+    evaluate,
+    fetch,
+    models,
+    quantize,
+    separate_files,
+)
+from ._model import Model, load
+from ._progress import Progress
+from ._recordings import read, write
+from ._separation import Separation
+from ._version import __version__
+from .errors import (
+    ArgumentError,
+    Cancelled,
+    EngineError,
+    Error,
+    InputError,
+    InternalError,
+    ModelError,
+    ModelMissingError,
+    OutputError,
+    StateError,
+    UnreachableError,
+)
+
+__all__ = [
+    "ArgumentError",
+    "Cancellation",
+    "Cancelled",
+    "EngineError",
+    "Error",
+    "FileResult",
+    "InputError",
+    "InternalError",
+    "Model",
+    "ModelError",
+    "ModelMissingError",
+    "OutputError",
+    "Progress",
+    "PublishedModel",
+    "QuantizeReport",
+    "Scores",
+    "Separation",
+    "StateError",
+    "UnreachableError",
+    "__version__",
+    "evaluate",
+    "fetch",
+    "load",
+    "models",
+    "quantize",
+    "read",
+    "separate_files",
+    "write",
+]

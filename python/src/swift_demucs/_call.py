@@ -1,0 +1,279 @@
+"""Long calls of the C library: interruptible, with callbacks that may raise, and gone at exit."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import threading
+import time
+from typing import Any, Callable, Iterator, List, Optional, Set, TypeVar
+
+from . import _library, errors
+
+Result = TypeVar("Result")
+
+# Longer than the library takes to stop, by far: it does within a fraction of a segment.
+EXIT_SECONDS = 10.0
+
+
+class Token:
+    """Stops one call of the C library."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handle: Optional[int] = _library.library().sd_cancellation_create()
+        if not self._handle:
+            raise MemoryError("no memory for a cancellation")
+        self._is_cancelled = False
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._is_cancelled
+
+    @property
+    def handle(self) -> Optional[int]:
+        """For the C library, until :meth:`free`."""
+        return self._handle
+
+    def cancel(self) -> None:
+        """Makes the call return within a fraction of a segment; nothing after :meth:`free`."""
+        with self._lock:
+            self._is_cancelled = True
+            _library.library().sd_cancellation_cancel(self._handle)
+
+    def free(self) -> None:
+        """Frees the handle; the call must have returned."""
+        with self._lock:
+            handle, self._handle = self._handle, None
+        _library.library().sd_cancellation_free(handle)
+
+
+class Cancellation:
+    """Stops work from another thread. Several calls may share one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_cancelled = False
+        self._tokens: Set[Token] = set()
+
+    def cancel(self) -> None:
+        """Makes every call that was given this, now or later, raise :class:`Cancelled`.
+
+        A separation stops within a fraction of a segment; files that were complete stay.
+        """
+        with self._lock:
+            self._is_cancelled = True
+            tokens = list(self._tokens)
+        for token in tokens:
+            token.cancel()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._is_cancelled
+
+    def _attach(self, token: Token) -> None:
+        with self._lock:
+            self._tokens.add(token)
+            is_cancelled = self._is_cancelled
+        if is_cancelled:
+            token.cancel()
+
+    def _detach(self, token: Token) -> None:
+        with self._lock:
+            self._tokens.discard(token)
+
+
+@contextlib.contextmanager
+def token(cancellation: Optional[Cancellation]) -> Iterator[Token]:
+    """Stops what happens in the block, by the caller's cancellation too."""
+    if cancellation is not None and not isinstance(cancellation, Cancellation):
+        raise TypeError(
+            f"cancellation is a {type(cancellation).__name__}, expected a Cancellation or None"
+        )
+    own = Token()
+    try:
+        if cancellation is not None:
+            cancellation._attach(own)
+        yield own
+    finally:
+        if cancellation is not None:
+            cancellation._detach(own)
+        own.free()
+
+
+class _Running:
+    """The calls under way in this process, to be stopped before the interpreter goes."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._tokens: List[Token] = []
+        self.is_exiting = False
+
+    @contextlib.contextmanager
+    def call(self, token: Token) -> Iterator[None]:
+        """Counts the block as a call."""
+        with self._condition:
+            if self.is_exiting:
+                raise errors.StateError("the interpreter is exiting; nothing new can be started")
+            self._tokens.append(token)
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._tokens.remove(token)
+                self._condition.notify_all()
+
+    def stop(self) -> None:
+        """Cancels what daemon threads still do, and waits until they have left the library."""
+        end = time.monotonic() + EXIT_SECONDS
+        with self._condition:
+            self.is_exiting = True
+            for token in self._tokens:
+                token.cancel()
+            while self._tokens and time.monotonic() < end:
+                self._condition.wait(0.1)
+
+
+_running = _Running()
+atexit.register(lambda: _running.stop())
+
+
+def _after_fork() -> None:
+    global _running
+    _running = _Running()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Callbacks:
+    """The caller's callbacks during one call.
+
+    They run in the thread that made the call. If one raises, the call is cancelled and the
+    exception comes out of it.
+    """
+
+    def __init__(self) -> None:
+        self._requests: Optional[queue.SimpleQueue[Any]] = None
+        self._error: Optional[BaseException] = None
+
+    def guard(self, work: Callable[[], object]) -> int:
+        """Runs the body of a callback of the C library, and gives that callback's result."""
+        if self._error is None:
+            if self._requests is None:
+                self._run(work)
+            else:
+                answered = threading.Event()
+                self._requests.put((work, answered))
+                while not answered.wait(0.1) and self._error is None:
+                    pass
+        return 0 if self._error is None else 1
+
+    def _run(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self._error = error
+
+    def run(self, work: Callable[[], Result], token: Token) -> Result:
+        """Makes the call, which `token` stops.
+
+        Python handles signals in the main thread, between its own instructions: there the call is
+        made by another thread, and the main thread waits where Ctrl-C reaches it.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        with _running.call(token):
+            try:
+                return self._beside(work, token) if is_main else work()
+            finally:
+                error, self._error = self._error, None
+                if error is not None:
+                    raise error
+
+    def _beside(self, work: Callable[[], Result], token: Token) -> Result:
+        requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._requests = requests
+        results: List[Result] = []
+        failures: List[BaseException] = []
+
+        def call() -> None:
+            try:
+                results.append(work())
+            except BaseException as error:
+                failures.append(error)
+            requests.put(None)
+
+        worker = threading.Thread(target=call, name="swift-demucs", daemon=True)
+        worker.start()
+        try:
+            while True:
+                request = requests.get()
+                if request is None:
+                    break
+                self._run(request[0])
+                request[1].set()
+        except BaseException as error:
+            # Ctrl-C, or whatever else a signal's handler raised.
+            self._error = error
+            token.cancel()
+            worker.join()
+            raise
+        for failure in failures:
+            raise failure
+        return results[0]
+
+
+class Handle:
+    """A handle of the C library, closed once nobody uses it any more."""
+
+    def __init__(self, value: Any, close: str, *alive: object) -> None:
+        self._value = value
+        self._close = getattr(_library.library(), close)
+        # Objects that the C library refers to as long as the handle is open.
+        self._alive = alive
+        self._users = 0
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self.process = os.getpid()
+
+    @contextlib.contextmanager
+    def use(self, name: str) -> Iterator[Any]:
+        """The C library's handle, open until the end of the block.
+
+        Raises :class:`StateError` if it was closed; `name` is that of the object in the message.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise errors.StateError(f"the {name} is closed; open another one")
+            self._users += 1
+        try:
+            yield self._value
+        finally:
+            with self._lock:
+                self._users -= 1
+                self._free_if_unused()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Frees the handle as soon as the calls that use it have ended."""
+        with self._lock:
+            self._is_closed = True
+            self._free_if_unused()
+
+    def _free_if_unused(self) -> None:
+        if self._is_closed and self._users == 0 and self._value is not None:
+            value, self._value = self._value, None
+            self._close(value)
+
+    def __del__(self) -> None:
+        # At the interpreter's exit, the system takes the memory.
+        if not _running.is_exiting and self._value is not None:
+            self._close(self._value)

@@ -1,0 +1,340 @@
+"""The functions and structures of swift_demucs.h, for ctypes. The one place that knows them."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from ctypes import (
+    POINTER,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from pathlib import Path
+from typing import Any, Optional
+
+from . import errors
+
+# Beside `share/swift-demucs/models`, where library and program look for the demo model.
+FOLDER = Path(__file__).resolve().parent
+LIBRARY = FOLDER / "lib" / "libswiftdemucs.so.1"
+PROGRAM = FOLDER / "bin" / "swift-demucs"
+
+MESSAGE_BYTES = 4096
+RANDOM_WORDS = 624
+
+OK, DONE = 0, 1
+PLANAR, INTERLEAVED = 0, 1
+
+PRECISIONS = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "auto": 4}
+RATES = {"model": 0, "input": 1}
+ORDERS = {"interleaved": 0, "sequential": 1}
+CONTAINERS = {"wav": 0, "flac": 1, "mp3": 2, "raw": 3}
+SAMPLE_FORMATS = {"int16": 0, "int24": 1, "float32": 2}
+CLIPS = {"rescale": 0, "rescale_together": 1, "clamp": 2, "tanh": 3, "none": 4}
+METRICS = {"sdr": 1, "si_sdr": 2, "bsseval": 4}
+
+
+class _Sized(ctypes.Structure):
+    """A structure that begins with its own size."""
+
+    def __init__(self, **members: Any) -> None:
+        super().__init__(size=ctypes.sizeof(type(self)), **members)
+
+
+class Progress(_Sized):
+    """`sd_progress`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("fraction", c_double),
+        ("segments_done", c_int64),
+        ("segments_total", c_int64),
+        ("track_frames", c_int64),
+        ("segment_offset", c_int64),
+        ("shift", c_int32),
+        ("member", c_int32),
+        ("has_ended", c_int32),
+        ("member_count", c_int32),
+    )
+
+
+class Audio(_Sized):
+    """`sd_audio`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("samples", c_void_p),
+        ("frames", c_size_t),
+        ("channels", c_int32),
+        ("sample_rate", c_int32),
+        ("layout", c_int32),
+    )
+
+
+ProgressCallback = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
+LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+AudioCallback = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Audio))
+TraceCallback = ctypes.CFUNCTYPE(
+    c_int32, c_void_p, c_char_p, POINTER(c_int64), c_int32, POINTER(c_float)
+)
+
+
+class OpenOptions(_Sized):
+    """`sd_open_options`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("stems", POINTER(c_char_p)),
+        ("stem_count", c_size_t),
+        ("threads", c_int32),
+        ("jobs", c_int32),
+        ("precision", c_int32),
+        ("repository", c_char_p),
+        ("log", LogCallback),
+        ("log_context", c_void_p),
+    )
+
+
+class ModelInfo(_Sized):
+    """`sd_model_info`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("name", c_char_p),
+        ("stems", POINTER(c_char_p)),
+        ("stem_count", c_int32),
+        ("channels", c_int32),
+        ("sample_rate", c_int32),
+        ("member_count", c_int32),
+        ("parameter_count", c_int64),
+        ("segment_seconds", c_double),
+        ("engine", c_char_p),
+    )
+
+
+class Random(ctypes.Structure):
+    """`sd_random`."""
+
+    _fields_ = (("words", c_uint32 * RANDOM_WORDS), ("position", c_int32))
+
+
+class SeparationOptions(_Sized):
+    """`sd_separation_options`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("shifts", c_int32),
+        ("has_seed", c_int32),
+        ("seed", c_uint64),
+        ("overlap", c_double),
+        ("segment_seconds", c_double),
+        ("split", c_int32),
+        ("rate", c_int32),
+        ("transition_power", c_double),
+        ("order", c_int32),
+        ("random", POINTER(Random)),
+        ("progress", ProgressCallback),
+        ("progress_context", c_void_p),
+        ("cancellation", c_void_p),
+    )
+
+
+class FileOptions(_Sized):
+    """`sd_file_options`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("container", c_int32),
+        ("sample_format", c_int32),
+        ("clip", c_int32),
+        ("mp3_bit_rate", c_int32),
+        ("mp3_preset", c_int32),
+        ("copies_tags", c_int32),
+        ("start_seconds", c_double),
+        ("duration_seconds", c_double),
+        ("temporary_folder", c_char_p),
+    )
+
+
+class Output(ctypes.Structure):
+    """`sd_output`."""
+
+    _fields_ = (("signal", c_char_p), ("path", c_char_p))
+
+
+class TrackReport(_Sized):
+    """`sd_track_report`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("seed", c_uint64),
+        ("duration_seconds", c_double),
+        ("sample_rate", c_int32),
+        ("channels", c_int32),
+        ("warning_count", c_int32),
+    )
+
+
+class StreamOptions(_Sized):
+    """`sd_stream_options`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("is_live", c_int32),
+        ("mean", c_float),
+        ("standard_deviation", c_float),
+        ("temporary_folder", c_char_p),
+    )
+
+
+class QuantizeOptions(_Sized):
+    """`sd_quantize_options`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("calibration_files", POINTER(c_char_p)),
+        ("calibration_file_count", c_size_t),
+        ("calibration_segments", c_int32),
+        ("precision", c_int32),
+        ("minimum_snr", c_double),
+        ("maximum_bytes", c_int64),
+        ("threads", c_int32),
+        ("log", LogCallback),
+        ("log_context", c_void_p),
+        ("cancellation", c_void_p),
+    )
+
+
+class QuantizeReport(_Sized):
+    """`sd_quantize_report`."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("bytes", c_int64),
+        ("source_bytes", c_int64),
+        ("snr", c_double),
+    )
+
+
+class Scores(ctypes.Structure):
+    """`sd_scores`."""
+
+    _fields_ = (
+        ("sdr", c_double),
+        ("si_sdr", c_double),
+        ("bss_sdr", c_double),
+        ("bss_isr", c_double),
+        ("bss_sir", c_double),
+        ("bss_sar", c_double),
+    )
+
+
+# Arguments of the functions that give a status, without the message and its size at the end.
+_FUNCTIONS: Any = {
+    "sd_open": (c_char_p, POINTER(OpenOptions), POINTER(c_void_p)),
+    "sd_model_describe": (c_void_p, POINTER(ModelInfo)),
+    "sd_stem_frames": (c_void_p, c_size_t, c_int32, c_int32, POINTER(c_size_t)),
+    "sd_separate": (
+        c_void_p, POINTER(Audio), POINTER(SeparationOptions), c_void_p, c_size_t, c_int32,
+        POINTER(c_uint64),
+    ),
+    "sd_separate_file": (
+        c_void_p, c_char_p, POINTER(Output), c_size_t, POINTER(FileOptions),
+        POINTER(SeparationOptions), POINTER(TrackReport),
+    ),
+    "sd_read": (c_char_p, c_int32, c_int32, AudioCallback, c_void_p, LogCallback, c_void_p),
+    "sd_convert": (
+        POINTER(Audio), c_int32, c_int32, c_void_p, c_size_t, c_int32, POINTER(c_size_t),
+    ),
+    "sd_write": (POINTER(Audio), c_char_p, POINTER(FileOptions)),
+    "sd_stream_open": (
+        c_void_p, c_int32, c_int32, POINTER(StreamOptions), POINTER(SeparationOptions),
+        POINTER(c_void_p),
+    ),
+    "sd_stream_push": (c_void_p, c_void_p, c_size_t, c_int32),
+    "sd_stream_finish": (c_void_p,),
+    "sd_stream_pull": (c_void_p, c_void_p, c_size_t, c_int32, POINTER(c_size_t)),
+    "sd_quantize": (c_char_p, c_char_p, POINTER(QuantizeOptions), POINTER(QuantizeReport)),
+    "sd_evaluate": (
+        c_void_p, c_void_p, c_int32, c_int32, c_size_t, c_int32, c_int32, c_uint32, c_int32,
+        POINTER(Scores),
+    ),
+    "sd_trace": (
+        c_void_p, POINTER(Audio), c_double, c_double, c_char_p, TraceCallback, c_void_p,
+    ),
+}  # fmt: skip
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """The library, loaded when it is first used."""
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise errors.EngineError(
+            f"the library {LIBRARY} can't be loaded: {error}; install the wheel again",
+            str(LIBRARY),
+        ) from error
+    for name, arguments in _FUNCTIONS.items():
+        function = getattr(found, name)
+        function.restype = c_int32
+        function.argtypes = (*arguments, c_char_p, c_size_t)
+    for name in ("sd_close", "sd_stream_close", "sd_cancellation_cancel", "sd_cancellation_free"):
+        function = getattr(found, name)
+        function.restype = None
+        function.argtypes = (c_void_p,)
+    for name in ("open", "separation", "file", "stream", "quantize"):
+        function = getattr(found, f"sd_{name}_options_init")
+        function.restype = None
+        function.argtypes = (c_void_p,)
+    found.sd_cancellation_create.restype = c_void_p
+    found.sd_version.restype = c_char_p
+    return found
+
+
+def defaults(options: Any, initialiser: str) -> Any:
+    """A structure of options with the library's defaults."""
+    value = options()
+    getattr(library(), initialiser)(ctypes.byref(value))
+    return value
+
+
+def invoke(name: str, *arguments: Any, path: Optional[str] = None) -> int:
+    """Calls a function that gives a status: ``OK`` or ``DONE``.
+
+    Raises the :class:`swift_demucs.Error` of any other status. `path` is the file that the call is
+    about.
+    """
+    message = ctypes.create_string_buffer(MESSAGE_BYTES)
+    status: int = getattr(library(), name)(*arguments, message, MESSAGE_BYTES)
+    if status in (OK, DONE):
+        return status
+    raise errors.of_status(status, message.value.decode("utf-8", "replace"), path)
+
+
+def text(value: Any, name: str) -> bytes:
+    """A C string.
+
+    Raises :class:`TypeError` for what is no text, :class:`ArgumentError` for what UTF-8 has not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; expected a str")
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise errors.ArgumentError(f"{name} is {value!r}, expected characters of UTF-8 but zero")
+    return encoded
+
+
+def strings(values: Any, name: str) -> Any:
+    """An array of C strings."""
+    return (c_char_p * len(values))(*[text(value, name) for value in values])

@@ -1,0 +1,568 @@
+"""Loaded models and what they separate."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from ctypes import byref, c_size_t, c_uint64, c_void_p
+from pathlib import Path
+from types import TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    Type,
+    Union,
+)
+
+import numpy as np
+
+from . import _arrays, _call, _library, _progress, _recordings, errors
+from ._arrays import Array
+from ._recordings import Path_
+from ._separation import Separation
+
+if TYPE_CHECKING:
+    import random
+
+    from ._files import FileResult
+
+    Seed = Union[int, random.Random, None]
+
+
+class Model:
+    """A loaded model and the threads that it runs on; :func:`swift_demucs.load` makes it.
+
+    Any number of threads may use one model at once. After ``fork()`` the child loads it again when
+    it first needs it, and so does a process that receives it by :mod:`pickle`.
+    """
+
+    def __init__(
+        self,
+        model: Path_ = "htdemucs",
+        *,
+        stems: Optional[Iterable[str]] = None,
+        precision: str = "default",
+        threads: Optional[int] = None,
+        jobs: int = 1,
+        repository: Optional[Path_] = None,
+        download: bool = False,
+    ) -> None:
+        """See :func:`swift_demucs.load`."""
+        self._model = errors.path_text(model)
+        if isinstance(stems, str):
+            raise TypeError(f"stems is {stems!r}, expected a list of names")
+        self._stems = None if stems is None else tuple(stems)
+        self._precision = precision
+        self._precision_number = _arrays.one_of(precision, "precision", _library.PRECISIONS)
+        self._threads = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
+        self._jobs = _arrays.integer(jobs, "jobs", 1, 1024)
+        self._repository = None if repository is None else errors.path_text(repository)
+        self._lock = threading.Lock()
+        try:
+            self._handle = self._open()
+        except errors.ModelMissingError:
+            if not download or self._repository is not None:
+                raise
+            from . import _files
+
+            _files.fetch(self._model)
+            self._handle = self._open()
+        self._describe()
+
+    def _open(self) -> _call.Handle:
+        options = _library.defaults(_library.OpenOptions, "sd_open_options_init")
+        if self._stems is not None:
+            names = _library.strings(self._stems, "a stem")
+            options.stems, options.stem_count = names, len(self._stems)
+        options.threads = self._threads
+        options.jobs = self._jobs
+        options.precision = self._precision_number
+        if self._repository is not None:
+            options.repository = self._repository.encode()
+        options.log = _recordings.log
+        handle = c_void_p()
+        _library.invoke(
+            "sd_open", self._model.encode(), byref(options), byref(handle), path=self._model
+        )
+        return _call.Handle(handle, "sd_close")
+
+    def _describe(self) -> None:
+        info = _library.ModelInfo()
+        with self._handle.use("model") as handle:
+            _library.invoke("sd_model_describe", handle, byref(info))
+            #: The published name, or the file's name without extension.
+            self.name: str = info.name.decode()
+            #: Names of the stems that the model gives, in their order.
+            self.stems: Tuple[str, ...] = tuple(
+                info.stems[index].decode() for index in range(info.stem_count)
+            )
+            #: Of the stems, and of the audio that the model takes in; other audio is converted.
+            self.channels: int = info.channels
+            self.sample_rate: int = info.sample_rate
+            #: Number of checkpoints; more than one for a bag.
+            self.member_count: int = info.member_count
+            self.parameter_count: int = info.parameter_count
+            #: Longest and default length of a segment.
+            self.segment_seconds: float = info.segment_seconds
+            #: Instruction set, matrix products, precision and threads, for people to read.
+            self.engine: str = info.engine.decode()
+
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[Any]:
+        with self._lock:
+            if self._handle.process != os.getpid() and not self._handle.is_closed:
+                self._handle = self._open()
+            handle = self._handle
+        with handle.use("model") as value:
+            yield value
+
+    def __getstate__(self) -> Dict[str, Any]:
+        if self._handle.is_closed:
+            raise errors.StateError("the model is closed; open another one")
+        return {
+            "model": self._model,
+            "stems": self._stems,
+            "precision": self._precision,
+            "threads": self._threads or None,
+            "jobs": self._jobs,
+            "repository": self._repository,
+        }
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Frees the model, once the calls that use it have ended."""
+        self._handle.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self,
+        _type: Optional[Type[BaseException]],
+        _error: Optional[BaseException],
+        _traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: {', '.join(self.stems)}; {self.engine}>"
+
+    @contextlib.contextmanager
+    def _separation_options(
+        self,
+        callbacks: _call.Callbacks,
+        token: _call.Token,
+        *,
+        shifts: int,
+        seed: Seed,
+        overlap: float,
+        segment: Optional[float],
+        split: bool,
+        rate: str,
+        transition_power: float,
+        order: str,
+        progress: Optional[Callable[[_progress.Progress], object]],
+    ) -> Iterator[Any]:
+        """The C library's options, and Python's random generator moved on at the end."""
+        options = _library.defaults(_library.SeparationOptions, "sd_separation_options_init")
+        options.shifts = _arrays.integer(shifts, "shifts", 0, 100)
+        options.overlap = _arrays.real(overlap, "overlap")
+        options.segment_seconds = 0 if segment is None else _arrays.real(segment, "segment")
+        if segment is not None and not options.segment_seconds > 0:
+            raise errors.ArgumentError(
+                f"segment is {segment!r}, expected a positive number or None"
+            )
+        options.split = _arrays.flag(split, "split")
+        options.rate = _arrays.one_of(rate, "rate", _library.RATES)
+        options.transition_power = _arrays.real(transition_power, "transition_power")
+        options.order = _arrays.one_of(order, "order", _library.ORDERS)
+        if progress is not None:
+            options.progress = _progress.c_callback(callbacks, progress)
+        options.cancellation = token.handle
+        generator: Any = seed
+        if not hasattr(generator, "getstate"):
+            options.has_seed = 0 if seed is None else 1
+            options.seed = 0 if seed is None else _arrays.integer(seed, "seed", 0, 2**64 - 1)
+            yield options
+            return
+        version, words, gauss = generator.getstate()
+        state = _library.Random()
+        state.words[:] = words[:-1]
+        state.position = words[-1]
+        options.random.contents = state
+        try:
+            yield options
+        finally:
+            generator.setstate((version, (*state.words, state.position), gauss))
+
+    def separate(
+        self,
+        source: Any,
+        sample_rate: Optional[int] = None,
+        *,
+        shifts: int = 1,
+        seed: Seed = None,
+        overlap: float = 0.25,
+        segment: Optional[float] = None,
+        split: bool = True,
+        rate: str = "model",
+        transition_power: float = 1.0,
+        order: str = "interleaved",
+        progress: _progress.ProgressOption = None,
+        cancellation: Optional[_call.Cancellation] = None,
+    ) -> Separation:
+        """Separates a sound file, or samples ``[channels, frames]`` with full scale 1.
+
+        :param source: a path; or float32 samples in a NumPy array, a torch tensor, or anything with
+            ``__dlpack__`` or a buffer. The stems of a torch tensor are torch tensors.
+        :param sample_rate: of the samples; the model's if it is missing. Files tell their own.
+        :param shifts: random time shifts to average over; each costs one more pass.
+        :param seed: of the shifts, as by ``random.seed(seed)``; a ``random.Random`` draws them and
+            moves on as with demucs; ``None`` draws a seed.
+        :param overlap: share of a segment that overlaps the next one.
+        :param segment: length of a segment in seconds; ``None`` is the model's own, the longest.
+        :param split: whether to cut the track into segments.
+        :param rate: of the stems: ``"model"``, or ``"input"`` for the samples' own rate and length.
+        :param transition_power: of the weights of overlapping segments.
+        :param order: ``"sequential"`` runs shifts and models one after the other, as demucs does.
+        :param progress: a function that takes a :class:`Progress`, or whether to show a bar;
+            ``None`` shows one in a terminal. If the function raises, the separation stops.
+
+        Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
+        """
+        _progress.check(progress)
+        _arrays.one_of(rate, "rate", _library.RATES)
+        title = None
+        if isinstance(source, (str, bytes, os.PathLike)):
+            title = Path(errors.path_text(source)).name
+            # As it is for the input's rate, else with the model's rate and channels.
+            array, input_rate = _recordings.read(
+                source,
+                sample_rate=None if rate == "input" else self.sample_rate,
+                channels=None if rate == "input" else self.channels,
+                cancellation=cancellation,
+            )
+            layout = _library.PLANAR
+            kind: Callable[[Array], Any] = _arrays.as_numpy
+        else:
+            array, layout, kind = _arrays.samples_of(source, "source")
+            input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        callbacks = _call.Callbacks()
+        with contextlib.ExitStack() as stack:
+            token = stack.enter_context(_call.token(cancellation))
+            handle = stack.enter_context(self._use())
+            report = stack.enter_context(_progress.reporting(progress, self.sample_rate, title))
+            options = stack.enter_context(
+                self._separation_options(
+                    callbacks,
+                    token,
+                    shifts=shifts,
+                    seed=seed,
+                    overlap=overlap,
+                    segment=segment,
+                    split=split,
+                    rate=rate,
+                    transition_power=transition_power,
+                    order=order,
+                    progress=report,
+                )
+            )
+            mix = _arrays.audio(array, layout, input_rate)
+            frames = c_size_t()
+            _library.invoke(
+                "sd_stem_frames", handle, mix.frames, input_rate, options.rate, byref(frames)
+            )
+            stems = np.empty((len(self.stems), self.channels, frames.value), np.float32)
+            drawn = c_uint64()
+            callbacks.run(
+                lambda: _library.invoke(
+                    "sd_separate",
+                    handle,
+                    byref(mix),
+                    byref(options),
+                    stems.ctypes.data,
+                    frames.value,
+                    _library.PLANAR,
+                    byref(drawn),
+                ),
+                token,
+            )
+        stem_rate = input_rate if rate == "input" else self.sample_rate
+        return Separation(
+            stems,
+            self.stems,
+            stem_rate,
+            drawn.value,
+            lambda: kind(self._converted(array, layout, input_rate, stem_rate)),
+            kind,
+        )
+
+    def _converted(self, array: Array, layout: int, old_rate: int, new_rate: int) -> Array:
+        """The samples with the model's channels; the array itself if it has them already."""
+        if old_rate == new_rate and array.shape[0] == self.channels:
+            return array
+        return _recordings.convert(array, layout, old_rate, self.channels, new_rate)
+
+    def stream(
+        self,
+        blocks: Iterable[Any],
+        sample_rate: Optional[int] = None,
+        *,
+        live: Optional[Tuple[float, float]] = None,
+        block_frames: int = 44_100,
+        temporary_folder: Optional[Path_] = None,
+        shifts: int = 1,
+        seed: Seed = None,
+        overlap: float = 0.25,
+        segment: Optional[float] = None,
+        split: bool = True,
+        rate: str = "model",
+        transition_power: float = 1.0,
+        progress: _progress.ProgressOption = False,
+        cancellation: Optional[_call.Cancellation] = None,
+    ) -> Iterator[Dict[str, Any]]:
+        """Separates blocks of samples ``[channels, frames]`` in flat memory.
+
+        Gives blocks of stems by name, of at most ``block_frames`` frames. HTDemucs normalises a
+        track by its mean and its standard deviation, so blocks wait in a temporary file until the
+        last one came; then the samples are those of :meth:`separate`. With ``live``, these two
+        numbers of the mono mix, stems come about one segment after their samples, and nothing is
+        written to the disk.
+
+        Raises as :meth:`separate` does, and :class:`OutputError` for the temporary file.
+        """
+        _progress.check(progress)
+        capacity = _arrays.integer(block_frames, "block_frames", 1, 10_000_000)
+        input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        settings = _library.defaults(_library.StreamOptions, "sd_stream_options_init")
+        if live is not None:
+            try:
+                mean, deviation = live
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"live is {live!r}, expected the mean and the standard deviation of the mono "
+                    "mix, or None"
+                ) from None
+            settings.is_live = 1
+            settings.mean = _arrays.real(mean, "the mean")
+            settings.standard_deviation = _arrays.real(deviation, "the standard deviation")
+        folder = None if temporary_folder is None else errors.path_text(temporary_folder).encode()
+        settings.temporary_folder = folder
+        options: Dict[str, Any] = {
+            "shifts": shifts, "seed": seed, "overlap": overlap, "segment": segment, "split": split,
+            "rate": rate, "transition_power": transition_power, "order": "interleaved",
+        }  # fmt: skip
+        return self._stream(
+            iter(blocks), input_rate, settings, capacity, options, progress, cancellation
+        )
+
+    def _stream(
+        self,
+        blocks: Iterator[Any],
+        input_rate: int,
+        settings: Any,
+        capacity: int,
+        given: Dict[str, Any],
+        progress: _progress.ProgressOption,
+        cancellation: Optional[_call.Cancellation],
+    ) -> Iterator[Dict[str, Any]]:
+        callbacks = _call.Callbacks()
+        with contextlib.ExitStack() as stack:
+            token = stack.enter_context(_call.token(cancellation))
+            model = stack.enter_context(self._use())
+            report = stack.enter_context(_progress.reporting(progress, self.sample_rate))
+            options = stack.enter_context(
+                self._separation_options(callbacks, token, **given, progress=report)
+            )
+            try:
+                array, layout, kind = _arrays.samples_of(next(blocks), "block 0")
+            except StopIteration:
+                raise errors.ArgumentError(
+                    "the stream has no block, expected at least one"
+                ) from None
+            channels = array.shape[0]
+            opened = c_void_p()
+            _library.invoke(
+                "sd_stream_open", model, channels, input_rate, byref(settings), byref(options),
+                byref(opened),
+            )  # fmt: skip
+            handle = _call.Handle(opened, "sd_stream_close")
+            stack.callback(handle.close)
+            stream = stack.enter_context(handle.use("stream"))
+            frames = c_size_t()
+
+            def pull(stems: Array) -> int:
+                """Fills the stems; 0 frames if more input is needed, or there are no more."""
+                status = callbacks.run(
+                    lambda: _library.invoke(
+                        "sd_stream_pull",
+                        stream,
+                        stems.ctypes.data,
+                        capacity,
+                        _library.PLANAR,
+                        byref(frames),
+                    ),
+                    token,
+                )
+                return 0 if status == _library.DONE else frames.value
+
+            def pulled() -> Iterator[Dict[str, Any]]:
+                shape = (len(self.stems), self.channels, capacity)
+                stems = np.empty(shape, np.float32)
+                while (count := pull(stems)) > 0:
+                    yield {name: kind(stem[:, :count]) for name, stem in zip(self.stems, stems)}
+                    stems = np.empty(shape, np.float32)
+
+            def push() -> None:
+                _library.invoke("sd_stream_push", stream, array.ctypes.data, array.shape[1], layout)
+
+            push()
+            for index, block in enumerate(blocks, 1):
+                if settings.is_live:
+                    yield from pulled()
+                array, layout, _ = _arrays.samples_of(block, f"block {index}")
+                if array.shape[0] != channels:
+                    raise errors.ArgumentError(
+                        f"block {index} has {array.shape[0]} channels, expected {channels} as in "
+                        "the first block"
+                    )
+                push()
+            callbacks.run(lambda: _library.invoke("sd_stream_finish", stream), token)
+            yield from pulled()
+
+    def trace(
+        self,
+        source: Any,
+        sample_rate: Optional[int] = None,
+        *,
+        start: float = 0.0,
+        seconds: Optional[float] = None,
+        names: Union[str, Iterable[str], None] = None,
+    ) -> Dict[str, Array]:
+        """The values inside the network for one chunk of audio, by the reference's names.
+
+        :param source: as for :meth:`separate`; normalised by the statistics of all of it.
+        :param start: where the chunk begins in the track, in seconds.
+        :param seconds: length of the chunk; ``None`` is the model's segment.
+        :param names: patterns such as ``"encoder.*"``; ``None`` gives all.
+
+        Raises :class:`ArgumentError`, and :class:`ModelError` for a bag of several models.
+        """
+        if isinstance(source, (str, bytes, os.PathLike)):
+            array, input_rate = _recordings.read(source)
+            layout = _library.PLANAR
+        else:
+            array, layout, _ = _arrays.samples_of(source, "source")
+            input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        if names is not None and not isinstance(names, str):
+            names = ",".join(names)
+        patterns = None if names is None else _library.text(names, "names")
+        mix = _arrays.audio(array, layout, input_rate)
+        length = 0.0 if seconds is None else _arrays.real(seconds, "seconds")
+        values: Dict[str, Array] = {}
+        with _call.token(None) as token, self._use() as handle:
+
+            def take(_context: Any, name: bytes, shape: Any, rank: int, samples: Any) -> int:
+                sizes = tuple(shape[axis] for axis in range(rank))
+                values[name.decode()] = np.ctypeslib.as_array(samples, sizes).copy()
+                return 1 if token.is_cancelled else 0
+
+            callback = _library.TraceCallback(take)
+            _call.Callbacks().run(
+                lambda: _library.invoke(
+                    "sd_trace",
+                    handle,
+                    byref(mix),
+                    _arrays.real(start, "start"),
+                    length,
+                    patterns,
+                    callback,
+                    None,
+                ),
+                token,
+            )
+        return values
+
+    def separate_files(
+        self, paths: Iterable[Path_], out: Path_ = "separated", **options: Any
+    ) -> List[FileResult]:
+        """See :func:`swift_demucs.separate_files`."""
+        from . import _files
+
+        return _files.separate_files(self, paths, out, **options)
+
+    async def separate_async(self, source: Any, *arguments: Any, **options: Any) -> Separation:
+        """:meth:`separate` in another thread; cancelling the task stops it."""
+        from . import _async
+
+        stems: Separation = await _async.run(self.separate, source, *arguments, **options)
+        return stems
+
+    async def separate_files_async(
+        self, paths: Iterable[Path_], out: Path_ = "separated", **options: Any
+    ) -> List[FileResult]:
+        """:meth:`separate_files` in another thread; cancelling the task stops it."""
+        from . import _async, _files
+
+        results: List[_files.FileResult] = await _async.run(
+            self.separate_files, list(paths), out, **options
+        )
+        return results
+
+    def stream_async(
+        self, blocks: Union[Iterable[Any], AsyncIterable[Any]], *arguments: Any, **options: Any
+    ) -> AsyncIterator[Dict[str, Any]]:
+        """:meth:`stream` in another thread, of blocks that may come from an async iterator."""
+        from . import _async
+
+        return _async.stream(self.stream, blocks, *arguments, **options)
+
+
+def load(
+    model: Path_ = "htdemucs",
+    *,
+    stems: Optional[Iterable[str]] = None,
+    precision: str = "default",
+    threads: Optional[int] = None,
+    jobs: int = 1,
+    repository: Optional[Path_] = None,
+    download: bool = False,
+) -> Model:
+    """Loads a model.
+
+    :param model: a published name (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``), ``demo``, a
+        signature, ``hf://...``; or the path of a checkpoint (safetensors, th, demucs.cpp's bin,
+        onnx) or of a bag's yaml.
+    :param stems: names of the stems wanted; of a bag, only the models that they need are loaded.
+    :param precision: ``default`` (``int8`` for files with INT8 weights, else ``float32``, which
+        equals demucs), ``float32``, ``bfloat16``, ``int8``, or ``auto``, the fastest of this CPU
+        that keeps 40 dB.
+    :param threads: cores to use; ``None`` for all.
+    :param jobs: segments of a track that run at once, sharing the threads.
+    :param repository: a folder of models that is searched first.
+    :param download: whether to :func:`fetch` the model if it is missing.
+
+    Raises :class:`ModelMissingError`, :class:`ModelError`, :class:`ArgumentError`,
+    :class:`EngineError`.
+    """
+    return Model(
+        model,
+        stems=stems,
+        precision=precision,
+        threads=threads,
+        jobs=jobs,
+        repository=repository,
+        download=download,
+    )

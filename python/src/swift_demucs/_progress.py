@@ -1,0 +1,104 @@
+"""What a separation tells while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from typing import Any, Callable, Iterator, Optional, Union
+
+from . import _call, _library
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a separation has come; told as each segment begins and when it has ended."""
+
+    #: 0 to 1; 0 while the length of a live stream is unknown.
+    fraction: float
+    #: Segments that went through a network, over all shifts and the models of a bag.
+    segments_done: int
+    segments_total: int
+    #: Frames of the track at the model's rate.
+    track_frames: int
+    #: First frame of the segment, in its shifted track.
+    segment_offset: int
+    #: Numbers of the segment's shift and of its model in the bag, from 0.
+    shift: int
+    member: int
+    #: Whether the segment has ended, or begins.
+    has_ended: bool
+    member_count: int
+
+
+ProgressOption = Union[bool, Callable[[Progress], object], None]
+
+
+def check(progress: Any) -> None:
+    """Raises :class:`TypeError` for what is no progress option."""
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise TypeError(
+            f"progress is {progress!r}, expected a function that takes a Progress, True, False or "
+            "None"
+        )
+
+
+def _of(value: Any) -> Progress:
+    return Progress(
+        fraction=value.fraction,
+        segments_done=value.segments_done,
+        segments_total=value.segments_total,
+        track_frames=value.track_frames,
+        segment_offset=value.segment_offset,
+        shift=value.shift,
+        member=value.member,
+        has_ended=value.has_ended != 0,
+        member_count=value.member_count,
+    )
+
+
+def c_callback(callbacks: _call.Callbacks, report: Callable[[Progress], object]) -> Any:
+    """The C library's callback for a function of the caller's."""
+
+    def take(_context: Any, value: Any) -> int:
+        progress = _of(value.contents)
+        return callbacks.guard(lambda: report(progress))
+
+    return _library.ProgressCallback(take)
+
+
+@contextlib.contextmanager
+def reporting(
+    progress: ProgressOption, rate: int, title: Optional[str] = None
+) -> Iterator[Optional[Callable[[Progress], object]]]:
+    """The function to report to: the caller's, a bar's, or none.
+
+    ``None`` shows a bar where somebody looks (standard error is a terminal), ``True`` anywhere;
+    both only where tqdm is installed.
+    """
+    if callable(progress):
+        yield progress
+        return
+    is_wanted = progress if progress is not None else sys.stderr is not None and sys.stderr.isatty()
+    if not is_wanted:
+        yield None
+        return
+    try:
+        import tqdm
+    except ImportError:
+        yield None
+        return
+    with tqdm.tqdm(
+        total=0.0,
+        unit="s",
+        desc=title,
+        bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]",
+    ) as bar:
+
+        def show(value: Progress) -> None:
+            seconds = value.track_frames / rate
+            if bar.total != seconds:
+                bar.total = seconds
+            bar.update(value.fraction * seconds - bar.n)
+
+        yield show

@@ -1,0 +1,145 @@
+"""Reading, converting and writing sound files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from ctypes import POINTER, byref, c_float, c_size_t, cast
+from pathlib import Path
+from typing import Any, List, Optional, Tuple, Union
+
+import numpy as np
+
+from . import _arrays, _call, _library, errors
+from ._arrays import Array
+
+Path_ = Union[str, bytes, "os.PathLike[Any]"]
+
+logger = logging.getLogger("swift_demucs")
+
+SUFFIXES = {".wav": "wav", ".flac": "flac", ".mp3": "mp3"}
+FORMATS = {form: _library.CONTAINERS[form] for form in SUFFIXES.values()}
+
+
+def _log(_context: Any, level: int, message: bytes) -> None:
+    text = message.decode("utf-8", "replace")
+    logger.log(logging.WARNING if level == 1 else logging.INFO, "%s", text)
+
+
+# Hands lines of the C library to `logging`, as long as the process lives.
+log = _library.LogCallback(_log)
+
+
+def read(
+    path: Path_,
+    *,
+    sample_rate: Optional[int] = None,
+    channels: Optional[int] = None,
+    cancellation: Optional[_call.Cancellation] = None,
+) -> Tuple[Array, int]:
+    """Decodes a sound file: samples ``[channels, frames]``, and their rate in Hz.
+
+    WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, CAF; with an ffmpeg on ``PATH`` also AAC, M4A and the
+    sound of videos. With a rate or a number of channels, the file is converted to it as
+    demucs converts a track for its model.
+
+    Raises :class:`InputError`.
+    """
+    text = errors.path_text(path)
+    wanted_rate = 0 if sample_rate is None else _arrays.rate(sample_rate)
+    wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
+    blocks: List[Array] = []
+    rates: List[int] = []
+
+    with _call.token(cancellation) as token:
+
+        def take(_context: Any, block: Any) -> int:
+            audio = block.contents
+            pointer = cast(audio.samples, POINTER(c_float))
+            blocks.append(np.ctypeslib.as_array(pointer, (audio.channels, audio.frames)).copy())
+            rates.append(audio.sample_rate)
+            return 1 if token.is_cancelled else 0
+
+        callback = _library.AudioCallback(take)
+        _call.Callbacks().run(
+            lambda: _library.invoke(
+                "sd_read",
+                text.encode(),
+                wanted_channels,
+                wanted_rate,
+                callback,
+                None,
+                log,
+                None,
+                path=text,
+            ),
+            token,
+        )
+    return np.concatenate(blocks, axis=1), rates[0]
+
+
+def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate: int) -> Array:
+    """Samples ``[channels, frames]`` in other channels and another rate."""
+    given = _arrays.audio(audio, layout, sample_rate)
+    frames = c_size_t()
+    arguments = (byref(given), channels, new_rate)
+    _library.invoke("sd_convert", *arguments, None, 0, _library.PLANAR, byref(frames))
+    result = np.empty((channels, frames.value), np.float32)
+    _library.invoke(
+        "sd_convert", *arguments, result.ctypes.data, frames.value, _library.PLANAR, byref(frames)
+    )
+    return result
+
+
+def file_options(
+    form: str,
+    sample_format: str,
+    clip: str,
+    mp3_bit_rate: int,
+    mp3_preset: int,
+) -> Any:
+    """The C library's options of a sound file."""
+    options = _library.defaults(_library.FileOptions, "sd_file_options_init")
+    options.container = _arrays.one_of(form, "format", FORMATS)
+    options.sample_format = _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
+    options.clip = _arrays.one_of(clip, "clip", _library.CLIPS)
+    options.mp3_bit_rate = _arrays.integer(mp3_bit_rate, "mp3_bit_rate", 8, 320)
+    options.mp3_preset = _arrays.integer(mp3_preset, "mp3_preset", 2, 7)
+    return options
+
+
+def write(
+    path: Path_,
+    samples: Any,
+    sample_rate: int,
+    *,
+    sample_format: str = "int16",
+    clip: str = "rescale",
+    mp3_bit_rate: int = 320,
+    mp3_preset: int = 2,
+) -> Path:
+    """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
+
+    ``clip`` brings samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if
+    that is above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves it to the
+    format. The file appears under its name when it is complete.
+
+    Raises :class:`OutputError`.
+    """
+    text = errors.path_text(path)
+    suffix = Path(text).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise errors.ArgumentError(
+            f"the name {text!r} ends in {suffix!r}, expected one of {', '.join(SUFFIXES)}", text
+        )
+    array, layout, _ = _arrays.samples_of(samples, "samples")
+    audio = _arrays.audio(array, layout, _arrays.rate(sample_rate))
+    options = file_options(SUFFIXES[suffix], sample_format, clip, mp3_bit_rate, mp3_preset)
+    with _call.token(None) as token:
+        _call.Callbacks().run(
+            lambda: _library.invoke(
+                "sd_write", byref(audio), text.encode(), byref(options), path=text
+            ),
+            token,
+        )
+    return Path(text)

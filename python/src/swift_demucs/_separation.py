@@ -1,0 +1,157 @@
+"""The stems of a track."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
+
+from . import _arrays, _library, _recordings, errors
+from ._arrays import Array
+
+
+class Separation(Mapping[str, Any]):
+    """Stems by name: ``stems["vocals"]`` or ``stems.vocals``, each ``[channels, frames]``.
+
+    As a context manager, it lets go of the samples at the end of the block.
+    """
+
+    def __init__(
+        self,
+        array: Array,
+        names: Tuple[str, ...],
+        sample_rate: int,
+        seed: int,
+        mixture: Callable[[], Any],
+        kind: Callable[[Array], Any] = _arrays.as_numpy,
+    ) -> None:
+        self._array: Optional[Array] = array
+        self._names = names
+        self._mixture: Optional[Callable[[], Any]] = mixture
+        self._kind = kind
+        #: In Hz.
+        self.sample_rate = sample_rate
+        #: Of the random shifts, given or drawn; repeats the run. 0 if there were none.
+        self.seed = seed
+
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """The stems' names, in the model's order."""
+        return self._names
+
+    @property
+    def array(self) -> Any:
+        """All stems: ``[stem, channels, frames]``."""
+        return self._kind(self._numpy())
+
+    @property
+    def mixture(self) -> Any:
+        """The track as it was separated: with the stems' channels, rate and length."""
+        self._numpy()
+        assert self._mixture is not None
+        return self._mixture()
+
+    def _numpy(self) -> Array:
+        if self._array is None:
+            raise errors.StateError("the separation is closed; separate again")
+        return self._array
+
+    def _index(self, name: str) -> int:
+        if isinstance(name, str) and name in self._names:
+            return self._names.index(name)
+        raise KeyError(f"no stem {name!r}; the model gives {', '.join(self._names)}")
+
+    def __getitem__(self, name: str) -> Any:
+        return self._kind(self._numpy()[self._index(name)])
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self._names:
+            return self[name]
+        raise AttributeError(
+            f"no attribute or stem {name!r}; the model gives {', '.join(self.__dict__['_names'])}"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __dir__(self) -> List[str]:
+        return sorted({*super().__dir__(), *self._names})
+
+    def __repr__(self) -> str:
+        if self._array is None:
+            return f"<Separation of {', '.join(self._names)}, closed>"
+        seconds = self._array.shape[2] / self.sample_rate
+        return f"<Separation of {', '.join(self._names)}: {seconds:.2f} s at {self.sample_rate} Hz>"
+
+    def mix(self, *names: str) -> Any:
+        """The sum of some stems: ``stems.mix("drums", "bass", "other")``."""
+        if not names:
+            raise errors.ArgumentError("no stem to mix, expected at least one name")
+        array = self._numpy()
+        sum_ = array[self._index(names[0])].copy()
+        for name in names[1:]:
+            sum_ += array[self._index(name)]
+        return self._kind(sum_)
+
+    def write(
+        self,
+        folder: _recordings.Path_,
+        *,
+        stems: Optional[Iterable[str]] = None,
+        format: str = "wav",
+        sample_format: str = "int16",
+        clip: str = "rescale",
+        mp3_bit_rate: int = 320,
+        mp3_preset: int = 2,
+    ) -> Dict[str, Path]:
+        """Writes each stem as ``folder/NAME.wav``; the folder is made if it is missing.
+
+        ``clip`` is as in :func:`swift_demucs.write`; ``rescale_together`` divides all by the same
+        number, so that they still sum to the mixture.
+
+        Raises :class:`OutputError`.
+        """
+        _arrays.one_of(format, "format", _recordings.FORMATS)
+        _arrays.one_of(clip, "clip", _library.CLIPS)
+        array = self._numpy()
+        chosen = self._names if stems is None else tuple(stems)
+        signals = {name: array[self._index(name)] for name in chosen}
+        if clip == "rescale_together":
+            peak = max((float(abs(signal).max()) for signal in signals.values()), default=0.0)
+            divisor = max(1.01 * peak, 1.0)
+            signals = {name: signal / divisor for name, signal in signals.items()}
+            clip = "none"
+        base = Path(errors.path_text(folder))
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise errors.OutputError(
+                f"the folder {base} can't be made: {error}", str(base)
+            ) from error
+        return {
+            name: _recordings.write(
+                base / f"{name}.{format}", signal, self.sample_rate,
+                sample_format=sample_format, clip=clip,
+                mp3_bit_rate=mp3_bit_rate, mp3_preset=mp3_preset,
+            )
+            for name, signal in signals.items()
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """Lets go of the samples. Arrays that were taken before stay valid."""
+        self._array = None
+        self._mixture = None
+
+    def __enter__(self) -> Separation:
+        return self
+
+    def __exit__(
+        self,
+        _type: Optional[Type[BaseException]],
+        _error: Optional[BaseException],
+        _traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()

@@ -1,0 +1,316 @@
+"""The functions of ``demucs.api`` (demucs 4.1.0), on this engine.
+
+    import swift_demucs.api as demucs_api  # instead of: import demucs.api as demucs_api
+
+Arguments, results, callbacks and random shifts are the reference's. Where it gives torch tensors,
+so does this if the caller imported torch; else it gives NumPy arrays. ``device`` is accepted and
+has no effect: everything runs on the CPU.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+from . import _arrays, _files, _model, _progress, _recordings, errors
+
+__all__ = [
+    "LoadAudioError",
+    "LoadModelError",
+    "Separator",
+    "list_models",
+    "save_audio",
+]
+
+
+class LoadAudioError(errors.InputError):
+    """A sound file can't be read."""
+
+
+class LoadModelError(errors.ModelError, RuntimeError):
+    """A model is missing, or can't be loaded."""
+
+
+class _NotProvided:
+    """The value of arguments that were left out."""
+
+
+NotProvided = _NotProvided()
+
+Callback = Callable[[Dict[str, Any]], object]
+
+
+class SeparatorModel:
+    """What is known of a separator's model, by the reference's names."""
+
+    def __init__(self, model: _model.Model) -> None:
+        self.sources: List[str] = list(model.stems)
+        self.samplerate: int = model.sample_rate
+        self.audio_channels: int = model.channels
+        self.segment: float = model.segment_seconds
+        self.max_allowed_segment: float = model.segment_seconds
+
+
+class Separator:
+    """Separates tracks, with the arguments of ``demucs.api.Separator``.
+
+    A missing model is downloaded, unless ``repo`` is given. ``callback`` is called as a segment
+    begins and when it has ended, in the thread that called the separation, with a dictionary of
+    ``callback_arg`` and ``model_idx_in_bag``, ``shift_idx``, ``segment_offset``, ``state``
+    (``"start"`` or ``"end"``), ``audio_length``, ``models``, and ``progress`` from 0 to 1. An
+    exception that it raises, such as :class:`KeyboardInterrupt`, stops the separation and comes out
+    of it.
+
+    Raises :class:`LoadModelError`.
+    """
+
+    def __init__(
+        self,
+        model: str = "htdemucs",
+        repo: Optional[Path] = None,
+        device: Any = "cpu",
+        shifts: int = 1,
+        overlap: float = 0.25,
+        split: bool = True,
+        segment: Optional[float] = None,
+        jobs: int = 0,
+        progress: bool = False,
+        callback: Optional[Callback] = None,
+        callback_arg: Optional[Dict[Any, Any]] = None,
+    ) -> None:
+        self._name = model
+        self._repo = repo
+        self.update_parameter(
+            device=device,
+            shifts=shifts,
+            overlap=overlap,
+            split=split,
+            segment=segment,
+            jobs=jobs,
+            progress=progress,
+            callback=callback,
+            callback_arg=callback_arg,
+        )
+        self._engine_jobs = self._wanted_jobs()
+        self._engine = self._load()
+        self._model = SeparatorModel(self._engine)
+        self._samplerate = self._engine.sample_rate
+        self._audio_channels = self._engine.channels
+
+    def update_parameter(
+        self,
+        device: Any = NotProvided,
+        shifts: Union[int, _NotProvided] = NotProvided,
+        overlap: Union[float, _NotProvided] = NotProvided,
+        split: Union[bool, _NotProvided] = NotProvided,
+        segment: Union[float, _NotProvided, None] = NotProvided,
+        jobs: Union[int, _NotProvided] = NotProvided,
+        progress: Union[bool, _NotProvided] = NotProvided,
+        callback: Union[Callback, _NotProvided, None] = NotProvided,
+        callback_arg: Union[Dict[Any, Any], _NotProvided, None] = NotProvided,
+    ) -> None:
+        """Changes the arguments that are given, for later separations."""
+        if not isinstance(device, _NotProvided):
+            if device is not None and str(device) != "cpu":
+                _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
+            self._device = device
+        if not isinstance(shifts, _NotProvided):
+            self._shifts = shifts
+        if not isinstance(overlap, _NotProvided):
+            self._overlap = overlap
+        if not isinstance(split, _NotProvided):
+            self._split = split
+        if not isinstance(segment, _NotProvided):
+            self._segment = segment
+        if not isinstance(jobs, _NotProvided):
+            self._jobs = jobs
+        if not isinstance(progress, _NotProvided):
+            self._progress = progress
+        if not isinstance(callback, _NotProvided):
+            if callback is not None and not callable(callback):
+                raise TypeError(
+                    f"callback is {callback!r}, expected a function that takes a dict, or None"
+                )
+            self._callback = callback
+        if not isinstance(callback_arg, _NotProvided):
+            if callback_arg is not None and not isinstance(callback_arg, dict):
+                raise TypeError(f"callback_arg is {callback_arg!r}, expected a dict or None")
+            self._callback_arg = callback_arg
+
+    def _wanted_jobs(self) -> int:
+        return max(1, _arrays.integer(self._jobs, "jobs", 0, 1024))
+
+    def _load(self) -> _model.Model:
+        if not isinstance(self._name, (str, os.PathLike)):
+            raise TypeError(f"model is {self._name!r}, expected a name")
+        try:
+            return _model.load(
+                self._name,
+                precision="float32",
+                jobs=self._engine_jobs,
+                repository=self._repo,
+                download=self._repo is None,
+            )
+        except errors.ModelError as error:
+            raise LoadModelError(str(error), error.path) from error
+
+    def separate_tensor(self, wav: Any, sr: Optional[int] = None) -> Tuple[Any, Dict[str, Any]]:
+        """Separates samples ``[channels, frames]``, float32 with full scale 1.
+
+        Gives them as they were separated (with the model's rate, if ``sr`` is another one) and the
+        stems by name.
+        """
+        if self._wanted_jobs() != self._engine_jobs:
+            self._engine_jobs = self._wanted_jobs()
+            self._engine.close()
+            self._engine = self._load()
+        array, layout, kind = _arrays.samples_of(wav, "wav")
+        rate = self._samplerate if sr is None else _arrays.rate(sr, "sr")
+        if rate != self._samplerate:
+            array = _recordings.convert(array, layout, rate, self._audio_channels, self._samplerate)
+            wav = kind(array)
+        with _progress.reporting(bool(self._progress), self._samplerate) as bar:
+            stems = self._engine.separate(
+                array,
+                shifts=self._shifts,
+                seed=random,  # type: ignore[arg-type]
+                overlap=self._overlap,
+                split=self._split,
+                segment=self._segment,
+                order="sequential",
+                progress=self._reporter(array.shape[1], bar),
+            )
+        return wav, {name: kind(stem) for name, stem in stems.items()}
+
+    def _reporter(
+        self, length: int, bar: Optional[Callable[[_progress.Progress], object]]
+    ) -> _progress.ProgressOption:
+        callback = self._callback
+        if callback is None and bar is None:
+            return False
+        given = dict(self._callback_arg or {})
+
+        def report(progress: _progress.Progress) -> None:
+            if bar is not None:
+                bar(progress)
+            if callback is not None:
+                callback(
+                    {
+                        **given,
+                        "audio_length": length,
+                        "models": progress.member_count,
+                        "model_idx_in_bag": progress.member,
+                        "shift_idx": progress.shift,
+                        "segment_offset": progress.segment_offset,
+                        "state": "end" if progress.has_ended else "start",
+                        "progress": progress.fraction,
+                    }
+                )
+
+        return report
+
+    def separate_audio_file(self, file: Union[str, Path]) -> Tuple[Any, Dict[str, Any]]:
+        """Separates a sound file: its samples at the model's rate, and the stems by name.
+
+        Raises :class:`LoadAudioError`.
+        """
+        try:
+            array, _ = _recordings.read(
+                file, sample_rate=self._samplerate, channels=self._audio_channels
+            )
+        except errors.Error as error:
+            raise LoadAudioError(str(error), str(file)) from error
+        wav = _arrays.as_torch(array) if "torch" in sys.modules else array
+        return self.separate_tensor(wav, self._samplerate)
+
+    @property
+    def samplerate(self) -> int:
+        """Of the model and the stems, in Hz."""
+        return self._samplerate
+
+    @property
+    def audio_channels(self) -> int:
+        """Of the model and the stems."""
+        return self._audio_channels
+
+    @property
+    def model(self) -> SeparatorModel:
+        """The model's ``sources``, ``samplerate``, ``audio_channels`` and ``segment``."""
+        return self._model
+
+
+def save_audio(
+    wav: Any,
+    path: Union[str, Path],
+    samplerate: int,
+    bitrate: int = 320,
+    clip: Optional[str] = "rescale",
+    bits_per_sample: int = 16,
+    as_float: bool = False,
+    preset: int = 2,
+) -> None:
+    """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
+
+    ``clip`` is ``rescale``, ``clamp``, ``tanh`` or ``none``; ``bitrate`` and ``preset`` are for
+    MP3, ``bits_per_sample`` (16 or 24) and ``as_float`` for the others.
+    """
+    text = errors.path_text(path)
+    suffix = Path(text).suffix.lower()
+    if suffix not in _recordings.SUFFIXES:
+        raise errors.ArgumentError(
+            f"Invalid suffix for path: {suffix}; expected .wav, .flac or .mp3", text
+        )
+    if not Path(text).parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "The folder is missing", str(Path(text).parent))
+    bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
+    if _arrays.flag(as_float, "as_float") and suffix == ".wav":
+        sample_format = "float32"
+    elif bits in (16, 24):
+        sample_format = f"int{bits}"
+    else:
+        raise errors.ArgumentError(
+            f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
+        )
+    _recordings.write(
+        text,
+        wav,
+        samplerate,
+        sample_format=sample_format,
+        clip="none" if clip is None else clip,
+        mp3_bit_rate=bitrate,
+        mp3_preset=preset,
+    )
+
+
+# What a folder of models may hold, beside the reference's .th.
+_CHECKPOINTS = {".th", ".safetensors", ".bin", ".onnx"}
+
+
+def list_models(repo: Optional[Path] = None) -> Dict[str, Dict[str, Union[str, Path]]]:
+    """The models that :class:`Separator` accepts: ``single`` ones and ``bag``, by name.
+
+    Values are files, or ``hf://...`` for a model that is not on this machine.
+    """
+    single: Dict[str, Union[str, Path]] = {}
+    bag: Dict[str, Union[str, Path]] = {}
+    if repo is not None:
+        folder = Path(errors.path_text(repo))
+        if not folder.is_dir():
+            raise errors.ArgumentError(f"{folder} must exist and be a directory.", str(folder))
+        for file in sorted(folder.iterdir()):
+            if file.suffix in _CHECKPOINTS:
+                single[file.stem.rsplit("-", 1)[0] if file.suffix == ".th" else file.stem] = file
+            elif file.suffix == ".yaml":
+                bag[file.stem] = file
+        return {"single": single, "bag": bag}
+    for model in _files.models():
+        place = f"hf://{model.hub_repository}"
+        bag[model.name] = model.files[0] if model.files else place
+        for signature in model.signatures:
+            files = [file for file in model.files if signature in file.name]
+            single[signature] = files[0] if files else place
+    return {"single": single, "bag": bag}

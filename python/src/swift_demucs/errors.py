@@ -1,0 +1,103 @@
+"""Exceptions by kind.
+
+All derive from :class:`Error`. Their text says what failed, the value found, the value expected and
+what to do.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Optional, Tuple, Type
+
+
+class Error(Exception):
+    """Any failure of this package.
+
+    ``path`` is the file that it is about, or ``None``.
+    """
+
+    def __init__(self, message: str, path: Optional[str] = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return (type(self), (self.args[0], self.path))
+
+
+class ArgumentError(Error, ValueError):
+    """An argument is out of range, has the wrong shape or an unknown name, or is not finite."""
+
+
+class ModelError(Error):
+    """A model can't be read, or is not one that this engine runs."""
+
+
+class ModelMissingError(ModelError):
+    """No model of that name is on this machine; :func:`swift_demucs.fetch` downloads it."""
+
+
+class InputError(Error, OSError):
+    """A sound file is missing, can't be decoded, or holds no samples."""
+
+
+class OutputError(Error, OSError):
+    """A file can't be written, or its disk is full."""
+
+
+class Cancelled(Error):
+    """A :class:`swift_demucs.Cancellation` stopped the work."""
+
+
+class StateError(Error, RuntimeError):
+    """The object is closed, or used out of turn."""
+
+
+class EngineError(Error, RuntimeError):
+    """The environment asks for kernels or libraries that this machine doesn't have."""
+
+
+class UnreachableError(Error):
+    """No quantised form of the model reaches the SNR or the size asked for."""
+
+
+class InternalError(Error, RuntimeError):
+    """A defect of this package; please report the message."""
+
+
+# By the numbers of `sd_status`.
+OF_STATUS: Dict[int, Type[Error]] = {
+    2: ArgumentError,
+    3: ModelMissingError,
+    4: ModelError,
+    5: InputError,
+    6: OutputError,
+    7: Cancelled,
+    8: StateError,
+    9: StateError,
+    10: EngineError,
+    11: UnreachableError,
+    12: InternalError,
+}
+
+
+def of_status(status: int, message: str, path: Optional[str] = None) -> Error:
+    """The exception for a status of the C library."""
+    return OF_STATUS.get(status, InternalError)(message, path)
+
+
+def path_text(path: object) -> str:
+    """A path for the C library.
+
+    Raises :class:`TypeError` for what is no path, :class:`ArgumentError` for bytes that are not
+    UTF-8 and for zero characters.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(f"a path is a {type(path).__name__}, expected a str or a pathlib.Path")
+    text = os.fsdecode(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"the path {text!r} is not UTF-8; rename the file", text) from error
+    if "\0" in text or not text:
+        raise ArgumentError(f"the path {text!r} is empty or has a zero character", text)
+    return text

@@ -1,0 +1,65 @@
+"""What the tests share. They run against the installed package, never against the tree."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import pytest
+
+import swift_demucs
+
+TREE = Path(__file__).resolve().parents[1]
+assert TREE / "src" not in Path(swift_demucs.__file__).parents, "install the wheel"
+
+# The checkout, or the folder that tools/test_python copies the track to.
+MODELS = Path(os.environ.get("SWIFT_DEMUCS_TEST_MODELS", TREE.parent / "Models"))
+RATE = 44_100
+
+
+@pytest.fixture(scope="session")
+def track() -> Path:
+    """30 s of stereo."""
+    return next(MODELS.glob("demo_track.*"))
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> Path:
+    """The demo model, which the package carries too."""
+    return MODELS / "demo.safetensors"
+
+
+@pytest.fixture(scope="session")
+def music(track: Path) -> Any:
+    """6 s of the track: [channels, frames]."""
+    samples, rate = swift_demucs.read(track)
+    assert rate == RATE
+    return samples[:, : 6 * RATE].copy()
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[swift_demucs.Model]:
+    with swift_demucs.load("demo", threads=2) as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def bag(tmp_path: Path, checkpoint: Path) -> Path:
+    """A folder with a bag of two models, called "bag"."""
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.safetensors").symlink_to(checkpoint.resolve())
+    (tmp_path / "bag.yaml").write_text("models: ['one', 'two']\n")
+    return tmp_path
+
+
+def snr(golden: Any, found: Any) -> float:
+    """In dB; infinite for equal samples."""
+    assert golden.shape == found.shape
+    noise = np.square(np.float64(golden) - np.float64(found)).sum()
+    return (
+        float("inf")
+        if noise == 0
+        else float(10 * np.log10(np.square(np.float64(golden)).sum() / noise))
+    )

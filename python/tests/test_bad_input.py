@@ -1,0 +1,133 @@
+"""Wrong arguments: the right exception, whose text says what to do, and never a crash."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+import swift_demucs
+from swift_demucs import ArgumentError, Model
+
+ZEROS = np.zeros((2, 1000), np.float32)
+
+
+def bad(value: float) -> Any:
+    samples = ZEROS.copy()
+    samples[1, 7] = value
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda m: m.separate(ZEROS.astype(np.int16)), TypeError, "/ 32768"),
+        (lambda m: m.separate(ZEROS.astype(complex)), TypeError, "float32"),
+        (lambda m: m.separate(np.array(["a"])), TypeError, "float32"),
+        (lambda m: m.separate(None), TypeError, "NoneType"),
+        (lambda m: m.separate(object()), TypeError, "float32"),
+        (lambda m: m.separate(ZEROS[np.newaxis]), ArgumentError, r"\[channels, frames\]"),
+        (lambda m: m.separate(ZEROS[:, :0]), ArgumentError, "shape"),
+        (lambda m: m.separate(ZEROS.T), ArgumentError, r"samples\.T"),
+        (lambda m: m.separate(bad(np.nan)), ArgumentError, "frame 7 of channel 1"),
+        (lambda m: m.separate(bad(np.inf)), ArgumentError, "finite"),
+        (lambda m: m.separate(ZEROS, 10), ArgumentError, "1,000 to 768,000"),
+        (lambda m: m.separate(ZEROS, "fast"), TypeError, "sample_rate"),
+        (lambda m: m.separate(ZEROS, shifts=-1), ArgumentError, "shifts"),
+        (lambda m: m.separate(ZEROS, shifts=1.5), TypeError, "whole number"),
+        (lambda m: m.separate(ZEROS, seed="x"), TypeError, "seed"),
+        (lambda m: m.separate(ZEROS, seed=-1), ArgumentError, "seed"),
+        (lambda m: m.separate(ZEROS, overlap=1), ArgumentError, "overlap"),
+        (lambda m: m.separate(ZEROS, overlap=float("nan")), ArgumentError, "overlap"),
+        (lambda m: m.separate(ZEROS, overlap="x"), TypeError, "overlap"),
+        (lambda m: m.separate(ZEROS, segment=0), ArgumentError, "segment"),
+        (lambda m: m.separate(ZEROS, segment=100), ArgumentError, "segment"),
+        (lambda m: m.separate(ZEROS, segment=2, split=False), ArgumentError, "segment"),
+        (lambda m: m.separate(np.zeros((2, 500_000), "f4"), split=False), ArgumentError, "split"),
+        (lambda m: m.separate(ZEROS, transition_power=0), ArgumentError, "transition"),
+        (lambda m: m.separate(ZEROS, rate="slow"), ArgumentError, "one of model, input"),
+        (lambda m: m.separate(ZEROS, order="x"), ArgumentError, "order"),
+        (lambda m: m.separate(ZEROS, progress=7), TypeError, "function"),
+        (lambda m: m.separate(ZEROS, progress=lambda: None), TypeError, "argument"),
+        (lambda m: m.separate("no/such.wav"), swift_demucs.InputError, "no/such.wav"),
+        (lambda m: m.separate("a\0b"), ArgumentError, "zero"),
+        (lambda m: m.separate(""), ArgumentError, "empty"),
+        (lambda m: m.separate(b"\xff.wav"), ArgumentError, "UTF-8"),
+        (lambda m: m.separate(np.zeros((70, 100), np.float32)), ArgumentError, "at most 64"),
+        (lambda m: list(m.stream([None])), TypeError, "block 0"),
+        (lambda m: m.stream([ZEROS], block_frames=0), ArgumentError, "block_frames"),
+        (lambda m: list(m.stream([ZEROS], live=(0, 0))), ArgumentError, "deviation"),
+        (lambda m: list(m.stream([ZEROS], temporary_folder="/no/such")), swift_demucs.OutputError,
+         "temporary file"),
+        (lambda m: m.trace(ZEROS, names="no.such.*"), ArgumentError, "no.such"),
+        (lambda m: m.trace(ZEROS, start=100.0), ArgumentError, "start"),
+        (lambda m: swift_demucs.load("demo", precision="int7"), ArgumentError, "one of default"),
+        (lambda m: swift_demucs.load("demo", threads=0), ArgumentError, "threads"),
+        (lambda m: swift_demucs.load("demo", jobs=0), ArgumentError, "jobs"),
+        (lambda m: swift_demucs.load("demo", stems=["flute"]), ArgumentError, "flute"),
+        (lambda m: swift_demucs.load("demo", stems="vocals"), TypeError, "list"),
+        (lambda m: swift_demucs.load("demo", stems=[1]), TypeError, "a str"),
+        (lambda m: swift_demucs.load("no-such-model"), swift_demucs.ModelMissingError, "fetch"),
+        (lambda m: swift_demucs.load(7), TypeError, "path"),
+        (lambda m: swift_demucs.load(__file__), swift_demucs.ModelError, "test_bad_input"),
+        (lambda m: swift_demucs.write("x.wav", ZEROS, 44100, clip="x"), ArgumentError, "rescale"),
+        (lambda m: swift_demucs.write("x.aac", ZEROS, 44100), ArgumentError, ".flac"),
+        (lambda m: swift_demucs.write("/no/such/x.wav", ZEROS, 44100), swift_demucs.OutputError,
+         "/no/such"),
+        (lambda m: swift_demucs.write("x.mp3", ZEROS, 44100, mp3_bit_rate=1), ArgumentError, "8"),
+        (lambda m: swift_demucs.read(__file__), swift_demucs.InputError, "test_bad_input"),
+        (lambda m: swift_demucs.read("x.wav", channels=0), ArgumentError, "channels"),
+        (lambda m: swift_demucs.quantize("none", "x.safetensors"), swift_demucs.Error, "none"),
+        (lambda m: swift_demucs.evaluate({"a": ZEROS}, {"a": ZEROS}, metrics=["x"]), ArgumentError,
+         "sdr"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(call: Callable[[Model], Any], kind: Any, text: str, model: Model) -> None:
+    with pytest.raises(kind, match=text) as raised:
+        call(model)
+    # A sentence, not a number.
+    assert len(str(raised.value)) > 20
+
+
+def test_errors_are_one_family() -> None:
+    kinds = [value for value in vars(swift_demucs).values() if isinstance(value, type)]
+    errors = [kind for kind in kinds if issubclass(kind, Exception)]
+    assert len(errors) == 11
+    assert all(issubclass(kind, swift_demucs.Error) for kind in errors)
+    import pickle
+
+    copy = pickle.loads(pickle.dumps(swift_demucs.InputError("text", "file")))
+    assert (str(copy), copy.path) == ("text", "file")
+
+
+def test_the_structures_are_the_headers() -> None:
+    """The library tells the size of each structure that it initialises."""
+    import ctypes
+
+    from swift_demucs import _library
+
+    for structure, name in (
+        (_library.OpenOptions, "open"),
+        (_library.SeparationOptions, "separation"),
+        (_library.FileOptions, "file"),
+        (_library.StreamOptions, "stream"),
+        (_library.QuantizeOptions, "quantize"),
+    ):
+        value = _library.defaults(structure, f"sd_{name}_options_init")
+        assert value.size == ctypes.sizeof(structure), name
+    assert _library.library().sd_version().decode() == swift_demucs.__version__
+
+
+FUZZ = Path(__file__).with_name("fuzz_calls.py")
+
+
+def test_2000_calls_with_random_arguments_never_crash(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", FUZZ, "2000"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,200 @@
+"""Sound files, many of them, published models, quantising, evaluating, the command."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import sysconfig
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RATE, snr
+
+import swift_demucs
+from swift_demucs import Model
+
+
+def test_written_samples_are_read_back(tmp_path: Path, music: Any) -> None:
+    quiet = music / 4
+    for name, form, bound in (
+        ("a.wav", "float32", float("inf")),
+        ("b.wav", "int24", 110.0),
+        ("c.flac", "int16", 60.0),
+        ("d.flac", "int24", 110.0),
+        ("e.mp3", "int16", 10.0),
+    ):
+        path = swift_demucs.write(tmp_path / name, quiet, RATE, sample_format=form)
+        found, rate = swift_demucs.read(path)
+        assert rate == RATE and found.shape == quiet.shape
+        assert snr(quiet, found) >= bound, name
+
+
+def test_clipping(tmp_path: Path) -> None:
+    loud = np.linspace(-2, 2, 1000, dtype=np.float32)[np.newaxis]
+
+    def written(clip: str) -> Any:
+        swift_demucs.write(tmp_path / "x.wav", loud, RATE, sample_format="float32", clip=clip)
+        return swift_demucs.read(tmp_path / "x.wav")[0]
+
+    assert np.allclose(written("rescale"), loud / 2.02)
+    assert np.allclose(written("clamp"), loud.clip(-0.99, 0.99))
+    assert np.allclose(written("tanh"), np.tanh(loud), atol=1e-6)
+    assert np.allclose(written("none"), loud.clip(-1, 1))
+
+
+def test_reading_converts(track: Path) -> None:
+    samples, rate = swift_demucs.read(track, sample_rate=22_050, channels=1)
+    assert rate == 22_050 and samples.shape == (1, 15 * RATE)
+
+
+def test_stems_are_written(tmp_path: Path, model: Model, music: Any) -> None:
+    with model.separate(music[:, :RATE], shifts=0) as stems:
+        paths = stems.write(tmp_path / "new" / "folder", stems=["bass"], format="flac")
+        assert paths == {"bass": tmp_path / "new" / "folder" / "bass.flac"}
+        golden = stems.bass.copy()
+        together = stems.write(tmp_path, clip="rescale_together", sample_format="float32")
+        assert set(together) == set(model.stems)
+    assert snr(golden, swift_demucs.read(paths["bass"])[0]) > 30
+    assert "closed" in repr(stems)
+    with pytest.raises(swift_demucs.StateError, match="closed"):
+        _ = stems.bass
+    with pytest.raises(swift_demucs.StateError):
+        _ = stems.mixture
+
+
+def test_many_files_give_a_result_each(tmp_path: Path, model: Model, track: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no sound")
+    results = model.separate_files(
+        [broken, tmp_path / "missing.wav", track],
+        tmp_path / "out",
+        stems=["vocals"],
+        mixes={"karaoke": "drums+bass+other", "rest": "mixture-vocals"},
+        filename="{track}/{stem}.{ext}",
+        format="flac",
+        start=1.0,
+        duration=2.0,
+        seed=3,
+    )
+    assert [result.ok for result in results] == [False, False, True]
+    for result in results[:2]:
+        assert isinstance(result.error, swift_demucs.InputError)
+        assert result.error.path == str(result.path) and result.path.name in str(result.error)
+        with pytest.raises(swift_demucs.InputError):
+            result.check()
+    done = results[2].check()
+    assert set(done.outputs) == {"vocals", "karaoke", "rest"}
+    assert all(path.is_file() for path in done.outputs.values())
+    assert (done.seed, done.seconds, done.sample_rate, done.channels) == (3, 2.0, RATE, 2)
+    vocals = swift_demucs.read(done.outputs["vocals"])[0]
+    assert vocals.shape == (2, 2 * RATE)
+
+
+def test_two_outputs_of_one_name_are_refused_before_anything_starts(
+    tmp_path: Path, model: Model, track: Path
+) -> None:
+    with pytest.raises(swift_demucs.ArgumentError, match="both"):
+        swift_demucs.separate_files(model, [track, track], tmp_path)
+    with pytest.raises(swift_demucs.ArgumentError, match="filename"):
+        model.separate_files([track], tmp_path, filename="{name}.wav")
+    with pytest.raises(swift_demucs.ArgumentError, match="flute"):
+        model.separate_files([track], tmp_path, stems=["flute"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_equal_the_commands(tmp_path: Path, model: Model, track: Path) -> None:
+    script = Path(sysconfig.get_path("scripts")) / "swift-demucs"
+    options = ["-n", "demo", "--seed", "5", "-o", str(tmp_path / "command"), "--quiet", str(track)]
+    subprocess.run([script, *options], check=True, stdout=subprocess.DEVNULL)
+    results = model.separate_files(track, tmp_path / "python", seed=5)
+    for name, path in results[0].check().outputs.items():
+        native = tmp_path / "command" / "demo" / track.stem / f"{name}.wav"
+        assert path.read_bytes() == native.read_bytes()
+        with wave.open(str(path)) as file:
+            assert file.getnframes() == 30 * RATE
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "swift_demucs", "--version"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.startswith(f"swift-demucs {swift_demucs.__version__}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "swift_demucs", "selftest"], check=False, capture_output=True
+    )
+    assert done.returncode == 0
+
+
+def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
+    published = {model.name: model for model in swift_demucs.models()}
+    assert {"htdemucs", "htdemucs_ft", "htdemucs_6s"} == set(published)
+    assert published["htdemucs_6s"].stems[-1] == "piano"
+    assert swift_demucs.models(tmp_path)
+    # One that is there already is not downloaded.
+    assert [path.read_bytes() for path in swift_demucs.fetch(str(checkpoint))] == [
+        checkpoint.read_bytes()
+    ]
+    with pytest.raises(swift_demucs.ModelMissingError, match="no-such-model") as raised:
+        swift_demucs.fetch("no-such-model")
+    assert raised.value.path == "no-such-model"
+    with pytest.raises(swift_demucs.ArgumentError):
+        swift_demucs.fetch("--help")
+
+
+def test_quantising(
+    tmp_path: Path, checkpoint: Path, track: Path, music: Any, model: Model
+) -> None:
+    output = tmp_path / "small.safetensors"
+    report = swift_demucs.quantize(
+        checkpoint, output, calibration=[track], calibration_segments=2, threads=2
+    )
+    assert report.path == output and output.stat().st_size == report.bytes
+    assert report.bytes < 0.6 * report.source_bytes and report.snr > 15
+    with swift_demucs.load(output) as small:
+        golden = model.separate(music, shifts=0).array
+        assert snr(golden, small.separate(music, shifts=0).array) > 15
+    with pytest.raises(swift_demucs.UnreachableError):
+        swift_demucs.quantize(
+            checkpoint, output, calibration_segments=1, minimum_snr=300, maximum_bytes=1_000
+        )
+
+
+def test_evaluating(tmp_path: Path, music: Any) -> None:
+    noise = np.random.default_rng(1).standard_normal(music.shape).astype(np.float32)
+    noise *= np.sqrt(np.square(music).sum() / np.square(noise).sum()) / 10
+    path = swift_demucs.write(tmp_path / "x.wav", music, RATE, sample_format="float32", clip="none")
+    scores = swift_demucs.evaluate({"a": music, "b": path}, {"a": music + noise, "b": music})
+    # By definition: noise of a hundredth of the energy.
+    assert abs(scores["a"].sdr - 20) < 0.01 and scores["b"].sdr > 100
+    assert np.isnan(scores["a"].bss_sdr)
+    full = swift_demucs.evaluate(
+        {"a": music[:, : 2 * RATE]}, {"a": (music + noise)[:, : 2 * RATE]}, metrics=["bsseval"]
+    )
+    assert full["a"].bss_sdr > 15
+    for references, estimates, text in (
+        ({}, {}, "at least one"),
+        ({"a": music}, {"b": music}, "same names"),
+        ({"a": music}, {"a": music[:, 1:]}, "shape"),
+        ({"a": music, "b": music[:, 1:]}, {"a": music, "b": music}, "different shapes"),
+    ):
+        with pytest.raises(swift_demucs.ArgumentError, match=text):
+            swift_demucs.evaluate(references, estimates)
+
+
+def test_warnings_go_to_logging(
+    tmp_path: Path, track: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cut = tmp_path / "cut.wav"
+    samples, rate = swift_demucs.read(track)
+    swift_demucs.write(cut, samples[:, :RATE], rate)
+    cut.write_bytes(cut.read_bytes()[:-20_000])
+    with caplog.at_level(logging.INFO, "swift_demucs"):
+        found, _ = swift_demucs.read(cut)
+    assert found.shape[1] == RATE - 5_000
+    assert [record.name for record in caplog.records] == ["swift_demucs"]
+    assert "cut.wav" in caplog.text

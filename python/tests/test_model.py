@@ -1,0 +1,248 @@
+"""Loading, separating arrays and files, streams, traces."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from pathlib import Path
+from typing import Any, List
+
+import numpy as np
+import pytest
+from conftest import RATE, snr
+
+import swift_demucs
+from swift_demucs import Model, Progress
+
+
+def test_a_model_describes_itself(model: Model) -> None:
+    assert model.name == "demo"
+    assert model.stems == ("drums", "bass", "other", "vocals")
+    assert (model.channels, model.sample_rate, model.member_count) == (2, RATE, 1)
+    assert model.segment_seconds == 4.0
+    assert model.parameter_count > 1_000_000
+    assert "2 threads" in model.engine
+    assert "drums" in repr(model)
+
+
+def test_stems_have_names_attributes_and_the_mixs_length(model: Model, music: Any) -> None:
+    stems = model.separate(music, seed=1)
+    assert list(stems) == list(model.stems) and len(stems) == 4
+    assert stems.vocals is not None and "vocals" in dir(stems)
+    assert np.array_equal(stems.vocals, stems["vocals"])
+    assert stems.array.shape == (4, *music.shape) and stems.array.dtype == np.float32
+    assert stems.mixture is music
+    assert (stems.sample_rate, stems.seed) == (RATE, 1)
+    assert "6.00 s" in repr(stems)
+    # The model's stems sum to its mix, roughly; a wrong order of axes would not.
+    assert snr(music, stems.mix(*model.stems)) > 10
+
+
+def test_mix_adds_stems(model: Model, music: Any) -> None:
+    stems = model.separate(music[:, :RATE], shifts=0)
+    assert np.array_equal(stems.mix("drums", "bass"), stems.drums + stems.bass)
+    with pytest.raises(KeyError, match="no stem 'flute'"):
+        stems.mix("flute")
+    with pytest.raises(swift_demucs.ArgumentError):
+        stems.mix()
+    with pytest.raises(AttributeError, match="drums"):
+        _ = stems.flute
+
+
+def test_equal_seeds_give_equal_stems(model: Model, music: Any) -> None:
+    one, same, other = (model.separate(music, seed=seed).array for seed in (7, 7, 8))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_a_drawn_seed_repeats_the_run(model: Model, music: Any) -> None:
+    drawn = model.separate(music)
+    assert np.array_equal(drawn.array, model.separate(music, seed=drawn.seed).array)
+
+
+def test_a_generator_draws_like_its_seed_and_moves_on(model: Model, music: Any) -> None:
+    generator = random.Random(7)
+    first = model.separate(music, seed=generator, shifts=2).array
+    assert np.array_equal(first, model.separate(music, seed=7, shifts=2).array)
+    # The reference: an offset for each shift, and a number for each run of the transformer.
+    expected = random.Random(7)
+    for _ in range(2):
+        offset = expected.randint(0, RATE // 2)
+        for _ in range(0, music.shape[1] + RATE // 2 - offset, 3 * RATE):
+            expected.randrange(1)
+    assert generator.getstate() == expected.getstate()
+
+
+def test_layouts_and_types_give_the_same_samples(model: Model, music: Any) -> None:
+    golden = model.separate(music, shifts=0).array
+    interleaved = np.ascontiguousarray(music.T)
+    for same in (
+        interleaved.T,
+        music.astype(np.float64),
+        np.asfortranarray(music),
+        np.repeat(music, 2, axis=1)[:, ::2],
+        music.astype(">f4"),
+        memoryview(music),
+    ):
+        assert np.array_equal(model.separate(same, shifts=0).array, golden)
+
+
+def test_arrays_of_other_packages_are_taken_without_a_copy(music: Any) -> None:
+    from swift_demucs import _arrays
+
+    class Exported:
+        def __dlpack__(self, **options: Any) -> Any:
+            return music.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> Any:
+            return music.__dlpack_device__()
+
+    for value in (music, music.T.copy().T, Exported(), memoryview(music)):
+        array, _, _ = _arrays.samples_of(value, "x")
+        if not isinstance(value, np.ndarray):
+            assert np.shares_memory(array, music)
+        else:
+            assert np.shares_memory(array, value)
+
+
+def test_mono_is_doubled(model: Model, music: Any) -> None:
+    mono = music[:1]
+    golden = model.separate(np.repeat(mono, 2, axis=0), shifts=0)
+    for same in (mono, mono[0]):
+        stems = model.separate(same, shifts=0)
+        assert np.array_equal(stems.array, golden.array)
+        assert np.array_equal(stems.mixture, np.repeat(mono, 2, axis=0))
+
+
+def test_other_rates_come_back_at_the_models_or_their_own(model: Model, music: Any) -> None:
+    half = music[:, ::2].copy()
+    stems = model.separate(half, RATE // 2, shifts=0)
+    assert stems.sample_rate == RATE and stems.array.shape[2] == 2 * half.shape[1]
+    assert stems.mixture.shape == (2, 2 * half.shape[1])
+    own = model.separate(half, RATE // 2, shifts=0, rate="input")
+    assert own.sample_rate == RATE // 2 and own.array.shape[2] == half.shape[1]
+    assert np.array_equal(own.mixture, half)
+
+
+def test_options_change_samples(model: Model, music: Any) -> None:
+    golden = model.separate(music, shifts=0).array
+    options: List[Any] = [{"overlap": 0.5}, {"segment": 2}, {"transition_power": 2}]
+    for option in options:
+        assert not np.array_equal(model.separate(music, shifts=0, **option).array, golden)
+    short = music[:, : 3 * RATE]
+    whole = model.separate(short, shifts=0, split=False)
+    assert whole.array.shape[2] == short.shape[1]
+    ordered = model.separate(music, seed=3, shifts=2, order="sequential").array
+    assert np.array_equal(ordered, model.separate(music, seed=3, shifts=2).array)
+
+
+def test_files_and_arrays_give_the_same_stems(model: Model, track: Path) -> None:
+    samples, rate = swift_demucs.read(track)
+    from_file = model.separate(track, shifts=0)
+    assert np.array_equal(from_file.mixture, samples)
+    assert np.array_equal(from_file.array, model.separate(samples, rate, shifts=0).array)
+    assert model.separate(str(track), shifts=0, rate="input").sample_rate == rate
+
+
+def test_wanted_stems_alone(checkpoint: Path, music: Any, model: Model) -> None:
+    with swift_demucs.load(checkpoint, stems=["vocals", "drums"], jobs=2) as some:
+        assert set(some.stems) == {"vocals", "drums"}
+        found = some.separate(music, shifts=0)
+        assert np.array_equal(found.vocals, model.separate(music, shifts=0).vocals)
+
+
+def test_precisions(music: Any, model: Model) -> None:
+    golden = model.separate(music, shifts=0).array
+    with swift_demucs.load("demo", precision="bfloat16") as fast:
+        assert 20 < snr(golden, fast.separate(music, shifts=0).array) < 80
+    with swift_demucs.load("demo", precision="auto") as fastest:
+        assert snr(golden, fastest.separate(music, shifts=0).array) > 20
+
+
+def test_a_bag(bag: Path, music: Any, model: Model) -> None:
+    with swift_demucs.load("bag", repository=bag) as both:
+        assert both.member_count == 2
+        progress: List[Progress] = []
+        stems = both.separate(music, shifts=0, order="sequential", progress=progress.append)
+        # Two equal models of equal weight.
+        assert snr(model.separate(music, shifts=0).array, stems.array) > 120
+        assert [event.member for event in progress] == [0] * 4 + [1] * 4
+
+
+def test_progress_tells_each_segment(model: Model, music: Any) -> None:
+    events: List[Progress] = []
+    model.separate(music, shifts=0, progress=events.append)
+    assert [(event.segment_offset, event.has_ended) for event in events] == [
+        (0, False), (0, True), (3 * RATE, False), (3 * RATE, True),
+    ]  # fmt: skip
+    assert events[-1].fraction == 1 and events[-1].segments_done == events[-1].segments_total == 2
+    assert events[0].track_frames == music.shape[1] and events[0].member_count == 1
+
+
+def test_a_bar_is_shown_where_asked_for(
+    model: Model, music: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.separate(music, shifts=0)
+    assert capsys.readouterr().err == ""
+    model.separate(music, shifts=0, progress=True)
+    assert "6.0/6.0 s" in capsys.readouterr().err
+
+
+def test_streams_give_the_samples_of_separate(model: Model, music: Any) -> None:
+    def blocks() -> Any:
+        for start in range(0, music.shape[1], 10_000):
+            yield music[:, start : start + 10_000]
+
+    golden = model.separate(music, seed=5)
+    found = list(model.stream(blocks(), seed=5, block_frames=30_000))
+    assert all(block["bass"].shape[1] <= 30_000 for block in found)
+    for name in model.stems:
+        whole = np.concatenate([block[name] for block in found], axis=1)
+        assert np.array_equal(whole, golden[name])
+
+
+def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> None:
+    mono = music.mean(0)
+    statistics = (float(mono.mean()), float(mono.std(ddof=1)))
+    taken = 0
+    early = None
+    found = []
+
+    def blocks() -> Any:
+        nonlocal taken
+        for start in range(0, music.shape[1], RATE):
+            taken += 1
+            yield music[:, start : start + RATE]
+
+    for block in model.stream(blocks(), live=statistics, shifts=0):
+        early = early or taken
+        found.append(block["vocals"])
+    assert early is not None and early < 6
+    golden = model.separate(music, shifts=0).vocals
+    assert snr(golden, np.concatenate(found, axis=1)) > 100
+
+
+def test_streams_may_be_left(model: Model, music: Any) -> None:
+    stream = model.stream([music], shifts=0, block_frames=1000)
+    next(stream)
+    del stream
+    with pytest.raises(swift_demucs.ArgumentError, match="no block"):
+        list(model.stream([]))
+    with pytest.raises(swift_demucs.ArgumentError, match="block 1 has 1 channels"):
+        list(model.stream([music, music[0]]))
+
+
+def test_traces_have_the_references_names(model: Model, music: Any, track: Path) -> None:
+    values = model.trace(music, names=["encoder.*", "crosstransformer.layers.0"])
+    assert {"encoder.0", "encoder.3", "crosstransformer.layers.0"} <= set(values)
+    assert values["encoder.0"].shape[0] == 16 and values["encoder.0"].dtype == np.float32
+    assert model.trace(track, start=1.0, seconds=2.0, names="encoder.0").keys() == {"encoder.0"}
+
+
+def test_a_pickled_model_is_loaded_again(model: Model, music: Any) -> None:
+    copy = pickle.loads(pickle.dumps(model))
+    found = copy.separate(music[:, :RATE], shifts=0).array
+    assert np.array_equal(found, model.separate(music[:, :RATE], shifts=0).array)
+    copy.close()
+    with pytest.raises(swift_demucs.StateError):
+        pickle.dumps(copy)

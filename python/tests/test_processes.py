@@ -1,0 +1,307 @@
+"""Threads, processes, signals, exits, asyncio, memory, and what the import costs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, List
+
+import numpy as np
+import pytest
+from conftest import MODELS, RATE
+
+import swift_demucs
+from swift_demucs import Cancellation, Model
+
+LONG = 60.0
+
+
+def start(code: str) -> subprocess.Popen[str]:
+    """A Python of its own, with `model` and `noise(seconds)`."""
+    head = f"""
+import os, sys, signal, threading, time
+import numpy as np
+import swift_demucs
+# A shell that starts tests in the background has Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def noise(seconds):
+    second = np.random.default_rng(1).standard_normal((2, {RATE})).astype(np.float32)
+    return np.tile(second / 10, (1, seconds))
+model = swift_demucs.load("demo")
+"""
+    return subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", head + code, str(MODELS)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_eight_threads_share_a_model(model: Model, music: Any) -> None:
+    golden = [model.separate(music, seed=seed).array for seed in range(2)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda seed: model.separate(music, seed=seed % 2).array, range(8)))
+    assert all(np.array_equal(golden[seed % 2], array) for seed, array in enumerate(found))
+
+
+def test_two_models_at_once(model: Model, music: Any) -> None:
+    with swift_demucs.load("demo") as other, ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(each.separate, music, shifts=0) for each in (model, other)]
+        first, second = (job.result().array for job in jobs)
+    assert np.array_equal(first, second)
+
+
+def test_the_interpreter_is_free_during_a_separation() -> None:
+    """A counting thread keeps its rate: the best of several tries, as other programs run too."""
+
+    def rate(work: Callable[[], object]) -> float:
+        """Counts in a second while `work` runs."""
+        counts = [0]
+        done = threading.Event()
+
+        def count() -> None:
+            while not done.is_set():
+                counts[0] += 1
+
+        counter = threading.Thread(target=count)
+        began = time.perf_counter()
+        counter.start()
+        work()
+        done.set()
+        counter.join()
+        return counts[0] / (time.perf_counter() - began)
+
+    samples = np.zeros((2, 30 * RATE), np.float32)
+    with swift_demucs.load("demo", threads=1) as model:
+        shares = [
+            rate(lambda: model.separate(samples, shifts=0)) / rate(lambda: time.sleep(1))
+            for _ in range(5)
+        ]
+    assert max(shares) > 0.9
+
+
+def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
+    def threads() -> List[bool]:
+        found: List[bool] = []
+        caller = threading.get_ident()
+        model.separate(
+            music, shifts=0, progress=lambda _: found.append(threading.get_ident() == caller)
+        )
+        return found
+
+    assert threads() == [True] * 4
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(threads).result() == [True] * 4
+
+
+def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
+    inner: List[Any] = []
+
+    def again(_: Any) -> None:
+        if not inner:
+            inner.append(model.separate(music[:, :RATE], shifts=0).array)
+
+    model.separate(music, shifts=0, progress=again)
+    assert inner[0].shape == (4, 2, RATE)
+
+
+def test_a_cancellation_stops_calls_now_and_later(model: Model) -> None:
+    cancellation = Cancellation()
+    samples = np.zeros((2, int(600 * RATE)), np.float32)
+    threading.Timer(0.5, cancellation.cancel).start()
+    began = time.monotonic()
+    with pytest.raises(swift_demucs.Cancelled):
+        model.separate(samples, cancellation=cancellation)
+    assert time.monotonic() - began < 10
+    assert cancellation.is_cancelled
+    with pytest.raises(swift_demucs.Cancelled):
+        model.separate(samples[:, :RATE], cancellation=cancellation)
+    with pytest.raises(TypeError, match="Cancellation"):
+        model.separate(samples, cancellation=7)  # type: ignore[arg-type]
+
+
+def test_closing_during_a_separation_lets_it_end(music: Any) -> None:
+    model = swift_demucs.load("demo")
+    stems = model.separate(music, shifts=0, progress=lambda _: model.close())
+    assert stems.array.shape[0] == 4
+    with pytest.raises(swift_demucs.StateError, match="closed"):
+        model.separate(music)
+
+
+def test_ctrl_c_within_a_second() -> None:
+    process = start(
+        """
+samples = noise(3000)
+try:
+    print("started", flush=True)
+    model.separate(samples, shifts=0)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(model.separate(noise(1)).array.shape)
+"""
+    )
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    time.sleep(2)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert time.monotonic() - began < 1
+    output, errors = process.communicate(timeout=LONG)
+    assert (process.returncode, output, errors) == (0, "(4, 2, 44100)\n", "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # A daemon thread is in the library when the interpreter goes.
+        "threading.Thread(target=model.separate, args=(noise(3000),), daemon=True).start()\n"
+        "time.sleep(1)",
+        # The same with a callback that Python must run.
+        "threading.Thread(target=lambda: model.separate(noise(3000), progress=lambda _: None),"
+        " daemon=True).start()\ntime.sleep(1)",
+        # A stream that was never finished, and a model that was never closed.
+        "stream = model.stream([noise(20)])\nnext(stream)",
+        "model.separate(noise(100), progress=lambda _: sys.exit(0))",
+    ],
+)
+def test_exit_in_the_middle(code: str) -> None:
+    process = start(code)
+    _, errors = process.communicate(timeout=LONG)
+    assert process.returncode == 0, errors
+    assert "Fatal" not in errors and "Exception ignored" not in errors
+
+
+def test_a_forked_child_opens_the_model_again() -> None:
+    process = start(
+        """
+golden = model.separate(noise(3), seed=1).array
+child = os.fork()
+if child == 0:
+    same = np.array_equal(model.separate(noise(3), seed=1).array, golden)
+    os._exit(0 if same else 3)
+assert os.waitpid(child, 0)[1] == 0
+assert np.array_equal(model.separate(noise(3), seed=1).array, golden)
+"""
+    )
+    _, errors = process.communicate(timeout=LONG)
+    assert process.returncode == 0, errors
+
+
+WORKER = """
+import multiprocessing, sys
+import numpy as np
+import swift_demucs
+def loud(model, seed):
+    samples = np.random.default_rng(1).standard_normal((2, 44100)).astype(np.float32)
+    return float(np.abs(model.separate(samples, seed=seed).array).sum())
+if __name__ == "__main__":
+    model = swift_demucs.load("demo")
+    golden = [loud(model, seed) for seed in (1, 2)]
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        assert pool.starmap(loud, [(model, 1), (model, 2)]) == golden
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_multiprocessing(method: str, tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    subprocess.run([sys.executable, script, method], check=True, timeout=2 * LONG)
+
+
+def test_asyncio(model: Model, music: Any, track: Path, tmp_path: Path) -> None:
+    golden = model.separate(music, shifts=0)
+
+    async def work() -> None:
+        ticks = 0
+        events: List[bool] = []
+        main = threading.get_ident()
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.01)
+                ticks += 1
+
+        ticking = asyncio.ensure_future(tick())
+        stems = await model.separate_async(
+            music, shifts=0, progress=lambda _: events.append(threading.get_ident() == main)
+        )
+        assert np.array_equal(stems.array, golden.array)
+        assert events == [True] * 4 and ticks > 2
+
+        async def blocks() -> Any:
+            for start in range(0, music.shape[1], RATE):
+                await asyncio.sleep(0)
+                yield music[:, start : start + RATE]
+
+        for given in (blocks(), [music]):
+            found = [block["bass"] async for block in model.stream_async(given, shifts=0)]
+            assert np.array_equal(np.concatenate(found, axis=1), golden.bass)
+        results = await model.separate_files_async([track], tmp_path, duration=1.0)
+        assert results[0].ok
+        with pytest.raises(ValueError, match="shifts"):
+            await model.separate_async(music, shifts=-1)
+
+        task = asyncio.ensure_future(
+            model.separate_async(np.zeros((2, 600 * RATE), np.float32), shifts=0)
+        )
+        await asyncio.sleep(0.3)
+        task.cancel()
+        began = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - began < 10
+        ticking.cancel()
+
+    asyncio.run(work())
+
+
+def resident() -> int:
+    """Bytes of memory in use."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_memory_stays_flat_over_500_separations(model: Model, music: Any) -> None:
+    short = music[:, : RATE // 4]
+    cancellation = Cancellation()
+
+    def work(count: int) -> None:
+        for _ in range(count):
+            model.separate(short, shifts=0, progress=lambda _: None, cancellation=cancellation)
+
+    work(60)
+    before = resident()
+    work(500)
+    assert resident() - before < 8_000_000
+
+
+def test_opening_and_closing_leaks_nothing(music: Any) -> None:
+    def work(count: int) -> None:
+        for _ in range(count):
+            with swift_demucs.load("demo") as model:
+                model.separate(music[:, :1000], shifts=0)
+            list(swift_demucs.load("demo").stream([music[:, :1000]], shifts=0))
+
+    work(3)
+    before = resident()
+    work(15)
+    assert resident() - before < 30_000_000
+
+
+def test_the_import_is_quick() -> None:
+    """Without NumPy's own time; the bound is for a busy machine, tools/bench_python.py measures."""
+    code = (
+        "import time, numpy\nbegan = time.perf_counter()\nimport swift_demucs.api\n"
+        "print(time.perf_counter() - began)"
+    )
+    seconds = min(
+        float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)
+    )
+    assert seconds < 0.15
