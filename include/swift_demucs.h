@@ -432,6 +432,46 @@ sd_status sd_separate_file(sd_model *model, const char *input, const sd_output *
                            char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
+ * Reading, converting and writing audio
+ */
+
+/* Takes a block of audio, valid during the call. A result other than 0 cancels. */
+typedef int32_t (*sd_audio_callback)(void *context, const sd_audio *audio);
+
+/* Decodes a sound file, block by block.
+ *
+ * input: as for sd_separate_file.
+ * channels, sample_rate: of the blocks, converted as the reference converts a track for its model;
+ *     0 for the file's own.
+ * log: takes warnings about the file; NULL for none.
+ *
+ * Errors: ARGUMENT, INPUT, OUTPUT (no temporary file), CANCELLED. */
+sd_status sd_read(const char *input, int32_t channels, int32_t sample_rate,
+                  sd_audio_callback callback, void *context, sd_log_callback log, void *log_context,
+                  char *message, size_t message_bytes);
+
+/* Converts channels and rate, as the reference does before it separates: mono is doubled, one
+ * channel is the mean of all, and of more than wanted the first are used.
+ *
+ * samples: receives [channel][frame] or [frame][channel], by `layout`; NULL only counts.
+ * capacity: frames that each channel has room for.
+ * frames: receives the number of frames.
+ *
+ * Errors: ARGUMENT. */
+sd_status sd_convert(const sd_audio *audio, int32_t channels, int32_t sample_rate, float *samples,
+                     size_t capacity, sd_layout layout, size_t *frames, char *message,
+                     size_t message_bytes);
+
+/* Writes a sound file, as sd_separate_file writes a stem. Of the options, tags, start and duration
+ * have no meaning here.
+ *
+ * output: appears under this name when it is complete, and replaces what was there.
+ *
+ * Errors: ARGUMENT, OUTPUT. */
+sd_status sd_write(const sd_audio *audio, const char *output, const sd_file_options *options,
+                   char *message, size_t message_bytes);
+
+/* ---------------------------------------------------------------------------------------------
  * Separating a stream
  */
 
