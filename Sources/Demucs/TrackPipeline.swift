@@ -221,6 +221,8 @@ package final class TrackPipeline {
             segmentsDone += 1
             tell(segment, hasEnded: true)
             report(progress)
+            // The workers may have finished all that is left before they saw it.
+            try cancellation.check()
             if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
                 return count
             }

@@ -81,27 +81,26 @@ private struct ArgumentTable {
     /// Options supported at their default alone. Their details (the Wiener filter's iterations,
     /// those of cape, masks and sparsity, `multi_freqs_depth`) are ignored, and so are options that
     /// only training uses.
-    private static let unbuilt: [(key: String, default: ArgumentValue)] = [
-        ("channels_time", .null),
-        ("cac", .bool(true)),
-        ("rewrite", .bool(true)),
-        ("multi_freqs", .null),
-        ("t_emb", .string("sin")),
-        ("t_norm_in", .bool(true)),
-        ("t_norm_in_group", .bool(false)),
-        ("t_group_norm", .bool(false)),
-        ("t_norm_first", .bool(true)),
-        ("t_norm_out", .bool(true)),
-        ("t_layer_scale", .bool(true)),
-        ("t_gelu", .bool(true)),
-        ("t_sin_random_shift", .integer(0)),
-        ("t_sparse_self_attn", .bool(false)),
-        ("t_sparse_cross_attn", .bool(false)),
-        ("t_auto_sparsity", .bool(false)),
-    ]
-
     func refuseUnbuilt() throws {
-        for (key, standard) in Self.unbuilt {
+        let unbuilt: [(key: String, default: ArgumentValue)] = [
+            ("channels_time", .null),
+            ("cac", .bool(true)),
+            ("rewrite", .bool(true)),
+            ("multi_freqs", .null),
+            ("t_emb", .string("sin")),
+            ("t_norm_in", .bool(true)),
+            ("t_norm_in_group", .bool(false)),
+            ("t_group_norm", .bool(false)),
+            ("t_norm_first", .bool(true)),
+            ("t_norm_out", .bool(true)),
+            ("t_layer_scale", .bool(true)),
+            ("t_gelu", .bool(true)),
+            ("t_sin_random_shift", .integer(0)),
+            ("t_sparse_self_attn", .bool(false)),
+            ("t_sparse_cross_attn", .bool(false)),
+            ("t_auto_sparsity", .bool(false)),
+        ]
+        for (key, standard) in unbuilt {
             guard let value = values[key], !Self.equalInPython(value, standard) else { continue }
             // An empty list splits no frequencies either.
             if key == "multi_freqs", value == .array([]) { continue }

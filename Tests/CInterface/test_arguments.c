@@ -129,6 +129,11 @@ static int32_t no_tensor(void *context, const char *name, const int64_t *shape, 
     return 0;
 }
 
+static int32_t no_block(void *context, const sd_audio *audio) {
+    (void)context, (void)audio;
+    return 0;
+}
+
 static void null_is_refused_where_something_is_needed(void) {
     sd_model *opened = NULL;
     sd_stream *stream = NULL;
@@ -168,6 +173,17 @@ static void null_is_refused_where_something_is_needed(void) {
     FAILS(argument, sd_stream_pull(stream, stems, 1, SD_PLANAR, NULL, why, sizeof why));
     FAILS(argument, sd_stream_pull(stream, stems, 0, SD_PLANAR, &frames, why, sizeof why));
     sd_stream_close(stream);
+    FAILS(argument, sd_read(NULL, 0, 0, no_block, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_read("x", 0, 0, NULL, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_convert(NULL, 2, RATE, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(argument, sd_convert(&none, 2, RATE, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(argument, sd_convert(&mix, 2, RATE, stems, 1, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, sd_convert(&mix, 2, RATE, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(argument, sd_write(NULL, "x.wav", NULL, why, sizeof why));
+    FAILS(argument, sd_write(&mix, NULL, NULL, why, sizeof why));
+    FAILS(SD_ERROR_INPUT,
+          sd_read("/no/such.wav", 0, 0, no_block, NULL, NULL, NULL, why, sizeof why));
+    FAILS(SD_ERROR_OUTPUT, sd_write(&mix, "/no/such/x.wav", NULL, why, sizeof why));
     FAILS(argument, sd_quantize(NULL, "x", NULL, NULL, why, sizeof why));
     FAILS(argument, sd_quantize(tiny_model(), NULL, NULL, NULL, why, sizeof why));
     sd_scores scores[1];
@@ -623,6 +639,8 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
     // A frame may become 480 at the model's rate.
     enum { ROOM = 700 };
     float *target = silence(ROOM * CHANNELS * STEMS);
+    // For any number of channels.
+    float *wide = silence(ROOM * 64);
 
     for (int call = 0; call < 2000; call++) {
         const size_t sizes[] = {0, 1, 2, 7, 200};
@@ -647,7 +665,7 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
         if (!stream)
             (void)sd_stream_open(model, 2, RATE, NULL, NULL, &stream, NULL, 0);
 
-        switch (upto(12)) {
+        switch (upto(15)) {
         case 0: {
             sd_open_options open;
             sd_open_options_init(&open);
@@ -770,6 +788,31 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             result_bytes = status == SD_OK ? 0 : sizeof *report;
             break;
         }
+        case 11:
+            status = sd_read(upto(2) ? input : odd_text(), upto(2) ? 0 : odd_int(),
+                             upto(2) ? 0 : odd_int(), upto(8) ? no_block : NULL, NULL, NULL, NULL,
+                             message, bytes);
+            break;
+        case 12:
+            status =
+                sd_convert(upto(8) ? &track : NULL, upto(2) ? 2 : odd_int(),
+                           upto(2) ? RATE : odd_int(), upto(4) ? wide : NULL,
+                           upto(2) ? ROOM : (size_t)upto(2), (sd_layout)(upto(4) ? 0 : odd_int()),
+                           upto(8) ? (size_t *)result : NULL, message, bytes);
+            result_bytes = sizeof(size_t);
+            break;
+        case 13: {
+            sd_file_options files;
+            sd_file_options_init(&files);
+            MUTATE(files, size, odd_size());
+            MUTATE(files, container, (sd_container)odd_int());
+            MUTATE(files, sample_format, (sd_sample_format)odd_int());
+            MUTATE(files, clip, (sd_clip)odd_int());
+            MUTATE(files, mp3_bit_rate, odd_int());
+            status = sd_write(upto(8) ? &track : NULL, upto(4) ? output : "/dev/null/x",
+                              upto(2) ? &files : NULL, message, bytes);
+            break;
+        }
         default:
             if (upto(2)) {
                 status = sd_evaluate(upto(8) ? block : NULL, upto(8) ? block + 1 : NULL,
@@ -804,7 +847,7 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
     }
     sd_stream_close(stream);
     sd_cancellation_free(cancellation);
-    free(block), free(target);
+    free(block), free(target), free(wide);
     CHECK(counts[SD_OK] > 100 && counts[SD_ERROR_ARGUMENT] > 100 && counts[SD_CANCELLED] > 10,
           "%d calls succeeded, %d were refused, %d cancelled", counts[SD_OK],
           counts[SD_ERROR_ARGUMENT], counts[SD_CANCELLED]);

@@ -710,6 +710,58 @@ static int32_t take_tensor(void *context, const char *name, const int64_t *shape
     return all->count++ == all->stop_at;
 }
 
+// The blocks of a file, planar and one after the other.
+typedef struct decoded {
+    float samples[CHANNELS][4000];
+    size_t frames, most;
+    int32_t rate;
+} decoded;
+
+static int32_t take_block(void *context, const sd_audio *block) {
+    decoded *all = context;
+    CHECK(block->channels == CHANNELS && block->layout == SD_PLANAR, "%d", block->channels);
+    for (int channel = 0; channel < CHANNELS && all->frames + block->frames <= 4000; channel++)
+        memcpy(all->samples[channel] + all->frames, block->samples + channel * block->frames,
+               block->frames * sizeof(float));
+    all->frames += block->frames;
+    all->rate = block->sample_rate;
+    return all->frames > all->most;
+}
+
+static void a_written_file_is_read_back_and_converted(void) {
+    enum { COUNT = 2000 };
+    float *samples = noise(CHANNELS * COUNT, 3), *expected = silence(CHANNELS * 4000);
+    sd_audio given = audio(samples, COUNT, CHANNELS, RATE, SD_PLANAR);
+    static decoded all;
+    const char *path = path_in(folder, "written.wav");
+    sd_file_options options;
+    sd_file_options_init(&options);
+    options.sample_format = SD_FLOAT32;
+    options.clip = SD_CLIP_NONE;
+    OK(sd_write(&given, path, &options, why, sizeof why));
+    all = (decoded){.most = 4000};
+    OK(sd_read(path, 0, 0, take_block, &all, NULL, NULL, why, sizeof why));
+    CHECK(all.frames == COUNT && all.rate == RATE, "%zu frames at %d Hz", all.frames, all.rate);
+    for (int channel = 0; channel < CHANNELS; channel++)
+        CHECK_EQUAL(all.samples[channel], samples + channel * COUNT, COUNT, "as written");
+
+    // At another rate a file gives what the conversion of its samples gives.
+    size_t frames = 0;
+    OK(sd_convert(&given, CHANNELS, 2 * RATE, NULL, 0, SD_PLANAR, &frames, why, sizeof why));
+    CHECK(frames == 2 * COUNT, "%zu frames", frames);
+    OK(sd_convert(&given, CHANNELS, 2 * RATE, expected, 4000, SD_PLANAR, &frames, why, sizeof why));
+    all = (decoded){.most = 4000};
+    OK(sd_read(path, CHANNELS, 2 * RATE, take_block, &all, NULL, NULL, why, sizeof why));
+    CHECK(all.frames == frames && all.rate == 2 * RATE, "%zu frames", all.frames);
+    for (int channel = 0; channel < CHANNELS; channel++)
+        CHECK_EQUAL(all.samples[channel], expected + channel * 4000, frames, "converted");
+
+    all = (decoded){.most = 0};
+    FAILS(SD_CANCELLED, sd_read(path, 0, 0, take_block, &all, NULL, NULL, why, sizeof why));
+    free(samples);
+    free(expected);
+}
+
 static void a_trace_can_be_filtered_and_cancelled_at_each_tensor(void) {
     float *samples = noise(800 * CHANNELS, 3);
     sd_audio mix = audio(samples, 800, CHANNELS, RATE, SD_PLANAR);
@@ -755,6 +807,7 @@ int main(int argc, char **argv) {
         TEST(a_callback_may_call_the_library),
         TEST(a_file_gives_stems_sums_and_differences_in_every_format),
         TEST(an_excerpt_gives_its_own_length),
+        TEST(a_written_file_is_read_back_and_converted),
         TEST(a_trace_can_be_filtered_and_cancelled_at_each_tensor),
     };
     if (argc > 2) {

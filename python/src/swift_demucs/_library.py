@@ -75,6 +75,7 @@ class Audio(_Sized):
         ("channels", c_int32),
         ("sample_rate", c_int32),
         ("layout", c_int32),
+        ("reserved", c_int32),
     )
 
 
@@ -179,6 +180,7 @@ class TrackReport(_Sized):
         ("sample_rate", c_int32),
         ("channels", c_int32),
         ("warning_count", c_int32),
+        ("reserved", c_int32),
     )
 
 
