@@ -214,6 +214,7 @@ package final class TrackPipeline {
                 tell(passes[underWay[begun]].segmentUnderWay(earlier), hasEnded: false)
                 begun += 1
             }
+            try cancellation.check()
             let index = underWay.removeFirst()
             let segment = passes[index].segmentUnderWay(0)
             passes[index].add(try workers.next())
