@@ -74,7 +74,7 @@ struct MachineRates {
 ///
 /// Linux counts the peak of `getrusage` from that of the process that started this one; the peak in
 /// `/proc/self/status` begins anew.
-func peakResidentBytes() -> Int {
+package func peakResidentBytes() -> Int {
     #if os(Linux)
         let status = (try? readFile("/proc/self/status")).map {
             String(decoding: $0, as: UTF8.self)
@@ -87,6 +87,14 @@ func peakResidentBytes() -> Int {
         getrusage(RUSAGE_SELF, &usage)
         return usage.ru_maxrss
     #endif
+}
+
+/// Lets the peak of memory begin anew with what is held now, where the system can do that (Linux).
+package func restartPeakResidentBytes() {
+    let descriptor = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    try? Array("5".utf8).withUnsafeBytes { try writeAll($0, to: descriptor) }
 }
 
 extension ContinuousClock.Instant {

@@ -67,7 +67,7 @@ func withFile<Value>(_ path: String, _ body: (_ descriptor: Int32) throws -> Val
 /// Gives the bytes of an open file, from its current offset to its end.
 ///
 /// - Throws: ``SystemError``, the errors of `body`.
-func forEachPiece(
+package func forEachPiece(
     of descriptor: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void
 ) throws {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)

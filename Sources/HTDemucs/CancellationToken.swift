@@ -6,10 +6,16 @@ import Synchronization
 package final class CancellationToken: Sendable {
     private let flag = Atomic<Bool>(false)
     private let outer: CancellationToken?
+    private let deadline: ContinuousClock.Instant?
 
-    /// - Parameter outer: cancels this token too; not the other way round.
-    package init(within outer: CancellationToken? = nil) {
+    /// - Parameters:
+    ///   - outer: cancels this token too; not the other way round.
+    ///   - deadline: cancels it from then on; `nil` for none.
+    package init(
+        within outer: CancellationToken? = nil, deadline: ContinuousClock.Instant? = nil
+    ) {
         self.outer = outer
+        self.deadline = deadline
     }
 
     /// Asks the work that looks at this token to stop. May be called from any thread, and from a
@@ -19,7 +25,9 @@ package final class CancellationToken: Sendable {
     }
 
     package var isCancelled: Bool {
-        flag.load(ordering: .relaxed) || outer?.isCancelled ?? false
+        if flag.load(ordering: .relaxed) || outer?.isCancelled ?? false { return true }
+        guard let deadline else { return false }
+        return ContinuousClock.now >= deadline
     }
 
     /// - Throws: `CancellationError` once `cancel()` has been called.

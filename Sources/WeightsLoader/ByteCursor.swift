@@ -1,10 +1,10 @@
 // A bounds-checked cursor over a mapped file, for the readers of binary formats.
 
 /// Why a file can't be read; `Checkpoint.open` adds the file's path and format.
-struct FormatFailure: Error {
-    let problem: String
+package struct FormatFailure: Error {
+    package let problem: String
     /// The byte where damage was found; nil where the file isn't damaged but not supported.
-    let offset: Int?
+    package let offset: Int?
 
     init(_ problem: String, at offset: Int) {
         self.problem = problem

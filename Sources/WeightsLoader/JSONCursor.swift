@@ -4,7 +4,7 @@
 /// A cursor over JSON text (RFC 8259) that returns the value that the caller expects next.
 ///
 /// Only values that the caller asks for are built, so crafted text can't take much memory.
-struct JSONCursor {
+package struct JSONCursor {
     /// Deeper nesting is refused, because the reader recurses; real files stay far below.
     static let nestingLimit = 64
 
@@ -17,7 +17,7 @@ struct JSONCursor {
     private var position = 0
     private var nesting = 0
 
-    init(_ text: [UInt8], at start: Int = 0) {
+    package init(_ text: [UInt8], at start: Int = 0) {
         self.text = text
         self.start = start
     }
@@ -28,7 +28,7 @@ struct JSONCursor {
     /// Reads an object, calling `member` with each key; `member` must read the value.
     ///
     /// - Throws: ``FormatFailure``, also for a key that appears twice.
-    mutating func object(
+    package mutating func object(
         _ member: (_ cursor: inout JSONCursor, _ key: String) throws -> Void
     ) throws {
         try open("{", "an object")
@@ -95,7 +95,7 @@ struct JSONCursor {
     }
 
     /// Reads any value.
-    mutating func value() throws -> ArgumentValue {
+    package mutating func value() throws -> ArgumentValue {
         skipSpace()
         guard position < text.count else { throw failure("expected a value, found \(found)") }
         switch text[position] {
@@ -131,7 +131,7 @@ struct JSONCursor {
     }
 
     /// Checks that only white space is left.
-    mutating func end() throws {
+    package mutating func end() throws {
         skipSpace()
         guard position == text.count else { throw failure("more text after the value: \(found)") }
     }

@@ -75,7 +75,8 @@ struct ParsedArguments: Equatable {
         }
     }
 
-    fileprivate mutating func set(_ option: Option, _ value: String) {
+    /// Sets an option as if it were the last word of the command line.
+    mutating func set(_ option: Option, _ value: String) {
         values[option.name, default: []].append(value)
     }
 }

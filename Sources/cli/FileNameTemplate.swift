@@ -11,17 +11,19 @@ struct FileNameTemplate {
     init(_ text: String?) throws(UsageError) {
         self.text = text ?? "{track}/{stem}.{ext}"
         if self.text.isEmpty || self.text.utf8.contains(0) { throw invalid("a name") }
-        _ = try path(track: "", stem: "", format: .wav(.int16))
+        _ = try path(track: ("", ""), stem: "", format: .wav(.int16))
     }
 
     /// The path of an output below the model's folder.
     ///
-    /// - Parameter track: the track's file name.
+    /// - Parameter track: the name and the extension of the track.
     /// - Throws: as `init`.
-    func path(track: String, stem: String, format: OutputFormat) throws(UsageError) -> String {
-        let (name, ending) = FileNameTemplate.split(track)
+    func path(
+        track: (name: String, ending: String), stem: String, format: OutputFormat
+    ) throws(UsageError) -> String {
         let fields = [
-            ("track", name), ("trackext", ending), ("stem", stem), ("ext", format.fileExtension),
+            ("track", track.name), ("trackext", track.ending), ("stem", stem),
+            ("ext", format.fileExtension),
         ]
         var path: [UInt8] = []
         var rest = Array(text.utf8)[...]
@@ -46,6 +48,35 @@ struct FileNameTemplate {
         return String(decoding: path, as: UTF8.self)
     }
 
+    /// Checks that different ids always give different files, without knowing the ids.
+    ///
+    /// Two outputs could meet if the text around their ids fits together: with `{track}_{stem}`, the
+    /// id `a` with `no_vocals` and the id `a_no` with `vocals`.
+    /// - Throws: `UsageError`.
+    func checkIDsDecide(outputs: [String], format: OutputFormat) throws(UsageError) {
+        // No id has a control character.
+        let mark: Unicode.Scalar = "\u{1}"
+        let around = try outputs.map { output throws(UsageError) in
+            let path = try path(track: ("\(mark)", ""), stem: output, format: format)
+            return path.unicodeScalars.split(separator: mark, omittingEmptySubsequences: false)
+                .map { String(Substring($0)) }
+        }
+        for (index, first) in around.enumerated() {
+            let others = around[(index + 1)...]
+            let meets = others.contains { other in
+                let heads = (first[0], other[0])
+                let tails = (first[first.count - 1], other[other.count - 1])
+                return (heads.0.hasPrefix(heads.1) || heads.1.hasPrefix(heads.0))
+                    && (tails.0.hasSuffix(tails.1) || tails.1.hasSuffix(tails.0))
+            }
+            if first.count < 2 || meets {
+                throw invalid(
+                    "{track}, which is the id, and {stem} in a way that no two tracks can share a "
+                        + "file, such as {track}/{stem}.{ext}")
+            }
+        }
+    }
+
     private func invalid(_ problem: String) -> UsageError {
         .invalidValue(.filename, value: text, allowed: problem)
     }
@@ -53,7 +84,7 @@ struct FileNameTemplate {
     /// A file's name without its extension, and the extension.
     ///
     /// A name that would become empty, `.` or `..` (`.wav`, `..wav`, `...wav`) stays whole.
-    private static func split(_ file: String) -> (name: String, ending: String) {
+    static func split(_ file: String) -> (name: String, ending: String) {
         // By bytes: as a Character, a dot with a combining mark is no dot.
         guard let dot = file.utf8.lastIndex(of: UInt8(ascii: ".")) else { return (file, file) }
         let name = String(file[..<dot])

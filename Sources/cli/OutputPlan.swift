@@ -39,6 +39,7 @@ struct PlannedTrack {
 }
 
 struct OutputPlan {
+    /// Of the operands; those of a manifest are planned one by one.
     private(set) var tracks: [PlannedTrack] = []
 
     /// The folder of all files, unless a template leads out of it; nil for standard output.
@@ -46,6 +47,10 @@ struct OutputPlan {
 
     /// The format of the files. An extension in `--filename` overrides the options.
     let format: OutputFormat
+
+    private let out: String
+    private let names: [String]
+    private let template: FileNameTemplate
 
     /// - Parameters:
     ///   - names: names of the outputs.
@@ -57,20 +62,19 @@ struct OutputPlan {
         settings: SeparateCommand.Settings
     ) throws(UsageError) {
         format = try OutputPlan.format(settings)
-        let out = settings.arguments.value(.out) ?? "separated"
-        let modelFolder = FilePath.joined(out, modelFolder)
-        folder = modelFolder
+        out = settings.arguments.value(.out) ?? "separated"
+        folder = FilePath.joined(out, modelFolder)
+        self.names = names
+        template = settings.template
+        if settings.manifest != nil {
+            try template.checkIDsDecide(outputs: names, format: format)
+        }
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
-            let folder = FilePath.joined(modelFolder, input.relativeFolder)
-            let paths = try names.map { name throws(UsageError) in
-                FilePath.joined(
-                    folder,
-                    try settings.template.path(track: input.fileName, stem: name, format: format))
-            }
-            let firstOwner = owners[FilePath.key(paths[0])]?.input
+            let track = try planned(input)
+            let firstOwner = owners[FilePath.key(track.paths[0])]?.input
             if let firstOwner, OutputPlan.isSameFile(firstOwner, input) { continue }
-            for (output, path) in paths.enumerated() {
+            for (output, path) in track.paths.enumerated() {
                 if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
                     let isOneTrack = owner.input == input
                     let first = isOneTrack ? names[owner.output] : owner.input.path
@@ -83,17 +87,31 @@ struct OutputPlan {
                                     + "folders, or change '\(Option.filename.long)'"))
                 }
             }
-            tracks.append(
-                PlannedTrack(
-                    input: input, paths: paths,
-                    record: SeparationRecord.Place(of: input, in: out, firstOutput: paths[0])))
+            tracks.append(track)
         }
     }
 
+    /// A track with its files.
+    ///
+    /// - Throws: nothing for a template that `init` has used.
+    func planned(_ input: InputTrack) throws(UsageError) -> PlannedTrack {
+        let folder = FilePath.joined(self.folder ?? "", input.relativeFolder)
+        let paths = try names.map { name throws(UsageError) in
+            FilePath.joined(
+                folder, try template.path(track: input.nameParts, stem: name, format: format))
+        }
+        return PlannedTrack(
+            input: input, paths: paths,
+            record: SeparationRecord.Place(of: input, in: out, firstOutput: paths[0]))
+    }
+
     /// Audio for standard output, and no files.
-    init(toStandardOutput input: InputTrack, format: OutputFormat) {
-        self.format = format
+    init(toStandardOutput input: InputTrack, settings: SeparateCommand.Settings) {
+        format = settings.output.format
         folder = nil
+        out = ""
+        names = []
+        template = settings.template
         tracks = [PlannedTrack(input: input, paths: [], record: nil)]
     }
 
@@ -111,7 +129,7 @@ struct OutputPlan {
         -> OutputFormat
     {
         let path = try settings.template.path(
-            track: "track", stem: "stem", format: settings.output.format)
+            track: ("track", ""), stem: "stem", format: settings.output.format)
         let name = FilePath.name(of: path)
         let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
         var format = settings.output.format
@@ -138,8 +156,9 @@ struct OutputFolder {
 
     /// Makes the folder and its parents, unless they exist.
     ///
+    /// - Parameter tries: how often it begins again if another run removes an empty parent meanwhile.
     /// - Throws: `AudioError.unwritable` if that fails or no files can be made in it.
-    init(making path: String) throws(AudioError) {
+    init(making path: String, tries: Int = 10) throws(AudioError) {
         self.path = path
         var missing: [String] = []
         var folder = path
@@ -151,6 +170,10 @@ struct OutputFolder {
         for folder in missing.reversed() {
             if mkdir(folder, 0o777) == 0 {
                 made.append(folder)
+            } else if errno == ENOENT, tries > 1 {
+                let again = try OutputFolder(making: path, tries: tries - 1)
+                self.made = made + again.made
+                return
             } else if errno != EEXIST {
                 throw OutputFolder.unwritable(folder, errno)
             }

@@ -71,6 +71,21 @@ struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
         JSONObject(first.members + second.members)
     }
 
+    /// The members of a fixed schema: null where this object has no value.
+    func filled(_ names: [String]) -> JSONObject {
+        JSONObject(
+            names.map { name in
+                (name, members.last { $0.0 == name }?.1 ?? Null())
+            })
+    }
+
+    private struct Null: Encodable {
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            try container.encodeNil()
+        }
+    }
+
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Name.self)
         for case (let name, let value?) in members {

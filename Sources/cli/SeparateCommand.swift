@@ -17,11 +17,14 @@ struct SeparateCommand {
         do {
             if settings.arguments.has(.listModels) { return try listModels() }
             try settings.separation.validate()
+            let manifest = try settings.manifest.map {
+                try TrackManifest($0, settings: settings, cancellation: cancellation)
+            }
             let found = TrackDiscovery(settings.arguments.operands)
             if settings.arguments.has(.stdout) { try checkStandardOutput(found) }
             var run = try SeparationRun(
-                of: found.tracks, settings: settings, console: console, cancellation: cancellation,
-                display: display)
+                of: found.tracks, manifest, settings: settings, console: console,
+                cancellation: cancellation, display: display)
             return try run.run(problems: found.problems)
         } catch {
             return report(error)
@@ -62,20 +65,30 @@ struct SeparateCommand {
     /// Reports an error that occurred before the first track.
     private func report(_ error: any Error) -> ExitCode {
         switch error {
-        case SeparationError.invalidOption(let name, let value, let allowed):
-            // The library names options as the command does. Values are shown as typed.
-            let option = SeparateCommand.command.options.first { $0.name == name }
-            let usage = option.map {
-                UsageError.invalidValue(
-                    $0, value: settings.arguments.value($0) ?? value, allowed: allowed)
-            }
-            console.error("\(usage ?? error)")
-            return .wrongUsage
+        case let error as SeparationError:
+            let usage = UsageError(error, settings.arguments)
+            console.error("\(usage?.description ?? error.description)")
+            return ExitCode(for: usage ?? error)
         case is CancellationError:
             console.error("interrupted before the first track")
         default:
             console.error("\(error)")
         }
         return ExitCode(for: error)
+    }
+}
+
+extension UsageError {
+    /// The library's error about an option, in the words of the command.
+    ///
+    /// - Returns: nil for any other error.
+    init?(_ error: SeparationError, _ arguments: ParsedArguments) {
+        guard case .invalidOption(let name, let value, let allowed) = error else { return nil }
+        // The library names options as the command does. Values are shown as typed.
+        guard let option = SeparateCommand.command.options.first(where: { $0.name == name }) else {
+            self.init(error.description)
+            return
+        }
+        self = .invalidValue(option, value: arguments.value(option) ?? value, allowed: allowed)
     }
 }

@@ -10,6 +10,23 @@ extension Option {
     static let listModels = Option(
         "list-models", help: "List the names that --name accepts, or those in --repo, and exit.")
 
+    // MARK: - Many tracks
+
+    static let manifest = Option(
+        "manifest", value: "file",
+        help: "Separate the tracks that a file lists, as JSON lines or CSV with id, path and "
+            + "options of their own, or - for standard input. The id names the stems: "
+            + "<out>/<model>/<id>/<stem>.wav.")
+    static let shard = Option(
+        "shard", value: "i/n",
+        help: "Separate part i of n of the manifest, counted from 0; a hash of the id decides.")
+    static let timeout = Option(
+        "timeout", value: "seconds", help: "Give up on a track after this time. (default: never)")
+    static let quarantineAfter = Option(
+        "quarantine-after", value: "n",
+        help: "Don't try a track of the manifest again that has failed n times. (default: try "
+            + "again)")
+
     // MARK: - Which stems
 
     static let writtenStems = Option(
@@ -140,6 +157,7 @@ extension SeparateCommand {
                 .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
                 .mp3Preset, .outputRate, .stdout, .raw, .skipExisting, .force, .spool,
             ],
+            "MANY TRACKS": [.manifest, .shard, .timeout, .quarantineAfter],
             "RUNNING": [
                 .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version, .help,
             ],
@@ -150,10 +168,10 @@ extension SeparateCommand {
             [.raw, .int24],
         ]
             // With audio on standard output there are no files to name or to report.
-            + [.out, .filename, .flac, .mp3, .skipExisting, .dryRun, .jsonLines].map {
+            + [.out, .filename, .flac, .mp3, .skipExisting, .dryRun, .jsonLines, .manifest].map {
                 [.stdout, $0]
             },
-        standalone: [.listModels]
+        standalone: [.listModels, .manifest]
     ) { arguments, console throws(UsageError) in
         SeparateCommand(settings: try Settings(arguments), console: console).run()
     }

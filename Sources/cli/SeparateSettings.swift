@@ -24,6 +24,11 @@ extension SeparateCommand {
         let precision: PrecisionChoice
         let threads: Int
         let jobs: Int
+        /// The part of the manifest to separate; nil for all of it.
+        let shard: Shard?
+        let timeoutSeconds: Double?
+        /// After how many failures a track is not tried again.
+        let quarantineAfter: Int?
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
             if arguments.has(.signature) {
@@ -46,6 +51,16 @@ extension SeparateCommand {
             precision = try PrecisionChoice(arguments)
             threads = try arguments.threads()
             jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
+            shard = try arguments.value(
+                .shard,
+                allowed: "I/N, shard I of N, counted from 0, such as 0/8 for the first of eight"
+            ) { Shard($0) }
+            timeoutSeconds = try arguments.value(.timeout, allowed: "a positive number of seconds")
+            {
+                Double($0).flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
+            }
+            quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)
+            try checkManifestOptions()
         }
 
         /// nil for the default.
@@ -53,8 +68,20 @@ extension SeparateCommand {
         var member: String? { arguments.value(.member) }
         var isDryRun: Bool { arguments.has(.dryRun) }
         var isJSON: Bool { arguments.has(.jsonLines) }
+        var manifest: String? { arguments.value(.manifest) }
 
-        private static func separation(
+        private func checkManifestOptions() throws(UsageError) {
+            if manifest == nil {
+                for option in [Option.shard, .quarantineAfter] where arguments.has(option) {
+                    throw .needs(option, .manifest)
+                }
+            } else if let operand = arguments.operands.first {
+                throw UsageError(
+                    "Unexpected argument '\(operand)': '\(Option.manifest.long)' names all tracks")
+            }
+        }
+
+        static func separation(
             _ arguments: ParsedArguments
         ) throws(UsageError) -> SeparationOptions {
             var options = SeparationOptions()
@@ -74,7 +101,7 @@ extension SeparateCommand {
             return options
         }
 
-        private static func excerpt(_ arguments: ParsedArguments) throws(UsageError) -> Excerpt? {
+        static func excerpt(_ arguments: ParsedArguments) throws(UsageError) -> Excerpt? {
             let start = try time(.start, arguments)
             let duration = try time(.duration, arguments)
             if duration == 0 {

@@ -13,27 +13,35 @@ struct SeparationEvents {
         case interrupted
         /// Listed by a dry run.
         case planned
+        /// Not tried again after too many failures.
+        case quarantined
     }
 
     /// What the summary counts, and the members of the track's event.
     struct Track {
         let name: String
         let status: Status
-        fileprivate let members: JSONObject
+        /// nil unless it failed.
+        let failure: TrackFailure?
+        let members: JSONObject
 
         /// - Parameters:
         ///   - details: members that only some results have, such as `error`.
         ///   - outputs: the track's files, written or planned.
+        ///   - schema: the members of a line with a fixed schema; nil for all that have a value.
         init(
             _ name: String, _ status: Status, _ details: JSONObject = [:],
-            warnings: [String] = [], outputs: [JSONObject] = []
+            failure: TrackFailure? = nil, warnings: [String] = [], outputs: [JSONObject] = [],
+            schema: [String]? = nil
         ) {
             self.name = name
             self.status = status
-            members =
-                details + [
+            self.failure = failure
+            let all: JSONObject =
+                [
                     "track": name, "status": status, "warnings": warnings, "outputs": outputs,
-                ]
+                ] + details
+            members = schema.map(all.filled) ?? all
         }
 
         /// A track that was separated.
@@ -43,16 +51,19 @@ struct SeparationEvents {
                 "sample_rate_hz": report.sampleRateHz, "channels": report.channelCount,
                 "elapsed_seconds": elapsedSeconds,
             ]
-            let outputs = report.outputs.map { output -> JSONObject in
+            self.init(
+                name, .done, details, warnings: report.warnings.map(\.description),
+                outputs: Self.outputs(of: report))
+        }
+
+        static func outputs(of report: TrackReport) -> [JSONObject] {
+            report.outputs.map { output in
                 [
                     "stem": output.name, "path": output.path ?? "", "peak": output.peak,
                     "gain": output.gain, "duration_seconds": output.durationSeconds,
                     "bytes": output.bytes, "sha256": output.sha256,
                 ]
             }
-            self.init(
-                name, .done, details, warnings: report.warnings.map(\.description),
-                outputs: outputs)
         }
     }
 
@@ -68,11 +79,18 @@ struct SeparationEvents {
     private let isShown: Bool
     private let parameters: SeparationParameters
     var model: Model
+    /// Empty for a manifest, whose tracks may be more than fit into memory.
     private(set) var tracks: [Track] = []
+    private var counts: [Status: Int] = [:]
+    private let isManifest: Bool
 
-    init(console: Console, isShown: Bool, model: Model, parameters: SeparationParameters) {
+    init(
+        console: Console, isShown: Bool, isManifest: Bool, model: Model,
+        parameters: SeparationParameters
+    ) {
         self.console = console
         self.isShown = isShown
+        self.isManifest = isManifest
         self.model = model
         self.parameters = parameters
     }
@@ -91,11 +109,11 @@ struct SeparationEvents {
             ])
     }
 
-    func progress(_ progress: SeparationProgress, of track: String, secondsLeft: Double?) {
+    func progress(_ progress: SeparationProgress, of track: InputTrack, secondsLeft: Double?) {
         write(
             "progress",
             [
-                "track": track, "segments_done": progress.segmentsDone,
+                "id": track.id, "track": track.path, "segments_done": progress.segmentsDone,
                 "segments_total": progress.segmentsTotal,
                 "audio_seconds_done": progress.audioSecondsDone,
                 "audio_seconds_total": progress.audioSecondsTotal, "seconds_left": secondsLeft,
@@ -103,19 +121,28 @@ struct SeparationEvents {
     }
 
     mutating func ended(_ track: Track) {
-        tracks.append(track)
-        write("track", track.members)
+        counts[track.status, default: 0] += 1
+        if isManifest {
+            write("result", track.members)
+        } else {
+            tracks.append(track)
+            write("track", track.members)
+        }
     }
 
-    func count(_ status: Status) -> Int { tracks.count { $0.status == status } }
+    func count(_ status: Status) -> Int { counts[status] ?? 0 }
+
+    /// Tracks that have ended.
+    var count: Int { counts.values.reduce(0, +) }
 
     func manifest(exitCode: ExitCode) {
-        let counts = Dictionary(grouping: tracks, by: \.status.rawValue).mapValues(\.count)
+        let names = Dictionary(uniqueKeysWithValues: counts.map { ($0.rawValue, $1) })
         write(
             "manifest",
             [
                 "version": CommandLineTool.version, "model": model, "parameters": parameters,
-                "tracks": tracks.map(\.members), "counts": counts, "exit_code": exitCode.rawValue,
+                "tracks": isManifest ? nil : tracks.map(\.members), "counts": names,
+                "exit_code": exitCode.rawValue,
             ])
     }
 }

@@ -78,6 +78,8 @@ extension SeparationRecord {
         /// Where the first version of the program put it, which still counts: beside the stems, where
         /// players and people came across it.
         private let formerPath: String
+        /// Where the failures of the track are counted.
+        let failurePath: String
 
         /// `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: named after the track, and after the
         /// place of its first stem below the output folder, so the folder may be moved.
@@ -90,9 +92,10 @@ extension SeparationRecord {
             let relative = String(
                 decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
             let checksum = FileChecksum.of(text: relative).prefix(16)
-            path = FilePath.joined(
-                FilePath.joined(folder, ".swift-demucs"),
-                Self.name(input.fileName, "-\(checksum).json"))
+            let name = input.id ?? input.fileName
+            let hidden = FilePath.joined(folder, ".swift-demucs")
+            path = FilePath.joined(hidden, Self.name(name, "-\(checksum).json"))
+            failurePath = FilePath.joined(hidden, Self.name(name, "-\(checksum).failed.json"))
             formerPath = FilePath.joined(
                 FilePath.folder(of: output), Self.name("." + input.fileName, ".swift-demucs.json"))
         }
@@ -171,17 +174,20 @@ struct SeparationParameters: Codable, Equatable {
     let gain: String
     let rate: String
 
+    /// - Parameters:
+    ///   - separation: the options of the track, or of the command.
+    ///   - excerpt: likewise.
     init(
-        _ settings: SeparateCommand.Settings, outputs: [OutputSelection.Output],
-        format: OutputFormat, precision: Precision
+        _ settings: SeparateCommand.Settings, _ separation: SeparationOptions, _ excerpt: Excerpt?,
+        outputs: [OutputSelection.Output], format: OutputFormat, precision: Precision
     ) {
         self.outputs = outputs.map(\.description)
-        shifts = settings.separation.shifts
-        overlap = settings.separation.overlap
-        segmentSeconds = settings.separation.segmentSeconds
-        split = settings.separation.split
-        startSeconds = settings.excerpt?.startSeconds ?? 0
-        durationSeconds = settings.excerpt?.durationSeconds
+        shifts = separation.shifts
+        overlap = separation.overlap
+        segmentSeconds = separation.segmentSeconds
+        split = separation.split
+        startSeconds = excerpt?.startSeconds ?? 0
+        durationSeconds = excerpt?.durationSeconds
         downmix = settings.output.downmix.rawValue
         self.precision = precision.rawValue
         container = format.fileExtension

@@ -1,7 +1,9 @@
 // A track of a run: separation, files, the record beside them.
 
 import Demucs
+import Diagnostics
 import Files
+import HTDemucs
 import LibC
 
 extension SeparationRun {
@@ -9,52 +11,61 @@ extension SeparationRun {
     mutating func separate(
         _ track: PlannedTrack, label: String, with separator: Separator
     ) -> SeparationEvents.Track {
-        let name = track.input.path
         let start = ContinuousClock.now
+        restartPeakResidentBytes()
+        let limit = settings.timeoutSeconds.map {
+            CancellationToken(within: cancellation, deadline: start + .seconds($0))
+        }
         do {
-            let report = try separateFiles(track, label: label, with: separator)
+            let report = try separateFiles(
+                track, label: label, with: separator, cancellation: limit ?? cancellation)
             let seconds = (ContinuousClock.now - start).seconds
             if !settings.isJSON { report.outputs.compactMap(\.path).forEach(console.result) }
             console.status(
                 "Done: \(ProgressDisplay.clock(report.durationSeconds)) in "
                     + "\(seconds.fixed(1)) s")
-            return .init(name, report, elapsedSeconds: seconds)
-        } catch is CancellationError {
+            return result(of: track, report, seconds: seconds)
+        } catch is CancellationError where cancellation.isCancelled {
             return interrupted(track)
         } catch AudioError.readerGone {
             // As is usual in pipelines: no message.
             isPipeClosed = true
-            return .init(name, .failed)
+            return result(of: track, .failed)
         } catch {
-            let text = "\(error)".hasPrefix(name) ? "\(error)" : "\(name): \(error)"
-            console.error(text)
-            return .init(name, .failed, ["error": text])
+            let failure =
+                error is CancellationError
+                ? TrackFailure(timeoutSeconds: settings.timeoutSeconds ?? 0, of: track.input)
+                : TrackFailure(error, of: track.input)
+            console.error(failure.text)
+            let seconds = (ContinuousClock.now - start).seconds
+            return result(of: track, .failed, failure: failure, seconds: seconds)
         }
     }
 
     /// Says how to resume.
     func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
         let done = events.count(.done) + events.count(.skipped)
-        let count = plan.tracks.count
+        let count = trackCount
         console.error(
-            "interrupted while separating \(track.input.path); "
+            "interrupted while separating \(track.input.label); "
                 + (count == 1
                     ? "run the same command to separate it"
                     : "\(done) of \(count) tracks are done; run the same command with "
                         + "\(Option.skipExisting.long) for the rest"))
-        return .init(track.input.path, .interrupted)
+        return result(of: track, .interrupted)
     }
 
     /// Separates a track into files, with a record beside them.
     ///
     /// - Throws: `AudioError`, `SeparationError`, `CancellationError`.
     private mutating func separateFiles(
-        _ track: PlannedTrack, label: String, with separator: Separator
+        _ track: PlannedTrack, label: String, with separator: Separator,
+        cancellation: CancellationToken
     ) throws -> TrackReport {
         try cancellation.check()
         let path = track.input.path
         let before = FilePath.status(path)
-        let spool = Spool(folder: settings.output.spoolFolder) { [cancellation] in
+        let spool = Spool(folder: settings.output.spoolFolder) {
             cancellation.isCancelled
         }
         let input =
@@ -66,19 +77,19 @@ extension SeparationRun {
         defer {
             for folder in folders.reversed() { folder.removeIfEmpty() }
         }
-        console.status(label.isEmpty ? "Separating \(path)" : "Separating \(label) \(path)")
+        console.status("Separating \(label.isEmpty ? "" : label + " ")\(track.input.label)")
 
         display.begin(label: label)
         let report: TrackReport
         do {
             defer { display.end() }
             report = try separator.separate(
-                input, excerpt: settings.excerpt, into: track.outputs(outputs),
-                output: outputOptions, options: options, cancellation: cancellation,
+                input, excerpt: excerpt(of: track), into: track.outputs(outputs),
+                output: outputOptions, options: options(of: track), cancellation: cancellation,
                 progress: { progress in
-                    if progress.segmentsDone == 0, events.tracks.isEmpty { reportStartup() }
+                    if progress.segmentsDone == 0, events.count == 0 { reportStartup() }
                     let left = display.update(progress)
-                    events.progress(progress, of: path, secondsLeft: left)
+                    events.progress(progress, of: track.input, secondsLeft: left)
                 })
         }
         for warning in report.warnings { console.warning("\(warning)") }
@@ -118,7 +129,7 @@ extension SeparationRun {
         guard outputs.count == report.outputs.count else { return }
         place.write(
             SeparationRecord(
-                model: model, parameters: parameters, seed: report.seed, input: input,
+                model: model, parameters: parameters(of: track), seed: report.seed, input: input,
                 outputs: outputs))
     }
 }

@@ -13,15 +13,18 @@ struct SeparationRun {
     let plan: OutputPlan
     let precision: Precision
 
-    let parameters: SeparationParameters
+    private let manifest: TrackManifest?
+    let trackCount: Int
     var events: SeparationEvents
     /// Whether the reader of standard output closed the pipe.
     var isPipeClosed = false
     private var separator: Separator?
+    /// Counted from 1.
+    private var trackNumber = 0
     /// The model's folder, once a track needs it.
     private var folder: OutputFolder?
-    /// With a seed that all tracks share, so that one number repeats the run.
-    let options: SeparationOptions
+    /// Of all tracks without one of their own, so that one number repeats the run.
+    private let seed: UInt64
     private var modelIdentity: SeparationRecord.Model?
 
     /// Finds the model and plans the files.
@@ -29,9 +32,10 @@ struct SeparationRun {
     /// - Throws: `UsageError` for options that don't fit the model or the tracks; the errors of
     ///   `SeparationModel` and `EngineInformation`.
     init(
-        of tracks: [InputTrack], settings: SeparateCommand.Settings, console: Console,
-        cancellation: CancellationToken, display: ProgressDisplay
+        of tracks: [InputTrack], _ manifest: TrackManifest?, settings: SeparateCommand.Settings,
+        console: Console, cancellation: CancellationToken, display: ProgressDisplay
     ) throws {
+        self.manifest = manifest
         self.settings = settings
         self.console = console
         self.cancellation = cancellation
@@ -40,47 +44,70 @@ struct SeparationRun {
         outputs = try settings.selection.outputs(ofSources: model.sources)
         plan =
             settings.arguments.has(.stdout)
-            ? OutputPlan(toStandardOutput: tracks[0], format: settings.output.format)
+            ? OutputPlan(toStandardOutput: tracks[0], settings: settings)
             : try OutputPlan(
                 tracks, names: outputs.map(\.name), modelFolder: model.folder, settings: settings)
         precision = try settings.precision.precision(isQuantized: model.files.isQuantized())
-        var options = settings.separation
-        options.seed = options.shifts > 0 ? options.seedOrDrawn() : nil
-        self.options = options
-        parameters = SeparationParameters(
-            settings, outputs: outputs, format: plan.format, precision: precision)
+        trackCount = manifest?.count ?? plan.tracks.count
+        seed = settings.separation.seedOrDrawn()
         events = SeparationEvents(
-            console: console, isShown: settings.isJSON,
+            console: console, isShown: settings.isJSON, isManifest: manifest != nil,
             model: .init(name: model.files.name, files: model.files.checkpoints),
-            parameters: parameters)
+            parameters: SeparationParameters(
+                settings, settings.separation, settings.excerpt, outputs: outputs,
+                format: plan.format, precision: precision))
     }
 
     /// - Parameter problems: operands that name no track.
     /// - Throws: errors of loading the model and making its folder, before the first track.
     mutating func run(problems: [(operand: String, text: String)]) throws -> ExitCode {
         let start = ContinuousClock.now
-        events.start(tracks: plan.tracks.count + problems.count)
+        // Each result line of a manifest names the checkpoints.
+        if manifest != nil, settings.isJSON { _ = identity() }
+        events.start(tracks: trackCount + problems.count)
         for problem in problems {
             console.error(problem.text)
             events.ended(.init(problem.operand, .failed, ["error": problem.text]))
         }
         defer { folder?.removeIfEmpty() }
-        for (index, track) in plan.tracks.enumerated() {
-            if cancellation.isCancelled {
-                events.ended(interrupted(track))
-                break
+        if let manifest {
+            var tracks = try manifest.tracks(settings)
+            while let input = try tracks.next() {
+                if try !run(plan.planned(input)) { break }
             }
-            if let record = recordOfSameResult(track) {
-                report(track, status: .skipped, record)
-            } else if settings.isDryRun {
-                report(track, status: .planned)
-            } else {
-                let label = plan.tracks.count > 1 ? "\(index + 1)/\(plan.tracks.count)" : ""
-                events.ended(separate(track, label: label, with: try loadedSeparator()))
-                if isPipeClosed || events.count(.interrupted) > 0 { break }
+        } else {
+            for track in plan.tracks {
+                if try !run(track) { break }
             }
         }
         return end(seconds: (ContinuousClock.now - start).seconds)
+    }
+
+    /// Separates a track, unless that is done or not to be done.
+    ///
+    /// - Returns: whether the run goes on.
+    private mutating func run(_ track: PlannedTrack) throws -> Bool {
+        trackNumber += 1
+        if cancellation.isCancelled {
+            events.ended(interrupted(track))
+            return false
+        }
+        if let record = recordOfSameResult(track) {
+            report(track, status: .skipped, record)
+        } else if let failure = quarantine(track) {
+            events.ended(quarantined(track, failure))
+        } else if settings.isDryRun {
+            report(track, status: .planned)
+        } else {
+            let label = trackCount > 1 ? "\(trackNumber)/\(trackCount)" : ""
+            let separator = try loadedSeparator()
+            let failures = noteTry(track)
+            let result = separate(track, label: label, with: separator)
+            noteResult(result, track, after: failures)
+            events.ended(result)
+            if isPipeClosed || events.count(.interrupted) > 0 { return false }
+        }
+        return true
     }
 
     // MARK: - Tracks that are skipped or planned
@@ -91,9 +118,34 @@ struct SeparationRun {
         guard settings.arguments.has(.skipExisting), !settings.arguments.has(.force),
             let record = track.record?.read(),
             record.covers(
-                track, model: identity(), parameters: parameters, seed: settings.separation.seed)
+                track, model: identity(), parameters: parameters(of: track),
+                seed: requested(track).seed)
         else { return nil }
         return record
+    }
+
+    // MARK: - Options of a track
+
+    /// The track's options, or those of the command.
+    private func requested(_ track: PlannedTrack) -> SeparationOptions {
+        track.input.separation ?? settings.separation
+    }
+
+    func excerpt(of track: PlannedTrack) -> Excerpt? {
+        track.input.separation == nil ? settings.excerpt : track.input.excerpt
+    }
+
+    /// With the seed that will be used; nil without shifts.
+    func options(of track: PlannedTrack) -> SeparationOptions {
+        var options = requested(track)
+        options.seed = options.shifts > 0 ? options.seed ?? seed : nil
+        return options
+    }
+
+    func parameters(of track: PlannedTrack) -> SeparationParameters {
+        SeparationParameters(
+            settings, requested(track), excerpt(of: track), outputs: outputs, format: plan.format,
+            precision: precision)
     }
 
     /// The checksums of the model, computed once; nil if a file can't be read.
@@ -110,10 +162,10 @@ struct SeparationRun {
         _ track: PlannedTrack, status: SeparationEvents.Status, _ record: SeparationRecord? = nil
     ) {
         if status == .planned {
-            console.status("Would separate \(track.input.path)")
+            console.status("Would separate \(track.input.label)")
             if !settings.isJSON { track.paths.forEach(console.result) }
         } else {
-            console.status("Already done: \(track.input.path)")
+            console.status("Already done: \(track.input.label)")
         }
         // A record has the same outputs, in the same order.
         let files = zip(outputs, track.paths).enumerated().map { index, file -> JSONObject in
@@ -124,7 +176,7 @@ struct SeparationRun {
                 "sha256": known?.file.sha256,
             ]
         }
-        events.ended(.init(track.input.path, status, ["seed": record?.seed], outputs: files))
+        events.ended(result(of: track, status, ["seed": record?.seed], outputs: files))
     }
 
     // MARK: - Model
@@ -136,13 +188,14 @@ struct SeparationRun {
             model.files, stems: neededStems, threads: settings.threads,
             segmentsInParallel: max(1, settings.jobs), precision: precision)
         try loaded.validate(settings.separation)
+        try manifest?.validateSegments { try loaded.validate($0) }
         loaded.model.warnings.forEach(console.warning)
         for checkpoint in model.files.checkpoints { console.detail("Checkpoint \(checkpoint)") }
         console.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
         console.detail("Engine \(loaded.engineDescription)")
         // An unwritable folder ends the run before the first track.
         folder = try plan.folder.map { try OutputFolder(making: $0) }
-        if let seed = options.seed { console.status("Seed \(seed)") }
+        if settings.separation.shifts > 0 { console.status("Seed \(seed)") }
         separator = loaded
         return loaded
     }
@@ -157,20 +210,24 @@ struct SeparationRun {
     // MARK: - Summary
 
     private func end(seconds: Double) -> ExitCode {
-        let failed = events.tracks.filter { $0.status == .failed }.map(\.name)
+        let failed = events.count(.failed)
         let code: ExitCode =
             events.count(.interrupted) > 0
-            ? .interrupted : isPipeClosed ? .pipeClosed : failed.isEmpty ? .done : .trackFailed
-        if events.tracks.count > 1, !settings.isDryRun {
+            ? .interrupted : isPipeClosed ? .pipeClosed : failed == 0 ? .done : .trackFailed
+        if events.count > 1 || manifest != nil, !settings.isDryRun {
             let skipped = events.count(.skipped)
+            let quarantined = events.count(.quarantined)
             console.status(
-                "\(events.count(.done)) of \(events.tracks.count) tracks separated"
+                "\(events.count(.done)) of \(events.count) tracks separated"
                     + (skipped > 0 ? ", \(skipped) already done" : "")
+                    + (quarantined > 0 ? ", \(quarantined) in quarantine" : "")
                     + " in \(ProgressDisplay.clock(seconds))")
-            if !failed.isEmpty {
+            if failed > 0 {
+                // A list of any length would not fit into memory.
+                let names = events.tracks.filter { $0.status == .failed }.map(\.name)
                 console.error(
-                    "\(failed.count) of \(events.tracks.count) tracks failed: "
-                        + failed.joined(separator: ", "))
+                    "\(failed) of \(events.count) tracks failed"
+                        + (names.isEmpty ? "" : ": " + names.joined(separator: ", ")))
             }
         }
         events.manifest(exitCode: code)

@@ -12,8 +12,23 @@ struct InputTrack: Equatable {
     /// Folders between the operand and the file, `disc 1/live`; empty for none.
     var relativeFolder = ""
 
+    /// In a manifest; names the track's files instead of its own name.
+    var id: String?
+    /// Options that the track has of its own; nil for those of the command.
+    var separation: SeparationOptions?
+    var excerpt: Excerpt?
+
     /// Name of the file, from which names of stems are made; `stdin` for standard input.
     var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }
+
+    /// What `{track}` and `{trackext}` stand for. An id has no extension, whatever dots it has.
+    var nameParts: (name: String, ending: String) {
+        let parts = FileNameTemplate.split(fileName)
+        return (id ?? parts.name, parts.ending)
+    }
+
+    /// The name of the track in messages and reports about all tracks.
+    var label: String { id ?? path }
 }
 
 struct TrackDiscovery {

@@ -107,6 +107,17 @@ struct HelpTests {
                                           (default: beside the stems; for input, the system's
                                           folder)
 
+                MANY TRACKS:
+                  --manifest <file>       Separate the tracks that a file lists, as JSON lines
+                                          or CSV with id, path and options of their own, or -
+                                          for standard input. The id names the stems:
+                                          <out>/<model>/<id>/<stem>.wav.
+                  --shard <i/n>           Separate part i of n of the manifest, counted from 0;
+                                          a hash of the id decides.
+                  --timeout <seconds>     Give up on a track after this time. (default: never)
+                  --quarantine-after <n>  Don't try a track of the manifest again that has
+                                          failed n times. (default: try again)
+
                 RUNNING:
                   -d, --device <device>   Where to compute; only cpu is supported.
                   --threads <n>           Number of threads. (default: all available cores)

@@ -1,0 +1,135 @@
+// The open file of `--manifest`, and its lines.
+
+import Audio
+import Files
+import HTDemucs
+import LibC
+
+/// A manifest that can be read more than once. Standard input and pipes are copied to a temporary file.
+final class ManifestFile {
+    /// Its name in messages.
+    let name: String
+    fileprivate let descriptor: Int32
+
+    /// - Parameters:
+    ///   - path: `-` for standard input.
+    ///   - folder: for the copy of a pipe; nil for the system's.
+    /// - Throws: `UsageError`, `AudioError` if the copy can't be made, `CancellationError`.
+    init(_ path: String, spoolFolder folder: String?, cancellation: CancellationToken) throws {
+        let isStandardInput = path == "-"
+        name = isStandardInput ? "standard input" : path
+        let opened =
+            isStandardInput
+            ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC)
+        guard opened >= 0 else { throw ManifestFile.unreadable(name, "\(SystemError.last)") }
+        var status = stat()
+        fstat(opened, &status)
+        if status.st_mode & S_IFMT == S_IFREG {
+            descriptor = opened
+        } else {
+            defer { close(opened) }
+            descriptor = try ManifestFile.copy(of: opened, name, folder, cancellation)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    private static func copy(
+        of stream: Int32, _ name: String, _ folder: String?, _ cancellation: CancellationToken
+    ) throws -> Int32 {
+        let copy = try TemporaryFiles.createUnnamed(in: folder, for: "a copy of \(name)")
+        do {
+            try forEachPiece(of: stream) { piece in
+                try cancellation.check()
+                try writeAll(piece, to: copy)
+            }
+        } catch let error as SystemError {
+            close(copy)
+            throw unreadable(name, "\(error)")
+        } catch {
+            close(copy)
+            throw error
+        }
+        return copy
+    }
+
+    private static func unreadable(_ name: String, _ reason: String) -> UsageError {
+        UsageError(
+            "\(name): the manifest can't be read (\(reason)); '\(Option.manifest.usage)' takes a "
+                + "file of JSON lines or CSV")
+    }
+
+    /// An error in a line.
+    ///
+    /// - Parameter line: counted from 1; nil for the whole file.
+    func failure(_ line: Int?, _ problem: String) -> UsageError {
+        UsageError(name + (line.map { ": line \($0): " } ?? ": ") + problem)
+    }
+}
+
+/// The lines of a manifest, read block by block: memory does not grow with the file.
+struct ManifestLines {
+    static let longestLineBytes = 1 << 20
+    private static let blockBytes = 1 << 20
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    let file: ManifestFile
+    /// The number of the last line, counted from 1.
+    private(set) var number = 0
+    /// Bytes of the file that were read and not returned yet, from `position` on.
+    private var block: [UInt8] = []
+    private var position = 0
+    private var offset = 0
+    private var isAtEnd = false
+
+    init(_ file: ManifestFile) { self.file = file }
+
+    /// The next line without its end (LF or CRLF) and without a byte order mark; nil after the last.
+    mutating func next() throws(UsageError) -> [UInt8]? {
+        while true {
+            if let end = block[position...].firstIndex(of: UInt8(ascii: "\n")) {
+                defer { position = end + 1 }
+                return line(upTo: end)
+            }
+            if isAtEnd {
+                guard position < block.count else { return nil }
+                defer { position = block.count }
+                return line(upTo: block.count)
+            }
+            if block.count - position > Self.longestLineBytes {
+                throw file.failure(number + 1, "longer than \(Self.longestLineBytes) bytes")
+            }
+            try readBlock()
+        }
+    }
+
+    private mutating func line(upTo end: Int) -> [UInt8] {
+        number += 1
+        var line = block[position..<end]
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        if number == 1, line.starts(with: Self.byteOrderMark) {
+            line.removeFirst(Self.byteOrderMark.count)
+        }
+        return Array(line)
+    }
+
+    private mutating func readBlock() throws(UsageError) {
+        block.removeFirst(position)
+        position = 0
+        let kept = block.count
+        block += [UInt8](repeating: 0, count: Self.blockBytes)
+        let count: Int
+        do {
+            count = try block.withUnsafeMutableBytes { bytes throws(SystemError) in
+                try readAll(
+                    into: UnsafeMutableRawBufferPointer(rebasing: bytes[kept...]),
+                    from: file.descriptor, at: offset)
+            }
+        } catch {
+            throw file.failure(nil, "the manifest can't be read (\(error))")
+        }
+        block.removeLast(Self.blockBytes - count)
+        offset += count
+        isAtEnd = count < Self.blockBytes
+    }
+}

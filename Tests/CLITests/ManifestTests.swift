@@ -1,0 +1,181 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `--manifest` and `--shard`: which tracks, under which names, with which results.
+struct ManifestTests {
+    private let folder = TemporaryFolder()
+
+    init() throws {
+        for name in ["a", "b", "c"] { try folder.writeTrack("\(name).wav") }
+    }
+
+    @discardableResult
+    private func run(
+        _ manifest: String, _ more: [String] = [], exits code: Int32 = 0
+    ) throws -> CommandRun {
+        try folder.run(
+            ["--manifest", manifest, "-n", "cross_first", "-o", "out"] + more, exits: code)
+    }
+
+    private func results(_ run: CommandRun) throws -> [[String: Any]] {
+        try run.outputLines.map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        .filter { $0["event"] as? String == "result" }
+    }
+
+    @Test func idsNameTheStems() throws {
+        try folder.write(
+            """
+            {"id": "artist.song.1", "path": "a.wav"}
+
+            {"path": "b.wav", "id": 7}
+
+            """, "list.jsonl")
+        try run("list.jsonl")
+        let stems = folder.contents.filter { $0.hasSuffix(".wav") && $0.hasPrefix("out/") }
+        #expect(
+            stems == [
+                "out/cross_first/artist.song.1/drums.wav", "out/cross_first/artist.song.1/rest.wav",
+                "out/cross_first/7/drums.wav", "out/cross_first/7/rest.wav",
+            ])
+        let again = try run("list.jsonl", ["--skip-existing"])
+        #expect(again.errors.contains("Already done: artist.song.1\nAlready done: 7\n"))
+    }
+
+    @Test(arguments: ["file", "pipe"])
+    func commaSeparatedValuesFollowTheirRules(source: String) throws {
+        let text =
+            "\u{FEFF}path,shifts,id\r\n\"a.wav\",,plain\r\n\r\n\"b.wav\",0,\"a \"\"b\"\", c\"\r\n"
+        try folder.write(text, "list.csv")
+        if source == "file" {
+            try run("list.csv")
+        } else {
+            _ = try CommandRun(
+                [
+                    "-c", "cat list.csv | \"$0\" --manifest - -n cross_first -o out",
+                    CommandRun.executable.path,
+                ],
+                in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"))
+        }
+        #expect(folder.exists("out/cross_first/plain/drums.wav"))
+        #expect(folder.exists("out/cross_first/a \"b\", c/drums.wav"))
+    }
+
+    @Test func tracksHaveOptionsOfTheirOwn() throws {
+        try folder.write(
+            """
+            {"id": "own", "path": "a.wav", "shifts": 0, "start": "0:00.1", "duration": 0.2}
+            {"id": "seeded", "path": "a.wav", "seed": "18446744073709551615"}
+            {"id": "theirs", "path": "a.wav", "overlap": null}
+
+            """, "list.jsonl")
+        let results = try results(run("list.jsonl", ["--json", "--shifts=2", "--seed=3"]))
+        #expect(results.map { $0["id"] as? String } == ["own", "seeded", "theirs"])
+        #expect(results.map { $0["duration_seconds"] as? Double } == [0.2, 0.4375, 0.4375])
+        #expect(results.map { $0["seed"] as? UInt64 } == [nil, .max, 3])
+        let parameters = results.map { $0["parameters"] as? [String: Any] }
+        #expect(parameters.map { $0?["shifts"] as? Int } == [0, 2, 2])
+        // A track separated by its own options is the same as by those of the command.
+        try folder.run(
+            "a.wav", "-n", "cross_first", "-o", "plain", "--shifts=0", "--start=0.1",
+            "--duration=0.2")
+        #expect(
+            try folder.data("plain/cross_first/a/rest.wav")
+                == folder.data("out/cross_first/own/rest.wav"))
+    }
+
+    @Test func shardsAreDisjointAndStayWhenLinesAreAdded() throws {
+        let ids = (0..<20).map { "track \($0)" }
+        let lines = ids.map { "{\"id\": \"\($0)\", \"path\": \"a.wav\"}\n" }
+        try folder.write(lines.joined(), "all.jsonl")
+        try folder.write(lines.reversed()[..<10].joined(), "some.jsonl")
+        func shard(_ index: Int, _ name: String) throws -> Set<String> {
+            let run = try run(name, ["--shard=\(index)/3", "--dry-run", "--json"])
+            return Set(try results(run).compactMap { $0["id"] as? String })
+        }
+        let shards = try (0..<3).map { try shard($0, "all.jsonl") }
+        #expect(shards.map(\.count).reduce(0, +) == 20)
+        #expect(shards.reduce(into: []) { $0.formUnion($1) } == Set(ids))
+        for index in 0..<3 {
+            #expect(try shard(index, "some.jsonl") == shards[index].intersection(ids[10...]))
+        }
+        // `printf 'track 0' | sha256sum` begins with this number.
+        #expect(shards[Int(0xa19b_1838_8199_7e8c % UInt64(3))].contains("track 0"))
+    }
+
+    @Test func aResultHasAllMembersWhateverItsStatus() throws {
+        try folder.write("text", "bad.wav")
+        try folder.write("id,path\nx,a.wav\ny,bad.wav\nz,gone.wav\n", "list.csv")
+        try run("list.csv", exits: 1)
+        let run = try run("list.csv", ["--json", "--skip-existing"], exits: 1)
+        let results = try results(run)
+        #expect(results.map { $0["status"] as? String } == ["skipped", "failed", "failed"])
+        #expect(
+            results.map { $0["error_class"] as? String } == [nil, "unreadable", "unreadable"])
+        let keys: Set = [
+            "event", "id", "path", "status", "error_class", "error", "seconds",
+            "peak_memory_bytes", "realtime_factor", "duration_seconds", "seed", "warnings",
+            "outputs", "engine_version", "checkpoint_sha256", "parameters",
+        ]
+        for result in results { #expect(Set(result.keys) == keys) }
+        let outputs = try #require(results[0]["outputs"] as? [[String: Any]])
+        for output in outputs {
+            #expect((output["sha256"] as? String)?.count == 64)
+            let path = try #require(output["path"] as? String)
+            #expect(output["bytes"] as? Int == (try folder.data(path)).count)
+        }
+        #expect((results[0]["checkpoint_sha256"] as? [String])?.first?.count == 64)
+        let end = try #require(run.outputLines.last)
+        #expect(end.contains(#""counts":{"failed":2,"skipped":1}"#))
+        #expect(!end.contains(#""tracks""#))
+        #expect(run.errorLines.last == "error: 2 of 3 tracks failed")
+    }
+
+    // MARK: - Timeout and quarantine
+
+    @Test func aTrackThatTakesTooLongFailsAndTheNextIsDone() throws {
+        try folder.writeTrack("long.wav", samples: 200_000)
+        try folder.write("id,path,shifts\nlong,long.wav,100\nshort,a.wav,0\n", "list.csv")
+        let run = try run("list.csv", ["--json", "--timeout=1"], exits: 1)
+        let results = try results(run)
+        #expect(results.map { $0["status"] as? String } == ["failed", "done"])
+        #expect(results[0]["error_class"] as? String == "timeout")
+        #expect(run.errors.contains("long: took longer than the 1.0 s of '--timeout'"))
+        #expect(!folder.exists("out/cross_first/long"))
+    }
+
+    @Test func aTrackThatFailsAgainAndAgainGoesIntoQuarantine() throws {
+        try folder.write("text", "bad.wav")
+        try folder.write("id,path\nx,a.wav\ny,bad.wav\n", "list.csv")
+        let options = ["--json", "--skip-existing", "--quarantine-after=2"]
+        func status(_ more: [String] = [], exits code: Int32) throws -> String? {
+            try results(run("list.csv", options + more, exits: code)).last?["status"] as? String
+        }
+        #expect(try status(exits: 1) == "failed")
+        #expect(try status(exits: 1) == "failed")
+        #expect(try status(exits: 0) == "quarantined")
+        #expect(try status(["--force"], exits: 1) == "failed")
+        // Another file is another chance.
+        try folder.writeTrack("bad.wav")
+        #expect(try status(exits: 0) == "done")
+        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
+    }
+
+    @Test func anInterruptionIsNoFailureAndAKilledProcessIsOne() throws {
+        try folder.writeTrack("long.wav", samples: 200_000)
+        try folder.write("id,path,shifts\nlong,long.wav,100\n", "list.csv")
+        let arguments = [
+            "--manifest=list.csv", "-n", "cross_first", "-o", "out", "--quarantine-after=1",
+        ]
+        _ = try CommandRun(arguments, in: folder.url, interruptedAt: "Separating", exits: 130)
+        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
+        _ = try CommandRun(
+            arguments, in: folder.url, interruptedAt: "Separating", signal: SIGKILL,
+            exits: SIGKILL)
+        let run = try run("list.csv", ["--quarantine-after=1", "--json"])
+        #expect(try results(run).first?["status"] as? String == "quarantined")
+        #expect(try results(run).first?["error_class"] as? String == "internal")
+    }
+}
