@@ -26,6 +26,8 @@ let package = Package(
         .target(name: "LibC", dependencies: ["CPlatform"]),
         // Opens libcurl when it is needed, so nothing is linked.
         .target(name: "CCurl"),
+        // Opens the service's libraries when it starts, likewise.
+        .target(name: "CServiceLibraries"),
         .target(name: "Files", dependencies: ["LibC"]),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
@@ -72,12 +74,19 @@ let package = Package(
                 "CSwiftDemucs",
             ],
             exclude: ["abi.txt", "exports.map"]),
+        .target(
+            name: "Service",
+            dependencies: [
+                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files",
+                "Tensor", "LibC", "CServiceLibraries",
+            ],
+            resources: [.embedInCode("Page"), .embedInCode("openapi.json")]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
                 "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting", "Evaluation",
-                "ModelZoo", "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor", "LibC",
-                "CSwiftDemucs",
+                "Service", "ModelZoo", "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor",
+                "LibC", "CSwiftDemucs",
             ],
             path: "Sources/cli"),
 
@@ -121,6 +130,9 @@ let package = Package(
         .testTarget(
             name: "ModelDownloadsTests",
             dependencies: ["ModelDownloads", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["Service", "Demucs", "ModelZoo", "TestSupport"]),
         .testTarget(
             name: "CLITests",
             dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),

@@ -4,7 +4,7 @@
 
 BINARIES is a folder that tools/build_static has filled. It lists the program and the library, the
 archives that were linked into each (read from the linker's maps), the shared libraries that each
-needs (read from its dynamic section) and the two that are opened at run time if they are there.
+needs (read from its dynamic section) and those that are opened at run time if they are there.
 Equal binaries give equal bytes; --created is the time stamp, in seconds since 1970. An archive
 without a known licence is an error: it would have to be added here, and its text to the packages.
 """
@@ -37,12 +37,21 @@ SHARED_LIBRARIES = {
     "libmp3lame": "LGPL-2.0-or-later",
     "libcurl": "curl",
     "libopenblas": "BSD-3-Clause",
+    "libmicrohttpd": "LGPL-2.1-or-later",
+    "libsqlite3": "blessing",
+    "libarchive": "BSD-2-Clause",
     "libgcc_s": GCC,
     "libc": "LGPL-2.1-or-later",
     "libm": "LGPL-2.1-or-later",
     "ld-linux": "LGPL-2.1-or-later",
 }
-OPENED_AT_RUN_TIME = ("libcurl.so.4", "libopenblas.so.0")
+OPENED_AT_RUN_TIME = (
+    "libcurl.so.4",
+    "libopenblas.so.0",
+    "libmicrohttpd.so.12",
+    "libsqlite3.so.0",
+    "libarchive.so.13",
+)
 
 
 def output(*words: str | Path) -> str:

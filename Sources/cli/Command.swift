@@ -50,6 +50,7 @@ struct Command: Sendable {
     /// All commands. The first one runs when the first argument names none.
     static let all = [
         SeparateCommand.command,
+        ServeCommand.command,
         ModelsCommand.command,
         EvalCommand.command,
         SelfTestCommand.command,

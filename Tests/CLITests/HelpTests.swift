@@ -134,6 +134,8 @@ struct HelpTests {
                   -h, --help              Show this help.
 
                 COMMANDS:
+                  serve                   Run a service with a web page, by default for this
+                                          machine alone.
                   models                  List the published models and where they are; fetch,
                                           find and verify models.
                   eval                    Score separated stems against the true ones: SDR as in

@@ -13,6 +13,8 @@ class SwiftDemucs < Formula
   depends_on "pkgconf" => :build
   depends_on xcode: ["16.3", :build]
   depends_on "lame"
+  depends_on "libarchive"
+  depends_on "libmicrohttpd"
   depends_on "libsndfile"
   depends_on macos: :sequoia
 

@@ -1,0 +1,113 @@
+/* The libraries of the service, opened when `serve` starts: libmicrohttpd, SQLite and libarchive.
+ *
+ * Linking them would slow down every start of the program, and a machine that never serves would
+ * have to have them. The types and signatures are those of the libraries' own headers.
+ */
+#ifndef SWIFT_DEMUCS_SERVICE_LIBRARIES_H
+#define SWIFT_DEMUCS_SERVICE_LIBRARIES_H
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <microhttpd.h>
+#include <sqlite3.h>
+
+/* The functions that are called, without their prefixes. */
+#define HTTP_FUNCTIONS(USE)                                                                        \
+    USE(start_daemon)                                                                              \
+    USE(stop_daemon)                                                                               \
+    USE(quiesce_daemon)                                                                            \
+    USE(get_daemon_info)                                                                           \
+    USE(get_connection_info)                                                                       \
+    USE(set_connection_option)                                                                     \
+    USE(get_connection_values)                                                                     \
+    USE(queue_response)                                                                            \
+    USE(create_response_from_buffer)                                                               \
+    USE(create_response_from_fd_at_offset64)                                                       \
+    USE(create_response_from_callback)                                                             \
+    USE(add_response_header)                                                                       \
+    USE(destroy_response)                                                                          \
+    USE(create_post_processor)                                                                     \
+    USE(post_process)                                                                              \
+    USE(destroy_post_processor)
+
+#define SQL_FUNCTIONS(USE)                                                                         \
+    USE(open_v2)                                                                                   \
+    USE(close_v2)                                                                                  \
+    USE(exec)                                                                                      \
+    USE(prepare_v2)                                                                                \
+    USE(bind_text)                                                                                 \
+    USE(bind_int64)                                                                                \
+    USE(step)                                                                                      \
+    USE(finalize)                                                                                  \
+    USE(column_text)                                                                               \
+    USE(column_int64)                                                                              \
+    USE(errmsg)                                                                                    \
+    USE(errstr)
+
+#define ZIP_FUNCTIONS(USE)                                                                         \
+    USE(error_string)                                                                              \
+    USE(write_new)                                                                                 \
+    USE(write_free)                                                                                \
+    USE(write_fail)                                                                                \
+    USE(write_close)                                                                               \
+    USE(write_set_format_zip)                                                                      \
+    USE(write_set_options)                                                                         \
+    USE(write_set_bytes_per_block)                                                                 \
+    USE(write_open)                                                                                \
+    USE(write_header)                                                                              \
+    USE(write_data)                                                                                \
+    USE(entry_new)                                                                                 \
+    USE(entry_free)                                                                                \
+    USE(entry_update_pathname_utf8)                                                                \
+    USE(entry_set_size)                                                                            \
+    USE(entry_set_mtime)                                                                           \
+    USE(entry_set_filetype)                                                                        \
+    USE(entry_set_perm)
+
+#define HTTP_MEMBER(name) __typeof__(MHD_##name) *name;
+#define SQL_MEMBER(name) __typeof__(sqlite3_##name) *name;
+#define ZIP_MEMBER(name) __typeof__(archive_##name) *name;
+
+/* Pointers to these functions. */
+struct http_library {
+    HTTP_FUNCTIONS(HTTP_MEMBER)
+};
+struct sql_library {
+    SQL_FUNCTIONS(SQL_MEMBER)
+};
+struct zip_library {
+    ZIP_FUNCTIONS(ZIP_MEMBER)
+};
+
+#undef HTTP_MEMBER
+#undef SQL_MEMBER
+#undef ZIP_MEMBER
+
+/* The machine's libraries, each opened by the first call, on whatever thread.
+ *
+ * NULL if that failed; `problem` is then the reason, in words that stay valid. */
+const struct http_library *http_load(const char **problem);
+const struct sql_library *sql_load(const char **problem);
+const struct zip_library *zip_load(const char **problem);
+
+/* The variadic functions of libmicrohttpd, with the types that their options have. */
+
+/* Starts a daemon with a thread for each connection. */
+struct MHD_Daemon *http_start(const struct http_library *, int is_ipv6,
+                              MHD_AccessHandlerCallback handler, void *context,
+                              const struct MHD_OptionItem *options);
+/* The connection's silence that ends it, in seconds; 0 for none. */
+void http_set_timeout(const struct http_library *, struct MHD_Connection *, unsigned int seconds);
+/* The connection's socket, or -1. */
+int http_socket(const struct http_library *, struct MHD_Connection *);
+/* The daemon's port, or 0. */
+unsigned int http_port(const struct http_library *, struct MHD_Daemon *);
+
+/* Macros with casts, which Swift does not see. */
+uint64_t http_size_unknown(void);
+ssize_t http_end_of_stream(void);
+ssize_t http_end_with_error(void);
+/* Binds a text that SQLite copies. */
+int sql_bind_copy(const struct sql_library *, sqlite3_stmt *, int index, const char *text);
+
+#endif

@@ -1,0 +1,113 @@
+#include "libraries.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#ifdef __APPLE__
+#define HTTP_NAME "libmicrohttpd.12.dylib"
+#define SQL_NAME "libsqlite3.0.dylib"
+#define ZIP_NAME "libarchive.13.dylib"
+#else
+#define HTTP_NAME "libmicrohttpd.so.12"
+#define SQL_NAME "libsqlite3.so.0"
+#define ZIP_NAME "libarchive.so.13"
+#endif
+
+static struct http_library http;
+static struct sql_library sql;
+static struct zip_library zip;
+
+/* Why each of them can't be used; empty if it can. */
+static char http_reason[512];
+static char sql_reason[512];
+static char zip_reason[512];
+
+#define FIND(library, prefix, name, reason)                                                        \
+    library.name = (__typeof__(library.name))dlsym(handle, prefix #name);                          \
+    if (!library.name)                                                                             \
+        snprintf(reason, sizeof reason, "it is too old: it has no %s", prefix #name);
+#define FIND_HTTP(name) FIND(http, "MHD_", name, http_reason)
+#define FIND_SQL(name) FIND(sql, "sqlite3_", name, sql_reason)
+#define FIND_ZIP(name) FIND(zip, "archive_", name, zip_reason)
+
+#define OPEN(name, reason)                                                                         \
+    void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);                                            \
+    if (!handle) {                                                                                 \
+        snprintf(reason, sizeof reason, "%s", dlerror());                                          \
+        return;                                                                                    \
+    }
+
+static void load_http(void) {
+    OPEN(HTTP_NAME, http_reason)
+    HTTP_FUNCTIONS(FIND_HTTP)
+}
+
+static void load_sql(void) {
+    OPEN(SQL_NAME, sql_reason)
+    SQL_FUNCTIONS(FIND_SQL)
+}
+
+static void load_zip(void) {
+    OPEN(ZIP_NAME, zip_reason)
+    ZIP_FUNCTIONS(FIND_ZIP)
+}
+
+const struct http_library *http_load(const char **problem) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_http);
+    *problem = http_reason;
+    return *http_reason ? NULL : &http;
+}
+
+const struct sql_library *sql_load(const char **problem) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_sql);
+    *problem = sql_reason;
+    return *sql_reason ? NULL : &sql;
+}
+
+const struct zip_library *zip_load(const char **problem) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_zip);
+    *problem = zip_reason;
+    return *zip_reason ? NULL : &zip;
+}
+
+struct MHD_Daemon *http_start(const struct http_library *library, int is_ipv6,
+                              MHD_AccessHandlerCallback handler, void *context,
+                              const struct MHD_OptionItem *options) {
+    unsigned int flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                         MHD_USE_POLL | MHD_USE_ITC;
+    if (is_ipv6)
+        flags |= MHD_USE_IPv6;
+    return library->start_daemon(flags, 0, NULL, NULL, handler, context, MHD_OPTION_ARRAY, options,
+                                 MHD_OPTION_END);
+}
+
+void http_set_timeout(const struct http_library *library, struct MHD_Connection *connection,
+                      unsigned int seconds) {
+    library->set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+}
+
+int http_socket(const struct http_library *library, struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        library->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+unsigned int http_port(const struct http_library *library, struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = library->get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+    return info ? info->port : 0;
+}
+
+uint64_t http_size_unknown(void) { return MHD_SIZE_UNKNOWN; }
+
+ssize_t http_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
+
+ssize_t http_end_with_error(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }
+
+int sql_bind_copy(const struct sql_library *library, sqlite3_stmt *statement, int index,
+                  const char *text) {
+    return library->bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
+}

@@ -1,0 +1,117 @@
+// Who may use the service: hosts, origins, the token.
+
+import Files
+import LibC
+
+/// The checks that every request passes first.
+struct AccessRules: Sendable {
+    /// Names by which browsers may call the service, in lower case, without ports.
+    let hosts: Set<String>
+    /// Other origins whose pages may call it, `https://example.org`.
+    let origins: Set<String>
+    /// nil where none is needed.
+    let token: [UInt8]?
+    /// Whether the service listens on this machine alone.
+    let isLoopback: Bool
+
+    /// - Throws: `Problem` for a request that another site may have caused, or without the token.
+    func check(_ request: Request, needsToken: Bool) throws(Problem) {
+        let host = request.header("host") ?? ""
+        // A page whose name was made to point here (DNS rebinding) still sends its own name.
+        guard request.version == "HTTP/1.0" && host.isEmpty || isAllowed(host: host) else {
+            throw Problem(
+                .wrongHost,
+                "The Host '\(host.prefix(100))' is none of the service's. Use its address, or name "
+                    + "the host with '--allow-host'.")
+        }
+        if let origin = request.header("origin"), !isAllowed(origin: origin, host: host) {
+            throw Problem(
+                .forbidden,
+                "The origin '\(origin.prefix(100))' may not use the service. Name it with "
+                    + "'--allow-origin' if it is yours.")
+        }
+        if request.method != "GET", request.method != "HEAD", request.method != "OPTIONS",
+            request.header("origin") == nil,
+            ["cross-site", "same-site"].contains(request.header("sec-fetch-site") ?? "")
+        {
+            throw Problem(.forbidden, "The request comes from a page of another site.")
+        }
+        for name in ["token", "access_token"] where request.query(name) != nil {
+            throw Problem(
+                .badRequest,
+                "A token in the address ends up in logs and is refused. Send it in the header "
+                    + "'Authorization: Bearer'.")
+        }
+        if needsToken, let token { try check(request.header("authorization"), token) }
+    }
+
+    private func check(_ header: String?, _ token: [UInt8]) throws(Problem) {
+        guard let header else {
+            throw Problem(
+                .unauthorized, "The request has no token. Send 'Authorization: Bearer <token>'.")
+        }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer",
+            AccessRules.isEqual(Array(parts[1].utf8), token)
+        else { throw Problem(.unauthorized, "The token is wrong.") }
+    }
+
+    /// Compares in a time that depends on the length of the first alone: by their digests, all of
+    /// whose bytes are looked at.
+    private static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        func digest(_ bytes: [UInt8]) -> [UInt8] {
+            var hash = SHA256()
+            hash.update(bytes)
+            return hash.digest
+        }
+        return zip(digest(one), digest(other)).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    private func isAllowed(host: String) -> Bool {
+        let name = AccessRules.name(ofHost: host)
+        if hosts.contains(name) { return true }
+        // Rebinding needs a name; an address is what the user typed.
+        return !isLoopback && AccessRules.isAddress(name)
+    }
+
+    private func isAllowed(origin: String, host: String) -> Bool {
+        if origins.contains(origin) { return true }
+        return origin == "http://\(host)" || origin == "https://\(host)"
+    }
+
+    /// `localhost` of `localhost:8765`; `::1` of `[::1]:8765`.
+    private static func name(ofHost host: String) -> String {
+        let host = host.lowercased()
+        if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
+            return String(host[host.index(after: host.startIndex)..<end])
+        }
+        let parts = host.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2, !parts[1].utf8.allSatisfy({ (48...57).contains($0) }) { return "" }
+        return String(parts[0])
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        var four = in_addr()
+        var six = in6_addr()
+        return inet_pton(AF_INET, text, &four) == 1 || inet_pton(AF_INET6, text, &six) == 1
+    }
+
+    /// The token in a file: its first line.
+    ///
+    /// - Throws: ``ServiceError/tokenUnusable(path:reason:)``.
+    static func token(inFile path: String) throws(ServiceError) -> [UInt8] {
+        let content: [UInt8]
+        do { content = try readFile(path) } catch {
+            throw .tokenUnusable(path: path, reason: "\(error)")
+        }
+        var token = content
+        while token.last == 10 || token.last == 13 { token.removeLast() }
+        guard (16...1024).contains(token.count) else {
+            throw .tokenUnusable(path: path, reason: "it holds \(token.count) characters")
+        }
+        guard token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw .tokenUnusable(path: path, reason: "it holds spaces or other characters")
+        }
+        return token
+    }
+}

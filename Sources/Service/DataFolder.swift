@@ -1,0 +1,187 @@
+// The files of the service: uploads, results, copies in other formats. Names of files never come from
+// clients, and links in the folder are not followed.
+
+import Files
+import LibC
+
+/// The data folder, which one service has at a time.
+final class DataFolder: Sendable {
+    let path: String
+    private let lock: Int32
+
+    /// Bodies that are being received.
+    var uploads: String { "\(path)/uploads" }
+    /// Sounds of jobs that wait or run, by their ids.
+    var inputs: String { "\(path)/inputs" }
+    /// A folder of stems for each finished job.
+    var results: String { "\(path)/results" }
+    /// A folder of copies, mixes and waveforms for each finished job; they can be made again.
+    var cache: String { "\(path)/cache" }
+    /// Files without names while they are written.
+    var temporary: String { "\(path)/tmp" }
+    var database: String { "\(path)/jobs.sqlite" }
+
+    private static let folders = ["uploads", "inputs", "results", "cache", "tmp"]
+
+    /// Makes the folder, takes it, and empties what an earlier run left unfinished.
+    ///
+    /// - Throws: ``ServiceError``.
+    init(_ path: String) throws(ServiceError) {
+        let path = FilePath.absolute(path)
+        self.path = path
+        func unusable(_ error: SystemError) -> ServiceError {
+            .folderUnusable(path: path, reason: error.description)
+        }
+        do { try FilePath.makeFolder(path) } catch { throw unusable(error) }
+        lock = LibC.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else { throw unusable(.last) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            close(lock)
+            throw .folderInUse(path: path)
+        }
+        do throws(SystemError) { try makeFolders() } catch {
+            close(lock)
+            throw unusable(error)
+        }
+        for folder in [uploads, temporary] { DataFolder.removeContents(of: folder) }
+    }
+
+    deinit { close(lock) }
+
+    private func makeFolders() throws(SystemError) {
+        for name in DataFolder.folders {
+            let folder = "\(path)/\(name)"
+            if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
+            try FilePath.makeFolder(folder)
+            // Music and its stems are their owner's.
+            chmod(folder, 0o700)
+        }
+    }
+
+    /// Puts the database and everything that belongs to it aside.
+    ///
+    /// - Returns: the folder with them.
+    /// - Throws: ``ServiceError``.
+    func setAside() throws(ServiceError) -> String {
+        let aside = "\(path)/damaged-\(Int(Timestamp.now))"
+        do throws(SystemError) {
+            try FilePath.makeFolder(aside)
+            for name in ["inputs", "results", "jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
+                if rename("\(path)/\(name)", "\(aside)/\(name)") != 0, errno != ENOENT {
+                    throw SystemError.last
+                }
+            }
+            DataFolder.removeContents(of: cache)
+            try makeFolders()
+        } catch {
+            throw .folderUnusable(path: path, reason: error.description)
+        }
+        return aside
+    }
+
+    func newUpload() -> String { "\(uploads)/\(Job.newID())" }
+    func input(_ id: String) -> String { "\(inputs)/\(id)" }
+    func results(of id: String) -> String { "\(results)/\(id)" }
+    func unfinishedResults(of id: String) -> String { "\(results)/.\(id)" }
+    func cache(of id: String) -> String { "\(cache)/\(id)" }
+
+    /// Removes everything of a job.
+    func removeFiles(of id: String) {
+        unlink(input(id))
+        for folder in [results(of: id), unfinishedResults(of: id), cache(of: id)] {
+            DataFolder.remove(folder)
+        }
+    }
+
+    /// Removes what no job has.
+    ///
+    /// - Parameters:
+    ///   - waiting: ids of jobs whose sounds are needed.
+    ///   - done: ids of jobs with results.
+    func removeOrphans(waiting: Set<String>, done: Set<String>) {
+        for name in FilePath.entries(of: inputs) where !waiting.contains(name) {
+            DataFolder.remove("\(inputs)/\(name)")
+        }
+        for folder in [results, cache] {
+            for name in FilePath.entries(of: folder) where !done.contains(name) {
+                DataFolder.remove("\(folder)/\(name)")
+            }
+        }
+    }
+
+    /// Opens a file of a job without following links.
+    ///
+    /// - Returns: nil unless there is such a regular file.
+    func open(_ folder: String, _ id: String, _ name: String) -> (descriptor: Int32, bytes: Int)? {
+        let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+        let outer = LibC.open("\(folder)/\(id)", flags | O_DIRECTORY)
+        guard outer >= 0 else { return nil }
+        defer { close(outer) }
+        let descriptor = openat(outer, name, flags)
+        guard descriptor >= 0 else { return nil }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            return nil
+        }
+        return (descriptor, Int(status.st_size))
+    }
+
+    /// Bytes of all files; those with several names count once.
+    func countBytes() -> Int {
+        var bytes = 0.0
+        for name in DataFolder.folders { DataFolder.add(&bytes, below: "\(path)/\(name)") }
+        return Int(bytes)
+    }
+
+    /// Bytes of the results of a job and of their copies.
+    func countBytes(of id: String) -> Int {
+        var bytes = 0.0
+        for folder in [results(of: id), cache(of: id)] { DataFolder.add(&bytes, below: folder) }
+        return Int(bytes)
+    }
+
+    private static func add(_ bytes: inout Double, below folder: String) {
+        for name in FilePath.entries(of: folder) {
+            var status = stat()
+            let path = "\(folder)/\(name)"
+            guard lstat(path, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                add(&bytes, below: path)
+            } else {
+                bytes += Double(status.st_size) / Double(max(1, status.st_nlink))
+            }
+        }
+    }
+
+    // MARK: - Removing
+
+    private static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// Removes a file, a link itself, or a folder with its content.
+    static func remove(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            unlink(path)
+            return
+        }
+        removeContents(of: path)
+        rmdir(path)
+    }
+
+    private static func removeContents(of folder: String) {
+        for name in FilePath.entries(of: folder) { remove("\(folder)/\(name)") }
+    }
+
+    /// Makes the names in a folder outlast the machine's end.
+    static func sync(_ path: String) {
+        let descriptor = LibC.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,270 @@
+// HTTP through libmicrohttpd: a thread for each connection, so that a handler may block.
+
+import CServiceLibraries
+import LibC
+
+/// Listens, and passes requests to the service.
+final class HTTPServer: @unchecked Sendable {
+    // @unchecked: the daemon is set before the first request, and stopped once.
+
+    /// What becomes of requests. Called on the threads of connections.
+    struct Handlers: Sendable {
+        /// The head is there.
+        ///
+        /// - Returns: a reply that needs no body; nil to go on.
+        let begin: @Sendable (Request) -> Reply?
+        /// The request is complete.
+        let finish: @Sendable (Request) -> Reply
+        /// The reply was sent, or its client is gone.
+        let end: @Sendable (Request) -> Void
+    }
+
+    let libraries: ServiceLibraries
+    let handlers: Handlers
+    let connections: ConnectionTable
+    private var daemon: OpaquePointer?
+    private let listener: ListeningSocket
+
+    var port: Int { listener.port }
+
+    /// Connections beyond the limit that are still told so.
+    private static let refusedConnections = 64
+    /// Of a thread; pages that nobody touches take no memory.
+    private static let stackBytes = 1 << 20
+
+    init(
+        _ libraries: ServiceLibraries, listener: ListeningSocket, connections: ConnectionTable,
+        handlers: Handlers
+    ) {
+        self.libraries = libraries
+        self.listener = listener
+        self.connections = connections
+        self.handlers = handlers
+    }
+
+    /// Starts to accept connections.
+    ///
+    /// - Throws: ``ServiceError/cannotListen(host:port:reason:)``.
+    func start() throws(ServiceError) {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        func item(
+            _ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil
+        ) -> MHD_OptionItem {
+            MHD_OptionItem(option: option, value: value, ptr_value: pointer)
+        }
+        let options = [
+            item(.LISTEN_SOCKET, Int(listener.descriptor)),
+            item(
+                .CONNECTION_LIMIT,
+                connections.limits.connections + HTTPServer.refusedConnections),
+            item(.CONNECTION_TIMEOUT, connections.limits.idleSeconds),
+            item(.CONNECTION_MEMORY_LIMIT, connections.limits.headerBytes),
+            item(.THREAD_STACK_SIZE, HTTPServer.stackBytes),
+            item(.STRICT_FOR_CLIENT, 1),
+            item(.URI_LOG_CALLBACK, unsafeBitCast(requestStarted, to: Int.self), context),
+            item(
+                .NOTIFY_COMPLETED, unsafeBitCast(requestEnded, to: Int.self), context),
+            item(
+                .NOTIFY_CONNECTION, unsafeBitCast(connectionChanged, to: Int.self),
+                context),
+            item(.END, 0),
+        ]
+        daemon = withUnsafePointer(to: libraries.http) { http in
+            http_start(http, listener.isIPv6 ? 1 : 0, requestArrived, context, options)
+        }
+        guard daemon != nil else {
+            throw .cannotListen(
+                host: listener.host, port: listener.port,
+                reason: "libmicrohttpd could not be started")
+        }
+    }
+
+    /// Accepts no more connections; those that are open go on.
+    func quiesce() {
+        guard let daemon else { return }
+        _ = libraries.http.quiesce_daemon(daemon)
+    }
+
+    /// Closes all connections and waits for their threads.
+    func stop() {
+        guard let daemon else { return }
+        libraries.http.stop_daemon(daemon)
+        self.daemon = nil
+    }
+
+    // MARK: - A request
+
+    fileprivate func arrived(
+        _ request: Request, _ connection: OpaquePointer, method: String, version: String,
+        _ data: UnsafePointer<CChar>?, _ count: UnsafeMutablePointer<Int>
+    ) -> MHD_Result {
+        if !request.isBegun {
+            request.isBegun = true
+            request.setHead(method: method, version: version, headers: headers(of: connection))
+            connections.requestBegan(request.socket, hasBody: request.hasBody)
+            guard var reply = handlers.begin(request) else { return .YES }
+            if request.hasBody {
+                reply.headers.append(("Connection", "close"))
+                if request.isReadThough {
+                    request.refusal = reply
+                    return .YES
+                }
+            }
+            return send(reply, to: request, on: connection)
+        }
+        if count.pointee > 0 {
+            let bytes = UnsafeRawBufferPointer(start: data, count: count.pointee)
+            connections.received(request.socket, bytes.count)
+            let goesOn = request.upload?.receive(bytes) ?? request.ignores(bytes.count)
+            count.pointee = 0
+            return goesOn ? .YES : .NO
+        }
+        connections.bodyEnded(request.socket)
+        return send(
+            request.refusal ?? handlers.finish(request), to: request, on: connection)
+    }
+
+    private func headers(of connection: OpaquePointer) -> [(name: String, value: String)] {
+        var headers: [(name: String, value: String)] = []
+        withUnsafeMutablePointer(to: &headers) { list in
+            _ = libraries.http.get_connection_values(
+                connection, .HEADER_KIND,
+                { list, _, name, value in
+                    guard let list, let name else { return .YES }
+                    list.assumingMemoryBound(to: [(name: String, value: String)].self).pointee
+                        .append(
+                            (
+                                String(cString: name).lowercased(),
+                                value.map { String(cString: $0) } ?? ""
+                            ))
+                    return .YES
+                }, UnsafeMutableRawPointer(list))
+        }
+        return headers
+    }
+
+    /// Hands a reply to the library.
+    private func send(
+        _ reply: Reply, to request: Request, on connection: OpaquePointer
+    ) -> MHD_Result {
+        guard let response = response(reply, of: connection) else {
+            reply.discard()
+            return .NO
+        }
+        defer { libraries.http.destroy_response(response) }
+        for (name, value) in reply.headers + HTTPServer.securityHeaders {
+            _ = libraries.http.add_response_header(response, name, value)
+        }
+        request.status = reply.status
+        return libraries.http.queue_response(connection, UInt32(reply.status), response)
+    }
+
+    private func response(_ reply: Reply, of connection: OpaquePointer) -> OpaquePointer? {
+        switch reply.body {
+        case .bytes(let bytes):
+            var bytes = bytes
+            return bytes.withUnsafeMutableBytes {
+                libraries.http.create_response_from_buffer(
+                    $0.count, $0.baseAddress, .RESPMEM_MUST_COPY)
+            }
+        case .file(let descriptor, let offset, let count):
+            return libraries.http.create_response_from_fd_at_offset64(
+                UInt64(count), descriptor, UInt64(offset))
+        case .stream(let stream):
+            // A stream may be silent for longer than a client may.
+            withUnsafePointer(to: libraries.http) { http_set_timeout($0, connection, 0) }
+            return libraries.http.create_response_from_callback(
+                http_size_unknown(), 1 << 16, readStream,
+                Unmanaged.passRetained(StreamBox(stream)).toOpaque(),
+                { Unmanaged<StreamBox>.fromOpaque($0!).release() })
+        }
+    }
+
+    /// Scripts, styles and pictures come from the service alone, and no other site may frame the
+    /// page or read replies.
+    private static let securityHeaders = [
+        (
+            name: "Content-Security-Policy",
+            value: "default-src 'self'; script-src 'self'; style-src 'self'; "
+                + "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; "
+                + "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        ),
+        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"), ("X-Frame-Options", "DENY"),
+    ]
+}
+
+private final class StreamBox {
+    let stream: any ByteStream
+
+    init(_ stream: any ByteStream) { self.stream = stream }
+}
+
+extension Request {
+    /// Drops bytes of a body that nobody takes.
+    ///
+    /// - Returns: false once they are too many.
+    fileprivate func ignores(_ count: Int) -> Bool {
+        ignoredBytes += count
+        return ignoredBytes <= Request.mostIgnoredBytes
+    }
+}
+
+// MARK: - Callbacks of the library
+
+private let requestStarted:
+    @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) ->
+        UnsafeMutableRawPointer? = { context, target, connection in
+            guard let context, let connection else { return nil }
+            let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
+            let socket = withUnsafePointer(to: server.libraries.http) {
+                http_socket($0, connection)
+            }
+            let request = Request(
+                rawTarget: target.map { String(cString: $0) } ?? "", socket: socket,
+                connection: connection)
+            return Unmanaged.passRetained(request).toOpaque()
+        }
+
+private let requestArrived: MHD_AccessHandlerCallback = {
+    context, connection, _, method, version, data, count, slot in
+    guard let context, let connection, let method, let version, let count,
+        let request = slot?.pointee
+    else { return .NO }
+    let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
+    return server.arrived(
+        Unmanaged<Request>.fromOpaque(request).takeUnretainedValue(), connection,
+        method: String(cString: method), version: String(cString: version), data, count)
+}
+
+private let requestEnded: MHD_RequestCompletedCallback = { context, _, slot, _ in
+    guard let context, let slot, let pointer = slot.pointee else { return }
+    let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
+    let request = Unmanaged<Request>.fromOpaque(pointer).takeRetainedValue()
+    slot.pointee = nil
+    server.connections.requestEnded(request.socket)
+    server.handlers.end(request)
+}
+
+private let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, _, code in
+    guard let context, let connection else { return }
+    let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
+    let socket = withUnsafePointer(to: server.libraries.http) { http_socket($0, connection) }
+    if code == .CONNECTION_NOTIFY_STARTED {
+        server.connections.opened(socket)
+    } else {
+        server.connections.closed(socket)
+    }
+}
+
+private let readStream: MHD_ContentReaderCallback = { box, _, buffer, capacity in
+    guard let box, let buffer else { return http_end_with_error() }
+    let stream = Unmanaged<StreamBox>.fromOpaque(box).takeUnretainedValue().stream
+    do {
+        let bytes = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
+        return try stream.read(into: bytes) ?? http_end_of_stream()
+    } catch {
+        return http_end_with_error()
+    }
+}

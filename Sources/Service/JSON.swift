@@ -1,0 +1,66 @@
+// JSON values of replies.
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A JSON value. Members are written in the order of their names.
+enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
+    ExpressibleByArrayLiteral, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByNilLiteral
+{
+    case object([String: JSON])
+    case array([JSON])
+    case text(String)
+    case integer(Int)
+    case number(Double)
+    case bool(Bool)
+    case null
+
+    init(dictionaryLiteral members: (String, JSON)...) {
+        self = .object(Dictionary(members) { $1 })
+    }
+    init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    init(stringLiteral value: String) { self = .text(value) }
+    init(integerLiteral value: Int) { self = .integer(value) }
+    init(booleanLiteral value: Bool) { self = .bool(value) }
+    init(nilLiteral: ()) { self = .null }
+
+    init(_ value: String?) { self = value.map(JSON.text) ?? .null }
+    init(_ value: Int?) { self = value.map(JSON.integer) ?? .null }
+    /// A number that is not finite becomes null.
+    init(_ value: Double?) {
+        self = value.flatMap { $0.isFinite ? JSON.number($0) : nil } ?? .null
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .object(let members): try container.encode(members)
+        case .array(let elements): try container.encode(elements)
+        case .text(let value): try container.encode(value)
+        case .integer(let value): try container.encode(value)
+        case .number(let value): try container.encode(value)
+        case .bool(let value): try container.encode(value)
+        case .null: try container.encodeNil()
+        }
+    }
+
+    /// One line of JSON.
+    var bytes: [UInt8] { JSON.bytes(of: self) }
+
+    /// One line of JSON from any value whose numbers are finite.
+    static func bytes(of value: some Encodable) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Texts and finite numbers can always be encoded.
+        return (try? encoder.encode(value)).map { Array($0) } ?? []
+    }
+
+    /// Reads what ``bytes(of:)`` wrote; nil if that can't be done.
+    static func value<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(text.utf8))
+    }
+}

@@ -1,0 +1,110 @@
+// A job: what is stored of it, and what clients see.
+
+import Files
+
+/// What the database has of a job.
+struct Job: Codable, Equatable, Sendable {
+    enum State: String, Codable, Sendable, CaseIterable {
+        case queued, running, done, failed, cancelled
+
+        /// Whether nothing more happens to the job.
+        var isFinal: Bool { self != .queued && self != .running }
+    }
+
+    /// A signal that was written.
+    struct Stem: Codable, Equatable, Sendable {
+        let name: String
+        /// Its file in the folder of the results; never a name that came from a client.
+        let file: String
+        /// The largest magnitude before the gain and the clip mode.
+        let peak: Double
+        let bytes: Int
+        let sha256: String
+        /// Whether it is one of the signals that add up to the track.
+        let isPart: Bool
+    }
+
+    let id: String
+    /// Rises from job to job: the order of the queue.
+    let sequence: Int
+    var state = State.queued
+    /// The file's name: a label, never a path.
+    let name: String
+    let created: Double
+    var started: Double?
+    var finished: Double?
+    let options: JobOptions
+    let model: String
+    let precision: String
+    /// Digest of the sound, the options and the model: equal for equal results.
+    let key: String
+    let inputBytes: Int
+    var durationSeconds: Double?
+    let sampleRateHz: Int
+    let channels: Int
+    var stems: [Stem] = []
+    var warnings: [String] = []
+    var error: Problem?
+    var isCached = false
+
+    /// A name that nobody guesses: 96 random bits.
+    static func newID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let words = (0..<3).map { _ in UInt32.random(in: .min ... .max, using: &generator) }
+        return words.map { $0.zeroPadded(8, radix: 16) }.joined()
+    }
+
+    /// Whether a text may be a job's id.
+    static func isID(_ text: String) -> Bool {
+        text.utf8.count == 24
+            && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+
+    /// The last part of a client's file name, without control characters.
+    static func label(_ fileName: String?) -> String {
+        let last = (fileName ?? "").split { $0 == "/" || $0 == "\\" }.last.map(String.init) ?? ""
+        var label = String.UnicodeScalarView()
+        var bytes = 0
+        for scalar in last.unicodeScalars {
+            let isControl =
+                scalar.properties.generalCategory == .control
+                || scalar.properties.generalCategory == .format
+            bytes += UTF8.width(scalar)
+            if bytes > 200 { break }
+            label.append(isControl ? "\u{FFFD}" : scalar)
+        }
+        let text = String(label)
+        return text.allSatisfy(\.isWhitespace) || text == "." || text == ".." ? "untitled" : text
+    }
+}
+
+/// How far a running job has come.
+struct JobProgress: Equatable, Sendable {
+    var fraction = 0.0
+    var secondsLeft: Double?
+}
+
+extension Job {
+    /// - Parameter queuePosition: from 1, of queued jobs.
+    func json(_ progress: JobProgress, queuePosition: Int?) -> JSON {
+        let address = "/v1/separations/\(id)"
+        let stems = stems.map { stem -> JSON in
+            let name = RequestTarget.encoded(stem.name)
+            return [
+                "name": .text(stem.name), "peak": .number(stem.peak), "bytes": .integer(stem.bytes),
+                "url": .text("\(address)/stems/\(name).\(options.format.rawValue)"),
+            ]
+        }
+        func time(_ seconds: Double?) -> JSON { JSON(seconds.map(Timestamp.text)) }
+        return [
+            "id": .text(id), "state": .text(state.rawValue), "name": .text(name),
+            "created": time(created), "started": time(started), "finished": time(finished),
+            "model": .text(model), "options": options.json, "queue_position": JSON(queuePosition),
+            "fraction": .number(state == .done ? 1 : progress.fraction),
+            "seconds_left": JSON(progress.secondsLeft), "duration_seconds": JSON(durationSeconds),
+            "sample_rate": .integer(sampleRateHz), "channels": .integer(channels),
+            "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
+            "error": error?.json(instance: address) ?? .null, "cached": .bool(isCached),
+        ]
+    }
+}

@@ -1,0 +1,345 @@
+// All jobs: the queue, their states, and what clients are told of them.
+
+import Files
+import HTDemucs
+import Tensor
+
+/// Jobs in memory and in the database. Each change is stored first and told to clients then.
+final class JobBook: @unchecked Sendable {
+    // @unchecked: everything that changes is guarded by the condition.
+
+    private struct Entry {
+        var job: Job
+        var progress = JobProgress()
+        /// Of a running job.
+        var cancellation: CancellationToken?
+        /// Whether a client has asked to end the running job.
+        var isUnwanted = false
+        var lastTold = 0.0
+        /// Whether the database has an older state, because its disk was full.
+        var isUnsaved = false
+    }
+
+    let hub: EventHub
+    private let condition = Condition()
+    private let database: JobDatabase
+    private let folder: DataFolder
+    private let mostQueued: Int
+    private var entries: [String: Entry] = [:]
+    private var lastSequence = 0
+    private var isClosing = false
+    /// Seconds of work for each second of sound, of the last jobs.
+    private var realTimeFactor: Double?
+
+    /// Least time between two reports of a job's progress.
+    private static let progressSeconds = 0.2
+
+    /// Takes up the jobs of an earlier run: those that ran are queued again.
+    ///
+    /// - Throws: ``ServiceError/database(path:reason:)``.
+    init(
+        _ database: JobDatabase, folder: DataFolder, hub: EventHub, mostQueued: Int
+    ) throws(ServiceError) {
+        self.database = database
+        self.folder = folder
+        self.hub = hub
+        self.mostQueued = mostQueued
+        for var job in try database.jobs() {
+            lastSequence = max(lastSequence, job.sequence)
+            if job.state == .running {
+                job.state = .queued
+                job.started = nil
+                try database.save(job)
+            }
+            if job.state == .queued, !FilePath.isFile(folder.input(job.id)) {
+                try fail(&job, "The sound of the job is not in the data folder any more.")
+            }
+            if job.state == .done, !FilePath.isFolder(folder.results(of: job.id)) {
+                try fail(&job, "The results of the job are not in the data folder any more.")
+            }
+            entries[job.id] = Entry(job: job)
+        }
+        let jobs = entries.values.map(\.job)
+        folder.removeOrphans(
+            waiting: Set(jobs.filter { !$0.state.isFinal }.map(\.id)),
+            done: Set(jobs.filter { $0.state == .done }.map(\.id)))
+    }
+
+    private func fail(_ job: inout Job, _ text: String) throws(ServiceError) {
+        job.state = .failed
+        job.finished = job.finished ?? Timestamp.now
+        job.stems = []
+        job.error = Problem(.failed, text + " Upload the sound again.")
+        try database.save(job)
+    }
+
+    // MARK: - Looking
+
+    func job(_ id: String) -> Job? { condition.withLock { entries[id]?.job } }
+
+    /// A job as clients see it, and the last event that it includes.
+    func json(_ id: String) -> (job: JSON, lastEvent: Int)? {
+        condition.withLock { entries[id].map { (json($0), hub.lastID) } }
+    }
+
+    /// All jobs, newest first, and the last event that they include.
+    func list() -> (jobs: [JSON], lastEvent: Int) {
+        condition.withLock {
+            (entries.values.sorted { $0.job.sequence > $1.job.sequence }.map(json), hub.lastID)
+        }
+    }
+
+    /// Finished jobs, the oldest first.
+    func finished() -> [Job] {
+        condition.withLock {
+            entries.values.map(\.job).filter(\.state.isFinal)
+                .sorted { ($0.finished ?? 0, $0.sequence) < ($1.finished ?? 0, $1.sequence) }
+        }
+    }
+
+    func counts() -> [Job.State: Int] {
+        condition.withLock {
+            entries.values.reduce(into: [:]) { $0[$1.job.state, default: 0] += 1 }
+        }
+    }
+
+    /// - Throws: `Problem` if no job would be accepted now.
+    func checkRoom() throws(Problem) {
+        try condition.withLock { () throws(Problem) in
+            if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
+            guard queued().count < mostQueued else {
+                throw Problem(
+                    .queueFull, "\(mostQueued) jobs are waiting. Try again when some are done.")
+            }
+        }
+    }
+
+    /// A finished job with equal results.
+    func done(key: String) -> Job? {
+        condition.withLock {
+            entries.values.map(\.job).filter { $0.key == key && $0.state == .done }
+                .max { $0.sequence < $1.sequence }
+        }
+    }
+
+    /// Waits until a job is final, or `isOver` says so; it is asked at every change.
+    ///
+    /// - Returns: nil if the job is not there any more, or not final.
+    func waitForEnd(_ id: String, isOver: () -> Bool) -> Job? {
+        condition.withLock {
+            while !isClosing, let job = entries[id]?.job {
+                if job.state.isFinal { return job }
+                if isOver() { return nil }
+                condition.wait()
+            }
+            return nil
+        }
+    }
+
+    /// Wakes those who wait, so that they look at their clients.
+    func tick() { condition.withLock { condition.broadcast() } }
+
+    // MARK: - Changes by clients
+
+    /// Takes a job, which is stored when this returns.
+    ///
+    /// - Parameter make: gives the job from its place in the order.
+    /// - Throws: `Problem`; ``ServiceError``.
+    func accept(_ make: (_ sequence: Int) -> Job) throws -> Job {
+        try checkRoom()
+        return try condition.withLock {
+            let job = make(lastSequence + 1)
+            try database.save(job)
+            lastSequence = job.sequence
+            entries[job.id] = Entry(job: job)
+            tell(job.id)
+            condition.broadcast()
+            return job
+        }
+    }
+
+    /// Ends a job that is queued or running; removes one that is final.
+    ///
+    /// - Returns: whether the job was removed; nil if there is none.
+    func cancelOrRemove(_ id: String) throws -> Bool? {
+        try condition.withLock {
+            guard let entry = entries[id] else { return nil }
+            switch entry.job.state {
+            case .queued:
+                var job = entry.job
+                job.state = .cancelled
+                job.finished = Timestamp.now
+                try database.save(job)
+                entries[id]?.job = job
+                folder.removeFiles(of: id)
+                tell(id)
+                tellQueue()
+                condition.broadcast()
+            case .running:
+                entries[id]?.isUnwanted = true
+                entry.cancellation?.cancel()
+            case .done, .failed, .cancelled:
+                try removeFinal(id)
+                return true
+            }
+            return false
+        }
+    }
+
+    /// Removes a final job and its files.
+    func remove(_ id: String) throws {
+        try condition.withLock {
+            if entries[id]?.job.state.isFinal == true { try removeFinal(id) }
+        }
+    }
+
+    private func removeFinal(_ id: String) throws {
+        // The row first: a job without files would be a lie, files without a job are removed at the
+        // next start.
+        try database.remove(id)
+        entries[id] = nil
+        folder.removeFiles(of: id)
+        hub.publish("removed", job: id, ["id": .text(id)])
+        condition.broadcast()
+    }
+
+    // MARK: - Changes by runners
+
+    /// Waits for the next job and starts it.
+    ///
+    /// - Returns: nil once the book is closed.
+    func startNext() -> (job: Job, cancellation: CancellationToken)? {
+        condition.withLock {
+            while true {
+                if isClosing { return nil }
+                if var job = queued().first?.job {
+                    job.state = .running
+                    job.started = Timestamp.now
+                    let token = CancellationToken()
+                    save(job)
+                    entries[job.id]?.cancellation = token
+                    tell(job.id)
+                    tellQueue()
+                    return (job, token)
+                }
+                condition.wait()
+            }
+        }
+    }
+
+    func progress(_ id: String, done: Int, total: Int) {
+        condition.withLock {
+            guard var entry = entries[id], let started = entry.job.started else { return }
+            let fraction = total > 0 ? Double(done) / Double(total) : 0
+            let elapsed = Timestamp.now - started
+            entry.progress = JobProgress(
+                fraction: fraction,
+                secondsLeft: done > 0 ? elapsed / fraction * (1 - fraction) : nil)
+            let now = Timestamp.uptime
+            let isTold = now - entry.lastTold >= JobBook.progressSeconds
+            if isTold { entry.lastTold = now }
+            entries[id] = entry
+            if isTold { tell(id) }
+        }
+    }
+
+    /// Stores the end of a running job, unless it was cancelled.
+    func finish(_ job: Job) {
+        condition.withLock {
+            guard let entry = entries[job.id] else { return }
+            if let seconds = job.durationSeconds, seconds > 0, job.state == .done, !job.isCached,
+                let started = job.started, let finished = job.finished
+            {
+                let factor = (finished - started) / seconds
+                realTimeFactor = realTimeFactor.map { 0.7 * $0 + 0.3 * factor } ?? factor
+            }
+            var job = job
+            if entry.isUnwanted {
+                job.state = .cancelled
+                job.stems = []
+                job.error = nil
+            }
+            entries[job.id]?.cancellation = nil
+            save(job)
+            if job.state == .done { unlink(job.id) } else { folder.removeFiles(of: job.id) }
+            tell(job.id)
+            condition.broadcast()
+        }
+    }
+
+    /// Puts a running job back into the queue, because the service ends.
+    func putBack(_ id: String) {
+        condition.withLock {
+            guard let entry = entries[id] else { return }
+            var job = entry.job
+            if entry.isUnwanted {
+                job.state = .cancelled
+                job.finished = Timestamp.now
+                folder.removeFiles(of: id)
+            } else {
+                job.state = .queued
+                job.started = nil
+            }
+            entries[id]?.progress = JobProgress()
+            entries[id]?.cancellation = nil
+            save(job)
+            tell(id)
+            condition.broadcast()
+        }
+    }
+
+    /// Starts no more jobs, and stops those that run.
+    func close() {
+        condition.withLock {
+            isClosing = true
+            for entry in entries.values { entry.cancellation?.cancel() }
+            condition.broadcast()
+        }
+    }
+
+    /// Stores what could not be stored.
+    func saveAgain() {
+        condition.withLock {
+            for entry in entries.values where entry.isUnsaved { save(entry.job) }
+        }
+    }
+
+    // MARK: - Under the lock
+
+    private func unlink(_ id: String) { DataFolder.remove(folder.input(id)) }
+
+    private func queued() -> [Entry] {
+        entries.values.filter { $0.job.state == .queued }
+            .sorted { $0.job.sequence < $1.job.sequence }
+    }
+
+    private func save(_ job: Job) {
+        entries[job.id]?.job = job
+        do throws(ServiceError) {
+            try database.save(job)
+            entries[job.id]?.isUnsaved = false
+        } catch {
+            // The disk may be full. After a restart the job runs again.
+            entries[job.id]?.isUnsaved = true
+        }
+    }
+
+    private func json(_ entry: Entry) -> JSON {
+        guard entry.job.state == .queued else {
+            return entry.job.json(entry.progress, queuePosition: nil)
+        }
+        let before = entries.values.filter {
+            $0.job.state == .queued && $0.job.sequence < entry.job.sequence
+        }
+        return entry.job.json(entry.progress, queuePosition: before.count + 1)
+    }
+
+    private func tell(_ id: String) {
+        if let entry = entries[id] { hub.publish("job", job: id, json(entry)) }
+    }
+
+    /// Tells waiting jobs their new positions.
+    private func tellQueue() {
+        for entry in queued() { tell(entry.job.id) }
+    }
+}

@@ -1,0 +1,125 @@
+// Jobs on the disk, through SQLite.
+
+import CServiceLibraries
+import Files
+import LibC
+
+/// The table of jobs. Used under the lock of the ``JobBook`` alone.
+final class JobDatabase: @unchecked Sendable {
+    // @unchecked: see above.
+    private let sql: sql_library
+    private let path: String
+    private var handle: OpaquePointer?
+
+    /// Opens the database, or makes it.
+    ///
+    /// - Throws: ``ServiceError/database(path:reason:)``, also for one that is damaged.
+    init(_ libraries: ServiceLibraries, path: String) throws(ServiceError) {
+        sql = libraries.sql
+        self.path = path
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX
+        let result = sql.open_v2(path, &handle, flags, nil)
+        do throws(ServiceError) {
+            if result != SQLITE_OK { throw failure() }
+            // A commit is on the disk when it returns.
+            try run("PRAGMA journal_mode = WAL")
+            try run("PRAGMA synchronous = FULL")
+            guard try texts("PRAGMA quick_check(1)") == ["ok"] else {
+                throw .database(path: path, reason: "it is damaged")
+            }
+            try run(
+                "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, "
+                    + "state TEXT NOT NULL, record TEXT NOT NULL) STRICT")
+            _ = try jobs()
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    deinit { close() }
+
+    func close() {
+        if let handle { _ = sql.close_v2(handle) }
+        handle = nil
+    }
+
+    /// All jobs, in the order of the queue.
+    ///
+    /// - Throws: ``ServiceError/database(path:reason:)``, also for a record that can't be read.
+    func jobs() throws(ServiceError) -> [Job] {
+        var jobs: [Job] = []
+        for text in try texts("SELECT record FROM jobs ORDER BY sequence") {
+            guard let job = JSON.value(Job.self, from: text), Job.isID(job.id) else {
+                throw .database(path: path, reason: "a record can't be read")
+            }
+            jobs.append(job)
+        }
+        return jobs
+    }
+
+    /// Writes a job, new or changed.
+    ///
+    /// - Throws: ``ServiceError/database(path:reason:)``.
+    func save(_ job: Job) throws(ServiceError) {
+        let record = String(decoding: JSON.bytes(of: job), as: UTF8.self)
+        try run(
+            "INSERT INTO jobs (id, sequence, state, record) VALUES (?1, ?2, ?3, ?4) "
+                + "ON CONFLICT (id) DO UPDATE SET state = ?3, record = ?4",
+            .text(job.id), .number(job.sequence), .text(job.state.rawValue), .text(record))
+    }
+
+    /// - Throws: ``ServiceError/database(path:reason:)``.
+    func remove(_ id: String) throws(ServiceError) {
+        try run("DELETE FROM jobs WHERE id = ?1", .text(id))
+    }
+
+    // MARK: - Statements
+
+    private enum Value {
+        case text(String)
+        case number(Int)
+    }
+
+    private func run(_ statement: String, _ values: Value...) throws(ServiceError) {
+        _ = try rows(statement, values)
+    }
+
+    /// The first column of all rows.
+    private func texts(_ statement: String) throws(ServiceError) -> [String] {
+        try rows(statement, [])
+    }
+
+    private func rows(_ text: String, _ values: [Value]) throws(ServiceError) -> [String] {
+        var statement: OpaquePointer?
+        guard sql.prepare_v2(handle, text, -1, &statement, nil) == SQLITE_OK else {
+            throw failure()
+        }
+        defer { _ = sql.finalize(statement) }
+        for (index, value) in values.enumerated() {
+            let result =
+                switch value {
+                case .text(let text):
+                    withUnsafePointer(to: sql) {
+                        sql_bind_copy($0, statement, Int32(index + 1), text)
+                    }
+                case .number(let number): sql.bind_int64(statement, Int32(index + 1), Int64(number))
+                }
+            guard result == SQLITE_OK else { throw failure() }
+        }
+        var rows: [String] = []
+        while true {
+            switch sql.step(statement) {
+            case SQLITE_ROW:
+                rows.append(sql.column_text(statement, 0).map { String(cString: $0) } ?? "")
+            case SQLITE_DONE: return rows
+            default: throw failure()
+            }
+        }
+    }
+
+    private func failure() -> ServiceError {
+        let reason = handle.flatMap { sql.errmsg($0) }.map { String(cString: $0) }
+        return .database(path: path, reason: reason ?? "no memory")
+    }
+}

@@ -1,0 +1,112 @@
+// Counters, in the text format of Prometheus.
+
+import Synchronization
+
+final class Metrics: Sendable {
+    private struct Counters {
+        var requests: [Int: Int] = [:]
+        var problems: [String: Int] = [:]
+        var jobs: [String: Int] = [:]
+        var segments = 0
+        var segmentSeconds = 0.0
+        var audioSeconds = 0.0
+        var workSeconds = 0.0
+        var bytesReceived = 0
+        var cacheHits = 0
+        var evicted = 0
+    }
+
+    private let counters = Mutex(Counters())
+    private let began = Timestamp.uptime
+
+    func count(status: Int, receivedBytes: Int) {
+        counters.withLock {
+            $0.requests[status, default: 0] += 1
+            $0.bytesReceived += receivedBytes
+        }
+    }
+
+    func count(_ problem: Problem) {
+        counters.withLock { $0.problems[problem.kind.rawValue, default: 0] += 1 }
+    }
+
+    func countSegment(seconds: Double) {
+        counters.withLock {
+            $0.segments += 1
+            $0.segmentSeconds += seconds
+        }
+    }
+
+    /// Counts a job that has ended.
+    func count(_ job: Job) {
+        counters.withLock {
+            $0.jobs[job.state.rawValue, default: 0] += 1
+            if job.isCached { $0.cacheHits += 1 }
+            guard job.state == .done, !job.isCached, let started = job.started,
+                let finished = job.finished
+            else { return }
+            $0.audioSeconds += job.durationSeconds ?? 0
+            $0.workSeconds += finished - started
+        }
+    }
+
+    func countEvicted() { counters.withLock { $0.evicted += 1 } }
+
+    /// - Parameter states: jobs by their present states.
+    func text(
+        states: [Job.State: Int], connections: Int, dataBytes: Int, isReady: Bool
+    ) -> String {
+        let counters = counters.withLock { $0 }
+        var lines: [String] = []
+        func add(
+            _ name: String, _ type: String, _ help: String,
+            _ values: [(label: String, value: String)]
+        ) {
+            lines.append("# HELP swift_demucs_\(name) \(help)")
+            lines.append("# TYPE swift_demucs_\(name) \(type)")
+            lines += values.map { "swift_demucs_\(name)\($0.label) \($0.value)" }
+        }
+        func add(_ name: String, _ type: String, _ help: String, _ value: some Any) {
+            add(name, type, help, [("", "\(value)")])
+        }
+        add("ready", "gauge", "Whether the model is loaded.", isReady ? 1 : 0)
+        add("uptime_seconds", "gauge", "Seconds since the start.", Timestamp.uptime - began)
+        add(
+            "jobs", "gauge", "Jobs by state.",
+            Job.State.allCases.map { ("{state=\"\($0.rawValue)\"}", "\(states[$0] ?? 0)") })
+        add(
+            "queue_length", "gauge", "Jobs that wait.", states[.queued] ?? 0)
+        add(
+            "jobs_total", "counter", "Jobs that have ended, by result.",
+            counters.jobs.sorted { $0.key < $1.key }.map {
+                ("{result=\"\($0.key)\"}", "\($0.value)")
+            })
+        add(
+            "cache_hits_total", "counter", "Jobs that were found, not computed.", counters.cacheHits
+        )
+        add("evicted_total", "counter", "Jobs removed for age or space.", counters.evicted)
+        add("segments_total", "counter", "Segments that were separated.", counters.segments)
+        add(
+            "segment_seconds_total", "counter", "Time spent on these segments.",
+            counters.segmentSeconds)
+        add("audio_seconds_total", "counter", "Sound that was separated.", counters.audioSeconds)
+        add("work_seconds_total", "counter", "Time spent on it.", counters.workSeconds)
+        add(
+            "real_time_factor", "gauge", "Seconds of sound separated in a second, on average.",
+            counters.workSeconds > 0 ? counters.audioSeconds / counters.workSeconds : 0)
+        add("received_bytes_total", "counter", "Bytes of uploads.", counters.bytesReceived)
+        add("data_bytes", "gauge", "Bytes in the data folder.", dataBytes)
+        add("connections", "gauge", "Open connections.", connections)
+        add(
+            "requests_total", "counter", "Requests by status.",
+            counters.requests.sorted { $0.key < $1.key }.map {
+                ("{status=\"\($0.key)\"}", "\($0.value)")
+            })
+        add(
+            "problems_total", "counter", "Refused requests by kind.",
+            counters.problems.sorted { $0.key < $1.key }.map {
+                ("{kind=\"\($0.key)\"}", "\($0.value)")
+            })
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,82 @@
+// Requests to the service: the token where one is wanted, problem documents as errors, downloads.
+
+import { askForToken } from "./token.js";
+
+const stored = "swift-demucs token";
+let token = sessionStorage.getItem(stored);
+let asking = null;
+
+/** A reply that was not a success; the message is the service's own sentence. */
+export class Problem extends Error {
+  constructor(status, document, retryAfter = null) {
+    super(document?.detail || document?.title || `The service answered with code ${status}.`);
+    this.status = status;
+    this.retryAfterSeconds = retryAfter;
+  }
+}
+
+/** The text of a problem document, or null. */
+export function parseProblem(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Asks for the token once, however many requests wait for it. */
+async function renewToken(refused) {
+  if (token !== refused) return;
+  asking ??= askForToken(refused !== null).then((answer) => {
+    token = answer;
+    sessionStorage.setItem(stored, answer);
+    asking = null;
+  });
+  await asking;
+}
+
+/** The headers that every request needs. */
+export const credentials = () => (token ? { Authorization: `Bearer ${token}` } : {});
+
+/** `fetch` that returns successful replies only; throws `Problem`, or `TypeError` without a connection. */
+export async function request(path, options = {}) {
+  for (;;) {
+    const used = token;
+    const reply = await fetch(path, { ...options, headers: { ...options.headers, ...credentials() } });
+    if (reply.ok) return reply;
+    if (reply.status !== 401) {
+      throw new Problem(reply.status, parseProblem(await reply.text()), Number(reply.headers.get("Retry-After")) || null);
+    }
+    await renewToken(used);
+  }
+}
+
+export const json = async (path, options) => (await request(path, options)).json();
+
+/** Uploads a form; `onProgress` hears the share sent. Resolves with the job. `signal` stops it. */
+export function upload(path, form, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const exchange = new XMLHttpRequest();
+    exchange.open("POST", path);
+    for (const [name, value] of Object.entries(credentials())) exchange.setRequestHeader(name, value);
+    exchange.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    exchange.onload = () => {
+      const document = parseProblem(exchange.responseText);
+      if (exchange.status < 300) resolve(document);
+      else reject(new Problem(exchange.status, document, Number(exchange.getResponseHeader("Retry-After")) || null));
+    };
+    exchange.onerror = () => reject(new TypeError("The connection was lost."));
+    exchange.onabort = () => reject(new DOMException("Stopped", "AbortError"));
+    signal.addEventListener("abort", () => exchange.abort());
+    exchange.send(form);
+  });
+}
+
+/** Saves a file: by a plain link, or through memory where the link would lack the token. */
+export async function download(path, name) {
+  const link = document.createElement("a");
+  link.download = name;
+  link.href = token ? URL.createObjectURL(await (await request(path)).blob()) : path;
+  link.click();
+  if (token) setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

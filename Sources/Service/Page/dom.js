@@ -1,0 +1,65 @@
+// Elements without markup in strings: text can never become HTML.
+
+/** An element: properties by name, `aria-*`, `data-*` and `role` as attributes, `on…` as listeners. */
+export function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (key.includes("-") || key === "role" || key === "for") node.setAttribute(key, value);
+    else node[key] = value;
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/**
+ * Takes the pictures of icons.svg into the document: a reference to another file would be fetched again,
+ * and blink, whenever a picture changes.
+ */
+export async function loadIcons() {
+  const text = await (await fetch("icons.svg")).text();
+  const sprite = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  sprite.setAttribute("hidden", "");
+  document.body.append(document.adoptNode(sprite));
+}
+
+/** A picture of icons.svg in the colour of the text around it. */
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const picture = document.createElementNS(space, "svg");
+  picture.setAttribute("class", "icon");
+  picture.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(space, "use");
+  use.setAttribute("href", `#icon-${name}`);
+  picture.append(use);
+  return picture;
+}
+
+/** Changes the picture of an icon without replacing the element. */
+export function setIcon(node, name) {
+  const use = node.querySelector("use");
+  if (use.getAttribute("href") !== `#icon-${name}`) use.setAttribute("href", `#icon-${name}`);
+}
+
+/** A button with a picture; the label is read aloud and shown as a tip. */
+export function iconButton(name, label, onclick, properties = {}) {
+  return element("button", { type: "button", className: "quiet", "aria-label": label, title: label, onclick, ...properties }, icon(name));
+}
+
+/** Renames an icon button. */
+export function relabel(button, label) {
+  if (button.getAttribute("aria-label") === label) return;
+  button.setAttribute("aria-label", label);
+  button.title = label;
+}
+
+/** Writes text only when it differs, so that a screen reader and the layout are left in peace. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Says a sentence to screen readers, without moving the focus. */
+export function announce(sentence) {
+  document.getElementById("announcer").textContent = sentence;
+}

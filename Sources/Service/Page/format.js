@@ -1,0 +1,74 @@
+// Numbers as people read and hear them.
+
+/** "3:12", or "1:02:03" from an hour on. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds + 1e-6));
+  const pad = (number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${pad(whole % 60)}`;
+  return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
+}
+
+const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+/** "3 minutes 12 seconds", for screen readers. */
+export function spokenTime(seconds) {
+  const whole = Math.max(0, Math.floor(seconds + 1e-6));
+  const parts = [];
+  if (whole >= 3600) parts.push(count(Math.floor(whole / 3600), "hour"));
+  if (whole >= 60) parts.push(count(Math.floor((whole % 3600) / 60), "minute"));
+  parts.push(count(whole % 60, "second"));
+  return parts.join(" ");
+}
+
+/** "8 seconds", "2 minutes", "1 hour 5 minutes": as exact as an estimate deserves. */
+export function roughTime(seconds) {
+  const whole = Math.max(1, Math.round(seconds));
+  if (whole < 60) return count(whole, "second");
+  const minutes = Math.round(whole / 60);
+  if (minutes < 60) return count(minutes, "minute");
+  const rest = minutes % 60;
+  return count(Math.floor(minutes / 60), "hour") + (rest ? ` ${count(rest, "minute")}` : "");
+}
+
+/** "−3 dB", with a true minus sign; silence is "−∞ dB". */
+export function decibels(value, silence = -Infinity) {
+  if (value <= silence) return "−∞ dB";
+  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value)} dB`;
+}
+
+export function spokenDecibels(value, silence = -Infinity) {
+  if (value <= silence) return "silent";
+  return `${value < 0 ? "−" : ""}${count(Math.abs(value), "decibel")}`;
+}
+
+/** "C", "30 L", "100 R" of a percentage; negative is left. */
+export function pan(percent) {
+  return percent === 0 ? "C" : `${Math.abs(percent)} ${percent < 0 ? "L" : "R"}`;
+}
+
+export function spokenPan(percent) {
+  return percent === 0 ? "centre" : `${Math.abs(percent)} percent ${percent < 0 ? "left" : "right"}`;
+}
+
+export function ordinal(number) {
+  const tens = number % 100;
+  const suffix = tens > 10 && tens < 14 ? "th" : (["th", "st", "nd", "rd"][number % 10] ?? "th");
+  return number + suffix;
+}
+
+/** "640 kB", "12 MB", "2.1 GB"; decimal, as disks are sold. */
+export function bytes(number) {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let unit = 0;
+  while (number >= 999.5 && unit < units.length - 1) {
+    number /= 1000;
+    unit += 1;
+  }
+  return `${number < 9.95 && unit > 1 ? number.toFixed(1) : Math.round(number)} ${units[unit]}`;
+}
+
+/** A song's title: its file name without the ending of a sound file. */
+export function title(name) {
+  return name.replace(/(.)\.(wav|wave|flac|mp3|ogg|oga|opus|m4a|aac|aiff?|w64|caf|wma|mp4|mkv|webm)$/i, "$1");
+}

@@ -1,0 +1,43 @@
+// What a shared link holds: the song, the position, the loop and the desk, all in the fragment, which no
+// server ever sees.
+
+import { loudestDecibels, newStrip, silenceDecibels } from "./mix.js";
+
+const within = (text, low, high) => {
+  const number = Number(text);
+  return Number.isFinite(number) ? Math.min(high, Math.max(low, number)) : 0;
+};
+
+/** `#song=ID&t=42.5&loop=10,20&mix.vocals=-3,40,ms`: volume in decibels, pan in percent, mute and solo. */
+export function write({ song, time = 0, loop = null, names = [], strips = [] }) {
+  if (!song) return "";
+  const parts = [`song=${encodeURIComponent(song)}`];
+  if (time > 0) parts.push(`t=${Number(time.toFixed(2))}`);
+  if (loop) parts.push(`loop=${loop.map((edge) => Number(edge.toFixed(3))).join(",")}`);
+  names.forEach((name, index) => {
+    const { volume, pan, isMuted, isSolo } = strips[index];
+    if (!volume && !pan && !isMuted && !isSolo) return;
+    parts.push(`mix.${encodeURIComponent(name)}=${volume},${pan},${isMuted ? "m" : ""}${isSolo ? "s" : ""}`);
+  });
+  return `#${parts.join("&")}`;
+}
+
+/** The reverse of `write`; whatever cannot be read is left out. `strips` maps names to strips. */
+export function read(fragment) {
+  const fields = new URLSearchParams(fragment.replace(/^#/, ""));
+  const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, strips: {} };
+  const edges = (fields.get("loop") ?? "").split(",").map((edge) => within(edge, 0, 1e6));
+  if (edges.length === 2 && edges[1] > edges[0]) state.loop = edges;
+  for (const [key, value] of fields) {
+    if (!key.startsWith("mix.")) continue;
+    const [volume = "", pan = "", flags = ""] = value.split(",");
+    state.strips[key.slice(4)] = {
+      ...newStrip(),
+      volume: Math.round(within(volume, silenceDecibels, loudestDecibels)),
+      pan: Math.round(within(pan, -100, 100)),
+      isMuted: flags.includes("m"),
+      isSolo: flags.includes("s"),
+    };
+  }
+  return state;
+}

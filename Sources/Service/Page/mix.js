@@ -1,0 +1,23 @@
+// The mixing desk as plain numbers: what each stem's controls mean together.
+
+export const silenceDecibels = -48;
+export const loudestDecibels = 6;
+
+export const newStrip = () => ({ volume: 0, pan: 0, isMuted: false, isSolo: false });
+
+/** Linear gain of one strip beside all others. Solos add up; mute wins over solo. */
+export function gain(strip, strips) {
+  const isHeard = !strip.isMuted && (strip.isSolo || !strips.some((other) => other.isSolo));
+  if (!isHeard || strip.volume <= silenceDecibels) return 0;
+  return 10 ** (strip.volume / 20);
+}
+
+/** The query that asks the service for the mix as it sounds now. */
+export function mixQuery(names, strips, format) {
+  const query = new URLSearchParams();
+  names.forEach((name, index) => {
+    query.set(name, String(Number(gain(strips[index], strips).toFixed(4))));
+  });
+  query.set("format", format);
+  return query.toString();
+}

@@ -1,0 +1,397 @@
+// The mixer of a finished song: lanes, transport, loop, zoom and downloads.
+
+import { download, json } from "./api.js";
+import { colourOf } from "./colours.js";
+import { announce, element, icon, iconButton, relabel, setIcon, setText } from "./dom.js";
+import { Engine } from "./engine.js";
+import { clock, spokenTime, title } from "./format.js";
+import { Lane } from "./lane.js";
+import * as link from "./link.js";
+import { gain, loudestDecibels, mixQuery, newStrip, silenceDecibels } from "./mix.js";
+import { loudest, resolutionFor } from "./peaks.js";
+import { Pieces } from "./pieces.js";
+import { downloadMenu } from "./downloads.js";
+import { Pointer } from "./pointer.js";
+import { Ruler } from "./ruler.js";
+import { longestWindowSeconds, Spectrograms } from "./spectrograms.js";
+import { Timeline } from "./timeline.js";
+
+/** One context for the page: browsers allow only a few. */
+let context = null;
+
+function contextAt(sampleRate) {
+  if (context?.sampleRate !== sampleRate) {
+    context?.close();
+    context = new AudioContext({ sampleRate });
+  }
+  return context;
+}
+
+export class Mixer {
+  engine = null;
+  #opening = null;
+  #peaks = new Map();
+  #peaksWanted = new Set();
+  #spectrograms = null;
+  #isDrawn = true;
+  #hover = null;
+  #linkTimer = null;
+  #isClosed = false;
+  /** A loop whose end is not set yet. */
+  #loopStart = null;
+  #startTime = 0;
+
+  constructor(job, saved) {
+    this.job = job;
+    this.names = job.stems.map((stem) => stem.name);
+    this.timeline = new Timeline(job.duration_seconds);
+    this.loop = saved?.loop?.[1] <= this.timeline.duration + 0.01 ? saved.loop : null;
+    this.#startTime = Math.min(saved?.time ?? 0, this.timeline.duration);
+    this.strips = this.names.map((name) => saved?.strips[name] ?? newStrip());
+    this.#build();
+    this.#applyStrips();
+    this.#loadPeaks();
+    this.#update();
+    this.resize = new ResizeObserver(() => this.redraw(true));
+    this.resize.observe(this.lanesNode);
+    this.onTheme = () => this.redraw(true);
+    document.addEventListener("theme", this.onTheme);
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.engine?.close();
+    this.#spectrograms?.close();
+    this.resize.disconnect();
+    document.removeEventListener("theme", this.onTheme);
+    clearTimeout(this.#linkTimer);
+  }
+
+  get time() {
+    return this.engine ? this.engine.position / this.job.sample_rate : this.#startTime;
+  }
+
+  get isPlaying() {
+    return this.engine?.isPlaying ?? false;
+  }
+
+  // The transport
+
+  /** Opens the sound at the first wish to hear it: a context may only start on a click or key. */
+  #open() {
+    const audio = contextAt(this.job.sample_rate);
+    // Within the click: some browsers refuse to resume later.
+    audio.resume();
+    this.#opening ??= (async () => {
+      this.pieces ??= await Pieces.open(this.job);
+      const engine = new Engine(audio, this.pieces, this.names.length, (error) => this.#onEngineState(error));
+      await engine.seek(this.#startTime * this.job.sample_rate);
+      this.engine = engine;
+      this.#applyStrips();
+      this.#applyLoop();
+    })();
+    return this.#opening;
+  }
+
+  async toggle() {
+    if (this.isPlaying) return this.engine.pause();
+    this.root.classList.add("waiting");
+    try {
+      await this.#open();
+      if (!this.#isClosed) await this.engine.play();
+    } catch (error) {
+      this.#opening = null;
+      this.#onEngineState(error);
+    }
+  }
+
+  async seek(seconds) {
+    const time = Math.min(this.timeline.duration, Math.max(0, seconds));
+    if (this.engine) this.engine.seek(time * this.job.sample_rate);
+    else this.#startTime = time;
+    if (this.timeline.isZoomed) this.timeline.follow(time);
+    this.redraw(true);
+    this.#saveLink();
+  }
+
+  move(seconds) {
+    this.seek(this.time + seconds);
+  }
+
+  setLoop(loop) {
+    this.loop = loop;
+    this.#loopStart = null;
+    this.#applyLoop();
+    this.#update();
+    this.redraw();
+    this.#saveLink();
+  }
+
+  /** First the start, then the end, then none. */
+  stepLoop() {
+    if (this.loop) {
+      this.setLoop(null);
+      announce("Loop cleared");
+    } else if (this.#loopStart === null) {
+      this.#loopStart = this.time;
+      this.#update();
+      announce(`Loop from ${spokenTime(this.#loopStart)}`);
+    } else {
+      const edges = [this.#loopStart, this.time].sort((a, b) => a - b);
+      // Two presses in a row ask for something to listen to.
+      if (edges[1] - edges[0] < 0.2) edges[1] = Math.min(this.timeline.duration, edges[0] + 4);
+      this.setLoop(edges);
+      announce(`Loop from ${spokenTime(edges[0])} to ${spokenTime(edges[1])}`);
+    }
+  }
+
+  #applyLoop() {
+    if (!this.engine) return;
+    const rate = this.job.sample_rate;
+    this.engine.loop = this.loop && { start: this.loop[0] * rate, end: this.loop[1] * rate };
+  }
+
+  // The desk
+
+  toggleStrip(index, key) {
+    const lane = this.lanes[index];
+    if (!lane) return;
+    lane.toggle(key, () => {
+      lane.refresh();
+      this.#onStrips();
+    });
+    announce(`${lane.name} ${key === "isMuted" ? "mute" : "solo"} ${this.strips[index][key] ? "on" : "off"}`);
+  }
+
+  changeVolume(index, step) {
+    const strip = this.strips[index];
+    strip.volume = Math.min(loudestDecibels, Math.max(silenceDecibels, strip.volume + step));
+    this.lanes[index].refresh();
+    this.#onStrips();
+  }
+
+  #onStrips() {
+    this.#applyStrips();
+    this.redraw();
+    this.#saveLink();
+  }
+
+  #applyStrips() {
+    this.strips.forEach((strip, index) => {
+      const value = gain(strip, this.strips);
+      this.lanes[index].setHeard(value > 0);
+      this.engine?.setGain(index, value);
+      this.engine?.setPan(index, strip.pan / 100);
+    });
+    this.panNote.hidden = !this.strips.some((strip) => strip.pan);
+  }
+
+  get mixPath() {
+    return (format) => `v1/separations/${this.job.id}/mix?${mixQuery(this.names, this.strips, format)}`;
+  }
+
+  // Links
+
+  get fragment() {
+    return link.write({ song: this.job.id, time: this.time, loop: this.loop, names: this.names, strips: this.strips });
+  }
+
+  #saveLink() {
+    // Browsers limit how often the address may change.
+    this.#linkTimer ??= setTimeout(() => {
+      this.#linkTimer = null;
+      if (!this.#isClosed) history.replaceState(null, "", this.fragment);
+    }, 400);
+  }
+
+  async #share() {
+    history.replaceState(null, "", this.fragment);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.#say("Link copied, with this mix and position");
+    } catch {
+      this.#say("The link is in the address bar");
+    }
+  }
+
+  #say(sentence) {
+    setText(this.note, sentence);
+    announce(sentence);
+    clearTimeout(this.noteTimer);
+    this.noteTimer = setTimeout(() => setText(this.note, ""), 5000);
+  }
+
+  // The picture
+
+  async #loadPeaks() {
+    const width = this.lanes[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000;
+    const points = resolutionFor(width, this.timeline.span / this.timeline.duration);
+    if (this.#peaksWanted.has(points)) return;
+    this.#peaksWanted.add(points);
+    try {
+      const reply = await json(`v1/separations/${this.job.id}/peaks?points=${points}`);
+      this.#peaks.set(points, reply.stems);
+      this.scale ??= loudest(reply.stems);
+      this.redraw(true);
+    } catch {
+      this.#peaksWanted.delete(points);
+    }
+  }
+
+  /** The finest outline that is here; a coarse one stands in until a finer one comes. */
+  get #bestPeaks() {
+    return this.#peaks.get([...this.#peaks.keys()].sort((a, b) => b - a)[0]);
+  }
+
+  zoom(factor, anchor) {
+    const around = anchor ?? Math.min(1, Math.max(0, this.timeline.share(this.time)));
+    this.timeline.zoom(factor, around);
+    this.#loadPeaks();
+    this.#update();
+    this.redraw(true);
+  }
+
+  #toggleSpectrogram() {
+    this.isSpectrogram = !this.isSpectrogram;
+    this.spectrumButton.setAttribute("aria-pressed", this.isSpectrogram);
+    this.#prepareSpectrograms();
+  }
+
+  async #prepareSpectrograms() {
+    if (this.isSpectrogram && !this.#spectrograms) {
+      try {
+        this.pieces ??= await Pieces.open(this.job);
+      } catch (error) {
+        return this.#onEngineState(error);
+      }
+      if (this.#isClosed) return;
+      this.#spectrograms = new Spectrograms(this.pieces, this.lanes.map((lane) => lane.colour), (stem) => {
+        this.lanes[stem].invalidate();
+        this.redraw();
+      });
+    }
+    this.redraw(true);
+  }
+
+  /** Draws with the next frame; `isStale` also renews the outlines. */
+  redraw(isStale = false) {
+    if (isStale) this.lanes.forEach((lane) => lane.invalidate());
+    if (!this.#isDrawn) return;
+    this.#isDrawn = false;
+    requestAnimationFrame(() => this.#frame());
+  }
+
+  #frame() {
+    this.#isDrawn = true;
+    if (this.#isClosed) return;
+    const { timeline, job } = this;
+    const time = this.time;
+    if (this.isPlaying && timeline.follow(time)) this.lanes.forEach((lane) => lane.invalidate());
+    const isSpectrogram = this.isSpectrogram && timeline.span <= longestWindowSeconds;
+    this.hint.hidden = !this.isSpectrogram || isSpectrogram;
+    const stems = this.#bestPeaks;
+    const ink = getComputedStyle(this.root).color;
+    const scene = { timeline, position: time, hover: this.#hover, loop: this.loop, ink, sampleRate: job.sample_rate, scale: this.scale ?? 1, spectrograms: isSpectrogram ? this.#spectrograms : null };
+    this.lanes.forEach((lane, index) => {
+      lane.draw({ ...scene, index, peaks: stems?.find((stem) => stem.name === lane.name)?.channels });
+    });
+    this.ruler.draw({ ...scene, loopStart: this.#loopStart });
+    setText(this.elapsed, clock(time));
+    setText(this.remaining, `−${clock(timeline.duration - time)}`);
+    const second = Math.floor(time);
+    if (second !== this.shownSecond) {
+      this.shownSecond = second;
+      this.position.value = time;
+      this.position.setAttribute("aria-valuetext", `${spokenTime(time)} of ${spokenTime(timeline.duration)}`);
+    }
+    this.position.style.setProperty("--at", time / timeline.duration);
+    if (this.isPlaying) this.redraw();
+  }
+
+  // The elements
+
+  #build() {
+    const { job } = this;
+    const name = title(job.name);
+    this.play = iconButton("play", "Play", () => this.toggle(), { className: "play" });
+    this.elapsed = element("span", { className: "time" });
+    this.remaining = element("span", { className: "time" });
+    this.position = element("input", { type: "range", className: "position", min: 0, max: this.timeline.duration, step: 0.01, "aria-label": "Position", oninput: () => this.seek(Number(this.position.value)) });
+    this.loopButton = iconButton("loop", "Loop from here (L)", () => this.stepLoop(), { "aria-pressed": "false" });
+    this.zoomOut = iconButton("zoom-out", "Zoom out", () => this.zoom(1 / 2));
+    this.zoomIn = iconButton("zoom-in", "Zoom in", () => this.zoom(2));
+    this.spectrumButton = iconButton("spectrum", "Spectrogram", () => this.#toggleSpectrogram(), { "aria-pressed": "false" });
+    this.note = element("p", { className: "note" });
+    this.hint = element("p", { className: "note", hidden: true, textContent: "Zoom in to 15 minutes or less to see the spectrogram." });
+    this.panNote = element("p", { className: "small", hidden: true, textContent: "Pan is for listening: the file keeps each stem in its place." });
+    this.lanes = job.stems.map((stem, index) => new Lane({
+      name: stem.name,
+      index,
+      colour: colourOf(stem.name, index),
+      strip: this.strips[index],
+      onChange: () => this.#onStrips(),
+      onDownload: () => this.#save(stem.url, `${name} ${stem.name}.${stem.url.split(".").pop()}`),
+    }));
+    this.ruler = new Ruler();
+    this.lanesNode = element("div", { className: "lanes" }, this.ruler.root, ...this.lanes.map((lane) => lane.root));
+    const facts = [clock(job.duration_seconds), job.model, job.options?.precision].filter(Boolean).join(" · ");
+    this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${name}` },
+      element("header", { className: "song" },
+        element("div", {},
+          element("h1", { textContent: name, title: job.name }),
+          element("p", { className: "facts", textContent: facts })),
+        element("div", { className: "actions" },
+          element("button", { type: "button", className: "plain", onclick: () => this.#share() }, icon("link"), element("span", { textContent: "Share" })),
+          downloadMenu({ job, name, mixPath: this.mixPath, panNote: this.panNote, save: (path, file) => this.#save(path, file) }))),
+      element("div", { className: "transport" },
+        this.play, this.elapsed, this.position, this.remaining, this.loopButton,
+        element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrumButton)),
+      ...job.warnings.map((text) => element("p", { className: "note", textContent: text })),
+      this.lanesNode, this.hint, this.note);
+    this.lanesNode.style.setProperty("--count", this.lanes.length);
+    this.pointer = new Pointer(this.lanesNode, ".wave, .ruler", {
+      seek: (share) => this.seek(this.timeline.time(share)),
+      hover: (share) => {
+        this.#hover = share === null ? null : this.timeline.time(share);
+        this.redraw();
+      },
+      select: (from, to) => {
+        this.loop = [this.timeline.time(Math.min(from, to)), this.timeline.time(Math.max(from, to))];
+        this.redraw();
+      },
+      // The sound changes once, when the mouse is released.
+      selected: () => this.setLoop(this.loop && this.loop[1] - this.loop[0] > 0.05 ? this.loop : null),
+      zoom: (factor, anchor) => this.zoom(factor, anchor),
+      scroll: (share) => {
+        this.timeline.scroll(share * this.timeline.span);
+        this.redraw(true);
+      },
+    });
+  }
+
+  async #save(path, file) {
+    try {
+      await download(path, file);
+    } catch (error) {
+      this.#say(error.message);
+    }
+  }
+
+  #onEngineState(error) {
+    if (error) this.#say(error instanceof TypeError ? "The sound could not be fetched. Press play to try again." : error.message);
+    this.#update();
+    this.redraw();
+    if (this.engine) this.#saveLink();
+  }
+
+  #update() {
+    this.root.classList.toggle("waiting", this.engine?.isWaiting ?? false);
+    setIcon(this.play, this.isPlaying ? "pause" : "play");
+    relabel(this.play, this.isPlaying ? "Pause" : "Play");
+    this.loopButton.setAttribute("aria-pressed", Boolean(this.loop));
+    this.loopButton.classList.toggle("half", this.#loopStart !== null);
+    relabel(this.loopButton, this.loop ? "Clear the loop (L)" : this.#loopStart === null ? "Loop from here (L)" : "Loop to here (L)");
+    this.zoomOut.disabled = !this.timeline.isZoomed;
+    this.zoomIn.disabled = this.timeline.span <= 2;
+  }
+}

@@ -1,0 +1,109 @@
+// Stems as short pieces of decoded sound, fetched by byte ranges when they are needed. An hour of music
+// then plays as soon as four minutes do, and takes no more memory.
+
+import { request } from "./api.js";
+import { decodeFrames, parseHeader } from "./wav.js";
+
+/** About six seconds at 44,100 Hz. */
+export const pieceFrames = 1 << 18;
+
+/** Decoded sound that is kept, in bytes; a quarter of it on a small device. */
+const keptBytes = (navigator.deviceMemory ?? 8) < 4 ? 96e6 : 384e6;
+
+/** A stem whose WAV file is read by ranges. */
+class RangedStem {
+  constructor(path, format) {
+    Object.assign(this, { path, format, frames: format.frames });
+  }
+
+  async read(first, count) {
+    const { dataOffset, bytesPerFrame, channels, sampleRate } = this.format;
+    const from = dataOffset + first * bytesPerFrame;
+    const reply = await request(this.path, { headers: { Range: `bytes=${from}-${from + count * bytesPerFrame - 1}` } });
+    let body = await reply.arrayBuffer();
+    // A proxy may ignore the range and send the whole file.
+    if (reply.status === 200) body = body.slice(from, from + count * bytesPerFrame);
+    const planes = decodeFrames(body, this.format);
+    // A mono buffer would be 3 dB softer in a panner's centre than a stereo one.
+    const buffer = new AudioBuffer({ length: Math.max(1, planes[0].length), numberOfChannels: 2, sampleRate });
+    buffer.copyToChannel(planes[0], 0);
+    buffer.copyToChannel(planes[channels > 1 ? 1 : 0], 1);
+    return buffer;
+  }
+}
+
+/** A stem decoded as a whole by the browser: for services that have no WAV of it. */
+class DecodedStem {
+  constructor(buffer) {
+    Object.assign(this, { buffer, frames: buffer.length });
+  }
+
+  async read(first, count) {
+    return excerpt(this.buffer, first, count);
+  }
+}
+
+/** A stereo copy of a part of a buffer. */
+export function excerpt(buffer, first, count) {
+  const part = new AudioBuffer({ length: count, numberOfChannels: 2, sampleRate: buffer.sampleRate });
+  for (const channel of [0, 1]) {
+    const plane = buffer.getChannelData(Math.min(channel, buffer.numberOfChannels - 1));
+    part.copyToChannel(plane.subarray(first, first + count), channel);
+  }
+  return part;
+}
+
+async function openStem(stem, sampleRate) {
+  const path = stem.url.replace(/\.\w+$/, ".wav");
+  try {
+    const reply = await request(path, { headers: { Range: "bytes=0-4095" } });
+    const total = Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]);
+    const format = total ? parseHeader(await reply.arrayBuffer(), total) : null;
+    if (format?.sampleRate === sampleRate) return new RangedStem(path, format);
+  } catch (error) {
+    if (path === stem.url || !(error.status >= 400)) throw error;
+  }
+  const body = await (await request(stem.url)).arrayBuffer();
+  return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(body));
+}
+
+/** All stems of a job, cut at the same frames. */
+export class Pieces {
+  #stems;
+  /** Piece number → promise of a buffer for each stem; the least lately used first. */
+  #kept = new Map();
+
+  constructor(stems, sampleRate) {
+    this.#stems = stems;
+    this.sampleRate = sampleRate;
+    this.frames = Math.min(...stems.map((stem) => stem.frames));
+  }
+
+  static async open(job) {
+    return new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, job.sample_rate))), job.sample_rate);
+  }
+
+  get count() {
+    return Math.ceil(this.frames / pieceFrames);
+  }
+
+  /** The buffers of a piece, one for each stem. */
+  get(index) {
+    let piece = this.#kept.get(index);
+    this.#kept.delete(index);
+    if (!piece) {
+      const first = index * pieceFrames;
+      const count = Math.min(pieceFrames, this.frames - first);
+      piece = Promise.all(this.#stems.map((stem) => stem.read(first, count)));
+      // A failed piece is asked for again the next time.
+      piece.catch(() => this.#kept.delete(index));
+    }
+    this.#kept.set(index, piece);
+    const limit = Math.max(4, Math.floor(keptBytes / (this.#stems.length * pieceFrames * 8)));
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= limit) break;
+      this.#kept.delete(oldest);
+    }
+    return piece;
+  }
+}

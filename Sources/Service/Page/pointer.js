@@ -1,0 +1,80 @@
+// Mouse, pen and fingers on the lanes: a click seeks, a drag selects a loop, Ctrl with the wheel or two
+// fingers zoom, one finger scrolls what is zoomed.
+
+const dragPixels = 6;
+
+export class Pointer {
+  #active = new Map();
+  #isDrag = false;
+  #spread = 0;
+
+  /** `selector` names the surfaces inside `root`; positions are shares of a surface's width. */
+  constructor(root, selector, actions) {
+    this.actions = actions;
+    const on = (type, handler, options) => root.addEventListener(type, (event) => {
+      const surface = event.target.closest?.(selector);
+      if (surface) handler(event, surface.getBoundingClientRect(), surface);
+      else if (type === "pointermove") actions.hover(null);
+    }, options);
+    on("pointerdown", (event, box, surface) => this.#down(event, box, surface));
+    on("pointermove", (event, box) => this.#move(event, box));
+    on("pointerup", (event, box) => this.#up(event, box));
+    on("pointercancel", (event) => this.#active.delete(event.pointerId));
+    root.addEventListener("pointerleave", () => actions.hover(null));
+    on("wheel", (event, box) => this.#wheel(event, box), { passive: false });
+  }
+
+  #share(event, box) {
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  }
+
+  #down(event, box, surface) {
+    if (event.button !== 0) return;
+    surface.setPointerCapture(event.pointerId);
+    this.#active.set(event.pointerId, { from: event.clientX, x: event.clientX, share: this.#share(event, box) });
+    this.#isDrag = this.#active.size > 1;
+    this.#spread = this.#distance();
+  }
+
+  #move(event, box) {
+    const finger = this.#active.get(event.pointerId);
+    if (event.pointerType !== "touch") this.actions.hover(this.#share(event, box));
+    if (!finger) return;
+    const moved = event.clientX - finger.x;
+    finger.x = event.clientX;
+    if (Math.abs(event.clientX - finger.from) > dragPixels) this.#isDrag = true;
+    if (this.#active.size === 2) {
+      const spread = this.#distance();
+      const middle = [...this.#active.values()].reduce((sum, { x }) => sum + x, 0) / 2;
+      if (spread > 20 && this.#spread > 20) this.actions.zoom(spread / this.#spread, (middle - box.left) / box.width);
+      this.#spread = spread;
+    } else if (this.#isDrag && event.pointerType === "touch") {
+      this.actions.scroll(-moved / box.width);
+    } else if (this.#isDrag) {
+      this.actions.select(finger.share, this.#share(event, box));
+    }
+  }
+
+  #up(event, box) {
+    const finger = this.#active.get(event.pointerId);
+    this.#active.delete(event.pointerId);
+    if (!finger) return;
+    if (!this.#isDrag) this.actions.seek(this.#share(event, box));
+    else if (event.pointerType !== "touch") this.actions.selected();
+  }
+
+  #wheel(event, box) {
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      this.actions.zoom(Math.exp(-event.deltaY / 300), this.#share(event, box));
+    } else if (event.deltaX || event.shiftKey) {
+      event.preventDefault();
+      this.actions.scroll((event.deltaX || event.deltaY) / box.width);
+    }
+  }
+
+  #distance() {
+    const [a, b] = [...this.#active.values()];
+    return b ? Math.abs(a.x - b.x) : 0;
+  }
+}

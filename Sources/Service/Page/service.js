@@ -1,0 +1,71 @@
+// The service's own condition: connected, starting, without a model. Said in the banner and the header.
+
+import { json, Problem, request } from "./api.js";
+import { announce, setText } from "./dom.js";
+
+const pollSeconds = 2;
+/** A short break, as when a laptop wakes, is not worth a word. */
+const patienceSeconds = 1.2;
+
+export class Service {
+  #banner = document.getElementById("banner");
+  #text = document.getElementById("banner-text");
+  #command = document.getElementById("banner-command");
+  #timer = null;
+  #isOpen = null;
+
+  /** `onModels(reply)` with the reply of GET /v1/models, whenever it may have changed. */
+  constructor(onModels) {
+    this.onModels = onModels;
+    document.getElementById("copy-command").addEventListener("click", () => {
+      navigator.clipboard?.writeText(this.#command.querySelector("code").textContent);
+      announce("Command copied");
+    });
+  }
+
+  connection(isOpen, problem) {
+    // Each attempt fails anew; the patience counts from the first.
+    if (!isOpen && !problem && this.#isOpen === false) return;
+    clearTimeout(this.#timer);
+    this.#isOpen = isOpen;
+    if (isOpen) this.#check();
+    else if (problem) this.#say("The service is starting.", problem.message);
+    else this.#timer = setTimeout(() => this.#say("No connection to the service.", "Trying again. Songs in line are safe."), patienceSeconds * 1000);
+  }
+
+  async #check() {
+    try {
+      const models = await json("v1/models");
+      this.onModels(models);
+      this.#describe(models);
+      try {
+        await request("readyz");
+        this.#banner.hidden = true;
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        const isMissing = !models.models.some((model) => model.is_installed);
+        if (isMissing) this.#say("There is no model yet.", "On the machine of the service, fetch one:", `swift-demucs models fetch ${models.engine.model || "htdemucs"}`);
+        else this.#say("The service is getting ready.", error.message);
+        this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
+      }
+    } catch {
+      // The event stream notices a lost connection too, and starts this again.
+      if (this.#isOpen) this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
+    }
+  }
+
+  #describe({ engine }) {
+    const threads = `${engine.threads} thread${engine.threads === 1 ? "" : "s"}`;
+    const node = document.getElementById("engine");
+    setText(node, [engine.model, engine.precision, threads].filter(Boolean).join(" · "));
+    node.title = [`swift-demucs ${engine.version}`, engine.instruction_set].filter(Boolean).join(", ");
+  }
+
+  #say(heading, sentence, command = null) {
+    setText(this.#text.firstElementChild, heading);
+    setText(this.#text.lastElementChild, sentence);
+    this.#command.hidden = command === null;
+    if (command) setText(this.#command.querySelector("code"), command);
+    this.#banner.hidden = false;
+  }
+}

@@ -1,0 +1,108 @@
+// The large region: the open song in whatever state it is, or what this is all about.
+
+import { colourOf } from "./colours.js";
+import { element, icon, setText } from "./dom.js";
+import { title } from "./format.js";
+import { Mixer } from "./mixer.js";
+import { isWaiting, stateWords } from "./words.js";
+
+export class Stage {
+  #root = document.getElementById("stage");
+  #empty = document.getElementById("empty");
+  #shown = null;
+  mixer = null;
+
+  /** `cancel(job)`, `retry(job)`, `choose()`; `stemsOf(job)` names the stems that a job will have. */
+  constructor(actions) {
+    this.actions = actions;
+  }
+
+  /** Nothing is open: the welcome. */
+  showEmpty() {
+    this.#clear("empty");
+    this.#empty.hidden = false;
+  }
+
+  /** The song of a link is not here any more. */
+  showGone() {
+    this.#clear("gone");
+    this.#root.append(this.#message("This song is no longer here", "Results are kept for a limited time. Drop the song again to separate it anew.",
+      element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
+  }
+
+  /** A job; `saved` is the state of a link to it. */
+  show(job, saved) {
+    const kind = job.state === "done" ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
+    if (this.#shown !== `${kind} ${job.id}`) {
+      this.#clear(`${kind} ${job.id}`);
+      if (kind === "mixer") {
+        this.mixer = new Mixer(job, saved);
+        this.#root.append(this.mixer.root);
+        this.mixer.redraw(true);
+      } else if (kind === "progress") {
+        this.#root.append(this.#progress(job));
+      } else {
+        this.#root.append(this.#ended(job));
+      }
+    }
+    if (kind === "progress") this.#updateProgress(job);
+  }
+
+  /** Forgets what is shown, so that the same song opens anew. */
+  reset() {
+    this.#clear(null);
+  }
+
+  #clear(shown) {
+    this.#shown = shown;
+    this.mixer?.close();
+    this.mixer = null;
+    this.#empty.hidden = true;
+    for (const child of [...this.#root.children]) if (child !== this.#empty) child.remove();
+  }
+
+  #progress(job) {
+    this.words = element("p", { className: "facts" });
+    this.percent = element("p", { className: "big-percent" });
+    this.fills = [];
+    const lanes = this.actions.stemsOf(job).map((name, index) => {
+      const fill = element("div", { className: "growing" });
+      this.fills.push(fill);
+      const lane = element("div", { className: "lane pending" },
+        element("div", { className: "strip" }, element("div", { className: "strip-head" }, element("span", { className: "chip" }), element("span", { className: "stem-name", textContent: name }))),
+        element("div", { className: "wave" }, fill));
+      lane.style.setProperty("--stem", colourOf(name, index));
+      return lane;
+    });
+    this.fills.push(element("span", { className: "fill" }));
+    const lanesNode = element("div", { className: "lanes" }, element("div", { className: "ruler-row" }), ...lanes);
+    lanesNode.style.setProperty("--count", lanes.length);
+    return element("section", { className: "mixer", "aria-label": title(job.name) },
+      element("header", { className: "song" },
+        element("div", {}, element("h1", { textContent: title(job.name), title: job.name }), this.words),
+        element("div", { className: "actions" },
+          element("button", { type: "button", className: "plain", onclick: () => this.actions.cancel(job) }, icon("close"), element("span", { textContent: "Cancel" })))),
+      element("div", { className: "progress-row" }, this.percent, element("div", {}, this.fills.at(-1))),
+      lanesNode);
+  }
+
+  #updateProgress(job) {
+    setText(this.words, stateWords(job));
+    setText(this.percent, `${Math.floor(job.fraction * 100)} %`);
+    for (const fill of this.fills) fill.style.transform = `scaleX(${job.fraction})`;
+  }
+
+  #ended(job) {
+    const isFailed = job.state === "failed";
+    const canRetry = this.actions.canRetry(job);
+    return this.#message(isFailed ? `${title(job.name)} could not be separated` : `${title(job.name)} was cancelled`,
+      isFailed ? stateWords(job) : "Nothing of it was kept.",
+      canRetry
+        ? element("button", { type: "button", className: "primary", textContent: "Try again", onclick: () => this.actions.retry(job) })
+        : element("button", { type: "button", className: "primary", textContent: isFailed ? "Choose another file" : "Choose files", onclick: () => this.actions.choose() }));
+  }
+
+  #message(heading, sentence, ...buttons) {
+    return element("section", { className: "message" }, element("h1", { textContent: heading }), element("p", { textContent: sentence }), element("div", { className: "choices" }, ...buttons));
+  }
+}

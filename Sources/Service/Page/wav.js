@@ -1,0 +1,67 @@
+// Reads WAV headers and samples: enough to play any range of a stem without the rest of the file.
+
+const pcm = 1;
+const float = 3;
+const extensible = 0xfffe;
+
+/**
+ * Reads the header of a WAV file from its first bytes.
+ *
+ * `totalBytes` is the length of the whole file: a header written before the end was known (data size
+ * 0 or 0xFFFFFFFF) ends with the file. Returns null if the bytes are no WAV file that `decodeFrames`
+ * can read.
+ */
+export function parseHeader(buffer, totalBytes) {
+  const view = new DataView(buffer);
+  const tag = (at) => String.fromCharCode(...new Uint8Array(buffer, at, 4));
+  if (view.byteLength < 12 || !["RIFF", "RF64"].includes(tag(0)) || tag(8) !== "WAVE") return null;
+  let format = null;
+  for (let at = 12; at + 8 <= view.byteLength; ) {
+    const kind = tag(at);
+    const size = view.getUint32(at + 4, true);
+    if (kind === "fmt " && at + 24 <= view.byteLength) {
+      let encoding = view.getUint16(at + 8, true);
+      if (encoding === extensible && size >= 26 && at + 34 <= view.byteLength) encoding = view.getUint16(at + 32, true);
+      format = {
+        isFloat: encoding === float,
+        channels: view.getUint16(at + 10, true),
+        sampleRate: view.getUint32(at + 12, true),
+        bytesPerFrame: view.getUint16(at + 20, true),
+        bits: view.getUint16(at + 22, true),
+      };
+      const readable = encoding === pcm ? [16, 24, 32] : encoding === float ? [32] : [];
+      if (!readable.includes(format.bits) || format.channels < 1) return null;
+      if (format.bytesPerFrame !== (format.channels * format.bits) / 8) return null;
+    } else if (kind === "data") {
+      if (!format) return null;
+      const dataOffset = at + 8;
+      const isOpenEnded = size === 0 || size === 0xffffffff;
+      const dataBytes = isOpenEnded ? totalBytes - dataOffset : Math.min(size, totalBytes - dataOffset);
+      return { ...format, dataOffset, frames: Math.floor(dataBytes / format.bytesPerFrame) };
+    }
+    // Chunks begin at even addresses.
+    at += 8 + size + (size & 1);
+  }
+  return null;
+}
+
+/** The samples of whole frames, one Float32Array for each channel, in −1…1. */
+export function decodeFrames(buffer, format) {
+  const { channels, bits, isFloat, bytesPerFrame } = format;
+  const frames = Math.floor(buffer.byteLength / bytesPerFrame);
+  const planes = Array.from({ length: channels }, () => new Float32Array(frames));
+  const view = new DataView(buffer);
+  const step = bits / 8;
+  const read = isFloat
+    ? (at) => view.getFloat32(at, true)
+    : bits === 16
+      ? (at) => view.getInt16(at, true) / 0x8000
+      : bits === 24
+        ? (at) => (view.getUint16(at, true) | (view.getInt8(at + 2) << 16)) / 0x800000
+        : (at) => view.getInt32(at, true) / 0x80000000;
+  for (let channel = 0; channel < channels; channel += 1) {
+    const plane = planes[channel];
+    for (let frame = 0, at = channel * step; frame < frames; frame += 1, at += bytesPerFrame) plane[frame] = read(at);
+  }
+  return planes;
+}

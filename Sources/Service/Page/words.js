@@ -1,0 +1,29 @@
+// What the page says of a job: one place, so that queue and stage say the same.
+
+import { clock, ordinal, roughTime } from "./format.js";
+
+export function stateWords(job) {
+  switch (job.state) {
+    case "queued":
+      return !job.queue_position ? "Waiting" : job.queue_position === 1 ? "Next in line" : `${ordinal(job.queue_position)} in line`;
+    case "running":
+      return job.seconds_left === null ? "Separating" : `Separating, ${roughTime(job.seconds_left)} left`;
+    case "done":
+      return clock(job.duration_seconds ?? 0);
+    case "failed":
+      return problemWords(job.error);
+    case "cancelled":
+      return "Cancelled";
+    default:
+      return job.state;
+  }
+}
+
+export const problemWords = (problem) => problem?.detail || problem?.title || "Something went wrong.";
+
+/** Full quarters of a job's progress. */
+export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
+
+export const quarterWords = ["", "a quarter done", "half done", "three quarters done", "done"];
+
+export const isWaiting = (state) => state === "queued" || state === "running" || state === "waiting" || state === "uploading";

@@ -1,0 +1,68 @@
+// What the service answers.
+
+import LibC
+
+/// Bytes that are made while they are sent. Used by one thread at a time.
+protocol ByteStream: AnyObject {
+    /// Fills a part of the buffer, and blocks until there is something to fill it with.
+    ///
+    /// - Returns: the number of bytes, or nil at the end.
+    /// - Throws: where the reply has to be broken off.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int?
+}
+
+struct Reply {
+    enum Body {
+        case bytes([UInt8])
+        /// A part of an open file, which the reply closes.
+        case file(descriptor: Int32, offset: Int, count: Int)
+        case stream(any ByteStream)
+    }
+
+    var status: Int
+    var headers: [(name: String, value: String)] = []
+    var body: Body = .bytes([])
+
+    init(_ status: Int, headers: [(name: String, value: String)] = [], body: Body = .bytes([])) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    static func json(
+        _ value: JSON, status: Int = 200, headers: [(name: String, value: String)] = []
+    ) -> Reply {
+        Reply(
+            status,
+            headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+                + headers,
+            body: .bytes(value.bytes + Array("\n".utf8)))
+    }
+
+    static func text(_ text: String, status: Int = 200, type: String = "text/plain") -> Reply {
+        Reply(
+            status,
+            headers: [("Content-Type", "\(type); charset=utf-8"), ("Cache-Control", "no-store")],
+            body: .bytes(Array(text.utf8)))
+    }
+
+    /// - Parameter path: of the request.
+    static func problem(_ problem: Problem, path: String) -> Reply {
+        var headers = [
+            (name: "Content-Type", value: "application/problem+json"),
+            ("Cache-Control", "no-store"),
+        ]
+        if let seconds = problem.retryAfterSeconds { headers.append(("Retry-After", "\(seconds)")) }
+        if problem.kind == .unauthorized {
+            headers.append(("WWW-Authenticate", "Bearer realm=\"swift-demucs\""))
+        }
+        return Reply(
+            problem.kind.status, headers: headers,
+            body: .bytes(problem.json(instance: path).bytes + Array("\n".utf8)))
+    }
+
+    /// Releases what a reply that is never sent holds.
+    func discard() {
+        if case .file(let descriptor, _, _) = body { close(descriptor) }
+    }
+}

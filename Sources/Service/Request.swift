@@ -1,0 +1,104 @@
+// A request on its way: its head, what becomes of its body, and its reply.
+
+import CServiceLibraries
+import LibC
+
+/// A request. Used by the thread of its connection alone.
+final class Request {
+    /// As it was sent.
+    let rawTarget: String
+    /// The connection's socket.
+    let socket: Int32
+    /// The library's own object.
+    let connection: OpaquePointer
+    fileprivate(set) var method = ""
+    fileprivate(set) var version = ""
+    /// With names in lower case, in their order.
+    fileprivate(set) var headers: [(name: String, value: String)] = []
+    var target = RequestTarget.root
+    /// Takes the body; nil where none is expected.
+    var upload: Upload?
+    /// Names of the route's variable parts and their values.
+    var parameters: [String: String] = [:]
+    var route: Route?
+    /// Whether the head was read.
+    var isBegun = false
+    /// The reply to a request that was refused by its head, sent once its body is read: a client that is
+    /// still sending would not see it.
+    var refusal: Reply?
+    /// Whether it is certain where the body ends.
+    private(set) var isFramed = false
+    /// Bytes of a body that nobody takes.
+    var ignoredBytes = 0
+    /// The status of the reply, once there is one.
+    var status: Int?
+    let began = Timestamp.uptime
+
+    init(rawTarget: String, socket: Int32, connection: OpaquePointer) {
+        self.rawTarget = rawTarget
+        self.socket = socket
+        self.connection = connection
+    }
+
+    func setHead(method: String, version: String, headers: [(name: String, value: String)]) {
+        self.method = method
+        self.version = version
+        self.headers = headers
+    }
+
+    /// The value of the first header of that name, in lower case.
+    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    func count(_ name: String) -> Int { headers.count { $0.name == name } }
+
+    /// The last value of that name in the query.
+    func query(_ name: String) -> String? { target.query.last { $0.name == name }?.value }
+
+    /// The body's length by its header; nil without one.
+    var announcedBytes: Int? { header("content-length").flatMap { Int($0) } }
+
+    /// Whether a body follows.
+    var hasBody: Bool { (announcedBytes ?? 0) > 0 || count("transfer-encoding") > 0 }
+
+    /// Whether the client has closed its connection.
+    var isAbandoned: Bool {
+        // POLLRDHUP: Linux tells of a closed connection without reading from it.
+        var request = pollfd(fd: socket, events: Int16(0x2000), revents: 0)
+        guard poll(&request, 1, 0) > 0 else { return false }
+        return Int32(request.revents) & (0x2000 | POLLHUP | POLLERR | POLLNVAL) != 0
+    }
+
+    /// Whether to read the body of a request that is refused: unless the client asks before it sends,
+    /// or sends very much.
+    var isReadThough: Bool {
+        isFramed && header("expect") == nil && (announcedBytes ?? 0) <= Request.mostIgnoredBytes
+    }
+
+    static let mostIgnoredBytes = 256 << 20
+
+    /// - Throws: `Problem` for a head that two programs could read differently.
+    func checkHead() throws(Problem) {
+        if count("content-length") > 1 {
+            throw Problem(.badRequest, "The request has several Content-Length headers.")
+        }
+        if count("transfer-encoding") > 0 {
+            guard count("content-length") == 0 else {
+                throw Problem(
+                    .badRequest, "The request has both Content-Length and Transfer-Encoding.")
+            }
+            guard count("transfer-encoding") == 1,
+                header("transfer-encoding")?.lowercased() == "chunked"
+            else { throw Problem(.badRequest, "The only Transfer-Encoding here is 'chunked'.") }
+        }
+        if let length = header("content-length") {
+            let isNumber = !length.isEmpty && length.utf8.allSatisfy { (48...57).contains($0) }
+            guard isNumber, Int(length) != nil else {
+                throw Problem(.badRequest, "The Content-Length is not a number.")
+            }
+        }
+        isFramed = true
+        if count("host") > 1 || version != "HTTP/1.0" && count("host") == 0 {
+            throw Problem(.badRequest, "The request needs exactly one Host header.")
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// Requests that bring a sound.
+
+import Audio
+import Demucs
+import Files
+import LibC
+
+extension Service {
+    /// Prepares to receive a sound, unless it is certain that it will be refused.
+    ///
+    /// - Throws: `Problem`.
+    func beginUpload(_ request: Request) throws(Problem) {
+        if request.route?.operation == .separateNow { _ = try wanted(request) }
+        _ = try JobOptions(fields: optionFields(of: request))
+        // A missing model is said before a gigabyte is sent.
+        if case .failed = shelf.readiness { _ = try shelf.model(nil) }
+        try book.checkRoom()
+        let limit = settings.limits.bodyBytes
+        // A form is a little longer than its file.
+        if let bytes = request.announcedBytes, bytes > limit + (1 << 20) {
+            throw Upload.tooLarge(limit)
+        }
+        if let bytes = request.announcedBytes,
+            let free = TemporaryFiles.freeBytes(in: folder.uploads), bytes > free
+        {
+            throw Problem(
+                .diskFull, "There is no room for the \(bytes) bytes of the sound. Try again later.")
+        }
+        let type = request.header("content-type")?.lowercased() ?? ""
+        let isForm = type.hasPrefix("multipart/form-data")
+        if type.hasPrefix("multipart/"), !isForm {
+            throw Problem(
+                .badRequest, "The form is '\(type.prefix(60))', expected multipart/form-data.")
+        }
+        guard request.hasBody else {
+            throw Problem(.badRequest, "The request has no body, expected a sound file.")
+        }
+        let upload = try Upload(
+            to: folder.newUpload(), limitBytes: limit, libraries: libraries,
+            form: isForm ? request.connection : nil)
+        upload.fileName = fileName(of: request)
+        request.upload = upload
+    }
+
+    /// The options in a request's query.
+    private func optionFields(of request: Request) -> [(name: String, value: String)] {
+        request.target.query.filter { $0.name != "filename" }
+    }
+
+    /// The file's name in a header or in the query.
+    private func fileName(of request: Request) -> String? {
+        if let name = request.query("filename") { return name }
+        if let name = request.header("x-filename") {
+            return (try? RequestTarget.decoded(Substring(name), plusIsSpace: false)) ?? name
+        }
+        for part in (request.header("content-disposition") ?? "").split(separator: ";") {
+            let sides = part.split(separator: "=", maxSplits: 1)
+            guard sides.count == 2 else { continue }
+            let value = sides[1].drop { $0 == " " }
+            switch sides[0].filter({ $0 != " " }).lowercased() {
+            case "filename*":
+                if let name = value.split(separator: "'", omittingEmptySubsequences: false).last,
+                    let decoded = try? RequestTarget.decoded(name, plusIsSpace: false)
+                {
+                    return decoded
+                }
+            case "filename": return value.filter { $0 != "\"" }
+            default: break
+            }
+        }
+        return nil
+    }
+
+    // MARK: - Jobs
+
+    func createJob(_ request: Request) throws -> Reply {
+        let job = try accept(request, more: [])
+        guard let json = book.json(job.id)?.job else {
+            throw Problem(.notFound, "The job was removed.")
+        }
+        return .json(json, status: 202, headers: [("Location", "/v1/separations/\(job.id)")])
+    }
+
+    /// Makes a job of a complete request.
+    ///
+    /// - Parameter more: fields that the address stands for.
+    private func accept(
+        _ request: Request, more: [(name: String, value: String)]
+    ) throws -> Job {
+        guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
+        let digest = try upload.finish()
+        let options = try JobOptions(fields: optionFields(of: request) + upload.fields + more)
+        shelf.awaitOwn()
+        let model = try shelf.model(options.model)
+        let precision = try shelf.precision(of: model, options.precisionChoice)
+        _ = try options.outputs(ofSources: model.sources)
+        let id = Job.newID()
+        let name = Job.label(upload.fileName)
+        let facts = try JobInput(
+            path: upload.path, name: name, ffmpeg: settings.allowsFFmpeg ? .onPath : nil,
+            folder: folder.temporary, isCancelled: { request.isAbandoned }
+        ).check(settings.limits, isCancelled: { request.isAbandoned })
+        var equal = options
+        equal.model = nil
+        equal.precision = nil
+        var hash = SHA256()
+        hash.update(Array("\(settings.version) \(digest) \(model.identity) \(precision) ".utf8))
+        hash.update(JSON.bytes(of: equal))
+        let key = hash.hexadecimal
+        func job(_ sequence: Int) -> Job {
+            Job(
+                id: id, sequence: sequence, name: name, created: Timestamp.now, options: options,
+                model: model.name, precision: precision.rawValue, key: key,
+                inputBytes: upload.countBytes, durationSeconds: facts.durationSeconds,
+                sampleRateHz: facts.sampleRateHz, channels: facts.channels, warnings: facts.warnings
+            )
+        }
+        if let known = book.done(key: key), let found = try acceptCopy(of: known, as: job) {
+            return found
+        }
+        guard rename(upload.path, folder.input(id)) == 0 else {
+            throw Problem(.diskFull, "The upload can't be stored (\(SystemError.last)).")
+        }
+        DataFolder.sync(folder.inputs)
+        do { return try book.accept(job) } catch {
+            unlink(folder.input(id))
+            throw error
+        }
+    }
+
+    /// A job with the results of a finished one.
+    private func acceptCopy(of known: Job, as make: (_ sequence: Int) -> Job) throws -> Job? {
+        let runner = JobRunner(
+            book: book, shelf: shelf, folder: folder, metrics: metrics, ffmpeg: nil)
+        let id = make(0).id
+        guard runner.copyResults(of: known, to: id) else { return nil }
+        let job = try book.accept { sequence in
+            var job = make(sequence)
+            job.state = .done
+            job.started = job.created
+            job.finished = job.created
+            job.stems = known.stems
+            job.durationSeconds = known.durationSeconds
+            job.warnings = known.warnings
+            job.isCached = true
+            return job
+        }
+        metrics.count(job)
+        return job
+    }
+
+    // MARK: - The sound comes back in the reply
+
+    /// The stem and the format that the address names.
+    private func wanted(
+        _ request: Request
+    ) throws(Problem) -> (stem: String, format: JobOptions.Format) {
+        let file = request.parameters["file"] ?? ""
+        guard let format = JobOptions.Format(rawValue: FilePath.pathExtension(of: file)) else {
+            throw Problem(
+                .notFound, "The address ends in none of .wav, .flac and .mp3, as in vocals.wav.")
+        }
+        return (FilePath.stem(of: file), format)
+    }
+
+    func separateNow(_ request: Request) throws -> Reply {
+        let (stem, format) = try wanted(request)
+        var fields = [(name: "format", value: format.rawValue)]
+        let given = (optionFields(of: request) + (request.upload?.fields ?? [])).map(\.name)
+        if stem.hasPrefix("no_") {
+            if !given.contains("two-stems") {
+                fields.append(("two-stems", String(stem.dropFirst(3))))
+            }
+        } else if !given.contains("stems"), !given.contains("two-stems") {
+            fields.append(("stems", stem))
+        }
+        let job = try accept(request, more: fields)
+        guard
+            let done = book.waitForEnd(job.id, isOver: { request.isAbandoned })
+        else {
+            // Nobody waits for it any more; at the end of the service it stays in the queue.
+            if request.isAbandoned { _ = try book.cancelOrRemove(job.id) }
+            throw Problem(.busy, "The service is ending; the job goes on when it is started again.")
+        }
+        if let error = done.error { throw error }
+        guard done.state == .done, let found = done.stems.first(where: { $0.name == stem }) else {
+            throw Problem(.conflict, "The job was cancelled, or has no stem '\(stem)'.")
+        }
+        return try reply(request, found, of: done, format)
+    }
+}

@@ -1,0 +1,30 @@
+// Times of jobs: seconds since 1970, shown as RFC 3339.
+
+import Files
+import LibC
+
+enum Timestamp {
+    /// Seconds since 1970.
+    static var now: Double { seconds(CLOCK_REALTIME) }
+
+    /// Seconds on a clock that nobody sets.
+    static var uptime: Double { seconds(CLOCK_MONOTONIC) }
+
+    private static func seconds(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// `2026-01-31T12:00:00.250Z`.
+    static func text(_ seconds: Double) -> String {
+        let milliseconds = Int((seconds * 1000).rounded(.down))
+        var whole = time_t(milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&whole, &parts)
+        func padded(_ value: Int32, _ digits: Int = 2) -> String { value.zeroPadded(digits) }
+        return "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1))-"
+            + "\(padded(parts.tm_mday))T\(padded(parts.tm_hour)):\(padded(parts.tm_min)):"
+            + "\(padded(parts.tm_sec)).\((milliseconds % 1000).zeroPadded(3))Z"
+    }
+}

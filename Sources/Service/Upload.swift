@@ -1,0 +1,175 @@
+// The body of a request on its way to the disk: raw bytes, or the field `file` of a form.
+
+import CServiceLibraries
+import Files
+import LibC
+
+/// Takes a body piece by piece; never holds more than a piece.
+final class Upload {
+    /// The file that the sound goes to.
+    let path: String
+    /// Fields of the form, in their order.
+    private(set) var fields: [(name: String, value: String)] = []
+    /// The name that the client gives the file; a label, never a path.
+    var fileName: String?
+    /// The first problem; the rest of the body is dropped.
+    private(set) var problem: Problem?
+    private(set) var countBytes = 0
+
+    private let libraries: ServiceLibraries
+    private let limitBytes: Int
+    private var descriptor: Int32
+    private var hash = SHA256()
+    private var form: OpaquePointer?
+    private var formState: FormState?
+    private var droppedBytes = 0
+    private var fieldBytes = 0
+
+    /// Bytes that are still read after a problem, so that the client gets to see the reply.
+    private static let mostDroppedBytes = 64 << 20
+    private static let mostFieldBytes = 64 << 10
+
+    /// - Parameters:
+    ///   - connection: whose body is a form; nil for raw bytes.
+    /// - Throws: `Problem` if there is no room, or the form has no boundary.
+    init(
+        to path: String, limitBytes: Int, libraries: ServiceLibraries,
+        form connection: OpaquePointer?
+    ) throws(Problem) {
+        self.path = path
+        self.limitBytes = limitBytes
+        self.libraries = libraries
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            throw Problem(.diskFull, "The upload can't be stored (\(SystemError.last)).")
+        }
+        guard let connection else { return }
+        form = libraries.http.create_post_processor(
+            connection, 1 << 16, takeField, Unmanaged.passUnretained(self).toOpaque())
+        if form == nil {
+            discard()
+            throw Problem(.badRequest, "The multipart form has no valid boundary.")
+        }
+        formState = .beforeFile
+    }
+
+    deinit { discard() }
+
+    private enum FormState { case beforeFile, inFile, afterFile }
+
+    /// Takes the next bytes of the body.
+    ///
+    /// - Returns: false if the connection has to be closed.
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if problem != nil {
+            droppedBytes += bytes.count
+            return droppedBytes <= Upload.mostDroppedBytes
+        }
+        if let form {
+            let text = bytes.bindMemory(to: CChar.self)
+            if libraries.http.post_process(form, text.baseAddress, text.count) != .YES {
+                fail(Problem(.badRequest, "The multipart form is malformed."))
+            }
+        } else {
+            store(bytes)
+        }
+        return true
+    }
+
+    /// Completes the file.
+    ///
+    /// - Returns: the SHA-256 of the sound.
+    /// - Throws: `Problem`.
+    func finish() throws(Problem) -> String {
+        if let form {
+            self.form = nil
+            if libraries.http.destroy_post_processor(form) != .YES {
+                fail(Problem(.badRequest, "The multipart form ends before its last boundary."))
+            }
+            if formState == .beforeFile {
+                fail(Problem(.badRequest, "The form has no field 'file' with the sound."))
+            }
+        }
+        // Accepted means stored: it outlasts the machine's end, too.
+        if problem == nil, fsync(descriptor) != 0 { failWriting(.last) }
+        if let problem { throw problem }
+        if countBytes == 0 {
+            throw Problem(
+                .notASound, "The request's body is empty (0 bytes), expected a sound file.")
+        }
+        close(descriptor)
+        descriptor = -1
+        return hash.hexadecimal
+    }
+
+    /// Closes what is open. The file stays.
+    private func discard() {
+        if let form { _ = libraries.http.destroy_post_processor(form) }
+        form = nil
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+    }
+
+    private func store(_ bytes: UnsafeRawBufferPointer) {
+        countBytes += bytes.count
+        if countBytes > limitBytes { return fail(Upload.tooLarge(limitBytes)) }
+        hash.update(bytes)
+        do { try writeAll(bytes, to: descriptor) } catch { failWriting(error) }
+    }
+
+    static func tooLarge(_ limitBytes: Int) -> Problem {
+        Problem(
+            .tooLarge,
+            "The sound has more than the \(limitBytes) bytes that the service takes. Cut it, or "
+                + "send it as FLAC.")
+    }
+
+    private func failWriting(_ error: SystemError) {
+        fail(Problem(.diskFull, "The upload can't be stored (\(error)). Try again later."))
+    }
+
+    private func fail(_ problem: Problem) {
+        if self.problem == nil { self.problem = problem }
+    }
+
+    /// Takes a piece of a field.
+    fileprivate func field(
+        _ name: String, fileName: String?, _ bytes: UnsafeRawBufferPointer, at offset: Int
+    ) {
+        if name == "file" {
+            if offset == 0 {
+                if formState != .beforeFile, !bytes.isEmpty || formState == .afterFile {
+                    return fail(Problem(.badRequest, "The form has several fields 'file'."))
+                }
+                formState = .inFile
+                self.fileName = fileName ?? self.fileName
+            }
+            store(bytes)
+            return
+        }
+        if formState == .inFile { formState = .afterFile }
+        fieldBytes += name.utf8.count + bytes.count
+        guard fieldBytes <= Upload.mostFieldBytes, fields.count < 100 else {
+            return fail(Problem(.badRequest, "The form's fields are too many or too long."))
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            return fail(Problem(.badRequest, "The form's field '\(name)' is not valid UTF-8."))
+        }
+        if offset > 0, let last = fields.indices.last, fields[last].name == name {
+            fields[last].value += text
+        } else {
+            fields.append((name, text))
+        }
+    }
+}
+
+private let takeField: MHD_PostDataIterator = {
+    context, _, name, fileName, _, _, data, offset, count in
+    guard let context, let name else { return .NO }
+    let upload = Unmanaged<Upload>.fromOpaque(context).takeUnretainedValue()
+    upload.field(
+        String(cString: name), fileName: fileName.map { String(cString: $0) },
+        UnsafeRawBufferPointer(start: data, count: count), at: Int(offset))
+    // Once there is a problem, the rest is dropped.
+    return upload.problem == nil ? .YES : .NO
+}

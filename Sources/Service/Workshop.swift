@@ -1,0 +1,170 @@
+// Files that are made from results when a client asks for them: other formats, mixes, waveforms.
+
+import Audio
+import Files
+import LibC
+import Signal
+import Tensor
+
+/// Makes each file once, and keeps it in the cache.
+final class Workshop: @unchecked Sendable {
+    // @unchecked: the set is guarded by the condition.
+
+    let folder: DataFolder
+    private let condition = Condition()
+    private var underWay: Set<String> = []
+
+    init(_ folder: DataFolder) { self.folder = folder }
+
+    /// Opens a file of the cache, which is made if it isn't there.
+    ///
+    /// - Parameter make: writes the file to a path.
+    /// - Throws: `Problem`, the errors of `make`.
+    private func cached(
+        _ job: Job, _ name: String, make: (_ path: String) throws -> Void
+    ) throws -> (descriptor: Int32, bytes: Int) {
+        let key = "\(job.id)/\(name)"
+        condition.withLock {
+            while underWay.contains(key) { condition.wait() }
+            underWay.insert(key)
+        }
+        defer {
+            condition.withLock {
+                underWay.remove(key)
+                condition.broadcast()
+            }
+        }
+        if let file = folder.open(folder.cache, job.id, name) { return file }
+        mkdir(folder.cache(of: job.id), 0o700)
+        try make("\(folder.cache(of: job.id))/\(name)")
+        guard let file = folder.open(folder.cache, job.id, name) else { throw Workshop.gone }
+        return file
+    }
+
+    private static let gone = Problem(.notFound, "The job's files were removed.")
+
+    /// Opens a stem in a format.
+    func stem(
+        _ stem: Job.Stem, of job: Job, format: JobOptions.Format
+    ) throws -> (descriptor: Int32, bytes: Int) {
+        if format == job.options.format {
+            guard let file = folder.open(folder.results, job.id, stem.file) else {
+                throw Workshop.gone
+            }
+            return file
+        }
+        return try cached(job, "\(FilePath.stem(of: stem.file)).\(format.rawValue)") { path in
+            try mix(job, [(stem, 1)], to: path, format: format)
+        }
+    }
+
+    /// Opens a weighted sum of stems.
+    ///
+    /// - Parameter gains: of the stems, in their order.
+    func mix(
+        _ job: Job, gains: [Float], format: JobOptions.Format
+    ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
+        var hash = SHA256()
+        hash.update(Array("\(job.key) \(gains) \(format.rawValue)".utf8))
+        let tag = String(hash.hexadecimal.prefix(32))
+        let file = try cached(job, "mix-\(tag).\(format.rawValue)") { path in
+            try mix(job, Array(zip(job.stems, gains)), to: path, format: format)
+        }
+        return (file, tag)
+    }
+
+    private func mix(
+        _ job: Job, _ parts: [(stem: Job.Stem, gain: Float)], to path: String,
+        format: JobOptions.Format
+    ) throws {
+        let parts = parts.filter { $0.gain != 0 || parts.count == 1 }
+        // The first pass finds the peak: a sum beyond full scale is scaled down, never clipped.
+        var peak: Float = 0
+        if parts.count > 1 || parts.contains(where: { $0.gain > 1 }) {
+            try forEachBlock(job, parts) { peak = max(peak, $0.peak) }
+        }
+        var writer: AudioWriter?
+        try forEachBlock(job, parts) { block in
+            if writer == nil {
+                writer = try AudioWriter(
+                    to: .file(path), channelCount: block.channelCount,
+                    sampleRateHz: block.sampleRateHz, sampleCount: nil,
+                    format: job.options.outputFormat(format), clip: .rescale,
+                    divisor: max(peak, 1))
+            }
+            try writer?.append(block)
+        }
+        guard let writer else { throw Workshop.gone }
+        try writer.finish()
+    }
+
+    /// Opens a stem for decoding.
+    func reader(_ stem: Job.Stem, of job: Job) throws -> AudioReader {
+        guard let file = folder.open(folder.results, job.id, stem.file) else { throw Workshop.gone }
+        return try AudioInput(
+            descriptor: file.descriptor, name: stem.name, spool: Spool(folder: folder.temporary),
+            ffmpeg: nil
+        ).reader()
+    }
+
+    /// Adds stems up, block by block.
+    private func forEachBlock(
+        _ job: Job, _ parts: [(stem: Job.Stem, gain: Float)],
+        _ body: (PlanarAudio) throws -> Void
+    ) throws {
+        // Without any part it is the silence of the first stem.
+        let all = parts.isEmpty ? job.stems.prefix(1).map { ($0, Float(0)) } : parts
+        let readers = try all.map { try reader($0.0, of: job) }
+        while true {
+            var sum: PlanarAudio?
+            for (reader, (_, gain)) in zip(readers, all) {
+                // All stems have the same length, and every reader the same blocks.
+                guard let block = try reader.next() else { return }
+                sum = Workshop.sum(sum, block, gain)
+            }
+            guard let sum else { return }
+            try body(sum)
+        }
+    }
+
+    private static func sum(_ sum: PlanarAudio?, _ block: PlanarAudio, _ gain: Float) -> PlanarAudio
+    {
+        var result =
+            sum
+            ?? PlanarAudio(
+                channelCount: block.channelCount, sampleRateHz: block.sampleRateHz,
+                zeros: block.sampleCount)
+        for channel in result.channels.indices {
+            result.channels[channel].withUnsafeMutableBufferPointer { samples in
+                for (index, sample) in zip(samples.indices, block.channels[channel]) {
+                    samples[index] += sample * gain
+                }
+            }
+        }
+        return result
+    }
+
+    // MARK: - Waveforms
+
+    /// The waveforms of all stems.
+    func waveforms(of job: Job) throws -> Waveforms {
+        let file = try cached(job, "waveforms") { path in
+            let measured = try job.stems.map { try Waveforms.Stem(reader(_: $0, of: job)) }
+            try replaceFile(at: path, with: Waveforms(measured).stored)
+        }
+        defer { close(file.descriptor) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: file.bytes) { buffer, count in
+            count =
+                (try? readAll(
+                    into: UnsafeMutableRawBufferPointer(buffer), from: file.descriptor, at: 0)) ?? 0
+        }
+        guard let waveforms = Waveforms(stored: bytes) else {
+            throw Problem(.failed, "The waveforms of the job can't be read. Delete the job.")
+        }
+        return waveforms
+    }
+
+    func waveform(_ stem: Job.Stem, of job: Job) throws -> Waveforms.Stem {
+        try Waveforms.Stem(reader(stem, of: job))
+    }
+}

@@ -1,0 +1,58 @@
+"""Chromium as the page tests use it."""
+import base64
+import time
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+
+class Browser(webdriver.Chrome):
+    def __init__(self, downloads: str):
+        options = Options()
+        options.binary_location = "/usr/bin/chromium"
+        for flag in ("--headless=new", "--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        super().__init__(options=options, service=Service("/usr/bin/chromedriver"))
+        self.set_script_timeout(60)
+        self.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": downloads})
+        self.size(1440, 900)
+
+    def size(self, width: int, height: int) -> None:
+        self.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+
+    def dark(self, is_dark: bool) -> None:
+        self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}]})
+
+    def screenshot(self) -> bytes:
+        return base64.b64decode(self.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
+
+    def run(self, body: str, *arguments):
+        """Runs an asynchronous function's body with `args` and `stage`, the page's own; returns what it returns."""
+        reply = self.execute_async_script(
+            """
+            const done = arguments[arguments.length - 1];
+            const args = [...arguments].slice(0, -1);
+            (async () => {
+              const { stage } = await import("/main.js");
+              %s
+            })().then((value) => done({ value }), (error) => done({ error: String(error && error.stack || error) }));
+            """ % body, *arguments)
+        if "error" in reply:
+            raise AssertionError(reply["error"])
+        return reply.get("value")
+
+    def wait(self, expression: str, *arguments, seconds: float = 15):
+        """Waits until a JavaScript expression is true; returns its value."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = self.execute_script(f"const args = arguments; return {expression}", *arguments)
+            if value:
+                return value
+            time.sleep(0.05)
+        shown = self.execute_script("return document.body.innerText")
+        raise AssertionError(f"after {seconds} s still not: {expression} {arguments}\nthe page says:\n{shown}")
+
+    def serious_messages(self) -> list[str]:
+        return [entry["message"] for entry in self.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]

@@ -1,0 +1,457 @@
+#!/usr/bin/env python3
+"""The service's interface without a model: jobs take a few seconds and give made-up music.
+
+For work on the page and for its tests. The page's files are read anew for each request, so that a
+reload shows a change. Knobs are attributes of `Mock`; the tests turn them.
+"""
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import re
+import threading
+import time
+import urllib.parse
+import zipfile
+from datetime import datetime, timezone
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy
+import soundfile
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "Sources" / "Service" / "Page"
+SAMPLE_RATE = 44100
+STEMS = ["drums", "bass", "other", "vocals"]
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+TYPES = {
+    ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml", ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
+}
+
+
+def make_music(seconds: float, seed: int) -> dict[str, numpy.ndarray]:
+    """A stereo signal [frame, channel] for each stem, 16-bit exact, that looks and sounds like a song."""
+    random = numpy.random.default_rng(seed)
+    frames = int(seconds * SAMPLE_RATE)
+    t = numpy.arange(frames) / SAMPLE_RATE
+    beat = 60 / 112
+    bar = 4 * beat
+    section = (t // (4 * bar)).astype(int) + seed
+    root = numpy.array([110.0, 87.31, 130.81, 98.0])[(t // bar).astype(int) % 4]
+    phase = 2 * numpy.pi * numpy.cumsum(root) / SAMPLE_RATE
+    since_beat = t % beat
+    since_half = t % (beat / 2)
+    kick = numpy.sin(2 * numpy.pi * 55 * since_beat) * numpy.exp(-since_beat * 14)
+    snare = random.standard_normal(frames) * numpy.exp(-((t + beat) % (2 * beat)) * 18) * 0.4
+    hats = random.standard_normal(frames) * numpy.exp(-since_half * 60) * 0.12
+    def drift(seconds_per_turn, low):
+        """A slow random loudness in low…1."""
+        count = int(seconds / seconds_per_turn) + 3
+        levels = numpy.interp(t / seconds_per_turn, numpy.arange(count), random.random(count))
+        return low + (1 - low) * levels
+
+    drums = (0.6 * kick + snare + hats) * numpy.where(section % 5 == 0, 0.35, 0.9) * drift(beat / 2, 0.55)
+    bass = (numpy.sin(phase / 2) + 0.3 * numpy.sin(phase)) * numpy.exp(-since_half * 2.2) * 0.55
+    bass *= numpy.where(section % 4 == 3, 0.15, 1) * drift(beat, 0.35)
+    chord = sum(numpy.sin(phase * ratio + shift) for ratio, shift in ((2, 0), (2.5198, 1), (2.9966, 2), (4, 3)))
+    other = chord * 0.14 * (0.55 + 0.45 * numpy.exp(-(t % bar) * 1.4)) * drift(bar, 0.4) * drift(beat / 2, 0.6)
+    syllables = numpy.repeat(random.choice([0, 0.5, 0.8, 1], int(seconds / beat) + 2), int(beat * SAMPLE_RATE))[:frames]
+    syllables = numpy.convolve(syllables, numpy.hanning(4000) / 2000, "same") * drift(beat / 3, 0.3) * drift(bar, 0.4)
+    glide = 2 * numpy.pi * numpy.cumsum(root * 3 * (1 + 0.006 * numpy.sin(2 * numpy.pi * 5.4 * t))) / SAMPLE_RATE
+    vocals = sum(numpy.sin(glide * n) / n**1.4 for n in range(1, 7)) * syllables * 0.6 * numpy.where(section % 3 == 2, 0.08, 1)
+    edges = numpy.minimum(1, numpy.minimum(t * 4, (seconds - t) / 2))
+    stems = {}
+    for index, signal in enumerate((drums, bass, other, vocals)):
+        turned = numpy.stack([signal, numpy.roll(signal, 20 + 10 * index) * 0.96], axis=1) * edges[:, None] * 0.4
+        stems[STEMS[index]] = numpy.round(numpy.clip(turned, -1, 1) * 32767).astype(numpy.int16)
+    return stems
+
+
+def encode(samples: numpy.ndarray, form: str) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, samples, SAMPLE_RATE, format=form.upper(), subtype="PCM_16" if form != "mp3" else None)
+    return out.getvalue()
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Refused(Exception):
+    def __init__(self, status: int, title: str, detail: str, headers: dict | None = None):
+        self.status, self.title, self.detail, self.headers = status, title, detail, headers or {}
+
+
+class Mock:
+    """The service's state, which outlives a restart of its server as the real one's database does."""
+
+    def __init__(self, port: int = 0, seconds: float = 2.0, music_seconds: float = 12.0):
+        self.port = port
+        self.job_seconds = seconds
+        self.music_seconds = music_seconds
+        self.token = None
+        self.not_ready = None
+        self.is_installed = True
+        self.fails = None
+        self.full_queue = 0
+        self.upload_bytes_per_second = None
+        self.drops_ranges = False
+        self.lock = threading.Condition()
+        self.jobs: dict[str, dict] = {}
+        self.music: dict[str, dict] = {}
+        self.encoded: dict[tuple, bytes] = {}
+        self.events: list[tuple[int, str, str]] = []
+        self.last_event = 0
+        self.epoch = 0
+        self.created = 0
+        self.requests: list[tuple[str, str, dict]] = []
+        self.server = None
+        self.is_stopped = False
+        threading.Thread(target=self.work, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        mock = self
+
+        class Bound(Handler):
+            pass
+
+        Bound.mock = mock
+        ThreadingHTTPServer.allow_reuse_address = True
+        ThreadingHTTPServer.daemon_threads = True
+        ThreadingHTTPServer.request_queue_size = 64
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Bound)
+        self.server.handle_error = lambda *_: None
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def drop_streams(self) -> None:
+        with self.lock:
+            self.epoch += 1
+            self.lock.notify_all()
+
+    def stop(self) -> None:
+        self.drop_streams()
+        server, self.server = self.server, None
+        server.shutdown()
+        server.server_close()
+
+    def close(self) -> None:
+        self.is_stopped = True
+        self.stop()
+
+    # Jobs
+
+    def public(self, job: dict) -> dict:
+        waiting = [other["id"] for other in self.jobs.values() if other["state"] == "queued"]
+        return {key: value for key, value in job.items() if not key.startswith("_")} | {
+            "queue_position": waiting.index(job["id"]) + 1 if job["id"] in waiting else None,
+        }
+
+    def emit(self, kind: str, data: dict) -> None:
+        self.last_event += 1
+        self.events.append((self.last_event, kind, json.dumps(data)))
+        del self.events[:-2000]
+        self.lock.notify_all()
+
+    def add(self, name: str, options: dict, state: str = "queued", music_seconds: float | None = None) -> dict:
+        with self.lock:
+            self.created += 1
+            identity = hashlib.sha256(f"{name} {self.created}".encode()).hexdigest()[:16]
+            job = {
+                "id": identity, "state": "queued", "name": name, "created": now(), "started": None, "finished": None,
+                "model": options.get("model", "htdemucs"), "options": {"precision": "int8", **options}, "fraction": 0.0,
+                "seconds_left": None, "duration_seconds": music_seconds or self.music_seconds, "sample_rate": SAMPLE_RATE, "channels": 2,
+                "stems": [], "warnings": [], "error": None, "cached": False, "_seed": self.created,
+            }
+            self.jobs[identity] = job
+            if state == "done":
+                self.finish(job)
+            elif state == "failed":
+                self.fail(job, "Broken sound file", f"{name} ends in the middle of a block; decode it again from the original.")
+            elif state == "cancelled":
+                job.update(state="cancelled", finished=now())
+            self.emit("job", self.public(job))
+            return self.public(job)
+
+    def fail(self, job: dict, title: str, detail: str) -> None:
+        problem = {"type": "about:blank", "title": title, "status": 422, "detail": detail, "instance": f"/v1/separations/{job['id']}"}
+        job.update(state="failed", finished=now(), error=problem)
+
+    def finish(self, job: dict) -> None:
+        stems = make_music(job["duration_seconds"], job["_seed"])
+        two = job["options"].get("two-stems")
+        if two:
+            rest = sum(signal.astype(numpy.int32) for name, signal in stems.items() if name != two)
+            stems = {two: stems[two], f"no_{two}": numpy.clip(rest, -32768, 32767).astype(numpy.int16)}
+        self.music[job["id"]] = stems
+        form = job["options"].get("format", "wav")
+        job.update(state="done", started=job["started"] or now(), finished=now(), fraction=1.0, seconds_left=None, stems=[
+            {"name": name, "peak": float(numpy.abs(signal.astype(numpy.int32)).max()) / 32768, "bytes": len(self.file(job["id"], name, form)),
+             "url": f"/v1/separations/{job['id']}/stems/{name}.{form}"} for name, signal in stems.items()])
+
+    def file(self, identity: str, name: str, form: str) -> bytes:
+        key = (identity, name, form)
+        if key not in self.encoded:
+            self.encoded[key] = encode(self.music[identity][name], form)
+        return self.encoded[key]
+
+    def work(self) -> None:
+        """Separates the queued jobs, one after the other."""
+        while not self.is_stopped:
+            with self.lock:
+                job = next((job for job in self.jobs.values() if job["state"] in ("queued", "running")), None)
+                if job is None or self.not_ready:
+                    self.lock.wait(0.2)
+                    continue
+                job.update(state="running", started=job["started"] or now())
+                for other in self.jobs.values():
+                    if other["state"] in ("queued", "running"):
+                        self.emit("job", self.public(other))
+            while True:
+                time.sleep(0.1)
+                with self.lock:
+                    if job["state"] != "running":
+                        break
+                    job["fraction"] = min(1.0, job["fraction"] + 0.1 / max(0.1, self.job_seconds))
+                    job["seconds_left"] = round((1 - job["fraction"]) * self.job_seconds, 1)
+                    if self.fails and job["fraction"] > 0.3:
+                        self.fail(job, "Separation failed", self.fails)
+                        self.fails = None
+                    elif job["fraction"] >= 1:
+                        self.finish(job)
+                    self.emit("job", self.public(job))
+
+    def delete(self, identity: str) -> None:
+        with self.lock:
+            job = self.jobs.get(identity)
+            if job is None:
+                raise Refused(404, "Not found", "There is no such separation; it may have been deleted.")
+            if job["state"] in ("queued", "running"):
+                job.update(state="cancelled", finished=now(), seconds_left=None)
+                self.emit("job", self.public(job))
+            else:
+                del self.jobs[identity]
+                self.music.pop(identity, None)
+                self.emit("removed", {"id": identity})
+
+
+class Handler(BaseHTTPRequestHandler):
+    mock: Mock
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.handle_request()
+
+    def do_HEAD(self):
+        self.handle_request()
+
+    def do_POST(self):
+        self.handle_request()
+
+    def do_DELETE(self):
+        self.handle_request()
+
+    def handle_request(self):
+        if self.server is not self.mock.server:
+            # A connection that a stopped server has left behind.
+            self.close_connection = True
+            return
+        url = urllib.parse.urlsplit(self.path)
+        self.mock.requests.append((self.command, self.path, dict(self.headers)))
+        try:
+            if self.command in ("GET", "HEAD") and self.send_page(url.path):
+                return
+            if self.mock.token and self.headers.get("Authorization") != f"Bearer {self.mock.token}":
+                raise Refused(401, "Token wanted", "This service wants a token.", {"WWW-Authenticate": "Bearer"})
+            self.route(url.path, dict(urllib.parse.parse_qsl(url.query)))
+        except Refused as refusal:
+            document = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": refusal.detail, "instance": url.path}
+            # What was not read of the body would be taken for the next request.
+            self.close_connection = self.command == "POST"
+            self.reply(refusal.status, json.dumps(document).encode(), "application/problem+json", refusal.headers)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def reply(self, status: int, body: bytes, kind: str, headers: dict | None = None):
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache", **(headers or {}),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def json(self, value: dict, status: int = 200, headers: dict | None = None):
+        self.reply(status, json.dumps(value).encode(), "application/json", headers)
+
+    def send_page(self, path: str) -> bool:
+        name = "index.html" if path == "/" else path[1:]
+        file = PAGE / name
+        if "/" in name or file.suffix not in TYPES or not file.is_file():
+            return False
+        self.reply(200, gzip.compress(file.read_bytes(), mtime=0), TYPES[file.suffix], {"Content-Encoding": "gzip"})
+        return True
+
+    def route(self, path: str, query: dict):
+        mock = self.mock
+        if path == "/demo_track.ogg":
+            return self.send_ranged((ROOT / "Models" / "demo_track.ogg").read_bytes(), "audio/ogg")
+        if path == "/readyz":
+            if mock.not_ready:
+                raise Refused(503, "Not ready", mock.not_ready, {"Retry-After": "2"})
+            return self.reply(200, b"ready\n", "text/plain")
+        if path == "/v1/models":
+            return self.json({
+                "engine": {"model": "htdemucs", "precision": "int8", "threads": 2, "instruction_set": "avx2", "version": "1.0.0"},
+                "models": [{"name": "htdemucs", "is_loaded": mock.is_installed, "is_installed": mock.is_installed, "stems": STEMS},
+                           {"name": "htdemucs_6s", "is_loaded": False, "is_installed": False, "stems": [*STEMS, "guitar", "piano"]}],
+                "formats": ["wav", "flac", "mp3"], "precisions": ["float32", "bfloat16", "int8", "auto"],
+                "limits": {"body_bytes": 100_000_000, "seconds": 7200, "queue": 100}})
+        if path == "/v1/events":
+            return self.stream()
+        if path == "/v1/separations":
+            if self.command == "POST":
+                return self.accept(query)
+            with mock.lock:
+                return self.json({"separations": [mock.public(job) for job in reversed(mock.jobs.values())]})
+        match = re.fullmatch(r"/v1/separations/([0-9a-f]+)(/.*)?", path)
+        job = match and mock.jobs.get(match[1])
+        if not job:
+            raise Refused(404, "Not found", "There is no such separation; it may have been deleted.")
+        rest = match[2]
+        if rest is None:
+            if self.command == "DELETE":
+                mock.delete(job["id"])
+                return self.reply(204, b"", "text/plain")
+            with mock.lock:
+                return self.json(mock.public(job))
+        stems = mock.music.get(job["id"])
+        if stems is None:
+            raise Refused(409, "Not done", "This separation has no results yet.")
+        match = re.fullmatch(r"/stems/(\w+)\.(wav|flac|mp3)", rest)
+        if match and match[1] in stems:
+            return self.send_ranged(mock.file(job["id"], match[1], match[2]), TYPES["." + match[2]])
+        if rest == "/stems.zip":
+            out = io.BytesIO()
+            with zipfile.ZipFile(out, "w") as archive:
+                for stem in job["stems"]:
+                    archive.writestr(f"{stem['name']}.wav", mock.file(job["id"], stem["name"], "wav"))
+            return self.reply(200, out.getvalue(), "application/zip", {"Content-Disposition": "attachment; filename=stems.zip"})
+        if rest == "/mix":
+            total = sum(signal * float(query.get(name, 1)) / 32768 for name, signal in stems.items())
+            form = query.get("format", "wav")
+            return self.reply(200, encode(total, form), TYPES["." + form], {"Content-Disposition": f"attachment; filename=mix.{form}"})
+        if rest == "/peaks":
+            return self.json(self.peaks(job, stems, int(query.get("points", 1000))))
+        raise Refused(404, "Not found", f"There is nothing at {rest}.")
+
+    def peaks(self, job: dict, stems: dict, points: int) -> dict:
+        reply = {"points": points, "duration_seconds": job["duration_seconds"], "stems": []}
+        for name, signal in stems.items():
+            edges = numpy.linspace(0, len(signal), points, endpoint=False).astype(int)
+            low = numpy.minimum.reduceat(signal, edges) >> 8
+            high = numpy.maximum.reduceat(signal, edges) >> 8
+            reply["stems"].append({"name": name, "channels": [
+                {"min": low[:, channel].tolist(), "max": high[:, channel].tolist()} for channel in range(2)]})
+        return reply
+
+    def send_ranged(self, body: bytes, kind: str):
+        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Disposition": "attachment"}
+        if not wanted or self.mock.drops_ranges:
+            return self.reply(200, body, kind, headers)
+        first = int(wanted[1])
+        last = min(int(wanted[2] or len(body)), len(body) - 1)
+        if first > last:
+            raise Refused(416, "Range not satisfiable", "The range lies behind the end.", {"Content-Range": f"bytes */{len(body)}"})
+        return self.reply(206, body[first:last + 1], kind, {**headers, "Content-Range": f"bytes {first}-{last}/{len(body)}"})
+
+    def accept(self, query: dict):
+        mock = self.mock
+        if mock.full_queue > 0:
+            mock.full_queue -= 1
+            raise Refused(429, "Queue full", "The queue is full.", {"Retry-After": "1"})
+        left = int(self.headers["Content-Length"])
+        chunks = []
+        while left:
+            chunk = self.rfile.read(min(left, 65536))
+            if not chunk:
+                raise BrokenPipeError
+            left -= len(chunk)
+            chunks.append(chunk)
+            if mock.upload_bytes_per_second:
+                time.sleep(len(chunk) / mock.upload_bytes_per_second)
+        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        options, name, sound = dict(query), "song", b""
+        for part in BytesParser().parsebytes(head + b"".join(chunks)).get_payload():
+            field = part.get_param("name", header="content-disposition")
+            if field == "file":
+                name, sound = part.get_filename() or name, part.get_payload(decode=True)
+            else:
+                options[field] = part.get_payload(decode=True).decode()
+        # BytesParser gives what is not ASCII as surrogates.
+        name = name.encode("ascii", "surrogateescape").decode("utf-8", "replace")
+        if not sound.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3", b"\xff\xfb")):
+            raise Refused(415, "Not a sound file", f"{name} is not a sound file that this service reads: WAV, FLAC, OGG, MP3 and AIFF are.")
+        job = mock.add(name, options)
+        self.json(job, 202, {"Location": f"/v1/separations/{job['id']}"})
+
+    def stream(self):
+        mock = self.mock
+        last = self.headers.get("Last-Event-ID")
+        self.close_connection = True
+        self.send_response(200)
+        for name, value in {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with mock.lock:
+            epoch = mock.epoch
+            seen = int(last) if last else mock.last_event
+        self.wfile.write(b": hello\n\n")
+        while True:
+            with mock.lock:
+                if mock.epoch != epoch:
+                    return
+                fresh = [event for event in mock.events if event[0] > seen]
+                if not fresh and not mock.lock.wait(5):
+                    fresh = [(seen, None, None)]
+            for number, kind, data in fresh:
+                seen = number
+                text = ": still here\n\n" if kind is None else f"id: {number}\nevent: {kind}\ndata: {data}\n\n"
+                self.wfile.write(text.encode())
+            self.wfile.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8766)
+    parser.add_argument("--seconds", type=float, default=8, help="what a separation takes")
+    parser.add_argument("--token", help="ask for this token")
+    options = parser.parse_args()
+    mock = Mock(options.port, options.seconds, 60)
+    mock.token = options.token
+    mock.add("Let's Go Fishin'.mp3", {}, "done", 192)
+    mock.start()
+    print(mock.url, flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

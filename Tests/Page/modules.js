@@ -1,0 +1,145 @@
+// Tests of the page's pure modules. Run as the body of an asynchronous function in the page; returns the
+// names of the tests that passed, throws at the first that fails.
+
+const equal = (found, expected, what) => {
+  const [a, b] = [found, expected].map((value) => JSON.stringify(value));
+  if (a !== b) throw new Error(`${what}: ${a}, expected ${b}`);
+};
+const passed = [];
+const test = async (name, body) => {
+  try {
+    await body();
+  } catch (error) {
+    throw new Error(`${name}: ${error.message}`);
+  }
+  passed.push(name);
+};
+
+const format = await import("/format.js");
+await test("times are written as clocks show them", () => {
+  equal([0, 9.99, 59.9999999, 192, 3661, -4].map(format.clock), ["0:00", "0:09", "1:00", "3:12", "1:01:01", "0:00"], "clock");
+  equal([8.2, 61, 119, 3900].map(format.roughTime), ["8 seconds", "1 minute", "2 minutes", "1 hour 5 minutes"], "roughTime");
+  equal([0, 61, 3600].map(format.spokenTime), ["0 seconds", "1 minute 1 second", "1 hour 0 minutes 0 seconds"], "spokenTime");
+});
+await test("decibels have a true minus sign and a word for silence", () => {
+  equal([format.decibels(-3), format.decibels(0), format.decibels(6), format.decibels(-48, -48)], ["−3 dB", "0 dB", "+6 dB", "−∞ dB"], "decibels");
+  equal([format.spokenDecibels(-3), format.spokenDecibels(1), format.spokenDecibels(-48, -48)], ["−3 decibels", "1 decibel", "silent"], "spokenDecibels");
+});
+await test("places in line and sizes are written in words", () => {
+  equal([1, 2, 3, 4, 11, 12, 21, 112].map(format.ordinal), ["1st", "2nd", "3rd", "4th", "11th", "12th", "21st", "112th"], "ordinal");
+  equal([12, 999.6, 1500, 12_300_000, 2_100_000_000].map(format.bytes), ["12 bytes", "1 kB", "2 kB", "12 MB", "2.1 GB"], "bytes");
+});
+await test("a title is a file name without the ending of a sound file", () => {
+  equal(["a.b.mp3", "song.FLAC", "notes.txt", ".mp3"].map(format.title), ["a.b", "song", "notes.txt", ".mp3"], "title");
+});
+
+const wav = await import("/wav.js");
+const header = ({ encoding = 1, channels = 2, bits = 16, extra = 0, dataBytes, extensible = false, odd = false }) => {
+  const parts = [];
+  const text = (string) => parts.push(...string.split("").map((letter) => letter.charCodeAt(0)));
+  const number = (value, size) => { for (let i = 0; i < size; i += 1) parts.push(Math.floor(value / 256 ** i) % 256); };
+  text("RIFF"); number(0, 4); text("WAVE");
+  if (odd) { text("junk"); number(3, 4); parts.push(1, 2, 3, 0); }
+  text("fmt "); number(extensible ? 40 : 16, 4);
+  number(extensible ? 0xfffe : encoding, 2); number(channels, 2); number(44100, 4); number(44100 * channels * bits / 8, 4); number(channels * bits / 8, 2); number(bits, 2);
+  if (extensible) { number(22, 2); number(bits, 2); number(3, 4); number(encoding, 2); number(0, 14); }
+  text("data"); number(dataBytes, 4);
+  return new Uint8Array([...parts, ...new Array(extra).fill(0)]).buffer;
+};
+await test("WAV headers: plain, with an odd chunk, extensible, of unknown length", () => {
+  equal(wav.parseHeader(header({ dataBytes: 400 }), 444)?.frames, 100, "plain");
+  equal(wav.parseHeader(header({ dataBytes: 400, odd: true }), 456).dataOffset, 56, "odd chunk");
+  equal(wav.parseHeader(header({ dataBytes: 800, encoding: 3, bits: 32, extensible: true }), 868).isFloat, true, "extensible float");
+  equal(wav.parseHeader(header({ dataBytes: 0xffffffff }), 444).frames, 100, "unknown length");
+  equal(wav.parseHeader(header({ dataBytes: 4000 }), 444).frames, 100, "cut short");
+});
+await test("WAV headers that cannot be read are refused", () => {
+  for (const bytes of [new ArrayBuffer(0), new ArrayBuffer(100), header({ dataBytes: 4, bits: 8 }), header({ dataBytes: 4, encoding: 6 }), header({ dataBytes: 4, channels: 0 })]) {
+    equal(wav.parseHeader(bytes, 1000), null, "refused");
+  }
+});
+await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
+  const decode = (bytes, bits, isFloat = false) => [...wav.decodeFrames(new Uint8Array(bytes).buffer, { channels: 1, bits, isFloat, bytesPerFrame: bits / 8 })[0]];
+  equal(decode([0, 0x80, 0, 0x40], 16), [-1, 0.5], "16 bits");
+  equal(decode([0, 0, 0x80, 0, 0, 0x40, 255, 255, 255], 24), [-1, 0.5, -1 / 0x800000], "24 bits");
+  equal(decode([0, 0, 0, 0x80], 32), [-1], "32 bits");
+  equal(decode([0, 0, 0x80, 0x3f], 32, true), [1], "float");
+});
+
+const peaks = await import("/peaks.js");
+await test("columns keep every peak when zoomed out, and repeat points when zoomed in", () => {
+  const channels = [{ min: [0, -128, 0, 0], max: [0, 0, 0, 127] }];
+  const out = peaks.columns(channels, 0, 1, 2);
+  equal([[...out.low], [...out.high]], [[-1, 0], [0, 1]], "zoomed out");
+  equal([...peaks.columns(channels, 0.75, 1, 3).high], [1, 1, 1], "zoomed in");
+  equal([...peaks.columns([], 0, 1, 2).high], [0, 0], "nothing");
+});
+await test("the resolution follows zoom and width", () => {
+  equal([peaks.resolutionFor(1000, 1), peaks.resolutionFor(1000, 0.3), peaks.resolutionFor(4000, 0.01)], [1200, 4800, 19200], "points");
+});
+
+const mix = await import("/mix.js");
+const strip = (changes) => ({ ...mix.newStrip(), ...changes });
+await test("solos add up, mute wins, the lowest volume is silence", () => {
+  const strips = [strip({}), strip({ isSolo: true }), strip({ isSolo: true, isMuted: true }), strip({ isSolo: true, volume: -6 }), strip({ isSolo: true, volume: mix.silenceDecibels })];
+  equal(strips.map((one) => Number(mix.gain(one, strips).toFixed(3))), [0, 1, 0, 0.501, 0], "gains");
+  equal(mix.mixQuery(["a", "b"], [strip({}), strip({ isMuted: true })], "flac"), "a=1&b=0&format=flac", "query");
+});
+
+const link = await import("/link.js");
+await test("a link gives back what it was made of", () => {
+  const state = { song: "ab 1/&#", time: 42.5, loop: [10, 20.25], names: ["drums", "my & mix"], strips: [strip({ volume: -3, pan: 40, isSolo: true }), strip({ isMuted: true })] };
+  const read = link.read(link.write(state));
+  equal([read.song, read.time, read.loop], [state.song, 42.5, [10, 20.25]], "place");
+  equal([read.strips.drums, read.strips["my & mix"]], state.strips, "strips");
+});
+await test("links that make no sense are harmless", () => {
+  equal(link.read("#song=a&t=NaN&loop=5,1&mix.x=1e99,-900,q").strips.x, strip({ volume: 6, pan: -100 }), "clamped");
+  equal([link.read("#").song, link.read("#t=-5").time, link.read("#loop=1").loop], [null, 0, null], "empty");
+});
+
+const { Timeline } = await import("/timeline.js");
+await test("zoom keeps what is under the pointer and stays inside the song", () => {
+  const line = new Timeline(100);
+  line.zoom(4, 0.25);
+  equal([line.start, line.end, line.time(0.25)], [18.75, 43.75, 25], "zoom");
+  line.scroll(1000);
+  equal(line.end, 100, "right end");
+  line.zoom(1e9);
+  equal(Math.round(line.span * 100), 200, "closest");
+  line.zoom(1e-9);
+  equal([line.start, line.end, line.isZoomed], [0, 100, false], "whole");
+});
+await test("the page turns when the playhead leaves it", () => {
+  const line = new Timeline(100);
+  line.zoom(10, 0);
+  equal([line.follow(5), line.follow(9.7), Math.round(line.start * 10)], [false, true, 93], "follow");
+});
+
+const { EventParser } = await import("/feed.js");
+await test("events arrive whole however the stream is cut", () => {
+  const parser = new EventParser();
+  const text = ': hello\n\nid: 7\nevent: job\ndata: {"a":\ndata: 1}\n\n';
+  const events = [...text].flatMap((letter) => parser.push(letter));
+  equal([events, parser.lastId], [[{ type: "job", data: '{"a":\n1}' }], "7"], "events");
+});
+
+const { spectrogram, bands } = await import("/spectrum.js");
+await test("a tone lights its own band of the spectrogram, at its own loudness", () => {
+  const rate = 44100;
+  const hertz = 1000;
+  const tone = Float32Array.from({ length: 8192 }, (_, i) => Math.sin(2 * Math.PI * hertz * i / rate));
+  const column = spectrogram(tone, rate).slice(4 * bands, 5 * bands);
+  const loudest = column.indexOf(Math.max(...column));
+  const expected = Math.floor(bands * Math.log(hertz / 40) / Math.log(16000 / 40));
+  if (Math.abs(loudest - expected) > 1) throw new Error(`band ${loudest}, expected ${expected}`);
+  if (column[loudest] < 250 || column[bands - 1] > 20) throw new Error(`levels ${column[loudest]} and ${column[bands - 1]}`);
+});
+
+const words = await import("/words.js");
+await test("a job's state is said in words", () => {
+  equal(words.stateWords({ state: "running", seconds_left: 8 }), "Separating, 8 seconds left", "running");
+  equal([1, 2, null].map((queue_position) => words.stateWords({ state: "queued", queue_position })), ["Next in line", "2nd in line", "Waiting"], "queued");
+  equal([0, 0.24, 0.25, 0.99, 1].map(words.quarters), [0, 0, 1, 3, 4], "quarters");
+});
+return passed;

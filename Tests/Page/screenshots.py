@@ -1,0 +1,3 @@
+"""The documentation's screenshots, made from the mock."""
+import time
+

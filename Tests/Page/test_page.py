@@ -1,0 +1,807 @@
+#!/usr/bin/env python3
+"""Tests of the service's page in a real browser, against the mock or the service itself.
+
+Tests that turn a knob of the mock (a failing separation, a missing model, …) are skipped with a real one.
+"""
+import argparse
+import base64
+import importlib.util
+import io
+import os
+import re
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault("SE_OFFLINE", "true")
+
+import numpy
+import soundfile
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import screenshots
+from browser import Browser
+from mock_service import SAMPLE_RATE, make_music
+from subject import BinarySubject, MockSubject, RunningSubject
+
+HERE = Path(__file__).resolve().parent
+# The package is a carrier of axe-core; its Python is not used.
+AXE = Path(importlib.util.find_spec("axe_selenium_python").origin).parent / "node_modules" / "axe-core" / "axe.min.js"
+
+subject = None
+browser = None
+folder = None
+
+# What several tests run in the page: stems as the browser decodes them, independent of the page's reader.
+DECODE = """
+const decode = async (job, path) => {
+  const bytes = await (await fetch(path)).arrayBuffer();
+  const buffer = await new OfflineAudioContext(2, 1, job.sample_rate).decodeAudioData(bytes);
+  return [0, 1].map((channel) => buffer.getChannelData(Math.min(channel, buffer.numberOfChannels - 1)));
+};
+const decodeStems = (job) => Promise.all(job.stems.map((stem) => decode(job, stem.url.replace(/\\.\\w+$/, ".wav"))));
+const lead = Math.ceil(0.03 * stage.mixer.job.sample_rate);
+const fade = Math.ceil(0.015 * stage.mixer.job.sample_rate);
+/** Renders the page's engine offline; `prepare(engine)` turns its controls before it plays from a frame. */
+const render = async (seconds, from, prepare) => {
+  const { Engine } = await import("/engine.js");
+  const { Pieces } = await import("/pieces.js");
+  const job = stage.mixer.job;
+  const pieces = await Pieces.open(job);
+  const context = new OfflineAudioContext(2, Math.round(seconds * job.sample_rate), job.sample_rate);
+  const engine = new Engine(context, pieces, job.stems.length);
+  await prepare(engine);
+  await engine.play(from);
+  const buffer = await context.startRendering();
+  engine.close();
+  return [0, 1].map((channel) => buffer.getChannelData(channel));
+};
+/** The largest difference of rendered samples and a sum of stems; `frameAt(i)` is the song's frame of sample i. */
+const difference = (rendered, stems, gains, frameAt, first, end) => {
+  let worst = 0;
+  for (let channel = 0; channel < 2; channel += 1) {
+    for (let i = first; i < end; i += 1) {
+      let sum = 0;
+      stems.forEach((stem, index) => { sum += gains[index] * (stem[channel][frameAt(i)] ?? 0); });
+      worst = Math.max(worst, Math.abs(rendered[channel][i] - sum));
+    }
+  }
+  return worst;
+};
+"""
+
+
+def sound_file(name: str, seconds: float = 8, seed: int = 1) -> str:
+    path = Path(folder) / "songs" / name
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        mix = sum(signal.astype(numpy.float64) for signal in make_music(seconds, seed).values()) / 32768 / 2
+        soundfile.write(path, mix, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    return str(path)
+
+
+def long_sound_file(name: str) -> str:
+    """A song that takes the subject a few seconds."""
+    return sound_file(name, 6 if subject.mock else 120)
+
+
+def needs_mock(test):
+    return _needs(lambda: subject.mock is not None, "turns a knob of the mock")(test)
+
+
+def needs_restart(test):
+    return _needs(lambda: subject.can_restart, "restarts the service")(test)
+
+
+def _needs(condition, reason):
+    # The subject is known when the tests run, not when they are defined.
+    def decorate(test):
+        def run(self):
+            if not condition():
+                self.skipTest(reason)
+            test(self)
+
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
+        return run
+
+    return decorate
+
+
+class PageTest(unittest.TestCase):
+    #: Console messages that a test provokes.
+    expected_messages = None
+
+    def setUp(self):
+        if subject.mock:
+            subject.mock.__dict__.update(job_seconds=1.0, token=None, not_ready=None, is_installed=True, fails=None, full_queue=0, upload_bytes_per_second=None, drops_ranges=False)
+        subject.clear()
+        browser.size(1440, 900)
+        browser.get(subject.url)
+        browser.execute_script("localStorage.clear(); sessionStorage.clear()")
+        browser.serious_messages()
+        self.open()
+
+    def tearDown(self):
+        for message in browser.serious_messages():
+            if self.expected_messages is None or not re.search(self.expected_messages, message):
+                self.fail(f"console: {message}")
+
+    def open(self, fragment: str = ""):
+        browser.get("about:blank")
+        browser.get(subject.url + fragment)
+        browser.wait("document.querySelector('#engine').textContent !== '' || document.querySelector('dialog[open]')")
+        # Policies that are broken are told to the page as well.
+        browser.execute_script("window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.blockedURI))")
+
+    def find(self, selector: str):
+        return browser.find_element(By.CSS_SELECTOR, selector)
+
+    def upload(self, *paths: str):
+        self.find("#chooser").send_keys("\n".join(paths))
+
+    def wait_state(self, state: str, row: int = 0, seconds: float = 30):
+        return browser.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state, seconds=seconds)
+
+    def separated(self, name: str = "song.wav", seconds: float = 8) -> dict:
+        """A finished job, on stage."""
+        self.upload(sound_file(name, seconds))
+        browser.wait("document.querySelector('.mixer .play')", seconds=60)
+        browser.run("for (let i = 0; i < 200 && !stage.mixer?.scale; i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
+        return subject.jobs()[0]
+
+    def play(self):
+        self.find(".play").click()
+        browser.run("for (let i = 0; i < 400 && !(stage.mixer.isPlaying && stage.mixer.engine.position > 2000 && !stage.mixer.engine.isWaiting); i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
+
+    def words(self) -> str:
+        return browser.execute_script("return document.body.innerText")
+
+
+class ModuleTests(PageTest):
+    def test_pure_modules(self):
+        passed = browser.run((HERE / "modules.js").read_text())
+        self.assertGreater(len(passed), 15)
+
+    @_needs(lambda: subject.mock is not None, "measures the files of this tree")
+    def test_script_and_style_stay_under_60_kB_on_the_way(self):
+        sizes = browser.execute_script(
+            "return performance.getEntriesByType('resource').filter(({ name }) => /\\.(js|css)$/.test(name)).map(({ encodedBodySize }) => encodedBodySize)")
+        self.assertGreater(len(sizes), 20)
+        self.assertLess(sum(sizes), 60_000)
+
+
+class QueueTests(PageTest):
+    def test_the_empty_page_says_what_it_is_for(self):
+        self.assertIn("Take a song apart", self.words())
+        browser.wait("!document.querySelector('#example').hidden")
+
+    def test_the_example_song_is_separated(self):
+        browser.wait("!document.querySelector('#example').hidden")
+        self.find("#example").click()
+        browser.wait("document.querySelector('.mixer .play')", seconds=60)
+        self.assertIn("Example song", self.find(".song h1").text)
+
+    def test_an_upload_shows_its_progress_and_ends_in_the_mixer(self):
+        browser.execute_script("""
+            window.seen = new Set();
+            new MutationObserver(() => {
+              for (const row of document.querySelectorAll('#queue li')) seen.add(`${row.dataset.state} ${row.querySelector('.words').textContent}`);
+            }).observe(document.querySelector('#queue'), { subtree: true, childList: true, characterData: true, attributes: true });""")
+        self.upload(long_sound_file("long.wav"))
+        browser.wait("document.querySelector('.mixer .play')", seconds=90)
+        seen = browser.execute_script("return [...seen]")
+        self.assertTrue(any(text.startswith("uploading") for text in seen), seen)
+        self.assertTrue(any(re.match(r"running Separating, .* left", text) for text in seen), seen)
+        self.assertTrue(any(re.match(r"done \d+:\d\d", text) for text in seen), seen)
+        self.assertEqual(browser.execute_script("return violations"), [])
+
+    def test_quarters_are_announced(self):
+        browser.execute_script("""
+            window.said = [];
+            new MutationObserver(() => said.push(document.querySelector('#announcer').textContent)).observe(document.querySelector('#announcer'), { childList: true });""")
+        self.upload(long_sound_file("long.wav"))
+        browser.wait("said.some((text) => text.endsWith('is done'))", seconds=90)
+        said = browser.execute_script("return said")
+        self.assertLessEqual(len(said), 5, said)
+        self.assertIn("long, half done", said)
+
+    def test_dropped_files_are_taken(self):
+        browser.execute_script("""
+            window.carried = new DataTransfer();
+            carried.items.add(new File(['not a sound'], 'notes.txt'));
+            document.dispatchEvent(new DragEvent('dragenter', { dataTransfer: carried, cancelable: true }));""")
+        browser.wait("getComputedStyle(document.querySelector('.veil')).visibility === 'visible'")
+        self.expected_messages = "Failed to load resource"
+        browser.execute_script("document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }))")
+        browser.wait("document.querySelector('#queue li')?.textContent.includes('notes.txt')")
+        self.assertEqual(browser.execute_script("return getComputedStyle(document.querySelector('.veil')).visibility"), "hidden")
+
+    def test_a_file_without_sound_says_so_and_the_next_one_goes_on(self):
+        self.expected_messages = "Failed to load resource.* 4(15|22)"
+        notes = Path(folder) / "notes.txt"
+        notes.write_text("nothing to hear here\n" * 50)
+        self.upload(str(notes), sound_file("song.wav"))
+        browser.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'done')", seconds=60)
+        failed = browser.wait("document.querySelector('#queue li[data-state=failed] .words')?.textContent")
+        self.assertGreater(len(failed), 15)
+        self.find("#queue li[data-state=failed] button:last-of-type").click()
+        browser.wait("document.querySelectorAll('#queue li').length === 1")
+
+    def test_an_empty_file_is_not_sent(self):
+        empty = Path(folder) / "empty.wav"
+        empty.write_bytes(b"")
+        self.upload(str(empty))
+        self.wait_state("failed")
+        self.assertIn("This file is empty", self.words())
+
+    @needs_mock
+    def test_a_failed_separation_can_be_tried_again(self):
+        subject.mock.fails = "The disk is full: 12 MB are free, 40 MB are needed. Delete results or files."
+        self.upload(sound_file("song.wav"))
+        self.wait_state("failed")
+        self.assertIn("The disk is full", self.find("main").text)
+        self.find("main .message:not(#empty) .primary").click()
+        browser.wait("document.querySelector('.mixer .play')", seconds=30)
+        browser.wait("document.querySelectorAll('#queue li').length === 1")
+
+    @needs_mock
+    def test_a_full_queue_is_waited_for(self):
+        self.expected_messages = "Failed to load resource.* 429|ERR_CONNECTION"
+        subject.mock.full_queue = 1
+        self.upload(sound_file("small.wav", 1))
+        browser.wait("document.body.innerText.includes('The queue is full')")
+        self.wait_state("done")
+
+    @needs_mock
+    def test_the_upload_itself_is_shown_and_can_be_cancelled(self):
+        # More than the sockets' buffers hold: what has arrived is accepted.
+        subject.mock.upload_bytes_per_second = 2_000_000
+        self.upload(sound_file("large.wav", 120))
+        browser.wait("document.querySelector('#queue .percent').textContent !== ''")
+        browser.wait("document.querySelector('#queue li').dataset.state === 'uploading'")
+        self.find("#queue li button:last-of-type").click()
+        browser.wait("document.querySelectorAll('#queue li').length === 0")
+        self.assertEqual(subject.jobs(), [])
+
+    def test_cancel(self):
+        if subject.mock:
+            subject.mock.job_seconds = 20
+        self.upload(long_sound_file("one.wav"), long_sound_file("two.wav"))
+        browser.wait("document.querySelectorAll('#queue li[data-state=running], #queue li[data-state=queued]').length === 2", seconds=30)
+        browser.wait("document.querySelector('#queue li[data-state=running]')", seconds=30)
+        self.assertIn("Next in line", self.words())
+        self.find("#queue li[data-state=queued] button:last-of-type").click()
+        browser.wait("!document.querySelector('#queue li[data-state=queued]')")
+        self.find(".mixer .actions .plain").click()
+        browser.wait("!document.querySelector('#queue li[data-state=running]')", seconds=30)
+        self.assertFalse([job for job in subject.jobs() if job["state"] in ("queued", "running")])
+
+    def test_a_reload_in_the_middle_goes_on(self):
+        if subject.mock:
+            subject.mock.job_seconds = 4
+        self.upload(long_sound_file("long.wav"))
+        self.wait_state("running")
+        self.open()
+        browser.wait("document.querySelector('#queue li')", seconds=10)
+        browser.wait("document.querySelector('.mixer .play')", seconds=90)
+
+    def test_two_tabs_show_the_same(self):
+        if subject.mock:
+            subject.mock.job_seconds = 3
+        first = browser.current_window_handle
+        browser.switch_to.new_window("tab")
+        try:
+            browser.get(subject.url)
+            second = browser.current_window_handle
+            browser.switch_to.window(first)
+            self.upload(long_sound_file("long.wav"))
+            browser.switch_to.window(second)
+            browser.wait("document.querySelector('#queue li[data-state=running]')", seconds=30)
+            browser.wait("document.querySelector('#queue li[data-state=done]')", seconds=90)
+            # Deleted here, gone there.
+            self.find("#queue li button:last-of-type").click()
+            self.assertIn("Press again to delete", self.words())
+            self.find("#queue li button:last-of-type").click()
+            browser.switch_to.window(first)
+            browser.wait("document.querySelectorAll('#queue li').length === 0")
+            browser.wait("!document.querySelector('#empty').hidden")
+        finally:
+            for handle in browser.window_handles:
+                if handle != first:
+                    browser.switch_to.window(handle)
+                    browser.close()
+            browser.switch_to.window(first)
+
+    def test_options_reach_the_service_and_are_remembered(self):
+        self.find(".drop summary").click()
+        browser.wait("document.querySelector('#options [name=two-stems]').options.length > 2")
+        browser.execute_script("""
+            const form = document.querySelector('#options');
+            form.elements['two-stems'].value = 'vocals';
+            form.elements.format.value = 'flac';
+            form.dispatchEvent(new Event('change', { bubbles: true }));""")
+        self.open()
+        browser.wait("document.querySelector('#options-summary').textContent === 'vocals and the rest, flac'")
+        job = self.separated()
+        self.assertEqual({stem["name"] for stem in job["stems"]}, {"vocals", "no_vocals"})
+        self.assertTrue(all(stem["url"].endswith(".flac") for stem in job["stems"]))
+        self.play()
+        self.assertTrue(browser.run("return stage.mixer.isPlaying"))
+
+    def test_markup_in_a_file_name_stays_text(self):
+        browser.execute_script("""
+            const carried = new DataTransfer();
+            carried.items.add(new File([arguments[0]], '<img src=x onerror=alert(1)>.txt'));
+            document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }));""", "text")
+        self.expected_messages = "Failed to load resource.* 4(15|22)"
+        browser.wait("document.querySelector('#queue li')?.textContent.includes('<img src=x onerror=alert(1)>')")
+        path = sound_file("name.wav")
+        browser.run("""
+            const bytes = Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0));
+            const carried = new DataTransfer();
+            carried.items.add(new File([bytes], '<b onclick=x>"bold" & more</b>.wav'));
+            document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }));""",
+            base64.b64encode(Path(path).read_bytes()).decode())
+        browser.wait("document.querySelector('.mixer .play')", seconds=60)
+        self.assertEqual(browser.execute_script("return document.querySelectorAll('#queue img, #queue b, #stage .mixer b, #stage .mixer img').length"), 0)
+        self.assertIn("<b onclick=x>", self.find(".song h1").text)
+
+
+class SoundTests(PageTest):
+    def setUp(self):
+        super().setUp()
+        self.job = self.separated(seconds=14)
+
+    def test_rendered_samples_are_the_sum_of_the_stems_across_pieces(self):
+        worst = browser.run(DECODE + """
+            const stems = await decodeStems(stage.mixer.job);
+            const rendered = await render(9, 0, () => {});
+            return difference(rendered, stems, stems.map(() => 1), (i) => i - lead, lead, rendered[0].length);""")
+        self.assertLess(worst, 1e-6)
+
+    def test_a_seek_is_exact_to_the_sample(self):
+        worst = browser.run(DECODE + """
+            const stems = await decodeStems(stage.mixer.job);
+            let worst = 0;
+            for (const from of [1, 100001, 262143, 262144, 262145]) {
+              const rendered = await render(2, from, () => {});
+              worst = Math.max(worst, difference(rendered, stems, stems.map(() => 1), (i) => i - lead + from, lead + fade + 1, rendered[0].length));
+            }
+            return worst;""")
+        self.assertLess(worst, 1e-6)
+
+    def test_mute_solo_and_volume_are_heard(self):
+        worst = browser.run(DECODE + """
+            const { gain, newStrip } = await import("/mix.js");
+            const stems = await decodeStems(stage.mixer.job);
+            let worst = 0;
+            const mixes = [{ 0: { isMuted: true } }, { 1: { isSolo: true } }, { 0: { isSolo: true }, 3: { isSolo: true, volume: -6 } }, { 0: { isSolo: true, isMuted: true } }];
+            for (const changes of mixes) {
+              const strips = stems.map((_, index) => ({ ...newStrip(), ...changes[index] }));
+              const gains = strips.map((strip) => gain(strip, strips));
+              const rendered = await render(2, 50000, (engine) => gains.forEach((value, index) => engine.setGain(index, value)));
+              worst = Math.max(worst, difference(rendered, stems, gains, (i) => i - lead + 50000, lead + fade + 1, rendered[0].length));
+            }
+            return worst;""")
+        self.assertLess(worst, 1e-6)
+
+    def test_a_loop_joins_sample_to_sample(self):
+        worst = browser.run(DECODE + """
+            const stems = await decodeStems(stage.mixer.job);
+            const [start, end, from] = [250000, 290000, 240000];
+            const rendered = await render(4, from, (engine) => { engine.loop = { start, end }; });
+            const frameAt = (i) => { const at = i - lead + from; return at < end ? at : start + (at - end) % (end - start); };
+            return difference(rendered, stems, stems.map(() => 1), frameAt, lead + fade + 1, rendered[0].length);""")
+        self.assertLess(worst, 1e-6)
+
+    def test_pan_moves_a_stem_to_one_side(self):
+        left, right = browser.run(DECODE + """
+            const rendered = await render(2, 50000, (engine) => stage.mixer.names.forEach((_, index) => engine.setPan(index, -1)));
+            return rendered.map((plane) => plane.slice(lead + fade + 100).reduce((most, value) => Math.max(most, Math.abs(value)), 0));""")
+        self.assertGreater(left, 0.05)
+        self.assertLess(right, 1e-6)
+
+    def test_the_mix_of_the_service_is_the_sum_of_what_is_heard(self):
+        worst = browser.run(DECODE + """
+            const job = stage.mixer.job;
+            const [stems, mix] = await Promise.all([decodeStems(job), decode(job, stage.mixer.mixPath("wav"))]);
+            return difference(mix, stems, stems.map(() => 1), (i) => i, 0, mix[0].length);""")
+        self.assertLess(worst, 2 / 32768)
+
+    def test_a_server_without_ranges_is_played_too(self):
+        if not subject.mock:
+            self.skipTest("turns a knob of the mock")
+        subject.mock.drops_ranges = True
+        self.test_rendered_samples_are_the_sum_of_the_stems_across_pieces()
+
+    # The page itself, live
+
+    HEARD = DECODE + """
+        const job = stage.mixer.job;
+        const engine = stage.mixer.engine;
+        const analyser = engine.output.context.createAnalyser();
+        analyser.fftSize = 4096;
+        engine.output.connect(analyser);
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        const block = new Float32Array(4096);
+        analyser.getFloatTimeDomainData(block);
+        const about = engine.position;
+        engine.output.disconnect(analyser);
+        const loudness = Math.max(...block.map(Math.abs));
+        const stems = await decodeStems(job);
+        /** The largest difference to a sum of stems, wherever it fits best near the playhead. */
+        const distance = (gains) => {
+          const mono = new Float32Array(stems[0][0].length);
+          stems.forEach(([left, right], index) => { for (let i = 0; i < mono.length; i += 1) mono[i] += gains[index] * (left[i] + right[i]) / 2; });
+          let best = Infinity;
+          let bestAt = 0;
+          for (let at = Math.max(0, Math.round(about) - 40000); at < Math.min(mono.length - 4096, about + 40000); at += 1) {
+            let sum = 0;
+            for (let i = 0; i < 4096 && sum < best; i += 64) sum += Math.abs(block[i] - mono[at + i]);
+            if (sum < best) { best = sum; bestAt = at; }
+          }
+          return block.reduce((worst, value, i) => Math.max(worst, Math.abs(value - mono[bestAt + i])), 0);
+        };
+    """
+
+    def test_the_buttons_change_what_sounds(self):
+        self.play()
+        for solo in (0, 3):
+            browser.execute_script("document.querySelectorAll('.lane .solo')[arguments[0]].click()", solo)
+            gains = [1 if index == 0 or index == solo else 0 for index in range(4)]
+            heard = browser.run(self.HEARD + "return { loudness, distance: distance(args[0]) }", gains)
+            self.assertLess(heard["distance"], 1e-5, heard)
+        browser.execute_script("document.querySelectorAll('.lane .toggle:not(.solo)').forEach((button) => button.click())")
+        silent = browser.run(self.HEARD + "return loudness")
+        self.assertLess(silent, 1e-7)
+
+    def test_play_seek_and_pause(self):
+        self.play()
+        wave = self.find(".lane .wave")
+        ActionChains(browser).move_to_element(wave).click().perform()
+        browser.wait("document.querySelector('.transport .time').textContent.match(/0:0[789]/)")
+        heard = browser.run(self.HEARD + "return { loudness, distance: distance(args[0]), about }", [1, 1, 1, 1])
+        self.assertLess(heard["distance"], 1e-5)
+        self.assertGreater(heard["about"], 6.9 * SAMPLE_RATE)
+        self.find(".play").click()
+        before = browser.run("return stage.mixer.time")
+        time.sleep(0.3)
+        self.assertEqual(before, browser.run("return stage.mixer.time"))
+        self.find(".play").click()
+        browser.run("await stage.mixer.seek(13.5); for (let i = 0; i < 200 && stage.mixer.isPlaying; i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
+        self.assertEqual(self.find(".play").get_attribute("aria-label"), "Play")
+        self.assertAlmostEqual(browser.run("return stage.mixer.time"), self.job["duration_seconds"], 2)
+
+    def test_a_drag_loops_and_the_sound_stays_inside(self):
+        self.play()
+        ruler = self.find(".ruler")
+        width = ruler.size["width"]
+        ActionChains(browser).move_to_element_with_offset(ruler, int(-width * 0.1), 0).click_and_hold().move_by_offset(int(width * 0.05), 0).release().perform()
+        loop = browser.run("return stage.mixer.loop")
+        self.assertAlmostEqual(loop[0], 0.4 * 14, 1)
+        browser.run("await stage.mixer.seek(args[0])", loop[0])
+        for _ in range(8):
+            time.sleep(0.2)
+            self.assertTrue(loop[0] - 0.01 <= browser.run("return stage.mixer.time") <= loop[1] + 0.01)
+
+    def test_a_click_on_play_answers_at_once(self):
+        self.play()
+        self.find(".play").click()
+        milliseconds = browser.run("const start = performance.now(); document.querySelector('.play').click(); const answer = performance.now() - start; await new Promise((resolve) => setTimeout(resolve, 100)); return answer")
+        self.assertLess(milliseconds, 50)
+
+    @needs_mock
+    def test_only_what_is_heard_is_fetched(self):
+        subject.mock.add("An hour, nearly.wav", {}, "done", 90)
+        browser.wait("document.querySelectorAll('#queue li').length === 2")
+        self.find("#queue li .open").click()
+        browser.wait("document.querySelector('.song h1').textContent === 'An hour, nearly'")
+        subject.mock.requests.clear()
+        self.play()
+        time.sleep(0.5)
+        ranges = [re.match(r"bytes=(\d+)-(\d+)", headers["Range"]) for _, path, headers in subject.mock.requests if "/stems/" in path]
+        fetched = sum(int(match[2]) - int(match[1]) + 1 for match in ranges)
+        self.assertLess(fetched, 0.4 * 4 * 90 * SAMPLE_RATE * 4)
+
+
+class MixerTests(PageTest):
+    def setUp(self):
+        super().setUp()
+        self.job = self.separated()
+
+    def test_downloads(self):
+        downloads = Path(folder) / "downloads"
+
+        def saved(pattern: str) -> bytes:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                found = [file for file in downloads.glob(pattern) if file.suffix != ".crdownload"]
+                if found:
+                    data = found[0].read_bytes()
+                    found[0].unlink()
+                    return data
+                time.sleep(0.05)
+            self.fail(f"no download {pattern}; there are {list(downloads.iterdir())}")
+
+        browser.execute_script("document.querySelectorAll('.lane .toggle:not(.solo)')[0].click()")
+        self.find(".menu summary").click()
+        self.find(".menu .choices button").click()
+        mix, rate = soundfile.read(io.BytesIO(saved("song mix*.wav")))
+        stems = [soundfile.read(io.BytesIO(subject.request("GET", stem["url"].lstrip("/"))))[0] for stem in self.job["stems"][1:]]
+        self.assertEqual(rate, self.job["sample_rate"])
+        self.assertLess(numpy.abs(numpy.clip(sum(stems), -1, 1) - mix).max(), 2.5 / 32768)
+        self.find(".menu .entry").click()
+        self.assertEqual(saved("song drums*.wav")[:4], b"RIFF")
+        self.find(".menu .entry:last-child").click()
+        names = zipfile.ZipFile(io.BytesIO(saved("song*.zip"))).namelist()
+        self.assertEqual(len(names), len(self.job["stems"]))
+        self.find(".menu summary").send_keys(Keys.ESCAPE)
+        self.assertFalse(self.find(".menu").get_property("open"))
+
+    def test_keyboard_alone(self):
+        reached = []
+        for _ in range(60):
+            ActionChains(browser).send_keys(Keys.TAB).perform()
+            label = browser.execute_script("const a = document.activeElement; return a.getAttribute('aria-label') || a.textContent.trim() || a.tagName")
+            reached.append(label)
+        order = ["Choose files", "song", "Play", "Position", "Mute drums", "Solo drums", "drums volume", "drums pan", "Mute bass", "vocals pan"]
+        places = [next(index for index, label in enumerate(reached) if label.startswith(name)) for name in order]
+        self.assertEqual(places, sorted(places), reached)
+        browser.execute_script("document.activeElement.blur()")
+        press = lambda *keys: ActionChains(browser).send_keys(*keys).perform()
+        press(" ")
+        browser.wait("document.querySelector('.play').getAttribute('aria-label') === 'Pause'")
+        press(" ")
+        browser.wait("document.querySelector('.play').getAttribute('aria-label') === 'Play'")
+        press(Keys.HOME, Keys.ARROW_RIGHT)
+        self.assertAlmostEqual(browser.run("return stage.mixer.time"), 5, 1)
+        press(Keys.ARROW_LEFT)
+        self.assertAlmostEqual(browser.run("return stage.mixer.time"), 0, 1)
+        press(Keys.END)
+        self.assertAlmostEqual(browser.run("return stage.mixer.time"), 8, 1)
+        press("2")
+        ActionChains(browser).key_down(Keys.SHIFT).send_keys("4").key_up(Keys.SHIFT).perform()
+        self.assertEqual(browser.run("return stage.mixer.strips.map(({ isMuted, isSolo }) => [isMuted, isSolo])"), [[False, False], [True, False], [False, False], [False, True]])
+        browser.execute_script("document.querySelector('.lane .solo').focus()")
+        press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+        slider = self.find(".lane input")
+        self.assertEqual(slider.get_attribute("aria-valuetext"), "−3 decibels")
+        self.assertEqual(slider.get_attribute("aria-label"), "drums volume")
+        press(Keys.HOME, "l")
+        browser.run("await stage.mixer.seek(2)")
+        press("l")
+        self.assertEqual(browser.run("return stage.mixer.loop"), [0, 2])
+        press("l")
+        self.assertIsNone(browser.run("return stage.mixer.loop"))
+        press("?")
+        browser.wait("document.querySelector('#help-dialog').open")
+        press(Keys.ESCAPE)
+        browser.wait("!document.querySelector('#help-dialog').open")
+
+    def test_a_link_survives_a_reload(self):
+        browser.run("await stage.mixer.seek(3.5); stage.mixer.setLoop([2, 6]); stage.mixer.toggleStrip(3, 'isSolo'); stage.mixer.changeVolume(0, -7)")
+        browser.wait("location.hash.includes('loop=2,6') && location.hash.includes('mix.drums=-7') && location.hash.includes('mix.vocals=0,0,s')")
+        browser.refresh()
+        browser.wait("document.querySelector('.mixer .play')")
+        state = browser.run("return [stage.mixer.time, stage.mixer.loop, stage.mixer.strips[0].volume, stage.mixer.strips[3].isSolo, stage.mixer.job.id]")
+        self.assertEqual(state, [3.5, [2, 6], -7, True, self.job["id"]])
+
+    def test_a_link_to_a_song_that_is_gone_says_so(self):
+        self.open("#song=00000000000000000000000000")
+        browser.wait("document.body.innerText.includes('no longer here')")
+
+    def test_zoom_by_wheel_keys_and_buttons(self):
+        wave = self.find(".lane .wave")
+        box = wave.rect
+        browser.execute_script("""
+            document.querySelector('.lane .wave').dispatchEvent(new WheelEvent('wheel', { deltaY: -300, ctrlKey: true, bubbles: true, cancelable: true, clientX: arguments[0], clientY: arguments[1] }))""",
+            box["x"] + box["width"] / 2, box["y"] + 10)
+        view = browser.run("return [stage.mixer.timeline.start, stage.mixer.timeline.end]")
+        self.assertAlmostEqual(sum(view) / 2, 4, 1)
+        self.assertLess(view[1] - view[0], 3.5)
+        self.find(".view button").click()
+        self.find(".view button").click()
+        self.assertEqual(browser.run("return [stage.mixer.timeline.start, stage.mixer.timeline.end]"), [0, browser.run("return stage.mixer.timeline.duration")])
+
+    def test_waveforms_and_spectrograms_are_drawn(self):
+        painted = """
+            const canvas = document.querySelector('.lane .wave');
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            let count = 0;
+            for (let i = 3; i < data.length; i += 4) if (data[i] > 20) count += 1;
+            return count / (data.length / 4);"""
+        browser.run("await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+        wave = browser.run(painted)
+        self.assertGreater(wave, 0.02)
+        self.find(".view button:last-child").click()
+        browser.wait("document.querySelector('.view button:last-child').getAttribute('aria-pressed') === 'true'")
+        deadline = time.monotonic() + 20
+        while abs(browser.run(painted) - wave) < 0.01 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertGreater(abs(browser.run(painted) - wave), 0.01)
+        self.assertEqual(browser.execute_script("return violations"), [])
+
+    def test_a_phone_has_everything_within_its_width(self):
+        for width in (390, 320):
+            browser.size(width, 844)
+            time.sleep(0.2)
+            wide = browser.execute_script("""
+                return [...document.querySelectorAll('body *')].filter((node) => node.offsetParent && node.getBoundingClientRect().right > innerWidth + 0.5 && !node.closest('.sheet, .unseen, .skip'))
+                  .map((node) => `${node.tagName}.${node.className}`)""")
+            self.assertEqual(wide, [])
+            self.assertLessEqual(browser.execute_script("return document.documentElement.scrollWidth"), width)
+            small = browser.execute_script("""
+                return [...document.querySelectorAll('button, summary, select')].filter((node) => node.offsetParent && !node.closest('dialog, .drop details') && (node.offsetHeight < 32 || node.offsetWidth < 40)).map((node) => node.outerHTML.slice(0, 80))""")
+            self.assertEqual(small, [])
+            bottom = browser.execute_script("const box = document.querySelector('.transport').getBoundingClientRect(); return innerHeight - box.bottom")
+            self.assertEqual(bottom, 0)
+
+    def test_dark_and_light_are_remembered(self):
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        before = browser.execute_script(f"return {ground}")
+        self.find("#theme").click()
+        after = browser.execute_script(f"return {ground}")
+        self.assertNotEqual(before, after)
+        self.open()
+        self.assertEqual(browser.execute_script(f"return {ground}"), after)
+
+
+class ServiceTests(PageTest):
+    expected_messages = "Failed to load resource|ERR_"
+
+    @needs_restart
+    def test_a_lost_connection_is_told_and_mended(self):
+        if subject.mock:
+            subject.mock.job_seconds = 4
+        self.upload(long_sound_file("long.wav"))
+        self.wait_state("running")
+        subject.stop()
+        try:
+            browser.wait("document.body.innerText.includes('No connection to the service')", seconds=10)
+        finally:
+            subject.start()
+        browser.wait("document.querySelector('#banner').hidden", seconds=30)
+        browser.wait("document.querySelector('.mixer .play')", seconds=90)
+
+    @needs_mock
+    def test_a_stream_that_breaks_goes_on_where_it_was(self):
+        subject.mock.job_seconds = 3
+        self.upload(sound_file("song.wav"))
+        self.wait_state("running")
+        for _ in range(4):
+            subject.mock.drop_streams()
+            time.sleep(0.3)
+        self.wait_state("done")
+        again = [headers.get("Last-Event-ID") for _, path, headers in subject.mock.requests if path == "/v1/events"]
+        self.assertTrue(any(again[-3:]))
+
+    @needs_mock
+    def test_a_service_that_gets_ready_says_so(self):
+        subject.mock.not_ready = "The model htdemucs is being loaded."
+        self.open()
+        browser.wait("document.querySelector('#banner').innerText.includes('being loaded')")
+        subject.mock.not_ready = None
+        browser.wait("document.querySelector('#banner').hidden")
+
+    @needs_mock
+    def test_without_a_model_the_page_says_how_to_fetch_one(self):
+        subject.mock.not_ready = "No model is installed."
+        subject.mock.is_installed = False
+        self.open()
+        browser.wait("document.querySelector('#banner').innerText.includes('swift-demucs models fetch htdemucs')")
+
+    @needs_mock
+    def test_a_token_is_asked_for_once(self):
+        self.separated()
+        subject.mock.token = "open sesame"
+        try:
+            self.open()
+            browser.wait("document.querySelector('#token-dialog').open")
+            self.find("#token").send_keys("wrong", Keys.ENTER)
+            browser.wait("document.querySelector('#token-dialog').open && !document.querySelector('#token-refused').hidden")
+            self.find("#token").send_keys("open sesame", Keys.ENTER)
+            browser.wait("document.querySelector('.mixer .play')")
+            self.play()
+            self.assertTrue(browser.run("return stage.mixer.isPlaying"))
+            self.find(".menu summary").click()
+            self.find(".menu .entry").click()
+            downloads = Path(folder) / "downloads"
+            deadline = time.monotonic() + 20
+            while not list(downloads.glob("song drums*.wav")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            self.assertTrue(list(downloads.glob("song drums*.wav")))
+            self.upload(sound_file("second.wav"))
+            browser.wait("document.querySelectorAll('#queue li[data-state=done]').length === 2", seconds=30)
+            browser.refresh()
+            browser.wait("document.querySelector('.mixer .play')")
+            self.assertFalse(any("sesame" in path for _, path, _ in subject.mock.requests))
+        finally:
+            subject.mock.token = None
+
+
+class AccessibilityTests(PageTest):
+    def check(self, what: str):
+        if not browser.execute_script("return 'axe' in window"):
+            browser.execute_script(AXE.read_text())
+        found = browser.execute_async_script("const done = arguments[0]; axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(done)")
+        problems = [f"{what}: {item['id']}: {item['nodes'][0]['html'][:120]} {item['nodes'][0]['failureSummary']}" for item in found["violations"]]
+        self.assertEqual(problems, [])
+
+    def test_axe_finds_nothing(self):
+        for is_dark in (False, True):
+            browser.dark(is_dark)
+            self.open()
+            self.check("empty")
+        self.separated()
+        for is_dark in (True, False):
+            browser.dark(is_dark)
+            time.sleep(0.2)
+            self.check("mixer")
+        browser.execute_script("document.querySelector('.menu').open = true; document.querySelector('.drop details').open = true; document.querySelectorAll('.lane .solo, .lane .toggle').forEach((button) => button.click())")
+        self.check("menu, options and pressed buttons")
+        browser.execute_script("document.querySelector('#help').click()")
+        self.check("help")
+        browser.size(390, 844)
+        browser.execute_script("document.querySelector('#help-dialog').close()")
+        self.check("phone")
+
+    @needs_mock
+    def test_axe_finds_nothing_in_states_of_trouble(self):
+        self.expected_messages = "Failed to load resource"
+        subject.mock.job_seconds = 60
+        subject.mock.add("broken.wav", {}, "failed")
+        subject.mock.add("running.wav", {})
+        subject.mock.add("waiting.wav", {})
+        self.wait_state("running", 1)
+        for row in range(3):
+            browser.execute_script("document.querySelectorAll('#queue .open')[arguments[0]].click()", row)
+            self.check(f"row {row}")
+        subject.mock.not_ready = "No model is installed."
+        subject.mock.is_installed = False
+        self.open()
+        browser.wait("!document.querySelector('#banner').hidden")
+        self.check("no model")
+        subject.mock.token = "open sesame"
+        self.open()
+        browser.wait("document.querySelector('#token-dialog').open")
+        self.check("token")
+        subject.mock.token = None
+
+
+def main():
+    global subject, browser, folder
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--server", metavar="URL", help="test the service that runs there; its jobs are deleted")
+    where.add_argument("--binary", help="start this swift-demucs with its demo model and test it")
+    parser.add_argument("--screenshots", metavar="FOLDER", help="only make the documentation's screenshots, from the mock")
+    parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (Path(folder) / "downloads").mkdir()
+        browser = Browser(str(Path(folder) / "downloads"))
+        try:
+            if options.screenshots:
+                screenshots.make(browser, Path(options.screenshots))
+                return 0
+            subject = RunningSubject(options.server) if options.server else BinarySubject(options.binary) if options.binary else MockSubject()
+            subject.start()
+            suite = unittest.TestSuite()
+            for test in unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])._tests:
+                for case in test:
+                    if not options.tests or any(name in case.id().split(".") for name in options.tests):
+                        suite.addTest(case)
+            result = unittest.TextTestRunner(verbosity=2).run(suite)
+            subject.stop()
+            return 0 if result.wasSuccessful() else 1
+        finally:
+            browser.quit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+// A client that sends exactly the bytes that a test wants, to this machine alone.
+
+import Foundation
+import Testing
+
+/// An answer.
+struct Answer {
+    let status: Int
+    /// By lower-case name.
+    let headers: [String: String]
+    let body: Data
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The JSON object of the body.
+    var object: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] ?? [:]
+    }
+
+    /// The sentence of a problem document.
+    var detail: String { object["detail"] as? String ?? "" }
+
+    /// Reads a whole answer; nil if there is none.
+    init?(_ bytes: Data) {
+        guard let end = bytes.range(of: Data("\r\n\r\n".utf8)) else { return nil }
+        let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+            .components(separatedBy: "\r\n")
+        guard let status = Int(lines[0].split(separator: " ").dropFirst().first ?? "") else {
+            return nil
+        }
+        if status == 100 {
+            guard let next = Answer(Data(bytes[end.upperBound...])) else { return nil }
+            self = next
+            return
+        }
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let sides = line.split(separator: ":", maxSplits: 1)
+            guard sides.count == 2 else { continue }
+            headers[sides[0].lowercased()] = sides[1].trimmingCharacters(in: .whitespaces)
+        }
+        var body = Data(bytes[end.upperBound...])
+        if headers["transfer-encoding"] == "chunked" { body = Answer.joined(body) }
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    private static func joined(_ chunks: Data) -> Data {
+        var (body, rest) = (Data(), chunks)
+        while let line = rest.range(of: Data("\r\n".utf8)) {
+            let size =
+                Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16) ?? 0
+            if size == 0 { break }
+            body += rest[line.upperBound..<min(rest.endIndex, line.upperBound + size)]
+            rest = Data(rest[min(rest.endIndex, line.upperBound + size + 2)...])
+        }
+        return body
+    }
+}
+
+/// A connection to a port of this machine.
+final class Connection {
+    private let descriptor: Int32
+
+    init(port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(result == 0)
+        var limit = timeval(tv_sec: 30, tv_usec: 0)
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    /// - Returns: false once the other side has closed.
+    @discardableResult
+    func send(_ data: Data) -> Bool {
+        var sent = 0
+        let bytes = [UInt8](data)
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { return false }
+            sent += count
+        }
+        return true
+    }
+
+    /// What arrives next; empty at the end.
+    func receive() -> Data {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        return count > 0 ? Data(buffer[..<count]) : Data()
+    }
+
+    /// Everything until the other side closes.
+    func receiveAll() -> Data {
+        var all = Data()
+        while true {
+            let piece = receive()
+            if piece.isEmpty { return all }
+            all += piece
+        }
+    }
+
+    /// Everything until a text has come; for streams of events.
+    func receive(until text: String) -> String {
+        var all = Data()
+        while all.range(of: Data(text.utf8)) == nil {
+            let piece = receive()
+            if piece.isEmpty { break }
+            all += piece
+        }
+        return String(decoding: all, as: UTF8.self)
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Service
+import TestSupport
+import Testing
+
+/// From an upload to a finished job.
+@Suite(.serialized)
+struct JobTests {
+    @Test func anUploadBecomesAJobThatIsDone() throws {
+        let service = try RunningService()
+        let answer = try service.upload(Sound.tone())
+        #expect(answer.status == 202)
+        let id = try #require(answer.object["id"] as? String)
+        #expect(answer.headers["location"] == "/v1/separations/\(id)")
+        #expect(answer.object["name"] as? String == "tone.wav")
+        let job = try service.finished(id)
+        #expect(job["state"] as? String == "done")
+        #expect(job["fraction"] as? Double == 1)
+        #expect(job["model"] as? String == "demo")
+        #expect(job["duration_seconds"] as? Double == 1)
+        #expect(job["queue_position"] is NSNull)
+        let stems = try #require(job["stems"] as? [[String: Any]])
+        #expect(stems.map { $0["name"] as? String } == ["drums", "bass", "other", "vocals"])
+        for stem in stems {
+            let file = try service.get(try #require(stem["url"] as? String))
+            #expect(file.status == 200)
+            #expect(file.body.count == stem["bytes"] as? Int)
+            #expect(Sound.samples(file.body).count == 2 * 44_100)
+        }
+        let list = try service.get("/v1/separations").object["separations"] as? [[String: Any]]
+        #expect(list?.map { $0["id"] as? String } == [id])
+    }
+
+    @Test func aFormCarriesOptionsAndTheName() throws {
+        let service = try RunningService()
+        let body = Form.body(
+            [
+                ("shifts", "0"), ("mix", "karaoke=drums+bass"), ("mix", "rest=other+vocals"),
+                ("format", "flac"),
+            ], file: Sound.tone(), name: "a/b\\c.wav")
+        let answer = try service.request(
+            "POST", "/v1/separations", [Form.type], body: body)
+        #expect(answer.status == 202, "\(answer.text)")
+        #expect(answer.object["name"] as? String == "c.wav")
+        let job = try service.finished(try #require(answer.object["id"] as? String))
+        let urls = (job["stems"] as? [[String: Any]] ?? []).compactMap { $0["url"] as? String }
+        #expect(urls.count == 6)
+        #expect(urls.allSatisfy { $0.hasSuffix(".flac") })
+        #expect(try service.get(urls[4]).body.starts(with: Data("fLaC".utf8)))
+    }
+
+    @Test func theSameBytesAndOptionsAreFoundAgain() throws {
+        let service = try RunningService()
+        let sound = Sound.tone()
+        let first = try service.doneJob(sound)
+        let again = try service.upload(sound)
+        #expect(again.status == 202)
+        #expect(again.object["state"] as? String == "done")
+        #expect(again.object["cached"] as? Bool == true)
+        let second = try #require(again.object["id"] as? String)
+        #expect(second != first)
+        let other = try service.upload(sound, query: "shifts=0&overlap=0.5")
+        #expect(other.object["cached"] as? Bool == false)
+        // The files of one job do not end with the other.
+        #expect(try service.request("DELETE", "/v1/separations/\(first)").status == 204)
+        #expect(try service.get("/v1/separations/\(first)").status == 404)
+        #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)
+    }
+
+    @Test func cancellingEndsARunningJobAndAWaitingOne() throws {
+        let service = try RunningService()
+        let long = Sound.tone(seconds: 120)
+        let running = try #require(try service.upload(long).object["id"] as? String)
+        let waiting = try #require(
+            try service.upload(Sound.tone()).object["id"] as? String)
+        let position = try service.get("/v1/separations/\(waiting)").object["queue_position"]
+        #expect(position as? Int == 1)
+        for id in [waiting, running] {
+            let start = Date()
+            let answer = try service.request("DELETE", "/v1/separations/\(id)")
+            #expect(answer.status == 200)
+            #expect(answer.object["state"] as? String == "cancelled")
+            #expect(Date().timeIntervalSince(start) < 5)
+        }
+        let inputs = service.folder.path("data/inputs")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: inputs).isEmpty)
+        #expect(try service.request("DELETE", "/v1/separations/\(running)").status == 204)
+        #expect(try service.get("/v1/separations/\(running)").status == 404)
+    }
+
+    @Test func theShellGetsItsStemInTheReply() throws {
+        let service = try RunningService()
+        let stem = try service.request(
+            "PUT", "/v1/separate/vocals.wav?shifts=0", body: Sound.tone())
+        #expect(stem.status == 200, "\(stem.text.prefix(300))")
+        #expect(Sound.samples(stem.body).count == 2 * 44_100)
+        let rest = try service.request(
+            "POST", "/v1/separate/no_vocals.flac?shifts=0", body: Sound.tone())
+        #expect(rest.status == 200)
+        #expect(rest.body.starts(with: Data("fLaC".utf8)))
+        let none = try service.request("PUT", "/v1/separate/harp.wav", body: Sound.tone())
+        #expect(none.status == 422)
+        #expect(none.detail.contains("harp"))
+    }
+
+    @Test func invalidOptionsNameTheFieldAndWhatIsExpected() throws {
+        let service = try RunningService()
+        try service.waitUntilReady()
+        for (query, word) in [
+            ("shifts=x", "'shifts'"), ("shifts=101", "0 to 100"), ("overlap=1", "overlap"),
+            ("stems=harp", "drums, bass, other, vocals"), ("two-stems=harp", "'two-stems'"),
+            ("mix=a", "karaoke=drums"), ("mix=..%2Fa=drums", "'mix'"), ("format=ogg", "wav, flac"),
+            ("model=../demo", "'model'"), ("model=hf://x/y", "'model'"), ("nonsense=1", "nonsense"),
+            ("model=htdemucs", "models fetch htdemucs"), ("gain=common&clip-mode=none", "'gain'"),
+            ("precision=float16", "float32"), ("stems=bass&two-stems=bass", "combined"),
+        ] {
+            let answer = try service.upload(Sound.tone(seconds: 0.1), query: query)
+            #expect(answer.status == 422, "\(query)")
+            #expect(answer.headers["content-type"] == "application/problem+json")
+            #expect(answer.detail.contains(word), "\(query): \(answer.detail)")
+        }
+    }
+}
+
+/// A multipart form.
+enum Form {
+    private static let boundary = "----frontier"
+    static let type = "Content-Type: multipart/form-data; boundary=\(boundary)"
+
+    static func body(
+        _ fields: [(String, String)], file: Data?, name: String = "tone.wav"
+    ) -> Data {
+        var body = Data()
+        for (field, value) in fields {
+            body += Data(
+                "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(field)\"\r\n\r\n\(value)\r\n"
+                    .utf8)
+        }
+        if let file {
+            body += Data(
+                ("--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(name)\""
+                    + "\r\nContent-Type: audio/wav\r\n\r\n").utf8)
+            body += file + Data("\r\n".utf8)
+        }
+        return body + Data("--\(boundary)--\r\n".utf8)
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Requests that are too much, and sounds that are none.
+@Suite(.serialized)
+struct LimitTests {
+    @Test func bodiesBeyondTheLimitAreRefused() throws {
+        let service = try RunningService { $0.limits.bodyBytes = 100_000 }
+        try service.waitUntilReady()
+        let big = Data(repeating: 0, count: 3_000_000)
+        let announced = try service.upload(big)
+        #expect(announced.status == 413)
+        #expect(announced.detail.contains("100000"))
+        let form = try service.request(
+            "POST", "/v1/separations", [Form.type], body: Form.body([], file: Data(count: 150_000)))
+        #expect(form.status == 413)
+        // Of unknown length: its end is waited for, within bounds.
+        let chunk = Data("249f0\r\n".utf8) + Data(count: 0x249f0) + Data("\r\n0\r\n\r\n".utf8)
+        let chunked = try service.request(
+            "POST", "/v1/separations", ["Transfer-Encoding: chunked"], body: chunk)
+        #expect(chunked.status == 413)
+        let uploads = service.folder.path("data/uploads")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: uploads).isEmpty)
+    }
+
+    @Test func aBodyThatNeverEndsIsCutOff() throws {
+        let service = try RunningService { $0.limits.bodyBytes = 100_000 }
+        try service.waitUntilReady()
+        let connection = try Connection(port: service.port)
+        connection.send(
+            Data(
+                "POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    .utf8))
+        let chunk = Data("100000\r\n".utf8) + Data(count: 1 << 20) + Data("\r\n".utf8)
+        var chunks = 0
+        while chunks < 300, connection.send(chunk) { chunks += 1 }
+        #expect(chunks < 200)
+        #expect(try service.get("/livez").status == 200)
+    }
+
+    @Test func slowClientsLoseTheirConnections() throws {
+        let service = try RunningService { $0.limits.headSeconds = 1 }
+        let silent = try Connection(port: service.port)
+        let trickling = try Connection(port: service.port)
+        let uploading = try Connection(port: service.port)
+        try service.waitUntilReady()
+        uploading.send(
+            Data(
+                "POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n"
+                    .utf8))
+        trickling.send(Data("GET /livez HTTP/1.1\r\n".utf8))
+        let start = Date()
+        for _ in 0..<30 where Date().timeIntervalSince(start) < 3 {
+            trickling.send(Data("X-a: b\r\n".utf8))
+            uploading.send(Data("a".utf8))
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        #expect(silent.receiveAll().isEmpty)
+        _ = trickling.receiveAll()
+        _ = uploading.receiveAll()
+        #expect(Date().timeIntervalSince(start) < 6)
+    }
+
+    @Test func aFullQueueIsSaid() throws {
+        let service = try RunningService { $0.limits.queue = 2 }
+        let running = try #require(
+            try service.upload(Sound.tone(seconds: 120)).object["id"] as? String)
+        while try service.get("/v1/separations/\(running)").object["state"] as? String != "running"
+        {
+            Thread.sleep(forTimeInterval: 0.01)
+        }
+        for pitch in [300.0, 301] {
+            #expect(try service.upload(Sound.tone(pitchHz: pitch)).status == 202)
+        }
+        let refused = try service.upload(Sound.tone(pitchHz: 302))
+        #expect(refused.status == 429)
+        #expect(refused.headers["retry-after"] != nil)
+        _ = try service.request("DELETE", "/v1/separations/\(running)")
+    }
+
+    @Test func longSoundsAndManyChannelsAreRefused() throws {
+        let service = try RunningService {
+            $0.limits.seconds = 2
+            $0.limits.channels = 2
+            $0.limits.sampleRateHz = 48_000
+        }
+        try service.waitUntilReady()
+        let long = try service.upload(Sound.tone(seconds: 3))
+        #expect(long.status == 413)
+        #expect(long.detail.contains("2 seconds"))
+        let wide = try service.upload(Sound.tone(channels: 3))
+        #expect(wide.status == 422)
+        let fast = try service.upload(
+            Sound.wav(channels: [[Float](repeating: 0.1, count: 1000)], rate: 96_000))
+        #expect(fast.status == 422)
+    }
+
+    @Test func whatIsNoSoundIsRefusedAtOnce() throws {
+        let service = try RunningService()
+        try service.waitUntilReady()
+        let wav = Sound.tone()
+        let bad: [(String, Data, Int)] = [
+            ("nothing", Data(), 400), ("a text", Data("hello, world".utf8), 415),
+            ("a page", Data("<html><script>alert(1)</script>".utf8), 415),
+            ("a header alone", Data(wav.prefix(44)), 415),
+            ("zeros", Data(count: 5000), 415),
+            ("a playlist", Data("#EXTM3U\nhttp://127.0.0.1:1/x.mp3\n".utf8), 415),
+            ("a damaged header", Data(wav.prefix(20)) + Data(count: 1000), 415),
+        ]
+        for (name, bytes, status) in bad {
+            let answer = try service.upload(bytes, headers: ["X-Filename: notes.txt"])
+            #expect(answer.status == status, "\(name): \(answer.text)")
+            #expect(!answer.detail.isEmpty)
+            #expect(!answer.detail.contains(service.folder.url.path))
+        }
+        let inputs = try FileManager.default.contentsOfDirectory(
+            atPath: service.folder.path("data/inputs"))
+        #expect(inputs.isEmpty)
+        for folder in ["audio", "malformed"] {
+            let path = Fixture.url(folder).path
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+                guard let bytes = FileManager.default.contents(atPath: "\(path)/\(name)") else {
+                    continue
+                }
+                let status = try service.upload(bytes).status
+                #expect(status == 202 || (400..<500).contains(status), "\(name): \(status)")
+            }
+        }
+    }
+
+    @Test func anIncompleteFormIsRefused() throws {
+        let service = try RunningService()
+        try service.waitUntilReady()
+        let whole = Form.body([("shifts", "0")], file: Sound.tone(seconds: 0.1))
+        for body in [
+            Form.body([("shifts", "0")], file: nil), Data(whole.dropLast(10)), Data("--x".utf8),
+            Data(),
+        ] {
+            let answer = try service.request("POST", "/v1/separations", [Form.type], body: body)
+            #expect(answer.status == 400, "\(answer.text)")
+        }
+        let noBoundary = try service.request(
+            "POST", "/v1/separations", ["Content-Type: multipart/form-data"], body: whole)
+        #expect(noBoundary.status == 400)
+    }
+
+    @Test func aMissingModelIsSaid() throws {
+        let service = try RunningService(model: "/nowhere/none.safetensors")
+        var answer = try service.get("/readyz")
+        while answer.detail.contains("being loaded") { answer = try service.get("/readyz") }
+        #expect(answer.status == 503)
+        #expect(answer.detail.contains("none.safetensors"))
+        #expect(answer.headers["retry-after"] != nil)
+        #expect(try service.upload(Sound.tone()).status == 503)
+        #expect(try service.get("/livez").status == 200)
+    }
+}

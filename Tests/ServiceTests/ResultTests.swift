@@ -1,0 +1,142 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What a finished job gives: files, parts of them, archives, mixes, waveforms.
+@Suite(.serialized)
+struct ResultTests {
+    @Test func filesHaveRangesTagsAndHeads() throws {
+        let service = try RunningService()
+        let address = "/v1/separations/\(try service.doneJob(Sound.tone()))/stems/bass.wav"
+        let whole = try service.get(address)
+        let size = whole.body.count
+        #expect(whole.headers["content-type"] == "audio/wav")
+        #expect(whole.headers["accept-ranges"] == "bytes")
+        let tag = try #require(whole.headers["etag"])
+        for (range, bytes) in [
+            ("bytes=0-43", 0..<44), ("bytes=100-", 100..<size), ("bytes=-10", size - 10..<size),
+            ("bytes=50-9999999", 50..<size),
+        ] {
+            let part = try service.get(address, ["Range: \(range)"])
+            #expect(part.status == 206, "\(range)")
+            #expect(part.body == whole.body[bytes], "\(range)")
+            #expect(
+                part.headers["content-range"]
+                    == "bytes \(bytes.lowerBound)-\(bytes.upperBound - 1)/\(size)")
+        }
+        for range in ["bytes=\(size)-", "bytes=-0"] {
+            let answer = try service.get(address, ["Range: \(range)"])
+            #expect(answer.status == 416)
+            #expect(answer.headers["content-range"] == "bytes */\(size)")
+        }
+        for range in ["bytes=0-1,3-4", "lines=1-2", "bytes=5-2", "bytes=x-y", "bytes=-"] {
+            #expect(try service.get(address, ["Range: \(range)"]).status == 200, "\(range)")
+        }
+        #expect(try service.get(address, ["If-None-Match: \(tag)"]).status == 304)
+        let changed = try service.get(address, ["Range: bytes=0-1", "If-Range: \"other\""])
+        #expect(changed.status == 200)
+        #expect(try service.get(address, ["Range: bytes=0-1", "If-Range: \(tag)"]).status == 206)
+        let head = try service.request("HEAD", address)
+        #expect(head.status == 200)
+        #expect(head.body.isEmpty)
+        #expect(head.headers["content-length"] == "\(size)")
+        #expect(head.headers["etag"] == tag)
+    }
+
+    @Test func aStemComesInEveryFormat() throws {
+        let service = try RunningService()
+        let address = "/v1/separations/\(try service.doneJob(Sound.tone()))/stems/bass"
+        let wav = try service.get("\(address).wav")
+        let flac = try service.get("\(address).flac")
+        let mp3 = try service.get("\(address).mp3")
+        #expect(flac.body.starts(with: Data("fLaC".utf8)))
+        #expect(mp3.headers["content-type"] == "audio/mpeg")
+        #expect(Set([wav, flac, mp3].map { $0.headers["etag"] }).count == 3)
+        #expect(try service.get("\(address).flac").body == flac.body)
+        #expect(try service.get("\(address).ogg").status == 404)
+    }
+
+    @Test func theMixIsTheSumOfItsStems() throws {
+        let service = try RunningService()
+        let address = "/v1/separations/\(try service.doneJob(Sound.tone()))"
+        func samples(_ target: String) throws -> [Int] {
+            let answer = try service.get(address + target)
+            #expect(answer.status == 200, "\(answer.detail)")
+            return Sound.samples(answer.body)
+        }
+        let stems = try ["drums", "bass", "other", "vocals"].map {
+            try samples("/stems/\($0).wav")
+        }
+        let mix = try samples("/mix?vocals=0&drums=0.5")
+        #expect(mix.count == stems[0].count)
+        // Half a step for each rounding: reading at 1/32768, writing at 1/32767 without a rounding up.
+        let worst = mix.indices.map { index in
+            let sum =
+                0.5 * Double(stems[0][index]) + Double(stems[1][index]) + Double(stems[2][index])
+            return abs(Double(mix[index]) - sum)
+        }.max()
+        #expect(try #require(worst) <= 2)
+        let all = try samples("/mix")
+        let track = Sound.samples(Sound.tone())
+        let sum = all.indices.map { index in stems.reduce(0) { $0 + $1[index] } }
+        #expect(zip(all, sum).allSatisfy { abs($0 - $1) <= 2 })
+        #expect(all.count == track.count)
+        #expect(try service.get("\(address)/mix?harp=1").status == 422)
+        #expect(try service.get("\(address)/mix?bass=-1").status == 422)
+        #expect(try service.get("\(address)/mix?bass=nan").status == 422)
+    }
+
+    @Test func theArchiveHoldsAllStems() throws {
+        let service = try RunningService()
+        let address = "/v1/separations/\(try service.doneJob(Sound.tone()))"
+        let answer = try service.get("\(address)/stems.zip")
+        #expect(answer.headers["content-type"] == "application/zip")
+        let folder = try TemporaryFolder()
+        let path = try folder.write("stems.zip", answer.body)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["python3", "-m", "zipfile", "-e", path, folder.path("out")]
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        for stem in ["drums", "bass", "other", "vocals"] {
+            let file = try Data(contentsOf: folder.url.appendingPathComponent("out/\(stem).wav"))
+            #expect(file == (try service.get("\(address)/stems/\(stem).wav")).body)
+        }
+    }
+
+    @Test func peaksAreTheExtremesOfTheSamples() throws {
+        let service = try RunningService()
+        let address = "/v1/separations/\(try service.doneJob(Sound.tone()))"
+        let samples = Sound.samples(try service.get("\(address)/stems/drums.wav").body)
+        let peaks = try service.get("\(address)/peaks?points=10").object
+        #expect(peaks["points"] as? Int == 10)
+        #expect(peaks["duration_seconds"] as? Double == 1)
+        let stems = try #require(peaks["stems"] as? [[String: Any]])
+        #expect(stems[0]["name"] as? String == "drums")
+        let channels = try #require(stems[0]["channels"] as? [[String: [Int]]])
+        let blocks = (44_100 + 255) / 256
+        for point in 0..<10 {
+            let range = point * blocks / 10 * 256..<min(44_100, (point + 1) * blocks / 10 * 256)
+            let part = range.map { Double(samples[2 * $0]) / 32_768 }
+            let greatest = max(-128, min(127, ((part.max() ?? 0) * 128).rounded()))
+            let least = max(-128, min(127, ((part.min() ?? 0) * 128).rounded()))
+            #expect(channels[0]["max"]?[point] == Int(greatest))
+            #expect(channels[0]["min"]?[point] == Int(least))
+        }
+        #expect(try service.get("\(address)/peaks?points=50000").object["points"] as? Int == blocks)
+        #expect(try service.get("\(address)/peaks?points=0").status == 422)
+    }
+
+    @Test func aJobThatIsNotDoneHasNoFiles() throws {
+        let service = try RunningService()
+        let id = try #require(
+            try service.upload(Sound.tone(seconds: 60)).object["id"] as? String)
+        for part in ["stems/bass.wav", "stems.zip", "mix", "peaks"] {
+            let answer = try service.get("/v1/separations/\(id)/\(part)")
+            #expect(answer.status == 409)
+            #expect(answer.detail.contains("expected done"))
+        }
+        _ = try service.request("DELETE", "/v1/separations/\(id)")
+    }
+}
