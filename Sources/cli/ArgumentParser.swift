@@ -3,8 +3,11 @@
 struct ParsedArguments: Equatable {
     /// In the order given.
     fileprivate(set) var operands: [String] = []
-    /// Values by option name, in the order given; those of flags are empty.
+    /// Values by option name, in the order given; those of flags are empty, or `shortForm`.
     private var values: [String: [String]] = [:]
+
+    /// The value of a flag that was given by its letter.
+    static let shortForm = "-"
 
     func has(_ option: Option) -> Bool { values[option.name] != nil }
 
@@ -159,7 +162,7 @@ struct ArgumentParser {
                     suggestion == nil ? "-\(letter)" : word, suggestion: suggestion)
             }
             guard option.placeholder != nil else {
-                arguments.set(option, "")
+                arguments.set(option, ParsedArguments.shortForm)
                 continue
             }
             let attached = letters.first == "=" ? letters.dropFirst() : letters
@@ -181,28 +184,38 @@ struct ArgumentParser {
         return rest.removeFirst()
     }
 
-    /// The long option with the least edit distance, if that is at most a third of the name.
+    /// The long option that was probably meant.
     private func suggestion(for name: String) -> String? {
-        let distances = command.options.map { ($0.long, editDistance(name, $0.name)) }
-        guard let nearest = distances.min(by: { $0.1 < $1.1 }), nearest.1 <= max(1, name.count / 3)
-        else { return nil }
-        return nearest.0
+        nearestWord(to: name, among: command.options.map(\.name)).map { "--\($0)" }
     }
 }
 
-/// The least number of insertions, deletions and replacements that turn one string into the other
-/// (Levenshtein 1966; Wagner and Fischer 1974).
+/// The word with the least edit distance, if that is at most a third of the length.
+func nearestWord(to word: String, among words: [String]) -> String? {
+    let distances = words.map { ($0, editDistance(word, $0)) }
+    guard let nearest = distances.min(by: { $0.1 < $1.1 }), nearest.1 <= max(1, word.count / 3)
+    else { return nil }
+    return nearest.0
+}
+
+/// The least number of insertions, deletions, replacements and exchanges of neighbours that turn one
+/// string into the other, none of them twice at one place (Damerau 1964; Wagner and Fischer 1974).
 private func editDistance(_ first: String, _ second: String) -> Int {
-    let second = Array(second)
-    var row = Array(0...second.count)
+    let (first, second) = (Array(first), Array(second))
+    var rows = [Array(0...second.count)]
     for (index, character) in first.enumerated() {
-        var diagonal = row[0]
-        row[0] = index + 1
+        var row = [index + 1]
         for column in second.indices {
-            let replaced = diagonal + (character == second[column] ? 0 : 1)
-            diagonal = row[column + 1]
-            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+            let replaced = rows[index][column] + (character == second[column] ? 0 : 1)
+            var distance = min(replaced, rows[index][column + 1] + 1, row[column] + 1)
+            if index > 0, column > 0, character == second[column - 1],
+                first[index - 1] == second[column]
+            {
+                distance = min(distance, rows[index - 1][column - 1] + 1)
+            }
+            row.append(distance)
         }
+        rows.append(row)
     }
-    return row[second.count]
+    return rows[first.count][second.count]
 }

@@ -13,18 +13,7 @@ struct BenchReport {
 
     /// A heading, a row for each precision, and with `--layers` a row for each block.
     var table: String {
-        let first = measurements[0]
-        let runs = first.segmentSeconds.count
-        let heading = [
-            "\(model), a segment of \(first.audioSeconds.fixed(2)) s, "
-                + "\((first.operations / 1e9).fixed(1)) GFLOP",
-            "\(first.threads) \(first.threads == 1 ? "thread" : "threads"), "
-                + "\(runs) \(runs == 1 ? "run" : "runs"), "
-                + "instruction set \(first.instructionSet), matrix products: \(first.products)",
-        ]
-        let hasScores = measurements.contains { $0.track?.sdr != nil }
-        let columns = Self.columns + (hasScores ? ["SDR dB"] : [])
-        var lines = heading + [""] + TextTable.aligned([columns] + measurements.map(row))
+        var lines = heading + [""] + TextTable.aligned(rows)
         lines += measurements.compactMap { measurement in
             measurement.track.map { "\(name(measurement)): " + trackLine($0) }
         }
@@ -34,7 +23,26 @@ struct BenchReport {
         return lines.joined(separator: "\n")
     }
 
-    private func name(_ measurement: Benchmark.Measurement) -> String {
+    /// Model, segment and machine.
+    var heading: [String] {
+        let first = measurements[0]
+        let runs = first.segmentSeconds.count
+        return [
+            "\(model), a segment of \(first.audioSeconds.fixed(2)) s, "
+                + "\((first.operations / 1e9).fixed(1)) GFLOP",
+            "\(first.threads) \(first.threads == 1 ? "thread" : "threads"), "
+                + "\(runs) \(runs == 1 ? "run" : "runs"), "
+                + "instruction set \(first.instructionSet), matrix products: \(first.products)",
+        ]
+    }
+
+    /// The titles of the columns, then a row for each precision.
+    var rows: [[String]] {
+        let hasScores = measurements.contains { $0.track?.sdr != nil }
+        return [Self.columns + (hasScores ? ["SDR dB"] : [])] + measurements.map(row)
+    }
+
+    func name(_ measurement: Benchmark.Measurement) -> String {
         measurement.precision.rawValue + (measurement.isFromFloat16 ? " of float16" : "")
     }
 
@@ -78,7 +86,7 @@ struct BenchReport {
     /// arithmetic at the peak rate of the cores, and as its compulsory traffic at the rate of the
     /// memory. The longer time is its bound; the last column is the bound's share of the measured
     /// time.
-    private func blockLines(_ measurement: Benchmark.Measurement) -> [String] {
+    func blockRows(_ measurement: Benchmark.Measurement) -> [[String]] {
         let total = blockSeconds(measurement)
         let rows = measurement.blocks.map { block in
             let arithmetic = block.operations / measurement.peakOperationsPerSecond
@@ -94,13 +102,17 @@ struct BenchReport {
                 (max(arithmetic, traffic) / block.seconds * 100).fixed(0) + " %",
             ]
         }
-        let peaks =
-            "peak \((measurement.peakOperationsPerSecond / 1e9).fixed(1)) GFLOP/s, "
-            + "memory \((measurement.memoryBytesPerSecond / 1e9).fixed(1)) GB/s"
         let heading = [
             name(measurement), "ms", "share", "GFLOP", "GFLOP/s", "MB", "bound", "of bound",
         ]
-        return [peaks] + TextTable.aligned([heading] + rows)
+        return [heading] + rows
+    }
+
+    private func blockLines(_ measurement: Benchmark.Measurement) -> [String] {
+        let peaks =
+            "peak \((measurement.peakOperationsPerSecond / 1e9).fixed(1)) GFLOP/s, "
+            + "memory \((measurement.memoryBytesPerSecond / 1e9).fixed(1)) GB/s"
+        return [peaks] + TextTable.aligned(blockRows(measurement))
     }
 
     private func blockSeconds(_ measurement: Benchmark.Measurement) -> Double {

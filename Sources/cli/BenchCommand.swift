@@ -51,6 +51,7 @@ struct BenchCommand {
                 return .done
             } catch let error
                 where error is AudioError || error is StemFolderError || error is EvaluationError
+                || error is UnwritableReport
             {
                 console.error("\(error)")
                 return .trackFailed
@@ -69,6 +70,7 @@ struct BenchCommand {
         let report = BenchReport(
             model: name, measurements: measurements, showsLayers: arguments.has(.layers))
         console.result(arguments.has(.json) ? report.json : report.table)
+        try arguments.writePage(report.page)
     }
 
     /// The track to separate and how to score its stems; nil without `--track`.
@@ -127,15 +129,16 @@ private struct SeveralNetworks: Error, CustomStringConvertible {
 
 extension Option {
     static let randomWeights = Option(
-        "random-weights", value: "name",
+        "random-weights", values: [BenchCommand.configurationName],
         help: "Measure the published configuration of this name with seeded weights, without a "
-            + "file: htdemucs.")
+            + "file.")
     static let measuredPrecision = Option(
-        "precision", value: "name",
-        help: "float32, bfloat16, int8, or all, which adds float32 with weights from a float16 "
-            + "file. (default: float32; int8 for INT8 weights)")
+        "precision", values: Precision.allCases.map(\.rawValue) + ["all"],
+        help: "What to measure; all adds float32 with weights from a float16 file. (default: "
+            + "float32; int8 for INT8 weights)")
     static let runs = Option(
-        "runs", value: "n", help: "Timed runs, after one that doesn't count. (default: 5)")
+        "runs", value: "n",
+        help: "Timed runs, 1 to 1000, after one that doesn't count. (default: 5)")
     static let layers = Option(
         "layers", help: "Also print the time, speed and bound of each block of the network.")
     static let benchTrack = Option(
@@ -147,13 +150,22 @@ extension Option {
 
 extension BenchCommand {
     static let command = Command(
-        "bench",
+        name: "bench",
         overview: "Measure speed, memory and accuracy of a model on this machine.",
-        options: [
-            .name, .randomWeights, .repo, .offline, .measuredPrecision, .threads, .runs, .layers,
-            .benchTrack, .references, .json,
-        ] + Option.common,
-        exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]]
+        topics: [
+            "MODEL": [.name, .randomWeights, .repo, .offline],
+            "MEASUREMENT": [
+                .measuredPrecision, .runs, .layers, .benchTrack, .references, .threads,
+            ],
+            "OUTPUT": [.json, .html] + Option.common,
+        ],
+        exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]],
+        examples: [
+            "swift-demucs bench --random-weights htdemucs --precision all":
+                "How long a segment takes on this machine in each precision, without a download.",
+            "swift-demucs bench -n demo --layers --html bench.html":
+                "Where the time goes, as a page with plots.",
+        ]
     ) { arguments, console throws(UsageError) in
         try BenchCommand(arguments, console).run()
     }

@@ -1,4 +1,4 @@
-// A command: its operands and options, its help, and the function that runs it.
+// A command: its operands and options, and the function that runs it.
 
 /// A command, or an action of one such as `prepare` of `tensors`.
 struct Command: Sendable {
@@ -18,6 +18,8 @@ struct Command: Sendable {
     var standalone: [Option] = []
     /// Actions that the second word may name, each with its own options.
     var actions: [Command] = []
+    /// Calls for the help and the manual, each with what it does.
+    var examples: KeyValuePairs<String, String> = [:]
     /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
     ///
     /// - Throws: `UsageError` for invalid arguments. The command reports all other errors itself.
@@ -48,7 +50,7 @@ struct Command: Sendable {
     var actionName: String { String(name.split(separator: " ").last ?? "") }
 
     /// All commands. The first one runs when the first argument names none.
-    static let all = [
+    static let all: [Command] = [
         SeparateCommand.command,
         ServeCommand.command,
         ModelsCommand.command,
@@ -61,9 +63,21 @@ struct Command: Sendable {
         TensorsCommand.command,
         TraceCommand.command,
         CompareCommand.command,
+        HelpCommand.command,
         CompletionsCommand.command,
         ManualCommand.command,
     ]
+
+    /// The command that the first words name, or its action.
+    ///
+    /// - Returns: the number of words as well; nil if the first word names no command.
+    static func named(by words: [String]) -> (command: Command, wordCount: Int)? {
+        guard let command = all.first(where: { $0.name == words.first }) else { return nil }
+        guard words.count > 1,
+            let action = command.actions.first(where: { $0.actionName == words[1] })
+        else { return (command, 1) }
+        return (action, 2)
+    }
 }
 
 extension Command {
@@ -72,17 +86,20 @@ extension Command {
         _ name: String, overview: String, operand: String = "", operandHelp: String = "",
         operandCompletion: Option.Completion = .file, options: [Option],
         exclusive: [[Option]] = [], actions: [Command] = [],
+        examples: KeyValuePairs<String, String> = [:],
         run: @escaping @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
     ) {
         self.init(
             name: name, overview: overview, operand: operand, operandHelp: operandHelp,
             operandCompletion: operandCompletion, topics: ["OPTIONS": options],
-            exclusive: exclusive, actions: actions, run: run)
+            exclusive: exclusive, actions: actions, examples: examples, run: run)
     }
 
-    /// A command that only has actions. Its table joins the options of all actions, for the help,
-    /// completions and manual.
-    init(_ name: String, overview: String, actions: [Command]) {
+    /// A command that only has actions. Its table joins the options of all actions, for completions.
+    init(
+        _ name: String, overview: String, actions: [Command],
+        examples: KeyValuePairs<String, String>
+    ) {
         let common = [.threads] + Option.common
         var options: [Option] = []
         for option in actions.flatMap(\.options)
@@ -92,64 +109,11 @@ extension Command {
         let names = actions.map(\.actionName)
         self.init(
             name, overview: overview, operand: "action ...",
-            operandHelp: actions.map { "'\($0.actionName) \($0.operandUsage)': \($0.overview)" }
-                .joined(separator: " "),
-            operandCompletion: .wordsOrFile(names), options: options + common, actions: actions
+            operandHelp: "One of the actions below, with its own arguments.",
+            operandCompletion: .wordsOrFile(names), options: options + common, actions: actions,
+            examples: examples
         ) { arguments, _ throws(UsageError) in
             throw .unknown("action", arguments.operands[0], allowed: names)
         }
-    }
-}
-
-// MARK: - Help
-
-extension Command {
-    private static let helpWidth = 80
-    private static let helpColumn = 26
-
-    /// The text of `--help`.
-    var help: String {
-        let operand = operandUsage
-        var lines = Self.wrapped("OVERVIEW: \(overview)", indent: 0)
-        lines += [
-            "",
-            "USAGE: swift-demucs \(isDefault ? "[\(name)]" : name) [<options>]"
-                + (operand.isEmpty ? "" : " \(operand)"),
-        ]
-        if !operand.isEmpty {
-            lines += ["", "ARGUMENTS:"] + Self.entry(operand, operandHelp)
-        }
-        for (title, options) in topics {
-            lines += ["", "\(title):"] + options.flatMap { Self.entry($0.synopsis, $0.help) }
-        }
-        if isDefault {
-            lines += ["", "COMMANDS:"]
-            for other in Command.all.dropFirst() {
-                lines += Self.entry(other.name, other.overview)
-            }
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    /// A name and its explanation, which starts on a line of its own if the name is too long.
-    private static func entry(_ name: String, _ help: String) -> [String] {
-        let label = "  \(name)"
-        let text = wrapped(help, indent: helpColumn)
-        guard label.count < helpColumn - 1, let first = text.first else { return [label] + text }
-        return [label + first.dropFirst(label.count)] + text.dropFirst()
-    }
-
-    private static func wrapped(_ text: String, indent: Int) -> [String] {
-        let margin = String(repeating: " ", count: indent)
-        var lines: [String] = []
-        var line = ""
-        for word in text.split(separator: " ") {
-            if !line.isEmpty && indent + line.count + 1 + word.count > helpWidth {
-                lines.append(margin + line)
-                line = ""
-            }
-            line += (line.isEmpty ? "" : " ") + word
-        }
-        return lines + [margin + line]
     }
 }

@@ -18,14 +18,13 @@ struct CommandLineTool {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         var console = Console()
-        let named = Command.all.first { $0.name == words.first }
-        let action = named?.actions.first { $0.actionName == words.dropFirst().first }
-        let command = action ?? named ?? Command.all[0]
+        let (command, wordCount) = Command.named(by: words) ?? (Command.all[0], 0)
         do {
             let arguments = try ArgumentParser(command: command).parse(
-                Array(words.dropFirst((named == nil ? 0 : 1) + (action == nil ? 0 : 1))))
+                Array(words.dropFirst(wordCount)))
             if arguments.has(.help) {
-                console.result(command.help)
+                let isShort = arguments.value(.help) == ParsedArguments.shortForm
+                console.result(isShort ? command.shortHelp : command.help)
                 return .done
             }
             if arguments.has(.version) {

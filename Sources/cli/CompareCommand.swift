@@ -13,13 +13,22 @@ extension Option {
 
 enum CompareCommand {
     static let command = Command(
-        "compare",
+        name: "compare",
         overview: "Compare tensors or stems one by one, in the order of computation, and name "
             + "the first that differs.",
         operand: "reference found",
         operandHelp: "Files of tensors (.safetensors, .npy, .raw), folders of them, or folders "
             + "of stems. Tensors only in the second are listed.",
-        options: [.only, .minSNR, .bound, .json, .version, .help]
+        topics: [
+            "COMPARISON": [.only, .minSNR, .bound],
+            "OUTPUT": [.json, .html, .version, .help],
+        ],
+        examples: [
+            "swift-demucs compare trace.safetensors mine.safetensors --min-snr 100":
+                "Whether a port computes what the engine does; the first tensor that differs is "
+                + "where to look.",
+            "swift-demucs compare separated/htdemucs/song other/song": "Two folders of stems.",
+        ]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let minimum = try arguments.finiteNumber(.minSNR)
@@ -34,6 +43,7 @@ enum CompareCommand {
             worst = report.worstSNRDecibels
             let text = CompareReport(report: report)
             console.result(arguments.has(.json) ? text.json : text.table)
+            try arguments.writePage(text.page)
         }
         guard code == .done, let minimum else { return code }
         return worst >= minimum ? .done : .trackFailed
@@ -47,9 +57,20 @@ struct CompareReport {
 
     /// A row for each tensor; then the first below the bound, and tensors of one side only.
     var table: String {
-        let rows = report.comparisons.filter { $0.foundShape != nil }.map(row)
-        // Left-aligned: the tensor, its shape and the first bad index.
-        var lines = TextTable.aligned([Self.columns] + rows, names: [0, 4, 5])
+        (TextTable.aligned(rows, names: Self.nameColumns) + summaryLines).joined(separator: "\n")
+    }
+
+    /// The titles of the columns, then a row for each tensor of both sides.
+    var rows: [[String]] {
+        [Self.columns] + report.comparisons.filter { $0.foundShape != nil }.map(row)
+    }
+
+    /// Left-aligned columns: the tensor, its shape and the first bad index.
+    static let nameColumns: Set = [0, 4, 5]
+
+    /// The first tensor below the bound, and those of one side only.
+    var summaryLines: [String] {
+        var lines: [String] = []
         let bound = report.boundSNRDecibels.fixed(0)
         if let first = report.firstBelow {
             let reason =
@@ -67,7 +88,7 @@ struct CompareReport {
         if !report.extra.isEmpty {
             lines.append("not in the reference: " + shortened(report.extra))
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private func shortened(_ names: [String]) -> String {

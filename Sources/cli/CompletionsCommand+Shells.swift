@@ -73,6 +73,7 @@ enum BashCompletions {
             "kind='nothing' words=\(ShellText.quoted(words.joined(separator: " ")))"
         case .wordsOrFile(let words):
             "kind='file' words=\(ShellText.quoted(words.joined(separator: " ")))"
+        case .commands: action(.words(Command.all.map(\.name)))
         }
     }
 }
@@ -156,6 +157,7 @@ enum ZshCompletions {
         case .folder: "_files -/"
         case .words(let words): "(\(words.joined(separator: " ")))"
         case .wordsOrFile(let words): "{compadd - \(words.joined(separator: " ")); _files}"
+        case .commands: "_swift_demucs_commands"
         }
     }
 }
@@ -213,6 +215,7 @@ enum FishCompletions {
         case .wordsOrFile(let words):
             let offered = "-a \(quoted(words.joined(separator: " ")))"
             return isOperand ? offered : "-r -F \(offered)"
+        case .commands: return values(.words(Command.all.map(\.name)), isOperand: isOperand)
         }
     }
 

@@ -21,9 +21,9 @@ enum CompletionsCommand {
         "completions",
         overview: "Print completions of all commands and options for a shell.",
         operand: "shell",
-        operandHelp: "bash, zsh or fish. For one session: 'source <(swift-demucs completions "
-            + "bash)'; tools/install puts them where shells look.",
-        operandCompletion: .words(shells), options: [.help]
+        operandHelp: "bash, zsh or fish. tools/install puts the completions where shells look.",
+        operandCompletion: .words(shells), options: [.help],
+        examples: ["source <(swift-demucs completions bash)": "Completions for this session."]
     ) { arguments, console throws(UsageError) in
         guard let shell = Shell(rawValue: arguments.operands[0]) else {
             throw .unknown("shell", arguments.operands[0], allowed: shells)

@@ -19,7 +19,13 @@ enum ConvertCommand {
         overview: "Write a checkpoint in the official safetensors layout.",
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-        options: [.outFile, .float16, .member, .sources, .version, .help]
+        options: [.outFile, .float16, .member, .sources, .version, .help],
+        examples: [
+            "swift-demucs convert htdemucs.th -o htdemucs.safetensors":
+                "A checkpoint of the reference as safetensors, without Python.",
+            "swift-demucs convert htdemucs.onnx -o half.safetensors --float16":
+                "Weights out of an ONNX export, in two bytes each.",
+        ]
     ) { arguments, console throws(UsageError) in
         let output = try arguments.required(.outFile)
         var overriding: [String: ArgumentValue] = [:]

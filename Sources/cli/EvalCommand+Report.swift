@@ -6,7 +6,7 @@ import Signal
 struct EvalReport {
     private let metrics: [Metric]
     private let hasOther: Bool
-    private var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
+    private(set) var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
 
     init(metrics: Set<Metric>, hasOther: Bool) {
         self.metrics = Metric.allCases.filter(metrics.contains)
@@ -14,7 +14,7 @@ struct EvalReport {
     }
 
     /// Regularised scores where a track has them.
-    private var columns: [Score] {
+    var columns: [Score] {
         let isSingular = tracks.contains { $0.scores.isSingular }
         return metrics.flatMap { $0.scores + (isSingular ? $0.regularisedScores : []) }
             + (hasOther ? [.snr] : [])
@@ -27,9 +27,9 @@ struct EvalReport {
     }
 
     /// A stem's name and its values in the order of the columns.
-    private typealias Row = (name: String, values: [Double])
+    typealias Row = (name: String, values: [Double])
 
-    private func rows(_ scores: TrackScores) -> [Row] {
+    func rows(_ scores: TrackScores) -> [Row] {
         // Where the equations are regular, there is nothing to add.
         let plain = Dictionary(
             uniqueKeysWithValues: zip(Metric.bssEval.regularisedScores, Metric.bssEval.scores))
@@ -42,7 +42,7 @@ struct EvalReport {
     }
 
     /// The median over tracks of each stem, in the order in which stems appear.
-    private var medians: [Row] {
+    var medians: [Row] {
         let all = tracks.flatMap { rows($0.scores) }
         var names: [String] = []
         for row in all where !names.contains(row.name) { names.append(row.name) }
@@ -85,7 +85,7 @@ struct EvalReport {
     }
 
     /// Two decimals; a dash for no value.
-    private static func figure(_ value: Double) -> String {
+    static func figure(_ value: Double) -> String {
         if value.isNaN { return "–" }
         return value.isFinite ? value.fixed(2) : value > 0 ? "inf" : "-inf"
     }

@@ -39,14 +39,14 @@ struct EvalCommand {
             let against = try arguments.value(.against).map { try StemCollection($0) }
             try estimate.checkLayout(like: reference)
             try against?.checkLayout(like: reference)
-            return score(reference, estimate, against, on: try Backend(threads: threads))
+            return try score(reference, estimate, against, on: Backend(threads: threads))
         }
     }
 
     private func score(
         _ reference: StemCollection, _ estimate: StemCollection, _ against: StemCollection?,
         on backend: Backend
-    ) -> ExitCode {
+    ) throws -> ExitCode {
         var report = EvalReport(metrics: metrics, hasOther: against != nil)
         var failed: [String] = []
         for track in reference.tracks {
@@ -70,7 +70,10 @@ struct EvalCommand {
                 failed.append(track)
             }
         }
-        if !report.isEmpty { console.result(arguments.has(.json) ? report.json : report.table) }
+        if !report.isEmpty {
+            console.result(arguments.has(.json) ? report.json : report.table)
+            try arguments.writePage(report.page)
+        }
         if failed.isEmpty { return .done }
         if reference.tracks.count > 1 {
             console.error(
@@ -130,7 +133,7 @@ extension Option {
 
 extension EvalCommand {
     static let command = Command(
-        "eval",
+        name: "eval",
         overview:
             "Score separated stems against the true ones: SDR as in the MDX challenges, SI-SDR "
             + "and BSSEval v4.",
@@ -138,7 +141,17 @@ extension EvalCommand {
         operandHelp:
             "Folders with the true stems and with the estimates: of one track (drums.wav, ...), "
             + "or of several tracks in folders of their own. Stems are matched by name.",
-        options: [.metrics, .stems, .against, .json, .threads] + Option.common
+        topics: [
+            "SCORES": [.metrics, .stems, .against],
+            "OUTPUT": [.json, .html],
+            "RUNNING": [.threads] + Option.common,
+        ],
+        examples: [
+            "swift-demucs eval true/song separated/htdemucs/song":
+                "Every score of each stem, and the medians.",
+            "swift-demucs eval true separated/htdemucs --metrics sdr --html scores.html":
+                "SDR of all tracks, as a table and as a page with plots.",
+        ]
     ) { arguments, console throws(UsageError) in
         let command = try EvalCommand(arguments, console)
         Interruption.endsProcess(console)

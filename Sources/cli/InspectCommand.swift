@@ -10,7 +10,10 @@ struct InspectCommand {
         overview: "Show a checkpoint's format, configuration, tensors and checksum.",
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-        options: [.json, .member, .version, .help]
+        options: [.json, .member, .version, .help],
+        examples: [
+            "swift-demucs inspect htdemucs.th": "What is in a checkpoint, and its SHA-256."
+        ]
     ) { arguments, console throws(UsageError) in
         console.reporting(failure: .modelUnusable) {
             let report = try InspectCommand(

@@ -42,47 +42,34 @@ enum ManualCommand {
             if !command.operand.isEmpty {
                 lines += [".TP", bold(command.operandUsage), paragraph(command.operandHelp)]
             }
-            lines += entries(command.options)
+            lines += command.actions.isEmpty ? entries(command.options) : actions(of: command)
+            lines += examples(of: command)
         }
         lines.append(".SH EXIT STATUS")
         for code in ExitCode.allCases {
             lines += [".TP", bold("\(code.rawValue)"), paragraph(code.meaning)]
         }
         lines.append(".SH ENVIRONMENT")
-        for (name, meaning) in environment { lines += [".TP", bold(name), paragraph(meaning)] }
-        lines.append(".SH EXAMPLES")
-        for (call, meaning) in examples {
-            lines += [".TP", bold(call), paragraph(meaning)]
+        for variable in EnvironmentVariable.all {
+            lines += [".TP", bold(variable.name), paragraph(variable.help)]
         }
+        lines.append(".SH EXAMPLES")
+        lines += examples(of: main)
         return lines.joined(separator: "\n")
     }
 
-    private static let environment = [
-        ("SWIFT_DEMUCS_MODELS", "Folders of models, separated by colons."),
-        (
-            "HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME",
-            "Caches of other programs that are searched for models, and where downloads go."
-        ),
-        ("HF_ENDPOINT", "The hub to download from instead of huggingface.co."),
-        ("HF_HUB_OFFLINE", "Set to 1 to never download anything."),
-        ("TMPDIR", "Folder for standard input and audio decoded by ffmpeg."),
-    ]
+    private static func actions(of command: Command) -> [String] {
+        command.actions.flatMap { action in
+            [
+                ".PP", "\(bold(action.name)) \(escaped(action.operandUsage))", ".br",
+                paragraph(action.overview),
+            ] + entries(action.options.filter { !Option.common.contains($0) })
+        }
+    }
 
-    private static let examples = [
-        ("swift-demucs song.mp3", "Stems go to separated/htdemucs/song/."),
-        (
-            "swift-demucs --two-stems vocals --flac 'album/*.mp3'",
-            "The vocals and the rest of each track, as FLAC files."
-        ),
-        (
-            "swift-demucs --skip-existing -o stems ~/Music",
-            "A whole collection; the same command resumes after an interruption."
-        ),
-        (
-            "ffmpeg -i film.mkv -f wav - | swift-demucs --stdout vocals - | aplay",
-            "In a pipeline."
-        ),
-    ]
+    private static func examples(of command: Command) -> [String] {
+        command.examples.flatMap { [".TP", bold($0.key), paragraph($0.value)] }
+    }
 
     private static func entries(_ options: [Option]) -> [String] {
         options.flatMap { [".TP", bold($0.synopsis), paragraph($0.help)] }

@@ -129,14 +129,17 @@ struct ModelsCommand {
 extension ModelsCommand {
     static let command = Command(
         "models",
-        overview: "List the published models and where they are; fetch, find and verify "
-            + "models.",
+        overview: "List the published models and where they are; fetch and verify models.",
         operand: "[action ...]",
         operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
             + "'path <name>' prints a model's files. 'verify' compares the files of all "
             + "installed models with their checksums.",
         operandCompletion: .words(actions),
-        options: [.json, .repo, .offline] + Option.common, run: run)
+        options: [.json, .repo, .offline] + Option.common,
+        examples: [
+            "swift-demucs models fetch htdemucs": "Downloads the default model, 84 MB.",
+            "swift-demucs models path htdemucs": "Where it is.",
+        ], run: run)
 
     private static let actions = ["fetch", "path", "verify"]
 }

@@ -13,13 +13,16 @@ struct Option: Sendable, Equatable {
         case folder
         case words([String])
         case wordsOrFile([String])
+        /// Names of commands.
+        case commands
     }
 
     /// Without dashes, `clip-mode`.
     let name: String
     /// The letter after one dash.
     let short: Character?
-    /// Name of the value in the help; nil for a flag.
+    /// Name of the value in the help, or all values that are allowed, `rescale|clamp|none`; nil for a
+    /// flag.
     let placeholder: String?
     let completion: Completion
     let help: String
@@ -38,10 +41,17 @@ struct Option: Sendable, Equatable {
         self.help = help
     }
 
+    /// An option that takes one of a few words.
+    init(_ name: String, short: Character? = nil, values: [String], help: String) {
+        self.init(
+            name, short: short, value: values.joined(separator: "|"), completion: .words(values),
+            help: help)
+    }
+
     /// `--clip-mode`.
     var long: String { "--\(name)" }
 
-    /// `--clip-mode <mode>`.
+    /// `--clip-mode <rescale|clamp|none>`.
     var usage: String { placeholder.map { "\(long) <\($0)>" } ?? long }
 
     /// `-n, --name <model>`.
@@ -58,11 +68,18 @@ extension Option {
     static let version = Option(
         "version",
         help: "Show the version, the instruction set, and the kernels or BLAS core in use.")
-    static let help = Option("help", short: "h", help: "Show this help.")
+    static let help = Option(
+        "help", short: "h", help: "Show this help; -h shows a shorter one.")
 
     static let json = Option("json", help: "Write JSON instead of text.")
+    static let html = Option(
+        "html", value: "file",
+        help: "Also write the report as a web page with plots, in one file that needs nothing else."
+    )
     static let threads = Option(
-        "threads", value: "n", help: "Number of threads. (default: all available cores)")
+        "threads", value: "n",
+        help: "Number of threads, 1 to \(Separator.supportedThreads.upperBound). Results do not "
+            + "depend on it. (default: all available cores)")
     static let name = Option(
         "name", short: "n", value: "model",
         completion: .wordsOrFile(["htdemucs", "htdemucs_ft", "htdemucs_6s", "demo"]),
@@ -75,10 +92,12 @@ extension Option {
         "repo", value: "folder", help: "A folder to search for models first.")
     static let offline = Option("offline", help: "Never download anything.")
     static let precision = Option(
-        "precision", value: "name", completion: .words(["float32", "bfloat16", "int8", "auto"]),
-        help: "float32 matches the reference; bfloat16 is faster on CPUs that support it, with an "
+        "precision", values: ["float32", "bfloat16", "int8", "auto"],
+        help:
+            "Numbers to compute with: float32 matches the reference; bfloat16 is faster on CPUs that support it, with an "
             + "SNR of 40 dB against float32; int8 is smaller and faster still, with 35 dB; auto "
-            + "picks the faster of float32 and bfloat16. (default: float32; int8 for INT8 weights)")
+            + "picks the faster of float32 and bfloat16. Neither changes the SDR of the stems by "
+            + "more than 0.01 dB. (default: float32; int8 for INT8 weights)")
     static let outFile = Option(
         "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
 }

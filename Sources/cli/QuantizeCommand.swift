@@ -68,6 +68,7 @@ struct QuantizeCommand {
                     throw WeightsError.fileUnwritable(path: path, reason: "\(error)")
                 }
             }
+            try arguments.writePage(report.page)
             console.result(report.table)
             console.result(output)
             return .done
@@ -132,14 +133,14 @@ extension Option {
             + "by commas. Can be repeated.")
     static let calibrationSamples = Option(
         "samples", value: "n",
-        help: "Segments of that music, spread over the files. (default: 50)")
+        help: "Segments of that music, 1 to 10000, spread over the files. (default: 50)")
     static let leastSNR = Option(
         "min-snr", value: "dB",
         help: "Keep as many layers in 16 bits as this SNR of the worst stem against float32 needs.")
     static let quantizedPrecision = Option(
-        "precision", value: "precision",
-        help: "The precision that the file will run in, and in which its SNR is measured: int8, or "
-            + "bfloat16 or float32 with only the weights in INT8. (default: int8)")
+        "precision", values: Precision.allCases.map(\.rawValue),
+        help: "The precision that the file will run in, and in which its SNR is measured; bfloat16 "
+            + "and float32 have only the weights in INT8. (default: int8)")
     static let maxBytes = Option(
         "max-bytes", value: "n", help: "The largest size of the file allowed.")
     static let report = Option(
@@ -150,14 +151,23 @@ extension Option {
 
 extension QuantizeCommand {
     static let command = Command(
-        "quantize",
-        overview: "Write a model with INT8 weights, at a quarter of the size.",
+        name: "quantize",
+        overview: "Write a model with INT8 weights: a quarter of the size of float32 weights, half "
+            + "that of the published files.",
         operand: "file",
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
-        options: [
-            .outFile, .calibrate, .calibrationSamples, .quantizedPrecision, .leastSNR, .maxBytes,
-            .report, .member, .threads,
-        ] + Option.common
+        topics: [
+            "CALIBRATION": [.calibrate, .calibrationSamples],
+            "TARGETS": [.quantizedPrecision, .leastSNR, .maxBytes],
+            "OUTPUT": [.outFile, .report, .html],
+            "RUNNING": [.member, .threads] + Option.common,
+        ],
+        examples: [
+            "swift-demucs quantize htdemucs.safetensors -o int8.safetensors --calibrate a.flac,b.flac":
+                "The recommended call: calibrated on music like that to be separated.",
+            "swift-demucs quantize htdemucs.safetensors -o int8.safetensors --min-snr 40":
+                "Layers stay in 16 bits until the SNR is reached.",
+        ]
     ) { arguments, console throws(UsageError) in
         try QuantizeCommand(arguments, console).run()
     }
@@ -172,19 +182,26 @@ struct QuantizationReport {
 
     /// A row for each tensor of weights, then a line for the whole model.
     var table: String {
-        let heading = ["layer", "form", "bytes", "weights dB", "output dB"]
-        let rows = model.layers.map { layer in
-            [
-                layer.tensor, layer.form.rawValue, "\(layer.countBytes)",
-                layer.weightSNRDecibels.decibelText,
-                layer.outputSNRDecibels.map(\.decibelText) ?? "-",
-            ]
-        }
+        (TextTable.aligned(rows) + ["", summary]).joined(separator: "\n")
+    }
+
+    /// The titles of the columns, then a row for each tensor.
+    var rows: [[String]] {
+        [["layer", "form", "bytes", "weights dB", "output dB"]]
+            + model.layers.map { layer in
+                [
+                    layer.tensor, layer.form.rawValue, "\(layer.countBytes)",
+                    layer.weightSNRDecibels.decibelText,
+                    layer.outputSNRDecibels.map(\.decibelText) ?? "-",
+                ]
+            }
+    }
+
+    var summary: String {
         let share = Double(model.countBytes) / Double(source.countBytes)
-        let sum =
+        return
             "\(model.countBytes) bytes, \((share * 100).fixed(0)) % of \(source.countBytes); SNR of "
             + "the worst stem \(model.snrDecibels.decibelText) dB"
-        return (TextTable.aligned([heading] + rows) + ["", sum]).joined(separator: "\n")
     }
 
     var json: String {

@@ -12,7 +12,10 @@ enum SelfTestCommand {
         "selftest",
         overview: "Compare the results of every set of kernels that this machine can run with "
             + "PyTorch's.",
-        options: [.json] + Option.common
+        options: [.json] + Option.common,
+        examples: [
+            "swift-demucs selftest": "Exits with 1 if a result is off on this machine."
+        ]
     ) { arguments, console throws(UsageError) in
         Interruption.endsProcess(console)
         return console.reporting(failure: .modelUnusable) {

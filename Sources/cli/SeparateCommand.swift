@@ -22,6 +22,10 @@ struct SeparateCommand {
             }
             let found = TrackDiscovery(settings.arguments.operands)
             if settings.arguments.has(.stdout) { try checkStandardOutput(found) }
+            // A mistyped name must not start a download.
+            if manifest == nil, !found.tracks.contains(where: \.isThere) {
+                return reportMissing(found)
+            }
             var run = try SeparationRun(
                 of: found.tracks, manifest, settings: settings, console: console,
                 cancellation: cancellation, display: display)
@@ -29,6 +33,27 @@ struct SeparateCommand {
         } catch {
             return report(error)
         }
+    }
+
+    /// Reports operands of which none names a track. No model is looked for, so the events name none.
+    private func reportMissing(_ found: TrackDiscovery) -> ExitCode {
+        var events = SeparationEvents(console: console, isShown: settings.isJSON)
+        var problems = found.problems
+        for track in found.tracks {
+            problems.append((track.path, "\(AudioError.notFound(path: track.path))"))
+        }
+        events.start(tracks: problems.count)
+        for problem in problems {
+            console.error(problem.text)
+            events.ended(.init(problem.operand, .failed, ["error": problem.text]))
+        }
+        if let word = settings.arguments.operands.first,
+            let name = nearestWord(to: word, among: Command.all.map(\.name))
+        {
+            console.error("'\(word)' is no command either. Did you mean '\(name)'?")
+        }
+        events.manifest(exitCode: .trackFailed)
+        return .trackFailed
     }
 
     /// Prints the names that `--name` accepts, in the reference's layout.

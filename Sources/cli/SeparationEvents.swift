@@ -77,16 +77,17 @@ struct SeparationEvents {
     private let console: Console
     /// Whether events are printed.
     private let isShown: Bool
-    private let parameters: SeparationParameters
-    var model: Model
+    /// nil if no track was found, so that no model was looked for.
+    private let parameters: SeparationParameters?
+    var model: Model?
     /// Empty for a manifest, whose tracks may be more than fit into memory.
     private(set) var tracks: [Track] = []
     private var counts: [Status: Int] = [:]
     private let isManifest: Bool
 
     init(
-        console: Console, isShown: Bool, isManifest: Bool, model: Model,
-        parameters: SeparationParameters
+        console: Console, isShown: Bool, isManifest: Bool = false, model: Model? = nil,
+        parameters: SeparationParameters? = nil
     ) {
         self.console = console
         self.isShown = isShown

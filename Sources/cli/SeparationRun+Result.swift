@@ -44,7 +44,7 @@ extension SeparationRun {
         let members: JSONObject = [
             "id": id, "path": track.input.path, "error_class": failure?.kind, "seconds": seconds,
             "peak_memory_bytes": seconds == nil ? nil : peakResidentBytes(),
-            "engine_version": CommandLineTool.version, "checkpoint_sha256": events.model.sha256,
+            "engine_version": CommandLineTool.version, "checkpoint_sha256": events.model?.sha256,
             "parameters": parameters(of: track),
         ]
         return .init(

@@ -152,7 +152,7 @@ struct SeparationRun {
     mutating func identity() -> SeparationRecord.Model? {
         if modelIdentity == nil {
             modelIdentity = model.identity(cancellation)
-            events.model.sha256 = modelIdentity?.checkpoints
+            events.model?.sha256 = modelIdentity?.checkpoints
         }
         return modelIdentity
     }

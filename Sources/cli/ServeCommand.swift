@@ -167,7 +167,14 @@ extension ServeCommand {
             "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
             "LIMITS": [.maxBody, .maxLength, .maxQueue],
             "OTHER": [.quiet, .verbose, .version, .help],
-        ], exclusive: [[.quiet, .verbose]]
+        ], exclusive: [[.quiet, .verbose]],
+        examples: [
+            "swift-demucs serve": "Then open http://127.0.0.1:8765 in a browser.",
+            "swift-demucs serve -n demo --port 9000 --keep 24h --disk-quota 20GB":
+                "Another model and port; results are deleted after a day, or when they fill 20 GB.",
+            "curl -T song.mp3 http://127.0.0.1:8765/v1/separate/vocals.wav > vocals.wav":
+                "From a shell, while the service runs.",
+        ]
     ) { arguments, console throws(UsageError) in
         let settings = try ServeCommand.settings(arguments)
         return ServeCommand(arguments: arguments, console: console).run(settings)

@@ -18,15 +18,15 @@ extension Option {
         help: "Length of a chunk, decimals allowed. (default: the model's segment)")
     static let chunkOverlap = Option(
         "overlap", value: "fraction",
-        help: "Fraction of each chunk that overlaps the next one. (default: 0.25)")
+        help: "Fraction of each chunk that overlaps the next one, 0 to less than 1. (default: 0.25)"
+    )
     static let tensorFormat = Option(
-        "format", value: "name",
-        completion: .words(TensorEncoding.Container.allCases.map(\.rawValue)),
-        help: "raw, npy or safetensors. (default: raw; for calibrate, npy)")
+        "format", values: TensorEncoding.Container.allCases.map(\.rawValue),
+        help: "Format of the tensors' files. (default: raw; for calibrate, npy)")
     static let tensorType = Option(
-        "type", value: "name", completion: .words(TensorEncoding.Element.allCases.map(\.rawValue)),
-        help: "float32 or float16: the type of the written tensors, or for stems of the network's "
-            + "outputs. (default: float32; for stems, the inputs' type)")
+        "type", values: TensorEncoding.Element.allCases.map(\.rawValue),
+        help: "The type of the written tensors, or for stems of the network's outputs. (default: "
+            + "float32; for stems, the inputs' type)")
     static let outputsFrom = Option(
         "from", value: "folder",
         help: "Folder of another runtime's tensors, as <folder>/chunk-00000/output.raw and so on. "
@@ -36,7 +36,9 @@ extension Option {
         help: "Names of the spectrogram's and the waveform's tensor, or of one tensor that is the "
             + "finished waveform. (default: output,add_67)")
     static let samples = Option(
-        "samples", value: "n", help: "Number of samples to choose in all. (default: 50)")
+        "samples", value: "n",
+        help: "Number of samples to choose in all, \(Calibration.sampleCounts.lowerBound) to "
+            + "\(Calibration.sampleCounts.upperBound). (default: 50)")
     static let choiceSeed = Option(
         "seed", value: "n", help: "Seed of the choice. (default: 0)")
 }
@@ -46,7 +48,14 @@ enum TensorsCommand {
         "tensors",
         overview:
             "Take a track through the network in chunks of raw tensors, here or in another runtime.",
-        actions: [prepare, run, stems, calibrate])
+        actions: [prepare, run, stems, calibrate],
+        examples: [
+            "swift-demucs tensors prepare song.flac -o chunks":
+                "The core's inputs, chunk by chunk.",
+            "swift-demucs tensors run chunks":
+                "The core's outputs beside them; another runtime may do this step.",
+            "swift-demucs tensors stems chunks -o stems": "The outputs as stems.",
+        ])
 
     private static let prepare = Command(
         "tensors prepare",
@@ -64,10 +73,12 @@ enum TensorsCommand {
         let seconds = try arguments.finiteNumber(.chunk)
         let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
         return call.run {
+            // A mistyped name must not start a download.
+            let track = try AudioInput(path: arguments.operands[0])
             let backend = try call.backend()
             let model = try call.model()
             let preparation = try Preparation(
-                AudioInput(path: arguments.operands[0]), modelName: model.name,
+                track, modelName: model.name,
                 configuration: model.configuration, chunkSeconds: seconds, overlap: overlap,
                 encoding: encoding, cancellation: call.cancellation)
             for warning in preparation.warnings { console.warning("\(warning)") }
@@ -158,12 +169,13 @@ enum TensorsCommand {
         let encoding = try call.encoding(.npy)
         let seconds = try arguments.finiteNumber(.chunk)
         return call.run {
+            let tracks = try arguments.operands.map { try AudioInput(path: $0) }
             let model = try call.model()
             let display = call.progress("Sample")
             let lists = try Calibration(
                 model, chunkSeconds: seconds, encoding: encoding, seed: UInt64(seed)
             ).write(
-                arguments.operands.map { try AudioInput(path: $0) }, count: count, to: out,
+                tracks, count: count, to: out,
                 on: try call.backend(), cancellation: call.cancellation,
                 warn: { console.warning("\($0)") },
                 progress: { display.update($0, of: count) })

@@ -20,7 +20,11 @@ enum TraceCommand {
         operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
         options: [
             .outFile, .only, .start, .chunk, .portedName, .repo, .offline, .precision, .threads,
-        ] + Option.common
+        ] + Option.common,
+        examples: [
+            "swift-demucs trace song.flac -n demo --chunk 1 --only 'encoder.*' -o trace.safetensors":
+                "Outputs of the spectrogram's encoder layers for the first second."
+        ]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.outFile)

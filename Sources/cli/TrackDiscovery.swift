@@ -27,6 +27,9 @@ struct InputTrack: Equatable {
         return (id ?? parts.name, parts.ending)
     }
 
+    /// Whether there is a file, or a stream, of that name.
+    var isThere: Bool { isStandardInput || FilePath.status(path) != nil }
+
     /// The name of the track in messages and reports about all tracks.
     var label: String { id ?? path }
 }

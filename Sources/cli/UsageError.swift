@@ -33,9 +33,9 @@ struct UsageError: Error, CustomStringConvertible {
         UsageError("Unexpected argument '\(operand)'")
     }
 
-    /// An operand that names no action or shell.
+    /// An operand that names no action, command or shell.
     ///
-    /// - Parameter kind: `action` or `shell`.
+    /// - Parameter kind: `action`, `command` or `shell`.
     static func unknown(_ kind: String, _ word: String, allowed: [String]) -> UsageError {
         UsageError(
             "Unknown \(kind) '\(word)': expected one of " + allowed.joined(separator: ", "))

@@ -5,7 +5,9 @@ import Testing
 struct HelpTests {
     private let folder = TemporaryFolder()
 
-    @Test(arguments: [["--help"], ["-h"], ["separate", "--help"], ["track.wav", "-qh"]])
+    @Test(arguments: [
+        ["--help"], ["separate", "--help"], ["track.wav", "-q", "--help"], ["help"],
+    ])
     func helpMatchesTheSnapshot(arguments: [String]) throws {
         let run = try folder.run(arguments)
         #expect(run.errors.isEmpty)
@@ -41,11 +43,11 @@ struct HelpTests {
                   --stems <list>          Write only these stems, separated by commas; models
                                           that only other stems need do not run. (default: all)
                   --two-stems <stem>      Write only this stem and the rest of the track.
-                  --other-method <method>
-                                          How --two-stems makes the rest: add sums the other
-                                          stems into no_<stem>, minus subtracts the stem from
-                                          the track into minus_<stem>, none writes no rest.
-                                          (default: add)
+                  --other-method <none|add|minus>
+                                          How --two-stems makes the rest of the track: add sums
+                                          the other stems into no_<stem>, minus subtracts the
+                                          stem from the track into minus_<stem>, none writes no
+                                          rest. (default: add)
                   --mix <name=a+b>        Also write a sum of stems under a new name, such as
                                           karaoke=drums+bass+other. Can be repeated. --stems
                                           accepts the name too.
@@ -54,11 +56,17 @@ struct HelpTests {
 
                 SEPARATION:
                   --shifts <n>            Average over this many passes with random shifts in
-                                          time; 0, one pass without a shift, is the fastest.
-                                          (default: 1)
-                  --seed <n>              Seed of the shifts, to repeat a run. (default: random)
-                  --overlap <fraction>    Fraction of each segment that overlaps the next one.
-                                          (default: 0.25)
+                                          time: 0 to 100. Each pass takes the time of a
+                                          separation: 5 takes five times as long as 1, and gains
+                                          a few hundredths to a tenth of a decibel. 0 is one
+                                          pass without a shift, as fast as 1 and the same each
+                                          time. (default: 1)
+                  --seed <n>              Seed of the shifts, a whole number, to repeat a run.
+                                          (default: random)
+                  --overlap <fraction>    Fraction of each segment that overlaps the next one: 0
+                                          to less than 1. The time grows as 1 / (1 - overlap):
+                                          0.1 takes a sixth less time than 0.25, 0.5 half as
+                                          much again. (default: 0.25)
                   --segment <seconds>     Length of a segment, decimals allowed. (default: the
                                           model's own, which is the longest possible)
                   --no-split              Separate a short track as a whole, without segments.
@@ -66,14 +74,18 @@ struct HelpTests {
                                           track's start)
                   --duration <time>       Separate this much of the track, as if it ended there.
                                           (default: to its end)
-                  --downmix <method>      How to reduce more channels than the model takes:
+                  --downmix <first|average>
+                                          How to reduce more channels than the model takes:
                                           first keeps the first ones, average averages all.
                                           (default: first)
-                  --precision <name>      float32 matches the reference; bfloat16 is faster on
-                                          CPUs that support it, with an SNR of 40 dB against
-                                          float32; int8 is smaller and faster still, with 35 dB;
-                                          auto picks the faster of float32 and bfloat16.
-                                          (default: float32; int8 for INT8 weights)
+                  --precision <float32|bfloat16|int8|auto>
+                                          Numbers to compute with: float32 matches the
+                                          reference; bfloat16 is faster on CPUs that support it,
+                                          with an SNR of 40 dB against float32; int8 is smaller
+                                          and faster still, with 35 dB; auto picks the faster of
+                                          float32 and bfloat16. Neither changes the SDR of the
+                                          stems by more than 0.01 dB. (default: float32; int8
+                                          for INT8 weights)
 
                 FILES:
                   -o, --out <folder>      The output folder; stems go to a folder in it that is
@@ -83,17 +95,20 @@ struct HelpTests {
                                           {track}/{stem}.{ext})
                   --int24                 Write 24-bit samples. (default: 16 bits)
                   --float32               Write 32-bit floating-point samples.
-                  --clip-mode <mode>      How to avoid clipping: rescale the stem, clamp its
+                  --clip-mode <rescale|clamp|none>
+                                          How to avoid clipping: rescale the stem, clamp its
                                           peaks, or none. (default: rescale)
-                  --gain <kind>           Whether --clip-mode rescale scales each stem by its
+                  --gain <stem|common>    Whether --clip-mode rescale scales each stem by its
                                           own gain, or all by a common one, so that they still
                                           add up to the track. (default: stem)
                   --flac                  Write FLAC files.
                   --mp3                   Write MP3 files.
-                  --mp3-bitrate <kbit/s>  Bit rate of MP3 files. (default: 320)
-                  --mp3-preset <n>        Preset of the MP3 encoder, from 2 (best) to 7
+                  --mp3-bitrate <kbit/s>  Bit rate of MP3 files, 8 to 320. (default: 320)
+                  --mp3-preset <2|3|4|5|6|7>
+                                          Preset of the MP3 encoder, from 2 (best) to 7
                                           (fastest). (default: 2)
-                  --output-rate <rate>    Sample rate of the stems: the model's, or the track's
+                  --output-rate <model|input>
+                                          Sample rate of the stems: the model's, or the track's
                                           own. (default: model)
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
@@ -119,13 +134,166 @@ struct HelpTests {
                                           failed n times. (default: try again)
 
                 RUNNING:
-                  -d, --device <device>   Where to compute; only cpu is supported.
-                  --threads <n>           Number of threads. (default: all available cores)
-                  -j, --jobs <n>          Segments to compute in parallel, each on its share of
-                                          --threads; 0 and 1 compute one at a time. (default: 0)
+                  -d, --device <cpu>      Where to compute; only cpu is supported.
+                  --threads <n>           Number of threads, 1 to 1024. Results do not depend on
+                                          it. (default: all available cores)
+                  -j, --jobs <n>          Segments to compute in parallel, 0 to 1024, each on
+                                          its share of --threads; 0 and 1 compute one at a time.
+                                          (default: 0)
                   --dry-run               Print which files would be written, and write nothing.
                   --json                  Write events as lines of JSON; the last one is a
                                           manifest of all files.
+                  -q, --quiet             Print warnings and errors only.
+                  -v, --verbose           Print which model and kernels run, and the startup
+                                          time.
+                  --version               Show the version, the instruction set, and the kernels
+                                          or BLAS core in use.
+                  -h, --help              Show this help; -h shows a shorter one.
+
+                COMMANDS:
+                  serve                   Run a service with a web page, by default for this
+                                          machine alone.
+                  models                  List the published models and where they are; fetch
+                                          and verify models.
+                  eval                    Score separated stems against the true ones: SDR as in
+                                          the MDX challenges, SI-SDR and BSSEval v4.
+                  selftest                Compare the results of every set of kernels that this
+                                          machine can run with PyTorch's.
+                  inspect                 Show a checkpoint's format, configuration, tensors and
+                                          checksum.
+                  convert                 Write a checkpoint in the official safetensors layout.
+                  quantize                Write a model with INT8 weights: a quarter of the size
+                                          of float32 weights, half that of the published files.
+                  bench                   Measure speed, memory and accuracy of a model on this
+                                          machine.
+                  tensors                 Take a track through the network in chunks of raw
+                                          tensors, here or in another runtime.
+                  trace                   Write the values inside the network for one chunk,
+                                          with the reference's names and order of axes.
+                  compare                 Compare tensors or stems one by one, in the order of
+                                          computation, and name the first that differs.
+                  help                    Show the help of a command.
+                  completions             Print completions of all commands and options for a
+                                          shell.
+                  manual                  Print the manual as a man page, for 'man -l -'.
+
+                EXAMPLES:
+                  swift-demucs song.mp3
+                      Stems go to separated/htdemucs/song/.
+                  swift-demucs --two-stems vocals --flac 'album/*.mp3'
+                      The vocals and the rest of each track, as FLAC files.
+                  swift-demucs --mix karaoke=drums+bass+other --stems karaoke song.mp3
+                      One file: the song without its vocals.
+                  swift-demucs --skip-existing -o stems ~/Music
+                      A whole collection; the same command resumes after an interruption.
+                  ffmpeg -i film.mkv -f wav - | swift-demucs --stdout vocals - | aplay
+                      In a pipeline.
+
+                ENVIRONMENT:
+                  SWIFT_DEMUCS_MODELS     Folders of models, separated by colons.
+                  HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME
+                                          Caches of other programs that are searched for models,
+                                          and where downloads go.
+                  HF_ENDPOINT             The hub to download from instead of huggingface.co.
+                  HF_HUB_OFFLINE          Set to 1 to never download anything.
+                  TMPDIR                  Folder for standard input and audio decoded by ffmpeg.
+                  SWIFT_DEMUCS_ISA        The instruction set to compute with, instead of the
+                                          best that the CPU has: plain, avx2, avx512,
+                                          avx512vnni, avx512bf16, neon, neondot.
+
+                """)
+    }
+
+    @Test(arguments: [["-h"], ["separate", "-h"], ["track.wav", "-qh"]])
+    func shortHelpMatchesTheSnapshot(arguments: [String]) throws {
+        let run = try folder.run(arguments)
+        #expect(run.errors.isEmpty)
+        #expect(
+            run.output == """
+                OVERVIEW: Separate music into stems: drums, bass, vocals and whatever else the
+                model has.
+
+                USAGE: swift-demucs [separate] [<options>] <track> ...
+
+                ARGUMENTS:
+                  <track> ...             Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3.
+
+                MODEL:
+                  -n, --name <model>      The model.
+                  --member <name>         Which model to use from a file that holds several.
+                  --repo <folder>         A folder to search for models first.
+                  --offline               Never download anything.
+                  --list-models           List the names that --name accepts, or those in
+                                          --repo, and exit.
+                  -s, --sig <signature>   Not supported.
+
+                WHICH STEMS:
+                  --stems <list>          Write only these stems, separated by commas.
+                  --two-stems <stem>      Write only this stem and the rest of the track.
+                  --other-method <none|add|minus>
+                                          How --two-stems makes the rest of the track.
+                  --mix <name=a+b>        Also write a sum of stems under a new name, such as
+                                          karaoke=drums+bass+other.
+                  --residual              Also write 'residual', the track minus the sum of all
+                                          stems.
+
+                SEPARATION:
+                  --shifts <n>            Average over this many passes with random shifts in
+                                          time.
+                  --seed <n>              Seed of the shifts, a whole number, to repeat a run.
+                  --overlap <fraction>    Fraction of each segment that overlaps the next one.
+                  --segment <seconds>     Length of a segment, decimals allowed.
+                  --no-split              Separate a short track as a whole, without segments.
+                  --start <time>          Start here, in seconds or as 1:02:03.5.
+                  --duration <time>       Separate this much of the track, as if it ended there.
+                  --downmix <first|average>
+                                          How to reduce more channels than the model takes.
+                  --precision <float32|bfloat16|int8|auto>
+                                          Numbers to compute with.
+
+                FILES:
+                  -o, --out <folder>      The output folder.
+                  --filename <template>   Names of the files below the model's folder, with
+                                          {track}, {trackext}, {stem} and {ext}.
+                  --int24                 Write 24-bit samples.
+                  --float32               Write 32-bit floating-point samples.
+                  --clip-mode <rescale|clamp|none>
+                                          How to avoid clipping.
+                  --gain <stem|common>    Whether --clip-mode rescale scales each stem by its
+                                          own gain, or all by a common one, so that they still
+                                          add up to the track.
+                  --flac                  Write FLAC files.
+                  --mp3                   Write MP3 files.
+                  --mp3-bitrate <kbit/s>  Bit rate of MP3 files, 8 to 320.
+                  --mp3-preset <2|3|4|5|6|7>
+                                          Preset of the MP3 encoder, from 2 (best) to 7
+                                          (fastest).
+                  --output-rate <model|input>
+                                          Sample rate of the stems.
+                  --stdout <stem>         Write this stem of a single track to standard output,
+                                          as WAV, and no file.
+                  --raw                   With --stdout.
+                  --skip-existing         Skip tracks that are done already, with this model and
+                                          these options.
+                  --force                 Separate all tracks, even with --skip-existing.
+                  --spool <folder>        Folder for temporary files.
+
+                MANY TRACKS:
+                  --manifest <file>       Separate the tracks that a file lists, as JSON lines
+                                          or CSV with id, path and options of their own, or -
+                                          for standard input.
+                  --shard <i/n>           Separate part i of n of the manifest, counted from 0.
+                  --timeout <seconds>     Give up on a track after this time.
+                  --quarantine-after <n>  Don't try a track of the manifest again that has
+                                          failed n times.
+
+                RUNNING:
+                  -d, --device <cpu>      Where to compute.
+                  --threads <n>           Number of threads, 1 to 1024.
+                  -j, --jobs <n>          Segments to compute in parallel, 0 to 1024, each on
+                                          its share of --threads.
+                  --dry-run               Print which files would be written, and write nothing.
+                  --json                  Write events as lines of JSON.
                   -q, --quiet             Print warnings and errors only.
                   -v, --verbose           Print which model and kernels run, and the startup
                                           time.
@@ -136,17 +304,14 @@ struct HelpTests {
                 COMMANDS:
                   serve                   Run a service with a web page, by default for this
                                           machine alone.
-                  models                  List the published models and where they are; fetch,
-                                          find and verify models.
-                  eval                    Score separated stems against the true ones: SDR as in
-                                          the MDX challenges, SI-SDR and BSSEval v4.
+                  models                  List the published models and where they are.
+                  eval                    Score separated stems against the true ones.
                   selftest                Compare the results of every set of kernels that this
                                           machine can run with PyTorch's.
                   inspect                 Show a checkpoint's format, configuration, tensors and
                                           checksum.
                   convert                 Write a checkpoint in the official safetensors layout.
-                  quantize                Write a model with INT8 weights, at a quarter of the
-                                          size.
+                  quantize                Write a model with INT8 weights.
                   bench                   Measure speed, memory and accuracy of a model on this
                                           machine.
                   tensors                 Take a track through the network in chunks of raw
@@ -155,19 +320,22 @@ struct HelpTests {
                                           with the reference's names and order of axes.
                   compare                 Compare tensors or stems one by one, in the order of
                                           computation, and name the first that differs.
+                  help                    Show the help of a command.
                   completions             Print completions of all commands and options for a
                                           shell.
                   manual                  Print the manual as a man page, for 'man -l -'.
 
+                'swift-demucs --help' tells more, with examples.
+
                 """)
     }
 
-    @Test func helpOfModelsMatchesTheSnapshot() throws {
-        let run = try folder.run("models", "--help")
+    @Test(arguments: [["models", "--help"], ["help", "models"]])
+    func helpOfModelsMatchesTheSnapshot(arguments: [String]) throws {
+        let run = try folder.run(arguments)
         #expect(
             run.output == """
-                OVERVIEW: List the published models and where they are; fetch, find and verify
-                models.
+                OVERVIEW: List the published models and where they are; fetch and verify models.
 
                 USAGE: swift-demucs models [<options>] [<action> ...]
 
@@ -184,16 +352,49 @@ struct HelpTests {
                   -q, --quiet             Print warnings and errors only.
                   --version               Show the version, the instruction set, and the kernels
                                           or BLAS core in use.
-                  -h, --help              Show this help.
+                  -h, --help              Show this help; -h shows a shorter one.
+
+                EXAMPLES:
+                  swift-demucs models fetch htdemucs
+                      Downloads the default model, 84 MB.
+                  swift-demucs models path htdemucs
+                      Where it is.
+
+                ENVIRONMENT:
+                  SWIFT_DEMUCS_MODELS     Folders of models, separated by colons.
+                  HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME
+                                          Caches of other programs that are searched for models,
+                                          and where downloads go.
+                  HF_ENDPOINT             The hub to download from instead of huggingface.co.
+                  HF_HUB_OFFLINE          Set to 1 to never download anything.
 
                 """)
     }
 
-    @Test func helpOfTensorsListsTheActions() throws {
-        let run = try folder.run("tensors", "--help")
+    @Test func helpOfTensorsListsTheActionsAndEachHasItsOwn() throws {
+        let all = try folder.run("tensors", "--help")
         for name in ["prepare", "run", "stems", "calibrate"] {
-            #expect(run.output.contains("'\(name)"))
+            #expect(all.output.contains("\n  \(name) <"))
+            let own = try folder.run("tensors", name, "--help")
+            #expect(own.output.contains("\nUSAGE: swift-demucs tensors \(name) "))
+            #expect(own.output == (try folder.run("help", "tensors", name)).output)
         }
+        // Only some actions write files of their own.
+        #expect(!all.output.contains("--out"))
+        #expect(!(try folder.run("tensors", "run", "--help")).output.contains("--out"))
+    }
+
+    /// A mistyped name must not start a download.
+    @Test func missingTracksAreReportedBeforeAModelIsLookedFor() throws {
+        let run = try folder.run("-n", "nothing", "evla", "none.wav", exits: 1)
+        #expect(
+            run.errorLines == [
+                "error: evla: there is no such file. Check the path.",
+                "error: none.wav: there is no such file. Check the path.",
+                "error: 'evla' is no command either. Did you mean 'eval'?",
+            ])
+        let events = try folder.run("-n", "nothing", "none.wav", "--json", exits: 1)
+        #expect(events.outputLines.count == 3)
     }
 
     @Test func versionNamesTheInstructionSetAndTheKernels() throws {

@@ -50,7 +50,7 @@ struct UsageTests {
         $ track.wav --threads 0
         The value '0' is invalid for '--threads <n>': expected a whole number from 1 to 1024
         $ track.wav --mp3-preset=8
-        The value '8' is invalid for '--mp3-preset <n>': expected a whole number from 2 to 7
+        The value '8' is invalid for '--mp3-preset <2|3|4|5|6|7>': expected a whole number from 2 to 7
         $ track.wav --start=-1
         The value '-1' is invalid for '--start <time>': expected seconds, minutes:seconds or \
         hours:minutes:seconds
@@ -60,18 +60,18 @@ struct UsageTests {
         $ track.wav --duration=0
         The value '0' is invalid for '--duration <time>': expected more than 0
         $ track.wav --clip-mode tanh
-        The value 'tanh' is invalid for '--clip-mode <mode>': expected one of rescale, clamp, none
+        The value 'tanh' is invalid for '--clip-mode <rescale|clamp|none>': expected one of rescale, clamp, none
         $ track.wav -d cuda
-        The value 'cuda' is invalid for '--device <device>': expected cpu, the only supported \
+        The value 'cuda' is invalid for '--device <cpu>': expected cpu, the only supported \
         device
         $ track.wav --gain=common --clip-mode=clamp
-        The value 'common' is invalid for '--gain <kind>': expected stem, because '--clip-mode \
+        The value 'common' is invalid for '--gain <stem|common>': expected stem, because '--clip-mode \
         clamp' has no gain
         $ track.wav -s abc
         '--sig' is not supported: only the reference's solver can read its training runs; export \
         the model and pass the checkpoint with '--name'
         $ track.wav --other-method=sub
-        The value 'sub' is invalid for '--other-method <method>': expected one of none, add, minus
+        The value 'sub' is invalid for '--other-method <none|add|minus>': expected one of none, add, minus
         $ track.wav -n cross_first --two-stems=vocals
         The value 'vocals' is invalid for '--two-stems <stem>': expected one of drums, rest
         $ track.wav -n cross_first --stems=drums,bass
@@ -134,9 +134,9 @@ struct UsageTests {
         $ completions csh
         Unknown shell 'csh': expected one of bash, zsh, fish
         $ bench --random-weights mdx
-        The value 'mdx' is invalid for '--random-weights <name>': expected htdemucs
+        The value 'mdx' is invalid for '--random-weights <htdemucs>': expected htdemucs
         $ bench --precision int4
-        The value 'int4' is invalid for '--precision <name>': expected one of float32, bfloat16, \
+        The value 'int4' is invalid for '--precision <float32|bfloat16|int8|all>': expected one of float32, bfloat16, \
         int8, all
         $ bench --runs 0
         The value '0' is invalid for '--runs <n>': expected a whole number from 1 to 1000
@@ -169,7 +169,7 @@ struct UsageTests {
         $ quantize a -o x --min-snr much
         The value 'much' is invalid for '--min-snr <dB>': expected a number of decibels
         $ quantize a -o x --precision int4
-        The value 'int4' is invalid for '--precision <precision>': expected one of float32, \
+        The value 'int4' is invalid for '--precision <float32|bfloat16|int8>': expected one of float32, \
         bfloat16, int8
         $ quantize a -o x --samples 0
         The value '0' is invalid for '--samples <n>': expected a whole number from 1 to 10000
@@ -180,7 +180,7 @@ struct UsageTests {
         $ tensors prepare track.wav -o c -n cross_first --overlap 1
         The value '1.0' is invalid for '--overlap': expected a number from 0.0 to 0.99
         $ tensors prepare track.wav -o c -n cross_first --format hdf5
-        The value 'hdf5' is invalid for '--format <name>': expected one of raw, npy, safetensors
+        The value 'hdf5' is invalid for '--format <raw|npy|safetensors>': expected one of raw, npy, safetensors
         $ tensors stems c -o out --tensors a,b,c
         The value 'a,b,c' is invalid for '--tensors <names>': expected one name, or two separated \
         by a comma
@@ -217,7 +217,16 @@ struct UsageTests {
         nowhere.wav…
         3 $ bench -n nothing -q
         the model 'nothing'…
-        1 $ tensors prepare none.wav -o c -n cross_first
+        1 $ none.wav -n nothing
+        none.wav: there is no such file. Check the path.
+        $ help me
+        Unknown command 'me': expected one of separate, serve, models, eval, selftest, inspect, \
+        convert, quantize, bench, tensors, trace, compare, help, completions, manual
+        $ help tensors prepares
+        Unknown action 'prepares': expected one of prepare, run, stems, calibrate
+        $ help eval now
+        Unexpected argument 'now'
+        1 $ tensors prepare none.wav -o c -n nothing
         none.wav: there is no such file. Check the path.
         1 $ tensors run c
         c/manifest.json: is missing; expected the manifest of 'tensors prepare'
