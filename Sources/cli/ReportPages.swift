@@ -70,7 +70,7 @@ extension EvalReport {
 extension BenchReport {
     var page: HTMLPage {
         var page = HTMLPage(title: "Speed of \(model)")
-        heading.forEach { page.paragraph($0) }
+        for line in heading { page.paragraph(line) }
         page.heading("Time of a segment")
         page.figure(
             BarChart(
@@ -140,7 +140,7 @@ extension CompareReport {
         let found = report.comparisons.filter { $0.foundShape != nil }
         let bound = report.boundSNRDecibels
         var page = HTMLPage(title: "Comparison of \(found.count) tensors")
-        summaryLines.forEach { page.paragraph($0) }
+        for line in summaryLines { page.paragraph(line) }
         // Equal tensors have no finite SNR; they lie on the upper edge.
         let greatest = found.map(\.snrDecibels).filter(\.isFinite).max() ?? bound
         let points = found.enumerated().map { index, comparison in
