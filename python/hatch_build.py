@@ -26,7 +26,12 @@ class EngineBuild(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds them before hatchling collects the files."""
-        if self.target_name != "wheel":
+        if self.target_name == "sdist":
+            # Package.swift names the tests too; their data would double the size.
+            tests = Path(self.root).parent / "Tests"
+            for folder in sorted(tests.iterdir()):
+                if folder.name not in ("Fixtures", "Page"):
+                    build_data["force_include"][str(folder)] = f"engine/Tests/{folder.name}"
             return
         packed = Path(self.root) / "engine"
         engine = packed if packed.is_dir() else Path(self.root).parent
