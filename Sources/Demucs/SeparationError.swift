@@ -6,6 +6,8 @@ public enum SeparationError: Error, Equatable, Sendable {
     case invalidOption(name: String, value: String, allowed: String)
     /// Without splitting, a track has to fit into the model's segment.
     case trackTooLong(samples: Int, maximumSamples: Int, sampleRateHz: Int)
+    /// The track is longer than the caller allows.
+    case longerThanAllowed(limitSeconds: Double)
     /// The audio has no channels or no samples.
     case emptyAudio(channels: Int, samples: Int)
     /// A buffer of a sequence differs from the first in its channels or its rate.
@@ -32,6 +34,9 @@ extension SeparationError: DescribedError {
             "Without splitting, a track may have at most \(maximumSamples) samples at "
                 + "\(sampleRateHz) Hz (shifts take half a second of them); this one has \(samples). "
                 + "Let it be split."
+        case .longerThanAllowed(let limitSeconds):
+            "The track is longer than the \(limitSeconds) s that are allowed. Allow more, or "
+                + "separate a part of it."
         case .emptyAudio(let channels, let samples):
             "The audio has \(channels) channels of \(samples) samples; at least one of each is "
                 + "needed."

@@ -155,6 +155,7 @@ public final class Separator: Sendable {
     ///
     /// ``separate(_:excerpt:into:output:options:progress:)`` describes parameters and errors.
     /// - Parameters:
+    ///   - maximumSeconds: longest track, or excerpt of it, to accept; `nil` for any length.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
     ///   - progress: told before the first and after each segment, on the calling thread.
@@ -163,6 +164,7 @@ public final class Separator: Sendable {
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions(), order: PassOrder = .interleaved,
+        maximumSeconds: Double? = nil,
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in },
         started: (TrackPipeline) -> Void = { _ in }
@@ -174,7 +176,8 @@ public final class Separator: Sendable {
             progress: progress, started: started, check: input.checkUnchanged
         ) {
             try track(
-                excerpt: excerpt, downmix: output.downmix, cancellation: cancellation,
+                excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
+                cancellation: cancellation,
                 open: { try input.reader() })
         }
     }
@@ -239,12 +242,13 @@ public final class Separator: Sendable {
 
     /// Makes the first pass over a track.
     package func track(
-        excerpt: Excerpt? = nil, downmix: Downmix = .first, cancellation: CancellationToken,
-        open: @escaping () throws -> any RecordingReader
+        excerpt: Excerpt? = nil, downmix: Downmix = .first, maximumSeconds: Double? = nil,
+        cancellation: CancellationToken, open: @escaping () throws -> any RecordingReader
     ) throws -> Track {
         try Track(
             excerpt: excerpt, channelCount: model.audioChannels, sampleRateHz: model.sampleRateHz,
-            downmix: downmix, cancellation: cancellation, open: open)
+            downmix: downmix, maximumSeconds: maximumSeconds, cancellation: cancellation, open: open
+        )
     }
 
     /// Starts the separation of a track into the stems of a bag.

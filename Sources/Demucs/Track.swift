@@ -34,12 +34,14 @@ package struct Track {
     ///   - channelCount: of the model.
     ///   - sampleRateHz: of the model.
     ///   - downmix: for a recording with more channels than the model's.
+    ///   - maximumSeconds: longest recording, or excerpt of it, to accept; `nil` for any length.
     ///   - open: gives a reader at the beginning of the recording, for each pass.
     /// - Throws: `SeparationError.emptyAudio` if nothing is left at the model's rate, and for the
-    ///   excerpt; `AudioError`; `CancellationError`; the errors of the reader.
+    ///   excerpt and its length; `AudioError`; `CancellationError`; the errors of the reader.
     package init(
         excerpt: Excerpt? = nil, channelCount: Int, sampleRateHz: Int, downmix: Downmix = .first,
-        cancellation: CancellationToken, open: @escaping () throws -> any RecordingReader
+        maximumSeconds: Double? = nil, cancellation: CancellationToken,
+        open: @escaping () throws -> any RecordingReader
     ) throws {
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
@@ -53,6 +55,12 @@ package struct Track {
         var statistics = TrackStatistics()
         while let block = try stream.next() {
             try cancellation.check()
+            // Announced lengths can't be trusted: the samples are counted.
+            if let maximumSeconds,
+                Double(stream.recordedSamples) > maximumSeconds * Double(reader.sampleRateHz)
+            {
+                throw SeparationError.longerThanAllowed(limitSeconds: maximumSeconds)
+            }
             statistics.add(block)
         }
         if stream.recordedSamples == 0 { throw reader.emptyError }

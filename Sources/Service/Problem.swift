@@ -122,7 +122,7 @@ extension Problem {
                 AudioError.implausibleHeader, AudioError.nothingDecodable:
                 .notASound
             case is AudioError, SeparationError.emptyAudio, SeparationError.excerptOutside,
-                SeparationError.trackTooLong:
+                SeparationError.trackTooLong, SeparationError.longerThanAllowed:
                 .unusableSound
             case is SeparationError: .invalidOption
             case is ModelStoreError, is BagError: .notReady

@@ -16,6 +16,12 @@ struct Console: Sendable {
     /// Prints a line of the result to stdout.
     func result(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
+    /// Whether stdout is a pipe that nobody reads any more.
+    var isReaderGone: Bool {
+        var state = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&state, 1, 0) > 0 && Int32(state.revents) & Int32(POLLERR) != 0
+    }
+
     /// Prints a line about progress, unless `--quiet` is given.
     func status(_ line: String) {
         if !isQuiet { write("\(oneLine(line))\n", to: STDERR_FILENO) }

@@ -9,13 +9,22 @@ import LibC
 final class ManifestFile {
     /// Its name in messages.
     let name: String
-    fileprivate let descriptor: Int32
+    /// Whether it is read once, as far as it is written.
+    let isFollowed: Bool
+    private let descriptor: Int32
+    private let cancellation: CancellationToken
 
     /// - Parameters:
     ///   - path: `-` for standard input.
+    ///   - isFollowed: whether to read it once, line by line, without a copy.
     ///   - folder: for the copy of a pipe; nil for the system's.
     /// - Throws: `UsageError`, `AudioError` if the copy can't be made, `CancellationError`.
-    init(_ path: String, spoolFolder folder: String?, cancellation: CancellationToken) throws {
+    init(
+        _ path: String, isFollowed: Bool, spoolFolder folder: String?,
+        cancellation: CancellationToken
+    ) throws {
+        self.isFollowed = isFollowed
+        self.cancellation = cancellation
         let isStandardInput = path == "-"
         name = isStandardInput ? "standard input" : path
         let opened =
@@ -24,7 +33,7 @@ final class ManifestFile {
         guard opened >= 0 else { throw ManifestFile.unreadable(name, "\(SystemError.last)") }
         var status = stat()
         fstat(opened, &status)
-        if status.st_mode & S_IFMT == S_IFREG {
+        if isFollowed || status.st_mode & S_IFMT == S_IFREG {
             descriptor = opened
         } else {
             defer { close(opened) }
@@ -51,6 +60,25 @@ final class ManifestFile {
             throw error
         }
         return copy
+    }
+
+    /// Reads up to the end of a buffer, or what a followed file has now.
+    ///
+    /// - Parameter offset: ignored for a followed file.
+    /// - Returns: bytes read; 0 at the end.
+    fileprivate func read(
+        into bytes: UnsafeMutableRawBufferPointer, at offset: Int
+    ) throws(SystemError) -> Int {
+        if !isFollowed { return try readAll(into: bytes, from: descriptor, at: offset) }
+        while !cancellation.isCancelled {
+            var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            // A signal cancels the token on another thread, and doesn't end the wait.
+            if poll(&state, 1, 200) <= 0 { continue }
+            let count = LibC.read(descriptor, bytes.baseAddress, bytes.count)
+            if count >= 0 { return count }
+            if errno != EINTR && errno != EAGAIN { throw SystemError.last }
+        }
+        return 0
     }
 
     private static func unreadable(_ name: String, _ reason: String) -> UsageError {
@@ -81,11 +109,17 @@ struct ManifestLines {
     private var position = 0
     private var offset = 0
     private var isAtEnd = false
+    private var returned: [UInt8]?
 
     init(_ file: ManifestFile) { self.file = file }
 
     /// The next line without its end (LF or CRLF) and without a byte order mark; nil after the last.
     mutating func next() throws(UsageError) -> [UInt8]? {
+        if let line = returned {
+            returned = nil
+            number += 1
+            return line
+        }
         while true {
             if let end = block[position...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { position = end + 1 }
@@ -101,6 +135,12 @@ struct ManifestLines {
             }
             try readBlock()
         }
+    }
+
+    /// Gives the last line back, to be the next one again.
+    mutating func putBack(_ line: [UInt8]) {
+        returned = line
+        number -= 1
     }
 
     private mutating func line(upTo end: Int) -> [UInt8] {
@@ -121,15 +161,14 @@ struct ManifestLines {
         let count: Int
         do {
             count = try block.withUnsafeMutableBytes { bytes throws(SystemError) in
-                try readAll(
-                    into: UnsafeMutableRawBufferPointer(rebasing: bytes[kept...]),
-                    from: file.descriptor, at: offset)
+                try file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: bytes[kept...]), at: offset)
             }
         } catch {
             throw file.failure(nil, "the manifest can't be read (\(error))")
         }
         block.removeLast(Self.blockBytes - count)
         offset += count
-        isAtEnd = count < Self.blockBytes
+        isAtEnd = file.isFollowed ? count == 0 : count < Self.blockBytes
     }
 }

@@ -10,11 +10,16 @@ struct ManifestTrack {
     let path: String
     /// Options of its own with their values, in the order of ``ManifestReader/options``.
     let options: [(option: Option, value: String)]
+
+    /// The value of `stems`.
+    var stems: String? { options.first { $0.option == .writtenStems }?.value }
 }
 
 struct ManifestReader {
-    /// Options that a track may have of its own: those that need no other model and no other outputs.
-    static let options: [Option] = [.seed, .shifts, .overlap, .segment, .start, .duration]
+    /// Options that a track may have of its own: those that need no other model.
+    static let options: [Option] = [
+        .seed, .shifts, .overlap, .segment, .start, .duration, .writtenStems,
+    ]
     private static let required = ["id", "path"]
     private static let keys = required + options.map(\.name)
 
@@ -31,8 +36,7 @@ struct ManifestReader {
     /// the header of CSV.
     init(_ file: ManifestFile) throws(UsageError) {
         self.file = file
-        let start = ManifestLines(file)
-        var lines = start
+        var lines = ManifestLines(file)
         var first: [UInt8] = []
         while first.allSatisfy(Self.isSpace) {
             guard let line = try lines.next() else {
@@ -40,6 +44,7 @@ struct ManifestReader {
             }
             first = line
         }
+        lines.putBack(first)
         if first.starts(with: "PAR1".utf8) {
             throw file.failure(
                 nil,
@@ -47,9 +52,9 @@ struct ManifestReader {
                     + "package, which reads Parquet")
         }
         if first.first(where: { !Self.isSpace($0) }) == UInt8(ascii: "{") {
-            source = .json(start)
+            source = .json(lines)
         } else {
-            var records = CSVRecords(start)
+            var records = CSVRecords(lines)
             let header = try records.next()
             source = .csv(records, columns: [])
             if let header {

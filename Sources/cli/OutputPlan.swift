@@ -54,11 +54,12 @@ struct OutputPlan {
 
     /// - Parameters:
     ///   - names: names of the outputs.
+    ///   - otherNames: of outputs that only some tracks of a manifest have.
     ///   - modelFolder: the folder below `--out`, `htdemucs`.
     /// - Throws: `UsageError` if two tracks, or two outputs of a track, would be written to the same
     ///   file, and for a template with an unknown extension.
     init(
-        _ inputs: [InputTrack], names: [String], modelFolder: String,
+        _ inputs: [InputTrack], names: [String], otherNames: [String], modelFolder: String,
         settings: SeparateCommand.Settings
     ) throws(UsageError) {
         format = try OutputPlan.format(settings)
@@ -67,7 +68,8 @@ struct OutputPlan {
         self.names = names
         template = settings.template
         if settings.manifest != nil {
-            try template.checkIDsDecide(outputs: names, format: format)
+            try template.checkIDsDecide(
+                outputs: names + otherNames.filter { !names.contains($0) }, format: format)
         }
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
@@ -96,6 +98,7 @@ struct OutputPlan {
     /// - Throws: nothing for a template that `init` has used.
     func planned(_ input: InputTrack) throws(UsageError) -> PlannedTrack {
         let folder = FilePath.joined(self.folder ?? "", input.relativeFolder)
+        let names = input.outputs?.map(\.name) ?? names
         let paths = try names.map { name throws(UsageError) in
             FilePath.joined(
                 folder, try template.path(track: input.nameParts, stem: name, format: format))

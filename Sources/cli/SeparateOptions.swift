@@ -22,6 +22,13 @@ extension Option {
     static let shard = Option(
         "shard", value: "i/n",
         help: "Separate part i of n of the manifest, counted from 0; a hash of the id decides.")
+    static let follow = Option(
+        "follow",
+        help: "Separate each track of the manifest as soon as its line arrives, until its end; for "
+            + "programs that keep a model loaded. Lines are not checked before.")
+    static let maxDuration = Option(
+        "max-duration", value: "time",
+        help: "Refuse a track, or an excerpt, that is longer than this. (default: any length)")
     static let timeout = Option(
         "timeout", value: "seconds", help: "Give up on a track after this time. (default: never)")
     static let quarantineAfter = Option(
@@ -167,7 +174,9 @@ extension SeparateCommand {
                 .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
                 .mp3Preset, .outputRate, .stdout, .raw, .skipExisting, .force, .spool,
             ],
-            "MANY TRACKS": [.manifest, .shard, .timeout, .quarantineAfter],
+            "MANY TRACKS": [
+                .manifest, .shard, .follow, .timeout, .maxDuration, .quarantineAfter,
+            ],
             "RUNNING": [
                 .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version, .help,
             ],

@@ -27,6 +27,8 @@ extension SeparateCommand {
         /// The part of the manifest to separate; nil for all of it.
         let shard: Shard?
         let timeoutSeconds: Double?
+        /// Longest track to separate.
+        let maximumSeconds: Double?
         /// After how many failures a track is not tried again.
         let quarantineAfter: Int?
 
@@ -59,6 +61,7 @@ extension SeparateCommand {
             {
                 Double($0).flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
             }
+            maximumSeconds = try Settings.time(.maxDuration, arguments)
             quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)
             try checkManifestOptions()
         }
@@ -69,10 +72,13 @@ extension SeparateCommand {
         var isDryRun: Bool { arguments.has(.dryRun) }
         var isJSON: Bool { arguments.has(.jsonLines) }
         var manifest: String? { arguments.value(.manifest) }
+        /// Whether the manifest is read line by line, as its writer goes on.
+        var isFollowing: Bool { arguments.has(.follow) }
 
         private func checkManifestOptions() throws(UsageError) {
             if manifest == nil {
-                for option in [Option.shard, .quarantineAfter] where arguments.has(option) {
+                for option in [Option.shard, .follow, .quarantineAfter] where arguments.has(option)
+                {
                     throw .needs(option, .manifest)
                 }
             } else if let operand = arguments.operands.first {

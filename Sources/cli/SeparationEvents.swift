@@ -101,7 +101,7 @@ struct SeparationEvents {
         if isShown { console.result(JSONText.of(["event": event] + members(), [])) }
     }
 
-    func start(tracks: Int) {
+    func start(tracks: Int?) {
         write(
             "start",
             [

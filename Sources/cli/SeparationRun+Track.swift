@@ -45,13 +45,15 @@ extension SeparationRun {
     /// Says how to resume.
     func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
         let done = events.count(.done) + events.count(.skipped)
-        let count = trackCount
-        console.error(
-            "interrupted while separating \(track.input.label); "
-                + (count == 1
-                    ? "run the same command to separate it"
-                    : "\(done) of \(count) tracks are done; run the same command with "
-                        + "\(Option.skipExisting.long) for the rest"))
+        let next =
+            switch trackCount {
+            case nil: "\(done) tracks before it are done"
+            case 1: "run the same command to separate it"
+            case let count?:
+                "\(done) of \(count) tracks are done; run the same command with "
+                    + "\(Option.skipExisting.long) for the rest"
+            }
+        console.error("interrupted while separating \(track.input.label); \(next)")
         return result(of: track, .interrupted)
     }
 
@@ -84,12 +86,15 @@ extension SeparationRun {
         do {
             defer { display.end() }
             report = try separator.separate(
-                input, excerpt: excerpt(of: track), into: track.outputs(outputs),
-                output: outputOptions, options: options(of: track), cancellation: cancellation,
+                input, excerpt: excerpt(of: track), into: track.outputs(outputs(of: track)),
+                output: outputOptions, options: options(of: track),
+                maximumSeconds: settings.maximumSeconds, cancellation: cancellation,
                 progress: { progress in
                     if progress.segmentsDone == 0, events.count == 0 { reportStartup() }
                     let left = display.update(progress)
                     events.progress(progress, of: track.input, secondsLeft: left)
+                    // The program that gave the tracks has ended.
+                    if settings.isFollowing, console.isReaderGone { self.cancellation.cancel() }
                 })
         }
         for warning in report.warnings { console.warning("\(warning)") }

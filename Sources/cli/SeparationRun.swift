@@ -14,7 +14,8 @@ struct SeparationRun {
     let precision: Precision
 
     private let manifest: TrackManifest?
-    let trackCount: Int
+    /// nil for a manifest that is followed.
+    let trackCount: Int?
     var events: SeparationEvents
     /// Whether the reader of standard output closed the pipe.
     var isPipeClosed = false
@@ -46,9 +47,13 @@ struct SeparationRun {
             settings.arguments.has(.stdout)
             ? OutputPlan(toStandardOutput: tracks[0], settings: settings)
             : try OutputPlan(
-                tracks, names: outputs.map(\.name), modelFolder: model.folder, settings: settings)
+                tracks, names: outputs.map(\.name),
+                // A track of a manifest may ask for stems that the command doesn't.
+                otherNames: manifest?.mayHaveStems == true ? model.sources : [],
+                modelFolder: model.folder, settings: settings)
+        try manifest?.validateStems(settings, ofSources: model.sources)
         precision = try settings.precision.precision(isQuantized: model.files.isQuantized())
-        trackCount = manifest?.count ?? plan.tracks.count
+        trackCount = manifest == nil ? plan.tracks.count : manifest?.count
         seed = settings.separation.seedOrDrawn()
         events = SeparationEvents(
             console: console, isShown: settings.isJSON, isManifest: manifest != nil,
@@ -64,14 +69,14 @@ struct SeparationRun {
         let start = ContinuousClock.now
         // Each result line of a manifest names the checkpoints.
         if manifest != nil, settings.isJSON { _ = identity() }
-        events.start(tracks: trackCount + problems.count)
+        events.start(tracks: trackCount.map { $0 + problems.count })
         for problem in problems {
             console.error(problem.text)
             events.ended(.init(problem.operand, .failed, ["error": problem.text]))
         }
         defer { folder?.removeIfEmpty() }
         if let manifest {
-            var tracks = try manifest.tracks(settings)
+            var tracks = try manifest.tracks(settings, sources: model.sources)
             while let input = try tracks.next() {
                 if try !run(plan.planned(input)) { break }
             }
@@ -99,7 +104,7 @@ struct SeparationRun {
         } else if settings.isDryRun {
             report(track, status: .planned)
         } else {
-            let label = trackCount > 1 ? "\(trackNumber)/\(trackCount)" : ""
+            let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
             let separator = try loadedSeparator()
             let failures = noteTry(track)
             let result = separate(track, label: label, with: separator)
@@ -142,10 +147,14 @@ struct SeparationRun {
         return options
     }
 
+    func outputs(of track: PlannedTrack) -> [OutputSelection.Output] {
+        track.input.outputs ?? outputs
+    }
+
     func parameters(of track: PlannedTrack) -> SeparationParameters {
         SeparationParameters(
-            settings, requested(track), excerpt(of: track), outputs: outputs, format: plan.format,
-            precision: precision)
+            settings, requested(track), excerpt(of: track), outputs: outputs(of: track),
+            format: plan.format, precision: precision)
     }
 
     /// The checksums of the model, computed once; nil if a file can't be read.
@@ -168,7 +177,8 @@ struct SeparationRun {
             console.status("Already done: \(track.input.label)")
         }
         // A record has the same outputs, in the same order.
-        let files = zip(outputs, track.paths).enumerated().map { index, file -> JSONObject in
+        let files = zip(outputs(of: track), track.paths).enumerated().map {
+            index, file -> JSONObject in
             let known = record?.outputs[index]
             return [
                 "stem": file.0.name, "path": file.1, "peak": known?.peak, "gain": known?.gain,
@@ -202,6 +212,7 @@ struct SeparationRun {
 
     /// The stems to compute, in the model's order; nil for all.
     private var neededStems: [String]? {
+        if manifest?.mayHaveStems == true { return nil }
         let needed = Set(outputs.flatMap(\.signal.stems))
         let stems = model.sources.filter(needed.contains)
         return stems.count == model.sources.count ? nil : stems
@@ -212,7 +223,7 @@ struct SeparationRun {
     private func end(seconds: Double) -> ExitCode {
         let failed = events.count(.failed)
         let code: ExitCode =
-            events.count(.interrupted) > 0
+            events.count(.interrupted) > 0 || cancellation.isCancelled
             ? .interrupted : isPipeClosed ? .pipeClosed : failed == 0 ? .done : .trackFailed
         if events.count > 1 || manifest != nil, !settings.isDryRun {
             let skipped = events.count(.skipped)

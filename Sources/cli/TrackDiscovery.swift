@@ -17,6 +17,7 @@ struct InputTrack: Equatable {
     /// Options that the track has of its own; nil for those of the command.
     var separation: SeparationOptions?
     var excerpt: Excerpt?
+    var outputs: [OutputSelection.Output]?
 
     /// Name of the file, from which names of stems are made; `stdin` for standard input.
     var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }

@@ -10,7 +10,8 @@ struct TrackFailure {
     enum Class: String, Codable {
         /// The track is missing, no sound, damaged or too short for its excerpt.
         case unreadable
-        /// Without segments, or at this rate, the track does not fit into memory.
+        /// Longer than `--max-duration`; or it does not fit into memory, without segments or at its
+        /// rate.
         case tooLong = "too_long"
         /// The stems or temporary files can't be written.
         case noRoom = "no_room"
@@ -70,7 +71,7 @@ extension TrackFailure.Class {
         self =
             switch error {
             case .emptyAudio, .excerptOutside, .inputChanged: .unreadable
-            case .trackTooLong: .tooLong
+            case .trackTooLong, .longerThanAllowed: .tooLong
             case .folderUnusable, .notEnoughSpace, .spoolFailed: .noRoom
             case .invalidOption, .buffersDiffer: .internal
             }

@@ -8,10 +8,15 @@ import HTDemucs
 struct TrackManifest {
     private let file: ManifestFile
     private let shard: Shard?
-    /// Tracks of the shard, or all.
-    let count: Int
+    /// Tracks of the shard, or all; nil for a file that is followed.
+    let count: Int?
     /// The longest segment that a track asks for; only the model knows whether it can be.
     private let longestSegment: (line: Int, options: SeparationOptions)?
+    /// Lists of stems that tracks ask for, with the first line of each.
+    private let stemLists: [String: Int]
+
+    /// Whether a track may ask for stems that the command doesn't.
+    var mayHaveStems: Bool { file.isFollowed || !stemLists.isEmpty }
 
     /// Checks all lines, those of other shards too: all shards of a faulty manifest fail alike.
     ///
@@ -20,15 +25,24 @@ struct TrackManifest {
         _ path: String, settings: SeparateCommand.Settings, cancellation: CancellationToken
     ) throws {
         file = try ManifestFile(
-            path, spoolFolder: settings.output.spoolFolder, cancellation: cancellation)
+            path, isFollowed: settings.isFollowing, spoolFolder: settings.output.spoolFolder,
+            cancellation: cancellation)
         shard = settings.shard
+        if file.isFollowed {
+            count = nil
+            longestSegment = nil
+            stemLists = [:]
+            return
+        }
         var reader = try ManifestReader(file)
         var hashes = ContiguousArray<UInt64>()
         var count = 0
         var longestSegment: (line: Int, options: SeparationOptions)?
+        var stemLists: [String: Int] = [:]
         while let track = try reader.next() {
             if hashes.count.isMultiple(of: 1024) { try cancellation.check() }
             let separation = try Self.options(of: track, settings, in: file).separation
+            if let stems = track.stems, stemLists[stems] == nil { stemLists[stems] = track.line }
             if !track.options.isEmpty, let seconds = separation.segmentSeconds,
                 seconds > longestSegment?.options.segmentSeconds ?? 0
             {
@@ -41,6 +55,7 @@ struct TrackManifest {
         if hashes.isEmpty { throw file.failure(nil, "the manifest has no tracks") }
         self.count = count
         self.longestSegment = longestSegment
+        self.stemLists = stemLists
         hashes.sort()
         try Self.checkIDs(Set(zip(hashes, hashes.dropFirst()).filter(==).map(\.0)), in: file)
     }
@@ -66,14 +81,25 @@ struct TrackManifest {
     /// The separation of a track: the command's options, and its own instead of them.
     private static func options(
         of track: ManifestTrack, _ settings: SeparateCommand.Settings, in file: ManifestFile
-    ) throws(UsageError) -> (separation: SeparationOptions, excerpt: Excerpt?) {
-        if track.options.isEmpty { return (settings.separation, settings.excerpt) }
+    ) throws(UsageError) -> (
+        separation: SeparationOptions, excerpt: Excerpt?, selection: OutputSelection
+    ) {
+        if track.options.isEmpty {
+            return (settings.separation, settings.excerpt, settings.selection)
+        }
         var arguments = settings.arguments
         for (option, value) in track.options { arguments.set(option, value) }
         do {
+            if track.stems != nil, arguments.has(.twoStems) {
+                throw UsageError(
+                    "a track can't have 'stems' together with '\(Option.twoStems.long)'")
+            }
             let separation = try SeparateCommand.Settings.separation(arguments)
             try separation.validate()
-            return (separation, try SeparateCommand.Settings.excerpt(arguments))
+            return (
+                separation, try SeparateCommand.Settings.excerpt(arguments),
+                try OutputSelection(arguments)
+            )
         } catch {
             let usage = (error as? SeparationError).flatMap { UsageError($0, arguments) }
             throw file.failure(track.line, "\(usage ?? error)")
@@ -86,31 +112,62 @@ struct TrackManifest {
     struct Tracks {
         private let manifest: TrackManifest
         private let settings: SeparateCommand.Settings
+        private let sources: [String]
         private var reader: ManifestReader
 
         fileprivate init(
-            _ manifest: TrackManifest, _ settings: SeparateCommand.Settings
+            _ manifest: TrackManifest, _ settings: SeparateCommand.Settings, _ sources: [String]
         ) throws(UsageError) {
             self.manifest = manifest
             self.settings = settings
+            self.sources = sources
             reader = try ManifestReader(manifest.file)
         }
 
-        /// - Throws: `UsageError` if the file was changed to a faulty one.
+        /// - Throws: `UsageError` for a faulty line of a file that was not checked, or was changed.
         mutating func next() throws(UsageError) -> InputTrack? {
             while let track = try reader.next() {
                 if let shard = manifest.shard, !shard.contains(Shard.hash(track.id)) { continue }
                 let options = try TrackManifest.options(of: track, settings, in: manifest.file)
                 return InputTrack(
                     path: track.path, id: track.id, separation: options.separation,
-                    excerpt: options.excerpt)
+                    excerpt: options.excerpt,
+                    outputs: try track.stems.map { _ throws(UsageError) in
+                        try manifest.outputs(options.selection, sources, track.line)
+                    })
             }
             return nil
         }
     }
 
-    func tracks(_ settings: SeparateCommand.Settings) throws(UsageError) -> Tracks {
-        try Tracks(self, settings)
+    /// - Parameter sources: the model's stems.
+    func tracks(
+        _ settings: SeparateCommand.Settings, sources: [String]
+    ) throws(UsageError) -> Tracks {
+        try Tracks(self, settings, sources)
+    }
+
+    // MARK: - Against the model
+
+    /// Checks the lists of stems that tracks have of their own.
+    func validateStems(
+        _ settings: SeparateCommand.Settings, ofSources sources: [String]
+    ) throws(UsageError) {
+        for (stems, line) in stemLists.sorted(by: { $0.value < $1.value }) {
+            var arguments = settings.arguments
+            arguments.set(.writtenStems, stems)
+            _ = try outputs(OutputSelection(arguments), sources, line)
+        }
+    }
+
+    private func outputs(
+        _ selection: OutputSelection, _ sources: [String], _ line: Int
+    ) throws(UsageError) -> [OutputSelection.Output] {
+        do {
+            return try selection.outputs(ofSources: sources)
+        } catch {
+            throw file.failure(line, "\(error)")
+        }
     }
 
     /// Checks the longest segment against the model.

@@ -16,9 +16,14 @@ struct FFmpegTests {
     }
 
     private func ffmpeg(_ script: String) throws -> FFmpeg {
-        let path = try folder.write("ffmpeg", Data("#!/bin/sh\n\(script)\n".utf8))
-        chmod(path, 0o755)
-        return FFmpeg(path: path)
+        let text = try folder.write("script", Data("#!/bin/sh\n\(script)\n".utf8))
+        // `install` writes the program: a child process of another test may hold this process's open
+        // files for a moment, and a file that is open for writing can't be started (ETXTBSY).
+        let install = try Process.run(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            arguments: ["install", "-m", "755", text, folder.path("ffmpeg")])
+        install.waitUntilExit()
+        return FFmpeg(path: folder.path("ffmpeg"))
     }
 
     /// Opens the video with a script for ffmpeg.

@@ -129,7 +129,12 @@ struct HelpTests {
                                           <out>/<model>/<id>/<stem>.wav.
                   --shard <i/n>           Separate part i of n of the manifest, counted from 0;
                                           a hash of the id decides.
+                  --follow                Separate each track of the manifest as soon as its
+                                          line arrives, until its end; for programs that keep a
+                                          model loaded. Lines are not checked before.
                   --timeout <seconds>     Give up on a track after this time. (default: never)
+                  --max-duration <time>   Refuse a track, or an excerpt, that is longer than
+                                          this. (default: any length)
                   --quarantine-after <n>  Don't try a track of the manifest again that has
                                           failed n times. (default: try again)
 
@@ -283,7 +288,11 @@ struct HelpTests {
                                           or CSV with id, path and options of their own, or -
                                           for standard input.
                   --shard <i/n>           Separate part i of n of the manifest, counted from 0.
+                  --follow                Separate each track of the manifest as soon as its
+                                          line arrives, until its end.
                   --timeout <seconds>     Give up on a track after this time.
+                  --max-duration <time>   Refuse a track, or an excerpt, that is longer than
+                                          this.
                   --quarantine-after <n>  Don't try a track of the manifest again that has
                                           failed n times.
 

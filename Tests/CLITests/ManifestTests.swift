@@ -163,6 +163,73 @@ struct ManifestTests {
         #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
     }
 
+    @Test func aTrackHasStemsOfItsOwn() throws {
+        try folder.write("id,path,stems\nx,a.wav,\ny,b.wav,rest\n", "list.csv")
+        let found = try results(run("list.csv", ["--json", "--stems=drums"]))
+        let stems = found.map { track in
+            (track["outputs"] as? [[String: Any]])?.compactMap { $0["stem"] as? String }
+        }
+        #expect(stems == [["drums"], ["rest"]])
+        let parameters = try #require(found.last?["parameters"] as? [String: Any])
+        #expect(parameters["outputs"] as? [String] == ["rest"])
+        let again = try run("list.csv", ["--stems=drums", "--skip-existing"])
+        #expect(again.errors.contains("Already done: x\nAlready done: y\n"))
+        // Without {stem}, the files of a track with other stems could be those of any track.
+        try run("list.csv", ["--stems=drums", "--filename={track}.{ext}"], exits: 2)
+    }
+
+    @Test func aFollowedManifestIsSeparatedLineByLine() throws {
+        // The second line is written when the result of the first one has arrived.
+        let script = """
+            mkfifo lines results
+            "$0" --manifest lines --follow --json -n cross_first -o out >results &
+            exec 3<>lines 4<>results
+            next() { while read -r line <&4; do
+                case $line in *'"event":"result"'*) echo "$line"; return ;; esac
+            done; }
+            echo '{"id": "x", "path": "a.wav"}' >&3; next
+            echo '{"id": "y", "path": "none.wav"}' >&3; next
+            echo '{"id": "z", "path": "b.wav", "stems": "rest"}' >&3; next
+            exec 3>&-
+            wait $!
+            """
+        let found = try results(
+            CommandRun(
+                ["-c", script, CommandRun.executable.path], in: folder.url,
+                executable: URL(fileURLWithPath: "/bin/sh"), exits: 1))
+        #expect(found.map { $0["id"] as? String } == ["x", "y", "z"])
+        #expect(found.map { $0["status"] as? String } == ["done", "failed", "done"])
+        #expect(folder.contents.contains("out/cross_first/z/rest.wav"))
+        #expect(!folder.contents.contains("out/cross_first/z/drums.wav"))
+    }
+
+    @Test func aFollowingRunEndsWithTheReaderOfItsResults() throws {
+        // Descriptor 3 keeps the manifest open.
+        let script = """
+            mkfifo lines
+            exec 3<>lines
+            echo '{"id": "x", "path": "a.wav", "shifts": 100}' >&3
+            { timeout 60 "$0" --manifest lines --follow --json -n cross_first -o out
+            echo $? >code; } | head -n 1
+            cat code
+            """
+        let run = try CommandRun(
+            ["-c", script, CommandRun.executable.path], in: folder.url,
+            executable: URL(fileURLWithPath: "/bin/sh"))
+        #expect(run.outputLines.last == "130", "\(run.errors)")
+    }
+
+    @Test func aTrackOrExcerptThatIsTooLongIsRefused() throws {
+        try folder.write(
+            """
+            {"id": "x", "path": "a.wav"}
+            {"id": "y", "path": "a.wav", "duration": 0.1}
+
+            """, "list.jsonl")
+        let found = try results(run("list.jsonl", ["--json", "--max-duration=0.11"], exits: 1))
+        #expect(found.map { $0["error_class"] as? String } == ["too_long", nil])
+    }
+
     @Test func anInterruptionIsNoFailureAndAKilledProcessIsOne() throws {
         try folder.writeTrack("long.wav", samples: 200_000)
         try folder.write("id,path,shifts\nlong,long.wav,100\n", "list.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any, Iterator
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 
 import swift_demucs
+
+# Those of the extra `ray` run in tools/test_cluster.
+collect_ignore = [] if importlib.util.find_spec("ray") else ["catalogue"]
 
 TREE = Path(__file__).resolve().parents[1]
 assert TREE / "src" not in Path(swift_demucs.__file__).parents, "install the wheel"

@@ -1,0 +1,198 @@
+"""``python -m swift_demucs.catalogue``: separates a catalogue of tracks on a Ray cluster.
+
+MANIFEST is a file or URL of JSON lines, CSV or Parquet with the columns id and path, and options of
+single tracks; OUT is a folder or a URL, such as s3://bucket/stems, sftp://host/stems, gs://bucket/stems.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import List, Optional
+
+import fsspec
+
+from . import _manifest
+from ._job import Failure, Job, Limits
+from ._manifest import ManifestError
+from ._plan import plan
+from ._report import report
+from ._run import run
+from ._status import status
+from ._store import Store
+from ._table import Table
+from ._verify import verify
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of all commands."""
+    result = argparse.ArgumentParser("python -m swift_demucs.catalogue", description=__doc__)
+    commands = result.add_subparsers(dest="command", required=True)
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        if name == "lines":
+            command.add_argument("manifest", metavar="MANIFEST")
+        elif name in ("plan", "run"):
+            command.add_argument("manifest", metavar="MANIFEST")
+            command.add_argument("out", metavar="OUT")
+            _add_separation(command)
+        else:
+            command.add_argument("out", metavar="OUT")
+            command.add_argument(
+                "--model", default="htdemucs", help="whose table to read (default: htdemucs)"
+            )
+        return command
+
+    command = add("plan", "Probe durations, measure this machine, and print what a run takes.")
+    command.add_argument("--cores", type=int, help="of the cluster (default: of this machine)")
+    command.add_argument("--price", type=float, help="of a core-hour, to print the cost")
+    command.add_argument(
+        "--sample", type=int, default=200, help="tracks to probe; 0 for all (default: 200)"
+    )
+    command = add("run", "Separate all tracks that have no result yet.")
+    command.add_argument("--address", help="of a Ray cluster (default: RAY_ADDRESS, or none)")
+    command.add_argument("--workers", type=int, help="tracks at once (default: all CPUs)")
+    command.add_argument(
+        "--take-over", action="store_true", help="write though a killed run seems to be alive"
+    )
+    command.add_argument(
+        "--retry-quarantined", action="store_true", help="try tracks in quarantine again"
+    )
+    add("status", "Print how far a run is.")
+    command = add("verify", "Compare bytes and SHA-256 of all stems with the table.")
+    command.add_argument("--sizes", action="store_true", help="compare sizes, and read no stems")
+    command.add_argument(
+        "--redo", action="store_true", help="let the next run separate again what is damaged"
+    )
+    command = add("report", "Write a page with plots about the table.")
+    command.add_argument("--html", default="report.html", help="(default: report.html)")
+    add("lines", "Print a Parquet manifest as JSON lines, which swift-demucs reads.")
+    return result
+
+
+def _add_separation(command: argparse.ArgumentParser) -> None:
+    limits = Limits()
+    command.add_argument("--model", default="htdemucs", help="name or file (default: htdemucs)")
+    command.add_argument("--precision", help="float32, bfloat16, int8 or auto (default: float32)")
+    command.add_argument("--format", choices=["flac", "wav", "mp3"], default="flac")
+    command.add_argument("--stems", help="write only these, separated by commas (default: all)")
+    command.add_argument("--shifts", type=int, default=1, help="(default: 1)")
+    command.add_argument("--seed", type=int, default=0, help="of the shifts (default: 0)")
+    command.add_argument("--threads", type=int, default=1, help="cores of a track (default: 1)")
+    command.add_argument(
+        "--timeout", type=float, default=limits.timeout_seconds, help="of a track (default: 3600 s)"
+    )
+    command.add_argument(
+        "--max-duration", type=float, default=limits.duration_seconds, help="(default: 14400 s)"
+    )
+    command.add_argument(
+        "--memory", type=float, default=8.0, help="of a track's process, in GiB (default: 8)"
+    )
+    command.add_argument(
+        "--tries", type=int, default=limits.tries, help="until quarantine (default: 3)"
+    )
+    command.add_argument("--program", help="another swift-demucs than the package's")
+    command.add_argument(
+        "--option", action="append", default=[], metavar="OPTION",
+        help="more of swift-demucs, such as --option=--int24; can be repeated",
+    )  # fmt: skip
+
+
+def _job(arguments: argparse.Namespace) -> Job:
+    options = ["--shifts", str(arguments.shifts), "--seed", str(arguments.seed)]
+    for name in ("precision", "stems"):
+        if getattr(arguments, name) is not None:
+            options += [f"--{name}", getattr(arguments, name)]
+    if arguments.format != "wav":
+        options.append(f"--{arguments.format}")
+    return Job(
+        out=_absolute(arguments.out),
+        model=arguments.model,
+        options=(*options, *arguments.option),
+        threads=arguments.threads,
+        limits=Limits(
+            timeout_seconds=arguments.timeout,
+            memory_bytes=round(arguments.memory * (1 << 30)),
+            duration_seconds=arguments.max_duration,
+            tries=arguments.tries,
+        ),
+        storage=dict(fsspec.config.conf),
+        program=arguments.program,
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).resolve())
+
+
+def main(words: Optional[List[str]] = None) -> int:
+    """Runs a command.
+
+    Gives the exit code: 0 if all tracks are well, 1 if some failed, 2 for what can't begin, 130 if
+    it was interrupted.
+    """
+    arguments = parser().parse_args(words)
+    # Slurm and Kubernetes end a run with it; what is finished goes into the table.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _dispatch(arguments)
+    except (ManifestError, Failure) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: interrupted; run the same command for the rest", file=sys.stderr)
+        return 130
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    if arguments.command == "lines":
+        for line in _manifest.lines(arguments.manifest, Store(fsspec.config.conf)):
+            print(json.dumps(line, default=str))
+        return 0
+    if arguments.command == "plan":
+        found = plan(
+            arguments.manifest, _job(arguments), sample=arguments.sample, cores=arguments.cores
+        )
+        print(found.text(arguments.price))
+        return 0
+    if arguments.command == "run":
+        counts = run(
+            arguments.manifest,
+            _job(arguments),
+            workers=arguments.workers,
+            address=arguments.address,
+            take_over=arguments.take_over,
+            retry_quarantined=arguments.retry_quarantined,
+        )
+        print(json.dumps(counts, sort_keys=True))
+        return 1 if counts.get("failed") else 0
+    store = Store(fsspec.config.conf)
+    # As the command names the folder of a checkpoint's file.
+    model = Path(arguments.model).name.removesuffix(".safetensors").removesuffix(".th")
+    table = Table(store, _absolute(arguments.out), model)
+    if not table.parts():
+        raise ManifestError(f"{table.folder}: no table of results; check OUT and --model")
+    if arguments.command == "status":
+        print(status(table).text())
+    elif arguments.command == "report":
+        Path(arguments.html).write_text(report(table), encoding="utf-8")
+        print(arguments.html)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            found_ = verify(
+                table, store, Path(scratch), read=not arguments.sizes, redo=arguments.redo
+            )
+        for problem in found_.problems:
+            print(problem)
+        print(f"{found_.files} files of {found_.tracks} tracks, {found_.bytes} bytes compared")
+        return 1 if found_.problems else 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

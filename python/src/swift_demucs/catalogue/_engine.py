@@ -1,0 +1,166 @@
+"""The native command in a process of its own, which keeps the model loaded between tracks."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Any, Dict, List, Optional, Set
+
+from ._job import Failure, Job
+
+#: Exit codes of wrong usage and of a model that is missing or unreadable.
+SETUP_CODES = {2, 3}
+WATCH_SECONDS = 0.2
+GRACE_SECONDS = 10.0
+#: From the end of its output to that of the process.
+EXIT_SECONDS = 5.0
+STDERR_BYTES = 2000
+
+
+class Engine:
+    """``swift-demucs --manifest - --follow``; started anew when it has died or was killed."""
+
+    def __init__(self, job: Job, folder: Path, cores: Optional[Set[int]] = None) -> None:
+        self._job = job
+        #: Where stems are written.
+        self.folder = folder
+        self._cores = cores
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._errors: Optional[IO[bytes]] = None
+        self._buffer = b""
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        limits = self._job.limits
+        # Closed with the process.
+        self._errors = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
+        self._buffer = b""
+        process = subprocess.Popen(
+            [
+                *self._job.command,
+                *("--manifest", "-", "--follow", "--json", "--quiet"),
+                *("--threads", str(self._job.threads), "-o", str(self.folder)),
+                *("--timeout", str(limits.timeout_seconds)),
+                *("--max-duration", str(limits.duration_seconds)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        if self._cores:
+            # Threads that start later inherit it.
+            os.sched_setaffinity(process.pid, self._cores)
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        return process
+
+    def separate(self, line: Dict[str, Any]) -> Dict[str, Any]:
+        """The result line of a track.
+
+        Raises :class:`Failure` with that line for a track that failed, and without one where the
+        process has died or was killed.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = self._start()
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        # The command ends a track in time by itself, unless it hangs.
+        deadline = time.monotonic() + 1.1 * self._job.limits.timeout_seconds + GRACE_SECONDS
+        try:
+            process.stdin.write(json.dumps(line).encode() + b"\n")
+            process.stdin.flush()
+        except OSError:
+            raise self._death(process) from None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while True:
+                selector.select(WATCH_SECONDS)
+                for event in self._events(process):
+                    if event["event"] == "result":
+                        return _checked(event)
+                self._watch(process, deadline)
+
+    def _events(self, process: subprocess.Popen[bytes]) -> List[Dict[str, Any]]:
+        assert process.stdout is not None
+        while True:
+            block = process.stdout.read(1 << 16)
+            if block is None:
+                break
+            if not block:
+                raise self._death(process)
+            self._buffer += block
+        *lines, self._buffer = self._buffer.split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def _watch(self, process: subprocess.Popen[bytes], deadline: float) -> None:
+        limits = self._job.limits
+        if time.monotonic() > deadline:
+            self.close()
+            raise Failure("timeout", f"took longer than {limits.timeout_seconds} s and was killed")
+        used = resident_bytes(process.pid)
+        if used > limits.memory_bytes:
+            self.close()
+            raise Failure(
+                "too_long",
+                f"needed {used} bytes of memory, expected at most {limits.memory_bytes}; "
+                "raise --memory, or separate a part of it",
+                {"peak_memory_bytes": used},
+            )
+
+    def _death(self, process: subprocess.Popen[bytes]) -> Failure:
+        try:
+            code = process.wait(timeout=EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+        text = self._last_error()
+        self.close()
+        if code in SETUP_CODES:
+            return Failure("model", text or f"swift-demucs ended with exit code {code}")
+        if code < 0:
+            text = f"the process was killed by signal {-code}; {text}"
+        return Failure("internal", text or f"swift-demucs ended with exit code {code}")
+
+    def _last_error(self) -> str:
+        if self._errors is None:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - STDERR_BYTES))
+        return self._errors.read().decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """Kills the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                try:
+                    if pipe is not None:
+                        pipe.close()
+                except OSError:
+                    continue
+        if self._errors is not None:
+            self._errors.close()
+        self._process, self._errors = None, None
+
+
+def _checked(event: Dict[str, Any]) -> Dict[str, Any]:
+    if event["status"] == "done":
+        return event
+    # A signal from outside: the node is being taken away.
+    error_class = "node" if event["status"] == "interrupted" else event["error_class"]
+    raise Failure(error_class or "internal", event["error"] or "interrupted", event)
+
+
+def resident_bytes(process: int) -> int:
+    """Resident memory of a process; 0 if it has ended or the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,159 @@
+"""Manifests: read in any form, and checked by the native command as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+from ._job import Job, Track, canonical, digest
+from ._store import Store, is_url
+
+PARQUET_ROWS = 10_000
+
+
+class ManifestError(ValueError):
+    """A manifest, a model or an option that a run can't begin with."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """A manifest without errors."""
+
+    tracks: List[Track]
+    #: Folder of the model's stems, below the output folder.
+    model_folder: str
+    checkpoint_sha256: List[str]
+    parameters: Dict[str, Any]
+
+
+def lines(manifest: str, store: Store) -> Iterator[Dict[str, Any]]:
+    """The rows of a Parquet manifest, as the command's JSON lines have them."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with store.open(manifest) as file:
+            for batch in pyarrow.parquet.ParquetFile(file).iter_batches(PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    yield {name: value for name, value in row.items() if value is not None}
+    except pyarrow.ArrowException as error:
+        raise ManifestError(f"{manifest}: can't be read as Parquet: {error}") from error
+
+
+def is_parquet(manifest: str, store: Store) -> bool:
+    """By the first bytes."""
+    with store.open(manifest) as file:
+        return bool(file.read(4) == b"PAR1")
+
+
+def load(manifest: str, job: Job, store: Store, scratch: Path) -> Catalogue:
+    """Reads a manifest of JSON lines, CSV or Parquet.
+
+    The command checks all lines: syntax, keys, options, duplicate ids, stems that the model doesn't
+    have. Raises :class:`ManifestError` with the first fault and its line.
+    """
+    copy = scratch / "manifest"
+    if is_parquet(manifest, store):
+        with copy.open("w", encoding="utf-8") as file:
+            for row in lines(manifest, store):
+                file.write(json.dumps(row, default=str) + "\n")
+    else:
+        store.fetch(manifest, copy)
+    try:
+        return _planned(copy, job)
+    except ManifestError as error:
+        raise ManifestError(str(error).replace(str(copy), manifest)) from None
+
+
+def _planned(manifest: Path, job: Job) -> Catalogue:
+    """The tracks as the command would separate them."""
+    out = "out"
+    with subprocess.Popen(
+        [
+            *job.command,
+            *("--manifest", str(manifest), "--dry-run", "--json", "--quiet", "-o", out),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # Errors are short; a pipe has room for them.
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        tracks, requests = [], {}
+        start: Dict[str, Any] = {}
+        for text in process.stdout:
+            event = json.loads(text)
+            if event["event"] == "start":
+                start = event
+            if event["event"] != "result":
+                continue
+            parameters = canonical(event["parameters"])
+            if parameters not in requests:
+                requests[parameters] = digest(
+                    *event["checkpoint_sha256"], _requested(event["parameters"], job)
+                )
+            tracks.append(
+                Track(
+                    id=event["id"],
+                    path=_absolute(event["path"]),
+                    line={},
+                    files={
+                        output["stem"]: output["path"][len(out) + 1 :]
+                        for output in event["outputs"]
+                    },
+                    request=requests[parameters],
+                )
+            )
+        errors = process.stderr.read().strip()
+        code = process.wait()
+    if code != 0 or not tracks:
+        raise ManifestError(errors.removeprefix("error: ") or f"{job.command[0]}: exit code {code}")
+    _add_lines(tracks, manifest)
+    return Catalogue(
+        tracks,
+        tracks[0].files[next(iter(tracks[0].files))].split("/")[0],
+        start["model"]["sha256"],
+        start["parameters"],
+    )
+
+
+def _requested(parameters: Dict[str, Any], job: Job) -> str:
+    """Parameters and the seed; `auto` may become another precision on each machine."""
+    options = list(job.options)
+    wanted = dict(parameters)
+    for name in ("--precision", "--seed"):
+        if name in options:
+            wanted[name] = options[options.index(name) + 1]
+    if wanted.get("--precision") == "auto":
+        del wanted["precision"]
+    return canonical(wanted)
+
+
+def _add_lines(tracks: List[Track], manifest: Path) -> None:
+    """Adds each track's own options, which the command has checked."""
+    import csv
+
+    def rows() -> Iterator[Dict[str, Any]]:
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
+            first = next((text for text in file if text.strip()), "")
+            file.seek(0)
+            if first.lstrip().startswith("{"):
+                yield from (json.loads(text) for text in file if text.strip())
+            else:
+                yield from csv.DictReader(file)
+
+    for index, row in enumerate(rows()):
+        own = {name: value for name, value in row.items() if value not in (None, "")}
+        own["id"] = tracks[index].id
+        own.pop("path")
+        if own.get("seed") is not None:
+            request = digest(tracks[index].request, str(own["seed"]))
+            tracks[index] = dataclasses.replace(tracks[index], request=request)
+        tracks[index] = dataclasses.replace(tracks[index], line=own)
+
+
+def _absolute(path: str) -> str:
+    return path if is_url(path) else str(Path.cwd() / path)

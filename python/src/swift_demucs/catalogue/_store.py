@@ -1,0 +1,277 @@
+"""Files on any storage that fsspec knows: fetched, committed, compared."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import random
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Tuple, TypeVar
+from urllib.parse import urlsplit
+
+import fsspec
+
+from ._job import Failure
+
+Value = TypeVar("Value")
+BLOCK_BYTES = 1 << 20
+PART = ".part-"
+#: They have no folders, and what fsspec would make is a bucket.
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "oci", "oss"})
+
+
+def is_url(path: str) -> bool:
+    """Whether a path names a storage, as ``s3://bucket/key`` does."""
+    return "://" in path
+
+
+def join(folder: str, name: str) -> str:
+    """A path below a folder, on any storage."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+class Store:
+    """Storage by URL. Each operation is tried a few times, with growing pauses.
+
+    Raises :class:`Failure` with the class ``network``, ``no_room``, or ``unreadable`` for a missing
+    file.
+    """
+
+    ATTEMPTS = 4
+    FIRST_PAUSE_SECONDS = 0.5
+
+    def __init__(self, storage: Mapping[str, Any]) -> None:
+        fsspec.config.conf.update(storage)
+        self._systems: Dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def _at(self, url: str) -> Tuple[Any, str]:
+        """The file system of a URL, and the path there."""
+        if not is_url(url):
+            # Not through fsspec's parser, for which `::` in a name is a chain of storages.
+            return self._system("file", "file://"), str(Path.cwd() / url)
+        parts = urlsplit(url)
+        system = self._system(f"{parts.scheme}://{parts.netloc}", url)
+        return system, system._strip_protocol(url)
+
+    def _system(self, key: str, url: str) -> Any:
+        with self._lock:
+            if key not in self._systems:
+                self._systems[key] = fsspec.core.url_to_fs(url, skip_instance_cache=True)[0]
+            return self._systems[key]
+
+    def _forget(self, url: str) -> None:
+        """Connects anew next time: a broken connection stays broken."""
+        parts = urlsplit(url)
+        with self._lock:
+            self._systems.pop(f"{parts.scheme}://{parts.netloc}", None)
+
+    def _try(self, url: str, action: Callable[[Any, str], Value]) -> Value:
+        pause = self.FIRST_PAUSE_SECONDS
+        for attempt in range(self.ATTEMPTS):
+            try:
+                return action(*self._at(url))
+            except Exception as error:
+                if isinstance(error, FileNotFoundError):
+                    raise Failure("unreadable", f"{url}: no such file") from error
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise Failure("no_room", f"{url}: {error}") from error
+                is_last = attempt == self.ATTEMPTS - 1
+                if is_last or isinstance(error, (PermissionError, ImportError, ValueError)):
+                    text = str(error) or type(error).__name__
+                    raise Failure("network", f"{url}: {text}") from error
+                self._forget(url)
+                # Workers that failed together don't come back together.
+                time.sleep(pause * random.uniform(0.5, 1.5))
+                pause *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+    # Reading
+
+    def info(self, url: str) -> Dict[str, Any]:
+        """Size, and whatever the storage tells."""
+
+        def look(fs: Any, path: str) -> Dict[str, Any]:
+            fs.invalidate_cache()
+            found: Dict[str, Any] = fs.info(path)
+            if found.get("type") == "directory":
+                raise FileNotFoundError(path)
+            return found
+
+        return self._try(url, look)
+
+    def version(self, url: str) -> Tuple[int, str]:
+        """Bytes of a file, and a text that changes with its content."""
+        info = self.info(url)
+        marks = (info.get(name) for name in ("ETag", "etag", "mtime", "LastModified", "updated"))
+        return int(info.get("size") or 0), next((str(mark) for mark in marks if mark), "")
+
+    def exists(self, url: str) -> bool:
+        """Whether there is a file."""
+        try:
+            self.info(url)
+        except Failure as failure:
+            if failure.error_class != "unreadable":
+                raise
+            return False
+        return True
+
+    def can_list(self, url: str) -> bool:
+        """Whether there is such a bucket or server, and its files may be listed."""
+        try:
+            self._try(url, lambda fs, path: fs.ls(path))
+        except Failure:
+            return False
+        return True
+
+    def names(self, url: str) -> List[str]:
+        """Names in a folder; none if it is missing."""
+
+        def look(fs: Any, path: str) -> List[str]:
+            fs.invalidate_cache()
+            try:
+                entries = fs.ls(path, detail=False)
+            except FileNotFoundError:
+                return []
+            return sorted(str(entry).rstrip("/").rpartition("/")[2] for entry in entries)
+
+        return self._try(url, look)
+
+    def read(self, url: str) -> bytes:
+        """All bytes of a small file."""
+
+        def look(fs: Any, path: str) -> bytes:
+            with fs.open(path, "rb") as file:
+                content: bytes = file.read()
+                return content
+
+        return self._try(url, look)
+
+    def open(self, url: str) -> Any:
+        """A file to read from, at any place in it."""
+        return self._try(url, lambda fs, path: fs.open(path, "rb"))
+
+    def sha256(self, url: str) -> str:
+        """Checksum of a file, read to its end."""
+
+        def look(fs: Any, path: str) -> str:
+            checksum = hashlib.sha256()
+            with fs.open(path, "rb") as file:
+                while block := file.read(BLOCK_BYTES):
+                    checksum.update(block)
+            return checksum.hexdigest()
+
+        return self._try(url, look)
+
+    def fetch(self, url: str, target: Path) -> None:
+        """Copies a file to the local disk."""
+        size = self.version(url)[0]
+
+        def copy(fs: Any, path: str) -> None:
+            fs.get_file(path, str(target))
+            if size and target.stat().st_size != size:
+                raise OSError(f"{target.stat().st_size} of {size} bytes arrived")
+
+        self._try(url, copy)
+
+    # Writing
+
+    def put(self, source: Path, url: str) -> None:
+        """Copies a local file to a temporary name, compares it there, and renames it."""
+
+        def copy(fs: Any, path: str) -> None:
+            folder, _, name = path.rpartition("/")
+            part = f"{folder}/{PART}{uuid.uuid4().hex}-{name}"
+            try:
+                try:
+                    fs.put_file(str(source), part)
+                except FileNotFoundError:
+                    if not OBJECT_STORES.isdisjoint(_protocols(fs)):
+                        raise
+                    fs.makedirs(folder, exist_ok=True)
+                    fs.put_file(str(source), part)
+                compare(fs, part, source)
+                fs.mv(part, path)
+            except BaseException:
+                discard(fs, part)
+                raise
+
+        try:
+            self._try(url, copy)
+        except Failure as failure:
+            if failure.error_class == "unreadable":
+                raise Failure("network", str(failure)) from failure
+            raise
+
+    def write(self, url: str, content: bytes, scratch: Path) -> None:
+        """Writes a small file as a whole."""
+        file = scratch / uuid.uuid4().hex
+        file.write_bytes(content)
+        try:
+            self.put(file, url)
+        finally:
+            file.unlink()
+
+    def remove(self, url: str) -> None:
+        """Removes a file, if it is there."""
+
+        def delete(fs: Any, path: str) -> None:
+            fs.invalidate_cache()
+            if fs.exists(path):
+                fs.rm_file(path)
+
+        self._try(url, delete)
+
+    def remove_parts(self, folder: str) -> None:
+        """Removes what a killed worker left in a folder."""
+        for name in self.names(folder):
+            if name.startswith(PART):
+                self.remove(join(folder, name))
+
+    def check_writable(self, url: str, scratch: Path) -> None:
+        """Writes a file into a folder and removes it."""
+        probe = join(url, f"{PART}{uuid.uuid4().hex}")
+        self.write(probe, b"swift-demucs", scratch)
+        self.remove(probe)
+
+
+def _protocols(fs: Any) -> Tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
+def compare(fs: Any, path: str, source: Path) -> None:
+    """Raises :class:`OSError` unless a stored file has the bytes of a local one."""
+    fs.invalidate_cache()
+    info = fs.info(path)
+    size = source.stat().st_size
+    if info["size"] != size:
+        raise OSError(f"{info['size']} of {size} bytes arrived")
+    tag = str(info.get("ETag") or "").strip('"')
+    # Of an object that was uploaded in one piece; any other tag is no checksum.
+    if len(tag) == 32 and "-" not in tag:
+        is_equal = tag == checksum(source.open("rb"), "md5")
+    else:
+        is_equal = checksum(fs.open(path, "rb"), "sha256") == checksum(source.open("rb"), "sha256")
+    if not is_equal:
+        raise OSError("the stored file has another checksum than the one that was sent")
+
+
+def checksum(file: Any, algorithm: str) -> str:
+    """Of an open file, which is closed."""
+    state = hashlib.new(algorithm, usedforsecurity=False)
+    with file:
+        while block := file.read(BLOCK_BYTES):
+            state.update(block)
+    return state.hexdigest()
+
+
+def discard(fs: Any, path: str) -> None:
+    """Removes a file; errors are ignored, as another one is on its way."""
+    try:
+        if fs.exists(path):
+            fs.rm_file(path)
+    except Exception:
+        return

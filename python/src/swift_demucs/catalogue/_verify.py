@@ -1,0 +1,84 @@
+"""Compares all stems with the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+from ._job import Failure
+from ._store import Store, join
+from ._table import Table
+from ._worker import COMMIT
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """What was compared."""
+
+    tracks: int
+    files: int
+    bytes: int
+    #: A line for each file that is not as in the table.
+    problems: List[str]
+
+
+def verify(
+    table: Table, store: Store, scratch: Path, *, read: bool = True, redo: bool = False
+) -> Verification:
+    """Compares bytes and SHA-256 of every stem with the table.
+
+    :param read: whether to read the files; without, only their sizes are compared.
+    :param redo: whether the next run separates again the tracks with a problem.
+
+    Raises :class:`Failure` if the storage can't be read.
+    """
+    rows = [row for row in table.latest().values() if row["status"] == "done"]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda row: _problems(row, store, read), rows))
+    if redo:
+        damaged = [row for row, problems in zip(rows, found) if problems]
+        for row in damaged:
+            store.remove(join(row["outputs"][0]["path"].rpartition("/")[0], COMMIT))
+        table.append([_undone(row) for row in damaged], scratch)
+    return Verification(
+        tracks=len(rows),
+        files=sum(len(row["outputs"]) for row in rows),
+        bytes=sum(output["bytes"] for row in rows for output in row["outputs"]),
+        problems=[problem for problems in found for problem in problems],
+    )
+
+
+def _problems(row: Dict[str, Any], store: Store, read: bool) -> List[str]:
+    problems = []
+    for output in row["outputs"]:
+        name, fact = output["path"], _difference(output, store, read)
+        if any(fact):
+            problems.append(f"{name}: {fact[0]}, expected {fact[1]}")
+    return problems
+
+
+def _difference(output: Dict[str, Any], store: Store, read: bool) -> Tuple[str, str]:
+    """What was found and what was expected; empty texts if all is well."""
+    try:
+        size = store.version(output["path"])[0]
+        if size != output["bytes"]:
+            return f"{size} bytes", f"{output['bytes']}"
+        checksum = store.sha256(output["path"]) if read else output["sha256"]
+    except Failure as failure:
+        if failure.error_class != "unreadable":
+            raise
+        return "no such file", f"{output['bytes']} bytes"
+    if checksum != output["sha256"]:
+        return f"SHA-256 {checksum}", output["sha256"]
+    return "", ""
+
+
+def _undone(row: Dict[str, Any]) -> Dict[str, Any]:
+    return {
+        **row,
+        **{"status": "failed", "error_class": "network", "outputs": []},
+        **{"error": "the stems are not as they were written", "finished_at": time.time()},
+    }

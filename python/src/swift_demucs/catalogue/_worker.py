@@ -1,0 +1,216 @@
+"""An actor of Ray Data: takes tracks one by one and gives a row for each, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Set
+
+from ._engine import Engine
+from ._job import PLACE_ERRORS, Failure, Job, Track
+from ._store import Store, is_url, join
+
+SCRATCH = "swift-demucs-catalogue-"
+#: Beside the stems: the result of a track whose stems are all there.
+COMMIT = "result.json"
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Worker:
+    """Separates one track at a time, while other threads of it fetch and store."""
+
+    #: Tracks under way: one is fetched, one separated, one stored.
+    THREADS = 3
+
+    def __init__(self, job: Job, node: str = "") -> None:
+        self._job = job
+        self._node = node or node_id()
+        self._scratch = make_scratch()
+        self._store = Store(job.storage)
+        self._cores = CoreClaim(job.threads)
+        self._engine = Engine(job, self._scratch, self._cores.cores)
+        self._turn = threading.Lock()
+        self._place_failures = 0
+
+    def __call__(self, batch: Dict[str, Any]) -> Dict[str, List[str]]:
+        """Rows as JSON for tracks as JSON; never raises."""
+        return {"row": [json.dumps(self.row(Track.unpack(str(text)))) for text in batch["track"]]}
+
+    def row(self, track: Track) -> Dict[str, Any]:
+        """What became of a track."""
+        row: Dict[str, Any] = {
+            **{"id": track.id, "path": track.path, "node": self._node, "request": track.request},
+            **{"tries": track.tries, "place_tries": track.place_tries},
+            "avoid": list(track.avoid),
+        }
+        if self._node in track.avoid:
+            # Another node may take it; this one waits, lest it takes all of them.
+            time.sleep(1)
+            return {**row, "status": "elsewhere", "finished_at": time.time()}
+        try:
+            with self._folder() as folder:
+                self._process(track, row, folder)
+            self._place_failures = 0
+        except Exception as error:
+            self._note(error, row)
+        row["finished_at"] = time.time()
+        return row
+
+    def _note(self, error: Exception, row: Dict[str, Any]) -> None:
+        failure = error if isinstance(error, Failure) else Failure("internal", repr(error))
+        if isinstance(error, OSError):
+            failure = Failure("no_room", str(error))
+        row.update({name: value for name, value in failure.result.items() if name != "event"})
+        row.update(id=row["id"], path=row["path"], status="failed", outputs=[])
+        row.update(error_class=failure.error_class, error=str(failure))
+        limits = self._job.limits
+        if failure.error_class in PLACE_ERRORS:
+            row["place_tries"] += 1
+            row["avoid"] = [*row["avoid"], self._node]
+            self._place_failures += 1
+            # A broken node would fail faster than others work, and take all tracks.
+            time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2**self._place_failures))
+        else:
+            row["tries"] += 1
+            if row["tries"] >= limits.tries:
+                row["status"] = "quarantined"
+
+    def _process(self, track: Track, row: Dict[str, Any], folder: Path) -> None:
+        row["source_bytes"], row["source_version"] = self._store.version(track.path)
+        commit = self._commit(track)
+        if commit and commit["source_version"] == row["source_version"]:
+            row.update(commit)
+            return
+        start = time.monotonic()
+        source = Path(track.path)
+        if is_url(track.path):
+            source = folder / f"input{Path(track.path).suffix}"
+            self._store.fetch(track.path, source)
+        row["audio_sha256"] = self._store.sha256(str(source))
+        row["key"] = track.key(row["audio_sha256"])
+        row["fetch_seconds"] = time.monotonic() - start
+        if commit and commit["key"] == row["key"]:
+            row.update({**commit, "source_version": row["source_version"]})
+            return
+        stems = folder / "stems"
+        stems.mkdir()
+        with self._turn:
+            result = self._engine.separate({**track.line, "path": str(source)})
+            # Another track of the same thread count must not meet these files.
+            files = {output["stem"]: Path(output["path"]) for output in result["outputs"]}
+            files = {stem: file.rename(stems / file.name) for stem, file in files.items()}
+        row.update({name: value for name, value in result.items() if name != "event"})
+        row.update(path=track.path, id=track.id)
+        start = time.monotonic()
+        self._upload(track, row, files, folder)
+        row["store_seconds"] = time.monotonic() - start
+        row["tries"], row["place_tries"], row["avoid"] = 0, 0, []
+
+    def _commit(self, track: Track) -> Optional[Dict[str, Any]]:
+        """The committed result of the track for the same request, whose row may be lost."""
+        place = join(self._job.out, join(track.folder, COMMIT))
+        if not self._store.exists(place):
+            return None
+        found: Dict[str, Any] = json.loads(self._store.read(place))
+        return found if found.get("request") == track.request else None
+
+    def _upload(
+        self, track: Track, row: Dict[str, Any], files: Dict[str, Path], folder: Path
+    ) -> None:
+        """Stores all stems, then the commit, so that it is there only with all of them."""
+        out = self._job.out
+        commit = join(out, join(track.folder, COMMIT))
+        self._store.remove(commit)
+        for output in row["outputs"]:
+            target = join(out, track.files[output["stem"]])
+            self._store.put(files[output["stem"]], target)
+            output["path"] = target
+        self._store.write(commit, json.dumps(row, indent=1, sort_keys=True).encode(), folder)
+        self._store.remove_parts(join(out, track.folder))
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """A folder for the files of one track."""
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self._engine.close()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def make_scratch() -> Path:
+    """A folder for temporary files; those of workers that were killed go."""
+    parent = Path(tempfile.gettempdir())
+    for old in parent.glob(f"{SCRATCH}*"):
+        owner = old.name[len(SCRATCH) :].split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=parent))
+
+
+def node_id() -> str:
+    """Ray's name of this node."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+class CoreClaim:
+    """Cores that no other worker of this machine computes on, for as long as this one lives.
+
+    Locks of files go with the process, however it ends. With too few free cores, the system
+    schedules.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._locks: List[int] = []
+        self.cores: Optional[Set[int]] = None
+        if not hasattr(os, "sched_getaffinity"):
+            return
+        folder = Path(tempfile.gettempdir()) / f"swift-demucs-cores-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        claimed: Set[int] = set()
+        for core in sorted(os.sched_getaffinity(0)):
+            if len(claimed) == count:
+                break
+            lock = os.open(folder / str(core), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                continue
+            self._locks.append(lock)
+            claimed.add(core)
+        if len(claimed) == count:
+            self.cores = claimed
+        else:
+            self.release()
+
+    def release(self) -> None:
+        """Gives the cores back."""
+        for lock in self._locks:
+            os.close(lock)
+        self._locks = []
+
+
+def retried(track: Track, row: Dict[str, Any]) -> Track:
+    """The track as the next try of it begins."""
+    return dataclasses.replace(
+        track,
+        tries=row["tries"],
+        place_tries=row["place_tries"],
+        avoid=tuple(row["avoid"]),
+    )

@@ -1,0 +1,122 @@
+"""The driver's side of the table: rows are added from time to time, by one run only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from ._job import Failure, Job
+from ._manifest import Catalogue
+from ._table import Table
+
+
+class Writer:
+    """Adds rows to the table from time to time, and says how far the run is."""
+
+    FIRST_PAUSE_SECONDS = 5.0
+    LONGEST_PAUSE_SECONDS = 300.0
+    SIGN_SECONDS = 30.0
+
+    def __init__(
+        self,
+        table: Table,
+        scratch: Path,
+        manifest: str,
+        job: Job,
+        catalogue: Catalogue,
+        pending: int,
+    ) -> None:
+        self._table = table
+        self._scratch = scratch
+        self._rows: List[Dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._error: Optional[Failure] = None
+        #: Tracks by final status.
+        self.counts: Dict[str, int] = {}
+        self.run: Dict[str, Any] = {
+            **{"run": uuid.uuid4().hex, "host": socket.gethostname(), "process": os.getpid()},
+            **{"manifest": manifest, "model": job.model, "out": job.out, "threads": job.threads},
+            **{"tracks": len(catalogue.tracks), "pending": pending, "finished": 0},
+            **{"audio_seconds": 0.0, "began_at": time.time(), "ended": False},
+            **{
+                "parameters": catalogue.parameters,
+                "checkpoint_sha256": catalogue.checkpoint_sha256,
+            },
+        }
+
+    def count_on(self, counts: Dict[str, int]) -> None:
+        """Begins with the tracks that are not tried."""
+        self.counts = dict(counts)
+
+    def add(self, row: Dict[str, Any], *, is_final: bool) -> None:
+        """Takes a row. Raises :class:`Failure` if the table can't be written any more."""
+        if self._error:
+            raise self._error
+        with self._lock:
+            self._rows.append(row)
+            if is_final:
+                self.run["finished"] += 1
+                self.run["audio_seconds"] += row.get("duration_seconds") or 0.0
+                self.counts[row["status"]] = self.counts.get(row["status"], 0) + 1
+
+    def _follow(self) -> None:
+        began = written = signed = time.monotonic()
+        while not self._ended.wait(1):
+            now = time.monotonic()
+            # Few parts in a long run, and a quick first one.
+            pause = min(
+                self.LONGEST_PAUSE_SECONDS, max(self.FIRST_PAUSE_SECONDS, (now - began) / 50)
+            )
+            try:
+                if now - written > pause:
+                    self._flush()
+                    written = now
+                    print(self.progress(), file=sys.stderr, flush=True)
+                if now - signed > self.SIGN_SECONDS:
+                    if not self._table.is_writer(self.run):
+                        raise Failure("node", "another run has taken over the table")
+                    self._table.sign(self.run, self._scratch)
+                    signed = now
+            except Failure as failure:
+                self._error = failure
+                return
+
+    def _flush(self) -> None:
+        with self._lock:
+            rows, self._rows = self._rows, []
+        try:
+            self._table.append(rows, self._scratch)
+        except Failure:
+            with self._lock:
+                self._rows = rows + self._rows
+            raise
+
+    def progress(self) -> str:
+        """A line for people."""
+        seconds = time.time() - self.run["began_at"]
+        counts = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
+        return (
+            f"{self.run['finished']} of {self.run['pending']} tracks in {seconds:.0f} s "
+            f"({counts or 'none yet'}), "
+            f"{self.run['audio_seconds'] / seconds:.1f} times real time"
+        )
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._error is None:
+            self._flush()
+            self.run["ended"] = True
+            self._table.sign(self.run, self._scratch)

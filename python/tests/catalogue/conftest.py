@@ -1,0 +1,211 @@
+"""Short tracks, and storages on loopback whose failures a test puts in."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import http.client
+import http.server
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import wave
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from swift_demucs import catalogue
+from swift_demucs.catalogue._store import Store
+
+for _name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    os.environ[_name] = "testing"
+os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+for _name in [name for name in os.environ if name.lower() in ("http_proxy", "all_proxy")]:
+    del os.environ[_name]
+
+
+def write_track(path: Path, seconds: float = 0.5) -> Path:
+    """Stereo noise."""
+    noise = random.Random(str(path.name))
+    samples = array.array("h", (noise.randint(-9000, 9000) for _ in range(int(seconds * 88_200))))
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, 44_100, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def job(out: object, **more: Any) -> catalogue.Job:
+    """The demo model, without shifts."""
+    return catalogue.Job(
+        out=str(out), model="demo", options=("--shifts", "0", "--flac", "--seed", "0"), **more
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens on port {port}")
+
+
+class FaultyProxy(http.server.ThreadingHTTPServer):
+    """Hands requests on to a server; the next ones that store a stem suffer `faults`."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.target = target
+        #: `throttle`, `break` or `corrupt`, taken from the front.
+        self.faults: List[str] = []
+        self.suffered: List[str] = []
+        self.lock = threading.Lock()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FaultyProxy
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fault = ""
+        is_copy = "x-amz-copy-source" in self.headers
+        if self.command == "PUT" and ".flac" in self.path and not is_copy:
+            with self.server.lock:
+                if self.server.faults:
+                    fault = self.server.faults.pop(0)
+                    self.server.suffered.append(fault)
+        if fault == "throttle":
+            self.answer(503, {}, b"<Error><Code>SlowDown</Code><Message>slow</Message></Error>")
+            return
+        if fault == "break":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        headers = dict(self.headers)
+        if fault == "corrupt":
+            body = body[:-9] + bytes([body[-9] ^ 1]) + body[-8:]
+            # Or the server itself would see it.
+            headers = {k: v for k, v in headers.items() if "checksum" not in k.lower()}
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.target)
+        upstream.request(self.command, self.path, body, headers)
+        response = upstream.getresponse()
+        content = response.read()
+        self.answer(response.status, dict(response.getheaders()), content)
+        upstream.close()
+
+    def answer(self, code: int, headers: Dict[str, str], content: bytes) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
+                if name.lower() == "content-length" and self.command != "HEAD":
+                    continue
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[int]:
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(port)
+    yield port
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture
+def s3(moto: int) -> Iterator[FaultyProxy]:
+    proxy = FaultyProxy(moto)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    yield proxy
+    proxy.shutdown()
+    proxy.server_close()
+
+
+@pytest.fixture
+def s3_store(s3: FaultyProxy) -> Store:
+    """With the bucket `music`."""
+    endpoint = f"http://127.0.0.1:{s3.server_address[1]}"
+    store = Store({"s3": {"endpoint_url": endpoint, "skip_instance_cache": True}})
+    fs, _ = store._at("s3://music")
+    if not fs.exists("music"):
+        fs.mkdir("music")
+    return store
+
+
+class SSHServer:
+    """Debian's sshd with keys and a configuration of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.folder = folder
+        Path("/run/sshd").mkdir(exist_ok=True)
+        for name in ("host", "user"):
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)],
+                check=True,
+            )
+        shutil.copy(folder / "user.pub", folder / "authorized")
+        (folder / "config").write_text(
+            f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {folder}/host\n"
+            f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPidFile none\n"
+            "PasswordAuthentication no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n"
+        )
+        self.process = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")],
+            stderr=(folder / "log").open("wb"),
+        )
+        wait_for(self.port)
+
+    def url(self, path: object) -> str:
+        return f"sftp://127.0.0.1:{self.port}{path}"
+
+    def storage(self) -> Dict[str, Any]:
+        import getpass
+
+        user = {"username": getpass.getuser(), "key_filename": str(self.folder / "user")}
+        return {"sftp": {**user, "look_for_keys": False, "allow_agent": False}}
+
+    def break_connections(self) -> int:
+        """Ends the processes that serve clients."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for child in children.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), 9)
+        return len(children.split())
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SSHServer]:
+    if not Path("/usr/sbin/sshd").exists():
+        pytest.skip("needs openssh-server")
+    server = SSHServer(tmp_path_factory.mktemp("sshd"))
+    yield server
+    server.break_connections()
+    server.process.terminate()
+    server.process.wait()

@@ -1,0 +1,149 @@
+"""Storages that are no local disk, with failures put in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from swift_demucs import catalogue
+from swift_demucs.catalogue._job import Failure, Track
+from swift_demucs.catalogue._manifest import load
+from swift_demucs.catalogue._store import Store
+from swift_demucs.catalogue._worker import Worker
+
+from .conftest import FaultyProxy, SSHServer, job, write_track
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "FIRST_PAUSE_SECONDS", 0.05)
+
+
+def planned(tmp_path: Path, path: str, work: catalogue.Job) -> Track:
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text(f'{{"id": "one", "path": "{path}"}}\n')
+    return load(str(manifest), work, Store(work.storage), tmp_path).tracks[0]
+
+
+def separated(tmp_path: Path, path: str, work: catalogue.Job) -> dict:
+    """A row, and the check of its stems."""
+    row = Worker(work, "node").row(planned(tmp_path, path, work))
+    assert row["status"] == "done", row["error"]
+    store = Store(work.storage)
+    assert {output["stem"] for output in row["outputs"]} == {"drums", "bass", "other", "vocals"}
+    for output in row["outputs"]:
+        assert store.version(output["path"])[0] == output["bytes"]
+        assert store.sha256(output["path"]) == output["sha256"]
+        names = store.names(output["path"].rpartition("/")[0])
+    assert names == sorted(["result.json", *(f"{stem}.flac" for stem in row_stems(row))])
+    return row
+
+
+def row_stems(row: dict) -> list:
+    return [output["stem"] for output in row["outputs"]]
+
+
+def s3_job(s3: FaultyProxy, name: str) -> catalogue.Job:
+    endpoint = f"http://127.0.0.1:{s3.server_address[1]}"
+    return job(f"s3://music/{name}", storage={"s3": {"endpoint_url": endpoint}})
+
+
+@pytest.mark.parametrize(
+    "faults", [[], ["throttle"] * 8, ["break"] * 2, ["corrupt"], ["corrupt", "throttle", "break"]]
+)
+def test_stems_are_whole_on_s3(
+    tmp_path: Path, s3: FaultyProxy, s3_store: Store, faults: list
+) -> None:
+    s3_store.put(write_track(tmp_path / "a.wav"), "s3://music/in/a.wav")
+    s3.faults[:] = faults
+    work = s3_job(s3, f"stems-{len(faults)}-{''.join(faults[:1])}")
+    separated(tmp_path, "s3://music/in/a.wav", work)
+    assert s3.suffered == faults
+
+
+def test_a_storage_that_stays_broken_is_an_error_of_the_place(
+    tmp_path: Path, s3: FaultyProxy, s3_store: Store
+) -> None:
+    s3.faults[:] = ["corrupt"] * 100
+    track = planned(tmp_path, str(write_track(tmp_path / "a.wav")), s3_job(s3, "broken"))
+    row = Worker(s3_job(s3, "broken"), "node").row(track)
+    assert (row["status"], row["error_class"]) == ("failed", "network")
+    assert "checksum" in row["error"]
+    assert (row["tries"], row["place_tries"], row["avoid"]) == (0, 1, ["node"])
+    # Nothing is left under a stem's name.
+    s3.faults[:] = []
+    assert s3_store.names("s3://music/broken/demo/one") == []
+
+
+def test_a_result_whose_row_was_lost_is_found(
+    tmp_path: Path, s3: FaultyProxy, s3_store: Store
+) -> None:
+    source = str(write_track(tmp_path / "a.wav"))
+    work = s3_job(s3, "lost")
+    first = separated(tmp_path, source, work)
+    worker = Worker(work, "other")
+    again = worker.row(planned(tmp_path, source, work))
+    assert worker._engine._process is None, "it was separated again"
+    assert again["outputs"] == first["outputs"] and again["key"] == first["key"]
+    # A new time of the same bytes is not a new track; other bytes are.
+    time.sleep(0.01)
+    write_track(tmp_path / "a.wav")
+    assert worker.row(planned(tmp_path, source, work))["outputs"] == first["outputs"]
+    assert worker._engine._process is None, "it was separated again"
+    write_track(tmp_path / "a.wav", 0.6)
+    assert worker.row(planned(tmp_path, source, work))["outputs"] != first["outputs"]
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "message"),
+    [
+        ("s3://none/a.wav", "s3://music/x", "s3://none: tracks can't be read"),
+        ("", "s3://none/x", "s3://none/x: stems can't be written there"),
+        ("", "/proc/stems", "/proc/stems: stems can't be written there"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_said_before_anything_starts(
+    tmp_path: Path, s3: FaultyProxy, s3_store: Store, source: str, out: str, message: str
+) -> None:
+    manifest = tmp_path / "manifest.jsonl"
+    source = source or str(write_track(tmp_path / "a.wav"))
+    manifest.write_text(f'{{"id": "one", "path": "{source}"}}\n')
+    work = job(out, storage=s3_job(s3, "x").storage)
+    with pytest.raises(catalogue.ManifestError) as error:
+        catalogue.run(str(manifest), work)
+    assert message in str(error.value)
+
+
+def test_stems_are_whole_on_sftp(tmp_path: Path, sshd: SSHServer) -> None:
+    write_track(tmp_path / "a.wav")
+    work = job(sshd.url(tmp_path / "stems"), storage=sshd.storage())
+    separated(tmp_path, sshd.url(tmp_path / "a.wav"), work)
+
+
+def test_broken_connections_of_sftp_are_made_anew(tmp_path: Path, sshd: SSHServer) -> None:
+    write_track(tmp_path / "a.wav", 20)
+    work = job(sshd.url(tmp_path / "stems"), storage=sshd.storage())
+    broken = []
+    ended = threading.Event()
+
+    def breaks() -> None:
+        while not ended.wait(0.3) and len(broken) < 4:
+            broken.append(sshd.break_connections())
+
+    breaker = threading.Thread(target=breaks)
+    breaker.start()
+    separated(tmp_path, sshd.url(tmp_path / "a.wav"), work)
+    ended.set()
+    breaker.join()
+    assert sum(broken) > 0
+
+
+def test_a_wrong_key_is_said(tmp_path: Path, sshd: SSHServer) -> None:
+    storage = sshd.storage()
+    storage["sftp"]["key_filename"] = str(sshd.folder / "host")
+    with pytest.raises(Failure) as error:
+        Store(storage).version(sshd.url(tmp_path / "a.wav"))
+    assert error.value.error_class == "network"

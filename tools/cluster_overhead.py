@@ -1,0 +1,165 @@
+"""What swift_demucs.catalogue costs: against the command alone, and for tracks of no work.
+
+cluster_overhead.py command --tracks 40 --seconds 60    # the same tracks both ways
+cluster_overhead.py empty 1000 100000                   # time and memory, and how they grow
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import stat
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from pathlib import Path
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+
+from swift_demucs import catalogue
+
+# Answers each line at once, without stems.
+EMPTY = """#!{python}
+import json, os, sys
+program = {program!r}
+if "--follow" not in sys.argv:
+    os.execv(program, [program, *sys.argv[1:]])
+line = {{"event": "result", "status": "done", "error": None, "error_class": None, "outputs": [],
+    "seconds": 0.001, "duration_seconds": 1.0, "realtime_factor": 1000.0, "warnings": [],
+    "peak_memory_bytes": 1, "seed": 0, "engine_version": "0", "checkpoint_sha256": [],
+    "parameters": {{}}}}
+for text in sys.stdin:
+    print(json.dumps({{**line, "id": json.loads(text)["id"]}}), flush=True)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("command")
+    command.add_argument("--tracks", type=int, default=40)
+    command.add_argument("--seconds", type=float, default=60.0)
+    command.add_argument("--runs", type=int, default=5)
+    command.add_argument("--model", default="demo")
+    empty = commands.add_parser("empty")
+    empty.add_argument("counts", type=int, nargs="+")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cluster-overhead-") as name:
+        if arguments.command == "command":
+            against_command(Path(name), arguments)
+        else:
+            without_work(Path(name), arguments.counts)
+
+
+def against_command(folder: Path, arguments: argparse.Namespace) -> None:
+    """The same tracks through one process of the command and through one worker on Ray."""
+    noise = random.Random(0)
+    manifest = folder / "manifest.jsonl"
+    with manifest.open("w") as lines:
+        for index in range(arguments.tracks):
+            path = folder / f"{index}.wav"
+            with wave.open(str(path), "wb") as file:
+                file.setparams((2, 2, 44_100, 0, "NONE", ""))
+                for _ in range(int(arguments.seconds)):
+                    # White noise at an eighth of full scale.
+                    samples = [noise.randint(-4096, 4096) for _ in range(8820)]
+                    data = b"".join(
+                        value.to_bytes(2, "little", signed=True) for value in samples
+                    )
+                    file.writeframes(data * 10)
+            lines.write(json.dumps({"id": f"track-{index}", "path": str(path)}) + "\n")
+    options = ("--shifts", "0", "--flac", "--seed", "0")
+    # Ray starts before: it stays, and the tracks of a catalogue are many.
+    catalogue.start_ray(None)
+    alone, on_ray = [], []
+    for run in range(arguments.runs):
+        job = catalogue.Job(
+            out=str(folder / f"ray-{run}"), model=arguments.model, options=options
+        )
+        start = time.monotonic()
+        subprocess.run(
+            [
+                *job.command,
+                "--manifest",
+                manifest,
+                "--threads",
+                "1",
+                "--quiet",
+                "--json",
+            ]
+            + ["-o", folder / f"alone-{run}"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        alone.append(time.monotonic() - start)
+        start = time.monotonic()
+        counts = catalogue.run(str(manifest), job, workers=1)
+        on_ray.append(time.monotonic() - start)
+        assert counts == {"done": arguments.tracks}, counts
+        print(f"alone {alone[-1]:.2f} s, on Ray {on_ray[-1]:.2f} s", flush=True)
+    first, second = statistics.median(alone), statistics.median(on_ray)
+    print(
+        f"medians: alone {first:.2f} s, on Ray {second:.2f} s: {100 * (second / first - 1):+.1f} %"
+    )
+
+
+def without_work(folder: Path, counts: list[int]) -> None:
+    """Each count in a process of its own, for its memory; one more pass plans them as done."""
+    if os.environ.get("CLUSTER_OVERHEAD_PART"):
+        measure_empty(folder, counts[0])
+        return
+    for count in counts:
+        subprocess.run(
+            [sys.executable, __file__, "empty", str(count)],
+            check=True,
+            env={**os.environ, "CLUSTER_OVERHEAD_PART": "1"},
+        )
+
+
+def measure_empty(folder: Path, count: int) -> None:
+    (folder / "track.wav").write_bytes(b"RIFF")
+    manifest = folder / "manifest.jsonl"
+    with manifest.open("w") as lines:
+        for index in range(count):
+            path = str(folder / "track.wav")
+            lines.write(json.dumps({"id": f"track-{index}", "path": path}) + "\n")
+    program = folder / "program"
+    program.write_text(
+        EMPTY.format(python=sys.executable, program=catalogue.Job(out="").command[0])
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    job = catalogue.Job(
+        out=str(folder / "stems"),
+        model="demo",
+        options=("--seed", "0"),
+        program=str(program),
+    )
+    catalogue.start_ray(None)
+    times = []
+    for expected in ("done", "skipped"):
+        start = time.monotonic()
+        found = catalogue.run(str(manifest), job)
+        times.append(time.monotonic() - start)
+        assert found == {expected: count}, found
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = sum(
+        path.stat().st_size for path in (folder / "stems/demo.results").iterdir()
+    )
+    print(
+        f"{count} tracks: {times[0]:.1f} s ({1000 * times[0] / count:.2f} ms each), again "
+        f"{times[1]:.1f} s, driver {megabytes:.0f} MB, table {size / 1e6:.1f} MB",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
