@@ -81,7 +81,7 @@ def encode(samples: numpy.ndarray, form: str) -> bytes:
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Refused(Exception):
@@ -352,11 +352,11 @@ class Handler(BaseHTTPRequestHandler):
             with zipfile.ZipFile(out, "w") as archive:
                 for stem in job["stems"]:
                     archive.writestr(f"{stem['name']}.wav", mock.file(job["id"], stem["name"], "wav"))
-            return self.reply(200, out.getvalue(), "application/zip", {"Content-Disposition": "attachment; filename=stems.zip"})
+            return self.reply(200, out.getvalue(), "application/zip", self.attachment(job, "stems", "zip"))
         if rest == "/mix":
             total = sum(signal * float(query.get(name, 1)) / 32768 for name, signal in stems.items())
             form = query.get("format", "wav")
-            return self.reply(200, encode(total, form), TYPES["." + form], {"Content-Disposition": f"attachment; filename=mix.{form}"})
+            return self.reply(200, encode(total, form), TYPES["." + form], self.attachment(job, "mix", form))
         if rest == "/peaks":
             return self.json(self.peaks(job, stems, int(query.get("points", 1000))))
         raise Refused(404, "Not found", f"There is nothing at {rest}.")
@@ -370,6 +370,9 @@ class Handler(BaseHTTPRequestHandler):
             reply["stems"].append({"name": name, "channels": [
                 {"min": low[:, channel].tolist(), "max": high[:, channel].tolist()} for channel in range(2)]})
         return reply
+
+    def attachment(self, job: dict, part: str, ending: str) -> dict[str, str]:
+        return {"Content-Disposition": f'attachment; filename="{Path(job["name"]).stem} - {part}.{ending}"'}
 
     def send_ranged(self, body: bytes, kind: str):
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'

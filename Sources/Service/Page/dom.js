@@ -21,6 +21,8 @@ export async function loadIcons() {
   const text = await (await fetch("icons.svg")).text();
   const sprite = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
   sprite.setAttribute("hidden", "");
+  // Browsers hide the drawing; accessibility tools go by this.
+  sprite.setAttribute("aria-hidden", "true");
   document.body.append(document.adoptNode(sprite));
 }
 

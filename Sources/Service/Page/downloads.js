@@ -13,10 +13,10 @@ export function downloadMenu({ job, name, mixPath, panNote, save }) {
     const chip = element("span", { className: "chip" });
     chip.style.setProperty("--stem", colourOf(stem.name, index));
     const ending = stem.url.split(".").pop();
-    return entry(() => save(stem.url, `${name} ${stem.name}.${ending}`), chip, stem.name, `${ending}, ${bytes(stem.bytes)}`);
+    return entry(() => save(stem.url, `${name} - ${stem.name}.${ending}`), chip, stem.name, `${ending}, ${bytes(stem.bytes)}`);
   });
   const mixes = formats.map((format) =>
-    element("button", { type: "button", className: "plain", textContent: format.toUpperCase(), "aria-label": `Download the mix as ${format.toUpperCase()}`, onclick: () => save(mixPath(format), `${name} mix.${format}`) }));
+    element("button", { type: "button", className: "plain", textContent: format.toUpperCase(), "aria-label": `Download the mix as ${format.toUpperCase()}`, onclick: () => save(mixPath(format), `${name} - mix.${format}`) }));
   const menu = element("details", { className: "menu" },
     element("summary", { className: "plain" }, icon("save"), element("span", { textContent: "Download" })),
     element("div", { className: "sheet" },
