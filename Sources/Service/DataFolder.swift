@@ -117,7 +117,11 @@ final class DataFolder: Sendable {
         let outer = LibC.open("\(folder)/\(id)", flags | O_DIRECTORY)
         guard outer >= 0 else { return nil }
         defer { close(outer) }
-        let descriptor = openat(outer, name, flags)
+        return DataFolder.regularFile(openat(outer, name, flags))
+    }
+
+    /// A descriptor with its file's size; nil, and closed, unless it is that of a regular file.
+    static func regularFile(_ descriptor: Int32) -> (descriptor: Int32, bytes: Int)? {
         guard descriptor >= 0 else { return nil }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

@@ -4,7 +4,7 @@
 struct Route: Sendable, Equatable {
     enum Operation: Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
-        case separateNow, models, alive, ready, metrics, description, page
+        case separateNow, models, alive, ready, metrics, description, example, page
     }
 
     /// GET stands for HEAD too.
@@ -35,6 +35,7 @@ struct Route: Sendable, Equatable {
         Route(method: "GET", pattern: "/readyz", operation: .ready, needsToken: false),
         Route(
             method: "GET", pattern: "/openapi.json", operation: .description, needsToken: false),
+        Route(method: "GET", pattern: "/demo_track.ogg", operation: .example),
         Route(method: "GET", pattern: "/", operation: .page, needsToken: false),
         Route(method: "GET", pattern: "/{file}", operation: .page, needsToken: false),
     ]

@@ -124,6 +124,7 @@ extension Service {
                 200,
                 headers: [("Content-Type", "application/json"), ("Cache-Control", "no-cache")],
                 body: .bytes(PageFile.description))
+        case .example: try exampleTrack(request)
         case .page: try page(request)
         }
     }

@@ -1,6 +1,7 @@
 // Requests for what jobs have made.
 
 import Files
+import LibC
 
 extension Service {
     func stem(_ request: Request) throws -> Reply {
@@ -68,22 +69,40 @@ extension Service {
         let job = try doneJob(of: request)
         let format = try format(request) ?? job.options.format
         // Sums that repeat stems take part only if they are asked for.
-        var gains = job.stems.map { $0.isPart ? Float(1) : 0 }
+        var strips = job.stems.map { MixStrip(gain: $0.isPart ? 1 : 0) }
         for (name, value) in request.target.query where name != "format" {
-            guard let index = job.stems.firstIndex(where: { $0.name == name }) else {
+            if let index = job.stems.firstIndex(where: { $0.name == name }) {
+                guard let gain = Float(value), gain >= 0, gain <= 4 else {
+                    throw Problem.option(name, value: value, expected: "a volume from 0 to 4")
+                }
+                strips[index].gain = gain
+            } else if let index = job.stems.firstIndex(where: { "\($0.name).pan" == name }) {
+                guard let pan = Float(value), pan >= -1, pan <= 1 else {
+                    throw Problem.option(
+                        name, value: value, expected: "a place from -1 (left) to 1 (right)")
+                }
+                strips[index].pan = pan
+            } else {
+                let names = job.stems.map(\.name).joined(separator: ", ")
                 throw Problem.option(
-                    name, value: value,
-                    expected: "a stem: \(job.stems.map(\.name).joined(separator: ", "))")
+                    name, value: value, expected: "a stem, or a stem with .pan; stems: \(names)")
             }
-            guard let gain = Float(value), gain >= 0, gain <= 4 else {
-                throw Problem.option(name, value: value, expected: "a volume from 0 to 4")
-            }
-            gains[index] = gain
         }
-        let mix = try workshop.mix(job, gains: gains, format: format)
+        let mix = try workshop.mix(job, strips: strips, format: format)
         return FileReply.reply(
             request, mix.file, type: format.mediaType, tag: "\(mix.tag)-\(format.rawValue)",
             name: Service.fileName(job, "mix", format))
+    }
+
+    /// The track that comes with the program, for a first try on the page.
+    func exampleTrack(_ request: Request) throws -> Reply {
+        guard let example,
+            let file = DataFolder.regularFile(open(example, O_RDONLY | O_CLOEXEC))
+        else {
+            throw Problem(.notFound, "This installation has no example track.")
+        }
+        return FileReply.reply(
+            request, file, type: "audio/ogg", tag: "example-\(file.bytes)", name: "demo_track.ogg")
     }
 
     func peaks(_ request: Request) throws -> Reply {

@@ -50,6 +50,8 @@ package final class Service: Sendable {
     let metrics = Metrics()
     let workshop: Workshop
     let connections: ConnectionTable
+    /// Path of the track that comes with the program.
+    let example: String?
     /// Problems at the start that did not prevent it.
     package let warnings: [String]
 
@@ -90,6 +92,7 @@ package final class Service: Sendable {
             store: store, precision: settings.precision, threads: settings.threads,
             findOwn: findModel)
         workshop = Workshop(folder)
+        example = try? store.bundledFile("demo_track.ogg")
         Service.raiseDescriptorLimit(for: settings.limits.connections)
         connections = ConnectionTable(limits: settings.limits)
         listener = try ListeningSocket(host: settings.host, port: settings.port)

@@ -54,7 +54,7 @@ final class Workshop: @unchecked Sendable {
             return file
         }
         return try cached(job, "\(FilePath.stem(of: stem.file)).\(format.rawValue)") { path in
-            try mix(job, [(stem, 1)], to: path, format: format)
+            try mix(job, [(stem, MixStrip(gain: 1))], to: path, format: format)
         }
     }
 
@@ -62,25 +62,26 @@ final class Workshop: @unchecked Sendable {
     ///
     /// - Parameter gains: of the stems, in their order.
     func mix(
-        _ job: Job, gains: [Float], format: JobOptions.Format
+        _ job: Job, strips: [MixStrip], format: JobOptions.Format
     ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
         var hash = SHA256()
-        hash.update(Array("\(job.key) \(gains) \(format.rawValue)".utf8))
+        let numbers = strips.map { "\($0.gain) \($0.pan)" }
+        hash.update(Array("\(job.key) \(numbers) \(format.rawValue)".utf8))
         let tag = String(hash.hexadecimal.prefix(32))
         let file = try cached(job, "mix-\(tag).\(format.rawValue)") { path in
-            try mix(job, Array(zip(job.stems, gains)), to: path, format: format)
+            try mix(job, Array(zip(job.stems, strips)), to: path, format: format)
         }
         return (file, tag)
     }
 
     private func mix(
-        _ job: Job, _ parts: [(stem: Job.Stem, gain: Float)], to path: String,
+        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], to path: String,
         format: JobOptions.Format
     ) throws {
-        let parts = parts.filter { $0.gain != 0 || parts.count == 1 }
+        let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
         // The first pass finds the peak: a sum beyond full scale is scaled down, never clipped.
         var peak: Float = 0
-        if parts.count > 1 || parts.contains(where: { $0.gain > 1 }) {
+        if parts.count > 1 || parts.contains(where: { $0.strip != MixStrip(gain: 1) }) {
             try forEachBlock(job, parts) { peak = max(peak, $0.peak) }
         }
         var writer: AudioWriter?
@@ -109,39 +110,28 @@ final class Workshop: @unchecked Sendable {
 
     /// Adds stems up, block by block.
     private func forEachBlock(
-        _ job: Job, _ parts: [(stem: Job.Stem, gain: Float)],
+        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)],
         _ body: (PlanarAudio) throws -> Void
     ) throws {
         // Without any part it is the silence of the first stem.
-        let all = parts.isEmpty ? job.stems.prefix(1).map { ($0, Float(0)) } : parts
+        let all = parts.isEmpty ? job.stems.prefix(1).map { ($0, MixStrip(gain: 0)) } : parts
         let readers = try all.map { try reader($0.0, of: job) }
+        let isPanned = all.contains { $0.1.pan != 0 }
         while true {
             var sum: PlanarAudio?
-            for (reader, (_, gain)) in zip(readers, all) {
+            for (reader, (_, strip)) in zip(readers, all) {
                 // All stems have the same length, and every reader the same blocks.
                 guard let block = try reader.next() else { return }
-                sum = Workshop.sum(sum, block, gain)
+                if sum == nil {
+                    sum = PlanarAudio(
+                        channelCount: isPanned ? max(block.channelCount, 2) : block.channelCount,
+                        sampleRateHz: block.sampleRateHz, zeros: block.sampleCount)
+                }
+                if let empty = sum { sum = strip.added(block, to: empty) }
             }
             guard let sum else { return }
             try body(sum)
         }
-    }
-
-    private static func sum(_ sum: PlanarAudio?, _ block: PlanarAudio, _ gain: Float) -> PlanarAudio
-    {
-        var result =
-            sum
-            ?? PlanarAudio(
-                channelCount: block.channelCount, sampleRateHz: block.sampleRateHz,
-                zeros: block.sampleCount)
-        for channel in result.channels.indices {
-            result.channels[channel].withUnsafeMutableBufferPointer { samples in
-                for (index, sample) in zip(samples.indices, block.channels[channel]) {
-                    samples[index] += sample * gain
-                }
-            }
-        }
-        return result
     }
 
     // MARK: - Waveforms

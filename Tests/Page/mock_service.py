@@ -84,6 +84,17 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def panned(signal: numpy.ndarray, pan: float) -> numpy.ndarray:
+    """`[samples, 2]` moved to a side as by a browser's StereoPannerNode."""
+    if pan == 0:
+        return signal
+    left, right = signal.T
+    angle = (pan + 1 if pan < 0 else pan) * numpy.pi / 2
+    if pan < 0:
+        return numpy.stack([left + right * numpy.cos(angle), right * numpy.sin(angle)], axis=1)
+    return numpy.stack([left * numpy.cos(angle), right + left * numpy.sin(angle)], axis=1)
+
+
 class Refused(Exception):
     def __init__(self, status: int, title: str, detail: str, headers: dict | None = None):
         self.status, self.title, self.detail, self.headers = status, title, detail, headers or {}
@@ -354,7 +365,8 @@ class Handler(BaseHTTPRequestHandler):
                     archive.writestr(f"{stem['name']}.wav", mock.file(job["id"], stem["name"], "wav"))
             return self.reply(200, out.getvalue(), "application/zip", self.attachment(job, "stems", "zip"))
         if rest == "/mix":
-            total = sum(signal * float(query.get(name, 1)) / 32768 for name, signal in stems.items())
+            total = sum(panned(signal * float(query.get(name, 1)) / 32768, float(query.get(f"{name}.pan", 0)))
+                        for name, signal in stems.items())
             form = query.get("format", "wav")
             return self.reply(200, encode(total, form), TYPES["." + form], self.attachment(job, "mix", form))
         if rest == "/peaks":

@@ -417,6 +417,25 @@ class SoundTests(PageTest):
         self.assertGreater(left, 0.05)
         self.assertLess(right, 1e-6)
 
+    def test_the_mix_of_the_service_pans_as_what_is_heard(self):
+        worst = browser.run(DECODE + """
+            const { mixer } = stage;
+            const places = [-60, 35, -100, 0];
+            mixer.strips.forEach((strip, index) => { strip.pan = places[index]; strip.volume = -6; });
+            const path = mixer.mixPath("wav");
+            mixer.strips.forEach((strip) => { strip.pan = 0; strip.volume = 0; });
+            const mix = await decode(mixer.job, path);
+            const gains = mixer.names.map(() => 10 ** (-6 / 20));
+            const rendered = await render(2, 50000, (engine) => mixer.names.forEach((_, index) => {
+              engine.setPan(index, places[index] / 100);
+              engine.setGain(index, gains[index]);
+            }));
+            let worst = 0;
+            for (let i = lead + fade + 2000; i < rendered[0].length; i++)
+              for (const channel of [0, 1]) worst = Math.max(worst, Math.abs(rendered[channel][i] - mix[channel][i - lead + 50000]));
+            return worst;""")
+        self.assertLess(worst, 2 / 32768)
+
     def test_the_mix_of_the_service_is_the_sum_of_what_is_heard(self):
         worst = browser.run(DECODE + """
             const job = stage.mixer.job;

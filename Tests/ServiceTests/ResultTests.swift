@@ -81,7 +81,20 @@ struct ResultTests {
         let sum = all.indices.map { index in stems.reduce(0) { $0 + $1[index] } }
         #expect(zip(all, sum).allSatisfy { abs($0 - $1) <= 2 })
         #expect(all.count == track.count)
-        #expect(try service.get("\(address)/mix?harp=1").status == 422)
+        // As StereoPannerNode: at -1 both channels are on the left; half right, the left one keeps cos 45°.
+        let plain = try samples("/mix?drums=0&other=0&vocals=0")
+        let left = try samples("/mix?drums=0&other=0&vocals=0&bass.pan=-1&bass=0.5")
+        let half = try samples("/mix?drums=0&other=0&vocals=0&bass.pan=0.5&bass=0.5")
+        let cosine = 0.5.squareRoot()
+        for frame in stride(from: 0, to: plain.count, by: 2) {
+            let (l, r) = (Double(plain[frame]) / 2, Double(plain[frame + 1]) / 2)
+            try #require(abs(Double(left[frame]) - (l + r)) <= 2 && left[frame + 1] == 0)
+            try #require(abs(Double(half[frame]) - l * cosine) <= 2)
+            try #require(abs(Double(half[frame + 1]) - (r + l * cosine)) <= 2)
+        }
+        for query in ["harp=1", "harp.pan=1", "bass.pan=1.1", "bass.pan=nan", "bass.pan="] {
+            #expect(try service.get("\(address)/mix?\(query)").status == 422, "\(query)")
+        }
         #expect(try service.get("\(address)/mix?bass=-1").status == 422)
         #expect(try service.get("\(address)/mix?bass=nan").status == 422)
     }

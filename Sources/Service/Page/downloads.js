@@ -7,7 +7,7 @@ import { bytes } from "./format.js";
 const formats = ["wav", "flac", "mp3"];
 
 /** `save(path, file)` downloads; `mixPath(format)` is the address of the mix as it sounds now. */
-export function downloadMenu({ job, name, mixPath, panNote, save }) {
+export function downloadMenu({ job, name, mixPath, save }) {
   const base = `v1/separations/${job.id}`;
   const stems = job.stems.map((stem, index) => {
     const chip = element("span", { className: "chip" });
@@ -22,7 +22,6 @@ export function downloadMenu({ job, name, mixPath, panNote, save }) {
     element("div", { className: "sheet" },
       element("h2", { textContent: "The mix as you hear it" }),
       element("div", { className: "choices" }, ...mixes),
-      panNote,
       element("h2", { textContent: "Single stems" }),
       ...stems,
       entry(() => save(`${base}/stems.zip`, `${name}.zip`), icon("zip"), "All stems", `zip, ${bytes(job.stems.reduce((sum, stem) => sum + stem.bytes, 0))}`)));

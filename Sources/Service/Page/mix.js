@@ -17,6 +17,7 @@ export function mixQuery(names, strips, format) {
   const query = new URLSearchParams();
   names.forEach((name, index) => {
     query.set(name, String(Number(gain(strips[index], strips).toFixed(4))));
+    if (strips[index].pan) query.set(`${name}.pan`, String(strips[index].pan / 100));
   });
   query.set("format", format);
   return query.toString();

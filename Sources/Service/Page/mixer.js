@@ -183,7 +183,6 @@ export class Mixer {
       this.engine?.setGain(index, value);
       this.engine?.setPan(index, strip.pan / 100);
     });
-    this.panNote.hidden = !this.strips.some((strip) => strip.pan);
   }
 
   get mixPath() {
@@ -323,7 +322,6 @@ export class Mixer {
     this.spectrumButton = iconButton("spectrum", "Spectrogram", () => this.#toggleSpectrogram(), { "aria-pressed": "false" });
     this.note = element("p", { className: "note" });
     this.hint = element("p", { className: "note", hidden: true, textContent: "Zoom in to 15 minutes or less to see the spectrogram." });
-    this.panNote = element("p", { className: "small", hidden: true, textContent: "Pan is for listening: the file keeps each stem in its place." });
     this.lanes = job.stems.map((stem, index) => new Lane({
       name: stem.name,
       index,
@@ -342,7 +340,7 @@ export class Mixer {
           element("p", { className: "facts", textContent: facts })),
         element("div", { className: "actions" },
           element("button", { type: "button", className: "plain", onclick: () => this.#share() }, icon("link"), element("span", { textContent: "Share" })),
-          downloadMenu({ job, name, mixPath: this.mixPath, panNote: this.panNote, save: (path, file) => this.#save(path, file) }))),
+          downloadMenu({ job, name, mixPath: this.mixPath, save: (path, file) => this.#save(path, file) }))),
       element("div", { className: "transport" },
         this.play, this.elapsed, this.position, this.remaining, this.loopButton,
         element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrumButton)),
