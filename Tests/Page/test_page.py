@@ -43,11 +43,12 @@ DECODE = """
 const decode = async (job, path) => {
   const bytes = await (await fetch(path)).arrayBuffer();
   const view = new DataView(bytes);
-  const [channels, bits] = [view.getUint16(22, true), view.getUint16(34, true)];
+  const chunks = {};
+  for (let at = 12; at < bytes.byteLength - 8; at += 8 + view.getUint32(at + 4, true))
+    chunks[String.fromCharCode(...new Uint8Array(bytes, at, 4))] = at + 8;
+  const [channels, bits] = [view.getUint16(chunks["fmt "] + 2, true), view.getUint16(chunks["fmt "] + 14, true)];
   if (bits !== 16) throw new Error(`${path} has ${bits} bits`);
-  let start = 36;
-  while (String.fromCharCode(...new Uint8Array(bytes, start, 4)) !== "data") start += 2;
-  const samples = new Int16Array(bytes.slice(start + 8));
+  const samples = new Int16Array(bytes.slice(chunks.data));
   const frames = Math.floor(samples.length / channels);
   return [0, 1].map((channel) => Float32Array.from({ length: frames }, (_, frame) => samples[frame * channels + Math.min(channel, channels - 1)] / 32768));
 };
@@ -353,7 +354,7 @@ class QueueTests(PageTest):
         browser.run("""
             const bytes = Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0));
             const carried = new DataTransfer();
-            carried.items.add(new File([bytes], '<b onclick=x>"bold" & more</b>.wav'));
+            carried.items.add(new File([bytes], '<b onclick=x>"bold" & more.wav'));
             document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }));""",
             base64.b64encode(Path(path).read_bytes()).decode())
         browser.wait("document.querySelector('.mixer .play')", seconds=60)
