@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import io
 import math
 import random
@@ -131,19 +130,7 @@ def prepare(folder: Path) -> None:
     repository = folder / "models"
     repository.mkdir()
     for name, seed in [("tiny", 1), ("other", 2)]:
-        model = reference.build(CONFIGURATION, seed)
-        arguments, keywords = model._init_args_kwargs
-        package = {
-            "klass": type(model),
-            "args": arguments,
-            "kwargs": keywords,
-            "state": model.state_dict(),
-            "training_args": {},
-        }
-        file = io.BytesIO()
-        torch.save(package, file)
-        checksum = hashlib.sha256(file.getvalue()).hexdigest()[:8]
-        (repository / f"{name}-{checksum}.th").write_bytes(file.getvalue())
+        reference.save_package(reference.build(CONFIGURATION, seed), repository, name)
     weights = [[1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.5, 2.0]]
     (repository / "pair.yaml").write_text(f"models: ['tiny', 'other']\nweights: {weights}\n")
 

@@ -17,6 +17,8 @@ Run as a script it writes a named configuration as a checkpoint:
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 import json
 import math
 import warnings
@@ -67,6 +69,7 @@ __all__ = [
     "create_sin_embedding",
     "load",
     "perturb",
+    "save_package",
     "save_safetensors",
     "separate_command",
     "transformer",
@@ -242,6 +245,24 @@ def save_safetensors(
     for name, value in load(path).state_dict().items():
         assert torch.equal(value, state[name].float()), f"{path}: {name} does not load back"
     return size
+
+
+def save_package(model: HTDemucs, repository: Path, name: str) -> Path:
+    """Writes a checkpoint as `torch.save` does, under the name that the reference's command finds."""
+    arguments, keywords = model._init_args_kwargs
+    package = {
+        "klass": type(model),
+        "args": arguments,
+        "kwargs": keywords,
+        "state": model.state_dict(),
+        "training_args": {},
+    }
+    file = io.BytesIO()
+    torch.save(package, file)
+    checksum = hashlib.sha256(file.getvalue()).hexdigest()[:8]
+    path = repository / f"{name}-{checksum}.th"
+    path.write_bytes(file.getvalue())
+    return path
 
 
 def load(path: Path) -> HTDemucs:
