@@ -1,4 +1,4 @@
-// swift-tools-version: 6.0
+// swift-tools-version: 6.1
 import PackageDescription
 
 let library = Target.Dependency.product(name: "Demucs", package: "swift-demucs")
@@ -8,6 +8,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [.package(name: "swift-demucs", path: "..")],
     targets: [
+        .executableTarget(name: "FirstProgram", dependencies: [library, downloads]),
         .executableTarget(name: "SeparateBuffer", dependencies: [library]),
         .executableTarget(name: "SeparateFile", dependencies: [library, downloads]),
         .executableTarget(name: "SeparatePieces", dependencies: [library]),

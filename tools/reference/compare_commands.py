@@ -188,7 +188,7 @@ def files(folder: Path) -> dict[str, Path]:
     return {
         str(path.relative_to(folder)): path
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.parent.name.startswith(".")
     }
 
 
