@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import logging
 import subprocess
 import sys
 import sysconfig
+import threading
 import wave
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,46 @@ def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
     assert raised.value.path == "no-such-model"
     with pytest.raises(swift_demucs.ArgumentError):
         swift_demucs.fetch("--help")
+
+
+def test_fetching_from_a_server_of_this_machine(
+    tmp_path: Path, checkpoint: Path, track: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"htdemucs_here.yaml": b"models: [aa]", "aa.safetensors": checkpoint.read_bytes()}
+    requests = []
+
+    class Hub(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            requests.append(self.path)
+            body = files.get(self.path.replace("/someone/HTDemucs-here/resolve/main/", ""))
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        thread = threading.Thread(target=hub.serve_forever)
+        thread.start()
+        try:
+            monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
+            with pytest.raises(swift_demucs.ModelMissingError, match="fetch"):
+                swift_demucs.load("hf://someone/htdemucs_here").separate(track)
+            (fetched,) = swift_demucs.fetch("hf://someone/htdemucs_here")
+            assert fetched.read_bytes() == files["aa.safetensors"]
+            with pytest.raises(swift_demucs.Error, match="404"):
+                swift_demucs.fetch("hf://someone/htdemucs_gone")
+        finally:
+            hub.shutdown()
+            thread.join()
+    # The server is gone, the model stays.
+    assert len([path for path in requests if path.endswith("aa.safetensors")]) == 1
+    model = swift_demucs.load("hf://someone/htdemucs_here", download=True)
+    assert model.stems == ("drums", "bass", "other", "vocals")
 
 
 def test_quantising(
