@@ -28,7 +28,7 @@ let package = Package(
         .target(name: "CCurl"),
         // Opens the service's libraries when it starts, likewise.
         .target(name: "CServiceLibraries"),
-        .target(name: "Files", dependencies: ["LibC"]),
+        .target(name: "Files", dependencies: ["LibC", "CPlatform"]),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
         .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
         .target(name: "Layers", dependencies: ["Tensor", "CKernels", "LibC"]),
@@ -105,7 +105,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: ["CKernels", "CKernelTester", "Tensor", "TestSupport"]),
-        .testTarget(name: "FilesTests", dependencies: ["Files", "LibC", "TestSupport"]),
+        .testTarget(
+            name: "FilesTests", dependencies: ["Files", "LibC", "CPlatform", "TestSupport"]),
         .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),

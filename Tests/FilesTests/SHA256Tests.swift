@@ -1,3 +1,4 @@
+import CPlatform
 import Files
 import Foundation
 import Testing
@@ -43,6 +44,17 @@ struct SHA256Tests {
                 hash.update(Array(message[start..<min(start + size, message.count)]))
             }
             #expect(hash.digest == whole.digest, "pieces of \(size)")
+        }
+    }
+
+    /// The CPU's instructions, where it has them, beside the portable code.
+    @Test func instructionsGiveWhatPlainCodeGives() {
+        let blocks = (0..<64 * 33).map { UInt8(truncatingIfNeeded: $0 * $0 >> 3) }
+        for count in [1, 2, 33] {
+            var (one, other): ([UInt32], [UInt32]) = (Array(1...8), Array(1...8))
+            sha256_blocks(&one, blocks, count)
+            sha256_blocks_plain(&other, blocks, count)
+            #expect(one == other, "\(count) blocks")
         }
     }
 
