@@ -30,6 +30,9 @@ TRACE = WORK / "trace.safetensors"
 # The second of the demo track that is traced, and the heads whose attention is kept.
 TRACE_OPTIONS = ["--start", "10", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
 MINIMUM_SNR_DB = 100
+# No random shifts and no change of the level: what a chapter can compute again.
+EXACTLY = ["--shifts", "0", "--float32", "--clip-mode", "none"]
+SEPARATION = ["separate", TRACK, "-n", MODEL, *EXACTLY, "-o", WORK / "stems"]
 
 
 class CourseError(SystemExit):
@@ -57,7 +60,8 @@ def program() -> str:
 def run(*arguments: str | Path, expected: tuple[int, ...] = (0,)) -> str:
     """What `swift-demucs ARGUMENTS` prints on standard output."""
     call = [program(), *map(str, arguments)]
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    environment = {"SWIFT_DEMUCS_MODELS": str(MODEL.parent), **os.environ}
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
     if done.returncode not in expected:
         raise CourseError(f"this failed:\n    {command(*arguments)}\n{done.stderr.strip()}")
     return done.stdout
@@ -169,6 +173,14 @@ def true_stems() -> dict[str, np.ndarray]:
         call = [sys.executable, str(script), *options[0].split(), str(folder)]
         subprocess.run(call, check=True)
     return {path.stem: read_wav(path) for path in sorted(folder.glob("*.wav")) if path.stem != "mixture"}
+
+
+def separated() -> dict[str, np.ndarray]:
+    """The stems of the demo track by swift-demucs, [channels, N] each, as chapter 0 separates it."""
+    folder = WORK / "stems" / MODEL.stem / TRACK.stem
+    if not folder.exists():
+        run(*SEPARATION)
+    return {name: read_wav(folder / f"{name}.wav") for name in true_stems()}
 
 
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 44100) -> None:

@@ -99,12 +99,16 @@ def without_outputs(text: str) -> str:
 
 
 def functions(source: str) -> dict[str, str]:
-    """The functions that a file defines, without their docstrings."""
+    """The functions that a file defines, without docstrings and annotations."""
     found = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef):
             if ast.get_docstring(node):
                 node.body = node.body[1:]
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
             found[node.name] = ast.unparse(node)
     return found
 
