@@ -87,8 +87,9 @@ check({"encoder.0.dconv": after.swapaxes(0, 1), "tencoder.0.dconv": after_t.swap
 # ![Three pictures of one channel: before DConv, after it, and the difference, which is what the two
 # residual layers added.](figures/05_residual.png)
 #
-# The difference is smaller than the signal and has a structure of its own: it follows onsets, and it is
-# smooth along time, because only DConv looks there.
+# Before, nearly all energy lies in the lowest rows. DConv adds about as much to the quiet rows as to the
+# loud ones: its norm brings every row to variance 1, so how loud a row was is forgotten on the side
+# road. The main road still knows it, because DConv only adds.
 
 # %%
 from figures import dconv as pictures
