@@ -97,28 +97,21 @@ for name, stem in zip(config.sources, mine, strict=True):
 #
 # ## The picture
 #
-# ![Above: the triangular weights of the segments and their sum. Below: the error that hard cuts make, and
-# that of the weighted mean, around the borders of the segments.](figures/09_overlap.png)
+# ![Above: the triangular weights of the segments. Below: a stem with hard cuts minus the same stem with overlap,
+# around the worst border. The difference grows towards the border and jumps there.](figures/09_overlap.png)
 #
-# With hard cuts the error rises towards the borders, where the network lacked context, and the two
-# sides do not even meet: a click. The weighted mean hides both.
+# Below is the seam: what a hard cut (overlap 0) changes, around one border. Far from the border both ways
+# agree, because both segments that count there saw enough context. Towards the border they differ more and more,
+# and at the border the difference jumps: that is a click. For speed the engine separates here.
 
 # %%
-from engine import true_stems
+from engine import EXACTLY, TRACK, WORK, read_wav, run
 from figures import whole_songs
 
-truth = true_stems()
-part = slice(8 * config.samplerate, 22 * config.samplerate)
-excerpt = track[:, part]
-hard = separate(model, excerpt, config, overlap=0)
-soft = separate(model, excerpt, config)
-# With overlap 0 each sample has one opinion only, whatever its weight: a hard cut.
-whole_songs.overlap(
-    triangle(config.segment_samples),
-    {name: truth[name][:, part] for name in config.sources},
-    dict(zip(config.sources, hard, strict=True)),
-    dict(zip(config.sources, soft, strict=True)),
-)
+run("separate", TRACK, "-n", MODEL, *EXACTLY, "--overlap", "0", "-o", WORK / "hard", "-q")
+folder = next((WORK / "hard").glob("*/*/drums.wav")).parent
+hard = {name: read_wav(folder / f"{name}.wav") for name in config.sources}
+whole_songs.overlap(triangle(config.segment_samples), hard, theirs)
 
 # %% [markdown]
 # ## Exercise
@@ -133,8 +126,9 @@ whole_songs.overlap(
 # %% tags=["answer"]
 import json
 
-from engine import EXACTLY, TRACK, WORK, run
+from engine import true_stems
 
+true_stems()  # written to work/truth
 for overlap in (0, 0.25, 0.5, 0.75):
     out = WORK / f"overlap-{overlap}"
     run("separate", TRACK, "-n", MODEL, *EXACTLY, "--overlap", str(overlap), "-o", out, "-q")

@@ -41,9 +41,9 @@ import sys
 
 from engine import MODEL, ROOT, WORK, require
 
-# COURSE_STEPS=40 runs a shorter training, to see that everything works.
+# COURSE_STEPS=20 runs a shorter training, to see that everything works.
 STEPS = int(os.environ.get("COURSE_STEPS", "300"))
-SONGS, PARTS = (24, 3) if STEPS >= 300 else (4, 1)
+SONGS, PARTS = (24 if STEPS >= 300 else 4), (3 if STEPS >= 60 else 1)
 scripts = ROOT / "tools" / "demo_model"
 work = WORK / "training"
 shutil.rmtree(work, ignore_errors=True)

@@ -24,8 +24,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MODEL = ROOT / "Models" / "demo.safetensors"
 TRACK = ROOT / "Models" / "demo_track.ogg"
-# Everything that chapters write, apart from pages and pictures.
-WORK = HERE / "work"
+# Everything that chapters write, apart from pages and pictures; $COURSE_WORK names another folder.
+WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work")
 TRACE = WORK / "trace.safetensors"
 # The second of the demo track that is traced, and the heads whose attention is kept.
 TRACE_OPTIONS = ["--start", "10", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
@@ -172,7 +172,8 @@ def true_stems() -> dict[str, np.ndarray]:
         folder.mkdir(parents=True, exist_ok=True)
         call = [sys.executable, str(script), *options[0].split(), str(folder)]
         subprocess.run(call, check=True)
-    return {path.stem: read_wav(path) for path in sorted(folder.glob("*.wav")) if path.stem != "mixture"}
+    files = sorted(path for path in folder.glob("*.wav") if path.stem != "mixture")
+    return {path.stem: read_wav(path) for path in files}
 
 
 def separated() -> dict[str, np.ndarray]:
@@ -180,7 +181,7 @@ def separated() -> dict[str, np.ndarray]:
     folder = WORK / "stems" / MODEL.stem / TRACK.stem
     if not folder.exists():
         run(*SEPARATION)
-    return {name: read_wav(folder / f"{name}.wav") for name in true_stems()}
+    return {path.stem: read_wav(path) for path in sorted(folder.glob("*.wav"))}
 
 
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 44100) -> None:
@@ -192,7 +193,7 @@ def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 44100) -> None:
 def read_wav(path: Path) -> np.ndarray:
     """The samples [channels, N] of a float WAV."""
     if not path.exists():
-        raise CourseError(f"{path} is missing; run chapter 0 first: python 00_hear_it.py")
+        raise CourseError(f"{path}: no such file")
     return wavfile.read(path)[1].T.astype(np.float32)
 
 
