@@ -14,7 +14,7 @@
 # on such music only. The published model `htdemucs` has the same layers, only wider ones.
 
 # %%
-from engine import EXACTLY, SEPARATION, TRACK, MODEL, WORK, command, run, separated, true_stems
+from engine import MODEL, SEPARATION, TRACK, WORK, command, run, separated, true_stems
 
 print(command(*SEPARATION))
 run(*SEPARATION)

@@ -65,7 +65,7 @@ def stft(x, nfft):
 # the spectrogram, and what each layer computes. All chapters use the file that this command writes:
 
 # %%
-from engine import TRACE, command, trace_command, true_values, write_trace
+from engine import command, trace_command, true_values, write_trace
 
 print(command(*trace_command()))
 write_trace()
@@ -105,6 +105,7 @@ seeing_sound.window_hop_spectrogram(window(4096), mine)
 # Only frames whose window reaches into the padding can change. Frame t covers the samples from
 # 1,024 t − 1,536 to 1,024 t + 2,560 of the signal, so the first two frames see the left edge, and those at
 # the end see the right one. All others are the same to the last bit.
+
 
 # %% tags=["answer"]
 def with_padding(x, mode, nfft=4096):

@@ -67,6 +67,7 @@ def conv(m, x, stride=(1, 1), padding=(0, 0), dilation=1):
 # `m` is a part of the network: `m / "conv"` is a part of that, and `m["weight"]` one of its weights, under
 # the names of the checkpoint. (`Module` in [htdemucs.py](htdemucs.py) is twenty lines of dictionary.)
 
+
 # %%
 def gelu(x):
     return x * (np.float32(0.5) + np.float32(0.5) * erf(x * np.float32(np.sqrt(0.5))))
@@ -110,6 +111,7 @@ def encode(m, x, config):
 # numbers are kept: chapter 8 undoes the step.
 #
 # $$\hat x = \frac{x - \text{mean}}{10^{-5} + \text{std}}$$
+
 
 # %%
 def standardise(x):

@@ -38,7 +38,7 @@
 import numpy as np
 
 from engine import MODEL, check, require, snr_db, true_values
-from htdemucs import conv, encode, gelu, glu, load
+from htdemucs import conv, gelu, glu, load
 
 
 def normalise(x, axes):
@@ -117,6 +117,7 @@ for branch in ("encoder", "tencoder", "decoder", "tdecoder"):
 # %% [markdown] tags=["answer"]
 # Low frequencies are much louder than high ones. With statistics of all rows together the loud rows decide,
 # and quiet rows end up near a constant. The very first residual layer is wrong.
+
 
 # %% tags=["answer"]
 def norm_of_all_rows(m, x):

@@ -64,6 +64,7 @@ def positions_2d(freqs, times, channels, period):
 # The attention itself. One matrix makes queries, keys and values; `x` asks, and `other` is asked. For
 # self-attention they are the same.
 
+
 # %%
 def attention(m, x, other, heads):
     weight, bias = np.split(m["in_proj_weight"], 3), np.split(m["in_proj_bias"], 3)
@@ -83,6 +84,7 @@ def attention(m, x, other, heads):
 # %% [markdown]
 # Subtracting the largest score changes nothing in the result, and keeps exp from overflowing. Now a layer
 # of self-attention. Chapter 7 has the complete function, for both kinds of layers.
+
 
 # %%
 def self_layer(m, x, heads):

@@ -58,7 +58,7 @@ for port in PORTS:
     reports[port] = [(row["name"], float(row["snr_db"])) for row in table if "found_shape" in row]
     values = [snr for _, snr in reports[port]]
     bad = sum(snr < 100 for snr in values)
-    print(f"port {port}: {len(values)} values, {bad:3} below 100 dB, the last one at {values[-1]:5.1f} dB")
+    print(f"port {port}: {len(values)} values, {bad:3} below 100 dB, the last {values[-1]:5.1f} dB")
 
 # %% [markdown]
 # ## The picture

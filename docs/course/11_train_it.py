@@ -65,8 +65,6 @@ script(scripts / "bank.py", work / "bank", "--songs", SONGS, "--seconds", 12)
 # this is only the beginning.
 
 # %%
-from safetensors import safe_open
-
 models = {}
 for part in range(1, PARTS + 1):
     steps = STEPS * part // PARTS
@@ -108,6 +106,7 @@ train_it.learning(losses, drums)
 # against the mixture itself (chapter 1) and against the demo model. Two songs are few: expect numbers to differ
 # from those in [Models/README.md](../../Models/README.md).
 
+
 # %%
 def scores(model):
     out = work / "scores.json"
@@ -147,11 +146,14 @@ sys.argv[0] = __file__
 runpy.run_path({str(scripts / "train.py")!r}, run_name="__main__")
 """)
 script(without, work / "bank", "--work", work / "plain", "--steps", STEPS)
-script(scripts / "train.py", work / "bank", "--work", work / "plain", "--export", work / "plain.safetensors")
+export = ["--export", work / "plain.safetensors"]
+script(scripts / "train.py", work / "bank", "--work", work / "plain", *export)
 log = [json.loads(line) for line in (work / "plain" / "log.jsonl").read_text().splitlines()]
 plain_losses = [entry["loss"] for entry in log if "loss" in entry]
 plain = scores(work / "plain.safetensors")
 last = max(1, len(plain_losses) // 5)
-print(f"loss at the end: {sum(l for _, l in losses[-last:]) / last:.4f} with remixing,", end=" ")
+print(
+    f"loss at the end: {sum(loss for _, loss in losses[-last:]) / last:.4f} with remixing,", end=" "
+)
 print(f"{sum(plain_losses[-last:]) / last:.4f} without")
 print(f"median SDR:      {mine['sdr'][median]:.2f} dB with, {plain['sdr'][median]:.2f} dB without")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12. Make it fast: roofline, Winograd, INT8
 #
-# **The question.** Your NumPy separated the demo track in about a minute, and the engine needs about a second,
+# **The question.** Your NumPy separated the demo track in a minute or so (chapter 9), and the engine needs a second or two
 # on the same processor. Where is the difference?
 #
 # ## The intuition
@@ -31,7 +31,7 @@ import time
 
 import numpy as np
 
-from engine import MODEL, WORK, command, check, require, run, true_values
+from engine import MODEL, WORK, check, command, require, run, true_values
 
 bench = ["bench", "-n", MODEL, "--runs", "3", "--layers", "--json"]
 print(command(*bench))
@@ -62,8 +62,9 @@ for row in sorted(layers, key=lambda row: -row["seconds"])[:6]:
 # ![Roofline: each block of the network as a point, its operations per byte against its speed, below the roof of
 # peak and bandwidth.](figures/12_roofline.png)
 #
-# Points far below the roof have another limit: small matrices that don't fill the registers, or functions such
-# as exp. This model is small. With the weights of `htdemucs` most points move up and to the right
+# Labels: e0 is `encoder.0`, d3 is `decoder.3`. Points far below the roof have another limit: small matrices that
+# don't fill the registers, or functions such as exp. Points above the flat roof do fewer operations than are
+# counted: the next section says how. This model is small. With the weights of `htdemucs` most points move up and to the right
 # (`swift-demucs bench --random-weights htdemucs --layers`).
 #
 # ![Sensitivity: for each layer, the SNR of the output if this layer alone computes in INT8.](figures/12_sensitivity.png)
@@ -144,8 +145,8 @@ small, large = (WORK / "int8.safetensors").stat().st_size, MODEL.stat().st_size
 print(f"{small / 1e6:.2f} MB in place of {large / 1e6:.2f} MB (which is float16)")
 
 # %% [markdown]
-# The first and the last layers are the most sensitive: what they spoil, nobody repairs. The command keeps them in 16
-# bits.
+# The first and the last layers are among the most sensitive: they work at full resolution, and what they spoil
+# nobody repairs. The command keeps them in 16 bits.
 #
 # ## Exercise
 #
@@ -158,7 +159,7 @@ print(f"{small / 1e6:.2f} MB in place of {large / 1e6:.2f} MB (which is float16)
 #
 # $$\text{SNR} \approx 10 \log_{10} \frac{\text{mean}(w^2)}{\text{mean}(s_o^2) / 12}$$
 #
-# The report's numbers are lower. The command doesn't round to the nearest: it chooses the roundings so that the
+# The report's numbers differ, and most are lower. The command doesn't round to the nearest: it chooses the roundings so that the
 # layer's *output* is best (GPTQ). It accepts larger errors of single weights if they cancel.
 
 # %% tags=["answer"]

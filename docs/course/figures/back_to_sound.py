@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -14,7 +16,7 @@ def shares(sources: list[str], spectrogram: np.ndarray, waveform: np.ndarray) ->
     def energy(sound: np.ndarray) -> np.ndarray:
         power = np.square(np.abs(np.fft.rfft(sound))).mean(0)[1:]
         edges = np.geomspace(1, len(power), 40).astype(int)
-        bands = [power[a : max(b, a + 1)].mean() for a, b in zip(edges, edges[1:], strict=False)]
+        bands = [power[a : max(b, a + 1)].mean() for a, b in pairwise(edges)]
         return 10 * np.log10(np.maximum(bands, 1e-9))
 
     hertz = np.geomspace(1, spectrogram.shape[2] // 2, 40)[:-1] * 44100 / spectrogram.shape[2]

@@ -40,5 +40,3 @@ def keep_sounds(folder: Path) -> None:
     target.mkdir(exist_ok=True)
     for path in folder.rglob("*.mp3"):
         shutil.copyfile(path, target / path.name)
-
-

@@ -23,9 +23,12 @@ def roofline(layers: list[dict[str, Any]], peak: float, bandwidth: float) -> Non
     for name, (colour, rows) in branches.items():
         place = [r["intensity"] for r in rows], [r["gflops"] for r in rows]
         axis.scatter(*place, s=24, color=colour, label=name, zorder=3)
-        for row in rows:
-            axis.annotate(row["name"].replace("crosstransformer", ""), (row["intensity"], row["gflops"]),
-                          fontsize=6, xytext=(3, 3), textcoords="offset points")  # fmt: skip
+        for row in rows if name == "spectrogram branch" else []:
+            level = row["name"].split(".")[-1]
+            axis.annotate(
+                f"{row['name'][0]}{level}", (row["intensity"], row["gflops"]),
+                fontsize=7, xytext=(4, 3), textcoords="offset points",
+            )  # fmt: skip
     axis.set_xlabel("operations per byte")
     axis.set_ylabel("GFLOP/s")
     axis.legend(loc="lower right")

@@ -10,7 +10,8 @@ from .style import GOOD, GREY, save, spectrogram
 
 def learning(losses: list[tuple[int, float]], sounds: dict[str, np.ndarray]) -> None:
     """The loss over the steps, and spectrograms of one stem, the truth last."""
-    figure, axes = plt.subplots(1, 1 + len(sounds), figsize=(10, 3), width_ratios=[1.5] + [1] * len(sounds))
+    widths = [1.5] + [1] * len(sounds)
+    figure, axes = plt.subplots(1, len(widths), figsize=(10, 3), width_ratios=widths)
     steps, values = zip(*losses, strict=True)
     axes[0].plot(steps, values, "o-", color=GREY, ms=3, lw=0.8)
     if len(values) >= 3:
