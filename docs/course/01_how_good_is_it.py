@@ -6,7 +6,7 @@
 #
 # ## The intuition
 #
-# Subtract the estimate from the true stem. What is left is the *error*. Compare the energy of the
+# Subtract the estimate from the true stem. The rest is the *error*. Compare the energy of the
 # true stem with the energy of the error, on a logarithmic scale: that is the *signal-to-distortion
 # ratio*, SDR. Ten times less error energy is 10 dB more.
 #

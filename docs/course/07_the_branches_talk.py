@@ -11,7 +11,7 @@
 # *cross-attention*. The H in HTDemucs stands for "hybrid", because there are two branches, and the T for this
 # transformer between them.
 #
-# Layers alternate: self, cross, self, cross, self. In a cross layer both branches are updated at the same
+# Layers alternate: self, cross, self, and so on. In a cross layer both branches are updated at the same
 # time. So each one must read the tokens that the other had **before** this layer. This is the trap of the
 # chapter.
 #

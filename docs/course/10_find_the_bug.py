@@ -46,8 +46,8 @@ print(command("compare", TRACE, WORK / "port_1.safetensors", "--min-snr", "100")
 # `compare` lists all values in the order of computation and names the first below the bound. It does all the
 # work of this chapter; the code only collects its answers.
 #
-# **Shapes.** A port may order its axes as it likes inside. What it writes has the shape of the table in
-# [porting.md](../porting.md#where-a-port-goes-wrong), or `compare` says so.
+# **Shapes.** A port may order its axes as it likes inside. Its files must have the shapes of the table in
+# [porting.md](../porting.md#where-a-port-goes-wrong); otherwise `compare` says so.
 
 # %%
 reports = {}
@@ -104,10 +104,10 @@ for port, rows in reports.items():
 #   a waveform. This port put them on both sides.
 # - **Port 3**: the first attention. Its inputs (`norm_in`, the embeddings) are right, and so are all shapes.
 #   The number of heads is wrong, which no shape can tell.
-# - **Port 4**: high values everywhere but never again 100 dB, first right after the first GELU. A formula that
-#   is almost right, everywhere: GELU by its tanh approximation.
-# - **Port 5**: the first `tdecoder` after right values of its own `conv_tr`. What comes between
-#   the two is only the cut. It began at sample 0 in place of 2.
+# - **Port 4**: 60 to 90 dB nearly everywhere, from the first GELU on. A formula that is almost right, and is
+#   used in all layers: GELU by its tanh approximation.
+# - **Port 5**: the first `tdecoder` after right values of its own `conv_tr`. Only the cut comes
+#   between the two. It began at sample 0 in place of 2.
 #
 # Now read [mystery_ports.py](mystery_ports.py). The list of what ports get wrong is in
 # [porting.md](../porting.md#traps).
