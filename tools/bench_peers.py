@@ -123,16 +123,16 @@ def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
 
 
 def table(threads: int, found: dict[str, list[float]]) -> str:
-    """Medians, ranges, and our times over each one's."""
+    """Medians, ranges, and how many times as fast we are in each precision."""
     medians = {name: statistics.median(times) for name, times in found.items()}
     lines = [
         f"**{threads} {'thread' if threads == 1 else 'threads'}**",
         "",
-        f"| runtime | median s | range s | {' | '.join(f'ours {p} / it' for p in PRECISIONS)} |",
+        f"| runtime | median s | range s | {' | '.join(f'times as fast: {p}' for p in PRECISIONS)} |",
         "|---|---|---|" + "---|" * len(PRECISIONS),
     ]
     for name, times in found.items():
-        ratios = (f"{medians[f'ours {p}'] / medians[name]:.2f}" for p in PRECISIONS)
+        ratios = (f"{medians[name] / medians[f'ours {p}']:.2f} ×" for p in PRECISIONS)
         span = f"{min(times):.3f} to {max(times):.3f}"
         lines.append(f"| {name} | {medians[name]:.3f} | {span} | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
