@@ -157,8 +157,8 @@ extension FFmpeg {
             for (index, track) in tracks.enumerated() {
                 output += ["-map", "\(index):a", "-disposition:a:\(index)"]
                 output += [index == 0 ? "default" : "0"]
-                // MP4 has a handler's name, Matroska a title.
-                for key in ["handler_name", "title"] {
+                // Players show the handler of a track in MP4, its title in Matroska.
+                for key in format.container == .mp4 ? ["handler_name", "title"] : ["title"] {
                     output += ["-metadata:s:a:\(index)", "\(key)=\(track.name)"]
                 }
             }

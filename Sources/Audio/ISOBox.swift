@@ -168,7 +168,7 @@ struct ISOBoxHeader: Equatable {
 }
 
 /// A file's boxes can't be followed.
-enum ISOBoxError: Error, Equatable, CustomStringConvertible {
+package enum ISOBoxError: Error, Equatable, CustomStringConvertible {
     case truncated(type: String, neededBytes: Int, foundBytes: Int)
     case tooDeep(Int)
     /// A box is missing, or there are several.
@@ -176,7 +176,7 @@ enum ISOBoxError: Error, Equatable, CustomStringConvertible {
     case tooLarge(type: String, bytes: Int, limit: Int)
     case offsetTooLarge
 
-    var description: String {
+    package var description: String {
         switch self {
         case .truncated(let type, let needed, let found):
             "the box '\(type)' needs \(needed) bytes, and there are \(found)"

@@ -4,7 +4,7 @@
 import Files
 
 /// The places of a file's outer boxes, and its box `moov` in memory.
-struct ISOMovie {
+package struct ISOMovie {
     private struct Place {
         let type: [UInt8]
         let offset: Int
@@ -23,7 +23,7 @@ struct ISOMovie {
     /// Reads the boxes of an open file.
     ///
     /// - Throws: ``ISOBoxError``, `SystemError`.
-    init(_ descriptor: Int32, countBytes: Int) throws {
+    package init(_ descriptor: Int32, countBytes: Int) throws {
         self.descriptor = descriptor
         var places: [Place] = []
         var offset = 0
@@ -54,7 +54,7 @@ struct ISOMovie {
     }
 
     /// The content of a box in the movie's user data; nil if there is none.
-    func userData(_ type: String) -> [UInt8]? {
+    package func userData(_ type: String) -> [UInt8]? {
         for case .bytes(let bytes) in movie.children.filter({ $0.isOf("udta") })
             .flatMap(\.children).filter({ $0.isOf(type) }).map(\.content)
         {
@@ -64,7 +64,7 @@ struct ISOMovie {
     }
 
     /// Puts a box into the movie's user data, in the place of one of its type.
-    mutating func setUserData(_ type: String, _ content: [UInt8]) {
+    package mutating func setUserData(_ type: String, _ content: [UInt8]) {
         let box = ISOBox(type, .bytes(content))
         if let index = movie.children.firstIndex(where: { $0.isOf("udta") }) {
             movie.children[index].children.removeAll { $0.isOf(type) }
@@ -79,7 +79,7 @@ struct ISOMovie {
     ///
     /// The lowest bit of the 24 flags in `tkhd`, after the byte of the version (ISO/IEC 14496-12,
     /// 8.3.2).
-    mutating func enableFirstTrackOnly() {
+    package mutating func enableFirstTrackOnly() {
         var isFirst = true
         movie.forEachBytes(["trak", "tkhd"]) { bytes in
             guard bytes.count >= 4 else { return }
@@ -92,7 +92,7 @@ struct ISOMovie {
     /// media data.
     ///
     /// - Throws: ``ISOBoxError``, `SystemError`, the errors of `sink`.
-    func copy(to sink: ([UInt8]) throws -> Void) throws {
+    package func copy(to sink: ([UInt8]) throws -> Void) throws {
         var movie = movie
         let old = places[moov]
         let growth = movie.bytes.count - old.countBytes

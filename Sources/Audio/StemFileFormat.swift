@@ -7,14 +7,22 @@ package struct StemFileFormat: Sendable, Equatable {
         case mp4
         /// Matroska with named tracks.
         case mka
+
+        /// The codecs that it can hold, the usual one first. Native Instruments allows these two; a
+        /// Matroska file of ffmpeg 5 doesn't say how much silence AAC begins with, so that its stems
+        /// would be late.
+        package var codecs: [Codec] {
+            switch self {
+            case .mp4: [.alac, .aac]
+            case .mka: [.flac, .alac]
+            }
+        }
     }
 
     package enum Codec: String, Sendable, CaseIterable {
         case alac
         case aac
         case flac
-
-        var isLossless: Bool { self != .aac }
     }
 
     package let container: Container
@@ -48,8 +56,9 @@ package struct StemFileFormat: Sendable, Equatable {
 
     /// Why a stem file can't hold such a signal: a sentence without its full stop. Nil if it can.
     package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
-        if container == .mp4, codec == .flac {
-            return "stem files in MP4 hold ALAC or AAC, not FLAC"
+        if !container.codecs.contains(codec) {
+            let names = container.codecs.map(\.rawValue).joined(separator: " or ")
+            return "stem files in \(container.rawValue) hold \(names), not \(codec.rawValue)"
         }
         if channelCount > 2 { return "stem files hold stereo, not \(channelCount) channels" }
         if codec == .aac, !Self.aacRatesHz.contains(sampleRateHz) {

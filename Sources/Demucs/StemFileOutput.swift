@@ -55,6 +55,8 @@ package final class StemFileWriter: Sendable {
     /// How the temporary files are written.
     let trackOptions: OutputOptions
 
+    var path: String { output.path }
+
     private let output: StemFileOutput
     private let shape: SignalShape
     private let source: AudioInput

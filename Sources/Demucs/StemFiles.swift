@@ -82,6 +82,21 @@ package final class StemFiles: Sendable {
         ]
     }
 
+    /// Names the stem file in errors of its temporary files, which have no names.
+    private func naming<Value>(_ index: Int, _ body: () throws -> Value) throws -> Value {
+        guard let stemFile, index >= writers.count - stemFile.tracks.count else {
+            return try body()
+        }
+        do {
+            return try body()
+        } catch AudioError.writeFailed(_, let reason) {
+            throw AudioError.writeFailed(path: stemFile.path, reason: reason)
+        } catch AudioError.outputNotFinite(_, let seconds, let channel) {
+            throw AudioError.outputNotFinite(
+                path: stemFile.path, seconds: seconds, channel: channel)
+        }
+    }
+
     /// Runs `body` for every writer, several at once, and gives the results in their order.
     ///
     /// Threads of their own: the engine's run the network meanwhile.
@@ -94,7 +109,7 @@ package final class StemFiles: Sendable {
         let workers = min(threads, writers.count)
         let work = { @Sendable (worker: Int) in
             for index in stride(from: worker, to: self.writers.count, by: workers) {
-                let result = Result { try body(self.writers[index]) }
+                let result = Result { try self.naming(index) { try body(self.writers[index]) } }
                 results.values.withLock { $0[index] = result }
             }
         }

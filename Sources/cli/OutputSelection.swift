@@ -139,11 +139,15 @@ struct OutputSelection {
         // A stem in two mixes would be heard twice.
         let isHeardOnce = mixes.reduce(0) { $0 + $1.parts.count } == used.count
         if parts.count == count, isHeardOnce { return parts }
-        let joined = sources.suffix(sources.count - count + 1).joined(separator: "+")
+        // Drums, bass and vocals are what DJs take apart first.
+        let others = sources.filter { !["drums", "bass", "vocals"].contains($0) }
+        let joinedCount = sources.count - count + 1
+        let joined = others.count == joinedCount ? others[...] : sources.suffix(joinedCount)
         throw UsageError(
             "A stem file has \(count) stems, and this model has \(sources.count): "
                 + "\(sources.joined(separator: ", ")). Join some with '\(Option.mix.long)', each in "
-                + "one mix, until \(count) are left, such as '\(Option.mix.long) rest=\(joined)'")
+                + "one mix, until \(count) are left, such as "
+                + "'\(Option.mix.long) rest=\(joined.joined(separator: "+"))'")
     }
 
     private func pair(_ stem: String, _ sources: [String]) throws(UsageError) -> [Output] {

@@ -127,7 +127,8 @@ extension Option {
     static let stemCodec = Option(
         "stem-codec", values: StemFileFormat.Codec.allCases.map(\.rawValue),
         help: "Codec of the stem file: alac and flac lose nothing, aac has 256 kbit/s for each of "
-            + "the five tracks; flac is for mka only. (default: alac, for mka flac)")
+            + "the five tracks. mp4 holds alac and aac, mka flac and alac. (default: alac, for mka "
+            + "flac)")
     static let outputRate = Option(
         "output-rate", values: ["model", "input"],
         help: "Sample rate of the stems: the model's, or the track's own. (default: model)")

@@ -179,13 +179,13 @@ extension SeparateCommand {
                 if codec != nil { throw .needs(.stemCodec, .stemFile) }
                 return nil
             }
-            if container == .mp4, codec == .flac {
+            if let codec, !container.codecs.contains(codec) {
+                let names = container.codecs.map(\.rawValue).joined(separator: " or ")
                 throw .invalidValue(
-                    .stemCodec, value: "flac",
-                    allowed: "alac or aac in MP4; FLAC needs '\(Option.stemFile.long) mka'")
+                    .stemCodec, value: codec.rawValue,
+                    allowed: "\(names) with '\(Option.stemFile.long) \(container.rawValue)'")
             }
-            return StemFileFormat(
-                container: container, codec: codec ?? (container == .mp4 ? .alac : .flac))
+            return StemFileFormat(container: container, codec: codec ?? container.codecs[0])
         }
 
         /// For MP3 chosen by an option or by the extension in `--filename`.
