@@ -95,7 +95,11 @@ struct OutputPlan {
                             + (isOneTrack
                                 ? "include {stem} in '\(Option.filename.usage)'"
                                 : "separate them in two runs with different '\(Option.out.long)' "
-                                    + "folders, or change '\(Option.filename.long)'"))
+                                    + "folders"
+                                    // Which has no say in the name of a stem file.
+                                    + (output < names.count
+                                        ? ", or change '\(Option.filename.long)'" : ""))
+                    )
                 }
             }
             tracks.append(track)

@@ -90,12 +90,12 @@ struct StemFileCommandTests {
 
     @Test(.enabled(if: hasFFmpeg)) func manifestsGetOneForEachTrack() throws {
         try folder.write(
-            "{\"id\": \"x/1\", \"path\": \"a.wav\", \"duration\": 0.5}\n", "list.jsonl")
+            "{\"id\": \"x.1\", \"path\": \"a.wav\", \"duration\": 0.5}\n", "list.jsonl")
         try folder.run(
             "--manifest", "list.jsonl", "-n", "base", "-o", "out", "--stem-file=mp4", "--json")
-        #expect(folder.exists("out/base/x/1.stem.mp4"))
-        #expect(folder.exists("out/base/x/1/vocals.wav"))
-        #expect(try samples("out/base/x/1.stem.mp4", stream: 4).count == 2000 * 4)
+        #expect(folder.exists("out/base/x.1.stem.mp4"))
+        #expect(folder.exists("out/base/x.1/vocals.wav"))
+        #expect(try samples("out/base/x.1.stem.mp4", stream: 4).count == 2000 * 4)
     }
 
     @Test(.enabled(if: hasFFmpeg)) func mixesJoinTheStemsOfLargerModels() throws {
