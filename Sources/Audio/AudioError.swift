@@ -41,6 +41,8 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case readerGone(path: String)
     /// The container can't hold such a signal: `problem` is a sentence without its full stop.
     case unsupportedOutput(path: String, problem: String)
+    /// ffmpeg could not make a stem file.
+    case encodingFailed(path: String, reason: String)
     /// A sample to be written is NaN or infinite. Channels count from 0.
     case outputNotFinite(path: String, seconds: Double, channel: Int)
 
@@ -108,6 +110,10 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
             return "\(path): its reader has closed it before the end."
         case .unsupportedOutput(let path, let problem):
             return "\(path): \(problem). Choose another format or rate."
+        case .encodingFailed(let path, let reason):
+            return
+                "\(path): could not be written by ffmpeg (\(reason)). Check that it has the encoder, "
+                + "or choose another codec or format."
         case .outputNotFinite(let path, let seconds, let channel):
             return
                 "\(path): was not written, because its sample at \(Self.time(seconds)) in channel "

@@ -17,6 +17,8 @@ public struct AudioInput: Sendable {
     public let tags: AudioTags
 
     private let file: InputFile
+    /// As it was given, where ``file`` is what ffmpeg made of it.
+    private let original: InputFile
 
     /// Opens a track and reads its header.
     ///
@@ -53,7 +55,7 @@ public struct AudioInput: Sendable {
 
     /// Takes over an open descriptor.
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
-        let original = try spool.file(descriptor, name: name)
+        original = try spool.file(descriptor, name: name)
         do {
             tags = try AudioReader(file: original).tags
             file = original
@@ -72,6 +74,9 @@ public struct AudioInput: Sendable {
     package func reader() throws(AudioError) -> AudioReader {
         try AudioReader(file: file)
     }
+
+    /// The open file as it was given, with all of its tags and pictures.
+    var sourceDescriptor: Int32 { original.descriptor }
 
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func checkUnchanged() throws(AudioError) {

@@ -26,17 +26,24 @@ public struct AudioTags: Sendable, Equatable {
         let info: String
         /// The frame of ID3 version 2.4.
         let id3: String
+        /// ffmpeg's key.
+        let ffmpeg: String
     }
 
     static let fields = [
-        Field(text: \.title, sndFile: SF_STR_TITLE, info: "INAM", id3: "TIT2"),
-        Field(text: \.artist, sndFile: SF_STR_ARTIST, info: "IART", id3: "TPE1"),
-        Field(text: \.album, sndFile: SF_STR_ALBUM, info: "IPRD", id3: "TALB"),
-        Field(text: \.date, sndFile: SF_STR_DATE, info: "ICRD", id3: "TDRC"),
-        Field(text: \.comment, sndFile: SF_STR_COMMENT, info: "ICMT", id3: "COMM"),
-        Field(text: \.trackNumber, sndFile: SF_STR_TRACKNUMBER, info: "ITRK", id3: "TRCK"),
-        Field(text: \.genre, sndFile: SF_STR_GENRE, info: "IGNR", id3: "TCON"),
-        Field(text: \.copyright, sndFile: SF_STR_COPYRIGHT, info: "ICOP", id3: "TCOP"),
+        Field(text: \.title, sndFile: SF_STR_TITLE, info: "INAM", id3: "TIT2", ffmpeg: "title"),
+        Field(text: \.artist, sndFile: SF_STR_ARTIST, info: "IART", id3: "TPE1", ffmpeg: "artist"),
+        Field(text: \.album, sndFile: SF_STR_ALBUM, info: "IPRD", id3: "TALB", ffmpeg: "album"),
+        Field(text: \.date, sndFile: SF_STR_DATE, info: "ICRD", id3: "TDRC", ffmpeg: "date"),
+        Field(
+            text: \.comment, sndFile: SF_STR_COMMENT, info: "ICMT", id3: "COMM", ffmpeg: "comment"),
+        Field(
+            text: \.trackNumber, sndFile: SF_STR_TRACKNUMBER, info: "ITRK", id3: "TRCK",
+            ffmpeg: "track"),
+        Field(text: \.genre, sndFile: SF_STR_GENRE, info: "IGNR", id3: "TCON", ffmpeg: "genre"),
+        Field(
+            text: \.copyright, sndFile: SF_STR_COPYRIGHT, info: "ICOP", id3: "TCOP",
+            ffmpeg: "copyright"),
     ]
 
     /// The tags that there are, with their texts in UTF-8. A zero byte would end a text in every

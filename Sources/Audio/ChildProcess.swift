@@ -26,8 +26,11 @@ final class ChildProcess {
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (number, descriptor) in descriptors.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
+        // Above all numbers that they become, or one would take another's place before its turn.
+        let copies = try Self.copies(of: descriptors)
+        defer { for copy in copies { close(copy) } }
+        for (number, copy) in copies.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, copy, Int32(number))
         }
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -44,6 +47,20 @@ final class ChildProcess {
         let code = posix_spawn(&process, path, &actions, &attributes, words + [nil], environ)
         if code != 0 { throw SystemError(code: code) }
         identifier = process
+    }
+
+    private static func copies(of descriptors: [Int32]) throws(SystemError) -> [Int32] {
+        var copies: [Int32] = []
+        for descriptor in descriptors {
+            let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, Int32(descriptors.count))
+            guard copy >= 0 else {
+                let error = SystemError.last
+                for copy in copies { close(copy) }
+                throw error
+            }
+            copies.append(copy)
+        }
+        return copies
     }
 
     /// The exit status, or the number of the signal that ended it; nil while it runs.

@@ -30,9 +30,9 @@ package struct FFmpeg: Sendable {
         }
         let copy = "the decoded copy of \(input.path)"
         let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
-        let result: (status: Int32, complaint: String?)
+        let result: Result
         do {
-            result = try run(from: input.descriptor, to: output, spool: spool)
+            result = try run(Self.arguments, descriptors: [input.descriptor, output], spool)
             try input.checkUnchanged()
             let diskFull = SystemError(code: ENOSPC).description
             if result.complaint?.hasSuffix(diskFull) == true {
@@ -52,30 +52,49 @@ package struct FFmpeg: Sendable {
             warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
     }
 
+    /// The beginning of every command: errors only, and no input but files.
+    static let quiet =
+        ["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
+
     /// Both files are handed over open and named by their descriptors, so no name is mistaken for an
     /// option or an address, and a file without a name will do. Only files may be opened: a playlist
     /// under the name of a song must not make ffmpeg fetch addresses.
     private static let arguments =
-        ["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
-        + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
+        quiet + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
         + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
 
-    /// - Returns: the exit status, and the first line of the standard error.
-    private func run(
-        from input: Int32, to output: Int32, spool: Spool
-    ) throws -> (status: Int32, complaint: String?) {
+    /// What a run left behind.
+    struct Result {
+        let status: Int32
+        /// The beginning of the standard error.
+        let text: String
+
+        /// The first line of it, without internal names.
+        var complaint: String? { FFmpeg.complaint(in: text) }
+    }
+
+    /// Runs it to its end.
+    ///
+    /// - Parameters:
+    ///   - descriptors: standard input and output, then those that it gets as 3, 4, and so on.
+    ///   - limit: bytes of the standard error that are kept, roughly.
+    /// - Throws: `SystemError` if it can't be started, `CancellationError`.
+    func run(
+        _ arguments: [String], descriptors: [Int32], _ spool: Spool, limit: Int = 4_096
+    ) throws -> Result {
         let errors = try Self.pipe()
         defer { close(errors.read) }
         let process = try {
             defer { close(errors.write) }
             return try ChildProcess(
-                path, Self.arguments, descriptors: [input, output, errors.write])
+                path, arguments,
+                descriptors: descriptors.prefix(2) + [errors.write] + descriptors.dropFirst(2))
         }()
-        // It reads one unnamed file and writes another: killing it loses nothing.
+        // It reads files and writes an unnamed one: killing it loses nothing.
         defer { process.kill() }
-        let text = try text(from: errors.read, spool)
+        let text = try text(from: errors.read, spool, limit)
         while true {
-            if let status = process.status { return (status, Self.complaint(in: text)) }
+            if let status = process.status { return Result(status: status, text: text) }
             try spool.checkCancellation()
             usleep(1_000)
         }
@@ -90,7 +109,9 @@ package struct FFmpeg: Sendable {
     }
 
     /// The beginning of the text that arrives at a descriptor until it is closed.
-    private func text(from descriptor: Int32, _ spool: Spool) throws -> String {
+    private func text(
+        from descriptor: Int32, _ spool: Spool, _ limit: Int
+    ) throws -> String {
         var beginning: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while true {
@@ -100,7 +121,7 @@ package struct FFmpeg: Sendable {
             let count =
                 (try? retryingInterrupted { read(descriptor, &buffer, buffer.count) }) ?? 0
             guard count > 0 else { return String(decoding: beginning, as: UTF8.self) }
-            if beginning.count < buffer.count { beginning += buffer[..<count] }
+            if beginning.count < limit { beginning += buffer[..<count] }
         }
     }
 

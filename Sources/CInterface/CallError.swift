@@ -118,7 +118,8 @@ extension CallError {
     private static func status(_ error: AudioError) -> sd_status {
         switch error {
         case .invalidAudio, .unsupportedOutput, .tooFewChannels: SD_ERROR_ARGUMENT
-        case .unwritable, .writeFailed, .readerGone, .outputNotFinite: SD_ERROR_OUTPUT
+        case .unwritable, .writeFailed, .readerGone, .encodingFailed, .outputNotFinite:
+            SD_ERROR_OUTPUT
         default: SD_ERROR_INPUT
         }
     }

@@ -155,6 +155,8 @@ public final class Separator: Sendable {
     ///
     /// ``separate(_:excerpt:into:output:options:progress:)`` describes parameters and errors.
     /// - Parameters:
+    ///   - stemFile: a stem file that is written too, which the report lists last; `outputs` may be
+    ///     empty then.
     ///   - maximumSeconds: longest track, or excerpt of it, to accept; `nil` for any length.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
@@ -162,7 +164,7 @@ public final class Separator: Sendable {
     ///   - started: is given the pipeline before the first segment.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
-        output: OutputOptions = OutputOptions(),
+        stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions(), order: PassOrder = .interleaved,
         maximumSeconds: Double? = nil,
         cancellation: CancellationToken = CancellationToken(),
@@ -171,8 +173,8 @@ public final class Separator: Sendable {
     ) throws -> TrackReport {
         try excerpt?.validate()
         return try separate(
-            into: outputs, output: output, options: options, order: order,
-            tags: output.copiesTags ? input.tags : nil, cancellation: cancellation,
+            into: outputs, stemFile: stemFile.map { ($0, input) }, output: output, options: options,
+            order: order, tags: output.copiesTags ? input.tags : nil, cancellation: cancellation,
             progress: progress, started: started, check: input.checkUnchanged
         ) {
             try track(
@@ -185,26 +187,31 @@ public final class Separator: Sendable {
     /// Separates a track into files.
     ///
     /// - Parameters:
+    ///   - stemFile: with the track whose tags and cover it gets.
     ///   - check: called when all of the track was read, before files are finished.
     ///   - measure: makes the first pass over the track.
     func separate(
-        into outputs: [StemOutput], output: OutputOptions, options: SeparationOptions,
+        into outputs: [StemOutput], stemFile: (output: StemFileOutput, source: AudioInput)? = nil,
+        output: OutputOptions, options: SeparationOptions,
         order: PassOrder = .interleaved, tags: AudioTags? = nil,
         cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
         started: (TrackPipeline) -> Void = { _ in }, check: () throws -> Void = {},
         measure: () throws -> Track
     ) throws -> TrackReport {
         try options.validate()
-        let needed = try bag(for: outputs, output)
+        let needed = try bag(
+            for: outputs.map(\.signal) + (stemFile?.output.parts.map(\.signal) ?? []), output)
         let track = try measure()
         let isInputRate = output.rate == .input
+        let shape = SignalShape(
+            channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
+            sampleRateHz: isInputRate ? track.recordedRateHz : model.sampleRateHz,
+            sampleCount: isInputRate ? track.recordedSamples : track.sampleCount)
         let files = try StemFiles(
-            outputs, stems: needed.names,
-            shape: SignalShape(
-                channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
-                sampleRateHz: isInputRate ? track.recordedRateHz : model.sampleRateHz,
-                sampleCount: isInputRate ? track.recordedSamples : track.sampleCount),
-            options: output, tags: tags, threads: threads)
+            outputs,
+            stemFile: stemFile.map {
+                try StemFileWriter($0.output, shape: shape, options: output, source: $0.source)
+            }, stems: needed.names, shape: shape, options: output, tags: tags, threads: threads)
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
         let pipeline = try pipeline(
@@ -220,18 +227,18 @@ public final class Separator: Sendable {
             warnings: track.warnings, outputs: try files.finish(cancellation: cancellation))
     }
 
-    /// The bag that gives the stems that outputs need, and no others.
+    /// The bag that gives the stems that signals need, and no others.
     ///
     /// - Throws: `SeparationError.invalidOption` for a stem that this separator doesn't give, for no
     ///   output at all, and for a common gain with a clip mode that has none.
     private func bag(
-        for outputs: [StemOutput], _ options: OutputOptions
+        for signals: [StemOutput.Signal], _ options: OutputOptions
     ) throws(SeparationError) -> (bag: Bag, names: [String]) {
         try SeparationError.require(
             options.gain != .common || options.clipMode == .rescale, "gain",
             options.gain.rawValue, "stem, unless the clip mode is rescale")
-        let names = outputs.flatMap(\.signal.stems)
-        for wanted in outputs.map(\.signal.stems) + [names] {
+        let names = signals.flatMap(\.stems)
+        for wanted in signals.filter({ $0 != .mixture }).map(\.stems) + [names] {
             try SeparationError.requireStems(wanted, of: model.sources)
         }
         let needed = zip(bag.stems, model.sources).filter { names.contains($0.1) }

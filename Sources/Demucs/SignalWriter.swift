@@ -32,6 +32,7 @@ final class SignalWriter: @unchecked Sendable {
     /// Indices of the separated stems that are added up.
     private let stems: [Int]
     private let isMixtureMinus: Bool
+    private let isMixture: Bool
     private let shape: SignalShape
     private let tags: AudioTags?
     private var resampling: ResamplingStream
@@ -55,6 +56,7 @@ final class SignalWriter: @unchecked Sendable {
         self.tags = tags
         self.stems = stems.indices.filter { output.signal.stems.contains(stems[$0]) }
         isMixtureMinus = if case .mixtureMinus = output.signal { true } else { false }
+        isMixture = output.signal == .mixture
         resampling = ResamplingStream(
             Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
             channelCount: shape.channelCount)
@@ -117,6 +119,7 @@ final class SignalWriter: @unchecked Sendable {
     }
 
     private func signal(in block: StemBlock) -> PlanarAudio {
+        if isMixture { return block.mixture }
         let channels = (0..<shape.channelCount).map { channel in
             let rows = stems.map { block.stems.channels[$0 * shape.channelCount + channel] }
             let sum = SignalWriter.sum(rows)

@@ -9,22 +9,26 @@ import Tensor
 
 /// The files of one track, from the first block of stems to their final names.
 package final class StemFiles: Sendable {
+    /// Of the outputs, then of the tracks of the stem file.
     private let writers: [SignalWriter]
+    private let stemFile: StemFileWriter?
     private let options: OutputOptions
+    private let tags: AudioTags?
     /// Signals that are encoded at once, at most.
     private let threads: Int
 
     /// Opens temporary files for all signals.
     ///
     /// - Parameters:
-    ///   - outputs: at least one.
+    ///   - outputs: at least one, or a stem file.
+    ///   - stemFile: a stem file of the same track.
     ///   - stems: names of the stems in a block, in their order.
     ///   - shape: of every signal.
     ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: `SeparationError` if there is no room or nothing can be written, `AudioError`.
     package init(
-        _ outputs: [StemOutput], stems: [String], shape: SignalShape, options: OutputOptions,
-        tags: AudioTags? = nil, threads: Int
+        _ outputs: [StemOutput], stemFile: StemFileWriter? = nil, stems: [String],
+        shape: SignalShape, options: OutputOptions, tags: AudioTags? = nil, threads: Int
     ) throws {
         if let output = outputs.first,
             let problem = options.format.problem(
@@ -36,11 +40,21 @@ package final class StemFiles: Sendable {
         for output in outputs {
             try output.reserve(&space, shape: shape, options: options)
         }
+        try stemFile?.reserve(&space)
         try space.check()
-        writers = try outputs.map {
+        var writers = try outputs.map {
             try SignalWriter($0, stems: stems, shape: shape, options: options, tags: tags)
         }
+        if let stemFile {
+            writers += try stemFile.tracks.map {
+                try SignalWriter(
+                    $0, stems: stems, shape: shape, options: stemFile.trackOptions, tags: nil)
+            }
+        }
+        self.writers = writers
+        self.stemFile = stemFile
         self.options = options
+        self.tags = tags
         self.threads = threads
     }
 
@@ -57,9 +71,29 @@ package final class StemFiles: Sendable {
         try forEachWriter { try $0.end() }
         let commonPeak =
             options.gain == .common ? writers.reduce(0) { max($0, $1.peak) } : nil
-        return try forEachWriter { writer in
+        let reports = try forEachWriter { writer in
             try cancellation.check()
             return try writer.finish(commonPeak: commonPeak, cancellation: cancellation)
+        }
+        guard let stemFile else { return reports }
+        let count = reports.count - stemFile.tracks.count
+        return reports.prefix(count) + [
+            try stemFile.finish(reports[count...], tags: tags, cancellation: cancellation)
+        ]
+    }
+
+    /// Names the stem file in errors of its temporary files, which have no names.
+    private func naming<Value>(_ index: Int, _ body: () throws -> Value) throws -> Value {
+        guard let stemFile, index >= writers.count - stemFile.tracks.count else {
+            return try body()
+        }
+        do {
+            return try body()
+        } catch AudioError.writeFailed(_, let reason) {
+            throw AudioError.writeFailed(path: stemFile.path, reason: reason)
+        } catch AudioError.outputNotFinite(_, let seconds, let channel) {
+            throw AudioError.outputNotFinite(
+                path: stemFile.path, seconds: seconds, channel: channel)
         }
     }
 
@@ -75,7 +109,7 @@ package final class StemFiles: Sendable {
         let workers = min(threads, writers.count)
         let work = { @Sendable (worker: Int) in
             for index in stride(from: worker, to: self.writers.count, by: workers) {
-                let result = Result { try body(self.writers[index]) }
+                let result = Result { try self.naming(index) { try body(self.writers[index]) } }
                 results.values.withLock { $0[index] = result }
             }
         }

@@ -14,12 +14,15 @@ public struct StemOutput: Sendable, Equatable {
         /// The decoded track, at the model's rate and channels, less these stems: `minus_vocals`;
         /// less all stems it is the residual.
         case mixtureMinus([String])
+        /// The decoded track itself, at the model's rate and channels.
+        case mixture
 
         /// The stems that have to be separated for it.
         public var stems: [String] {
             switch self {
             case .stem(let name): [name]
             case .sum(let names), .mixtureMinus(let names): names
+            case .mixture: []
             }
         }
     }

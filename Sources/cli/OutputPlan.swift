@@ -8,16 +8,22 @@ import LibC
 struct PlannedTrack {
     let input: InputTrack
     /// In the order of the outputs; empty for standard output.
-    let paths: [String]
+    let stemPaths: [String]
+    /// nil without a stem file.
+    let stemFilePath: String?
     /// The record of a complete result; nil for standard output.
     let record: SeparationRecord.Place?
+
+    /// Of all files, that of the stem file last.
+    var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
 
     /// The outputs with their destinations.
     func outputs(_ selected: [OutputSelection.Output]) -> [StemOutput] {
         selected.enumerated().map { index, output in
             StemOutput(
                 name: output.name, signal: output.signal,
-                to: paths.isEmpty ? .descriptor(STDOUT_FILENO) : .file(paths[index]))
+                to: stemPaths.isEmpty
+                    ? .descriptor(STDOUT_FILENO) : .file(stemPaths[index]))
         }
     }
 
@@ -51,6 +57,7 @@ struct OutputPlan {
     private let out: String
     private let names: [String]
     private let template: FileNameTemplate
+    private let stemFile: StemFileFormat?
 
     /// - Parameters:
     ///   - names: names of the outputs.
@@ -67,6 +74,7 @@ struct OutputPlan {
         folder = FilePath.joined(out, modelFolder)
         self.names = names
         template = settings.template
+        stemFile = settings.stemFile
         if settings.manifest != nil {
             try template.checkIDsDecide(
                 outputs: names + otherNames.filter { !names.contains($0) }, format: format)
@@ -79,14 +87,19 @@ struct OutputPlan {
             for (output, path) in track.paths.enumerated() {
                 if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
                     let isOneTrack = owner.input == input
-                    let first = isOneTrack ? names[owner.output] : owner.input.path
-                    let second = isOneTrack ? names[output] : input.path
+                    let labels = names + (stemFile.map { [$0.fileExtension] } ?? [])
+                    let first = isOneTrack ? labels[owner.output] : owner.input.path
+                    let second = isOneTrack ? labels[output] : input.path
                     throw UsageError(
                         "'\(first)' and '\(second)' would both be written to '\(path)'; "
                             + (isOneTrack
                                 ? "include {stem} in '\(Option.filename.usage)'"
                                 : "separate them in two runs with different '\(Option.out.long)' "
-                                    + "folders, or change '\(Option.filename.long)'"))
+                                    + "folders"
+                                    // Which has no say in the name of a stem file.
+                                    + (output < names.count
+                                        ? ", or change '\(Option.filename.long)'" : ""))
+                    )
                 }
             }
             tracks.append(track)
@@ -103,9 +116,14 @@ struct OutputPlan {
             FilePath.joined(
                 folder, try template.path(track: input.nameParts, stem: name, format: format))
         }
+        let stemFilePath = stemFile.map {
+            FilePath.joined(folder, "\(input.nameParts.name).\($0.fileExtension)")
+        }
         return PlannedTrack(
-            input: input, paths: paths,
-            record: SeparationRecord.Place(of: input, in: out, firstOutput: paths[0]))
+            input: input, stemPaths: paths, stemFilePath: stemFilePath,
+            record: (paths.first ?? stemFilePath).map {
+                SeparationRecord.Place(of: input, in: out, firstOutput: $0)
+            })
     }
 
     /// Audio for standard output, and no files.
@@ -115,7 +133,8 @@ struct OutputPlan {
         out = ""
         names = []
         template = settings.template
-        tracks = [PlannedTrack(input: input, paths: [], record: nil)]
+        stemFile = nil
+        tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, record: nil)]
     }
 
     /// Whether two arguments name the same file, which is then separated once.

@@ -16,6 +16,7 @@ struct OutputSelection {
             case .stem(let stem): stem
             case .sum(let stems): "\(name) = " + stems.joined(separator: " + ")
             case .mixtureMinus(let stems): "\(name) = track - " + stems.joined(separator: " - ")
+            case .mixture: "\(name) = track"
             }
         }
     }
@@ -23,6 +24,8 @@ struct OutputSelection {
     private typealias Mix = (name: String, parts: [String])
 
     private static let residualName = "residual"
+    /// For `--stems`, with a stem file.
+    private static let noStems = "none"
 
     /// nil for all.
     private let stems: [String]?
@@ -37,6 +40,11 @@ struct OutputSelection {
         stems = try arguments.value(.writtenStems).map { text throws(UsageError) in
             try OutputSelection.names(
                 text, separator: ",", .writtenStems, allowed: "stem names such as vocals,drums")
+        }
+        if stems == [OutputSelection.noStems], !arguments.has(.stemFile) {
+            throw UsageError(
+                "'\(Option.writtenStems.long) \(OutputSelection.noStems)' needs "
+                    + "'\(Option.stemFile.long)', or nothing would be written")
         }
         twoStems = arguments.value(.twoStems)
         otherMethod = try arguments.choice(.otherMethod, of: OtherMethod.allCases) ?? .add
@@ -80,6 +88,8 @@ struct OutputSelection {
             if let twoStems { try pair(twoStems, sources) } else { try singleStems(sources) }
         for mix in mixes {
             try check(mix.parts, .mix, allowed: sources)
+            // The mix is for the stem file then.
+            if stems == [OutputSelection.noStems] { continue }
             outputs.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))
         }
         if hasResidual {
@@ -100,6 +110,46 @@ struct OutputSelection {
         return outputs.filter { $0.name == only }
     }
 
+    // MARK: - Stem files
+
+    /// The four stems of a stem file: the model's own if it has four, or what mixes leave of more.
+    ///
+    /// - Throws: `UsageError` for a model that doesn't come to four.
+    func stemFileParts(ofSources sources: [String]) throws(UsageError) -> [Output] {
+        let count = StemFileFormat.stemCount
+        if sources.count == count { return sources.map { Output(name: $0, signal: .stem($0)) } }
+        guard sources.count > count else {
+            throw UsageError(
+                "'\(Option.stemFile.long)' needs a model of at least \(count) stems; this one has "
+                    + "\(sources.count): \(sources.joined(separator: ", "))")
+        }
+        for mix in mixes { try check(mix.parts, .mix, allowed: sources) }
+        var rest = mixes
+        var parts: [Output] = []
+        var used: Set<String> = []
+        for source in sources where !used.contains(source) {
+            guard let index = rest.firstIndex(where: { $0.parts.contains(source) }) else {
+                parts.append(Output(name: source, signal: .stem(source)))
+                continue
+            }
+            let mix = rest.remove(at: index)
+            used.formUnion(mix.parts)
+            parts.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))
+        }
+        // A stem in two mixes would be heard twice.
+        let isHeardOnce = mixes.reduce(0) { $0 + $1.parts.count } == used.count
+        if parts.count == count, isHeardOnce { return parts }
+        // Drums, bass and vocals are what DJs take apart first.
+        let others = sources.filter { !["drums", "bass", "vocals"].contains($0) }
+        let joinedCount = sources.count - count + 1
+        let joined = others.count == joinedCount ? others[...] : sources.suffix(joinedCount)
+        throw UsageError(
+            "A stem file has \(count) stems, and this model has \(sources.count): "
+                + "\(sources.joined(separator: ", ")). Join some with '\(Option.mix.long)', each in "
+                + "one mix, until \(count) are left, such as "
+                + "'\(Option.mix.long) rest=\(joined.joined(separator: "+"))'")
+    }
+
     private func pair(_ stem: String, _ sources: [String]) throws(UsageError) -> [Output] {
         try check([stem], .twoStems, allowed: sources)
         let one = Output(name: stem, signal: .stem(stem))
@@ -114,6 +164,7 @@ struct OutputSelection {
     }
 
     private func singleStems(_ sources: [String]) throws(UsageError) -> [Output] {
+        if stems == [OutputSelection.noStems] { return [] }
         let others = mixes.map(\.name) + (hasResidual ? [OutputSelection.residualName] : [])
         if let stems { try check(stems, .writtenStems, allowed: sources + others) }
         return sources.filter { stems?.contains($0) ?? true }

@@ -41,7 +41,7 @@ extension Option {
     static let writtenStems = Option(
         "stems", value: "list",
         help: "Write only these stems, separated by commas; models that only other stems need do "
-            + "not run. (default: all)")
+            + "not run. With --stem-file, none writes the stem file alone. (default: all)")
     static let twoStems = Option(
         "two-stems", value: "stem", help: "Write only this stem and the rest of the track.")
     static let otherMethod = Option(
@@ -119,6 +119,16 @@ extension Option {
     static let mp3Preset = Option(
         "mp3-preset", values: (2...7).map(String.init),
         help: "Preset of the MP3 encoder, from 2 (best) to 7 (fastest). (default: 2)")
+    static let stemFile = Option(
+        "stem-file", values: StemFileFormat.Container.allCases.map(\.rawValue),
+        help: "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
+            + "writes <out>/<model>/<track>.stem.mp4 (Native Instruments' Stems), mka Matroska. "
+            + "Needs ffmpeg. --gain is common then, unless it is given.")
+    static let stemCodec = Option(
+        "stem-codec", values: StemFileFormat.Codec.allCases.map(\.rawValue),
+        help: "Codec of the stem file: alac and flac lose nothing, aac has 256 kbit/s for each of "
+            + "the five tracks. mp4 holds alac and aac, mka flac and alac. (default: alac, for mka "
+            + "flac)")
     static let outputRate = Option(
         "output-rate", values: ["model", "input"],
         help: "Sample rate of the stems: the model's, or the track's own. (default: model)")
@@ -172,7 +182,8 @@ extension SeparateCommand {
             ],
             "FILES": [
                 .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
-                .mp3Preset, .outputRate, .stdout, .raw, .skipExisting, .force, .spool,
+                .mp3Preset, .stemFile, .stemCodec, .outputRate, .stdout, .raw, .skipExisting,
+                .force, .spool,
             ],
             "MANY TRACKS": [
                 .manifest, .shard, .follow, .timeout, .maxDuration, .quarantineAfter,
@@ -187,7 +198,10 @@ extension SeparateCommand {
             [.raw, .int24],
         ]
             // With audio on standard output there are no files to name or to report.
-            + [.out, .filename, .flac, .mp3, .skipExisting, .dryRun, .jsonLines, .manifest].map {
+            + [
+                .out, .filename, .flac, .mp3, .stemFile, .skipExisting, .dryRun, .jsonLines,
+                .manifest,
+            ].map {
                 [.stdout, $0]
             },
         standalone: [.listModels, .manifest],
@@ -197,6 +211,8 @@ extension SeparateCommand {
                 "The vocals and the rest of each track, as FLAC files.",
             "swift-demucs --mix karaoke=drums+bass+other --stems karaoke song.mp3":
                 "One file: the song without its vocals.",
+            "swift-demucs --stem-file mp4 --stems none song.mp3":
+                "One file for DJ software: separated/htdemucs/song.stem.mp4.",
             "swift-demucs --skip-existing -o stems ~/Music":
                 "A whole collection; the same command resumes after an interruption.",
             "ffmpeg -i film.mkv -f wav - | swift-demucs --stdout vocals - | aplay":

@@ -20,6 +20,8 @@ extension SeparateCommand {
         /// nil for the whole track.
         let excerpt: Excerpt?
         let output: OutputOptions
+        /// nil without a stem file.
+        let stemFile: StemFileFormat?
         let template: FileNameTemplate
         let precision: PrecisionChoice
         let threads: Int
@@ -49,6 +51,7 @@ extension SeparateCommand {
             separation = try Settings.separation(arguments)
             excerpt = try Settings.excerpt(arguments)
             output = try Settings.output(arguments)
+            stemFile = try Settings.stemFile(arguments)
             template = try FileNameTemplate(arguments.value(.filename))
             precision = try PrecisionChoice(arguments)
             threads = try arguments.threads()
@@ -147,7 +150,10 @@ extension SeparateCommand {
                 ? .rawFloat32
                 : arguments.has(.flac) ? .flac : arguments.has(.mp3) ? .mp3(mp3) : .wav
             let clipMode = try arguments.choice(.clipMode, of: clipModes) ?? .rescale
-            let gain = try arguments.choice(.gain, of: OutputOptions.Gain.allCases) ?? .perStem
+            // DJ software plays the four stems of a stem file together: they have to sum to the mix.
+            let usualGain: OutputOptions.Gain =
+                arguments.has(.stemFile) && clipMode == .rescale ? .common : .perStem
+            let gain = try arguments.choice(.gain, of: OutputOptions.Gain.allCases) ?? usualGain
             if gain == .common, clipMode != .rescale {
                 throw .invalidValue(
                     .gain, value: gain.rawValue,
@@ -160,6 +166,26 @@ extension SeparateCommand {
                 rate: try arguments.choice(.outputRate, of: OutputOptions.Rate.allCases) ?? .model,
                 downmix: try arguments.choice(.downmix, of: Downmix.allCases) ?? .first,
                 spoolFolder: arguments.value(.spool))
+        }
+
+        private static func stemFile(
+            _ arguments: ParsedArguments
+        ) throws(UsageError) -> StemFileFormat? {
+            let codec = try arguments.choice(.stemCodec, of: StemFileFormat.Codec.allCases)
+            guard
+                let container = try arguments.choice(
+                    .stemFile, of: StemFileFormat.Container.allCases)
+            else {
+                if codec != nil { throw .needs(.stemCodec, .stemFile) }
+                return nil
+            }
+            if let codec, !container.codecs.contains(codec) {
+                let names = container.codecs.map(\.rawValue).joined(separator: " or ")
+                throw .invalidValue(
+                    .stemCodec, value: codec.rawValue,
+                    allowed: "\(names) with '\(Option.stemFile.long) \(container.rawValue)'")
+            }
+            return StemFileFormat(container: container, codec: codec ?? container.codecs[0])
         }
 
         /// For MP3 chosen by an option or by the extension in `--filename`.

@@ -173,13 +173,16 @@ struct SeparationParameters: Codable, Equatable {
     let clipMode: String
     let gain: String
     let rate: String
+    /// Container and codec of the stem file, then its stems; nil without one.
+    let stemFile: [String]?
 
     /// - Parameters:
     ///   - separation: the options of the track, or of the command.
     ///   - excerpt: likewise.
     init(
         _ settings: SeparateCommand.Settings, _ separation: SeparationOptions, _ excerpt: Excerpt?,
-        outputs: [OutputSelection.Output], format: OutputFormat, precision: Precision
+        outputs: [OutputSelection.Output], stemFileParts: [OutputSelection.Output],
+        format: OutputFormat, precision: Precision
     ) {
         self.outputs = outputs.map(\.description)
         shifts = separation.shifts
@@ -202,6 +205,9 @@ struct SeparationParameters: Codable, Equatable {
         clipMode = settings.output.clipMode.rawValue
         gain = settings.output.gain.rawValue
         rate = settings.output.rate.rawValue
+        stemFile = settings.stemFile.map {
+            [$0.container.rawValue, $0.codec.rawValue] + stemFileParts.map(\.description)
+        }
     }
 }
 

@@ -87,7 +87,7 @@ extension SeparationRun {
             defer { display.end() }
             report = try separator.separate(
                 input, excerpt: excerpt(of: track), into: track.outputs(outputs(of: track)),
-                output: outputOptions, options: options(of: track),
+                stemFile: stemFile(of: track), output: outputOptions, options: options(of: track),
                 maximumSeconds: settings.maximumSeconds, cancellation: cancellation,
                 progress: { progress in
                     if progress.segmentsDone == 0, events.count == 0 { reportStartup() }

@@ -10,6 +10,9 @@ struct SeparationRun {
     let display: ProgressDisplay
     let model: SeparationModel
     let outputs: [OutputSelection.Output]
+    /// The stems of stem files; empty without them.
+    private let stemFileParts: [OutputSelection.Output]
+    private let ffmpeg: FFmpeg?
     let plan: OutputPlan
     let precision: Precision
 
@@ -43,6 +46,14 @@ struct SeparationRun {
         self.display = display
         model = try SeparationModel(settings, console: console, cancellation: cancellation)
         outputs = try settings.selection.outputs(ofSources: model.sources)
+        stemFileParts =
+            try settings.stemFile == nil
+            ? [] : settings.selection.stemFileParts(ofSources: model.sources)
+        ffmpeg = settings.stemFile == nil ? nil : .onPath
+        if settings.stemFile != nil, ffmpeg == nil {
+            throw UsageError(
+                "'\(Option.stemFile.long)' needs ffmpeg, and there is none on PATH; install it")
+        }
         plan =
             settings.arguments.has(.stdout)
             ? OutputPlan(toStandardOutput: tracks[0], settings: settings)
@@ -60,7 +71,7 @@ struct SeparationRun {
             model: .init(name: model.files.name, files: model.files.checkpoints),
             parameters: SeparationParameters(
                 settings, settings.separation, settings.excerpt, outputs: outputs,
-                format: plan.format, precision: precision))
+                stemFileParts: stemFileParts, format: plan.format, precision: precision))
     }
 
     /// - Parameter problems: operands that name no track.
@@ -151,10 +162,23 @@ struct SeparationRun {
         track.input.outputs ?? outputs
     }
 
+    /// nil without stem files.
+    func stemFile(of track: PlannedTrack) -> StemFileOutput? {
+        guard let ffmpeg, let path = track.stemFilePath, let format = settings.stemFile else {
+            return nil
+        }
+        return StemFileOutput(
+            path: path, format: format,
+            parts: stemFileParts.map {
+                // As DJ software writes them: "Drums".
+                .init(name: $0.name.prefix(1).uppercased() + $0.name.dropFirst(), signal: $0.signal)
+            }, ffmpeg: ffmpeg)
+    }
+
     func parameters(of track: PlannedTrack) -> SeparationParameters {
         SeparationParameters(
             settings, requested(track), excerpt(of: track), outputs: outputs(of: track),
-            format: plan.format, precision: precision)
+            stemFileParts: stemFileParts, format: plan.format, precision: precision)
     }
 
     /// The checksums of the model, computed once; nil if a file can't be read.
@@ -177,11 +201,11 @@ struct SeparationRun {
             console.status("Already done: \(track.input.label)")
         }
         // A record has the same outputs, in the same order.
-        let files = zip(outputs(of: track), track.paths).enumerated().map {
-            index, file -> JSONObject in
+        let names = outputs(of: track).map(\.name) + [settings.stemFile?.fileExtension ?? ""]
+        let files = zip(names, track.paths).enumerated().map { index, file -> JSONObject in
             let known = record?.outputs[index]
             return [
-                "stem": file.0.name, "path": file.1, "peak": known?.peak, "gain": known?.gain,
+                "stem": file.0, "path": file.1, "peak": known?.peak, "gain": known?.gain,
                 "duration_seconds": known?.durationSeconds, "bytes": known?.file.bytes,
                 "sha256": known?.file.sha256,
             ]
@@ -213,7 +237,7 @@ struct SeparationRun {
     /// The stems to compute, in the model's order; nil for all.
     private var neededStems: [String]? {
         if manifest?.mayHaveStems == true { return nil }
-        let needed = Set(outputs.flatMap(\.signal.stems))
+        let needed = Set((outputs + stemFileParts).flatMap(\.signal.stems))
         let stems = model.sources.filter(needed.contains)
         return stems.count == model.sources.count ? nil : stems
     }

@@ -63,7 +63,7 @@ extension TrackFailure.Class {
             case .tooLong: .tooLong
             case .unwritable, .writeFailed: .noRoom
             case .outputNotFinite: .model
-            case .readerGone, .unsupportedOutput: .internal
+            case .readerGone, .unsupportedOutput, .encodingFailed: .internal
             }
     }
 

@@ -41,7 +41,9 @@ struct HelpTests {
 
                 WHICH STEMS:
                   --stems <list>          Write only these stems, separated by commas; models
-                                          that only other stems need do not run. (default: all)
+                                          that only other stems need do not run. With
+                                          --stem-file, none writes the stem file alone.
+                                          (default: all)
                   --two-stems <stem>      Write only this stem and the rest of the track.
                   --other-method <none|add|minus>
                                           How --two-stems makes the rest of the track: add sums
@@ -107,6 +109,16 @@ struct HelpTests {
                   --mp3-preset <2|3|4|5|6|7>
                                           Preset of the MP3 encoder, from 2 (best) to 7
                                           (fastest). (default: 2)
+                  --stem-file <mp4|mka>   Also write a stem file for DJ software, which holds
+                                          the track and four stems: mp4 writes
+                                          <out>/<model>/<track>.stem.mp4 (Native Instruments'
+                                          Stems), mka Matroska. Needs ffmpeg. --gain is common
+                                          then, unless it is given.
+                  --stem-codec <alac|aac|flac>
+                                          Codec of the stem file: alac and flac lose nothing,
+                                          aac has 256 kbit/s for each of the five tracks. mp4
+                                          holds alac and aac, mka flac and alac. (default: alac,
+                                          for mka flac)
                   --output-rate <model|input>
                                           Sample rate of the stems: the model's, or the track's
                                           own. (default: model)
@@ -189,6 +201,8 @@ struct HelpTests {
                       The vocals and the rest of each track, as FLAC files.
                   swift-demucs --mix karaoke=drums+bass+other --stems karaoke song.mp3
                       One file: the song without its vocals.
+                  swift-demucs --stem-file mp4 --stems none song.mp3
+                      One file for DJ software: separated/htdemucs/song.stem.mp4.
                   swift-demucs --skip-existing -o stems ~/Music
                       A whole collection; the same command resumes after an interruption.
                   ffmpeg -i film.mkv -f wav - | swift-demucs --stdout vocals - | aplay
@@ -273,6 +287,10 @@ struct HelpTests {
                   --mp3-preset <2|3|4|5|6|7>
                                           Preset of the MP3 encoder, from 2 (best) to 7
                                           (fastest).
+                  --stem-file <mp4|mka>   Also write a stem file for DJ software, which holds
+                                          the track and four stems.
+                  --stem-codec <alac|aac|flac>
+                                          Codec of the stem file.
                   --output-rate <model|input>
                                           Sample rate of the stems.
                   --stdout <stem>         Write this stem of a single track to standard output,

@@ -1,0 +1,125 @@
+// Stem files: one file with a mix and the four stems that make it, for DJ software.
+
+/// The container and the codec of a stem file.
+package struct StemFileFormat: Sendable, Equatable {
+    package enum Container: String, Sendable, CaseIterable {
+        /// Stems as Native Instruments specifies them: MP4 with the box `moov.udta.stem`.
+        case mp4
+        /// Matroska with named tracks.
+        case mka
+
+        /// The codecs that it can hold, the usual one first. Native Instruments allows these two; a
+        /// Matroska file of ffmpeg 5 doesn't say how much silence AAC begins with, so that its stems
+        /// would be late.
+        package var codecs: [Codec] {
+            switch self {
+            case .mp4: [.alac, .aac]
+            case .mka: [.flac, .alac]
+            }
+        }
+    }
+
+    package enum Codec: String, Sendable, CaseIterable {
+        case alac
+        case aac
+        case flac
+    }
+
+    package let container: Container
+    package let codec: Codec
+
+    /// Tracks of a stem file, with the mix.
+    package static let trackCount = 5
+    /// Stems of a stem file: neither more nor fewer.
+    package static let stemCount = trackCount - 1
+    /// Of each track: what Native Instruments' own files have.
+    static let aacKilobitsPerSecond = 256
+    private static let aacRatesHz = [
+        7_350, 8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000,
+        88_200,
+        96_000,
+    ]
+
+    package init(container: Container, codec: Codec) {
+        self.container = container
+        self.codec = codec
+    }
+
+    /// The ending of a file's name, without its first dot.
+    package var fileExtension: String { "stem.\(container.rawValue)" }
+
+    /// The stored format for samples that are asked for: lossless codecs have no floats, and take 24
+    /// bits instead.
+    package func storedFormat(_ asked: SampleFormat) -> SampleFormat {
+        asked == .int16 ? .int16 : .int24
+    }
+
+    /// Why a stem file can't hold such a signal: a sentence without its full stop. Nil if it can.
+    package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
+        if !container.codecs.contains(codec) {
+            let names = container.codecs.map(\.rawValue).joined(separator: " or ")
+            return "stem files in \(container.rawValue) hold \(names), not \(codec.rawValue)"
+        }
+        if channelCount > 2 { return "stem files hold stereo, not \(channelCount) channels" }
+        if codec == .aac, !Self.aacRatesHz.contains(sampleRateHz) {
+            let rates = Self.aacRatesHz.map(String.init).joined(separator: ", ")
+            return "AAC holds sample rates of \(rates) Hz, not \(sampleRateHz) Hz"
+        }
+        return nil
+    }
+}
+
+/// A track of a stem file.
+package struct StemFileTrack: Sendable {
+    let name: String
+    /// An open WAV file.
+    let descriptor: Int32
+
+    package init(name: String, descriptor: Int32) {
+        self.name = name
+        self.descriptor = descriptor
+    }
+}
+
+/// What DJ software reads in the box `moov.udta.stem`: JSON with the names and colours of the stems,
+/// and the settings of a compressor and a limiter behind them.
+enum StemManifest {
+    /// For drums, bass, other and vocals: what DJ software shows for them. The colours of Okabe and
+    /// Ito, which people tell apart who don't see all colours.
+    static let colors = ["#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
+
+    /// Both effects are off, with the values that Native Instruments' tools write: ratios and gains
+    /// without unit, times in seconds, levels in decibels, `dry_wet` in percent. Stems that are played
+    /// together are the mix already.
+    private static let masteringDSP = """
+        {"compressor":{"enabled":false,"input_gain":0.5,"output_gain":0.5,"threshold":0,"dry_wet":50,\
+        "attack":0.003,"release":0.3,"ratio":3,"hp_cutoff":300},\
+        "limiter":{"enabled":false,"release":0.05,"threshold":0,"ceiling":-0.35}}
+        """
+
+    /// The content of the box.
+    static func bytes(stems names: [String]) -> [UInt8] {
+        let stems = zip(names, colors).map { name, color in
+            "{\"name\":\(quoted(name)),\"color\":\"\(color)\"}"
+        }
+        let text =
+            "{\"version\":1,\"mastering_dsp\":\(masteringDSP),\"stems\":["
+            + stems.joined(separator: ",") + "]}"
+        return Array(text.utf8)
+    }
+
+    /// A string of JSON (RFC 8259).
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case "\0"..<" ":
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}

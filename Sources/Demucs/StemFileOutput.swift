@@ -1,0 +1,139 @@
+// A stem file: the mix and four stems of a track in one file for DJ software. Its five tracks are written
+// as WAV into temporary files without names, like all other signals, and encoded together at the end.
+
+import Audio
+import Files
+import HTDemucs
+import LibC
+
+/// A stem file that a separation writes beside its other signals.
+package struct StemFileOutput: Sendable {
+    /// One of the four stems.
+    package struct Part: Sendable, Equatable {
+        /// As DJ software shows it.
+        package let name: String
+        package let signal: StemOutput.Signal
+
+        package init(name: String, signal: StemOutput.Signal) {
+            self.name = name
+            self.signal = signal
+        }
+    }
+
+    package let path: String
+    package let format: StemFileFormat
+    package let parts: [Part]
+    private let ffmpeg: FFmpeg
+
+    /// - Parameters:
+    ///   - path: appears when the file is complete. Its folder must exist.
+    ///   - parts: four, which add up to the track.
+    package init(path: String, format: StemFileFormat, parts: [Part], ffmpeg: FFmpeg) {
+        precondition(parts.count == StemFileFormat.stemCount)
+        self.path = path
+        self.format = format
+        self.parts = parts
+        self.ffmpeg = ffmpeg
+    }
+
+    fileprivate func encode(
+        _ tracks: [StemFileTrack], isMono: Bool, sampleFormat: SampleFormat, tags: AudioTags?,
+        source: AudioInput, spool: Spool
+    ) throws -> (count: Int, sha256: String) {
+        try ffmpeg.writeStemFile(
+            tracks, isMono: isMono, sampleFormat: sampleFormat, format: format, tags: tags,
+            source: source, to: path, spool: spool)
+    }
+}
+
+/// The tracks of a stem file on their way into it.
+package final class StemFileWriter: Sendable {
+    private static let mixName = "Mix"
+
+    /// The mix, then the stems, each into a temporary file.
+    let tracks: [StemOutput]
+    /// How the temporary files are written.
+    let trackOptions: OutputOptions
+
+    var path: String { output.path }
+
+    private let output: StemFileOutput
+    private let shape: SignalShape
+    private let source: AudioInput
+    private let descriptors: [Int32]
+
+    /// Opens the temporary files.
+    ///
+    /// - Parameter source: the track that is separated, whose tags and cover are kept.
+    /// - Throws: `AudioError` `unsupportedOutput` or `unwritable`.
+    init(
+        _ output: StemFileOutput, shape: SignalShape, options: OutputOptions, source: AudioInput
+    ) throws(AudioError) {
+        if let problem = output.format.problem(
+            channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
+        {
+            throw .unsupportedOutput(path: output.path, problem: problem)
+        }
+        self.output = output
+        self.shape = shape
+        self.source = source
+        var trackOptions = options
+        trackOptions.format = .wav(output.format.storedFormat(options.format.sampleFormat))
+        trackOptions.spoolFolder = options.spoolFolder ?? FilePath.folder(of: output.path)
+        self.trackOptions = trackOptions
+        let parts =
+            [StemFileOutput.Part(name: Self.mixName, signal: .mixture)] + output.parts
+        var descriptors: [Int32] = []
+        do {
+            for _ in parts {
+                descriptors.append(
+                    try TemporaryFiles.createUnnamed(
+                        in: trackOptions.spoolFolder, for: output.path))
+            }
+        } catch {
+            for descriptor in descriptors { close(descriptor) }
+            throw error
+        }
+        self.descriptors = descriptors
+        tracks = zip(parts, descriptors).map {
+            StemOutput(name: $0.name, signal: $0.signal, to: .descriptor($1))
+        }
+    }
+
+    deinit {
+        for descriptor in descriptors { close(descriptor) }
+    }
+
+    /// Adds up the sizes of the temporary files. The size of a lossless file is not known; it is less
+    /// than that of the temporary files, which are gone when the last copy is made.
+    func reserve(_ space: inout DiskSpace) throws(SeparationError) {
+        let values = shape.sampleCount * shape.channelCount * tracks.count
+        let sampleBytes = trackOptions.format.storedFormat.sampleBytes
+        let spoolBytes = trackOptions.clipMode == .rescale ? MemoryLayout<Float>.stride : 0
+        try space.add(
+            values * (sampleBytes + spoolBytes),
+            in: trackOptions.spoolFolder ?? FilePath.temporaryFolder)
+        try space.add(0, in: FilePath.folder(of: output.path))
+    }
+
+    /// Encodes the tracks, which are complete, into the file.
+    ///
+    /// - Parameters:
+    ///   - reports: of the tracks.
+    ///   - tags: title, artist and so on; `nil` for none, nor a cover.
+    func finish(
+        _ reports: ArraySlice<TrackReport.Output>, tags: AudioTags?, cancellation: CancellationToken
+    ) throws -> TrackReport.Output {
+        try cancellation.check()
+        let written = try output.encode(
+            zip(tracks, descriptors).map { StemFileTrack(name: $0.name, descriptor: $1) },
+            isMono: shape.channelCount == 1,
+            sampleFormat: trackOptions.format.storedFormat, tags: tags, source: source,
+            spool: Spool(folder: trackOptions.spoolFolder) { cancellation.isCancelled })
+        return TrackReport.Output(
+            name: output.format.fileExtension, path: output.path,
+            peak: reports.reduce(0) { max($0, $1.peak) }, gain: reports.first?.gain ?? 1,
+            durationSeconds: Double(shape.sampleCount) / Double(shape.sampleRateHz),
+            sha256: written.sha256, bytes: written.count)
+    }
+}

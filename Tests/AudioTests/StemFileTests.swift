@@ -1,0 +1,142 @@
+import Audio
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+/// Stem files of a few samples, by the real ffmpeg where there is one and by scripts in its place.
+struct StemFileTests {
+    private let folder: TemporaryFolder
+    private static let alac = StemFileFormat(container: .mp4, codec: .alac)
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private var path: String { folder.path("a.stem.mp4") }
+
+    @discardableResult
+    private func write(
+        _ ffmpeg: FFmpeg, channels: Int = 2, names: [String] = ["Mix", "D", "B", "O", "V"],
+        format: StemFileFormat = Self.alac, isCancelled: @escaping () -> Bool = { false }
+    ) throws -> (count: Int, sha256: String) {
+        var files: [FileHandle] = []
+        defer { for file in files { try? file.close() } }
+        let tracks = try names.enumerated().map { index, name in
+            let samples = TestSignal.tone(samples: 5_000).map { $0 / Float(index + 1) }
+            let wav = folder.path("\(index).wav")
+            let writer = try AudioWriter(
+                to: .file(wav), channelCount: channels, sampleRateHz: 44_100, sampleCount: 5_000,
+                format: .wav(.int16), clip: .none)
+            try writer.append(
+                PlanarAudio(
+                    channels: [[Float]](repeating: samples, count: channels), sampleRateHz: 44_100))
+            try writer.finish()
+            files.append(try FileHandle(forReadingFrom: URL(fileURLWithPath: wav)))
+            return StemFileTrack(name: name, descriptor: files[index].fileDescriptor)
+        }
+        return try ffmpeg.writeStemFile(
+            tracks, isMono: channels == 1, sampleFormat: .int16, format: format, tags: nil,
+            source: nil, to: path, spool: Spool(folder: folder.url.path, isCancelled: isCancelled))
+    }
+
+    private func script(_ text: String) throws -> FFmpeg {
+        let source = try folder.write("script", Data("#!/bin/sh\n\(text)\n".utf8))
+        let install = try Process.run(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            arguments: ["install", "-m", "755", source, folder.path("ffmpeg")])
+        install.waitUntilExit()
+        return FFmpeg(path: folder.path("ffmpeg"))
+    }
+
+    /// No stem file, whole or not.
+    private func expectNothingLeft() throws {
+        let left = try folder.contents.filter { $0.hasSuffix(".mp4") || $0.hasSuffix(".part") }
+        #expect(left == [])
+    }
+
+    @Test(.enabled(if: FFmpeg.onPath != nil))
+    func boxHasNamesAndColours() throws {
+        let ffmpeg = try #require(FFmpeg.onPath)
+        let names = ["Mix", "Drums", "Bass \"1\"\\\n", "Gitarre ü", "Vocals"]
+        let written = try write(ffmpeg, names: names)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(written.count == bytes.count)
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        let movie = try ISOMovie(file.fileDescriptor, countBytes: bytes.count)
+        let box = try #require(movie.userData("stem"))
+        let json = try JSONSerialization.jsonObject(with: Data(box)) as? [String: Any]
+        #expect(json?["version"] as? Int == 1)
+        let stems = json?["stems"] as? [[String: String]]
+        #expect(stems?.compactMap { $0["name"] } == Array(names.dropFirst()))
+        #expect(stems?.map { $0["color"]?.count } == [7, 7, 7, 7])
+        let effects = json?["mastering_dsp"] as? [String: [String: Any]]
+        #expect(effects?["compressor"]?["enabled"] as? Bool == false)
+        #expect(effects?["limiter"]?["enabled"] as? Bool == false)
+    }
+
+    @Test(.enabled(if: FFmpeg.onPath != nil))
+    func equalSamplesGiveEqualBytes() throws {
+        let ffmpeg = try #require(FFmpeg.onPath)
+        for format in [Self.alac, StemFileFormat(container: .mka, codec: .flac)] {
+            #expect(try write(ffmpeg, format: format) == write(ffmpeg, format: format))
+        }
+    }
+
+    @Test(.enabled(if: FFmpeg.onPath != nil))
+    func monoBecomesTwoEqualChannels() throws {
+        try write(try #require(FFmpeg.onPath), channels: 1)
+        let mono = try AudioFile.read(folder.path("0.wav")).buffer.channels[0]
+        #expect(try AudioFile.read(path).buffer.channels == [mono, mono])
+    }
+
+    @Test
+    func failureIsToldAndNothingStays() throws {
+        #expect(throws: AudioError.encodingFailed(path: path, reason: "Unknown encoder 'alac'")) {
+            try write(script("echo \"Unknown encoder 'alac'\" >&2; exit 1"))
+        }
+        #expect(throws: AudioError.encodingFailed(path: path, reason: "it ended with status 3")) {
+            try write(script("exit 3"))
+        }
+        #expect(
+            throws: AudioError.writeFailed(path: path, reason: "No space left on device")
+        ) { try write(script("echo 'av_write: No space left on device' >&2; exit 1")) }
+        let error = #expect(throws: AudioError.self) {
+            try write(FFmpeg(path: folder.path("none")))
+        }
+        #expect(error?.description.contains("can't be started") == true)
+        try expectNothingLeft()
+    }
+
+    @Test(arguments: ["exit 0", "printf nonsense > /dev/fd/1", "cat /dev/fd/0 > /dev/fd/1"])
+    func outputThatIsNoMovieIsAnError(text: String) throws {
+        let error = #expect(throws: AudioError.self) { try write(script(text)) }
+        #expect(error?.description.contains("its MP4 file: ") == true)
+        try expectNothingLeft()
+    }
+
+    @Test
+    func cancellationLeavesNothing() throws {
+        let mark = folder.path("started")
+        #expect(throws: CancellationError.self) {
+            try write(
+                script("echo > '\(mark)'; exec sleep 60"),
+                isCancelled: { FilePath.countBytes(mark) > 0 })
+        }
+        try expectNothingLeft()
+    }
+
+    @Test
+    func unsuitableSignalsAreRefused() {
+        let aac = StemFileFormat(container: .mp4, codec: .aac)
+        #expect(Self.alac.problem(channelCount: 2, sampleRateHz: 192_000) == nil)
+        #expect(aac.problem(channelCount: 1, sampleRateHz: 48_000) == nil)
+        for (format, channels, rate, word) in [
+            (Self.alac, 6, 44_100, "stereo"), (aac, 2, 192_000, "192000 Hz"),
+            (StemFileFormat(container: .mp4, codec: .flac), 2, 44_100, "alac or aac"),
+            (StemFileFormat(container: .mka, codec: .aac), 2, 44_100, "flac or alac"),
+        ] {
+            let problem = format.problem(channelCount: channels, sampleRateHz: rate)
+            #expect(problem?.contains(word) == true)
+        }
+    }
+}
