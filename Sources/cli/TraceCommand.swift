@@ -38,7 +38,7 @@ enum TraceCommand {
         }
         return call.run {
             let model = try call.model(
-                defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil)
+                defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
             let trace =

@@ -83,8 +83,8 @@ struct InferenceTests {
         let backend = try Backend(threads: 1)
         let stored = try Self.open(name)
         let overriding = stored.describesModel ? [:] : Self.unseen
-        let expected = try HTDemucs(Self.open("model.safetensors"), backend: backend)
-        let model = try HTDemucs(stored, overriding: overriding, backend: backend)
+        let expected = try Self.open("model.safetensors").network(backend: backend)
+        let model = try stored.network(overriding: overriding, backend: backend)
         let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })
         #expect(
             try model.forward(mix).floats.map(\.bitPattern)

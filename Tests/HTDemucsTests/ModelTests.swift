@@ -33,9 +33,9 @@ import WeightsLoader
         return min(120, own - 3 - 5)
     }
 
-    private func model(_ name: String) throws -> HTDemucs {
+    private func model(_ name: String) throws -> any HybridNetwork {
         let checkpoint = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
-        return try HTDemucs(checkpoint, backend: backend)
+        return try #require(try checkpoint.network(backend: backend) as? any HybridNetwork)
     }
 
     @Test(arguments: names)
