@@ -8,7 +8,9 @@ extension Configuration {
     package var segmentOperations: Double {
         let unets = layers.indices.flatMap { [NetworkBlock.encoder($0), .decoder($0)] }
         let waveforms = (0..<timeDepth).flatMap { [NetworkBlock.tencoder($0), .tdecoder($0)] }
-        return (unets + waveforms + [.crosstransformer]).reduce(0) { $0 + segmentOperations(of: $1) }
+        return (unets + waveforms + [.crosstransformer]).reduce(0) {
+            $0 + segmentOperations(of: $1)
+        }
     }
 
     /// Floating-point operations of one block of a training segment.
@@ -49,7 +51,8 @@ extension Configuration {
             return floats((3 + 3 * sourceCount) * waveform)
         case .lstm:
             let positions = layers[layers.count - 1].time.lengthOut
-            let weights = 8 * product(innerChannels, innerChannels) * (3 * Double(self.lstmLayers) - 1)
+            let weights =
+                8 * product(innerChannels, innerChannels) * (3 * Double(self.lstmLayers) - 1)
             return floats(2 * positions * innerChannels)
                 + 4 * (weights + 2 * product(innerChannels, innerChannels))
         default:

@@ -189,12 +189,14 @@ extension Configuration.Hyperparameters {
         guard kernelSize % stride == 0, !resample || stride % 2 == 0 else {
             throw ConfigurationError.unsupported(
                 key: "stride", found: "\(stride)",
-                supported: "a divisor of kernel_size = \(kernelSize), and an even one with resample")
+                supported: "a divisor of kernel_size = \(kernelSize), and an even one with resample"
+            )
         }
         var layers: [Configuration.LayerShape] = []
         var channelsIn = audioChannels
         var channelsOut = channels
-        let valid = ValidLength(depth: depth, kernel: kernelSize, stride: stride, resamples: resample)
+        let valid = ValidLength(
+            depth: depth, kernel: kernelSize, stride: stride, resamples: resample)
         var samples = valid(segmentSamples) * (resample ? 2 : 1)
         for index in 0..<depth {
             let samplesOut = (samples - kernelSize) / stride + 1

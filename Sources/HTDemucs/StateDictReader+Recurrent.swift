@@ -12,16 +12,31 @@ extension StateDictReader {
             skips: true)
     }
 
-    /// `BLSTM`: `lstm.weight_ih_l{layer}` and the like, `linear`.
+    /// `BLSTM`: `lstm` and `linear`.
     package func blstm(
         _ reader: ParameterReader, channels: Int, layers: Int, windowTimes: Int?, skips: Bool
     ) throws -> BLSTM {
-        let lstm = reader.scope("lstm")
+        let linear = reader.scope("linear")
+        return BLSTM(
+            channels: channels,
+            lstm: try bidirectionalLSTM(reader.scope("lstm"), channels: channels, layers: layers),
+            linear: Linear(
+                weight: .floats(
+                    try linear.floats("weight", [channels, 2 * channels]), on: backend),
+                bias: try linear.floats("bias", [channels]), inputs: 2 * channels, on: backend),
+            windowTimes: windowTimes, skips: skips)
+    }
+
+    /// `nn.LSTM(channels, channels, layers, bidirectional=True)`: `weight_ih_l{layer}` and the like, with
+    /// `_reverse` behind the names of the other direction's.
+    package func bidirectionalLSTM(
+        _ reader: ParameterReader, channels: Int, layers: Int
+    ) throws -> BidirectionalLSTM {
         let built = try (0..<layers).map { layer in
             func direction(_ suffix: String) throws -> BidirectionalLSTM.Direction {
                 let inputs = layer == 0 ? channels : 2 * channels
                 func floats(_ name: String, _ shape: [Int]) throws -> [Float] {
-                    try lstm.floats("\(name)_l\(layer)\(suffix)", shape)
+                    try reader.floats("\(name)_l\(layer)\(suffix)", shape)
                 }
                 return BidirectionalLSTM.Direction(
                     inputs: inputs, hidden: channels,
@@ -36,14 +51,7 @@ extension StateDictReader {
             return BidirectionalLSTM.Layer(
                 forward: try direction(""), backward: try direction("_reverse"))
         }
-        let linear = reader.scope("linear")
-        return BLSTM(
-            channels: channels, lstm: BidirectionalLSTM(layers: built, hidden: channels),
-            linear: Linear(
-                weight: .floats(
-                    try linear.floats("weight", [channels, 2 * channels]), on: backend),
-                bias: try linear.floats("bias", [channels]), inputs: 2 * channels, on: backend),
-            windowTimes: windowTimes, skips: skips)
+        return BidirectionalLSTM(layers: built, hidden: channels)
     }
 
     /// `LocalState`: 1×1 convolutions `query`, `key`, `content`, `query_decay` and `proj`.

@@ -21,14 +21,14 @@ extension TimeDemucs {
         try observer.completed(.normalisation)
         let valid = validLength(samples)
         let lead = (valid - samples) / 2
-        var x = upsampled(mix, valid: valid, lead: lead, statistics)  // [1, 3883348, 2]
+        var x = upsampled(mix, valid: valid, lead: lead, statistics)  // [1, 3884372, 2]
         try observer.completed(.resample)
         probe?("x", .waveform, x)
 
         var skips: [Tensor] = []
         for (level, encode) in encoder.enumerated() {
             x = encode(x, probe: probe?.scope("encoder.\(level)"), on: backend)
-            // [1, 970836, 64] … [1, 947, 2048]
+            // [1, 971092, 64] … [1, 947, 2048]
             try observer.completed(.encoder(level))
             skips.append(x)
         }
@@ -47,7 +47,7 @@ extension TimeDemucs {
             (x, _) = decode(
                 consume x, length: length, nextSkip: skips.popLast(),
                 probe: probe?.scope("decoder.\(index)"), on: backend)
-            // [1, 3790, 1024] … [1, 3883348, 8]
+            // [1, 3792, 1024] … [1, 3884372, 8]
             try observer.completed(.decoder(index))
         }
         let stems = downsampled(x, samples: samples, lead: lead, statistics)

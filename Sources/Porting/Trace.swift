@@ -113,7 +113,8 @@ package struct Trace {
     /// - Returns: the names.
     /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
     package func write(
-        _ patterns: [NamePattern], of network: any SeparationNetwork, model: OpenedModel, to path: String,
+        _ patterns: [NamePattern], of network: any SeparationNetwork, model: OpenedModel,
+        to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
         let writer = try TraceWriter(
@@ -135,7 +136,7 @@ package struct Trace {
         cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
-                let observer = TraceObserver(patterns, cancellation, sink)
+        let observer = TraceObserver(patterns, cancellation, sink)
         try observer.give("mix", input)
         guard let x, let network = network as? any HybridNetwork else {
             try giveStems(of: network, to: observer)
