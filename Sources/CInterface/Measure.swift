@@ -158,7 +158,7 @@ public func sd_trace(
             throw CallError(SD_ERROR_ARGUMENT, "callback is NULL, expected a function")
         }
         let patterns = NamePattern.list(try optionalText(names, "names") ?? "*")
-        let opened = try OpenedModel(porting: model.files)
+        let opened = try OpenedModel(porting: model.files, needsCore: false)
         let backend = try Backend(
             threads: model.threads ?? countAvailableCores(), precision: model.precision)
         let token = CancellationToken()

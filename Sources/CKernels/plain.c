@@ -69,6 +69,16 @@ static void affine_glu_add(int coarse, ptrdiff_t rows, ptrdiff_t cols, const flo
         }
 }
 
+static void f32_lstm_cell__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gates, ptrdiff_t ldg,
+                                 float *state, ptrdiff_t lds, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++, gates += ldg, state += lds, out += ldo)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            const float *i = gates + c, *f = i + cols, *g = f + cols, *o = g + cols;
+            state[c] = sigmoid(*f) * state[c] + sigmoid(*i) * tanhf(*g);
+            out[c] = sigmoid(*o) * tanhf(state[c]);
+        }
+}
+
 static void f32_moments__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                                double sums[2]) {
     for (ptrdiff_t r = 0; r < rows; r++)

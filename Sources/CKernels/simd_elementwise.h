@@ -113,3 +113,26 @@ static void KERNEL(f32_gather_taps)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t c
                        cols - c);
     }
 }
+
+/* n <= WIDTH columns of a row; the gates' pointers are those of the input gate. */
+ALWAYS_INLINE void lstm_cell(ptrdiff_t n, ptrdiff_t cols, const float *gates, float *state,
+                             float *out) {
+    vec input = fine_sigmoid(load_first(gates, n));
+    vec forget = fine_sigmoid(load_first(gates + cols, n));
+    vec candidate = hyperbolic_tangent(load_first(gates + 2 * cols, n));
+    vec output = fine_sigmoid(load_first(gates + 3 * cols, n));
+    vec next = fma(forget, load_first(state, n), input * candidate);
+    put_first(0, state, 0, next, n);
+    put_first(0, out, 0, output * hyperbolic_tangent(next), n);
+}
+
+static void KERNEL(f32_lstm_cell)(ptrdiff_t rows, ptrdiff_t cols, const float *gates, ptrdiff_t ldg,
+                                  float *state, ptrdiff_t lds, float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++, gates += ldg, state += lds, out += ldo) {
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH)
+            lstm_cell(WIDTH, cols, gates + c, state + c, out + c);
+        if (c < cols)
+            lstm_cell(cols - c, cols, gates + c, state + c, out + c);
+    }
+}

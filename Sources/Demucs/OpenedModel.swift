@@ -32,7 +32,7 @@ package struct OpenedModel: Sendable {
             let (stored, ignored) = try Configuration.read(from: checkpoint)
             checkpoints.append(checkpoint)
             configurations.append(
-                try files.segmentSeconds.map { try stored.shortened(toSegmentSeconds: $0) }
+                try files.segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) }
                     ?? stored)
             warnings += ignored.map { files.checkpoints.count > 1 ? "\(path): \($0)" : $0 }
         }
@@ -87,16 +87,17 @@ package struct OpenedModel: Sendable {
     /// Loads a member's network.
     ///
     /// - Throws: `WeightsError`.
-    package func network(ofMember index: Int = 0, on backend: Backend) throws -> HTDemucs {
-        try HTDemucs(
-            configurations[index], warnings: [], parameters: checkpoints[index].parameters(),
-            backend: backend)
+    package func network(
+        ofMember index: Int = 0, on backend: Backend
+    ) throws -> any SeparationNetwork {
+        try configurations[index].network(
+            parameters: checkpoints[index].parameters(), backend: backend)
     }
 
     /// Loads the members that run; `nil` stands for the others.
     ///
     /// - Throws: `WeightsError`.
-    func networks(running bag: Bag, on backend: Backend) throws -> [HTDemucs?] {
+    func networks(running bag: Bag, on backend: Backend) throws -> [(any SeparationNetwork)?] {
         try checkpoints.indices.map { index in
             bag.contributions(ofMember: index).isEmpty
                 ? nil : try network(ofMember: index, on: backend)
@@ -112,7 +113,7 @@ package struct OpenedModel: Sendable {
     /// - Parameters:
     ///   - stems: indices of the sources to name, rising.
     ///   - networks: those that are loaded.
-    func information(stems: [Int], networks: [HTDemucs]) -> ModelInformation {
+    func information(stems: [Int], networks: [any SeparationNetwork]) -> ModelInformation {
         let first = configurations[0]
         return ModelInformation(
             name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.samplerate,
@@ -131,6 +132,9 @@ extension NetworkFormat {
             channelCount: configuration.audioChannels,
             trainingSamples: configuration.segmentSamples,
             padsToTraining: configuration.useTrainSegment,
+            inputs: configuration.architecture == .htdemucs
+                ? .upToTraining
+                : configuration.validLength.map(NetworkFormat.Inputs.valid) ?? .any,
             drawsRandomNumbers: configuration.tLayers > 0)
     }
 }

@@ -1,6 +1,7 @@
 // Starts and lengths of segments, their padding for the network, and their weights in the sum.
 // Reference: `apply_model` in demucs/apply.py.
 
+import HTDemucs
 import LibC
 
 /// The properties of a network that decide how a track is cut into segments.
@@ -8,23 +9,38 @@ package struct NetworkFormat: Sendable, Equatable {
     package var sampleRateHz: Int
     package var sourceCount: Int
     package var channelCount: Int
-    /// Longest input, and the length of a segment if no other is asked for.
+    /// Length of a segment if no other is asked for.
     package var trainingSamples: Int
     /// Whether shorter inputs are padded to the training length (`use_train_segment`).
     package var padsToTraining: Bool
+    /// Lengths that the network runs on.
+    package var inputs: Inputs
     /// Whether the reference's network draws a random number each time it runs, which changes the
     /// offsets of later shifts.
     package var drawsRandomNumbers: Bool
 
+    /// Lengths that a network runs on, and how the reference fills them up.
+    package enum Inputs: Sendable, Equatable {
+        /// Up to the training length. Segments of another length than that are filled up to it, short
+        /// ones at a track's end too. HTDemucs.
+        case upToTraining
+        /// Any, so that a short segment stays as it is. HDemucs.
+        case any
+        /// Those that its convolutions take without a rest. Demucs.
+        case valid(ValidLength)
+    }
+
     package init(
         sampleRateHz: Int, sourceCount: Int, channelCount: Int, trainingSamples: Int,
-        padsToTraining: Bool = true, drawsRandomNumbers: Bool = false
+        padsToTraining: Bool = true, inputs: Inputs = .upToTraining,
+        drawsRandomNumbers: Bool = false
     ) {
         self.sampleRateHz = sampleRateHz
         self.sourceCount = sourceCount
         self.channelCount = channelCount
         self.trainingSamples = trainingSamples
         self.padsToTraining = padsToTraining
+        self.inputs = inputs
         self.drawsRandomNumbers = drawsRandomNumbers
     }
 
@@ -42,8 +58,9 @@ package struct SegmentPlan: Sendable {
     package let strideSamples: Int
     /// Weight of each sample of a segment, `[segmentSamples]`; a short segment takes the first ones.
     package let weights: [Float]
-    /// Length to which a segment is padded before it enters the network; `nil` leaves it as it is.
+    /// Length to which every segment is padded before it enters the network; `nil` for none.
     package let paddedSamples: Int?
+    private let inputs: NetworkFormat.Inputs
 
     /// Plans overlapping segments with triangular weights, or (`split` off) one segment for a
     /// whole track of `trackSamples`.
@@ -53,6 +70,7 @@ package struct SegmentPlan: Sendable {
     ///   length, and a track too long to stay whole.
     package init(format: NetworkFormat, options: SeparationOptions, trackSamples: Int) throws {
         try options.validate()
+        inputs = format.inputs
         let ownPadding = format.padsToTraining ? format.trainingSamples : nil
         guard options.split else {
             let shift = options.shifts > 0 ? format.maximumShiftSamples : 0
@@ -74,8 +92,18 @@ package struct SegmentPlan: Sendable {
             strideSamples >= 1, "overlap", options.overlap,
             "segments of \(segmentSamples) samples must start at least one sample apart")
         weights = try SegmentPlan.triangle(segmentSamples, power: options.transitionPower)
-        paddedSamples = options.segmentSeconds == nil ? ownPadding : segmentSamples
+        let isFilledUp = options.segmentSeconds != nil && format.inputs == .upToTraining
+        paddedSamples = isFilledUp ? segmentSamples : ownPadding
     }
+
+    /// Samples that the network gets for a segment of `count`.
+    package func inputSamples(forSegmentSamples count: Int) -> Int {
+        if case .valid(let valid) = inputs { return valid(count) }
+        return paddedSamples ?? count
+    }
+
+    /// Memory grows with the segment: models that run on any length take an hour at most.
+    private static let longestSegmentSeconds = 3600.0
 
     package func segmentCount(forTrackSamples count: Int) -> Int {
         (count + strideSamples - 1) / strideSamples
@@ -86,6 +114,13 @@ package struct SegmentPlan: Sendable {
     ) throws -> Int {
         guard let seconds = options.segmentSeconds else { return format.trainingSamples }
         let exact = Double(format.sampleRateHz) * seconds
+        guard format.inputs == .upToTraining else {
+            let longest = SegmentPlan.longestSegmentSeconds
+            try SeparationError.require(
+                exact >= 1 && seconds <= longest, "segment", seconds,
+                "at least one sample and at most \(longest) seconds")
+            return Int(exact)
+        }
         let longest = Double(format.trainingSamples) / Double(format.sampleRateHz)
         try SeparationError.require(
             exact >= 1 && seconds <= longest, "segment", seconds,

@@ -25,7 +25,7 @@ public final class Separator: Sendable {
     private struct Worker: Sendable {
         let backend: Backend
         /// By member of the bag; `nil` for those that no wanted stem needs.
-        let networks: [HTDemucs?]
+        let networks: [(any SeparationNetwork)?]
     }
 
     /// Loads a model: a checkpoint, or a bag of several. Blocks until that is done.

@@ -60,7 +60,7 @@ struct ShiftedPass {
     private func input(of segment: Int) -> (start: Int, padLeft: Int, count: Int, padded: Int) {
         let start = segment * plan.strideSamples
         let count = min(plan.segmentSamples, (sampleCount ?? Int.max) - start)
-        let padded = plan.paddedSamples ?? count
+        let padded = plan.inputSamples(forSegmentSamples: count)
         return (start - leadSamples, (padded - count) / 2, count, padded)
     }
 

@@ -56,12 +56,12 @@ extension Benchmark {
             return try Checkpoint.open(path).countBytes
         }
 
-        func load(_ precision: Precision, threads: Int) throws -> HTDemucs {
+        func load(_ precision: Precision, threads: Int) throws -> any SeparationNetwork {
             let backend = try Backend(threads: threads, precision: precision)
             switch network {
             case .checkpoint(let path, let segmentSeconds):
-                return try HTDemucs(
-                    try Checkpoint.open(path), segmentSeconds: segmentSeconds, backend: backend)
+                return try Checkpoint.open(path).network(
+                    segmentSeconds: segmentSeconds, backend: backend)
             case .random(let configuration):
                 let (weights, isFloat16) = (SeededWeights(configuration: configuration), isFloat16)
                 let parameters = ParameterReader { name, shape in
@@ -69,8 +69,7 @@ extension Benchmark {
                     return isFloat16
                         ? values.map { Widening.float(fromFloat16: Narrowing.float16($0)) } : values
                 }
-                return try HTDemucs(
-                    configuration, warnings: [], parameters: parameters, backend: backend)
+                return try configuration.network(parameters: parameters, backend: backend)
             }
         }
     }
@@ -81,9 +80,8 @@ extension Benchmark {
             [Float](repeating: 0, count: shape.reduce(1, *))
         }
         let observer = CalibrationObserver(rowsPerSegment: 2)
-        _ = try HTDemucs(
-            configuration, warnings: [], parameters: parameters, backend: Backend(threads: 1),
-            observer: observer)
+        _ = try configuration.network(
+            parameters: parameters, backend: Backend(threads: 1), observer: observer)
         let shapes = parameters.askedShapes
         let count = shapes.values.reduce(0) { $0 + $1.reduce(1, *) }
         return switch precision {

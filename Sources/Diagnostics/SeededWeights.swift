@@ -23,18 +23,26 @@ struct SeededWeights: Sendable {
 
     private func range(_ name: String, _ shape: [Int]) -> ClosedRange<Float> {
         if name.hasSuffix("scale") { return 0.05...0.35 }
-        if name.hasSuffix("bias") { return -0.1...0.1 }
+        // An LSTM's are `bias_ih_l0` and the like.
+        if name.hasSuffix("bias") || name.contains(".bias_") { return -0.1...0.1 }
         if shape.count == 1 { return 0.8...1.2 }
         if name.hasPrefix("freq_emb") { return -0.1...0.1 }
         // The inputs of each output. PyTorch: a transposed convolution's weight is
         // [inputs, outputs, kernel].
         let inputs =
-            name.contains("conv_tr")
+            name.contains("conv_tr") || isTransposed(name, shape)
             ? Float(shape[0] * shape[2]) / Float(configuration.stride)
             : Float(shape[1...].reduce(1, *))
         let deviation = 1.2 / inputs.squareRoot()
         let bound = deviation * Float(3).squareRoot()
         return -bound...bound
+    }
+
+    /// Whether it is a transposed convolution of Demucs, whose layers' parts have numbers for names.
+    private func isTransposed(_ name: String, _ shape: [Int]) -> Bool {
+        let parts = name.split(separator: ".")
+        return configuration.architecture == .demucs && parts.count == 4 && parts[0] == "decoder"
+            && parts[2] != "0" && shape.count == 3
     }
 }
 

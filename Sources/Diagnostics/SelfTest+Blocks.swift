@@ -31,6 +31,12 @@ extension SelfTest {
         Case(name: "dconv_signal", output: [1, 41, 96]) { vector in
             try dconv(vector, channels: 96, x: try vector.tensor("x", 1, 41, 96))
         },
+        // With an LSTM and local attention, as in version 3.
+        Case(name: "dconv_deep", output: [3, 37, 24]) { vector in
+            try dconv(
+                vector, channels: 24, compress: 3, isDeep: true,
+                x: try vector.tensor("x", 3, 37, 24))
+        },
         Case(name: "encoder", output: [8, 19, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 4), isFrequency: true)
@@ -58,12 +64,13 @@ extension SelfTest {
     ]
 
     private static func dconv(
-        _ vector: Vector, channels: Int, x: Tensor
+        _ vector: Vector, channels: Int, compress: Int = 8, isDeep: Bool = false, x: Tensor
     ) throws -> Tensor {
         let reader = try reader(vector)
         let dconv = try reader.dconv(
-            vector.reader, channels: channels, hidden: channels / 8,
-            dilations: reader.configuration.dconvDilations)
+            vector.reader, channels: channels, hidden: channels / compress,
+            dilations: reader.configuration.dconvDilations, hasLSTM: isDeep,
+            hasAttention: isDeep)
         dconv(x, on: vector.backend)
         return x
     }

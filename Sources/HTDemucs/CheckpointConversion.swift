@@ -27,9 +27,7 @@ package struct CheckpointConversion {
         let (configuration, warnings) = try Configuration.read(arguments)
         self.warnings = warnings
         let parameters = checkpoint.parameters()
-        _ = try HTDemucs(
-            configuration, warnings: warnings, parameters: parameters,
-            backend: Backend(threads: 1))
+        _ = try configuration.network(parameters: parameters, backend: Backend(threads: 1))
         shapes = parameters.askedShapes
     }
 

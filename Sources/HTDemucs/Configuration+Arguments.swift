@@ -33,29 +33,18 @@ extension Configuration {
     }
 }
 
-extension Configuration {
-    /// `HTDemucs.__init__`'s parameters in order, for positional arguments.
-    static let argumentOrder = [
-        "sources",
-        "audio_channels", "channels", "channels_time", "growth",
-        "nfft", "wiener_iters", "end_iters", "wiener_residual", "cac",
-        "depth", "rewrite",
-        "multi_freqs", "multi_freqs_depth", "freq_emb", "emb_scale", "emb_smooth",
-        "kernel_size", "time_stride", "stride", "context", "context_enc",
-        "norm_starts", "norm_groups",
-        "dconv_mode", "dconv_depth", "dconv_comp", "dconv_init",
-        "bottom_channels",
-        "t_layers", "t_emb", "t_hidden_scale", "t_heads", "t_dropout", "t_max_positions",
-        "t_norm_in", "t_norm_in_group", "t_group_norm", "t_norm_first", "t_norm_out",
-        "t_max_period", "t_weight_decay", "t_lr", "t_layer_scale", "t_gelu",
-        "t_weight_pos_embed", "t_sin_random_shift",
-        "t_cape_mean_normalize", "t_cape_augment", "t_cape_glob_loc_scale",
-        "t_sparse_self_attn", "t_sparse_cross_attn", "t_mask_type", "t_mask_random_seed",
-        "t_sparse_attn_window", "t_global_window", "t_sparsity", "t_auto_sparsity",
-        "t_cross_first",
-        "rescale",
-        "samplerate", "segment", "use_train_segment",
-    ]
+extension Architecture {
+    /// The class that arguments belong to.
+    ///
+    /// - Throws: ``ConfigurationError/unsupported(key:found:supported:)``.
+    package init(of arguments: ModelArguments) throws(ConfigurationError) {
+        guard let architecture = Architecture(className: arguments.className) else {
+            throw .unsupported(
+                key: "klass", found: arguments.className,
+                supported: Architecture.classNames.joined(separator: ", "))
+        }
+        self = architecture
+    }
 }
 
 /// The arguments by the reference's names.
@@ -64,43 +53,28 @@ private struct ArgumentTable {
     let unknown: [String]
     private var values: [String: ArgumentValue]
 
+    private let architecture: Architecture
+
     init(_ arguments: ModelArguments) throws {
-        guard arguments.positional.count <= Configuration.argumentOrder.count else {
+        architecture = try Architecture(of: arguments)
+        let order = architecture.argumentOrder
+        guard arguments.positional.count <= order.count else {
             throw ConfigurationError.tooManyPositional(
-                found: arguments.positional.count, allowed: Configuration.argumentOrder.count)
+                found: arguments.positional.count, allowed: order.count)
         }
         values = arguments.keyword
-        for (key, value) in zip(Configuration.argumentOrder, arguments.positional) {
+        for (key, value) in zip(order, arguments.positional) {
             guard values.updateValue(value, forKey: key) == nil else {
                 throw ConfigurationError.givenTwice(key: key)
             }
         }
-        unknown = values.keys.filter { !Configuration.argumentOrder.contains($0) }.sorted()
+        unknown = values.keys.filter { !order.contains($0) }.sorted()
+        for key in unknown { values[key] = nil }
     }
 
-    /// Options supported at their default alone. Their details (the Wiener filter's iterations,
-    /// those of cape, masks and sparsity, `multi_freqs_depth`) are ignored, and so are options that
-    /// only training uses.
+    /// Refuses options that are not built.
     func refuseUnbuilt() throws {
-        let unbuilt: [(key: String, default: ArgumentValue)] = [
-            ("channels_time", .null),
-            ("cac", .bool(true)),
-            ("rewrite", .bool(true)),
-            ("multi_freqs", .null),
-            ("t_emb", .string("sin")),
-            ("t_norm_in", .bool(true)),
-            ("t_norm_in_group", .bool(false)),
-            ("t_group_norm", .bool(false)),
-            ("t_norm_first", .bool(true)),
-            ("t_norm_out", .bool(true)),
-            ("t_layer_scale", .bool(true)),
-            ("t_gelu", .bool(true)),
-            ("t_sin_random_shift", .integer(0)),
-            ("t_sparse_self_attn", .bool(false)),
-            ("t_sparse_cross_attn", .bool(false)),
-            ("t_auto_sparsity", .bool(false)),
-        ]
-        for (key, standard) in unbuilt {
+        for (key, standard) in architecture.unbuilt {
             guard let value = values[key], !Self.equalInPython(value, standard) else { continue }
             // An empty list splits no frequencies either.
             if key == "multi_freqs", value == .array([]) { continue }
@@ -110,16 +84,17 @@ private struct ArgumentTable {
     }
 
     func hyperparameters() throws -> Configuration.Hyperparameters {
-        var result = Configuration.Hyperparameters(sources: try sources())
+        var result = Configuration.Hyperparameters(architecture, sources: try sources())
         for parameter in Configuration.Hyperparameters.integers {
             try integer(parameter.key, &result[keyPath: parameter.path])
         }
         for parameter in Configuration.Hyperparameters.numbers {
             try number(parameter.key, &result[keyPath: parameter.path])
         }
-        try bool("t_cross_first", &result.tCrossFirst)
+        for parameter in Configuration.Hyperparameters.switches {
+            try bool(parameter.key, &result[keyPath: parameter.path])
+        }
         try segment(&result.segment)
-        try bool("use_train_segment", &result.useTrainSegment)
         return result
     }
 

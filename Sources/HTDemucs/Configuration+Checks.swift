@@ -9,6 +9,7 @@ extension Configuration {
         static let depth = 16
         static let dconvDepth = 16
         static let tLayers = 256
+        static let lstmLayers = 16
         /// Hidden sizes of DConv and of the transformer.
         static let hidden = 1_048_576
         /// UTF-8 bytes of a source's name: file systems take 255 with the ending.
@@ -20,21 +21,24 @@ extension Configuration {
 
     /// Refuses sizes whose activations would fill the machine.
     func checkMemory() throws {
-        let frames = Double(segmentFrames)
+        let outputs = Double(hyperparameters.audioChannels * hyperparameters.sources.count)
         var largest =
-            2 * Double(hyperparameters.audioChannels * hyperparameters.sources.count)
-            * Double(frequencies) * frames
+            hyperparameters.architecture == .demucs
+            ? outputs * Double(layers[0].time.lengthIn)
+            : 2 * outputs * Double(frequencies) * Double(segmentFrames)
+        var tokens = 0.0
         for layer in layers {
-            // The rewrite convolutions give twice the channels.
-            let channels = 2 * Double(layer.channelsOut)
-            largest = max(
-                largest, channels * Double(layer.frequency.lengthOut) * frames,
-                channels * Double(layer.time.lengthOut))
+            let frames = layer.isTimeOnly ? 1 : Double(segmentFrames)
+            tokens = max(Double(layer.frequency.lengthOut) * frames, Double(layer.time.lengthOut))
+            // The rewrite convolutions give twice the channels, LSTMs have four gates and two
+            // directions.
+            largest = max(largest, 2 * Double(layer.channelsOut) * tokens)
+            if layer.hasLSTM { largest = max(largest, 16 * Double(layer.dconvHidden) * tokens) }
         }
-        let innermost = layers[layers.count - 1]
-        let tokens = max(
-            Double(innermost.frequency.lengthOut) * frames, Double(innermost.time.lengthOut))
         largest = max(largest, Double(max(transformerHidden, transformerChannels)) * tokens)
+        if hyperparameters.lstmLayers > 0 {
+            largest = max(largest, 8 * Double(innerChannels) * tokens)
+        }
         guard largest <= Limits.activation else {
             throw ConfigurationError.invalid(
                 key: "segment", found: "\(hyperparameters.segment.seconds)",
@@ -91,6 +95,9 @@ extension Configuration.Hyperparameters {
         .init("norm_groups", \.normGroups, 1...Limits.channels),
         .init("dconv_mode", \.dconvMode, 0...3),
         .init("dconv_depth", \.dconvDepth, -Limits.dconvDepth...Limits.dconvDepth),
+        .init("dconv_attn", \.dconvAttn, Int.min...Int.max),
+        .init("dconv_lstm", \.dconvLSTM, Int.min...Int.max),
+        .init("lstm_layers", \.lstmLayers, 0...Limits.lstmLayers),
         .init("bottom_channels", \.bottomChannels, 0...Limits.channels),
         .init("t_layers", \.tLayers, 0...Limits.tLayers),
         .init("t_heads", \.tHeads, 1...Limits.channels),
@@ -106,6 +113,17 @@ extension Configuration.Hyperparameters {
         .init("t_hidden_scale", \.tHiddenScale, positive, "a positive number"),
         .init("t_max_period", \.tMaxPeriod, positive, "a positive number"),
         .init("t_weight_pos_embed", \.tWeightPosEmbed, finite, "a finite number"),
+    ]
+
+    /// A switch among the arguments: its name in the reference, and where it is kept.
+    typealias Switch = (
+        key: String, path: WritableKeyPath<Configuration.Hyperparameters, Bool> & Sendable
+    )
+
+    /// Every switch.
+    static let switches: [Switch] = [
+        ("hybrid_old", \.hybridOld), ("normalize", \.normalize), ("resample", \.resample),
+        ("t_cross_first", \.tCrossFirst), ("use_train_segment", \.useTrainSegment),
     ]
 
     private static let finite = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude

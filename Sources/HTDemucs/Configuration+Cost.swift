@@ -6,10 +6,11 @@ extension Configuration {
     /// convolutions, linear layers and attention products, however these are computed. Norms,
     /// activations, softmax and the two transforms are not counted.
     package var segmentOperations: Double {
-        let unets = layers.indices.flatMap { index -> [NetworkBlock] in
-            [.encoder(index), .tencoder(index), .decoder(index), .tdecoder(index)]
+        let unets = layers.indices.flatMap { [NetworkBlock.encoder($0), .decoder($0)] }
+        let waveforms = (0..<timeDepth).flatMap { [NetworkBlock.tencoder($0), .tdecoder($0)] }
+        return (unets + waveforms + [.crosstransformer]).reduce(0) {
+            $0 + segmentOperations(of: $1)
         }
-        return (unets + [.crosstransformer]).reduce(0) { $0 + segmentOperations(of: $1) }
     }
 
     /// Floating-point operations of one block of a training segment.
@@ -23,7 +24,8 @@ extension Configuration {
     ///
     /// - Parameter weightBytes: of one weight. Activations are float32.
     package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
-        let spectrogram = frequencies * segmentFrames * 2 * self.audioChannels
+        let isWaveform = self.architecture == .demucs
+        let spectrogram = isWaveform ? 0 : frequencies * segmentFrames * 2 * self.audioChannels
         let waveform = segmentSamples * self.audioChannels
         let sourceCount = self.sources.count
         if let part = part(block) {
@@ -45,12 +47,23 @@ extension Configuration {
             return floats((3 + 2 * sourceCount) * (spectrogram + waveform))
         case .istft:
             return floats(sourceCount * (spectrogram + 2 * waveform))
+        case .resample:
+            return floats((3 + 3 * sourceCount) * waveform)
+        case .lstm:
+            let positions = layers[layers.count - 1].time.lengthOut
+            let weights =
+                8 * product(innerChannels, innerChannels) * (3 * Double(self.lstmLayers) - 1)
+            return floats(2 * positions * innerChannels)
+                + 4 * (weights + 2 * product(innerChannels, innerChannels))
         default:
             let (tokens, tokensTime) = innerPositions
             return floats(2 * (tokens + tokensTime) * innerChannels)
                 + Double(weightBytes) * transformerWeights
         }
     }
+
+    /// Layers that the time branch has beside those of the spectrogram.
+    private var timeDepth: Int { layers.count { !$0.isTimeOnly } }
 
     private func floats(_ count: Int) -> Double { 4 * Double(count) }
 
@@ -72,8 +85,10 @@ extension Configuration {
     /// nil for a block that is no layer of the U-Nets.
     private func part(_ block: NetworkBlock) -> UNetPart? {
         func part(_ index: Int, isFrequency: Bool, isDecoder: Bool) -> UNetPart {
-            let layer = layers[isDecoder ? layers.count - 1 - index : index]
+            let depth = isFrequency ? layers.count : timeDepth
+            let layer = layers[isDecoder ? depth - 1 - index : index]
             let branch = layer.branch(isFrequency: isFrequency)
+            let isFrequency = isFrequency && !layer.isTimeOnly
             let frames = isFrequency ? segmentFrames : 1
             return UNetPart(
                 layer: layer, branch: branch, isFrequency: isFrequency, isDecoder: isDecoder,
@@ -101,9 +116,21 @@ extension Configuration {
         let rewrite = product(positions, taps, channels, 2 * channels)
         guard part.isDecoder ? hasDecoderDConv : hasEncoderDConv else { return conv + rewrite }
 
-        let residual =
+        var residual =
             product(positions, DConv.taps, channels, hidden)
             + product(positions, hidden, 2 * channels)
+        if part.layer.hasLSTM {
+            // Windows overlap by a half. Two directions of four gates in each layer, whose inputs are
+            // the hidden channels, then those of both directions; and the way back.
+            let gates = product(8, hidden, 2 * hidden) + product(8, hidden, 3 * hidden)
+            let windows = positions > DConv.lstmWindow ? 2 : 1
+            residual += product(windows, positions) * (gates + product(2, hidden, hidden))
+        }
+        if part.layer.hasAttention {
+            let frequencies = part.isFrequency ? branch.lengthOut : 1
+            residual += product(4, positions, hidden, hidden)
+            residual += 2 * product(positions, positions / max(frequencies, 1), hidden)
+        }
         return conv + rewrite + Double(dconvDilations.count) * residual
     }
 

@@ -1,13 +1,19 @@
 // The model's hyperparameters with the defaults of the reference's class. This is the one place
 // where a number from the paper or the reference stands.
 
+import WeightsLoader
+
 extension Configuration {
-    /// The arguments of `demucs.htdemucs.HTDemucs` (4.1.0) that change the model's output.
+    /// The arguments of the reference's classes (4.1.0) that change the model's output.
     ///
     /// Plain values, unchecked: ``Configuration/init(_:)`` decides whether they fit together. The
     /// reference's name stands first in each line; defaults are its class's, not those of the
-    /// published models, which store all their arguments.
+    /// published models, which store all their arguments. An argument that a class doesn't have keeps
+    /// a value that changes nothing.
     package struct Hyperparameters: Sendable, Equatable {
+        /// The class. The defaults below are those of HTDemucs, where it has the argument.
+        package let architecture: Architecture
+
         // MARK: - Input and output
 
         /// `sources`: names of the stems, in the order of the outputs.
@@ -26,6 +32,19 @@ extension Configuration {
         /// `nfft`: samples per analysis window; the hop is a quarter of it.
         package var nfft = 4096
 
+        /// `hybrid_old` (HDemucs): zeros instead of reflections beyond the mix's ends, and outputs 1.5
+        /// hops late, as some models were trained.
+        package var hybridOld = false
+
+        // MARK: - Waveform (Demucs)
+
+        /// `normalize`: take the mean and the deviation of the mono mix out, and put them back.
+        package var normalize = false
+        /// `resample`: run at twice the rate.
+        package var resample = false
+        /// `lstm_layers`: layers of an LSTM between encoder and decoder; 0 for none.
+        package var lstmLayers = 0
+
         // MARK: - Encoders and decoders
 
         /// `depth`: layers of each encoder and each decoder.
@@ -38,8 +57,8 @@ extension Configuration {
         package var kernelSize = 8
         /// `stride`: step of these convolutions.
         package var stride = 4
-        /// `time_stride`: step of layers behind the one where the branches merge. Such layers
-        /// are refused, so that the value is kept but changes nothing.
+        /// `time_stride`: step of layers behind the one where the branches merge, which HDemucs
+        /// alone has here.
         package var timeStride = 2
         /// `context`: neighbours on each side in a decoder layer's rewrite convolution, whose
         /// kernel is 2·context + 1 (in both dimensions of the frequency branch).
@@ -68,6 +87,10 @@ extension Configuration {
         package var dconvDepth = 2
         /// `dconv_comp`: channels divided by this, truncated, are the hidden channels.
         package var dconvComp = 8.0
+        /// `dconv_attn` (HDemucs, Demucs): first layer whose DConvs have local attention.
+        package var dconvAttn = Int.max
+        /// `dconv_lstm` (HDemucs, Demucs): first layer whose DConvs have an LSTM.
+        package var dconvLSTM = Int.max
 
         // MARK: - Transformer
 
@@ -88,8 +111,20 @@ extension Configuration {
         package var tCrossFirst = false
 
         /// The class's defaults.
-        package init(sources: [String]) {
+        package init(_ architecture: Architecture = .htdemucs, sources: [String]) {
+            self.architecture = architecture
             self.sources = sources
+            guard architecture != .htdemucs else { return }
+            segment = .fraction(numerator: 40, denominator: 1)
+            useTrainSegment = false
+            depth = 6
+            dconvComp = 4
+            (dconvAttn, dconvLSTM) = (4, 4)
+            tLayers = 0
+            guard architecture == .demucs else { return }
+            channels = 64
+            (normalize, resample) = (true, true)
+            freqEmb = 0
         }
 
         /// The arguments of the published `htdemucs`.
@@ -98,6 +133,15 @@ extension Configuration {
             published.segment = .fraction(numerator: 39, denominator: 5)
             published.dconvMode = 3
             published.bottomChannels = 512
+            return published
+        }
+
+        /// The class's defaults on four sources, in segments of 44 s: the size of `hdemucs_mmi` and of
+        /// the `mdx` models, which store their arguments.
+        package static func publishedSize(of architecture: Architecture) -> Hyperparameters {
+            guard architecture != .htdemucs else { return .htdemucs }
+            var published = Hyperparameters(architecture, sources: htdemucs.sources)
+            published.segment = .fraction(numerator: 44, denominator: 1)
             return published
         }
     }
@@ -135,6 +179,16 @@ extension Configuration {
                 let excess = (-above).addingProduct(seconds, below)
                 return below > 0 ? excess <= 0 : excess >= 0
             case .float(let own): return seconds <= own
+            }
+        }
+
+        /// As a constructor's argument.
+        var argument: ArgumentValue {
+            switch self {
+            case .fraction(let seconds, 1): .integer(seconds)
+            case .fraction(let numerator, let denominator):
+                .fraction(numerator: numerator, denominator: denominator)
+            case .float(let seconds): .number(seconds)
             }
         }
 

@@ -21,24 +21,29 @@ extension Configuration {
         guard checkpoint.describesModel else {
             return try inferredArguments(of: checkpoint, overriding: overriding)
         }
-        let stored = try checkpoint.modelArguments(ofClass: className)
+        let stored = try checkpoint.modelArguments(ofClasses: Architecture.classNames)
+        let order = try Architecture(of: stored).argumentOrder
         var positional = stored.positional
         var keyword = stored.keyword
         for (name, value) in overriding {
-            if let index = argumentOrder.firstIndex(of: name), index < positional.count {
+            if let index = order.firstIndex(of: name), index < positional.count {
                 positional[index] = value
             } else {
                 keyword[name] = value
             }
         }
-        return ModelArguments(className: className, positional: positional, keyword: keyword)
+        return ModelArguments(
+            className: stored.className, positional: positional, keyword: keyword)
     }
 
     /// Arguments by name: positional ones take the names of the constructor's parameters.
-    package static func named(_ arguments: ModelArguments) -> [String: ArgumentValue] {
-        zip(argumentOrder, arguments.positional).reduce(into: arguments.keyword) {
-            $0[$1.0] = $1.1
-        }
+    ///
+    /// - Throws: ``ConfigurationError`` for a class that is not built.
+    package static func named(
+        _ arguments: ModelArguments
+    ) throws(ConfigurationError) -> [String: ArgumentValue] {
+        zip(try Architecture(of: arguments).argumentOrder, arguments.positional)
+            .reduce(into: arguments.keyword) { $0[$1.0] = $1.1 }
     }
 
     /// The arguments that the tensors' shapes, and what else the file shows, imply.
@@ -53,13 +58,16 @@ extension Configuration {
         try inference.nameSources()
         inference.measureSegment()
         return ModelArguments(
-            className: className, positional: [], keyword: inference.arguments)
+            className: inference.architecture.className, positional: [],
+            keyword: inference.arguments)
     }
 }
 
 /// Reads a model's sizes off its tensors.
 private struct Inference {
     var arguments: [String: ArgumentValue]
+    /// HDemucs where the encoder goes on behind the merge.
+    let architecture: Architecture
     private let checkpoint: Checkpoint
     private let depth: Int
     private let audioChannels: Int
@@ -77,6 +85,10 @@ private struct Inference {
         depth = sizes.count("encoder", upTo: Configuration.Limits.depth) {
             "\($0).conv.weight"
         }
+        let timeDepth = sizes.count("tencoder", upTo: Configuration.Limits.depth) {
+            "\($0).conv.weight"
+        }
+        architecture = timeDepth < depth ? .hdemucs : .htdemucs
         audioChannels = first[1] / 2
         arguments = checkpoint.traits.arguments
         let kernel = firstTime[2]
@@ -96,7 +108,10 @@ private struct Inference {
         let standard = Configuration.Hyperparameters(sources: [])
         set("norm_starts", normed ?? max(depth, standard.normStarts))
         readDConv(sizes)
-        readTransformer(sizes)
+        switch architecture {
+        case .htdemucs: readTransformer(sizes)
+        case .hdemucs, .demucs: readDeepDConv(sizes)
+        }
     }
 
     // MARK: - Parts of the model
@@ -141,6 +156,25 @@ private struct Inference {
         set("dconv_comp", number(whole > lower ? whole : upper))
     }
 
+    /// The first layers with an LSTM and with attention, and the stride behind the merge.
+    private mutating func readDeepDConv(_ sizes: Sizes) {
+        let branch = sizes.has("encoder.0.dconv.layers.0.0.weight") ? "encoder" : "decoder"
+        func first(_ parts: [String]) -> Int {
+            (0..<depth).first { layer in
+                // The decoder's layers count from the innermost.
+                let place = branch == "encoder" ? layer : depth - 1 - layer
+                return parts.contains {
+                    sizes.has("\(branch).\(place).dconv.layers.0.\($0)")
+                }
+            } ?? depth
+        }
+        set("dconv_lstm", first(["3.lstm.weight_ih_l0"]))
+        set("dconv_attn", first(["3.query_decay.weight", "4.query_decay.weight"]))
+        if let kernel = sizes["encoder.\(depth - 1).conv.weight", 3]?[2] {
+            set("time_stride", kernel / 2)
+        }
+    }
+
     private mutating func readTransformer(_ sizes: Sizes) {
         set("bottom_channels", sizes["channel_upsampler.weight", 3]?[0] ?? 0)
         set(
@@ -174,11 +208,12 @@ private struct Inference {
     }
 
     /// The length that the file was made for, in the rate that it is meant for; or the published
-    /// models' 7.8 s.
+    /// models', 7.8 s or 44 s.
     mutating func measureSegment() {
         guard arguments["segment"] == nil else { return }
         guard let samples = checkpoint.traits.segmentSamples else {
-            arguments["segment"] = .fraction(numerator: 39, denominator: 5)
+            let published = Configuration.Hyperparameters.publishedSize(of: architecture)
+            arguments["segment"] = published.segment.argument
             return
         }
         var rate = Configuration.Hyperparameters(sources: []).samplerate

@@ -1,4 +1,4 @@
-// The sizes of every encoder and decoder layer, derived as `HTDemucs.__init__` derives them.
+// The sizes of every encoder and decoder layer, derived as the reference's constructors derive them.
 
 extension Configuration {
     /// One depth of both U-Nets: an encoder layer and the decoder layer that undoes it, in the
@@ -17,6 +17,12 @@ extension Configuration {
         /// be added to it. The time branch's layer is then only its strided convolution, without
         /// activation, rewrite and DConv.
         package let merges: Bool
+        /// Whether there is one branch alone, over time: behind a merge, and in models without a
+        /// spectrogram. `frequency` is `time` then; its weights are those of `encoder` and `decoder`.
+        package let isTimeOnly: Bool
+        /// Whether its DConvs have an LSTM, and local attention.
+        package let hasLSTM: Bool
+        package let hasAttention: Bool
         /// The layer over frequency: convolutions of `[channels, freq, time]`.
         package let frequency: BranchShape
         /// The layer over time: convolutions of `[channels, time]`.
@@ -24,6 +30,7 @@ extension Configuration {
 
         package init(
             index: Int, channelsOut: Int, isNormed: Bool, dconvHidden: Int, merges: Bool = false,
+            isTimeOnly: Bool = false, hasLSTM: Bool = false, hasAttention: Bool = false,
             frequency: BranchShape, time: BranchShape
         ) {
             self.index = index
@@ -31,6 +38,9 @@ extension Configuration {
             self.isNormed = isNormed
             self.dconvHidden = dconvHidden
             self.merges = merges
+            self.isTimeOnly = isTimeOnly
+            self.hasLSTM = hasLSTM
+            self.hasAttention = hasAttention
             self.frequency = frequency
             self.time = time
         }
@@ -77,6 +87,14 @@ extension Configuration.Hyperparameters {
     /// - Throws: ``ConfigurationError`` if some layer can't exist, or if the decoder's layer
     ///   would not restore the sizes that the encoder's took.
     func layerShapes(segmentSamples: Int) throws -> [Configuration.LayerShape] {
+        let layers =
+            architecture == .demucs
+            ? try waveformLayers(segmentSamples) : try hybridLayers(segmentSamples)
+        for layer in layers { try checkNormGroups(layer) }
+        return layers
+    }
+
+    private func hybridLayers(_ segmentSamples: Int) throws -> [Configuration.LayerShape] {
         // A decoder layer gives (n − 1)·stride + kernel − 2·pad values of n; only then is this
         // n·stride, the length that the encoder layer took.
         guard kernelSize - 2 * (kernelSize / 4) == stride else {
@@ -93,14 +111,19 @@ extension Configuration.Hyperparameters {
         var channelsOut = channels
         var (frequencies, samples) = (nfft / 2, segmentSamples)
         for index in 0..<depth {
+            if architecture == .hdemucs, frequencies == 1 {
+                let layer = try mergedLayer(index, channelsOut, before: layers[index - 1])
+                layers.append(layer)
+                if index < depth - 1 { channelsOut = try grown(channelsOut) }
+                continue
+            }
             let isLast = frequencies <= kernelSize
             try checkFrequencies(frequencies, index: index, isLast: isLast)
             let frequenciesOut = isLast ? 1 : frequencies / stride
             let outputs = audioChannels * sources.count
             let samplesOut = (samples + stride - 1) / stride
-            let layer = Configuration.LayerShape(
-                index: index, channelsOut: channelsOut, isNormed: index >= normStarts,
-                dconvHidden: try dconvHidden(channelsOut), merges: isLast,
+            let layer = try layer(
+                index, channelsOut, merges: isLast,
                 frequency: Configuration.BranchShape(
                     channelsIn: frequencyIn,
                     decoderChannelsOut: index == 0 ? 2 * outputs : frequencyIn,
@@ -111,10 +134,80 @@ extension Configuration.Hyperparameters {
                     channelsIn: timeIn, decoderChannelsOut: index == 0 ? outputs : timeIn,
                     kernel: kernelSize, stride: stride, pad: kernelSize / 4,
                     lengthIn: samples, lengthOut: samplesOut))
-            try checkNormGroups(layer)
             layers.append(layer)
             (frequencies, samples) = (frequenciesOut, samplesOut)
             (timeIn, frequencyIn) = (channelsOut, channelsOut)
+            if index < depth - 1 { channelsOut = try grown(channelsOut) }
+        }
+        guard architecture == .htdemucs || frequencies == 1 else {
+            throw ConfigurationError.unsupported(
+                key: "depth", found: "\(depth)",
+                supported: "so many layers that the branches merge, where one frequency is left; "
+                    + "here \(frequencies) are")
+        }
+        return layers
+    }
+
+    private func layer(
+        _ index: Int, _ channelsOut: Int, merges: Bool = false, isTimeOnly: Bool = false,
+        frequency: Configuration.BranchShape, time: Configuration.BranchShape
+    ) throws -> Configuration.LayerShape {
+        let layer = Configuration.LayerShape(
+            index: index, channelsOut: channelsOut, isNormed: index >= normStarts,
+            dconvHidden: try dconvHidden(channelsOut), merges: merges, isTimeOnly: isTimeOnly,
+            hasLSTM: index >= dconvLSTM, hasAttention: index >= dconvAttn,
+            frequency: frequency, time: time)
+        guard !layer.hasAttention || dconvMode == 0 || layer.dconvHidden % DConv.heads == 0 else {
+            throw ConfigurationError.invalid(
+                key: "dconv_comp", found: "\(dconvComp)",
+                allowed: "layer \(index) is left with \(layer.dconvHidden) hidden channels, which "
+                    + "the \(DConv.heads) heads of its attention don't divide")
+        }
+        return layer
+    }
+
+    /// A layer behind the merge, on the frames of the spectrogram.
+    private func mergedLayer(
+        _ index: Int, _ channelsOut: Int, before: Configuration.LayerShape
+    ) throws -> Configuration.LayerShape {
+        guard timeStride % 2 == 0 else {
+            throw ConfigurationError.invalid(
+                key: "time_stride", found: "\(timeStride)",
+                allowed: "the decoder restores the encoder's lengths only with an even step")
+        }
+        // The merging layer's time branch has a value for each frame.
+        let frames = before.time.lengthOut
+        let time = Configuration.BranchShape(
+            channelsIn: before.channelsOut, decoderChannelsOut: before.channelsOut,
+            kernel: 2 * timeStride, stride: timeStride, pad: timeStride / 2,
+            lengthIn: frames, lengthOut: (frames + timeStride - 1) / timeStride)
+        return try layer(index, channelsOut, isTimeOnly: true, frequency: time, time: time)
+    }
+
+    /// Demucs' own layers: without padding, on a length that leaves nothing over.
+    private func waveformLayers(_ segmentSamples: Int) throws -> [Configuration.LayerShape] {
+        guard kernelSize % stride == 0, !resample || stride % 2 == 0 else {
+            throw ConfigurationError.unsupported(
+                key: "stride", found: "\(stride)",
+                supported: "a divisor of kernel_size = \(kernelSize), and an even one with resample"
+            )
+        }
+        var layers: [Configuration.LayerShape] = []
+        var channelsIn = audioChannels
+        var channelsOut = channels
+        let valid = ValidLength(
+            depth: depth, kernel: kernelSize, stride: stride, resamples: resample)
+        var samples = valid(segmentSamples) * (resample ? 2 : 1)
+        for index in 0..<depth {
+            let samplesOut = (samples - kernelSize) / stride + 1
+            let time = Configuration.BranchShape(
+                channelsIn: channelsIn,
+                decoderChannelsOut: index == 0 ? audioChannels * sources.count : channelsIn,
+                kernel: kernelSize, stride: stride, pad: 0, lengthIn: samples,
+                lengthOut: samplesOut)
+            layers.append(
+                try layer(index, channelsOut, isTimeOnly: true, frequency: time, time: time))
+            (samples, channelsIn) = (samplesOut, channelsOut)
             if index < depth - 1 { channelsOut = try grown(channelsOut) }
         }
         return layers
@@ -177,9 +270,11 @@ extension Configuration.Hyperparameters {
     private func checkNormGroups(_ layer: Configuration.LayerShape) throws {
         guard layer.isNormed else { return }
         // A merging layer of the time branch has no norm in its encoder, but one in its decoder.
-        let normed = [
-            layer.channelsOut, layer.frequency.decoderChannelsOut, layer.time.decoderChannelsOut,
-        ]
+        var normed = [layer.channelsOut]
+        // The outermost decoder of Demucs ends with its transposed convolution.
+        if architecture != .demucs || layer.index > 0 {
+            normed += [layer.frequency.decoderChannelsOut, layer.time.decoderChannelsOut]
+        }
         for channels in normed where channels % normGroups != 0 {
             throw ConfigurationError.invalid(
                 key: "norm_groups", found: "\(normGroups)",

@@ -1,16 +1,14 @@
 // The model's configuration: hyperparameters that are known to fit together, and the sizes that
-// follow from them. Reference: demucs 4.1.0, `htdemucs.py`, `HTDemucs.__init__`.
+// follow from them. Reference: demucs 4.1.0, the constructors in `htdemucs.py`, `hdemucs.py` and
+// `demucs.py`.
 
-/// A complete, checked description of one HTDemucs.
+/// A complete, checked description of one model, of any of the classes.
 ///
 /// The hyperparameters are properties too (`configuration.audioChannels`). Every configuration
 /// can be built and run: sizes are positive, agree from layer to layer and stay far from
 /// overflow.
 @dynamicMemberLookup
 package struct Configuration: Sendable, Equatable {
-    /// The class that checkpoints of this model name.
-    package static let className = "demucs.htdemucs.HTDemucs"
-
     /// The constructor arguments.
     package let hyperparameters: Hyperparameters
     /// Sizes of each depth of the U-Nets, outermost first.
@@ -41,19 +39,31 @@ package struct Configuration: Sendable, Equatable {
         try checkMemory()
     }
 
-    /// This configuration in a bag of models that sets a segment: it counts unless it is longer.
+    /// This configuration in a bag of models that sets a segment. A longer one than its own does not
+    /// count for HTDemucs, which can't run it.
     ///
-    /// - Throws: ``ConfigurationError`` if nothing can be built for so short a segment.
+    /// - Throws: ``ConfigurationError`` if nothing can be built for so short a segment, or so long.
     /// - PyTorch: `segment` of `demucs.apply.BagOfModels`.
-    package func shortened(toSegmentSeconds seconds: Double) throws -> Configuration {
-        guard hyperparameters.segment.isAtLeast(seconds) else { return self }
-        var shortened = hyperparameters
-        shortened.segment = .float(seconds)
-        return try Configuration(shortened)
+    package func inBag(ofSegmentSeconds seconds: Double) throws -> Configuration {
+        guard self.architecture != .htdemucs || hyperparameters.segment.isAtLeast(seconds) else {
+            return self
+        }
+        var changed = hyperparameters
+        changed.segment = .float(seconds)
+        return try Configuration(changed)
     }
 
     package subscript<Value>(dynamicMember member: KeyPath<Hyperparameters, Value>) -> Value {
         hyperparameters[keyPath: member]
+    }
+
+    /// The lengths of waveforms that Demucs runs on; nil for a model with a spectrogram, which runs on
+    /// all.
+    package var validLength: ValidLength? {
+        guard self.architecture == .demucs else { return nil }
+        return ValidLength(
+            depth: self.depth, kernel: self.kernelSize, stride: self.stride,
+            resamples: self.resample)
     }
 
     /// Samples from one spectrogram frame to the next.

@@ -1,10 +1,12 @@
 // The residual branch of the encoder and decoder layers (Défossez 2021, arXiv:2111.03600, section
-// 3.2): two dilated convolutions in a subspace an eighth as wide, each with its own way back.
+// 3.2): two dilated convolutions in a subspace an eighth as wide, or a quarter, each with its own way
+// back; in the deeper layers of Hybrid Demucs with an LSTM and local attention inside.
 
 import Layers
 import Tensor
 
-/// x + γ·GLU(norm(1×1(GELU(norm(dilated(x)))))) for each of its layers, in place.
+/// x + γ·GLU(norm(1×1(attention(LSTM(GELU(norm(dilated(x)))))))) for each of its layers, in place;
+/// most layers have neither LSTM nor attention.
 ///
 /// In the frequency branch every frequency row is a signal of its own, with its own statistics; the
 /// waveform branch is a single row.   PyTorch: `demucs.demucs.DConv`.
@@ -18,15 +20,27 @@ package struct DConv: Sendable {
         let reduce: WeightMatrix
         let reduceBias: ChannelAffine
         let norm1: GroupNorm
+        /// Between the two convolutions of Hybrid Demucs' deeper layers; nil for neither.
+        let lstm: BLSTM?
+        let attention: LocalState?
         /// The 1×1 convolution, `[hidden, 2 · channels]`.
         let expand: Linear
         let norm2: GroupNorm
         /// LayerScale, `[channels]`.
         let gamma: Tensor
+
+        /// Whether it joins values of distant times, so that no tile of it stands alone.
+        var isDeep: Bool { lstm != nil || attention != nil }
     }
 
     /// Taps of the dilated convolutions; the reference has no option for it here.
     static let taps = 3
+    /// Layers of the LSTM and its window, heads of the attention and controls of each head's decay;
+    /// no options in the reference either.
+    package static let lstmLayers = 2
+    package static let lstmWindow = 200
+    package static let heads = 4
+    package static let decays = 4
 
     let channels: Int
     let hidden: Int
@@ -73,7 +87,14 @@ package struct DConv: Sendable {
         apply(layers[layers.count - 1], toSignal: x, on: backend, scratch: scratch, then: then)
     }
 
+    /// Whether layers can run tile by tile, and be fused with what comes before and after.
+    var isFusible: Bool { !layers.contains(where: \.isDeep) }
+
     private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {
+        if layers.contains(where: \.isDeep) {
+            for layer in layers { applyDeep(layer, x, on: backend) }
+            return
+        }
         if x.shape[0] == 1 {
             for layer in layers { apply(layer, toSignal: x, on: backend) }
             return
@@ -145,11 +166,60 @@ package struct DConv: Sendable {
         then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void = { _, _ in }
     ) {
         let length = x.shape[1]
-        let tiling = Tiling(length, longest: Tiling.signalRows)
         let narrow = backend.tensor(Shape(length, hidden))
         let affine = backend.tensor(Shape(affineFloats))
-        let shift = affineFloats / 2
+        withExtendedLifetime((x, narrow, affine)) {
+            reduce(
+                layer, x.pointer, length: length, into: narrow.pointer, affine.pointer,
+                on: backend)
+            expand(
+                layer, narrow.pointer, length: length, activating: true, affine.pointer,
+                into: x.pointer, on: backend, scratch: scratch, then: then)
+        }
+    }
 
+    /// A layer with an LSTM or attention, which see whole signals, `[freq, time, channels]`, in place.
+    private func applyDeep(_ layer: Layer, _ x: Tensor, on backend: Backend) {
+        let (signals, length) = (x.shape[0], x.shape[1])
+        var narrow = backend.tensor(Shape(signals, length, hidden))
+        let affine = backend.tensor(Shape(affineFloats))
+        let (scale, shift) = (affine.pointer, affine.pointer + affineFloats / 2)
+        withExtendedLifetime((x, affine)) {
+            for signal in 0..<signals {
+                let rows = narrow.pointer + signal * length * hidden
+                reduce(
+                    layer, x.pointer + signal * length * channels, length: length, into: rows,
+                    affine.pointer, on: backend)
+                backend.forEachTile(of: length, longest: Tiling.signalRows) { range in
+                    activate(
+                        range.count, rows + range.lowerBound * hidden, scale: scale, shift: shift,
+                        on: backend)
+                }
+            }
+            if let lstm = layer.lstm { narrow = lstm(narrow, on: backend) }
+            layer.attention?(narrow, on: backend)
+            for signal in 0..<signals {
+                expand(
+                    layer, narrow.pointer + signal * length * hidden, length: length,
+                    activating: false, affine.pointer,
+                    into: x.pointer + signal * length * channels, on: backend)
+            }
+        }
+        withExtendedLifetime(narrow) {}
+    }
+
+    /// The dilated convolution of a signal, and its norm's map of the channels.
+    ///
+    /// - Parameters:
+    ///   - x: `[length, channels]`
+    ///   - narrow: `[length, hidden]`
+    ///   - affine: `affineFloats`, the scale and the shift of the first norm, `unit` times.
+    private func reduce(
+        _ layer: Layer, _ x: UnsafePointer<Float>, length: Int,
+        into narrow: UnsafeMutablePointer<Float>, _ affine: UnsafeMutablePointer<Float>,
+        on backend: Backend
+    ) {
+        let tiling = Tiling(length, longest: Tiling.signalRows)
         let reach = layer.dilation
         let narrowSum = backend.sumOfMoments(
             tiling, scratch: (tiling.length + 2 * reach) * tapColumns
@@ -158,40 +228,52 @@ package struct DConv: Sendable {
             // a pass over stored taps.
             let part = max(0, range.lowerBound - reach)..<min(length, range.upperBound + reach)
             layer.reduce.multiply(
-                rows: part.count, x.pointer + part.lowerBound * channels, lda: channels,
+                rows: part.count, x + part.lowerBound * channels, lda: channels,
                 into: taps, ldc: tapColumns, on: backend)
-            let rows = narrow.pointer + range.lowerBound * hidden
+            let rows = narrow + range.lowerBound * hidden
             let first = range.lowerBound - part.lowerBound
             gather(
                 layer, first..<first + range.count, taps, length: part.count, into: rows,
                 on: backend)
             return narrowMoments(range.count, rows, on: backend)
         }
-        withExtendedLifetime(affine) {
-            resolveNarrow(
-                layer, narrowSum, length, scale: affine.pointer, shift: affine.pointer + shift)
-        }
+        resolveNarrow(
+            layer, narrowSum, length, scale: affine, shift: affine + affineFloats / 2)
+    }
+
+    /// The 1×1 convolution, its norm and the gate, added to a signal.
+    ///
+    /// - Parameters:
+    ///   - narrow: `[length, hidden]`, changed.
+    ///   - activating: whether to normalise and activate `narrow` first.
+    ///   - affine: from `reduce`; the second norm's in the end.
+    ///   - signal: `[length, channels]`
+    private func expand(
+        _ layer: Layer, _ narrow: UnsafeMutablePointer<Float>, length: Int, activating: Bool,
+        _ affine: UnsafeMutablePointer<Float>, into signal: UnsafeMutablePointer<Float>,
+        on backend: Backend, scratch: Int = 0,
+        then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void = { _, _ in }
+    ) {
+        let tiling = Tiling(length, longest: Tiling.signalRows)
+        let (scale, shift) = (affine, affine + affineFloats / 2)
         let tileFloats = tiling.length * 2 * channels
         let expandedSum = backend.sumOfMoments(tiling, scratch: tileFloats) { range, expanded in
-            let rows = narrow.pointer + range.lowerBound * hidden
-            activate(
-                range.count, rows, scale: affine.pointer, shift: affine.pointer + shift,
-                on: backend)
+            let rows = narrow + range.lowerBound * hidden
+            if activating {
+                activate(range.count, rows, scale: scale, shift: shift, on: backend)
+            }
             layer.expand.multiply(rows: range.count, rows, into: expanded, on: backend)
             return expandedMoments(range.count, expanded, on: backend)
         }
-        withExtendedLifetime(affine) {
-            layer.norm2.resolve(
-                expandedSum, count: length * 2 * channels,
-                scale: affine.pointer, shift: affine.pointer + shift)
-        }
+        layer.norm2.resolve(
+            expandedSum, count: length * 2 * channels, scale: scale, shift: shift)
         backend.forEachTile(of: tiling, scratch: tileFloats + scratch) { range, expanded in
             layer.expand.multiply(
-                rows: range.count, narrow.pointer + range.lowerBound * hidden, into: expanded,
+                rows: range.count, narrow + range.lowerBound * hidden, into: expanded,
                 on: backend)
             gate(
-                layer, range.count, expanded, scale: affine.pointer, shift: affine.pointer + shift,
-                into: x.pointer + range.lowerBound * channels, on: backend)
+                layer, range.count, expanded, scale: scale, shift: shift,
+                into: signal + range.lowerBound * channels, on: backend)
             then(range, expanded + tileFloats)
         }
     }

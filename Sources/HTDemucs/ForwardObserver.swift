@@ -21,7 +21,7 @@ extension CancellationToken: ForwardObserver {
     package func completed(_ block: NetworkBlock) throws { try check() }
 }
 
-/// A step of `HTDemucs.forward`, described by the reference's name where it has one.
+/// A step of a network's `forward`, described by the reference's name where it has one.
 package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     case stft
     /// The normalisation of both inputs, and its inverse on both outputs.
@@ -35,6 +35,10 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     case tdecoder(Int)
     /// Includes the sum of the two branches.
     case istft
+    /// The conversion of a waveform to twice the rate, and back.
+    case resample
+    /// Between encoder and decoder.
+    case lstm
 
     package var description: String {
         switch self {
@@ -46,6 +50,8 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
         case .decoder(let index): "decoder.\(index)"
         case .tdecoder(let index): "tdecoder.\(index)"
         case .istft: "istft"
+        case .resample: "resample"
+        case .lstm: "lstm"
         }
     }
 }

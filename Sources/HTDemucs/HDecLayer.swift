@@ -70,7 +70,9 @@ package struct HDecLayer: Sendable {
     private func rewritten(
         _ x: Tensor, _ body: Body, probe: Probe?, on backend: Backend
     ) -> Tensor {
-        guard isFrequency, body.rewrite.norm == nil, probe == nil, let dconv = body.dconv else {
+        guard isFrequency, body.rewrite.norm == nil, probe == nil, let dconv = body.dconv,
+            dconv.isFusible
+        else {
             probe?("rewrite", layout, body.rewrite.convolve(x, on: backend))
             let y = body.rewrite(x, on: backend)
             body.dconv?(y, layout: layout, probe: probe, on: backend)

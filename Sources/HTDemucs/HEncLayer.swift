@@ -11,7 +11,8 @@ package struct HEncLayer: Sendable {
     let conv: Conv2d
     /// `[outputs]`
     let convBias: ChannelAffine
-    /// The stride in time: a waveform is extended by zeros to a multiple of it.
+    /// The stride in time: a waveform is extended by zeros to a multiple of it. 1 in the frequency
+    /// branch.
     let timeStride: Int
     /// Everything after the convolution; nil in an `empty` layer, the last of the waveform encoder
     /// when the branches merge.
@@ -24,6 +25,8 @@ package struct HEncLayer: Sendable {
 
         /// Whether everything after the convolution except DConv is pointwise.
         var isPointwise: Bool { norm1 == nil && rewrite.isPointwise && rewrite.norm == nil }
+        /// Whether it runs row by row, or tile by tile.
+        var isFusible: Bool { isPointwise && dconv?.isFusible ?? true }
     }
 
     /// A waveform in the reference where the stride is along time.
@@ -38,7 +41,7 @@ package struct HEncLayer: Sendable {
     package func callAsFunction(
         _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
     ) -> Tensor {
-        if inject == nil, probe == nil, let body, body.isPointwise {
+        if inject == nil, probe == nil, let body, body.isFusible {
             return x.shape[0] > 1 ? rows(x, body, on: backend) : signal(x, body, on: backend)
         }
         probe?("conv", layout, convolve(x, inject: nil, activates: false, on: backend))

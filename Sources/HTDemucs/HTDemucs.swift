@@ -10,7 +10,7 @@ import WeightsLoader
 ///
 /// Two U-Nets, one over the complex spectrogram and one over the waveform, that meet in a
 /// transformer.   PyTorch: `demucs.htdemucs.HTDemucs`.
-package struct HTDemucs: Sendable {
+package struct HTDemucs: HybridNetwork {
     package let configuration: Configuration
 
     /// Contents of the checkpoint that this engine ignores, a line each.
@@ -19,16 +19,16 @@ package struct HTDemucs: Sendable {
     /// Numbers in all of its parameters.
     package let parameterCount: Int
 
-    package private(set) var backend: Backend
-    let stft: STFT
+    package var backend: Backend
+    package let stft: STFT
     /// Outermost first.
-    let encoder: [HEncLayer]
-    let tencoder: [HEncLayer]
+    package let encoder: [HEncLayer]
+    package let tencoder: [HEncLayer]
     /// Innermost first, as in the reference.
-    let decoder: [HDecLayer]
-    let tdecoder: [HDecLayer]
+    package let decoder: [HDecLayer]
+    package let tdecoder: [HDecLayer]
     /// `[freq, channel]`, or nil if the configuration has none.
-    let frequencyEmbedding: Tensor?
+    package let frequencyEmbedding: Tensor?
     let samplers: Samplers?
     let crosstransformer: CrossTransformerEncoder?
 
@@ -40,76 +40,23 @@ package struct HTDemucs: Sendable {
         let downTime: Linear
     }
 
-    /// The same weights on the threads of another backend of the same kernels and precision.
-    package func running(on backend: Backend) -> HTDemucs {
-        var copy = self
-        copy.backend = backend
-        return copy
-    }
-
-    /// Builds the model that a checkpoint describes or implies.
-    ///
-    /// - Parameters:
-    ///   - overriding: constructor arguments that replace the file's.
-    ///   - segmentSeconds: the segment of a bag that the model is part of.
-    /// - Throws: ``WeightsError`` if tensors are missing, unused or of another shape,
-    ///   ``ConfigurationError`` if the model has an option that this engine does not build.
-    package init(
-        _ checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:],
-        segmentSeconds: Double? = nil, backend: Backend
-    ) throws {
-        let (stored, warnings) = try Configuration.read(from: checkpoint, overriding: overriding)
-        let configuration =
-            try segmentSeconds.map { try stored.shortened(toSegmentSeconds: $0) } ?? stored
-        try self.init(
-            configuration, warnings: warnings, parameters: checkpoint.parameters(),
-            backend: backend)
-    }
-
-    /// Builds a model of this configuration.
-    ///
-    /// - Parameters:
-    ///   - parameters: all of a checkpoint's; none may be left over.
-    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
-    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
-    ///   - observer: sees the inputs of the layers.
-    /// - Throws: ``WeightsError``.
     package init(
         _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
         backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
     ) throws {
-        var plan = plan
-        if plan == nil, backend.precision == .int8 {
-            plan =
-                try parameters.storedForms().map { QuantizationPlan($0) }
-                ?? .recommended(for: configuration)
-        }
-        let reader = StateDictReader(
-            configuration: configuration, backend: backend, plan: plan, observer: observer)
+        let reader = try StateDictReader(
+            of: parameters, configuration: configuration, backend: backend, plan: plan,
+            observer: observer)
         self.configuration = configuration
         self.warnings = warnings
         self.backend = backend
         stft = STFT(nfft: configuration.nfft)
-
-        let layers = configuration.layers
-        func encoders(_ name: String, isFrequency: Bool) throws -> [HEncLayer] {
-            try layers.map { layer in
-                try reader.encoderLayer(
-                    parameters.scope(name).scope("\(layer.index)"), layer,
-                    isFrequency: isFrequency)
-            }
-        }
-        func decoders(_ name: String, isFrequency: Bool) throws -> [HDecLayer] {
-            try layers.reversed().enumerated().map { position, layer in
-                try reader.decoderLayer(
-                    parameters.scope(name).scope("\(position)"), layer, isFrequency: isFrequency)
-            }
-        }
-        encoder = try encoders("encoder", isFrequency: true)
-        tencoder = try encoders("tencoder", isFrequency: false)
-        decoder = try decoders("decoder", isFrequency: true)
-        tdecoder = try decoders("tdecoder", isFrequency: false)
-        frequencyEmbedding = try reader.frequencyEmbedding(parameters.scope("freq_emb"))
+        let layers = try reader.hybridLayers(parameters)
+        encoder = layers.encoder
+        tencoder = layers.tencoder
+        decoder = layers.decoder
+        tdecoder = layers.tdecoder
+        frequencyEmbedding = layers.frequencyEmbedding
 
         let inner = configuration.innerChannels
         let bottom = configuration.bottomChannels
@@ -126,6 +73,6 @@ package struct HTDemucs: Sendable {
                 downTime: try sampler("channel_downsampler_t", bottom, inner))
         crosstransformer = try reader.crossTransformer(parameters.scope("crosstransformer"))
         try parameters.finish()
-        parameterCount = parameters.askedShapes.values.reduce(0) { $0 + $1.reduce(1, *) }
+        parameterCount = parameters.askedCount
     }
 }

@@ -3,8 +3,8 @@
 import Layers
 import WeightsLoader
 
-/// The form of each layer's weights. DConv's layers hold a fortieth of the weights and always stay
-/// floats.
+/// The form of each layer's weights. DConv's layers always stay floats: they hold a fortieth of
+/// HTDemucs' weights. In Demucs' third version they hold the LSTMs too (docs/int8.md).
 package struct QuantizationPlan: Sendable {
     private let form: @Sendable (_ tensor: String) -> LayerForm
 
@@ -33,7 +33,14 @@ package struct QuantizationPlan: Sendable {
             if spared.contains(where: { tensor.hasPrefix($0) || tensor.hasPrefix("t" + $0) }) {
                 return .float
             }
-            return tensor.hasSuffix(".conv.weight") ? .w8 : .w8a8
+            return isStrided(tensor, configuration.architecture) ? .w8 : .w8a8
         }
+    }
+
+    /// Whether it is the strided convolution of an encoder layer. Demucs' have numbers for names.
+    private static func isStrided(_ tensor: String, _ architecture: Architecture) -> Bool {
+        architecture == .demucs
+            ? tensor.hasPrefix("encoder.") && tensor.hasSuffix(".0.weight")
+            : tensor.hasSuffix(".conv.weight")
     }
 }

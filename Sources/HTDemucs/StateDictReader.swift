@@ -24,13 +24,34 @@ package struct StateDictReader {
         self.observer = observer
     }
 
+    /// The reader of a whole model.
+    ///
+    /// - Parameters:
+    ///   - parameters: the model's.
+    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
+    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
+    /// - Throws: ``WeightsError``.
+    init(
+        of parameters: ParameterReader, configuration: Configuration, backend: Backend,
+        plan: QuantizationPlan?, observer: (any ModelObserver)?
+    ) throws {
+        var plan = plan
+        if plan == nil, backend.precision == .int8 {
+            plan =
+                try parameters.storedForms().map { QuantizationPlan($0) }
+                ?? .recommended(for: configuration)
+        }
+        self.init(
+            configuration: configuration, backend: backend, plan: plan, observer: observer)
+    }
+
     // MARK: - torch.nn
 
-    private func bias(_ reader: ParameterReader, _ channels: Int) throws -> ChannelAffine {
+    func bias(_ reader: ParameterReader, _ channels: Int) throws -> ChannelAffine {
         ChannelAffine(bias: try reader.floats("bias", [channels]), on: backend)
     }
 
-    private func groupNorm(
+    func groupNorm(
         _ reader: ParameterReader, groups: Int, channels: Int
     ) throws -> GroupNorm {
         GroupNorm(
@@ -51,6 +72,47 @@ package struct StateDictReader {
     }
 
     // MARK: - Encoders and decoders
+
+    /// The layers of a model with a spectrogram.
+    struct HybridLayers {
+        /// Outermost first.
+        let encoder: [HEncLayer]
+        let tencoder: [HEncLayer]
+        /// Innermost first, as in the reference.
+        let decoder: [HDecLayer]
+        let tdecoder: [HDecLayer]
+        let frequencyEmbedding: Tensor?
+    }
+
+    /// `encoder`, `tencoder`, `decoder`, `tdecoder` and `freq_emb`
+    func hybridLayers(_ parameters: ParameterReader) throws -> HybridLayers {
+        let layers = configuration.layers
+        let both = layers.filter { !$0.isTimeOnly }
+        func encoders(
+            _ name: String, _ layers: [Configuration.LayerShape], isFrequency: Bool
+        ) throws -> [HEncLayer] {
+            try layers.map { layer in
+                try encoderLayer(
+                    parameters.scope(name).scope("\(layer.index)"), layer,
+                    isFrequency: isFrequency && !layer.isTimeOnly)
+            }
+        }
+        func decoders(
+            _ name: String, _ layers: [Configuration.LayerShape], isFrequency: Bool
+        ) throws -> [HDecLayer] {
+            try layers.reversed().enumerated().map { position, layer in
+                try decoderLayer(
+                    parameters.scope(name).scope("\(position)"), layer,
+                    isFrequency: isFrequency && !layer.isTimeOnly)
+            }
+        }
+        return HybridLayers(
+            encoder: try encoders("encoder", layers, isFrequency: true),
+            tencoder: try encoders("tencoder", both, isFrequency: false),
+            decoder: try decoders("decoder", layers, isFrequency: true),
+            tdecoder: try decoders("tdecoder", both, isFrequency: false),
+            frequencyEmbedding: try frequencyEmbedding(parameters.scope("freq_emb")))
+    }
 
     /// `encoder.{index}` or `tencoder.{index}`
     package func encoderLayer(
@@ -115,7 +177,7 @@ package struct StateDictReader {
             padding: shape.pad, isLast: layer.index == 0)
     }
 
-    private func norm(
+    func norm(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, channels: Int
     ) throws -> GroupNorm? {
         guard layer.isNormed else { return nil }
@@ -142,22 +204,34 @@ package struct StateDictReader {
             norm: try norm(reader.scope(name), layer, channels: 2 * channels))
     }
 
-    /// `dconv`: `layers.{d}.0` dilated convolution, `.1` norm, `.3` 1×1 convolution, `.4` norm,
-    /// `.6` LayerScale; `.2` and `.5` are GELU and GLU.
+    /// `dconv` of an encoder or decoder layer.
     func dconv(_ reader: ParameterReader, _ layer: Configuration.LayerShape) throws -> DConv {
         try dconv(
             reader, channels: layer.channelsOut, hidden: layer.dconvHidden,
-            dilations: configuration.dconvDilations)
+            dilations: configuration.dconvDilations, hasLSTM: layer.hasLSTM,
+            hasAttention: layer.hasAttention)
     }
 
+    /// `dconv`: `layers.{d}.0` dilated convolution, `.1` norm; then, where there are, the LSTM and the
+    /// attention, from `.3` on; then the 1×1 convolution, its norm, and LayerScale three behind it.
+    /// GELU is `.2`, and GLU stands before LayerScale.
     package func dconv(
-        _ reader: ParameterReader, channels: Int, hidden: Int, dilations: [Int]
+        _ reader: ParameterReader, channels: Int, hidden: Int, dilations: [Int],
+        hasLSTM: Bool = false, hasAttention: Bool = false
     ) throws -> DConv {
         let taps = DConv.taps
         let layers = try dilations.enumerated().map { index, dilation in
             let reader = reader.scope("layers").scope("\(index)")
             let reduce = try reader.scope("0").floats("weight", [hidden, channels, taps])
-            let expand = try reader.scope("3").floats("weight", [2 * channels, hidden, 1])
+            var place = 3
+            func next() -> ParameterReader {
+                defer { place += 1 }
+                return reader.scope("\(place)")
+            }
+            let lstm = hasLSTM ? try dconvLSTM(next(), channels: hidden) : nil
+            let attention = hasAttention ? try localState(next(), channels: hidden) : nil
+            let expandReader = next()
+            let expand = try expandReader.floats("weight", [2 * channels, hidden, 1])
             return DConv.Layer(
                 dilation: dilation,
                 reduce: WeightMatrix(
@@ -168,13 +242,15 @@ package struct StateDictReader {
                     }, on: backend),
                 reduceBias: try bias(reader.scope("0"), hidden),
                 norm1: try groupNorm(reader.scope("1"), groups: 1, channels: hidden),
+                lstm: lstm, attention: attention,
                 expand: Linear(
                     weight: .floats(expand, on: backend),
-                    bias: try reader.scope("3").floats("bias", [2 * channels]), inputs: hidden,
+                    bias: try expandReader.floats("bias", [2 * channels]), inputs: hidden,
                     on: backend),
-                norm2: try groupNorm(reader.scope("4"), groups: 1, channels: 2 * channels),
+                norm2: try groupNorm(next(), groups: 1, channels: 2 * channels),
                 gamma: backend.tensor(
-                    [channels], try reader.scope("6").floats("scale", [channels])))
+                    [channels],
+                    try reader.scope("\(place + 1)").floats("scale", [channels])))
         }
         return DConv(channels: channels, hidden: hidden, layers: layers)
     }

@@ -96,15 +96,17 @@ struct AttentionTile {
     ///   - queries: as in `begin`.
     ///   - keys: packed `[size, keys]`.
     ///   - values: packed `[keys, size]`.
+    ///   - decay: what distance costs; nil for nothing.
     func add(
         _ range: Range<Int>, queries: UnsafePointer<Float>, ld: Int, keys: PackedOperand,
-        values: PackedOperand
+        values: PackedOperand, decay: Decay? = nil
     ) {
         // Exponentials are powers of two.
         let slope = Float(1 / Double(size).squareRoot() * 1.4426950408889634)
         let columns = range.count
         let kernels = backend.kernels
         score(range, queries, ld: ld, keys)
+        if let decay { penalise(range, decay) }
         switch form {
         case .int8:
             kernels.q8_softmax_step(
@@ -122,6 +124,35 @@ struct AttentionTile {
             kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)
         }
         addValues(range, values, isFirst: isFirst)
+    }
+
+    /// The penalties of some queries of a head on the distance to their keys.
+    struct Decay {
+        /// Of each query for a step of distance, `ld` floats apart.
+        let slopes: UnsafePointer<Float>
+        let ld: Int
+        /// Position of the first query.
+        let firstQuery: Int
+        /// The score of a query with the key at its own position.
+        static let selfScore: Float = -100
+    }
+
+    /// Takes the penalties off the scores, which are still to be divided by √size.
+    private func penalise(_ range: Range<Int>, _ decay: Decay) {
+        let factor = Float(Double(size).squareRoot())
+        for row in 0..<rows {
+            let query = decay.firstQuery + row
+            let scores = scores + row * range.count
+            let slope = decay.slopes[row * decay.ld] * factor
+            let first = Float(range.lowerBound - query)
+            for column in 0..<range.count {
+                let distance = abs(first + Float(Int32(truncatingIfNeeded: column)))
+                scores[column] -= slope * distance
+            }
+            if range.contains(query) {
+                scores[query - range.lowerBound] = Decay.selfScore * factor
+            }
+        }
     }
 
     /// The exponentials of the keys `range` times their values.

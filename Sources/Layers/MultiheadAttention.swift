@@ -45,8 +45,12 @@ package struct MultiheadAttention: Sendable {
     /// - Parameters:
     ///   - queries: `[tokens, channels]`, projected.
     ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values.
+    ///   - slopes: `[tokens, heads]`, by how much the score of a query falls with each step of
+    ///     distance, in self-attention without attention to oneself; nil for none of this.
     /// - Returns: `[tokens, channels]`
-    package func attend(_ queries: Tensor, _ keysValues: Tensor, on backend: Backend) -> Tensor {
+    package func attend(
+        _ queries: Tensor, _ keysValues: Tensor, slopes: Tensor? = nil, on backend: Backend
+    ) -> Tensor {
         let size = channels / heads
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
         let keyTiles = Tiling(
@@ -65,11 +69,16 @@ package struct MultiheadAttention: Sendable {
                 form, rows: range.count, size: size, longestTile: keyTiles.length,
                 scratch: scratch, backend: backend)
             let query = queries.pointer + range.lowerBound * channels + head * size
+            let decay = slopes.map {
+                AttentionTile.Decay(
+                    slopes: $0.pointer + range.lowerBound * heads + head, ld: heads,
+                    firstQuery: range.lowerBound)
+            }
             tile.begin(query, ld: channels)
             for keyTile in 0..<keyTiles.tiles {
                 tile.add(
                     keyTiles[keyTile], queries: query, ld: channels, keys: keys(head),
-                    values: values(head))
+                    values: values(head), decay: decay)
             }
             tile.finish(
                 into: result.pointer + range.lowerBound * channels + head * size, ld: channels)

@@ -35,8 +35,7 @@ extension ModelStore {
     private static let checkpointLimitBytes = 4_000_000_000
 
     private static let defaultEndpoint = "https://huggingface.co"
-    private static let torchServer =
-        "https://dl.fbaipublicfiles.com/demucs/hybrid_transformer"
+    private static let torchServer = "https://dl.fbaipublicfiles.com/demucs"
 
     /// The model's files; missing files of a published model are fetched.
     ///
@@ -134,7 +133,7 @@ extension ModelStore {
         case .torch(let members):
             for member in members where checkpoint(member.signature) == nil {
                 try Download(
-                    url: "\(ModelStore.torchServer)/\(member.torchFile)",
+                    url: "\(ModelStore.torchServer)/\(member.folder)/\(member.torchFile)",
                     destination: "\(caches.ownCheckpoints)/\(member.torchFile)",
                     checksum: member.checksum, limitBytes: ModelStore.checkpointLimitBytes
                 ).run(policy: policy, isCancelled: isCancelled, report: report)

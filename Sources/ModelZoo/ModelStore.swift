@@ -109,6 +109,7 @@ public struct ModelStore: Sendable {
             }
             if missing.isEmpty { missing = found.missing }
         }
+        if PublishedModel.isPacked(model) { throw ModelStoreError.packed(name: name) }
         throw ModelStoreError.notFound(name: name, folders: folders, missing: missing)
     }
 

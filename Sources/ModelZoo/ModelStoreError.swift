@@ -9,6 +9,8 @@ public enum ModelStoreError: Error, Equatable, Sendable {
     case repositoryMissing(path: String)
     /// `missing`: the signatures that are missing, if some of the model's files are there.
     case notFound(name: String, folders: [String], missing: [String])
+    /// A published model whose weights can't be read.
+    case packed(name: String)
     /// The model isn't there, and `reason` (an option or a variable) switched fetching off.
     case offline(name: String, folders: [String], reason: String)
     /// Every server of the model failed; a reason for each.
@@ -32,6 +34,12 @@ extension ModelStoreError: DescribedError {
                 + Self.places(folders)
                 + "; give a model file, or a published name: "
                 + PublishedModel.all.map(\.name).joined(separator: ", ") + ", hf://namespace/name"
+        case .packed(let name):
+            "the model '\(name)' can't be used: its published weights are packed by diffq, whose "
+                + "format only its own code defines, under CC BY-NC; use "
+                + (name.hasPrefix("mdx_")
+                    ? "'\(name.dropLast("_q".count))'" : "'mdx' or 'mdx_extra'")
+                + ", the same models in floats, or unpack it with the official package (docs/models.md)"
         case .offline(let name, let folders, let reason):
             "the model '\(name)' was not found" + Self.places(folders)
                 + ", and is not fetched because of \(reason)"

@@ -70,7 +70,7 @@ package struct Calibration {
         let chosen = try choose(pieces, count, &random)
 
         try ChunkFolder.make(path)
-        let spectrogram = CoreSpectrogram(nfft: configuration.nfft, on: backend)
+        let spectrogram = configuration.spectrogram(on: backend)
         var done = 0
         for (index, track) in tracks.enumerated() {
             // Samples are numbered by their position in `chosen`, and read in the track's order.

@@ -43,8 +43,8 @@ package struct CoreRun {
         on backend: Backend, cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
     ) throws {
         try claim(backend.precision)
-        let network = try model.network(on: backend)
-        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let network = try model.hybridNetwork(on: backend)
+        let spectrogram = manifest.spectrogram(on: backend)
         let missing = (0..<manifest.chunk.count).filter { !isComplete($0) }
         var done = manifest.chunk.count - missing.count
         progress(done)

@@ -9,8 +9,8 @@ package struct CoreSpectrogram {
     let stft: STFT
     let backend: Backend
 
-    package init(nfft: Int, on backend: Backend) {
-        stft = STFT(nfft: nfft)
+    package init(nfft: Int, framing: STFT.Framing = .reflected, on backend: Backend) {
+        stft = STFT(nfft: nfft, framing: framing)
         self.backend = backend
     }
 

@@ -3,6 +3,7 @@
 import Files
 import HTDemucs
 import Signal
+import Tensor
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -26,6 +27,8 @@ package struct Manifest: Sendable, Equatable, Codable {
         package var channels: Int
         package var samplerate: Int
         package var nfft: Int
+        /// HDemucs' `hybrid_old`; left out where it is false.
+        package var hybridOld: Bool?
     }
 
     package struct Chunks: Sendable, Equatable, Codable {
@@ -76,7 +79,8 @@ package struct Manifest: Sendable, Equatable, Codable {
         self.source = source
         model = Model(
             name: modelName, sources: configuration.sources, channels: configuration.audioChannels,
-            samplerate: configuration.samplerate, nfft: configuration.nfft)
+            samplerate: configuration.samplerate, nfft: configuration.nfft,
+            hybridOld: configuration.hybridOld ? true : nil)
         chunk = Chunks(
             samples: plan.chunkSamples, hop: plan.hopSamples, count: plan.count,
             padding: plan.paddingSamples)
@@ -102,6 +106,12 @@ package struct Manifest: Sendable, Equatable, Codable {
                 Shape(name: CoreTensor.waveform, shape: [1, sources, channels, samples]),
             ]
         )
+    }
+
+    func spectrogram(on backend: Backend) -> CoreSpectrogram {
+        CoreSpectrogram(
+            nfft: model.nfft, framing: model.hybridOld == true ? .hybridOld : .reflected,
+            on: backend)
     }
 
     package var plan: ChunkPlan {

@@ -4,25 +4,43 @@ import Demucs
 import Files
 import HTDemucs
 import ModelZoo
+import Tensor
 
 extension OpenedModel {
     /// Opens a model that is a single network.
     ///
     /// - Parameter name: the name given in a call; nil for the files' own. A path becomes absolute,
     ///   so that it finds the file again.
-    /// - Throws: ``PortingError/bagOfSeveral(name:checkpoints:)``, `WeightsError`,
-    ///   `ConfigurationError`.
-    package init(porting files: ModelFiles, named name: String? = nil) throws {
+    /// - Parameters:
+    ///   - needsCore: refuses a model without one.
+    /// - Throws: ``PortingError/bagOfSeveral(name:checkpoints:)``, ``PortingError/noCore(name:)``,
+    ///   `WeightsError`, `ConfigurationError`.
+    package init(
+        porting files: ModelFiles, named name: String? = nil, needsCore: Bool = true
+    ) throws {
         guard files.checkpoints.count == 1 else {
             throw PortingError.bagOfSeveral(name: files.name, checkpoints: files.checkpoints)
         }
         try self.init(files)
+        guard configuration.architecture != .demucs || !needsCore else {
+            throw PortingError.noCore(name: files.name)
+        }
         guard let name else { return }
         let isFile = FilePath.status(name) != nil
         self.name = isFile ? FilePath.absolute(name) : name
     }
 
     package var configuration: Configuration { configurations[0] }
+
+    /// Loads the network, which has a core.
+    ///
+    /// - Throws: ``PortingError/noCore(name:)``, `WeightsError`.
+    package func hybridNetwork(on backend: Backend) throws -> any HybridNetwork {
+        guard let network = try network(on: backend) as? any HybridNetwork else {
+            throw PortingError.noCore(name: name)
+        }
+        return network
+    }
 
     package var checksum: String { checksums[0] }
 
@@ -42,10 +60,17 @@ extension OpenedModel {
             ),
             ("a rate of", "\(configuration.samplerate)", "\(prepared.samplerate)"),
             ("an nfft of", "\(configuration.nfft)", "\(prepared.nfft)"),
+            ("hybrid_old", "\(configuration.hybridOld)", "\(prepared.hybridOld ?? false)"),
         ]
         for (property, found, expected) in properties where found != expected {
             throw .modelDiffers(folder, "\(property) \(expected)", found: found)
         }
+    }
+}
+
+extension Configuration {
+    func spectrogram(on backend: Backend) -> CoreSpectrogram {
+        CoreSpectrogram(nfft: self.nfft, framing: framing, on: backend)
     }
 }
 

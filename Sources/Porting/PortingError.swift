@@ -9,6 +9,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Chunks of another track, model or plan are there.
     case folderTaken(path: String, difference: String)
     case bagOfSeveral(name: String, checkpoints: [String])
+    /// The model runs on the waveform alone.
+    case noCore(name: String)
     case invalidOption(name: String, value: String, allowed: String)
     case nothingLoud(limitDecibels: Double)
     case tooFewSamples(found: Int, wanted: Int)
@@ -25,6 +27,9 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
         case .bagOfSeveral(let name, let checkpoints):
             "\(name): is a bag of \(checkpoints.count) models, which have a core each; name one of "
                 + "its checkpoints: \(checkpoints.joined(separator: ", "))"
+        case .noCore(let name):
+            "\(name): is a Demucs on the waveform alone, which has no spectrogram and no core to run "
+                + "elsewhere; name a hybrid model, or look at its values with trace"
         case .invalidOption(let name, let value, let allowed):
             "The value '\(value)' is invalid for '--\(name)': expected \(allowed)"
         case .nothingLoud(let limit):

@@ -72,7 +72,7 @@ package struct Preparation {
     ) throws {
         try claim(path)
         let folder = ChunkFolder(path)
-        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let spectrogram = manifest.spectrogram(on: backend)
         let plan = manifest.plan
         let missing = (0..<plan.count).filter { index in
             !manifest.inputs.allSatisfy { folder.isComplete($0, index, manifest.encoding) }

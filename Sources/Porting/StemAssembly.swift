@@ -63,7 +63,7 @@ package struct StemAssembly {
                 channelCount: manifest.model.channels, modelRateHz: manifest.model.samplerate,
                 sampleRateHz: manifest.model.samplerate, sampleCount: manifest.source.samples),
             options: options, threads: backend.threads)
-        let spectrogram = CoreSpectrogram(nfft: manifest.model.nfft, on: backend)
+        let spectrogram = manifest.spectrogram(on: backend)
         let rows = manifest.model.sources.count * manifest.model.channels
         let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
         let noMixture = PlanarAudio(channels: [], sampleRateHz: manifest.model.samplerate)

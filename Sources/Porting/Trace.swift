@@ -11,10 +11,12 @@ import Tensor
 ///
 /// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk itself; `mag` `[2A, F, T]`, its
 /// spectrogram with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the
-/// core's outputs; `final` `[S, A, N]`, the stems.
+/// core's outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone has `mix` and `final`
+/// of these.
 package struct Trace {
     private let input: NamedTensor
-    private let x: NamedTensor
+    /// nil for a model without a spectrogram.
+    private let x: NamedTensor?
     private let origin: String
     package let warnings: [AudioWarning]
 
@@ -82,10 +84,10 @@ package struct Trace {
         try track.forEachPiece(
             at: [Int(position)], length: length, on: backend, cancellation: cancellation
         ) { _, chunk in
-            inputs = CoreSpectrogram(nfft: configuration.nfft, on: backend).inputs(chunk)
+            inputs = configuration.spectrogram(on: backend).inputs(chunk)
         }
         input = inputs[0]
-        x = inputs[1]
+        x = configuration.architecture == .demucs ? nil : inputs[1]
         origin = "\(name), from sample \(Int(position))"
         warnings = track.warnings
     }
@@ -112,8 +114,9 @@ package struct Trace {
     /// - Returns: the names.
     /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
     package func write(
-        _ patterns: [NamePattern], attention: [AttentionHead] = [], of network: HTDemucs,
-        model: OpenedModel, to path: String, cancellation: CancellationToken
+        _ patterns: [NamePattern], attention: [AttentionHead] = [],
+        of network: any SeparationNetwork, model: OpenedModel, to path: String,
+        cancellation: CancellationToken
     ) throws -> [String] {
         let writer = try TraceWriter(
             path,
@@ -133,14 +136,18 @@ package struct Trace {
     ///   - sink: stops the trace by throwing.
     /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
     package func run(
-        _ patterns: [NamePattern], attention: [AttentionHead] = [], on network: HTDemucs,
-        model: OpenedModel, cancellation: CancellationToken,
+        _ patterns: [NamePattern], attention: [AttentionHead] = [],
+        on network: any SeparationNetwork, model: OpenedModel, cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
-        let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: network.backend)
         let observer = TraceObserver(patterns, attention, cancellation, sink)
         try observer.give("mix", input)
+        guard let x, let network = network as? any HybridNetwork else {
+            try giveStems(of: network, to: observer)
+            return try observer.finish()
+        }
         try observer.give("mag", x)
+        let spectrogram = model.configuration.spectrogram(on: network.backend)
         let (mix, z) = spectrogram.engineInputs(input, x)
         let core = try network.core(mix, z, observer: observer)
         try observer.check()
@@ -151,6 +158,14 @@ package struct Trace {
         stems.values = spectrogram.stems(outputs[0], outputs[1])
         try observer.give("final", stems)
         try observer.finish()
+    }
+
+    /// The whole pass of a model on the waveform alone.
+    private func giveStems(of network: any SeparationNetwork, to observer: TraceObserver) throws {
+        let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
+        let stems = try network.forward(mix, observer: observer)
+        try observer.check()
+        try observer.give("final", NamedTensor("final", [1] + Array(stems.shape), stems.floats))
     }
 }
 

@@ -203,9 +203,8 @@ package struct MixedPrecisionSearch {
         let parameters = quantization.checkpoint.parameters(
             replacing: quantized.replacements(
                 for: forms.filter { $0.value != .float }.keys))
-        let network = try HTDemucs(
-            quantization.configuration, warnings: [], parameters: parameters, backend: backend,
-            plan: QuantizationPlan(forms))
+        let network = try quantization.configuration.network(
+            parameters: parameters, backend: backend, plan: QuantizationPlan(forms))
         return try mixes.map {
             try network.forward(quantization.tensor($0, on: backend), observer: cancellation).floats
         }

@@ -86,9 +86,8 @@ package struct ModelQuantization {
         let backend = try Backend(threads: threads)
         let observer = CalibrationObserver(rowsPerSegment: Self.rowsPerSegment(mixes.count))
         let parameters = checkpoint.parameters()
-        let network = try HTDemucs(
-            configuration, warnings: [], parameters: parameters,
-            backend: Backend(threads: 1), observer: observer)
+        let network = try configuration.network(
+            parameters: parameters, backend: Backend(threads: 1), observer: observer)
         for (index, mix) in mixes.enumerated() {
             report(.calibrating(done: index, segments: mixes.count))
             _ = try network.forward(tensor(mix, on: network.backend), observer: cancellation)

@@ -11,6 +11,7 @@ package struct ReflectPadding {
     let count: Int
     let left: Int
     let right: Int
+    private let reflects: Bool
 
     /// The zeros among `left` (the rest of it reflects).
     private let zerosLeft: Int
@@ -18,7 +19,9 @@ package struct ReflectPadding {
     /// Length of the reflected signal: samples and zeros.
     private let extendedCount: Int
 
-    package init(count: Int, left: Int, right: Int) {
+    /// - Parameter reflects: false for zeros instead.
+    package init(count: Int, left: Int, right: Int, reflects: Bool = true) {
+        self.reflects = reflects
         self.count = count
         self.left = left
         self.right = right
@@ -37,6 +40,9 @@ package struct ReflectPadding {
     /// because of `center=True`.
     package func source(at position: Int) -> Int? {
         let inside = Self.reflect(position, count: paddedCount)
+        guard reflects else {
+            return left..<left + count ~= inside ? inside - left : nil
+        }
         let extended = Self.reflect(inside - (left - zerosLeft), count: extendedCount)
         let index = extended - zerosLeft
         return index >= 0 && index < count ? index : nil

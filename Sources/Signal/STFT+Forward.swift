@@ -18,7 +18,8 @@ extension STFT {
         let (channels, samples) = (signal.shape[0], signal.shape[1])
         let frames = frames(samples: samples)
         let padding = ReflectPadding(
-            count: samples, left: padding, right: padding + frames * hop - samples)
+            count: samples, left: padding, right: padding + frames * hop - samples,
+            reflects: framing == .reflected)
         let spectrogram = backend.tensor(Shape(bins, frames, 2 * channels))
 
         // An item is one channel of one frame, in the order of the result's rows. A block of items

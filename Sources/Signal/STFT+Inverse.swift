@@ -37,7 +37,11 @@ extension STFT {
                 add(group, of: spectrogram, to: signal, scratch, on: backend)
             }
         }
-        return signal
+        for channel in firstHopGains.isEmpty ? 0..<0 : 0..<channels {
+            let first = signal.pointer + channel * samples
+            for n in 0..<min(hop, samples) { first[n] *= firstHopGains[n] }
+        }
+        return withExtendedLifetime(signal) { signal }
     }
 
     /// Frames that one task adds up. At least four, so that a group never reaches past the next one;
@@ -64,7 +68,7 @@ extension STFT {
                 for index in 0..<count {
                     let item = firstItem + index
                     // The frame's first position, which may lie before the signal or past its end.
-                    let start = item / channels * hop + firstFrameStart - padding
+                    let start = item / channels * hop + firstFrameStart - cut
                     let first = min(max(0, -start), nfft)
                     let end = max(first, min(nfft, samples - start))
                     let inside = end > first ? start + first : 0

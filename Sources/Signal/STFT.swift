@@ -24,6 +24,18 @@ package struct STFT: Sendable {
     /// Bins that are kept: nfft / 2.
     package let bins: Int
 
+    /// What lies beyond the ends of the signal.
+    package enum Framing: Sendable {
+        /// Reflections, which the inverse cuts off again.
+        case reflected
+        /// Zeros, which the inverse leaves in place, as early hybrid models were trained: the signal
+        /// comes back 3/2 hops late, its first hop divided by what the frames that exist there sum up
+        /// to. Demucs: `hybrid_old`.
+        case hybridOld
+    }
+
+    let framing: Framing
+
     let fft: RealFFT
 
     /// The window and the scale of the forward transform.
@@ -32,6 +44,9 @@ package struct STFT: Sendable {
     /// The window and the scale of the inverse, and the division by the overlapping squared windows.
     let synthesisWindow: [Float]
 
+    /// Factors of the first hop of the inverse; empty where they are one.
+    let firstHopGains: [Float]
+
     /// Whether the reference can frame with this `nfft`: even, for the inverse, and with an even
     /// hop, for a whole number of frames.
     package static func supports(nfft: Int) -> Bool {
@@ -39,9 +54,10 @@ package struct STFT: Sendable {
     }
 
     /// - Parameter nfft: a length that ``supports(nfft:)``.
-    package init(nfft: Int) {
+    package init(nfft: Int, framing: Framing = .reflected) {
         precondition(Self.supports(nfft: nfft))
         self.nfft = nfft
+        self.framing = framing
         hop = nfft / 4
         bins = nfft / 2
         fft = RealFFT(length: nfft)
@@ -57,6 +73,14 @@ package struct STFT: Sendable {
         analysisWindow = window.map { Float($0 * scale) }
         let hop = hop
         synthesisWindow = window.indices.map { Float(window[$0] * scale / overlap[$0 % hop]) }
+        // The reference pads two frames of zeros on each side; a fourth one is missing there.
+        firstHopGains =
+            framing == .reflected
+            ? []
+            : (0..<hop).map { n in
+                let last = window[n + nfft - hop]
+                return Float(overlap[n] / (overlap[n] - last * last))
+            }
     }
 
     /// Frames of a signal: one for each hop, whole or begun.
@@ -64,6 +88,9 @@ package struct STFT: Sendable {
 
     /// The first sample of frame 0 in the padded signal: 0, or −1 if `nfft` is no multiple of four.
     var firstFrameStart: Int { 2 * hop - nfft / 2 }
+
+    /// Samples of the padding that the inverse cuts off.
+    var cut: Int { framing == .reflected ? padding : 0 }
 
     /// Padding of the signal on the left, and the least on the right: 3/2 hops.
     var padding: Int { hop / 2 * 3 }

@@ -29,11 +29,6 @@ enum GGML {
     static func read(_ file: MappedFile) throws -> CheckpointContents {
         var cursor = ByteCursor(file)
         let magic = try cursor.littleEndian(UInt32.self, "the magic number")
-        guard magic != thirdVersion else {
-            throw FormatFailure(
-                unsupported: "it holds a model of class \"demucs.hdemucs.HDemucs\"; only "
-                    + "demucs.htdemucs.HTDemucs is supported")
-        }
         var names = Set<String>()
         var tensors: [StoredTensor] = []
         while !cursor.isAtEnd {

@@ -31,20 +31,16 @@ extension Checkpoint {
 
     /// The arguments of the stored model.
     ///
-    /// - Parameter className: the class that the caller can build.
+    /// - Parameter classNames: the classes that the caller can build.
     /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they name another
     ///   class, or if the tensors are packed by diffq.
-    package func modelArguments(ofClass className: String) throws -> ModelArguments {
+    package func modelArguments(ofClasses classNames: [String]) throws -> ModelArguments {
         if let storedArguments {
-            guard storedArguments.className == className else {
-                throw WeightsError.otherModel(
-                    path: path, found: storedArguments.className, expected: className)
-            }
+            try check(storedArguments.className, isOneOf: classNames)
             return storedArguments
         }
-        if let stored = metadata["klass"], stored != className {
-            throw WeightsError.otherModel(path: path, found: stored, expected: className)
-        }
+        let className = metadata["klass"] ?? ""
+        if metadata["klass"] != nil { try check(className, isOneOf: classNames) }
         guard metadata["structure"] == nil else {
             throw WeightsError.unsupported(
                 path: path, format: format,
@@ -62,6 +58,12 @@ extension Checkpoint {
             throw invalid("kwargs", "expected a JSON object")
         }
         return ModelArguments(className: className, positional: positional, keyword: keyword)
+    }
+
+    private func check(_ className: String, isOneOf classNames: [String]) throws {
+        guard classNames.contains(className) else {
+            throw WeightsError.otherModel(path: path, found: className, expected: classNames)
+        }
     }
 
     private func invalid(_ key: String, _ problem: String) -> WeightsError {

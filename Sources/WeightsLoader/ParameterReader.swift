@@ -173,6 +173,9 @@ package struct ParameterReader: Sendable {
     /// The official shape of each tensor that was asked for, whatever the file says.
     package var askedShapes: [String: [Int]] { asked.all() }
 
+    /// Numbers in all tensors that were asked for.
+    package var askedCount: Int { askedShapes.values.reduce(0) { $0 + $1.reduce(1, *) } }
+
     private func unaskedNames(of checkpoint: Checkpoint) -> [String] {
         let asked = asked.all()
         return checkpoint.tensors.map(\.name).filter { asked[$0] == nil }

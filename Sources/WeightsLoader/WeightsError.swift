@@ -32,7 +32,7 @@ public enum WeightsError: Error, Equatable, Sendable {
     // The metadata
     case metadataMissing(path: String, keys: [String])
     case metadataInvalid(path: String, key: String, problem: String)
-    case otherModel(path: String, found: String, expected: String)
+    case otherModel(path: String, found: String, expected: [String])
 
     // Files of several models
     case severalModels(path: String, submodels: [String])
@@ -98,7 +98,8 @@ extension WeightsError: DescribedError {
         case .metadataInvalid(_, let key, let problem):
             "its metadata are damaged at \(key.quoted): \(problem)"
         case .otherModel(_, let found, let expected):
-            "holds a model of class \(found.quoted); only \(expected) is supported"
+            "holds a model of class \(found.quoted); supported: "
+                + expected.joined(separator: ", ")
         case .severalModels(_, let submodels):
             "holds \(submodels.count) models; choose one of them (--member): "
                 + Self.list(submodels)

@@ -8,8 +8,11 @@ import ModelZoo
 import Tensor
 
 struct BenchCommand {
-    /// The only name that `--random-weights` accepts.
-    static let configurationName = "htdemucs"
+    /// The names that `--random-weights` accepts.
+    static let configurations: [(name: String, architecture: Architecture)] = [
+        ("htdemucs", .htdemucs), ("hdemucs", .hdemucs), ("demucs", .demucs),
+    ]
+    static let configurationNames = configurations.map(\.name)
 
     private let arguments: ParsedArguments
     private let console: Console
@@ -22,9 +25,12 @@ struct BenchCommand {
     init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
         self.arguments = arguments
         self.console = console
-        if let name = arguments.value(.randomWeights), name != BenchCommand.configurationName {
+        if let name = arguments.value(.randomWeights),
+            !BenchCommand.configurationNames.contains(name)
+        {
             throw .invalidValue(
-                .randomWeights, value: name, allowed: BenchCommand.configurationName)
+                .randomWeights, value: name,
+                allowed: BenchCommand.configurationNames.joined(separator: ", "))
         }
         if arguments.value(.measuredPrecision) == "all" {
             precisions = Set(Precision.allCases)
@@ -96,10 +102,13 @@ struct BenchCommand {
 
     /// The network to measure, and its name in the report.
     private func network() throws -> (name: String, Benchmark.Network) {
-        if arguments.has(.randomWeights) {
+        let random = BenchCommand.configurations.first {
+            $0.name == arguments.value(.randomWeights)
+        }
+        if let random {
             return (
-                "\(BenchCommand.configurationName) with random weights",
-                .random(try Configuration(.htdemucs))
+                "\(random.name) with random weights",
+                .random(try Configuration(.publishedSize(of: random.architecture)))
             )
         }
         let files = try arguments.modelStore().model(
@@ -129,7 +138,7 @@ private struct SeveralNetworks: Error, CustomStringConvertible {
 
 extension Option {
     static let randomWeights = Option(
-        "random-weights", values: [BenchCommand.configurationName],
+        "random-weights", values: BenchCommand.configurationNames,
         help: "Measure the published configuration of this name with seeded weights, without a "
             + "file.")
     static let measuredPrecision = Option(

@@ -34,7 +34,7 @@ struct InspectCommand {
         arguments = Result {
             let arguments = try Configuration.arguments(of: checkpoint)
             _ = try Configuration.read(arguments)
-            return Configuration.named(arguments)
+            return try Configuration.named(arguments)
         }
     }
 

@@ -68,8 +68,9 @@ struct ModelsCommand {
             console.result("    stems: \(model.sources.joined(separator: ", "))")
             if listing.paths.isEmpty {
                 console.result(
-                    "    not installed; 'swift-demucs models fetch \(model.name)' downloads about "
-                        + "\(model.approximateMegabytes) MB from \(model.hub.identifier)")
+                    "    not installed; 'swift-demucs models fetch \(model.name)' downloads "
+                        + (model.approximateMegabytes.map { "about \($0) MB " } ?? "it ")
+                        + "from \(model.hub.identifier)")
             } else {
                 console.result(
                     "    installed, \(listing.countBytes.megabytes()) MB:")

@@ -82,7 +82,10 @@ extension Option {
             + "depend on it. (default: all available cores)")
     static let name = Option(
         "name", short: "n", value: "model",
-        completion: .wordsOrFile(["htdemucs", "htdemucs_ft", "htdemucs_6s", "demo"]),
+        completion: .wordsOrFile([
+            "htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra",
+            "repro_mdx_a", "demo",
+        ]),
         help: "The model: a file, a published name (htdemucs, htdemucs_ft, htdemucs_6s), a "
             + "signature, hf://[namespace/]name, or demo. Missing models are downloaded. (default: "
             + "htdemucs; if it is unavailable, demo with a warning)")

@@ -28,13 +28,15 @@ struct PortingCall {
 
     /// The model of `--name`, or the default one.
     ///
-    /// - Parameter name: the default; nil for that of `separate`.
-    func model(defaultName name: String? = nil) throws -> OpenedModel {
+    /// - Parameters:
+    ///   - name: the default; nil for that of `separate`.
+    ///   - needsCore: refuses a model on the waveform alone.
+    func model(defaultName name: String? = nil, needsCore: Bool = true) throws -> OpenedModel {
         let name = arguments.value(.name) ?? name
         let files = try arguments.modelStore().model(
             named: name, console: console, cancellation: cancellation)
         // Without a name this may be the bundled model.
-        let model = try OpenedModel(porting: files, named: name)
+        let model = try OpenedModel(porting: files, named: name, needsCore: needsCore)
         model.warnings.forEach(console.warning)
         return model
     }

@@ -63,7 +63,9 @@ struct SeparateCommand {
             names = try ModelStore(ofProgramWith: repository, isOffline: true).names(in: repository)
         } else {
             names = (
-                PublishedModel.all.map(\.name), PublishedModel.all.flatMap(\.bag.signatures)
+                PublishedModel.all.map(\.name),
+                PublishedModel.all.flatMap(\.bag.signatures)
+                    .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
             )
         }
         for (title, list) in [

@@ -47,7 +47,7 @@ enum TraceCommand {
         }
         return call.run {
             let model = try call.model(
-                defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil)
+                defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let heads = try arguments.value(.attention).map {
                 try AttentionHead.list($0, of: model.configuration)
             }

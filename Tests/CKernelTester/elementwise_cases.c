@@ -224,3 +224,37 @@ void test_f32_gather_taps(test_run *run) {
         release(run);
     }
 }
+
+/* Of sigmoid(g) * v, with v off by `error`; exp turns the rounding of its exponent into a relative
+ * error. */
+static double gated_bound(double g, double v, double error) {
+    const double sigmoid = 1 / (1 + exp(-g));
+    return sigmoid * error + fabs(v) * ((24 + 4 * fabs(g)) * U * sigmoid + 2e-37) + LEAST;
+}
+
+void test_f32_lstm_cell(test_run *run) {
+    EACH_SHAPE(run, s) {
+        const ptrdiff_t cols = s.cols;
+        matrix gates = numbers(run, &s, s.rows, 4 * cols), before = numbers(run, &s, s.rows, cols);
+        outputs state = copies(run, &before);
+        outputs out = blanks(run, s.rows, cols, 2, sizeof(float));
+        EACH_TABLE(run, t, i)
+        t->f32_lstm_cell(s.rows, cols, gates.first, gates.ld, state.of[i].first, state.of[i].ld,
+                         out.of[i].first, out.of[i].ld);
+        double *state_bounds = bounds_for(run, &before, 0), *bounds = bounds_for(run, &before, 0);
+        EACH_ELEMENT(before, r, c) {
+            const double in = (double)*f32(&gates, r, c),
+                         forget = (double)*f32(&gates, r, cols + c);
+            const double g = tanh((double)*f32(&gates, r, 2 * cols + c));
+            const double old = (double)*f32(&before, r, c);
+            const double next = (double)*f32(&state.of[1], r, c);
+            const double error = gated_bound(forget, old, 0) +
+                                 gated_bound(in, g, 16 * U * fabs(g)) + 2 * U * fabs(next);
+            state_bounds[r * cols + c] = error;
+            bounds[r * cols + c] = gated_bound((double)*f32(&gates, r, 3 * cols + c), tanh(next),
+                                               error + 16 * U * fabs(tanh(next)));
+        }
+        expect_outputs(run, &state, state_bounds);
+        expect_outputs(run, &out, bounds);
+    }
+}

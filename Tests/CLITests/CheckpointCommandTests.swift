@@ -66,8 +66,8 @@ struct CheckpointCommandTests {
         if source.describesModel {
             let className = "demucs.htdemucs.HTDemucs"
             #expect(
-                try found.modelArguments(ofClass: className)
-                    == reference.modelArguments(ofClass: className))
+                try found.modelArguments(ofClasses: [className])
+                    == reference.modelArguments(ofClasses: [className]))
         }
     }
 

@@ -50,7 +50,11 @@ import Testing
 
     @Test func allPublishedModelsAreListed() throws {
         let before = try run("models")
-        for name in ["htdemucs", "htdemucs_ft", "htdemucs_6s"] {
+        let names = [
+            "htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra",
+            "repro_mdx_a", "repro_mdx_a_hybrid_only", "repro_mdx_a_time_only",
+        ]
+        for name in names {
             #expect(before.output.contains("\n\(name): ") || before.output.hasPrefix("\(name): "))
             #expect(before.output.contains("'swift-demucs models fetch \(name)'"))
         }
@@ -61,7 +65,7 @@ import Testing
         let after = try run("models", "--json")
         let json = try after.json()
         let models = try #require(json["models"] as? [[String: Any]])
-        #expect(models.map { $0["name"] as? String } == ["htdemucs", "htdemucs_ft", "htdemucs_6s"])
+        #expect(models.map { $0["name"] as? String } == names)
         #expect(
             models[1]["files"] as? [String] == [
                 "\(own)/HTDemucs-ft/aa.safetensors", "\(own)/HTDemucs-ft/bb.safetensors",
@@ -69,6 +73,18 @@ import Testing
         #expect(models[1]["countBytes"] as? Int == 2 * checkpoint.count)
         #expect(models[0]["files"] as? [String] == [])
         #expect(models[2]["hubRepository"] as? String == "adefossez/HTDemucs-6s")
+    }
+
+    /// The reason, and what to use instead, before anything is fetched.
+    @Test func packedModelsAreRefusedByName() throws {
+        let hub = try hub([:])
+        for (name, instead) in [("mdx_q", "'mdx'"), ("mdx_extra_q", "'mdx_extra'")] {
+            let run = try run("a.wav", "-n", name, "-o", "out", hub: hub, exits: 3)
+            #expect(run.errors.hasPrefix("error: the model '\(name)' can't be used: "))
+            #expect(run.errors.contains("packed by diffq"))
+            #expect(run.errors.contains(instead))
+        }
+        #expect(hub.requests.isEmpty)
     }
 
     @Test func fetchingReportsProgressAndPrintsTheFiles() throws {

@@ -30,8 +30,9 @@ import WeightsLoader
                 [1, 2, 3].map { (precision, threads: $0) }
             }
             for (precision, threads) in cases {
-                let model = try HTDemucs(
-                    try Checkpoint.open(Fixture.url("models/any_length.safetensors").path),
+                let checkpoint = try Checkpoint.open(
+                    Fixture.url("models/any_length.safetensors").path)
+                let model = try checkpoint.network(
                     backend: try Backend(threads: threads, precision: precision))
                 let samples = model.configuration.segmentSamples
                 let short = try Self.allocations(of: model, samples: 4 * samples)

@@ -29,6 +29,8 @@ import Testing
         let channels: Int
         let compress: Int
         let depth: Int
+        let lstm: Bool?
+        let attn: Bool?
     }
 
     @Test(arguments: names("dconv_"))
@@ -39,7 +41,8 @@ import Testing
         let dconv = try reader.dconv(
             block.parameters, channels: arguments.channels,
             hidden: arguments.channels / arguments.compress,
-            dilations: reader.configuration.dconvDilations)
+            dilations: reader.configuration.dconvDilations, hasLSTM: arguments.lstm ?? false,
+            hasAttention: arguments.attn ?? false)
         // Frequency rows are a batch in the reference, [F, C, T].
         let isRows = name.hasSuffix("_rows")
         let input =

@@ -66,6 +66,6 @@ struct ConfigurationFixture: Decodable {
 func configuration(
     kwargs: String, args: String = "[]"
 ) throws -> (configuration: Configuration, warnings: [String]) {
-    let metadata = ["klass": Configuration.className, "args": args, "kwargs": kwargs]
+    let metadata = ["klass": Architecture.htdemucs.className, "args": args, "kwargs": kwargs]
     return try Configuration.read(from: RawCheckpoint(metadata: metadata, tensors: []).open())
 }

@@ -20,7 +20,8 @@ struct ConfigurationFuzzTests {
         func draw(_ count: Int) -> Int { random.index(below: count) }
         var accepted = 0
         for _ in 0..<20_000 {
-            var values = Configuration.Hyperparameters(sources: ["a", "b"])
+            var values = Configuration.Hyperparameters(
+                Architecture.allCases[draw(Architecture.allCases.count)], sources: ["a", "b"])
             for _ in 0...draw(4) {
                 Self.change(&values, draw)
             }
@@ -46,7 +47,8 @@ struct ConfigurationFuzzTests {
         let wholes: [WritableKeyPath<Configuration.Hyperparameters, Int>] = [
             \.audioChannels, \.samplerate, \.nfft, \.depth, \.channels, \.kernelSize, \.stride,
             \.timeStride, \.context, \.contextEnc, \.normStarts, \.normGroups, \.dconvMode,
-            \.dconvDepth, \.bottomChannels, \.tLayers, \.tHeads,
+            \.dconvDepth, \.dconvAttn, \.dconvLSTM, \.lstmLayers, \.bottomChannels, \.tLayers,
+            \.tHeads,
         ]
         let reals: [WritableKeyPath<Configuration.Hyperparameters, Double>] = [
             \.growth, \.freqEmb, \.embScale, \.dconvComp, \.tHiddenScale, \.tMaxPeriod,

@@ -76,6 +76,34 @@ struct InferenceTests {
                 == Self.configuration("model.safetensors"))
     }
 
+    /// Hybrid Demucs v3 as its authors store it, and as demucs.cpp does, without arguments.
+    @Test(arguments: ["hdemucs.th", "hdemucs.bin"])
+    func thirdVersionComputesTheSameInEveryFormat(name: String) throws {
+        let backend = try Backend(threads: 1)
+        let stored = try Self.open(name)
+        let overriding: [String: ArgumentValue] =
+            stored.describesModel
+            ? [:]
+            : [
+                "sources": .array(["drums", "rest"].map(ArgumentValue.string)),
+                "samplerate": .integer(1600),
+                "segment": .fraction(numerator: 1, denominator: 4),
+            ]
+        let expected = try Self.open("hdemucs.safetensors").network(backend: backend)
+        let model = try stored.network(overriding: overriding, backend: backend)
+        #expect(model.configuration == expected.configuration)
+        let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })
+        #expect(
+            try model.forward(mix).floats.map(\.bitPattern)
+                == expected.forward(mix).floats.map(\.bitPattern))
+    }
+
+    @Test func demucsOnWaveformsIsReadFromItsPickle() throws {
+        let model = try Self.open("demucs.th").network(backend: try Backend(threads: 1))
+        #expect(model.configuration.architecture == .demucs)
+        #expect(model.configuration.sources == ["drums", "rest"])
+    }
+
     @Test(arguments: [
         "model.th", "legacy.th", "ggml.bin", "prefixed.safetensors", "core.onnx", "whole.onnx",
     ])
@@ -83,8 +111,8 @@ struct InferenceTests {
         let backend = try Backend(threads: 1)
         let stored = try Self.open(name)
         let overriding = stored.describesModel ? [:] : Self.unseen
-        let expected = try HTDemucs(Self.open("model.safetensors"), backend: backend)
-        let model = try HTDemucs(stored, overriding: overriding, backend: backend)
+        let expected = try Self.open("model.safetensors").network(backend: backend)
+        let model = try stored.network(overriding: overriding, backend: backend)
         let mix = backend.tensor([2, 400], (0..<800).map { Float($0 * 37 % 101) / 100 - 0.5 })
         #expect(
             try model.forward(mix).floats.map(\.bitPattern)

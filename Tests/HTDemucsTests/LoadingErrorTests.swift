@@ -23,7 +23,7 @@ import WeightsLoader
         let checkpoint = try crafted.open()
         let error = #expect(
             throws: Failure.self, place, sourceLocation: sourceLocation
-        ) { try HTDemucs(checkpoint, backend: backend) }
+        ) { try checkpoint.network(backend: backend) }
         if let error {
             #expect(isExpected(error), "\(error)", sourceLocation: sourceLocation)
         }
@@ -41,7 +41,7 @@ import WeightsLoader
     }
 
     @Test func anUnchangedCopyLoads() throws {
-        _ = try HTDemucs(RawCheckpoint(fixture: "mono").open(), backend: backend)
+        _ = try RawCheckpoint(fixture: "mono").open().network(backend: backend)
     }
 
     /// Every tensor of a small model with every kind of layer, and of a larger one what only that
@@ -114,9 +114,9 @@ import WeightsLoader
 
     @Test func anotherClassIsRefused() throws {
         try expectError {
-            $0.metadata["klass"] = "demucs.hdemucs.HDemucs"
+            $0.metadata["klass"] = "demucs.hdemucs.Demucs"
         } isExpected: { (error: WeightsError) in
-            if case .otherModel(_, "demucs.hdemucs.HDemucs", Configuration.className) = error {
+            if case .otherModel(_, "demucs.hdemucs.Demucs", Architecture.classNames) = error {
                 true
             } else {
                 false

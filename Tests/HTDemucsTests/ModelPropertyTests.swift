@@ -22,7 +22,7 @@ import WeightsLoader
         _ checkpoint: Checkpoint, samples: Int, threads: Int, runs: Int = 1
     ) throws -> [[Float]] {
         let backend = try Backend(threads: threads)
-        let model = try HTDemucs(checkpoint, backend: backend)
+        let model = try checkpoint.network(backend: backend)
         let channels = model.configuration.audioChannels
         return try (0..<runs).map { _ in
             let mix = backend.tensor(
@@ -78,7 +78,7 @@ import WeightsLoader
 
     @Test func aCancelledTokenStopsForwardBeforeItStarts() throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(RawCheckpoint(fixture: "mono").open(), backend: backend)
+        let model = try RawCheckpoint(fixture: "mono").open().network(backend: backend)
         let token = CancellationToken()
         token.cancel()
         #expect(throws: CancellationError.self) {
@@ -88,7 +88,7 @@ import WeightsLoader
 
     @Test func cancellingStopsARunningForwardAndLeavesTheModelUsable() throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(RawCheckpoint(fixture: "any_length").open(), backend: backend)
+        let model = try RawCheckpoint(fixture: "any_length").open().network(backend: backend)
         let mix = backend.tensor([2, 50_000], Self.mix(channels: 2, samples: 50_000))
         let before = try model.forward(mix).floats
 
@@ -114,7 +114,7 @@ import WeightsLoader
     @Test(arguments: ["base", "merge", "norm_everywhere", "no_transformer"])
     func silenceGivesSilence(_ name: String) throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(RawCheckpoint(fixture: name).open(), backend: backend)
+        let model = try RawCheckpoint(fixture: name).open().network(backend: backend)
         let silence = backend.zeros([
             model.configuration.audioChannels, model.configuration.segmentSamples,
         ])
@@ -149,7 +149,7 @@ import WeightsLoader
     /// Shorter inputs are extended by zeros, which is not the same as running them alone.
     @Test func anInputShorterThanTheTrainingSegmentIsExtendedByZeros() throws {
         let backend = try Backend(threads: 2)
-        let model = try HTDemucs(RawCheckpoint(fixture: "six_sources").open(), backend: backend)
+        let model = try RawCheckpoint(fixture: "six_sources").open().network(backend: backend)
         let (short, whole) = (241, model.configuration.segmentSamples)
         let values = Self.mix(channels: 2, samples: short)
         let extended = (0..<2).flatMap { channel in

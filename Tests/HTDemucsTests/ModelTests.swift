@@ -20,7 +20,9 @@ import WeightsLoader
         .map { String($0.dropLast(".outputs".count)) }
 
     /// Those of which the core's outputs were recorded too.
-    static let withCore = ["base", "context_enc_1", "kernel_4", "merge", "mono"]
+    static let withCore = [
+        "base", "context_enc_1", "hybrid", "hybrid_old", "kernel_4", "merge", "mono",
+    ]
 
     /// 120 dB, a relative error of 1e-6, or what float32 allows where PyTorch's own float32 result
     /// is nearer than 128 dB to its float64 one: two results that are equally far from the truth,
@@ -33,9 +35,9 @@ import WeightsLoader
         return min(120, own - 3 - 5)
     }
 
-    private func model(_ name: String) throws -> HTDemucs {
+    private func model(_ name: String) throws -> any HybridNetwork {
         let checkpoint = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
-        return try HTDemucs(checkpoint, backend: backend)
+        return try #require(try checkpoint.network(backend: backend) as? any HybridNetwork)
     }
 
     @Test(arguments: names)

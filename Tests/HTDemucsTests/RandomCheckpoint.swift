@@ -8,7 +8,7 @@ import WeightsLoader
 extension RawCheckpoint {
     /// A model with these arguments and seeded weights, of a size that keeps activations near 1.
     init(randomWithArguments kwargs: String) throws {
-        let metadata = ["klass": Configuration.className, "args": "[]", "kwargs": kwargs]
+        let metadata = ["klass": Architecture.htdemucs.className, "args": "[]", "kwargs": kwargs]
         let shapes = try configuration(kwargs: kwargs).configuration.stateDict()
         let tensors = shapes.sorted { $0.key < $1.key }.map { name, shape in
             let inputs = shape.dropFirst().reduce(1, *)
@@ -29,8 +29,7 @@ extension Configuration {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))
         }
-        _ = try HTDemucs(
-            self, warnings: [], parameters: parameters, backend: Backend(threads: 2))
+        _ = try network(parameters: parameters, backend: Backend(threads: 2))
         return parameters.askedShapes
     }
 }

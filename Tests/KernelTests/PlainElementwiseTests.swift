@@ -78,6 +78,33 @@ import Testing
         }
     }
 
+    /// The formulas of nn.LSTM, in double.
+    @Test func stepOfALongShortTermMemory() {
+        var numbers = SeededNumbers(seed: 9)
+        func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+        for (rows, cols) in Matrix.sizes {
+            let gates = Matrix(rows, 4 * cols, &numbers)
+            let before = Matrix(rows, cols, &numbers)
+            var (state, out) = (before, before)
+            let (ldg, ld) = (gates.ld, before.ld)
+            state.floats.withUnsafeMutableBufferPointer { state in
+                out.floats.withUnsafeMutableBufferPointer { out in
+                    plain.f32_lstm_cell(
+                        rows, cols, gates.floats, ldg, state.baseAddress!, ld, out.baseAddress!,
+                        ld)
+                }
+            }
+            func next(_ row: Int, _ col: Int) -> Double {
+                sigmoid(gates[row, cols + col]) * before[row, col]
+                    + sigmoid(gates[row, col]) * tanh(gates[row, 2 * cols + col])
+            }
+            state.expect { (next($0, $1), 16 * epsilon) }
+            out.expect { row, col in
+                (sigmoid(gates[row, 3 * cols + col]) * tanh(next(row, col)), 16 * epsilon)
+            }
+        }
+    }
+
     /// Where erf is ±1 in float32, nothing may be left of its rounding, and where an exponential
     /// overflows the gate is closed.
     @Test func largeNumbersPassOrVanish() {

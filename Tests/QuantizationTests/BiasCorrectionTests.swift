@@ -62,8 +62,8 @@ struct BiasCorrectionTests {
         // Keeps all rows of every product.
         let observer = CalibrationObserver(rowsPerSegment: 1 << 20)
         let backend = try Backend(threads: 1)
-        let model = try HTDemucs(
-            quantization.configuration, warnings: [], parameters: source.parameters(),
+        let model = try quantization.configuration.network(
+            parameters: source.parameters(),
             backend: backend, observer: observer)
         for mix in mixes {
             _ = try model.forward(backend.tensor([channels, 1950], mix))

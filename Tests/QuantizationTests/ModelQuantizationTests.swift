@@ -62,7 +62,7 @@ import WeightsLoader
         _ checkpoint: Checkpoint, _ precision: Precision, threads: Int = 2, seed: UInt64 = 7
     ) throws -> [Float] {
         let backend = try Backend(threads: threads, precision: precision)
-        let model = try HTDemucs(checkpoint, backend: backend)
+        let model = try checkpoint.network(backend: backend)
         let channels = model.configuration.audioChannels
         let mix = backend.tensor([channels, Self.samples], Self.mix(channels, seed: seed))
         return try model.forward(mix).floats
@@ -75,7 +75,7 @@ import WeightsLoader
         let (file, bytes, model) = try quantized(source)
         #expect(bytes.count == model.countBytes)
         #expect(file.isQuantized)
-        #expect(file.metadata["klass"] == Configuration.className)
+        #expect(file.metadata["klass"] == Architecture.htdemucs.className)
         let forms = try #require(try file.quantizationScheme()).layers
         for tensor in source.tensors {
             let stored = try #require(file.tensor(named: tensor.name))
@@ -140,7 +140,7 @@ import WeightsLoader
                 (files[1], .float32),
             ] {
                 let backend = try Backend(threads: 2, precision: precision)
-                let model = try HTDemucs(checkpoint, backend: backend)
+                let model = try checkpoint.network(backend: backend)
                 let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
                 let stems = try model.forward(mix)
                 let comparison = Comparison(
@@ -255,7 +255,7 @@ import WeightsLoader
         try change(&raw)
         let changed = try raw.open()
         let error = #expect(throws: WeightsError.self) {
-            _ = try HTDemucs(changed, backend: Backend(threads: 1, precision: .int8))
+            _ = try changed.network(backend: Backend(threads: 1, precision: .int8))
         }
         #expect(error.map(isExpected) == true, "\(String(describing: error))")
     }

@@ -16,6 +16,8 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
         ReaderFuzz(fixture: "formats/views_legacy.th", container: .pickles),
         ReaderFuzz(fixture: "formats/legacy.th", container: .pickles),
         ReaderFuzz(fixture: "formats/ggml.bin", container: .ggml),
+        ReaderFuzz(fixture: "formats/hdemucs.bin", container: .ggml),
+        ReaderFuzz(fixture: "formats/demucs.th", container: .zip),
         ReaderFuzz(fixture: "formats/odd.onnx", container: .protobuf),
         ReaderFuzz(fixture: "formats/half.onnx", container: .protobuf),
     ]
@@ -67,6 +69,10 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
         return outcome
     }
 
+    private static let classNames = [
+        "demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "demucs.demucs.Demucs",
+    ]
+
     private func readEverything(_ checkpoint: Checkpoint) throws {
         for name in checkpoint.submodels { _ = try checkpoint.submodel(name) }
         for tensor in checkpoint.tensors {
@@ -78,7 +84,7 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
             }
         }
         if checkpoint.describesModel {
-            _ = try checkpoint.modelArguments(ofClass: "demucs.htdemucs.HTDemucs")
+            _ = try checkpoint.modelArguments(ofClasses: Self.classNames)
         }
     }
 }

@@ -92,13 +92,13 @@ struct FormatTests {
     func argumentsComeOutOfThePickle(name: String) throws {
         let className = "demucs.htdemucs.HTDemucs"
         #expect(
-            try Self.open(name).modelArguments(ofClass: className)
-                == Self.open("model.safetensors").modelArguments(ofClass: className))
+            try Self.open(name).modelArguments(ofClasses: [className])
+                == Self.open("model.safetensors").modelArguments(ofClasses: [className]))
     }
 
     @Test func pickledArgumentsKeepPythonsTypes() throws {
         let arguments = try Self.open("views.th").modelArguments(
-            ofClass: "demucs.htdemucs.HTDemucs")
+            ofClasses: ["demucs.htdemucs.HTDemucs"])
         #expect(arguments.positional == [.array([.string("a"), .string("b")])])
         #expect(
             arguments.keyword == [
@@ -108,9 +108,9 @@ struct FormatTests {
         #expect(
             throws: WeightsError.otherModel(
                 path: Fixture.url("weights/formats/views.th").path,
-                found: "demucs.htdemucs.HTDemucs", expected: "demucs.hdemucs.HDemucs")
+                found: "demucs.htdemucs.HTDemucs", expected: ["demucs.hdemucs.HDemucs"])
         ) {
-            try Self.open("views.th").modelArguments(ofClass: "demucs.hdemucs.HDemucs")
+            try Self.open("views.th").modelArguments(ofClasses: ["demucs.hdemucs.HDemucs"])
         }
     }
 

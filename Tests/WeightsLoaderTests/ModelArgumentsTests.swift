@@ -9,7 +9,7 @@ struct ModelArgumentsTests {
 
     @Test func argumentsKeepPythonsTypes() throws {
         let checkpoint = try Fixture("weights/types").checkpoint
-        let arguments = try checkpoint.modelArguments(ofClass: Self.className)
+        let arguments = try checkpoint.modelArguments(ofClasses: [Self.className])
         #expect(arguments.className == Self.className)
         #expect(
             arguments.positional == [
@@ -26,7 +26,7 @@ struct ModelArgumentsTests {
     @Test func fractionsAreFoundAtAnyDepth() throws {
         let fraction = #"{"_type":"fraction","numerator":-1,"denominator":3}"#
         let file = try Self.file(args: "[[\(fraction)]]", kwargs: "{\"a\":{\"b\":\(fraction)}}")
-        let arguments = try file.open().modelArguments(ofClass: Self.className)
+        let arguments = try file.open().modelArguments(ofClasses: [Self.className])
         let value = ArgumentValue.fraction(numerator: -1, denominator: 3)
         #expect(arguments.positional == [.array([value])])
         #expect(arguments.keyword == ["a": .object(["b": value])])
@@ -49,11 +49,11 @@ struct ModelArgumentsTests {
         #expect(
             error
                 == .otherModel(
-                    path: file.path, found: "demucs.hdemucs.HDemucs", expected: Self.className))
+                    path: file.path, found: "demucs.hdemucs.HDemucs", expected: [Self.className]))
         #expect(
             error.description
-                == "\(file.path): holds a model of class \"demucs.hdemucs.HDemucs\"; only "
-                + "demucs.htdemucs.HTDemucs is supported")
+                == "\(file.path): holds a model of class \"demucs.hdemucs.HDemucs\"; supported: "
+                + "demucs.htdemucs.HTDemucs")
     }
 
     @Test func diffqIsRefusedWithItsReason() throws {
@@ -107,7 +107,7 @@ struct ModelArgumentsTests {
 
     private static func error(_ file: CraftedFile) -> WeightsError? {
         do {
-            _ = try file.open().modelArguments(ofClass: className)
+            _ = try file.open().modelArguments(ofClasses: [className])
             return nil
         } catch {
             return error as? WeightsError

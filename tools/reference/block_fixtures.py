@@ -96,6 +96,12 @@ def dconvs() -> None:
     one("dconv_short", (1, 24, 3), depth=3, compress=4)
     one("dconv_wide", (1, 96, 41))
     one("dconv_rows", (9, 24, 37))
+    # With an LSTM, attention and both: in the encoder's deeper layers of v3.
+    deep = {"compress": 3, "lstm": True, "attn": True}
+    one("dconv_lstm", signal, lstm=True)
+    one("dconv_attention", signal, compress=6, attn=True)
+    one("dconv_deep", (1, 24, 231), **deep)
+    one("dconv_deep_rows", (3, 24, 37), **deep)
 
 
 def encoders() -> None:

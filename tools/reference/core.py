@@ -48,7 +48,7 @@ class Core(nn.Module):
 
 def core_inputs(model: HTDemucs, mix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What the reference hands its core for a mix [1, A, n]: the padded mix, its spectrogram."""
-    if model.use_train_segment:
+    if getattr(model, "use_train_segment", False):
         mix = nn.functional.pad(mix, (0, model.valid_length(mix.shape[-1]) - mix.shape[-1]))
     with torch.no_grad():
         return mix, model._magnitude(model._spec(mix))

@@ -40,6 +40,7 @@ def settings(layer: nn.Module) -> dict[str, Any]:
     """The constructor arguments of a torch.nn layer that its shapes do not tell alone."""
     names = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation"]
     names += ["num_groups", "num_channels", "normalized_shape", "eps", "in_features"]
+    names += ["input_size", "hidden_size", "num_layers"]
     names += ["out_features", "embed_dim", "num_heads", "dim", "approximate", "scale"]
     found = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
     return {name: v for name, v in found.items() if not isinstance(v, torch.Tensor)}
@@ -52,6 +53,7 @@ def save(
     *shapes: tuple[int, ...] | int,
     rule: draw.Rule | None = None,
     special: torch.Tensor | None = None,
+    kwargs: dict[str, Any] | None = None,
 ) -> None:
     """Writes the layer at `path`, as it is called when `root` is given inputs of these shapes.
 
@@ -87,7 +89,7 @@ def save(
         GROUP,
         hooked=f"{type(root).__name__}.{path}",
         layer=type(layer).__name__,
-        kwargs=settings(layer),
+        kwargs=settings(layer) if kwargs is None else kwargs,
         snr_against_float64_db=float64_snr(run),
     )
     # Part of a large output has values of each row and column (see fixture.sampled).
@@ -198,6 +200,41 @@ def transformer_layers() -> None:
     save("multihead_attention_peaked", attention, "layer", peaked, peaked, peaked, rule=loud)
 
 
+class Batched(Alone):
+    """The parent of a recurrent layer, whose fixture keeps [time, sequence, channel]."""
+
+
+def recurrent() -> None:
+    """LSTMs in both directions, BLSTM in windows, and the attention of DConv."""
+    for name, shape, layers in [
+        ("lstm_one_layer", (9, 3, 8), 1),
+        ("lstm_two_layers", (13, 2, 20), 2),
+        ("lstm_many_sequences", (5, 35, 8), 1),
+        ("lstm_one_step", (1, 1, 8), 2),
+    ]:
+        lstm = nn.LSTM(shape[2], shape[2], layers, bidirectional=True)
+        save(name, Batched(lstm), "layer", shape)
+    for name, shape, kwargs in [
+        ("blstm_whole", (1, 8, 40), {"max_steps": 40, "skip": True}),
+        ("blstm_windows", (1, 8, 97), {"max_steps": 40, "skip": True}),
+        # The last window holds a single value of the signal, or just reaches its end.
+        ("blstm_windows_rest", (1, 8, 81), {"max_steps": 40}),
+        ("blstm_windows_exact", (1, 8, 80), {"max_steps": 40}),
+        ("blstm_rows", (3, 12, 57), {"max_steps": 20, "skip": True, "layers": 2}),
+        ("blstm_unlimited", (1, 12, 57), {"layers": 2}),
+    ]:
+        blstm = Alone(reference.BLSTM(shape[1], **kwargs))
+        save(name, blstm, "layer", shape, kwargs=kwargs)
+    for name, shape, kwargs in [
+        ("local_state", (1, 16, 53), {}),
+        ("local_state_long", (1, 8, 701), {"heads": 2}),
+        ("local_state_rows", (3, 8, 21), {}),
+        ("local_state_one_step", (1, 8, 1), {}),
+        ("local_state_two_decays", (1, 12, 40), {"heads": 3, "ndecay": 2}),
+    ]:
+        save(name, Alone(reference.LocalState(shape[1], **kwargs)), "layer", shape, kwargs=kwargs)
+
+
 def activations() -> None:
     """GELU through its tails, GLU on signals and spectrograms, softmax of large values."""
 
@@ -263,5 +300,6 @@ def make() -> None:
     convolutions()
     norms()
     transformer_layers()
+    recurrent()
     activations()
     embeddings()

@@ -39,6 +39,7 @@ CASES = {
     "glu": "layers/glu_cft",
     "dconv_rows": "blocks/dconv_rows",
     "dconv_signal": "blocks/dconv_wide",
+    "dconv_deep": "blocks/dconv_deep_rows",
     "encoder": "blocks/encoder_freq",
     "tencoder": "blocks/encoder_time",
     "decoder": "blocks/decoder_freq",
@@ -48,6 +49,7 @@ CASES = {
 }
 ACTIVATIONS = {"input", "output", "x", "skip"}
 TOKENS = {"linear", "attention", "layer_norm", "transformer_self", "transformer_cross", "gelu"}
+ROWS = {"dconv_rows", "dconv_deep"}
 UNUSED = {"pre"}
 
 
@@ -67,7 +69,7 @@ def operators_and_blocks() -> dict[str, torch.Tensor]:
             if name in UNUSED:
                 continue
             if name in ACTIVATIONS and case not in TOKENS:
-                value = channels_last(value, rows=case == "dconv_rows")
+                value = channels_last(value, rows=case in ROWS)
             found[f"{case}.{name}"] = value.contiguous()
     return found
 

@@ -140,7 +140,9 @@ def save_quantized(diffq: Path, torch_quantized: Path) -> None:
 
 def save_ggml(model: reference.HTDemucs, path: Path) -> None:
     """The layout of demucs.cpp's converter: squeezed float16 tensors behind a magic number."""
-    magic = {4: 0x646D6334, 6: 0x646D6336}[len(model.sources)]
+    magic = {4: 0x646D6334, 6: 0x646D6336}.get(len(model.sources))
+    if isinstance(model, reference.HDemucs):
+        magic = 0x646D6333
     with path.open("wb") as file:
         file.write(struct.pack("<i", magic))
         for name, value in model.state_dict().items():
@@ -327,6 +329,12 @@ def main() -> None:
     six = rounded_model(SIX)
     reference.save_safetensors(six, FOLDER / "six.safetensors", torch.float16)
     save_ggml(six, FOLDER / "six.bin")
+    third = rounded_model(reference.CONFIGURATIONS["hybrid_half"])
+    reference.save_safetensors(third, FOLDER / "hdemucs.safetensors", torch.float16)
+    torch.save(package(third, torch.float16), FOLDER / "hdemucs.th")
+    save_ggml(third, FOLDER / "hdemucs.bin")
+    waveform = rounded_model(reference.waveform(channels=4, dconv_attn=9, dconv_lstm=9))
+    torch.save(package(waveform, torch.float16), FOLDER / "demucs.th")
     save_views(FOLDER / "views.th", FOLDER / "views_legacy.th", FOLDER / "views.safetensors")
     save_quantized(FOLDER / "diffq.th", FOLDER / "torch_quantized.th")
     save_odd_onnx(FOLDER / "odd.onnx", FOLDER / "quantized.onnx")

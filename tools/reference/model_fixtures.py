@@ -50,13 +50,16 @@ from fixture import (
 )
 
 GROUP = "models"
-DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16}
-DETAILED = ("base", "merge", "context_enc_1", "mono", "kernel_4")
+DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "hybrid_half": torch.float16}
+DETAILED = ("base", "merge", "context_enc_1", "mono", "kernel_4", "hybrid", "hybrid_old")
 OF_THE_MIX = "mono"
 ALONE = ("merge_deeper",)
 # Of the largest outputs a part, from each channel, frequency and frame (see fixture.sampled).
-EVERY = {"base": {"core.output": 5, "core.add_67": 7}}
-LARGE = ("htdemucs", "htdemucs_6s", "demo")
+EVERY = {
+    "base": {"core.output": 5, "core.add_67": 7},
+    "hybrid_long": {"final": 7, "short.final": 5},
+}
+LARGE = ("htdemucs", "htdemucs_6s", "demo", "hdemucs", "demucs")
 NAMES = [name for name in reference.CONFIGURATIONS if name not in LARGE]
 
 

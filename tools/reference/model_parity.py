@@ -9,6 +9,10 @@ segment, no shift). Prints per stem the SNR of ours against PyTorch float32, wit
 both against PyTorch float64. --peers adds ONNX Runtime and OpenVINO in float32 on the core's two
 outputs. Exits with 1 when a stem is below --min-snr.
 
+--configuration hdemucs and demucs are version 3, at the sizes of hdemucs_mmi and the mdx models;
+their segment of 44 s takes PyTorch some gigabytes, and --segment makes it shorter. Only models with a
+spectrogram have a core.
+
 --work keeps what was made: model.safetensors, mix.wav, core.safetensors (`mix`, `core.x`, and
 PyTorch's `core.output`, `core.add_67`, as in the fixtures). --core compares our own core's `output`
 and `add_67` from a safetensors file.
@@ -22,6 +26,7 @@ import math
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -113,6 +118,12 @@ def core_table(
         print(row("PyTorch (vs float64)", values))
 
 
+def configuration(options: argparse.Namespace) -> dict[str, Any]:
+    """The named configuration, of another segment if one is given."""
+    chosen = reference.CONFIGURATIONS[options.configuration]
+    return chosen if options.segment is None else {**chosen, "segment": options.segment}
+
+
 def measure(options: argparse.Namespace, work: Path) -> int:
     """Runs everything and prints the tables."""
     if options.model:
@@ -120,7 +131,7 @@ def measure(options: argparse.Namespace, work: Path) -> int:
     else:
         checkpoint = work / "model.safetensors"
         reference.save_safetensors(
-            reference.build(reference.CONFIGURATIONS["htdemucs"], options.seed), checkpoint
+            reference.build(configuration(options), options.seed), checkpoint
         )
     model = reference.load(checkpoint)
     mix = one_segment(model, options.audio, options.start)
@@ -166,6 +177,8 @@ def main() -> int:
     parser.add_argument("--audio", type=Path, required=True, help="a real mix")
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the mix")
     parser.add_argument("--model", type=Path, help="a checkpoint instead of the seeded real one")
+    parser.add_argument("--configuration", default="htdemucs", choices=reference.CONFIGURATIONS)
+    parser.add_argument("--segment", type=float, help="of that configuration, in seconds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--reference-only", action="store_true", help="do not run our binary")

@@ -31,9 +31,9 @@ import torch
 from demucs.api import Separator
 from demucs.apply import BagOfModels, apply_model
 from demucs.audio import convert_audio
-from demucs.demucs import DConv
+from demucs.demucs import BLSTM, DConv, Demucs, LocalState
 from demucs.demucs import LayerScale as ConvLayerScale
-from demucs.hdemucs import HDecLayer, HEncLayer, ScaledEmbedding
+from demucs.hdemucs import HDecLayer, HDemucs, HEncLayer, ScaledEmbedding
 from demucs.hf import load_safetensors_model
 from demucs.htdemucs import HTDemucs
 from demucs.separate import main as separate_command
@@ -51,14 +51,18 @@ import draw
 import tensor_file
 
 __all__ = [
+    "BLSTM",
     "CONFIGURATIONS",
     "BagOfModels",
     "CrossTransformerEncoder",
     "CrossTransformerEncoderLayer",
     "DConv",
+    "Demucs",
     "HDecLayer",
+    "HDemucs",
     "HEncLayer",
     "HTDemucs",
+    "LocalState",
     "MyTransformerEncoderLayer",
     "ScaledEmbedding",
     "Separator",
@@ -105,6 +109,45 @@ TINY: dict[str, Any] = {
     "samplerate": 1600,
     "segment": Fraction(1, 4),
 }
+
+
+# 128 frequencies -> 32 -> 8 -> 1, where the branches merge, and one layer on time alone; the last two
+# layers are normed and have LSTMs and attention. 400 samples are seven frames; some fixtures are longer
+# than a window of the LSTM.
+TINY_HYBRID: dict[str, Any] = {
+    "klass": HDemucs,
+    "sources": ["drums", "rest"],
+    "channels": 8,
+    "nfft": 256,
+    "depth": 4,
+    "norm_starts": 2,
+    "dconv_lstm": 2,
+    "dconv_attn": 2,
+    "samplerate": 1600,
+    "segment": Fraction(1, 4),
+}
+
+TINY_WAVEFORM: dict[str, Any] = {
+    "klass": Demucs,
+    "sources": ["drums", "rest"],
+    "channels": 16,
+    "depth": 3,
+    "norm_starts": 1,
+    "dconv_lstm": 1,
+    "dconv_attn": 2,
+    "samplerate": 1600,
+    "segment": Fraction(1, 4),
+}
+
+
+def hybrid(**changes: Any) -> dict[str, Any]:
+    """The tiny configuration of Hybrid Demucs v3 with some arguments changed."""
+    return {**TINY_HYBRID, **changes}
+
+
+def waveform(**changes: Any) -> dict[str, Any]:
+    """The tiny configuration of time-only Demucs v3 with some arguments changed."""
+    return {**TINY_WAVEFORM, **changes}
 
 
 def tiny(**changes: Any) -> dict[str, Any]:
@@ -165,6 +208,20 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "segment_whole": tiny(samplerate=397, segment=1),
     "half": tiny(),
     "bfloat16": tiny(),
+    # The sizes of hdemucs_mmi and of the mdx models, which the official bags run in segments of 44 s.
+    "hdemucs": {"klass": HDemucs, "sources": SOURCES, "segment": 44},
+    "demucs": {"klass": Demucs, "sources": SOURCES, "segment": 44},
+    "hybrid": hybrid(),
+    # 330 frames: windows of the LSTM.
+    "hybrid_long": hybrid(segment=Fraction(66, 5), depth=3),
+    "hybrid_old": hybrid(hybrid_old=True),
+    "hybrid_decoder": hybrid(dconv_mode=3, context_enc=1, context=0, time_stride=4),
+    "hybrid_deep": hybrid(dconv_lstm=0, dconv_attn=3, dconv_mode=2, norm_starts=4, depth=5),
+    "hybrid_mono": hybrid(audio_channels=1, freq_emb=None, dconv_lstm=9, dconv_attn=3),
+    "hybrid_half": hybrid(channels=4, dconv_depth=1),
+    "waveform": waveform(),
+    "waveform_lstm": waveform(lstm_layers=2, dconv_mode=0, normalize=False),
+    "waveform_plain_rate": waveform(resample=False, dconv_mode=3, context=2, audio_channels=1),
 }
 
 
@@ -176,6 +233,9 @@ def _rule(name: str, owner: nn.Module, shape: torch.Size) -> draw.Rule:
         return draw.uniform(0.8, 1.2) if name.endswith("weight") else draw.uniform(-0.1, 0.1)
     if name.endswith("bias"):
         return draw.uniform(-0.1, 0.1)
+    if isinstance(owner, nn.LSTM):
+        # Their biases are `bias_ih_l0` and the like.
+        return draw.normal(1 / math.sqrt(shape[1])) if len(shape) > 1 else draw.uniform(-0.1, 0.1)
     if isinstance(owner, nn.Embedding):
         return draw.normal(0.1)
     if isinstance(owner, (nn.ConvTranspose1d, nn.ConvTranspose2d)):
@@ -200,7 +260,8 @@ def perturb(module: nn.Module, draws: draw.Draws) -> nn.Module:
 
 def build(configuration: dict[str, Any], seed: int, draws: draw.Draws | None = None) -> HTDemucs:
     """A reference model of this configuration, every parameter seeded."""
-    model = HTDemucs(**configuration)
+    keywords = dict(configuration)
+    model = keywords.pop("klass", HTDemucs)(**keywords)
     perturb(model, draws or draw.Draws(seed))
     if configuration == REAL:
         parameters = list(model.parameters())
@@ -237,7 +298,7 @@ def save_safetensors(
         state,
         {
             **(metadata or {}),
-            "klass": "demucs.htdemucs.HTDemucs",
+            "klass": f"{type(model).__module__}.{type(model).__name__}",
             "args": json.dumps(encode(arguments)),
             "kwargs": json.dumps(encode(keywords)),
         },

@@ -114,3 +114,20 @@ def make() -> None:
     save("bag_weights", song, models=pair, weights=[[1.0, 0.25], [3.0, 0.75]])
     save("bag_identity_shifts_2", song, models=pair, weights=[[1, 0], [0, 1]], shifts=2, seed=1234)
     save("bag_segment_0.15", song, models=pair, segment_of_bag=0.15)
+
+    # Version 3: segments of any length, and of Demucs' valid ones with the track's own samples around.
+    for model in ("hybrid", "waveform"):
+        save(model, song, models=(model,))
+        save(f"{model}_shifts_2", song, models=(model,), shifts=2, seed=1234, overlap=0.1)
+        save(f"{model}_segment_0.4", song, models=(model,), segment=0.4)
+        save(f"{model}_no_split", (2, 901), models=(model,), split=False)
+        save(f"{model}_short", short, models=(model,))
+        save(f"{model}_ten_samples", (2, 10), models=(model,))
+    save("hybrid_old", song, models=("hybrid_old",), shifts=1, seed=7)
+    mixed = (MODEL, "hybrid", "waveform")
+    save("bag_mixed", song, models=mixed)
+    # Longer than the first one's training segment, which keeps its own.
+    weighted = [[1.0, 0.0], [0.5, 2.0], [1.0, 1.0]]
+    save("bag_mixed_segment_0.3", song, models=mixed, weights=weighted, segment_of_bag=0.3)
+    bag = {"models": mixed, "weights": weighted, "segment_of_bag": 0.15}
+    save("bag_mixed_segment_0.15", song, shifts=2, seed=1234, **bag)

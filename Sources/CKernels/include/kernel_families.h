@@ -78,6 +78,15 @@ typedef void gather_taps_kernel(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t cols,
                                 const float *bias, const float *x, ptrdiff_t ldx, ptrdiff_t length,
                                 float *out, ptrdiff_t ldo);
 
+/* f32_lstm_cell: one step of a long short-term memory (Hochreiter, Schmidhuber 1997), after its
+ * products. gates[r, :] has four times `cols` columns, in the order i, f, g, o of PyTorch's nn.LSTM:
+ *   state[r, c] = sigmoid(f) * state[r, c] + sigmoid(i) * tanh(g)
+ *   out[r, c]   = sigmoid(o) * tanh(state[r, c])
+ * Bound: u (24 + 4 |x|) for a product with sigmoid(x), 16 u for tanh, which passes on the error of
+ * the state. */
+typedef void lstm_cell_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *gates, ptrdiff_t ldg,
+                              float *state, ptrdiff_t lds, float *out, ptrdiff_t ldo);
+
 /* ---- Sums over rows ---- */
 
 /* f32_moments: sums[0] += sum of x, sums[1] += sum of x squared.

@@ -18,6 +18,7 @@
     ENTRY(bf16_round, round_kernel)                                                                \
     ENTRY(f32_column_magnitudes, column_magnitudes_kernel)                                         \
     ENTRY(f32_gather_taps, gather_taps_kernel)                                                     \
+    ENTRY(f32_lstm_cell, lstm_cell_kernel)                                                         \
     ENTRY(f32_moments, moments_kernel)                                                             \
     ENTRY(f32_layer_norm, layer_norm_kernel)                                                       \
     ENTRY(bf16_layer_norm, bf16_layer_norm_kernel)                                                 \

@@ -220,7 +220,8 @@ class PublishedModel:
     signatures: Tuple[str, ...]
     #: As ``hf://...`` accepts it.
     hub_repository: str
-    download_megabytes: int
+    #: Rounded; None where it isn't known.
+    download_megabytes: Optional[int]
     #: Its files; empty if it is not on this machine.
     files: Tuple[Path, ...]
 
@@ -248,7 +249,7 @@ def models(repository: Optional[Path_] = None) -> List[PublishedModel]:
             stems=tuple(entry["sources"]),
             signatures=tuple(entry["signatures"]),
             hub_repository=entry["hubRepository"],
-            download_megabytes=entry["downloadMegabytes"],
+            download_megabytes=entry.get("downloadMegabytes"),
             files=tuple(_file(file) for file in entry["files"]),
         )
         for entry in json.loads(_program("models", "--json", *place))["models"]

@@ -11,11 +11,20 @@ struct InputStatistics {
 
     /// Keeps the division of a silent input finite.
     static let epsilon: Float = 1e-5
+
+    /// Of `count` values with these moments, the deviation unbiased.
+    init(_ moments: Moments, count: Int) {
+        let mean = moments[0] / Double(count)
+        let variance =
+            max(0, moments[1] - Double(count) * mean * mean) / Double(max(1, count - 1))
+        self.mean = Float(mean)
+        standardDeviation = Float(variance.squareRoot())
+    }
 }
 
-extension HTDemucs {
+extension HybridNetwork {
     /// Elements in a tile of a pass over a whole tensor.
-    private static let tileElements = 1 << 16
+    static var tileElements: Int { 1 << 16 }
 
     /// (x − mean) / (1e-5 + std), the standard deviation unbiased, over all elements.
     func normalised(_ x: Tensor) -> (Tensor, InputStatistics) {
@@ -24,11 +33,7 @@ extension HTDemucs {
             backend.moments(
                 rows: 1, columns: range.count, x.pointer + range.lowerBound, ld: range.count)
         }
-        let count = Double(x.count)
-        let mean = moments[0] / count
-        let variance = max(0, moments[1] - count * mean * mean) / max(1, count - 1)
-        let statistics = InputStatistics(
-            mean: Float(mean), standardDeviation: Float(variance.squareRoot()))
+        let statistics = InputStatistics(moments, count: x.count)
         let result = backend.tensor(x.shape)
         let divisor = InputStatistics.epsilon + statistics.standardDeviation
         backend.forEachTile(of: x.count, longest: Self.tileElements) { range in

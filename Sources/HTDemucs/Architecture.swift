@@ -1,0 +1,129 @@
+// The three classes of the reference that published checkpoints name.
+
+import WeightsLoader
+
+/// A class of models: its name, its constructor's arguments, and the network that it builds.
+package enum Architecture: Sendable, CaseIterable {
+    /// Hybrid Transformer Demucs, v4.
+    case htdemucs
+    /// Hybrid Demucs, v3.
+    case hdemucs
+    /// Demucs on waveforms alone, v3.
+    case demucs
+
+    /// The class that checkpoints name.
+    package var className: String {
+        switch self {
+        case .htdemucs: "demucs.htdemucs.HTDemucs"
+        case .hdemucs: "demucs.hdemucs.HDemucs"
+        case .demucs: "demucs.demucs.Demucs"
+        }
+    }
+
+    package static let classNames = allCases.map(\.className)
+
+    /// - Returns: nil for a class that isn't built.
+    init?(className: String) {
+        guard let known = Self.allCases.first(where: { $0.className == className }) else {
+            return nil
+        }
+        self = known
+    }
+
+    /// The network that is built from a configuration of this class.
+    var network: any SeparationNetwork.Type {
+        switch self {
+        case .htdemucs: HTDemucs.self
+        case .hdemucs: HDemucs.self
+        case .demucs: TimeDemucs.self
+        }
+    }
+
+    /// `__init__`'s parameters in order, for positional arguments.
+    var argumentOrder: [String] {
+        switch self {
+        case .htdemucs: Self.htdemucsArguments
+        case .hdemucs: Self.hdemucsArguments
+        case .demucs: Self.demucsArguments
+        }
+    }
+
+    /// Options of the class that are supported at their default alone. Their details (the Wiener
+    /// filter's iterations, those of cape, masks and sparsity, `multi_freqs_depth`) are ignored, and
+    /// so are options that only training uses.
+    var unbuilt: [(key: String, default: ArgumentValue)] {
+        switch self {
+        case .htdemucs: Self.unbuiltHybrid + Self.unbuiltTransformer
+        case .hdemucs: Self.unbuiltHybrid + [("hybrid", .bool(true))]
+        case .demucs: [("rewrite", .bool(true)), ("gelu", .bool(true)), ("glu", .bool(true))]
+        }
+    }
+
+    private static let unbuiltHybrid: [(key: String, default: ArgumentValue)] = [
+        ("channels_time", .null), ("cac", .bool(true)), ("rewrite", .bool(true)),
+        ("multi_freqs", .null),
+    ]
+
+    private static let unbuiltTransformer: [(key: String, default: ArgumentValue)] = [
+        ("t_emb", .string("sin")),
+        ("t_norm_in", .bool(true)),
+        ("t_norm_in_group", .bool(false)),
+        ("t_group_norm", .bool(false)),
+        ("t_norm_first", .bool(true)),
+        ("t_norm_out", .bool(true)),
+        ("t_layer_scale", .bool(true)),
+        ("t_gelu", .bool(true)),
+        ("t_sin_random_shift", .integer(0)),
+        ("t_sparse_self_attn", .bool(false)),
+        ("t_sparse_cross_attn", .bool(false)),
+        ("t_auto_sparsity", .bool(false)),
+    ]
+
+    private static let htdemucsArguments = [
+        "sources",
+        "audio_channels", "channels", "channels_time", "growth",
+        "nfft", "wiener_iters", "end_iters", "wiener_residual", "cac",
+        "depth", "rewrite",
+        "multi_freqs", "multi_freqs_depth", "freq_emb", "emb_scale", "emb_smooth",
+        "kernel_size", "time_stride", "stride", "context", "context_enc",
+        "norm_starts", "norm_groups",
+        "dconv_mode", "dconv_depth", "dconv_comp", "dconv_init",
+        "bottom_channels",
+        "t_layers", "t_emb", "t_hidden_scale", "t_heads", "t_dropout", "t_max_positions",
+        "t_norm_in", "t_norm_in_group", "t_group_norm", "t_norm_first", "t_norm_out",
+        "t_max_period", "t_weight_decay", "t_lr", "t_layer_scale", "t_gelu",
+        "t_weight_pos_embed", "t_sin_random_shift",
+        "t_cape_mean_normalize", "t_cape_augment", "t_cape_glob_loc_scale",
+        "t_sparse_self_attn", "t_sparse_cross_attn", "t_mask_type", "t_mask_random_seed",
+        "t_sparse_attn_window", "t_global_window", "t_sparsity", "t_auto_sparsity",
+        "t_cross_first",
+        "rescale",
+        "samplerate", "segment", "use_train_segment",
+    ]
+
+    private static let hdemucsArguments = [
+        "sources",
+        "audio_channels", "channels", "channels_time", "growth",
+        "nfft", "wiener_iters", "end_iters", "wiener_residual", "cac",
+        "depth", "rewrite", "hybrid", "hybrid_old",
+        "multi_freqs", "multi_freqs_depth", "freq_emb", "emb_scale", "emb_smooth",
+        "kernel_size", "time_stride", "stride", "context", "context_enc",
+        "norm_starts", "norm_groups",
+        "dconv_mode", "dconv_depth", "dconv_comp", "dconv_attn", "dconv_lstm", "dconv_init",
+        "rescale",
+        "samplerate", "segment",
+    ]
+
+    private static let demucsArguments = [
+        "sources",
+        "audio_channels", "channels", "growth",
+        "depth", "rewrite", "lstm_layers",
+        "kernel_size", "stride", "context",
+        "gelu", "glu",
+        "norm_starts", "norm_groups",
+        "dconv_mode", "dconv_depth", "dconv_comp", "dconv_attn", "dconv_lstm", "dconv_init",
+        "normalize", "resample",
+        "rescale",
+        "samplerate", "segment",
+    ]
+}

@@ -1,0 +1,59 @@
+// Hybrid Demucs: the model of Défossez 2021, "Hybrid Spectrogram and Waveform Source Separation",
+// arXiv:2111.03600.
+
+import Layers
+import Signal
+import Tensor
+import WeightsLoader
+
+/// Two U-Nets that merge where the spectrogram has one frequency left, and go on as one; LSTMs and
+/// local attention in the DConvs of their inner layers stand in for a transformer.
+///
+/// Input of any length; a segment is what the caller makes it.   PyTorch: `demucs.hdemucs.HDemucs`.
+package struct HDemucs: HybridNetwork {
+    package let configuration: Configuration
+    package let warnings: [String]
+    package let parameterCount: Int
+    package var backend: Backend
+    package let stft: STFT
+    package let encoder: [HEncLayer]
+    package let tencoder: [HEncLayer]
+    package let decoder: [HDecLayer]
+    package let tdecoder: [HDecLayer]
+    package let frequencyEmbedding: Tensor?
+
+    package init(
+        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
+        backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
+    ) throws {
+        let reader = try StateDictReader(
+            of: parameters, configuration: configuration, backend: backend, plan: plan,
+            observer: observer)
+        self.configuration = configuration
+        self.warnings = warnings
+        self.backend = backend
+        stft = STFT(nfft: configuration.nfft, framing: configuration.framing)
+        let layers = try reader.hybridLayers(parameters)
+        encoder = layers.encoder
+        tencoder = layers.tencoder
+        decoder = layers.decoder
+        tdecoder = layers.tdecoder
+        frequencyEmbedding = layers.frequencyEmbedding
+        try parameters.finish()
+        parameterCount = parameters.askedCount
+    }
+
+    /// The decoders begin with zeros: all that they get is the skips. The waveform's begins where the
+    /// branches part again, whatever is given here.
+    package func bottom(
+        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Tensor, skipTime: Tensor?,
+        observer: some ForwardObserver
+    ) throws -> (x: Tensor, xt: Tensor) {
+        (x, xt)
+    }
+}
+
+extension Configuration {
+    /// How the spectrogram continues the signal.
+    package var framing: STFT.Framing { self.hybridOld ? .hybridOld : .reflected }
+}

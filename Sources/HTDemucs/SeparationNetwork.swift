@@ -1,0 +1,87 @@
+// What the engine asks of a network, whatever its architecture, and the way from a checkpoint to one.
+
+import Layers
+import Tensor
+import WeightsLoader
+
+/// A model with its weights, ready to run.
+package protocol SeparationNetwork: Sendable {
+    var configuration: Configuration { get }
+
+    /// Contents of the checkpoint that this engine ignores, a line each.
+    var warnings: [String] { get }
+
+    /// Numbers in all of its parameters.
+    var parameterCount: Int { get }
+
+    /// The threads that it runs on. Another one has the same kernels and precision.
+    var backend: Backend { get set }
+
+    /// Builds a model of this configuration.
+    ///
+    /// - Parameters:
+    ///   - parameters: all of a checkpoint's; none may be left over.
+    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
+    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
+    ///   - observer: sees the inputs of the layers.
+    /// - Throws: ``WeightsError``.
+    init(
+        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
+        backend: Backend, plan: QuantizationPlan?, observer: (any ModelObserver)?
+    ) throws
+
+    /// Separates a piece of music.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`, at least one sample.
+    ///   - observer: told of each block; may stop the pass.
+    /// - Returns: `[sources, audioChannels, samples]`
+    /// - Throws: the observer's errors, at the next block of the network.
+    func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor
+}
+
+extension SeparationNetwork {
+    package func forward(_ mix: Tensor) throws -> Tensor {
+        try forward(mix, observer: CancellationToken())
+    }
+
+    /// The same weights on the threads of another backend of the same kernels and precision.
+    package func running(on backend: Backend) -> Self {
+        var copy = self
+        copy.backend = backend
+        return copy
+    }
+}
+
+extension Configuration {
+    /// The network of this configuration's architecture. See ``SeparationNetwork``'s initialiser.
+    ///
+    /// - Throws: ``WeightsError``.
+    package func network(
+        warnings: [String] = [], parameters: ParameterReader, backend: Backend,
+        plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
+    ) throws -> any SeparationNetwork {
+        try self.architecture.network.init(
+            self, warnings: warnings, parameters: parameters, backend: backend, plan: plan,
+            observer: observer)
+    }
+}
+
+extension Checkpoint {
+    /// Builds the network that the checkpoint describes or implies.
+    ///
+    /// - Parameters:
+    ///   - overriding: constructor arguments that replace the file's.
+    ///   - segmentSeconds: the segment of a bag that the model is part of.
+    /// - Throws: ``WeightsError`` if tensors are missing, unused or of another shape,
+    ///   ``ConfigurationError`` if the model has an option that this engine does not build.
+    package func network(
+        overriding: [String: ArgumentValue] = [:], segmentSeconds: Double? = nil, backend: Backend
+    ) throws -> any SeparationNetwork {
+        let (stored, warnings) = try Configuration.read(from: self, overriding: overriding)
+        let configuration =
+            try segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) } ?? stored
+        return try configuration.network(
+            warnings: warnings, parameters: parameters(), backend: backend)
+    }
+}

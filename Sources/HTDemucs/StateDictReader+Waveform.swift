@@ -1,0 +1,75 @@
+// The checkpoint keys of Demucs, whose layers are `nn.Sequential`s: parts have numbers for names, and
+// a part that is left out moves those behind it.
+
+import Layers
+import Tensor
+import WeightsLoader
+
+extension StateDictReader {
+    /// `encoder.{index}`: `.0` strided convolution, `.1` norm, `.2` GELU; then DConv where there is one;
+    /// then rewrite, its norm and GLU.
+    func waveformEncoder(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape
+    ) throws -> HEncLayer {
+        let (channels, shape) = (layer.channelsOut, layer.time)
+        let rewrite = configuration.hasEncoderDConv ? 4 : 3
+        return HEncLayer(
+            conv: Conv2d(
+                weight: try weights(
+                    reader.scope("0"), [channels, shape.channelsIn, shape.kernel]),
+                inputs: shape.channelsIn, outputs: channels,
+                kernel: .init(freq: 1, time: shape.kernel),
+                stride: .init(freq: 1, time: shape.stride), padding: .init(freq: 0, time: 0),
+                on: backend),
+            convBias: try bias(reader.scope("0"), channels), timeStride: shape.stride,
+            body: HEncLayer.Body(
+                norm1: try norm(reader.scope("1"), layer, channels: channels),
+                dconv: configuration.hasEncoderDConv
+                    ? try dconv(reader.scope("3"), layer) : nil,
+                rewrite: try waveformRewrite(reader, at: rewrite, layer, context: 0)))
+    }
+
+    /// `decoder.{depth − 1 − index}`: `.0` rewrite, `.1` norm, `.2` GLU; then DConv where there is one;
+    /// then the transposed convolution and, but for the outermost layer, its norm and GELU.
+    func waveformDecoder(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape
+    ) throws -> HDecLayer {
+        let (channels, shape) = (layer.channelsOut, layer.time)
+        let (outputs, isLast) = (shape.decoderChannelsOut, layer.index == 0)
+        let place = configuration.hasDecoderDConv ? 4 : 3
+        let convTranspose = reader.scope("\(place)")
+        return HDecLayer(
+            isFrequency: false,
+            body: HDecLayer.Body(
+                rewrite: try waveformRewrite(
+                    reader, at: 0, layer, context: configuration.context),
+                dconv: configuration.hasDecoderDConv
+                    ? try dconv(reader.scope("3"), layer) : nil),
+            convTranspose: ConvTranspose(
+                weight: try weights(
+                    convTranspose, [channels, outputs, shape.kernel], outputAxis: 1),
+                inputs: channels, outputs: outputs, kernel: shape.kernel, stride: shape.stride,
+                on: backend),
+            convTransposeBias: try bias(convTranspose, outputs),
+            norm2: isLast
+                ? nil : try norm(reader.scope("\(place + 1)"), layer, channels: outputs),
+            padding: 0, isLast: isLast)
+    }
+
+    /// The rewrite at a place, and the norm behind it.
+    private func waveformRewrite(
+        _ reader: ParameterReader, at place: Int, _ layer: Configuration.LayerShape, context: Int
+    ) throws -> Rewrite {
+        let channels = layer.channelsOut
+        let conv = reader.scope("\(place)")
+        let size = 1 + 2 * context
+        return Rewrite(
+            conv: Conv2d(
+                weight: try weights(conv, [2 * channels, channels, size]),
+                inputs: channels, outputs: 2 * channels, kernel: .init(freq: 1, time: size),
+                stride: .init(freq: 1, time: 1), padding: .init(freq: 0, time: context),
+                on: backend),
+            bias: try bias(conv, 2 * channels),
+            norm: try norm(reader.scope("\(place + 1)"), layer, channels: 2 * channels))
+    }
+}

@@ -1,0 +1,181 @@
+// The forward pass of Demucs. Sizes in the comments are those of a 44 s segment of the published
+// size: 1,940,400 samples, 4 sources, 2 audio channels. Activations are `[1, time, channel]`.
+
+import Layers
+import Signal
+import Tensor
+
+extension TimeDemucs {
+    /// Separates a piece of music of any length.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`
+    ///   - observer: told of each block; may take values inside, and stop the pass.
+    /// - Returns: `[sources, audioChannels, samples]`
+    ///
+    /// PyTorch: `Demucs.forward`.
+    package func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor {
+        let probe = observer.probe
+        let samples = mix.shape[1]
+        let statistics = configuration.normalize ? monoStatistics(mix) : nil
+        try observer.completed(.normalisation)
+        let valid = validLength(samples)
+        let lead = (valid - samples) / 2
+        var x = upsampled(mix, valid: valid, lead: lead, statistics)  // [1, 3884372, 2]
+        try observer.completed(.resample)
+        probe?("x", .waveform, x)
+
+        var skips: [Tensor] = []
+        for (level, encode) in encoder.enumerated() {
+            x = encode(x, probe: probe?.scope("encoder.\(level)"), on: backend)
+            // [1, 971092, 64] … [1, 947, 2048]
+            try observer.completed(.encoder(level))
+            skips.append(x)
+        }
+        if let lstm {
+            x = lstm(x, on: backend)
+            probe?("lstm", .waveform, x)
+            try observer.completed(.lstm)
+            backend.add(skips.removeLast(), to: x)
+        } else {
+            // The skip is the sum's other half.
+            x = doubled(skips.removeLast())
+        }
+        for (index, decode) in decoder.enumerated() {
+            // Lengths are valid, so that a layer gives just what its encoder took.
+            let length = decode.convTranspose.outputLength(x.shape[1])
+            (x, _) = decode(
+                consume x, length: length, nextSkip: skips.popLast(),
+                probe: probe?.scope("decoder.\(index)"), on: backend)
+            // [1, 3792, 1024] … [1, 3884372, 8]
+            try observer.completed(.decoder(index))
+        }
+        let stems = downsampled(x, samples: samples, lead: lead, statistics)
+        try observer.completed(.resample)
+        return stems
+    }
+
+    /// x + x, in storage of its own.
+    private func doubled(_ x: Tensor) -> Tensor {
+        let result = backend.tensor(x.shape)
+        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
+            for index in range { result.pointer[index] = 2 * x.pointer[index] }
+        }
+        return result
+    }
+
+    private static var tileElements: Int { 1 << 16 }
+
+    /// Mean and unbiased deviation of the mean of all channels.
+    private func monoStatistics(_ mix: Tensor) -> InputStatistics {
+        let (channels, samples) = (mix.shape[0], mix.shape[1])
+        let share = 1 / Float(channels)
+        let moments = backend.sumOfMoments(Tiling(samples, longest: Self.tileElements)) { range in
+            var sums = Moments.zero
+            for time in range {
+                var sum: Float = 0
+                for channel in 0..<channels { sum += mix.pointer[channel * samples + time] }
+                let mono = Double(sum * share)
+                sums += Moments(mono, mono * mono)
+            }
+            return sums
+        }
+        return InputStatistics(moments, count: samples)
+    }
+
+    /// The normalised mix between zeros, at the network's rate.
+    ///
+    /// - Parameters:
+    ///   - valid: length with the zeros.
+    ///   - lead: zeros before the mix.
+    /// - Returns: `[1, time, audioChannels]`
+    private func upsampled(
+        _ mix: Tensor, valid: Int, lead: Int, _ statistics: InputStatistics?
+    ) -> Tensor {
+        let (channels, samples) = (mix.shape[0], mix.shape[1])
+        let outputs = valid * upsampler.newHz
+        let inputs = upsampler.inputRange(for: 0..<outputs)
+        // The zeros are those of the network; the mix's own ends are inside.
+        let padded = backend.tensor(Shape(channels, inputs.count))
+        let divisor = InputStatistics.epsilon + (statistics?.standardDeviation ?? 0)
+        backend.parallelFor(channels) { channel in
+            let source = mix.pointer + channel * samples
+            let target = padded.pointer + channel * inputs.count
+            for position in inputs {
+                // Beyond the ends the resampler repeats the first and the last sample.
+                let index = min(max(position, 0), valid - 1) - lead
+                var value = index >= 0 && index < samples ? source[index] : 0
+                if let statistics, index >= 0, index < samples {
+                    value = (value - statistics.mean) / divisor
+                }
+                target[position - inputs.lowerBound] = value
+            }
+        }
+        let planar = backend.tensor(Shape(channels, outputs))
+        resample(padded, from: inputs.lowerBound, with: upsampler, into: planar)
+        let result = backend.tensor(Shape(1, outputs, channels))
+        backend.forEachTile(of: outputs, longest: Self.tileElements) { range in
+            for time in range {
+                for channel in 0..<channels {
+                    result.pointer[time * channels + channel] =
+                        planar.pointer[channel * outputs + time]
+                }
+            }
+        }
+        return result
+    }
+
+    /// The network's output at the mix's rate, denormalised and cut.
+    ///
+    /// - Parameter x: `[1, time, sources · audioChannels]`
+    /// - Returns: `[sources, audioChannels, samples]`
+    private func downsampled(
+        _ x: Tensor, samples: Int, lead: Int, _ statistics: InputStatistics?
+    ) -> Tensor {
+        let (times, rows) = (x.shape[1], x.shape[2])
+        let outputs = lead..<lead + samples
+        let inputs = downsampler.inputRange(for: outputs)
+        let padded = backend.tensor(Shape(rows, inputs.count))
+        backend.forEachTile(of: inputs.count, longest: Self.tileElements) { range in
+            for place in range {
+                let time = min(max(inputs.lowerBound + place, 0), times - 1)
+                for row in 0..<rows {
+                    padded.pointer[row * inputs.count + place] = x.pointer[time * rows + row]
+                }
+            }
+        }
+        let result = backend.tensor(
+            Shape([configuration.sources.count, configuration.audioChannels, samples]))
+        resample(
+            padded, from: inputs.lowerBound, with: downsampler, first: lead,
+            into: result.reshaped(Shape(rows, samples)))
+        if let statistics {
+            backend.forEachTile(of: result.count, longest: Self.tileElements) { range in
+                for index in range {
+                    result.pointer[index] =
+                        result.pointer[index] * statistics.standardDeviation + statistics.mean
+                }
+            }
+        }
+        return result
+    }
+
+    /// - Parameters:
+    ///   - padded: `[rows, …]`, each row from the position `start` on.
+    ///   - first: position of the first output.
+    ///   - result: `[rows, outputs]`
+    private func resample(
+        _ padded: Tensor, from start: Int, with resampler: Resampler, first: Int = 0,
+        into result: Tensor
+    ) {
+        let (rows, outputs) = (result.shape[0], result.shape[1])
+        let tiling = Tiling(outputs, longest: Self.tileElements)
+        backend.parallelFor(rows * tiling.tiles) { index in
+            let (row, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
+            resampler.resample(
+                padded.pointer + row * padded.shape[1], from: start,
+                outputs: first + range.lowerBound..<first + range.upperBound,
+                into: result.pointer + row * outputs + range.lowerBound)
+        }
+    }
+}

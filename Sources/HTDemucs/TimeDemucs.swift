@@ -1,0 +1,56 @@
+// Demucs on waveforms alone, in its third version: one U-Net of strided convolutions at twice the
+// rate, with the DConvs of Défossez 2021, arXiv:2111.03600. The module has the name `Demucs`.
+
+import Layers
+import Signal
+import Tensor
+import WeightsLoader
+
+/// PyTorch: `demucs.demucs.Demucs`.
+package struct TimeDemucs: SeparationNetwork {
+    package let configuration: Configuration
+    package let warnings: [String]
+    package let parameterCount: Int
+    package var backend: Backend
+    /// Outermost first.
+    let encoder: [HEncLayer]
+    /// Innermost first, as in the reference.
+    let decoder: [HDecLayer]
+    /// Between encoder and decoder; nil for none.
+    let lstm: BLSTM?
+    let upsampler: Resampler
+    let downsampler: Resampler
+    let validLength: ValidLength
+
+    package init(
+        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
+        backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
+    ) throws {
+        let reader = try StateDictReader(
+            of: parameters, configuration: configuration, backend: backend, plan: plan,
+            observer: observer)
+        self.configuration = configuration
+        self.warnings = warnings
+        self.backend = backend
+        let factor = configuration.resample ? 2 : 1
+        upsampler = Resampler(from: 1, to: factor)
+        downsampler = Resampler(from: factor, to: 1)
+        validLength = ValidLength(
+            depth: configuration.depth, kernel: configuration.kernelSize,
+            stride: configuration.stride, resamples: configuration.resample)
+        encoder = try configuration.layers.map { layer in
+            try reader.waveformEncoder(parameters.scope("encoder").scope("\(layer.index)"), layer)
+        }
+        decoder = try configuration.layers.reversed().enumerated().map { position, layer in
+            try reader.waveformDecoder(parameters.scope("decoder").scope("\(position)"), layer)
+        }
+        lstm =
+            configuration.lstmLayers == 0
+            ? nil
+            : try reader.blstm(
+                parameters.scope("lstm"), channels: configuration.innerChannels,
+                layers: configuration.lstmLayers, windowTimes: nil, skips: false)
+        try parameters.finish()
+        parameterCount = parameters.askedCount
+    }
+}

@@ -1,0 +1,119 @@
+// LSTMs, and the two parts of a deep DConv, against PyTorch's, float32 against float32, on the golden
+// tensors of Tests/Fixtures/layers.
+
+import Foundation
+import HTDemucs
+import Layers
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct RecurrentLayerTests {
+    let backend: Backend
+    let reader: StateDictReader
+
+    init() throws {
+        backend = try Backend(threads: 2)
+        reader = try Self.reader(on: backend)
+    }
+
+    private static func reader(on backend: Backend) throws -> StateDictReader {
+        StateDictReader(
+            configuration: try Configuration(.init(.hdemucs, sources: ["one"])), backend: backend)
+    }
+
+    private static func names(_ prefix: String) -> [String] {
+        Fixture.names(in: "layers", prefix: prefix)
+    }
+
+    struct LSTMArguments: Decodable {
+        let numLayers: Int
+    }
+
+    struct BLSTMArguments: Decodable {
+        let maxSteps: Int?
+        let layers: Int?
+        let skip: Bool?
+    }
+
+    struct AttentionArguments: Decodable {
+        let heads: Int?
+        let ndecay: Int?
+    }
+
+    /// 120 dB, a relative error of 1e-6.
+    private func expect(
+        _ output: LaidOut, in golden: Fixture, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let comparison = try golden.comparison(of: output, with: "output")
+        #expect(comparison.snrDecibels >= 120, "\(comparison)", sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: names("lstm"))
+    func lstm(_ name: String) throws {
+        let golden = try Fixture("layers/\(name)")
+        let input = try golden.laidOut("input")
+        // A single sequence has lost its dimension, or a single step.
+        let channels = input.shape[input.shape.count - 1]
+        let count = input.shape.count
+        let sequences = count < 2 ? 1 : input.shape[count - 2]
+        let times = input.values.count / channels / sequences
+        let lstm = try reader.bidirectionalLSTM(
+            golden.checkpoint.parameters(), channels: channels,
+            layers: golden.arguments(as: LSTMArguments.self).numLayers)
+        let output = lstm(
+            backend.tensor([times, sequences, channels], input.values), on: backend)
+        try expect(LaidOut(golden.shape("output"), output.floats), in: golden)
+    }
+
+    /// `[signals, channels, times]` of a fixture as `[signals, times, channels]`; a fixture of one
+    /// signal has no dimension for it.
+    private func signals(_ golden: Fixture) throws -> Tensor {
+        var input = try golden.laidOut("input")
+        if input.shape.count == 2 { input = LaidOut([1] + input.shape, input.values) }
+        input = input.permuted([0, 2, 1])
+        return backend.tensor(input.shape, input.values)
+    }
+
+    private func expectSignals(_ x: Tensor, in golden: Fixture) throws {
+        let output = LaidOut(x.shape, x.floats).permuted([0, 2, 1])
+        try expect(LaidOut(golden.shape("output"), output.values), in: golden)
+    }
+
+    @Test(arguments: names("blstm"))
+    func blstm(_ name: String) throws {
+        let golden = try Fixture("layers/\(name)")
+        let arguments = try golden.arguments(as: BLSTMArguments.self)
+        let x = try signals(golden)
+        let blstm = try reader.blstm(
+            golden.checkpoint.parameters(), channels: x.shape[2], layers: arguments.layers ?? 1,
+            windowTimes: arguments.maxSteps, skips: arguments.skip ?? false)
+        try expectSignals(blstm(x, on: backend), in: golden)
+    }
+
+    @Test(arguments: names("local_state"))
+    func localState(_ name: String) throws {
+        let golden = try Fixture("layers/\(name)")
+        let arguments = try golden.arguments(as: AttentionArguments.self)
+        let x = try signals(golden)
+        let localState = try reader.localState(
+            golden.checkpoint.parameters(), channels: x.shape[2], heads: arguments.heads ?? 4,
+            decays: arguments.ndecay ?? 4)
+        localState(x, on: backend)
+        try expectSignals(x, in: golden)
+    }
+
+    /// Loops are cut by sizes alone.
+    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
+        let golden = try Fixture("layers/lstm_many_sequences")
+        let input = try golden.laidOut("input")
+        let results = try [1, 2, 3, 8].map { threads in
+            let backend = try Backend(threads: threads)
+            let lstm = try Self.reader(on: backend).bidirectionalLSTM(
+                golden.checkpoint.parameters(), channels: input.shape[2], layers: 1)
+            return lstm(backend.tensor(input.shape, input.values), on: backend)
+                .floats.map(\.bitPattern)
+        }
+        #expect(Set(results).count == 1)
+    }
+}

@@ -1,0 +1,151 @@
+// Hybrid Demucs and time-only Demucs: what their checkpoints may say, and what their networks keep to.
+// Their outputs are tested with all other models'.
+
+import HTDemucs
+import Signal
+import Tensor
+import TestSupport
+import Testing
+import WeightsLoader
+
+@Suite struct ThirdVersionTests {
+    private static let models = ["hybrid", "hybrid_long", "waveform", "waveform_lstm"]
+
+    private func configuration(
+        _ architecture: Architecture, _ keyword: [String: ArgumentValue] = [:]
+    ) throws -> (configuration: Configuration, warnings: [String]) {
+        var arguments = keyword
+        arguments["sources"] = .array(["a", "b", "c", "d"].map(ArgumentValue.string))
+        return try Configuration.read(
+            ModelArguments(
+                className: architecture.className, positional: [], keyword: arguments))
+    }
+
+    @Test func classesKeepTheirDefaults() throws {
+        let hybrid = try configuration(.hdemucs).configuration
+        #expect(hybrid.layers.map(\.channelsOut) == [48, 96, 192, 384, 768, 1536])
+        #expect(hybrid.layers.map(\.merges) == [false, false, false, false, true, false])
+        #expect(hybrid.layers.map(\.isTimeOnly) == [false, false, false, false, false, true])
+        #expect(hybrid.layers.map(\.hasLSTM) == [false, false, false, false, true, true])
+        #expect(hybrid.layers.map(\.hasAttention) == [false, false, false, false, true, true])
+        #expect(hybrid.layers.map(\.isNormed) == [false, false, false, false, true, true])
+        #expect(hybrid.layers.map(\.dconvHidden) == [12, 24, 48, 96, 192, 384])
+        #expect(hybrid.segmentSamples == 40 * 44_100)
+
+        let waveform = try configuration(.demucs).configuration
+        #expect(waveform.layers.map(\.channelsOut) == [64, 128, 256, 512, 1024, 2048])
+        #expect(waveform.layers.allSatisfy { $0.isTimeOnly && !$0.merges })
+        #expect(waveform.normalize && waveform.resample && waveform.lstmLayers == 0)
+    }
+
+    /// Demucs.valid_length of demucs 4.1.0, at its defaults: 6 layers of kernel 8 and stride 4.
+    @Test func validLengthsAreTheReferences() throws {
+        let valid = try #require(try configuration(.demucs).configuration.validLength)
+        let pairs = [
+            (1, 4778), (4778, 4778), (4779, 6826), (44_100, 45_738), (1_940_400, 1_942_186),
+        ]
+        for (length, expected) in pairs { #expect(valid(length) == expected, "\(length)") }
+    }
+
+    @Test(arguments: [
+        (Architecture.hdemucs, "hybrid", ArgumentValue.bool(false)),
+        (.hdemucs, "cac", .bool(false)), (.hdemucs, "rewrite", .bool(false)),
+        (.hdemucs, "channels_time", .integer(24)),
+        (.hdemucs, "multi_freqs", .array([.number(0.25)])),
+        (.demucs, "gelu", .bool(false)), (.demucs, "glu", .bool(false)),
+        (.demucs, "rewrite", .bool(false)),
+    ])
+    func unbuiltOptionsAreRefusedByName(
+        architecture: Architecture, key: String, value: ArgumentValue
+    ) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try configuration(architecture, [key: value])
+        }
+        guard case .unsupported(key, value.description, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    /// As the reference does: arguments of another class's too.
+    @Test(arguments: [
+        (Architecture.hdemucs, "t_layers"), (.demucs, "nfft"), (.htdemucs, "hybrid_old"),
+    ])
+    func unknownOptionsAreNamedAndIgnored(architecture: Architecture, key: String) throws {
+        let found = try configuration(architecture, [key: .string("x")])
+        #expect(found.warnings.count == 1 && found.warnings[0].contains(key))
+        #expect(found.configuration == (try configuration(architecture).configuration))
+    }
+
+    @Test(arguments: [
+        ("depth", ArgumentValue.integer(4)), ("time_stride", .integer(3)),
+        ("dconv_comp", .integer(5)), ("norm_groups", .integer(5)), ("segment", .number(-1)),
+    ])
+    func valuesThatDoNotFitAreRefusedByName(key: String, value: ArgumentValue) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try configuration(.hdemucs, [key: value])
+        }
+        #expect("\(try #require(error))".contains(key))
+    }
+
+    /// A bag's segment may be longer, but for HTDemucs.
+    @Test func bagsSetTheSegment() throws {
+        for (architecture, seconds) in [(Architecture.hdemucs, 44.0), (.demucs, 44)] {
+            let own = try configuration(architecture).configuration
+            #expect(try own.inBag(ofSegmentSeconds: seconds).segmentSamples == 44 * 44_100)
+        }
+        let transformer = try configuration(.htdemucs).configuration
+        #expect(try transformer.inBag(ofSegmentSeconds: 44) == transformer)
+    }
+
+    @Test func missingAndTruncatedLSTMWeightsAreNamed() throws {
+        let backend = try Backend(threads: 1)
+        let name = "encoder.2.dconv.layers.0.3.lstm.weight_hh_l1_reverse"
+        var missing = try RawCheckpoint(fixture: "hybrid")
+        let tensor = try #require(missing[name])
+        missing[name] = nil
+        let absent = #expect(throws: WeightsError.self) {
+            _ = try missing.open().network(backend: backend)
+        }
+        guard case .tensorMissing(_, name, _, _) = absent else {
+            Issue.record("\(String(describing: absent))")
+            return
+        }
+        var truncated = missing
+        truncated.tensors.append(
+            .init(
+                name: name, type: tensor.type, shape: [tensor.shape[0] - 1, tensor.shape[1]],
+                bytes: Array(tensor.bytes.dropLast(4 * tensor.shape[1]))))
+        let error = #expect(throws: WeightsError.self) {
+            _ = try truncated.open().network(backend: backend)
+        }
+        #expect("\(try #require(error))".contains(name))
+    }
+
+    private func stems(_ name: String, samples: Int, on backend: Backend) throws -> [Float] {
+        let model = try RawCheckpoint(fixture: name).open().network(backend: backend)
+        let channels = model.configuration.audioChannels
+        var random = SplitMix64(seed: 5)
+        let mix = backend.tensor([channels, samples], random.floats(channels * samples))
+        return try model.forward(mix).floats
+    }
+
+    @Test(arguments: models)
+    func resultsDoNotDependOnTheNumberOfThreads(_ name: String) throws {
+        let one = try stems(name, samples: 1500, on: Backend(threads: 1)).map(\.bitPattern)
+        for threads in [2, 3, 8] {
+            let found = try stems(name, samples: 1500, on: Backend(threads: threads))
+            #expect(found.map(\.bitPattern) == one, "\(threads) threads")
+        }
+    }
+
+    /// bfloat16 has a relative rounding of 2⁻⁹, INT8 one of 2⁻⁸ of the largest; these small models of
+    /// perturbed weights amplify them. Anything wrong leaves less than 10 dB.
+    @Test(arguments: models, [Precision.bfloat16, .int8])
+    func shortPrecisionsStayNear(_ name: String, precision: Precision) throws {
+        let exact = try stems(name, samples: 1500, on: Backend(threads: 2))
+        let rounded = try stems(name, samples: 1500, on: Backend(threads: 2, precision: precision))
+        let decibels = SignalToNoise(of: rounded, against: exact).decibels
+        #expect(decibels >= 20, "\(decibels) dB")
+    }
+}
