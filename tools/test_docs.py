@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs what the documents show: every block of sh, python and c in README.md, SPEED.md, docs and Models.
 
-Usage: tools/test_docs [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
+Usage: tools/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
 
 Shell blocks run in bash, Python blocks in an interpreter that has the package, C programs are compiled and linked. The
 blocks of a document share a folder that holds song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and a
