@@ -128,7 +128,9 @@ def table(threads: int, found: dict[str, list[float]]) -> str:
     lines = [
         f"**{threads} {'thread' if threads == 1 else 'threads'}**",
         "",
-        f"| runtime | median s | range s | {' | '.join(f'times as fast: {p}' for p in PRECISIONS)} |",
+        "| runtime | median s | range s | "
+        + " | ".join(f"times as fast: {p}" for p in PRECISIONS)
+        + " |",
         "|---|---|---|" + "---|" * len(PRECISIONS),
     ]
     for name, times in found.items():

@@ -42,9 +42,11 @@ class Drawing:
         self.lines: list[str] = []
 
     def text(self, x: float, y: float, words: str, kind: str = "text") -> None:
+        """Words around x."""
         self.lines.append(f'<text class="{kind}" x="{x}" y="{y}">{words}</text>')
 
     def box(self, x: float, y: float, kind: str, title: str, shape: str, width: int = BOX) -> None:
+        """A block with its name and the shape of its output."""
         self.lines.append(
             f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{HIGH}" rx="6"/>'
         )
@@ -52,17 +54,21 @@ class Drawing:
         self.text(x + width / 2, y + 36, shape, "soft")
 
     def path(self, steps: str, kind: str = "line") -> None:
+        """An arrow along SVG's path commands."""
         self.lines.append(f'<path class="{kind}" marker-end="url(#head)" d="{steps}"/>')
 
     def down(self, x: float, y: float, to: float) -> None:
+        """An arrow from one box to the next."""
         self.path(f"M{x} {y} V{to - 2}")
 
 
 def shape(*sizes: int) -> str:
+    """Sizes as people read them, 4 × 2,048 × 336."""
     return " × ".join(f"{size:,}" for size in sizes)
 
 
 def network() -> str:
+    """The picture as SVG."""
     drawing = Drawing()
     freq, time = LEFT + BOX / 2, RIGHT + BOX / 2
     middle = (freq + time) / 2
@@ -145,6 +151,7 @@ def network() -> str:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

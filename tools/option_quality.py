@@ -5,7 +5,8 @@
 separates songs that the demo model never heard (tools/demo_model/generate.py, seeds from 1,000,000
 up), scores them with `swift-demucs eval`, and prints the SDR of each stem as the Music Demixing
 Challenge defines it: the median over the songs in dB, and in brackets the mean change from a
-separation without shifts, with overlap 0.25, in float32. The last column is the mean of the changes.
+separation without shifts, with overlap 0.25, in float32. The last column is the mean of the
+changes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def row(name: str, scores: list[dict[str, float]], plain: list[dict[str, float]]
     cells, changes = [], []
     for stem in STEMS:
         found = [song[stem] for song in scores]
-        change = statistics.mean(s - p[stem] for s, p in zip(found, plain))
+        change = statistics.mean(s - p[stem] for s, p in zip(found, plain, strict=True))
         cells.append(f"{statistics.median(found):.2f} ({change:+.3f})")
         changes.append(change)
     return f"| {name} | " + " | ".join(cells) + f" | {statistics.mean(changes):+.3f} |"
