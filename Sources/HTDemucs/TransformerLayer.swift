@@ -62,8 +62,13 @@ package struct TransformerLayer: Sendable {
         _ x: Tensor, queries: Tensor, keysValues: Tensor, probe: Probe? = nil, on backend: Backend
     ) {
         let attended = attention.attend(queries, keysValues, on: backend)
-        probe?(
-            isCross ? "cross_attn" : "self_attn", .tokens, attention.output(attended, on: backend))
+        let part = isCross ? "cross_attn" : "self_attn"
+        for head in 0..<attention.heads {
+            probe?(
+                "\(part).weights.\(head)", .tokens,
+                attention.weights(head, queries, keysValues, on: backend))
+        }
+        probe?(part, .tokens, attention.output(attended, on: backend))
         let channels = attention.channels
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
         // Rows a power of two apart would share the cache's sets.

@@ -2,6 +2,7 @@
 // (Milakov, Gimelshein 2018, arXiv:1805.02867): the scores of 2688 × 2688 tokens are never stored.
 
 import CKernels
+import LibC
 import Tensor
 
 /// softmax(Q·Kᵀ / √d)·V for each head, with the projections before and the one after it.
@@ -72,6 +73,44 @@ package struct MultiheadAttention: Sendable {
             }
             tile.finish(
                 into: result.pointer + range.lowerBound * channels + head * size, ld: channels)
+        }
+        return result
+    }
+
+    /// The attention weights of one head, softmax(Q·Kᵀ / √d): which tokens each query reads. Every row
+    /// sums to one.
+    ///
+    /// `attend` never stores them; this computes them on their own, in float32, for a trace.
+    ///
+    /// - Parameters:
+    ///   - queries: `[tokens, channels]`, projected.
+    ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values.
+    /// - Returns: `[tokens, others]`
+    package func weights(
+        _ head: Int, _ queries: Tensor, _ keysValues: Tensor, on backend: Backend
+    ) -> Tensor {
+        precondition((0..<heads).contains(head))
+        let size = channels / heads
+        let others = keysValues.shape[0]
+        let scale = 1 / Float(size).squareRoot()
+        let result = backend.tensor(Shape(queries.shape[0], others))
+        backend.parallelFor(queries.shape[0]) { token in
+            let query = queries.pointer + token * channels + head * size
+            let row = result.pointer + token * others
+            var largest = -Float.infinity
+            for other in 0..<others {
+                let key = keysValues.pointer + other * 2 * channels + head * size
+                var score: Float = 0
+                for channel in 0..<size { score += query[channel] * key[channel] }
+                row[other] = score * scale
+                largest = max(largest, row[other])
+            }
+            var sum: Float = 0
+            for other in 0..<others {
+                row[other] = expf(row[other] - largest)
+                sum += row[other]
+            }
+            for other in 0..<others { row[other] /= sum }
         }
         return result
     }

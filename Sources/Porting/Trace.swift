@@ -108,17 +108,19 @@ package struct Trace {
 
     /// Runs the network and writes the values that match a pattern, in the order of computation.
     ///
+    /// - Parameter attention: heads whose attention weights to write as well, `[tokens, others]`.
     /// - Returns: the names.
     /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
     package func write(
-        _ patterns: [NamePattern], of network: HTDemucs, model: OpenedModel, to path: String,
-        cancellation: CancellationToken
+        _ patterns: [NamePattern], attention: [AttentionHead] = [], of network: HTDemucs,
+        model: OpenedModel, to path: String, cancellation: CancellationToken
     ) throws -> [String] {
         let writer = try TraceWriter(
             path,
             metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum])
         try run(
-            patterns, on: network, model: model, cancellation: cancellation,
+            patterns, attention: attention, on: network, model: model,
+            cancellation: cancellation,
             sink: { tensor throws(PortingError) in try writer.append(tensor) })
         try writer.finish()
         return writer.names
@@ -126,15 +128,17 @@ package struct Trace {
 
     /// Runs the network and gives the values that match a pattern, in the order of computation.
     ///
-    /// - Parameter sink: stops the trace by throwing.
+    /// - Parameters:
+    ///   - attention: heads whose attention weights to give as well.
+    ///   - sink: stops the trace by throwing.
     /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
     package func run(
-        _ patterns: [NamePattern], on network: HTDemucs, model: OpenedModel,
-        cancellation: CancellationToken,
+        _ patterns: [NamePattern], attention: [AttentionHead] = [], on network: HTDemucs,
+        model: OpenedModel, cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
         let spectrogram = CoreSpectrogram(nfft: model.configuration.nfft, on: network.backend)
-        let observer = TraceObserver(patterns, cancellation, sink)
+        let observer = TraceObserver(patterns, attention, cancellation, sink)
         try observer.give("mix", input)
         try observer.give("mag", x)
         let (mix, z) = spectrogram.engineInputs(input, x)
@@ -153,6 +157,7 @@ package struct Trace {
 /// Gives the values that match a pattern.
 private final class TraceObserver: ForwardObserver {
     private let patterns: [NamePattern]
+    private let attention: [AttentionHead]
     private let cancellation: CancellationToken
     private let sink: (NamedTensor) throws(PortingError) -> Void
     /// All names, for a message.
@@ -162,10 +167,12 @@ private final class TraceObserver: ForwardObserver {
     private var failure: PortingError?
 
     init(
-        _ patterns: [NamePattern], _ cancellation: CancellationToken,
+        _ patterns: [NamePattern], _ attention: [AttentionHead],
+        _ cancellation: CancellationToken,
         _ sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) {
         self.patterns = patterns
+        self.attention = attention
         self.cancellation = cancellation
         self.sink = sink
     }
@@ -209,6 +216,7 @@ private final class TraceObserver: ForwardObserver {
     }
 
     private func wants(_ name: String) -> Bool {
+        if AttentionHead.isName(name) { return attention.contains { $0.matches(name) } }
         names.append(name)
         let isWanted = patterns.contains { $0.matches(name) }
         hasGiven = hasGiven || isWanted

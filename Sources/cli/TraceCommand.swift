@@ -9,6 +9,11 @@ extension Option {
         "only", value: "patterns",
         help: "Names of tensors, separated by commas, with * for any characters and ? for one: "
             + "'encoder.?,crosstransformer.*'. (default: all)")
+    static let attention = Option(
+        "attention", value: "layer:head",
+        help: "Also write the attention weights of this head of a layer of the transformer, "
+            + "layers.0:0 or layers_t.1:3, [tokens, tokens read]; several are separated by commas. "
+            + "(default: none)")
 }
 
 enum TraceCommand {
@@ -19,11 +24,15 @@ enum TraceCommand {
         operand: "track",
         operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
         options: [
-            .outFile, .only, .start, .chunk, .portedName, .repo, .offline, .precision, .threads,
+            .outFile, .only, .attention, .start, .chunk, .portedName, .repo, .offline, .precision,
+            .threads,
         ] + Option.common,
         examples: [
             "swift-demucs trace song.flac -n demo --chunk 1 --only 'encoder.*' -o trace.safetensors":
-                "Outputs of the spectrogram's encoder layers for the first second."
+                "Outputs of the spectrogram's encoder layers for the first second.",
+            "swift-demucs trace song.flac -n demo --chunk 1 --only final --attention layers.0:2 "
+                + "-o trace.safetensors":
+                "The stems, and which tokens the third head of the first layer reads.",
         ]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
@@ -39,6 +48,9 @@ enum TraceCommand {
         return call.run {
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil)
+            let heads = try arguments.value(.attention).map {
+                try AttentionHead.list($0, of: model.configuration)
+            }
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
             let trace =
@@ -49,8 +61,8 @@ enum TraceCommand {
                     model: model, on: backend, cancellation: call.cancellation)
             for warning in trace.warnings { console.warning("\(warning)") }
             let names = try trace.write(
-                call.patterns, of: model.network(on: backend), model: model, to: out,
-                cancellation: call.cancellation)
+                call.patterns, attention: heads ?? [], of: model.network(on: backend),
+                model: model, to: out, cancellation: call.cancellation)
             console.status("\(names.count) tensors")
             console.result(out)
         }

@@ -191,6 +191,8 @@ struct UsageTests {
         0.4375
         $ trace . -o t --start 1
         '--start' only applies to audio files
+        $ trace track.wav -o t -n cross_first --attention layers.4:0
+        The value 'layers.4:0' is invalid for '--attention': expected LAYER:HEAD…
         1 $ track.wav -qn cross_first --no-split --shifts=0
         track.wav: Without splitting, a track may have at most…
         1 $ track.wav -n cross_first -o text.safetensors

@@ -119,6 +119,38 @@ struct Operators {
         return array(attention.output(attended, on: backend))
     }
 
+    /// The same from the weights that a trace writes, and a plain product with the values.
+    func attentionFromWeights(
+        _ query: LaidOut, _ key: LaidOut, heads: Int, inWeight: [Float], inBias: [Float],
+        outWeight: [Float], outBias: [Float]
+    ) -> LaidOut {
+        let channels = outBias.count
+        let attention = MultiheadAttention(
+            channels: channels, heads: heads,
+            inWeight: .floats(inWeight, on: backend), inBias: inBias,
+            outWeight: .floats(outWeight, on: backend), outBias: outBias, on: backend)
+        let queries = attention.query(tensor(query), on: backend)
+        let keysValues = attention.keyValue(tensor(key), on: backend)
+        let (others, size) = (keysValues.shape[0], channels / heads)
+        let values = keysValues.floats
+        var attended = [Float](repeating: 0, count: queries.shape[0] * channels)
+        for head in 0..<heads {
+            let weights = attention.weights(head, queries, keysValues, on: backend)
+            precondition(Array(weights.shape) == [queries.shape[0], others])
+            let rows = weights.floats
+            for token in 0..<queries.shape[0] {
+                for channel in head * size..<(head + 1) * size {
+                    let terms = (0..<others).map {
+                        Double(rows[token * others + $0])
+                            * Double(values[$0 * 2 * channels + channels + channel])
+                    }
+                    attended[token * channels + channel] = Float(terms.reduce(0, +))
+                }
+            }
+        }
+        return array(attention.output(backend.tensor(queries.shape, attended), on: backend))
+    }
+
     // MARK: - Norms and scales
 
     /// - Parameter x: `[…, channels]`

@@ -83,6 +83,47 @@ import Testing
                 == (0...3).map { "crosstransformer.layers.\($0)" })
     }
 
+    /// `cross_first` has four layers of two heads, and layer 0 is a cross layer.
+    @Test func attentionWeightsComeOnRequestAndEveryRowSumsToOne() throws {
+        let model = try PortedFixture.model("cross_first")
+        let path = folder.path("weights.safetensors")
+        let names = try Trace(
+            input: NamedTensor("input", [1] + golden.shape("mix"), golden.floats("mix")),
+            x: NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
+            origin: "fixture"
+        ).write(
+            [NamePattern("crosstransformer.norm_in*")],
+            attention: AttentionHead.list("layers.0:1,layers_t.1:0", of: model.configuration),
+            of: model.network(on: backend), model: model, to: path,
+            cancellation: CancellationToken())
+        let heads = [
+            "crosstransformer.layers.0.cross_attn.weights.1",
+            "crosstransformer.layers_t.1.self_attn.weights.0",
+        ]
+        #expect(names == ["crosstransformer.norm_in", "crosstransformer.norm_in_t"] + heads)
+        let values = try TensorCollection(path)
+        let tokens = try values.tensor("crosstransformer.norm_in", like: values).shape[0]
+        let tokensTime = try values.tensor("crosstransformer.norm_in_t", like: values).shape[0]
+        for (name, shape) in zip(heads, [[tokens, tokensTime], [tokensTime, tokensTime]]) {
+            let weights = try values.tensor(name, like: values)
+            #expect(weights.shape == shape)
+            for row in 0..<shape[0] {
+                let sum = weights.values[row * shape[1]..<(row + 1) * shape[1]].reduce(0, +)
+                #expect(abs(sum - 1) < 1e-5)
+            }
+        }
+    }
+
+    @Test(arguments: ["layers.4:0", "layers.0:2", "layers.0", "0:0", "", "layers.0:0,"])
+    func aHeadThatTheModelDoesNotHaveIsAnErrorThatListsThem(_ text: String) throws {
+        let configuration = try PortedFixture.model("cross_first").configuration
+        #expect {
+            try AttentionHead.list(text, of: configuration)
+        } throws: { error in
+            "\(error)".contains("layers_t.3 and a head of 0 to 1")
+        }
+    }
+
     @Test func aPatternThatMatchesNothingIsAnErrorThatGivesNames() throws {
         #expect {
             _ = try trace(only: "layer.0")

@@ -1,0 +1,51 @@
+// The attention weights that a trace is asked for: one head of one layer of the transformer.
+
+import HTDemucs
+
+/// A head of a layer of the transformer, `layers.0:2` in an option.
+///
+/// Its weights have a name below that of the layer's attention,
+/// `crosstransformer.layers.0.self_attn.weights.2`. There are tokens × tokens of them, so patterns of
+/// names leave them out.
+package struct AttentionHead: Sendable, Equatable {
+    /// `layers.0`, or `layers_t.0` for the waveform's tokens.
+    let layer: String
+    let head: Int
+
+    /// Heads separated by commas.
+    ///
+    /// - Throws: ``PortingError`` for a layer or a head that the model doesn't have.
+    package static func list(
+        _ text: String, of configuration: Configuration
+    ) throws(PortingError) -> [AttentionHead] {
+        let layers = configuration.tLayers
+        let names = ["layers", "layers_t"].flatMap { branch in
+            (0..<layers).map { "\(branch).\($0)" }
+        }
+        let heads = 0..<configuration.tHeads
+        var result: [AttentionHead] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let pieces = part.split(separator: ":", omittingEmptySubsequences: false)
+            guard pieces.count == 2, names.contains(String(pieces[0])), let head = Int(pieces[1]),
+                heads.contains(head)
+            else {
+                throw .invalidOption(
+                    name: "attention", value: String(part),
+                    allowed: layers == 0
+                        ? "a model with a transformer, which this one has not"
+                        : "LAYER:HEAD, such as layers.0:0, with a layer of "
+                            + "\(names.joined(separator: ", ")) and a head of 0 to "
+                            + "\(heads.upperBound - 1)")
+            }
+            result.append(AttentionHead(layer: String(pieces[0]), head: head))
+        }
+        return result
+    }
+
+    /// Whether a value of a probe has the weights of any head.
+    static func isName(_ name: String) -> Bool { name.contains(".weights.") }
+
+    func matches(_ name: String) -> Bool {
+        name.hasPrefix("crosstransformer.\(layer).") && name.hasSuffix(".weights.\(head)")
+    }
+}
