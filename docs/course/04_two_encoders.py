@@ -1,0 +1,196 @@
+# %% [markdown]
+# # 4. Two encoders: strided convolution, GELU, GLU
+#
+# **The question.** A second of music is 88,200 samples, or 360,000 numbers of a spectrogram. How does the
+# network boil them down to a few hundred vectors that know what is going on?
+#
+# ## The intuition
+#
+# In steps. Each *encoder layer* looks at 8 neighbours at a time, moves by 4, and writes down a few more
+# features for each place than it read. So places become fewer by 4, and features (*channels*) more by 2.
+# After four layers there are 256 times fewer places, and each one describes a wide stretch of sound.
+#
+# There are two such stacks: `encoder` for the spectrogram, which steps along *frequency*, and `tencoder`
+# for the waveform, which steps along *time*. Both arrive at similar numbers of positions; that is
+# why they can talk to each other later. In this course a waveform is a spectrogram with a single row,
+# [C, 1, N]. So one code serves both.
+#
+# ## The equations
+#
+# A *convolution* is a matrix product at each place: the weights $W_{ij}$ of a tap (i, j) multiply the
+# channels of the neighbour at that distance, and the taps add up:
+#
+# $$y[:, f, t] = b + \sum_{i,j} W_{ij} \; x[:, s f + i, \; s' t + j]$$
+#
+# *GELU* is a smooth switch: it lets positive numbers through and closes for negative ones.
+# $\Phi$ is the distribution function of the normal distribution; the exact form with erf is used
+# everywhere.
+#
+# $$\text{GELU}(x) = x \, \Phi(x) = \tfrac{x}{2} \left(1 + \text{erf}(x / \sqrt 2)\right)$$
+#
+# *GLU* lets one half of the channels decide how much of the other half gets through:
+#
+# $$\text{GLU}(a, b) = a \cdot \text{sigmoid}(b)$$
+#
+# A whole layer, with DConv left for chapter 5:
+#
+# $$\text{encode}(x) = \text{GLU}(\text{rewrite}(\text{DConv}(\text{GELU}(\text{conv}(x)))))$$
+
+# %%
+import numpy as np
+from scipy.special import erf, expit
+
+from engine import MODEL, check, true_values
+from htdemucs import load
+
+
+def kernel(m):
+    weight = m["weight"]
+    return weight[:, :, None] if weight.ndim == 3 else weight
+
+
+def conv(m, x, stride=(1, 1), padding=(0, 0), dilation=1):
+    weight, bias = kernel(m), m["bias"]  # [O, C, kF, kT]
+    x = np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    outputs, channels, tall, wide = weight.shape
+    rows = (x.shape[1] - tall) // stride[0] + 1
+    columns = (x.shape[2] - dilation * (wide - 1) - 1) // stride[1] + 1
+    y = np.repeat(bias[:, None], rows * columns, axis=1)
+    for i in range(tall):
+        for j in range(wide):
+            taps = x[:, i :: stride[0], j * dilation :: stride[1]][:, :rows, :columns]
+            y += weight[:, :, i, j] @ taps.reshape(channels, -1)
+    return y.reshape(outputs, rows, columns)
+
+
+# %% [markdown]
+# `m` is a part of the network: `m / "conv"` is a part of that, and `m["weight"]` one of its weights, under
+# the names of the checkpoint. (`Module` in [htdemucs.py](htdemucs.py) is twenty lines of dictionary.)
+
+
+# %%
+def gelu(x):
+    return x * (np.float32(0.5) + np.float32(0.5) * erf(x * np.float32(np.sqrt(0.5))))
+
+
+def glu(x):
+    a, b = np.split(x, 2)
+    return a * expit(b)
+
+
+def gate(m, x):
+    padding = [taps // 2 for taps in kernel(m).shape[2:]]
+    return glu(m.see("", conv(m, x, padding=padding)))
+
+
+# %% [markdown]
+# The layer itself. Mind the padding. The spectrogram gets 2 rows of zeros at each side. The waveform gets
+# them too, and before that zeros **on the right only**, up to a multiple of the stride. Ports that spread
+# these zeros over both sides shift everything by a sample, and still sound almost right.
+
+# %%
+from htdemucs import dconv
+
+
+def encode(m, x, config):
+    stride, edge = config.stride, m["conv.weight"].shape[2] // 4
+    if m.name.startswith("tencoder"):
+        x = np.pad(x, ((0, 0), (0, 0), (0, -x.shape[2] % stride)))  # zeros on the right only
+        y = conv(m / "conv", x, (1, stride), (0, edge))
+    else:
+        y = conv(m / "conv", x, (stride, 1), (edge, 0))
+    y = dconv(m / "dconv", gelu(m.see("conv", y)))
+    return m.see("", gate(m / "rewrite", y))
+
+
+# %% [markdown]
+# ## Before the first layer: two normalisations
+#
+# Both inputs are brought to mean 0 and standard deviation 1, each over all of its elements. The
+# variance is divided by n − 1, and 1e-5 is added to the standard deviation, not to the variance. The two
+# numbers are kept: chapter 8 undoes the step.
+#
+# $$\hat x = \frac{x - \text{mean}}{10^{-5} + \text{std}}$$
+
+
+# %%
+def standardise(x):
+    mean = np.float32(x.mean(dtype=np.float64))
+    std = np.float32(x.std(dtype=np.float64, ddof=1))
+    return (x - mean) / (np.float32(1e-5) + std), mean, std
+
+
+config, model = load(MODEL)
+truth = true_values("mix", "mag")
+x, mean, std = standardise(truth["mag"])
+xt, mean_t, std_t = standardise(truth["mix"])
+check({"x": x, "xt": xt})
+
+# %% [markdown]
+# ## After the first layer: where am I?
+#
+# A convolution treats all frequencies alike. But 100 Hz and 10 kHz are different worlds, so the network is
+# told where it is: a learned vector for each of the remaining frequencies is added, once, after `encoder.0`.
+# It is stored small and multiplied by 10 · 0.2; the factors only set the speed of its learning.
+#
+# ## Shapes
+#
+# Everything that the encoders compute for a second of music. The last column counts numbers.
+
+# %%
+found, shapes = {}, []
+xt = xt[:, None]  # [2, 1, N]: one row
+for i in range(config.depth):
+    xt = found[f"tencoder.{i}"] = encode(model / f"tencoder.{i}", xt, config)
+    x = found[f"encoder.{i}"] = encode(model / f"encoder.{i}", x, config)
+    if i == 0:
+        embedding = model["freq_emb.embedding.weight"].T[:, :, None]  # [C, F, 1]
+        x = x + np.float32(config.freq_emb * config.emb_scale) * embedding
+        found["encoder.0.embedded"] = x
+    shapes.append((f"encoder.{i}", x.shape, f"tencoder.{i}", xt.shape))
+for name, shape, name_t, shape_t in shapes:
+    size = int(np.prod(shape) + np.prod(shape_t))
+    print(f"{name} {shape!s:16} {name_t} {shape_t!s:16} {size:8,}")
+
+# %% [markdown]
+# ## The picture
+#
+# ![The mean magnitude of the values that each encoder layer of the spectrogram computes: four pictures
+# with fewer and fewer rows, the same columns.](figures/04_activations.png)
+#
+# Time runs to the right in all four. Frequencies get fewer, but drum hits stay visible as vertical lines
+# to the end: along time the spectrogram's branch never shrinks.
+
+# %%
+from figures import two_encoders
+
+two_encoders.activations({name: found[name] for name in found if name.startswith("encoder.")})
+
+# %% [markdown]
+# ## The check
+
+# %%
+check(found)
+
+# %% [markdown]
+# ## Exercise
+#
+# 1. Predict all shapes for a segment of the published `htdemucs`: 343,980 samples, 336 frames, 48 channels
+#    after the first layer.
+# 2. How many samples of the waveform can one vector of `tencoder.3` see? Count its *receptive field*,
+#    without DConv.
+
+# %% [markdown] tags=["answer"]
+# 1. Frequencies: 2048 / 4 = 512, then 128, 32, 8. Samples are divided by 4 and rounded up, because of
+#    the zeros on the right. Channels double.
+# 2. A layer with kernel 8 and stride 4 turns a field of r places into 4 (r − 1) + 8 places of its input.
+
+# %% tags=["answer"]
+channels, freqs, samples = 48, 2048, 343980
+for i in range(4):
+    freqs, samples = freqs // 4, -(-samples // 4)
+    print(f"level {i}: {channels * 2**i} × {freqs} × 336   and   {channels * 2**i} × {samples}")
+field = 1
+for _ in range(4):
+    field = 4 * (field - 1) + 8
+print(f"receptive field of tencoder.3: {field} samples, {1000 * field / 44100:.0f} ms")

@@ -1,0 +1,42 @@
+"""Pictures and sounds of chapter 0."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from .style import STEMS, save, spectrogram
+
+
+def spectrograms(stems: dict[str, np.ndarray], seconds: tuple[float, float]) -> None:
+    """The mixture and the stems, one below the other, on one scale."""
+    part = slice(*(int(44100 * s) for s in seconds))
+    sounds = {name: stems[name].mean(0)[part] for name in STEMS}
+    sounds = {"all four together": sum(sounds.values()), **sounds}
+    figure, axes = plt.subplots(len(sounds), 1, figsize=(8, 8), sharex=True)
+    loudest = spectrogram(sounds["all four together"]).max()
+    for axis, (name, sound) in zip(axes, sounds.items(), strict=True):
+        levels = 20 * np.log10(np.maximum(spectrogram(sound) / loudest, 1e-4))
+        axis.imshow(
+            levels, origin="lower", aspect="auto", cmap="magma", vmin=-70, vmax=0,
+            extent=(*seconds, 0, 22.05),
+        )  # fmt: skip
+        axis.set_ylim(0, 10)
+        axis.set_ylabel("kHz")
+        axis.set_title(name, loc="left")
+    axes[-1].set_xlabel("seconds")
+    save(figure, "00_spectrograms")
+
+
+def keep_sounds(folder: Path) -> None:
+    """Copies MP3 files to the page's folder, unless pictures go elsewhere too."""
+    if os.environ.get("COURSE_PICTURES"):
+        return
+    target = Path(__file__).parent.parent / "sounds"
+    target.mkdir(exist_ok=True)
+    for path in folder.rglob("*.mp3"):
+        shutil.copyfile(path, target / path.name)

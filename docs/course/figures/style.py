@@ -1,0 +1,54 @@
+"""What all pictures share: colours, sizes, and where they go."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+STEMS = ("drums", "bass", "other", "vocals")
+COLOURS = dict(zip(STEMS, ("#4477aa", "#228833", "#ccbb44", "#aa3377"), strict=True))
+COLOURS["mixture"] = "#555555"
+GOOD, BAD, GREY = "#4477aa", "#cc3311", "#999999"
+
+plt.rcParams.update(
+    {
+        "figure.dpi": 90,
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "figure.constrained_layout.use": True,
+    }
+)
+
+
+def save(figure: plt.Figure, name: str) -> None:
+    """Writes a PNG beside this file, or to $COURSE_PICTURES; the same picture gives the same bytes."""
+    folder = Path(os.environ.get("COURSE_PICTURES") or Path(__file__).parent)
+    raw = io.BytesIO()
+    figure.savefig(raw, metadata={"Software": None})
+    plt.close(figure)
+    # 128 colours are enough for a colour map, and take a quarter of the space.
+    picture = Image.open(raw).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    picture.save(folder / f"{name}.png", optimize=True)
+
+
+def decibels(x: np.ndarray, floor: float = -80) -> np.ndarray:
+    """Magnitudes in dB below the largest."""
+    x = np.abs(x)
+    return 20 * np.log10(np.maximum(x / max(x.max(), 1e-12), 10 ** (floor / 20)))
+
+
+def spectrogram(sound: np.ndarray, nfft: int = 2048) -> np.ndarray:
+    """Magnitudes [frequency, frame] of one channel, for pictures only."""
+    hop = nfft // 2
+    pieces = np.lib.stride_tricks.sliding_window_view(sound, nfft)[::hop]
+    return np.abs(np.fft.rfft(pieces * np.hanning(nfft), axis=1)).T
