@@ -85,7 +85,8 @@ config, model = load(MODEL)
 track = read_track()
 began = time.monotonic()
 mine = separate(model, track, config)
-print(f"{track.shape[1] / config.samplerate:.0f} s of music in {time.monotonic() - began:.0f} s")
+seconds = time.monotonic() - began
+print(f"{track.shape[1] / config.samplerate:.0f} s of music in {seconds:.0f} s")
 theirs = separated()
 for name, stem in zip(config.sources, mine, strict=True):
     snr = snr_db(theirs[name], stem)
@@ -98,11 +99,11 @@ for name, stem in zip(config.sources, mine, strict=True):
 # ## The picture
 #
 # ![Above: the triangular weights of the segments. Below: a stem with hard cuts minus the same stem with overlap,
-# around the worst border. The difference grows towards the border and jumps there.](figures/09_overlap.png)
+# around the worst border. The difference is small, and jumps at the border.](figures/09_overlap.png)
 #
-# Below is the seam: what a hard cut (overlap 0) changes, around one border. Far from the border both ways
-# agree, because both segments that count there saw enough context. Towards the border they differ more and more,
-# and at the border the difference jumps: that is a click. For speed the engine separates here.
+# The lower picture shows the seam: how much a hard cut (overlap 0) changes around one border. Far from it the two
+# results differ little. At the border the difference jumps, because the segments on both sides of the cut don't
+# meet: that is a click. For speed the engine separates here.
 
 # %%
 from engine import EXACTLY, TRACK, WORK, read_wav, run

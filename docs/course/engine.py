@@ -127,7 +127,7 @@ def check(
     for row in table:
         result[row["name"]] = snr = float(row["snr_db"])
         verdict = "right" if snr >= minimum else f"wrong: less than {minimum} dB"
-        print(f"{row['name']:40} {'equal' if np.isinf(snr) else f'{snr:.0f} dB':>8}   {verdict}")
+        print(f"{row['name']:50} {'equal' if np.isinf(snr) else f'{snr:.0f} dB':>8}   {verdict}")
     return result
 
 
