@@ -79,7 +79,7 @@ struct CheckpointCommandTests {
         #expect(found.tensors.allSatisfy { $0.elementType == .float16 })
         let names: [ArgumentValue] = ["a", "b", "c", "d"].map { .string($0) }
         #expect(
-            try found.modelArguments(ofClass: "demucs.htdemucs.HTDemucs").keyword["sources"]
+            try found.modelArguments(ofClasses: ["demucs.htdemucs.HTDemucs"]).keyword["sources"]
                 == .array(names))
     }
 
