@@ -30,7 +30,7 @@ struct BenchCommand {
         {
             throw .invalidValue(
                 .randomWeights, value: name,
-                allowed: BenchCommand.configurationNames.joined(separator: ", "))
+                allowed: "one of " + BenchCommand.configurationNames.joined(separator: ", "))
         }
         if arguments.value(.measuredPrecision) == "all" {
             precisions = Set(Precision.allCases)

@@ -75,8 +75,8 @@ extension Option {
             + "again. (default: 0.25)")
     static let segment = Option(
         "segment", value: "seconds",
-        help: "Length of a segment, decimals allowed. (default: the model's own, which is the "
-            + "longest possible)")
+        help: "Length of a segment, decimals allowed. (default: the model's own, the longest "
+            + "possible one of HTDemucs)")
     static let noSplit = Option(
         "no-split", help: "Separate a short track as a whole, without segments.")
     static let start = Option(

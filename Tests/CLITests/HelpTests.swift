@@ -70,7 +70,7 @@ struct HelpTests {
                                           0.1 takes a sixth less time than 0.25, 0.5 half as
                                           much again. (default: 0.25)
                   --segment <seconds>     Length of a segment, decimals allowed. (default: the
-                                          model's own, which is the longest possible)
+                                          model's own, the longest possible one of HTDemucs)
                   --no-split              Separate a short track as a whole, without segments.
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)

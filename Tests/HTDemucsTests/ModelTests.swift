@@ -35,9 +35,9 @@ import WeightsLoader
         return min(120, own - 3 - 5)
     }
 
-    private func model(_ name: String) throws -> any HybridNetwork {
+    private func model(_ name: String) throws -> any SeparationNetwork {
         let checkpoint = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
-        return try #require(try checkpoint.network(backend: backend) as? any HybridNetwork)
+        return try checkpoint.network(backend: backend)
     }
 
     @Test(arguments: names)
@@ -47,8 +47,8 @@ import WeightsLoader
         for (input, output) in [("mix", "final"), ("short.mix", "short.final")] {
             let mix = backend.tensor(try golden.shape(input), try golden.floats(input))
             let stems = try model.forward(mix)
-            let comparison = Comparison(
-                LaidOut(stems.shape, stems.floats), try golden.laidOut(output))
+            let comparison = try golden.comparison(
+                of: LaidOut(stems.shape, stems.floats), with: output)
             let bound = try bound(golden, output)
             #expect(comparison.snrDecibels >= bound, "\(output): \(comparison)")
         }
@@ -60,7 +60,8 @@ import WeightsLoader
         let golden = try Fixture("models/\(name).outputs")
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let z = try golden.channelsLast("core.x")
-        let (x, xt) = try model(name).core(mix, backend.tensor(z.shape, z.values))
+        let network = try #require(try model(name) as? any HybridNetwork)
+        let (x, xt) = try network.core(mix, backend.tensor(z.shape, z.values))
         // Sources and channels are one dimension in the engine.
         let sources = try golden.shape("final")[0]
         for (output, (name, goldenName)) in zip(

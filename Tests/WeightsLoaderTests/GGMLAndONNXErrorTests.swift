@@ -27,11 +27,11 @@ struct GGMLAndONNXErrorTests {
         #expect(checkpoint.omitsUnitSizes)
     }
 
-    @Test func theThirdVersionIsRefusedByName() throws {
-        let message = try CraftedFile(Self.littleEndian([0x646d_6333])).problem()
+    @Test func theThirdVersionHasFourSources() throws {
+        let checkpoint = try CraftedFile(Self.littleEndian([0x646d_6333])).open()
         #expect(
-            message == "this demucs.cpp file can't be used: it holds a model of class "
-                + "\"demucs.hdemucs.HDemucs\"; only demucs.htdemucs.HTDemucs is supported")
+            checkpoint.traits.arguments["sources"]
+                == .array(["drums", "bass", "other", "vocals"].map(ArgumentValue.string)))
     }
 
     static let damagedTensors: [([UInt8], String)] = [
