@@ -4,9 +4,9 @@
 
 makes formula songs that the demo model never heard (tools/demo_model/generate.py, seeds from
 1,000,000 up), puts each through `swift-demucs tensors prepare`, `run` and `stems` at every chunk
-length and overlap, scores the stems with `swift-demucs eval`, and prints, for each stem, the median over the
-songs of the SDR as the Music Demixing Challenge defines it, in dB. The last row is `swift-demucs
-separate`. Chunks longer than a song are one chunk with zeros behind it.
+length and overlap, scores the stems with `swift-demucs eval`, and prints, for each stem, the median
+over the songs of the SDR as the Music Demixing Challenge defines it, in dB. The last row is
+`swift-demucs separate`. Chunks longer than a song are one chunk with zeros behind it.
 """
 
 from __future__ import annotations
