@@ -55,15 +55,16 @@ def curve(log: Path, picture: Path) -> None:
 
 def spectrogram(axes: plt.Axes, sound: Array, title: str) -> None:
     """Power in dB of the mean of both channels, frequencies on a logarithmic axis."""
-    axes.specgram(
-        sound.mean(0) + 1e-9,
-        NFFT=2048,
-        noverlap=1024,
-        Fs=RATE_HZ,
-        vmin=-125,
-        vmax=-35,
-        cmap="magma",
-    )
+    with np.errstate(divide="ignore"):  # silence is minus infinity
+        axes.specgram(
+            sound.mean(0),
+            NFFT=2048,
+            noverlap=1024,
+            Fs=RATE_HZ,
+            vmin=-125,
+            vmax=-35,
+            cmap="magma",
+        )
     axes.set_yscale("symlog", linthresh=500)
     axes.set(
         ylim=(0, 16_000), yticks=[100, 500, 2_000, 8_000], yticklabels=["100", "500", "2k", "8k"]
