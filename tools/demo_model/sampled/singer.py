@@ -36,7 +36,7 @@ class Singer:
     lowest: int
     warp: float  # of the formants
     contrast: float  # of the formants
-    tilt: float  # of the spectrum, in nepers an octave and more
+    tilt: float  # exponent that is added to the power above 300 Hz
     presence_db: float  # around 1.5 kHz
     ring_db: float  # the singer's formant
     ring_hz: float
@@ -280,9 +280,9 @@ def _growled(sound: Array, pitch: Array, singer: Singer, random: Generator) -> A
 
 def sing(
     random: Generator, singer: Singer, notes: list[Sung], chosen: Words, count: int,
-    loose_seconds: float = 0.0, move: float = 0.0, pitches: list[float] | None = None,
+    loose_seconds: float = 0.0, pitches: list[float] | None = None,
 ) -> Array:  # fmt: skip
-    """The voice [n]; `move` transposes, `pitches` replaces the notes' own, `loose` shifts them."""
+    """The voice [n]; `pitches` replaces the notes' own, `loose_seconds` shifts them in time."""
     import pyworld
 
     if not notes:
@@ -290,7 +290,7 @@ def sing(
     moved = []
     for k, note in enumerate(notes):
         late = random.normal(0, loose_seconds) if loose_seconds else 0.0
-        pitch = (pitches[k] if pitches else note.pitch) + move
+        pitch = pitches[k] if pitches else note.pitch
         moved.append(replace(note, start=note.start + late, end=note.end + late, pitch=pitch))
     frames = _Frames(count / RATE_HZ)
     _lay(frames, moved, chosen, singer, random)

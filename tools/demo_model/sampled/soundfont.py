@@ -16,7 +16,7 @@ import numpy as np
 from oscillators import RATE_HZ, Array
 
 # Numbers of SoundFont 2.04 generators, whose values are added to what the font says.
-FILTER_CENTS, ATTACK_TIMECENTS, RELEASE_TIMECENTS, COARSE_SEMITONES, FINE_CENTS = 8, 34, 38, 51, 52
+FILTER_CENTS, ATTACK_TIMECENTS, COARSE_SEMITONES, FINE_CENTS = 8, 34, 51, 52
 BEND_SEMITONES = 12  # of a full turn of the pitch wheel
 EXPRESSION = 11  # a controller
 DRUM_BANK = 128

@@ -144,9 +144,8 @@ def _backing(score: Score, random: Generator, singer: Singer, notes: list[Sung],
     for pan, steps in parts:
         other = singer.like(random)
         if steps is None:
-            pitches = [note.pitch + float(random.choice([-12, 12])) * 1.0 for note in notes[:1]]
-            away = pitches[0] - notes[0].pitch
-            pitches = [note.pitch + away for note in notes]
+            octave = float(random.choice([-12, 12]))
+            pitches = [note.pitch + octave for note in notes]
         else:
             pitches = [_scale_move(score, note.pitch, steps) for note in notes]
         voice = sing(random, other, notes, chosen, score.length_samples, 0.018, pitches=pitches)
@@ -220,11 +219,6 @@ def _sent(score: Score, random: Generator, track: Array) -> Array:
                       random.uniform(0, 0.06))  # fmt: skip
 
 
-def _formula(score: Score) -> Array:
-    """The voice of the formula music."""
-    return formula_vocals.render(score)
-
-
 def render(score: Score) -> Array:
     """The vocal stem [2, n]."""
     random = score.generator("vocals")
@@ -234,7 +228,7 @@ def render(score: Score) -> Array:
     if manner == "none" or not bars:
         return np.zeros((2, count), dtype=np.float32)
     if random.random() < 0.04:
-        return _formula(score)
+        return formula_vocals.render(score)
     if manner == "choir":
         return _sent(score, random, _choir(score, random))
     singer = Singer.drawn(random, score.palette.voices)
