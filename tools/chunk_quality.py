@@ -2,11 +2,11 @@
 
     python tools/chunk_quality.py --songs 10 --seconds 12
 
-makes songs that the demo model never heard (tools/demo_model/generate.py, seeds from 1,000,000 up),
-puts each through `swift-demucs tensors prepare`, `run` and `stems` at every chunk length and
-overlap, scores the stems with `swift-demucs eval`, and prints, for each stem, the median over the
-songs of the SDR as the Music Demixing Challenge defines it, in dB. The last row is `swift-demucs
-separate`. Chunks longer than a song are one chunk with zeros behind it.
+makes formula songs that the demo model never heard (tools/demo_model/generate.py, seeds from
+1,000,000 up), puts each through `swift-demucs tensors prepare`, `run` and `stems` at every chunk
+length and overlap, scores the stems with `swift-demucs eval`, and prints, for each stem, the median
+over the songs of the SDR as the Music Demixing Challenge defines it, in dB. The last row is
+`swift-demucs separate`. Chunks longer than a song are one chunk with zeros behind it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ def main() -> int:
         for seed in range(options.seed, options.seed + options.songs):
             song = (options.work or Path(folder)) / str(seed)
             if not (song / "vocals.wav").exists():
-                call(sys.executable, GENERATE, "--seed", seed, "--seconds", options.seconds, song)
+                call(
+                    sys.executable, GENERATE, "--seed", seed, "--seconds", options.seconds,
+                    "--kind", "formula", song,
+                )  # fmt: skip
             songs.append(song)
         print("| chunk, overlap | " + " | ".join(STEMS) + " | median |")
         print("|---|" + "---|" * (len(STEMS) + 1))

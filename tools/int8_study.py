@@ -160,7 +160,7 @@ def calibration_songs(given: argparse.Namespace, work: Path) -> list[Path]:
     paths = [work / f"training_{seed}.wav" for seed in range(given.calibration_songs)]
     for seed, path in enumerate(paths):
         if not path.exists():
-            write_wav(path, mixture_of(generate(seed, given.seconds)))
+            write_wav(path, mixture_of(generate(seed, given.seconds, "formula")))
     return paths
 
 
@@ -174,7 +174,7 @@ def songs(given: argparse.Namespace) -> Iterator[dict]:
     for seed in seeds:
         cache = work / f"{seed}.npy"
         if not cache.exists():
-            np.save(cache, generate(seed, given.seconds))
+            np.save(cache, generate(seed, given.seconds, "formula"))
         truths[seed] = np.load(cache)
         mix = work / "mixes" / f"{seed}.wav"
         if not mix.exists():
@@ -217,7 +217,7 @@ def real(given: argparse.Namespace) -> Iterator[dict]:
         samples = int(configuration.get("samplerate", RATE_HZ) * 7.8)
         wav_file.write(tracks[0], noise("int8", 1, 2, samples, deviation=0.1)[0], RATE_HZ)
     if not tracks[1].exists():
-        write_wav(tracks[1], mixture_of(generate(FIRST_HELD_OUT_SEED, given.seconds)))
+        write_wav(tracks[1], mixture_of(generate(FIRST_HELD_OUT_SEED, given.seconds, "formula")))
     study = Study(given, work, model, calibration_songs(given, work))
     results: dict = {}
     folders: dict[str, Path] = {}

@@ -1,10 +1,11 @@
 """Keeps generated songs on disk, so that training reads excerpts instead of waiting for synthesis.
 
-    python bank.py BANK_DIR --songs 300
+    python bank.py BANK_DIR --songs 1500 --seconds 20
 
-One file a song, stems [4, 2, n] in 16-bit integers, named by its seed. Songs appear one after
-the other and each appears whole, so training may start on the first few while the rest are being
-made; songs that are there already are kept.
+Every fifth seed is a song of the formula kind, the others are sampled. One file a song, stems
+[4, 2, n] in 16-bit integers, named by its seed. Songs appear one after the other and each appears
+whole, so training may start on the first few while the rest are being made; songs that are there
+already are kept.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from oscillators import Array
 
 # A single stem may be louder than the mixture, whose peak is below one.
 FULL_SCALE = 16_384.0
+FORMULA_EVERY = 5
 
 
 def store(path: Path, stems: Array) -> None:
@@ -47,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("directory", type=Path, metavar="BANK_DIR")
     parser.add_argument("--songs", type=int, default=300)
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args()
     last = options.first_seed + options.songs
@@ -59,7 +61,8 @@ def main() -> None:
     for seed in range(options.first_seed, last):
         path = options.directory / f"{seed:07d}.npy"
         if not path.exists():
-            store(path, generate(seed, options.seconds))
+            kind = "sampled" if seed % FORMULA_EVERY else "formula"
+            store(path, generate(seed, options.seconds, kind))
             print(path, flush=True)
 
 

@@ -84,7 +84,7 @@ def _shaker(random: Generator) -> Array:
     return (_noise(random, count, 5000, 14000) * np.hanning(count)).astype(np.float32)
 
 
-def _kit(random: Generator) -> dict[str, tuple[list[Array], float, float]]:
+def synthesised_kit(random: Generator) -> dict[str, tuple[list[Array], float, float]]:
     """Every piece: two takes scaled to a peak of one, gain, and pan."""
     side = float(random.choice([-1, 1]))
     bright = random.uniform(4500, 8000)
@@ -138,7 +138,7 @@ def _fill(random: Generator) -> list[tuple[str, float, float]]:
 def render(song: Song) -> Array:
     """The drum stem [2, n]."""
     random = song.generator("drums")
-    kit = _kit(random)
+    kit = synthesised_kit(random)
     track = np.zeros((2, song.length_samples), dtype=np.float32)
     tight = random.uniform(0.001, 0.006)
     patterns: dict[str, list[tuple[str, float, float]]] = {}

@@ -5,28 +5,32 @@
 
 The first form separates with the official package (no shifts, overlap 0.25). The second reads
 ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have written; `--write
-SONG_DIR` writes SONG_DIR/SEED/mixture.wav and the true stems for it to work on. `--parts
-drums=a.wav other=b.wav` scores the model on a recording whose parts are known.
+SONG_DIR` writes SONG_DIR/SEED/mixture.wav and the true stems for it to work on, and `--read
+SONG_DIR` takes those instead of making the songs again. `--kind` and `--held-out-instruments`
+choose the songs as in generate.py. `--parts drums=a.wav other=b.wav` scores the model on a
+recording whose parts are known.
 
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
 both channels. The table shows medians over songs, for the model and for the mixture taken as the
-estimate of each stem.
+estimate of each stem. A stem below -60 dB is silent and not scored.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from generate import FIRST_HELD_OUT_SEED, generate, mixture_of, write_wav
+from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of, write_wav
 from oscillators import RATE_HZ, Array
 from song import STEMS
 
 SMALL = 1e-7
+SILENT = 1e-6  # mean square
 
 
 def mdx_sdr(truth: Array, estimate: Array) -> float:
@@ -70,7 +74,7 @@ class Separation:
         return stems.numpy() * scale + shift
 
 
-def read_estimates(directory: Path) -> Array:
+def read_stems(directory: Path) -> Array:
     """Stems [4, 2, n] from one file each."""
     import soundfile
 
@@ -109,7 +113,7 @@ def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
     mixture = mixture_of(stems)
     found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}, "si-sdr": {}}
     for name, truth, estimate in zip(STEMS, stems, estimates, strict=True):
-        if truth.any():
+        if np.square(truth, dtype=np.float64).mean() > SILENT:
             found["mixture"][name] = mdx_sdr(truth, mixture)
             found["sdr"][name] = mdx_sdr(truth, estimate)
             found["si-sdr"][name] = si_sdr(truth, estimate)
@@ -139,10 +143,26 @@ def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
         path.write_text(json.dumps({"medians": table, "songs": rows}, indent=1) + "\n")
 
 
-def write_songs(seeds: range, seconds: float, directory: Path) -> None:
+def songs(options: argparse.Namespace) -> Iterator[tuple[int, Array]]:
+    """Seeds and stems of the songs that the options name, made or read."""
+    for seed in range(options.first_seed, options.first_seed + options.songs):
+        if options.read:
+            yield seed, read_stems(options.read / str(seed))
+        else:
+            yield (
+                seed,
+                generate(
+                    seed,
+                    options.seconds,
+                    options.kind,
+                    held_out_instruments=options.held_out_instruments,
+                ),
+            )
+
+
+def write_songs(songs: Iterator[tuple[int, Array]], directory: Path) -> None:
     """Writes mixture and stems of each song into a folder named by its seed."""
-    for seed in seeds:
-        stems = generate(seed, seconds)
+    for seed, stems in songs:
         (directory / str(seed)).mkdir(parents=True, exist_ok=True)
         for name, sound in zip(("mixture", *STEMS), (mixture_of(stems), *stems), strict=True):
             write_wav(directory / str(seed) / f"{name}.wav", sound)
@@ -158,6 +178,9 @@ def main() -> None:
     parser.add_argument(
         "--write", type=Path, metavar="SONG_DIR", help="write the songs, score nothing"
     )
+    parser.add_argument("--read", type=Path, metavar="SONG_DIR", help="score these songs")
+    parser.add_argument("--kind", choices=KINDS, default="sampled")
+    parser.add_argument("--held-out-instruments", action="store_true")
     parser.add_argument(
         "--parts", nargs="+", metavar="STEM=FILE", help="score MODEL on this recording"
     )
@@ -171,9 +194,8 @@ def main() -> None:
         parser.error("give one of MODEL, --estimates, --write")
     if options.parts and not options.checkpoint:
         parser.error("--parts needs a MODEL")
-    seeds = range(options.first_seed, options.first_seed + options.songs)
     if options.write:
-        write_songs(seeds, options.seconds, options.write)
+        write_songs(songs(options), options.write)
         return
     separate = Separation(options.checkpoint, options.threads) if options.checkpoint else None
     if options.parts:
@@ -181,12 +203,11 @@ def main() -> None:
         report([score(stems, separate(mixture_of(stems)))], options.json)
         return
     rows = []
-    for seed in seeds:
-        stems = generate(seed, options.seconds)
+    for seed, stems in songs(options):
         if separate:
             estimates = separate(mixture_of(stems))
         else:
-            estimates = read_estimates(options.estimates / str(seed))
+            estimates = read_stems(options.estimates / str(seed))
         rows.append(score(stems, estimates))
         print(seed, {name: round(value, 2) for name, value in rows[-1]["sdr"].items()}, flush=True)
     report(rows, options.json)

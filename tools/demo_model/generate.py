@@ -3,9 +3,12 @@
     python generate.py --seed 1000000 --seconds 30 OUT_DIR
 
 writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo. The mixture is the sum
-of the stems in float32, in the order above. The same seed and length give the same bits,
-whatever the number of cores; another version of numpy or scipy may change the last ones. Seeds
-from 1,000,000 up are held out: the demo model never saw them.
+of the stems in float32, in the order above. `--kind sampled` (the default) plays sound fonts,
+synthesisers and singing vocoders; `--kind formula` needs nothing but numpy and scipy. The same
+seed, length and kind give the same bits, whatever the number of cores; another version of numpy,
+scipy, fluidsynth, WORLD or the fonts may change them. Seeds from 1,000,000 up are held out: the
+demo model never saw them. `--held-out-instruments` plays on a sound font, a kit and a voice that
+training never hears either.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from oscillators import RATE_HZ, Array
 from song import STEMS, compose
 
 FIRST_HELD_OUT_SEED = 1_000_000
+KINDS = ("sampled", "formula")
 RENDERERS = {
     "drums": drums.render,
     "bass": bass.render,
@@ -42,8 +46,21 @@ def mixture_of(stems: Array) -> Array:
     return mixture
 
 
-def generate(seed: int, seconds: float) -> Array:
+def generate(
+    seed: int, seconds: float, kind: str = "sampled", *, held_out_instruments: bool = False
+) -> Array:
     """The stems [4, 2, n] of a song in float32; the peak of their sum is below one."""
+    if kind == "formula":
+        return _formula(seed, seconds)
+    # Late, so that formula music needs no libraries of the other kind.
+    from sampled import mix, palette, score
+
+    sounds = palette.HELD_OUT if held_out_instruments else palette.TRAINING
+    return mix.render(score.compose_sampled(seed, round(seconds * RATE_HZ), sounds))
+
+
+def _formula(seed: int, seconds: float) -> Array:
+    """A song of the formula kind."""
     song = compose(seed, round(seconds * RATE_HZ))
     random = song.generator("desk")
     stems = np.zeros((len(STEMS), 2, song.length_samples), dtype=np.float32)
@@ -90,12 +107,19 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--kind", choices=KINDS, default="sampled")
+    parser.add_argument("--held-out-instruments", action="store_true")
     parser.add_argument(
         "--track", type=Path, metavar="FILE", help="also write the mixture as Ogg Vorbis"
     )
     parser.add_argument("directory", type=Path, metavar="OUT_DIR")
     options = parser.parse_args()
-    stems = generate(options.seed, options.seconds)
+    stems = generate(
+        options.seed,
+        options.seconds,
+        options.kind,
+        held_out_instruments=options.held_out_instruments,
+    )
     options.directory.mkdir(parents=True, exist_ok=True)
     write_wav(options.directory / "mixture.wav", mixture_of(stems))
     for name, stem in zip(STEMS, stems, strict=True):

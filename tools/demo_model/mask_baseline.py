@@ -18,7 +18,7 @@ import numpy as np
 from scipy import signal
 
 from evaluate import mdx_sdr
-from generate import FIRST_HELD_OUT_SEED, generate, mixture_of
+from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of
 from oscillators import RATE_HZ, Array
 from song import STEMS
 
@@ -38,12 +38,12 @@ def sound_of(spectra: Array, count: int) -> Array:
     return np.stack([middle + side, middle - side]) * np.sqrt(0.5)
 
 
-def fit(training_songs: int, seconds: float) -> dict[str, Array]:
+def fit(training_songs: int, seconds: float, kind: str) -> dict[str, Array]:
     """The masks [4, 2, frequency], by name, with the least sum of relative errors."""
     bins = WINDOW_SAMPLES // 2 + 1
     shared, power = np.zeros((4, 2, bins)), np.zeros((4, 2, bins))
     for seed in range(training_songs):
-        stems = generate(seed, seconds)
+        stems = generate(seed, seconds, kind)
         whole = spectrum(mixture_of(stems))
         for k, stem in enumerate(stems):
             energy = float(np.square(stem, dtype=np.float64).sum())
@@ -64,22 +64,23 @@ def main() -> None:
     parser.add_argument("--training-songs", type=int, default=60)
     parser.add_argument("--songs", type=int, default=50, help="held-out songs")
     parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--kind", choices=KINDS, default="sampled")
     options = parser.parse_args()
-    masks = fit(options.training_songs, options.seconds)
+    masks = fit(options.training_songs, options.seconds, options.kind)
     scores: dict[str, dict[str, list[float]]] = {
         name: {measure: [] for measure in ("mixture", *masks)} for name in STEMS
     }
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.songs):
-        stems = generate(seed, options.seconds)
+        stems = generate(seed, options.seconds, options.kind)
         mixture = mixture_of(stems)
         whole = spectrum(mixture)
         for k, (name, stem) in enumerate(zip(STEMS, stems, strict=True)):
             if not stem.any():
                 continue
             scores[name]["mixture"].append(mdx_sdr(stem, mixture))
-            for kind, gains in masks.items():
+            for which, gains in masks.items():
                 estimate = sound_of(whole * gains[k, :, :, None], stem.shape[1])
-                scores[name][kind].append(mdx_sdr(stem, estimate))
+                scores[name][which].append(mdx_sdr(stem, estimate))
     report = {
         name: {measure: float(np.median(values)) for measure, values in found.items()}
         for name, found in scores.items()

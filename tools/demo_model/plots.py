@@ -28,6 +28,8 @@ def curve(log: Path, picture: Path) -> None:
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     losses = [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry]
     checks = [(entry["step"], entry["validation"]) for entry in entries if "validation" in entry]
+    if not checks:
+        raise SystemExit(f"{log}: no validation yet; it comes every quarter of an hour")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     left.plot(*zip(*losses, strict=True), color="0.75", linewidth=0.8)
     values = np.array([loss for _, loss in losses])
@@ -42,7 +44,7 @@ def curve(log: Path, picture: Path) -> None:
         right.plot(
             [step for step, _ in checks], [v["sdr"][name] for _, v in checks], "o-", label=name
         )
-    right.set(xlabel="step", ylabel="SDR in dB, 8 validation songs, moving average of weights")
+    right.set(xlabel="step", ylabel="SDR in dB, 15 validation songs, moving average of weights")
     right.yaxis.label.set_size(8)
     for axes in (left, right):
         axes.legend()
@@ -53,15 +55,16 @@ def curve(log: Path, picture: Path) -> None:
 
 def spectrogram(axes: plt.Axes, sound: Array, title: str) -> None:
     """Power in dB of the mean of both channels, frequencies on a logarithmic axis."""
-    axes.specgram(
-        sound.mean(0) + 1e-9,
-        NFFT=2048,
-        noverlap=1024,
-        Fs=RATE_HZ,
-        vmin=-125,
-        vmax=-35,
-        cmap="magma",
-    )
+    with np.errstate(divide="ignore"):  # silence is minus infinity
+        axes.specgram(
+            sound.mean(0),
+            NFFT=2048,
+            noverlap=1024,
+            Fs=RATE_HZ,
+            vmin=-125,
+            vmax=-35,
+            cmap="magma",
+        )
     axes.set_yscale("symlog", linthresh=500)
     axes.set(
         ylim=(0, 16_000), yticks=[100, 500, 2_000, 8_000], yticklabels=["100", "500", "2k", "8k"]

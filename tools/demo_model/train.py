@@ -1,25 +1,28 @@
-"""Trains the demo model on a bank of generated songs; resumes where it stopped.
+"""Trains the demo model on a bank of generated songs; goes on where it stopped.
 
     python bank.py BANK_DIR &
-    python train.py BANK_DIR --work WORK_DIR --steps 3000
-    python train.py BANK_DIR --work WORK_DIR --steps 6000 --resume
     python train.py BANK_DIR --work WORK_DIR --start ../../Models/demo.safetensors
+    python train.py BANK_DIR --work WORK_DIR --cooldown 20000
     python train.py BANK_DIR --work WORK_DIR --export ../../Models/demo.safetensors
 
-WORK_DIR holds the checkpoint (written every ten minutes, at the end, and on SIGTERM or SIGINT),
-and log.jsonl: loss, learning rate and pace every 20 steps, validation at every checkpoint.
-`--resume` needs that folder; `--start` goes on from an exported model alone, with a new optimiser.
+The first call begins with the weights of `--start` (without it: with random ones), the same call
+goes on from WORK_DIR/state.pt, whenever and wherever it was interrupted: the state is written every
+three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends on the step
+alone. WORK_DIR/log.jsonl has loss, learning rate and pace every 20 steps and validation every
+quarter of an hour.
 
-The learning rate rises over the first steps, stays, and falls to zero over the last part of
-`--steps`, so a run can be made longer (or shorter) when it is resumed without having spent its
-schedule; `--minutes` lays the same schedule over the time of this call. The first part of the run
-uses short excerpts, the last part excerpts as long as the model's segment.
+The learning rate rises over the first steps and then stays, for as long as training goes on.
+`--cooldown STEPS` makes it fall to zero over so many steps from now, the last part of them with
+excerpts as long as the model's segment, and training ends. The state remembers the cooldown: later
+calls need not name it. A cooldown as long as the constant part gives the best model; one of a
+third is nearly as good. `--export` writes the moving average of the weights at any time.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 import os
 import signal
@@ -35,11 +38,11 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bank import excerpt, songs
 from evaluate import mdx_sdr
 from generate import generate
-from oscillators import RATE_HZ
-from reference import HTDemucs, augment, load, save_safetensors
+from mixing import Batches
+from oscillators import RATE_HZ, Array
+from reference import HTDemucs, load, save_safetensors
 from song import STEMS
 
 CONFIGURATION: dict[str, Any] = {
@@ -53,10 +56,15 @@ CONFIGURATION: dict[str, Any] = {
 }
 # Ways to compute attention. On a CPU plain matrix products take less time than the first.
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-# Seeds of the songs that validation hears: neither trained on nor scored.
-VALIDATION_SEEDS = range(2_000_000, 2_000_008)
+# Seeds and kinds of the songs that validation hears: neither trained on nor scored.
+VALIDATION_SONGS = [
+    *((seed, "sampled") for seed in range(2_000_000, 2_000_012)),
+    *((seed, "formula") for seed in range(2_000_012, 2_000_015)),
+]
 SHORT_SECONDS = 2.0
-CHECKPOINT_SECONDS = 600.0
+LONG_SHARE = 0.28  # of the cooldown, with excerpts as long as the model's segment
+STATE_SECONDS = 180.0
+VALIDATION_SECONDS = 900.0
 LOG_STEPS = 20
 WARM_UP_STEPS = 100
 
@@ -76,9 +84,9 @@ class Average:
             self.values[name].lerp_(value, share)
 
 
-def rate_at(step: int, done: float, peak: float, falling: float) -> float:
-    """Learning rate: linear rise, constant, linear fall over the last `falling` of the run."""
-    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, (1 - done) / max(falling, 1e-6)))
+def rate_at(step: int, cooled: float, peak: float) -> float:
+    """Learning rate: a linear rise, constant, and a linear fall as the cooldown proceeds."""
+    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 1 - cooled))
 
 
 class Optimiser:
@@ -122,62 +130,42 @@ class Optimiser:
             part.load_state_dict(its)
 
 
-class Batches:
-    """Draws excerpts; the draw of a step depends on the step only, given the bank."""
-
-    def __init__(self, directory: Path, device: torch.device) -> None:
-        self.directory = directory
-        self.device = device
-        self.paths = songs(directory)
-        if not self.paths:
-            raise SystemExit(f"{directory}: no songs; make some with bank.py first")
-        self.change = nn.Sequential(
-            augment.FlipChannels(),
-            augment.FlipSign(),
-            augment.Scale(proba=0.5, min=0.25, max=1.25),
-            augment.Remix(proba=0.5, group_size=0),
-        ).train()
-
-    def draw(self, step: int, batch: int, seconds: float) -> torch.Tensor:
-        """Stems [batch, 4, 2, n]."""
-        if step % 100 == 0:
-            self.paths = songs(self.directory)
-        random = np.random.default_rng([7, step])
-        torch.manual_seed(step)
-        augment.random.seed(step)
-        count = int(seconds * RATE_HZ)
-        stems = []
-        for path in random.choice(len(self.paths), size=batch, replace=len(self.paths) < batch):
-            whole = np.load(self.paths[path], mmap_mode="r").shape[2]
-            stems.append(excerpt(self.paths[path], int(random.integers(whole - count)), count))
-        return self.change(torch.from_numpy(np.stack(stems)).to(self.device))
-
-
 class Validation:
-    """L1 and SDR on a few songs."""
+    """L1 and SDR on a few songs, made when first needed and kept in the working folder."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, work: Path, seconds: float) -> None:
+        self.path = work / "validation.npy"
         self.seconds = seconds
-        self.stems = [generate(seed, 12.0) for seed in VALIDATION_SEEDS]
+
+    @functools.cached_property
+    def stems(self) -> Array:
+        """The stems of all songs [songs, 4, 2, n]."""
+        if not self.path.exists():
+            pending = self.path.with_name("validation.pending.npy")
+            np.save(
+                pending, np.stack([generate(seed, 12.0, kind) for seed, kind in VALIDATION_SONGS])
+            )
+            pending.rename(self.path)
+        return np.load(self.path, mmap_mode="r")
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> dict[str, Any]:
         """Mean loss, and the median SDR of each stem, over excerpts of the middle of each song."""
         count = int(self.seconds * RATE_HZ)
         device = next(model.parameters()).device
-        losses, scores = [], []
+        losses: list[float] = []
+        scores: dict[str, list[float]] = {name: [] for name in STEMS}
         for stems in self.stems:
             start = (stems.shape[2] - count) // 2
             truth = torch.from_numpy(stems[None, :, :, start : start + count].copy()).to(device)
             estimate = model(truth.sum(1))
             losses.append(float((estimate - truth).abs().mean()))
-            pairs = zip(truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
-            scores.append([mdx_sdr(reference, guess) for reference, guess in pairs])
-        medians = np.median(scores, axis=0)
-        return {
-            "loss": float(np.mean(losses)),
-            "sdr": dict(zip(STEMS, medians.round(2).tolist(), strict=True)),
-        }
+            pairs = zip(STEMS, truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
+            for name, reference, guess in pairs:
+                if np.square(reference).mean() > 1e-6:
+                    scores[name].append(mdx_sdr(reference, guess))
+        medians = {name: round(float(np.median(found)), 2) for name, found in scores.items()}
+        return {"loss": float(np.mean(losses)), "sdr": medians}
 
 
 class Training:
@@ -200,8 +188,8 @@ class Training:
         self.pool = ThreadPoolExecutor(options.workers, initializer=settle_thread)
         self.step = 0
         self.rate = 0.0
-        self.began = time.monotonic()
-        self.path = options.work / "checkpoint.pt"
+        self.cooldown: list[int] | None = None  # first step and number of steps
+        self.path = options.work / "state.pt"
 
     def start(self, checkpoint: Path) -> None:
         """Takes the weights of an exported model."""
@@ -209,15 +197,16 @@ class Training:
         self.average = Average(self.model, self.options.decay)
 
     def load(self) -> None:
-        """Takes everything from the last checkpoint."""
+        """Takes everything from the last state."""
         state = torch.load(self.path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimiser.load(state["optimiser"])
         self.average.values = state["average"]
         self.step = state["step"]
+        self.cooldown = state["cooldown"]
 
     def save(self) -> None:
-        """Writes a checkpoint; the one before stays until the new one is whole."""
+        """Writes the state; the one before stays until the new one is whole."""
         pending = self.path.with_suffix(".pending")
         torch.save(
             {
@@ -225,6 +214,7 @@ class Training:
                 "optimiser": self.optimiser.state(),
                 "average": self.average.values,
                 "step": self.step,
+                "cooldown": self.cooldown,
             },
             pending,
         )
@@ -247,19 +237,20 @@ class Training:
             loss.backward()
         return float(loss.detach())
 
-    def done(self) -> float:
-        """Share of the run that is over, by its steps or by its time, whichever is later."""
-        minutes = (time.monotonic() - self.began) / 60
-        return max(self.step / self.options.steps, minutes / self.options.minutes)
+    def cooled(self) -> float:
+        """Share of the cooldown that is over; 0 before it begins, 1 at the end of training."""
+        if self.cooldown is None:
+            return 0.0
+        return (self.step - self.cooldown[0]) / self.cooldown[1]
 
     def advance(self, batches: Batches) -> float:
         """One step; returns its loss."""
         options = self.options
-        done = self.done()
-        long = done >= options.short_share
+        cooled = self.cooled()
+        long = cooled >= 1 - LONG_SHARE
         seconds = float(CONFIGURATION["segment"]) if long else SHORT_SECONDS
         batch = options.long_batch if long else options.batch
-        self.rate = rate_at(self.step, done, options.rate, options.falling)
+        self.rate = rate_at(self.step, cooled, options.rate)
         parts = batches.draw(self.step, batch, seconds).chunk(options.workers)
         losses = list(self.pool.map(self.gradient, self.replicas, parts))
         for replica in self.replicas[1:]:
@@ -285,7 +276,7 @@ def run(training: Training, options: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     batches = Batches(options.bank, training.device)
-    validation = Validation(float(CONFIGURATION["segment"]))
+    validation = Validation(options.work, float(CONFIGURATION["segment"]))
     log = (options.work / "log.jsonl").open("a")
 
     def note(entry: dict[str, Any]) -> None:
@@ -293,16 +284,11 @@ def run(training: Training, options: argparse.Namespace) -> None:
         print(line, flush=True)
         print(line, file=log, flush=True)
 
-    def keep() -> None:
-        training.save()
-        note({"validation": validation.measure(training.averaged())})
-
     losses: list[float] = []
-    training.began = time.monotonic()
-    began = saved = time.monotonic()
+    began = saved = validated = time.monotonic()
     for model in training.replicas:
         model.train()
-    while training.done() < 1 and not stopped:
+    while training.cooled() < 1 and training.step < options.steps and not stopped:
         losses.append(training.advance(batches))
         now = time.monotonic()
         if training.step % LOG_STEPS == 0:
@@ -310,10 +296,16 @@ def run(training: Training, options: argparse.Namespace) -> None:
             entry = {"loss": float(np.mean(losses)), "rate": training.rate}
             note({**entry, "steps_per_second": round(pace, 3)})
             losses, began = [], now
-        if now - saved > CHECKPOINT_SECONDS:
-            keep()
-            began = saved = time.monotonic()
-    keep()
+        if now - saved > STATE_SECONDS:
+            training.save()
+            saved = time.monotonic()
+        if now - validated > VALIDATION_SECONDS:
+            note({"validation": validation.measure(training.averaged())})
+            validated = time.monotonic()
+            losses, began = [], validated
+    training.save()
+    if not stopped:
+        note({"validation": validation.measure(training.averaged())})
 
 
 def settle_thread() -> None:
@@ -352,26 +344,19 @@ def main() -> None:
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
     parser.add_argument(
-        "--steps", type=int, help="length of the whole run (3000, or without end with --minutes)"
+        "--steps", type=int, default=sys.maxsize, help="stop after so many in all, to go on later"
     )
     parser.add_argument(
-        "--minutes", type=float, default=float("inf"), help="end after this time, if it is earlier"
+        "--cooldown", type=int, metavar="STEPS", help="let the rate fall over so many steps and end"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
     parser.add_argument(
         "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
     )
     parser.add_argument("--batch", type=int, default=2, help="short excerpts of a step")
     parser.add_argument("--long-batch", type=int, default=2, help="long excerpts of a step")
-    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    parser.add_argument(
-        "--falling", type=float, default=0.5, help="share of the run in which the rate falls"
-    )
-    parser.add_argument(
-        "--short-share", type=float, default=0.9, help="share of the run with short excerpts"
-    )
-    parser.add_argument("--decay", type=float, default=0.998, help="of the moving average")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
+    parser.add_argument("--decay", type=float, default=0.999, help="of the moving average")
     parser.add_argument("--clip", type=float, default=5.0, help="largest norm of the gradient")
     parser.add_argument(
         "--bfloat16", action="store_true", help="compute in bfloat16 where PyTorch finds it safe"
@@ -382,8 +367,6 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     settle()
-    if options.steps is None:
-        options.steps = 3000 if options.minutes == float("inf") else float("inf")
     smallest = min(options.batch, options.long_batch)
     if options.workers is None:
         options.workers = min(smallest, os.cpu_count() or 1) if options.device == "cpu" else 1
@@ -392,14 +375,14 @@ def main() -> None:
     settle_thread()
     options.work.mkdir(parents=True, exist_ok=True)
     training = Training(options)
-    if not options.resume and not options.export and training.path.exists():
-        parser.error(
-            f"{training.path} exists: --resume goes on from it; to begin anew, move it away"
-        )
-    if options.resume or options.export:
+    if training.path.exists():
         training.load()
-    if options.start:
+    elif options.export:
+        parser.error(f"{training.path}: no such file; nothing was trained in {options.work}")
+    elif options.start:
         training.start(options.start)
+    if options.cooldown and training.cooldown is None:
+        training.cooldown = [training.step, options.cooldown]
     if options.export:
         note = {"training_steps": str(training.step)}
         size = save_safetensors(training.averaged().cpu(), options.export, torch.float16, note)

@@ -1,0 +1,1 @@
+"""Music of sampled instruments, synthesisers and singing vocoders, with its true stems."""

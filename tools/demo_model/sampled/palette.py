@@ -1,0 +1,75 @@
+"""Where the sounds come from, and which of them are held out.
+
+All are packages of Debian, needed to make training data and never to separate:
+
+| package | licence |
+|---|---|
+| fluid-soundfont-gm | MIT |
+| musescore-general-soundfont | MIT, parts CC0 and public domain |
+| sonic-pi-samples | CC0 |
+| flite; festvox-us-slt-hts, festvox-kdlpc16k with festival | the permissive ones of CMU and CSTR |
+| csound-soundfont | LGPL 2.1; held out: scores only, never training |
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from oscillators import RATE_HZ, Array
+
+FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+MUSESCORE = Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3")
+CSOUND = Path("/usr/share/sounds/sf2/sf_GMbank.sf2")
+SAMPLES = Path("/usr/share/sonic-pi/samples")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The sounds that a song may use."""
+
+    fonts: tuple[Path, ...]
+    drum_fonts: tuple[Path, ...]
+    kits: frozenset[str]  # families; see drums.py
+    voices: tuple[str, ...]  # see voices.py
+
+
+TRAINING = Palette(
+    fonts=(FLUID, MUSESCORE),
+    drum_fonts=(FLUID, MUSESCORE),
+    kits=frozenset(
+        ("acoustic", "electronic", "808", "jazz", "brush", "orchestra", "latin", "studio",
+         "machine", "formula")
+    ),
+    voices=("flite:slt", "flite:rms", "flite:kal16", "festival:cmu_us_slt_arctic_hts",
+            "festival:ked_diphone"),
+)  # fmt: skip
+# Melodic instruments, a kit and a singer that training never hears.
+HELD_OUT = Palette(
+    fonts=(CSOUND,),
+    drum_fonts=(FLUID,),
+    kits=frozenset(("power",)),
+    voices=("flite:awb",),
+)
+
+
+@functools.cache
+def one_shot(name: str) -> Array:
+    """A sample of sonic-pi-samples as [2, n] at 44.1 kHz."""
+    import soundfile
+    from scipy import signal
+
+    path = SAMPLES / f"{name}.flac"
+    if not path.exists():
+        raise SystemExit(f"{path}: no such sample; README.md lists the Debian packages")
+    sound, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    sound = sound.T
+    if rate != RATE_HZ:
+        divisor = np.gcd(rate, RATE_HZ)
+        sound = signal.resample_poly(sound, RATE_HZ // divisor, rate // divisor, axis=1)
+    if sound.shape[0] == 1:
+        sound = np.repeat(sound, 2, axis=0)
+    return np.ascontiguousarray(sound[:2], dtype=np.float32)

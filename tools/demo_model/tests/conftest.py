@@ -1,0 +1,6 @@
+"""The scripts of tools/demo_model, importable as they are when they run."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))

@@ -1,0 +1,166 @@
+"""The generator: determinism, stems that add up, levels, held-out seeds and sounds."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bank
+from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of
+from sampled import drums, mix, palette, score, soundfont, styles, synthesiser
+from song import STEMS
+
+SECONDS = 5.0
+ROOT = Path(__file__).parent.parent
+SEEDS = (3, 9, 1_000_004)
+
+
+@pytest.fixture(scope="module")
+def songs() -> dict[tuple[int, str], np.ndarray]:
+    """Some songs of both kinds."""
+    return {(seed, kind): generate(seed, SECONDS, kind) for seed in SEEDS for kind in KINDS}
+
+
+def digest(stems: np.ndarray) -> str:
+    """A fingerprint of all bits."""
+    return hashlib.sha256(stems.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_gives_the_same_bits_in_another_process_and_order(songs, kind):
+    """Other songs rendered before leave no trace in synthesisers or generators."""
+    code = (
+        "import sys, hashlib; from generate import generate\n"
+        f"print(hashlib.sha256(generate({SEEDS[-1]}, {SECONDS}, {kind!r}).tobytes()).hexdigest())"
+    )
+    alone = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert digest(songs[SEEDS[-1], kind]) == alone
+    assert digest(generate(SEEDS[-1], SECONDS, kind)) == alone
+
+
+def test_seeds_kinds_and_instruments_give_different_songs(songs):
+    """No two of them are alike."""
+    found = {digest(stems) for stems in songs.values()}
+    found.add(digest(generate(SEEDS[0], SECONDS, held_out_instruments=True)))
+    assert len(found) == len(songs) + 1
+
+
+def test_songs_are_finite_and_their_sum_stays_below_full_scale(songs):
+    """Shape, type, peak and loudness."""
+    for stems in songs.values():
+        assert stems.shape == (4, 2, round(SECONDS * 44_100))
+        assert stems.dtype == np.float32
+        assert np.isfinite(stems).all()
+        mixture = mixture_of(stems)
+        assert 0.05 < np.abs(mixture).max() <= 1.0
+        assert -30 < 10 * np.log10(np.square(mixture, dtype=np.float64).mean()) < -6
+
+
+def test_the_command_writes_stems_that_add_up_to_the_mixture(tmp_path):
+    """The files, read back, to the last bit."""
+    soundfile = pytest.importorskip("soundfile")
+    command = [sys.executable, "generate.py", "--seed", "7", "--seconds", "2", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    stems = [soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0].T for name in STEMS]
+    mixture = soundfile.read(tmp_path / "mixture.wav", dtype="float32")[0].T
+    assert np.array_equal(mixture_of(np.stack(stems)), mixture)
+    assert np.array_equal(np.stack(stems), generate(7, 2.0))
+
+
+def test_the_bank_refuses_held_out_seeds(tmp_path):
+    """Training cannot hear them by mistake."""
+    first = str(FIRST_HELD_OUT_SEED - 1)
+    command = [sys.executable, "bank.py", str(tmp_path), "--songs", "2", "--first-seed", first]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "are held out" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_bank_keeps_stems(tmp_path, songs):
+    """Half a step of sixteen bits is the largest error."""
+    stems = songs[SEEDS[0], "sampled"]
+    bank.store(tmp_path / "song.npy", stems)
+    error = np.abs(bank.excerpt(tmp_path / "song.npy", 0, stems.shape[2]) - stems).max()
+    assert error <= 0.501 / bank.FULL_SCALE
+
+
+def test_held_out_sounds_are_not_among_those_of_training():
+    """Fonts, kits and voices have nothing in common."""
+    for name in ("fonts", "kits", "voices"):
+        ours = set(getattr(palette.TRAINING, name))
+        assert ours
+        assert not ours & set(getattr(palette.HELD_OUT, name))
+    for seed in range(30):
+        song = score.compose_sampled(seed, 44_100, palette.TRAINING)
+        assert drums.Kit(song, song.generator("kit")).family != "power"
+
+
+def test_every_style_names_what_exists():
+    """Grooves are whole bars; basses, lines and layers have renderers."""
+    from sampled import bass, guitar, other
+
+    synthesised = {"swept", "sub", "pluck", "reese", "fm", "808", "acid", "wobble", "string"}
+    for name, style in styles.STYLES.items():
+        assert style.tempo[0] < style.tempo[1], name
+        assert set(style.kits) <= set(drums.PROGRAMS) | {"studio", "machine", "formula"}, name
+        assert set(style.basses) <= set(bass.PROGRAMS) | synthesised, name
+        assert set(style.lines) <= set(bass.LINES), name
+        layers = set(other.LAYERS) | other.SYNTHESISED | other.GUITARS
+        assert set(style.layers) <= layers, name
+    for parts in styles.GROOVES.values():
+        assert all(len(bar) == 16 and set(bar) <= set("Xxo.") for part in parts for bar in part)
+    assert all(len(bar) == 16 for bar in guitar.CHUGS + guitar.CHOPS + guitar.STRUMS)
+
+
+def test_the_limiter_keeps_every_sample_below_the_ceiling():
+    """Also where peaks follow each other at once."""
+    random = np.random.default_rng(1)
+    loud = random.normal(0, 0.7, (2, 44_100)).astype(np.float32)
+    gain = mix.limiter(loud, 0.9)
+    assert (gain <= 1).all() and (gain > 0).all()
+    assert np.abs(loud * gain).max() <= 0.9 + 1e-6
+    assert (mix.limiter(loud * 0.01, 0.9) == 1).all()
+
+
+def test_a_note_of_a_font_has_its_pitch_and_ends():
+    """A at 220 Hz on the font's piano, silent before it and after its release."""
+    font = soundfont.sound_font(palette.FLUID)
+    sound = font.render((0, 0), [soundfont.Note(11_025, 33_075, 57, 100)], 88_200).mean(0)
+    assert not sound[:10_900].any()
+    spectrum = np.abs(np.fft.rfft(sound[13_000:30_000] * np.hanning(17_000), 1 << 18))
+    peak = np.argmax(spectrum[:4000]) * 44_100 / (1 << 18)
+    assert abs(1200 * np.log2(peak / 220)) < 25
+    assert np.abs(sound[-4410:]).max() < 0.05 * np.abs(sound).max()
+
+
+def test_a_program_that_a_font_lacks_is_silent():
+    """No error, no other instrument instead."""
+    font = soundfont.sound_font(palette.FLUID)
+    assert not font.render((77, 77), [soundfont.Note(0, 4410, 60, 100)], 4410).any()
+
+
+def test_the_ladder_takes_treble_and_resonates():
+    """Far above the cutoff 24 dB an octave; a peak at it with resonance."""
+    far = np.abs(synthesiser.ladder(np.array([16.0, 32.0]), 0.0))
+    assert 23 < 20 * np.log10(far[0] / far[1]) < 24.1
+    plain, peaked = (abs(synthesiser.ladder(np.array([1.0]), r)[0]) for r in (0.0, 0.9))
+    assert peaked > 3 * plain
+
+
+def test_a_swept_note_does_not_fold_back():
+    """Between the partials of a bright high note there is nothing."""
+    pitch = np.full(44_100, 2000.0)
+    sound = synthesiser.swept(
+        np.random.default_rng(0), "saw", pitch, np.full(44_100, 18_000.0), 0.0
+    )[0]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(44_100))) / 44_100
+    partials = np.zeros(len(spectrum), dtype=bool)
+    for k in range(1, 12):
+        partials[2000 * k - 4 : 2000 * k + 5] = True
+    assert spectrum[~partials].max() < 2e-3 * spectrum.max()

@@ -1,0 +1,104 @@
+"""Training: excerpts, schedule, and going on as if nothing had happened."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bank
+import mixing
+from generate import generate
+
+torch = pytest.importorskip("torch")
+train = pytest.importorskip("train")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A bank of two songs, and a song for validation."""
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "bank").mkdir()
+    for seed in (0, 5):
+        bank.store(folder / "bank" / f"{seed:07d}.npy", generate(seed, 6.0, "formula"))
+    return folder
+
+
+def call(folder: Path, work: str, *options: str) -> list[dict]:
+    """Runs train.py; returns its log."""
+    directory = folder / work
+    directory.mkdir(exist_ok=True)
+    np.save(directory / "validation.npy", generate(2_000_000, 5.0, "formula")[None])
+    command = [sys.executable, "train.py", str(folder / "bank"), "--work", str(directory)]
+    subprocess.run([*command, "--workers", "1", *options], cwd=ROOT, check=True)
+    log = directory / "log.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def weights(folder: Path, work: str) -> dict:
+    """The state that a run left."""
+    return torch.load(folder / work / "state.pt", weights_only=True)
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(folder):
+    """Four steps at once, and three with one after them: the same bits."""
+    call(folder, "whole", "--steps", "4")
+    call(folder, "parts", "--steps", "3")
+    call(folder, "parts", "--steps", "4")
+    whole, parts = weights(folder, "whole"), weights(folder, "parts")
+    assert whole["step"] == parts["step"] == 4
+    for name, value in whole["model"].items():
+        assert torch.equal(value, parts["model"][name]), name
+    for name, value in whole["average"].items():
+        assert torch.equal(value, parts["average"][name]), name
+
+
+def test_a_cooldown_is_remembered_and_ends(folder):
+    """Begun after a step, interrupted, it ends by a call that does not name it."""
+    call(folder, "cooled", "--steps", "1")
+    call(folder, "cooled", "--cooldown", "2", "--steps", "2")
+    assert weights(folder, "cooled")["cooldown"] == [1, 2]
+    call(folder, "cooled")
+    assert weights(folder, "cooled")["step"] == 3
+
+
+def test_the_rate_rises_stays_and_falls():
+    """Its three parts."""
+    assert train.rate_at(0, 0.0, 1.0) == pytest.approx(1 / train.WARM_UP_STEPS)
+    assert train.rate_at(10_000, 0.0, 1.0) == 1.0
+    assert train.rate_at(20_000, 0.75, 1.0) == pytest.approx(0.25)
+    assert train.rate_at(20_000, 1.0, 1.0) == 0.0
+
+
+def test_a_batch_depends_on_its_step_alone(folder):
+    """Drawn anew, after others, it is the same; the next one differs."""
+    batches = mixing.Batches(folder / "bank", torch.device("cpu"))
+    first = batches.draw(3, 2, 1.0)
+    other = batches.draw(4, 2, 1.0)
+    assert first.shape == (2, 4, 2, 44_100)
+    assert torch.equal(first, mixing.Batches(folder / "bank", torch.device("cpu")).draw(3, 2, 1.0))
+    assert not torch.equal(first, other)
+
+
+def test_changing_pace_moves_pitch_and_keeps_level():
+    """A tone of 1000 Hz, a fifth faster, is one of 1500 Hz; its level stays."""
+    count, pace = 44_100, 1.5
+    needed = int((count + 2 * mixing.MARGIN) * pace) + 8
+    tone = np.sin(2 * np.pi * 1000 * np.arange(needed) / 44_100).astype(np.float32)
+    moved = mixing.changed(np.stack([tone, -tone]), count, pace, None)
+    assert moved.shape == (2, count)
+    assert np.argmax(np.abs(np.fft.rfft(moved[0]))) == pytest.approx(1500, abs=1)
+    assert np.square(moved[0]).mean() == pytest.approx(0.5, rel=0.01)
+
+
+def test_an_equaliser_curve_changes_its_band_alone():
+    """Six decibels on everything is a factor of two."""
+    sound = np.random.default_rng(2).normal(0, 0.1, (2, 44_100 + 2 * mixing.MARGIN))
+    sound = sound.astype(np.float32)
+    curve = np.full(128, 20 * np.log10(2))
+    louder = mixing.changed(sound, 44_100, 1.0, curve)
+    plain = mixing.changed(sound, 44_100, 1.0, None)
+    assert np.allclose(louder, 2 * plain, atol=1e-4)
