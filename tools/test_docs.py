@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Runs what the documents show: every block of sh, python and c in README.md, SPEED.md, docs and Models.
+"""Runs what the documents show: every block of sh, python and c in README.md, SPEED.md, docs and Models/README.md.
 
 Usage: tools/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
 
 Shell blocks run in bash, Python blocks in an interpreter that has the package, C programs are compiled and linked. The
 blocks of a document share a folder that holds song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and a
 stand-in for the model htdemucs: the demo model. There is no network. Swift code is compiled as a part of Examples
-(Tests/DemucsTests/DocumentationTests.swift).
+(Tests/DemucsTests/DocumentationTests.swift), and tools/course runs the course.
 
 A block that can't run so has a line before it, <!-- not run: REASON -->; --list prints these.
 """
@@ -142,7 +142,8 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="an interpreter with the package (default: one is made, with dist's wheel)")
     options = parser.parse_args()
     documents = [path.resolve() for path in options.documents] or [
-        ROOT / "README.md", ROOT / "SPEED.md", ROOT / "Models/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+        ROOT / "README.md", ROOT / "SPEED.md", ROOT / "Models/README.md",
+        *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "course")]
     found = [block for document in documents for block in blocks(document)]
     if options.list:
         for block in found:
