@@ -88,6 +88,7 @@ from engine import ROOT, require
 
 script = ROOT / "tools/demo_model/mask_baseline.py"
 call = [sys.executable, script, "--training-songs", "6", "--songs", "4", "--seconds", "8"]
+call += ["--kind", "formula"]
 table = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
 for name, row in table.items():
     print(f"{name:8}", "   ".join(f"{kind} {value:5.2f}" for kind, value in row.items()))

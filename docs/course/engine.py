@@ -165,7 +165,9 @@ def true_stems() -> dict[str, np.ndarray]:
     """The stems that the demo track was mixed from, generated again from their seed."""
     folder = WORK / "truth"
     if not (folder / "vocals.wav").exists():
-        options = re.search(r"--seed \d+ --seconds \d+", (ROOT / "Models/README.md").read_text())
+        options = re.search(
+            r"(--kind \w+ )?--seed \d+ --seconds \d+", (ROOT / "Models/README.md").read_text()
+        )
         script = ROOT / "tools" / "demo_model" / "generate.py"
         if not options:
             raise CourseError("Models/README.md no longer names the seed of the demo track")

@@ -2,10 +2,10 @@
 
     python bank.py BANK_DIR --songs 1500 --seconds 20
 
-Every fifth seed is a song of the formula kind, the others are sampled. One file a song, stems
-[4, 2, n] in 16-bit integers, named by its seed. Songs appear one after the other and each appears
-whole, so training may start on the first few while the rest are being made; songs that are there
-already are kept.
+Every fifth seed is a song of the formula kind, the others are sampled, unless `--kind` is given. One
+file a song, stems [4, 2, n] in 16-bit integers, named by its seed. Songs appear one after the other
+and each appears whole, so training may start on the first few while the rest are being made; songs
+that are there already are kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generate import FIRST_HELD_OUT_SEED, generate
+from generate import FIRST_HELD_OUT_SEED, KINDS, generate
 from oscillators import Array
 
 # A single stem may be louder than the mixture, whose peak is below one.
@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--kind", choices=KINDS, help="of all songs (default: both)")
     options = parser.parse_args()
     last = options.first_seed + options.songs
     if last > FIRST_HELD_OUT_SEED:
@@ -61,7 +62,7 @@ def main() -> None:
     for seed in range(options.first_seed, last):
         path = options.directory / f"{seed:07d}.npy"
         if not path.exists():
-            kind = "sampled" if seed % FORMULA_EVERY else "formula"
+            kind = options.kind or ("sampled" if seed % FORMULA_EVERY else "formula")
             store(path, generate(seed, options.seconds, kind))
             print(path, flush=True)
 

@@ -39,7 +39,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from evaluate import mdx_sdr
-from generate import generate
+from generate import KINDS, generate
 from mixing import Batches
 from oscillators import RATE_HZ, Array
 from reference import HTDemucs, load, save_safetensors
@@ -133,18 +133,17 @@ class Optimiser:
 class Validation:
     """L1 and SDR on a few songs, made when first needed and kept in the working folder."""
 
-    def __init__(self, work: Path, seconds: float) -> None:
+    def __init__(self, work: Path, seconds: float, kind: str | None = None) -> None:
         self.path = work / "validation.npy"
         self.seconds = seconds
+        self.songs = [song for song in VALIDATION_SONGS if kind in (None, song[1])]
 
     @functools.cached_property
     def stems(self) -> Array:
         """The stems of all songs [songs, 4, 2, n]."""
         if not self.path.exists():
             pending = self.path.with_name("validation.pending.npy")
-            np.save(
-                pending, np.stack([generate(seed, 12.0, kind) for seed, kind in VALIDATION_SONGS])
-            )
+            np.save(pending, np.stack([generate(seed, 12.0, kind) for seed, kind in self.songs]))
             pending.rename(self.path)
         return np.load(self.path, mmap_mode="r")
 
@@ -276,7 +275,7 @@ def run(training: Training, options: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     batches = Batches(options.bank, training.device)
-    validation = Validation(options.work, float(CONFIGURATION["segment"]))
+    validation = Validation(options.work, float(CONFIGURATION["segment"]), options.kind)
     log = (options.work / "log.jsonl").open("a")
 
     def note(entry: dict[str, Any]) -> None:
@@ -353,6 +352,7 @@ def main() -> None:
     parser.add_argument(
         "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
     )
+    parser.add_argument("--kind", choices=KINDS, help="of the validation songs (default: both)")
     parser.add_argument("--batch", type=int, default=2, help="short excerpts of a step")
     parser.add_argument("--long-batch", type=int, default=2, help="long excerpts of a step")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
