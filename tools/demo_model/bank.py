@@ -2,10 +2,10 @@
 
     python bank.py BANK_DIR --songs 1500 --seconds 20
 
-Every fifth seed is a song of the formula kind, the others are sampled, unless `--kind` is given. One
-file a song, stems [4, 2, n] in 16-bit integers, named by its seed. Songs appear one after the other
-and each appears whole, so training may start on the first few while the rest are being made; songs
-that are there already are kept.
+Every fifth seed is a song of the formula kind, the others are sampled, unless `--kind` is given.
+One file a song, stems [4, 2, n] in 16-bit integers, named by its seed. Songs appear one after the
+other and each appears whole, so training may start on the first few while the rest are being made;
+songs that are there already are kept.
 """
 
 from __future__ import annotations
