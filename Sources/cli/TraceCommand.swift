@@ -46,6 +46,8 @@ enum TraceCommand {
             throw .onlyFor(option, "audio files")
         }
         return call.run {
+            // Before the model, which may have to be downloaded.
+            let audio = isChunk ? nil : try AudioInput(path: track)
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let heads = try arguments.value(.attention).map {
@@ -54,11 +56,11 @@ enum TraceCommand {
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
             let trace =
-                isChunk
-                ? try Trace(chunk: track, model: model)
-                : try Trace(
-                    AudioInput(path: track), startSeconds: start ?? 0, chunkSeconds: seconds,
-                    model: model, on: backend, cancellation: call.cancellation)
+                try audio.map {
+                    try Trace(
+                        $0, startSeconds: start ?? 0, chunkSeconds: seconds, model: model,
+                        on: backend, cancellation: call.cancellation)
+                } ?? Trace(chunk: track, model: model)
             for warning in trace.warnings { console.warning("\(warning)") }
             let names = try trace.write(
                 call.patterns, attention: heads ?? [], of: model.network(on: backend),

@@ -231,6 +231,8 @@ struct UsageTests {
         Unexpected argument 'now'
         1 $ tensors prepare none.wav -o c -n nothing
         none.wav: there is no such file. Check the path.
+        1 $ trace none.wav -o t -n nothing
+        none.wav: there is no such file. Check the path.
         1 $ tensors run c
         c/manifest.json: is missing; expected the manifest of 'tensors prepare'
         1 $ compare none.npy track.wav
