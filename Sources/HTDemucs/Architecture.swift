@@ -59,25 +59,30 @@ package enum Architecture: Sendable, CaseIterable {
         }
     }
 
-    private static let unbuiltHybrid: [(key: String, default: ArgumentValue)] = [
-        ("channels_time", .null), ("cac", .bool(true)), ("rewrite", .bool(true)),
-        ("multi_freqs", .null),
-    ]
+    // Made anew for each call: a checker of leaks can't follow the tagged pointers of values that stay.
+    private static var unbuiltHybrid: [(key: String, default: ArgumentValue)] {
+        [
+            ("channels_time", .null), ("cac", .bool(true)), ("rewrite", .bool(true)),
+            ("multi_freqs", .null),
+        ]
+    }
 
-    private static let unbuiltTransformer: [(key: String, default: ArgumentValue)] = [
-        ("t_emb", .string("sin")),
-        ("t_norm_in", .bool(true)),
-        ("t_norm_in_group", .bool(false)),
-        ("t_group_norm", .bool(false)),
-        ("t_norm_first", .bool(true)),
-        ("t_norm_out", .bool(true)),
-        ("t_layer_scale", .bool(true)),
-        ("t_gelu", .bool(true)),
-        ("t_sin_random_shift", .integer(0)),
-        ("t_sparse_self_attn", .bool(false)),
-        ("t_sparse_cross_attn", .bool(false)),
-        ("t_auto_sparsity", .bool(false)),
-    ]
+    private static var unbuiltTransformer: [(key: String, default: ArgumentValue)] {
+        [
+            ("t_emb", .string("sin")),
+            ("t_norm_in", .bool(true)),
+            ("t_norm_in_group", .bool(false)),
+            ("t_group_norm", .bool(false)),
+            ("t_norm_first", .bool(true)),
+            ("t_norm_out", .bool(true)),
+            ("t_layer_scale", .bool(true)),
+            ("t_gelu", .bool(true)),
+            ("t_sin_random_shift", .integer(0)),
+            ("t_sparse_self_attn", .bool(false)),
+            ("t_sparse_cross_attn", .bool(false)),
+            ("t_auto_sparsity", .bool(false)),
+        ]
+    }
 
     private static let htdemucsArguments = [
         "sources",
