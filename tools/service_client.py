@@ -26,8 +26,10 @@ def tone(seconds: float, pitch: float = 220.0) -> bytes:
 class Service:
     """A running `swift-demucs serve`."""
 
-    def __init__(self, program: str, data: Path, *options: str, log: Path | None = None):
-        self.words = [program, "serve", "-n", "demo", "--offline", "--data", str(data), *options]
+    def __init__(
+        self, program: str, data: Path, *options: str, log: Path | None = None, model: str = "demo"
+    ):
+        self.words = [program, "serve", "-n", model, "--offline", "--data", str(data), *options]
         self.log = log or data.parent / "serve.log"
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
