@@ -1,6 +1,6 @@
 """What swift_demucs.catalogue costs: against the command alone, and for tracks of no work.
 
-cluster_overhead.py command --tracks 40 --seconds 60    # the same tracks both ways
+cluster_overhead.py command --tracks 80 --seconds 60    # the same tracks both ways, on all cores
 cluster_overhead.py empty 1000 100000                   # time and memory, and how they grow
 """
 
@@ -46,7 +46,7 @@ def main() -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("command")
-    command.add_argument("--tracks", type=int, default=40)
+    command.add_argument("--tracks", type=int, default=80)
     command.add_argument("--seconds", type=float, default=60.0)
     command.add_argument("--runs", type=int, default=5)
     command.add_argument("--model", default="demo")
@@ -61,22 +61,15 @@ def main() -> None:
 
 
 def against_command(folder: Path, arguments: argparse.Namespace) -> None:
-    """The same tracks through one process of the command and through one worker on Ray."""
-    noise = random.Random(0)
+    """The same tracks through a process of the command on each core, and through Ray's workers.
+
+    A process and a worker have a core of their own each, as on a busy node: what decodes and
+    encodes has no idle core to go to.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    lines = make_tracks(folder, arguments)
     manifest = folder / "manifest.jsonl"
-    with manifest.open("w") as lines:
-        for index in range(arguments.tracks):
-            path = folder / f"{index}.wav"
-            with wave.open(str(path), "wb") as file:
-                file.setparams((2, 2, 44_100, 0, "NONE", ""))
-                for _ in range(int(arguments.seconds)):
-                    # White noise at an eighth of full scale.
-                    samples = [noise.randint(-4096, 4096) for _ in range(8820)]
-                    data = b"".join(
-                        value.to_bytes(2, "little", signed=True) for value in samples
-                    )
-                    file.writeframes(data * 10)
-            lines.write(json.dumps({"id": f"track-{index}", "path": str(path)}) + "\n")
+    manifest.write_text("".join(lines))
     options = ("--shifts", "0", "--flac", "--seed", "0")
     # Ray starts before: it stays, and the tracks of a catalogue are many.
     catalogue.start_ray(None)
@@ -86,23 +79,22 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
             out=str(folder / f"ray-{run}"), model=arguments.model, options=options
         )
         start = time.monotonic()
-        subprocess.run(
-            [
-                *job.command,
-                "--manifest",
-                manifest,
-                "--threads",
-                "1",
-                "--quiet",
-                "--json",
-            ]
-            + ["-o", folder / f"alone-{run}"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        processes = []
+        for index, core in enumerate(cores):
+            part = folder / f"part-{index}.jsonl"
+            part.write_text("".join(lines[index :: len(cores)]))
+            processes.append(
+                subprocess.Popen(
+                    ["taskset", "--cpu-list", str(core), *job.command, "--manifest", part]
+                    + ["--threads", "1", "--quiet", "--json", "-o", folder / f"alone-{run}"],
+                    stdout=subprocess.DEVNULL,
+                )
+            )
+        codes = [process.wait() for process in processes]
+        assert not any(codes), codes
         alone.append(time.monotonic() - start)
         start = time.monotonic()
-        counts = catalogue.run(str(manifest), job, workers=1)
+        counts = catalogue.run(str(manifest), job, workers=len(cores))
         on_ray.append(time.monotonic() - start)
         assert counts == {"done": arguments.tracks}, counts
         print(f"alone {alone[-1]:.2f} s, on Ray {on_ray[-1]:.2f} s", flush=True)
@@ -110,6 +102,23 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
     print(
         f"medians: alone {first:.2f} s, on Ray {second:.2f} s: {100 * (second / first - 1):+.1f} %"
     )
+
+
+def make_tracks(folder: Path, arguments: argparse.Namespace) -> list[str]:
+    """Writes tracks of white noise; the lines of their manifest."""
+    noise = random.Random(0)
+    lines = []
+    for index in range(arguments.tracks):
+        path = folder / f"{index}.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setparams((2, 2, 44_100, 0, "NONE", ""))
+            for _ in range(int(arguments.seconds)):
+                # At an eighth of full scale; a tenth of a second, repeated.
+                samples = [noise.randint(-4096, 4096) for _ in range(8820)]
+                data = b"".join(value.to_bytes(2, "little", signed=True) for value in samples)
+                file.writeframes(data * 10)
+        lines.append(json.dumps({"id": f"track-{index}", "path": str(path)}) + "\n")
+    return lines
 
 
 def without_work(folder: Path, counts: list[int]) -> None:

@@ -201,6 +201,8 @@ def _results(tracks: List[Track], job: Job, workers: Optional[int]) -> Iterator[
     cpus = int(ray.cluster_resources().get("CPU", 1))
     most = max(1, min(workers or cpus // job.threads, len(tracks)))
     in_block = max(1, min(MOST_TRACKS_IN_BLOCK, len(tracks) // (most * BLOCKS_PER_WORKER)))
+    # The first actor that is ready must not take the tracks of all.
+    in_flight = min(Worker.THREADS, -(-len(tracks) // (most * in_block)))
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -218,8 +220,8 @@ def _results(tracks: List[Track], job: Job, workers: Optional[int]) -> Iterator[
             min_size=1,
             max_size=most,
             initial_size=most,
-            max_tasks_in_flight_per_actor=2 * Worker.THREADS,
-            max_concurrent_calls_per_actor=Worker.THREADS,
+            max_tasks_in_flight_per_actor=in_flight,
+            max_concurrent_calls_per_actor=in_flight,
             enable_true_multi_threading=True,
         ),
         ray_remote_args_fn=lambda: {"max_restarts": RESTARTS, "max_task_retries": RESTARTS},
