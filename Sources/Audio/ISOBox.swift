@@ -35,7 +35,7 @@ struct ISOBox: Equatable {
 
     /// The boxes that fill some bytes.
     ///
-    /// - Throws: ``ISOBoxError`` for a box that is shorter than its header or longer than what it is in.
+    /// - Throws: ``ISOBoxError`` for a box that is shorter than its header or longer than its parent.
     static func boxes(in bytes: ArraySlice<UInt8>, depth: Int = 0) throws(ISOBoxError) -> [ISOBox] {
         if depth > deepest { throw .tooDeep(deepest) }
         var boxes: [ISOBox] = []
@@ -121,7 +121,7 @@ struct ISOBoxHeader: Equatable {
 
     /// - Parameters:
     ///   - bytes: at least the header, if there is room for it.
-    ///   - room: bytes from the beginning of the box to the end of what it is in.
+    ///   - room: bytes from the beginning of the box to the end of its parent.
     /// - Throws: ``ISOBoxError``.
     init(_ bytes: some Collection<UInt8>, room: Int) throws(ISOBoxError) {
         guard bytes.count >= Self.shortBytes, room >= Self.shortBytes else {

@@ -1,5 +1,7 @@
 // Stem files: one file with a mix and the four stems that make it, for DJ software.
 
+import Files
+
 /// The container and the codec of a stem file.
 package struct StemFileFormat: Sendable, Equatable {
     package enum Container: String, Sendable, CaseIterable {
@@ -100,26 +102,11 @@ enum StemManifest {
     /// The content of the box.
     static func bytes(stems names: [String]) -> [UInt8] {
         let stems = zip(names, colors).map { name, color in
-            "{\"name\":\(quoted(name)),\"color\":\"\(color)\"}"
+            "{\"name\":\(name.quotedAsJSON),\"color\":\"\(color)\"}"
         }
         let text =
             "{\"version\":1,\"mastering_dsp\":\(masteringDSP),\"stems\":["
             + stems.joined(separator: ",") + "]}"
         return Array(text.utf8)
-    }
-
-    /// A string of JSON (RFC 8259).
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

@@ -87,7 +87,7 @@ package struct DConv: Sendable {
         apply(layers[layers.count - 1], toSignal: x, on: backend, scratch: scratch, then: then)
     }
 
-    /// Whether layers can run tile by tile, and be fused with what comes before and after.
+    /// Whether layers can run tile by tile, fused with the layer's other operations.
     var isFusible: Bool { !layers.contains(where: \.isDeep) }
 
     private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {

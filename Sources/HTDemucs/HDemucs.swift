@@ -15,31 +15,15 @@ package struct HDemucs: HybridNetwork {
     package let warnings: [String]
     package let parameterCount: Int
     package var backend: Backend
-    package let stft: STFT
-    package let encoder: [HEncLayer]
-    package let tencoder: [HEncLayer]
-    package let decoder: [HDecLayer]
-    package let tdecoder: [HDecLayer]
-    package let frequencyEmbedding: Tensor?
+    package let branches: HybridBranches
 
     package init(
-        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
-        backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
+        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
     ) throws {
-        let reader = try StateDictReader(
-            of: parameters, configuration: configuration, backend: backend, plan: plan,
-            observer: observer)
-        self.configuration = configuration
+        configuration = reader.configuration
         self.warnings = warnings
-        self.backend = backend
-        stft = STFT(nfft: configuration.nfft, framing: configuration.framing)
-        let layers = try reader.hybridLayers(parameters)
-        encoder = layers.encoder
-        tencoder = layers.tencoder
-        decoder = layers.decoder
-        tdecoder = layers.tdecoder
-        frequencyEmbedding = layers.frequencyEmbedding
-        try parameters.finish()
+        backend = reader.backend
+        branches = try reader.branches(parameters)
         parameterCount = parameters.askedCount
     }
 

@@ -2,7 +2,6 @@
 // Music Source Separation", arXiv:2211.08553. `HTDemucs+Forward.swift` follows its figure 1.
 
 import Layers
-import Signal
 import Tensor
 import WeightsLoader
 
@@ -20,15 +19,7 @@ package struct HTDemucs: HybridNetwork {
     package let parameterCount: Int
 
     package var backend: Backend
-    package let stft: STFT
-    /// Outermost first.
-    package let encoder: [HEncLayer]
-    package let tencoder: [HEncLayer]
-    /// Innermost first, as in the reference.
-    package let decoder: [HDecLayer]
-    package let tdecoder: [HDecLayer]
-    /// `[freq, channel]`, or nil if the configuration has none.
-    package let frequencyEmbedding: Tensor?
+    package let branches: HybridBranches
     let samplers: Samplers?
     let crosstransformer: CrossTransformerEncoder?
 
@@ -41,22 +32,12 @@ package struct HTDemucs: HybridNetwork {
     }
 
     package init(
-        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
-        backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
+        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
     ) throws {
-        let reader = try StateDictReader(
-            of: parameters, configuration: configuration, backend: backend, plan: plan,
-            observer: observer)
-        self.configuration = configuration
+        configuration = reader.configuration
         self.warnings = warnings
-        self.backend = backend
-        stft = STFT(nfft: configuration.nfft)
-        let layers = try reader.hybridLayers(parameters)
-        encoder = layers.encoder
-        tencoder = layers.tencoder
-        decoder = layers.decoder
-        tdecoder = layers.tdecoder
-        frequencyEmbedding = layers.frequencyEmbedding
+        backend = reader.backend
+        branches = try reader.branches(parameters)
 
         let inner = configuration.innerChannels
         let bottom = configuration.bottomChannels
@@ -72,7 +53,6 @@ package struct HTDemucs: HybridNetwork {
                 down: try sampler("channel_downsampler", bottom, inner),
                 downTime: try sampler("channel_downsampler_t", bottom, inner))
         crosstransformer = try reader.crossTransformer(parameters.scope("crosstransformer"))
-        try parameters.finish()
         parameterCount = parameters.askedCount
     }
 }

@@ -28,10 +28,10 @@ extension HybridNetwork {
         let samples = mix.shape[1]
         let mix = extended(mix)  // [2, 343980]
 
-        let z = stft.forward(mix, on: backend)  // [2048, 336, 4]
+        let z = branches.stft.forward(mix, on: backend)  // [2048, 336, 4]
         try observer.completed(.stft)
         let (x, xt) = try core(mix, z, observer: observer)  // [2048, 336, 16], [1, 343980, 8]
-        let waveforms = stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
+        let waveforms = branches.stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
         let stems = sum(waveforms, xt, samples: samples)  // [4, 2, samples]
         try observer.completed(.istft)
         return stems
@@ -64,11 +64,11 @@ extension HybridNetwork {
         var skipsTime: [Tensor?] = []
         var lengths: [Int] = []
         var lengthsTime: [Int] = []
-        for (level, encode) in encoder.enumerated() {
+        for (level, encode) in branches.encoder.enumerated() {
             lengths.append(x.shape[1])
             var inject: Tensor?
-            if level < tencoder.count {
-                let encodeTime = tencoder[level]
+            if level < branches.tencoder.count {
+                let encodeTime = branches.tencoder[level]
                 lengthsTime.append(xt.shape[1])
                 xt = encodeTime(xt, probe: probe?.scope("tencoder.\(level)"), on: backend)
                 // [1, 85995, 48] … [1, 1344, 384]
@@ -88,9 +88,9 @@ extension HybridNetwork {
         (x, xt) = try bottom(
             consume x, consume xt, skip: skips.removeLast(), skipTime: skipsTime.removeLast(),
             observer: observer)
-        let merged = decoder.count - tdecoder.count
-        for (index, decode) in decoder.enumerated() {
-            let decodeTime = index < merged ? nil : tdecoder[index - merged]
+        let merged = branches.decoder.count - branches.tdecoder.count
+        for (index, decode) in branches.decoder.enumerated() {
+            let decodeTime = index < merged ? nil : branches.tdecoder[index - merged]
             let (output, transposed) = decode(
                 consume x, length: lengths.removeLast(), nextSkip: skips.popLast(),
                 returnsInner: decodeTime != nil && decodeTime?.body == nil,

@@ -4,28 +4,7 @@
 import Layers
 import Tensor
 
-/// Mean and standard deviation of an input of the network.
-struct InputStatistics {
-    let mean: Float
-    let standardDeviation: Float
-
-    /// Keeps the division of a silent input finite.
-    static let epsilon: Float = 1e-5
-
-    /// Of `count` values with these moments, the deviation unbiased.
-    init(_ moments: Moments, count: Int) {
-        let mean = moments[0] / Double(count)
-        let variance =
-            max(0, moments[1] - Double(count) * mean * mean) / Double(max(1, count - 1))
-        self.mean = Float(mean)
-        standardDeviation = Float(variance.squareRoot())
-    }
-}
-
 extension HybridNetwork {
-    /// Elements in a tile of a pass over a whole tensor.
-    static var tileElements: Int { 1 << 16 }
-
     /// (x − mean) / (1e-5 + std), the standard deviation unbiased, over all elements.
     func normalised(_ x: Tensor) -> (Tensor, InputStatistics) {
         let tiling = Tiling(x.count, longest: Self.tileElements)
@@ -45,16 +24,6 @@ extension HybridNetwork {
         return (result, statistics)
     }
 
-    /// x · std + mean, in place; the reference adds no epsilon on the way back.
-    func denormalise(_ x: Tensor, _ statistics: InputStatistics) {
-        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
-            let values = x.pointer
-            for index in range {
-                values[index] = values[index] * statistics.standardDeviation + statistics.mean
-            }
-        }
-    }
-
     /// Adds the embedding of each frequency, so that the convolutions over frequency can tell
     /// where they are (Isik et al. 2020, arXiv:2008.04470).
     ///
@@ -62,7 +31,7 @@ extension HybridNetwork {
     ///   - x: `[freq, time, channel]`, in place.
     ///   - probe: takes the result, under `encoder.0.embedded`.
     func embedFrequencies(_ x: Tensor, _ probe: Probe?) {
-        guard let frequencyEmbedding else { return }
+        guard let frequencyEmbedding = branches.frequencyEmbedding else { return }
         let (times, channels) = (x.shape[1], x.shape[2])
         backend.parallelFor(x.shape[0]) { row in
             let embedding = frequencyEmbedding.pointer + row * channels
@@ -71,7 +40,7 @@ extension HybridNetwork {
                 for channel in 0..<channels { values[channel] += embedding[channel] }
             }
         }
-        probe?("encoder.0.embedded", encoder[0].layout, x)
+        probe?("encoder.0.embedded", branches.encoder[0].layout, x)
     }
 
     /// Zeros behind a mix that is shorter than the training segment.
@@ -83,22 +52,6 @@ extension HybridNetwork {
         backend.parallelFor(channels) { channel in
             (result.pointer + channel * wanted).update(
                 from: mix.pointer + channel * samples, count: samples)
-        }
-        return result
-    }
-
-    /// `[channel, time]` → `[1, time, channel]`
-    func channelsLast(_ mix: Tensor) -> Tensor {
-        let (channels, samples) = (mix.shape[0], mix.shape[1])
-        let result = backend.tensor(Shape(1, samples, channels))
-        let longest = max(1, Self.tileElements / channels)
-        backend.forEachTile(of: samples, longest: longest) { range in
-            let (source, target) = (mix.pointer, result.pointer)
-            for channel in 0..<channels {
-                for time in range {
-                    target[time * channels + channel] = source[channel * samples + time]
-                }
-            }
         }
         return result
     }

@@ -3,20 +3,25 @@
 import Signal
 import Tensor
 
-/// A network with a spectrogram. Its ends and its U-Nets are those of this protocol's extensions; the
-/// models differ in what is between encoders and decoders, and in how their branches meet.
-package protocol HybridNetwork: SeparationNetwork {
-    var stft: STFT { get }
+/// The transform and the two U-Nets of a network with a spectrogram.
+package struct HybridBranches: Sendable {
+    let stft: STFT
     /// Outermost first. Behind a merge `encoder` has layers without a counterpart in `tencoder`.
-    var encoder: [HEncLayer] { get }
-    var tencoder: [HEncLayer] { get }
+    let encoder: [HEncLayer]
+    let tencoder: [HEncLayer]
     /// Innermost first, as in the reference.
-    var decoder: [HDecLayer] { get }
-    var tdecoder: [HDecLayer] { get }
+    let decoder: [HDecLayer]
+    let tdecoder: [HDecLayer]
     /// `[freq, channel]`, or nil if the configuration has none.
-    var frequencyEmbedding: Tensor? { get }
+    let frequencyEmbedding: Tensor?
+}
 
-    /// What is between the encoders and the decoders, and the sum with the innermost skips.
+/// A network with a spectrogram. This protocol's extensions have the forward pass; the models differ
+/// in their bottom, where the branches meet.
+package protocol HybridNetwork: SeparationNetwork {
+    var branches: HybridBranches { get }
+
+    /// The layers between the encoders and the decoders, and the sum with the innermost skips.
     ///
     /// - Parameters:
     ///   - x: the spectrogram encoder's output, `[freq, time, channel]`.

@@ -17,17 +17,12 @@ package protocol SeparationNetwork: Sendable {
     /// The threads that it runs on. Another one has the same kernels and precision.
     var backend: Backend { get set }
 
-    /// Builds a model of this configuration.
+    /// Builds a model of the reader's configuration, on its backend.
     ///
-    /// - Parameters:
-    ///   - parameters: all of a checkpoint's; none may be left over.
-    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
-    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
-    ///   - observer: sees the inputs of the layers.
+    /// - Parameter parameters: all of a checkpoint's.
     /// - Throws: ``WeightsError``.
     init(
-        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
-        backend: Backend, plan: QuantizationPlan?, observer: (any ModelObserver)?
+        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
     ) throws
 
     /// Separates a piece of music.
@@ -54,16 +49,29 @@ extension SeparationNetwork {
 }
 
 extension Configuration {
-    /// The network of this configuration's architecture. See ``SeparationNetwork``'s initialiser.
+    /// The network of this configuration's architecture.
     ///
+    /// - Parameters:
+    ///   - warnings: what reading the configuration found.
+    ///   - parameters: all of a checkpoint's; none may be left over.
+    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
+    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
+    ///   - observer: sees the inputs of the layers.
     /// - Throws: ``WeightsError``.
     package func network(
         warnings: [String] = [], parameters: ParameterReader, backend: Backend,
         plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
     ) throws -> any SeparationNetwork {
-        try self.architecture.network.init(
-            self, warnings: warnings, parameters: parameters, backend: backend, plan: plan,
-            observer: observer)
+        var plan = plan
+        if plan == nil, backend.precision == .int8 {
+            plan =
+                try parameters.storedForms().map { QuantizationPlan($0) } ?? .recommended(for: self)
+        }
+        let reader = StateDictReader(
+            configuration: self, backend: backend, plan: plan, observer: observer)
+        let network = try self.architecture.network.init(reader, parameters, warnings: warnings)
+        try parameters.finish()
+        return network
     }
 }
 

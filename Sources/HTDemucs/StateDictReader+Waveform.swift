@@ -12,7 +12,7 @@ extension StateDictReader {
         _ reader: ParameterReader, _ layer: Configuration.LayerShape
     ) throws -> HEncLayer {
         let (channels, shape) = (layer.channelsOut, layer.time)
-        let rewrite = configuration.hasEncoderDConv ? 4 : 3
+        let place = configuration.hasEncoderDConv ? 4 : 3
         return HEncLayer(
             conv: Conv2d(
                 weight: try weights(
@@ -26,7 +26,9 @@ extension StateDictReader {
                 norm1: try norm(reader.scope("1"), layer, channels: channels),
                 dconv: configuration.hasEncoderDConv
                     ? try dconv(reader.scope("3"), layer) : nil,
-                rewrite: try waveformRewrite(reader, at: rewrite, layer, context: 0)))
+                rewrite: try rewrite(
+                    reader.scope("\(place)"), norm: reader.scope("\(place + 1)"), layer,
+                    context: 0, isFrequency: false)))
     }
 
     /// `decoder.{depth − 1 − index}`: `.0` rewrite, `.1` norm, `.2` GLU; then DConv where there is one;
@@ -41,8 +43,9 @@ extension StateDictReader {
         return HDecLayer(
             isFrequency: false,
             body: HDecLayer.Body(
-                rewrite: try waveformRewrite(
-                    reader, at: 0, layer, context: configuration.context),
+                rewrite: try rewrite(
+                    reader.scope("0"), norm: reader.scope("1"), layer,
+                    context: configuration.context, isFrequency: false),
                 dconv: configuration.hasDecoderDConv
                     ? try dconv(reader.scope("3"), layer) : nil),
             convTranspose: ConvTranspose(
@@ -54,22 +57,5 @@ extension StateDictReader {
             norm2: isLast
                 ? nil : try norm(reader.scope("\(place + 1)"), layer, channels: outputs),
             padding: 0, isLast: isLast)
-    }
-
-    /// The rewrite at a place, and the norm behind it.
-    private func waveformRewrite(
-        _ reader: ParameterReader, at place: Int, _ layer: Configuration.LayerShape, context: Int
-    ) throws -> Rewrite {
-        let channels = layer.channelsOut
-        let conv = reader.scope("\(place)")
-        let size = 1 + 2 * context
-        return Rewrite(
-            conv: Conv2d(
-                weight: try weights(conv, [2 * channels, channels, size]),
-                inputs: channels, outputs: 2 * channels, kernel: .init(freq: 1, time: size),
-                stride: .init(freq: 1, time: 1), padding: .init(freq: 0, time: context),
-                on: backend),
-            bias: try bias(conv, 2 * channels),
-            norm: try norm(reader.scope("\(place + 1)"), layer, channels: 2 * channels))
     }
 }

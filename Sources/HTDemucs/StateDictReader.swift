@@ -2,6 +2,7 @@
 // of `HTDemucs.__init__` in the reference, so the two can be walked side by side.
 
 import Layers
+import Signal
 import Tensor
 import WeightsLoader
 
@@ -22,27 +23,6 @@ package struct StateDictReader {
         self.backend = backend
         self.plan = plan
         self.observer = observer
-    }
-
-    /// The reader of a whole model.
-    ///
-    /// - Parameters:
-    ///   - parameters: the model's.
-    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
-    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
-    /// - Throws: ``WeightsError``.
-    init(
-        of parameters: ParameterReader, configuration: Configuration, backend: Backend,
-        plan: QuantizationPlan?, observer: (any ModelObserver)?
-    ) throws {
-        var plan = plan
-        if plan == nil, backend.precision == .int8 {
-            plan =
-                try parameters.storedForms().map { QuantizationPlan($0) }
-                ?? .recommended(for: configuration)
-        }
-        self.init(
-            configuration: configuration, backend: backend, plan: plan, observer: observer)
     }
 
     // MARK: - torch.nn
@@ -73,19 +53,8 @@ package struct StateDictReader {
 
     // MARK: - Encoders and decoders
 
-    /// The layers of a model with a spectrogram.
-    struct HybridLayers {
-        /// Outermost first.
-        let encoder: [HEncLayer]
-        let tencoder: [HEncLayer]
-        /// Innermost first, as in the reference.
-        let decoder: [HDecLayer]
-        let tdecoder: [HDecLayer]
-        let frequencyEmbedding: Tensor?
-    }
-
     /// `encoder`, `tencoder`, `decoder`, `tdecoder` and `freq_emb`
-    func hybridLayers(_ parameters: ParameterReader) throws -> HybridLayers {
+    func branches(_ parameters: ParameterReader) throws -> HybridBranches {
         let layers = configuration.layers
         let both = layers.filter { !$0.isTimeOnly }
         func encoders(
@@ -106,7 +75,8 @@ package struct StateDictReader {
                     isFrequency: isFrequency && !layer.isTimeOnly)
             }
         }
-        return HybridLayers(
+        return HybridBranches(
+            stft: STFT(nfft: configuration.nfft, framing: configuration.framing),
             encoder: try encoders("encoder", layers, isFrequency: true),
             tencoder: try encoders("tencoder", both, isFrequency: false),
             decoder: try decoders("decoder", layers, isFrequency: true),
@@ -145,8 +115,8 @@ package struct StateDictReader {
             dconv: configuration.hasEncoderDConv
                 ? try dconv(reader.scope("dconv"), layer) : nil,
             rewrite: try rewrite(
-                reader, norm: "norm2", layer, context: configuration.contextEnc,
-                isFrequency: isFrequency))
+                reader.scope("rewrite"), norm: reader.scope("norm2"), layer,
+                context: configuration.contextEnc, isFrequency: isFrequency))
     }
 
     /// `decoder.{depth − 1 − index}` or `tdecoder.{…}`
@@ -158,8 +128,8 @@ package struct StateDictReader {
         if isFrequency || !layer.merges {
             body = HDecLayer.Body(
                 rewrite: try rewrite(
-                    reader, norm: "norm1", layer, context: configuration.context,
-                    isFrequency: isFrequency),
+                    reader.scope("rewrite"), norm: reader.scope("norm1"), layer,
+                    context: configuration.context, isFrequency: isFrequency),
                 dconv: configuration.hasDecoderDConv
                     ? try dconv(reader.scope("dconv"), layer) : nil)
         }
@@ -184,24 +154,23 @@ package struct StateDictReader {
         return try groupNorm(reader, groups: configuration.normGroups, channels: channels)
     }
 
-    /// `rewrite`, with the norm behind it
-    private func rewrite(
-        _ reader: ParameterReader, norm name: String, _ layer: Configuration.LayerShape,
-        context: Int, isFrequency: Bool
+    /// A rewrite and the norm behind it.
+    func rewrite(
+        _ reader: ParameterReader, norm normReader: ParameterReader,
+        _ layer: Configuration.LayerShape, context: Int, isFrequency: Bool
     ) throws -> Rewrite {
         let channels = layer.channelsOut
         let size = 1 + 2 * context
         let weight = try weights(
-            reader.scope("rewrite"),
-            [2 * channels, channels, size] + (isFrequency ? [size] : []))
+            reader, [2 * channels, channels, size] + (isFrequency ? [size] : []))
         return Rewrite(
             conv: Conv2d(
                 weight: weight, inputs: channels, outputs: 2 * channels,
                 kernel: .init(freq: isFrequency ? size : 1, time: size),
                 stride: .init(freq: 1, time: 1),
                 padding: .init(freq: isFrequency ? context : 0, time: context), on: backend),
-            bias: try bias(reader.scope("rewrite"), 2 * channels),
-            norm: try norm(reader.scope(name), layer, channels: 2 * channels))
+            bias: try bias(reader, 2 * channels),
+            norm: try norm(normReader, layer, channels: 2 * channels))
     }
 
     /// `dconv` of an encoder or decoder layer.

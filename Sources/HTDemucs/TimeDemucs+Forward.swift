@@ -64,8 +64,6 @@ extension TimeDemucs {
         return result
     }
 
-    private static var tileElements: Int { 1 << 16 }
-
     /// Mean and unbiased deviation of the mean of all channels.
     private func monoStatistics(_ mix: Tensor) -> InputStatistics {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
@@ -113,16 +111,7 @@ extension TimeDemucs {
         }
         let planar = backend.tensor(Shape(channels, outputs))
         resample(padded, from: inputs.lowerBound, with: upsampler, into: planar)
-        let result = backend.tensor(Shape(1, outputs, channels))
-        backend.forEachTile(of: outputs, longest: Self.tileElements) { range in
-            for time in range {
-                for channel in 0..<channels {
-                    result.pointer[time * channels + channel] =
-                        planar.pointer[channel * outputs + time]
-                }
-            }
-        }
-        return result
+        return channelsLast(planar)
     }
 
     /// The network's output at the mix's rate, denormalised and cut.
@@ -149,14 +138,7 @@ extension TimeDemucs {
         resample(
             padded, from: inputs.lowerBound, with: downsampler, first: lead,
             into: result.reshaped(Shape(rows, samples)))
-        if let statistics {
-            backend.forEachTile(of: result.count, longest: Self.tileElements) { range in
-                for index in range {
-                    result.pointer[index] =
-                        result.pointer[index] * statistics.standardDeviation + statistics.mean
-                }
-            }
-        }
+        if let statistics { denormalise(result, statistics) }
         return result
     }
 

@@ -23,15 +23,11 @@ package struct TimeDemucs: SeparationNetwork {
     let validLength: ValidLength
 
     package init(
-        _ configuration: Configuration, warnings: [String], parameters: ParameterReader,
-        backend: Backend, plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
+        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
     ) throws {
-        let reader = try StateDictReader(
-            of: parameters, configuration: configuration, backend: backend, plan: plan,
-            observer: observer)
-        self.configuration = configuration
+        configuration = reader.configuration
         self.warnings = warnings
-        self.backend = backend
+        backend = reader.backend
         let factor = configuration.resample ? 2 : 1
         upsampler = Resampler(from: 1, to: factor)
         downsampler = Resampler(from: factor, to: 1)
@@ -50,7 +46,6 @@ package struct TimeDemucs: SeparationNetwork {
             : try reader.blstm(
                 parameters.scope("lstm"), channels: configuration.innerChannels,
                 layers: configuration.lstmLayers, windowTimes: nil, skips: false)
-        try parameters.finish()
         parameterCount = parameters.askedCount
     }
 }

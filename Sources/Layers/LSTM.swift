@@ -1,5 +1,5 @@
 // The long short-term memory (Hochreiter, Schmidhuber 1997) in both directions. The products of the
-// inputs are one GEMM over all times; what is left for each step is a product of the sequences'
+// inputs are one GEMM over all times; each step adds a product of the sequences'
 // states, and one pass over their gates.
 
 import Tensor

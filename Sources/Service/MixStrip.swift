@@ -10,6 +10,9 @@ struct MixStrip: Sendable, Equatable {
     /// From -1 (left) to 1 (right).
     var pan: Float = 0
 
+    /// Whether the stem alone may come out with a greater peak.
+    var canRaisePeak: Bool { abs(gain) > 1 || pan != 0 }
+
     /// Adds a block of the stem to the sum.
     ///
     /// Panning is that of a browser's `StereoPannerNode` for two channels (Web Audio API, section
@@ -18,33 +21,35 @@ struct MixStrip: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - block: `[channels, samples]`.
-    ///   - sum: as many samples; two channels at least where `pan` isn't 0.
-    func added(_ block: PlanarAudio, to sum: PlanarAudio) -> PlanarAudio {
-        var result = sum
+    ///   - sum: as many samples, changed in place; two channels at least where `pan` isn't 0.
+    func add(_ block: PlanarAudio, to sum: inout PlanarAudio) {
         // The last channel stands for those that the stem doesn't have.
         func source(_ channel: Int) -> [Float] {
             block.channels[min(channel, block.channelCount - 1)]
         }
-        func add(_ source: [Float], times factor: Float, to channel: Int) {
-            guard factor != 0 else { return }
-            result.channels[channel].withUnsafeMutableBufferPointer { samples in
-                for (index, sample) in zip(samples.indices, source) {
-                    samples[index] += sample * factor
-                }
-            }
+        for channel in sum.channels.indices where pan == 0 || channel > 1 {
+            sum.add(source(channel), times: gain, to: channel)
         }
-        for channel in result.channels.indices where pan == 0 || channel > 1 {
-            add(source(channel), times: gain, to: channel)
-        }
-        guard pan != 0 else { return result }
+        guard pan != 0 else { return }
         let angle = (pan < 0 ? pan + 1 : pan) * Float.pi / 2
         let moving = pan < 0 ? (from: 1, to: 0) : (from: 0, to: 1)
         // What moves right keeps the cosine, what moves left the sine.
         let kept = pan < 0 ? sin(angle) : cos(angle)
         let moved = pan < 0 ? cos(angle) : sin(angle)
-        add(source(moving.to), times: gain, to: moving.to)
-        add(source(moving.from), times: gain * moved, to: moving.to)
-        add(source(moving.from), times: gain * kept, to: moving.from)
-        return result
+        sum.add(source(moving.to), times: gain, to: moving.to)
+        sum.add(source(moving.from), times: gain * moved, to: moving.to)
+        sum.add(source(moving.from), times: gain * kept, to: moving.from)
+    }
+}
+
+extension PlanarAudio {
+    /// Adds samples, times a factor, to those of a channel.
+    fileprivate mutating func add(_ source: [Float], times factor: Float, to channel: Int) {
+        guard factor != 0 else { return }
+        channels[channel].withUnsafeMutableBufferPointer { samples in
+            for (index, sample) in zip(samples.indices, source) {
+                samples[index] += sample * factor
+            }
+        }
     }
 }

@@ -81,7 +81,7 @@ final class Workshop: @unchecked Sendable {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
         // The first pass finds the peak: a sum beyond full scale is scaled down, never clipped.
         var peak: Float = 0
-        if parts.count > 1 || parts.contains(where: { $0.strip != MixStrip(gain: 1) }) {
+        if parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak }) {
             try forEachBlock(job, parts) { peak = max(peak, $0.peak) }
         }
         var writer: AudioWriter?
@@ -118,18 +118,13 @@ final class Workshop: @unchecked Sendable {
         let readers = try all.map { try reader($0.0, of: job) }
         let isPanned = all.contains { $0.1.pan != 0 }
         while true {
-            var sum: PlanarAudio?
-            for (reader, (_, strip)) in zip(readers, all) {
-                // All stems have the same length, and every reader the same blocks.
-                guard let block = try reader.next() else { return }
-                if sum == nil {
-                    sum = PlanarAudio(
-                        channelCount: isPanned ? max(block.channelCount, 2) : block.channelCount,
-                        sampleRateHz: block.sampleRateHz, zeros: block.sampleCount)
-                }
-                if let empty = sum { sum = strip.added(block, to: empty) }
-            }
-            guard let sum else { return }
+            // All stems have the same length, and every reader the same blocks.
+            let blocks = try readers.compactMap { try $0.next() }
+            guard let first = blocks.first, blocks.count == readers.count else { return }
+            var sum = PlanarAudio(
+                channelCount: isPanned ? max(first.channelCount, 2) : first.channelCount,
+                sampleRateHz: first.sampleRateHz, zeros: first.sampleCount)
+            for (block, (_, strip)) in zip(blocks, all) { strip.add(block, to: &sum) }
             try body(sum)
         }
     }

@@ -1,5 +1,7 @@
 // A Python value as a checkpoint stores it among its constructor arguments.
 
+import Files
+
 /// One argument of the model's class, with Python's types: `True` is not 1, and 4 is not 4.0.
 package indirect enum ArgumentValue: Sendable, Equatable {
     case null
@@ -51,7 +53,7 @@ extension ArgumentValue {
         case .bool(let value): return value ? "true" : "false"
         case .integer(let value): return "\(value)"
         case .number(let value): return value.isFinite ? "\(value)" : nil
-        case .string(let value): return Self.quoted(value)
+        case .string(let value): return value.quotedAsJSON
         case .fraction(let numerator, let denominator):
             return "{\"_type\": \"fraction\", \"numerator\": \(numerator), "
                 + "\"denominator\": \(denominator)}"
@@ -60,24 +62,9 @@ extension ArgumentValue {
             return texts.count == elements.count ? "[\(texts.joined(separator: ", "))]" : nil
         case .object(let members):
             let texts = members.sorted { $0.key < $1.key }.compactMap { key, value in
-                value.json.map { "\(Self.quoted(key)): \($0)" }
+                value.json.map { "\(key.quotedAsJSON): \($0)" }
             }
             return texts.count == members.count ? "{\(texts.joined(separator: ", "))}" : nil
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..<" ", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

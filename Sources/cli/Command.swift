@@ -18,7 +18,7 @@ struct Command: Sendable {
     var standalone: [Option] = []
     /// Actions that the second word may name, each with its own options.
     var actions: [Command] = []
-    /// Calls for the help and the manual, each with what it does.
+    /// Example command lines and what they do, for the help and the manual.
     var examples: KeyValuePairs<String, String> = [:]
     /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
     ///
