@@ -20,7 +20,9 @@ typedef struct {
 enum { KIND(AHEAD) = (int)sizeof(KIND(packed)) * KIND(STEP) * PANEL * ROWS / BLOCK_ROWS };
 
 /* C[rows, vectors * WIDTH] (+)= A times B over `inner` positions of the block from `row` on. `rows`
- * and `vectors` are constants where this is inlined. `next` is what is multiplied after the panel:
+ * and `vectors` are constants where this is inlined. Each chunk is summed from zero: a single chain
+ * of a thousand float32 sums would lose 5 dB (Higham 1993, "The accuracy of floating point
+ * summation"). `next` is what is multiplied after the panel:
  * where PREFETCH says so, it is brought into the L2 cache meanwhile. */
 ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) block, ptrdiff_t row,
                               ptrdiff_t inner, const KIND(packed) * panel,
@@ -34,7 +36,7 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
-            sum[r][v] = accumulate ? load(c + r * ldc + v * WIDTH) : start[v];
+            sum[r][v] = start[v];
     const KIND(element) *a = block.rows + row * block.stride;
     const char *ahead = (const char *)next + row / ROWS * (inner / KIND(STEP)) * KIND(AHEAD);
     for (ptrdiff_t k = 0; k < inner; k += KIND(STEP), a++, panel += KIND(STEP) * vectors * WIDTH) {
@@ -55,8 +57,10 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++)
-            store(c + r * ldc + v * WIDTH, sum[r][v]);
+        for (int v = 0; v < vectors; v++) {
+            float *to = c + r * ldc + v * WIDTH;
+            store(to, accumulate ? load(to) + sum[r][v] : sum[r][v]);
+        }
 }
 
 typedef KIND(packed) KIND(beside);
