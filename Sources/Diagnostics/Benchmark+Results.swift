@@ -33,6 +33,8 @@ extension Benchmark {
         package let blocks: [BlockTime]
         /// nil if no track was given.
         package internal(set) var track: TrackTime?
+        /// nil if it was not asked for.
+        package internal(set) var scaling: ThreadScaling?
 
         package var medianSeconds: Double { median(segmentSeconds) }
         /// Seconds of audio in a second.

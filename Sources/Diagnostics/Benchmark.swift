@@ -30,16 +30,21 @@ package struct Benchmark {
     private let threads: Int
     private let runs: Int
     private let track: Track?
+    private let timesTiles: Bool
 
     /// - Parameters:
     ///   - threads: at least 1.
     ///   - runs: of the segment, at least 1, after a first one that doesn't count.
     ///   - track: separated once, without shifts, if the network is a checkpoint.
-    package init(_ network: Network, threads: Int, runs: Int, track: Track? = nil) {
+    ///   - timesTiles: whether to time the tiles of all loops, for ``ThreadScaling``.
+    package init(
+        _ network: Network, threads: Int, runs: Int, track: Track? = nil, timesTiles: Bool = false
+    ) {
         self.network = network
         self.threads = threads
         self.runs = runs
         self.track = track
+        self.timesTiles = timesTiles
     }
 
     /// Measures the network in each of the precisions.
@@ -124,7 +129,9 @@ package struct Benchmark {
             peakOperationsPerSecond: rates.operationsPerSecond,
             memoryBytesPerSecond: rates.memoryBytesPerSecond,
             peakResidentBytes: peakBytes, worstSNRDecibels: .infinity,
-            blocks: clock.times(configuration, precision), track: nil)
+            blocks: clock.times(configuration, precision), track: nil,
+            scaling: timesTiles
+                ? try ThreadScaling(network, mix, runs: runs, cancellation: cancellation) : nil)
         return (measurement, (stems.floats, stems.shape[0]))
     }
 

@@ -19,6 +19,8 @@ package final class Backend: Sendable {
     let products: GEMMBackend
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
+    /// Times the tiles of all loops; nil but for measurements.
+    private let clock: TileClock?
     private let storagePool = StoragePool()
     private let scratch: ScratchSpace
 
@@ -31,11 +33,23 @@ package final class Backend: Sendable {
     /// - Throws: ``BLASError`` if BLAS is needed and not there, ``InstructionSetError`` or
     ///   ``GEMMBackendError`` if the environment forces kernels that this CPU cannot run.
     package convenience init(threads: Int, precision: Precision = .float32) throws {
-        let (instructions, products) = try Self.environment.withLock { _ in
+        let (instructions, products) = try Self.selectedKernels()
+        self.init(threads: threads, precision, instructions, products)
+    }
+
+    /// A backend of one thread that times the tiles of its loops.
+    ///
+    /// - Throws: as ``init(threads:precision:)``.
+    package convenience init(precision: Precision, timing clock: TileClock) throws {
+        let (instructions, products) = try Self.selectedKernels()
+        self.init(threads: 1, precision, instructions, products, clock)
+    }
+
+    private static func selectedKernels() throws -> (InstructionSet, GEMMBackend) {
+        try environment.withLock { _ in
             let instructions = try InstructionSet.selected()
             return (instructions, try GEMMBackend.selected(for: instructions))
         }
-        self.init(threads: threads, precision, instructions, products)
     }
 
     /// A backend on given kernels; the environment is ignored.
@@ -57,8 +71,9 @@ package final class Backend: Sendable {
 
     private init(
         threads: Int, _ precision: Precision, _ instructions: InstructionSet,
-        _ products: GEMMBackend
+        _ products: GEMMBackend, _ clock: TileClock? = nil
     ) {
+        self.clock = clock
         self.precision = precision
         self.instructions = instructions
         self.products = products
@@ -115,6 +130,7 @@ package final class Backend: Sendable {
     /// The result of a body may depend on its index alone, never on the thread or the number of
     /// threads. A body must not start a loop of its own.
     package func parallelFor(_ count: Int, _ body: (_ index: Int) -> Void) {
+        if let clock { return clock.run(count, body) }
         threadPool.run(count) { index, _ in body(index) }
     }
 
@@ -125,6 +141,7 @@ package final class Backend: Sendable {
         _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
         let blocks = scratch.reserve(floats)
+        if let clock { return clock.run(count) { body($0, blocks[0].base) } }
         threadPool.run(count) { index, thread in
             body(index, blocks[thread].base)
         }

@@ -20,6 +20,9 @@ struct BenchReport {
         if showsLayers {
             for measurement in measurements { lines += [""] + blockLines(measurement) }
         }
+        for measurement in measurements where measurement.scaling != nil {
+            lines += [""] + TextTable.aligned(scalingRows(measurement))
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -115,6 +118,38 @@ struct BenchReport {
         return [peaks] + TextTable.aligned(blockRows(measurement))
     }
 
+    /// Threads to predict for, by their speeds; the last are four cores beside four of half the speed.
+    private static let speeds =
+        [1, 2, 4, 8, 16].map { [Double](repeating: 1, count: $0) }
+        + [[1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5]]
+
+    private func predictions(_ measurement: Benchmark.Measurement) -> [ThreadScaling.Prediction] {
+        measurement.scaling.map { scaling in Self.speeds.map(scaling.prediction) } ?? []
+    }
+
+    /// The titles of the columns, then a row for each number of threads; without `--scaling` none.
+    func scalingRows(_ measurement: Benchmark.Measurement) -> [[String]] {
+        let predictions = predictions(measurement)
+        guard let alone = predictions.first?.segmentSeconds else { return [] }
+        let heading = [
+            "\(name(measurement)), threads", "predicted s", "speedup", "efficiency",
+            "most waiting in", "its share",
+        ]
+        return [heading]
+            + predictions.map { prediction in
+                let slow = prediction.speeds.filter { $0 < 1 }.count
+                return [
+                    "\(prediction.speeds.count)"
+                        + (slow > 0 ? ", \(slow) of them at half speed" : ""),
+                    prediction.segmentSeconds.fixed(3),
+                    (alone / prediction.segmentSeconds).fixed(2),
+                    (prediction.efficiency * 100).fixed(0) + " %",
+                    "\(prediction.worst.block)",
+                    (prediction.worst.share * 100).fixed(1) + " %",
+                ]
+            }
+    }
+
     private func blockSeconds(_ measurement: Benchmark.Measurement) -> Double {
         measurement.blocks.reduce(0) { $0 + $1.seconds }
     }
@@ -146,6 +181,15 @@ struct BenchReport {
                 "peak_rss_bytes": track.peakResidentBytes, "sdr_db": track.sdr,
             ]
         }
+        let scaling = predictions(measurement).map { prediction -> JSONObject in
+            [
+                "speeds": prediction.speeds, "seconds": prediction.segmentSeconds,
+                "efficiency": prediction.efficiency,
+                "most_waiting": [
+                    "name": "\(prediction.worst.block)", "share": prediction.worst.share,
+                ] as JSONObject,
+            ]
+        }
         return [
             "precision": measurement.precision.rawValue,
             "widened_from": measurement.isFromFloat16 ? "float16" : nil,
@@ -161,6 +205,7 @@ struct BenchReport {
             "isa": measurement.instructionSet,
             "blas": measurement.products,
             "layers": showsLayers ? layers : nil,
+            "scaling": scaling.isEmpty ? nil : scaling,
             "track": track,
         ]
     }

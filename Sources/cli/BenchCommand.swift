@@ -68,7 +68,9 @@ struct BenchCommand {
     private func measure() throws {
         let track = try track()
         let (name, network) = try network()
-        let benchmark = Benchmark(network, threads: threads, runs: runs, track: track)
+        let benchmark = Benchmark(
+            network, threads: threads, runs: runs, track: track,
+            timesTiles: arguments.has(.scaling))
         let measurements = try benchmark.measure(
             precisions ?? [try network.ownPrecision()],
             includesFloat16File: precisions == Set(Precision.allCases), cancellation: cancellation,
@@ -150,6 +152,10 @@ extension Option {
         help: "Timed runs, 1 to 1000, after one that doesn't count. (default: 5)")
     static let layers = Option(
         "layers", help: "Also print the time, speed and bound of each block of the network.")
+    static let scaling = Option(
+        "scaling",
+        help: "Also predict the time on 1 to 16 threads, from the time of each piece of work that "
+            + "threads share. Memory is taken to be as fast for many threads as for one.")
     static let benchTrack = Option(
         "track", value: "file", help: "Also separate this track, once, without shifts.")
     static let references = Option(
@@ -164,7 +170,8 @@ extension BenchCommand {
         topics: [
             "MODEL": [.name, .randomWeights, .repo, .offline],
             "MEASUREMENT": [
-                .measuredPrecision, .runs, .layers, .benchTrack, .references, .threads,
+                .measuredPrecision, .runs, .layers, .scaling, .benchTrack, .references,
+                .threads,
             ],
             "OUTPUT": [.json, .html] + Option.common,
         ],

@@ -86,6 +86,13 @@ extension BenchReport {
             ).svg, caption: "Median of the runs; the line goes from the fastest to the slowest.")
         page.table(rows)
         for measurement in measurements where showsLayers { addBlocks(measurement, to: &page) }
+        for measurement in measurements where measurement.scaling != nil {
+            page.heading("More threads in \(name(measurement))")
+            page.paragraph(
+                "Predicted from the time of each tile on one thread. Memory is taken to be as fast "
+                    + "for many threads as for one.")
+            page.table(scalingRows(measurement))
+        }
         return page
     }
 
