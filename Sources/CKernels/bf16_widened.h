@@ -13,7 +13,7 @@ static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
 /* The kind of product bf16; simd_products.h says what each of these is. */
 typedef float bf16_element;
 typedef vec bf16_operand;
-enum { bf16_STEP = 1, bf16_CHUNK = 256, bf16a_DIRECT = 0 };
+enum { bf16_STEP = 1, bf16_CHUNK = 256, bf16a_DIRECT = 0, bf16_STORED_ROWS = 2 };
 
 static inline bf16_operand bf16_load_operand(const uint16_t *b) {
     bf16_vec v;
@@ -65,8 +65,7 @@ static inline bf16_vec upper_bits(vec x) {
     return __builtin_convertvector(bits >> 16, bf16_vec);
 }
 
-static inline void bf16_store_two_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, vec low,
-                                       vec high) {
-    store_bf16(panel + j, upper_bits(low));
-    store_bf16(panel + width + j, upper_bits(high));
+static inline void bf16_store_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, const vec *rows) {
+    store_bf16(panel + j, upper_bits(rows[0]));
+    store_bf16(panel + width + j, upper_bits(rows[1]));
 }

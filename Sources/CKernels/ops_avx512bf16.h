@@ -17,7 +17,7 @@ static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
 /* The kind of product bf16; simd_products.h says what each of these is. */
 typedef int32_t bf16_element;
 typedef __m512bh bf16_operand;
-enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16a_DIRECT = 192 };
+enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16a_DIRECT = 192, bf16_STORED_ROWS = 2 };
 
 static inline bf16_operand bf16_load_operand(const uint16_t *b) {
     return (__m512bh)_mm512_loadu_si512(b);
@@ -72,12 +72,11 @@ static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const flo
     return k;
 }
 
-static inline void bf16_store_two_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, vec low,
-                                       vec high) {
+static inline void bf16_store_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, const vec *rows) {
     (void)width;
     vec_bits pairs, upper;
-    memcpy(&pairs, &low, sizeof pairs);
-    memcpy(&upper, &high, sizeof upper);
+    memcpy(&pairs, rows, sizeof pairs);
+    memcpy(&upper, rows + 1, sizeof upper);
     pairs = (pairs >> 16) | upper;
     memcpy(panel + 2 * j, &pairs, sizeof pairs);
 }

@@ -1,6 +1,6 @@
 /* float32 rounded to bfloat16, to nearest, ties to even. */
 
-/* ---- Defined by ops_avx512bf16.h, and by bf16_widened.h for all other sets ---- */
+/* ---- Defined by ops_avx512bf16.h, ops_neonbf16.h, and bf16_widened.h for all other sets ---- */
 
 static inline bf16_vec rounded(vec x);
 
@@ -13,10 +13,9 @@ static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const flo
                                          ptrdiff_t inner_stride, ptrdiff_t column_stride,
                                          uint16_t *panel, ptrdiff_t width);
 
-/* Packs a vector of columns, from `j` on, of the first two rows of a panel; whole numbers, which
- * bfloat16 holds. */
-static inline void bf16_store_two_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, vec low,
-                                       vec high);
+/* Packs a vector of columns, from `j` on, of the first bf16_STORED_ROWS rows of a panel; whole
+ * numbers, which bfloat16 holds. */
+static inline void bf16_store_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, const vec *rows);
 
 /* ---- The same in every set ---- */
 

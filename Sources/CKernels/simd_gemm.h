@@ -4,7 +4,8 @@
  * defined, and for this file alone GEMM (the name of the kernel) and SOURCE (the name of the form
  * of A), under whose prefix simd_products.h has
  *   stored   what A's elements are;
- *   copy     puts n of them at position k of a row, as elements of the kind;
+ *   copy     puts n of them at position k of a row, as elements of the kind, which lie where the
+ *            kind's `at` says;
  *   DIRECT   neighbouring positions from which on A, which has the kind's elements then, is
  *            multiplied where it is, as it is where no more are left; 0: it never is.
  */
@@ -18,8 +19,8 @@ static void FORM(fill)(KIND(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
                        ptrdiff_t to) {
     const ptrdiff_t last_element = (to - from) / KIND(STEP) - 1;
     for (ptrdiff_t r = 0; r < rows && KIND(STEP) > 1; r++) {
-        to_rows[r * KIND(STRIDE)] = 0;
-        to_rows[r * KIND(STRIDE) + last_element] = 0;
+        to_rows[KIND(at)(r, 0)] = 0;
+        to_rows[KIND(at)(r, last_element)] = 0;
     }
     for (ptrdiff_t s = 0; s < count; s++) {
         ptrdiff_t first = segments[s].first, last = first + segments[s].count;
@@ -27,7 +28,7 @@ static void FORM(fill)(KIND(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
         const FORM(stored) *a = (const FORM(stored) *)segments[s].a + row * lda + begin - first;
         for (ptrdiff_t r = 0; r < rows && begin < end; r++)
             FORM(copy)
-        (to_rows + r * KIND(STRIDE), begin - from, a + r * lda, end - begin);
+        (to_rows + KIND(at)(r, 0), begin - from, a + r * lda, end - begin);
     }
 }
 

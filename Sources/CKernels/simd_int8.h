@@ -5,13 +5,14 @@
  * A set adds up the products of a group: GROUP neighbours of a row of A with as many rows of B,
  * which stand together for each column. The sums are exact, so every set gives the same.
  * int8_pairs.h, or the header of a set with an instruction for four products, defines
- *   GROUP           2 or 4;
+ *   GROUP           2, 4 or 8;
  *   INT8_FLIP       what B's bytes are xored with, where the instruction takes them unsigned;
  *   MULTIPLIES_BYTES_IN_PLACE   whether quantised rows of A are multiplied where they are;
  *   q_element       an element of A as it is multiplied;
  *   q_operand       the groups of WIDTH columns of B as they are multiplied (load_q_operand);
  *   group_vec       the same groups as they are packed;
- *   dot             adds a group of A times one of B to the sums of WIDTH columns;
+ *   dot             adds a group of A times one of B to the sums of WIDTH columns; or, instead of
+ *                   this and q_operand, int8_QUADS and what neon_quads.h asks for;
  *   sum_of_bytes    the sum of n bytes of A, where INT8_FLIP is not 0.
  */
 
@@ -71,9 +72,8 @@ static inline float scale_of(const float *x, ptrdiff_t n, float *inverse) {
 }
 
 /* Quantises n floats with one scale, with zeros before them and up to whole groups behind them. */
-static void quantize_row(const float *x, ptrdiff_t n, quantized_block *block, ptrdiff_t row,
-                         ptrdiff_t lead) {
-    q_element *out = block->rows[row];
+static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_block *block,
+                        ptrdiff_t row, ptrdiff_t lead) {
     memset(out, 0, sizeof(q_element) * (size_t)lead);
     out += lead;
     float inverse;
@@ -94,16 +94,20 @@ static void quantize_row(const float *x, ptrdiff_t n, quantized_block *block, pt
     block->start[row] = -INT8_FLIP * sum_int_lanes(sum);
 }
 
-/* The groups of WIDTH columns, a lane each. */
-static inline vec_int load_groups(const uint8_t *p) {
+#include "simd_int8_block.h"
+
+/* The groups of WIDTH columns. */
+static inline group_vec load_groups(const uint8_t *p) {
     group_vec v;
     memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, vec_int) ^ (vec_int)(int32_t)(0x01010101u * INT8_FLIP);
+    return v;
 }
 
 /* The i-th row of groups. */
-static inline vec group_row(vec_int groups, int i) {
-    return __builtin_convertvector((groups << (24 - 8 * i)) >> 24, vec);
+static inline vec group_row(group_vec groups, int i) {
+    vec_int bytes = __builtin_convertvector(groups >> (i / 4 * 32), vec_int);
+    bytes ^= (vec_int)(int32_t)(0x01010101u * INT8_FLIP);
+    return __builtin_convertvector((bytes << (24 - 8 * (i % 4))) >> 24, vec);
 }
 
 enum { GROUP_BYTES = GROUP * WIDTH };
@@ -121,6 +125,9 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
             sum[r][v] = (vec_int)view.start[row + r];
     c += row * ldc;
     const q_element *a = view.rows + row * view.stride;
+#if int8_QUADS
+    int8_multiply_quads(rows, vectors, a, view.stride, groups, panel, sum);
+#else
     for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * GROUP_BYTES) {
         q_operand b0 = load_q_operand(panel);
         q_operand b1 = load_q_operand(panel + (vectors > 1 ? GROUP_BYTES : 0));
@@ -131,6 +138,7 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
                 sum[r][1] = dot(sum[r][1], b1, a + r * view.stride);
         }
     }
+#endif
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
@@ -289,21 +297,6 @@ static void KERNEL(qc8w_pack_rows)(packed_matrix to, ptrdiff_t column, ptrdiff_t
     }
 }
 
-/* Takes n bytes as a row of a block, zeros up to whole groups behind them. */
-static void take_row(const signed char *quantized, ptrdiff_t n, float row_scale,
-                     quantized_block *block, ptrdiff_t row) {
-    q_element *out = block->rows[row];
-    for (ptrdiff_t k = 0; k < n; k += WIDTH) {
-        byte_vec bytes = 0;
-        memcpy(&bytes, quantized + k, (size_t)(n - k < WIDTH ? n - k : WIDTH));
-        q_vec elements = __builtin_convertvector(bytes, q_vec);
-        memcpy(out + k, &elements, sizeof elements);
-    }
-    memset(out + n, 0, sizeof(q_element) * GROUP);
-    block->row_scales[row] = row_scale;
-    block->start[row] = 0;
-}
-
 static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count,
                                  const signed char *quantized, ptrdiff_t lda,
                                  const float *row_scales, packed_matrix b, ptrdiff_t column,
@@ -407,16 +400,16 @@ static void KERNEL(qc8w_pack_scaled)(packed_matrix to, ptrdiff_t first, ptrdiff_
         const quantized_panel panel = panel_at(matrix, column);
         for (ptrdiff_t k = 0; k < count; k += GROUP)
             for (ptrdiff_t j = 0; j < panel.width; j += WIDTH) {
-                vec_int lanes = 0;
+                group_vec groups = 0;
                 const ptrdiff_t n = panel.columns - j < WIDTH ? panel.columns - j : WIDTH;
                 for (ptrdiff_t i = 0; i < GROUP; i++) {
                     vec_int quantized = 0;
                     if (k + i < count && n > 0)
                         quantized =
                             scaled_columns(b + (k + i) * ldb + column + j, scales + column + j, n);
-                    lanes |= ((quantized ^ INT8_FLIP) & 0xFF) << (8 * i);
+                    quantized = (quantized ^ INT8_FLIP) & 0xFF;
+                    groups |= __builtin_convertvector(quantized, group_vec) << (8 * i);
                 }
-                group_vec groups = __builtin_convertvector(lanes, group_vec);
                 memcpy(panel.bytes + (first + k) * panel.width + GROUP * j, &groups, sizeof groups);
             }
     }

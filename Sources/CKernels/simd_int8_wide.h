@@ -28,10 +28,13 @@ enum { WIDE_BLOCKS = 4 };
 static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, uint16_t *out) {
     for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
         for (ptrdiff_t j = 0; j < width; j += WIDTH) {
-            vec_int groups = load_groups(panel + GROUP * j);
-            for (int i = 0; i < GROUP; i += 2)
-                bf16_store_two_rows(out + (k + i) * width, width, j, group_row(groups, i),
-                                    group_row(groups, i + 1));
+            const group_vec groups = load_groups(panel + GROUP * j);
+            for (int i = 0; i < GROUP; i += bf16_STORED_ROWS) {
+                vec rows[bf16_STORED_ROWS];
+                for (int r = 0; r < bf16_STORED_ROWS; r++)
+                    rows[r] = group_row(groups, i + r);
+                bf16_store_rows(out + (k + i) * width, width, j, rows);
+            }
         }
 }
 
@@ -39,9 +42,9 @@ static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel
  * row, a whole number of groups. */
 static void zero_ends(bf16_element *copied, ptrdiff_t rows, ptrdiff_t elements) {
     const ptrdiff_t group = GROUP / bf16_STEP;
-    for (ptrdiff_t r = 0; r < rows; r++, copied += bf16_STRIDE)
+    for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t i = 0; i < group; i++)
-            copied[i] = copied[elements - 1 - i] = 0;
+            copied[bf16_at(r, i)] = copied[bf16_at(r, elements - 1 - i)] = 0;
 }
 
 static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
@@ -89,7 +92,7 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
 static void widen_to_f32(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, float *out) {
     for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
         for (ptrdiff_t j = 0; j < width; j += WIDTH) {
-            vec_int groups = load_groups(panel + GROUP * j);
+            const group_vec groups = load_groups(panel + GROUP * j);
             for (int i = 0; i < GROUP; i++)
                 store(out + (k + i) * width + j, group_row(groups, i));
         }

@@ -52,13 +52,15 @@ static void KERNEL(bf16_pack)(packed_matrix to, ptrdiff_t first, ptrdiff_t count
         ptrdiff_t n = columns - begin < PANEL ? columns - begin : PANEL;
         ptrdiff_t width = n > WIDTH ? PANEL : WIDTH;
         const float *source = b + begin * column_stride;
-        ptrdiff_t k = bf16_pack_blocks(count, n, source, inner_stride, column_stride,
-                                       panel + first * width, width);
+        ptrdiff_t k = 0;
+        if (first % bf16_STEP == 0)
+            k = bf16_pack_blocks(count, n, source, inner_stride, column_stride,
+                                 panel + first * width, width);
         for (; k < count; k++)
             for (ptrdiff_t j = 0; j < width; j++)
                 panel[bf16_place(first + k, j, width)] =
                     j < n ? bf16_of(source[k * inner_stride + j * column_stride]) : 0;
-        /* The row that makes the last pair whole. */
+        /* The rows that make the last step whole. */
         if (first + count == to.inner)
             for (ptrdiff_t row = to.inner; row < padded; row++)
                 for (ptrdiff_t j = 0; j < width; j++)

@@ -1,8 +1,8 @@
 /* The kinds of products: float32, and bfloat16 with sums in float32.
  *
- * In bfloat16 both operands are rounded to it (to nearest, ties to even). AVX512-BF16 multiplies
- * pairs of them; all other sets widen bfloat16 to float32, with the same rounding of the operands,
- * so results agree across CPUs within the rounding of the sums.
+ * In bfloat16 both operands are rounded to it (to nearest, ties to even). AVX512-BF16 and FEAT_BF16
+ * of Arm multiply pairs of them; all other sets widen bfloat16 to float32, with the same rounding of
+ * the operands, so results agree across CPUs within the rounding of the sums.
  */
 
 /* Columns of a panel of B, and rows of a block of A: a whole number of tiles. */
@@ -15,7 +15,8 @@ enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
  *   STRIDE        elements between rows of A that are copied: no power of two, so that the rows
  *                 don't share the cache's sets;
  *   PREFETCH      whether the next panel is asked for while one is multiplied;
- *   operand, load_operand, broadcast, multiply_add;
+ *   operand, load_operand, broadcast, multiply_add; or QUADS, defined as 1, and what neon_quads.h
+ *                 asks for;
  * and what simd_gemm.h asks for, for each form of A. */
 
 /* float32: a row of B at a time. */
@@ -47,10 +48,10 @@ static inline vec f32_multiply_add(vec a, vec b, vec sum) { return fma(a, b, sum
 #include "simd_gemm.h"
 #undef PRODUCT
 
-/* bfloat16: ops_avx512bf16.h or bf16_widened.h has the rest. A is float32 that is rounded (f32a) or
+/* bfloat16: ops_avx512bf16.h, ops_neonbf16.h or bf16_widened.h has the rest. A is float32 that is rounded (f32a) or
  * bfloat16 (bf16a). */
 typedef uint16_t bf16_packed;
-enum { bf16_STRIDE = 256 + 16, bf16_PREFETCH = 0 };
+enum { bf16_STRIDE = bf16_CHUNK / bf16_STEP + 16, bf16_PREFETCH = 0 };
 typedef float f32a_stored;
 enum { f32a_DIRECT = 0 };
 typedef uint16_t bf16a_stored;

@@ -15,6 +15,16 @@ typedef struct {
     ptrdiff_t stride;
 } KIND(block);
 
+/* Where an element of a row that is copied stands: the rows alternate in pairs where quads of two
+ * rows and two columns are multiplied. */
+static inline ptrdiff_t KIND(at)(ptrdiff_t row, ptrdiff_t element) {
+#if KIND(QUADS)
+    return (row - row % 2) * KIND(STRIDE) + 2 * element + row % 2;
+#else
+    return row * KIND(STRIDE) + element;
+#endif
+}
+
 /* Bytes by which a tile gets ahead at each step in what follows a panel: the tiles of a block ask
  * for all of it, each for a part. */
 enum { KIND(AHEAD) = (int)sizeof(KIND(packed)) * KIND(STEP) * PANEL * ROWS / BLOCK_ROWS };
@@ -38,6 +48,11 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
         for (int v = 0; v < vectors; v++)
             sum[r][v] = start[v];
     const KIND(element) *a = block.rows + row * block.stride;
+#if KIND(QUADS)
+    (void)next;
+    KIND(multiply_quads)
+    (rows, vectors, a, block.stride * (ptrdiff_t)sizeof *a, inner / KIND(STEP), panel, sum);
+#else
     const char *ahead = (const char *)next + row / ROWS * (inner / KIND(STEP)) * KIND(AHEAD);
     for (ptrdiff_t k = 0; k < inner; k += KIND(STEP), a++, panel += KIND(STEP) * vectors * WIDTH) {
         if (KIND(PREFETCH)) {
@@ -54,6 +69,7 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
                 sum[r][1] = KIND(multiply_add)(x, b1, sum[r][1]);
         }
     }
+#endif
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)

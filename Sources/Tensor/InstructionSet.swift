@@ -5,7 +5,7 @@ import LibC
 
 /// A set of kernels, named after the instructions that they use.
 package enum InstructionSet: String, CaseIterable, Sendable {
-    case plain, avx2, avx512, avx512vnni, avx512bf16, neon, neondot
+    case plain, avx2, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16
 
     /// Forces a set of kernels, for tests and measurements.
     package static let environmentVariable = "SWIFT_DEMUCS_ISA"
@@ -16,7 +16,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     }
 
     /// Whether products in bfloat16 are faster than in float32.
-    package var multipliesBFloat16: Bool { self == .avx512bf16 }
+    package var multipliesBFloat16: Bool { self == .avx512bf16 || self == .neonbf16 }
 
     package var isAvailable: Bool { table != nil }
 
@@ -51,6 +51,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
         case .avx512bf16: kernels_avx512bf16()
         case .neon: kernels_neon()
         case .neondot: kernels_neondot()
+        case .neonbf16: kernels_neonbf16()
         }
     }
 
@@ -60,7 +61,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
         case .plain: nil
         case .avx2: "Haswell"
         case .avx512, .avx512vnni, .avx512bf16: "SkylakeX"
-        case .neon, .neondot: nil
+        case .neon, .neondot, .neonbf16: nil
         }
     }
 }

@@ -5,8 +5,9 @@
 public enum Precision: String, Sendable, CaseIterable {
     /// As the reference.
     case float32
-    /// Eight bits of mantissa: half the memory, and twice the speed on CPUs that multiply bfloat16
-    /// (AVX512-BF16). Other CPUs round alike but gain no speed.
+    /// Eight bits of mantissa: half the memory, and twice the speed on x86-64 CPUs that multiply
+    /// bfloat16 (AVX512-BF16); arm64 CPUs multiply it too from Armv8.6 on. Others round alike but gain
+    /// no speed.
     case bfloat16
     /// Weights in eight bits with a scale for each output channel: a quarter of the memory. Most
     /// layers quantise activations too, for twice the speed of bfloat16; the others run in bfloat16.

@@ -329,7 +329,7 @@ static matrix quantized_rows(test_run *run, ptrdiff_t rows, ptrdiff_t count) {
 void test_q8_qc8w_gemm(test_run *run) {
     static const ptrdiff_t FEW_ROWS[] = {0, 1, 13, 50}, FEW_COLUMNS[] = {1, 9, 33};
     /* First row of B, rows of it. */
-    static const ptrdiff_t PARTS[][2] = {{0, 1}, {0, 64}, {4, 7}, {32, 449}, {8, 2100}};
+    static const ptrdiff_t PARTS[][2] = {{0, 1}, {0, 64}, {8, 7}, {32, 449}, {40, 2100}};
     EACH(rows, FEW_ROWS)
     EACH(columns, FEW_COLUMNS)
     for (size_t part = 0; part < 2 * sizeof PARTS / sizeof *PARTS; part++) {

@@ -11,6 +11,19 @@ import Testing
         #expect(InstructionSet.best.isAvailable)
     }
 
+    /// The best set is the last that is available.
+    @Test(arguments: [
+        [InstructionSet.plain, .avx2, .avx512, .avx512vnni, .avx512bf16],
+        [.plain, .neon, .neondot, .neonbf16],
+    ])
+    func aSetFollowsTheOnesThatItHasTheInstructionsOf(family: [InstructionSet]) {
+        #expect(InstructionSet.allCases.filter(family.contains) == family)
+    }
+
+    @Test func bfloat16IsTheFastestPrecisionWhereTheCPUMultipliesIt() {
+        #expect(InstructionSet.allCases.filter(\.multipliesBFloat16) == [.avx512bf16, .neonbf16])
+    }
+
     @Test func everyAvailableSetCanBeForced() async {
         await #expect(processExitsWith: .success) {
             for instructions in InstructionSet.allCases where instructions.isAvailable {

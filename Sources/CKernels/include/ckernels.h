@@ -27,7 +27,8 @@ const kernel_table *_Nullable kernels_avx512(void);     /* AVX-512 F, BW, DQ, VL
 const kernel_table *_Nullable kernels_avx512vnni(void); /* these and AVX512-VNNI */
 const kernel_table *_Nullable kernels_avx512bf16(void); /* these and AVX512-BF16 */
 const kernel_table *_Nullable kernels_neon(void);
-const kernel_table *_Nullable kernels_neondot(void); /* NEON and its dot product of bytes */
+const kernel_table *_Nullable kernels_neondot(void);  /* NEON and its dot product of bytes */
+const kernel_table *_Nullable kernels_neonbf16(void); /* NEON, FEAT_I8MM and FEAT_BF16 */
 
 /* Tells the CPU that this is a spin loop. */
 static inline void cpu_relax(void) {

@@ -225,7 +225,9 @@ typedef struct gemm_segment {
  *                   segments are even, and A is 4-byte aligned. The last segment's count may be odd
  *                   if a column of zeros follows it in A. The same bits as f32_bf16w_gemm.
  * Bound: 2 (inner + 4) u |C|. Plain rounds each product and each sum, SIMD sets the sums alone, and
- * those of AVX512-BF16 in pairs. */
+ * those of AVX512-BF16 in pairs. BFMMLA of Arm rounds to odd, which errs by up to 2 u, but only once
+ * for the sum of a pair and once for adding that: inner / 2 + 1 pairs, as one may begin before a
+ * segment, give (inner + 4) u. */
 typedef void gemm_kernel(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
                          ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
                          const float *_Nullable bias, float *c, ptrdiff_t ldc, int accumulate);
@@ -269,7 +271,8 @@ typedef void qc8w_gemm_kernel(ptrdiff_t rows, ptrdiff_t count, const gemm_segmen
 
 /* q8_qc8w_gemm: C[r, j] = sum over k < count of row_scales[r] * a[r * lda + k] * scales[j] *
  * q[first + k, column + j], or C += that, in steps of QD8_SEGMENT as in qd8_qc8w_gemm. `first` is a
- * multiple of 4, and zeros follow each row of A up to one. Bound: 0, as for qd8_qc8w_gemm. */
+ * multiple of 8, and zeros follow each row of A up to a multiple of 4. Bound: 0, as for
+ * qd8_qc8w_gemm. */
 typedef void q8_gemm_kernel(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count,
                             const signed char *quantized, ptrdiff_t lda, const float *row_scales,
                             packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
@@ -295,7 +298,7 @@ typedef void qc8w_pack_rows_kernel(packed_matrix to, ptrdiff_t column, ptrdiff_t
 
 /* qc8w_pack_scaled: quantises and packs the rows first ... first + count - 1 of all columns of B:
  * q[first + k, j] = round(b[k * ldb + j] / scales[j]), ties to even, clamped to -127 ... 127; 0
- * where the scale is 0 or no number. `first` is a multiple of 4, and so is `count` but for the last
+ * where the scale is 0 or no number. `first` is a multiple of 8, and so is `count` but for the last
  * part. Bound: 0, one division and one rounding. */
 typedef void qc8w_pack_scaled_kernel(packed_matrix to, ptrdiff_t first, ptrdiff_t count,
                                      const float *b, ptrdiff_t ldb, const float *scales);
