@@ -11,6 +11,23 @@ import Testing
         #expect(InstructionSet.best.isAvailable)
     }
 
+    @Test func theBestSetHasTheWidestInstructionsOfTheCPU() {
+        // VPDPBUSD on 256 bits is for CPUs without the one on 512 bits.
+        let order: [InstructionSet] = [.avx2, .avxvnni, .avx512, .avx512vnni, .avx512bf16]
+        #expect(InstructionSet.allCases.filter(order.contains) == order)
+    }
+
+    @Test(arguments: [InstructionSet.avx2, .avxvnni, .avx512, .avx512vnni])
+    func nothingIsRoundedToBFloat16WhereItIsNotMultiplied(_ set: InstructionSet) throws {
+        guard set.isAvailable else { return }
+        for precision in [Precision.float32, .int8] {
+            let backend = try Backend(
+                threads: 1, precision: precision, instructions: set, products: .packed)
+            #expect(backend.fastestPrecision == .float32)
+            #expect(backend.precisionOfFloats == .float32)
+        }
+    }
+
     @Test func everyAvailableSetCanBeForced() async {
         await #expect(processExitsWith: .success) {
             for instructions in InstructionSet.allCases where instructions.isAvailable {
