@@ -3,11 +3,16 @@
     python tools/bench_peers.py
     python tools/bench_peers.py --threads 2 --runs 7 --demucs-cpp path/to/demucs.cpp.main \\
         --ggml ggml-model-htdemucs-4s-f16.bin
+    python tools/bench_peers.py --isa avx2 --precision float32 int8
 
 PyTorch, ONNX Runtime and OpenVINO run the core alone, between the STFT and its inverse, of the
 seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) is the whole forward pass with
 both transforms, of the same checkpoint. demucs.cpp is timed as a whole process on a WAV file of one
 segment, loading included, with a model in its own format, whose weights make no difference.
+
+With --isa every program keeps to that instruction set. PyTorch is the only peer that can: OpenVINO
+crashes when its oneDNN is held to AVX2, and ONNX Runtime has no switch. Two sets for ours may be
+given, as in `--isa avx2 avxvnni`; PyTorch then takes the first.
 
 For each number of threads everything takes turns, --runs times after a turn that does not count.
 Prints medians and ranges, and how much of each peer's time ours takes, as Markdown.
@@ -28,10 +33,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "reference"))
 
-import export_onnx
 import numpy as np
-import onnxruntime
-import openvino
 import seeded_model as reference
 import native
 import torch
@@ -40,6 +42,15 @@ from core import INPUTS, OUTPUTS, Core, core_inputs
 from fixture import noise
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+
+# What holds PyTorch, its MKL and its oneDNN to an instruction set. They read it when they are loaded.
+PYTORCH_SETS = {
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    },
+}
 
 Timer = Callable[[], float]
 
@@ -68,6 +79,8 @@ def pytorch(core: Core, inputs: tuple[torch.Tensor, ...], threads: int) -> Timer
 
 def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
     """ONNX Runtime in float32."""
+    import onnxruntime
+
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(graph), settings, providers=["CPUExecutionProvider"])
@@ -77,6 +90,8 @@ def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
 
 def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: str) -> Timer:
     """OpenVINO on the CPU with the precision hint `f32` or `bf16`."""
+    import openvino
+
     runtime = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
     compiled = runtime.compile_model(runtime.read_model(graph), "CPU", settings)
@@ -84,13 +99,16 @@ def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: st
     return timed(lambda: request.infer(inputs))
 
 
-def ours(binary: Path, checkpoint: Path, threads: int, precision: str) -> Timer:
+def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str | None) -> Timer:
     """One run of `swift-demucs bench`, which warms up by itself."""
+    environment = {**os.environ, **({"SWIFT_DEMUCS_ISA": isa} if isa else {})}
     command = [str(binary), "bench", "-n", str(checkpoint), "--precision", precision]
     command += ["--threads", str(threads), "--runs", "1", "--json", "--quiet"]
 
     def timer() -> float:
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment
+        )
         if run.returncode != 0:
             raise SystemExit(f"{' '.join(command)}\nexited with {run.returncode}:\n{run.stderr}")
         (row,) = json.loads(run.stdout)
@@ -123,18 +141,19 @@ def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
 
 
 def table(threads: int, found: dict[str, list[float]]) -> str:
-    """Medians, ranges, and how many times as fast we are in each precision."""
+    """Medians, ranges, and how many times as fast ours is in each form."""
+    forms = [name for name in found if name.startswith("ours ")]
     medians = {name: statistics.median(times) for name, times in found.items()}
     lines = [
         f"**{threads} {'thread' if threads == 1 else 'threads'}**",
         "",
         "| runtime | median s | range s | "
-        + " | ".join(f"times as fast: {p}" for p in PRECISIONS)
+        + " | ".join(f"times as fast: {form.removeprefix('ours ')}" for form in forms)
         + " |",
-        "|---|---|---|" + "---|" * len(PRECISIONS),
+        "|---|---|---|" + "---|" * len(forms),
     ]
     for name, times in found.items():
-        ratios = (f"{medians[name] / medians[f'ours {p}']:.2f} ×" for p in PRECISIONS)
+        ratios = (f"{medians[name] / medians[form]:.2f} ×" for form in forms)
         span = f"{min(times):.3f} to {max(times):.3f}"
         lines.append(f"| {name} | {medians[name]:.3f} | {span} | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
@@ -146,8 +165,6 @@ def measure(given: argparse.Namespace, work: Path) -> None:
     configuration = reference.CONFIGURATIONS["htdemucs"]
     reference.save_safetensors(reference.build(configuration, given.seed), checkpoint)
     model = reference.load(checkpoint)
-    graph = work / "core.onnx"
-    export_onnx.export(model, graph)
     length = int(model.segment * model.samplerate)
     mix = noise("bench", 1, model.audio_channels, length, deviation=0.1)
     inputs = core_inputs(model, mix)
@@ -156,18 +173,26 @@ def measure(given: argparse.Namespace, work: Path) -> None:
     wav_file.write(track, mix[0], model.samplerate)
     core = Core(model).eval()
 
+    graph = work / "core.onnx"
+    if not given.isa:
+        import export_onnx
+
+        export_onnx.export(model, graph)
+
     print(f"htdemucs, one segment of {length:,} samples, {given.runs} runs")
+    print(f"PyTorch runs on {torch.backends.cpu.get_cpu_capability()}")
     for threads in given.threads:
-        timers = {
-            "PyTorch float32": pytorch(core, inputs, threads),
-            "ONNX Runtime float32": onnx_runtime(graph, arrays, threads),
-            "OpenVINO float32": open_vino(graph, arrays, threads, "f32"),
-            "OpenVINO bfloat16": open_vino(graph, arrays, threads, "bf16"),
-        }
+        timers = {"PyTorch float32": pytorch(core, inputs, threads)}
+        if not given.isa:
+            timers["ONNX Runtime float32"] = onnx_runtime(graph, arrays, threads)
+            timers["OpenVINO float32"] = open_vino(graph, arrays, threads, "f32")
+            timers["OpenVINO bfloat16"] = open_vino(graph, arrays, threads, "bf16")
         if given.demucs_cpp:
             timers["demucs.cpp"] = demucs_cpp(given.demucs_cpp, given.ggml, track, threads)
-        for precision in PRECISIONS:
-            timers[f"ours {precision}"] = ours(given.binary, checkpoint, threads, precision)
+        for isa in given.isa or [None]:
+            for precision in given.precision:
+                name = " ".join(filter(None, ("ours", isa, precision)))
+                timers[name] = ours(given.binary, checkpoint, threads, precision, isa)
         print("\n" + table(threads, rotate(timers, given.runs)), flush=True)
 
 
@@ -179,12 +204,20 @@ def main() -> None:
     parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--isa", nargs="+", help="instruction sets of ours; avx2 comes first")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--demucs-cpp", type=Path, help="its program that separates a file")
     parser.add_argument("--ggml", type=Path, help="the model for demucs.cpp, in its format")
     given = parser.parse_args()
     if bool(given.demucs_cpp) != bool(given.ggml):
         parser.error("--demucs-cpp and --ggml go together")
+    if given.isa:
+        held = PYTORCH_SETS.get(given.isa[0])
+        if held is None:
+            parser.error(f"PyTorch can be held to {', '.join(PYTORCH_SETS)}, not {given.isa[0]}")
+        if any(os.environ.get(name) != value for name, value in held.items()):
+            os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **held})
     with tempfile.TemporaryDirectory() as folder:
         measure(given, Path(folder))
 

@@ -14,7 +14,7 @@
 
 #include "bf16_widened.h"
 
-#include "int8_pairs.h"
+#include "int8_madd.h"
 
 #include "simd_kernels.h"
 #pragma clang attribute pop

@@ -1,4 +1,4 @@
-/* INT8 products of the sets that add two products in one instruction: what ops_<set>.h calls pairs.
+/* INT8 products of NEON, which adds two products in one instruction: what ops_neon.h calls pairs.
  */
 
 enum { GROUP = 2, INT8_FLIP = 0, MULTIPLIES_BYTES_IN_PLACE = 0 };

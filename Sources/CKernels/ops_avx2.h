@@ -7,18 +7,84 @@ enum { ROWS = 6 };
 
 #include "simd_vector.h"
 
+static inline __m256i first_lanes(ptrdiff_t n) {
+    static const int32_t lanes[2 * WIDTH] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(lanes + WIDTH - n));
+}
+
+static inline vec load_part(const float *p, ptrdiff_t n) {
+    return (vec)_mm256_maskload_ps(p, first_lanes(n));
+}
+
+static inline void store_part(float *p, vec v, ptrdiff_t n) {
+    _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
+}
+
+static inline void store_bf16_part(uint16_t *p, bf16_vec v, ptrdiff_t n) {
+    memcpy(p, &v, sizeof(uint16_t) * (size_t)n);
+}
+
 static inline vec larger(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
 
 static inline vec smaller(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
 
-#include "ops_generic.h"
+static inline vec_int nearest(vec x) { return (vec_int)_mm256_cvtps_epi32((__m256)x); }
+
+/* Within halves of a vector the packs keep the order, which the permutation mends. */
+static inline void store_bytes(signed char *p, const vec_int v[4]) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i low = _mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]);
+    __m256i high = _mm256_packs_epi32((__m256i)v[2], (__m256i)v[3]);
+    __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+    _mm256_storeu_si256((__m256i *)(void *)p, bytes);
+}
+
+/* Newton's steps from an estimate of 12 bits take longer than a division of 8 floats. */
+static inline vec reciprocal(vec x) { return 1.0f / x; }
+
+static inline power_parts parts_of_power(vec x) {
+    /* What lies below gives 1e-38 instead of 0, which no sum of exponentials can see. */
+    x = larger((vec)-126.0f, x);
+    vec n = __builtin_elementwise_floor(x);
+    return (power_parts){n, x - n};
+}
+
+/* p is about 1 to 2: its exponent has room for n. */
+static inline vec times_power(vec p, power_parts parts) {
+    vec_int bits = (vec_int)_mm256_castps_si256((__m256)p);
+    bits += __builtin_convertvector(parts.n, vec_int) << 23;
+    return (vec)_mm256_castsi256_ps((__m256i)bits);
+}
+
+#include "simd_math.h"
+
+ALWAYS_INLINE vec coarse_sigmoid(vec x) {
+    return 1.0f / (1.0f + coarse_power_of_two(smaller((vec)127.0f, x * -LOG2_E)));
+}
+
+/* With erf(u / sqrt 2) / 2 = u P(u^2) up to 3.8, where it is taken for 1/2, and what is above that by
+ * rounding too: the P of degree 6 that errs the least (7.2e-5, minimax by Lawson's iteration). */
+ALWAYS_INLINE vec coarse_gelu(vec v) {
+    vec u = __builtin_elementwise_abs(v), x = smaller((vec)3.8f, u), t = x * x;
+    vec p = fma((vec)3.793783065e-8f, t, (vec)-2.335593535e-6f);
+    p = fma(p, t, (vec)6.190088607e-5f);
+    p = fma(p, t, (vec)-9.430574137e-4f);
+    p = fma(p, t, (vec)9.371659718e-3f);
+    p = fma(p, t, (vec)-6.584075838e-2f);
+    p = fma(p, t, (vec)3.987657428e-1f);
+    return fma(u, smaller((vec)0.5f, x * p), 0.5f * v);
+}
 
 /* VPMADDWD adds two products of 16 bits. */
 typedef int16_t pair_element;
 typedef __m256i pair_operand;
 
-static inline pair_operand load_pair_operand(const uint8_t *p) {
-    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
+static inline pair_operand widened_pairs(const uint8_t *p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline pair_operand load_pair_operand(const pair_element *p) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
 static inline vec_int dot_pairs(vec_int sum, pair_operand b, const pair_element *a) {

@@ -97,8 +97,12 @@ ALWAYS_INLINE vec coarse_gelu(vec v) {
 typedef int16_t pair_element;
 typedef __m512i pair_operand;
 
-static inline pair_operand load_pair_operand(const uint8_t *p) {
-    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p));
+static inline pair_operand widened_pairs(const uint8_t *p) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline pair_operand load_pair_operand(const pair_element *p) {
+    return _mm512_loadu_si512(p);
 }
 
 static inline vec_int dot_pairs(vec_int sum, pair_operand b, const pair_element *a) {

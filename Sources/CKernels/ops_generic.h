@@ -1,4 +1,4 @@
-/* The operations that AVX2 and NEON have no instruction of their own for. */
+/* The operations that NEON has no instruction of its own for. */
 
 static inline vec load_part(const float *p, ptrdiff_t n) {
     float lanes[WIDTH] = {0};

@@ -13,8 +13,17 @@
  *   group_vec       the same groups as they are packed;
  *   dot             adds a group of A times one of B to the sums of WIDTH columns; or, instead of
  *                   this and q_operand, int8_QUADS and what neon_quads.h asks for;
- *   sum_of_bytes    the sum of n bytes of A, where INT8_FLIP is not 0.
+ *   sum_of_bytes    the sum of n bytes of A, where INT8_FLIP is not 0;
+ *   WIDENS_PANELS   1 where panels of B are widened before they are multiplied, with q_packed, an
+ *                   element of such a panel, and widen_groups, which widens a vector's groups.
  */
+
+#ifndef WIDENS_PANELS
+#define WIDENS_PANELS 0
+typedef uint8_t q_packed;
+
+static inline void widen_groups(const uint8_t *p, q_packed *out) { (void)p, (void)out; }
+#endif
 
 typedef q_element q_vec __attribute__((ext_vector_type(WIDTH)));
 
@@ -71,6 +80,15 @@ static inline float scale_of(const float *x, ptrdiff_t n, float *inverse) {
     return magnitude / 127.0f;
 }
 
+/* Quantises four vectors to bytes; returns their sum. */
+static inline vec_int quantize_four(const float *x, float inverse, signed char *out) {
+    vec_int quantized[4];
+    for (int i = 0; i < 4; i++)
+        quantized[i] = nearest(load(x + i * WIDTH) * inverse);
+    store_bytes(out, quantized);
+    return (quantized[0] + quantized[1]) + (quantized[2] + quantized[3]);
+}
+
 /* Quantises n floats with one scale, with zeros before them and up to whole groups behind them. */
 static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_block *block,
                         ptrdiff_t row, ptrdiff_t lead) {
@@ -84,7 +102,11 @@ static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_b
         return;
     }
     vec_int sum = 0;
-    for (ptrdiff_t k = 0; k < n; k += WIDTH) {
+    ptrdiff_t k = 0;
+    /* Four vectors of bytes are written at once, as narrowing each takes longer than the rest. */
+    for (; sizeof(q_element) == 1 && k + 4 * WIDTH <= n; k += 4 * WIDTH)
+        sum += quantize_four(x + k, inverse, (signed char *)(out + k));
+    for (; k < n; k += WIDTH) {
         vec_int quantized = nearest(load_first(x + k, n - k) * inverse);
         sum += quantized;
         q_vec elements = __builtin_convertvector(quantized, q_vec);
@@ -110,12 +132,13 @@ static inline vec group_row(group_vec groups, int i) {
     return __builtin_convertvector((bytes << (24 - 8 * (i % 4))) >> 24, vec);
 }
 
-enum { GROUP_BYTES = GROUP * WIDTH };
+/* Elements of a panel that an operand holds. */
+enum { OPERAND = GROUP * WIDTH };
 
 /* C[rows, vectors * WIDTH] = bias, 0 or C, + row_scale * scale * (quantised A times quantised B).
  */
 ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view view, ptrdiff_t row,
-                             ptrdiff_t groups, const uint8_t *panel, const float *scales,
+                             ptrdiff_t groups, const q_packed *panel, const float *scales,
                              const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     vec_int sum[ROWS][2];
 #pragma clang loop unroll(full)
@@ -128,9 +151,9 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
 #if int8_QUADS
     int8_multiply_quads(rows, vectors, a, view.stride, groups, panel, sum);
 #else
-    for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * GROUP_BYTES) {
+    for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * OPERAND) {
         q_operand b0 = load_q_operand(panel);
-        q_operand b1 = load_q_operand(panel + (vectors > 1 ? GROUP_BYTES : 0));
+        q_operand b1 = load_q_operand(panel + (vectors > 1 ? OPERAND : 0));
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
             sum[r][0] = dot(sum[r][0], b0, a + r * view.stride);
@@ -153,7 +176,7 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
 }
 
 typedef quantized_view int8_block;
-typedef uint8_t int8_packed;
+typedef q_packed int8_packed;
 typedef float int8_beside; /* scales */
 #define PRODUCT int8
 #include "simd_panel.h"
@@ -185,17 +208,30 @@ static inline quantized_panel panel_at(quantized_columns b, ptrdiff_t column) {
     return (quantized_panel){b.bytes + b.padded * column, n, n > WIDTH ? PANEL : WIDTH};
 }
 
+/* The panel from a byte on, as it is multiplied: where it is, or widened into `wide`. */
+static inline const q_packed *multiplied_panel(const uint8_t *panel, ptrdiff_t groups,
+                                               ptrdiff_t width, q_packed *wide) {
+    if (!WIDENS_PANELS)
+        return (const q_packed *)panel;
+    for (ptrdiff_t i = 0; i < groups * GROUP * width; i += OPERAND)
+        widen_groups(panel + i, wide + i);
+    return wide;
+}
+
 /* Some rows against all columns, from B's row `k` on, with which a group begins. */
 static void int8_columns(quantized_view view, ptrdiff_t rows, ptrdiff_t groups, quantized_columns b,
                          ptrdiff_t k, const float *scales, const float *bias, float *c,
                          ptrdiff_t ldc, int accumulate) {
+    q_packed wide[WIDENS_PANELS ? (QD8_SEGMENT + 2 * GROUP) * PANEL : 1];
     for (ptrdiff_t column = 0; column < b.columns; column += PANEL) {
         const quantized_panel panel = panel_at(b, column);
         const float *factors = scales + column;
         float whole[PANEL] = {0};
         if (panel.columns % WIDTH > 0)
             factors = memcpy(whole, factors, sizeof(float) * (size_t)panel.columns);
-        int8_panel(view, rows, groups, panel.columns, panel.bytes + k * panel.width, factors,
+        const uint8_t *bytes = panel.bytes + k * panel.width;
+        int8_panel(view, rows, groups, panel.columns,
+                   multiplied_panel(bytes, groups, panel.width, wide), factors,
                    bias ? bias + column : NULL, c + column, ldc, accumulate);
     }
 }
@@ -344,6 +380,8 @@ static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
             continue;
         }
         ptrdiff_t k = 0;
+        for (; k + 4 * WIDTH <= cols; k += 4 * WIDTH)
+            quantize_four(x + k, inverse, quantized + k);
         for (; k + WIDTH <= cols; k += WIDTH) {
             byte_vec bytes = __builtin_convertvector(nearest(load(x + k) * inverse), byte_vec);
             memcpy(quantized + k, &bytes, sizeof bytes);

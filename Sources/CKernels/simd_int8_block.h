@@ -17,7 +17,10 @@ static void put_row(const signed char *bytes, ptrdiff_t n, quantized_block *bloc
     q_element *out = block->rows[row];
     for (ptrdiff_t k = 0; k < n; k += WIDTH) {
         byte_vec part = 0;
-        memcpy(&part, bytes + k, (size_t)(n - k < WIDTH ? n - k : WIDTH));
+        if (n - k >= WIDTH)
+            memcpy(&part, bytes + k, sizeof part);
+        else
+            memcpy(&part, bytes + k, (size_t)(n - k));
         q_vec elements = __builtin_convertvector(part, q_vec);
         memcpy(out + k, &elements, sizeof elements);
     }

@@ -3,24 +3,49 @@
  * The coarse ones err by up to 2^-13 of their largest factor, where a product rounds what comes out
  * to 8 bits or 16 anyway. */
 
-/* 2^x for x up to 127, with the polynomial of degree 6 through 1 at 0 that has the least relative
- * error (2e-9), an iteratively reweighted least-squares fit. */
-static inline vec power_of_two(vec x) {
-    power_parts parts = parts_of_power(x);
-    vec f = parts.f, p = fma((vec)2.156598493e-4f, f, (vec)1.248228829e-3f);
-    p = fma(p, f, (vec)9.673775174e-3f);
-    p = fma(p, f, (vec)5.548618361e-2f);
-    p = fma(p, f, (vec)2.402290851e-1f);
-    p = fma(p, f, (vec)6.931470633e-1f);
-    return times_power(fma(p, f, (vec)1.0f), parts);
+/* Coefficients of 2^x in 0...1, the highest first: the polynomial of degree 6 through 1 at 0 that has
+ * the least relative error (2e-9), an iteratively reweighted least-squares fit. */
+static const float POWER[] = {2.156598493e-4f,
+                              1.248228829e-3f,
+                              9.673775174e-3f,
+                              5.548618361e-2f,
+                              2.402290851e-1f,
+                              6.931470633e-1f,
+                              1.0f};
+/* The same of degree 3, within 7.5e-5. */
+static const float COARSE_POWER[] = {7.802447377e-2f, 2.260671783e-1f, 6.958335567e-1f,
+                                     9.999252139e-1f};
+
+/* 2^x for x up to 127, of n vectors. One vector's operations wait for each other: the steps of
+ * several take turns, so that the CPU need not look far ahead for work. */
+ALWAYS_INLINE void powers_of_two(const int coarse, const int n, vec *x) {
+    const float *coefficients = coarse ? COARSE_POWER : POWER;
+    const int degree = coarse ? 3 : 6;
+    power_parts parts[4];
+    vec p[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < n; i++) {
+        parts[i] = parts_of_power(x[i]);
+        p[i] = (vec)coefficients[0];
+    }
+#pragma clang loop unroll(full)
+    for (int k = 1; k <= degree; k++)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < n; i++)
+            p[i] = fma(p[i], parts[i].f, (vec)coefficients[k]);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < n; i++)
+        x[i] = times_power(p[i], parts[i]);
 }
 
-/* The same of degree 3, within 7.5e-5. */
+static inline vec power_of_two(vec x) {
+    powers_of_two(0, 1, &x);
+    return x;
+}
+
 static inline vec coarse_power_of_two(vec x) {
-    power_parts parts = parts_of_power(x);
-    vec f = parts.f, p = fma((vec)7.802447377e-2f, f, (vec)2.260671783e-1f);
-    p = fma(p, f, (vec)6.958335567e-1f);
-    return times_power(fma(p, f, (vec)9.999252139e-1f), parts);
+    powers_of_two(1, 1, &x);
+    return x;
 }
 
 static const float LOG2_E = 1.44269504f;

@@ -130,9 +130,17 @@ static const float LOG2_127 = 6.98868469f;
 /* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
  * fused product: half a unit of the score, more than 1 beyond 2^24, where float32 tells no scores
  * apart that softmax would. Their exponentials must only not overflow their sum. */
+ALWAYS_INLINE void exponentials(const enum softmax_kind kind, const int n, vec *x, vec slope,
+                                vec offset) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < n; i++)
+        x[i] = smaller((vec)(kind == TO_INT8 ? LOG2_127 : 1.0f), fma(x[i], slope, offset));
+    powers_of_two(kind != TO_F32, n, x);
+}
+
 ALWAYS_INLINE vec exponential(const enum softmax_kind kind, vec x, vec slope, vec offset) {
-    x = smaller((vec)(kind == TO_INT8 ? LOG2_127 : 1.0f), fma(x, slope, offset));
-    return kind == TO_F32 ? power_of_two(x) : coarse_power_of_two(x);
+    exponentials(kind, 1, &x, slope, offset);
+    return x;
 }
 
 /* One row, in place; returns its sum. What is narrower than a float is written behind the place
@@ -142,6 +150,14 @@ ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t col
     const int is_bf16 = kind == TO_BF16;
     vec sum = 0;
     ptrdiff_t c = 0;
+    for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH) {
+        vec e[4] = {load(x + c), load(x + c + WIDTH), load(x + c + 2 * WIDTH),
+                    load(x + c + 3 * WIDTH)};
+        exponentials(kind, 4, e, slope, offset);
+        for (int i = 0; i < 4; i++)
+            put_first(is_bf16, x, c + i * WIDTH, e[i], WIDTH);
+        sum += (e[0] + e[1]) + (e[2] + e[3]);
+    }
     for (; c + WIDTH <= cols; c += WIDTH) {
         vec e = exponential(kind, load(x + c), slope, offset);
         put_first(is_bf16, x, c, e, WIDTH);
@@ -162,18 +178,17 @@ ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t col
     return total;
 }
 
-static inline vec_int quantized_exponential(vec x, vec slope, vec offset) {
-    return nearest(exponential(TO_INT8, x, slope, offset));
-}
-
 /* The same in INT8. */
 static inline float row_quantized(ptrdiff_t cols, vec slope, vec offset, float *x) {
     signed char *out = (signed char *)x;
     vec_int sum = 0, quantized[4];
     ptrdiff_t c = 0;
     for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH) {
+        vec e[4] = {load(x + c), load(x + c + WIDTH), load(x + c + 2 * WIDTH),
+                    load(x + c + 3 * WIDTH)};
+        exponentials(TO_INT8, 4, e, slope, offset);
         for (int i = 0; i < 4; i++) {
-            quantized[i] = quantized_exponential(load(x + c + i * WIDTH), slope, offset);
+            quantized[i] = nearest(e[i]);
             sum += quantized[i];
         }
         store_bytes(out + c, quantized);
@@ -181,7 +196,7 @@ static inline float row_quantized(ptrdiff_t cols, vec slope, vec offset, float *
     int32_t total = sum_int_lanes(sum);
     for (; c < cols; c += WIDTH) {
         ptrdiff_t n = cols - c < WIDTH ? cols - c : WIDTH;
-        vec_int last = quantized_exponential(load_first(x + c, n), slope, offset);
+        vec_int last = nearest(exponential(TO_INT8, load_first(x + c, n), slope, offset));
         for (ptrdiff_t i = 0; i < n; i++) {
             out[c + i] = (signed char)last[i];
             total += last[i];

@@ -33,7 +33,7 @@ package struct LayerWeights: Sendable {
 
     /// Floats, in the precision of the backend.
     package static func floats(_ values: [Float], on backend: Backend) -> LayerWeights {
-        LayerWeights(.floats(values), activations: backend.precision.ofFloats)
+        LayerWeights(.floats(values), activations: backend.precisionOfFloats)
     }
 
     /// The float weights of a layer without an observer: its inputs may be transformed first.

@@ -149,7 +149,7 @@ package struct MultiheadAttention: Sendable {
     private func form(on backend: Backend) -> AttentionTile.Form {
         switch backend.precision {
         case .int8 where channels / heads <= QD8_SEGMENT: .int8
-        default: backend.precision.ofFloats == .bfloat16 ? .bfloat16 : .float32
+        default: backend.precisionOfFloats == .bfloat16 ? .bfloat16 : .float32
         }
     }
 
@@ -174,7 +174,7 @@ package struct MultiheadAttention: Sendable {
         let stride = 2 * channels
         guard form == .int8 else {
             let layout = PackedLayout(
-                inner: size, columns: tiling.count, precision: backend.precision)
+                inner: size, columns: tiling.count, precision: backend.precisionOfFloats)
             let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
             forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
                 backend.pack(
@@ -228,7 +228,7 @@ package struct MultiheadAttention: Sendable {
         let stride = 2 * channels
         guard form == .int8 else {
             let layout = PackedLayout(
-                inner: tiling.count, columns: size, precision: backend.precision)
+                inner: tiling.count, columns: size, precision: backend.precisionOfFloats)
             let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
             forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
                 backend.pack(

@@ -97,6 +97,13 @@ package final class Backend: Sendable {
         instructions.multipliesBFloat16 ? .bfloat16 : .float32
     }
 
+    /// The precision of products without INT8 weights: those of attention, and of the layers that
+    /// stay in floats. Beside INT8 that is the fastest one: rounding to bfloat16 takes time on a CPU
+    /// that does not multiply it.
+    package var precisionOfFloats: Precision {
+        precision == .int8 ? fastestPrecision : precision
+    }
+
     /// The code that computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or `packed`
     /// for our own kernels.
     package var productsDescription: String { products.description }

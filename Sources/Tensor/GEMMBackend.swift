@@ -66,13 +66,13 @@ package struct PackedLayout: Sendable {
     /// Rows: the inner dimension of the product.
     package let inner: Int
     package let columns: Int
-    /// Type of the packed values: float32 or bfloat16.
+    /// Type of the packed values: float32 or bfloat16, of a backend's `precisionOfFloats`.
     package let precision: Precision
 
     package init(inner: Int, columns: Int, precision: Precision) {
         self.inner = inner
         self.columns = columns
-        self.precision = precision.ofFloats
+        self.precision = precision
     }
 
     func matrix(at packed: UnsafePointer<Float>) -> packed_matrix {

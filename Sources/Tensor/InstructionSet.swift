@@ -5,7 +5,7 @@ import LibC
 
 /// A set of kernels, named after the instructions that they use.
 package enum InstructionSet: String, CaseIterable, Sendable {
-    case plain, avx2, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16
+    case plain, avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16
 
     /// Forces a set of kernels, for tests and measurements.
     package static let environmentVariable = "SWIFT_DEMUCS_ISA"
@@ -46,6 +46,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
         switch self {
         case .plain: kernels_plain()
         case .avx2: kernels_avx2()
+        case .avxvnni: kernels_avxvnni()
         case .avx512: kernels_avx512()
         case .avx512vnni: kernels_avx512vnni()
         case .avx512bf16: kernels_avx512bf16()
@@ -59,7 +60,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     var openBLASCoreType: String? {
         switch self {
         case .plain: nil
-        case .avx2: "Haswell"
+        case .avx2, .avxvnni: "Haswell"
         case .avx512, .avx512vnni, .avx512bf16: "SkylakeX"
         case .neon, .neondot, .neonbf16: nil
         }

@@ -217,7 +217,7 @@ struct HelpTests {
                   HF_HUB_OFFLINE          Set to 1 to never download anything.
                   TMPDIR                  Folder for standard input and audio decoded by ffmpeg.
                   SWIFT_DEMUCS_ISA        The instruction set to compute with, instead of the
-                                          best that the CPU has: plain, avx2, avx512,
+                                          best that the CPU has: plain, avx2, avxvnni, avx512,
                                           avx512vnni, avx512bf16, neon, neondot, neonbf16.
 
                 """)

@@ -13,7 +13,7 @@ import Testing
 
     /// The best set is the last that is available.
     @Test(arguments: [
-        [InstructionSet.plain, .avx2, .avx512, .avx512vnni, .avx512bf16],
+        [InstructionSet.plain, .avx2, .avxvnni, .avx512, .avx512vnni, .avx512bf16],
         [.plain, .neon, .neondot, .neonbf16],
     ])
     func aSetFollowsTheOnesThatItHasTheInstructionsOf(family: [InstructionSet]) {
@@ -22,6 +22,17 @@ import Testing
 
     @Test func bfloat16IsTheFastestPrecisionWhereTheCPUMultipliesIt() {
         #expect(InstructionSet.allCases.filter(\.multipliesBFloat16) == [.avx512bf16, .neonbf16])
+    }
+
+    @Test(arguments: [InstructionSet.avx2, .avxvnni, .avx512, .avx512vnni])
+    func nothingIsRoundedToBFloat16WhereItIsNotMultiplied(_ set: InstructionSet) throws {
+        guard set.isAvailable else { return }
+        for precision in [Precision.float32, .int8] {
+            let backend = try Backend(
+                threads: 1, precision: precision, instructions: set, products: .packed)
+            #expect(backend.fastestPrecision == .float32)
+            #expect(backend.precisionOfFloats == .float32)
+        }
     }
 
     @Test func everyAvailableSetCanBeForced() async {

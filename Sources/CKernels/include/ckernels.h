@@ -23,6 +23,7 @@ typedef struct kernel_table {
 /* The kernels of an instruction set; NULL where this build or this CPU lacks it. */
 const kernel_table *kernels_plain(void);
 const kernel_table *_Nullable kernels_avx2(void);       /* AVX2 and FMA */
+const kernel_table *_Nullable kernels_avxvnni(void);    /* these and AVX-VNNI */
 const kernel_table *_Nullable kernels_avx512(void);     /* AVX-512 F, BW, DQ, VL */
 const kernel_table *_Nullable kernels_avx512vnni(void); /* these and AVX512-VNNI */
 const kernel_table *_Nullable kernels_avx512bf16(void); /* these and AVX512-BF16 */

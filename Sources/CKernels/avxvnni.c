@@ -1,0 +1,37 @@
+/* AVX2 and FMA kernels with the INT8 products of AVX-VNNI. */
+#include "ckernels.h"
+
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni"))), apply_to = function)
+#define SUFFIX avxvnni
+#include "ops_avx2.h"
+
+#include "bf16_widened.h"
+
+#include "ops_avxvnni.h"
+
+#include "simd_kernels.h"
+#pragma clang attribute pop
+
+/* CPUID's leaf 7, subleaf 1, which __builtin_cpu_supports does not read everywhere. */
+static int has_avx_vnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+}
+
+const kernel_table *kernels_avxvnni(void) {
+    /* AVX2 is only said to be there where the system keeps the registers of 256 bits. */
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_avx_vnni())
+        return &table__avxvnni;
+    return NULL;
+}
+
+#else
+
+const kernel_table *kernels_avxvnni(void) { return NULL; }
+
+#endif
