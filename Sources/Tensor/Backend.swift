@@ -20,6 +20,9 @@ package final class Backend: Sendable {
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
     private let storagePool = StoragePool()
+    /// Of what a pass makes and later ones use: among the activations it would come to lie where large
+    /// ones then no longer fit beside it.
+    private let keptPool = StoragePool()
     private let scratch: ScratchSpace
 
     /// One backend at a time reads and sets variables of the environment: OpenBLAS, reading its
@@ -94,6 +97,16 @@ package final class Backend: Sendable {
     /// A tensor that holds a copy of `values`.
     package func tensor(_ shape: some Collection<Int>, _ values: [Float]) -> Tensor {
         let result = tensor(Shape(shape))
+        precondition(result.count == values.count)
+        withExtendedLifetime(result) {
+            result.pointer.update(from: values, count: values.count)
+        }
+        return result
+    }
+
+    /// The same for values that are made while the network runs and outlive the pass.
+    package func keptTensor(_ shape: Shape, _ values: [Float]) -> Tensor {
+        let result = Tensor(shape: shape, storage: keptPool.allocate(shape.elements))
         precondition(result.count == values.count)
         withExtendedLifetime(result) {
             result.pointer.update(from: values, count: values.count)
