@@ -182,6 +182,13 @@ static void f32_add__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdi
             out[r * ldo + c] = x[r * ldx + c] + y[r * ldy + c];
 }
 
+static void bf16_add__plain(ptrdiff_t rows, ptrdiff_t cols, const uint16_t *x, ptrdiff_t ldx,
+                            float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            out[r * ldo + c] += widened(x[r * ldx + c]);
+}
+
 static void f32_gather_taps__plain(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t cols,
                                    ptrdiff_t dilation, const float *bias, const float *x,
                                    ptrdiff_t ldx, ptrdiff_t length, float *out, ptrdiff_t ldo) {

@@ -49,6 +49,16 @@ ALWAYS_INLINE void put_first(const int is_bf16, void *row, ptrdiff_t c, vec v, p
         store_bf16_part((uint16_t *)row + c, rounded(v), n);
 }
 
+/* The first n elements, or a whole vector where there are more; zero behind them. */
+static inline vec load_first_bf16(const uint16_t *p, ptrdiff_t n) {
+    bf16_vec v = 0;
+    memcpy(&v, p, n < WIDTH ? sizeof(uint16_t) * (size_t)n : sizeof v);
+    vec_bits bits = __builtin_convertvector(v, vec_bits) << 16;
+    vec wide;
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+
 static inline void round_row(ptrdiff_t n, const float *x, uint16_t *out) {
     ptrdiff_t i = 0;
     for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
@@ -67,5 +77,18 @@ static void KERNEL(bf16_round)(ptrdiff_t rows, ptrdiff_t cols, const float *x, p
         round_row(cols, x, out);
         if (cols % 2)
             out[cols] = 0;
+    }
+}
+
+static void KERNEL(bf16_add)(ptrdiff_t rows, ptrdiff_t cols, const uint16_t *x, ptrdiff_t ldx,
+                             float *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out += ldo) {
+        ptrdiff_t c = 0;
+        for (; c + WIDTH <= cols; c += WIDTH)
+            store(out + c, load(out + c) + load_first_bf16(x + c, WIDTH));
+        if (c < cols) {
+            vec sum = load_part(out + c, cols - c) + load_first_bf16(x + c, cols - c);
+            store_part(out + c, sum, cols - c);
+        }
     }
 }

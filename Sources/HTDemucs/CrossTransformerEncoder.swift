@@ -20,36 +20,43 @@ package struct CrossTransformerEncoder: Sendable {
     private let tables = PositionTables()
 
     /// - Parameters:
-    ///   - x: the spectrogram's tokens, `[time · freq, channels]`, the frequencies of one time next
-    ///     to each other.
-    ///   - xt: the waveform's tokens, `[time, channels]`.
+    ///   - spectrogram: tokens, `[time · freq, channels]`, the frequencies of one time next to each
+    ///     other.
+    ///   - waveform: tokens, `[time, channels]`.
     ///   - observer: told of each layer; may take values inside and stop the pass.
-    /// - Returns: both after the last layer, in the shapes of `x` and `xt`.
+    /// - Returns: both after the last layer, in the shapes of the inputs.
     /// - Throws: the observer's errors.
     package func callAsFunction(
-        _ x: Tensor, freqs: Int, _ xt: Tensor, observer: some ForwardObserver,
-        on backend: Backend
+        _ spectrogram: consuming Tensor, freqs: Int, _ waveform: consuming Tensor,
+        observer: some ForwardObserver, on backend: Backend
     ) throws -> (x: Tensor, xt: Tensor) {
         let probe = observer.probe?.scope("crosstransformer")
+        var (x, xt) = (spectrogram, waveform)
         let times = x.shape[0] / freqs
         let positions = positions(freqs: freqs, times: times, length: xt.shape[0], on: backend)
         probe?("pos_emb_2d", .tokens, byFreqAndTime(freqs: freqs, times: times, on: backend))
         probe?("norm_in", .tokens, embed(x, normIn, nil, on: backend))
-        let x = embed(x, normIn, positions.spectrogram, on: backend)
+        x = embed(x, normIn, positions.spectrogram, on: backend)
         probe?("pos_emb", .tokens, byTime(length: xt.shape[0], on: backend))
         probe?("norm_in_t", .tokens, embed(xt, normInTime, nil, on: backend))
-        let xt = embed(xt, normInTime, positions.waveform, on: backend)
+        xt = embed(xt, normInTime, positions.waveform, on: backend)
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
-            // Both branches read the other's tokens from before this layer.
-            let own = layer.project(x, others: layer.isCross ? xt : x, on: backend)
-            let time = layerTime.project(xt, others: layer.isCross ? x : xt, on: backend)
-            layer.finish(
-                x, queries: own.queries, keysValues: own.keysValues,
-                probe: probe?.scope("layers.\(index)"), on: backend)
-            layerTime.finish(
-                xt, queries: time.queries, keysValues: time.keysValues,
-                probe: probe?.scope("layers_t.\(index)"), on: backend)
+            let (own, time) = (probe?.scope("layers.\(index)"), probe?.scope("layers_t.\(index)"))
+            if layer.isCross {
+                // Both branches read the other's tokens from before this layer.
+                let (queries, keysValues) = layer.project(x, others: xt, on: backend)
+                let (queriesTime, keysValuesTime) = layerTime.project(xt, others: x, on: backend)
+                layer.finish(
+                    x, queries: consume queries, keysValues: consume keysValues, probe: own,
+                    on: backend)
+                layerTime.finish(
+                    xt, queries: consume queriesTime, keysValues: consume keysValuesTime,
+                    probe: time, on: backend)
+            } else {
+                layer.attend(x, probe: own, on: backend)
+                layerTime.attend(xt, probe: time, on: backend)
+            }
             try observer.completed(.crosstransformer)
         }
         return (x, xt)
@@ -61,7 +68,8 @@ package struct CrossTransformerEncoder: Sendable {
     ) -> PositionTables.Tables {
         tables.of(freqs: freqs, times: times, length: length) {
             func weighted(_ positions: Tensor) -> Tensor {
-                backend.tensor(positions.shape, positions.floats.map { $0 * positionWeight })
+                backend.keptTensor(
+                    positions.shape, positions.floats.map { $0 * positionWeight })
             }
             return PositionTables.Tables(
                 spectrogram: weighted(byFreqAndTime(freqs: freqs, times: times, on: backend)),

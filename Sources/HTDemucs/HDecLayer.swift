@@ -40,7 +40,7 @@ package struct HDecLayer: Sendable {
     /// - Returns: the output, `[freq · stride, time, outputs]` or `[1, length, outputs]`, and the
     ///   inner value if it was asked for.
     package func callAsFunction(
-        _ x: consuming Tensor, length: Int = 0, nextSkip: Tensor? = nil,
+        _ x: consuming Tensor, length: Int = 0, nextSkip: Skip? = nil,
         returnsInner: Bool = false, probe: Probe? = nil, on backend: Backend
     ) -> (output: Tensor, inner: Tensor?) {
         if let body { x = rewritten(x, body, probe: probe, on: backend) }
@@ -62,7 +62,7 @@ package struct HDecLayer: Sendable {
         }
         if let probe {
             probe.output(layout, output)
-            if let nextSkip { backend.add(nextSkip, to: output) }
+            nextSkip?.add(to: output, on: backend)
         }
         return (output, returnsInner ? y : nil)
     }
@@ -105,7 +105,7 @@ package struct HDecLayer: Sendable {
     /// The transposed convolution with its bias at the positions `kept`, GELU if it `activates`, and
     /// the skip added.
     private func transpose(
-        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, skip: Tensor? = nil,
+        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, skip: Skip? = nil,
         on backend: Backend
     ) -> Tensor {
         let (freqs, times) = (y.shape[0], y.shape[1])
@@ -124,9 +124,7 @@ package struct HDecLayer: Sendable {
                         rows: times, scratch + (row - group * stride) * outputs,
                         ld: convTranspose.groupFloats, into: result.pointer + first,
                         activates: activates, on: backend)
-                    if let skip {
-                        backend.add(skip, to: result, first..<first + times * outputs)
-                    }
+                    skip?.add(to: result, first..<first + times * outputs, on: backend)
                 }
             }
             return result
@@ -143,9 +141,7 @@ package struct HDecLayer: Sendable {
             convTransposeBias.apply(
                 rows: rows.count, scratch + (rows.lowerBound - first) * outputs,
                 into: result.pointer + start, activates: activates, on: backend)
-            if let skip {
-                backend.add(skip, to: result, start..<start + rows.count * outputs)
-            }
+            skip?.add(to: result, start..<start + rows.count * outputs, on: backend)
         }
         return result
     }
@@ -153,7 +149,7 @@ package struct HDecLayer: Sendable {
     /// The positions `kept` of `whole`, mapped by `affine`, with GELU unless this is the last layer,
     /// and the skip added.
     private func crop(
-        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, skip: Tensor?,
+        _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, skip: Skip?,
         on backend: Backend
     ) -> Tensor {
         let outputs = convTranspose.outputs
@@ -165,9 +161,7 @@ package struct HDecLayer: Sendable {
             affine.apply(
                 rows: range.count, whole.pointer + kept.lowerBound * times * outputs + start,
                 into: result.pointer + start, activates: !isLast, on: backend)
-            if let skip {
-                backend.add(skip, to: result, start..<start + range.count * outputs)
-            }
+            skip?.add(to: result, start..<start + range.count * outputs, on: backend)
         }
         return result
     }

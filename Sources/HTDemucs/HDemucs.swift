@@ -30,7 +30,7 @@ package struct HDemucs: HybridNetwork {
     /// The decoders begin with zeros: all that they get is the skips. The waveform's begins where the
     /// branches part again, whatever is given here.
     package func bottom(
-        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Tensor, skipTime: Tensor?,
+        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver
     ) throws -> (x: Tensor, xt: Tensor) {
         (x, xt)

@@ -10,13 +10,13 @@ import Tensor
 
 extension HTDemucs {
     package func bottom(
-        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Tensor, skipTime: Tensor?,
+        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver
     ) throws -> (x: Tensor, xt: Tensor) {
-        (x, xt) = try transform(x, xt, observer: observer)  // [8, 336, 384], [1, 1344, 384]
+        (x, xt) = try transform(consume x, consume xt, observer: observer)  // [8, 336, 384], [1, 1344, 384]
         try observer.completed(.crosstransformer)
-        backend.add(skip, to: x)
-        if let skipTime { backend.add(skipTime, to: xt) }
+        skip.add(to: x, on: backend)
+        skipTime?.add(to: xt, on: backend)
         return (x, xt)
     }
 
@@ -26,16 +26,16 @@ extension HTDemucs {
     /// - Parameters:
     ///   - x: `[freq, time, channel]`
     ///   - xt: `[1, time, channel]`
-    /// - Returns: the same shapes, in storage of their own: the inputs are skips too.
+    /// - Returns: the same shapes, in storage of their own: the inputs may be skips too.
     private func transform(
-        _ x: Tensor, _ xt: Tensor, observer: some ForwardObserver
+        _ x: consuming Tensor, _ xt: consuming Tensor, observer: some ForwardObserver
     ) throws -> (x: Tensor, xt: Tensor) {
         guard let crosstransformer else { return (copy(x), copy(xt)) }
         let probe = observer.probe
-        let (freqs, times) = (x.shape[0], x.shape[1])
+        let (freqs, times, timesOfWaveform) = (x.shape[0], x.shape[1], xt.shape[1])
         // Tokens are ordered by time, and by frequency within it.
-        var tokens = transposed(x)  // [336 · 8, 384]
-        var tokensTime = xt.reshaped(Shape(xt.shape[1], xt.shape[2]))  // [1344, 384]
+        var tokens = transposed(consume x)  // [336 · 8, 384]
+        var tokensTime = (consume xt).reshaped(Shape(timesOfWaveform, tokens.shape[1]))  // [1344, 384]
         if let samplers {
             tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
             tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]
@@ -43,7 +43,7 @@ extension HTDemucs {
             probe?("channel_upsampler_t", .waveform, tokensTime)
         }
         (tokens, tokensTime) = try crosstransformer(
-            tokens, freqs: freqs, tokensTime, observer: observer, on: backend)
+            consume tokens, freqs: freqs, consume tokensTime, observer: observer, on: backend)
         if let samplers {
             tokens = samplers.down(tokens, on: backend)  // [336 · 8, 384]
             tokensTime = samplers.downTime(tokensTime, on: backend)  // [1344, 384]

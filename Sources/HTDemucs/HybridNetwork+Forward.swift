@@ -30,7 +30,7 @@ extension HybridNetwork {
 
         let z = branches.stft.forward(mix, on: backend)  // [2048, 336, 4]
         try observer.completed(.stft)
-        let (x, xt) = try core(mix, z, observer: observer)  // [2048, 336, 16], [1, 343980, 8]
+        let (x, xt) = try core(mix, consume z, observer: observer)  // [2048, 336, 16], [1, 343980, 8]
         let waveforms = branches.stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
         let stems = sum(waveforms, xt, samples: samples)  // [4, 2, samples]
         try observer.completed(.istft)
@@ -42,17 +42,17 @@ extension HybridNetwork {
     /// - Parameters:
     ///   - mix: `[audioChannels, samples]`
     ///   - z: its spectrogram with complex numbers as channels (L re, L im, R re, R im),
-    ///     `[freq, time, 2 · audioChannels]`.
+    ///     `[freq, time, 2 · audioChannels]`; let go of when it is normalised.
     ///   - observer: told of each block; may take values inside and stop the pass.
     /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
     ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
     ///   outputs `output` and `add_67` of an ONNX export, channels last.
     /// - Throws: the observer's errors.
     package func core(
-        _ mix: Tensor, _ z: Tensor, observer: some ForwardObserver = CancellationToken()
+        _ mix: Tensor, _ z: consuming Tensor, observer: some ForwardObserver = CancellationToken()
     ) throws -> (x: Tensor, xt: Tensor) {
         let probe = observer.probe
-        var (x, statistics) = normalised(z)  // [2048, 336, 4]
+        var (x, statistics) = normalised(consume z)  // [2048, 336, 4]
         var (xt, statisticsTime) = normalised(channelsLast(mix))  // [1, 343980, 2]
         probe?("x", .spectrogram, x)
         probe?("xt", .waveform, xt)
@@ -60,8 +60,8 @@ extension HybridNetwork {
 
         // One entry for each level, outermost first. A waveform that merges into the spectrogram has
         // no skip of its own, and behind the merge there is none.
-        var skips: [Tensor] = []
-        var skipsTime: [Tensor?] = []
+        var skips: [Skip] = []
+        var skipsTime: [Skip?] = []
         var lengths: [Int] = []
         var lengthsTime: [Int] = []
         for (level, encode) in branches.encoder.enumerated() {
@@ -74,13 +74,13 @@ extension HybridNetwork {
                 // [1, 85995, 48] … [1, 1344, 384]
                 try observer.completed(.tencoder(level))
                 inject = encodeTime.body == nil ? xt : nil
-                skipsTime.append(inject == nil ? xt : nil)
+                skipsTime.append(inject == nil ? Skip(xt, on: backend) : nil)
             }
             x = encode(x, inject: inject, probe: probe?.scope("encoder.\(level)"), on: backend)
             // [512, 336, 48] … [8, 336, 384]
             if level == 0 { embedFrequencies(x, probe) }
             try observer.completed(.encoder(level))
-            skips.append(x)
+            skips.append(Skip(x, on: backend))
         }
 
         // The innermost skips; all others are added by the decoder below them, to an output that is

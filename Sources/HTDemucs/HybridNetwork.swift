@@ -26,11 +26,11 @@ package protocol HybridNetwork: SeparationNetwork {
     /// - Parameters:
     ///   - x: the spectrogram encoder's output, `[freq, time, channel]`.
     ///   - xt: the waveform encoder's, `[1, time, channel]`.
-    ///   - skip: the tensor that `x` is.
-    ///   - skipTime: the tensor that `xt` is; nil where it has merged into the spectrogram.
+    ///   - skip: of the same values as `x`.
+    ///   - skipTime: of the same values as `xt`; nil where it has merged into the spectrogram.
     /// - Returns: the inputs of the innermost decoder layers, in storage that they may change.
     func bottom(
-        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Tensor, skipTime: Tensor?,
+        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver
     ) throws -> (x: Tensor, xt: Tensor)
 }

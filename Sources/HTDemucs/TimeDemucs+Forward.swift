@@ -25,21 +25,22 @@ extension TimeDemucs {
         try observer.completed(.resample)
         probe?("x", .waveform, x)
 
-        var skips: [Tensor] = []
+        var skips: [Skip] = []
         for (level, encode) in encoder.enumerated() {
             x = encode(x, probe: probe?.scope("encoder.\(level)"), on: backend)
             // [1, 971092, 64] … [1, 947, 2048]
             try observer.completed(.encoder(level))
-            skips.append(x)
+            if level < encoder.count - 1 { skips.append(Skip(x, on: backend)) }
         }
         if let lstm {
+            let skip = Skip(x, on: backend)
             x = lstm(x, on: backend)
             probe?("lstm", .waveform, x)
             try observer.completed(.lstm)
-            backend.add(skips.removeLast(), to: x)
+            skip.add(to: x, on: backend)
         } else {
             // The skip is the sum's other half.
-            x = doubled(skips.removeLast())
+            x = doubled(x)
         }
         for (index, decode) in decoder.enumerated() {
             // Lengths are valid, so that a layer gives just what its encoder took.

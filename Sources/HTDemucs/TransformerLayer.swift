@@ -51,23 +51,31 @@ package struct TransformerLayer: Sendable {
         return (queries, keysValues)
     }
 
+    /// A self layer, in place.
+    ///
+    /// - Parameters:
+    ///   - x: `[tokens, channels]`
+    ///   - probe: takes values inside and the output.
+    package func attend(_ x: Tensor, probe: Probe? = nil, on backend: Backend) {
+        let (queries, keysValues) = project(x, others: x, on: backend)
+        finish(
+            x, queries: consume queries, keysValues: consume keysValues, probe: probe, on: backend)
+    }
+
     /// Everything after the projections, in place.
     ///
     /// - Parameters:
     ///   - x: `[tokens, channels]`
-    ///   - queries: of these tokens.
-    ///   - keysValues: of these tokens, or of the other branch's.
+    ///   - queries: of these tokens; used up.
+    ///   - keysValues: of these tokens, or of the other branch's; used up.
     ///   - probe: takes values inside and the output.
     package func finish(
-        _ x: Tensor, queries: Tensor, keysValues: Tensor, probe: Probe? = nil, on backend: Backend
+        _ x: Tensor, queries: consuming Tensor, keysValues: consuming Tensor,
+        probe: Probe? = nil, on backend: Backend
     ) {
-        let attended = attention.attend(queries, keysValues, on: backend)
         let part = isCross ? "cross_attn" : "self_attn"
-        for head in 0..<attention.heads {
-            probe?(
-                "\(part).weights.\(head)", .tokens,
-                attention.weights(head, queries, keysValues, on: backend))
-        }
+        if let probe { trace(probe.scope(part), queries, keysValues, on: backend) }
+        let attended = attention.attend(consume queries, consume keysValues, on: backend)
         probe?(part, .tokens, attention.output(attended, on: backend))
         let channels = attention.channels
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
@@ -98,6 +106,17 @@ package struct TransformerLayer: Sendable {
         }
         normalise(x, moments, on: backend)
         probe?.output(.tokens, x)
+    }
+
+    /// What each query reads, for those heads that are wanted.
+    private func trace(
+        _ probe: Probe, _ queries: Tensor, _ keysValues: Tensor, on backend: Backend
+    ) {
+        for head in 0..<attention.heads {
+            probe(
+                "weights.\(head)", .tokens,
+                attention.weights(head, queries, keysValues, on: backend))
+        }
     }
 
     /// Tiles of normalised tokens, for `linear` to multiply.

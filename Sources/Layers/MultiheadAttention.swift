@@ -43,13 +43,15 @@ package struct MultiheadAttention: Sendable {
     /// Attention without the output projection.
     ///
     /// - Parameters:
-    ///   - queries: `[tokens, channels]`, projected.
-    ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values.
+    ///   - queries: `[tokens, channels]`, projected; the result takes their place.
+    ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values; let go of when they
+    ///     are packed.
     ///   - slopes: `[tokens, heads]`, by how much the score of a query falls with each step of
     ///     distance, in self-attention without attention to oneself; nil for none of this.
     /// - Returns: `[tokens, channels]`
     package func attend(
-        _ queries: Tensor, _ keysValues: Tensor, slopes: Tensor? = nil, on backend: Backend
+        _ queries: consuming Tensor, _ keysValues: consuming Tensor, slopes: Tensor? = nil,
+        on backend: Backend
     ) -> Tensor {
         let size = channels / heads
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
@@ -57,8 +59,9 @@ package struct MultiheadAttention: Sendable {
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
         let form = form(on: backend)
         let keys = packedKeys(keysValues, keyTiles, as: form, on: backend)
-        let values = packedValues(keysValues, keyTiles, as: form, on: backend)
-        let result = backend.tensor(queries.shape)
+        let values = packedValues(consume keysValues, keyTiles, as: form, on: backend)
+        // A tile of queries is read by the tile of the result in its place alone.
+        let result = queries
         let rows = queryTiles.length
         let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
         backend.parallelFor(queryTiles.tiles * heads, scratch: floats) { index, scratch in
@@ -68,7 +71,7 @@ package struct MultiheadAttention: Sendable {
             let tile = AttentionTile(
                 form, rows: range.count, size: size, longestTile: keyTiles.length,
                 scratch: scratch, backend: backend)
-            let query = queries.pointer + range.lowerBound * channels + head * size
+            let query = result.pointer + range.lowerBound * channels + head * size
             let decay = slopes.map {
                 AttentionTile.Decay(
                     slopes: $0.pointer + range.lowerBound * heads + head, ld: heads,
@@ -80,8 +83,7 @@ package struct MultiheadAttention: Sendable {
                     keyTiles[keyTile], queries: query, ld: channels, keys: keys(head),
                     values: values(head), decay: decay)
             }
-            tile.finish(
-                into: result.pointer + range.lowerBound * channels + head * size, ld: channels)
+            tile.finish(into: query, ld: channels)
         }
         return result
     }

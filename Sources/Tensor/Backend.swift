@@ -22,6 +22,9 @@ package final class Backend: Sendable {
     /// Times the tiles of all loops; nil but for measurements.
     private let clock: TileClock?
     private let storagePool = StoragePool()
+    /// Of what a pass makes and later ones use: among the activations it would come to lie where large
+    /// ones then no longer fit beside it.
+    private let keptPool = StoragePool()
     private let scratch: ScratchSpace
 
     /// One backend at a time reads and sets variables of the environment: OpenBLAS, reading its
@@ -116,6 +119,16 @@ package final class Backend: Sendable {
     /// A tensor that holds a copy of `values`.
     package func tensor(_ shape: some Collection<Int>, _ values: [Float]) -> Tensor {
         let result = tensor(Shape(shape))
+        precondition(result.count == values.count)
+        withExtendedLifetime(result) {
+            result.pointer.update(from: values, count: values.count)
+        }
+        return result
+    }
+
+    /// The same for values that are made while the network runs and outlive the pass.
+    package func keptTensor(_ shape: Shape, _ values: [Float]) -> Tensor {
+        let result = Tensor(shape: shape, storage: keptPool.allocate(shape.elements))
         precondition(result.count == values.count)
         withExtendedLifetime(result) {
             result.pointer.update(from: values, count: values.count)

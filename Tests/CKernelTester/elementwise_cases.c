@@ -173,6 +173,19 @@ void test_f32_add(test_run *run) {
     }
 }
 
+void test_bf16_add(test_run *run) {
+    EACH_SHAPE(run, s) {
+        matrix x = numbers(run, &s, s.rows, s.cols), before = numbers(run, &s, s.rows, s.cols);
+        matrix skip = blank(run, s.rows, s.cols, s.gap, sizeof(uint16_t));
+        EACH_ELEMENT(x, r, c)
+        *u16(&skip, r, c) = rounded(*f32(&x, r, c));
+        outputs out = copies(run, &before);
+        EACH_TABLE(run, t, i)
+        t->bf16_add(s.rows, s.cols, skip.first, skip.ld, out.of[i].first, out.of[i].ld);
+        expect_outputs(run, &out, NULL);
+    }
+}
+
 void test_bf16_round(test_run *run) {
     EACH_SHAPE(run, s) {
         matrix x = numbers(run, &s, s.rows, s.cols);

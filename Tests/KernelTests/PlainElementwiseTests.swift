@@ -149,6 +149,23 @@ import Testing
         #expect(out.prefix(2).allSatisfy { widened($0).isNaN })
     }
 
+    @Test func rowsInBFloat16AreAdded() {
+        var numbers = SeededNumbers(seed: 12)
+        for (rows, cols) in Matrix.sizes {
+            let (x, before) = (Matrix(rows, cols, &numbers), Matrix(rows, cols, gap: 1, &numbers))
+            var rounded = [UInt16](repeating: 0, count: rows * cols)
+            for row in 0..<rows {
+                for col in 0..<cols { rounded[row * cols + col] = bfloat16(Float(x[row, col])) }
+            }
+            var out = before
+            plain.bf16_add(rows, cols, rounded, cols, &out.floats, out.ld)
+            out.expect { row, col in
+                let value = before[row, col] + Double(widened(rounded[row * cols + col]))
+                return (value, epsilon * abs(value))
+            }
+        }
+    }
+
     @Test func rowsAreScaledAndAdded() {
         var numbers = SeededNumbers(seed: 3)
         for (rows, cols) in Matrix.sizes {

@@ -64,6 +64,11 @@ typedef void add_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_
 typedef void round_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                           uint16_t *out, ptrdiff_t ldo);
 
+/* bf16_add: out[r, c] += x[r, c], with x in bfloat16.
+ * Bound: 0, one rounding. */
+typedef void bf16_add_kernel(ptrdiff_t rows, ptrdiff_t cols, const uint16_t *x, ptrdiff_t ldx,
+                             float *out, ptrdiff_t ldo);
+
 /* f32_column_magnitudes: largest[c] = max(largest[c], max over r |x[r, c]|), NaN where one is.
  * Bound: 0, nothing is rounded. */
 typedef void column_magnitudes_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,

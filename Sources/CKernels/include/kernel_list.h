@@ -16,6 +16,7 @@
     ENTRY(f32_scale_rows, scale_rows_kernel)                                                       \
     ENTRY(f32_add, add_kernel)                                                                     \
     ENTRY(bf16_round, round_kernel)                                                                \
+    ENTRY(bf16_add, bf16_add_kernel)                                                               \
     ENTRY(f32_column_magnitudes, column_magnitudes_kernel)                                         \
     ENTRY(f32_gather_taps, gather_taps_kernel)                                                     \
     ENTRY(f32_lstm_cell, lstm_cell_kernel)                                                         \
