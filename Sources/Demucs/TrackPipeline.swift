@@ -63,6 +63,9 @@ package final class TrackPipeline {
     /// that index.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
 
+    /// Samples of a block at most. What is done to a block until it is written finds it in the cache.
+    private static let blockSamples = 1 << 15
+
     private let bag: Bag
     private let shifts: Int
     private let backend: Backend
@@ -197,6 +200,9 @@ package final class TrackPipeline {
         _ running: Range<Int>, _ progress: (SeparationProgress) -> Void
     ) throws -> Int? {
         while true {
+            if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
+                return min(count, Self.blockSamples)
+            }
             window.forget(
                 before: min(
                     givenSamples,
@@ -224,9 +230,6 @@ package final class TrackPipeline {
             report(progress)
             // The workers may have finished all that is left before they saw it.
             try cancellation.check()
-            if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
-                return count
-            }
         }
         try window.finish()
         return nil
