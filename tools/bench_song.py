@@ -4,13 +4,16 @@
 
 Writes a checkpoint of the real size (htdemucs's configuration, seeded weights) and a song of formulas into a temporary
 folder, then runs `python -m demucs` and `swift-demucs` in float32, bfloat16 and INT8, each from the start of the process to
-its end, with the same threads, without shifts, and writes float32 WAVs. Prints medians and ranges of the seconds, the peak
-memory of the process, and the SNR of the worst stem against the reference's. Needs tools/reference/requirements.txt.
+its end, with the same threads, without shifts, and writes float32 WAVs. After each of ours, `swift-demucs bench` times the
+segment alone. Prints medians and ranges of the seconds, the time of the song's segments and the ratio of the whole process to
+it, the peak memory of the process, and the SNR of the worst stem against the reference's. `--ours` leaves out the reference.
+Needs tools/reference/requirements.txt.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -19,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
+# htdemucs's segment of 7.8 s at 44.1 kHz, and the reference's distance between segments.
+STRIDE_SAMPLES = int(0.75 * 343980)
 ROOT = Path(__file__).resolve().parents[1]
 
 # In processes of their own: a child's peak memory begins with that of the process that starts it.
@@ -66,12 +71,19 @@ def run(command: list[str], threads: int) -> tuple[float, float]:
     return seconds, usage.ru_maxrss / 1000
 
 
+def segment_seconds(command: list[str]) -> float:
+    """The median of a segment alone."""
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    return json.loads(output)[0]["seconds_per_segment"]["median"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=ROOT / ".build/release/swift-demucs", help="our program")
     parser.add_argument("--seconds", type=int, default=240, help="length of the song (default: 240)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each (default: 5)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all")
+    parser.add_argument("--ours", action="store_true", help="leave out the reference")
     options = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as name:
@@ -79,28 +91,46 @@ def main() -> None:
         python(PREPARE, folder, options.seconds)
         common = ["-n", "real", "--repo", name, "--shifts", "0", "--float32", "--clip-mode", "none"]
         song = str(folder / "song.wav")
-        commands = {"demucs 4.1.0": [
+        commands = {} if options.ours else {"demucs 4.1.0": [
             sys.executable, "-m", "demucs", *common, "-d", "cpu", "-o", f"{name}/reference", song]}
+        benches: dict[str, list[str]] = {}
         for precision in ("float32", "bfloat16", "int8"):
-            commands[f"swift-demucs {precision}"] = [
-                str(options.binary), *common, "--threads", str(options.threads), "--precision", precision,
-                "-o", f"{name}/{precision}", song]
+            engine = ["--threads", str(options.threads), "--precision", precision]
+            label = f"swift-demucs {precision}"
+            commands[label] = [str(options.binary), *common, *engine, "-o", f"{name}/{precision}", song]
+            benches[label] = [
+                str(options.binary), "bench", "-n", "real", "--repo", name, *engine, "--runs", "5", "--json"]
         measured: dict[str, list[tuple[float, float]]] = {label: [] for label in commands}
+        segments: dict[str, list[float]] = {label: [] for label in benches}
         for _ in range(options.runs):
             for label, command in commands.items():
                 measured[label].append(run(command, options.threads))
+                if label in benches:
+                    segments[label].append(segment_seconds(benches[label]))
 
         stems = {label: next(Path(command[-2]).rglob("vocals.wav")).parent for label, command in commands.items()}
-        first = statistics.median(seconds for seconds, _ in measured["demucs 4.1.0"])
+        reference = stems.get("demucs 4.1.0")
+        first = statistics.median(seconds for seconds, _ in measured["demucs 4.1.0"]) if reference else None
+        count = -(-options.seconds * 44100 // STRIDE_SAMPLES)
         print(f"{options.seconds} s of music, {options.threads} threads, {options.runs} runs\n")
-        print("| | median s | range s | of demucs's time | peak memory MB | worst stem against demucs, SNR dB |")
-        print("|---|---|---|---|---|---|")
+        print(
+            f"| | median s | range s | of demucs's time | {count} segments alone s | process / segments "
+            "| peak memory MB | worst stem against demucs, SNR dB |")
+        print("|---|---|---|---|---|---|---|---|")
         for label, results in measured.items():
             seconds = [one for one, _ in results]
             median = statistics.median(seconds)
             memory = statistics.median(one for _, one in results)
-            snr = "" if label == "demucs 4.1.0" else f"{float(python(COMPARE, stems['demucs 4.1.0'], stems[label])):.1f}"
-            print(f"| {label} | {median:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | {median / first:.2f} | {memory:.0f} | {snr} |")
+            share = f"{median / first:.2f}" if first else ""
+            alone, ratio, snr = "", "", ""
+            if label in segments:
+                total = count * statistics.median(segments[label])
+                alone, ratio = f"{total:.1f}", f"{median / total:.3f}"
+                if reference:
+                    snr = f"{float(python(COMPARE, reference, stems[label])):.1f}"
+            print(
+                f"| {label} | {median:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | {share} | {alone} | {ratio} "
+                f"| {memory:.0f} | {snr} |")
 
 
 if __name__ == "__main__":

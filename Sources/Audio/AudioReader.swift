@@ -104,7 +104,7 @@ package final class AudioReader: RecordingReader {
             try file.checkUnchanged()
             return nil
         }
-        try checkFinite(block.prefix(count * channelCount))
+        try checkFinite(count * channelCount)
         let channels = block.withUnsafeBufferPointer { block in
             (0..<channelCount).map { channel in
                 [Float](unsafeUninitializedCapacity: count) { samples, initialised in
@@ -134,15 +134,14 @@ package final class AudioReader: RecordingReader {
         AudioError.nothingDecodable(path: path, reason: decoderError)
     }
 
-    private func checkFinite(_ values: ArraySlice<Float>) throws(AudioError) {
-        let exponent: UInt32 = 0x7F80_0000
-        // A maximum of integers is a vector loop; a loop that may end early is not.
-        let largest = values.reduce(UInt32(0)) { max($0, $1.bitPattern & exponent) }
-        guard largest == exponent, let index = values.firstIndex(where: { !$0.isFinite }) else {
-            return
+    /// - Parameter count: of the block's values that were decoded.
+    private func checkFinite(_ count: Int) throws(AudioError) {
+        let index = block.withUnsafeBufferPointer {
+            UnsafeBufferPointer(rebasing: $0[..<count]).firstNotFinite
         }
+        guard let index else { return }
         throw .notFinite(
-            path: path, value: values[index],
+            path: path, value: block[index],
             seconds: Double(decodedSamples + index / channelCount) / Double(sampleRateHz),
             channel: index % channelCount)
     }

@@ -29,18 +29,45 @@ struct EncodedBlock {
     mutating func fill(_ audio: PlanarAudio, _ range: Range<Int>) {
         precondition(range.count <= capacity && audio.channelCount == channelCount)
         samples = range.count
-        for (channel, signal) in audio.channels.enumerated() {
-            var index = channel
-            for sample in signal[range] {
-                floats[index] = sample
-                index += channelCount
+        floats.withUnsafeMutableBufferPointer { floats in
+            if channelCount == 2 {
+                Self.interleave(audio.channels[0][range], audio.channels[1][range], into: floats)
+                return
+            }
+            for (channel, signal) in audio.channels.enumerated() {
+                for (index, sample) in signal[range].enumerated() {
+                    floats[index * channelCount + channel] = sample
+                }
+            }
+        }
+    }
+
+    /// Both channels in one loop, which is a vector loop.
+    private static func interleave(
+        _ left: ArraySlice<Float>, _ right: ArraySlice<Float>,
+        into floats: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(left.count == right.count && 2 * left.count <= floats.count)
+        let count = left.count
+        left.withUnsafeBufferPointer { left in
+            right.withUnsafeBufferPointer { right in
+                guard let left = left.baseAddress, let right = right.baseAddress,
+                    let floats = floats.baseAddress
+                else { return }
+                // Pointers: a buffer's bounds checks would keep the loop from being vectorised.
+                for index in 0..<count {
+                    floats[2 * index] = left[index]
+                    floats[2 * index + 1] = right[index]
+                }
             }
         }
     }
 
     /// The first interleaved index of a sample that is NaN or infinite.
     var firstNotFinite: Int? {
-        floats[..<values].firstIndex { !$0.isFinite }
+        floats.withUnsafeBufferPointer {
+            UnsafeBufferPointer(rebasing: $0[..<values]).firstNotFinite
+        }
     }
 
     /// Limits and rounds the samples, all of which are finite.

@@ -1,5 +1,7 @@
 // The one check of audio that a caller has put together, and the bounds of recordings.
 
+import Signal
+
 @_exported import struct Signal.PlanarAudio
 
 extension PlanarAudio {
@@ -48,13 +50,17 @@ extension PlanarAudio {
                         + "\(sampleCount) as in channel 0")
             }
             guard checksSamples else { continue }
-            // One pass without branches: a sum of zeros is zero, and 0 × infinity or NaN is NaN.
-            let zeros = channel.withUnsafeBufferPointer { $0.reduce(0) { $0 + $1 * 0 } }
-            if zeros == 0 { continue }
-            let sample = channel.firstIndex { !$0.isFinite } ?? 0
+            guard let sample = channel.withUnsafeBufferPointer(\.firstNotFinite) else { continue }
             throw .invalidAudio(
                 problem: "has \(channel[sample]) at sample \(sample) of channel \(index), expected "
                     + "a finite number")
         }
+    }
+}
+
+extension UnsafeBufferPointer<Float> {
+    /// The index of the first value that is NaN or infinite.
+    var firstNotFinite: Int? {
+        largestMagnitude.isFinite ? nil : firstIndex { !$0.isFinite }
     }
 }

@@ -4,6 +4,9 @@
 #include "platform.h"
 
 #include <dlfcn.h>
+#if defined(__linux__)
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <unistd.h>
 
@@ -20,4 +23,10 @@ int count_available_cores(void) {
 const char *path_of_binary(const void *address) {
     Dl_info binary;
     return dladdr(address, &binary) != 0 ? binary.dli_fname : NULL;
+}
+
+void return_freed_memory(void) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }

@@ -19,8 +19,10 @@ package struct OverlapAdd {
     private var sums: [Float]
     /// `[capacity]`.
     private var weightSums: [Float]
-    /// Position in the track of the first sample held.
+    /// Position in the track of the first sample that was not taken.
     private var base = 0
+    /// Its place in each row: samples that were taken make room when the next segment comes.
+    private var first = 0
     private var finishedEnd = 0
 
     /// - Parameters:
@@ -51,6 +53,7 @@ package struct OverlapAdd {
     ) {
         let offset = start - base
         precondition(offset >= 0 && offset + count <= capacity && count <= weights.count)
+        makeRoom()
         weights.withUnsafeBufferPointer { weights in
             sums.withUnsafeMutableBufferPointer { sums in
                 for row in 0..<rowCount {
@@ -73,11 +76,14 @@ package struct OverlapAdd {
         precondition(count <= finishedSamples && audio.channelCount == rowCount)
         precondition(audio.sampleCount == count)
         weightSums.withUnsafeBufferPointer { weightSums in
-            for row in 0..<rowCount {
+            let weightSums = UnsafeBufferPointer(rebasing: weightSums[first..<first + count])
+            for index in 0..<rowCount {
                 sums.withUnsafeBufferPointer { sums in
-                    audio.channels[row].withUnsafeMutableBufferPointer { target in
+                    let start = index * capacity + first
+                    let row = UnsafeBufferPointer(rebasing: sums[start..<start + count])
+                    audio.channels[index].withUnsafeMutableBufferPointer { target in
                         for sample in 0..<count {
-                            target[sample] += sums[row * capacity + sample] / weightSums[sample]
+                            target[sample] += row[sample] / weightSums[sample]
                         }
                     }
                 }
@@ -89,12 +95,18 @@ package struct OverlapAdd {
     /// Drops the next finished samples.
     package mutating func discard(_ count: Int) {
         precondition(count <= finishedSamples)
-        guard count > 0 else { return }
-        for row in 0..<rowCount {
-            OverlapAdd.moveDown(&sums, by: count, in: row * capacity..<(row + 1) * capacity)
-        }
-        OverlapAdd.moveDown(&weightSums, by: count, in: 0..<capacity)
         base += count
+        first += count
+    }
+
+    /// Moves the samples held to the front of their rows, and zeros behind them.
+    private mutating func makeRoom() {
+        guard first > 0 else { return }
+        for row in 0..<rowCount {
+            OverlapAdd.moveDown(&sums, by: first, in: row * capacity..<(row + 1) * capacity)
+        }
+        OverlapAdd.moveDown(&weightSums, by: first, in: 0..<capacity)
+        first = 0
     }
 
     private static func moveDown(_ values: inout [Float], by count: Int, in range: Range<Int>) {

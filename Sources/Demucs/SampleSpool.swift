@@ -42,22 +42,32 @@ final class SampleSpool: @unchecked Sendable {
         var position = 0
         while position < audio.sampleCount {
             let room = Self.blockSamples - block.sampleCount
-            let end = min(position + room, audio.sampleCount)
-            block.append(audio, position..<end)
-            position = end
-            if block.sampleCount == Self.blockSamples { try writeBlock() }
+            let part = position..<min(position + room, audio.sampleCount)
+            position = part.upperBound
+            if part.count == Self.blockSamples {
+                try write(audio, part)
+            } else {
+                block.append(audio, part)
+                if block.sampleCount == Self.blockSamples { try writeBlock() }
+            }
         }
         sampleCount += audio.sampleCount
     }
 
     private func writeBlock() throws(SeparationError) {
+        try write(block, 0..<block.sampleCount)
         for index in block.channels.indices {
+            block.channels[index].removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func write(_ audio: PlanarAudio, _ samples: Range<Int>) throws(SeparationError) {
+        for channel in audio.channels {
             do {
-                try block.channels[index].withUnsafeBytes { try writeAll($0, to: descriptor) }
+                try channel[samples].withUnsafeBytes { try writeAll($0, to: descriptor) }
             } catch {
                 throw .spoolFailed(folder: folder, reason: "\(error)")
             }
-            block.channels[index].removeAll(keepingCapacity: true)
         }
     }
 

@@ -2,6 +2,7 @@
 
 import Audio
 import HTDemucs
+import LibC
 import ModelZoo
 import Tensor
 
@@ -61,6 +62,7 @@ public final class Separator: Sendable {
             Worker(backend: backend, networks: networks.map { $0?.running(on: backend) })
         }
         model = opened.information(stems: bag.stems, networks: networks.compactMap(\.self))
+        return_freed_memory()
     }
 
     /// The instruction set, the GEMM backend, the precision and the threads that it computes with:

@@ -6,6 +6,7 @@
 
 import Audio
 import HTDemucs
+import LibC
 import Tensor
 
 /// The next finished samples of all stems, and the track's samples at the same place.
@@ -62,6 +63,9 @@ package final class TrackPipeline {
     /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the member of
     /// that index.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
+
+    /// Samples of a block at most. What is done to a block until it is written finds it in the cache.
+    private static let blockSamples = 1 << 15
 
     private let bag: Bag
     private let shifts: Int
@@ -197,6 +201,9 @@ package final class TrackPipeline {
         _ running: Range<Int>, _ progress: (SeparationProgress) -> Void
     ) throws -> Int? {
         while true {
+            if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
+                return min(count, Self.blockSamples)
+            }
             window.forget(
                 before: min(
                     givenSamples,
@@ -220,13 +227,12 @@ package final class TrackPipeline {
             passes[index].add(try workers.next())
             begun -= 1
             segmentsDone += 1
+            // The first pass of a network leaves 11 MB behind, of making tables that it keeps.
+            if segmentsDone == 1 { return_freed_memory() }
             tell(segment, hasEnded: true)
             report(progress)
             // The workers may have finished all that is left before they saw it.
             try cancellation.check()
-            if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
-                return count
-            }
         }
         try window.finish()
         return nil

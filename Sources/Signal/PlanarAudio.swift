@@ -48,9 +48,13 @@ public struct PlanarAudio: Sendable, Equatable {
     /// Length in time.
     public var durationSeconds: Double { Double(sampleCount) / Double(sampleRateHz) }
 
-    /// The largest magnitude of a sample.
+    /// The largest magnitude of a sample that is a number.
     package var peak: Float {
-        channels.reduce(0) { peak, channel in channel.reduce(peak) { max($0, abs($1)) } }
+        channels.reduce(0) { peak, channel in
+            let largest = channel.withUnsafeBufferPointer(\.largestMagnitude)
+            guard largest.isNaN else { return max(peak, largest) }
+            return channel.reduce(peak) { max($0, abs($1)) }
+        }
     }
 
     /// A part of every channel.
@@ -72,5 +76,15 @@ public struct PlanarAudio: Sendable, Equatable {
     /// Drops samples from the front of every channel.
     package mutating func removeFirst(_ count: Int) {
         for index in channels.indices { channels[index].removeFirst(count) }
+    }
+}
+
+extension UnsafeBufferPointer<Float> {
+    /// The largest magnitude; NaN if a value is NaN, 0 for no values.
+    package var largestMagnitude: Float {
+        // Bits of magnitudes have the same order, infinity and NaNs last. A maximum of integers is a
+        // vector loop; that of floats, where NaNs count, is not.
+        let bits = reduce(Int32(0)) { Swift.max($0, Int32(bitPattern: $1.magnitude.bitPattern)) }
+        return Float(bitPattern: UInt32(bitPattern: bits))
     }
 }

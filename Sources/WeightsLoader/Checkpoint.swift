@@ -158,6 +158,9 @@ package struct Checkpoint: Sendable {
     package func withBytes<Result>(
         of tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
+        defer {
+            for part in tensor.parts { files[part.file].release(part.byteRange) }
+        }
         if tensor.parts.count == 1, !tensor.parts[0].isVarints, tensor.parts[0].axes == nil {
             return try files[tensor.parts[0].file].withBytes(tensor.parts[0].byteRange, body)
         }

@@ -65,6 +65,16 @@ package final class MappedFile: @unchecked Sendable {
         }
     }
 
+    /// Takes the whole pages of `range` out of this process's memory; they are fetched again when they
+    /// are read. A model's weights are read once, and would stay in memory beside the network until
+    /// the last one is.
+    func release(_ range: Range<Int>) {
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        let first = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        if first < end { madvise(base + first, end - first, MADV_DONTNEED) }
+    }
+
     /// The number at a byte; all of it must lie within the file.
     func littleEndian<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
         withBytes(offset..<offset + Number.bitWidth / 8) {

@@ -73,11 +73,11 @@ struct SeparationModel {
         return name.replacing("/", with: "_")
     }
 
-    /// The content of the checkpoints and how they are combined; nil if they can't be read any more.
-    func identity(_ cancellation: CancellationToken) -> SeparationRecord.Model? {
-        let checksums = files.checkpoints.compactMap { FileChecksum.of($0, cancellation) }
-        guard checksums.count == files.checkpoints.count else { return nil }
-        return SeparationRecord.Model(
+    /// The content of the checkpoints and how they are combined.
+    ///
+    /// - Parameter checksums: of the checkpoints.
+    func identity(_ checksums: [String]) -> SeparationRecord.Model {
+        SeparationRecord.Model(
             checkpoints: checksums, member: files.submodel, weights: files.weights,
             segmentSeconds: files.segmentSeconds)
     }

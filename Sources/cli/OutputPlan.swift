@@ -14,6 +14,9 @@ struct PlannedTrack {
     /// The record of a complete result; nil for standard output.
     let record: SeparationRecord.Place?
 
+    /// Whether a record is written: standard input can't be read again.
+    var isRecorded: Bool { record != nil && !input.isStandardInput }
+
     /// Of all files, that of the stem file last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
 

@@ -73,6 +73,7 @@ extension SeparationRun {
         let input =
             track.input.isStandardInput
             ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)
+        let checksum = track.isRecorded ? PendingChecksums(of: [path], self.cancellation) : nil
         try track.checkNames()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
@@ -98,7 +99,7 @@ extension SeparationRun {
                 })
         }
         for warning in report.warnings { console.warning("\(warning)") }
-        record(track, report, unchangedSince: before)
+        record(track, report, checksum, unchangedSince: before)
         return report
     }
 
@@ -114,12 +115,13 @@ extension SeparationRun {
     }
 
     /// Writes the record, unless the input can't be reread or has changed.
+    ///
+    /// - Parameter checksum: of the input.
     private mutating func record(
-        _ track: PlannedTrack, _ report: TrackReport, unchangedSince before: stat?
+        _ track: PlannedTrack, _ report: TrackReport, _ checksum: PendingChecksums?,
+        unchangedSince before: stat?
     ) {
-        guard let place = track.record, !track.input.isStandardInput,
-            let model = identity(),
-            let checksum = FileChecksum.of(track.input.path, cancellation),
+        guard let place = track.record, let model = identity(), let checksum = checksum?()?.first,
             let input = SeparationRecord.File(track.input.path, sha256: checksum),
             let before, input.isSame(as: before)
         else { return }

@@ -29,7 +29,7 @@ struct SeparationRun {
     private var folder: OutputFolder?
     /// Of all tracks without one of their own, so that one number repeats the run.
     private let seed: UInt64
-    private var modelIdentity: SeparationRecord.Model?
+    private var modelChecksums: PendingChecksums?
 
     /// Finds the model and plans the files.
     ///
@@ -115,6 +115,7 @@ struct SeparationRun {
         } else if settings.isDryRun {
             report(track, status: .planned)
         } else {
+            if track.isRecorded { beginIdentity() }
             let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
             let separator = try loadedSeparator()
             let failures = noteTry(track)
@@ -181,13 +182,19 @@ struct SeparationRun {
             stemFileParts: stemFileParts, format: plan.format, precision: precision)
     }
 
+    /// Begins to compute the checksums of the model.
+    private mutating func beginIdentity() {
+        if modelChecksums == nil {
+            modelChecksums = PendingChecksums(of: model.files.checkpoints, cancellation)
+        }
+    }
+
     /// The checksums of the model, computed once; nil if a file can't be read.
     mutating func identity() -> SeparationRecord.Model? {
-        if modelIdentity == nil {
-            modelIdentity = model.identity(cancellation)
-            events.model?.sha256 = modelIdentity?.checkpoints
-        }
-        return modelIdentity
+        beginIdentity()
+        guard let checksums = modelChecksums?() else { return nil }
+        events.model?.sha256 = checksums
+        return model.identity(checksums)
     }
 
     /// Reports a track that isn't separated, and its files.

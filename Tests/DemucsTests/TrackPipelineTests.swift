@@ -132,6 +132,35 @@ struct TrackPipelineTests {
         #expect(samplesOut == 2000)
     }
 
+    /// Segments of any length leave in blocks that the cache holds, and the blocks' seams do not show.
+    @Test(arguments: [true, false])
+    func longSegmentsLeaveInBlocks(split: Bool) throws {
+        let track: [[Float]] = [7919, 7907].map { step in
+            (0..<200_000).map { index in Float(index * step % 1009) / 500 - 1 }
+        }
+        var format = PositionNetwork.format
+        format.trainingSamples = 90_000
+        format.padsToTraining = false
+        var stems = PlanarAudio(channelCount: 4, sampleRateHz: 100)
+        var mixture = PlanarAudio(channelCount: 2, sampleRateHz: 100)
+        var longest = 0
+        try separate(
+            measured(track), bag: Bag(format), options: .init(shifts: 2, seed: 3, split: split),
+            network: { mix in
+                network.backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
+            },
+            sink: { block in
+                longest = max(longest, block.stems.sampleCount)
+                stems.append(block.stems)
+                mixture.append(block.mixture)
+            })
+        #expect(longest == 32_768)
+        #expect(mixture.channels == track)
+        let comparison = Comparison(
+            actual: stems.channels.flatMap { $0 }, expected: (track + track).flatMap { $0 })
+        #expect(comparison.snrDecibels >= 130, "\(comparison)")
+    }
+
     /// A network that gives back its input leaves the track as it was, whatever the seams: to
     /// float32's rounding of x − mean, ÷ scale, × weight, ÷ weights, × scale, + mean.
     @Test(arguments: [

@@ -28,4 +28,13 @@ struct PlanarAudioTests {
         #expect(PlanarAudio(channels: [], sampleRateHz: 8).sampleCount == 0)
         #expect(PlanarAudio(channels: [], sampleRateHz: 8).peak == 0)
     }
+
+    @Test func peaksAreThoseOfNumbers() {
+        let values: [Float] = [-0.0, 0.5, -3, 0x1p-149]
+        #expect(values.withUnsafeBufferPointer(\.largestMagnitude) == 3)
+        #expect((values + [.nan]).withUnsafeBufferPointer(\.largestMagnitude).isNaN)
+        #expect((values + [-.infinity]).withUnsafeBufferPointer(\.largestMagnitude) == .infinity)
+        let channels = [values, [-.nan, 2, 4, .nan]]
+        #expect(PlanarAudio(channels: channels, sampleRateHz: 8).peak == 4)
+    }
 }

@@ -42,6 +42,16 @@ struct SafetensorsTests {
         #expect(try fixture.floats("näme \"quoted\"\n") == [1])
     }
 
+    /// The pages of a tensor leave the process once it was read, and come back.
+    @Test func aTensorOfManyPagesIsReadAgain() throws {
+        let fixture = try Fixture("models/base.outputs")
+        let tensor = try #require(fixture.checkpoint.tensors.max { $0.count < $1.count })
+        #expect(tensor.countBytes > 3 * 16_384)
+        let values = try fixture.floats(tensor.name)
+        #expect(values.contains { $0 != 0 })
+        #expect(try fixture.floats(tensor.name) == values)
+    }
+
     @Test func othersThanFloatsAreNotWidened() throws {
         let checkpoint = try Fixture("weights/types").checkpoint
         for tensor in checkpoint.tensors where !tensor.elementType.widensToFloat32 {
