@@ -13,7 +13,8 @@ extension HTDemucs {
         _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver
     ) throws -> (x: Tensor, xt: Tensor) {
-        (x, xt) = try transform(consume x, consume xt, observer: observer)  // [8, 336, 384], [1, 1344, 384]
+        // [8, 336, 384], [1, 1344, 384]
+        (x, xt) = try transform(consume x, consume xt, observer: observer)
         try observer.completed(.crosstransformer)
         skip.add(to: x, on: backend)
         skipTime?.add(to: xt, on: backend)
@@ -35,7 +36,8 @@ extension HTDemucs {
         let (freqs, times, timesOfWaveform) = (x.shape[0], x.shape[1], xt.shape[1])
         // Tokens are ordered by time, and by frequency within it.
         var tokens = transposed(consume x)  // [336 · 8, 384]
-        var tokensTime = (consume xt).reshaped(Shape(timesOfWaveform, tokens.shape[1]))  // [1344, 384]
+        // [1344, 384]
+        var tokensTime = (consume xt).reshaped(Shape(timesOfWaveform, tokens.shape[1]))
         if let samplers {
             tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
             tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]

@@ -30,7 +30,8 @@ extension HybridNetwork {
 
         let z = branches.stft.forward(mix, on: backend)  // [2048, 336, 4]
         try observer.completed(.stft)
-        let (x, xt) = try core(mix, consume z, observer: observer)  // [2048, 336, 16], [1, 343980, 8]
+        // [2048, 336, 16], [1, 343980, 8]
+        let (x, xt) = try core(mix, consume z, observer: observer)
         let waveforms = branches.stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
         let stems = sum(waveforms, xt, samples: samples)  // [4, 2, samples]
         try observer.completed(.istft)

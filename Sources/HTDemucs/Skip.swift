@@ -15,7 +15,7 @@ package struct Skip: Sendable {
     private static let tileElements = 1 << 16
 
     /// - Parameter x: any shape; shared in float32, so it may not change as long as this waits.
-    init(_ x: Tensor, on backend: Backend) {
+    package init(_ x: Tensor, on backend: Backend) {
         count = x.count
         isRounded = backend.precision != .float32
         guard isRounded else {
@@ -32,7 +32,7 @@ package struct Skip: Sendable {
     }
 
     /// target += skip, all elements.
-    func add(to target: Tensor, on backend: Backend) {
+    package func add(to target: Tensor, on backend: Backend) {
         precondition(count == target.count)
         backend.forEachTile(of: count, longest: Self.tileElements) { range in
             add(to: target, range, on: backend)

@@ -92,7 +92,9 @@ import Testing
         let again = try block.input("x")
         if !isEmpty { backend.add(try block.input("skip"), to: again) }
         let skip = backend.tensor(output.shape, (0..<output.count).map { Float($0 % 5) })
-        let sum = layer(again, length: times ?? x.shape[1], nextSkip: skip, on: backend).output
+        let sum = layer(
+            again, length: times ?? x.shape[1], nextSkip: Skip(skip, on: backend), on: backend
+        ).output
         #expect(sum.floats == zip(output.floats, skip.floats).map(+))
     }
 
