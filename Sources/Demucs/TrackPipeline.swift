@@ -6,7 +6,6 @@
 
 import Audio
 import HTDemucs
-import LibC
 import Tensor
 
 /// The next finished samples of all stems, and the track's samples at the same place.
@@ -227,8 +226,6 @@ package final class TrackPipeline {
             passes[index].add(try workers.next())
             begun -= 1
             segmentsDone += 1
-            // The first pass of a network leaves 11 MB behind, of making tables that it keeps.
-            if segmentsDone == 1 { return_freed_memory() }
             tell(segment, hasEnded: true)
             report(progress)
             // The workers may have finished all that is left before they saw it.
