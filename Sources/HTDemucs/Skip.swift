@@ -11,7 +11,7 @@ package struct Skip: Sendable {
     private let count: Int
     private let isRounded: Bool
 
-    /// Elements of a tile, even because `bf16_round` ends odd rows with a zero.
+    /// Elements of a tile.
     private static let tileElements = 1 << 16
 
     /// - Parameter x: any shape; shared in float32, so it may not change as long as this waits.
@@ -23,7 +23,8 @@ package struct Skip: Sendable {
             return
         }
         let rounded = backend.tensor(Shape((x.count + 1) / 2))
-        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
+        // `bf16_round` ends an odd row with a zero, which belongs to the next tile.
+        backend.forEachTile(of: x.count, longest: Self.tileElements, unit: 2) { range in
             backend.kernels.bf16_round(
                 1, range.count, x.pointer + range.lowerBound, range.count,
                 Self.elements(rounded) + range.lowerBound, range.count)

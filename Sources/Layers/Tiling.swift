@@ -41,11 +41,12 @@ extension Backend {
         parallelFor(tiling.tiles, scratch: floats) { tile, scratch in body(tiling[tile], scratch) }
     }
 
-    /// Runs `body` once for each of the nearly equal tiles of at most `longest` rows, in parallel.
+    /// Runs `body` once for each of the nearly equal tiles of at most `longest` rows, all but the last a
+    /// multiple of `unit`, in parallel.
     package func forEachTile(
-        of count: Int, longest: Int, _ body: (_ range: Range<Int>) -> Void
+        of count: Int, longest: Int, unit: Int = 1, _ body: (_ range: Range<Int>) -> Void
     ) {
-        let tiling = Tiling(count, longest: longest)
+        let tiling = Tiling(count, longest: longest, unit: unit)
         parallelFor(tiling.tiles) { tile in body(tiling[tile]) }
     }
 }
