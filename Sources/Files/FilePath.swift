@@ -96,6 +96,11 @@ package enum FilePath {
         status(path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
     }
 
+    /// Whether a file is at a path that gives the same bytes whenever it is read: no pipe or device.
+    package static func isRegularFile(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
+    }
+
     /// Size of a file in bytes; 0 if it is missing.
     package static func countBytes(_ path: String) -> Int {
         status(path).map { Int(clamping: $0.st_size) } ?? 0

@@ -14,8 +14,10 @@ struct PlannedTrack {
     /// The record of a complete result; nil for standard output.
     let record: SeparationRecord.Place?
 
-    /// Whether a record is written: standard input can't be read again.
-    var isRecorded: Bool { record != nil && !input.isStandardInput }
+    /// Whether a record is written: standard input and pipes can't be read again.
+    var isRecorded: Bool {
+        record != nil && !input.isStandardInput && FilePath.isRegularFile(input.path)
+    }
 
     /// Of all files, that of the stem file last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }

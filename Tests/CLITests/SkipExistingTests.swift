@@ -55,6 +55,23 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
+    /// A second reading of a pipe, for its checksum, would wait for ever.
+    @Test func aNamedPipeIsSeparatedWithoutARecord() throws {
+        let path = folder.url("pipe.wav").path
+        #expect(mkfifo(path, 0o600) == 0)
+        let track = try folder.data("a.wav")
+        Thread.detachNewThread {
+            let handle = FileHandle(forWritingAtPath: path)
+            try? handle?.write(contentsOf: track)
+            try? handle?.close()
+        }
+        try folder.run("pipe.wav", "-n", "cross_first", "-o", "out", "--quiet")
+        #expect(try !folder.data("out/cross_first/pipe/drums.wav").isEmpty)
+        let records = try FileManager.default.contentsOfDirectory(
+            atPath: folder.url("out/.swift-demucs").path)
+        #expect(records.allSatisfy { !$0.hasPrefix("pipe") })
+    }
+
     @Test func forceDoesItAgain() throws {
         #expect(try isSkipped("--force") == false)
     }

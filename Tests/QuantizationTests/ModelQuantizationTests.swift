@@ -208,7 +208,12 @@ import WeightsLoader
         let wanted = free.snrDecibels + 0.5
         let (_, _, better) = try quantized(try base(), targets: .init(minimumSNRDecibels: wanted))
         #expect(better.snrDecibels >= wanted)
-        #expect(better.countBytes >= free.countBytes)
+        // Layers go to more exact forms, and none back.
+        let order: [LayerForm] = [.w8a8, .w8, .float]
+        let steps = zip(free.layers, better.layers).map { before, after in
+            (order.firstIndex(of: after.form) ?? 0) - (order.firstIndex(of: before.form) ?? 0)
+        }
+        #expect(steps.allSatisfy { $0 >= 0 } && steps.contains { $0 > 0 }, "\(steps)")
         let unreachable: [MixedPrecisionSearch.Targets] = [
             .init(minimumSNRDecibels: 100), .init(maximumBytes: 1000),
             // Only changes that cost no bytes are allowed.
