@@ -19,7 +19,7 @@ extension StateDictReader {
         let fullName = reader.fullName(name)
         let form = plan?[fullName] ?? .float
         let layer = observer?.layer(of: fullName, shape: shape, outputAxis: outputAxis)
-        let activations = form == .w8a8 ? .int8 : backend.precisionOfFloats
+        let activations = form == .w8a8 ? .int8 : floatPrecision
         if let (quantized, scales) = try reader.quantized(
             name, shape, channels: shape[outputAxis])
         {

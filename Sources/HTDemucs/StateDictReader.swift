@@ -14,6 +14,8 @@ package struct StateDictReader {
     let plan: QuantizationPlan?
     /// Sees the inputs of the layers.
     let observer: (any ModelObserver)?
+    /// What products without INT8 activations are rounded to.
+    private(set) var floatPrecision: Precision
 
     package init(
         configuration: Configuration, backend: Backend, plan: QuantizationPlan? = nil,
@@ -23,6 +25,15 @@ package struct StateDictReader {
         self.backend = backend
         self.plan = plan
         self.observer = observer
+        floatPrecision = backend.precisionOfFloats
+    }
+
+    /// The reader of an encoder layer. The outermost one multiplies in float32: all behind it see its
+    /// error, and it waits for memory in any precision.
+    func ofEncoder(_ layer: Configuration.LayerShape) -> StateDictReader {
+        var reader = self
+        if layer.index == 0 { reader.floatPrecision = .float32 }
+        return reader
     }
 
     // MARK: - torch.nn
@@ -61,7 +72,7 @@ package struct StateDictReader {
             _ name: String, _ layers: [Configuration.LayerShape], isFrequency: Bool
         ) throws -> [HEncLayer] {
             try layers.map { layer in
-                try encoderLayer(
+                try ofEncoder(layer).encoderLayer(
                     parameters.scope(name).scope("\(layer.index)"), layer,
                     isFrequency: isFrequency && !layer.isTimeOnly)
             }
@@ -204,7 +215,8 @@ package struct StateDictReader {
             return DConv.Layer(
                 dilation: dilation,
                 reduce: WeightMatrix(
-                    .floats(reduce, on: backend), rowOffsets: (0..<channels).map { $0 * taps },
+                    LayerWeights(.floats(reduce), activations: floatPrecision),
+                    rowOffsets: (0..<channels).map { $0 * taps },
                     columnOffsets: (0..<DConv.tapColumns(hidden: hidden)).map { column in
                         column < taps * hidden
                             ? (column % hidden) * channels * taps + column / hidden : nil
@@ -213,7 +225,7 @@ package struct StateDictReader {
                 norm1: try groupNorm(reader.scope("1"), groups: 1, channels: hidden),
                 lstm: lstm, attention: attention,
                 expand: Linear(
-                    weight: .floats(expand, on: backend),
+                    weight: LayerWeights(.floats(expand), activations: floatPrecision),
                     bias: try expandReader.floats("bias", [2 * channels]), inputs: hidden,
                     on: backend),
                 norm2: try groupNorm(next(), groups: 1, channels: 2 * channels),

@@ -35,7 +35,8 @@ package struct TimeDemucs: SeparationNetwork {
             depth: configuration.depth, kernel: configuration.kernelSize,
             stride: configuration.stride, resamples: configuration.resample)
         encoder = try configuration.layers.map { layer in
-            try reader.waveformEncoder(parameters.scope("encoder").scope("\(layer.index)"), layer)
+            try reader.ofEncoder(layer).waveformEncoder(
+                parameters.scope("encoder").scope("\(layer.index)"), layer)
         }
         decoder = try configuration.layers.reversed().enumerated().map { position, layer in
             try reader.waveformDecoder(parameters.scope("decoder").scope("\(position)"), layer)
