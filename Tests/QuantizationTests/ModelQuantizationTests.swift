@@ -175,8 +175,22 @@ import WeightsLoader
         let gptq = try decibels(weightsAlone.file, .float32)
         let nearest = try decibels(try nearest(to: weightsAlone.file, of: source), .float32)
         #expect(gptq >= nearest + 2, "\(gptq) dB, \(nearest) dB")
-        // At this size INT8 activations cost more than INT8 weights, but the file is no worse.
-        #expect(try decibels(try quantized(source).file, .int8) >= decibels(source, .int8) - 0.5)
+        // At this size INT8 activations cost more than INT8 weights, but the file is closer.
+        let file = try quantized(source).file
+        #expect(try meanDecibels(file, of: source) >= meanDecibels(source, of: source))
+    }
+
+    /// The SNR in INT8 over eight signals: at this size a single one may favour either rounding by 1 dB.
+    private func meanDecibels(_ checkpoint: Checkpoint, of source: Checkpoint) throws -> Double {
+        let seeds: Range<UInt64> = 9..<17
+        let sum = try seeds.reduce(0.0) { sum, seed in
+            try sum
+                + Comparison(
+                    actual: try stems(checkpoint, .int8, seed: seed),
+                    expected: try stems(source, .float32, seed: seed)
+                ).snrDecibels
+        }
+        return sum / Double(seeds.count)
     }
 
     /// The same file with weights rounded to nearest.
