@@ -75,9 +75,7 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
     catalogue.start_ray(None)
     alone, on_ray = [], []
     for run in range(arguments.runs):
-        job = catalogue.Job(
-            out=str(folder / f"ray-{run}"), model=arguments.model, options=options
-        )
+        job = catalogue.Job(out=str(folder / f"ray-{run}"), model=arguments.model, options=options)
         start = time.monotonic()
         processes = []
         for index, core in enumerate(cores):
@@ -99,8 +97,10 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
         assert counts == {"done": arguments.tracks}, counts
         print(f"alone {alone[-1]:.2f} s, on Ray {on_ray[-1]:.2f} s", flush=True)
     first, second = statistics.median(alone), statistics.median(on_ray)
+    # Of each pair, as a machine's pace drifts over minutes.
+    ratio = statistics.median(its / other for its, other in zip(on_ray, alone))
     print(
-        f"medians: alone {first:.2f} s, on Ray {second:.2f} s: {100 * (second / first - 1):+.1f} %"
+        f"medians: alone {first:.2f} s, on Ray {second:.2f} s, of a pair {100 * (ratio - 1):+.1f} %"
     )
 
 
@@ -160,9 +160,7 @@ def measure_empty(folder: Path, count: int) -> None:
         times.append(time.monotonic() - start)
         assert found == {expected: count}, found
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = sum(
-        path.stat().st_size for path in (folder / "stems/demo.results").iterdir()
-    )
+    size = sum(path.stat().st_size for path in (folder / "stems/demo.results").iterdir())
     print(
         f"{count} tracks: {times[0]:.1f} s ({1000 * times[0] / count:.2f} ms each), again "
         f"{times[1]:.1f} s, driver {megabytes:.0f} MB, table {size / 1e6:.1f} MB",
