@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MODEL = ROOT / "Models" / "demo.safetensors"
 TRACK = ROOT / "Models" / "demo_track.ogg"
+TRUE_STEMS = ROOT / "Models" / "demo_stems"
 # Everything that chapters write, apart from pages and pictures; $COURSE_WORK names another folder.
 WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work")
 TRACE = WORK / "trace.safetensors"
@@ -162,20 +162,13 @@ def read_track(track: Path = TRACK) -> np.ndarray:
 
 
 def true_stems() -> dict[str, np.ndarray]:
-    """The stems that the demo track was mixed from, generated again from their seed."""
-    folder = WORK / "truth"
-    if not (folder / "vocals.wav").exists():
-        options = re.search(
-            r"(--kind \w+ )?--seed \d+ --seconds \d+", (ROOT / "Models/README.md").read_text()
-        )
-        script = ROOT / "tools" / "demo_model" / "generate.py"
-        if not options:
-            raise CourseError("Models/README.md no longer names the seed of the demo track")
-        folder.mkdir(parents=True, exist_ok=True)
-        call = [sys.executable, str(script), *options[0].split(), str(folder)]
-        subprocess.run(call, check=True)
-    files = sorted(path for path in folder.glob("*.wav") if path.stem != "mixture")
-    return {path.stem: read_wav(path) for path in files}
+    """The stems that the demo track was mixed from; as float WAVs they lie in work/truth."""
+    stems = {path.stem: read_track(path) for path in sorted(TRUE_STEMS.glob("*.ogg"))}
+    if not stems:
+        raise CourseError(f"{TRUE_STEMS}: no true stems; take the folder from the repository")
+    for name, samples in stems.items():
+        write_wav(WORK / "truth" / f"{name}.wav", samples)
+    return stems
 
 
 def separated() -> dict[str, np.ndarray]:

@@ -2,13 +2,13 @@
 
     python generate.py --seed 1000000 --seconds 30 OUT_DIR
 
-writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo. The mixture is the sum
-of the stems in float32, in the order above. `--kind sampled` (the default) plays sound fonts,
-synthesisers and singing vocoders; `--kind formula` needs nothing but numpy and scipy. The same
-seed, length and kind give the same bits, whatever the number of cores; another version of numpy,
-scipy, fluidsynth, WORLD or the fonts may change them. Seeds from 1,000,000 up are held out: the
-demo model never saw them. `--held-out-instruments` plays on a sound font, a kit and a voice that
-training never hears either.
+writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo; `--vorbis` writes Ogg
+Vorbis instead. The mixture is the sum of the stems in float32, in the order above. `--kind sampled`
+(the default) plays sound fonts, synthesisers and singing vocoders; `--kind formula` needs nothing
+but numpy and scipy. The same seed, length and kind give the same bits, whatever the number of
+cores; another version of numpy, scipy, fluidsynth, WORLD or the fonts may change them. Seeds from
+1,000,000 up are held out: the demo model never saw them. `--held-out-instruments` plays on a sound
+font, a kit and a voice that training never hears either.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--kind", choices=KINDS, default="sampled")
     parser.add_argument("--held-out-instruments", action="store_true")
-    parser.add_argument(
-        "--track", type=Path, metavar="FILE", help="also write the mixture as Ogg Vorbis"
-    )
+    parser.add_argument("--vorbis", action="store_true", help="write Ogg Vorbis instead of WAV")
     parser.add_argument("directory", type=Path, metavar="OUT_DIR")
     options = parser.parse_args()
     stems = generate(
@@ -121,11 +119,10 @@ def main() -> None:
         held_out_instruments=options.held_out_instruments,
     )
     options.directory.mkdir(parents=True, exist_ok=True)
-    write_wav(options.directory / "mixture.wav", mixture_of(stems))
+    write, suffix = (write_vorbis, "ogg") if options.vorbis else (write_wav, "wav")
+    write(options.directory / f"mixture.{suffix}", mixture_of(stems))
     for name, stem in zip(STEMS, stems, strict=True):
-        write_wav(options.directory / f"{name}.wav", stem)
-    if options.track:
-        write_vorbis(options.track, mixture_of(stems))
+        write(options.directory / f"{name}.{suffix}", stem)
 
 
 if __name__ == "__main__":
