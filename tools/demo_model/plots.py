@@ -55,7 +55,8 @@ def curve(log: Path, picture: Path) -> None:
 
 def spectrogram(axes: plt.Axes, sound: Array, title: str) -> None:
     """Power in dB of the mean of both channels, frequencies on a logarithmic axis."""
-    with np.errstate(divide="ignore"):  # silence is minus infinity
+    axes.set_facecolor("black")
+    with np.errstate(divide="ignore"):  # silence is minus infinity, which is not drawn
         axes.specgram(
             sound.mean(0),
             NFFT=2048,
