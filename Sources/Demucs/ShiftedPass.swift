@@ -92,7 +92,7 @@ struct ShiftedPass {
         let input = input(of: cutSegments)
         let first = input.start - input.padLeft
         try window.fill(to: first + input.padded)
-        let mix = backend.tensor([format.channelCount, input.padded])
+        let mix = backend.keptTensor([format.channelCount, input.padded])
         window.read(from: first, into: mix)
         cutSegments += 1
         return mix

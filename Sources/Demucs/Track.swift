@@ -108,7 +108,7 @@ package struct Track {
             window.forget(before: start)
             try window.fill(to: start + length)
             window.forget(before: start)
-            let piece = backend.tensor([channelCount, length])
+            let piece = backend.keptTensor([channelCount, length])
             window.read(from: start, into: piece)
             try body(index, piece)
         }

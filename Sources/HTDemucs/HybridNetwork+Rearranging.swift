@@ -86,7 +86,7 @@ extension HybridNetwork {
     /// - Returns: `[sources, audioChannels, samples]`
     func sum(_ waveforms: Tensor, _ xt: Tensor, samples: Int) -> Tensor {
         let (channels, times) = (waveforms.shape[0], waveforms.shape[1])
-        let result = backend.tensor(
+        let result = backend.keptTensor(
             Shape(configuration.sources.count, configuration.audioChannels, samples))
         let longest = max(1, Self.tileElements / channels)
         backend.forEachTile(of: samples, longest: longest) { range in

@@ -134,7 +134,7 @@ extension TimeDemucs {
                 }
             }
         }
-        let result = backend.tensor(
+        let result = backend.keptTensor(
             Shape([configuration.sources.count, configuration.audioChannels, samples]))
         resample(
             padded, from: inputs.lowerBound, with: downsampler, first: lead,

@@ -22,8 +22,8 @@ package final class Backend: Sendable {
     /// Times the tiles of all loops; nil but for measurements.
     private let clock: TileClock?
     private let storagePool = StoragePool()
-    /// Of what a pass makes and later ones use: among the activations it would come to lie where large
-    /// ones then no longer fit beside it.
+    /// Of what is there before a pass or after it: among the activations it would come to lie where
+    /// large ones then no longer fit beside it.
     private let keptPool = StoragePool()
     private let scratch: ScratchSpace
 
@@ -126,9 +126,14 @@ package final class Backend: Sendable {
         return result
     }
 
-    /// The same for values that are made while the network runs and outlive the pass.
+    /// An uninitialised tensor that is there before a pass or after it: its input, its result, tables.
+    package func keptTensor(_ shape: Shape) -> Tensor {
+        Tensor(shape: shape, storage: keptPool.allocate(shape.elements))
+    }
+
+    /// The same with a copy of `values`.
     package func keptTensor(_ shape: Shape, _ values: [Float]) -> Tensor {
-        let result = Tensor(shape: shape, storage: keptPool.allocate(shape.elements))
+        let result = keptTensor(shape)
         precondition(result.count == values.count)
         withExtendedLifetime(result) {
             result.pointer.update(from: values, count: values.count)
