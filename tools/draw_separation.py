@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The page's colours (Sources/Service/Page/colours.js).
 STEMS = {"drums": "#009E73", "bass": "#D55E00", "other": "#CC79A7", "vocals": "#56B4E9"}
 THEMES = {"light": ("#ffffff", "#1f2328", "#57606a"), "dark": ("#0d1117", "#e6edf3", "#8d96a0")}
-FIRST_SECOND, SECONDS = 0, 15
+FIRST_SECOND, SECONDS = 15, 15
 BANDS = 256
 LOWEST_HZ, HIGHEST_HZ = 40, 16_000
 
@@ -74,7 +74,8 @@ def draw(pictures: dict[str, np.ndarray], theme: str, path: Path) -> None:
     mixture.set_yticks(
         [np.log(f / LOWEST_HZ) / np.log(HIGHEST_HZ / LOWEST_HZ) for f in hertz],
         [f"{f} Hz" if f < 1000 else f"{f // 1000} kHz" for f in hertz])
-    mixture.set_xticks([0, 5, 10, 15], ["0 s", "5 s", "10 s", "15 s"])
+    seconds = range(FIRST_SECOND, FIRST_SECOND + SECONDS + 1, 5)
+    mixture.set_xticks(seconds, [f"{second} s" for second in seconds])
     mixture.tick_params(colors=faint, labelsize=10, length=3)
     for row, (name, colour) in enumerate(STEMS.items()):
         axes = show(grid[row, 1], name, colour)

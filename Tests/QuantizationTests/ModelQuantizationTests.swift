@@ -184,7 +184,7 @@ import WeightsLoader
     private func meanDecibels(_ checkpoint: Checkpoint, of source: Checkpoint) throws -> Double {
         let seeds: Range<UInt64> = 9..<17
         let sum = try seeds.reduce(0.0) { sum, seed in
-            try sum
+            sum
                 + Comparison(
                     actual: try stems(checkpoint, .int8, seed: seed),
                     expected: try stems(source, .float32, seed: seed)

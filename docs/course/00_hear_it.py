@@ -38,7 +38,7 @@ for name, samples in stems.items():
 # | vocals | <audio controls src="sounds/vocals.mp3"></audio> [vocals.mp3](sounds/vocals.mp3) |
 
 # %%
-excerpt = ["--start", "10", "--duration", "8", "--mix", "mixture=drums+bass+other+vocals"]
+excerpt = ["--start", "15", "--duration", "8", "--mix", "mixture=drums+bass+other+vocals"]
 mp3 = ["--mp3", "--mp3-bitrate", "96", "--shifts", "0"]
 run("separate", TRACK, "-n", MODEL, *excerpt, *mp3, "-o", WORK / "excerpt")
 
@@ -57,7 +57,7 @@ run("separate", TRACK, "-n", MODEL, *excerpt, *mp3, "-o", WORK / "excerpt")
 # %%
 from figures import hear_it
 
-hear_it.spectrograms(stems, seconds=(10, 18))
+hear_it.spectrograms(stems, seconds=(15, 23))
 hear_it.keep_sounds(WORK / "excerpt")
 
 # %% [markdown]

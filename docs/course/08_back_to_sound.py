@@ -139,11 +139,11 @@ back_to_sound.shares(config.sources, from_spectrogram, found["add_67"])
 # matters more, and is it the same for all stems?
 
 # %% [markdown] tags=["answer"]
-# The engine traced the second that begins at 10 s of the track, after it brought the track to standard
+# The engine traced the second that begins at 20 s of the track, after it brought the track to standard
 # deviation 1. The true stems get the same scale, which the mixture tells.
 
 # %% tags=["answer"]
-second = slice(10 * config.samplerate, 10 * config.samplerate + samples)
+second = slice(20 * config.samplerate, 20 * config.samplerate + samples)
 stems = {name: stem[:, second] for name, stem in true_stems().items()}
 mixture = sum(stems.values())
 scale = np.sqrt(np.square(truth["mix"]).sum() / np.square(mixture).sum())

@@ -28,7 +28,7 @@ TRUE_STEMS = ROOT / "Models" / "demo_stems"
 WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work")
 TRACE = WORK / "trace.safetensors"
 # The second of the demo track that is traced, and the heads whose attention is kept.
-TRACE_OPTIONS = ["--start", "10", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
+TRACE_OPTIONS = ["--start", "20", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
 MINIMUM_SNR_DB = 100
 # No random shifts and no change of the level: what a chapter can compute again.
 EXACTLY = ["--shifts", "0", "--float32", "--clip-mode", "none"]

@@ -11,7 +11,7 @@ from .style import save, spectrogram
 def masks(estimates: dict[str, np.ndarray], scores: dict[str, float]) -> None:
     """Spectrograms of one stem by different methods, the truth last."""
     figure, axes = plt.subplots(1, len(estimates), figsize=(9, 3.2), sharey=True)
-    seconds = (10, 16)
+    seconds = (16, 22)
     part = slice(*(44100 * s for s in seconds))
     loudest = spectrogram(list(estimates.values())[-1].mean(0)[part]).max()
     for axis, (name, sound) in zip(axes, estimates.items(), strict=True):
