@@ -22,8 +22,8 @@ package final class Backend: Sendable {
     /// Times the tiles of all loops; nil but for measurements.
     private let clock: TileClock?
     private let storagePool = StoragePool()
-    /// Of what is there before a pass or after it: among the activations it would come to lie where
-    /// large ones then no longer fit beside it.
+    /// Tensors that outlive a pass (inputs, results, tables) have a pool of their own: between
+    /// activations they would split the free memory that large activations need.
     private let keptPool = StoragePool()
     private let scratch: ScratchSpace
 
@@ -118,27 +118,25 @@ package final class Backend: Sendable {
 
     /// A tensor that holds a copy of `values`.
     package func tensor(_ shape: some Collection<Int>, _ values: [Float]) -> Tensor {
-        let result = tensor(Shape(shape))
-        precondition(result.count == values.count)
-        withExtendedLifetime(result) {
-            result.pointer.update(from: values, count: values.count)
-        }
-        return result
+        copied(values, to: tensor(Shape(shape)))
     }
 
-    /// An uninitialised tensor that is there before a pass or after it: its input, its result, tables.
+    /// An uninitialised tensor that outlives a pass: an input, a result, a table.
     package func keptTensor(_ shape: Shape) -> Tensor {
         Tensor(shape: shape, storage: keptPool.allocate(shape.elements))
     }
 
-    /// The same with a copy of `values`.
+    /// A tensor that outlives a pass and holds a copy of `values`.
     package func keptTensor(_ shape: Shape, _ values: [Float]) -> Tensor {
-        let result = keptTensor(shape)
-        precondition(result.count == values.count)
-        withExtendedLifetime(result) {
-            result.pointer.update(from: values, count: values.count)
+        copied(values, to: keptTensor(shape))
+    }
+
+    private func copied(_ values: [Float], to tensor: Tensor) -> Tensor {
+        precondition(tensor.count == values.count)
+        withExtendedLifetime(tensor) {
+            tensor.pointer.update(from: values, count: values.count)
         }
-        return result
+        return tensor
     }
 
     /// A tensor of zeros.
@@ -175,8 +173,8 @@ package final class Backend: Sendable {
 
 /// One block of scratch memory for each thread, grown on demand and kept.
 ///
-/// Its memory is its own: among the activations a block that stays would come to lie between them, and
-/// large ones would no longer fit beside it.
+/// It has a pool of its own, for the reason that ``Backend`` keeps some tensors apart: a block that
+/// stays would split the free memory between activations.
 private final class ScratchSpace: Sendable {
     private let blocks: Mutex<[Storage]>
     private let pool = StoragePool()

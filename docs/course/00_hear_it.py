@@ -14,7 +14,7 @@
 # on such music only. The published model `htdemucs` has the same layers, only wider ones.
 
 # %%
-from engine import MODEL, SEPARATION, TRACK, WORK, command, run, separated, true_stems
+from engine import MODEL, SEPARATION, TRACK, TRUTH, WORK, command, run, separated, true_stems
 
 print(command(*SEPARATION))
 run(*SEPARATION)
@@ -106,7 +106,7 @@ import json
 
 truth = true_stems()
 report = json.loads(
-    run("eval", WORK / "truth", WORK / "stems/demo/demo_track", "--metrics", "sdr", "--json")
+    run("eval", TRUTH, WORK / "stems/demo/demo_track", "--metrics", "sdr", "--json")
 )
 scores = {name: row["sdr"] for name, row in report["tracks"][0]["stems"].items()}
 for name in sorted(scores, key=scores.get):

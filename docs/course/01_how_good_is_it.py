@@ -34,7 +34,7 @@
 # %%
 import numpy as np
 
-from engine import WORK, require, run, separated, true_stems
+from engine import TRUTH, WORK, require, run, separated, true_stems
 
 
 def sdr(truth, estimate):
@@ -79,7 +79,7 @@ how_good_is_it.error_over_time(truth, stems)
 import json
 
 report = json.loads(
-    run("eval", WORK / "truth", WORK / "stems/demo/demo_track", "--metrics", "sdr,si-sdr", "--json")
+    run("eval", TRUTH, WORK / "stems/demo/demo_track", "--metrics", "sdr,si-sdr", "--json")
 )
 for name, row in report["tracks"][0]["stems"].items():
     mine = sdr(truth[name], stems[name]), si_sdr(truth[name], stems[name])

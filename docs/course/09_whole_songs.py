@@ -128,14 +128,14 @@ whole_songs.overlap(triangle(config.segment_samples), hard, theirs)
 # %% tags=["answer"]
 import json
 
-from engine import true_stems
+from engine import TRUTH, true_stems
 
-true_stems()  # written to work/truth
+true_stems()  # eval reads their files
 for overlap in (0, 0.25, 0.5, 0.75):
     out = WORK / f"overlap-{overlap}"
     run("separate", TRACK, "-n", MODEL, *EXACTLY, "--overlap", str(overlap), "-o", out, "-q")
     stems = next(out.glob("*/*/drums.wav")).parent
-    report = json.loads(run("eval", WORK / "truth", stems, "--metrics", "sdr", "--json"))
+    report = json.loads(run("eval", TRUTH, stems, "--metrics", "sdr", "--json"))
     scores = {name: row["sdr"] for name, row in report["tracks"][0]["stems"].items()}
     row = "  ".join(f"{name} {scores[name]:.2f}" for name in config.sources)
     print(f"overlap {overlap:4}: {row}   work × {1 / (1 - overlap):.2f}")

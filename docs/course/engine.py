@@ -27,6 +27,7 @@ TRUE_STEMS = ROOT / "Models" / "demo_stems"
 # Everything that chapters write, apart from pages and pictures; $COURSE_WORK names another folder.
 WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work")
 TRACE = WORK / "trace.safetensors"
+TRUTH = WORK / "truth"
 # The second of the demo track that is traced, and the heads whose attention is kept.
 TRACE_OPTIONS = ["--start", "20", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
 MINIMUM_SNR_DB = 100
@@ -162,13 +163,15 @@ def read_track(track: Path = TRACK) -> np.ndarray:
 
 
 def true_stems() -> dict[str, np.ndarray]:
-    """The stems that the demo track was mixed from; as float WAVs they lie in work/truth."""
-    stems = {path.stem: read_track(path) for path in sorted(TRUE_STEMS.glob("*.ogg"))}
-    if not stems:
+    """The stems that the demo track was mixed from, [channels, N] each; decoded to TRUTH once."""
+    sources = sorted(TRUE_STEMS.glob("*.ogg"))
+    if not sources:
         raise CourseError(f"{TRUE_STEMS}: no true stems; take the folder from the repository")
-    for name, samples in stems.items():
-        write_wav(WORK / "truth" / f"{name}.wav", samples)
-    return stems
+    for source in sources:
+        decoded = TRUTH / f"{source.stem}.wav"
+        if not decoded.exists():
+            write_wav(decoded, read_track(source))
+    return {source.stem: read_wav(TRUTH / f"{source.stem}.wav") for source in sources}
 
 
 def separated() -> dict[str, np.ndarray]:
