@@ -32,14 +32,14 @@ final class PseudoTerminal {
 
     deinit { close(main) }
 
-    /// Reads until the text contains the sign, or to the end.
+    /// Reads until the text has a match of the pattern, or to the end.
     ///
-    /// - Returns: whether the text contains the sign.
+    /// - Returns: whether the text has a match.
     @discardableResult
-    func read(until sign: String? = nil) -> Bool {
+    func read(until pattern: Regex<Substring>? = nil) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {
-            if let sign, text.contains(sign) { return true }
+            if let pattern, text.contains(pattern) { return true }
             // Fails with EIO once the process has ended.
             let count = Foundation.read(main, &bytes, bytes.count)
             if count <= 0 { return false }
