@@ -1,16 +1,17 @@
-// From the channels and the rate of a recording to those of a model, block by block.
+// Converts the channels and the rate of a recording to those of a model, block by block.
 
 import Signal
 
-/// Which channels of a recording are used if it has more than the model.
+/// Channels that are used of a recording with more channels than the model.
 public enum Downmix: String, Sendable, CaseIterable {
-    /// The first ones, as in the reference; for a mono model the mean of all.
+    /// The first channels, as in the reference; for a mono model the mean of all.
     case first
-    /// The mean of all, in every channel of the model.
+    /// The mean of all channels, in every channel of the model.
     case average
 }
 
-/// Converts a recording that arrives in blocks: channels first, then the rate, as the reference.
+/// Converts a recording that arrives in blocks: channels first, then the rate, as the reference
+/// does.
 ///
 /// Mono is repeated in every channel. Results don't depend on how the recording is cut into blocks.
 ///
@@ -18,13 +19,13 @@ public enum Downmix: String, Sendable, CaseIterable {
 package struct AudioConversion: Sendable {
     private let channelCount: Int
     private let newChannelCount: Int
-    /// Whether all new channels are alike and pass through the resampler as one.
+    /// Whether all new channels are equal, so that only one of them is resampled.
     private let isMono: Bool
     private var resampling: ResamplingStream
 
     /// - Parameter downmix: for a recording with more channels than wanted.
-    /// - Throws: ``AudioError/tooFewChannels(found:needed:)`` if several channels should become
-    ///   more.
+    /// - Throws: ``AudioError/tooFewChannels(found:needed:)`` if there are several channels, but
+    ///   fewer than wanted.
     package init(
         fromChannels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
         rateHz newRateHz: Int, downmix: Downmix = .first
@@ -43,7 +44,7 @@ package struct AudioConversion: Sendable {
 
     /// Converts the next block of the recording.
     ///
-    /// - Returns: the samples that it completes, in the new channels and rate.
+    /// - Returns: the samples that are finished with this block, in the new channels and rate.
     package mutating func convert(_ block: PlanarAudio) -> PlanarAudio {
         precondition(block.channelCount == channelCount)
         let channels =
@@ -52,7 +53,7 @@ package struct AudioConversion: Sendable {
             resampling.append(PlanarAudio(channels: channels, sampleRateHz: block.sampleRateHz)))
     }
 
-    /// Gives the last samples, once there are no more blocks.
+    /// Returns the last samples, after the last block.
     package mutating func finish() -> PlanarAudio {
         spread(resampling.finish())
     }

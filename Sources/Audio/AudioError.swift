@@ -4,11 +4,11 @@ import Files
 
 /// A sound file could not be read, converted or written.
 public enum AudioError: Error, Equatable, Sendable, DescribedError {
-    /// There is nothing at the path.
+    /// No file exists at the path.
     case notFound(path: String)
     /// A folder stands where a file is expected.
     case isFolder(path: String)
-    /// A device, which is neither a file nor a stream that ends.
+    /// A terminal or another device instead of a file or a pipe.
     case notAFile(path: String)
     /// The system refuses to open or read the file.
     case unreadable(path: String, reason: String)
@@ -25,17 +25,17 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     /// The header states a rate or a number of channels that no recording has: `problem` continues
     /// "The header states …".
     case implausibleHeader(path: String, problem: String)
-    /// More samples than are held in memory at once.
+    /// The file has more samples than fit into memory at once.
     case tooLong(path: String, limitSeconds: Double)
     /// A sample is NaN or infinite. Channels count from 0.
     case notFinite(path: String, value: Float, seconds: Double, channel: Int)
     /// A model wants more channels than a recording of several channels has.
     case tooFewChannels(found: Int, needed: Int)
-    /// Audio in memory that is no recording: `problem` continues "The audio …".
+    /// Audio in memory that is not valid: `problem` continues "The audio …".
     case invalidAudio(problem: String)
     /// The file can't be created at its path.
     case unwritable(path: String, reason: String)
-    /// Writing broke off; nothing is left behind.
+    /// Writing failed; no file is left behind.
     case writeFailed(path: String, reason: String)
     /// The stream's reader has closed it before the end, as `head` does.
     case readerGone(path: String)
@@ -50,7 +50,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     public var description: String {
         switch self {
         case .notFound(let path):
-            // A String has this character in the place of bytes that are not UTF-8.
+            // In a String, this character replaces bytes that are not UTF-8.
             let isRepaired = path.unicodeScalars.contains("\u{FFFD}")
             return
                 "\(path): there is no such file. "

@@ -1,17 +1,17 @@
-// Whole files in, whole files out.
+// Reads and writes whole sound files.
 
 /// The content of a sound file.
 public struct DecodedAudio: Sendable, Equatable {
     /// The samples as decoded: the file's own rate, all its channels.
     public var buffer: PlanarAudio
 
-    /// Problems that left something to decode, such as a truncated file.
+    /// Problems that did not stop the decoding, such as a truncated file.
     public var warnings: [AudioWarning]
 }
 
 /// Reading and writing whole sound files.
 public enum AudioFile {
-    /// Samples over all channels that are held in memory: 8 GiB, six hours of stereo.
+    /// Most samples that are held in memory, over all channels: 8 GiB, six hours of stereo.
     private static let maximumValues = 1 << 31
 
     /// Decodes a whole file.

@@ -1,18 +1,18 @@
-// The names of sound files in a folder.
+// Kinds of sound files, by file name extension.
 
 import Files
 
-/// A kind of sound file, told by its name. Decoding goes by the content.
+/// A kind of sound file by its file name extension. The decoder looks at the content instead.
 public struct AudioFileType: Sendable, Equatable {
     public let name: String
 
-    /// Endings of names without the dot, in lower case.
+    /// File name extensions without the dot, in lower case.
     public let extensions: [String]
 
     /// Whether decoding needs ffmpeg.
     public let needsFFmpeg: Bool
 
-    /// All kinds that are looked for in folders.
+    /// All kinds of sound files that are looked for in folders.
     public static let all =
         [
             AudioFileType("WAV, RF64, W64", "wav", "wave", "rf64", "w64", "bwf"),
@@ -38,7 +38,7 @@ public struct AudioFileType: Sendable, Equatable {
         self.needsFFmpeg = needsFFmpeg
     }
 
-    /// The kind that a file's name tells; nil for a name that is no sound file's.
+    /// The kind by a file's extension; nil if that is not one of a sound file.
     public init?(ofFile path: String) {
         let ending = FilePath.pathExtension(of: path).lowercased()
         guard let type = Self.all.first(where: { $0.extensions.contains(ending) }) else {

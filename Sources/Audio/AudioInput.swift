@@ -1,4 +1,4 @@
-// A track as it was given: a file of any kind, or a stream that was put into one.
+// A track to decode: a file of any format, or an unseekable stream that is spooled to a file.
 
 import Files
 import LibC
@@ -7,8 +7,8 @@ import LibC
 ///
 /// Holds its file open: removing or replacing the file does not change the track. Decoding needs a
 /// seekable file, so unseekable input (pipes) and the output of ffmpeg, which decodes the formats
-/// that libsndfile doesn't know, are spooled to a temporary file. It has no name and goes with the
-/// value.
+/// that libsndfile doesn't know, are spooled to a temporary file without a name, which is freed
+/// with this value.
 public struct AudioInput: Sendable {
     /// The path as it was given, or "standard input".
     public let name: String
@@ -17,7 +17,7 @@ public struct AudioInput: Sendable {
     public let tags: AudioTags
 
     private let file: InputFile
-    /// As it was given, where ``file`` is what ffmpeg made of it.
+    /// The file before decoding by ffmpeg; equal to ``file`` where libsndfile decodes it.
     private let original: InputFile
 
     /// Opens a track and reads its header.
@@ -40,7 +40,7 @@ public struct AudioInput: Sendable {
         try self.init(descriptor: descriptor, name: path, spool: spool, ffmpeg: ffmpeg)
     }
 
-    /// Takes standard input up to its end.
+    /// Reads standard input to its end.
     ///
     /// - Parameter spool: makes a temporary copy if one is needed.
     /// - Throws: ``AudioError``; `CancellationError`.
@@ -75,7 +75,7 @@ public struct AudioInput: Sendable {
         try AudioReader(file: file)
     }
 
-    /// The open file as it was given, with all of its tags and pictures.
+    /// Descriptor of the original file, with all of its tags and pictures.
     var sourceDescriptor: Int32 { original.descriptor }
 
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.

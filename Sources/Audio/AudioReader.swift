@@ -21,7 +21,7 @@ extension RecordingReader {
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
 /// WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and all else that libsndfile knows. Encoder delay is
-/// trimmed where the file states it. For one thread at a time.
+/// trimmed where the file states it. Used by one thread at a time.
 package final class AudioReader: RecordingReader {
     package let path: String
     package let sampleRateHz: Int
@@ -35,7 +35,7 @@ package final class AudioReader: RecordingReader {
     private let handle: OpaquePointer
     private let announced: AnnouncedLength
 
-    /// The decoder's reason for not decoding, if it gave one.
+    /// The decoder's error text, if there is one.
     private(set) var decoderError: String?
 
     /// Interleaved samples of one block.
@@ -134,7 +134,7 @@ package final class AudioReader: RecordingReader {
         AudioError.nothingDecodable(path: path, reason: decoderError)
     }
 
-    /// - Parameter count: of the block's values that were decoded.
+    /// - Parameter count: number of decoded values in the block.
     private func checkFinite(_ count: Int) throws(AudioError) {
         let index = block.withUnsafeBufferPointer {
             UnsafeBufferPointer(rebasing: $0[..<count]).firstNotFinite

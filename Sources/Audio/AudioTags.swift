@@ -3,24 +3,24 @@
 import CSndFile
 import LibC
 
-/// The texts of a file's tags, in any script; nil for a tag that it doesn't have.
+/// Texts of a file's tags, in any script; nil for a tag that the file doesn't have.
 public struct AudioTags: Sendable, Equatable {
     public var title: String?
     public var artist: String?
     public var album: String?
     public var date: String?
     public var comment: String?
-    /// As it stands in the file, such as "3" or "3/12".
+    /// The number as written in the file, such as "3" or "3/12".
     public var trackNumber: String?
     public var genre: String?
     public var copyright: String?
 
     public init() {}
 
-    /// One tag under the names that libsndfile, WAV and MP3 have for it.
+    /// A tag and its names in libsndfile, WAV, MP3 and ffmpeg.
     struct Field: Sendable {
         let text: WritableKeyPath<AudioTags, String?> & Sendable
-        /// `SF_STR_…`.
+        /// libsndfile's constant `SF_STR_…`.
         let sndFile: Int
         /// The chunk in a WAV file's list of type INFO.
         let info: String
@@ -46,7 +46,7 @@ public struct AudioTags: Sendable, Equatable {
             ffmpeg: "copyright"),
     ]
 
-    /// The tags that there are, with their texts in UTF-8. A zero byte would end a text in every
+    /// The tags that are set, with their texts in UTF-8. A zero byte would end a text in every
     /// container, so the text ends before it.
     var texts: [(field: Field, utf8: [UInt8])] {
         Self.fields.compactMap { field in
@@ -63,13 +63,13 @@ public struct AudioTags: Sendable, Equatable {
             self[keyPath: field.text] = Self.text(Array(bytes))
         }
         if trackNumber == nil {
-            // ffmpeg's name for it in WAV files, which libsndfile doesn't know.
+            // ffmpeg's name for the track number in WAV files, which libsndfile doesn't know.
             trackNumber = file.infoText("IPRT").flatMap(Self.text)
         }
     }
 
-    /// The text without spaces at its end, with which ID3 version 1 fills up its fields; nil if that
-    /// leaves nothing.
+    /// The text without trailing spaces, which pad the fields of ID3 version 1; nil if nothing is
+    /// left.
     private static func text(_ bytes: [UInt8]) -> String? {
         // Old WAV and MP3 files don't name their encoding. Bytes that aren't UTF-8 are read as
         // Latin-1, in which every byte is a character.

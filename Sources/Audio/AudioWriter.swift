@@ -2,9 +2,8 @@
 
 /// A sound file or a stream that is being written.
 ///
-/// A file stands under a temporary name in the same folder until ``finish()``; if that is never
-/// reached, nothing is left behind. Equal samples and tags make equal bytes. For one thread at a
-/// time.
+/// A file has a temporary name in the same folder until ``finish()``; without that call no file is
+/// left behind. Equal samples and tags give equal bytes. Used by one thread at a time.
 package final class AudioWriter {
     private let sink: OutputSink
     private let encoder: any SampleEncoder
@@ -23,10 +22,10 @@ package final class AudioWriter {
     ///
     /// - Parameters:
     ///   - destination: where the bytes go.
-    ///   - sampleCount: samples of each channel that will follow; nil if unknown. At most so many
-    ///     in a file; exactly so many in a WAV stream, whose header is sent first.
+    ///   - sampleCount: samples of each channel that will follow; nil if unknown. A file may get
+    ///     fewer; a WAV stream must get exactly this number, because its header is sent first.
     ///   - clip: how samples beyond full scale are brought into range.
-    ///   - divisor: of every sample, with the clip mode `rescale`.
+    ///   - divisor: number that divides every sample, with the clip mode `rescale`.
     ///   - tags: title, artist and so on; raw samples have no place for them.
     /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
     package init(

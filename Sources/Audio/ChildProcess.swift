@@ -1,7 +1,7 @@
-// A program that runs beside this one, until it ends or is killed.
+// A child process: a program that runs beside this one until it ends or is killed.
 
 import Files
-// For `environ`, which C can't guard against threads.
+// `environ` is a global variable of C, for which Swift can't check data races.
 @preconcurrency import LibC
 
 final class ChildProcess {
@@ -11,8 +11,8 @@ final class ChildProcess {
     /// Starts a program with this process's environment, in a process group of its own: an interrupt
     /// from the terminal is left to this process.
     ///
-    /// - Parameter descriptors: become its standard input, output and error. Other descriptors must
-    ///   close themselves (`O_CLOEXEC`).
+    /// - Parameter descriptors: standard input, output, error, and further ones of the program.
+    ///   Other descriptors must close themselves (`O_CLOEXEC`).
     /// - Throws: ``SystemError``.
     init(
         _ path: String, _ arguments: [String], descriptors: [Int32]
@@ -26,7 +26,8 @@ final class ChildProcess {
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // Above all numbers that they become, or one would take another's place before its turn.
+        // Copies get numbers above all target numbers, so that no `dup2` closes a copy that is
+        // still needed.
         let copies = try Self.copies(of: descriptors)
         defer { for copy in copies { close(copy) } }
         for (number, copy) in copies.enumerated() {
@@ -63,13 +64,13 @@ final class ChildProcess {
         return copies
     }
 
-    /// The exit status, or the number of the signal that ended it; nil while it runs.
+    /// The exit status, or the number of the signal that ended the process; nil while it runs.
     var status: Int32? {
         if ended == nil { wait(WNOHANG) }
         return ended
     }
 
-    /// Ends it, if it runs, and waits until it has.
+    /// Kills the process if it still runs, and waits for its end.
     func kill() {
         guard status == nil else { return }
         _ = LibC.kill(identifier, SIGKILL)

@@ -1,5 +1,4 @@
-// Samples beyond full scale, and how a sample is stored. Reference: prevent_clip and encode_wav in
-// demucs/audio.py.
+// Clip modes and sample formats. Reference: prevent_clip and encode_wav in demucs/audio.py.
 
 import LibC
 
@@ -29,7 +28,8 @@ public enum ClipMode: String, Sendable, CaseIterable {
         case .clamp:
             for index in samples.indices { samples[index] = min(max(samples[index], -0.99), 0.99) }
         case .tanh:
-            // In double: then rounding to float32 is right nearly always, as PyTorch's is.
+            // In double precision: the float32 result is then nearly always correctly rounded, as
+            // PyTorch's is.
             for index in samples.indices {
                 samples[index] = Float(LibC.tanh(Double(samples[index])))
             }
@@ -39,7 +39,7 @@ public enum ClipMode: String, Sendable, CaseIterable {
     }
 }
 
-/// How a sample is stored in a file.
+/// Format of a sample in a file.
 public enum SampleFormat: String, Sendable, CaseIterable {
     /// 16-bit integers: x · 32,767 rounded toward zero.
     case int16
@@ -48,7 +48,7 @@ public enum SampleFormat: String, Sendable, CaseIterable {
     /// 32-bit floats.
     case float32
 
-    /// Bytes of a sample.
+    /// Size of a sample in bytes.
     package var sampleBytes: Int {
         switch self {
         case .int16: 2

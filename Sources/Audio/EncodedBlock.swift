@@ -1,5 +1,5 @@
-// One block of samples on its way into a file: interleaved, limited and rounded as the reference
-// does it. libsndfile's own conversion rounds to nearest.
+// One block of samples for a file: interleaved, limited and rounded as in the reference.
+// libsndfile's own conversion rounds to nearest.
 
 /// Interleaved samples, first as floats, then in the stored format.
 struct EncodedBlock {
@@ -7,7 +7,7 @@ struct EncodedBlock {
     private let format: SampleFormat
     private let capacity: Int
     private var floats: [Float]
-    /// Samples of 24 bits, in the upper bytes.
+    /// 24-bit samples, in the upper three bytes.
     private var integers: [Int32]
     private var shortIntegers: [Int16]
 
@@ -25,7 +25,7 @@ struct EncodedBlock {
         shortIntegers = [Int16](repeating: 0, count: format == .int16 ? values : 0)
     }
 
-    /// Takes a part of every channel.
+    /// Copies a range of samples of every channel into the block, interleaved.
     mutating func fill(_ audio: PlanarAudio, _ range: Range<Int>) {
         precondition(range.count <= capacity && audio.channelCount == channelCount)
         samples = range.count
@@ -42,7 +42,7 @@ struct EncodedBlock {
         }
     }
 
-    /// Both channels in one loop, which is a vector loop.
+    /// Interleaves two channels in one loop, which the compiler vectorises.
     private static func interleave(
         _ left: ArraySlice<Float>, _ right: ArraySlice<Float>,
         into floats: UnsafeMutableBufferPointer<Float>
@@ -54,7 +54,8 @@ struct EncodedBlock {
                 guard let left = left.baseAddress, let right = right.baseAddress,
                     let floats = floats.baseAddress
                 else { return }
-                // Pointers: a buffer's bounds checks would keep the loop from being vectorised.
+                // Pointers, because a buffer's bounds checks would keep the loop from being
+                // vectorised.
                 for index in 0..<count {
                     floats[2 * index] = left[index]
                     floats[2 * index + 1] = right[index]
@@ -70,7 +71,7 @@ struct EncodedBlock {
         }
     }
 
-    /// Limits and rounds the samples, all of which are finite.
+    /// Limits and rounds the samples, which must be finite.
     ///
     /// Demucs: `prevent_clip`, then `_pcm_bytes`; products are float32, as NumPy's are.
     mutating func encode(_ clip: ClipMode, divisor: Float) {
@@ -92,7 +93,7 @@ struct EncodedBlock {
 
     /// The encoded samples of 16 bits.
     func withShortIntegers<Result>(_ body: (UnsafePointer<Int16>) -> Result) -> Result {
-        // Empty only in blocks of other formats, whose encoders don't call this.
+        // Empty only in blocks of other formats, whose encoders don't call this function.
         shortIntegers.withUnsafeBufferPointer { body($0.baseAddress!) }
     }
 
@@ -101,8 +102,7 @@ struct EncodedBlock {
         integers.withUnsafeBufferPointer { body($0.baseAddress!) }
     }
 
-    /// The encoded samples as bytes, the lowest of each sample first: as all CPUs that Swift runs on
-    /// store them.
+    /// The encoded samples as little-endian bytes, the byte order of all CPUs that Swift runs on.
     func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         let used = 0..<values * format.sampleBytes
         switch format {

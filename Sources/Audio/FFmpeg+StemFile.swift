@@ -1,16 +1,16 @@
-// Encoding and muxing of stem files by ffmpeg; the box of the names and the flags of the tracks are
+// Encodes and muxes stem files with ffmpeg; the box of the names and the flags of the tracks are
 // written here.
 
 import Files
 import LibC
 
 extension FFmpeg {
-    /// Writes a stem file. It gets its name when it is whole.
+    /// Writes a stem file, which gets its name when it is complete.
     ///
     /// - Parameters:
     ///   - tracks: five WAV files of one rate and length, the mix first.
-    ///   - isMono: of all tracks, which become stereo then: two equal channels.
-    ///   - sampleFormat: of the tracks, `int16` or `int24`.
+    ///   - isMono: whether all tracks are mono; they become stereo with two equal channels.
+    ///   - sampleFormat: format of the tracks, `int16` or `int24`.
     ///   - tags: title, artist and so on; `nil` for none at all.
     ///   - source: the track that was separated, whose other tags and cover are kept with `tags`.
     /// - Returns: length and checksum of the file.
@@ -41,7 +41,7 @@ extension FFmpeg {
         return try copy(encoded, to: path, format, stems: tracks.dropFirst().map(\.name), spool)
     }
 
-    /// Copies ffmpeg's file to its place, an MP4 file with the box of the stems.
+    /// Copies ffmpeg's output to its destination; an MP4 file gets the box of the stems.
     private func copy(
         _ encoded: Int32, to path: String, _ format: StemFileFormat, stems: [String],
         _ spool: Spool
@@ -73,7 +73,7 @@ extension FFmpeg {
         return try sink.complete()
     }
 
-    /// Runs `body`, and tells why ffmpeg can't be started.
+    /// Runs `body`, and reports a failure to start ffmpeg as ``AudioError``.
     private func started<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
         do {
             return try body()
@@ -84,14 +84,15 @@ extension FFmpeg {
 
     // MARK: - The source
 
-    /// What the separated track has besides its sound: tags and a cover.
+    /// Tags and cover of the separated track.
     fileprivate struct SourceDetails {
         let descriptor: Int32
-        /// Whether ffmpeg knows the format. Where only libsndfile does, the tags that it reads are all.
+        /// Whether ffmpeg knows the format. If not, only the tags that libsndfile reads are kept.
         let isKnown: Bool
-        /// Ogg has its tags in the stream, other containers in the file.
+        /// Whether the container is Ogg, which has its tags in the stream; others have them in the
+        /// file.
         let isOgg: Bool
-        /// `mjpeg` or `png`, and the open file.
+        /// The cover's codec (`mjpeg` or `png`) and its open file.
         let cover: (codec: String, descriptor: Int32)?
 
         init(_ source: AudioInput, _ ffmpeg: FFmpeg, _ spool: Spool) throws {
@@ -173,7 +174,7 @@ extension FFmpeg {
                 ]
             }
             output += ["-map_metadata", "-1", "-map_chapters", "-1"]
-            // Neither times nor versions nor random numbers: equal samples give equal bytes.
+            // No times, versions or random numbers, so that equal samples give equal bytes.
             output += ["-fflags", "+bitexact", "-flags:a", "+bitexact"]
         }
 
@@ -183,7 +184,7 @@ extension FFmpeg {
                 inputs.append(([], source.descriptor))
                 output += ["-map_metadata", "\(input):g"]
                 if source.isOgg { output += ["-map_metadata", "\(input):s:a:0"] }
-                // Tags about the source's container.
+                // Clears tags about the source's container.
                 for key in [
                     "major_brand", "minor_version", "compatible_brands", "encoder", "creation_time",
                 ] {
@@ -210,7 +211,8 @@ extension FFmpeg {
             }
         }
 
-        /// The output is the descriptor 1, and 2 takes messages; so the first input is 0, the second 3.
+        /// Address of an input by its descriptor: 1 is the output and 2 takes messages, so 3
+        /// follows 0.
         private static func name(_ index: Int) -> String {
             "file:/dev/fd/\(index == 0 ? 0 : index + 2)"
         }

@@ -1,18 +1,18 @@
-// The decoder of formats that libsndfile doesn't know: AAC, M4A, WMA, the sound of videos, and so on.
+// Decodes formats that libsndfile doesn't know with ffmpeg: AAC, M4A, WMA, the sound of videos.
 
 import Files
 import LibC
 
 /// The command `ffmpeg`, which is optional.
 package struct FFmpeg: Sendable {
-    /// Where the command is.
+    /// Path of the command.
     let path: String
 
     package init(path: String) {
         self.path = path
     }
 
-    /// The first one in the folders of `PATH`.
+    /// The first `ffmpeg` in the folders of `PATH`.
     package static var onPath: FFmpeg? {
         guard let folders = getenv("PATH") else { return nil }
         return String(cString: folders).split(separator: ":").lazy.map { "\($0)/ffmpeg" }
@@ -52,33 +52,34 @@ package struct FFmpeg: Sendable {
             warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
     }
 
-    /// The beginning of every command: errors only, and no input but files.
+    /// The first options of every command: errors only, and no input but files.
     static let quiet =
         ["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
 
-    /// Both files are handed over open and named by their descriptors, so no name is mistaken for an
-    /// option or an address, and a file without a name will do. Only files may be opened: a playlist
-    /// under the name of a song must not make ffmpeg fetch addresses.
+    /// Input and output are open files, named by their descriptors, so no name is mistaken for an
+    /// option or an address, and a file without a name will do. Only files may be opened: a
+    /// playlist with the name of a song must not make ffmpeg fetch addresses.
     private static let arguments =
         quiet + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
         + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
 
-    /// What a run left behind.
+    /// Exit status and messages of a run.
     struct Result {
         let status: Int32
         /// The beginning of the standard error.
         let text: String
 
-        /// The first line of it, without internal names.
+        /// The first line of ``text``, without internal names.
         var complaint: String? { FFmpeg.complaint(in: text) }
     }
 
-    /// Runs it to its end.
+    /// Runs ffmpeg to its end.
     ///
     /// - Parameters:
-    ///   - descriptors: standard input and output, then those that it gets as 3, 4, and so on.
+    ///   - descriptors: standard input and output, then the descriptors that ffmpeg gets as 3, 4,
+    ///     and so on.
     ///   - limit: bytes of the standard error that are kept, roughly.
-    /// - Throws: `SystemError` if it can't be started, `CancellationError`.
+    /// - Throws: `SystemError` if ffmpeg can't be started, `CancellationError`.
     func run(
         _ arguments: [String], descriptors: [Int32], _ spool: Spool, limit: Int = 4_096
     ) throws -> Result {
@@ -90,7 +91,7 @@ package struct FFmpeg: Sendable {
                 path, arguments,
                 descriptors: descriptors.prefix(2) + [errors.write] + descriptors.dropFirst(2))
         }()
-        // It reads files and writes an unnamed one: killing it loses nothing.
+        // ffmpeg reads files and writes one without a name: killing it loses nothing.
         defer { process.kill() }
         let text = try text(from: errors.read, spool, limit)
         while true {
@@ -108,7 +109,7 @@ package struct FFmpeg: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// The beginning of the text that arrives at a descriptor until it is closed.
+    /// The beginning of the text that arrives at a descriptor until that is closed.
     private func text(
         from descriptor: Int32, _ spool: Spool, _ limit: Int
     ) throws -> String {

@@ -1,14 +1,14 @@
-// FLAC, from integers that were rounded as the reference rounds them.
+// Encodes FLAC from integers that were rounded as in the reference.
 
 import CSndFile
 
-/// FLAC through libsndfile, at its usual compression.
+/// FLAC through libsndfile, at its default compression.
 final class FLACEncoder: SampleEncoder {
     private let sink: OutputSink
     private let format: SampleFormat
     private var handle: OpaquePointer?
 
-    /// Where libsndfile stands in the file; it goes back to complete the header.
+    /// libsndfile's position in the file; it seeks back to complete the header.
     private var offset = 0
 
     init(
@@ -22,7 +22,7 @@ final class FLACEncoder: SampleEncoder {
         info.channels = Int32(channelCount)
         info.format = Int32(
             SF_FORMAT_FLAC | (format == .int24 ? SF_FORMAT_PCM_24 : SF_FORMAT_PCM_16))
-        // The functions get back this object, which is passed as user data and closes the handle.
+        // libsndfile passes this object, the user data below, back to the functions.
         var functions = SF_VIRTUAL_IO(
             get_filelen: { sf_count_t(FLACEncoder.from($0).sink.countBytes) },
             seek: { sf_count_t(FLACEncoder.from($2).seek(Int($0), from: $1)) },
@@ -74,7 +74,7 @@ final class FLACEncoder: SampleEncoder {
     private func write(_ pointer: UnsafeRawPointer?, _ count: Int) -> Int {
         let bytes = UnsafeRawBufferPointer(start: pointer, count: count)
         let replaced = min(count, sink.countBytes - offset)
-        // The header of a stream stays as it is: length and checksum unknown.
+        // The header of a stream can't be replaced: its length and checksum stay unknown.
         if replaced > 0 && sink.canReplace {
             sink.replace(at: offset, UnsafeRawBufferPointer(rebasing: bytes[..<replaced]))
         }

@@ -12,11 +12,11 @@ struct ISOBox: Equatable {
     let type: [UInt8]
     var content: Content
 
-    /// Types whose boxes are looked into, on the way to a track's flags, chunk offsets and the user
-    /// data.
+    /// Types of containers whose boxes are parsed: the path to a track's flags, chunk offsets and
+    /// the user data.
     private static let containers = Set(["moov", "trak", "mdia", "minf", "stbl", "udta"])
 
-    /// No file nests its boxes deeper.
+    /// Limit of nesting, deeper than in any real file.
     private static let deepest = 16
 
     init(_ type: String, _ content: Content) {
@@ -33,7 +33,7 @@ struct ISOBox: Equatable {
 
     // MARK: - Reading
 
-    /// The boxes that fill some bytes.
+    /// Parses the boxes that fill some bytes.
     ///
     /// - Throws: ``ISOBoxError`` for a box that is shorter than its header or longer than its parent.
     static func boxes(in bytes: ArraySlice<UInt8>, depth: Int = 0) throws(ISOBoxError) -> [ISOBox] {
@@ -59,7 +59,7 @@ struct ISOBox: Equatable {
 
     // MARK: - Writing
 
-    /// The box as it stands in a file.
+    /// The box as bytes of a file.
     var bytes: [UInt8] {
         let content =
             switch content {
@@ -79,7 +79,7 @@ struct ISOBox: Equatable {
 
     /// Changes every box at a path of types.
     ///
-    /// - Returns: how many there are.
+    /// - Returns: the number of boxes at the path.
     @discardableResult
     mutating func forEach<Failure: Error>(
         _ path: ArraySlice<String>, _ change: (inout ISOBox) throws(Failure) -> Void
@@ -111,16 +111,16 @@ struct ISOBox: Equatable {
 /// The size and the type at the beginning of a box.
 struct ISOBoxHeader: Equatable {
     static let shortBytes = 8
-    /// With a size of 64 bits.
+    /// Size of a header whose box size has 64 bits.
     static let longBytes = 16
 
     let type: [UInt8]
     let headerBytes: Int
-    /// With the header.
+    /// Size of the box with its header.
     let countBytes: Int
 
     /// - Parameters:
-    ///   - bytes: at least the header, if there is room for it.
+    ///   - bytes: the beginning of the box, at least the header if there is room for it.
     ///   - room: bytes from the beginning of the box to the end of its parent.
     /// - Throws: ``ISOBoxError``.
     init(_ bytes: some Collection<UInt8>, room: Int) throws(ISOBoxError) {
@@ -190,7 +190,7 @@ package enum ISOBoxError: Error, Equatable, CustomStringConvertible {
 }
 
 extension Collection<UInt8> {
-    /// The first `count` bytes as a number, the highest first.
+    /// The first `count` bytes as a big-endian number.
     func bigEndian(_ count: Int) -> UInt64 {
         prefix(count).reduce(0) { $0 << 8 | UInt64($1) }
     }

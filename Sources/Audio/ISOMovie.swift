@@ -1,9 +1,9 @@
-// A movie file of ISO boxes that gets user data and new track flags while it is copied. Media data are
-// not touched.
+// A movie file of ISO boxes that gets user data and new track flags while it is copied. Media data
+// stay as they are.
 
 import Files
 
-/// The places of a file's outer boxes, and its box `moov` in memory.
+/// The positions of a file's outer boxes, and its box `moov` in memory.
 package struct ISOMovie {
     private struct Place {
         let type: [UInt8]
@@ -16,7 +16,7 @@ package struct ISOMovie {
     private let moov: Int
     private var movie: ISOBox
 
-    /// Ten hours of five tracks take 25 MB.
+    /// Limit of the box `moov`; ten hours of five tracks take 25 MB.
     private static let longestMovieBytes = 1 << 28
     private static let mostBoxes = 10_000
 
@@ -63,7 +63,7 @@ package struct ISOMovie {
         return nil
     }
 
-    /// Puts a box into the movie's user data, in the place of one of its type.
+    /// Puts a box into the movie's user data; it replaces a box of the same type.
     package mutating func setUserData(_ type: String, _ content: [UInt8]) {
         let box = ISOBox(type, .bytes(content))
         if let index = movie.children.firstIndex(where: { $0.isOf("udta") }) {
@@ -88,8 +88,8 @@ package struct ISOMovie {
         }
     }
 
-    /// Copies the file with the changed movie. Chunk offsets follow where the movie has grown before the
-    /// media data.
+    /// Copies the file with the changed movie. Chunk offsets are corrected if the movie grows
+    /// before the media data.
     ///
     /// - Throws: ``ISOBoxError``, `SystemError`, the errors of `sink`.
     package func copy(to sink: ([UInt8]) throws -> Void) throws {
@@ -110,7 +110,7 @@ package struct ISOMovie {
         }
     }
 
-    /// Adds to the offsets of all chunks that stand behind a place in the file.
+    /// Adds `growth` to the offsets of all chunks behind a position in the file.
     private static func moveChunks(
         of movie: inout ISOBox, from end: Int, by growth: Int
     ) throws(ISOBoxError) {
@@ -125,7 +125,7 @@ package struct ISOMovie {
                     guard offset >= UInt64(end) else { continue }
                     let (moved, overflow) = offset.addingReportingOverflow(
                         UInt64(bitPattern: Int64(growth)))
-                    // Adding a negative number overflows by design.
+                    // With a negative growth the addition overflows by design.
                     if overflow == (growth > 0) || width == 4 && moved > UInt32.max {
                         throw .offsetTooLarge
                     }

@@ -4,10 +4,10 @@ import CSndFile
 import Files
 import LibC
 
-/// A regular file that is open for reading until the object goes away. Any number of threads may
-/// read, for nothing moves the descriptor's position.
+/// A regular file that is open for reading until the object is freed. Any number of threads may
+/// read, because no read moves the descriptor's position.
 final class InputFile: Sendable {
-    /// Its name in messages.
+    /// Name of the file in messages.
     let path: String
     let descriptor: Int32
     let sizeBytes: Int
@@ -79,7 +79,7 @@ final class InputCursor {
 
     /// Opens a decoder that reads through this cursor, which must outlive it.
     func openDecoder(_ info: inout SF_INFO) -> OpaquePointer? {
-        // The functions get back the cursor that is passed as user data here.
+        // libsndfile passes this cursor, the user data below, back to the functions.
         var functions = SF_VIRTUAL_IO(
             get_filelen: { InputCursor.from($0).file.sizeBytes.asCount },
             seek: { InputCursor.from($2).seek(Int($0), from: $1).asCount },

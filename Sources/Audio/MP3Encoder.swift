@@ -1,18 +1,18 @@
-// MP3 through LAME's own interface: libsndfile's has no way to LAME's quality setting.
-// Reference: encode_mp3 in demucs/audio.py.
+// MP3 through LAME's own interface: libsndfile's can't set LAME's quality. Reference: encode_mp3 in
+// demucs/audio.py.
 
 import CLAME
 
 /// MP3 of a constant bit rate from 16-bit samples, with tags before it.
 ///
 /// A file begins with LAME's information frame, which the reference leaves out: it says how many
-/// samples to drop at both ends, and the stem has its track's length again.
+/// samples to drop at both ends, so that the decoded stem has its track's length.
 final class MP3Encoder: SampleEncoder {
     private let sink: OutputSink
     private let lame: lame_t
     private let channelCount: Int
 
-    /// Where the information frame stands.
+    /// Position of the information frame in the file.
     private let firstFrame: Int
     private var encoded: [UInt8] = []
 
@@ -36,7 +36,7 @@ final class MP3Encoder: SampleEncoder {
         lame_set_in_samplerate(lame, Int32(sampleRateHz))
         lame_set_brate(lame, Int32(settings.bitRateKilobitsPerSecond))
         lame_set_quality(lame, Int32(settings.preset))
-        // As the reference's copy of LAME does; Debian's would take joint stereo at every bit rate.
+        // As in the reference's copy of LAME; Debian's would take joint stereo at every bit rate.
         let isJoint = settings.bitRateKilobitsPerSecond <= 128
         if channelCount == 2 { lame_set_mode(lame, isJoint ? JOINT_STEREO : STEREO) }
         lame_set_bWriteVbrTag(lame, sink.canReplace ? 1 : 0)
@@ -94,7 +94,7 @@ final class MP3Encoder: SampleEncoder {
 /// Tags before the first frame of an MP3. Reference: ID3 tag version 2.4.0, main structure and
 /// native frames, id3.org.
 enum ID3Tag {
-    /// The tag, all texts in UTF-8; nothing without tags.
+    /// The bytes of a tag, all texts in UTF-8; empty without tags.
     static func bytes(_ tags: AudioTags) -> [UInt8] {
         let frames = tags.texts.flatMap { field, utf8 in
             // 3: UTF-8. A comment has a language (XXX: unknown) and an empty description before it.
@@ -105,7 +105,8 @@ enum ID3Tag {
         return Array("ID3".utf8) + [4, 0, 0] + size(frames.count) + frames
     }
 
-    /// 28 bits in four bytes, whose highest bits stay zero so that no decoder takes them for a frame.
+    /// A size of 28 bits in four bytes, whose highest bits stay zero so that no decoder takes them
+    /// for a frame.
     private static func size(_ count: Int) -> [UInt8] {
         [21, 14, 7, 0].map { UInt8(count >> $0 & 0x7F) }
     }

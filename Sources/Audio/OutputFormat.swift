@@ -1,12 +1,12 @@
-// The format and the destination of a signal that is written.
+// The format and the destination of a written signal.
 
 /// A container with its sample format.
 public struct OutputFormat: Sendable, Equatable {
-    /// How the samples are packed.
+    /// The container of the samples.
     public enum Container: Sendable, Equatable {
         /// RIFF WAVE; above 4 GiB, its successor RF64.
         case wav
-        /// FLAC, 16-bit, or 24-bit where the sample format says so.
+        /// FLAC of 16 bits, or of 24 bits if the sample format is `int24`.
         case flac
         /// MPEG-1/2 layer III of a constant bit rate.
         case mp3(MP3Settings)
@@ -16,7 +16,7 @@ public struct OutputFormat: Sendable, Equatable {
 
     public var container: Container
 
-    /// How WAV and FLAC store a sample; the other containers have a format of their own.
+    /// Sample format of WAV and FLAC; the other containers have a fixed one.
     public var sampleFormat: SampleFormat
 
     public init(container: Container = .wav, sampleFormat: SampleFormat = .int16) {
@@ -69,13 +69,13 @@ public struct OutputFormat: Sendable, Equatable {
 
 /// Settings of the MP3 encoder LAME.
 public struct MP3Settings: Sendable, Equatable {
-    /// Rounded by LAME to the nearest that the sample rate allows.
+    /// Bit rate; LAME rounds it to the nearest one that the sample rate allows.
     public var bitRateKilobitsPerSecond: Int
 
     /// LAME's quality: 2 is the best that the reference offers, 7 the fastest.
     public var preset: Int
 
-    /// Those of MPEG-1, 2 and 2.5. LAME would resample anything else.
+    /// The rates of MPEG-1, 2 and 2.5. LAME would resample any other rate.
     public static let supportedRatesHz = [
         8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
     ]
@@ -109,15 +109,15 @@ public struct MP3Settings: Sendable, Equatable {
     }
 }
 
-/// Where encoded bytes go.
+/// Destination of encoded bytes.
 public enum OutputDestination: Sendable, Equatable {
     /// A file, which appears under this name only when it is complete. Its folder must exist.
     case file(String)
     /// An open descriptor, such as that of standard output (1), which stays open. The process must
-    /// ignore SIGPIPE, or a reader that goes away ends it.
+    /// ignore SIGPIPE, or a reader that closes the stream ends the process.
     case descriptor(Int32)
 
-    /// Its name in messages.
+    /// Name of the destination in messages.
     package var name: String {
         switch self {
         case .file(let path): path

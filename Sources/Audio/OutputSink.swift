@@ -1,25 +1,25 @@
-// Where encoded bytes go: a file that gets its name when it is complete, or a given descriptor.
+// Writes encoded bytes to a file that gets its name when it is complete, or to a given descriptor.
 
 import Files
 import LibC
 
-/// Takes bytes in order and, where the destination is a file, replaces some of them later.
+/// Takes bytes in order; if the destination is a file, some of them can be replaced later.
 ///
 /// The first failure stays: nothing is written after it, and ``complete()`` throws it.
 final class OutputSink {
-    /// The destination, as messages call it.
+    /// Name of the destination in messages.
     let name: String
 
     /// Whether bytes that were written can be replaced.
     let canReplace: Bool
 
-    /// Bytes that were written, not counting those that replaced others.
+    /// Number of bytes written, without those that replaced others.
     private(set) var countBytes = 0
 
     private(set) var failure: AudioError?
     private let descriptor: Int32
 
-    /// The name until the file is complete, and the one after that.
+    /// The temporary name of the file, and the final one.
     private let paths: (temporary: String, final: String)?
 
     /// The checksum of all bytes, as long as they come in order.
@@ -76,7 +76,7 @@ final class OutputSink {
         bytes.withUnsafeBytes { replace(at: offset, $0) }
     }
 
-    /// Gives a file its name.
+    /// Gives the file its final name.
     ///
     /// - Returns: length of the file or the stream, and its checksum in 64 hexadecimal digits.
     /// - Throws: ``AudioError/writeFailed(path:reason:)`` or ``AudioError/readerGone(path:)``; the file
@@ -90,8 +90,8 @@ final class OutputSink {
             return written
         }
         isOpen = false
-        // Some file systems report only now that there was no room. The lock has to last until the
-        // file has its name, so this closes a copy.
+        // Some file systems report only on closing that there was no room. The lock has to last
+        // until the file has its name, so this closes a copy of the descriptor.
         let copy = dup(descriptor)
         if copy >= 0 && close(copy) != 0 || rename(paths.temporary, paths.final) != 0 {
             fail(.last)
@@ -102,7 +102,7 @@ final class OutputSink {
         return written
     }
 
-    /// Removes an unfinished file. A descriptor that was given stays open.
+    /// Removes an unfinished file. A given descriptor stays open.
     func discard() {
         guard isOpen else { return }
         isOpen = false
@@ -113,11 +113,11 @@ final class OutputSink {
 
     private var written: (count: Int, sha256: String) { (countBytes, hash?.hexadecimal ?? "") }
 
-    /// Moves all bytes through a system call, which may take a part of them at a time.
+    /// Writes all bytes with a system call that may take only a part of them at a time.
     private func transfer(
         _ bytes: UnsafeRawBufferPointer, by call: (UnsafeRawPointer, Int) -> Int
     ) {
-        // An encoder that is given up may still write when it is closed, after the descriptor was.
+        // A discarded encoder may still write when it is closed, after the descriptor.
         guard let base = bytes.baseAddress, failure == nil, isOpen else { return }
         var done = 0
         while done < bytes.count {
@@ -130,13 +130,13 @@ final class OutputSink {
         }
     }
 
-    /// Waits where a descriptor was made not to block.
+    /// Waits until a non-blocking descriptor takes more bytes.
     private func waitForRoom() {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         poll(&request, 1, -1)
     }
 
-    /// The checksum of a file in which bytes were replaced.
+    /// Computes the checksum of a file in which bytes were replaced, by reading it again.
     private func readBack() {
         var whole = SHA256()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -1,19 +1,19 @@
-// The one check of audio that a caller has put together, and the bounds of recordings.
+// Validates audio that a caller has put together; bounds of rate and channels.
 
 import Signal
 
 @_exported import struct Signal.PlanarAudio
 
 extension PlanarAudio {
-    /// Rates that recordings have, with a wide margin. A resampling filter costs a few hundred bytes
-    /// for each Hz, so this bounds memory too.
+    /// Sample rates of recordings, with a wide margin. A resampling filter costs a few hundred
+    /// bytes for each Hz, so this bounds memory too.
     private static let supportedRatesHz = 1_000...768_000
 
-    /// Seventh-order ambisonics.
+    /// Up to seventh-order ambisonics.
     private static let supportedChannels = 1...64
 
-    /// The rate or the number of channels that no recording has, and the expected one; nil if a
-    /// recording may have both.
+    /// A text that names a rate or a number of channels out of bounds, with the expected one; nil
+    /// if both are valid.
     static func problem(channelCount: Int, sampleRateHz: Int) -> String? {
         let (rates, channels) = (supportedRatesHz, supportedChannels)
         if !rates.contains(sampleRateHz) {
@@ -25,7 +25,7 @@ extension PlanarAudio {
             : "\(channelCount) channels, expected \(channels.lowerBound) to \(channels.upperBound)"
     }
 
-    /// Checks that a recording may have this form.
+    /// Checks a rate and a number of channels.
     ///
     /// - Throws: ``AudioError/invalidAudio(problem:)``.
     package static func validate(
@@ -36,11 +36,11 @@ extension PlanarAudio {
         }
     }
 
-    /// Checks that this is a recording.
+    /// Checks that this is valid audio.
     ///
-    /// - Parameter checksSamples: whether to look at every sample; encoders do that themselves.
+    /// - Parameter checksSamples: whether to check every sample; encoders do that themselves.
     /// - Throws: ``AudioError/invalidAudio(problem:)`` unless there are channels, all equally long,
-    ///   at a rate that recordings have, and every sample is finite.
+    ///   at a supported rate, and every sample is finite.
     package func validate(checksSamples: Bool = true) throws(AudioError) {
         try Self.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         for (index, channel) in channels.enumerated() {

@@ -1,16 +1,17 @@
 // The chunks of WAV and AIFF files, for details that libsndfile doesn't give.
 
-/// A named piece of a RIFF (WAV), RF64, RIFX or FORM (AIFF) file.
+/// A chunk of a RIFF (WAV), RF64, RIFX or FORM (AIFF) file.
 struct RIFFChunk {
     /// Four characters.
     let name: String
-    /// Where its content begins.
+    /// Offset of the content in the file.
     let start: Int
-    /// Bytes of its content by its header, which may lie.
+    /// Size of the content by the chunk's header, which may be wrong.
     let countBytes: Int
 }
 
-/// The chunks of a file in their order, up to the samples: later ones can't be found in a long file.
+/// The chunks of a file in their order, up to the samples: later ones can't be found in a long
+/// file.
 struct RIFFChunks {
     /// Whether it is an AIFF file.
     let isForm: Bool
@@ -37,12 +38,12 @@ struct RIFFChunks {
 }
 
 extension InputFile {
-    /// A text in a WAV file's list of type INFO, if that stands before the samples.
+    /// A text in a WAV file's list of type INFO, if the list is before the samples.
     func infoText(_ name: String) -> [UInt8]? {
         guard let riff = RIFFChunks(of: self), !riff.isForm else { return nil }
         for list in riff.chunks
         where list.name == "LIST" && bytes(at: list.start, count: 4) == Array("INFO".utf8) {
-            // No list of texts is longer.
+            // Limit of the list's size; real lists are shorter.
             let end = list.start + min(list.countBytes, 1 << 20)
             let texts = chunks(from: list.start + 4, to: end, isBigEndian: false, until: name)
             if let text = texts.last, text.name == name {
@@ -59,7 +60,7 @@ extension InputFile {
     ) -> [RIFFChunk] {
         var chunks: [RIFFChunk] = []
         var offset = start
-        // A file of nothing but headers would keep us busy for minutes; recordings have ten or so.
+        // A file of headers alone would take minutes to scan; recordings have ten chunks or so.
         while offset + 8 <= end, chunks.count < 1_000, chunks.last?.name != last {
             let header = bytes(at: offset, count: 8)
             guard header.count == 8 else { break }

@@ -1,16 +1,16 @@
-// The encoders' common interface, and the encoder of PCM.
+// The encoders' protocol, and the encoder of PCM.
 
-/// Packs blocks of samples into a container. Failures of the sink show in ``OutputSink/failure``.
+/// Packs blocks of samples into a container. Failures of the sink are in ``OutputSink/failure``.
 protocol SampleEncoder: AnyObject {
     func append(_ block: EncodedBlock) throws(AudioError)
 
-    /// Writes samples that were held back, and fields that are only known at the end.
+    /// Writes the remaining samples, and fields that are only known at the end.
     ///
     /// - Parameter sampleCount: samples of each channel that were appended.
     func finish(sampleCount: Int) throws(AudioError)
 }
 
-/// Samples as they are, behind a WAV header or behind nothing.
+/// Writes samples unchanged, after a WAV header or without one.
 final class PCMEncoder: SampleEncoder {
     private let sink: OutputSink
     private let header: WAVHeader?
@@ -18,8 +18,8 @@ final class PCMEncoder: SampleEncoder {
 
     /// - Parameters:
     ///   - header: nil for raw samples.
-    ///   - sampleCount: samples of each channel that will follow; nil if unknown. At most so many
-    ///     in a file, exactly so many in a stream, whose header can't be corrected.
+    ///   - sampleCount: samples of each channel that will follow; nil if unknown. A file may get
+    ///     fewer; a stream must get exactly this number, because its header can't be corrected.
     init(to sink: OutputSink, header: WAVHeader?, sampleCount: Int?) {
         self.sink = sink
         announcedSamples = sampleCount

@@ -3,15 +3,15 @@
 import Files
 import LibC
 
-/// The folder of temporary copies, and a way to stop making them.
+/// The folder of temporary copies, and a check for cancellation while they are made.
 package struct Spool {
     let folder: String?
     private let isCancelled: () -> Bool
 
     /// - Parameters:
-    ///   - folder: nil for the system's folder of temporary files. ffmpeg makes 1.3 GB of an hour of
-    ///     stereo.
-    ///   - isCancelled: asked while a copy is made, which then ends with `CancellationError`.
+    ///   - folder: nil for the system's folder of temporary files. The copy that ffmpeg makes of an
+    ///     hour of stereo takes 1.3 GB.
+    ///   - isCancelled: called while a copy is made; `true` ends it with `CancellationError`.
     package init(folder: String? = nil, isCancelled: @escaping () -> Bool = { false }) {
         self.folder = folder
         self.isCancelled = isCancelled
@@ -43,7 +43,7 @@ package struct Spool {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             try checkCancellation()
-            // A named pipe without a writer seems at its end when it is read, but not here.
+            // For a named pipe without a writer, read() reports its end, but poll() waits.
             var request = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
             guard poll(&request, 1, Self.waitMilliseconds) > 0 else { continue }
             let count: Int
@@ -69,6 +69,6 @@ package struct Spool {
         if isCancelled() { throw CancellationError() }
     }
 
-    /// How long to wait for data before asking whether to stop.
+    /// Time to wait for data before the next check for cancellation.
     static let waitMilliseconds: Int32 = 50
 }

@@ -1,17 +1,17 @@
-// Stem files: one file with a mix and the four stems that make it, for DJ software.
+// Stem files: one file with a mix and its four stems, for DJ software.
 
 import Files
 
 /// The container and the codec of a stem file.
 package struct StemFileFormat: Sendable, Equatable {
     package enum Container: String, Sendable, CaseIterable {
-        /// Stems as Native Instruments specifies them: MP4 with the box `moov.udta.stem`.
+        /// Stem file by Native Instruments' specification: MP4 with the box `moov.udta.stem`.
         case mp4
         /// Matroska with named tracks.
         case mka
 
-        /// The codecs that it can hold, the usual one first. Native Instruments allows these two; a
-        /// Matroska file of ffmpeg 5 doesn't say how much silence AAC begins with, so that its stems
+        /// The codecs of the container, the usual one first. Native Instruments allows these two. A
+        /// Matroska file of ffmpeg 5 doesn't say how much silence AAC begins with, so its stems
         /// would be late.
         package var codecs: [Codec] {
             switch self {
@@ -30,11 +30,11 @@ package struct StemFileFormat: Sendable, Equatable {
     package let container: Container
     package let codec: Codec
 
-    /// Tracks of a stem file, with the mix.
+    /// Tracks of a stem file: the mix and the stems.
     package static let trackCount = 5
     /// Stems of a stem file: neither more nor fewer.
     package static let stemCount = trackCount - 1
-    /// Of each track: what Native Instruments' own files have.
+    /// Bit rate of each track: the one of Native Instruments' own files.
     static let aacKilobitsPerSecond = 256
     private static let aacRatesHz = [
         7_350, 8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000,
@@ -47,16 +47,17 @@ package struct StemFileFormat: Sendable, Equatable {
         self.codec = codec
     }
 
-    /// The ending of a file's name, without its first dot.
+    /// The usual file name extension, without its first dot.
     package var fileExtension: String { "stem.\(container.rawValue)" }
 
-    /// The stored format for samples that are asked for: lossless codecs have no floats, and take 24
+    /// The stored format for a requested sample format: lossless codecs have no floats, and take 24
     /// bits instead.
     package func storedFormat(_ asked: SampleFormat) -> SampleFormat {
         asked == .int16 ? .int16 : .int24
     }
 
-    /// Why a stem file can't hold such a signal: a sentence without its full stop. Nil if it can.
+    /// Why a stem file can't hold such a signal, as a sentence without its full stop; nil if it
+    /// can.
     package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
         if !container.codecs.contains(codec) {
             let names = container.codecs.map(\.rawValue).joined(separator: " or ")
@@ -83,16 +84,16 @@ package struct StemFileTrack: Sendable {
     }
 }
 
-/// What DJ software reads in the box `moov.udta.stem`: JSON with the names and colours of the stems,
-/// and the settings of a compressor and a limiter behind them.
+/// The content of the box `moov.udta.stem` for DJ software: JSON with the names and colours of the
+/// stems, and the settings of a compressor and a limiter for their sum.
 enum StemManifest {
-    /// For drums, bass, other and vocals: what DJ software shows for them. The colours of Okabe and
-    /// Ito, which people tell apart who don't see all colours.
+    /// Colours of drums, bass, other and vocals in DJ software: from Okabe and Ito's palette for
+    /// colour-blind people.
     static let colors = ["#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
 
     /// Both effects are off, with the values that Native Instruments' tools write: ratios and gains
-    /// without unit, times in seconds, levels in decibels, `dry_wet` in percent. Stems that are played
-    /// together are the mix already.
+    /// without unit, times in seconds, levels in decibels, `dry_wet` in percent. Stems that are
+    /// played together are the mix already.
     private static let masteringDSP = """
         {"compressor":{"enabled":false,"input_gain":0.5,"output_gain":0.5,"threshold":0,"dry_wet":50,\
         "attack":0.003,"release":0.3,"ratio":3,"hp_cutoff":300},\

@@ -1,4 +1,4 @@
-// Files that are not complete yet, and those that killed processes left behind.
+// Temporary files: unfinished outputs, and leftovers of killed processes.
 
 import Files
 import LibC
@@ -6,8 +6,8 @@ import LibC
 /// Makes temporary files and finds abandoned ones.
 ///
 /// A temporary file is named `.swift-demucs-….part` and locked (`flock`) by the process that writes
-/// it. The lock ends with the process however that ends, also in another container or, on network
-/// file systems, on another machine, so a file that can be locked is a leftover.
+/// it. The lock ends with the process, even if that is killed, in another container or, on network
+/// file systems, on another machine. So a file that can be locked is a leftover.
 package enum TemporaryFiles {
     private static let prefix = ".swift-demucs-"
     private static let suffix = ".part"
@@ -22,15 +22,17 @@ package enum TemporaryFiles {
         in folder: String, for path: String
     ) throws(AudioError) -> (path: String, descriptor: Int32) {
         while true {
-            // A short name of its own: the final one may already be as long as the system allows.
+            // A short random name, because the final name may already be as long as the system
+            // allows.
             let name = prefix + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
             let temporaryPath = FilePath.joined(folder, name)
             let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
             guard descriptor >= 0 else {
                 throw .unwritable(path: path, reason: SystemError.last.description)
             }
-            // A cleaning process may have found the file before it was locked: then it is gone, or
-            // soon will be. Where a file system has no locks, no process can take it for a leftover.
+            // Another process that removes leftovers may have found the file before it was locked:
+            // then it is gone, or soon will be. On a file system without locks, no process can take
+            // it for a leftover.
             let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
             var status = stat()
             if isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 {
@@ -40,8 +42,8 @@ package enum TemporaryFiles {
         }
     }
 
-    /// Makes a file for reading and writing that has no name and ends with its descriptor, even if
-    /// the process is killed.
+    /// Creates a file for reading and writing without a name. It is freed when its descriptor is
+    /// closed, even if the process is killed.
     ///
     /// - Parameters:
     ///   - folder: nil for the system's folder of temporary files.
@@ -57,7 +59,7 @@ package enum TemporaryFiles {
 
     /// Removes the temporary files that killed processes left in a folder, not in those inside it.
     ///
-    /// - Returns: how many were removed. Files that can't be opened or removed stay.
+    /// - Returns: the number of removed files. Files that can't be opened or removed stay.
     @discardableResult
     package static func removeLeftovers(in folder: String) -> Int {
         FilePath.entries(of: folder).count { name in
@@ -74,7 +76,7 @@ package enum TemporaryFiles {
         }
     }
 
-    /// Bytes that the user may still write into a folder; nil where the system doesn't tell.
+    /// Free bytes for the user in a folder; nil if the system doesn't tell.
     package static func freeBytes(in folder: String) -> Int? {
         var status = statvfs()
         guard statvfs(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }

@@ -42,12 +42,12 @@ package struct WAVHeader {
 
     /// The header.
     ///
-    /// - Parameter sampleCount: samples of each channel; nil if unknown, then all sizes are the
+    /// - Parameter sampleCount: samples of each channel; nil if unknown. All sizes are then the
     ///   largest number, which readers take for "up to the end".
     package func bytes(sampleCount: Int?) -> [UInt8] {
         let unknown = UInt32.max
         let isLong = hasLongSizes && sampleCount.map(needsLongSizes) ?? false
-        // The sizes with 32 bits, where they don't stand in ds64.
+        // The 32-bit sizes, unless ds64 holds the sizes.
         let short = isLong ? nil : sampleCount
         let chunks = chunks(factSamples: short.map(UInt32.init) ?? unknown)
         let dataBytes = sampleCount.map { $0 * frameBytes }
@@ -98,7 +98,7 @@ package struct WAVHeader {
 }
 
 extension [UInt8] {
-    /// A number with its lowest byte first.
+    /// A number as little-endian bytes.
     fileprivate static func little(_ value: some FixedWidthInteger) -> [UInt8] {
         Swift.withUnsafeBytes(of: value.littleEndian) { Array($0) }
     }

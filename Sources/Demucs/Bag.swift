@@ -1,4 +1,4 @@
-// The networks of a separation, and their weights in each stem.
+// The networks of a separation, and their weights for each stem.
 // Reference: `BagOfModels` in demucs/apply.py.
 
 /// One or more networks whose outputs are averaged into the wanted stems.
@@ -9,7 +9,7 @@ package struct Bag: Sendable {
     /// A network of the bag.
     package struct Member: Sendable {
         package let format: NetworkFormat
-        /// `[source]`.
+        /// The member's weight for each source, `[source]`.
         package let weights: [Double]
 
         package init(format: NetworkFormat, weights: [Double]) {
@@ -18,7 +18,7 @@ package struct Bag: Sendable {
         }
     }
 
-    /// A source of a member that goes into a stem.
+    /// A source of a member that contributes to a stem.
     struct Contribution {
         /// Position among the wanted stems.
         let stem: Int
@@ -27,7 +27,7 @@ package struct Bag: Sendable {
     }
 
     package let members: [Member]
-    /// Indices of the wanted sources, rising.
+    /// Indices of the wanted sources, ascending.
     package let stems: [Int]
     package let sampleRateHz: Int
     package let channelCount: Int
@@ -36,7 +36,7 @@ package struct Bag: Sendable {
 
     /// A bag of networks that agree in rate, channels and sources.
     ///
-    /// - Parameter stems: indices of the wanted sources, rising; `nil` wants all.
+    /// - Parameter stems: indices of the wanted sources, ascending; `nil` wants all.
     package init(_ members: [Member], stems: [Int]? = nil) {
         precondition(!members.isEmpty)
         let format = members[0].format
@@ -44,7 +44,7 @@ package struct Bag: Sendable {
         self.stems = stems ?? Array(0..<format.sourceCount)
         sampleRateHz = format.sampleRateHz
         channelCount = format.channelCount
-        // Added up in double precision, as Python does.
+        // Summed in double precision, as in Python.
         totals = self.stems.map { source in
             Float(members.reduce(0.0) { $0 + $1.weights[source] })
         }
@@ -56,8 +56,8 @@ package struct Bag: Sendable {
         self.init([Member(format: format, weights: weights)])
     }
 
-    /// The sources of a member that the stems need, in the order of the stems; none if it does not
-    /// run.
+    /// The sources of a member that the stems need, in the order of the stems; empty if the member
+    /// does not run.
     func contributions(ofMember index: Int) -> [Contribution] {
         stems.enumerated().compactMap { stem, source in
             let weight = members[index].weights[source]

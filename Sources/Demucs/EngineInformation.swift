@@ -2,10 +2,10 @@ import Tensor
 
 /// The instruction set and the GEMM backend of the engine on this machine.
 public struct EngineInformation: Sendable, Equatable {
-    /// The kernels chosen for this CPU, `avx512`.
+    /// The kernels chosen for this CPU, such as `avx512`.
     public let instructionSet: String
-    /// The GEMM backend: our own kernels (`packed`), or a BLAS and the core that it takes this CPU
-    /// for (`OpenBLAS SkylakeX`).
+    /// The GEMM backend: our own kernels (`packed`), or a BLAS with the CPU core that it detected
+    /// (`OpenBLAS SkylakeX`).
     public let products: String
 
     /// Inspects this machine.
@@ -19,8 +19,8 @@ public struct EngineInformation: Sendable, Equatable {
         fastestPrecision = backend.fastestPrecision
     }
 
-    /// The fastest precision on this machine whose quality is shown (docs/parity.md): bfloat16 where
-    /// the CPU multiplies it, else float32.
+    /// The fastest precision on this machine with verified quality (docs/parity.md): bfloat16 if
+    /// the CPU has instructions for its products, else float32.
     public let fastestPrecision: Precision
 }
 
@@ -28,7 +28,7 @@ public struct EngineInformation: Sendable, Equatable {
 package enum PrecisionChoice: Sendable, Equatable {
     /// INT8 for a model with INT8 weights, float32 for all others.
     case ofModel
-    /// INT8 for a model with INT8 weights, for all others the fastest that keeps the quality.
+    /// INT8 for a model with INT8 weights, ``EngineInformation/fastestPrecision`` for all others.
     case fastest
     case fixed(Precision)
 

@@ -1,5 +1,5 @@
-// `import Demucs` is enough for a user of the library: all of Audio and ModelZoo, and of other
-// modules the types that appear in the interface.
+// `import Demucs` is enough for a user of the library: it exports all of Audio and ModelZoo, and of
+// other modules the types that appear in the interface.
 
 @_exported import Audio
 @_exported import ModelZoo

@@ -1,20 +1,20 @@
-/// A loaded model's stems, and the format of its audio.
+/// The stems of a loaded model, and the format of its audio.
 public struct ModelInformation: Sendable, Equatable {
     /// The published name, or the file's name without extension.
     public let name: String
-    /// Names of the stems that it gives, in the model's order.
+    /// Names of the model's stems that are separated, in the model's order.
     public let sources: [String]
-    /// Rate that tracks are converted to, and rate of the stems.
+    /// Sample rate of the model and of the stems; tracks are converted to it.
     public let sampleRateHz: Int
-    /// Channels that tracks are converted to, and channels of the stems.
+    /// Channels of the model and of the stems; tracks are converted to them.
     public let audioChannels: Int
-    /// The longest piece that the model takes at once, and the default length of a segment; of
-    /// several models the shortest.
+    /// Longest segment that the model accepts, and the default length of a segment; for a bag, the
+    /// shortest of its members.
     public let segmentSeconds: Double
-    /// Parts of the files that this engine ignores, a line each.
+    /// Parts of the files that this engine ignores, one a line.
     public let warnings: [String]
     /// Number of checkpoints; more than one for a bag.
     public let memberCount: Int
-    /// Numbers in the weights of all loaded checkpoints.
+    /// Number of parameters in all loaded checkpoints.
     public let parameterCount: Int
 }

@@ -1,4 +1,5 @@
-// The checkpoints of a model, opened and checked against each other, before any weights are loaded.
+// Opens the checkpoints of a model and checks them against each other, before any weights are
+// loaded.
 // Reference: `BagOfModels.__init__` in demucs/apply.py.
 
 import HTDemucs
@@ -8,15 +9,15 @@ import WeightsLoader
 
 /// One or more checkpoints that run together.
 package struct OpenedModel: Sendable {
-    /// The files' name. A port replaces it with the name that finds the model again.
+    /// Name of the files. A port replaces it with the name that finds the model again.
     package var name: String
     /// The members' configurations, in the order of the bag; at least one. All agree in sources, rate
     /// and channels.
     package let configurations: [Configuration]
-    /// Parts of the files that this engine ignores, a line each.
+    /// Parts of the files that this engine ignores, one a line.
     package let warnings: [String]
     private let checkpoints: [Checkpoint]
-    /// `[member][source]`.
+    /// Weights of the bag, `[member][source]`.
     private let weights: [[Double]]
 
     /// Opens the checkpoints and reads their configurations, but no weights.
@@ -70,7 +71,7 @@ package struct OpenedModel: Sendable {
     /// Names of all sources, in the model's order.
     package var sources: [String] { configurations[0].sources }
 
-    /// The bag that gives the wanted stems.
+    /// The bag that outputs the wanted stems.
     ///
     /// - Parameter stems: names of the wanted sources; `nil` wants all.
     /// - Throws: `SeparationError.invalidOption` for an unknown stem, or none.
@@ -94,7 +95,7 @@ package struct OpenedModel: Sendable {
             parameters: checkpoints[index].parameters(), backend: backend)
     }
 
-    /// Loads the members that run; `nil` stands for the others.
+    /// Loads the networks of the members that run; `nil` for the other members.
     ///
     /// - Throws: `WeightsError`.
     func networks(running bag: Bag, on backend: Backend) throws -> [(any SeparationNetwork)?] {
@@ -110,9 +111,11 @@ package struct OpenedModel: Sendable {
     /// Whether a member has INT8 weights.
     package var isQuantized: Bool { checkpoints.contains(where: \.isQuantized) }
 
+    /// Information about the loaded model.
+    ///
     /// - Parameters:
-    ///   - stems: indices of the sources to name, rising.
-    ///   - networks: those that are loaded.
+    ///   - stems: indices of the sources to name, ascending.
+    ///   - networks: the loaded networks.
     func information(stems: [Int], networks: [any SeparationNetwork]) -> ModelInformation {
         let first = configurations[0]
         return ModelInformation(

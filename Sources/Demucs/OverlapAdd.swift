@@ -1,33 +1,34 @@
-// Adds up the weighted outputs of overlapping segments and drops samples as soon as no later segment
-// can touch them, so that its memory does not grow with the track.
+// Sums the weighted outputs of overlapping segments. Samples are dropped as soon as no later
+// segment changes them, so that memory does not grow with the track.
 // Reference: the `split` branch of `apply_model` in demucs/apply.py.
 
 import Audio
 
-/// The unfinished part of a track's stems: about one segment of sums, and of summed weights.
+/// The unfinished part of a track's stems: about one segment of weighted sums, and of summed
+/// weights.
 ///
 /// Segments arrive in order. Every sum starts at zero and takes its addends in that order, as the
 /// reference's whole-track tensors do, so both give the same bits.
 package struct OverlapAdd {
-    /// Weight of each sample of a segment.
+    /// Weight of each sample of a segment, `[segment]`.
     private let weights: [Float]
-    /// Signals that are added up side by side.
+    /// Number of signals (rows) that are summed.
     package let rowCount: Int
-    /// Samples a row has room for.
+    /// Largest number of samples in a row.
     private let capacity: Int
-    /// `[row, capacity]`.
+    /// Weighted sums, `[row, capacity]`.
     private var sums: [Float]
-    /// `[capacity]`.
+    /// Sums of the weights, `[capacity]`.
     private var weightSums: [Float]
     /// Position in the track of the first sample that was not taken.
     private var base = 0
-    /// Its place in each row: samples that were taken make room when the next segment comes.
+    /// Index in each row of the sample at `base`; the next segment moves it to 0.
     private var first = 0
     private var finishedEnd = 0
 
     /// - Parameters:
-    ///   - weights: of each sample of a segment; short segments take the first ones.
-    ///   - rowCount: signals that are added up side by side.
+    ///   - weights: weight of each sample of a segment; short segments take the first ones.
+    ///   - rowCount: number of signals that are summed.
     package init(weights: [Float], trackSamples: Int, rowCount: Int) {
         self.weights = weights
         self.rowCount = rowCount
@@ -36,7 +37,7 @@ package struct OverlapAdd {
         weightSums = [Float](repeating: 0, count: capacity)
     }
 
-    /// Samples that no later segment changes and that have not been taken yet.
+    /// Number of samples that no later segment changes and that have not been taken yet.
     package var finishedSamples: Int { finishedEnd - base }
 
     /// Adds a segment.
@@ -46,7 +47,8 @@ package struct OverlapAdd {
     ///   - start: position of the segment in the track.
     ///   - count: samples of the segment within the track.
     ///   - end: position before which no later segment changes anything.
-    ///   - samples: gives `count` samples of a row; they must outlive the call.
+    ///   - samples: returns the `count` samples of a row, valid until
+    ///     ``add(at:count:finishing:_:)`` returns.
     package mutating func add(
         at start: Int, count: Int, finishing end: Int,
         _ samples: (_ row: Int) -> UnsafePointer<Float>
@@ -69,7 +71,7 @@ package struct OverlapAdd {
         finishedEnd = end
     }
 
-    /// Adds the next finished samples, divided by their weights, to audio, and drops them.
+    /// Adds the next finished samples, divided by their weights, to `audio`, and drops them.
     ///
     /// - Parameter audio: a channel of `count` samples for each row.
     package mutating func take(_ count: Int, addingTo audio: inout PlanarAudio) {
@@ -99,7 +101,7 @@ package struct OverlapAdd {
         first += count
     }
 
-    /// Moves the samples held to the front of their rows, and zeros behind them.
+    /// Moves the remaining samples to the front of their rows and fills the rest with zeros.
     private mutating func makeRoom() {
         guard first > 0 else { return }
         for row in 0..<rowCount {

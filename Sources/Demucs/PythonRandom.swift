@@ -1,5 +1,5 @@
-// Python's random generator, as far as shift offsets need it, so that a seed gives the offsets that
-// the reference draws after `random.seed(seed)`.
+// Python's random generator, as far as shift offsets need it: a seed gives the offsets that the
+// reference draws after `random.seed(seed)`.
 // Matsumoto and Nishimura 1998, "Mersenne Twister", MT19937 with initialisation by array.
 
 /// The integers that CPython's `random.seed(seed)` and `random.randint(0, maximum)` draw.
@@ -7,11 +7,11 @@ package struct PythonRandom {
     package static let stateWords = 624
     private static let middleWord = 397
 
-    /// As `random.getstate()` gives both: the words, and how many of them were used.
+    /// The words of `random.getstate()`; ``position`` is the number of words that were used.
     package private(set) var state: [UInt32]
     package private(set) var position = PythonRandom.stateWords
 
-    /// Goes on from a state.
+    /// Continues from a saved state.
     ///
     /// - Parameters:
     ///   - state: ``stateWords`` words.

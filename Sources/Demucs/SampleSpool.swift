@@ -1,10 +1,11 @@
-// Samples that wait on the disk: until the peak of a signal is known, or the end of a track.
+// Spools samples to the disk until the peak of a signal, or the end of a track, is known.
 
 import Audio
 import Files
 import LibC
 
-/// A signal in a temporary file without a name, which goes when the value or the process does.
+/// A signal in a temporary file without a name, which is freed with this object, or when the
+/// process ends.
 ///
 /// The file holds blocks of `blockSamples` samples of each channel, one channel after the other; the
 /// last block may be shorter. One thread at a time appends; once finished, any number may read.
@@ -13,11 +14,11 @@ final class SampleSpool: @unchecked Sendable {
 
     private let folder: String
     private let descriptor: Int32
-    /// The block that is being filled.
+    /// The block that is not full yet.
     private var block: PlanarAudio
     private var sampleCount = 0
 
-    /// - Parameter folder: where the file is made.
+    /// - Parameter folder: folder of the file.
     /// - Throws: `AudioError.unwritable`.
     init(in folder: String, channelCount: Int, sampleRateHz: Int) throws(AudioError) {
         self.folder = folder
@@ -71,7 +72,7 @@ final class SampleSpool: @unchecked Sendable {
         }
     }
 
-    /// Puts the last samples into the file. Readers need that.
+    /// Writes the last samples to the file; required before ``reader()``.
     ///
     /// - Throws: `SeparationError.spoolFailed`.
     func finish() throws(SeparationError) {

@@ -9,24 +9,24 @@ package struct NetworkFormat: Sendable, Equatable {
     package var sampleRateHz: Int
     package var sourceCount: Int
     package var channelCount: Int
-    /// Length of a segment if no other is asked for.
+    /// Training length in samples: the default length of a segment.
     package var trainingSamples: Int
     /// Whether shorter inputs are padded to the training length (`use_train_segment`).
     package var padsToTraining: Bool
-    /// Lengths that the network runs on.
+    /// Input lengths that the network accepts.
     package var inputs: Inputs
     /// Whether the reference's network draws a random number each time it runs, which changes the
     /// offsets of later shifts.
     package var drawsRandomNumbers: Bool
 
-    /// Lengths that a network runs on, and how the reference fills them up.
+    /// Input lengths that a network accepts, and the reference's padding to them.
     package enum Inputs: Sendable, Equatable {
-        /// Up to the training length. Segments of another length than that are filled up to it, short
-        /// ones at a track's end too. HTDemucs.
+        /// Up to the training length. HTDemucs. Short segments at a track's end are padded: to the
+        /// training length, or to the segment length that the options set.
         case upToTraining
-        /// Any, so that a short segment stays as it is. HDemucs.
+        /// Any length; short segments are not padded. HDemucs.
         case any
-        /// Those that its convolutions take without a rest. Demucs.
+        /// Lengths that the network's convolutions take without a remainder. Demucs.
         case valid(ValidLength)
     }
 
@@ -44,7 +44,7 @@ package struct NetworkFormat: Sendable, Equatable {
         self.drawsRandomNumbers = drawsRandomNumbers
     }
 
-    /// Longest shift, and the zeros before a shifted track: half a second.
+    /// Longest shift in samples, and the number of zeros before a shifted track: half a second.
     package var maximumShiftSamples: Int { Int(0.5 * Double(sampleRateHz)) }
 }
 
@@ -53,12 +53,12 @@ package struct NetworkFormat: Sendable, Equatable {
 /// Segments start at every multiple of the stride below the track's length, even where the one
 /// before reaches its end; those that run past the end are short.
 package struct SegmentPlan: Sendable {
-    /// Longest piece of a track that goes through the network at once.
+    /// Longest segment, in samples.
     package let segmentSamples: Int
     package let strideSamples: Int
     /// Weight of each sample of a segment, `[segmentSamples]`; a short segment takes the first ones.
     package let weights: [Float]
-    /// Length to which every segment is padded before it enters the network; `nil` for none.
+    /// Length to which every segment is padded before it enters the network; `nil` without padding.
     package let paddedSamples: Int?
     private let inputs: NetworkFormat.Inputs
 
@@ -96,13 +96,13 @@ package struct SegmentPlan: Sendable {
         paddedSamples = isFilledUp ? segmentSamples : ownPadding
     }
 
-    /// Samples that the network gets for a segment of `count`.
+    /// Length of the network's input for a segment of `count` samples.
     package func inputSamples(forSegmentSamples count: Int) -> Int {
         if case .valid(let valid) = inputs { return valid(count) }
         return paddedSamples ?? count
     }
 
-    /// Memory grows with the segment: models that run on any length take an hour at most.
+    /// Limit for models that accept any length: memory grows with the segment.
     private static let longestSegmentSeconds = 3600.0
 
     package func segmentCount(forTrackSamples count: Int) -> Int {
@@ -134,14 +134,15 @@ package struct SegmentPlan: Sendable {
         let weights = (0..<count).map { index in
             raised(Float(index < rising ? index + 1 : count - index) / peak, to: Float(power))
         }
-        // The first weight is the least, and the only one on the first sample of a track.
+        // The first weight is the smallest, and the only one of a track's first sample: it must not
+        // be 0.
         try SeparationError.require(
             weights.first.map { $0 > 0 } ?? false, "transition power", power,
             "small enough that the weights at a segment's ends stay above zero")
         return weights
     }
 
-    /// `torch.pow` of a float32 tensor: it multiplies out the exponents 2 and 3.
+    /// `torch.pow` of a float32 tensor, which computes the exponents 2 and 3 by multiplication.
     private static func raised(_ value: Float, to power: Float) -> Float {
         switch power {
         case 1: value

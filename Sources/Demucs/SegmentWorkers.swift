@@ -1,4 +1,4 @@
-// Several segments in the networks at once, with results in the order of submission.
+// Runs several segments at once, with results in the order of submission.
 
 import Files
 import HTDemucs
@@ -15,10 +15,10 @@ final class SegmentWorkers: @unchecked Sendable {
         let mix: Tensor
     }
 
-    /// Segments that run at once, at most.
+    /// Number of workers: the most segments that run at once.
     let count: Int
-    /// Segments that may be under way: one for each worker, and one more queued, so workers never
-    /// idle.
+    /// Segments that may be under way: one for each worker, and one more queued, so that workers
+    /// never idle.
     var capacity: Int { count + 1 }
 
     // Everything below is only touched while `condition` is locked.
@@ -30,9 +30,9 @@ final class SegmentWorkers: @unchecked Sendable {
     private var isStopped = false
     private var runningWorkers = 0
 
-    /// Fewer workers run where the system refuses to start as many threads.
+    /// Starts the workers; fewer if the system refuses to start as many threads.
     ///
-    /// - Parameter networks: one for each worker; used by one thread at a time.
+    /// - Parameter networks: one for each worker; each is used by one thread at a time.
     /// - Throws: ``SystemError`` if no thread starts.
     init(
         _ networks: [TrackPipeline.Network], cancellation: CancellationToken
@@ -79,7 +79,7 @@ final class SegmentWorkers: @unchecked Sendable {
         }
     }
 
-    /// Drops the queued segments, and returns when no network runs any more.
+    /// Drops the queued segments, and waits until no network runs.
     func stop() {
         condition.withLock {
             isStopped = true

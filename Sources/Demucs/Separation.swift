@@ -1,13 +1,13 @@
-// What a separation reports: how far it has come, its stems in memory, its files.
+// Progress and results of a separation.
 
 import Audio
 
-/// How far a separation has come.
+/// Progress of a separation.
 public struct SeparationProgress: Sendable, Equatable {
     /// Segments that went through the network, over all shifts and models of a bag.
     public let segmentsDone: Int
     public let segmentsTotal: Int
-    /// The same share of the track, in seconds of audio.
+    /// The finished share of the track, in seconds of audio.
     public let audioSecondsDone: Double
     /// Length of the track.
     public let audioSecondsTotal: Double
@@ -26,18 +26,18 @@ public struct SeparationProgress: Sendable, Equatable {
 public struct Stem: Sendable, Equatable {
     /// The source's name in the model, `vocals`.
     public let name: String
-    /// As long as the track, with the model's channels and rate.
+    /// Samples of the stem: as long as the track, with the model's channels and rate.
     public let audio: PlanarAudio
 }
 
 /// A track that was separated in memory.
 public struct Separation: Sendable, Equatable {
-    /// In the order of the model's sources.
+    /// The stems, in the order of the model's sources.
     public let stems: [Stem]
     /// The seed of the shifts' offsets: given in the options, or drawn. `nil` without shifts.
     public let seed: UInt64?
 
-    /// The audio of a source; `nil` if the model has none of that name.
+    /// The audio of a source; `nil` if the model has no source of that name.
     public subscript(name: String) -> PlanarAudio? {
         stems.first { $0.name == name }?.audio
     }
@@ -48,14 +48,14 @@ public struct TrackReport: Sendable, Equatable {
     /// One signal that was written.
     public struct Output: Sendable, Equatable {
         public let name: String
-        /// `nil` for a signal that went to a descriptor.
+        /// Path of the file; `nil` for a signal that went to a descriptor.
         public let path: String?
         /// The largest magnitude before the gain and the clip mode.
         public let peak: Float
         /// Factor that brought the samples below full scale.
         public let gain: Float
         public let durationSeconds: Double
-        /// Of the file, in hexadecimal digits.
+        /// SHA-256 of the file, in hexadecimal digits.
         public let sha256: String
         public let bytes: Int
     }
@@ -69,6 +69,6 @@ public struct TrackReport: Sendable, Equatable {
     /// Channels of the input.
     public let channelCount: Int
     public let warnings: [AudioWarning]
-    /// In the order in which they were asked for.
+    /// The written signals, in the order in which they were asked for.
     public let outputs: [Output]
 }

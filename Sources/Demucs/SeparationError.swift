@@ -13,9 +13,9 @@ public enum SeparationError: Error, Equatable, Sendable {
     /// A buffer of a sequence differs from the first in its channels or its rate.
     case buffersDiffer(
         channels: Int, rateHz: Int, expectedChannels: Int, expectedRateHz: Int)
-    /// The excerpt begins where the track has ended.
+    /// The excerpt begins after the end of the track.
     case excerptOutside(startSeconds: Double, trackSeconds: Double)
-    /// The second pass over the track gave other samples than the first.
+    /// The track changed between its first and its second pass.
     case inputChanged
     /// Files can't be made in a folder.
     case folderUnusable(folder: String, reason: String)

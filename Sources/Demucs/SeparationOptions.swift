@@ -1,8 +1,8 @@
-/// How a track is cut into segments and how their outputs are put together.
+/// Options of a separation: shifts, segments and their overlap.
 ///
 /// The defaults are the reference's.
 public struct SeparationOptions: Sendable, Equatable {
-    /// Number of random time shifts to average over, 0…100; 0 leaves the track where it is.
+    /// Number of random time shifts to average over, 0…100; 0 for none.
     ///
     /// Each shift moves the track by up to half a second and costs one more pass over it.
     public var shifts: Int
@@ -12,9 +12,11 @@ public struct SeparationOptions: Sendable, Equatable {
     public var seed: UInt64?
     /// Share of a segment that overlaps the next one, at least 0 and less than 1.
     public var overlap: Double
-    /// Length of a segment; `nil` takes the model's own, which is also the longest possible.
+    /// Length of a segment in seconds; `nil` takes the model's own, which is also the longest
+    /// possible.
     public var segmentSeconds: Double?
-    /// Whether to cut the track into segments at all. A whole track has to fit into one segment.
+    /// Whether to cut the track into segments. Otherwise the whole track has to fit into one
+    /// segment.
     public var split: Bool
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
@@ -31,7 +33,7 @@ public struct SeparationOptions: Sendable, Equatable {
         self.transitionPower = transitionPower
     }
 
-    /// The seed given, or a new one of up to six digits, which are easy to type again.
+    /// The seed of the options, or a new one of up to six digits, which are easy to type again.
     package func seedOrDrawn() -> UInt64 { seed ?? UInt64.random(in: 0...999_999) }
 
     /// Checks everything that does not depend on a model.

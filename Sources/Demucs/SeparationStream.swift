@@ -1,22 +1,22 @@
-// A separation whose audio arrives in blocks and whose stems are pulled in blocks.
+// A separation that takes audio in blocks and returns stems in blocks.
 
 import Audio
 import Files
 import HTDemucs
 import Signal
 
-/// Separates audio that arrives in blocks, in flat memory.
+/// Separates audio that arrives in blocks, in constant memory.
 ///
-/// HTDemucs normalises a track by statistics of all of it. Where they are known beforehand, stems
-/// leave about a segment after their samples came in; else blocks wait in a temporary file for the
-/// track's end. Used by one thread at a time.
+/// HTDemucs normalises a track by statistics of the whole track. If they are given, the stream is
+/// live: stems leave about one segment after their samples arrive. Otherwise blocks are spooled to
+/// a temporary file until the track ends. Used by one thread at a time.
 package final class SeparationStream {
     private enum State {
         /// Waiting for the track's end.
         case spooling(SampleSpool)
-        /// Converting and separating what arrives.
+        /// Converting and separating each block.
         case live(AudioConversion, TrackPipeline)
-        /// All input is there.
+        /// All input has arrived.
         case ended(TrackPipeline)
     }
 
@@ -25,29 +25,30 @@ package final class SeparationStream {
     private let separator: Separator
     private let options: SeparationOptions
     private let order: PassOrder
-    /// Gives the shifts' offsets; once the stream has ended, or at once for a live stream, it is left as
-    /// the reference leaves Python's.
+    /// Generator of the shifts' offsets. Once the stream has ended (a live stream: from the start)
+    /// it has the state of Python's generator after the reference's separation.
     package private(set) var random: PythonRandom
     private let onSegment: (SegmentEvent) -> Void
     private let cancellation: CancellationToken
     private var state: State
     /// Samples of each channel that arrived.
     private var inputSamples = 0
-    /// To the rate of the stems that are given; `nil` once they are complete.
+    /// Resampler to the rate of the stems; `nil` once the stems are complete.
     private var resampling: ResamplingStream?
 
     /// - Parameters:
-    ///   - channelCount: of the blocks.
-    ///   - sampleRateHz: of the blocks.
-    ///   - normalization: of the whole track's mono mix at the model's rate, for a live stream;
-    ///     `nil` measures it.
+    ///   - channelCount: channels of the blocks.
+    ///   - sampleRateHz: rate of the blocks.
+    ///   - normalization: statistics of the whole track's mono mix at the model's rate, for a live
+    ///     stream; `nil` measures them.
     ///   - isInputRate: whether stems have the blocks' rate and length, instead of the model's.
-    ///   - spoolFolder: of the temporary file; `nil` for the system's. Live streams have none.
-    ///   - random: gives the shifts' offsets; `nil` goes by the options' seed.
-    ///   - order: interleaved for a live stream.
-    ///   - onSegment: told of each segment by ``next()``.
-    /// - Throws: `SeparationError` for options that don't fit; `AudioError` for channels or a rate that
-    ///   no recording has, and if there is no temporary file.
+    ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
+    ///     file.
+    ///   - random: generator of the shifts' offsets; `nil` for one from the options' seed.
+    ///   - order: order of the passes; a live stream is always interleaved.
+    ///   - onSegment: called for each segment by ``next()``.
+    /// - Throws: `SeparationError` for options that don't fit; `AudioError` for an invalid rate or
+    ///   number of channels, and if no temporary file can be made.
     package init(
         _ separator: Separator, channelCount: Int, sampleRateHz: Int,
         normalization: Normalization?, isInputRate: Bool, spoolFolder: String?,
@@ -89,12 +90,12 @@ package final class SeparationStream {
         if case .live(_, let pipeline) = state { pipeline.onSegment = onSegment }
     }
 
-    /// Whether all input is there.
+    /// Whether all input has arrived.
     package var hasEnded: Bool {
         if case .ended = state { true } else { false }
     }
 
-    /// Takes the next block; all samples finite. The stream must not have ended.
+    /// Takes the next block, whose samples must be finite. The stream must not have ended.
     ///
     /// - Throws: `SeparationError.spoolFailed`.
     package func append(_ block: PlanarAudio) throws {
@@ -109,7 +110,7 @@ package final class SeparationStream {
         inputSamples += block.sampleCount
     }
 
-    /// Takes the end of the input.
+    /// Ends the input.
     ///
     /// - Throws: `SeparationError.emptyAudio`, `SeparationError.spoolFailed`; `SeparationError` for
     ///   options that don't fit the track's length; `CancellationError`.
@@ -134,8 +135,8 @@ package final class SeparationStream {
         }
     }
 
-    /// The next samples of all stems, `[stem · channels + channel][sample]`; `nil` if there are none:
-    /// after the last, or until more input is there.
+    /// The next samples of all stems, `[stem · channels + channel][sample]`; `nil` after the last,
+    /// or if more input is needed.
     ///
     /// - Throws: `SeparationError.spoolFailed`, `CancellationError`.
     package func next() throws -> PlanarAudio? {

@@ -1,5 +1,5 @@
-// The public functions: asynchronous, and stopped by cancelling their task. Each runs its blocking
-// counterpart on a thread of its own.
+// The public asynchronous functions, which are stopped by cancelling their task. Each runs its
+// blocking counterpart on its own thread.
 
 import Audio
 import Files
@@ -54,9 +54,9 @@ extension Separator {
     ///
     /// - Parameters:
     ///   - audio: at least one sample; all samples finite.
-    ///   - options: how it is cut into segments.
+    ///   - options: how the audio is cut into segments.
     ///   - progress: called before the first and after each segment, on a thread of the engine.
-    /// - Throws: ``SeparationError``; `AudioError` for audio that is no recording or can't be
+    /// - Throws: ``SeparationError``; `AudioError` for invalid audio or audio that can't be
     ///   converted; `CancellationError`.
     public func separate(
         _ audio: PlanarAudio, options: SeparationOptions = SeparationOptions(),
@@ -104,7 +104,7 @@ extension Separator {
     /// into a temporary file, 4 bytes for each sample of each channel.
     ///
     /// - Parameters:
-    ///   - pieces: of one rate and number of channels; all samples finite.
+    ///   - pieces: buffers of one rate and number of channels; all samples finite.
     ///   - outputs: at least one; folders have to exist.
     ///   - output: how signals are written.
     ///   - options: how the track is cut into segments.
@@ -160,9 +160,9 @@ extension AudioInput {
     }
 }
 
-/// Runs blocking work on a thread of its own: it would hold up the few threads that run tasks.
+/// Runs blocking work on its own thread, because it would block the few threads that run tasks.
 ///
-/// - Parameter work: is given a token that is cancelled with the task.
+/// - Parameter work: receives a token that is cancelled with the task.
 package func onOwnThread<Value: Sendable>(
     _ work: @escaping @Sendable (CancellationToken) throws -> Value
 ) async throws -> Value {

@@ -1,4 +1,4 @@
-// The library's front door: a loaded model, and the backends that it runs on.
+// A loaded model, and the backends that it runs on: the entry point of the library.
 
 import Audio
 import HTDemucs
@@ -22,14 +22,14 @@ public final class Separator: Sendable {
     let bag: Bag
     private let workers: [Worker]
 
-    /// Runs one segment at a time, on threads of its own. Workers share the weights.
+    /// A worker that runs one segment at a time, on its own threads. Workers share the weights.
     private struct Worker: Sendable {
         let backend: Backend
-        /// By member of the bag; `nil` for those that no wanted stem needs.
+        /// Networks by member of the bag; `nil` for members that no wanted stem needs.
         let networks: [(any SeparationNetwork)?]
     }
 
-    /// Loads a model: a checkpoint, or a bag of several. Blocks until that is done.
+    /// Loads a model: a checkpoint, or a bag of several. Blocks until the model is loaded.
     ///
     /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
     package convenience init(
@@ -53,7 +53,7 @@ public final class Separator: Sendable {
             })
     }
 
-    /// Loads a model to run on given backends of one precision, a segment at once on each.
+    /// Loads a model that runs on given backends of one precision; each runs one segment at a time.
     package init(_ files: ModelFiles, stems: [String]? = nil, backends: [Backend]) throws {
         let opened = try OpenedModel(files)
         bag = try opened.bag(of: stems)
@@ -65,7 +65,7 @@ public final class Separator: Sendable {
         return_freed_memory()
     }
 
-    /// The instruction set, the GEMM backend, the precision and the threads that it computes with:
+    /// Instruction set, GEMM backend, precision and threads of this separator:
     /// `avx512, packed products in float32, 2 threads`.
     public var engineDescription: String {
         let backend = workers[0].backend
@@ -74,7 +74,7 @@ public final class Separator: Sendable {
             + "\(backend.precision.rawValue), \(threads) threads\(shared)"
     }
 
-    /// Of all workers.
+    /// Threads of all workers.
     private var threads: Int { workers.reduce(0) { $0 + $1.backend.threads } }
 
     /// Checks options against this model, as `separate` does.
@@ -88,12 +88,12 @@ public final class Separator: Sendable {
 
     // MARK: - In memory
 
-    /// Separates audio in memory. Blocks until that is done.
+    /// Separates audio in memory. Blocks until the stems are complete.
     ///
     /// ``separate(_:options:progress:)`` describes parameters and errors.
     /// - Parameters:
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
-    ///   - progress: told before the first and after each segment, on the calling thread.
+    ///   - progress: called before the first and after each segment, on the calling thread.
     package func separate(
         _ audio: PlanarAudio, options: SeparationOptions = SeparationOptions(),
         cancellation: CancellationToken = CancellationToken(),
@@ -127,15 +127,16 @@ public final class Separator: Sendable {
         return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
     }
 
-    /// Separates a recording in flat memory. Blocks until that is done.
+    /// Separates a recording in constant memory. Blocks until the stems are complete.
     ///
     /// ``separate(_:options:progress:)`` describes options and errors.
     /// - Parameters:
-    ///   - open: gives a reader at the beginning of the recording, for each of two passes; all
+    ///   - open: returns a reader at the beginning of the recording, for each of two passes; all
     ///     samples finite.
-    ///   - random: gives the shifts' offsets, and is left as the reference leaves Python's.
-    ///   - started: is given the track and its pipeline before the first segment.
-    ///   - sink: takes all stems block by block, at the model's rate.
+    ///   - random: generator of the shifts' offsets; its state is then that of Python's generator
+    ///     after the reference's separation.
+    ///   - started: called with the track and its pipeline before the first segment.
+    ///   - sink: receives all stems block by block, at the model's rate.
     package func separate(
         _ open: @escaping () throws -> any RecordingReader, options: SeparationOptions,
         random: inout PythonRandom, order: PassOrder = .interleaved,
@@ -153,17 +154,17 @@ public final class Separator: Sendable {
 
     // MARK: - Into files
 
-    /// Separates a track into files. Blocks until that is done.
+    /// Separates a track into files. Blocks until the files are complete.
     ///
     /// ``separate(_:excerpt:into:output:options:progress:)`` describes parameters and errors.
     /// - Parameters:
-    ///   - stemFile: a stem file that is written too, which the report lists last; `outputs` may be
-    ///     empty then.
+    ///   - stemFile: a stem file to write too, which the report lists last; `outputs` may be empty
+    ///     then.
     ///   - maximumSeconds: longest track, or excerpt of it, to accept; `nil` for any length.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
-    ///   - progress: told before the first and after each segment, on the calling thread.
-    ///   - started: is given the pipeline before the first segment.
+    ///   - progress: called before the first and after each segment, on the calling thread.
+    ///   - started: called with the pipeline before the first segment.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),
@@ -189,8 +190,8 @@ public final class Separator: Sendable {
     /// Separates a track into files.
     ///
     /// - Parameters:
-    ///   - stemFile: with the track whose tags and cover it gets.
-    ///   - check: called when all of the track was read, before files are finished.
+    ///   - stemFile: a stem file to write too, and the track whose tags and cover it gets.
+    ///   - check: called after the whole track was read, before files are finished.
     ///   - measure: makes the first pass over the track.
     func separate(
         into outputs: [StemOutput], stemFile: (output: StemFileOutput, source: AudioInput)? = nil,
@@ -229,7 +230,7 @@ public final class Separator: Sendable {
             warnings: track.warnings, outputs: try files.finish(cancellation: cancellation))
     }
 
-    /// The bag that gives the stems that signals need, and no others.
+    /// The bag for the stems that signals need, without other stems.
     ///
     /// - Throws: `SeparationError.invalidOption` for a stem that this separator doesn't give, for no
     ///   output at all, and for a common gain with a clip mode that has none.
@@ -247,7 +248,7 @@ public final class Separator: Sendable {
         return (Bag(bag.members, stems: needed.map(\.0)), needed.map(\.1))
     }
 
-    // MARK: - Both
+    // MARK: - For memory and files
 
     /// Makes the first pass over a track.
     package func track(

@@ -1,12 +1,13 @@
-// One pass of one network over a track, moved by one offset.
+// One pass of one network over a track with one shift.
 // Reference: the branches `shifts` and `split` of `apply_model` in demucs/apply.py.
 
 import Audio
 import Tensor
 
-/// Cuts the segments of a pass in their order, and adds up the network's outputs.
+/// Cuts the segments of a pass in their order, and sums the network's outputs.
 ///
-/// Positions are those of the track; the zeros before it have negative ones.
+/// Positions count from the track's first sample; the zeros before the track have negative
+/// positions.
 struct ShiftedPass {
     /// Index of the network.
     let member: Int
@@ -19,12 +20,12 @@ struct ShiftedPass {
     private let format: NetworkFormat
     /// Zeros before the track.
     private let leadSamples: Int
-    /// The zeros and the track; `nil` for a live track that has not ended.
+    /// Length of the zeros and the track together; `nil` for a live track that has not ended.
     private var sampleCount: Int?
     private var overlapAdd: OverlapAdd
     /// Zeros before the track that are still to be dropped from the output.
     private var leadLeft: Int
-    /// Segments that were cut, and segments whose outputs came back.
+    /// Number of segments that were cut, and of segments whose outputs were added.
     private var cutSegments = 0
     private var addedSegments = 0
 
@@ -48,12 +49,12 @@ struct ShiftedPass {
             weights: plan.weights, trackSamples: sampleCount ?? Int.max, rowCount: rows.count)
     }
 
-    /// Takes the end of a live track.
+    /// Ends a live track.
     mutating func end(trackSamples: Int) {
         sampleCount = leadSamples + trackSamples
     }
 
-    /// `nil` for a live track that has not ended.
+    /// Number of segments; `nil` for a live track that has not ended.
     var segmentCount: Int? { sampleCount.map(plan.segmentCount(forTrackSamples:)) }
 
     /// The network's input for a segment, with the context around a short one.
@@ -66,7 +67,8 @@ struct ShiftedPass {
 
     var hasSegments: Bool { cutSegments < segmentCount ?? Int.max }
 
-    /// Whether the next segment is known: a live track must have all of its samples, or have ended.
+    /// Whether the next segment can be cut: a live track must have all samples of it, or have
+    /// ended.
     func canCutSegment(from window: TrackWindow) -> Bool {
         let input = input(of: cutSegments)
         return sampleCount != nil || input.start - input.padLeft + input.padded <= window.end
@@ -77,15 +79,15 @@ struct ShiftedPass {
         max(0, min(cutSegments * plan.strideSamples, sampleCount ?? Int.max) - leadSamples)
     }
 
-    /// First sample of the track that this and later segments need: a short segment reaches back by
-    /// half of the samples that it lacks. Any segment of a live track may turn out to be short.
+    /// First sample of the track that the next segment and later ones need. A short segment starts
+    /// earlier by half of the samples that it lacks; any segment of a live track may become short.
     var firstNeededSample: Int {
         guard hasSegments else { return Int.max }
         let input = input(of: cutSegments)
         return input.start - (sampleCount == nil ? input.padded / 2 : input.padLeft)
     }
 
-    /// Cuts the next segment, padded on both sides with the track's own samples.
+    /// Cuts the next segment; a short one is padded on both sides with the track's own samples.
     ///
     /// - Returns: `[channels, padded samples]`.
     mutating func cutSegment(from window: inout TrackWindow, on backend: Backend) throws -> Tensor {
@@ -98,7 +100,7 @@ struct ShiftedPass {
         return mix
     }
 
-    /// Takes the network's output for the oldest segment under way, and trims it.
+    /// Trims the network's output for the oldest segment under way, and adds it.
     ///
     /// - Parameter output: `[sources, channels, padded samples]`.
     mutating func add(_ output: Tensor) {
@@ -110,7 +112,7 @@ struct ShiftedPass {
             at: start, count: input.count,
             finishing: min(start + plan.strideSamples, sampleCount ?? Int.max)
         ) { row in
-            // Within the row: the segment and its padding are as long as the output.
+            // In bounds of the row: the segment with its padding is as long as the output.
             UnsafePointer(output.pointer + rows[row] * input.padded + input.padLeft)
         }
         withExtendedLifetime(output) {}
@@ -120,7 +122,8 @@ struct ShiftedPass {
         leadLeft -= dropped
     }
 
-    /// A segment that was cut and whose output has not come back: the oldest is number 0.
+    /// The segment at index `number` of those under way, oldest first: cut, and output not added
+    /// yet.
     func segmentUnderWay(_ number: Int) -> (member: Int, shift: Int, offsetSamples: Int) {
         (member, shift, (addedSegments + number) * plan.strideSamples)
     }

@@ -1,10 +1,10 @@
-// One signal on its way from separated stems into a file.
+// Writes one signal from separated stems into a file.
 
 import Audio
 import HTDemucs
 import Signal
 
-/// Channels, rates and length that the written signals of a track share.
+/// Channels, rates and length of the written signals of a track.
 package struct SignalShape: Sendable {
     package let channelCount: Int
     /// Rate of the separated stems.
@@ -22,14 +22,14 @@ package struct SignalShape: Sendable {
     }
 }
 
-/// Takes a signal block by block: adds it up from stems, resamples it, finds its peak, and either
-/// encodes it at once or spools it until the peak is known.
+/// Writes a signal block by block: sums stems, resamples, finds the peak, and either encodes at
+/// once or spools until the peak is known.
 ///
-/// Used by one thread at a time, which need not always be the same.
+/// Used by one thread at a time, not always the same one.
 final class SignalWriter: @unchecked Sendable {
     private let output: StemOutput
     private let options: OutputOptions
-    /// Indices of the separated stems that are added up.
+    /// Indices of the separated stems that are summed.
     private let stems: [Int]
     private let isMixtureMinus: Bool
     private let isMixture: Bool
@@ -81,7 +81,7 @@ final class SignalWriter: @unchecked Sendable {
         try put(resampling.append(signal(in: block), limit: shape.sampleCount))
     }
 
-    /// Takes the end of the signal, after which ``peak`` is that of the whole.
+    /// Ends the signal; ``peak`` is then that of the whole signal.
     func end() throws {
         try put(resampling.finish(outputCount: shape.sampleCount))
         try spool?.finish()
@@ -89,7 +89,7 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Completes the file.
     ///
-    /// - Parameter commonPeak: of all signals, if they share a gain.
+    /// - Parameter commonPeak: peak of all signals, if they share a gain.
     func finish(commonPeak: Float?, cancellation: CancellationToken) throws -> TrackReport.Output {
         var gain: Float = 1
         if let spool {
@@ -128,7 +128,7 @@ final class SignalWriter: @unchecked Sendable {
         return PlanarAudio(channels: channels, sampleRateHz: shape.modelRateHz)
     }
 
-    /// From zero, stem by stem, as the reference adds up "no_vocals".
+    /// Sums stems in their order, starting from zero, as the reference does for "no_vocals".
     private static func sum(_ rows: [[Float]]) -> [Float] {
         if rows.count == 1 { return rows[0] }
         var sum = [Float](repeating: 0, count: rows[0].count)

@@ -1,5 +1,5 @@
-// A stem file: the mix and four stems of a track in one file for DJ software. Its five tracks are written
-// as WAV into temporary files without names, like all other signals, and encoded together at the end.
+// A stem file: the mix and four stems of a track in one file for DJ software. Its five tracks are
+// first written as WAV to temporary files without names, and encoded together at the end.
 
 import Audio
 import Files
@@ -10,7 +10,7 @@ import LibC
 package struct StemFileOutput: Sendable {
     /// One of the four stems.
     package struct Part: Sendable, Equatable {
-        /// As DJ software shows it.
+        /// Name that DJ software shows.
         package let name: String
         package let signal: StemOutput.Signal
 
@@ -26,8 +26,8 @@ package struct StemFileOutput: Sendable {
     private let ffmpeg: FFmpeg
 
     /// - Parameters:
-    ///   - path: appears when the file is complete. Its folder must exist.
-    ///   - parts: four, which add up to the track.
+    ///   - path: path of the file, which appears when it is complete. Its folder must exist.
+    ///   - parts: four parts that add up to the track.
     package init(path: String, format: StemFileFormat, parts: [Part], ffmpeg: FFmpeg) {
         precondition(parts.count == StemFileFormat.stemCount)
         self.path = path
@@ -46,13 +46,13 @@ package struct StemFileOutput: Sendable {
     }
 }
 
-/// The tracks of a stem file on their way into it.
+/// Writes the tracks of a stem file.
 package final class StemFileWriter: Sendable {
     private static let mixName = "Mix"
 
-    /// The mix, then the stems, each into a temporary file.
+    /// Outputs of the mix, then of the stems, each to a temporary file.
     let tracks: [StemOutput]
-    /// How the temporary files are written.
+    /// Output options of the temporary files.
     let trackOptions: OutputOptions
 
     var path: String { output.path }
@@ -104,8 +104,8 @@ package final class StemFileWriter: Sendable {
         for descriptor in descriptors { close(descriptor) }
     }
 
-    /// Adds up the sizes of the temporary files. The size of a lossless file is not known; it is less
-    /// than that of the temporary files, which are gone when the last copy is made.
+    /// Adds the sizes of the temporary files. The size of a lossless stem file is not known; it is
+    /// less than that of the temporary files, which are freed at the last copy.
     func reserve(_ space: inout DiskSpace) throws(SeparationError) {
         let values = shape.sampleCount * shape.channelCount * tracks.count
         let sampleBytes = trackOptions.format.storedFormat.sampleBytes
@@ -116,11 +116,11 @@ package final class StemFileWriter: Sendable {
         try space.add(0, in: FilePath.folder(of: output.path))
     }
 
-    /// Encodes the tracks, which are complete, into the file.
+    /// Encodes the complete tracks into the stem file.
     ///
     /// - Parameters:
-    ///   - reports: of the tracks.
-    ///   - tags: title, artist and so on; `nil` for none, nor a cover.
+    ///   - reports: reports of the tracks.
+    ///   - tags: title, artist and so on; `nil` writes neither tags nor a cover.
     func finish(
         _ reports: ArraySlice<TrackReport.Output>, tags: AudioTags?, cancellation: CancellationToken
     ) throws -> TrackReport.Output {

@@ -1,4 +1,4 @@
-// All signals of a track on their way into files, encoded side by side.
+// Writes all signals of a track to files, several signals at once.
 
 import Audio
 import Files
@@ -7,14 +7,14 @@ import LibC
 import Synchronization
 import Tensor
 
-/// The files of one track, from the first block of stems to their final names.
+/// Writes the files of one track, from the first block of stems to their final names.
 package final class StemFiles: Sendable {
-    /// Of the outputs, then of the tracks of the stem file.
+    /// Writers of the outputs, then of the tracks of the stem file.
     private let writers: [SignalWriter]
     private let stemFile: StemFileWriter?
     private let options: OutputOptions
     private let tags: AudioTags?
-    /// Signals that are encoded at once, at most.
+    /// Most signals that are encoded at once.
     private let threads: Int
 
     /// Opens temporary files for all signals.
@@ -23,7 +23,7 @@ package final class StemFiles: Sendable {
     ///   - outputs: at least one, or a stem file.
     ///   - stemFile: a stem file of the same track.
     ///   - stems: names of the stems in a block, in their order.
-    ///   - shape: of every signal.
+    ///   - shape: channels, rates and length of every signal.
     ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: `SeparationError` if there is no room or nothing can be written, `AudioError`.
     package init(
@@ -97,9 +97,9 @@ package final class StemFiles: Sendable {
         }
     }
 
-    /// Runs `body` for every writer, several at once, and gives the results in their order.
+    /// Runs `body` for every writer, several at once, and returns the results in their order.
     ///
-    /// Threads of their own: the engine's run the network meanwhile.
+    /// Uses its own threads, because the engine's threads run the network meanwhile.
     /// - Throws: the first writer's error, after all have run.
     @discardableResult
     private func forEachWriter<Value: Sendable>(
@@ -125,7 +125,7 @@ package final class StemFiles: Sendable {
     }
 }
 
-/// By writer.
+/// Results by writer.
 private final class Results<Value: Sendable>: Sendable {
     let values: Mutex<[Result<Value, any Error>?]>
 
@@ -135,19 +135,19 @@ private final class Results<Value: Sendable>: Sendable {
 }
 
 extension StemOutput {
-    /// `nil` for a descriptor.
+    /// Path of the file; `nil` for a descriptor.
     var path: String? {
         if case .file(let path) = destination { path } else { nil }
     }
 
     private var folder: String? { path.map(FilePath.folder) }
 
-    /// The folder in which the signal waits for its peak.
+    /// The folder in which the signal is spooled until its peak is known.
     func spoolFolder(_ options: OutputOptions) -> String {
         options.spoolFolder ?? folder ?? FilePath.temporaryFolder
     }
 
-    /// Adds up the sizes of the temporary file and the file. FLAC's size is not known, and not
+    /// Adds the sizes of the temporary file and the file. The size of FLAC is not known, and not
     /// counted.
     fileprivate func reserve(
         _ space: inout DiskSpace, shape: SignalShape, options: OutputOptions
@@ -168,7 +168,7 @@ extension StemOutput {
     }
 }
 
-/// Bytes that are needed in folders, added up by file system, to be checked before hours of work.
+/// Sums the bytes that are needed in folders by file system, to check them before hours of work.
 package struct DiskSpace {
     private var needs: [dev_t: (folder: String, bytes: Int)] = [:]
 
@@ -182,7 +182,7 @@ package struct DiskSpace {
         needs[status.st_dev, default: (folder, 0)].bytes += bytes
     }
 
-    /// - Throws: `SeparationError.notEnoughSpace`. A file system that gives no number is trusted.
+    /// - Throws: `SeparationError.notEnoughSpace`. Unknown free space passes.
     package func check() throws(SeparationError) {
         for (folder, bytes) in needs.values {
             if let free = TemporaryFiles.freeBytes(in: folder), bytes > free {

@@ -1,23 +1,22 @@
-// The files of a separation: their signals, destinations, formats and levels.
+// Outputs of a separation: their signals, destinations, formats and levels.
 
 import Audio
 
 /// One signal that a separation writes.
 public struct StemOutput: Sendable, Equatable {
-    /// Which samples are written. Sums run over the stems in the model's order, as the reference's
-    /// do.
+    /// The signal of an output. Sums run over the stems in the model's order, as in the reference.
     public enum Signal: Sendable, Equatable {
         /// A stem of the model, `vocals`.
         case stem(String)
         /// Several stems added up: a mix-down, or everything but one stem.
         case sum([String])
-        /// The decoded track, at the model's rate and channels, less these stems: `minus_vocals`;
-        /// less all stems it is the residual.
+        /// The decoded track, at the model's rate and channels, minus these stems: `minus_vocals`;
+        /// minus all stems it is the residual.
         case mixtureMinus([String])
         /// The decoded track itself, at the model's rate and channels.
         case mixture
 
-        /// The stems that have to be separated for it.
+        /// The stems that have to be separated for the signal.
         public var stems: [String] {
             switch self {
             case .stem(let name): [name]
@@ -27,7 +26,7 @@ public struct StemOutput: Sendable, Equatable {
         }
     }
 
-    /// Names the signal in the report and in messages.
+    /// Name of the signal in the report and in messages.
     public var name: String
     public var signal: Signal
     public var destination: OutputDestination
@@ -39,32 +38,32 @@ public struct StemOutput: Sendable, Equatable {
     }
 }
 
-/// How the signals of a track are written.
+/// Options for writing the signals of a track.
 public struct OutputOptions: Sendable, Equatable {
-    /// How signals are brought below full scale.
+    /// Gain that brings signals below full scale.
     public enum Gain: String, Sendable, CaseIterable {
-        /// Each signal by a gain of its own, as in the reference.
+        /// Each signal has its own gain, as in the reference.
         case perStem = "stem"
-        /// All signals of a track by one gain, so that stems still sum to the mix.
+        /// All signals of a track share one gain, so that stems still sum to the mix.
         case common
     }
 
-    /// The rate of the files.
+    /// Sample rate of the files.
     public enum Rate: String, Sendable, CaseIterable {
-        /// The model's, as in the reference.
+        /// The model's rate, as in the reference.
         case model
-        /// The input's: as many samples as were read.
+        /// The input's rate: a file has as many samples as the input.
         case input
     }
 
     public var format: OutputFormat
-    /// How signals beyond full scale are brought into range. `rescale` has to know the peak first, so
-    /// its signals are spooled.
+    /// How signals beyond full scale are brought into range. `rescale` needs the peak first, so its
+    /// signals are spooled.
     public var clipMode: ClipMode
-    /// `common` needs the clip mode `rescale`.
+    /// Whether signals share a gain; `common` needs the clip mode `rescale`.
     public var gain: Gain
     public var rate: Rate
-    /// Which channels of a recording are used if it has more than the model.
+    /// Channels that are used of a recording with more channels than the model.
     public var downmix: Downmix
     /// The folder of temporary files; `nil` for the output's own, or the system's for descriptors.
     public var spoolFolder: String?
@@ -88,9 +87,9 @@ public struct OutputOptions: Sendable, Equatable {
 
 /// A part of a track, separated as if it were the whole file; the statistics are the part's own.
 public struct Excerpt: Sendable, Equatable {
-    /// Where it begins, from 0.
+    /// Start in seconds, from 0.
     public var startSeconds: Double
-    /// Its length, positive; `nil` goes on to the end.
+    /// Length in seconds, positive; `nil` goes on to the end.
     public var durationSeconds: Double?
 
     public init(startSeconds: Double = 0, durationSeconds: Double? = nil) {

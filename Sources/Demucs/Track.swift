@@ -16,10 +16,10 @@ package struct Track {
     let recordedSamples: Int
     /// Warnings about the recording.
     package let warnings: [AudioWarning]
-    /// Of the whole track, at the model's rate.
+    /// Statistics of the whole track, at the model's rate.
     package let statistics: TrackStatistics
 
-    /// Of the model.
+    /// Channels and rate of the model.
     let channelCount: Int
     let sampleRateHz: Int
     private let openStream: () throws -> TrackStream
@@ -31,11 +31,11 @@ package struct Track {
     ///
     /// - Parameters:
     ///   - excerpt: the part to use; `nil` for all of it.
-    ///   - channelCount: of the model.
-    ///   - sampleRateHz: of the model.
-    ///   - downmix: for a recording with more channels than the model's.
+    ///   - channelCount: channels of the model.
+    ///   - sampleRateHz: rate of the model.
+    ///   - downmix: channels that are used of a recording with more channels than the model.
     ///   - maximumSeconds: longest recording, or excerpt of it, to accept; `nil` for any length.
-    ///   - open: gives a reader at the beginning of the recording, for each pass.
+    ///   - open: returns a reader at the beginning of the recording, for each pass.
     /// - Throws: `SeparationError.emptyAudio` if nothing is left at the model's rate, and for the
     ///   excerpt and its length; `AudioError`; `CancellationError`; the errors of the reader.
     package init(
@@ -90,13 +90,13 @@ package struct Track {
     /// - Throws: the error of opening the recording.
     package func stream() throws -> TrackStream { try openStream() }
 
-    /// Reads normalised pieces in a pass of their own, in memory for one piece.
+    /// Reads normalised pieces in an extra pass, in memory for one piece.
     ///
-    /// - Parameters:
+    ///   - starts: positions in the track, ascending.
     ///   - starts: positions in the track, rising.
     ///   - length: samples of a piece.
-    ///   - body: is given the piece's index in `starts` and `[channels, length]`, zeros after the
-    ///     track's end.
+    ///   - body: receives the piece's index in `starts` and `[channels, length]`, with zeros after
+    ///     the track's end.
     /// - Throws: `CancellationError`, the errors of reading and of `body`.
     package func forEachPiece(
         at starts: [Int], length: Int, on backend: Backend, cancellation: CancellationToken,
@@ -115,11 +115,12 @@ package struct Track {
     }
 }
 
-/// Channels reach the network as `(x - mean) / scale` and its stems leave as `x * scale + mean`.
+/// Normalisation: channels reach the network as `(x - mean) / scale`, stems leave it as
+/// `x * scale + mean`.
 package struct Normalization: Sendable {
     /// Mean of the track's mono mix.
     let mean: Float
-    /// Its standard deviation plus 1e-8, which keeps silence finite.
+    /// Standard deviation of the mono mix plus 1e-8, which keeps silence finite.
     let scale: Float
 
     /// - Parameter standardDeviation: at least 0.
@@ -163,7 +164,7 @@ package struct TrackStatistics: Sendable {
 
     package var mean: Float { Float(runningMean) }
 
-    /// Unbiased, and rounded to float32 as the reference rounds it.
+    /// Unbiased standard deviation, rounded to float32 as in the reference.
     package var standardDeviation: Float {
         let variance = sampleCount > 1 ? squaredDeviations / Double(sampleCount - 1) : 0
         return Float(variance.squareRoot())

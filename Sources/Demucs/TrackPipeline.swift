@@ -1,6 +1,6 @@
-// Everything between a decoded track at the model's rate and its stems: normalise, shift, split,
-// networks, overlap-add, average, denormalise. Blocks of finished stems leave in order while later
-// segments are still to come.
+// Turns a decoded track at the model's rate into stems: normalise, shift, split, networks,
+// overlap-add, average, denormalise. Blocks of finished stems leave in order before later segments
+// are read.
 // Reference: `Separator.separate_tensor` (demucs/api.py), `apply_model` and `BagOfModels`
 // (demucs/apply.py).
 
@@ -12,7 +12,7 @@ import Tensor
 package struct StemBlock: Sendable {
     /// A channel for each stem and channel: `[stem · channels + channel][sample]`.
     package let stems: PlanarAudio
-    /// As long as the stems, with the model's channels.
+    /// The track's samples: as long as the stems, with the model's channels.
     package let mixture: PlanarAudio
 
     package init(stems: PlanarAudio, mixture: PlanarAudio) {
@@ -21,49 +21,51 @@ package struct StemBlock: Sendable {
     }
 }
 
-/// The order in which the passes of several members and shifts run. Samples are the same.
+/// The order in which the passes of several members and shifts run. Both orders give the same
+/// samples.
 package enum PassOrder: Sendable {
-    /// Side by side, in flat memory.
+    /// All passes advance together, in constant memory.
     case interleaved
-    /// Pass after pass, as in the reference: takes the memory of the stems, and reads the track once
+    /// Pass after pass, as in the reference: needs memory for all stems, and reads the track once
     /// for each pass.
     case sequential
 }
 
 /// A segment that begins or has ended.
 package struct SegmentEvent {
-    /// Index of its network in the bag, and of its shift.
+    /// Indices of the segment's network in the bag, and of its shift.
     package let member: Int
     package let shift: Int
-    /// Its first sample, counted from the beginning of the shifted track.
+    /// First sample of the segment, counted from the beginning of the shifted track.
     package let offsetSamples: Int
     package let hasEnded: Bool
     /// Segments that have ended so far, over all passes.
     package let segmentsDone: Int
-    /// 0 while the length of a live track is unknown.
+    /// Segments of all passes; 0 while the length of a live track is unknown.
     package let segmentsTotal: Int
-    /// Length of the track; `nil` while that of a live track is unknown.
+    /// Length of the track; `nil` while the length of a live track is unknown.
     package let trackSamples: Int?
 }
 
 /// A separation under way: cuts a track into segments and puts the networks' outputs together.
 ///
-/// The passes of all members and shifts advance together: the one that is farthest behind cuts its
-/// next segment, and a block of stems leaves as soon as every pass has finished it. So neither a pass
-/// nor the track's window holds more than a segment for each one under way, for tracks of any length.
-/// Results are taken in the order of the segments, so they are the same for any number of workers.
+/// The passes of all members and shifts advance together: the pass that is farthest behind cuts its
+/// next segment, and a block of stems leaves as soon as every pass has finished it. So neither a
+/// pass nor the track's window holds more than a segment for each one under way, for tracks of any
+/// length. Results are taken in the order of the segments, so they are the same for any number of
+/// workers.
 ///
 /// Used by one thread at a time.
 package final class TrackPipeline {
-    /// Told of each segment as it begins and when it has ended, on the calling thread. A worker's next
-    /// segment is queued before its last one has ended; it is said to begin after that.
+    /// Called when a segment begins and when it has ended, on the calling thread. A worker's next
+    /// segment is queued before its last one has ended, but its begin is reported after that end.
     package var onSegment: ((SegmentEvent) -> Void)?
 
-    /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the member of
-    /// that index.
+    /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the network of
+    /// the member.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
 
-    /// Samples of a block at most. What is done to a block until it is written finds it in the cache.
+    /// Largest block in samples: small enough to stay in the CPU's cache until it is written.
     private static let blockSamples = 1 << 15
 
     private let bag: Bag
@@ -76,14 +78,14 @@ package final class TrackPipeline {
     private var window: TrackWindow
     /// Passes of the segments under way, oldest first.
     private var underWay: [Int] = []
-    /// Segments under way that were said to begin.
+    /// Number of segments under way whose begin was reported.
     private var begun = 0
     private var segmentsDone = 0
     private var segmentsTotal: Int
-    /// Samples of every stem that were given.
+    /// Samples of every stem that were returned.
     private var givenSamples = 0
     private var isReported = false
-    /// The track, whose passes run one after the other; `nil` if they run side by side.
+    /// The track, if passes run one after the other; `nil` if they run side by side.
     private var sequentialTrack: Track?
 
     /// Starts the separation of a track.
@@ -91,8 +93,9 @@ package final class TrackPipeline {
     /// - Parameters:
     ///   - track: at the networks' rate and channels; all samples finite.
     ///   - bag: the networks and the wanted stems.
-    ///   - random: gives the shifts' offsets, and is left as the reference leaves Python's.
-    ///   - backend: gives memory to segments.
+    ///   - random: generator of the shifts' offsets; its state is then that of Python's generator
+    ///     after the reference's separation.
+    ///   - backend: allocates the segments.
     ///   - workers: each runs one segment at a time, all of them at once.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
     ///   opening the track; `SystemError` if no thread starts.
@@ -110,7 +113,7 @@ package final class TrackPipeline {
 
     /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples.
     ///
-    /// - Parameter normalization: of the whole track.
+    /// - Parameter normalization: statistics of the whole track.
     /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
     ///   length: more than one shift, and no splitting; `SystemError` if no thread starts.
     package convenience init(
@@ -153,7 +156,7 @@ package final class TrackPipeline {
         window.append(audio)
     }
 
-    /// Takes the end of a live track.
+    /// Ends a live track.
     package func endTrack() {
         window.endTrack()
         for index in passes.indices { passes[index].end(trackSamples: window.end) }
@@ -163,8 +166,8 @@ package final class TrackPipeline {
     /// Separates the rest of the track.
     ///
     /// - Parameters:
-    ///   - progress: told before the first and after each segment.
-    ///   - sink: takes the wanted stems block by block, from first to last sample.
+    ///   - progress: called before the first and after each segment.
+    ///   - sink: receives the wanted stems block by block, from first to last sample.
     /// - Throws: the errors of ``next(progress:)`` and of the sink.
     package func run(
         progress: (SeparationProgress) -> Void, sink: (StemBlock) throws -> Void
@@ -172,10 +175,10 @@ package final class TrackPipeline {
         while let block = try next(progress: progress) { try sink(block) }
     }
 
-    /// The next finished samples of the wanted stems; `nil` after the last, and where a live track
-    /// has too few samples for the next segment.
+    /// The next finished samples of the wanted stems; `nil` after the last, or if a live track has
+    /// too few samples for the next segment.
     ///
-    /// - Parameter progress: told before the first and after each segment.
+    /// - Parameter progress: called before the first and after each segment.
     /// - Throws: `SeparationError` for a track that is not as long as in its first pass;
     ///   `CancellationError`; the errors of reading the track and of a network.
     package func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
@@ -195,7 +198,8 @@ package final class TrackPipeline {
 
     /// Runs passes side by side until all of them have finished samples.
     ///
-    /// - Returns: how many; `nil` if there are no more segments, or too few samples for the next.
+    /// - Returns: the number of samples; `nil` if there are no more segments, or too few samples
+    ///   for the next.
     private func advance(
         _ running: Range<Int>, _ progress: (SeparationProgress) -> Void
     ) throws -> Int? {
@@ -228,7 +232,7 @@ package final class TrackPipeline {
             segmentsDone += 1
             tell(segment, hasEnded: true)
             report(progress)
-            // The workers may have finished all that is left before they saw it.
+            // The workers may have finished all segments before they saw the cancellation.
             try cancellation.check()
         }
         try window.finish()
@@ -237,7 +241,7 @@ package final class TrackPipeline {
 
     /// Runs all passes one after the other.
     ///
-    /// - Returns: the whole track.
+    /// - Returns: the stems of the whole track.
     private func runPassAfterPass(
         _ track: Track, _ progress: (SeparationProgress) -> Void
     ) throws -> StemBlock {
@@ -298,7 +302,7 @@ package final class TrackPipeline {
             let member = bag.members[index]
             let plan = try SegmentPlan(
                 format: member.format, options: options, trackSamples: trackSamples ?? 0)
-            // Members that are left out draw as well, so the others' offsets stay the same.
+            // Members that don't run draw offsets too, so that the others' offsets stay the same.
             let leads = leads(
                 member.format, plan, shifts: options.shifts, trackSamples: trackSamples ?? 0,
                 &random)
@@ -316,8 +320,8 @@ package final class TrackPipeline {
     ///
     /// The reference draws an offset as each pass begins. Its transformer draws from the same
     /// generator whenever it runs: a shift of the positions between 0 and `sin_random_shift`, which
-    /// is 0 in every released model. That changes nothing but the generator's state, and with it
-    /// the offsets of the passes that follow.
+    /// is 0 in every released model. That changes only the generator's state, and with it the
+    /// offsets of later passes.
     private static func leads(
         _ format: NetworkFormat, _ plan: SegmentPlan, shifts: Int, trackSamples: Int,
         _ random: inout PythonRandom
@@ -334,8 +338,8 @@ package final class TrackPipeline {
         }
     }
 
-    /// The pass that cuts the next segment: of those with segments left, the one that has finished the
-    /// fewest samples. `nil` for none, and where a live track has too few samples for it.
+    /// Index of the pass that cuts the next segment: among those with segments left, the one with
+    /// the fewest finished samples. `nil` for none, or if a live track has too few samples for it.
     private func nextPass(of running: Range<Int>) -> Int? {
         running.filter { passes[$0].hasSegments }
             .min { passes[$0].coveredSamples < passes[$1].coveredSamples }

@@ -1,4 +1,4 @@
-// A recording on its way to a model: cut to an excerpt, converted to the model's channels and rate.
+// A recording for a model: cut to an excerpt, converted to the model's channels and rate.
 
 import Audio
 
@@ -13,7 +13,7 @@ package final class RangeReader: RecordingReader {
 
     /// - Parameters:
     ///   - blockSamples: samples of each range but the last, which may be shorter.
-    ///   - read: gives the samples of a range.
+    ///   - read: returns the samples of a range.
     package init(
         channelCount: Int, sampleRateHz: Int, sampleCount: Int, blockSamples: Int = 16_384,
         read: @escaping (Range<Int>) throws -> PlanarAudio
@@ -87,7 +87,8 @@ package final class TrackStream {
         return nil
     }
 
-    /// The samples before an excerpt are decoded too: seeking is not exact in every format.
+    /// The next samples of the excerpt. The samples before it are decoded too: seeking is not exact
+    /// in every format.
     private func nextOfExcerpt() throws -> PlanarAudio? {
         while position < range.upperBound {
             guard let block = try reader.next() else {
@@ -111,7 +112,7 @@ package final class TrackStream {
 }
 
 extension Excerpt {
-    /// Longer than any recording, and small enough to count in.
+    /// Longer than any recording, and small enough that counts of samples don't overflow.
     private static let longestSeconds = 1e9
 
     /// - Throws: `SeparationError.invalidOption`.
@@ -125,13 +126,14 @@ extension Excerpt {
             durationSeconds, "a positive number of seconds")
     }
 
-    /// Its samples in a recording of this rate; both ends are rounded to the nearest sample.
+    /// Range of the excerpt's samples in a recording of this rate; both ends are rounded to the
+    /// nearest sample.
     fileprivate func samples(rateHz: Int) throws(SeparationError) -> Range<Int> {
         try validate()
         func sample(at seconds: Double) -> Int { Int((seconds * Double(rateHz)).rounded()) }
         let start = sample(at: startSeconds)
         guard let durationSeconds else { return start..<Int.max }
-        // A duration of less than a sample gives one.
+        // A duration of less than a sample gives one sample.
         return start..<max(start + 1, sample(at: startSeconds + durationSeconds))
     }
 }

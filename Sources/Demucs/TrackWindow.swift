@@ -1,20 +1,20 @@
-// The part of a track that segments are being cut from.
+// The part of a track from which segments are cut.
 // Reference: `TensorChunk` in demucs/apply.py.
 
 import Audio
 import Tensor
 
-/// The samples of a track between the oldest that is still needed and the newest that was needed so
-/// far: memory for about a segment, for tracks of any length.
+/// The samples of a track from the oldest that is still needed to the newest that was read: memory
+/// for about a segment, for tracks of any length.
 ///
-/// Positions count from the first sample of the track. Segments are normalised when they are read.
+/// Positions count from the first sample of the track. Segments are normalised when they are cut.
 package struct TrackWindow {
-    /// Of the whole track; `nil` for a live track that has not ended.
+    /// Length of the whole track; `nil` for a live track that has not ended.
     package private(set) var sampleCount: Int?
     private let normalization: Normalization
-    /// `nil` for a live track, whose samples are appended.
+    /// Source of the samples; `nil` for a live track, whose samples are appended.
     private let stream: TrackStream?
-    /// From position `base`.
+    /// The samples from position `base`.
     private var held: PlanarAudio
     private var base = 0
 
@@ -42,7 +42,7 @@ package struct TrackWindow {
         held.append(audio)
     }
 
-    /// Takes the end of a live track.
+    /// Ends a live track.
     mutating func endTrack() {
         precondition(stream == nil && sampleCount == nil)
         sampleCount = end

@@ -48,7 +48,7 @@ extension AudioFile {
     ///
     /// - Parameters:
     ///   - audio: at least one channel, all equally long.
-    ///   - url: its folder must exist. A file that is there is replaced.
+    ///   - url: its folder must exist. An existing file is replaced.
     ///   - format: the container, and how a sample is stored.
     ///   - clip: how samples beyond full scale are brought into range.
     ///   - tags: title, artist and so on; `nil` for none.
