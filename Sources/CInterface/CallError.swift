@@ -1,4 +1,4 @@
-// From Swift's errors to a status and a message in the caller's buffer.
+// Converts Swift's errors to a status and a message in the caller's buffer.
 
 // The functions have C's names.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
@@ -15,7 +15,7 @@ import Quantization
 import Tensor
 import WeightsLoader
 
-/// A failure with the status that the caller gets.
+/// An error with the status that the caller gets.
 struct CallError: Error {
     let status: sd_status
     let text: String
@@ -40,8 +40,8 @@ struct CallError: Error {
 /// Runs the body of a function of the interface.
 ///
 /// - Parameters:
-///   - message: the caller's buffer; empty on success, the error's text else.
-///   - capacity: its bytes.
+///   - message: the caller's buffer; empty on success, otherwise the error's text.
+///   - capacity: size of the buffer in bytes.
 func call(
     _ message: UnsafeMutablePointer<CChar>?, _ capacity: Int, _ body: () throws -> sd_status
 ) -> sd_status {
@@ -66,7 +66,7 @@ func attempt(
     }
 }
 
-/// Writes as many characters as fit, and a zero byte.
+/// Writes as many characters as fit, and a terminating zero byte.
 private func write(_ text: String, to message: UnsafeMutablePointer<CChar>?, _ capacity: Int) {
     // A size_t above Int.max arrives as a negative number; no buffer is that large.
     guard let message, capacity > 0 else { return }
@@ -164,7 +164,7 @@ public func sd_status_text(_ status: sd_status) -> UnsafePointer<CChar>? {
     return text.cString
 }
 
-/// Lasts as long as the process.
+/// Text that lives as long as the process.
 private nonisolated(unsafe) let versionText = UnsafePointer<CChar>(strdup(SD_VERSION))
 
 @c @implementation
@@ -174,7 +174,7 @@ public func sd_version() -> UnsafePointer<CChar>? { versionText }
 public func sd_version_number() -> Int32 { SD_VERSION_NUMBER }
 
 extension StaticString {
-    /// Lasts as long as the process, and ends with a zero byte.
+    /// A C string that lives as long as the process.
     var cString: UnsafePointer<CChar> {
         UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
     }

@@ -1,12 +1,12 @@
-// Handles: what `sd_model *` and the other opaque pointers point to.
+// Handles: the objects behind `sd_model *` and the other opaque pointers.
 
 import CSwiftDemucs
 import LibC
 
-/// An object that C holds on to.
+/// An object that C refers to by an opaque pointer.
 ///
-/// A few words in front of the object tell a pointer of another kind, a closed handle whose memory
-/// has not been given away yet, and a handle that a parent process opened before `fork()`.
+/// A header in front of the object detects a pointer of another kind, a closed handle whose memory
+/// has not been reused yet, and a handle that a parent process opened before `fork()`.
 struct Handle<Object: AnyObject> {
     private struct Header {
         var kind: UInt64
@@ -14,7 +14,7 @@ struct Handle<Object: AnyObject> {
         let object: Unmanaged<Object>
     }
 
-    /// Different for each kind of object, and no likely content of other memory.
+    /// A number for each kind of object, unlikely to be found in other memory.
     private let kind: UInt64
     /// The name of the handle's type, for messages.
     private let name: String
@@ -24,7 +24,7 @@ struct Handle<Object: AnyObject> {
         self.kind = 0x5344_6861_6e64_6c00 | kind
     }
 
-    /// Hands an object to C.
+    /// Gives an object to C, as a pointer that ``close(_:)`` frees.
     func open(_ object: Object) -> OpaquePointer {
         let header = UnsafeMutablePointer<Header>.allocate(capacity: 1)
         header.initialize(
@@ -46,8 +46,9 @@ struct Handle<Object: AnyObject> {
         return header.pointee.object.takeUnretainedValue()
     }
 
-    /// Takes an object back. Does nothing for pointers that are no open handle of this kind; in a child
-    /// of the process that opened it, the object stays, because its threads can't be ended.
+    /// Releases the object of a handle. Ignores pointers that are not an open handle of this kind;
+    /// in a child of the process that opened the handle, the object stays, because its threads
+    /// can't be ended.
     func close(_ pointer: OpaquePointer?) {
         guard let header = try? header(pointer) else { return }
         if header.pointee.process == getpid() { header.pointee.object.release() }

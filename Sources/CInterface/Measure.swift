@@ -1,4 +1,4 @@
-// Quantising, evaluating and tracing.
+// Quantising models, evaluating stems, tracing the network.
 
 // The functions have C's names.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
@@ -64,7 +64,7 @@ public func sd_quantize(
 }
 
 extension Log {
-    /// Tells of a stage as it begins.
+    /// Logs the beginning of a stage.
     fileprivate func info(_ stage: ModelQuantization.Stage) {
         switch stage {
         case .calibrating(0, let count): info("calibrating on \(count) segments")

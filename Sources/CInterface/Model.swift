@@ -1,4 +1,4 @@
-// Opening models, describing them, and cancelling what they do.
+// Opening and describing models, and cancelling their work.
 
 // The functions have C's names.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
@@ -15,7 +15,7 @@ let modelHandle = Handle<LoadedModel>("sd_model", kind: 1)
 let streamHandle = Handle<OpenStream>("sd_stream", kind: 2)
 let cancellationHandle = Handle<CancellationToken>("sd_cancellation", kind: 3)
 
-/// Takes lines for the caller.
+/// Sends log lines to the caller.
 struct Log: @unchecked Sendable {
     // @unchecked: the caller promises that its callback may run in the threads of its calls.
     private let callback: sd_log_callback?
@@ -32,7 +32,7 @@ struct Log: @unchecked Sendable {
     }
 }
 
-/// What an `sd_model` stands for.
+/// The object behind an `sd_model`.
 final class LoadedModel: @unchecked Sendable {
     // @unchecked: the strings are written once, in the initialiser.
     let separator: Separator
@@ -105,7 +105,7 @@ public func sd_open(
     }
 }
 
-/// Where this library was loaded from, without links; nil if the system doesn't tell.
+/// Path from which this library was loaded, without links; nil if the system doesn't tell.
 private var libraryPath: String? {
     path_of_binary(#dsohandle).flatMap { FilePath.resolved(String(cString: $0)) }
 }

@@ -1,4 +1,4 @@
-// From the structures of options to the engine's own, with every member checked.
+// Converts the structures of options to the engine's types, and checks every member.
 
 // The functions have C's names.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
@@ -25,9 +25,9 @@ extension sd_quantize_options: SizedStructure {}
 extension sd_quantize_report: SizedStructure {}
 
 extension SizedStructure {
-    /// The structure as this version knows it.
+    /// Reads a structure in the layout of this version.
     ///
-    /// - Parameter name: of the argument, for messages.
+    /// - Parameter name: name of the argument in messages.
     /// - Throws: `SD_ERROR_ARGUMENT` for NULL, or a size that no version of the structure has.
     static func read(_ pointer: UnsafePointer<Self>?, _ name: String) throws(CallError) -> Self {
         guard let pointer else {
@@ -37,7 +37,7 @@ extension SizedStructure {
         return pointer.pointee
     }
 
-    /// - Parameter defaults: stand for NULL.
+    /// - Parameter defaults: fills the structure if the pointer is NULL.
     static func read(
         _ pointer: UnsafePointer<Self>?, _ name: String,
         or defaults: (UnsafeMutablePointer<Self>?) -> Void
@@ -49,7 +49,7 @@ extension SizedStructure {
         }
     }
 
-    /// Fills a structure of the caller's.
+    /// Fills a structure of the caller.
     ///
     /// - Throws: `SD_ERROR_ARGUMENT` for a size that no version of the structure has.
     func write(to pointer: UnsafeMutablePointer<Self>?, _ name: String) throws(CallError) {
@@ -59,7 +59,7 @@ extension SizedStructure {
         pointer.pointee.size = MemoryLayout<Self>.size
     }
 
-    /// All versions so far have had the same members, so there is one size.
+    /// All versions so far have the same members, so there is only one size.
     static func checkSize(_ size: Int, _ name: String) throws(CallError) {
         let expected = MemoryLayout<Self>.size
         try CallError.require(
@@ -111,7 +111,7 @@ func threads(_ number: Int32) throws(CallError) -> Int? {
 
 /// A value of a C enumeration.
 ///
-/// - Throws: `SD_ERROR_ARGUMENT` for a number that it doesn't have.
+/// - Throws: `SD_ERROR_ARGUMENT` for a number that the enumeration doesn't have.
 func choice<Raw: RawRepresentable, Value>(
     _ raw: Raw, _ name: String, _ values: [Value]
 ) throws(CallError) -> Value where Raw.RawValue: BinaryInteger {
@@ -134,11 +134,11 @@ extension sd_separation_options {
             transitionPower: transition_power)
     }
 
-    /// Whether stems have the input's rate.
+    /// Whether stems have the input's rate instead of the model's.
     func isInputRate() throws(CallError) -> Bool { try choice(rate, "rate", [false, true]) }
 
-    /// Stops one call: the caller's cancellation does, and so does the result of the callback, which
-    /// must leave other calls with that cancellation alone.
+    /// A token for one call. The caller's cancellation cancels it, and so does the result of the
+    /// callback, which must not stop other calls with that cancellation.
     func token() throws(CallError) -> CancellationToken {
         CancellationToken(
             within: cancellation == nil ? nil : try cancellationHandle.object(cancellation))
@@ -149,7 +149,7 @@ extension sd_separation_options {
         try choice(order, "order", [.interleaved, .sequential])
     }
 
-    /// The generator of the shifts, and the seed that it was made of; nil for the caller's own.
+    /// The generator of the shifts and its seed; the seed is nil for the caller's own generator.
     ///
     /// - Throws: `SD_ERROR_ARGUMENT` for a state that Python's generator doesn't have.
     func generator() throws(CallError) -> (random: PythonRandom, seed: UInt64?) {
@@ -167,7 +167,7 @@ extension sd_separation_options {
         return (PythonRandom(state: words, position: position), nil)
     }
 
-    /// Hands the caller's own generator back.
+    /// Copies the state back to the caller's own generator.
     func giveBack(_ generator: PythonRandom) {
         guard let random else { return }
         withUnsafeMutableBytes(of: &random.pointee.words) { words in
@@ -176,7 +176,7 @@ extension sd_separation_options {
         random.pointee.position = Int32(generator.position)
     }
 
-    /// Tells the caller of a segment, and cancels the work if the caller says so.
+    /// Reports a segment to the caller, and cancels the work if the caller asks for it.
     func tell(_ segment: SegmentEvent, bag memberCount: Int, cancelling token: CancellationToken) {
         guard let progress else { return }
         let total = segment.segmentsTotal

@@ -9,7 +9,7 @@ import Demucs
 import LibC
 import Signal
 
-/// From some channels and a rate to others; 0 stands for the audio's own.
+/// A conversion to other channels and another rate; 0 keeps those of the audio.
 private func conversion(
     channels: Int, rateHz: Int, to newChannels: Int32, _ newRateHz: Int32
 ) throws -> (AudioConversion, channels: Int, rateHz: Int) {

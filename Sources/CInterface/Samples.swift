@@ -1,10 +1,10 @@
-// Samples in the caller's memory: read without a copy of the whole, and written in either layout.
+// Samples in the caller's memory: read block by block, and written in either layout.
 
 import Audio
 import CSwiftDemucs
 import Demucs
 
-/// How samples lie in memory.
+/// Layout of samples in memory.
 enum SampleLayout {
     case planar
     case interleaved
@@ -13,7 +13,7 @@ enum SampleLayout {
         self = try choice(layout, name, [.planar, .interleaved])
     }
 
-    /// Where a channel begins and how far apart its samples are.
+    /// Offset of a channel's first sample, and the stride between its samples.
     func place(channel: Int, of channels: Int, frames: Int) -> (offset: Int, stride: Int) {
         self == .planar ? (channel * frames, 1) : (channel, channels)
     }
@@ -53,7 +53,8 @@ struct BorrowedAudio {
         self.channels = channels
         self.sampleRateHz = sampleRateHz
         let all = UnsafeBufferPointer(start: samples, count: channels * frames)
-        // One pass without branches: a sum of zeros is zero, and 0 × infinity or NaN is NaN.
+        // One pass without branches: the sum is zero if all are finite, since 0 × infinity and 0 ×
+        // NaN are NaN.
         if all.reduce(0, { $0 + $1 * 0 }) == 0 { return }
         let index = all.firstIndex { !$0.isFinite } ?? 0
         let (frame, channel) =
@@ -85,16 +86,16 @@ struct BorrowedAudio {
     }
 }
 
-/// Room for stems in the caller's memory.
+/// A buffer for stems in the caller's memory.
 struct StemBuffer {
     private let stems: UnsafeMutablePointer<Float>
     private let layout: SampleLayout
     private let channels: Int
-    /// Frames that each stem has room for.
+    /// Largest number of frames of each stem.
     let capacity: Int
 
     /// - Parameters:
-    ///   - channels: of each stem.
+    ///   - channels: channels of each stem.
     ///   - rows: channels of all stems.
     /// - Throws: `SD_ERROR_ARGUMENT`.
     init(
@@ -113,7 +114,7 @@ struct StemBuffer {
 
     /// Writes frames of all stems, `[stem · channels + channel][sample]`.
     ///
-    /// - Parameter frame: the place of the first; all must have room.
+    /// - Parameter frame: position of the first frame; all must fit.
     func write(_ audio: PlanarAudio, at frame: Int) {
         precondition(frame + audio.sampleCount <= capacity)
         for (row, samples) in audio.channels.enumerated() {
@@ -131,7 +132,7 @@ struct StemBuffer {
     }
 }
 
-/// - Throws: `SD_ERROR_ARGUMENT` for a number of frames that no memory holds.
+/// - Throws: `SD_ERROR_ARGUMENT` for more frames than fit into memory.
 func checkFrames(_ frames: Int, rows: Int, _ name: String) throws(CallError) {
     let (bytes, overflow) = frames.multipliedReportingOverflow(
         by: rows * MemoryLayout<Float>.stride)

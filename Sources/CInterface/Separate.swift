@@ -35,7 +35,7 @@ public func sd_stem_frames(
                 SD_ERROR_ARGUMENT, "stem_frames is NULL, expected a place for the number")
         }
         try PlanarAudio.validate(channelCount: 1, sampleRateHz: Int(sample_rate))
-        // Above any recording, and small enough to be multiplied by a rate.
+        // Longer than any recording, and small enough to be multiplied by a rate.
         try CallError.require(
             (0...1 << 40).contains(frames), "frames", UInt(bitPattern: frames), "at most 2^40")
         stem_frames.pointee = model.stemFrames(
@@ -157,7 +157,8 @@ private func stemOutputs(
 }
 
 extension StemOutput.Signal {
-    /// A stem, a sum of stems (`drums+bass`), or the mixture less stems (`mixture-vocals-drums`).
+    /// Parses a stem, a sum of stems (`drums+bass`), or the mixture minus stems
+    /// (`mixture-vocals-drums`).
     ///
     /// - Throws: `SD_ERROR_ARGUMENT` for an unknown stem, and for one that occurs twice.
     init(_ text: String, of known: [String]) throws(CallError) {

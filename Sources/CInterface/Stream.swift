@@ -1,4 +1,4 @@
-// Streams: blocks in, stems out.
+// Streams: audio is written and stems are read block by block.
 
 // The functions have C's names.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
@@ -8,15 +8,15 @@ import CSwiftDemucs
 import Demucs
 import HTDemucs
 
-/// What an `sd_stream` stands for.
+/// The object behind an `sd_stream`.
 final class OpenStream {
     let stream: SeparationStream
     let options: sd_separation_options
     let rowCount: Int
     let channels: Int
-    /// Stems that were made but did not fit into the caller's buffer.
+    /// Stems that did not fit into the caller's buffer.
     var rest: PlanarAudio?
-    /// Whether a function has failed in a way that nothing can follow.
+    /// Whether an error has made the stream unusable.
     var hasFailed = false
 
     init(
@@ -59,7 +59,7 @@ final class OpenStream {
         }
     }
 
-    /// Runs a step after whose failure nothing can follow.
+    /// Runs a step; an error in it makes the stream unusable.
     func step<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
@@ -70,7 +70,7 @@ final class OpenStream {
         }
     }
 
-    /// The next stems, at most so many frames; nil if there are none.
+    /// The next stems, at most `frames` frames; nil if there are none.
     func next(atMost frames: Int) throws -> PlanarAudio? {
         guard
             let block = try rest

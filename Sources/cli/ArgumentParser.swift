@@ -1,12 +1,12 @@
 // Parses the words of a command line into the options and operands of a command.
 
 struct ParsedArguments: Equatable {
-    /// In the order given.
+    /// Operands in the order given.
     fileprivate(set) var operands: [String] = []
-    /// Values by option name, in the order given; those of flags are empty, or `shortForm`.
+    /// Values by option name, in the order given; the values of flags are empty, or `shortForm`.
     private var values: [String: [String]] = [:]
 
-    /// The value of a flag that was given by its letter.
+    /// The value of a flag that was given by its short form.
     static let shortForm = "-"
 
     func has(_ option: Option) -> Bool { values[option.name] != nil }
@@ -17,7 +17,7 @@ struct ParsedArguments: Equatable {
     /// All values of a repeatable option.
     func values(_ option: Option) -> [String] { values[option.name] ?? [] }
 
-    /// The value of an option that must be given, and not be empty.
+    /// The value of an option that is required and must not be empty.
     ///
     /// - Throws: `UsageError.missingValue`.
     func required(_ option: Option) throws(UsageError) -> String {
@@ -28,7 +28,7 @@ struct ParsedArguments: Equatable {
     /// The value, converted from text; nil if the option wasn't given.
     ///
     /// - Parameters:
-    ///   - allowed: what the error says was expected, `a whole number`.
+    ///   - allowed: the expected value in the error's text, `a whole number`.
     ///   - convert: returns nil for an invalid value.
     /// - Throws: `UsageError.invalidValue`.
     func value<Value>(
@@ -43,7 +43,7 @@ struct ParsedArguments: Equatable {
 
     /// The value as a whole number; nil if the option wasn't given.
     ///
-    /// - Parameter allowed: what the error says was expected, instead of the range's bounds.
+    /// - Parameter allowed: the expected value in the error's text, instead of the range's bounds.
     /// - Throws: `UsageError.invalidValue`.
     func number(
         _ option: Option, in range: ClosedRange<Int>, allowed: String? = nil
@@ -67,7 +67,7 @@ struct ParsedArguments: Equatable {
 
     /// The value as one of a few words; nil if the option wasn't given.
     ///
-    /// - Parameter others: words that the error lists too; the caller handles them before.
+    /// - Parameter others: further words that the error lists; the caller has handled them.
     /// - Throws: `UsageError.invalidValue`.
     func choice<Choice: RawRepresentable<String>>(
         _ option: Option, of choices: [Choice], or others: [String] = []
@@ -89,7 +89,7 @@ struct ParsedArguments: Equatable {
 struct ArgumentParser {
     let command: Command
 
-    /// Parses up to `--help` or `--version` if one of them is given: then nothing else is checked.
+    /// Parses all words. `--help` and `--version` end the parsing: nothing after them is checked.
     func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
         var arguments = ParsedArguments()
         var rest = words[...]
@@ -175,7 +175,7 @@ struct ArgumentParser {
         }
     }
 
-    /// The next word, unless it is an option itself; a negative number is none.
+    /// The next word, unless it is an option; a negative number is not an option.
     private func nextValue(
         of option: Option, _ rest: inout ArraySlice<String>
     ) throws(UsageError) -> String {
@@ -184,13 +184,13 @@ struct ArgumentParser {
         return rest.removeFirst()
     }
 
-    /// The long option that was probably meant.
+    /// The long option with the most similar name.
     private func suggestion(for name: String) -> String? {
         nearestWord(to: name, among: command.options.map(\.name)).map { "--\($0)" }
     }
 }
 
-/// The word with the least edit distance, if that is at most a third of the length.
+/// The word with the smallest edit distance, if that is at most a third of the length.
 func nearestWord(to word: String, among words: [String]) -> String? {
     let distances = words.map { ($0, editDistance(word, $0)) }
     guard let nearest = distances.min(by: { $0.1 < $1.1 }), nearest.1 <= max(1, word.count / 3)
@@ -198,8 +198,9 @@ func nearestWord(to word: String, among words: [String]) -> String? {
     return nearest.0
 }
 
-/// The least number of insertions, deletions, replacements and exchanges of neighbours that turn one
-/// string into the other, none of them twice at one place (Damerau 1964; Wagner and Fischer 1974).
+/// The smallest number of insertions, deletions, replacements and exchanges of neighbours that turn
+/// one string into the other, none of them twice at one place (Damerau 1964; Wagner and Fischer
+/// 1974).
 private func editDistance(_ first: String, _ second: String) -> Int {
     let (first, second) = (Array(first), Array(second))
     var rows = [Array(0...second.count)]

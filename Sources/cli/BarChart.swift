@@ -2,19 +2,19 @@
 
 struct BarChart {
     struct Bar {
-        /// NaN for no value; infinite ones are drawn to the edge.
+        /// NaN draws no bar; infinite values are drawn to the edge.
         let value: Double
-        /// Beside the bar.
+        /// Text beside the bar.
         let label: String
-        /// Marked by a line across the bar's end.
+        /// Range marked by a line across the bar's end.
         var range: ClosedRange<Double>?
     }
 
-    /// What the axis counts, with its unit.
+    /// Title of the axis: the quantity with its unit.
     let unit: String
-    /// Names of the bars of a group; one without a legend.
+    /// Names of the bars of a group; no legend for a single name.
     let series: [String]
-    /// Each with a bar for each series.
+    /// Groups of bars, with one bar for each series.
     let groups: [(name: String, bars: [Bar])]
 
     private static let width = 860.0

@@ -5,7 +5,7 @@ import Diagnostics
 
 struct BenchReport {
     let model: String
-    /// At least one, all of the same network.
+    /// At least one measurement, all of the same network.
     let measurements: [Benchmark.Measurement]
     let showsLayers: Bool
 
@@ -26,7 +26,7 @@ struct BenchReport {
         return lines.joined(separator: "\n")
     }
 
-    /// Model, segment and machine.
+    /// Lines about the model, the segment and the machine.
     var heading: [String] {
         let first = measurements[0]
         let runs = first.segmentSeconds.count
@@ -58,7 +58,7 @@ struct BenchReport {
             + (scores.isEmpty ? "" : "; SDR in dB: " + scores.joined(separator: ", "))
     }
 
-    /// The mean over the stems, without which the column is missing.
+    /// The mean SDR over the stems; without SDR the column is missing.
     private func meanSDR(_ measurement: Benchmark.Measurement) -> [String] {
         guard let values = measurement.track?.sdr?.values else { return [] }
         return [(values.reduce(0, +) / Double(values.count)).fixed(2)]
@@ -118,7 +118,8 @@ struct BenchReport {
         return [peaks] + TextTable.aligned(blockRows(measurement))
     }
 
-    /// Threads to predict for, by their speeds; the last are four cores beside four of half the speed.
+    /// Relative speeds of the threads to predict for; the last ones are four cores and four of half
+    /// the speed.
     private static let speeds =
         [1, 2, 4, 8, 16].map { [Double](repeating: 1, count: $0) }
         + [[1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5]]
@@ -127,7 +128,7 @@ struct BenchReport {
         measurement.scaling.map { scaling in Self.speeds.map(scaling.prediction) } ?? []
     }
 
-    /// The titles of the columns, then a row for each number of threads; without `--scaling` none.
+    /// The titles of the columns, then a row for each number of threads; empty without `--scaling`.
     func scalingRows(_ measurement: Benchmark.Measurement) -> [[String]] {
         let predictions = predictions(measurement)
         guard let alone = predictions.first?.segmentSeconds else { return [] }
@@ -156,8 +157,8 @@ struct BenchReport {
 
     // MARK: - JSON
 
-    /// An array with an object for each measurement. The SNR of results equal to float32's is the
-    /// string `Infinity`.
+    /// An array with an object for each measurement. The SNR of results equal to those of float32
+    /// is the string `Infinity`.
     var json: String { JSONText.of(measurements.map(object)) }
 
     private func object(_ measurement: Benchmark.Measurement) -> JSONObject {

@@ -17,7 +17,7 @@ struct BenchCommand {
     private let arguments: ParsedArguments
     private let console: Console
     private let cancellation = Interruption.cancellation()
-    /// nil for the model's own.
+    /// Precisions to measure; nil for the model's own.
     private let precisions: Set<Precision>?
     private let threads: Int
     private let runs: Int
@@ -81,7 +81,7 @@ struct BenchCommand {
         try arguments.writePage(report.page)
     }
 
-    /// The track to separate and how to score its stems; nil without `--track`.
+    /// The track to separate and the scoring of its stems; nil without `--track`.
     private func track() throws -> Benchmark.Track? {
         guard let path = arguments.value(.benchTrack) else { return nil }
         let audio = try AudioFile.read(path).buffer
@@ -89,7 +89,7 @@ struct BenchCommand {
         let folder = try StemFolder(references)
         guard !folder.stems.isEmpty else { throw StemFolderError.noStems(references) }
         return Benchmark.Track(audio) { separation in
-            // Finds a missing file before any is decoded.
+            // Finds a missing file before any file is decoded.
             let files = try separation.stems.map { try folder.file(of: $0.name) }
             let pairs = try zip(separation.stems, files).map { stem, file in
                 StemPair(

@@ -8,9 +8,9 @@ struct CSVRecords {
 
     init(_ lines: ManifestLines) { self.lines = lines }
 
-    /// The next record and the number of its first line; empty lines are passed over.
+    /// The next record and the number of its first line; empty lines are skipped.
     ///
-    /// - Returns: nil after the last one.
+    /// - Returns: nil after the last record.
     mutating func next() throws(UsageError) -> (line: Int, fields: [String])? {
         var bytes: [UInt8] = []
         while bytes.isEmpty {
@@ -29,7 +29,6 @@ struct CSVRecords {
             }
             fields.append(text)
             if index == bytes.count { return (line, fields) }
-            // The comma.
             index += 1
         }
     }
@@ -47,8 +46,8 @@ struct CSVRecords {
     }
 
     /// - Parameters:
-    ///   - bytes: the present line; the next one after a line break in the field.
-    ///   - index: of the opening quote; then behind the closing one.
+    ///   - bytes: the present line; after a line break in the field, the next one.
+    ///   - index: position of the opening quote; afterwards the position behind the closing one.
     private mutating func quotedField(
         _ bytes: inout [UInt8], _ index: inout Int, _ firstLine: Int
     ) throws(UsageError) -> [UInt8] {

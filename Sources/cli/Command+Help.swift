@@ -6,8 +6,7 @@ extension Command {
     private static let helpWidth = 80
     private static let helpColumn = 26
 
-    /// The text of `--help`: every option with all that is to be known about it, examples, variables
-    /// of the environment.
+    /// The text of `--help`: the full text of every option, examples, variables of the environment.
     var help: String {
         helpText { $0 } + "\n" + exampleLines.joined(separator: "\n")
             + environmentLines.joined(separator: "\n")
@@ -20,7 +19,7 @@ extension Command {
             + "\n\n'swift-demucs \(words)--help' tells more, with examples."
     }
 
-    /// - Parameter shorten: of the text about an argument or an option.
+    /// - Parameter shorten: shortens the text about an argument or an option.
     private func helpText(_ shorten: (String) -> String) -> String {
         let operand = operandUsage
         var lines = Self.wrapped("OVERVIEW: \(overview)", indent: 0)
@@ -54,7 +53,7 @@ extension Command {
         return lines.joined(separator: "\n")
     }
 
-    /// The first clause: `How to avoid clipping` of a sentence that goes on with the values.
+    /// The first clause of a text: `How to avoid clipping` if the sentence goes on with the values.
     private static func shortened(_ text: String) -> String {
         let sentence = ShellText.summary(text)
         let ends = [": ", "; "].compactMap { sentence.firstRange(of: $0)?.lowerBound }
@@ -76,7 +75,7 @@ extension Command {
             + variables.flatMap { Self.entry($0.name, $0.help) }
     }
 
-    /// A name and its explanation, which starts on a line of its own if the name is too long.
+    /// A name and its explanation, which starts on its own line if the name is too long.
     private static func entry(_ name: String, _ help: String) -> [String] {
         let label = "  \(name)"
         let text = wrapped(help, indent: helpColumn)
@@ -103,7 +102,7 @@ extension Command {
 struct EnvironmentVariable {
     let name: String
     let help: String
-    /// The commands with this option read it.
+    /// Commands with this option read the variable.
     private let option: Option
 
     func matters(to command: Command) -> Bool { command.options.contains(option) }

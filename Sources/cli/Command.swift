@@ -8,13 +8,13 @@ struct Command: Sendable {
     /// if optional; empty for none.
     var operand = ""
     var operandHelp = ""
-    /// Operands that a shell offers.
+    /// Completion of the operands in a shell.
     var operandCompletion = Option.Completion.file
-    /// The options by the titles above them in the help, `WHICH STEMS`.
+    /// The options by their titles in the help, `WHICH STEMS`.
     let topics: KeyValuePairs<String, [Option]>
     /// Groups of mutually exclusive options.
     var exclusive: [[Option]] = []
-    /// Options that need no operands beside them.
+    /// Options that can be given without operands.
     var standalone: [Option] = []
     /// Actions that the second word may name, each with its own options.
     var actions: [Command] = []
@@ -37,7 +37,7 @@ struct Command: Sendable {
         operand.replacing(/[a-z]+/) { "<\($0.output)>" }
     }
 
-    /// How many operands are allowed.
+    /// The allowed number of operands.
     var operandCount: ClosedRange<Int> {
         let count = operandNames.split(separator: " ").count
         return (operand.hasPrefix("[") ? 0 : count)...(operand.contains("...") ? Int.max : count)
@@ -70,7 +70,7 @@ struct Command: Sendable {
 
     /// The command that the first words name, or its action.
     ///
-    /// - Returns: the number of words as well; nil if the first word names no command.
+    /// - Returns: the command and the number of its words; nil if the first word names no command.
     static func named(by words: [String]) -> (command: Command, wordCount: Int)? {
         guard let command = all.first(where: { $0.name == words.first }) else { return nil }
         guard words.count > 1,

@@ -1,4 +1,4 @@
-// The executable: picks the command, answers --help and --version, sets up signals.
+// The executable: selects the command, answers --help and --version, sets up signals.
 
 import CSwiftDemucs
 import Demucs
@@ -14,7 +14,7 @@ struct CommandLineTool {
     /// Parses the arguments and runs the command that they name.
     /// - Parameter words: the arguments, without the program's name.
     func run(_ words: [String]) -> ExitCode {
-        // A closed pipe and the limit on file sizes come back from `write` as errors.
+        // A closed pipe and the limit on file sizes are reported by `write` as errors.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         var console = Console()
@@ -39,7 +39,7 @@ struct CommandLineTool {
         }
     }
 
-    /// Prints the version first, even on a CPU that none of the kernels support.
+    /// Prints the version first, even on a CPU that no kernel supports.
     private func printVersion(_ console: Console) -> ExitCode {
         console.result("swift-demucs \(CommandLineTool.version)")
         return console.reporting(failure: .wrongUsage) {
@@ -57,10 +57,10 @@ enum ExitCode: Int32, CaseIterable {
     case wrongUsage = 2
     case modelUnusable = 3
     case interrupted = 130
-    /// The code of a program that SIGPIPE ends.
+    /// The exit code of a program that SIGPIPE ends.
     case pipeClosed = 141
 
-    /// The code for an error that ends a command.
+    /// The exit code for an error that ends a command.
     init(for error: any Error) {
         switch error {
         case is UsageError, PortingError.invalidOption: self = .wrongUsage
@@ -72,7 +72,7 @@ enum ExitCode: Int32, CaseIterable {
         }
     }
 
-    /// The manual's text.
+    /// Meaning of the code in the manual.
     var meaning: String {
         switch self {
         case .done: "Success."

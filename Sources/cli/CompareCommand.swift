@@ -55,7 +55,7 @@ struct CompareReport {
 
     // MARK: - Table
 
-    /// A row for each tensor; then the first below the bound, and tensors of one side only.
+    /// A row for each tensor; then the first tensor below the bound, and tensors of one side only.
     var table: String {
         (TextTable.aligned(rows, names: Self.nameColumns) + summaryLines).joined(separator: "\n")
     }
@@ -68,7 +68,7 @@ struct CompareReport {
     /// Left-aligned columns: the tensor, its shape and the first bad index.
     static let nameColumns: Set = [0, 4, 5]
 
-    /// The first tensor below the bound, and those of one side only.
+    /// The first tensor below the bound, and tensors of one side only.
     var summaryLines: [String] {
         var lines: [String] = []
         let bound = report.boundSNRDecibels.fixed(0)
@@ -121,9 +121,9 @@ struct CompareReport {
 
     // MARK: - JSON
 
-    /// An object with a row for each tensor. Infinite decibels are the strings `Infinity` (equal) and
-    /// `-Infinity` (not comparable). `found_shape` is left out for a missing tensor, `first_bad` if
-    /// all elements are alike, `first_below` if all tensors reach the bound.
+    /// An object with a row for each tensor. Infinite decibels are the strings `Infinity` (equal)
+    /// and `-Infinity` (not comparable). `found_shape` is left out for a missing tensor,
+    /// `first_bad` if all elements are equal, `first_below` if all tensors reach the bound.
     var json: String {
         let tensors = report.comparisons.map { comparison -> JSONObject in
             [

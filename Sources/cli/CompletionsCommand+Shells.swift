@@ -63,7 +63,7 @@ enum BashCompletions {
         return "        \(patterns.joined(separator: " | "))) \(action(option.completion)) ;;"
     }
 
-    /// Sets the variables that the end of the function reads.
+    /// Shell code that sets the variables that the end of the function reads.
     private static func action(_ completion: Option.Completion) -> String {
         switch completion {
         case .nothing: "kind='nothing'"

@@ -37,7 +37,7 @@ enum CompletionsCommand {
 enum ShellText {
     static let program = "swift-demucs"
 
-    /// The comment that says where a script comes from.
+    /// The comment that tells which command made a script.
     static func origin(_ shell: String) -> String {
         "# Made by '\(program) completions \(shell)' of version \(CommandLineTool.version)."
     }

@@ -7,7 +7,7 @@ struct Console: Sendable {
     var isQuiet = false
     var isVerbose = false
 
-    /// Whether stderr is a terminal that can redraw a line. With TERM `dumb` or empty it can't.
+    /// Whether stderr is a terminal that can redraw a line; false if TERM is `dumb` or empty.
     let isTerminal: Bool = {
         let kind = getenv("TERM").map { String(cString: $0) } ?? ""
         return isatty(STDERR_FILENO) == 1 && !kind.isEmpty && kind != "dumb"
@@ -16,7 +16,7 @@ struct Console: Sendable {
     /// Prints a line of the result to stdout.
     func result(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
-    /// Whether stdout is a pipe that nobody reads any more.
+    /// Whether stdout is a pipe whose reader has closed it.
     var isReaderGone: Bool {
         var state = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
         return poll(&state, 1, 0) > 0 && Int32(state.revents) & Int32(POLLERR) != 0
@@ -36,11 +36,11 @@ struct Console: Sendable {
 
     func error(_ text: String) { write("error: \(oneLine(text))\n", to: STDERR_FILENO) }
 
-    /// Does a command's work. An error that ends it is printed and gives the exit code.
+    /// Runs a command's work. An error that ends the work is printed and gives the exit code.
     ///
     /// - Parameters:
     ///   - interruption: the text for `CancellationError`.
-    ///   - code: of all other errors; nil for that of the error's kind.
+    ///   - code: exit code of all other errors; nil for the code of the error's kind.
     func reporting(
         interruption: String = "interrupted", failure code: ExitCode? = nil,
         _ work: () throws -> ExitCode
@@ -71,7 +71,7 @@ struct Console: Sendable {
         text.split(whereSeparator: \.isNewline).joined(separator: " ").withoutControlCharacters
     }
 
-    /// Ignores errors: the files matter, not the messages about them.
+    /// Ignores errors: the files matter more than the messages about them.
     private func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
         bytes.withUnsafeBytes { try? writeAll($0, to: descriptor) }
@@ -79,7 +79,7 @@ struct Console: Sendable {
 }
 
 extension String {
-    /// The text with U+FFFD in place of control characters.
+    /// The text with U+FFFD instead of control characters.
     var withoutControlCharacters: String {
         let isControl = { (scalar: Unicode.Scalar) in
             scalar.properties.generalCategory == .control

@@ -13,7 +13,7 @@ struct EvalReport {
         self.hasOther = hasOther
     }
 
-    /// Regularised scores where a track has them.
+    /// The columns: regularised scores only if a track has them.
     var columns: [Score] {
         let isSingular = tracks.contains { $0.scores.isSingular }
         return metrics.flatMap { $0.scores + (isSingular ? $0.regularisedScores : []) }
@@ -30,7 +30,7 @@ struct EvalReport {
     typealias Row = (name: String, values: [Double])
 
     func rows(_ scores: TrackScores) -> [Row] {
-        // Where the equations are regular, there is nothing to add.
+        // Where the equations are regular, regularised scores equal the plain ones.
         let plain = Dictionary(
             uniqueKeysWithValues: zip(Metric.bssEval.regularisedScores, Metric.bssEval.scores))
         return scores.stems.map { stem in
@@ -41,7 +41,7 @@ struct EvalReport {
         }
     }
 
-    /// The median over tracks of each stem, in the order in which stems appear.
+    /// The median over tracks of each stem, in the order of their first appearance.
     var medians: [Row] {
         let all = tracks.flatMap { rows($0.scores) }
         var names: [String] = []
@@ -52,7 +52,7 @@ struct EvalReport {
         }
     }
 
-    /// The mean of the stems' medians, as the reference summarises evaluations; NaN if a stem has no
+    /// The mean of the stems' medians, as in the reference's evaluations; NaN if a stem has no
     /// median.
     private var meanOfMedians: [Double] {
         let medians = medians
@@ -84,7 +84,7 @@ struct EvalReport {
         return lines.joined(separator: "\n")
     }
 
-    /// Two decimals; a dash for no value.
+    /// A score with two decimals; a dash for no value.
     static func figure(_ value: Double) -> String {
         if value.isNaN { return "–" }
         return value.isFinite ? value.fixed(2) : value > 0 ? "inf" : "-inf"

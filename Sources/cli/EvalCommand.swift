@@ -7,7 +7,7 @@ import Tensor
 struct EvalCommand {
     private let arguments: ParsedArguments
     private let console: Console
-    /// nil for all.
+    /// Stems to score; nil for all.
     private let stems: [String]?
     private let metrics: Set<Metric>
     private let threads: Int
@@ -88,7 +88,7 @@ struct EvalCommand {
         _ reference: StemFolder, _ estimate: StemFolder, _ against: StemFolder?
     ) throws -> [StemPair] {
         let names = stems ?? reference.stems
-        // Finds a missing file before any is decoded.
+        // Finds a missing file before any file is decoded.
         let files = try names.map { name in
             (
                 reference: try reference.file(of: name), estimate: try estimate.file(of: name),

@@ -1,4 +1,4 @@
-// `--filename`: where the outputs of a track go below the model's folder.
+// `--filename`: paths of a track's outputs below the model's folder.
 
 import Demucs
 
@@ -17,7 +17,7 @@ struct FileNameTemplate {
     /// The path of an output below the model's folder.
     ///
     /// - Parameter track: the name and the extension of the track.
-    /// - Throws: as `init`.
+    /// - Throws: the errors of `init`.
     func path(
         track: (name: String, ending: String), stem: String, format: OutputFormat
     ) throws(UsageError) -> String {
@@ -48,10 +48,10 @@ struct FileNameTemplate {
         return String(decoding: path, as: UTF8.self)
     }
 
-    /// Checks that different ids always give different files, without knowing the ids.
+    /// Checks that different ids always give different files, for all possible ids.
     ///
-    /// Two outputs could meet if the text around their ids fits together: with `{track}_{stem}`, the
-    /// id `a` with `no_vocals` and the id `a_no` with `vocals`.
+    /// Two outputs can collide if the text around their ids fits together: with `{track}_{stem}`,
+    /// the id `a` with `no_vocals` and the id `a_no` with `vocals`.
     /// - Throws: `UsageError`.
     func checkIDsDecide(outputs: [String], format: OutputFormat) throws(UsageError) {
         // No id has a control character.
@@ -85,14 +85,14 @@ struct FileNameTemplate {
     ///
     /// A name that would become empty, `.` or `..` (`.wav`, `..wav`, `...wav`) stays whole.
     static func split(_ file: String) -> (name: String, ending: String) {
-        // By bytes: as a Character, a dot with a combining mark is no dot.
+        // By bytes: as a Character, a dot with a combining mark is not equal to a dot.
         guard let dot = file.utf8.lastIndex(of: UInt8(ascii: ".")) else { return (file, file) }
         let name = String(file[..<dot])
         let ending = String(file[file.utf8.index(after: dot)...])
         return (["", ".", ".."].contains(name) ? file : name, ending)
     }
 
-    /// Why a name can't be part of a file's name; nil if it can.
+    /// Why a name can't be a part of a file name; nil if it can.
     static func problem(withName name: String) -> String? {
         if name.isEmpty || name == "." || name == ".." { return "must not be '\(name)'" }
         if name.utf8.contains(where: { $0 < 32 || $0 == 127 || $0 == UInt8(ascii: "/") }) {

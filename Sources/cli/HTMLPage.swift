@@ -1,4 +1,4 @@
-// A report as a web page in one file: tables, and plots as SVG. It loads nothing.
+// A report as a web page in one file: tables, and plots as SVG. It loads no other files.
 
 import Files
 
@@ -34,7 +34,7 @@ struct HTMLPage {
 
     /// - Parameters:
     ///   - plot: the text of an SVG element.
-    ///   - caption: what it shows, and how to read it.
+    ///   - caption: content of the plot, and how to read it.
     mutating func figure(_ plot: String, caption: String) {
         body.append(
             "<figure>\(plot)<figcaption>\(HTMLPage.escaped(caption))</figcaption></figure>")
@@ -75,7 +75,7 @@ struct HTMLPage {
             .replacing(">", with: "&gt;").replacing("\"", with: "&quot;")
     }
 
-    /// Colours of series from Okabe and Ito, which stay apart with any colour vision.
+    /// Colours of series from Okabe and Ito's palette for colour-blind people.
     private static let style = """
         :root { color-scheme: light dark; --ink: #1a1a1a; --faint: #d5d5d5; --ground: #fcfcfc;
           --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #e69f00; --c5: #56b4e9; }
@@ -98,7 +98,7 @@ struct HTMLPage {
         """
 }
 
-/// A report's file that can't be written.
+/// An error for a report's file that can't be written.
 struct UnwritableReport: Error, CustomStringConvertible {
     let path: String
     let reason: String

@@ -1,4 +1,4 @@
-// `swift-demucs help`: the same text as `--help` of the command.
+// `swift-demucs help`: prints the text of the command's `--help`.
 
 enum HelpCommand {
     static let command: Command = Command(

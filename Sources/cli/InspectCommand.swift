@@ -116,7 +116,7 @@ struct InspectCommand {
 }
 
 extension Checkpoint {
-    /// Opens a checkpoint, or one model of a file that holds several.
+    /// Opens a checkpoint, or one model of a file with several.
     static func open(_ path: String, member: String?) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
         guard let member else { return checkpoint }

@@ -1,5 +1,5 @@
-// Signals that interrupt a command, and SIGWINCH for resized terminals. One thread waits for them; they
-// are blocked in all others.
+// Signals that interrupt a command, and SIGWINCH for resized terminals. One thread waits for them;
+// all other threads block them.
 
 import Demucs
 import HTDemucs
@@ -46,7 +46,7 @@ enum Interruption {
             var signal: Int32 = 0
             while sigwait(&signals, &signal) == 0 { action(signal) }
         }
-        // Without the thread, signals do what they do in any program.
+        // Without the thread, signals have their default effect.
         guard let thread else {
             pthread_sigmask(SIG_UNBLOCK, &signals, nil)
             return

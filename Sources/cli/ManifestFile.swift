@@ -7,9 +7,9 @@ import LibC
 
 /// A manifest that can be read more than once. Standard input and pipes are copied to a temporary file.
 final class ManifestFile {
-    /// Its name in messages.
+    /// Name of the file in messages.
     let name: String
-    /// Whether it is read once, as far as it is written.
+    /// Whether the file is read once, as its writer goes on.
     let isFollowed: Bool
     private let descriptor: Int32
     private let cancellation: CancellationToken
@@ -17,7 +17,7 @@ final class ManifestFile {
     /// - Parameters:
     ///   - path: `-` for standard input.
     ///   - isFollowed: whether to read it once, line by line, without a copy.
-    ///   - folder: for the copy of a pipe; nil for the system's.
+    ///   - folder: folder for the copy of a pipe; nil for the system's.
     /// - Throws: `UsageError`, `AudioError` if the copy can't be made, `CancellationError`.
     init(
         _ path: String, isFollowed: Bool, spoolFolder folder: String?,
@@ -62,17 +62,17 @@ final class ManifestFile {
         return copy
     }
 
-    /// Reads up to the end of a buffer, or what a followed file has now.
+    /// Reads up to the end of a buffer, or as much as a followed file has now.
     ///
     /// - Parameter offset: ignored for a followed file.
-    /// - Returns: bytes read; 0 at the end.
+    /// - Returns: the number of bytes; 0 at the end.
     fileprivate func read(
         into bytes: UnsafeMutableRawBufferPointer, at offset: Int
     ) throws(SystemError) -> Int {
         if !isFollowed { return try readAll(into: bytes, from: descriptor, at: offset) }
         while !cancellation.isCancelled {
             var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            // A signal cancels the token on another thread, and doesn't end the wait.
+            // A signal cancels the token on another thread, and doesn't end this wait.
             if poll(&state, 1, 200) <= 0 { continue }
             let count = LibC.read(descriptor, bytes.baseAddress, bytes.count)
             if count >= 0 { return count }
@@ -104,7 +104,7 @@ struct ManifestLines {
     let file: ManifestFile
     /// The number of the last line, counted from 1.
     private(set) var number = 0
-    /// Bytes of the file that were read and not returned yet, from `position` on.
+    /// Bytes of the file that were read; those from `position` on were not returned yet.
     private var block: [UInt8] = []
     private var position = 0
     private var offset = 0
@@ -137,7 +137,7 @@ struct ManifestLines {
         }
     }
 
-    /// Gives the last line back, to be the next one again.
+    /// Puts the last line back, so that it is the next one again.
     mutating func putBack(_ line: [UInt8]) {
         returned = line
         number -= 1

@@ -8,7 +8,7 @@ struct ManifestTrack {
     let line: Int
     let id: String
     let path: String
-    /// Options of its own with their values, in the order of ``ManifestReader/options``.
+    /// The track's own options with their values, in the order of ``ManifestReader/options``.
     let options: [(option: Option, value: String)]
 
     /// The value of `stems`.
@@ -16,7 +16,7 @@ struct ManifestTrack {
 }
 
 struct ManifestReader {
-    /// Options that a track may have of its own: those that need no other model.
+    /// Options that a track may set: those that need no other model.
     static let options: [Option] = [
         .seed, .shifts, .overlap, .segment, .start, .duration, .writtenStems,
     ]
@@ -25,7 +25,7 @@ struct ManifestReader {
 
     private enum Source {
         case json(ManifestLines)
-        /// - columns: the names in the first record.
+        /// - columns: column names in the first record.
         case csv(CSVRecords, columns: [String])
     }
 
@@ -68,7 +68,7 @@ struct ManifestReader {
 
     /// The next track; nil after the last.
     ///
-    /// - Throws: `UsageError` for a line that is none: syntax, keys, id and path. Values of options are
+    /// - Throws: `UsageError` for an invalid line: syntax, keys, id and path. Values of options are
     ///   not checked.
     mutating func next() throws(UsageError) -> ManifestTrack? {
         switch source {
@@ -89,7 +89,7 @@ struct ManifestReader {
                     "has \(fields.count) fields, expected the \(columns.count) of the "
                         + "header: " + columns.joined(separator: ", "))
             }
-            // An empty field is no value.
+            // An empty field counts as no value.
             let pairs = zip(columns, fields).filter { !$1.isEmpty }
             return try track(line, Dictionary(uniqueKeysWithValues: pairs))
         }
@@ -97,7 +97,7 @@ struct ManifestReader {
 
     // MARK: - Lines
 
-    /// The members of a JSON object as text; those that are null are left out.
+    /// The members of a JSON object as text, without those that are null.
     private func members(_ text: [UInt8], _ line: Int) throws(UsageError) -> [String: String] {
         var members: [String: String] = [:]
         do {

@@ -77,7 +77,7 @@ enum ManualCommand {
 
     private static func bold(_ text: String) -> String { "\\fB\(escaped(text))\\fR" }
 
-    /// A line of text, kept from being read as a request.
+    /// A line of text, escaped so that it is not read as a request.
     private static func paragraph(_ text: String) -> String {
         let escaped = escaped(text)
         return escaped.hasPrefix(".") || escaped.hasPrefix("'") ? "\\&\(escaped)" : escaped

@@ -1,4 +1,4 @@
-// From `--name` to a model's files, shown on the console.
+// Finds a model's files by `--name`, with messages on the console.
 
 import Demucs
 import HTDemucs
@@ -41,7 +41,7 @@ struct SeparationModel {
     let files: ModelFiles
     /// Folder of the stems below `--out`.
     let folder: String
-    /// Names of its stems.
+    /// Names of the model's stems.
     let sources: [String]
 
     /// Finds the model, and fetches missing files unless the run is dry.
@@ -60,8 +60,8 @@ struct SeparationModel {
         sources = try Configuration.read(from: files.open(files.checkpoints[0])).0.sources
     }
 
-    /// The reference's name of the folder. A name with slashes (`hf://`) gives one folder: without
-    /// the scheme, and with `_` for each `/`.
+    /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the
+    /// scheme, and with `_` for each `/`.
     private static func folder(
         _ settings: SeparateCommand.Settings, _ files: ModelFiles
     ) -> String {
@@ -74,9 +74,9 @@ struct SeparationModel {
         return name.replacing("/", with: "_")
     }
 
-    /// The content of the checkpoints and how they are combined.
+    /// The checksums of the checkpoints and how they are combined.
     ///
-    /// - Parameter checksums: of the checkpoints.
+    /// - Parameter checksums: SHA-256 of the checkpoints, in the order of the bag.
     func identity(_ checksums: [String]) -> SeparationRecord.Model {
         SeparationRecord.Model(
             checkpoints: checksums, member: files.submodel, weights: files.weights,
@@ -89,7 +89,7 @@ struct DownloadDisplay {
     private let console: Console
     private let isBarShown: Bool
     private var start = ContinuousClock.now
-    /// Bytes that an earlier run had received.
+    /// Bytes that an earlier run has received.
     private var resumedBytes = 0
     private var lastDrawn: ContinuousClock.Instant?
 

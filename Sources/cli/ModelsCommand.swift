@@ -10,7 +10,7 @@ struct ModelsCommand {
     private let console: Console
     private let cancellation = Interruption.cancellation()
 
-    /// Does what the first operand names; lists the models without one.
+    /// Runs the action of the first operand; lists the models without one.
     static func run(
         _ arguments: ParsedArguments, _ console: Console
     ) throws(UsageError) -> ExitCode {

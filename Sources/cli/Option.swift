@@ -6,7 +6,7 @@ import ModelZoo
 import Tensor
 
 struct Option: Sendable, Equatable {
-    /// Values that a shell offers.
+    /// Completion of the option's value in a shell.
     enum Completion: Sendable, Equatable {
         case nothing
         case file
@@ -17,12 +17,11 @@ struct Option: Sendable, Equatable {
         case commands
     }
 
-    /// Without dashes, `clip-mode`.
+    /// The name without dashes, `clip-mode`.
     let name: String
-    /// The letter after one dash.
+    /// The short form after one dash.
     let short: Character?
-    /// Name of the value in the help, or all values that are allowed, `rescale|clamp|none`; nil for a
-    /// flag.
+    /// Name of the value in the help, or all allowed values, `rescale|clamp|none`; nil for a flag.
     let placeholder: String?
     let completion: Completion
     let help: String
@@ -112,7 +111,7 @@ extension ParsedArguments {
             ?? countAvailableCores()
     }
 
-    /// The models of `--repo` and the usual places.
+    /// The models of `--repo` and the default places.
     func modelStore() throws -> ModelStore {
         try ModelStore(ofProgramWith: value(.repo), isOffline: has(.offline))
     }

@@ -1,4 +1,4 @@
-// The files that `separate` will write, worked out before the first track, and their folders.
+// Plans the files that `separate` will write, before the first track, and makes their folders.
 
 import Demucs
 import Files
@@ -7,9 +7,9 @@ import LibC
 /// A track and its output files.
 struct PlannedTrack {
     let input: InputTrack
-    /// In the order of the outputs; empty for standard output.
+    /// Paths in the order of the outputs; empty for standard output.
     let stemPaths: [String]
-    /// nil without a stem file.
+    /// Path of the stem file; nil without one.
     let stemFilePath: String?
     /// The record of a complete result; nil for standard output.
     let record: SeparationRecord.Place?
@@ -19,7 +19,7 @@ struct PlannedTrack {
         record != nil && !input.isStandardInput && FilePath.isRegularFile(input.path)
     }
 
-    /// Of all files, that of the stem file last.
+    /// Paths of all files; the stem file is last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
 
     /// The outputs with their destinations.
@@ -50,7 +50,7 @@ struct PlannedTrack {
 }
 
 struct OutputPlan {
-    /// Of the operands; those of a manifest are planned one by one.
+    /// Tracks of the operands; those of a manifest are planned one by one.
     private(set) var tracks: [PlannedTrack] = []
 
     /// The folder of all files, unless a template leads out of it; nil for standard output.
@@ -66,7 +66,7 @@ struct OutputPlan {
 
     /// - Parameters:
     ///   - names: names of the outputs.
-    ///   - otherNames: of outputs that only some tracks of a manifest have.
+    ///   - otherNames: names of outputs that only some tracks of a manifest have.
     ///   - modelFolder: the folder below `--out`, `htdemucs`.
     /// - Throws: `UsageError` if two tracks, or two outputs of a track, would be written to the same
     ///   file, and for a template with an unknown extension.
@@ -101,7 +101,7 @@ struct OutputPlan {
                                 ? "include {stem} in '\(Option.filename.usage)'"
                                 : "separate them in two runs with different '\(Option.out.long)' "
                                     + "folders"
-                                    // Which has no say in the name of a stem file.
+                                    // `--filename` does not affect the name of a stem file.
                                     + (output < names.count
                                         ? ", or change '\(Option.filename.long)'" : ""))
                     )
@@ -113,7 +113,7 @@ struct OutputPlan {
 
     /// A track with its files.
     ///
-    /// - Throws: nothing for a template that `init` has used.
+    /// - Throws: never for a template that `init` has used.
     func planned(_ input: InputTrack) throws(UsageError) -> PlannedTrack {
         let folder = FilePath.joined(self.folder ?? "", input.relativeFolder)
         let names = input.outputs?.map(\.name) ?? names
@@ -131,7 +131,7 @@ struct OutputPlan {
             })
     }
 
-    /// Audio for standard output, and no files.
+    /// Plans audio for standard output, without files.
     init(toStandardOutput input: InputTrack, settings: SeparateCommand.Settings) {
         format = settings.output.format
         folder = nil
@@ -142,7 +142,7 @@ struct OutputPlan {
         tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, record: nil)]
     }
 
-    /// Whether two arguments name the same file, which is then separated once.
+    /// Whether two arguments name the same file; such a file is separated once.
     private static func isSameFile(_ first: InputTrack, _ second: InputTrack) -> Bool {
         if first == second { return true }
         guard let one = FilePath.status(first.path), let other = FilePath.status(second.path) else {
@@ -174,17 +174,17 @@ struct OutputPlan {
     }
 }
 
-/// An output folder, made before the work starts so that an unwritable one is found early.
+/// An output folder, made before the work starts to find an unwritable one early.
 struct OutputFolder {
     let path: String
 
-    /// The folders made for this one, outermost first.
+    /// The folders that were made, outermost first.
     private let made: [String]
 
     /// Makes the folder and its parents, unless they exist.
     ///
-    /// - Parameter tries: how often it begins again if another run removes an empty parent meanwhile.
-    /// - Throws: `AudioError.unwritable` if that fails or no files can be made in it.
+    /// - Parameter tries: number of attempts, if another run removes an empty parent meanwhile.
+    /// - Throws: `AudioError.unwritable` if it can't be made or no files can be made in it.
     init(making path: String, tries: Int = 10) throws(AudioError) {
         self.path = path
         var missing: [String] = []
@@ -210,7 +210,7 @@ struct OutputFolder {
         if access(path, W_OK | X_OK) != 0 { throw OutputFolder.unwritable(path, errno) }
     }
 
-    /// Removes the folders that were made, unless they hold anything.
+    /// Removes the folders that were made, if they are empty.
     func removeIfEmpty() {
         // rmdir fails for a folder that isn't empty.
         for folder in made.reversed() { rmdir(folder) }

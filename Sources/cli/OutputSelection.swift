@@ -10,7 +10,8 @@ struct OutputSelection {
         let name: String
         let signal: StemOutput.Signal
 
-        /// `no_vocals = drums + bass + other`, `minus_vocals = track - vocals`.
+        /// The output as a formula: `no_vocals = drums + bass + other`,
+        /// `minus_vocals = track - vocals`.
         var description: String {
             switch signal {
             case .stem(let stem): stem
@@ -24,16 +25,16 @@ struct OutputSelection {
     private typealias Mix = (name: String, parts: [String])
 
     private static let residualName = "residual"
-    /// For `--stems`, with a stem file.
+    /// Value of `--stems` that writes only a stem file.
     private static let noStems = "none"
 
-    /// nil for all.
+    /// Stems to write; nil for all.
     private let stems: [String]?
     private let twoStems: String?
     private let otherMethod: OtherMethod
     private let mixes: [Mix]
     private let hasResidual: Bool
-    /// With `--stdout`, the output to write instead of all.
+    /// With `--stdout`, the only output to write.
     private let only: String?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
@@ -88,7 +89,7 @@ struct OutputSelection {
             if let twoStems { try pair(twoStems, sources) } else { try singleStems(sources) }
         for mix in mixes {
             try check(mix.parts, .mix, allowed: sources)
-            // The mix is for the stem file then.
+            // With `--stems none`, a mix is only a part of the stem file.
             if stems == [OutputSelection.noStems] { continue }
             outputs.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))
         }
@@ -97,7 +98,7 @@ struct OutputSelection {
                 Output(name: OutputSelection.residualName, signal: .mixtureMinus(sources)))
         }
         var names: Set<String> = []
-        // Some file systems ignore case.
+        // Some file systems are case-insensitive.
         for output in outputs where !names.insert(output.name.lowercased()).inserted {
 
             throw UsageError(
@@ -112,9 +113,10 @@ struct OutputSelection {
 
     // MARK: - Stem files
 
-    /// The four stems of a stem file: the model's own if it has four, or what mixes leave of more.
+    /// The four stems of a stem file: the model's own if it has four; otherwise mixes join stems
+    /// until four are left.
     ///
-    /// - Throws: `UsageError` for a model that doesn't come to four.
+    /// - Throws: `UsageError` for a model with fewer stems, or if the mixes don't leave four.
     func stemFileParts(ofSources sources: [String]) throws(UsageError) -> [Output] {
         let count = StemFileFormat.stemCount
         if sources.count == count { return sources.map { Output(name: $0, signal: .stem($0)) } }
@@ -136,10 +138,10 @@ struct OutputSelection {
             used.formUnion(mix.parts)
             parts.append(Output(name: mix.name, signal: .sum(sources.filter(mix.parts.contains))))
         }
-        // A stem in two mixes would be heard twice.
+        // A stem in two mixes would be added twice.
         let isHeardOnce = mixes.reduce(0) { $0 + $1.parts.count } == used.count
         if parts.count == count, isHeardOnce { return parts }
-        // Drums, bass and vocals are what DJs take apart first.
+        // The example in the error keeps drums, bass and vocals, which DJs use most.
         let others = sources.filter { !["drums", "bass", "vocals"].contains($0) }
         let joinedCount = sources.count - count + 1
         let joined = others.count == joinedCount ? others[...] : sources.suffix(joinedCount)

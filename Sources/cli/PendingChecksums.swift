@@ -1,14 +1,14 @@
-// Checksums of files for the record of a track, on a thread of their own: while the model loads, one
-// core has nothing to do.
+// Checksums of files for the record of a track, computed on their own thread: while the model
+// loads, one core is idle.
 
 import HTDemucs
 import Tensor
 
-/// The SHA-256 of files, which are read at once and asked for later.
+/// SHA-256 of files, computed in the background until it is needed.
 final class PendingChecksums: @unchecked Sendable {
     // @unchecked: `condition` guards the result.
     private let condition = Condition()
-    /// Not nil once all files were read; `.some(nil)` if one could not be.
+    /// The checksums, once all files were read; `.some(nil)` if one could not be read.
     private var result: [String]??
 
     /// Begins to read files, until the token is cancelled.

@@ -1,4 +1,4 @@
-// The scale of a plot's axis: where values lie and which get a label.
+// The scale of a plot's axis: positions of values, and labels.
 
 import LibC
 
@@ -6,15 +6,15 @@ struct PlotAxis {
     enum Scale { case linear, logarithmic }
 
     private let scale: Scale
-    /// Least and greatest value, or their logarithms.
+    /// Smallest and largest value, or their logarithms.
     private let bounds: ClosedRange<Double>
     /// Pixels of the bounds.
     private let start: Double
     private let end: Double
-    /// The values that get a label.
+    /// The values with a label.
     let ticks: [Double]
 
-    /// An axis around finite values; a linear one includes zero.
+    /// An axis for finite values; a linear one includes zero.
     init(_ values: [Double], _ scale: Scale = .linear, from start: Double, to end: Double) {
         self.scale = scale
         self.start = start
@@ -62,7 +62,7 @@ struct PlotAxis {
     }
 }
 
-/// The names of a plot's series beside their colours, in one line; nothing for a single series.
+/// The names of a plot's series beside their colours, in one line; empty for a single series.
 func plotLegend(_ series: [String], from left: Double) -> String {
     guard series.count > 1 else { return "" }
     var x = left

@@ -4,15 +4,15 @@ struct PointChart {
     struct Point {
         let x: Double
         let y: Double
-        /// Shown for the point under the pointer.
+        /// Text that is shown for the point under the pointer.
         let title: String
         var series = 0
-        /// Beside the point.
+        /// Text beside the point.
         var label = ""
     }
 
     struct Axis {
-        /// With the unit.
+        /// Title of the axis, with the unit.
         let title: String
         var scale = PlotAxis.Scale.linear
     }
@@ -20,7 +20,7 @@ struct PointChart {
     let x: Axis
     let y: Axis
     let points: [Point]
-    /// Names of the points' series; one without a legend.
+    /// Names of the points' series; no legend for a single one.
     var series: [String] = []
     /// Corners of a dashed line.
     var bound: [(x: Double, y: Double)] = []

@@ -18,7 +18,7 @@ struct PortingCall {
         cancellation = Interruption.cancellation()
     }
 
-    /// Runs the work and reports the errors that it throws.
+    /// Runs `work` and reports its errors.
     func run(_ work: () throws -> Void) -> ExitCode {
         console.reporting(interruption: "interrupted; run it again to resume") {
             try work()
@@ -29,8 +29,8 @@ struct PortingCall {
     /// The model of `--name`, or the default one.
     ///
     /// - Parameters:
-    ///   - name: the default; nil for that of `separate`.
-    ///   - needsCore: refuses a model on the waveform alone.
+    ///   - name: the default model; nil for the one of `separate`.
+    ///   - needsCore: rejects a model that has only the waveform branch.
     func model(defaultName name: String? = nil, needsCore: Bool = true) throws -> OpenedModel {
         let name = arguments.value(.name) ?? name
         let files = try arguments.modelStore().model(
@@ -47,23 +47,23 @@ struct PortingCall {
 
     /// The format of the written tensors.
     ///
-    /// - Parameter container: the default.
+    /// - Parameter container: the default container.
     func encoding(_ container: TensorEncoding.Container) throws(UsageError) -> TensorEncoding {
         TensorEncoding(
             try arguments.choice(.tensorFormat, of: TensorEncoding.Container.allCases) ?? container,
             try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases) ?? .float32)
     }
 
-    /// `--only`.
+    /// The patterns of `--only`.
     var patterns: [NamePattern] {
         NamePattern.list(arguments.value(.only) ?? "*")
     }
 
-    /// A count of chunks or samples on a terminal.
+    /// A counter of chunks or samples on a terminal.
     func progress(_ unit: String) -> CountDisplay { CountDisplay(console: console, unit: unit) }
 }
 
-/// `Chunk 3 of 12` in the terminal's current line.
+/// A counter such as `Chunk 3 of 12` in the terminal's current line.
 final class CountDisplay {
     private let console: Console
     private let unit: String

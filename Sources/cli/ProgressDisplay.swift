@@ -1,14 +1,14 @@
-// The progress of a track: a bar with speed and time left on a terminal, nothing elsewhere.
+// The progress of a track: a bar with speed and time left on a terminal, no output elsewhere.
 
 import Demucs
 import Files
 import LibC
 import Synchronization
 
-/// Redraws one line, from the thread that separates and from the one that handles resized terminals.
+/// Redraws one line, on the thread that separates and on the one that handles resized terminals.
 final class ProgressDisplay: Sendable {
     private struct Track {
-        /// `3/12`, empty for a single track.
+        /// Position of the track, `3/12`; empty for a single track.
         let label: String
         var progress: SeparationProgress?
         var estimate = TimeEstimate()
@@ -17,10 +17,10 @@ final class ProgressDisplay: Sendable {
 
     private let console: Console
     private let isShown: Bool
-    /// nil between tracks.
+    /// The present track; nil between tracks.
     private let track = Mutex<Track?>(nil)
 
-    /// The least time between two drawings.
+    /// The shortest time between two updates.
     private static let interval = Duration.milliseconds(50)
 
     init(console: Console) {
@@ -67,7 +67,7 @@ final class ProgressDisplay: Sendable {
         console.redraw(ProgressDisplay.line(progress, track, columns: console.columns - 1))
     }
 
-    /// ` 37 % [=====>        ] 3/12, 1:29 of 4:00, 5.2×, 0:29 left`.
+    /// The line of the bar: ` 37 % [=====>        ] 3/12, 1:29 of 4:00, 5.2×, 0:29 left`.
     private static func line(
         _ progress: SeparationProgress, _ track: Track, columns: Int
     ) -> String {
@@ -87,7 +87,7 @@ final class ProgressDisplay: Sendable {
             columns: columns)
     }
 
-    /// `4:05`, `1:04:05`.
+    /// Seconds as `4:05` or `1:04:05`.
     static func clock(_ seconds: Double) -> String {
         let total = Int(min(seconds.rounded(), 1e9))
         let (hours, minutes) = (total / 3600, total / 60 % 60)
@@ -102,8 +102,8 @@ enum ProgressBar {
 
     /// ` 37 % [=====>        ] <parts>`, with the bar filling the line.
     ///
-    /// - Parameter parts: joined by commas. A narrow line drops the bar, then parts from the first
-    ///   on.
+    /// - Parameter parts: texts, joined by commas. A narrow line drops the bar, then parts from the
+    ///   first on.
     static func line(share: Double, _ parts: [String], columns: Int) -> String {
         let share = min(max(share, 0), 1)
         let percent = "\(Int(share * 100)) %"
@@ -130,14 +130,14 @@ enum ProgressBar {
 /// The first segment doesn't count: it also maps memory and reads weights, and may take several times as
 /// long as the others. Only the latest few count, so that the estimate follows the load of the machine.
 struct TimeEstimate {
-    /// One after each segment, the latest last.
+    /// Number of finished segments and time, one after each segment, the latest last.
     private var marks: [(segments: Int, time: ContinuousClock.Instant)] = []
 
     private static let mostMarks = 9
     /// Enough for `--jobs`, where segments end in pairs.
     private static let fewestMarks = 3
 
-    /// Notes the number of segments that are done.
+    /// Records the number of finished segments.
     mutating func note(segmentsDone: Int) {
         guard segmentsDone > 0 else { return }
         marks.append((segmentsDone, .now))

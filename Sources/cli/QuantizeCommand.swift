@@ -15,7 +15,7 @@ struct QuantizeCommand {
     private let output: String
     private let threads: Int
     private let segmentCount: Int
-    /// nil without the option.
+    /// Tracks for the calibration; nil without the option.
     private let calibrationTracks: [String]?
     private let targets: MixedPrecisionSearch.Targets
 
@@ -77,7 +77,7 @@ struct QuantizeCommand {
 
     /// The sound files of `--calibrate`; nil without the option.
     ///
-    /// - Throws: `UsageError` for a folder or a pattern without any.
+    /// - Throws: `UsageError` for a folder or a pattern without sound files.
     private static func calibrationTracks(
         _ arguments: ParsedArguments
     ) throws(UsageError) -> [String]? {
@@ -115,7 +115,7 @@ struct QuantizeCommand {
         _ display: inout CountDisplay?
     ) {
         if done == 0 {
-            // The last stage's count goes first.
+            // Ends the last stage's counter before the next one begins.
             display = nil
             console.status(title)
             display = CountDisplay(console: console, unit: unit)
@@ -223,7 +223,7 @@ struct QuantizationReport {
         return (report.json ?? "{}") + "\n"
     }
 
-    /// Null for an infinite SNR, which JSON can't express.
+    /// The number; null for an infinite SNR, which JSON can't express.
     private static func number(_ decibels: Double) -> ArgumentValue {
         decibels.isFinite ? .number((decibels * 100).rounded() / 100) : .null
     }

@@ -1,4 +1,4 @@
-// The pages of `--html`: the tables of the reports as plots and tables.
+// The pages of `--html`: the reports as plots and tables.
 
 import Diagnostics
 import Evaluation
@@ -124,7 +124,7 @@ extension BenchReport {
             PointChart.Point(
                 x: block.operations / block.bytes, y: block.operations / block.seconds / 1e9,
                 title: "\(block.block)",
-                // The names of all blocks would cover each other.
+                // Only slow blocks have a label: all names would overlap.
                 label: block.seconds > measurement.medianSeconds / 20 ? "\(block.block)" : "")
         }
         let peak = measurement.peakOperationsPerSecond / 1e9

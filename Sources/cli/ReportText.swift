@@ -1,4 +1,4 @@
-// Text of reports: aligned tables, figures, JSON.
+// Text of reports: aligned tables, numbers, JSON.
 
 import Files
 
@@ -9,8 +9,8 @@ import Files
 #endif
 
 enum TextTable {
-    /// Rows with columns as wide as their widest cell: names to the left, figures to the right, no
-    /// trailing spaces.
+    /// Rows with columns as wide as their widest cell: names left-aligned, numbers right-aligned,
+    /// no trailing spaces.
     ///
     /// - Parameter names: indices of the left-aligned columns.
     static func aligned(_ rows: [[String]], names: Set<Int> = [0]) -> [String] {
@@ -24,7 +24,7 @@ enum TextTable {
         }
     }
 
-    /// One row: a name to the left, cells of one width to the right.
+    /// One row: a left-aligned name, then right-aligned cells of one width.
     static func line(
         _ name: String, width nameWidth: Int, _ cells: [String], width cellWidth: Int
     ) -> String {
@@ -40,7 +40,7 @@ enum TextTable {
 }
 
 extension Double {
-    /// An SNR in dB: one decimal, `equal` for infinite, `none` where nothing can be compared.
+    /// An SNR in dB: one decimal, `equal` for infinite, `none` if nothing can be compared.
     var decibelText: String { isFinite ? fixed(1) : self > 0 ? "equal" : "none" }
 }
 
@@ -113,7 +113,7 @@ enum JSONText {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// Reads a file with text that `of` wrote; nil if that can't be done.
+    /// Reads a file with text that `of` wrote; nil if that fails.
     static func read<Value: Decodable>(_ path: String) -> Value? {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

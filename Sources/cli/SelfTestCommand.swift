@@ -95,7 +95,7 @@ struct SelfTestReport {
     // MARK: - JSON
 
     /// An object with engines and their comparisons. Decibels of equal results are the string
-    /// `Infinity`, of results that are not finite `-Infinity`.
+    /// `Infinity`, those of results that are not finite `-Infinity`.
     var json: String {
         let document: JSONObject = [
             "passed": passed, "seconds": seconds, "engines": runs.map(object),

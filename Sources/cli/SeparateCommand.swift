@@ -35,7 +35,8 @@ struct SeparateCommand {
         }
     }
 
-    /// Reports operands of which none names a track. No model is looked for, so the events name none.
+    /// Reports that no operand names a track. The model is not looked for, so the events don't name
+    /// it.
     private func reportMissing(_ found: TrackDiscovery) -> ExitCode {
         var events = SeparationEvents(console: console, isShown: settings.isJSON)
         var problems = found.problems
@@ -106,12 +107,12 @@ struct SeparateCommand {
 }
 
 extension UsageError {
-    /// The library's error about an option, in the words of the command.
+    /// Converts the library's error about an option into the command's terms.
     ///
     /// - Returns: nil for any other error.
     init?(_ error: SeparationError, _ arguments: ParsedArguments) {
         guard case .invalidOption(let name, let value, let allowed) = error else { return nil }
-        // The library names options as the command does. Values are shown as typed.
+        // The library and the command use the same option names. Values are shown as typed.
         guard let option = SeparateCommand.command.options.first(where: { $0.name == name }) else {
             self.init(error.description)
             return

@@ -4,7 +4,7 @@ import Demucs
 import ModelZoo
 import Tensor
 
-/// How `--two-stems` makes the second stem.
+/// The second stem of `--two-stems`: none, the sum of the other stems, or the mixture minus the stem.
 enum OtherMethod: String, CaseIterable {
     case none
     case add
@@ -13,14 +13,14 @@ enum OtherMethod: String, CaseIterable {
 
 extension SeparateCommand {
     struct Settings {
-        /// As typed.
+        /// The arguments as typed.
         let arguments: ParsedArguments
         let selection: OutputSelection
         let separation: SeparationOptions
-        /// nil for the whole track.
+        /// Part of the track to separate; nil for the whole track.
         let excerpt: Excerpt?
         let output: OutputOptions
-        /// nil without a stem file.
+        /// Format of the stem file; nil without one.
         let stemFile: StemFileFormat?
         let template: FileNameTemplate
         let precision: PrecisionChoice
@@ -29,9 +29,9 @@ extension SeparateCommand {
         /// The part of the manifest to separate; nil for all of it.
         let shard: Shard?
         let timeoutSeconds: Double?
-        /// Longest track to separate.
+        /// Longest track to separate, in seconds.
         let maximumSeconds: Double?
-        /// After how many failures a track is not tried again.
+        /// Number of failures after which a track is not tried again.
         let quarantineAfter: Int?
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
@@ -69,13 +69,13 @@ extension SeparateCommand {
             try checkManifestOptions()
         }
 
-        /// nil for the default.
+        /// Name of the model; nil for the default.
         var model: String? { arguments.value(.name) }
         var member: String? { arguments.value(.member) }
         var isDryRun: Bool { arguments.has(.dryRun) }
         var isJSON: Bool { arguments.has(.jsonLines) }
         var manifest: String? { arguments.value(.manifest) }
-        /// Whether the manifest is read line by line, as its writer goes on.
+        /// Whether the manifest is read line by line while it is written.
         var isFollowing: Bool { arguments.has(.follow) }
 
         private func checkManifestOptions() throws(UsageError) {
@@ -120,7 +120,7 @@ extension SeparateCommand {
             return Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
         }
 
-        /// Seconds, from `83.5`, `1:23.5` or `1:02:03`.
+        /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`.
         static func time(
             _ option: Option, _ arguments: ParsedArguments
         ) throws(UsageError) -> Double? {
@@ -141,7 +141,7 @@ extension SeparateCommand {
 
         static func output(_ arguments: ParsedArguments) throws(UsageError) -> OutputOptions {
             let mp3 = try mp3(arguments)
-            // The reference's command has these three, without the library's tanh.
+            // The reference's command has these three, but not the library's tanh.
             let clipModes: [ClipMode] = [.rescale, .clamp, .none]
             let sampleFormat: SampleFormat =
                 arguments.has(.float32) ? .float32 : arguments.has(.int24) ? .int24 : .int16
@@ -188,7 +188,7 @@ extension SeparateCommand {
             return StemFileFormat(container: container, codec: codec ?? container.codecs[0])
         }
 
-        /// For MP3 chosen by an option or by the extension in `--filename`.
+        /// Settings of MP3, chosen by an option or by the extension in `--filename`.
         static func mp3(_ arguments: ParsedArguments) throws(UsageError) -> MP3Settings {
             var settings = MP3Settings()
             settings.bitRateKilobitsPerSecond =

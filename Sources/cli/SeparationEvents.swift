@@ -7,7 +7,7 @@ struct SeparationEvents {
     /// The result of a track.
     enum Status: String, Encodable {
         case done
-        /// Done by an earlier run.
+        /// Finished by an earlier run.
         case skipped
         case failed
         case interrupted
@@ -17,18 +17,19 @@ struct SeparationEvents {
         case quarantined
     }
 
-    /// What the summary counts, and the members of the track's event.
+    /// A track's result for the summary, and the members of its event.
     struct Track {
         let name: String
         let status: Status
-        /// nil unless it failed.
+        /// The failure; nil for other results.
         let failure: TrackFailure?
         let members: JSONObject
 
         /// - Parameters:
         ///   - details: members that only some results have, such as `error`.
         ///   - outputs: the track's files, written or planned.
-        ///   - schema: the members of a line with a fixed schema; nil for all that have a value.
+        ///   - schema: the members of a line with a fixed schema; nil for all members that have a
+        ///     value.
         init(
             _ name: String, _ status: Status, _ details: JSONObject = [:],
             failure: TrackFailure? = nil, warnings: [String] = [], outputs: [JSONObject] = [],
@@ -70,17 +71,17 @@ struct SeparationEvents {
     struct Model: Encodable {
         let name: String
         let files: [String]
-        /// nil until computed.
+        /// Checksums of the files; nil until computed.
         var sha256: [String]?
     }
 
     private let console: Console
     /// Whether events are printed.
     private let isShown: Bool
-    /// nil if no track was found, so that no model was looked for.
+    /// Nil if no track was found, so that no model was looked for.
     private let parameters: SeparationParameters?
     var model: Model?
-    /// Empty for a manifest, whose tracks may be more than fit into memory.
+    /// Results of all tracks; empty for a manifest, whose tracks may not fit into memory.
     private(set) var tracks: [Track] = []
     private var counts: [Status: Int] = [:]
     private let isManifest: Bool
@@ -96,7 +97,7 @@ struct SeparationEvents {
         self.parameters = parameters
     }
 
-    /// - Parameter members: made only if events are printed.
+    /// - Parameter members: evaluated only if events are printed.
     private func write(_ event: String, _ members: @autoclosure () -> JSONObject) {
         if isShown { console.result(JSONText.of(["event": event] + members(), [])) }
     }
@@ -133,7 +134,7 @@ struct SeparationEvents {
 
     func count(_ status: Status) -> Int { counts[status] ?? 0 }
 
-    /// Tracks that have ended.
+    /// Number of tracks that have ended.
     var count: Int { counts.values.reduce(0, +) }
 
     func manifest(exitCode: ExitCode) {

@@ -23,11 +23,11 @@ struct SeparationRecord: Codable, Equatable {
     struct File: Codable, Equatable {
         let name: String
         let bytes: Int
-        /// Nanoseconds since 1970.
+        /// Time of the last change, in nanoseconds since 1970.
         let modified: Int
         let sha256: String
 
-        /// - Returns: nil if there is no such file.
+        /// - Returns: nil if the file doesn't exist.
         init?(_ path: String, sha256: String) {
             guard let status = FilePath.status(path) else { return nil }
             name = FilePath.name(of: path)
@@ -36,7 +36,8 @@ struct SeparationRecord: Codable, Equatable {
             self.sha256 = sha256
         }
 
-        /// Whether the file at a path has the same content. It is read only if its time differs.
+        /// Whether the file at a path has the same content. The file is read only if its time
+        /// differs.
         func isUnchanged(at path: String) -> Bool {
             guard let status = FilePath.status(path), Int(status.st_size) == bytes else {
                 return false
@@ -44,7 +45,7 @@ struct SeparationRecord: Codable, Equatable {
             return status.modifiedNanoseconds == modified || FileChecksum.of(path) == sha256
         }
 
-        /// Whether the size and time are those of an earlier look at the file.
+        /// Whether size and time equal those of this record.
         func isSame(as status: stat) -> Bool {
             Int(status.st_size) == bytes && status.modifiedNanoseconds == modified
         }
@@ -63,7 +64,7 @@ struct SeparationRecord: Codable, Equatable {
     var program = CommandLineTool.version
     let model: Model
     let parameters: SeparationParameters
-    /// The seed that was used; nil without shifts.
+    /// The seed of the shifts; nil without shifts.
     let seed: UInt64?
     let input: File
     let outputs: [Output]
@@ -72,21 +73,22 @@ struct SeparationRecord: Codable, Equatable {
 extension SeparationRecord {
     // MARK: - On the disk
 
-    /// Where the record of a track is.
+    /// The paths of a track's record.
     struct Place {
         let path: String
-        /// Where the first version of the program put it, which still counts: beside the stems, where
-        /// players and people came across it.
+        /// Path of the record in the first version of the program, which is still read: beside the
+        /// stems, where players and people came across it.
         private let formerPath: String
-        /// Where the failures of the track are counted.
+        /// Path of the record of the track's failures.
         let failurePath: String
 
-        /// `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: named after the track, and after the
-        /// place of its first stem below the output folder, so the folder may be moved.
+        /// The path is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: the name of the track,
+        /// and a checksum of the first stem's path below the output folder. So the folder may be
+        /// moved.
         ///
         /// - Parameters:
         ///   - folder: the folder of `--out`.
-        ///   - output: the path of the first stem, which begins with it.
+        ///   - output: the path of the first stem, which begins with `folder`.
         init(of input: InputTrack, in folder: String, firstOutput output: String) {
             let below = output.utf8.dropFirst(folder.utf8.count)
             let relative = String(
@@ -100,7 +102,7 @@ extension SeparationRecord {
                 FilePath.folder(of: output), Self.name("." + input.fileName, ".swift-demucs.json"))
         }
 
-        /// A name with an ending. A checksum takes the place of the end of a long one.
+        /// A name with an ending. In a long name, a checksum replaces the last part.
         private static func name(_ name: String, _ ending: String) -> String {
             guard name.utf8.count + ending.utf8.count > FilePath.longestNameBytes else {
                 return name + ending
@@ -156,7 +158,7 @@ extension SeparationRecord {
 
 /// Everything except the model and the track that determines the content of the files.
 struct SeparationParameters: Codable, Equatable {
-    /// In their order, `no_vocals = drums + bass + other`.
+    /// The outputs in their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int
     let overlap: Double
@@ -178,7 +180,7 @@ struct SeparationParameters: Codable, Equatable {
 
     /// - Parameters:
     ///   - separation: the options of the track, or of the command.
-    ///   - excerpt: likewise.
+    ///   - excerpt: the excerpt of the track, or of the command.
     init(
         _ settings: SeparateCommand.Settings, _ separation: SeparationOptions, _ excerpt: Excerpt?,
         outputs: [OutputSelection.Output], stemFileParts: [OutputSelection.Output],

@@ -8,19 +8,19 @@ struct FailureRecord: Codable {
     static let currentVersion = 1
 
     var version = currentVersion
-    /// Tries that ended with a failure of the track, or together with the process.
+    /// Number of tries that ended with a failure of the track, or because the process ended.
     let tries: Int
     let errorClass: TrackFailure.Class
     let error: String
-    /// Size and time of the track; nil if there was none. Another file starts anew, as do other
-    /// parameters.
+    /// Size and time of the track's file; nil if there was none. The count starts again for a
+    /// changed file or other parameters.
     let inputBytes: Int?
     let inputModified: Int?
     let parameters: SeparationParameters
 }
 
 extension SeparationRun {
-    /// The failures of a track that is not to be tried again; nil for all others.
+    /// The failures of a track that must not be tried again; nil for all other tracks.
     func quarantine(_ track: PlannedTrack) -> FailureRecord? {
         guard let limit = settings.quarantineAfter, !settings.arguments.has(.force),
             let failures = failures(of: track), failures.tries >= limit
@@ -36,7 +36,7 @@ extension SeparationRun {
             failure: TrackFailure(failures.errorClass, failures.error, of: track.input))
     }
 
-    /// Counts a try before it begins, because a track may take the process with it.
+    /// Counts a try before it begins, because a track may crash the process.
     ///
     /// - Returns: the failures before this try.
     func noteTry(_ track: PlannedTrack) -> FailureRecord? {
@@ -47,8 +47,8 @@ extension SeparationRun {
         return before
     }
 
-    /// Keeps a failure of the track. Forgets the try if it was interrupted or the place is to blame,
-    /// and all failures of a track that succeeded.
+    /// Stores a failure of the track. Removes the try if it was interrupted or the machine caused
+    /// the failure, and all failures of a track that succeeded.
     func noteResult(
         _ result: SeparationEvents.Track, _ track: PlannedTrack, after before: FailureRecord?
     ) {

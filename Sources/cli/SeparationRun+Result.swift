@@ -1,5 +1,5 @@
-// What a run reports about a track: an event for a track of the command line, a line of a fixed schema
-// for one of a manifest. The format is described in docs/formats.md.
+// The results of tracks in a run's report: an event for a track of the command line, a line of a
+// fixed schema for one of a manifest. The format is described in docs/formats.md.
 
 import Demucs
 import Diagnostics
@@ -30,7 +30,7 @@ extension SeparationRun {
             ], outputs: SeparationEvents.Track.outputs(of: report), seconds: seconds)
     }
 
-    /// A track with any other end.
+    /// The result of a track that was not separated.
     ///
     /// - Parameter details: members that only some results have.
     func result(

@@ -1,4 +1,4 @@
-// A track of a run: separation, files, the record beside them.
+// Separates a track of a run: the stems, their files, the record beside them.
 
 import Demucs
 import Diagnostics
@@ -28,7 +28,7 @@ extension SeparationRun {
         } catch is CancellationError where cancellation.isCancelled {
             return interrupted(track)
         } catch AudioError.readerGone {
-            // As is usual in pipelines: no message.
+            // No message, as is usual in pipelines.
             isPipeClosed = true
             return result(of: track, .failed)
         } catch {
@@ -42,7 +42,7 @@ extension SeparationRun {
         }
     }
 
-    /// Says how to resume.
+    /// Reports an interruption and how to resume.
     func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
         let done = events.count(.done) + events.count(.skipped)
         let next =
@@ -94,7 +94,7 @@ extension SeparationRun {
                     if progress.segmentsDone == 0, events.count == 0 { reportStartup() }
                     let left = display.update(progress)
                     events.progress(progress, of: track.input, secondsLeft: left)
-                    // The program that gave the tracks has ended.
+                    // The program that writes the manifest has ended.
                     if settings.isFollowing, console.isReaderGone { self.cancellation.cancel() }
                 })
         }
@@ -116,7 +116,7 @@ extension SeparationRun {
 
     /// Writes the record, unless the input can't be reread or has changed.
     ///
-    /// - Parameter checksum: of the input.
+    /// - Parameter checksum: SHA-256 of the input.
     private mutating func record(
         _ track: PlannedTrack, _ report: TrackReport, _ checksum: PendingChecksums?,
         unchangedSince before: stat?

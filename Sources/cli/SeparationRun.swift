@@ -17,17 +17,17 @@ struct SeparationRun {
     let precision: Precision
 
     private let manifest: TrackManifest?
-    /// nil for a manifest that is followed.
+    /// Number of tracks; nil for a manifest that is followed.
     let trackCount: Int?
     var events: SeparationEvents
     /// Whether the reader of standard output closed the pipe.
     var isPipeClosed = false
     private var separator: Separator?
-    /// Counted from 1.
+    /// Number of the present track, counted from 1.
     private var trackNumber = 0
-    /// The model's folder, once a track needs it.
+    /// The model's folder, made when a track needs it.
     private var folder: OutputFolder?
-    /// Of all tracks without one of their own, so that one number repeats the run.
+    /// Seed of all tracks without their own seed, so that one number repeats the run.
     private let seed: UInt64
     private var modelChecksums: PendingChecksums?
 
@@ -59,7 +59,7 @@ struct SeparationRun {
             ? OutputPlan(toStandardOutput: tracks[0], settings: settings)
             : try OutputPlan(
                 tracks, names: outputs.map(\.name),
-                // A track of a manifest may ask for stems that the command doesn't.
+                // A track of a manifest may ask for other stems than the command.
                 otherNames: manifest?.mayHaveStems == true ? model.sources : [],
                 modelFolder: model.folder, settings: settings)
         try manifest?.validateStems(settings, ofSources: model.sources)
@@ -99,9 +99,9 @@ struct SeparationRun {
         return end(seconds: (ContinuousClock.now - start).seconds)
     }
 
-    /// Separates a track, unless that is done or not to be done.
+    /// Separates a track, unless it is finished, quarantined or only planned.
     ///
-    /// - Returns: whether the run goes on.
+    /// - Returns: whether the run continues.
     private mutating func run(_ track: PlannedTrack) throws -> Bool {
         trackNumber += 1
         if cancellation.isCancelled {
@@ -152,7 +152,7 @@ struct SeparationRun {
         track.input.separation == nil ? settings.excerpt : track.input.excerpt
     }
 
-    /// With the seed that will be used; nil without shifts.
+    /// The track's options with the seed that will be used; nil without shifts.
     func options(of track: PlannedTrack) -> SeparationOptions {
         var options = requested(track)
         options.seed = options.shifts > 0 ? options.seed ?? seed : nil
@@ -163,7 +163,7 @@ struct SeparationRun {
         track.input.outputs ?? outputs
     }
 
-    /// nil without stem files.
+    /// The stem file of a track; nil without stem files.
     func stemFile(of track: PlannedTrack) -> StemFileOutput? {
         guard let ffmpeg, let path = track.stemFilePath, let format = settings.stemFile else {
             return nil
@@ -171,7 +171,7 @@ struct SeparationRun {
         return StemFileOutput(
             path: path, format: format,
             parts: stemFileParts.map {
-                // As DJ software writes them: "Drums".
+                // Capitalised as in DJ software: "Drums".
                 .init(name: $0.name.prefix(1).uppercased() + $0.name.dropFirst(), signal: $0.signal)
             }, ffmpeg: ffmpeg)
     }
@@ -182,7 +182,7 @@ struct SeparationRun {
             stemFileParts: stemFileParts, format: plan.format, precision: precision)
     }
 
-    /// Begins to compute the checksums of the model.
+    /// Starts computing the checksums of the model.
     private mutating func beginIdentity() {
         if modelChecksums == nil {
             modelChecksums = PendingChecksums(of: model.files.checkpoints, cancellation)
@@ -265,7 +265,7 @@ struct SeparationRun {
                     + (quarantined > 0 ? ", \(quarantined) in quarantine" : "")
                     + " in \(ProgressDisplay.clock(seconds))")
             if failed > 0 {
-                // A list of any length would not fit into memory.
+                // The names of all tracks of a manifest might not fit into memory.
                 let names = events.tracks.filter { $0.status == .failed }.map(\.name)
                 console.error(
                     "\(failed) of \(events.count) tracks failed"

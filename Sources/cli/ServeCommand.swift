@@ -12,7 +12,7 @@ struct ServeCommand {
     private let arguments: ParsedArguments
     private let console: Console
 
-    /// How often the end of the service is looked for.
+    /// Interval of checks for the end of the service.
     private static let waitMicroseconds: UInt32 = 20_000
 
     private func run(_ settings: ServiceSettings) -> ExitCode {
@@ -46,7 +46,7 @@ struct ServeCommand {
         }
     }
 
-    /// The settings that the options give.
+    /// The settings from the options.
     private static func settings(
         _ arguments: ParsedArguments
     ) throws(UsageError) -> ServiceSettings {
@@ -76,7 +76,7 @@ struct ServeCommand {
         return settings
     }
 
-    /// By the XDG Base Directory Specification.
+    /// Default data folder by the XDG Base Directory Specification.
     private static var defaultDataFolder: String {
         func variable(_ name: String) -> String? {
             getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
@@ -85,13 +85,13 @@ struct ServeCommand {
         return "\(base)/swift-demucs"
     }
 
-    /// `90`, `90s`, `15m`, `24h`, `7d`.
+    /// A duration such as `90`, `90s`, `15m`, `24h`, `7d`.
     private static func seconds(_ text: String) -> Double? {
         let units: [(String, Double)] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
         return number(text, units)
     }
 
-    /// `500MB`, `20GB`; a thousand, not 1024, makes the next unit.
+    /// A size such as `500MB`, `20GB`; units are powers of 1000, not 1024.
     private static func bytes(_ text: String) -> Int? {
         let units: [(String, Double)] = [
             ("kB", 1e3), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1),
@@ -99,7 +99,7 @@ struct ServeCommand {
         return number(text, units).flatMap { Int(exactly: $0.rounded()) }
     }
 
-    /// A positive number with one of some units, or without.
+    /// A positive number with one of the units, or without a unit.
     private static func number(_ text: String, _ units: [(name: String, factor: Double)]) -> Double?
     {
         let unit = units.first { text.hasSuffix($0.name) }

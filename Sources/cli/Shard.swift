@@ -7,15 +7,15 @@ import Files
 struct Shard: CustomStringConvertible {
     static let supportedCounts = 1...1_000_000
 
-    /// From 0 to `count` − 1, as tasks of a Slurm array are numbered.
+    /// Index from 0 to `count` − 1, as in tasks of a Slurm array.
     let index: Int
     let count: Int
 
     /// - Parameter text: `I/N`.
-    /// - Returns: nil for anything else.
+    /// - Returns: nil for any other text.
     init?(_ text: String) {
         let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        // Digits only: no signs.
+        // Digits only, without signs.
         guard parts.count == 2,
             parts.allSatisfy({ $0.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) }),
             let index = Int(String(Substring(parts[0]))),
@@ -28,10 +28,10 @@ struct Shard: CustomStringConvertible {
 
     var description: String { "\(index)/\(count)" }
 
-    /// - Parameter hash: of the track's id.
+    /// - Parameter hash: hash of the track's id.
     func contains(_ hash: UInt64) -> Bool { Int(hash % UInt64(count)) == index }
 
-    /// The first 8 bytes of the SHA-256 of an id's UTF-8, the first one the most significant.
+    /// The first 8 bytes of the SHA-256 of an id's UTF-8, as a big-endian number.
     static func hash(_ id: String) -> UInt64 {
         var checksum = SHA256()
         checksum.update(Array(id.utf8))

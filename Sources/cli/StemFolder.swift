@@ -1,4 +1,4 @@
-// Folders of stems for `eval` and `bench`: of one track, or of many.
+// Folders of stems for `eval` and `bench`: those of one track, or of many.
 
 import Files
 
@@ -24,7 +24,7 @@ struct StemFolder {
     private static let extensions: Set<String> = [
         "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
     ]
-    /// Names of the sum of all stems in data sets.
+    /// Stem names that data sets use for the sum of all stems.
     private static let mixtures: Set<String> = ["mixture", "mix"]
 
     /// - Throws: `StemFolderError` for an unreadable folder, or `drums.wav` beside `drums.flac`.
@@ -75,9 +75,10 @@ struct StemCollection {
     /// The stems directly in the folder; nil for several tracks.
     private let single: StemFolder?
 
-    /// With stems directly in the folder it is one track; otherwise its folders with stems are tracks.
+    /// Stems directly in the folder make it one track; otherwise its subfolders with stems are the
+    /// tracks.
     ///
-    /// - Throws: the errors of `StemFolder`, and one for a folder without stems.
+    /// - Throws: the errors of `StemFolder`, and an error for a folder without stems.
     init(_ path: String) throws(StemFolderError) {
         self.path = path
         let folder = try StemFolder(path)
@@ -97,7 +98,7 @@ struct StemCollection {
         self.tracks = tracks
     }
 
-    /// - Throws: the errors of `StemFolder`, and one for a missing track.
+    /// - Throws: the errors of `StemFolder`, and an error for a missing track.
     func folder(of track: String) throws(StemFolderError) -> StemFolder {
         if let single { return single }
         guard tracks.contains(track) else {

@@ -1,5 +1,5 @@
-// `swift-demucs tensors`: takes a track through the network in chunks, with files between the steps, so
-// that another runtime can run the network.
+// `swift-demucs tensors`: separates a track in chunks, with files between the steps, so that
+// another runtime can run the network.
 
 import Demucs
 import Porting
@@ -185,7 +185,7 @@ enum TensorsCommand {
 }
 
 extension PortingCall {
-    /// `--tensors`.
+    /// The outputs of `--tensors`.
     fileprivate var outputs: StemAssembly.Outputs {
         get throws(UsageError) {
             try arguments.value(

@@ -1,4 +1,4 @@
-// `swift-demucs trace`: writes the values inside the network for one chunk.
+// `swift-demucs trace`: writes the activations inside the network for one chunk.
 
 import Demucs
 import Files
@@ -46,7 +46,7 @@ enum TraceCommand {
             throw .onlyFor(option, "audio files")
         }
         return call.run {
-            // Before the model, which may have to be downloaded.
+            // Opens the track before the model, which may have to be downloaded.
             let audio = isChunk ? nil : try AudioInput(path: track)
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)

@@ -6,15 +6,15 @@ import Files
 import LibC
 
 struct InputTrack: Equatable {
-    /// As given or found; `-` for standard input.
+    /// The path as given or found; `-` for standard input.
     let path: String
     var isStandardInput = false
     /// Folders between the operand and the file, `disc 1/live`; empty for none.
     var relativeFolder = ""
 
-    /// In a manifest; names the track's files instead of its own name.
+    /// Id of a track in a manifest, which names the track's files instead of its file name.
     var id: String?
-    /// Options that the track has of its own; nil for those of the command.
+    /// The track's own options; nil for those of the command.
     var separation: SeparationOptions?
     var excerpt: Excerpt?
     var outputs: [OutputSelection.Output]?
@@ -22,13 +22,13 @@ struct InputTrack: Equatable {
     /// Name of the file, from which names of stems are made; `stdin` for standard input.
     var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }
 
-    /// What `{track}` and `{trackext}` stand for. An id has no extension, whatever dots it has.
+    /// The values of `{track}` and `{trackext}`. An id has no extension, even if it has dots.
     var nameParts: (name: String, ending: String) {
         let parts = FileNameTemplate.split(fileName)
         return (id ?? parts.name, parts.ending)
     }
 
-    /// Whether there is a file, or a stream, of that name.
+    /// Whether the file or stream exists.
     var isThere: Bool { isStandardInput || FilePath.status(path) != nil }
 
     /// The name of the track in messages and reports about all tracks.
@@ -36,7 +36,7 @@ struct InputTrack: Equatable {
 }
 
 struct TrackDiscovery {
-    /// In the order of the operands; those of a folder are sorted.
+    /// Tracks in the order of the operands; those of a folder are sorted.
     private(set) var tracks: [InputTrack] = []
     /// Operands and folders without tracks, each with a message that begins with its name.
     private(set) var problems: [(operand: String, text: String)] = []
@@ -60,7 +60,7 @@ struct TrackDiscovery {
         if FilePath.isFolder(path) {
             addFolder(path)
         } else {
-            // A missing file is reported in its turn, as an undecodable one is.
+            // A missing file is reported when its turn comes, like an undecodable one.
             tracks.append(InputTrack(path: path))
         }
     }
@@ -112,7 +112,7 @@ struct TrackDiscovery {
         if open.contains(where: status.isSameFile) { return }
         open.append(status)
         defer { open.removeLast() }
-        // Invalid UTF-8 is repaired here; `AudioInput` finds the file all the same.
+        // Invalid UTF-8 in names is repaired here; `AudioInput` still finds the file.
         let entries: [String]
         do {
             entries = try FilePath.names(in: folder).sorted(by: TrackDiscovery.inByteOrder)
@@ -137,6 +137,6 @@ struct TrackDiscovery {
 }
 
 extension stat {
-    /// Whether both are of one file or folder, by whatever paths.
+    /// Whether both are the same file or folder, even by different paths.
     func isSameFile(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
 }

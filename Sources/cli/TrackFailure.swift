@@ -1,4 +1,5 @@
-// Why a track failed, in classes that a program can act on. The format is described in docs/formats.md.
+// Classes of track failures, for programs that handle them. The format is described in
+// docs/formats.md.
 
 import Demucs
 import Files
@@ -8,26 +9,26 @@ import WeightsLoader
 
 struct TrackFailure {
     enum Class: String, Codable {
-        /// The track is missing, no sound, damaged or too short for its excerpt.
+        /// The track is missing, not audio, damaged or too short for its excerpt.
         case unreadable
-        /// Longer than `--max-duration`; or it does not fit into memory, without segments or at its
-        /// rate.
+        /// The track is longer than `--max-duration`, or doesn't fit into memory without segments
+        /// or at its rate.
         case tooLong = "too_long"
         /// The stems or temporary files can't be written.
         case noRoom = "no_room"
         case model
-        /// It took longer than `--timeout`.
+        /// The track took longer than `--timeout`.
         case timeout
         case `internal`
 
-        /// Whether another try elsewhere or later may succeed with the same track.
+        /// Whether the same track may succeed on another machine or later.
         var isOfPlace: Bool { self == .noRoom || self == .model }
     }
 
     let kind: Class
     let text: String
 
-    /// - Parameter text: begins with the track's label, or gets it.
+    /// - Parameter text: the error, which begins with the track's label or gets it.
     init(_ kind: Class, _ text: String, of track: InputTrack) {
         self.kind = kind
         self.text = text.hasPrefix(track.label + ":") ? text : "\(track.label): \(text)"

@@ -3,14 +3,14 @@
 import Demucs
 import HTDemucs
 
-/// A manifest without errors. Its tracks are read again one by one, so memory hardly grows with their
-/// number: 8 bytes each during the check.
+/// A manifest without errors. Its tracks are read again one by one, so memory hardly grows with
+/// their number: 8 bytes for each during the check.
 struct TrackManifest {
     private let file: ManifestFile
     private let shard: Shard?
-    /// Tracks of the shard, or all; nil for a file that is followed.
+    /// Number of tracks in the shard, or in all; nil for a manifest that is followed.
     let count: Int?
-    /// The longest segment that a track asks for; only the model knows whether it can be.
+    /// The longest segment that a track asks for; only the model knows whether that is possible.
     private let longestSegment: (line: Int, options: SeparationOptions)?
     /// Lists of stems that tracks ask for, with the first line of each.
     private let stemLists: [String: Int]
@@ -18,7 +18,8 @@ struct TrackManifest {
     /// Whether a track may ask for stems that the command doesn't.
     var mayHaveStems: Bool { file.isFollowed || !stemLists.isEmpty }
 
-    /// Checks all lines, those of other shards too: all shards of a faulty manifest fail alike.
+    /// Checks all lines, also those of other shards: an invalid manifest fails in every shard
+    /// alike.
     ///
     /// - Throws: `UsageError` for the first fault, `CancellationError`.
     init(
@@ -62,7 +63,7 @@ struct TrackManifest {
 
     /// Finds the first id that appears twice.
     ///
-    /// - Parameter hashes: of more than one id each; different ids may have the same one.
+    /// - Parameter hashes: hashes that more than one id has; different ids may have the same hash.
     private static func checkIDs(_ hashes: Set<UInt64>, in file: ManifestFile) throws(UsageError) {
         if hashes.isEmpty { return }
         var lines: [String: Int] = [:]
@@ -78,7 +79,7 @@ struct TrackManifest {
         }
     }
 
-    /// The separation of a track: the command's options, and its own instead of them.
+    /// The options of a track: the command's options, overridden by the track's own.
     private static func options(
         of track: ManifestTrack, _ settings: SeparateCommand.Settings, in file: ManifestFile
     ) throws(UsageError) -> (
@@ -124,7 +125,8 @@ struct TrackManifest {
             reader = try ManifestReader(manifest.file)
         }
 
-        /// - Throws: `UsageError` for a faulty line of a file that was not checked, or was changed.
+        /// - Throws: `UsageError` for an invalid line of a file that was not checked, or was
+        ///   changed.
         mutating func next() throws(UsageError) -> InputTrack? {
             while let track = try reader.next() {
                 if let shard = manifest.shard, !shard.contains(Shard.hash(track.id)) { continue }
@@ -149,7 +151,7 @@ struct TrackManifest {
 
     // MARK: - Against the model
 
-    /// Checks the lists of stems that tracks have of their own.
+    /// Checks the tracks' own lists of stems.
     func validateStems(
         _ settings: SeparateCommand.Settings, ofSources sources: [String]
     ) throws(UsageError) {

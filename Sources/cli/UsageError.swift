@@ -1,11 +1,11 @@
-// Errors in the arguments of a command, found before anything is started.
+// Errors in the arguments of a command, found before any work.
 
 struct UsageError: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) { self.description = description }
 
-    /// - Parameter option: as it was typed.
+    /// - Parameter option: the option as typed.
     static func unknownOption(_ option: String, suggestion: String?) -> UsageError {
         UsageError(
             "Unknown option '\(option)'." + (suggestion.map { " Did you mean '\($0)'?" } ?? ""))
@@ -19,12 +19,12 @@ struct UsageError: Error, CustomStringConvertible {
         UsageError("The value '\(value)' is invalid for '\(option.usage)': expected \(allowed)")
     }
 
-    /// An option that has no meaning without another.
+    /// An option that has no effect without another.
     static func needs(_ option: Option, _ other: Option) -> UsageError {
         UsageError("'\(option.long)' requires '\(other.usage)'")
     }
 
-    /// An option that has no meaning here; `use` says where it has.
+    /// An option that has no effect here; `use` says where it has one.
     static func onlyFor(_ option: Option, _ use: String) -> UsageError {
         UsageError("'\(option.long)' only applies to \(use)")
     }
