@@ -1,5 +1,5 @@
-// Addresses of files. The parser that checks them is that of the library that requests them:
-// two parsers may take different parts of a text for the host.
+// Addresses of files. libcurl, which requests them, also parses and checks them: two parsers could
+// take different parts of a text for the host.
 
 import CCurl
 import LibC
@@ -7,11 +7,11 @@ import ModelZoo
 
 /// An address as libcurl reads it.
 struct Address: Sendable {
-    /// To be requested: without user and password, which are never sent.
+    /// The address to request: without user and password, which are never sent.
     let request: String
-    /// For messages and records: also without its query, which may hold a signature.
+    /// The address for messages and records: also without its query, which may hold a signature.
     let text: String
-    /// Lower case; empty where the address can't be read.
+    /// Scheme in lower case; empty if the address can't be parsed.
     private let scheme: String
     private let host: String
 
@@ -51,12 +51,12 @@ struct Address: Sendable {
         text = part(CURLUPART_URL) ?? ""
     }
 
-    /// Whether it may be requested: encrypted, or on this machine.
+    /// Whether the address may be requested: encrypted, or on this machine.
     var isSecure: Bool { isEncrypted || isLocal }
 
     var isEncrypted: Bool { scheme == "https" && !host.isEmpty }
 
-    /// Whether it is a plain address of this machine.
+    /// Whether it is an unencrypted address of this machine.
     var isLocal: Bool { scheme == "http" && isLoopback }
 
     private var isLoopback: Bool {

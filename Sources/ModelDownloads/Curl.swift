@@ -1,4 +1,4 @@
-// libcurl, the one way to the network.
+// libcurl, the only access to the network.
 
 import CCurl
 import ModelZoo
@@ -6,7 +6,7 @@ import ModelZoo
 /// Functions of the machine's libcurl.
 typealias Curl = UnsafePointer<ccurl>
 
-/// Opens libcurl, unless it is open.
+/// Opens libcurl on the first call.
 ///
 /// - Throws: ``DownloadError/libraryUnusable(reason:)``.
 func openCurl() throws(DownloadError) -> Curl {
@@ -19,7 +19,7 @@ func openCurl() throws(DownloadError) -> Curl {
 
 /// A request that failed below HTTP.
 struct ConnectionFailure: Error {
-    /// Whether a server was reached: the same request may succeed a little later.
+    /// Whether the connection broke after a server was reached: the same request may succeed later.
     let isInterruption: Bool
     let reason: String
 }

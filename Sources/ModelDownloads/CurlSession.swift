@@ -1,9 +1,9 @@
-// A libcurl handle for requests one after the other, and the options that all of them have.
+// A libcurl handle for requests one after the other, and their common options.
 
 import CCurl
 import ModelZoo
 
-/// Requests that share a connection where they can; used by one thread.
+/// Requests that share a connection if possible; used by one thread.
 final class CurlSession {
     private let curl: Curl
     private let handle: UnsafeMutableRawPointer
@@ -11,13 +11,13 @@ final class CurlSession {
     private let errorText: UnsafeMutablePointer<CChar>
     private let takeHeadLine: (_ line: UnsafeRawBufferPointer, _ status: Int) -> Bool
     private let takeBody: (UnsafeRawBufferPointer) -> Bool
-    /// How the last request ended.
+    /// libcurl's result of the last request.
     private var code = CURLE_OK
 
     /// - Parameters:
-    ///   - takeHeadLine: takes a line of a head with its line end, and the status of the reply. The
-    ///     request ends when it returns false.
-    ///   - takeBody: takes bytes of a body. The request ends when it returns false.
+    ///   - takeHeadLine: takes a line of a head with its line end, and the status of the reply;
+    ///     `false` ends the request.
+    ///   - takeBody: takes bytes of a body; `false` ends the request.
     /// - Throws: ``DownloadError/libraryUnusable(reason:)``.
     init(
         takeHeadLine: @escaping (_ line: UnsafeRawBufferPointer, _ status: Int) -> Bool,
@@ -42,21 +42,21 @@ final class CurlSession {
         errorText.deallocate()
     }
 
-    /// Without an option, libcurl reads no `.netrc` and keeps no cookies.
+    /// Sets options. By default, libcurl reads no `.netrc` and keeps no cookies.
     private func setOptions() throws {
-        // Signals belong to the program.
+        // libcurl must not change the program's signal handling.
         try set(CURLOPT_NOSIGNAL, 1)
         try set(CURLOPT_SSL_VERIFYPEER, 1)
         try set(CURLOPT_SSL_VERIFYHOST, 2)
         // CURLOPT_PROTOCOLS_STR is unknown before 7.85; Ubuntu 22.04 has 7.81.
         try set(CURLOPT_PROTOCOLS, Int(CURLPROTO_HTTP | CURLPROTO_HTTPS))
-        // Each address is checked before it is requested.
+        // Redirects are followed by ``Transfer``, which checks each address before it is requested.
         try set(CURLOPT_FOLLOWLOCATION, 0)
         try set(CURLOPT_USERAGENT, "swift-demucs")
         // A compressed reply can be neither counted nor resumed.
         try set(CURLOPT_ACCEPT_ENCODING, "identity")
         try set(CURLOPT_HTTP_CONTENT_DECODING, 0)
-        // A proxy's head is not the server's.
+        // The head of a proxy's reply is not the server's.
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         ccurl_set_quick_exit(curl, handle)
         try check(ccurl_set_error_buffer(curl, handle, errorText))
@@ -76,7 +76,7 @@ final class CurlSession {
         try check(ccurl_set_text(curl, handle, option, value))
     }
 
-    /// An option that is refused would leave a rule out.
+    /// Throws if libcurl rejects an option: without it a rule would not apply.
     private func check(_ code: CURLcode) throws(DownloadError) {
         if code != CURLE_OK { throw .libraryUnusable(reason: text(code)) }
     }
@@ -107,7 +107,7 @@ final class CurlSession {
     /// Ends the request, finished or not.
     func stop() { _ = curl.pointee.multi_remove_handle(multi, handle) }
 
-    /// Goes on with the request, and waits for more if it isn't finished.
+    /// Continues the request; waits for more data if the request isn't finished.
     func isRunning(waiting seconds: Double) throws(DownloadError) -> Bool {
         var running: Int32 = 0
         var result = curl.pointee.multi_perform(multi, &running)
@@ -123,7 +123,7 @@ final class CurlSession {
         return running > 0
     }
 
-    /// Checks how the request ended.
+    /// Checks the result of the request.
     ///
     /// - Throws: ``ConnectionFailure``.
     func checkResult() throws(ConnectionFailure) {
@@ -132,7 +132,7 @@ final class CurlSession {
             CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE,
             CURLE_OPERATION_TIMEDOUT, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2, CURLE_HTTP2_STREAM,
         ]
-        // 4xx and 5xx: a proxy refuses the way to the server.
+        // 4xx and 5xx: a proxy refuses the connection to the server.
         let isRefusedByProxy = ccurl_number(curl, handle, CURLINFO_HTTP_CONNECTCODE) >= 400
         throw ConnectionFailure(
             isInterruption: broken.contains(code) && !isRefusedByProxy, reason: text(code))
@@ -143,19 +143,19 @@ final class CurlSession {
 
     // MARK: - Callbacks
 
-    /// - Returns: `count` to go on.
+    /// - Returns: `count` to continue.
     private static func take(
         _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int, _ context: UnsafeMutableRawPointer?,
         _ take: (CurlSession, UnsafeRawBufferPointer) -> Bool
     ) -> Int {
         guard let context else { return 0 }
-        // The session is alive: it is its own handle that calls.
+        // The session is alive, because its own handle calls.
         let session = Unmanaged<CurlSession>.fromOpaque(context).takeUnretainedValue()
         let isTaken = take(session, UnsafeRawBufferPointer(start: bytes, count: count))
-        // Any other number ends the request; zero would not where nothing came.
+        // Any number but `count` ends the request; if `count` is 0, 0 would not end it.
         return isTaken ? count : count + 1
     }
 
-    /// Status of the reply that is coming in.
+    /// Status of the reply that is being received.
     private var status: Int { ccurl_number(curl, handle, CURLINFO_RESPONSE_CODE) }
 }

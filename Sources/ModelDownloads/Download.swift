@@ -1,9 +1,9 @@
-// A file from a server to its final name: locked, resumed, tried again, checked.
+// Downloads a file: with a lock, resumed, retried, checked, and renamed when complete.
 //
 //     <file>                      complete and checked, or missing
-//     <file>.origin.json          where it came from: address, etag, size, SHA-256
+//     <file>.origin.json          its origin: address, etag, size, SHA-256
 //     <file>.part                 the bytes received so far
-//     <file>.part.origin.json     the file that they are a part of
+//     <file>.part.origin.json     the origin of these bytes
 //     <file>.lock                 held while a process downloads it
 
 import Files
@@ -13,18 +13,18 @@ import ModelZoo
 /// A file to be downloaded.
 package struct Download {
     private let source: Address
-    /// Its final name.
+    /// Final path of the file.
     private let destination: String
-    /// The first digits of its SHA-256, as many as are known beforehand.
+    /// The first digits of the file's SHA-256, as many as are known beforehand.
     private let checksum: String?
-    /// Longer files are refused.
+    /// Largest size to accept, in bytes.
     private let limitBytes: Int
-    /// Checks the content of the complete file, still under its temporary name, if no checksum of it
-    /// is known; its errors become `DownloadError.wrongContent`.
+    /// Checks the content of the complete file, still under its temporary name, if no checksum is
+    /// known; its errors become `DownloadError.wrongContent`.
     private let check: (_ path: String) throws -> Void
 
-    /// - Throws: ``DownloadError/insecureAddress(url:)`` unless the address is of https, or on this
-    ///   machine; ``DownloadError/libraryUnusable(reason:)``.
+    /// - Throws: ``DownloadError/insecureAddress(url:)`` unless the address uses https or is on
+    ///   this machine; ``DownloadError/libraryUnusable(reason:)``.
     package init(
         url: String, destination: String, checksum: String? = nil, limitBytes: Int,
         check: @escaping (_ path: String) throws -> Void = { _ in }
@@ -41,7 +41,7 @@ package struct Download {
     private var name: String { FilePath.name(of: destination) }
     private var address: String { source.text }
 
-    /// Downloads the file unless it is there.
+    /// Downloads the file unless it exists.
     ///
     /// - Throws: `DownloadError`, `CancellationError`.
     package func run(
@@ -57,7 +57,7 @@ package struct Download {
             destination + ".lock", waiting: { report(.waiting(file: name)) },
             isCancelled: isCancelled,
             body: {
-                // The process that had the lock before may have fetched it.
+                // The process that held the lock before may have downloaded the file.
                 if FilePath.isFile(destination) { return }
                 try transferUntilComplete(policy, isCancelled, report)
             })
@@ -80,7 +80,7 @@ package struct Download {
             } catch let error as DownloadError {
                 switch error {
                 case .wrongChecksum, .wrongSize, .wrongContent, .tooLarge:
-                    // The fault may lie in bytes of an earlier request: once more without them.
+                    // Bytes of an earlier request may be wrong: one more try without them.
                     guard before > 0, mayStartAfresh else {
                         discardPart()
                         throw error
@@ -88,10 +88,10 @@ package struct Download {
                     mayStartAfresh = false
                     try file.truncate()
                     continue
-                // The same request may succeed a little later.
+                // The same request may succeed later.
                 case .interrupted, .stalled, .tooManyRequests, .refused(_, 500...599): break
-                // An unreachable server is not waited for, unless it has sent bytes before: then the
-                // connection may come back.
+                // An unreachable server is not tried again, unless it has sent bytes before: then
+                // the connection may come back.
                 case .unreachable where before > 0: break
                 default: throw error
                 }
@@ -119,9 +119,9 @@ package struct Download {
         }
     }
 
-    /// One request for the bytes that are missing.
+    /// Requests the missing bytes.
     ///
-    /// - Returns: the origin of the now complete file.
+    /// - Returns: the origin of the complete file.
     private func transfer(
         into file: PartialFile, _ policy: DownloadPolicy, _ isCancelled: () -> Bool,
         _ report: (DownloadEvent) -> Void
@@ -161,7 +161,7 @@ package struct Download {
         var origin = FileOrigin(url: address)
         origin.etag = result.linkedETag ?? head.etag
         if head.status == 206 {
-            // It must be the requested range of the file that the first bytes came from.
+            // The range must belong to the file that the first bytes came from.
             let total = head.range?.total
             let isSame =
                 head.range?.first == file.countBytes
@@ -190,7 +190,7 @@ package struct Download {
         try origin.write(beside: partPath)
     }
 
-    /// The origin of the complete file, or the error that a request ended with.
+    /// The origin of the complete file; throws the error that ended the request.
     private func judge(_ result: TransferResult, _ file: PartialFile) throws -> FileOrigin {
         switch result.failure {
         case let error as DownloadError: throw error
@@ -246,7 +246,7 @@ package struct Download {
         var origin = origin
         let found = try file.checksum(isCancelled: isCancelled)
         let linked = origin.etag.flatMap { ReplyHead.isChecksum($0) ? $0.lowercased() : nil }
-        // The same etag as in an earlier download means the same bytes.
+        // An etag that equals that of an earlier download means equal bytes.
         let first = FileOrigin(of: destination)
         let remembered =
             first?.etag != nil && first?.etag == origin.etag && first?.url == origin.url
@@ -260,7 +260,7 @@ package struct Download {
             do {
                 try check(partPath)
             } catch {
-                // The error names the temporary file; the address says more.
+                // The error names the temporary file; the address helps more.
                 let text = "\(error)"
                 let problem =
                     text.hasPrefix(partPath)

@@ -1,4 +1,4 @@
-// How a download is run, and what it tells.
+// Retries and waits of a download, and its events.
 
 import ModelZoo
 
@@ -10,7 +10,7 @@ public struct DownloadPolicy: Sendable, Equatable {
     public var firstDelaySeconds: Double
     /// The longest wait between two tries. If a server asks for a longer one, the download fails.
     public var longestDelaySeconds: Double
-    /// The download fails once a connection has brought nothing for this long.
+    /// The download fails if a connection brings no bytes for this long.
     public var stallSeconds: Double
 
     public init(
@@ -23,7 +23,7 @@ public struct DownloadPolicy: Sendable, Equatable {
         self.stallSeconds = stallSeconds
     }
 
-    /// Wait after the given number of fruitless tries.
+    /// Wait in seconds after the given number of tries without bytes.
     func delaySeconds(afterAttempts attempts: Int) -> Double {
         var delay = firstDelaySeconds
         for _ in 1..<max(1, attempts) where delay < longestDelaySeconds { delay *= 2 }
@@ -35,11 +35,11 @@ public struct DownloadPolicy: Sendable, Equatable {
 public enum DownloadEvent: Sendable, Equatable {
     /// Waits for another process that downloads the same file.
     case waiting(file: String)
-    /// The first bytes came; `resumedBytes` are left from an earlier try.
+    /// The first bytes have arrived; `resumedBytes` are left from an earlier try.
     case started(url: String, file: String, resumedBytes: Int, totalBytes: Int?)
     case progress(file: String, receivedBytes: Int, totalBytes: Int?)
     case retrying(DownloadError, seconds: Double)
-    /// All bytes are there; computes their checksum.
+    /// All bytes have arrived; their checksum is being computed.
     case verifying(file: String)
     case finished(file: String, countBytes: Int)
 }

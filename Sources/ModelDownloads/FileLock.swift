@@ -4,7 +4,7 @@ import Files
 import LibC
 import ModelZoo
 
-/// Runs `body` while this process holds an advisory lock on a file. The empty file stays.
+/// Runs `body` while this process holds an advisory lock on a file. The empty file is not removed.
 ///
 /// - Parameter waiting: called once if another process has the lock.
 /// - Throws: `DownloadError` if the file can't be locked, `CancellationError`, the errors of `body`.

@@ -1,4 +1,4 @@
-// Fetching models that are not on this machine: from the official repositories of the Hugging Face
+// Fetches models that are not on this machine: from the official repositories of the Hugging Face
 // hub, or else as `.th` files from the address where the official package first published them.
 // Reference: `get_hf_model` in demucs/hf.py, `_parse_remote_files` in demucs/pretrained.py.
 
@@ -8,7 +8,7 @@ import ModelZoo
 import WeightsLoader
 
 extension ModelStore {
-    /// The files of a model; those of a published model that are missing are fetched.
+    /// The files of a model; missing files of a published model are fetched.
     ///
     /// ```swift
     /// let files = try await ModelStore().model(named: modelName) { event in print(event) }
@@ -18,7 +18,7 @@ extension ModelStore {
     /// - Parameters:
     ///   - name: a published name, a signature, `hf://…`, or the path of a checkpoint or a bag.
     ///   - policy: retries and waits of downloads.
-    ///   - progress: called with each event of a download, on a thread of its own.
+    ///   - progress: called with each event of a download, on its own thread.
     /// - Throws: `ModelStoreError`; `BagError` and `WeightsError` if a bag's file can't be used;
     ///   `CancellationError`.
     public func model(
@@ -31,7 +31,7 @@ extension ModelStore {
         }
     }
 
-    /// Far above any published checkpoint (168 MB in float32), far below filling a disk.
+    /// Limit far above any published checkpoint (168 MB in float32), far below a full disk.
     private static let checkpointLimitBytes = 4_000_000_000
 
     private static let defaultEndpoint = "https://huggingface.co"
@@ -39,13 +39,13 @@ extension ModelStore {
 
     /// The model's files; missing files of a published model are fetched.
     ///
-    /// Blocks until all are there. Several processes may ask for the same model: one fetches, the
-    /// others wait.
+    /// Blocks until all files are complete. If several processes ask for the same model, one
+    /// fetches and the others wait.
     /// - Parameters:
     ///   - policy: retries and waits of downloads.
-    ///   - report: takes the downloads' events, on the calling thread.
-    ///   - isCancelled: asked several times a second; once it is true, fetching stops and keeps the
-    ///     bytes received so far for the next time.
+    ///   - report: called with each event of a download, on the calling thread.
+    ///   - isCancelled: called several times a second; `true` stops fetching, and the bytes
+    ///     received so far are kept for the next time.
     /// - Throws: ``ModelStoreError``; ``BagError`` and ``WeightsError`` if a bag's file can't be
     ///   used; `CancellationError`.
     package func findOrFetch(
@@ -71,7 +71,7 @@ extension ModelStore {
                     return try find(name)
                 } catch let error as DownloadError {
                     reasons.append(error)
-                    // No other server makes room on this disk, or brings the library.
+                    // Another server can't help if the disk is full or libcurl is missing.
                     switch error {
                     case .diskFull, .unwritable, .libraryUnusable:
                         throw ModelStoreError.notFetched(name: shown, reasons: reasons)
@@ -83,7 +83,7 @@ extension ModelStore {
         }
     }
 
-    /// Where a model can be fetched from.
+    /// Source from which a model can be fetched.
     private enum Source {
         /// The bag of a hub repository and its checkpoints.
         case hubBag(HubRepository)
@@ -141,7 +141,7 @@ extension ModelStore {
         }
     }
 
-    /// `https://huggingface.co/<namespace>/<repository>/resolve/main/<file>`, or the same at
+    /// `https://huggingface.co/<namespace>/<repository>/resolve/main/<file>`, or the same path at
     /// `HF_ENDPOINT`.
     private func address(of file: String, in repository: HubRepository) throws -> String {
         var endpoint = environment["HF_ENDPOINT"] ?? ""

@@ -1,4 +1,4 @@
-// Checks of the bytes of the models on this machine.
+// Verifies the checksums of the models on this machine.
 
 import Files
 import ModelZoo
@@ -7,7 +7,7 @@ import WeightsLoader
 extension ModelStore {
     /// The result of comparing a file with its checksum.
     package enum Verification: Sendable, Equatable {
-        /// The bytes are the published ones, or those of the first download.
+        /// The bytes are the published ones, or equal those of the first download.
         case intact
         case damaged(found: String, expected: String)
         /// No checksum of the file is known.

@@ -1,4 +1,4 @@
-// The temporary file of a download, and the record of where it comes from.
+// The temporary file of a download, and the record of its origin.
 
 import Files
 import LibC
@@ -11,14 +11,14 @@ import WeightsLoader
     import Foundation
 #endif
 
-/// Where a file comes from, as its server said; kept beside it in `<file>.origin.json`.
+/// The origin of a file, as its server stated it; stored beside the file in `<file>.origin.json`.
 struct FileOrigin: Codable, Equatable {
-    /// The requested address, not one that it redirected to.
+    /// The requested address, before redirects.
     var url: String
-    /// The server's name for these bytes, without quotes.
+    /// The server's etag of these bytes, without quotes.
     var etag: String?
     var countBytes: Int?
-    /// Of the finished file.
+    /// SHA-256 of the finished file.
     var sha256: String?
 
     private static let sizeLimitBytes = 65_536
@@ -54,7 +54,7 @@ struct FileOrigin: Codable, Equatable {
     }
 }
 
-/// A file under a temporary name that received bytes are appended to.
+/// A file under a temporary name, to which received bytes are appended.
 final class PartialFile {
     let path: String
     private let descriptor: Int32
@@ -91,7 +91,7 @@ final class PartialFile {
         if fsync(descriptor) != 0 && errno != EINVAL { throw DownloadError(path: path, .last) }
     }
 
-    /// The SHA-256 of all its bytes.
+    /// The SHA-256 of all bytes.
     func checksum(isCancelled: () -> Bool) throws -> String {
         do {
             guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw SystemError.last }
@@ -101,7 +101,7 @@ final class PartialFile {
         }
     }
 
-    /// Checks that the disk has room for that many more bytes.
+    /// Checks that the disk has room for `countBytes` more bytes.
     func reserve(_ countBytes: Int) throws(DownloadError) {
         var status = statvfs()
         guard countBytes > 0, fstatvfs(descriptor, &status) == 0 else { return }
@@ -114,7 +114,7 @@ final class PartialFile {
 }
 
 extension DownloadError {
-    /// A failed call on a file of the download.
+    /// The error for a failed call on a file of the download.
     init(path: String, _ error: SystemError) {
         switch error.code {
         case ENOSPC, EDQUOT: self = .diskFull(path: path, neededBytes: nil)

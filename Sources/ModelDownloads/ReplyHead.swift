@@ -6,18 +6,18 @@ import LibC
 /// The fields of a reply that a download uses; untrusted input.
 struct ReplyHead {
     let status: Int
-    /// Bytes of this reply's body.
+    /// Size of this reply's body.
     let bodyBytes: Int?
-    /// First byte and total size of a 206.
+    /// First byte and total size of a reply with status 206.
     let range: (first: Int, total: Int?)?
     let etag: String?
-    /// The hub's own etag of the file, from before it redirects to a storage server: the SHA-256 of
+    /// The hub's own etag of the file, sent before the redirect to a storage server: the SHA-256 of
     /// large files.
     let linkedETag: String?
     let linkedBytes: Int?
     let retryAfterSeconds: Double?
 
-    /// - Parameter fields: by lower-case name.
+    /// - Parameter fields: header fields by lower-case name.
     init(status: Int, fields: [String: String], curl: Curl) {
         self.status = status
         // A compressed body's length is not the file's.
@@ -30,7 +30,7 @@ struct ReplyHead {
         retryAfterSeconds = fields["retry-after"].flatMap { ReplyHead.delay($0, curl) }
     }
 
-    /// Whether text is a SHA-256 in full.
+    /// Whether a text is a complete SHA-256.
     static func isChecksum(_ text: String) -> Bool {
         text.utf8.count == 64 && text.allSatisfy { $0.isASCII && $0.isHexDigit }
     }
@@ -40,7 +40,7 @@ struct ReplyHead {
         return value
     }
 
-    /// `bytes 100-199/200`, `bytes 100-199/*`.
+    /// Parses `bytes 100-199/200`, `bytes 100-199/*`.
     private static func range(_ text: String) -> (first: Int, total: Int?)? {
         let parts = text.split(whereSeparator: { " -/".contains($0) })
         guard parts.count == 4, parts[0] == "bytes", let first = count(String(parts[1])) else {
@@ -49,14 +49,14 @@ struct ReplyHead {
         return (first, count(String(parts[3])))
     }
 
-    /// `abc` of `"abc"` and `W/"abc"`.
+    /// `abc` for `"abc"` and `W/"abc"`.
     private static func unquoted(_ text: String) -> String? {
         let strong = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
         let value = strong.trimmed { $0 == "\"" }
         return value.isEmpty || value.count > 512 ? nil : value
     }
 
-    /// A number of seconds or a date.
+    /// Parses a number of seconds, or a date.
     private static func delay(_ text: String, _ curl: Curl) -> Double? {
         if let seconds = Double(text) {
             return seconds.isFinite && seconds >= 0 ? seconds : nil
@@ -67,7 +67,7 @@ struct ReplyHead {
 }
 
 extension Substring {
-    /// The text without the characters at its ends that `isLeftOut` holds for.
+    /// The text without the characters at both ends for which `isLeftOut` is true.
     func trimmed(of isLeftOut: (Character) -> Bool) -> String {
         let start = drop(while: isLeftOut)
         guard let last = start.lastIndex(where: { !isLeftOut($0) }) else { return "" }

@@ -11,7 +11,8 @@ struct TransferResult {
     /// The hub's etag and size of the file, from the first reply that had them.
     var linkedETag: String?
     var linkedBytes: Int?
-    /// The error that it ended with: ``DownloadError``, ``ConnectionFailure``, `CancellationError`.
+    /// The error that ended the request: ``DownloadError``, ``ConnectionFailure``,
+    /// `CancellationError`.
     var failure: (any Error)?
 }
 
@@ -19,26 +20,27 @@ struct TransferResult {
 /// to a file.
 final class Transfer {
     private static let redirectLimit = 16
-    /// Far above any server's head.
+    /// Limit of a reply's head, far above any server's.
     private static let headLimitBytes = 262_144
-    /// What is read of a body that is not the file, so that the connection serves the next request.
+    /// Bytes that are read of a body that is not the file, so that the connection serves the next
+    /// request.
     private static let otherBodyLimitBytes = 65_536
     private static let pollSeconds = 0.1
 
     private let address: Address
     private let file: PartialFile
-    /// Called with a good reply before its body is written; throws to refuse it.
+    /// Called with a good reply before its body is written; throws to reject the reply.
     private let accept: (TransferResult, PartialFile) throws -> Void
-    /// The transfer fails once the file would be longer.
+    /// The transfer fails once the file would exceed this size.
     private let limitBytes: Int
 
     private var result = TransferResult()
     private var isAccepted = false
     private var lastActivity = ContinuousClock.now
 
-    // The reply that is coming in
+    // The reply that is being received
     private var isInHead = false
-    /// By lower-case name.
+    /// Header fields by lower-case name.
     private var fields: [String: String] = [:]
     private var headBytes = 0
     private var otherBodyBytes = 0
@@ -56,7 +58,7 @@ final class Transfer {
     /// Runs the request to its end. It asks for the bytes that the file lacks.
     ///
     /// - Parameters:
-    ///   - stallSeconds: the transfer fails when nothing comes for that long.
+    ///   - stallSeconds: the transfer fails if no bytes arrive for that long.
     ///   - tick: called several times a second, and at the end, with the file's length in bytes.
     func run(
         stallSeconds: Double, isCancelled: () -> Bool, tick: (Int) -> Void
@@ -106,7 +108,7 @@ final class Transfer {
                 tick(file.countBytes)
             }
         }
-        // An error of a callback comes before libcurl's, which only says that there was one.
+        // An error of a callback takes precedence: libcurl only reports that there was one.
         if let failure = result.failure { throw failure }
         try session.checkResult()
         if result.head == nil {
@@ -122,7 +124,7 @@ final class Transfer {
             let location = session.redirect
         else { return nil }
         let target = try Address(location)
-        // A plain address is allowed only from this machine to itself.
+        // An unencrypted address is allowed only from this machine to itself.
         guard target.isEncrypted || target.isLocal && address.isLocal else {
             throw DownloadError.insecureRedirect(url: address.text, target: target.text)
         }
@@ -130,10 +132,10 @@ final class Transfer {
     }
 }
 
-// MARK: - What comes in
+// MARK: - Receiving
 
 extension Transfer {
-    /// Takes a line of a head, or of what follows a chunked body.
+    /// Takes a line of a head, or of the trailer of a chunked body.
     private func take(headLine bytes: UnsafeRawBufferPointer, status: Int) -> Bool {
         lastActivity = .now
         let line = String(decoding: bytes, as: UTF8.self)
@@ -164,9 +166,9 @@ extension Transfer {
         return result.failure == nil
     }
 
-    /// Takes the head of a reply, and has a good reply accepted.
+    /// Finishes the head of a reply, and asks `accept` about a good reply.
     private func finishHead(_ status: Int) throws {
-        // Of these, the server sends any number before its reply.
+        // The server may send any number of these before its reply.
         if (100..<200).contains(status) { return }
         let head = ReplyHead(status: status, fields: fields, curl: try openCurl())
         result.head = head

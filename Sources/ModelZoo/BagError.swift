@@ -1,8 +1,8 @@
-// Why a bag of models can't be used.
+// Errors of a bag of models.
 
 import Files
 
-/// Why a bag of models can't be used.
+/// A bag of models can't be used.
 public enum BagError: Error, Equatable, Sendable {
     // Its file
     case tooLong(path: String, foundBytes: Int, limitBytes: Int)

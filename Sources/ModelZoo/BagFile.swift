@@ -9,14 +9,14 @@ import WeightsLoader
 ///     weights: [[1., 0.], [0., 1.]]         # [member][source]; all ones if left out
 ///     segment: 44                           # seconds; replaces longer segments of the members
 package struct BagFile: Sendable, Equatable {
-    /// Signatures of the members, `955717e8`; safe as parts of file names.
+    /// Signatures of the members, such as `955717e8`; safe as parts of file names.
     package let signatures: [String]
-    /// `[member][source]`; `nil` for all ones.
+    /// Weights of the sources of each member, `[member][source]`; `nil` for all ones.
     package let weights: [[Double]]?
-    /// Replaces the segment length of members that have a longer one.
+    /// Longest segment of the members; replaces the length of those with a longer one.
     package let segmentSeconds: Double?
 
-    /// Far above every published bag's size.
+    /// Size limit, far above every published bag.
     package static let sizeLimitBytes = 65_536
     private static let memberLimit = 64
 
@@ -38,7 +38,7 @@ package struct BagFile: Sendable, Equatable {
 
     /// Reads the text of a bag's file.
     ///
-    /// - Parameter path: for errors.
+    /// - Parameter path: path of the file, for errors.
     /// - Throws: ``BagError``.
     package static func parse(_ text: String, path: String) throws(BagError) -> BagFile {
         do {
@@ -52,7 +52,7 @@ package struct BagFile: Sendable, Equatable {
 }
 
 extension BagFile {
-    /// nil without `models`.
+    /// The bag from the file's entries; nil without `models`.
     private init?(_ entries: [String: YAMLNode]) throws(YAMLFailure) {
         guard let models = entries["models"] else { return nil }
         let signatures = try BagFile.signatures(models)

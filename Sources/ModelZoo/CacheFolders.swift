@@ -1,4 +1,4 @@
-// The caches that models are looked for in, as the environment sets them:
+// The caches that are searched for models, as the environment sets them:
 //
 //     HF_HUB_CACHE, else HF_HOME/hub, else <cache>/huggingface/hub      huggingface_hub's
 //     TORCH_HOME/hub/checkpoints, else <cache>/torch/hub/checkpoints    torch.hub's
@@ -17,7 +17,7 @@ import WeightsLoader
 package struct CacheFolders: Sendable {
     let huggingFaceHub: String
     let torchCheckpoints: String
-    /// Where this package puts its downloads.
+    /// Folder of this package's downloads.
     let own: String
 
     init(environment: [String: String]) {
@@ -37,15 +37,15 @@ package struct CacheFolders: Sendable {
         own = caches + "/swift-demucs"
     }
 
-    /// The home of the system's table of users.
+    /// The home folder from the system's table of users.
     private static var userHome: String {
         getpwuid(getuid()).map { String(cString: $0.pointee.pw_dir) } ?? "/"
     }
 
-    /// Where `.th` files are downloaded to.
+    /// Folder to which `.th` files are downloaded.
     package var ownCheckpoints: String { own + "/checkpoints" }
 
-    /// Where files of a hub repository are downloaded to.
+    /// Folder to which files of a hub repository are downloaded.
     package func own(_ repository: HubRepository) -> String {
         "\(own)/hub/\(repository.namespace)/\(repository.repository)"
     }

@@ -1,21 +1,21 @@
-// Why a file could not be downloaded.
+// Errors of downloads.
 
 import Files
 
-/// Why a file could not be downloaded.
+/// A file could not be downloaded.
 public enum DownloadError: Error, Equatable, Sendable {
-    // The way to the server
-    /// libcurl, which all downloads go through, is not installed or can't be used.
+    // The connection to the server
+    /// libcurl, which all downloads use, is not installed or can't be used.
     case libraryUnusable(reason: String)
     case unreachable(url: String, reason: String)
-    /// In every try, fewer bytes came than announced, or the connection broke.
+    /// In every try, fewer bytes arrived than announced, or the connection broke.
     case interrupted(url: String, receivedBytes: Int, expectedBytes: Int?, reason: String)
     case stalled(url: String, seconds: Double, receivedBytes: Int)
     case insecureAddress(url: String)
     case insecureRedirect(url: String, target: String)
 
     // The server's answer
-    /// Any status but 200, 206, 416 and 429.
+    /// The server replied with any status but 200, 206, 416 and 429.
     case refused(url: String, status: Int)
     case tooManyRequests(url: String, retryAfterSeconds: Double?)
 

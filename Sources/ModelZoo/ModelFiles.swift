@@ -1,19 +1,19 @@
-// A model as files on this machine, which a separator is made from.
+// The files of a model on this machine, from which a separator is made.
 
 import Files
 import WeightsLoader
 
-/// The files of a model: one checkpoint, or those of a bag's members and how they are combined.
+/// The files of a model: one checkpoint, or the checkpoints of a bag with their weights.
 public struct ModelFiles: Sendable, Equatable {
     /// The published name, or the file's name without extension.
     public let name: String
-    /// Paths, in the order of the bag.
+    /// Paths of the checkpoints, in the order of the bag.
     public let checkpoints: [String]
-    /// `[checkpoint][source]`; `nil` for all ones.
+    /// Weights of the sources of each checkpoint, `[checkpoint][source]`; `nil` for all ones.
     public let weights: [[Double]]?
-    /// Replaces the segment length of checkpoints that have a longer one.
+    /// Longest segment of the checkpoints; replaces the length of those with a longer one.
     public let segmentSeconds: Double?
-    /// The model to take from files that hold several; `nil` for files that hold one.
+    /// The model to take from files with several models; `nil` for files with one.
     public var submodel: String?
 
     package init(
@@ -37,7 +37,7 @@ public struct ModelFiles: Sendable, Equatable {
             segmentSeconds: bag.segmentSeconds)
     }
 
-    /// Whether a checkpoint has INT8 weights, which `Precision.int8` runs as they are.
+    /// Whether a checkpoint has INT8 weights, which `Precision.int8` uses without conversion.
     ///
     /// - Throws: ``WeightsError`` for a file that can't be read.
     public func isQuantized() throws -> Bool {
@@ -46,7 +46,7 @@ public struct ModelFiles: Sendable, Equatable {
 
     /// Opens one of the checkpoints.
     ///
-    /// - Throws: ``WeightsError``, also for a file without the submodel.
+    /// - Throws: ``WeightsError``, also for a file that doesn't have the submodel.
     package func open(_ path: String) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
         return try submodel.map(checkpoint.submodel) ?? checkpoint

@@ -1,9 +1,9 @@
-// The names that users give to models.
+// Names of models as users type them.
 // Reference: `get_model` in demucs/pretrained.py and `get_hf_model` in demucs/hf.py.
 
-/// A model as it was named.
+/// A model by the kind of its name.
 package enum ModelName: Sendable, Equatable {
-    /// A file: text with a slash, or the name of an existing file.
+    /// A file: a text with a slash, or the name of an existing file.
     case path(String)
     /// `hf://[namespace/]name`: a repository of the Hugging Face hub.
     case hub(HubRepository)
@@ -29,7 +29,7 @@ package enum ModelName: Sendable, Equatable {
         }
     }
 
-    /// Whether text is safe as part of a file's name, as names and signatures must be.
+    /// Whether a text is safe as part of a file name, as names and signatures must be.
     static func isSignature(_ text: String) -> Bool {
         (1...96).contains(text.utf8.count) && !text.hasPrefix(".")
             && text.utf8.allSatisfy { byte in
@@ -79,9 +79,9 @@ package struct HubRepository: Sendable, Equatable {
             ? "HTDemucs-\(model.dropFirst(family.count + 1))" : "Demucs-\(model)"
     }
 
-    /// `adefossez/HTDemucs`.
+    /// Namespace and repository, `adefossez/HTDemucs`.
     package var identifier: String { "\(namespace)/\(repository)" }
 
-    /// The file that lists the model's checkpoints.
+    /// Name of the file that lists the model's checkpoints.
     package var bagFile: String { "\(model).yaml" }
 }

@@ -1,4 +1,4 @@
-// The default model, and the files that come with the program.
+// The default model, and the files that are installed with the program.
 
 import Files
 
@@ -8,10 +8,10 @@ import Files
 
 extension ModelStore {
     package static let defaultModel = "htdemucs"
-    /// A small model that comes with the program.
+    /// A small model that is installed with the program.
     package static let demoModel = "demo"
 
-    /// The store of this program, which also finds the files that come with it.
+    /// The store of this program, which also finds the files that are installed with it.
     ///
     /// - Throws: ``ModelStoreError/repositoryMissing(path:)``.
     package init(ofProgramWith repository: String?, isOffline: Bool) throws {
@@ -20,12 +20,12 @@ extension ModelStore {
             bundledFolders: ModelStore.bundledFolders(of: FilePath.executable))
     }
 
-    /// The named model. Without a name the default one, or the demo model where that can't be had;
-    /// a given name never falls back.
+    /// The named model. Without a name, the default model, or the demo model if the default one
+    /// can't be fetched; a given name never falls back.
     ///
     /// - Parameters:
-    ///   - find: gives a model's files by its name.
-    ///   - fallsBack: told why the demo model takes the default one's place.
+    ///   - find: returns a model's files by its name.
+    ///   - fallsBack: called with the reason if the demo model replaces the default one.
     /// - Throws: the errors of `find`.
     package func model(
         named name: String?, fallsBack: (ModelStoreError) -> Void,
@@ -40,7 +40,8 @@ extension ModelStore {
         }
     }
 
-    /// A file that comes with the program, from a folder of the user's or from beside the demo model.
+    /// A file that is installed with the program, from a user's folder or from beside the demo
+    /// model.
     ///
     /// - Throws: ``ModelStoreError/bundledFileMissing(name:folders:)``.
     package func bundledFile(_ name: String) throws(ModelStoreError) -> String {
@@ -52,14 +53,15 @@ extension ModelStore {
         return path
     }
 
-    /// The models of the installation that a program or library belongs to, then those of the source
-    /// checkout that it was built in.
+    /// Folders of models for a program or library: those of its installation, then those of the
+    /// source checkout in which it was built.
     ///
-    /// - Parameter binary: its absolute path without links; nil gives none.
+    /// - Parameter binary: absolute path of the program or library without links; nil gives no
+    ///   folders.
     package static func bundledFolders(of binary: String?) -> [String] {
         guard let binary else { return [] }
         let binaries = FilePath.folder(of: binary)
-        // Beside `bin` or `lib`, or beside the `lib` of a folder for one architecture.
+        // Next to `bin` or `lib`, or next to the `lib` of a folder for one architecture.
         let prefix = FilePath.folder(of: binaries)
         var folders = [prefix, FilePath.folder(of: prefix)]
             .map { FilePath.joined($0, "share/swift-demucs/models") }.filter(FilePath.isFolder)

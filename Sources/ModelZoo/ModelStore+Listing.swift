@@ -6,9 +6,9 @@ extension ModelStore {
     /// A published model and its files on this machine.
     package struct Listing: Sendable {
         package let model: PublishedModel
-        /// Its checkpoints, in the order of the bag; empty unless all are on this machine.
+        /// The model's checkpoints, in the order of the bag; empty unless all are on this machine.
         package let paths: [String]
-        /// Size of these files.
+        /// Size of the checkpoints in bytes.
         package let countBytes: Int
     }
 
@@ -40,7 +40,7 @@ extension ModelStore {
         return paths.filter(FilePath.isFile).sorted()
     }
 
-    /// The files in a folder and, to a depth of names, in its folders.
+    /// The files in a folder and its subfolders, down to a depth.
     private static func files(below folder: String, depth: Int) -> [String] {
         FilePath.entries(of: folder).flatMap { name in
             let path = "\(folder)/\(name)"

@@ -1,33 +1,33 @@
-// From a model's name to its files: the folders that are searched, and their order.
+// Finds a model's files by its name: the folders that are searched, and their order.
 
 import Files
 import LibC
 
 /// Finds published and local models by name on this machine. The module `ModelDownloads` fetches
-/// those that are missing.
+/// missing ones.
 ///
-/// A name is looked for
+/// A name is searched for
 /// 1. as a path: a checkpoint, or a bag's `.yaml` file;
 /// 2. in the repository folder given here, if any;
 /// 3. in the folders of `SWIFT_DEMUCS_MODELS`, separated by colons;
 /// 4. in the Hugging Face cache (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`);
 /// 5. among torch hub's checkpoints (`TORCH_HOME`, `XDG_CACHE_HOME`);
-/// 6. in this package's own cache (`XDG_CACHE_HOME`), where fetched files go;
-/// 7. among the models that came with the program.
+/// 6. in this package's own cache (`XDG_CACHE_HOME`), to which missing files are fetched;
+/// 7. among the models that are installed with the program.
 public struct ModelStore: Sendable {
     package let environment: [String: String]
     package let caches: CacheFolders
-    /// The repository folder and those of SWIFT_DEMUCS_MODELS.
+    /// The repository folder and the folders of SWIFT_DEMUCS_MODELS.
     let userFolders: [String]
     let bundledFolders: [String]
-    /// The option or variable that switched fetching off; nil where it is on.
+    /// The option or variable that disables fetching; nil if fetching is enabled.
     package let offlineReason: String?
 
     /// - Parameters:
     ///   - repository: a folder of models that is searched first.
-    ///   - isOffline: never fetch; `HF_HUB_OFFLINE=1` says the same.
+    ///   - isOffline: never fetch; `HF_HUB_OFFLINE=1` does the same.
     ///   - bundledFolders: folders that are searched last.
-    ///   - environment: variables to go by; `nil` for the process's own.
+    ///   - environment: variables of the environment; `nil` for the process's own.
     /// - Throws: ``ModelStoreError/repositoryMissing(path:)``.
     public init(
         repository: String? = nil, isOffline: Bool = false, bundledFolders: [String] = [],
@@ -42,14 +42,14 @@ public struct ModelStore: Sendable {
         caches = CacheFolders(environment: environment)
         let listed = (environment["SWIFT_DEMUCS_MODELS"] ?? "").split(separator: ":")
         userFolders = (repository.map { [$0] } ?? []) + listed.map(String.init)
-        // The values that huggingface_hub takes for true.
+        // The values that huggingface_hub treats as true.
         let flag = (environment["HF_HUB_OFFLINE"] ?? "").uppercased()
         offlineReason =
             isOffline
             ? "--offline" : ["1", "ON", "YES", "TRUE"].contains(flag) ? "HF_HUB_OFFLINE" : nil
     }
 
-    /// The variables of the process that models are found and fetched by.
+    /// The variables of the process that affect finding and fetching.
     private static var processEnvironment: [String: String] {
         let names = [
             "HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HF_HOME", "TORCH_HOME",
@@ -60,7 +60,7 @@ public struct ModelStore: Sendable {
 
     /// The model's files, if all of them are on this machine.
     ///
-    /// - Throws: ``ModelStoreError`` if it is not there; ``BagError`` and ``WeightsError`` if a
+    /// - Throws: ``ModelStoreError`` if a file is missing; ``BagError`` and ``WeightsError`` if a
     ///   bag's file can't be used.
     public func find(_ name: String) throws -> ModelFiles {
         switch try ModelName(name, isFile: FilePath.isFile) {
@@ -129,7 +129,7 @@ public struct ModelStore: Sendable {
         return (paths, missing)
     }
 
-    /// The checkpoint of that signature in any searched folder.
+    /// The checkpoint with a signature, in any searched folder.
     package func checkpoint(_ signature: String) -> String? {
         for folder in folders(for: signature) {
             if let path = checkpoint(signature, in: folder) { return path }
@@ -137,7 +137,7 @@ public struct ModelStore: Sendable {
         return nil
     }
 
-    /// The checkpoint of that name or signature in a folder: `<signature>.<extension>`, or with the
+    /// The checkpoint with a name or signature in a folder: `<signature>.<extension>`, or with the
     /// first digits of its checksum, `<signature>-8726e21a.th`.
     private func checkpoint(_ signature: String, in folder: String) -> String? {
         let plain = ModelStore.extensions.lazy.map { "\(folder)/\(signature).\($0)" }
@@ -146,10 +146,10 @@ public struct ModelStore: Sendable {
             .first { ModelStore.torchName($0)?.signature == signature }.map { "\(folder)/\($0)" }
     }
 
-    /// Extensions of checkpoints; formats that keep everything about a model come first.
+    /// Extensions of checkpoints; formats that store all of a model's configuration come first.
     static let extensions = ["safetensors", "th", "bin", "onnx"]
 
-    /// The parts of `<signature>-<checksum>.th`.
+    /// Splits `<signature>-<checksum>.th` into its parts.
     package static func torchName(_ name: String) -> (signature: String, checksum: String)? {
         guard name.hasSuffix(".th"), let dash = name.lastIndex(of: "-") else { return nil }
         let checksum = name[name.index(after: dash)...].dropLast(".th".count)
@@ -167,7 +167,8 @@ public struct ModelStore: Sendable {
             + [caches.ownCheckpoints] + bundledFolders
     }
 
-    /// The folders of a hub repository: in the hub's cache, if it is there, and in this package's.
+    /// The folders of a hub repository: in the hub's cache, if it is there, and in this package's
+    /// cache.
     private func hubFolders(_ repository: HubRepository) -> [String] {
         [caches.snapshot(of: repository), caches.own(repository)].compactMap { $0 }
     }

@@ -1,23 +1,23 @@
-// Why a named model can't be found or fetched.
+// Errors of finding and fetching a named model.
 
 import Files
 
-/// Why a named model can't be found or fetched.
+/// A named model can't be found or fetched.
 public enum ModelStoreError: Error, Equatable, Sendable {
     case invalidName(name: String, problem: String)
     /// The repository (`--repo`) is not a folder.
     case repositoryMissing(path: String)
-    /// `missing`: the signatures that are missing, if some of the model's files are there.
+    /// Files of the model are missing; `missing` has their signatures if the other files exist.
     case notFound(name: String, folders: [String], missing: [String])
     /// A published model whose weights can't be read.
     case packed(name: String)
-    /// The model isn't there, and `reason` (an option or a variable) switched fetching off.
+    /// The model isn't on this machine, and `reason` (an option or a variable) disables fetching.
     case offline(name: String, folders: [String], reason: String)
-    /// Every server of the model failed; a reason for each.
+    /// Every server of the model failed; `reasons` has one error for each.
     case notFetched(name: String, reasons: [DownloadError])
     /// `HF_ENDPOINT` can't be used.
     case invalidEndpoint(value: String)
-    /// A file that comes with the program is not where it should be.
+    /// A file that is installed with the program is missing.
     case bundledFileMissing(name: String, folders: [String])
 }
 

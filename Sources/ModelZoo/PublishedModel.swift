@@ -6,7 +6,7 @@ package struct PublishedModel: Sendable {
     /// A checkpoint of the model.
     package struct Member: Sendable {
         package let signature: String
-        /// SHA-256 of the `.th` file: all 64 digits, or the first 8 where no more are known.
+        /// SHA-256 of the `.th` file: all 64 digits, or the first 8 if no more are known.
         package let checksum: String
         /// Folder of the official server that has the `.th` file.
         package let folder: String
@@ -17,19 +17,19 @@ package struct PublishedModel: Sendable {
             self.folder = folder
         }
 
-        /// The `.th` file in torch hub's cache and at the official address,
+        /// Name of the `.th` file in torch hub's cache and at the official address,
         /// `955717e8-8726e21a.th`.
         package var torchFile: String { "\(signature)-\(checksum.prefix(8)).th" }
     }
 
     package let name: String
     package let members: [Member]
-    /// `[member][source]`; nil for all ones.
+    /// Weights of the sources of each member, `[member][source]`; nil for all ones.
     private let weights: [[Double]]?
     package let sources: [String]
-    /// Seconds of the bag's segments; nil for those of its members.
+    /// Segment length of the bag in seconds; nil for that of its members.
     private let segmentSeconds: Double?
-    /// Size of the download, rounded; shown to users. nil where it isn't known.
+    /// Rounded size of the download, shown to users; nil if unknown.
     package let approximateMegabytes: Int?
     package let summary: String
 
@@ -110,7 +110,7 @@ package struct PublishedModel: Sendable {
             summary: "those of repro_mdx_a on waveforms, twice each"),
     ]
 
-    /// `segment` in the official bags of v3.
+    /// Segment length in seconds of the official bags of v3.
     private static let thirdVersionSeconds = 44.0
 
     /// A bag of v3.
@@ -136,14 +136,14 @@ package struct PublishedModel: Sendable {
         "mdx_extra_q": ["83fc094f", "464b36d7", "14fc6a69", "7fd6ef75"],
     ]
 
-    /// Whether this is the name of a published model, or of one's member, that is packed by diffq.
+    /// Whether this is the name of a published model packed by diffq, or of one of its members.
     package static func isPacked(_ name: String) -> Bool {
         packed[name] != nil || packed.values.contains { $0.contains(name) }
     }
 
     package static func named(_ name: String) -> PublishedModel? { all.first { $0.name == name } }
 
-    /// The member of that signature and the model that it belongs to.
+    /// The member with a signature, and its model.
     package static func member(_ signature: String) -> (member: Member, model: PublishedModel)? {
         for model in all {
             if let member = model.members.first(where: { $0.signature == signature }) {

@@ -1,5 +1,5 @@
-// The part of YAML 1.1 that bags of models are written in. A whole YAML library would be this
-// package's only dependency for three keys.
+// A parser for the part of YAML 1.1 that bags of models use. A YAML library would be this package's
+// only dependency, for three keys.
 //
 //     # comment                                    a mapping at the margin, plain keys
 //     models: ['f7e0c4bc', d12395a8]               flow lists of scalars and lists, over any number
@@ -29,7 +29,7 @@ struct YAMLNode: Equatable {
         if case .list(let items) = content { items } else { nil }
     }
 
-    /// A scalar as it is written.
+    /// A scalar as written.
     var text: String? {
         if case .scalar(let text, _) = content { text } else { nil }
     }
@@ -43,7 +43,7 @@ struct YAMLNode: Equatable {
         return value
     }
 
-    /// Whether there is no value: `null`, `~` or nothing.
+    /// Whether the value is null: `null`, `~` or nothing.
     var isNull: Bool {
         if case .scalar(let text, isQuoted: false) = content {
             ["", "~", "null"].contains(text)
@@ -53,7 +53,7 @@ struct YAMLNode: Equatable {
     }
 }
 
-/// Text outside of the part of YAML that is read.
+/// An error for text outside of the supported part of YAML.
 struct YAMLFailure: Error, Equatable {
     let line: Int
     let problem: String
@@ -61,7 +61,7 @@ struct YAMLFailure: Error, Equatable {
 
 /// A cursor over a file's characters.
 struct YAMLParser {
-    /// Nesting of lists; bags need two levels.
+    /// Limit of the nesting of lists; bags need two levels.
     private static let depthLimit = 8
 
     private let characters: [Unicode.Scalar]
@@ -212,7 +212,7 @@ struct YAMLParser {
     /// A line may end in CR LF: the CR counts as a space.
     private static let spaces: Set<Unicode.Scalar> = [" ", "\t", "\r"]
 
-    /// The character at a distance from the cursor; nil outside of the text.
+    /// The character at a distance from the cursor; nil outside the text.
     private func next(_ distance: Int = 0) -> Unicode.Scalar? {
         let index = position + distance
         return characters.indices.contains(index) ? characters[index] : nil
@@ -236,15 +236,15 @@ struct YAMLParser {
         position += 1
     }
 
-    /// Takes a character if it is the next one.
+    /// Consumes a character if it is the next one.
     private mutating func take(_ character: Unicode.Scalar) -> Bool {
         guard next() == character else { return false }
         advance()
         return true
     }
 
-    /// Passes over spaces, comments and line ends. A `#` begins a comment at a line's start and after
-    /// a space.
+    /// Skips spaces, comments and line ends. A `#` begins a comment at a line's start and after a
+    /// space.
     private mutating func skipBlank(acrossLines: Bool = true) {
         while let character = next() {
             if character == "#", isBlank(-1) {
@@ -257,7 +257,7 @@ struct YAMLParser {
         }
     }
 
-    /// Passes over the rest of this line, which may hold a comment and nothing else.
+    /// Skips the rest of this line, which may hold only a comment.
     private mutating func endLine() throws(YAMLFailure) {
         skipBlank(acrossLines: false)
         guard next() == nil || next() == "\n" else {

@@ -4,7 +4,7 @@ import Demucs
 import ModelZoo
 import Tensor
 
-/// The second stem of `--two-stems`: none, the sum of the other stems, or the mixture minus the stem.
+/// Second stem of `--two-stems`: none, the sum of the other stems, or the mixture minus the stem.
 enum OtherMethod: String, CaseIterable {
     case none
     case add
