@@ -1,23 +1,25 @@
-// Who may use the service: hosts, origins, the token.
+// Access control: hosts, origins, the token.
 
 import Files
 import LibC
 
-/// The checks that every request passes first.
+/// The checks that run first for every request.
 struct AccessRules: Sendable {
-    /// Names by which browsers may call the service, in lower case, without ports.
+    /// Host names that browsers may use for the service, in lower case, without ports.
     let hosts: Set<String>
-    /// Other origins whose pages may call it, `https://example.org`.
+    /// Other origins whose pages may call the service, `https://example.org`.
     let origins: Set<String>
-    /// nil where none is needed.
+    /// The required token; nil if none is required.
     let token: [UInt8]?
-    /// Whether the service listens on this machine alone.
+    /// Whether only this machine can reach the service.
     let isLoopback: Bool
 
-    /// - Throws: `Problem` for a request that another site may have caused, or without the token.
+    /// - Throws: `Problem` for a request that another site may have caused, or for a missing or
+    ///   wrong token.
     func check(_ request: Request, needsToken: Bool) throws(Problem) {
         let host = request.header("host") ?? ""
-        // A page whose name was made to point here (DNS rebinding) still sends its own name.
+        // In a DNS rebinding attack, the page's own host name resolves to this service, and the
+        // Host header has that name.
         guard request.version == "HTTP/1.0" && host.isEmpty || isAllowed(host: host) else {
             throw Problem(
                 .wrongHost,
@@ -56,8 +58,8 @@ struct AccessRules: Sendable {
         else { throw Problem(.unauthorized, "The token is wrong.") }
     }
 
-    /// Compares in a time that depends on the length of the first alone: by their digests, all of
-    /// whose bytes are looked at.
+    /// Compares two texts by their digests, in a time that depends only on the texts' lengths and
+    /// not on their content.
     private static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
         func digest(_ bytes: [UInt8]) -> [UInt8] {
             var hash = SHA256()
@@ -70,7 +72,7 @@ struct AccessRules: Sendable {
     private func isAllowed(host: String) -> Bool {
         let name = AccessRules.name(ofHost: host)
         if hosts.contains(name) { return true }
-        // Rebinding needs a name; an address is what the user typed.
+        // DNS rebinding needs a host name; an address must have been typed by the user.
         return !isLoopback && AccessRules.isAddress(name)
     }
 
@@ -79,7 +81,8 @@ struct AccessRules: Sendable {
         return origin == "http://\(host)" || origin == "https://\(host)"
     }
 
-    /// `localhost` of `localhost:8765`; `::1` of `[::1]:8765`.
+    /// The host without port and brackets: `localhost` for `localhost:8765`, `::1` for
+    /// `[::1]:8765`.
     private static func name(ofHost host: String) -> String {
         let host = host.lowercased()
         if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
@@ -96,7 +99,7 @@ struct AccessRules: Sendable {
         return inet_pton(AF_INET, text, &four) == 1 || inet_pton(AF_INET6, text, &six) == 1
     }
 
-    /// The token in a file: its first line.
+    /// Reads the token from a file: its first line.
     ///
     /// - Throws: ``ServiceError/tokenUnusable(path:reason:)``.
     static func token(inFile path: String) throws(ServiceError) -> [UInt8] {

@@ -1,26 +1,26 @@
-// Connections and their deadlines. The library's own timeout counts silence alone: a client that sends
-// a byte now and then could hold a connection for ever.
+// Connections and their deadlines. The library's own timeout only limits silence: a client that
+// sends a byte now and then could keep a connection open for ever.
 
 import LibC
 import Synchronization
 
-/// Bounds of what clients may use.
+/// Limits for clients.
 package struct ServiceLimits: Sendable {
     package var bodyBytes = 4 << 30
-    /// Of decoded sound.
+    /// Longest decoded sound.
     package var seconds = 4 * 3600.0
     package var channels = 8
     package var sampleRateHz = 384_000
-    /// Jobs that wait.
+    /// Most jobs in the queue.
     package var queue = 100
     package var connections = 4096
-    /// Memory of a connection, which holds the head of a request.
+    /// Memory of a connection, which limits the head of a request.
     package var headerBytes = 32 << 10
-    /// Silence that ends a connection.
+    /// Idle time after which a connection is closed.
     package var idleSeconds = 30
-    /// From the beginning of a connection to the end of a request's head.
+    /// Longest time from the beginning of a connection to the end of a request's head.
     package var headSeconds = 10.0
-    /// Least rate of an upload, from ``headSeconds`` after its beginning on.
+    /// Lowest rate of an upload, checked from ``headSeconds`` after its beginning on.
     package var bytesPerSecond = 1_000.0
 
     package init() {}
@@ -29,7 +29,7 @@ package struct ServiceLimits: Sendable {
 /// All open connections, by their sockets.
 final class ConnectionTable: Sendable {
     private enum Phase {
-        /// Since then the head of a request is awaited, until the deadline.
+        /// Waiting for the head of a request, until the deadline.
         case head(deadline: Double)
         case body(since: Double, bytes: Int)
         case reply
@@ -68,7 +68,8 @@ final class ConnectionTable: Sendable {
 
     func bodyEnded(_ socket: Int32) { set(socket, .reply) }
 
-    /// The connection may be silent for as long as the library allows, and then needs a head.
+    /// Waits for the next head: the connection may be idle as long as the library allows, and then
+    /// needs a head.
     func requestEnded(_ socket: Int32) {
         set(
             socket,
@@ -78,7 +79,7 @@ final class ConnectionTable: Sendable {
 
     func closed(_ socket: Int32) { phases.withLock { $0[socket] = nil } }
 
-    /// Ends connections that are past their deadline, or too slow.
+    /// Closes connections that are past their deadline or too slow.
     func closeLate() {
         let now = Timestamp.uptime
         phases.withLock { phases in
@@ -91,7 +92,8 @@ final class ConnectionTable: Sendable {
                             && Double(bytes) < (now - since) * limits.bytesPerSecond
                     case .reply: false
                     }
-                // Under the lock: the library closes a socket only after it has left the table.
+                // Under the lock: the library closes a socket only after it was removed from the
+                // table.
                 if isLate { shutdown(socket, Int32(SHUT_RDWR)) }
             }
         }

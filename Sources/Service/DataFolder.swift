@@ -4,26 +4,26 @@
 import Files
 import LibC
 
-/// The data folder, which one service has at a time.
+/// The data folder, which only one service may use at a time.
 final class DataFolder: Sendable {
     let path: String
     private let lock: Int32
 
-    /// Bodies that are being received.
+    /// Request bodies that are being received.
     var uploads: String { "\(path)/uploads" }
-    /// Sounds of jobs that wait or run, by their ids.
+    /// Sounds of queued and running jobs, by the jobs' ids.
     var inputs: String { "\(path)/inputs" }
     /// A folder of stems for each finished job.
     var results: String { "\(path)/results" }
-    /// A folder of copies, mixes and waveforms for each finished job; they can be made again.
+    /// A folder of copies, mixes and waveforms for each finished job; they can be recreated.
     var cache: String { "\(path)/cache" }
-    /// Files without names while they are written.
+    /// Unnamed files that are being written.
     var temporary: String { "\(path)/tmp" }
     var database: String { "\(path)/jobs.sqlite" }
 
     private static let folders = ["uploads", "inputs", "results", "cache", "tmp"]
 
-    /// Makes the folder, takes it, and empties what an earlier run left unfinished.
+    /// Creates and locks the folder, and removes unfinished files of an earlier run.
     ///
     /// - Throws: ``ServiceError``.
     init(_ path: String) throws(ServiceError) {
@@ -53,14 +53,14 @@ final class DataFolder: Sendable {
             let folder = "\(path)/\(name)"
             if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
             try FilePath.makeFolder(folder)
-            // Music and its stems are their owner's.
+            // Only the owner may read the music and its stems.
             chmod(folder, 0o700)
         }
     }
 
-    /// Puts the database and everything that belongs to it aside.
+    /// Moves the database and all files that belong to it to another folder.
     ///
-    /// - Returns: the folder with them.
+    /// - Returns: that folder.
     /// - Throws: ``ServiceError``.
     func setAside() throws(ServiceError) -> String {
         let aside = "\(path)/damaged-\(Int(Timestamp.now))"
@@ -85,7 +85,7 @@ final class DataFolder: Sendable {
     func unfinishedResults(of id: String) -> String { "\(results)/.\(id)" }
     func cache(of id: String) -> String { "\(cache)/\(id)" }
 
-    /// Removes everything of a job.
+    /// Removes all files of a job.
     func removeFiles(of id: String) {
         unlink(input(id))
         for folder in [results(of: id), unfinishedResults(of: id), cache(of: id)] {
@@ -93,7 +93,7 @@ final class DataFolder: Sendable {
         }
     }
 
-    /// Removes what no job has.
+    /// Removes files that belong to no job.
     ///
     /// - Parameters:
     ///   - waiting: ids of jobs whose sounds are needed.
@@ -111,7 +111,7 @@ final class DataFolder: Sendable {
 
     /// Opens a file of a job without following links.
     ///
-    /// - Returns: nil unless there is such a regular file.
+    /// - Returns: nil if there is no regular file of that name.
     func open(_ folder: String, _ id: String, _ name: String) -> (descriptor: Int32, bytes: Int)? {
         let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         let outer = LibC.open("\(folder)/\(id)", flags | O_DIRECTORY)
@@ -120,7 +120,8 @@ final class DataFolder: Sendable {
         return DataFolder.regularFile(openat(outer, name, flags))
     }
 
-    /// A descriptor with its file's size; nil, and closed, unless it is that of a regular file.
+    /// A descriptor with its file's size; nil for anything but a regular file, and the descriptor
+    /// is then closed.
     static func regularFile(_ descriptor: Int32) -> (descriptor: Int32, bytes: Int)? {
         guard descriptor >= 0 else { return nil }
         var status = stat()
@@ -131,14 +132,14 @@ final class DataFolder: Sendable {
         return (descriptor, Int(status.st_size))
     }
 
-    /// Bytes of all files; those with several names count once.
+    /// Bytes of all files; a file with several hard links counts once.
     func countBytes() -> Int {
         var bytes = 0.0
         for name in DataFolder.folders { DataFolder.add(&bytes, below: "\(path)/\(name)") }
         return Int(bytes)
     }
 
-    /// Bytes of the results of a job and of their copies.
+    /// Bytes of a job's results and of their copies.
     func countBytes(of id: String) -> Int {
         var bytes = 0.0
         for folder in [results(of: id), cache(of: id)] { DataFolder.add(&bytes, below: folder) }
@@ -165,7 +166,7 @@ final class DataFolder: Sendable {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
-    /// Removes a file, a link itself, or a folder with its content.
+    /// Removes a file, a link (not its target), or a folder with its content.
     static func remove(_ path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -181,7 +182,8 @@ final class DataFolder: Sendable {
         for name in FilePath.entries(of: folder) { remove("\(folder)/\(name)") }
     }
 
-    /// Makes the names in a folder outlast the machine's end.
+    /// Writes a folder's directory entries to the disk, so that they survive a crash of the
+    /// machine.
     static func sync(_ path: String) {
         let descriptor = LibC.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }

@@ -1,15 +1,15 @@
-// Changes of jobs on their way to clients, with ids, so that a client that comes back misses none.
+// Events about jobs for clients, with ids, so that a client that reconnects misses none.
 
 import Tensor
 
-/// The latest events, and who waits for the next.
+/// The latest events, and the streams that wait for the next.
 final class EventHub: @unchecked Sendable {
     // @unchecked: everything that changes is guarded by the condition.
 
     struct Event: Sendable {
         let id: Int
         let job: String
-        /// As it is sent.
+        /// The text that is sent.
         let text: [UInt8]
     }
 
@@ -18,11 +18,11 @@ final class EventHub: @unchecked Sendable {
     private var last: Int
     private var isClosed = false
 
-    /// Events that are kept for clients that come back.
+    /// Number of events kept for clients that reconnect.
     private static let keptEvents = 4096
 
     init() {
-        // Ids go on rising when the service is started again.
+        // Ids keep rising after a restart of the service.
         last = Int(Timestamp.now * 1000)
     }
 
@@ -37,7 +37,7 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    /// Wakes all streams, so that they look at their clocks.
+    /// Wakes all streams, so that they check their deadlines.
     func tick() { condition.withLock { condition.broadcast() } }
 
     /// Ends all streams.
@@ -48,7 +48,7 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    /// The events after one of them; nil if some of these are not kept any more.
+    /// The events after `id`; nil if some of them are no longer kept.
     func events(after id: Int, job: String?) -> [Event]? {
         condition.withLock {
             guard id <= last, id >= (events.first?.id ?? last + 1) - 1 else { return nil }
@@ -56,7 +56,7 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    /// Waits for events after one of them, or for the deadline.
+    /// Waits for events after `id`, or for the deadline.
     ///
     /// - Returns: nil once the hub is closed.
     func next(after id: Int, job: String?, deadline: Double) -> [Event]? {
@@ -75,13 +75,13 @@ final class EventHub: @unchecked Sendable {
         return events[first...].filter { job == nil || $0.job == job }
     }
 
-    /// An event as server-sent events have it.
+    /// The text of an event in the format of server-sent events.
     static func text(_ name: String, id: Int, _ data: JSON) -> [UInt8] {
         Array("id: \(id)\nevent: \(name)\ndata: ".utf8) + data.bytes + [10, 10]
     }
 }
 
-/// The events for one client.
+/// The stream of events for one client.
 final class EventStream: ByteStream {
     private let hub: EventHub
     private let job: String?
@@ -89,13 +89,13 @@ final class EventStream: ByteStream {
     private var pending: [UInt8]
     private var lastSent = Timestamp.uptime
 
-    /// Silence after which a comment shows whether the client is still there.
+    /// Time without events after which a comment is sent, to detect a closed connection.
     private static let heartbeatSeconds = 10.0
 
     /// - Parameters:
-    ///   - job: whose events; nil for all.
-    ///   - cursor: the last event that the client has.
-    ///   - beginning: what the client is sent first.
+    ///   - job: id of the job whose events are sent; nil for all jobs.
+    ///   - cursor: id of the last event that the client has received.
+    ///   - beginning: bytes to send first.
     init(_ hub: EventHub, job: String?, after cursor: Int, beginning: [UInt8]) {
         self.hub = hub
         self.job = job

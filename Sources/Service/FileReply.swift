@@ -1,15 +1,15 @@
-// Files as replies: ranges, entity tags, names for downloads. Reference: RFC 9110, sections 8.8, 13 and
-// 14; RFC 6266.
+// Files as replies: ranges, entity tags, file names for downloads. Reference: RFC 9110, sections
+// 8.8, 13 and 14; RFC 6266.
 
 import LibC
 
 enum FileReply {
-    /// A file, a part of it, or that it has not changed.
+    /// A reply with a file or a part of it, or that it has not changed.
     ///
     /// - Parameters:
-    ///   - file: open; the reply takes it.
-    ///   - tag: changes with the content.
-    ///   - name: for saving.
+    ///   - file: open file, which the reply closes.
+    ///   - tag: entity tag, which changes with the content.
+    ///   - name: file name for saving.
     static func reply(
         _ request: Request, _ file: (descriptor: Int32, bytes: Int), type: String, tag: String,
         name: String
@@ -63,7 +63,7 @@ enum FileReply {
             }
     }
 
-    /// The header with a name for saving, once for old clients and once with all its letters.
+    /// The header with a file name for saving: in ASCII for old clients, and complete in UTF-8.
     static func disposition(_ name: String) -> String {
         let plain = name.unicodeScalars.map { scalar -> Character in
             let isSafe =
@@ -74,7 +74,7 @@ enum FileReply {
             + "filename*=UTF-8''\(RequestTarget.encoded(name))"
     }
 
-    /// A name without slashes and control characters, which is no hidden file.
+    /// A name without slashes and control characters that doesn't begin with a dot.
     static func safeName(_ text: String) -> String {
         var name = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
@@ -88,14 +88,14 @@ enum FileReply {
     }
 }
 
-/// What a Range header asks for.
+/// The range of a Range header.
 enum ByteRange: Equatable {
-    /// No range, or one that has to be ignored: several at once, other units.
+    /// No range, or one that must be ignored: several ranges, other units.
     case whole
     case part(Range<Int>)
     case outside
 
-    /// - Parameter bytes: of the whole file.
+    /// - Parameter bytes: size of the whole file.
     init(_ text: String, of bytes: Int) {
         self = .whole
         guard text.lowercased().hasPrefix("bytes=") else { return }

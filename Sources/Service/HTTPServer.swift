@@ -1,4 +1,4 @@
-// HTTP through libmicrohttpd: a thread for each connection, so that a handler may block.
+// An HTTP server on libmicrohttpd: a thread for each connection, so that a handler may block.
 
 import CServiceLibraries
 import LibC
@@ -7,15 +7,15 @@ import LibC
 final class HTTPServer: @unchecked Sendable {
     // @unchecked: the daemon is set before the first request, and stopped once.
 
-    /// What becomes of requests. Called on the threads of connections.
+    /// Handlers of requests, called on the threads of connections.
     struct Handlers: Sendable {
-        /// The head is there.
+        /// Called after the head was read.
         ///
-        /// - Returns: a reply that needs no body; nil to go on.
+        /// - Returns: a reply that needs no body; nil to continue.
         let begin: @Sendable (Request) -> Reply?
-        /// The request is complete.
+        /// Called when the request is complete.
         let finish: @Sendable (Request) -> Reply
-        /// The reply was sent, or its client is gone.
+        /// Called after the reply was sent, or the connection has closed.
         let end: @Sendable (Request) -> Void
     }
 
@@ -27,9 +27,9 @@ final class HTTPServer: @unchecked Sendable {
 
     var port: Int { listener.port }
 
-    /// Connections beyond the limit that are still told so.
+    /// Connections beyond the limit that still get a reply with the refusal.
     private static let refusedConnections = 64
-    /// Of a thread; pages that nobody touches take no memory.
+    /// Stack of a thread; pages that are not used take no memory.
     private static let stackBytes = 1 << 20
 
     init(
@@ -79,7 +79,7 @@ final class HTTPServer: @unchecked Sendable {
         }
     }
 
-    /// Accepts no more connections; those that are open go on.
+    /// Stops accepting connections; open connections continue.
     func quiesce() {
         guard let daemon else { return }
         _ = libraries.http.quiesce_daemon(daemon)
@@ -92,7 +92,7 @@ final class HTTPServer: @unchecked Sendable {
         self.daemon = nil
     }
 
-    // MARK: - A request
+    // MARK: - Requests
 
     fileprivate func arrived(
         _ request: Request, _ connection: OpaquePointer, method: String, version: String,
@@ -143,7 +143,7 @@ final class HTTPServer: @unchecked Sendable {
         return headers
     }
 
-    /// Hands a reply to the library.
+    /// Passes a reply to the library.
     private func send(
         _ reply: Reply, to request: Request, on connection: OpaquePointer
     ) -> MHD_Result {
@@ -171,7 +171,7 @@ final class HTTPServer: @unchecked Sendable {
             return libraries.http.create_response_from_fd_at_offset64(
                 UInt64(count), descriptor, UInt64(offset))
         case .stream(let stream):
-            // A stream may be silent for longer than a client may.
+            // A stream may be silent for longer than the idle timeout of clients.
             withUnsafePointer(to: libraries.http) { http_set_timeout($0, connection, 0) }
             return libraries.http.create_response_from_callback(
                 http_size_unknown(), 1 << 16, readStream,
@@ -180,7 +180,7 @@ final class HTTPServer: @unchecked Sendable {
         }
     }
 
-    /// Scripts, styles and pictures come from the service alone, and no other site may frame the
+    /// Scripts, styles and images are loaded from the service only, and no other site may frame the
     /// page or read replies.
     private static let securityHeaders = [
         (
@@ -202,9 +202,9 @@ private final class StreamBox {
 }
 
 extension Request {
-    /// Drops bytes of a body that nobody takes.
+    /// Counts bytes of a body that no handler takes, and drops them.
     ///
-    /// - Returns: false once they are too many.
+    /// - Returns: false if there are too many.
     fileprivate func ignores(_ count: Int) -> Bool {
         ignoredBytes += count
         return ignoredBytes <= Request.mostIgnoredBytes

@@ -1,4 +1,4 @@
-// JSON values of replies.
+// JSON values for replies.
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -59,7 +59,7 @@ enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
         return (try? encoder.encode(value)).map { Array($0) } ?? []
     }
 
-    /// Reads what ``bytes(of:)`` wrote; nil if that can't be done.
+    /// Decodes a text that ``bytes(of:)`` wrote; nil if that fails.
     static func value<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
         try? JSONDecoder().decode(type, from: Data(text.utf8))
     }

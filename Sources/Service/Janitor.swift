@@ -1,4 +1,5 @@
-// Removes finished jobs: those that are too old, and the oldest ones while there is too little space.
+// Removes finished jobs: those that are too old, and the oldest ones while the folder is over its
+// limit.
 
 struct Janitor {
     let book: JobBook
@@ -7,7 +8,7 @@ struct Janitor {
     let settings: ServiceSettings
     private var lastMeasured = 0.0
 
-    /// Least time between two measurements of the folder.
+    /// Shortest time between two measurements of the folder.
     private static let measureSeconds = 2.0
 
     init(book: JobBook, folder: DataFolder, metrics: Metrics, settings: ServiceSettings) {

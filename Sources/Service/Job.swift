@@ -1,34 +1,34 @@
-// A job: what is stored of it, and what clients see.
+// A job: its record in the database, and its JSON for clients.
 
 import Files
 
-/// What the database has of a job.
+/// A job as the database stores it.
 struct Job: Codable, Equatable, Sendable {
     enum State: String, Codable, Sendable, CaseIterable {
         case queued, running, done, failed, cancelled
 
-        /// Whether nothing more happens to the job.
+        /// Whether the job has ended.
         var isFinal: Bool { self != .queued && self != .running }
     }
 
     /// A signal that was written.
     struct Stem: Codable, Equatable, Sendable {
         let name: String
-        /// Its file in the folder of the results; never a name that came from a client.
+        /// Name of the stem's file in the results folder; never a name from a client.
         let file: String
         /// The largest magnitude before the gain and the clip mode.
         let peak: Double
         let bytes: Int
         let sha256: String
-        /// Whether it is one of the signals that add up to the track.
+        /// Whether the stem is one of the signals that sum to the track.
         let isPart: Bool
     }
 
     let id: String
-    /// Rises from job to job: the order of the queue.
+    /// Number that rises from job to job: the order of the queue.
     let sequence: Int
     var state = State.queued
-    /// The file's name: a label, never a path.
+    /// The name of the uploaded file: a label, never a path.
     let name: String
     let created: Double
     var started: Double?
@@ -36,7 +36,7 @@ struct Job: Codable, Equatable, Sendable {
     let options: JobOptions
     let model: String
     let precision: String
-    /// Digest of the sound, the options and the model: equal for equal results.
+    /// Digest of the sound, the options and the model: equal keys mean equal results.
     let key: String
     let inputBytes: Int
     var durationSeconds: Double?
@@ -47,14 +47,14 @@ struct Job: Codable, Equatable, Sendable {
     var error: Problem?
     var isCached = false
 
-    /// A name that nobody guesses: 96 random bits.
+    /// A random id of 96 bits, which can't be guessed.
     static func newID() -> String {
         var generator = SystemRandomNumberGenerator()
         let words = (0..<3).map { _ in UInt32.random(in: .min ... .max, using: &generator) }
         return words.map { $0.zeroPadded(8, radix: 16) }.joined()
     }
 
-    /// Whether a text may be a job's id.
+    /// Whether a text has the form of a job's id.
     static func isID(_ text: String) -> Bool {
         text.utf8.count == 24
             && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
@@ -78,14 +78,14 @@ struct Job: Codable, Equatable, Sendable {
     }
 }
 
-/// How far a running job has come.
+/// Progress of a running job.
 struct JobProgress: Equatable, Sendable {
     var fraction = 0.0
     var secondsLeft: Double?
 }
 
 extension Job {
-    /// - Parameter queuePosition: from 1, of queued jobs.
+    /// - Parameter queuePosition: position in the queue, from 1; nil for jobs that are not queued.
     func json(_ progress: JobProgress, queuePosition: Int?) -> JSON {
         let address = "/v1/separations/\(id)"
         let stems = stems.map { stem -> JSON in

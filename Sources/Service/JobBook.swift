@@ -1,22 +1,22 @@
-// All jobs: the queue, their states, and what clients are told of them.
+// All jobs: the queue, their states, and the events about them.
 
 import Files
 import HTDemucs
 import Tensor
 
-/// Jobs in memory and in the database. Each change is stored first and told to clients then.
+/// Jobs in memory and in the database. Each change is stored first and then published to clients.
 final class JobBook: @unchecked Sendable {
     // @unchecked: everything that changes is guarded by the condition.
 
     private struct Entry {
         var job: Job
         var progress = JobProgress()
-        /// Of a running job.
+        /// Cancellation of a running job.
         var cancellation: CancellationToken?
-        /// Whether a client has asked to end the running job.
+        /// Whether a client has asked to stop the running job.
         var isUnwanted = false
         var lastTold = 0.0
-        /// Whether the database has an older state, because its disk was full.
+        /// Whether the database has an older state because its disk was full.
         var isUnsaved = false
     }
 
@@ -28,13 +28,13 @@ final class JobBook: @unchecked Sendable {
     private var entries: [String: Entry] = [:]
     private var lastSequence = 0
     private var isClosing = false
-    /// Seconds of work for each second of sound, of the last jobs.
+    /// Seconds of work for each second of sound, from the last jobs.
     private var realTimeFactor: Double?
 
-    /// Least time between two reports of a job's progress.
+    /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
 
-    /// Takes up the jobs of an earlier run: those that ran are queued again.
+    /// Loads the jobs of an earlier run: those that were running are queued again.
     ///
     /// - Throws: ``ServiceError/database(path:reason:)``.
     init(
@@ -73,23 +73,23 @@ final class JobBook: @unchecked Sendable {
         try database.save(job)
     }
 
-    // MARK: - Looking
+    // MARK: - Reading
 
     func job(_ id: String) -> Job? { condition.withLock { entries[id]?.job } }
 
-    /// A job as clients see it, and the last event that it includes.
+    /// A job as JSON for clients, and the id of the last event that it includes.
     func json(_ id: String) -> (job: JSON, lastEvent: Int)? {
         condition.withLock { entries[id].map { (json($0), hub.lastID) } }
     }
 
-    /// All jobs, newest first, and the last event that they include.
+    /// All jobs, newest first, and the id of the last event that they include.
     func list() -> (jobs: [JSON], lastEvent: Int) {
         condition.withLock {
             (entries.values.sorted { $0.job.sequence > $1.job.sequence }.map(json), hub.lastID)
         }
     }
 
-    /// Finished jobs, the oldest first.
+    /// Finished jobs, oldest first.
     func finished() -> [Job] {
         condition.withLock {
             entries.values.map(\.job).filter(\.state.isFinal)
@@ -114,7 +114,7 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// A finished job with equal results.
+    /// A finished job with the same key, and so with equal results.
     func done(key: String) -> Job? {
         condition.withLock {
             entries.values.map(\.job).filter { $0.key == key && $0.state == .done }
@@ -122,9 +122,10 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// Waits until a job is final, or `isOver` says so; it is asked at every change.
+    /// Waits until a job is final, or until `isOver`, which is called at every change, returns
+    /// true.
     ///
-    /// - Returns: nil if the job is not there any more, or not final.
+    /// - Returns: nil if the job was removed or is not final.
     func waitForEnd(_ id: String, isOver: () -> Bool) -> Job? {
         condition.withLock {
             while !isClosing, let job = entries[id]?.job {
@@ -136,14 +137,14 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// Wakes those who wait, so that they look at their clients.
+    /// Wakes waiting requests, so that they check whether their clients are connected.
     func tick() { condition.withLock { condition.broadcast() } }
 
     // MARK: - Changes by clients
 
-    /// Takes a job, which is stored when this returns.
+    /// Adds a job, which is stored when this returns.
     ///
-    /// - Parameter make: gives the job from its place in the order.
+    /// - Parameter make: returns the job for its number in the queue.
     /// - Throws: `Problem`; ``ServiceError``.
     func accept(_ make: (_ sequence: Int) -> Job) throws -> Job {
         try checkRoom()
@@ -160,7 +161,7 @@ final class JobBook: @unchecked Sendable {
 
     /// Ends a job that is queued or running; removes one that is final.
     ///
-    /// - Returns: whether the job was removed; nil if there is none.
+    /// - Returns: whether the job was removed; nil if there is no such job.
     func cancelOrRemove(_ id: String) throws -> Bool? {
         try condition.withLock {
             guard let entry = entries[id] else { return nil }
@@ -194,8 +195,8 @@ final class JobBook: @unchecked Sendable {
     }
 
     private func removeFinal(_ id: String) throws {
-        // The row first: a job without files would be a lie, files without a job are removed at the
-        // next start.
+        // The row first: a row without files would be wrong, while files without a row are removed
+        // at the next start.
         try database.remove(id)
         entries[id] = nil
         folder.removeFiles(of: id)
@@ -267,7 +268,7 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// Puts a running job back into the queue, because the service ends.
+    /// Puts a running job back into the queue when the service ends.
     func putBack(_ id: String) {
         condition.withLock {
             guard let entry = entries[id] else { return }
@@ -288,7 +289,7 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// Starts no more jobs, and stops those that run.
+    /// Starts no more jobs, and cancels the running ones.
     func close() {
         condition.withLock {
             isClosing = true
@@ -297,7 +298,7 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// Stores what could not be stored.
+    /// Stores changes whose storing failed before.
     func saveAgain() {
         condition.withLock {
             for entry in entries.values where entry.isUnsaved { save(entry.job) }
@@ -338,7 +339,7 @@ final class JobBook: @unchecked Sendable {
         if let entry = entries[id] { hub.publish("job", job: id, json(entry)) }
     }
 
-    /// Tells waiting jobs their new positions.
+    /// Publishes the new positions of waiting jobs.
     private func tellQueue() {
         for entry in queued() { tell(entry.job.id) }
     }

@@ -1,19 +1,19 @@
-// Jobs on the disk, through SQLite.
+// Stores jobs on the disk with SQLite.
 
 import CServiceLibraries
 import Files
 import LibC
 
-/// The table of jobs. Used under the lock of the ``JobBook`` alone.
+/// The table of jobs. Used only under the lock of the ``JobBook``.
 final class JobDatabase: @unchecked Sendable {
-    // @unchecked: see above.
+    // @unchecked: the lock of the ``JobBook`` guards it.
     private let sql: sql_library
     private let path: String
     private var handle: OpaquePointer?
 
-    /// Opens the database, or makes it.
+    /// Opens the database, or creates it.
     ///
-    /// - Throws: ``ServiceError/database(path:reason:)``, also for one that is damaged.
+    /// - Throws: ``ServiceError/database(path:reason:)``, also for a damaged database.
     init(_ libraries: ServiceLibraries, path: String) throws(ServiceError) {
         sql = libraries.sql
         self.path = path
@@ -21,7 +21,7 @@ final class JobDatabase: @unchecked Sendable {
         let result = sql.open_v2(path, &handle, flags, nil)
         do throws(ServiceError) {
             if result != SQLITE_OK { throw failure() }
-            // A commit is on the disk when it returns.
+            // A commit is on the disk when the statement returns.
             try run("PRAGMA journal_mode = WAL")
             try run("PRAGMA synchronous = FULL")
             guard try texts("PRAGMA quick_check(1)") == ["ok"] else {
@@ -58,7 +58,7 @@ final class JobDatabase: @unchecked Sendable {
         return jobs
     }
 
-    /// Writes a job, new or changed.
+    /// Inserts or updates a job.
     ///
     /// - Throws: ``ServiceError/database(path:reason:)``.
     func save(_ job: Job) throws(ServiceError) {

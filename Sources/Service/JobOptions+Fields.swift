@@ -1,4 +1,4 @@
-// Options from fields.
+// Parses options from the fields of a form or a query.
 
 import Audio
 import Demucs
@@ -13,7 +13,7 @@ extension JobOptions {
         "output-rate",
     ]
 
-    /// - Throws: `Problem` for a field that is unknown or has an invalid value.
+    /// - Throws: `Problem` for an unknown field or an invalid value.
     init(fields: [(name: String, value: String)]) throws(Problem) {
         self.init()
         for (name, value) in fields { try set(name, value) }
@@ -23,7 +23,7 @@ extension JobOptions {
         if segment != nil, !split {
             throw Problem(.invalidOption, "'segment' can't be combined with 'no-split'.")
         }
-        // A common gain is that of rescaling.
+        // A common gain is only possible with the clip mode `rescale`.
         if clipMode != .rescale {
             if fields.contains(where: { $0.name == "gain" && $0.value == "common" }) {
                 throw .option(
@@ -117,7 +117,7 @@ extension JobOptions {
         return number
     }
 
-    /// An empty value switches a flag on, as in a query `?flac`.
+    /// An empty value enables a flag, as in a query `?flac`.
     private static func flag(_ name: String, _ value: String) throws(Problem) -> Bool {
         switch value {
         case "", "1", "true", "on", "yes": true
@@ -149,7 +149,7 @@ extension JobOptions {
         return Mix(name: String(sides[0]), parts: try names(String(sides[1]), "+", "mix"))
     }
 
-    /// Whether a text may name a stem: it becomes a part of addresses and of file names.
+    /// Whether a text may name a stem; the name becomes a part of addresses and of file names.
     private static func isName(_ text: Substring) -> Bool {
         !text.isEmpty && text.utf8.count <= 100 && text.first != "."
             && text.unicodeScalars.allSatisfy {
@@ -163,13 +163,13 @@ extension JobOptions {
     struct Output: Equatable {
         let name: String
         let signal: StemOutput.Signal
-        /// Whether it is one of the signals that add up to the track.
+        /// Whether it is one of the signals that sum to the track.
         let isPart: Bool
     }
 
-    /// The signals for a model, in the order of the command's: stems, mixes, the residual.
+    /// The signals for a model, in the same order as in the command: stems, mixes, the residual.
     ///
-    /// - Throws: `Problem` for names that the model doesn't have, and for equal names.
+    /// - Throws: `Problem` for names that the model doesn't have, and for duplicate names.
     func outputs(ofSources sources: [String]) throws(Problem) -> [Output] {
         func check(_ names: [String], _ option: String, _ known: [String]) throws(Problem) {
             if let unknown = names.first(where: { !known.contains($0) }) {

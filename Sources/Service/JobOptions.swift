@@ -1,19 +1,19 @@
-// The options of a job: the command's, as fields of a form or of a query.
+// The options of a job: those of the command, as fields of a form or of a query.
 
 import Audio
 import Demucs
 import Signal
 import Tensor
 
-/// What a client asks for, checked as far as possible without the sound. Two jobs with equal options
-/// give equal files.
+/// Options of a request, checked as far as possible without the sound. Two jobs with equal options,
+/// sound and model give equal files.
 struct JobOptions: Codable, Equatable, Sendable {
     struct Mix: Codable, Equatable, Sendable {
         let name: String
         let parts: [String]
     }
 
-    /// nil for the service's own.
+    /// Name of the model; nil for the service's own.
     var model: String?
     var stems: [String]?
     var twoStems: String?
@@ -28,18 +28,19 @@ struct JobOptions: Codable, Equatable, Sendable {
     var start: Double?
     var duration: Double?
     var downmix = Downmix.first
-    /// nil for the service's own.
+    /// Precision; nil for the service's own.
     var precision: String?
     var format = Format.wav
     var sampleFormat = SampleFormat.int16
     var clipMode = ClipMode.rescale
-    /// Common by default, unlike the command's: the page's mixer adds stems up.
+    /// Common by default, unlike in the command, because the page's mixer sums the stems.
     var gain = OutputOptions.Gain.common
     var mp3Bitrate = 320
     var mp3Preset = 2
     var outputRate = OutputOptions.Rate.model
 
-    /// How `two-stems` makes the rest.
+    /// The second stem of `two-stems`: none, the sum of the other stems, or the mixture minus the
+    /// stem.
     enum OtherMethod: String, Codable, Sendable, CaseIterable { case none, add, minus }
 
     enum Format: String, Codable, Sendable, CaseIterable {
@@ -66,7 +67,7 @@ struct JobOptions: Codable, Equatable, Sendable {
             ? nil : Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
     }
 
-    /// - Parameter folder: of temporary files.
+    /// - Parameter folder: folder of temporary files.
     func output(spoolFolder folder: String) -> OutputOptions {
         OutputOptions(
             format: outputFormat(format), clipMode: clipMode, gain: gain, rate: outputRate,
@@ -92,7 +93,7 @@ struct JobOptions: Codable, Equatable, Sendable {
         }
     }
 
-    /// By the names of the fields.
+    /// The options by the names of their fields.
     var json: JSON {
         [
             "model": JSON(model), "stems": stems.map { .array($0.map(JSON.text)) } ?? .null,

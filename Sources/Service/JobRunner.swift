@@ -1,4 +1,4 @@
-// Runs jobs, one after the other.
+// Runs jobs one after the other.
 
 import Audio
 import Demucs
@@ -31,7 +31,7 @@ struct JobRunner: Sendable {
                 job.state = .done
             } catch is CancellationError {
                 DataFolder.remove(folder.unfinishedResults(of: job.id))
-                // Cancelled by a client, or by the end of the service.
+                // A client or the end of the service cancelled the job.
                 book.putBack(job.id)
                 continue
             } catch {
@@ -46,9 +46,9 @@ struct JobRunner: Sendable {
         }
     }
 
-    /// Gives a job the results of another one: the same files under more names.
+    /// Gives a job the results of another job, as hard links to the same files.
     ///
-    /// - Returns: false if that can't be done.
+    /// - Returns: false if that fails.
     func copyResults(of known: Job, to id: String) -> Bool {
         let (from, to) = (folder.results(of: known.id), folder.unfinishedResults(of: id))
         DataFolder.remove(to)
@@ -60,7 +60,7 @@ struct JobRunner: Sendable {
         return publishResults(of: id)
     }
 
-    /// Gives complete results their name.
+    /// Gives complete results their final name.
     private func publishResults(of id: String) -> Bool {
         let unfinished = folder.unfinishedResults(of: id)
         DataFolder.sync(unfinished)
@@ -114,7 +114,7 @@ struct JobRunner: Sendable {
     }
 }
 
-/// The sound of a job. Messages call it by its label.
+/// The sound of a job. Messages use the job's label.
 struct JobInput {
     let audio: AudioInput
 
@@ -135,7 +135,7 @@ struct JobInput {
         }
     }
 
-    /// What a first look finds.
+    /// Properties of the sound, found by decoding it.
     struct Facts {
         let durationSeconds: Double
         let sampleRateHz: Int
@@ -143,7 +143,7 @@ struct JobInput {
         let warnings: [String]
     }
 
-    /// Decodes all of the sound, as far as the limits allow: a small file may hold days of silence.
+    /// Decodes the whole sound, up to the limits: a small file may hold days of silence.
     ///
     /// - Throws: `AudioError`, `Problem`, `CancellationError`.
     func check(_ limits: ServiceLimits, isCancelled: () -> Bool) throws -> Facts {

@@ -1,11 +1,11 @@
-// The libraries of the service, opened when it starts.
+// The libraries of the service, opened when the service starts.
 
 import CServiceLibraries
 import Files
 
 /// Functions of libmicrohttpd, SQLite and libarchive.
 struct ServiceLibraries: @unchecked Sendable {
-    // @unchecked: function pointers, which never change.
+    // @unchecked: the function pointers never change.
     let http: http_library
     let sql: sql_library
     let zip: zip_library
@@ -45,7 +45,7 @@ package enum ServiceError: Error, DescribedError {
     case tokenUnusable(path: String, reason: String)
     /// The data folder can't be used.
     case folderUnusable(path: String, reason: String)
-    /// Another service has the data folder.
+    /// Another service uses the data folder.
     case folderInUse(path: String)
     /// The database failed.
     case database(path: String, reason: String)

@@ -1,4 +1,4 @@
-// The address of the service.
+// The listening socket of the service.
 
 import Files
 import LibC
@@ -12,7 +12,7 @@ final class ListeningSocket: Sendable {
 
     /// - Parameters:
     ///   - host: an address, or `localhost`.
-    ///   - port: 0 takes any that is free.
+    ///   - port: 0 takes any free port.
     /// - Throws: ``ServiceError``.
     init(host: String, port: Int) throws(ServiceError) {
         self.host = host
@@ -35,7 +35,7 @@ final class ListeningSocket: Sendable {
         let descriptor = socket(isIPv6 ? AF_INET6 : AF_INET, stream, 0)
         var failure = descriptor >= 0 ? nil : SystemError.last
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        // Connections of an earlier run that are still being closed do not matter.
+        // Allows the port even if connections of an earlier run are still being closed.
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         let bound =
@@ -55,7 +55,7 @@ final class ListeningSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Whether only this machine reaches an address.
+    /// Whether an address can be reached from this machine only.
     static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "::1"
             || host.hasPrefix("127.") && host.split(separator: ".").count == 4

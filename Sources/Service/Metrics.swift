@@ -52,7 +52,7 @@ final class Metrics: Sendable {
 
     func countEvicted() { counters.withLock { $0.evicted += 1 } }
 
-    /// - Parameter states: jobs by their present states.
+    /// - Parameter states: number of jobs in each state.
     func text(
         states: [Job.State: Int], connections: Int, dataBytes: Int, isReady: Bool
     ) -> String {

@@ -1,29 +1,29 @@
-// What a mix does with each of its stems.
+// Gain and pan of a stem in a mix.
 
 import Audio
 import LibC
 
-/// A stem's part in a mix.
+/// Gain and pan of a stem in a mix.
 struct MixStrip: Sendable, Equatable {
-    /// Linear.
+    /// Linear gain.
     var gain: Float
-    /// From -1 (left) to 1 (right).
+    /// Pan from -1 (left) to 1 (right).
     var pan: Float = 0
 
-    /// Whether the stem alone may come out with a greater peak.
+    /// Whether gain and pan may raise the stem's peak.
     var canRaisePeak: Bool { abs(gain) > 1 || pan != 0 }
 
     /// Adds a block of the stem to the sum.
     ///
-    /// Panning is that of a browser's `StereoPannerNode` for two channels (Web Audio API, section
-    /// 1.31.4): equal power for the channel that moves to the other side, while the other one stays. A
-    /// stem of one channel is taken for two equal ones, as in the page.
+    /// Pans like a browser's `StereoPannerNode` for two channels (Web Audio API, section 1.31.4):
+    /// equal power for the channel that moves to the other side, while the other one stays. A stem
+    /// of one channel counts as two equal ones, as in the page.
     ///
     /// - Parameters:
     ///   - block: `[channels, samples]`.
-    ///   - sum: as many samples, changed in place; two channels at least where `pan` isn't 0.
+    ///   - sum: as many samples, changed in place; at least two channels if `pan` isn't 0.
     func add(_ block: PlanarAudio, to sum: inout PlanarAudio) {
-        // The last channel stands for those that the stem doesn't have.
+        // Missing channels are copies of the last one.
         func source(_ channel: Int) -> [Float] {
             block.channels[min(channel, block.channelCount - 1)]
         }
@@ -33,7 +33,7 @@ struct MixStrip: Sendable, Equatable {
         guard pan != 0 else { return }
         let angle = (pan < 0 ? pan + 1 : pan) * Float.pi / 2
         let moving = pan < 0 ? (from: 1, to: 0) : (from: 0, to: 1)
-        // What moves right keeps the cosine, what moves left the sine.
+        // Panned right, the moving channel keeps cos(angle) of its level; panned left, sin(angle).
         let kept = pan < 0 ? sin(angle) : cos(angle)
         let moved = pan < 0 ? cos(angle) : sin(angle)
         sum.add(source(moving.to), times: gain, to: moving.to)
@@ -43,7 +43,7 @@ struct MixStrip: Sendable, Equatable {
 }
 
 extension PlanarAudio {
-    /// Adds samples, times a factor, to those of a channel.
+    /// Adds samples, multiplied by a factor, to those of a channel.
     fileprivate mutating func add(_ source: [Float], times factor: Float, to channel: Int) {
         guard factor != 0 else { return }
         channels[channel].withUnsafeMutableBufferPointer { samples in

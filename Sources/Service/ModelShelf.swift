@@ -1,4 +1,4 @@
-// Models that jobs may use, and those that are loaded.
+// The models that jobs may use; loads them.
 
 import Audio
 import Demucs
@@ -13,16 +13,16 @@ import Tensor
 struct ShelvedModel: Sendable {
     let name: String
     let files: ModelFiles
-    /// Names of its stems.
+    /// Names of the model's stems.
     let sources: [String]
-    /// Digest of its checkpoints and how they are combined.
+    /// Digest of the model's checkpoints and how they are combined.
     let identity: String
     let isQuantized: Bool
 }
 
-/// Loads models when they are needed: the service's own stays, and one other.
+/// Loads models when they are needed. The service's own model stays loaded, and one other.
 final class ModelShelf: Sendable {
-    /// What is to be said of the service's own model.
+    /// State of the service's own model.
     enum Readiness: Sendable, Equatable {
         case loading
         case ready
@@ -38,7 +38,7 @@ final class ModelShelf: Sendable {
         var readiness = Readiness.loading
         var own: ShelvedModel?
         var models: [String: ShelvedModel] = [:]
-        /// The service's own first.
+        /// Loaded models; the service's own is first.
         var loaded: [(key: Key, name: String, separator: Separator)] = []
     }
 
@@ -47,12 +47,12 @@ final class ModelShelf: Sendable {
     private let findOwn: @Sendable () throws -> ModelFiles
     private let precision: PrecisionChoice
     private let state = Mutex(State())
-    /// One model is loaded at a time.
+    /// Held while a model is loaded: one at a time.
     private let loading = Mutex(())
 
     /// - Parameters:
-    ///   - precision: of jobs that name none.
-    ///   - findOwn: gives the service's model; may take as long as a download.
+    ///   - precision: precision of jobs that set none.
+    ///   - findOwn: returns the service's own model; may take as long as a download.
     init(
         store: ModelStore, precision: PrecisionChoice, threads: Int,
         findOwn: @escaping @Sendable () throws -> ModelFiles
@@ -81,7 +81,7 @@ final class ModelShelf: Sendable {
     }
 
     private func shelved(_ files: ModelFiles) throws -> ShelvedModel {
-        // First: its errors name the file.
+        // Opened first, because its errors name the file.
         let sources = try OpenedModel(files).sources
         var hash = SHA256()
         for path in files.checkpoints {
@@ -95,7 +95,8 @@ final class ModelShelf: Sendable {
             identity: hash.hexadecimal, isQuantized: try files.isQuantized())
     }
 
-    /// Waits a little for the service's own model: loading takes a second, a download longer.
+    /// Waits up to ten seconds for the service's own model: loading takes a second, a download
+    /// longer.
     func awaitOwn() {
         let deadline = Timestamp.uptime + ModelShelf.mostLoadingSeconds
         while readiness == .loading, state.withLock({ $0.own == nil }), Timestamp.uptime < deadline
@@ -106,10 +107,10 @@ final class ModelShelf: Sendable {
 
     private static let mostLoadingSeconds = 10.0
 
-    /// Names that jobs may ask for, besides the service's own.
+    /// Names that jobs may use, besides the service's own.
     private static let names = PublishedModel.all.map(\.name) + [ModelStore.demoModel]
 
-    /// The model of that name on this machine; the service's own for nil. Nothing is fetched.
+    /// The model with a name on this machine; the service's own for nil. Nothing is fetched.
     ///
     /// - Throws: `Problem`.
     func model(_ name: String?) throws(Problem) -> ShelvedModel {
@@ -124,7 +125,7 @@ final class ModelShelf: Sendable {
             default: throw Problem(.notReady, "The model is being loaded. Try again soon.")
             }
         }
-        // Never a path or an address: only names from the list reach the store.
+        // Only names from the list reach the store, never a path or an address.
         guard ModelShelf.names.contains(name) else {
             throw .option(
                 "model", value: name, expected: "one of " + ModelShelf.names.joined(separator: ", ")
@@ -148,7 +149,7 @@ final class ModelShelf: Sendable {
         try (choice == .ofModel ? precision : choice).precision(isQuantized: model.isQuantized)
     }
 
-    /// The loaded model. Blocks while it is loaded.
+    /// The loaded model. Blocks until it is loaded.
     func separator(_ model: ShelvedModel, _ precision: Precision) throws -> Separator {
         let key = Key(identity: model.identity, precision: precision)
         func loaded() -> Separator? {
@@ -157,7 +158,7 @@ final class ModelShelf: Sendable {
         if let separator = loaded() { return separator }
         return try loading.withLock { _ in
             if let separator = loaded() { return separator }
-            // Before the new one is loaded, so that no more than two are in memory.
+            // Removed before the new model is loaded, so that no more than two are in memory.
             state.withLock { if $0.loaded.count > 1 { $0.loaded.removeLast() } }
             let separator = try Separator(model.files, threads: threads, precision: precision)
             state.withLock { $0.loaded.append((key, model.name, separator)) }

@@ -1,4 +1,4 @@
-// The files of the page, which are a part of the program.
+// The files of the page, which are embedded in the program.
 
 /// A file of the page.
 struct PageFile: Sendable {
@@ -6,7 +6,7 @@ struct PageFile: Sendable {
     let type: String
     let bytes: [UInt8]
 
-    /// A test compares the names with those in the folder `Page`.
+    /// All files; a test compares the names with those in the folder `Page`.
     static let all = [
         PageFile(name: "index.html", type: "text/html", bytes: PackageResources.index_html),
         PageFile(name: "api.js", type: "text/javascript", bytes: PackageResources.api_js),

@@ -4,7 +4,7 @@ import Audio
 import Demucs
 import ModelZoo
 
-/// Why a request was refused, or a job failed.
+/// The reason why a request was refused or a job failed.
 struct Problem: Error, Codable, Equatable, Sendable {
     /// The kind of a problem: the last part of its `type`.
     enum Kind: String, Codable, Sendable, CaseIterable {
@@ -86,7 +86,7 @@ struct Problem: Error, Codable, Equatable, Sendable {
         }
     }
 
-    /// - Parameter instance: the path of the request or the job.
+    /// - Parameter instance: path of the request or the job.
     func json(instance: String) -> JSON {
         [
             "type": .text("urn:swift-demucs:problem:\(kind.rawValue)"), "title": .text(kind.title),
@@ -94,7 +94,7 @@ struct Problem: Error, Codable, Equatable, Sendable {
         ]
     }
 
-    /// The problem of an option or a field.
+    /// The problem of an invalid option or field.
     static func option(_ name: String, value: String, expected: String) -> Problem {
         Problem(
             .invalidOption,
@@ -103,7 +103,7 @@ struct Problem: Error, Codable, Equatable, Sendable {
 }
 
 extension Problem {
-    /// The problem of a sound that could not be read or separated.
+    /// The problem of a sound that could not be decoded or separated.
     init(_ error: any Error) {
         if let problem = error as? Problem {
             self = problem

@@ -1,20 +1,20 @@
-// What the service answers.
+// Replies of the service.
 
 import LibC
 
-/// Bytes that are made while they are sent. Used by one thread at a time.
+/// Bytes that are produced while they are sent. Used by one thread at a time.
 protocol ByteStream: AnyObject {
-    /// Fills a part of the buffer, and blocks until there is something to fill it with.
+    /// Fills a part of the buffer; blocks until there are bytes.
     ///
     /// - Returns: the number of bytes, or nil at the end.
-    /// - Throws: where the reply has to be broken off.
+    /// - Throws: an error that ends the reply early.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int?
 }
 
 struct Reply {
     enum Body {
         case bytes([UInt8])
-        /// A part of an open file, which the reply closes.
+        /// A range of an open file, which the reply closes.
         case file(descriptor: Int32, offset: Int, count: Int)
         case stream(any ByteStream)
     }
@@ -46,7 +46,7 @@ struct Reply {
             body: .bytes(Array(text.utf8)))
     }
 
-    /// - Parameter path: of the request.
+    /// - Parameter path: path of the request.
     static func problem(_ problem: Problem, path: String) -> Reply {
         var headers = [
             (name: "Content-Type", value: "application/problem+json"),
@@ -61,7 +61,7 @@ struct Reply {
             body: .bytes(problem.json(instance: path).bytes + Array("\n".utf8)))
     }
 
-    /// Releases what a reply that is never sent holds.
+    /// Releases the resources of a reply that is never sent.
     func discard() {
         if case .file(let descriptor, _, _) = body { close(descriptor) }
     }

@@ -1,36 +1,36 @@
-// A request on its way: its head, what becomes of its body, and its reply.
+// A request: its head, the handling of its body, and its reply.
 
 import CServiceLibraries
 import LibC
 
-/// A request. Used by the thread of its connection alone.
+/// A request. Used only by the thread of its connection.
 final class Request {
-    /// As it was sent.
+    /// The target as sent.
     let rawTarget: String
     /// The connection's socket.
     let socket: Int32
-    /// The library's own object.
+    /// The library's object for the connection.
     let connection: OpaquePointer
     fileprivate(set) var method = ""
     fileprivate(set) var version = ""
-    /// With names in lower case, in their order.
+    /// Headers in their order, names in lower case.
     fileprivate(set) var headers: [(name: String, value: String)] = []
     var target = RequestTarget.root
-    /// Takes the body; nil where none is expected.
+    /// Receiver of the body; nil if no body is expected.
     var upload: Upload?
-    /// Names of the route's variable parts and their values.
+    /// Values of the route's variable parts by name.
     var parameters: [String: String] = [:]
     var route: Route?
     /// Whether the head was read.
     var isBegun = false
-    /// The reply to a request that was refused by its head, sent once its body is read: a client that is
-    /// still sending would not see it.
+    /// The reply to a request that was refused by its head. It is sent after the body was read: a
+    /// client that is still sending would not see it.
     var refusal: Reply?
-    /// Whether it is certain where the body ends.
+    /// Whether the end of the body is known.
     private(set) var isFramed = false
-    /// Bytes of a body that nobody takes.
+    /// Number of bytes of the body that no handler took.
     var ignoredBytes = 0
-    /// The status of the reply, once there is one.
+    /// The status of the reply; nil before the reply.
     var status: Int?
     let began = Timestamp.uptime
 
@@ -46,12 +46,12 @@ final class Request {
         self.headers = headers
     }
 
-    /// The value of the first header of that name, in lower case.
+    /// The value of the first header with that name; the name is in lower case.
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 
     func count(_ name: String) -> Int { headers.count { $0.name == name } }
 
-    /// The last value of that name in the query.
+    /// The last value with that name in the query.
     func query(_ name: String) -> String? { target.query.last { $0.name == name }?.value }
 
     /// The body's length by its header; nil without one.
@@ -62,21 +62,21 @@ final class Request {
 
     /// Whether the client has closed its connection.
     var isAbandoned: Bool {
-        // POLLRDHUP: Linux tells of a closed connection without reading from it.
+        // POLLRDHUP: Linux reports a closed connection without reading from it.
         var request = pollfd(fd: socket, events: Int16(0x2000), revents: 0)
         guard poll(&request, 1, 0) > 0 else { return false }
         return Int32(request.revents) & (0x2000 | POLLHUP | POLLERR | POLLNVAL) != 0
     }
 
-    /// Whether to read the body of a request that is refused: unless the client asks before it sends,
-    /// or sends very much.
+    /// Whether to read the body of a refused request. Not if the client waits for `100 Continue`,
+    /// or if the body is very large.
     var isReadThough: Bool {
         isFramed && header("expect") == nil && (announcedBytes ?? 0) <= Request.mostIgnoredBytes
     }
 
     static let mostIgnoredBytes = 256 << 20
 
-    /// - Throws: `Problem` for a head that two programs could read differently.
+    /// - Throws: `Problem` for a head that two programs could parse differently.
     func checkHead() throws(Problem) {
         if count("content-length") > 1 {
             throw Problem(.badRequest, "The request has several Content-Length headers.")

@@ -2,11 +2,11 @@
 
 /// A path and a query.
 struct RequestTarget: Sendable, Equatable {
-    /// Decoded parts of the path: `["v1", "separations"]`; the root has none.
+    /// Decoded segments of the path: `["v1", "separations"]`; empty for the root.
     let segments: [String]
-    /// In their order; `a` and `a=` have empty values.
+    /// Fields of the query in their order; `a` and `a=` have empty values.
     let query: [(name: String, value: String)]
-    /// The path as it was sent, for messages.
+    /// The path as sent, for messages.
     let path: String
 
     static let root = RequestTarget(segments: [], query: [], path: "/")
@@ -17,8 +17,8 @@ struct RequestTarget: Sendable, Equatable {
         self.path = path
     }
 
-    /// - Parameter text: as it was sent, `/v1/separations?limit=5`.
-    /// - Throws: `Problem` for anything but a path of UTF-8 without control characters.
+    /// - Parameter text: the target as sent, `/v1/separations?limit=5`.
+    /// - Throws: `Problem` unless the path is UTF-8 without control characters.
     init(_ text: String) throws(Problem) {
         guard text.utf8.first == UInt8(ascii: "/") else {
             throw Problem(.badRequest, "The target of the request does not begin with '/'.")
@@ -91,7 +91,7 @@ struct RequestTarget: Sendable, Equatable {
 }
 
 extension RequestTarget {
-    /// A text as a part of a path.
+    /// Encodes a text as a segment of a path.
     static func encoded(_ text: String) -> String {
         text.utf8.reduce(into: "") { result, byte in
             switch byte {

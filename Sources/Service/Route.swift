@@ -1,18 +1,19 @@
-// The addresses of the service.
+// The routes of the service.
 
-/// An address with its methods. `openapi.json` describes them all.
+/// An address with its method. `openapi.json` describes all of them.
 struct Route: Sendable, Equatable {
     enum Operation: Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
         case separateNow, models, alive, ready, metrics, description, example, page
     }
 
-    /// GET stands for HEAD too.
+    /// The method; GET includes HEAD.
     let method: String
-    /// `/v1/separations/{id}/stems/{file}`.
+    /// The pattern of the path, `/v1/separations/{id}/stems/{file}`.
     let pattern: String
     let operation: Operation
-    /// Whether the token is needed, if there is one. The page can't show one before it is loaded.
+    /// Whether the token is needed, if the service has one. The page can't send one before it is
+    /// loaded.
     var needsToken = true
 
     static let all = [
@@ -27,7 +28,7 @@ struct Route: Sendable, Equatable {
         Route(method: "GET", pattern: "/v1/separations/{id}/peaks", operation: .peaks),
         Route(method: "GET", pattern: "/v1/events", operation: .allEvents),
         Route(method: "POST", pattern: "/v1/separate/{file}", operation: .separateNow),
-        // As `curl -T` sends it.
+        // The address that `curl -T` makes of a file name.
         Route(method: "PUT", pattern: "/v1/separate/{file}", operation: .separateNow),
         Route(method: "GET", pattern: "/v1/models", operation: .models),
         Route(method: "GET", pattern: "/metrics", operation: .metrics),
@@ -40,7 +41,7 @@ struct Route: Sendable, Equatable {
         Route(method: "GET", pattern: "/{file}", operation: .page, needsToken: false),
     ]
 
-    /// The variable parts of a path; nil if the path is another route's.
+    /// Values of the variable parts of a path; nil if the path doesn't fit.
     func parameters(in segments: [String]) -> [String: String]? {
         let parts = pattern.split(separator: "/")
         guard parts.count == segments.count else { return nil }
@@ -66,7 +67,7 @@ struct Route: Sendable, Equatable {
             route.parameters(in: target.segments).map { (route: route, parameters: $0) }
         }
         if let found = fitting.first(where: { $0.route.method == method }) { return found }
-        // The page's files are no addresses for anything but GET.
+        // The page's files are not counted as addresses for methods other than GET.
         guard let other = fitting.first else {
             throw Problem(
                 .notFound,
@@ -78,7 +79,7 @@ struct Route: Sendable, Equatable {
                 + methods(of: other.route.pattern, target).joined(separator: ", "))
     }
 
-    /// The methods of an address.
+    /// The methods of a path.
     static func methods(of pattern: String, _ target: RequestTarget) -> [String] {
         all.filter { $0.parameters(in: target.segments) != nil }.map(\.method)
             .flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }

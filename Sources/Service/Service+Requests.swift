@@ -1,13 +1,13 @@
-// From a request to its reply.
+// Handles requests.
 
 import Audio
 import Files
 import LibC
 
 extension Service {
-    /// Looks at a request's head.
+    /// Checks a request's head.
     ///
-    /// - Returns: a reply that needs no body; nil to go on.
+    /// - Returns: a reply that needs no body; nil to continue.
     func begin(_ request: Request) -> Reply? {
         answering(request) { () throws(Problem) -> Reply? in
             request.target = try RequestTarget(request.rawTarget)
@@ -40,16 +40,16 @@ extension Service {
             guard let route = request.route else { return nil }
             return try answer(request, route.operation)
         }
-        // Every request has a route by now.
+        // Every request has a route here.
         return reply ?? .problem(Problem(.notFound, "There is nothing here."), path: "/")
     }
 
-    /// The reply was sent, or nobody waits for it any more.
+    /// Cleans up after the reply was sent or the connection has closed.
     func end(_ request: Request) {
         if let status = request.status {
             metrics.count(status: status, receivedBytes: request.upload?.countBytes ?? 0)
         }
-        // What was accepted is not there any more.
+        // A file that became a job was moved away before.
         if let upload = request.upload { unlink(upload.path) }
     }
 
@@ -82,7 +82,7 @@ extension Service {
         return reply
     }
 
-    /// Which methods an address takes, for pages of origins that may ask.
+    /// Reply with the methods of an address, for pages of allowed origins.
     private func preflight(_ request: Request) -> Reply {
         let methods = Route.methods(of: request.target.path, request.target) + ["OPTIONS"]
         let list = Set(methods).sorted().joined(separator: ", ")
@@ -158,7 +158,7 @@ extension Service {
         return Reply(200, headers: headers, body: .bytes(file.bytes))
     }
 
-    /// The job that a request names.
+    /// The job of a request.
     ///
     /// - Throws: `Problem`.
     func job(of request: Request) throws(Problem) -> Job {
@@ -168,7 +168,7 @@ extension Service {
         return job
     }
 
-    /// A job with results.
+    /// The job of a request, if it has results.
     ///
     /// - Throws: `Problem`.
     func doneJob(of request: Request) throws(Problem) -> Job {
@@ -195,7 +195,7 @@ extension Service {
             throw Problem(.notFound, "There is no such job; it may have been removed.")
         }
         if isRemoved { return Reply(204) }
-        // A running job ends within its segment.
+        // Cancelling a running job takes up to a segment.
         let deadline = Timestamp.uptime + 10
         _ = book.waitForEnd(id) { Timestamp.uptime > deadline || request.isAbandoned }
         return .json(book.json(id)?.job ?? .null)
@@ -210,7 +210,7 @@ extension Service {
         if let cursor, hub.events(after: cursor, job: id) != nil {
             after = cursor
         } else {
-            // Everything as it is now.
+            // The present state of everything.
             let jobs: [JSON]
             if let id {
                 let found = book.json(id)

@@ -1,4 +1,4 @@
-// Requests for what jobs have made.
+// Requests for the results of jobs.
 
 import Files
 import LibC
@@ -30,7 +30,7 @@ extension Service {
             name: Service.fileName(job, stem.name, format))
     }
 
-    /// `song - vocals.wav`.
+    /// File name for saving, `song - vocals.wav`.
     private static func fileName(
         _ job: Job, _ part: String, _ format: JobOptions.Format
     ) -> String {
@@ -68,7 +68,7 @@ extension Service {
     func mix(_ request: Request) throws -> Reply {
         let job = try doneJob(of: request)
         let format = try format(request) ?? job.options.format
-        // Sums that repeat stems take part only if they are asked for.
+        // Sums that repeat other stems are silent unless the request names them.
         var strips = job.stems.map { MixStrip(gain: $0.isPart ? 1 : 0) }
         for (name, value) in request.target.query where name != "format" {
             if let index = job.stems.firstIndex(where: { $0.name == name }) {
@@ -94,7 +94,7 @@ extension Service {
             name: Service.fileName(job, "mix", format))
     }
 
-    /// The track that comes with the program, for a first try on the page.
+    /// The track that is installed with the program, for a first try on the page.
     func exampleTrack(_ request: Request) throws -> Reply {
         guard let example,
             let file = DataFolder.regularFile(open(example, O_RDONLY | O_CLOEXEC))

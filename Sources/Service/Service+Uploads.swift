@@ -1,4 +1,4 @@
-// Requests that bring a sound.
+// Requests that upload a sound.
 
 import Audio
 import Demucs
@@ -6,17 +6,17 @@ import Files
 import LibC
 
 extension Service {
-    /// Prepares to receive a sound, unless it is certain that it will be refused.
+    /// Prepares to receive a sound, unless the request will certainly be refused.
     ///
     /// - Throws: `Problem`.
     func beginUpload(_ request: Request) throws(Problem) {
         if request.route?.operation == .separateNow { _ = try wanted(request) }
         _ = try JobOptions(fields: optionFields(of: request))
-        // A missing model is said before a gigabyte is sent.
+        // A missing model is reported before a gigabyte is sent.
         if case .failed = shelf.readiness { _ = try shelf.model(nil) }
         try book.checkRoom()
         let limit = settings.limits.bodyBytes
-        // A form is a little longer than its file.
+        // A form is a little larger than its file.
         if let bytes = request.announcedBytes, bytes > limit + (1 << 20) {
             throw Upload.tooLarge(limit)
         }
@@ -47,7 +47,7 @@ extension Service {
         request.target.query.filter { $0.name != "filename" }
     }
 
-    /// The file's name in a header or in the query.
+    /// The file's name from a header or from the query.
     private func fileName(of request: Request) -> String? {
         if let name = request.query("filename") { return name }
         if let name = request.header("x-filename") {
@@ -81,9 +81,9 @@ extension Service {
         return .json(json, status: 202, headers: [("Location", "/v1/separations/\(job.id)")])
     }
 
-    /// Makes a job of a complete request.
+    /// Creates a job from a complete request.
     ///
-    /// - Parameter more: fields that the address stands for.
+    /// - Parameter more: fields that the address implies.
     private func accept(
         _ request: Request, more: [(name: String, value: String)]
     ) throws -> Job {
@@ -128,7 +128,7 @@ extension Service {
         }
     }
 
-    /// A job with the results of a finished one.
+    /// Creates a job with the results of a finished one.
     private func acceptCopy(of known: Job, as make: (_ sequence: Int) -> Job) throws -> Job? {
         let runner = JobRunner(
             book: book, shelf: shelf, folder: folder, metrics: metrics, ffmpeg: nil)
@@ -149,9 +149,9 @@ extension Service {
         return job
     }
 
-    // MARK: - The sound comes back in the reply
+    // MARK: - Stems in the reply to an upload
 
-    /// The stem and the format that the address names.
+    /// The stem and the format in the address.
     private func wanted(
         _ request: Request
     ) throws(Problem) -> (stem: String, format: JobOptions.Format) {
@@ -178,7 +178,7 @@ extension Service {
         guard
             let done = book.waitForEnd(job.id, isOver: { request.isAbandoned })
         else {
-            // Nobody waits for it any more; at the end of the service it stays in the queue.
+            // The client has disconnected; at the end of the service the job stays in the queue.
             if request.isAbandoned { _ = try book.cancelOrRemove(job.id) }
             throw Problem(.busy, "The service is ending; the job goes on when it is started again.")
         }

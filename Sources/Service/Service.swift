@@ -1,4 +1,4 @@
-// The service: its parts, its start and its end.
+// The service: its parts, start and end.
 
 import Audio
 import Demucs
@@ -8,20 +8,21 @@ import ModelZoo
 import Synchronization
 import Tensor
 
-/// How a service is set up.
+/// Settings of a service.
 package struct ServiceSettings: Sendable {
     package var host = "127.0.0.1"
-    /// 0 takes any that is free.
+    /// The port; 0 takes any free one.
     package var port = 8765
     package var dataFolder: String
-    /// Jobs that run at once.
+    /// Number of jobs that run at once.
     package var jobs = 1
-    /// How long finished jobs stay; nil for ever.
+    /// How long finished jobs are kept; nil for ever.
     package var keepSeconds: Double?
-    /// Bytes of the data folder from which on the oldest results are removed; nil for no bound.
+    /// Limit of the data folder in bytes, above which the oldest results are removed; nil for no
+    /// limit.
     package var quotaBytes: Int?
     package var tokenFile: String?
-    /// Names that browsers may use, besides the address.
+    /// Host names that browsers may use, besides the address.
     package var allowedHosts: [String] = []
     /// Other origins whose pages may use the service.
     package var allowedOrigins: [String] = []
@@ -50,7 +51,7 @@ package final class Service: Sendable {
     let metrics = Metrics()
     let workshop: Workshop
     let connections: ConnectionTable
-    /// Path of the track that comes with the program.
+    /// Path of the track that is installed with the program.
     let example: String?
     /// Problems at the start that did not prevent it.
     package let warnings: [String]
@@ -63,8 +64,8 @@ package final class Service: Sendable {
     /// Opens the libraries, the data folder and the port.
     ///
     /// - Parameters:
-    ///   - store: finds the models that jobs ask for.
-    ///   - findModel: gives the service's own model; may take as long as a download.
+    ///   - store: finds the models that jobs use.
+    ///   - findModel: returns the service's own model; may take as long as a download.
     /// - Throws: ``ServiceError``.
     package init(
         _ settings: ServiceSettings, store: ModelStore,
@@ -98,10 +99,10 @@ package final class Service: Sendable {
         listener = try ListeningSocket(host: settings.host, port: settings.port)
     }
 
-    /// The port that it listens at.
+    /// The port that the service listens on.
     package var port: Int { listener.port }
 
-    /// Methods and patterns of all addresses.
+    /// Methods and patterns of all routes.
     package static var addresses: [(method: String, pattern: String)] {
         Route.all.map { ($0.method, $0.pattern) }
     }
@@ -109,17 +110,17 @@ package final class Service: Sendable {
     /// Names of the page's files.
     package static var pageFiles: [String] { PageFile.all.map(\.name) }
 
-    /// `http://127.0.0.1:8765`.
+    /// The address of the service, `http://127.0.0.1:8765`.
     package var address: String {
         "http://\(listener.isIPv6 ? "[\(settings.host)]" : settings.host):\(port)"
     }
 
-    /// Why there is no model, if it could not be loaded.
+    /// The reason why the model could not be loaded; nil if there is none.
     package var modelProblem: String? {
         if case .failed(let reason) = shelf.readiness { reason } else { nil }
     }
 
-    /// Opens the jobs of an earlier run. A damaged database is kept aside.
+    /// Opens the jobs of an earlier run. A damaged database is moved aside.
     private static func book(
         _ libraries: ServiceLibraries, _ folder: DataFolder, _ hub: EventHub,
         _ limits: ServiceLimits, _ warnings: inout [String]
@@ -132,7 +133,7 @@ package final class Service: Sendable {
         do {
             return try open()
         } catch {
-            // A disk without room is no damage.
+            // A full disk is not a damaged database.
             guard FilePath.countBytes(folder.database) > 0,
                 TemporaryFiles.freeBytes(in: folder.path) ?? .max > 1 << 20
             else { throw error }
@@ -144,7 +145,7 @@ package final class Service: Sendable {
         }
     }
 
-    /// A connection needs a descriptor or a few.
+    /// Raises the limit of open files: a connection needs one or more descriptors.
     private static func raiseDescriptorLimit(for connections: Int) {
         #if canImport(Darwin)
             let resource = RLIMIT_NOFILE
@@ -159,7 +160,7 @@ package final class Service: Sendable {
 
     // MARK: - Running
 
-    /// Starts to answer, to load the model and to run jobs.
+    /// Starts answering requests, loading the model and running jobs.
     ///
     /// - Throws: ``ServiceError``.
     package func start() throws {
@@ -189,7 +190,7 @@ package final class Service: Sendable {
         server?.quiesce()
         book.close()
         hub.close()
-        // Replies that are on their way get a second to arrive.
+        // Replies that are being sent get up to a second to arrive.
         let deadline = Timestamp.uptime + 1
         while connections.replying > 0, Timestamp.uptime < deadline { usleep(20_000) }
         server?.stop()
@@ -197,7 +198,7 @@ package final class Service: Sendable {
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
-    /// Closes late connections, wakes streams, removes old results.
+    /// Closes late connections, wakes streams and removes old results, periodically.
     private func keepTime() {
         var lastTick = 0.0
         var janitor = Janitor(book: book, folder: folder, metrics: metrics, settings: settings)

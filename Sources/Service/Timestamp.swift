@@ -7,7 +7,7 @@ enum Timestamp {
     /// Seconds since 1970.
     static var now: Double { seconds(CLOCK_REALTIME) }
 
-    /// Seconds on a clock that nobody sets.
+    /// Seconds on the monotonic clock, which is never set.
     static var uptime: Double { seconds(CLOCK_MONOTONIC) }
 
     private static func seconds(_ clock: clockid_t) -> Double {
@@ -16,7 +16,7 @@ enum Timestamp {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// `2026-01-31T12:00:00.250Z`.
+    /// A time as RFC 3339, `2026-01-31T12:00:00.250Z`.
     static func text(_ seconds: Double) -> String {
         let milliseconds = Int((seconds * 1000).rounded(.down))
         var whole = time_t(milliseconds / 1000)

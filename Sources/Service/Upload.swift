@@ -1,16 +1,16 @@
-// The body of a request on its way to the disk: raw bytes, or the field `file` of a form.
+// The body of a request, written to the disk: raw bytes, or the field `file` of a form.
 
 import CServiceLibraries
 import Files
 import LibC
 
-/// Takes a body piece by piece; never holds more than a piece.
+/// Receives a body piece by piece; holds only one piece in memory.
 final class Upload {
-    /// The file that the sound goes to.
+    /// Path of the file with the sound.
     let path: String
     /// Fields of the form, in their order.
     private(set) var fields: [(name: String, value: String)] = []
-    /// The name that the client gives the file; a label, never a path.
+    /// The file name from the client; a label, never a path.
     var fileName: String?
     /// The first problem; the rest of the body is dropped.
     private(set) var problem: Problem?
@@ -25,12 +25,12 @@ final class Upload {
     private var droppedBytes = 0
     private var fieldBytes = 0
 
-    /// Bytes that are still read after a problem, so that the client gets to see the reply.
+    /// Limit of bytes that are read after a problem, so that the client can receive the reply.
     private static let mostDroppedBytes = 64 << 20
     private static let mostFieldBytes = 64 << 10
 
     /// - Parameters:
-    ///   - connection: whose body is a form; nil for raw bytes.
+    ///   - connection: connection whose body is a form; nil for raw bytes.
     /// - Throws: `Problem` if there is no room, or the form has no boundary.
     init(
         to path: String, limitBytes: Int, libraries: ServiceLibraries,
@@ -90,7 +90,7 @@ final class Upload {
                 fail(Problem(.badRequest, "The form has no field 'file' with the sound."))
             }
         }
-        // Accepted means stored: it outlasts the machine's end, too.
+        // An accepted sound must survive a crash of the machine.
         if problem == nil, fsync(descriptor) != 0 { failWriting(.last) }
         if let problem { throw problem }
         if countBytes == 0 {
@@ -102,7 +102,7 @@ final class Upload {
         return hash.hexadecimal
     }
 
-    /// Closes what is open. The file stays.
+    /// Closes the open file, which stays on the disk.
     private func discard() {
         if let form { _ = libraries.http.destroy_post_processor(form) }
         form = nil
@@ -132,7 +132,7 @@ final class Upload {
         if self.problem == nil { self.problem = problem }
     }
 
-    /// Takes a piece of a field.
+    /// Receives a piece of a field.
     fileprivate func field(
         _ name: String, fileName: String?, _ bytes: UnsafeRawBufferPointer, at offset: Int
     ) {
@@ -170,6 +170,6 @@ private let takeField: MHD_PostDataIterator = {
     upload.field(
         String(cString: name), fileName: fileName.map { String(cString: $0) },
         UnsafeRawBufferPointer(start: data, count: count), at: Int(offset))
-    // Once there is a problem, the rest is dropped.
+    // After a problem the rest is dropped.
     return upload.problem == nil ? .YES : .NO
 }

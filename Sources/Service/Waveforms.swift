@@ -1,17 +1,18 @@
-// Least and greatest samples of short blocks, from which a page draws stems without decoding them.
+// Minima and maxima of short blocks of samples, from which a page draws stems without decoding
+// them.
 
 import Audio
 
 /// The waveforms of the stems of a job.
 struct Waveforms {
-    /// Samples of a block: 6 ms.
+    /// Samples of a block: 6 ms at 44,100 Hz.
     static let blockSamples = 256
 
     /// The waveform of one stem.
     struct Stem {
         let sampleRateHz: Int
         let sampleCount: Int
-        /// `[channel][block]`, −128…127 for −1…1.
+        /// Minima of each block, `[channel][block]`, −128…127 for −1…1.
         let minima: [[Int8]]
         let maxima: [[Int8]]
 
@@ -22,7 +23,7 @@ struct Waveforms {
             self.maxima = maxima
         }
 
-        /// Decodes a stem.
+        /// Computes the waveform of a stem by decoding it.
         init(_ reader: AudioReader) throws {
             var minima = [[Int8]](repeating: [], count: reader.channelCount)
             var maxima = minima
@@ -64,7 +65,7 @@ struct Waveforms {
 
     init(_ stems: [Stem]) { self.stems = stems }
 
-    /// Blocks of every stem.
+    /// Number of blocks of every stem.
     var blockCount: Int { stems.first?.minima.first?.count ?? 0 }
 
     var durationSeconds: Double {
@@ -73,9 +74,9 @@ struct Waveforms {
 
     // MARK: - For clients
 
-    /// JSON of at most so many points; point i covers the blocks from i·B/N to (i + 1)·B/N.
+    /// JSON of at most `points` points; point i covers the blocks from i·B/N to (i + 1)·B/N.
     ///
-    /// - Parameter names: of the stems.
+    /// - Parameter names: names of the stems.
     func json(points: Int, names: [String]) -> [UInt8] {
         let points = min(points, blockCount)
         var text = "{\"duration_seconds\":\(durationSeconds),\"points\":\(points),\"stems\":["
@@ -105,8 +106,8 @@ struct Waveforms {
 
     // MARK: - In the cache
 
-    /// Four numbers of 8 bytes (stems, channels, blocks, rate), for each stem its samples, then the
-    /// minima and maxima of each channel.
+    /// Bytes for the cache: four numbers of 8 bytes (stems, channels, blocks, rate), then for each
+    /// stem its number of samples and the minima and maxima of each channel.
     var stored: [UInt8] {
         let channels = stems.first?.minima.count ?? 0
         let numbers =
@@ -124,7 +125,7 @@ struct Waveforms {
         return bytes
     }
 
-    /// - Returns: nil for bytes that ``stored`` did not make.
+    /// - Returns: nil for bytes that ``stored`` did not write.
     init?(stored bytes: [UInt8]) {
         func number(_ index: Int) -> Int? {
             guard (index + 1) * 8 <= bytes.count else { return nil }

@@ -1,4 +1,4 @@
-// Files that are made from results when a client asks for them: other formats, mixes, waveforms.
+// Files that are made from results on request: other formats, mixes, waveforms.
 
 import Audio
 import Files
@@ -6,9 +6,9 @@ import LibC
 import Signal
 import Tensor
 
-/// Makes each file once, and keeps it in the cache.
+/// Makes each file once, and stores it in the cache.
 final class Workshop: @unchecked Sendable {
-    // @unchecked: the set is guarded by the condition.
+    // @unchecked: the condition guards the set.
 
     let folder: DataFolder
     private let condition = Condition()
@@ -16,7 +16,7 @@ final class Workshop: @unchecked Sendable {
 
     init(_ folder: DataFolder) { self.folder = folder }
 
-    /// Opens a file of the cache, which is made if it isn't there.
+    /// Opens a file of the cache; makes it first if it is missing.
     ///
     /// - Parameter make: writes the file to a path.
     /// - Throws: `Problem`, the errors of `make`.
@@ -60,7 +60,7 @@ final class Workshop: @unchecked Sendable {
 
     /// Opens a weighted sum of stems.
     ///
-    /// - Parameter gains: of the stems, in their order.
+    /// - Parameter gains: gain and pan of the stems, in their order.
     func mix(
         _ job: Job, strips: [MixStrip], format: JobOptions.Format
     ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
@@ -79,7 +79,7 @@ final class Workshop: @unchecked Sendable {
         format: JobOptions.Format
     ) throws {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
-        // The first pass finds the peak: a sum beyond full scale is scaled down, never clipped.
+        // The first pass finds the peak: a sum beyond full scale is scaled down, not clipped.
         var peak: Float = 0
         if parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak }) {
             try forEachBlock(job, parts) { peak = max(peak, $0.peak) }
@@ -108,17 +108,17 @@ final class Workshop: @unchecked Sendable {
         ).reader()
     }
 
-    /// Adds stems up, block by block.
+    /// Sums stems, block by block.
     private func forEachBlock(
         _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)],
         _ body: (PlanarAudio) throws -> Void
     ) throws {
-        // Without any part it is the silence of the first stem.
+        // A mix without stems is silence, as long as the first stem.
         let all = parts.isEmpty ? job.stems.prefix(1).map { ($0, MixStrip(gain: 0)) } : parts
         let readers = try all.map { try reader($0.0, of: job) }
         let isPanned = all.contains { $0.1.pan != 0 }
         while true {
-            // All stems have the same length, and every reader the same blocks.
+            // All stems have the same length, and every reader gives the same blocks.
             let blocks = try readers.compactMap { try $0.next() }
             guard let first = blocks.first, blocks.count == readers.count else { return }
             var sum = PlanarAudio(

@@ -1,10 +1,10 @@
-// Stems as a ZIP archive that is made while it is sent, through libarchive.
+// Stems as a ZIP archive that is made while it is sent, with libarchive.
 
 import CServiceLibraries
 import LibC
 
-/// The archive: each pull packs the next piece of a file. Sound does not get smaller, so nothing is
-/// compressed.
+/// The archive: each read packs the next piece of a file. Nothing is compressed, because audio
+/// hardly gets smaller.
 final class ZipStream: ByteStream {
     struct Entry {
         let name: String
@@ -18,14 +18,14 @@ final class ZipStream: ByteStream {
     private let archive: OpaquePointer
     private let modified: Double
     private var entries: ArraySlice<Entry>
-    /// Bytes of the first entry that are packed; nil before its header.
+    /// Bytes of the first entry that were packed; nil before its header.
     private var packed: Int?
     private var isClosed = false
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    /// Packed bytes that no client has.
+    /// Packed bytes that were not sent yet.
     fileprivate var pending: [UInt8] = []
 
-    /// - Parameter entries: with open files, which the stream takes.
+    /// - Parameter entries: entries with open files, which the stream closes.
     init(_ libraries: ServiceLibraries, _ entries: [Entry], modified: Double) throws(Problem) {
         zip = libraries.zip
         self.entries = entries[...]
@@ -38,7 +38,7 @@ final class ZipStream: ByteStream {
         guard zip.write_set_format_zip(archive) == ARCHIVE_OK,
             zip.write_set_options(archive, "zip:compression=store,zip:hdrcharset=UTF-8")
                 == ARCHIVE_OK,
-            // Without it, libarchive would fill blocks of 10 kB.
+            // Otherwise libarchive would pad to blocks of 10 kB.
             zip.write_set_bytes_per_block(archive, 0) == ARCHIVE_OK,
             zip.write_open(archive, Unmanaged.passUnretained(self).toOpaque(), nil, takePacked, nil)
                 == ARCHIVE_OK
@@ -46,7 +46,7 @@ final class ZipStream: ByteStream {
     }
 
     deinit {
-        // A client that is gone needs no end of its archive.
+        // If the client has disconnected, the archive needs no end.
         if !isClosed { _ = zip.write_fail(archive) }
         _ = zip.write_free(archive)
         for entry in entries { close(entry.descriptor) }

@@ -1,4 +1,4 @@
-// Requests to the service: the token where one is wanted, problem documents as errors, downloads.
+// Requests to the service: with a token if one is required, problem documents as errors, downloads.
 
 import { askForToken } from "./token.js";
 
@@ -6,7 +6,7 @@ const stored = "swift-demucs token";
 let token = sessionStorage.getItem(stored);
 let asking = null;
 
-/** A reply that was not a success; the message is the service's own sentence. */
+/** An error reply; the message is the service's text. */
 export class Problem extends Error {
   constructor(status, document, retryAfter = null) {
     super(document?.detail || document?.title || `The service answered with code ${status}.`);
@@ -24,7 +24,7 @@ export function parseProblem(text) {
   }
 }
 
-/** Asks for the token once, however many requests wait for it. */
+/** Asks for the token once, even if several requests wait for it. */
 async function renewToken(refused) {
   if (token !== refused) return;
   asking ??= askForToken(refused !== null).then((answer) => {
@@ -53,7 +53,7 @@ export async function request(path, options = {}) {
 
 export const json = async (path, options) => (await request(path, options)).json();
 
-/** Uploads a form; `onProgress` hears the share sent. Resolves with the job. `signal` stops it. */
+/** Uploads a form; `onProgress` gets the share sent, 0…1. Resolves with the job. `signal` stops it. */
 export function upload(path, form, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const exchange = new XMLHttpRequest();
@@ -72,7 +72,7 @@ export function upload(path, form, onProgress, signal) {
   });
 }
 
-/** Saves a file: by a plain link, or through memory where the link would lack the token. */
+/** Saves a file: by a plain link, or through memory if a token is required, which a link can't send. */
 export async function download(path, name) {
   const link = document.createElement("a");
   link.download = name;

@@ -1,5 +1,5 @@
-// The stems' colours: Okabe and Ito's set, told apart with any colour vision. Nothing else on the page
-// has a colour.
+// The stems' colours, from Okabe and Ito's palette for colour-blind people. Nothing else on the
+// page has a colour.
 
 const known = {
   drums: "#009e73",
@@ -11,7 +11,7 @@ const known = {
 };
 const spare = Object.values(known);
 
-/** The colour of a stem; a name of a user's own mix takes one by its place. */
+/** The colour of a stem; a mix named by the user gets one by its position. */
 export function colourOf(name, index) {
   return known[name] ?? known[name.replace(/^no_/, "")] ?? spare[index % spare.length];
 }

@@ -1,4 +1,4 @@
-// Elements without markup in strings: text can never become HTML.
+// Creates elements without markup in strings: text can never become HTML.
 
 /** An element: properties by name, `aria-*`, `data-*` and `role` as attributes, `on…` as listeners. */
 export function element(tag, properties = {}, ...children) {
@@ -14,19 +14,19 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /**
- * Takes the pictures of icons.svg into the document: a reference to another file would be fetched again,
- * and blink, whenever a picture changes.
+ * Inserts the images of icons.svg into the document: a reference to another file would be fetched
+ * again, and flicker, whenever an icon changes.
  */
 export async function loadIcons() {
   const text = await (await fetch("icons.svg")).text();
   const sprite = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
   sprite.setAttribute("hidden", "");
-  // Browsers hide the drawing; accessibility tools go by this.
+  // Browsers hide the SVG; this hides it from accessibility tools too.
   sprite.setAttribute("aria-hidden", "true");
   document.body.append(document.adoptNode(sprite));
 }
 
-/** A picture of icons.svg in the colour of the text around it. */
+/** An icon of icons.svg in the colour of the surrounding text. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");
@@ -38,30 +38,30 @@ export function icon(name) {
   return picture;
 }
 
-/** Changes the picture of an icon without replacing the element. */
+/** Changes an icon without replacing its element. */
 export function setIcon(node, name) {
   const use = node.querySelector("use");
   if (use.getAttribute("href") !== `#icon-${name}`) use.setAttribute("href", `#icon-${name}`);
 }
 
-/** A button with a picture; the label is read aloud and shown as a tip. */
+/** A button with an icon; the label is read by screen readers and shown as a tooltip. */
 export function iconButton(name, label, onclick, properties = {}) {
   return element("button", { type: "button", className: "quiet", "aria-label": label, title: label, onclick, ...properties }, icon(name));
 }
 
-/** Renames an icon button. */
+/** Changes the label of an icon button. */
 export function relabel(button, label) {
   if (button.getAttribute("aria-label") === label) return;
   button.setAttribute("aria-label", label);
   button.title = label;
 }
 
-/** Writes text only when it differs, so that a screen reader and the layout are left in peace. */
+/** Sets text only if it differs, to avoid needless announcements by screen readers and layouts. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Says a sentence to screen readers, without moving the focus. */
+/** Announces a sentence to screen readers without moving the focus. */
 export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }

@@ -1,4 +1,4 @@
-// The menu of files that a finished song gives.
+// The menu of a finished song's files.
 
 import { colourOf } from "./colours.js";
 import { element, icon } from "./dom.js";
@@ -6,7 +6,7 @@ import { bytes } from "./format.js";
 
 const formats = ["wav", "flac", "mp3"];
 
-/** `save(path, file)` downloads; `mixPath(format)` is the address of the mix as it sounds now. */
+/** `save(path, file)` downloads; `mixPath(format)` is the address of the mix with the present settings. */
 export function downloadMenu({ job, name, mixPath, save }) {
   const base = `v1/separations/${job.id}`;
   const stems = job.stems.map((stem, index) => {

@@ -1,12 +1,12 @@
-// Files by dropping anywhere, choosing, or pasting.
+// Adds files by drag and drop, by the file chooser, or by pasting.
 
-/** `onFiles(files)` gets what was given. */
+/** `onFiles(files)` gets the added files. */
 export function acceptFiles(onFiles) {
   const chooser = document.getElementById("chooser");
   for (const button of document.querySelectorAll("#choose, #choose-first")) button.addEventListener("click", () => chooser.click());
   chooser.addEventListener("change", () => {
     onFiles([...chooser.files]);
-    // The same file can be chosen again.
+    // So that the same file can be chosen again.
     chooser.value = "";
   });
 

@@ -1,12 +1,12 @@
-// Plays all stems on one clock. Every piece of every stem starts at a whole sample of the context, so that
-// stems cannot drift, and consecutive pieces join without a seam.
+// Plays all stems on one clock. Every piece of every stem starts at a whole sample of the context,
+// so that stems cannot drift, and consecutive pieces join without a gap.
 
 import { excerpt, pieceFrames } from "./pieces.js";
 
 const rampSeconds = 0.015;
-/** Between a click and the sound: time enough to hand all sources to the audio thread. */
+/** Delay from a click to the sound: enough to schedule all sources on the audio thread. */
 const leadSeconds = 0.03;
-/** What is handed to the audio thread ahead; a tab in the background gets its timers once a second. */
+/** Sound scheduled ahead; a tab in the background gets its timers only once a second. */
 const aheadSeconds = 8;
 
 export class Engine {
@@ -14,14 +14,14 @@ export class Engine {
   #pieces;
   #strips;
   #master;
-  /** What sounds now: sources, their gains, and which frames of the song lie at which frames of the context. */
+  /** The present run: sources, their gains, and the song's frames at each frame of the context. */
   #run = null;
   #restFrame = 0;
   #request = 0;
   #timer = null;
   #loop = null;
 
-  /** `context` has the sample rate of `pieces`. `onState` runs when playing starts, waits, stops or fails. */
+  /** `context` has the sample rate of `pieces`. `onState` is called when playing starts, waits, stops or fails. */
   constructor(context, pieces, stemCount, onState = () => {}) {
     this.#context = context;
     this.#pieces = pieces;
@@ -46,7 +46,7 @@ export class Engine {
     return this.#pieces.frames;
   }
 
-  /** The song's frame that sounds now. */
+  /** The song's frame that is playing now. */
   get position() {
     if (!this.#run) return this.#restFrame;
     const now = this.#nowFrame();
@@ -56,7 +56,7 @@ export class Engine {
     return spot.frame + Math.min(spot.count, Math.max(0, now - spot.at));
   }
 
-  /** True while sound is wanted but has not arrived. */
+  /** True while playing waits for sound to arrive. */
   get isWaiting() {
     return this.isPlaying && (!this.#run || (this.#nowFrame() >= this.#run.nextAt && !this.#run.isComplete));
   }
@@ -69,7 +69,7 @@ export class Engine {
     this.#ramp(this.#strips[index].panner.pan, value);
   }
 
-  /** Frames [start, end), or null. */
+  /** The loop in frames [start, end), or null. */
   get loop() {
     return this.#loop;
   }
@@ -77,11 +77,11 @@ export class Engine {
   set loop(loop) {
     const position = this.position;
     this.#loop = loop && { start: Math.max(0, Math.round(loop.start)), end: Math.min(this.frames, Math.round(loop.end)) };
-    // What lies ahead was planned with the old loop.
+    // Pieces ahead were scheduled with the old loop.
     if (this.isPlaying) this.play(position);
   }
 
-  /** Plays from a frame. Resolves when the sound has been handed over. */
+  /** Plays from a frame. Resolves when the sound is scheduled. */
   async play(from = this.position) {
     const request = (this.#request += 1);
     let frame = Math.max(0, Math.min(this.frames, Math.round(from)));
@@ -121,7 +121,7 @@ export class Engine {
     return Promise.resolve();
   }
 
-  /** Ends the sound and leaves the context to others. */
+  /** Stops the sound; the context stays open for other engines. */
   close() {
     this.pause();
     this.#master.disconnect();
@@ -142,7 +142,7 @@ export class Engine {
     parameter.linearRampToValueAtTime(value, now + rampSeconds);
   }
 
-  /** A gain in front of a strip that belongs to one run; a run from the middle fades in, the first attack does not. */
+  /** A gain for one run, before the strip; a run fades in unless it starts at the song's first frame. */
   #fadeIn(strip, isRamped) {
     const fade = this.#context.createGain();
     fade.connect(strip);
@@ -154,7 +154,7 @@ export class Engine {
     return fade;
   }
 
-  /** Plans pieces until enough lies ahead. */
+  /** Schedules pieces until enough sound is ahead. */
   async #pump(run) {
     if (run.isPumping) return;
     run.isPumping = true;
@@ -177,12 +177,12 @@ export class Engine {
     const loopEnd = this.#loop && run.nextFrame < this.#loop.end ? this.#loop.end : Infinity;
     const end = Math.min(pieceStart + buffers[0].length, this.frames, loopEnd);
     const count = end - run.nextFrame;
-    // A piece that came late starts late for all stems.
+    // A late piece starts late for all stems.
     if (run.nextAt <= this.#nowFrame()) run.nextAt = this.#nowFrame() + Math.ceil(leadSeconds * this.#rate);
     buffers.forEach((buffer, stem) => {
       const isWhole = run.nextFrame === pieceStart && count === buffer.length;
       const source = this.#context.createBufferSource();
-      // An excerpt instead of start's offset and duration: seconds cannot name a sample exactly.
+      // An excerpt instead of start's offset and duration: seconds can't address a sample exactly.
       source.buffer = isWhole ? buffer : excerpt(buffer, run.nextFrame - pieceStart, count);
       source.connect(run.fades[stem]);
       source.start(run.nextAt / this.#rate);

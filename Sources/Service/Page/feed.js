@@ -1,9 +1,9 @@
-// The stream of job events: reconnects by itself, and goes on where it was.
-// Read by `fetch`, which can carry a token; EventSource cannot.
+// The stream of job events: reconnects by itself, and continues after the last event. Uses `fetch`,
+// which can send a token; EventSource cannot.
 
 import { Problem, request } from "./api.js";
 
-/** Cuts a text stream of server-sent events; `push` returns the events that are complete. */
+/** Parses a text stream of server-sent events; `push` returns the complete events. */
 export class EventParser {
   #rest = "";
   lastId = null;
@@ -15,7 +15,7 @@ export class EventParser {
     return blocks.map((block) => this.#parse(block)).filter((event) => event.data !== "");
   }
 
-  /** Forgets a half event of a stream that broke. */
+  /** Drops the incomplete event of a broken stream. */
   reset() {
     this.#rest = "";
   }
@@ -38,16 +38,16 @@ const longestDelaySeconds = 5;
 const silenceSeconds = 45;
 
 /**
- * Follows all jobs for as long as the page lives.
+ * Follows the events of all jobs as long as the page is open.
  *
- * `onOpen` runs at each connection, before its first event; `onEvent` gets type and data; `onLost` runs
- * when a connection ends or cannot be made, with the problem that the service answered, if it did.
+ * `onOpen` is called at each connection, before its first event; `onEvent` with type and data;
+ * `onLost` when a connection ends or fails, with the service's problem if it sent one.
  */
 export async function follow(path, { onOpen, onEvent, onLost }) {
   const parser = new EventParser();
   let delay = firstDelaySeconds;
   let watchdog;
-  // A page that is kept for the Back button would keep its connection too, and a browser has six for all.
+  // A page in the back/forward cache would keep its connection, and a browser allows six in all.
   addEventListener("pagehide", () => watchdog.abort());
   for (;;) {
     watchdog = new AbortController();

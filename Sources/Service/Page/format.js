@@ -1,4 +1,4 @@
-// Numbers as people read and hear them.
+// Formats numbers for the page and for screen readers.
 
 /** "3:12", or "1:02:03" from an hour on. */
 export function clock(seconds) {
@@ -21,7 +21,7 @@ export function spokenTime(seconds) {
   return parts.join(" ");
 }
 
-/** "8 seconds", "2 minutes", "1 hour 5 minutes": as exact as an estimate deserves. */
+/** "8 seconds", "2 minutes", "1 hour 5 minutes": rounded, for estimates. */
 export function roughTime(seconds) {
   const whole = Math.max(1, Math.round(seconds));
   if (whole < 60) return count(whole, "second");
@@ -42,7 +42,7 @@ export function spokenDecibels(value, silence = -Infinity) {
   return `${value < 0 ? "−" : ""}${count(Math.abs(value), "decibel")}`;
 }
 
-/** "C", "30 L", "100 R" of a percentage; negative is left. */
+/** "C", "30 L", "100 R" for a pan in percent; negative is left. */
 export function pan(percent) {
   return percent === 0 ? "C" : `${Math.abs(percent)} ${percent < 0 ? "L" : "R"}`;
 }
@@ -57,7 +57,7 @@ export function ordinal(number) {
   return number + suffix;
 }
 
-/** "640 kB", "12 MB", "2.1 GB"; decimal, as disks are sold. */
+/** "640 kB", "12 MB", "2.1 GB"; in powers of 1000. */
 export function bytes(number) {
   const units = ["bytes", "kB", "MB", "GB"];
   let unit = 0;
@@ -68,7 +68,7 @@ export function bytes(number) {
   return `${number < 9.95 && unit > 1 ? number.toFixed(1) : Math.round(number)} ${units[unit]}`;
 }
 
-/** A song's title: its file name without the ending of a sound file. */
+/** A song's title: its file name without the extension of a sound file. */
 export function title(name) {
   return name.replace(/(.)\.(wav|wave|flac|mp3|ogg|oga|opus|m4a|aac|aiff?|w64|caf|wma|mp4|mkv|webm)$/i, "$1");
 }

@@ -1,15 +1,15 @@
-// What the page knows of the service's jobs. The events keep it true; each connection starts from a list.
+// The service's jobs on the page. Events update them; each connection starts with a list.
 
 import { json } from "./api.js";
 import { follow } from "./feed.js";
 
 export class Jobs {
   #jobs = new Map();
-  /** Jobs that an event has told of since the connection began: newer than the list that is under way. */
+  /** Jobs with an event since the connection began: newer than the list that is being loaded. */
   #touched = new Set();
   isLoaded = false;
 
-  /** `onChange(job, before)`: either is null for a job that went or came; `onConnection(isOpen, problem)`. */
+  /** `onChange(job, before)`: `job` is null for a removed job, `before` for a new one; `onConnection(isOpen, problem)`. */
   constructor({ onChange, onLoaded, onConnection }) {
     Object.assign(this, { onChange, onLoaded, onConnection });
   }
@@ -18,7 +18,7 @@ export class Jobs {
     return this.#jobs.get(id);
   }
 
-  /** Newest first. */
+  /** All jobs, newest first. */
   list() {
     return [...this.#jobs.values()].sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
   }
@@ -58,7 +58,7 @@ export class Jobs {
     try {
       jobs = (await json("v1/separations")).separations;
     } catch {
-      // The event stream breaks together with the list and starts both again.
+      // The event stream breaks at the same time as the list, and reconnecting starts both again.
       return;
     }
     const present = new Set(jobs.map((job) => job.id));

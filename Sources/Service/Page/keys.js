@@ -1,5 +1,5 @@
-// The keyboard. Elements keep the keys that they need themselves: Space presses a button, arrows move a
-// slider or a choice.
+// Keyboard shortcuts. Elements keep the keys that they need themselves: Space presses a button,
+// arrows move a slider or a choice.
 
 const moveSeconds = 5;
 

@@ -1,4 +1,4 @@
-// One stem on the desk: its controls and its picture.
+// One stem in the mixer: its controls and its waveform or spectrogram.
 
 import { element, iconButton, setText } from "./dom.js";
 import { decibels, pan, spokenDecibels, spokenPan } from "./format.js";
@@ -6,7 +6,7 @@ import { loudestDecibels, silenceDecibels } from "./mix.js";
 import { columns } from "./peaks.js";
 
 export class Lane {
-  /** Of the picture without playhead; drawn again when the window, the size, the colours or the sound change. */
+  /** The image without playhead; drawn again when the window, the size, the colours or the sound change. */
   #bitmap = document.createElement("canvas");
   #isStale = true;
 
@@ -22,7 +22,7 @@ export class Lane {
     this.volumeText = element("output", { className: "value" });
     this.pan = this.#slider("pan", -100, 100, change);
     this.panText = element("output", { className: "value" });
-    // A double click puts a control back, as on any desk.
+    // A double click resets a control, as on a mixing desk.
     for (const [slider, key] of [[this.volume, "volume"], [this.pan, "pan"]]) {
       slider.addEventListener("dblclick", () => {
         this.strip[key] = 0;
@@ -60,7 +60,7 @@ export class Lane {
     return slider;
   }
 
-  /** Shows the strip's values; also after keys and links changed them. */
+  /** Shows the strip's values; also called after keys or links have changed them. */
   refresh() {
     const { volume, pan: position, isMuted, isSolo } = this.strip;
     this.mute.setAttribute("aria-pressed", isMuted);
@@ -143,7 +143,7 @@ export class Lane {
     const { low, high } = columns(peaks ?? [], timeline.start / timeline.duration, timeline.end / timeline.duration, width);
     context.beginPath();
     for (let x = 0; x < width; x += 1) {
-      // Silence stays a line.
+      // Silence is drawn as a line.
       const top = Math.min(middle - ratio / 2, middle - high[x] * reach);
       const bottom = Math.max(middle + ratio / 2, middle - low[x] * reach);
       context.rect(x, top, 1, bottom - top);

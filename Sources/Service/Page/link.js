@@ -1,5 +1,5 @@
-// What a shared link holds: the song, the position, the loop and the desk, all in the fragment, which no
-// server ever sees.
+// The content of a shared link: song, position, loop and mixer, all in the fragment, which is never
+// sent to a server.
 
 import { loudestDecibels, newStrip, silenceDecibels } from "./mix.js";
 
@@ -22,7 +22,7 @@ export function write({ song, time = 0, loop = null, names = [], strips = [] }) 
   return `#${parts.join("&")}`;
 }
 
-/** The reverse of `write`; whatever cannot be read is left out. `strips` maps names to strips. */
+/** Parses the fragment of `write`; invalid parts are left out. `strips` maps names to strips. */
 export function read(fragment) {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, strips: {} };

@@ -1,4 +1,4 @@
-// The page: wires the service's jobs to the queue and the stage.
+// The page's main module: connects the service's jobs with the queue and the stage.
 
 import { request } from "./api.js";
 import { announce, loadIcons } from "./dom.js";
@@ -27,7 +27,7 @@ const service = new Service((reply) => {
 const uploads = new Uploads({
   onChange: () => show(),
   onJob: (job) => {
-    // Its events may have come first, and know more.
+    // Events about the job may have come first, and are newer.
     if (!jobs.get(job.id)) jobs.apply(job);
     if (!stage.mixer?.isPlaying && !isWaiting(jobs.get(openId)?.state)) open(job.id);
   },
@@ -53,7 +53,7 @@ const actions = {
   open: (item) => {
     if (!jobs.get(item.id)) return;
     open(item.id);
-    // On a narrow screen the song lies below the list.
+    // On a narrow screen the song is below the list.
     document.getElementById("stage").scrollIntoView({ block: "nearest" });
   },
   remove: (item) => (item.file ? uploads.remove(item) : remove(item)),
@@ -77,7 +77,7 @@ function open(id) {
   show();
 }
 
-/** The song of the link, or the newest that can be heard. */
+/** Opens the song of the link, or else the newest finished one. */
 function openFirst() {
   if (saved.song) {
     openId = saved.song;
@@ -107,7 +107,7 @@ function retry(job) {
   remove(job);
 }
 
-/** Tells a screen reader of quarters and ends. */
+/** Announces quarters of the progress and ends of jobs to screen readers. */
 function tell(job, before) {
   const name = title(job.name);
   if (job.state === "done" && before.state !== "done") announce(`${name} is done`);
@@ -126,7 +126,7 @@ function show() {
   document.title = running ? `${Math.floor(running.fraction * 100)} % · ${title(running.name)}` : job ? `${title(job.name)} · swift-demucs` : "swift-demucs";
 }
 
-/** A link to another song, pasted into the address bar. */
+/** Opens a link to another song that was pasted into the address bar. */
 addEventListener("hashchange", () => {
   saved = link.read(location.hash);
   stage.reset();
@@ -158,7 +158,7 @@ async function offerExample() {
 const help = document.getElementById("help-dialog");
 document.getElementById("help").addEventListener("click", () => help.showModal());
 document.addEventListener("click", (event) => {
-  // A click beside a menu or a dialog's sheet closes it.
+  // A click outside a menu or a dialog closes it.
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   if (event.target === help) help.close();
 });

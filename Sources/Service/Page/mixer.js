@@ -16,7 +16,7 @@ import { Ruler } from "./ruler.js";
 import { longestWindowSeconds, Spectrograms } from "./spectrograms.js";
 import { Timeline } from "./timeline.js";
 
-/** One context for the page: browsers allow only a few. */
+/** One audio context for the page: browsers allow only a few. */
 let context = null;
 
 function contextAt(sampleRate) {
@@ -37,7 +37,7 @@ export class Mixer {
   #hover = null;
   #linkTimer = null;
   #isClosed = false;
-  /** A loop whose end is not set yet. */
+  /** Start of a loop whose end is not set yet. */
   #loopStart = null;
   #startTime = 0;
 
@@ -75,12 +75,12 @@ export class Mixer {
     return this.engine?.isPlaying ?? false;
   }
 
-  // The transport
+  // Transport
 
-  /** Opens the sound at the first wish to hear it: a context may only start on a click or key. */
+  /** Opens the sound when it is first played: a context may only start on a click or key. */
   #open() {
     const audio = contextAt(this.job.sample_rate);
-    // Within the click: some browsers refuse to resume later.
+    // In the click's handler: some browsers refuse to resume later.
     audio.resume();
     this.#opening ??= (async () => {
       this.pieces ??= await Pieces.open(this.job);
@@ -127,7 +127,7 @@ export class Mixer {
     this.#saveLink();
   }
 
-  /** First the start, then the end, then none. */
+  /** Sets the loop's start, then its end, then removes the loop. */
   stepLoop() {
     if (this.loop) {
       this.setLoop(null);
@@ -138,7 +138,7 @@ export class Mixer {
       announce(`Loop from ${spokenTime(this.#loopStart)}`);
     } else {
       const edges = [this.#loopStart, this.time].sort((a, b) => a - b);
-      // Two presses in a row ask for something to listen to.
+      // Two quick presses give a loop of four seconds.
       if (edges[1] - edges[0] < 0.2) edges[1] = Math.min(this.timeline.duration, edges[0] + 4);
       this.setLoop(edges);
       announce(`Loop from ${spokenTime(edges[0])} to ${spokenTime(edges[1])}`);
@@ -151,7 +151,7 @@ export class Mixer {
     this.engine.loop = this.loop && { start: this.loop[0] * rate, end: this.loop[1] * rate };
   }
 
-  // The desk
+  // Mixer
 
   toggleStrip(index, key) {
     const lane = this.lanes[index];
@@ -220,7 +220,7 @@ export class Mixer {
     this.noteTimer = setTimeout(() => setText(this.note, ""), 5000);
   }
 
-  // The picture
+  // Drawing
 
   async #loadPeaks() {
     const width = this.lanes[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000;
@@ -237,7 +237,7 @@ export class Mixer {
     }
   }
 
-  /** The finest outline that is here; a coarse one stands in until a finer one comes. */
+  /** The finest waveform that is loaded; a coarse one is shown until a finer one arrives. */
   get #bestPeaks() {
     return this.#peaks.get([...this.#peaks.keys()].sort((a, b) => b - a)[0]);
   }
@@ -272,7 +272,7 @@ export class Mixer {
     this.redraw(true);
   }
 
-  /** Draws with the next frame; `isStale` also renews the outlines. */
+  /** Draws in the next animation frame; `isStale` also redraws the waveforms. */
   redraw(isStale = false) {
     if (isStale) this.lanes.forEach((lane) => lane.invalidate());
     if (!this.#isDrawn) return;
@@ -307,7 +307,7 @@ export class Mixer {
     if (this.isPlaying) this.redraw();
   }
 
-  // The elements
+  // Elements
 
   #build() {
     const { job } = this;
@@ -357,7 +357,7 @@ export class Mixer {
         this.loop = [this.timeline.time(Math.min(from, to)), this.timeline.time(Math.max(from, to))];
         this.redraw();
       },
-      // The sound changes once, when the mouse is released.
+      // The sound changes once, when the pointer is released.
       selected: () => this.setLoop(this.loop && this.loop[1] - this.loop[0] > 0.05 ? this.loop : null),
       zoom: (factor, anchor) => this.zoom(factor, anchor),
       scroll: (share) => {

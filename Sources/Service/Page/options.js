@@ -1,4 +1,4 @@
-// How songs are separated: the form under "Options", remembered by the browser.
+// The options of separations: the form under "Options", stored by the browser.
 
 import { element } from "./dom.js";
 
@@ -24,7 +24,7 @@ export class Options {
     });
   }
 
-  /** The choices that the service offers (`GET /v1/models`). */
+  /** Fills the form with the service's choices (`GET /v1/models`). */
   offer({ engine, models, precisions, formats }) {
     this.models = models.filter((model) => model.is_installed);
     this.engine = engine;
@@ -38,7 +38,7 @@ export class Options {
     this.#summarise();
   }
 
-  /** Fields of the upload's form; defaults are left to the service. */
+  /** Fields of the upload's form, without defaults, which the service sets. */
   get fields() {
     const fields = {};
     for (const name of ["model", "precision", "two-stems", "shifts", "format"]) {
@@ -63,7 +63,7 @@ export class Options {
     try {
       saved = JSON.parse(localStorage.getItem(stored)) ?? {};
     } catch {
-      // An unreadable memory is none.
+      // Unreadable stored options are ignored.
     }
     for (const [name, value] of Object.entries(saved)) {
       const select = this.#form.elements[name];

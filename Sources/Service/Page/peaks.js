@@ -1,6 +1,6 @@
-// The outline of a waveform for a window of time and a width in pixels.
+// A waveform's peaks for a window of time and a width in pixels.
 
-/** Points that a window needs: the smallest resolution with a point for each pixel, or the largest. */
+/** Numbers of points. A window takes the smallest with a point for each pixel, or the largest. */
 export const resolutions = [1200, 4800, 19200];
 
 export function resolutionFor(pixels, visibleShare) {
@@ -10,8 +10,9 @@ export function resolutionFor(pixels, visibleShare) {
 /**
  * Lowest and highest value of each pixel column, in −1…1, over all channels.
  *
- * `channels` are the reply's `{min, max}` with values −128…127; `from` and `to` are shares of the whole
- * duration. A column takes every point that it touches, so that no peak is lost when zooming out.
+ * `channels` are the reply's `{min, max}` with values −128…127; `from` and `to` are shares of the
+ * whole duration. A column covers every point that it touches, so that no peak is lost when zooming
+ * out.
  */
 export function columns(channels, from, to, width) {
   const low = new Float32Array(width);
@@ -37,7 +38,7 @@ export function columns(channels, from, to, width) {
   return { low, high };
 }
 
-/** The largest absolute value of several stems' peaks, at least a little: the scale of all their lanes. */
+/** The largest absolute value of several stems' peaks, with a lower bound: the scale of all stems. */
 export function loudest(stems) {
   let most = 6;
   for (const { channels } of stems) {

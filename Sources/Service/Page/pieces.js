@@ -1,13 +1,13 @@
-// Stems as short pieces of decoded sound, fetched by byte ranges when they are needed. An hour of music
-// then plays as soon as four minutes do, and takes no more memory.
+// Stems as short pieces of decoded sound, fetched by range requests when they are needed. An hour
+// of music then starts as fast as four minutes, and takes no more memory.
 
 import { request } from "./api.js";
 import { decodeFrames, parseHeader } from "./wav.js";
 
-/** About six seconds at 44,100 Hz. */
+/** Frames of a piece: about six seconds at 44,100 Hz. */
 export const pieceFrames = 1 << 18;
 
-/** Decoded sound that is kept, in bytes; a quarter of it on a small device. */
+/** Limit of decoded sound in memory, in bytes; a quarter on a small device. */
 const keptBytes = (navigator.deviceMemory ?? 8) < 4 ? 96e6 : 384e6;
 
 /** A stem whose WAV file is read by ranges. */
@@ -32,7 +32,7 @@ class RangedStem {
   }
 }
 
-/** A stem decoded as a whole by the browser: for services that have no WAV of it. */
+/** A stem decoded as a whole by the browser: for services without a WAV file of it. */
 class DecodedStem {
   constructor(buffer) {
     Object.assign(this, { buffer, frames: buffer.length });
@@ -67,7 +67,7 @@ async function openStem(stem, sampleRate) {
   return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(body));
 }
 
-/** All stems of a job, cut at the same frames. */
+/** All stems of a job, cut into pieces at the same frames. */
 export class Pieces {
   #stems;
   /** Piece number → promise of a buffer for each stem; the least lately used first. */
@@ -95,7 +95,7 @@ export class Pieces {
       const first = index * pieceFrames;
       const count = Math.min(pieceFrames, this.frames - first);
       piece = Promise.all(this.#stems.map((stem) => stem.read(first, count)));
-      // A failed piece is asked for again the next time.
+      // A failed piece is requested again the next time.
       piece.catch(() => this.#kept.delete(index));
     }
     this.#kept.set(index, piece);

@@ -1,5 +1,5 @@
-// Mouse, pen and fingers on the lanes: a click seeks, a drag selects a loop, Ctrl with the wheel or two
-// fingers zoom, one finger scrolls what is zoomed.
+// Mouse, pen and touch on the stems: a click seeks, a drag selects a loop, Ctrl with the wheel or
+// two fingers zoom, one finger scrolls a zoomed song.
 
 const dragPixels = 6;
 
@@ -8,7 +8,7 @@ export class Pointer {
   #isDrag = false;
   #spread = 0;
 
-  /** `selector` names the surfaces inside `root`; positions are shares of a surface's width. */
+  /** `selector` matches the surfaces inside `root`; positions are shares of a surface's width. */
   constructor(root, selector, actions) {
     this.actions = actions;
     const on = (type, handler, options) => root.addEventListener(type, (event) => {

@@ -1,4 +1,4 @@
-// The list of songs: on their way, in line, under way and done.
+// The list of songs: uploading, queued, running and done.
 
 import { element, icon, iconButton, relabel, setIcon, setText } from "./dom.js";
 import { title } from "./format.js";
@@ -6,7 +6,7 @@ import { isWaiting, problemWords, stateWords } from "./words.js";
 
 const armedSeconds = 4;
 
-/** A song of the list; its element stays the same, so that focus and layout do. */
+/** A song of the list; its element is never replaced, which keeps focus and layout. */
 class Row {
   #armed = null;
 
@@ -23,7 +23,7 @@ class Row {
     this.root = element("li", {}, this.open, this.retry, this.remove, this.bar);
   }
 
-  /** A finished song is deleted by the second press. */
+  /** Removes the song; a finished one only at the second press. */
   #remove(actions) {
     if (this.item.state !== "done" || this.#armed) {
       this.#disarm();
@@ -80,12 +80,12 @@ export class Queue {
   #list = document.getElementById("queue");
   #rows = new Map();
 
-  /** `open`, `retry` and `remove` get the item: an upload or a job. */
+  /** `open`, `retry` and `remove` are called with the item: an upload or a job. */
   constructor(actions) {
     this.actions = actions;
   }
 
-  /** Shows the items in this order; `openId` is on stage. */
+  /** Shows the items in this order; `openId` is the open one. */
   show(items, openId, canRetry) {
     document.getElementById("queue-region").hidden = items.length === 0;
     const wanted = new Set(items.map((item) => item.id));
@@ -105,7 +105,7 @@ export class Queue {
     });
   }
 
-  /** Removes a row; the focus goes to its neighbour instead of being lost. */
+  /** Removes a row and moves its focus to the neighbour. */
   #leave(row) {
     if (row.root.contains(document.activeElement)) {
       const next = row.root.nextElementSibling ?? row.root.previousElementSibling;

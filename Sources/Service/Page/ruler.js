@@ -1,4 +1,4 @@
-// The ruler above the lanes: times, the loop, and the time under the pointer.
+// The ruler above the stems: times, the loop, and the time under the pointer.
 
 import { element } from "./dom.js";
 import { clock } from "./format.js";
@@ -52,7 +52,7 @@ export class Ruler {
       label(time, 0.68, needsTenths);
     }
     if (hover === null) return;
-    // The time under the pointer takes the place of the marks that it would touch.
+    // The time under the pointer replaces the marks that it would overlap.
     const text = `${clock(hover)}.${Math.floor((hover % 1) * 10)}`;
     const wide = context.measureText(text).width + 12 * ratio;
     context.clearRect(Math.min(at(hover), width - wide), 0, wide, height - 4 * ratio);

@@ -1,10 +1,10 @@
-// The service's own condition: connected, starting, without a model. Said in the banner and the header.
+// The service's state (connected, starting, without a model), shown in the banner and the header.
 
 import { json, Problem, request } from "./api.js";
 import { announce, setText } from "./dom.js";
 
 const pollSeconds = 2;
-/** A short break, as when a laptop wakes, is not worth a word. */
+/** Connection losses that are shorter, as when a laptop wakes, are not shown. */
 const patienceSeconds = 1.2;
 
 export class Service {
@@ -14,7 +14,7 @@ export class Service {
   #timer = null;
   #isOpen = null;
 
-  /** `onModels(reply)` with the reply of GET /v1/models, whenever it may have changed. */
+  /** `onModels(reply)` gets the reply of GET /v1/models whenever it may have changed. */
   constructor(onModels) {
     this.onModels = onModels;
     document.getElementById("copy-command").addEventListener("click", () => {
@@ -24,7 +24,7 @@ export class Service {
   }
 
   connection(isOpen, problem) {
-    // Each attempt fails anew; the patience counts from the first.
+    // Each attempt fails again; the delay counts from the first failure.
     if (!isOpen && !problem && this.#isOpen === false) return;
     clearTimeout(this.#timer);
     this.#isOpen = isOpen;
@@ -49,7 +49,7 @@ export class Service {
         this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
       }
     } catch {
-      // The event stream notices a lost connection too, and starts this again.
+      // The event stream also notices a lost connection, and then starts this again.
       if (this.#isOpen) this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
     }
   }

@@ -1,9 +1,9 @@
-// Spectrograms of a song's stems, piece by piece as they come into view; the work is done by a worker.
+// Spectrograms of a song's stems, computed by a worker piece by piece as they become visible.
 
 import { pieceFrames } from "./pieces.js";
 import { bands } from "./spectrum.js";
 
-/** A longer window would fetch more sound than a picture is worth. */
+/** A longer window would fetch too much sound for one image. */
 export const longestWindowSeconds = 900;
 
 export class Spectrograms {
@@ -27,7 +27,7 @@ export class Spectrograms {
     this.#wanted = [];
   }
 
-  /** Pictures of a stem that exist in a window: their frames and canvases. Missing ones are asked for. */
+  /** Finished images of a stem in a window: their frames and canvases. Missing ones are requested. */
   visible(stem, firstFrame, endFrame) {
     const found = [];
     this.#wanted = this.#wanted.filter((index) => (index + 1) * pieceFrames > firstFrame && index * pieceFrames < endFrame);
@@ -54,7 +54,7 @@ export class Spectrograms {
         this.#worker.postMessage({ key: { index, stem, frames: buffer.length, isLast: stem === buffers.length - 1 }, samples, sampleRate: buffer.sampleRate }, [samples.buffer]);
       });
     } catch {
-      // The lane stays empty; the next look at this window asks again.
+      // The row stays empty; the next drawing of this window requests it again.
       this.#isBusy = false;
     }
   }

@@ -1,5 +1,5 @@
-// A worker: loudness by time and pitch of a piece of sound. Columns are short Fourier transforms, bands
-// are spaced as notes are.
+// A worker that computes the spectrogram of a piece of sound. Columns are short-time Fourier
+// transforms, bands are spaced logarithmically.
 
 const size = 2048;
 const hop = 1024;
@@ -39,7 +39,7 @@ function transform(real, imaginary) {
   }
 }
 
-/** Bytes [column, band], the lowest band first. */
+/** Computes bytes [column, band], the lowest band first. */
 export function spectrogram(samples, sampleRate) {
   const columns = Math.max(1, Math.ceil(samples.length / hop));
   const result = new Uint8Array(columns * bands);

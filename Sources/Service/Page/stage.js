@@ -1,4 +1,4 @@
-// The large region: the open song in whatever state it is, or what this is all about.
+// The main region of the page: the open song in any state, or the welcome.
 
 import { colourOf } from "./colours.js";
 import { element, icon, setText } from "./dom.js";
@@ -17,20 +17,20 @@ export class Stage {
     this.actions = actions;
   }
 
-  /** Nothing is open: the welcome. */
+  /** Shows the welcome, if no song is open. */
   showEmpty() {
     this.#clear("empty");
     this.#empty.hidden = false;
   }
 
-  /** The song of a link is not here any more. */
+  /** Tells that the song of a link was removed. */
   showGone() {
     this.#clear("gone");
     this.#root.append(this.#message("This song is no longer here", "Results are kept for a limited time. Drop the song again to separate it anew.",
       element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
   }
 
-  /** A job; `saved` is the state of a link to it. */
+  /** Shows a job; `saved` is the state of a link to it. */
   show(job, saved) {
     const kind = job.state === "done" ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
     if (this.#shown !== `${kind} ${job.id}`) {
@@ -48,7 +48,7 @@ export class Stage {
     if (kind === "progress") this.#updateProgress(job);
   }
 
-  /** Forgets what is shown, so that the same song opens anew. */
+  /** Forgets the shown song, so that it can be opened again. */
   reset() {
     this.#clear(null);
   }

@@ -1,4 +1,5 @@
-// The chosen colours, before the first paint: a module would come after it and flash.
+// Sets the chosen colour theme before the first paint: a module would run after it, and the page
+// would flash.
 {
   const root = document.documentElement;
   const chosen = localStorage.getItem("theme");

@@ -17,7 +17,7 @@ export class Timeline {
     return this.span < this.duration - 1e-6;
   }
 
-  /** Where a time lies in the window: 0 is its left edge, 1 its right one. */
+  /** Position of a time in the window: 0 is the left edge, 1 the right one. */
   share(time) {
     return (time - this.start) / this.span;
   }
@@ -26,7 +26,7 @@ export class Timeline {
     return Math.min(this.duration, Math.max(0, this.start + share * this.span));
   }
 
-  /** Shows `factor` times less; what lies at `anchor` (a share of the window) stays there. */
+  /** Zooms in by `factor`; the time at `anchor` (a share of the window) stays there. */
   zoom(factor, anchor = 0.5) {
     const span = Math.min(this.duration, Math.max(Math.min(smallestWindowSeconds, this.duration), this.span / factor));
     this.#show(this.start + anchor * (this.span - span), span);
@@ -36,7 +36,7 @@ export class Timeline {
     this.#show(this.start + seconds, this.span);
   }
 
-  /** Turns the page when the time has left it; returns whether it did. */
+  /** Scrolls by a window when the time has left the window; returns whether it did. */
   follow(time) {
     if (!this.isZoomed || (time >= this.start && time < this.start + this.span * 0.96)) return false;
     const before = this.start;
@@ -49,7 +49,7 @@ export class Timeline {
     this.end = this.start + span;
   }
 
-  /** Times for a ruler with at most `most` marks, at steps that people count in. */
+  /** Times for a ruler with at most `most` marks, at round steps. */
   ticks(most) {
     const steps = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
     const step = steps.find((seconds) => this.span / seconds <= most) ?? steps.at(-1);

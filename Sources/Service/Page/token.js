@@ -9,7 +9,7 @@ export function askForToken(wasRefused) {
   dialog.showModal();
   field.focus();
   return new Promise((resolve) => {
-    // Without a token there is nothing behind the dialog.
+    // Without a token the page can't be used.
     dialog.oncancel = (event) => event.preventDefault();
     dialog.onsubmit = () => resolve(field.value.trim());
   });

@@ -1,9 +1,9 @@
-// Songs on their way to the service, one after the other: two at once would both be slower.
+// Uploads songs one after the other: two at once would both be slower.
 
 import { upload } from "./api.js";
 import { bytes } from "./format.js";
 
-/** Attempts after a lost connection, before a person is asked. */
+/** Attempts after a lost connection, before the upload fails. */
 const mostAttempts = 4;
 const fullQueueSeconds = 10;
 
@@ -11,12 +11,12 @@ export class Uploads {
   #items = [];
   #isBusy = false;
   #isConnected = false;
-  /** Files of accepted jobs, to send them again; gone with the page. */
+  /** Files of accepted jobs, to send them again; lost when the page is closed. */
   #files = new Map();
   #count = 0;
   bodyLimitBytes = Infinity;
 
-  /** `onChange()` when an item changed; `onJob(job)` when the service has accepted one. */
+  /** `onChange()` is called when an item changed; `onJob(job)` when the service has accepted a job. */
   constructor({ onChange, onJob }) {
     Object.assign(this, { onChange, onJob });
   }
@@ -74,7 +74,7 @@ export class Uploads {
     item.state = "uploading";
     item.attempts += 1;
     this.onChange();
-    // Fields first: the service reads the form as a stream.
+    // Fields first, because the service reads the form as a stream.
     const form = new FormData();
     for (const [name, value] of Object.entries(item.options)) form.append(name, value);
     form.append("file", item.file, item.name);

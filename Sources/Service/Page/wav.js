@@ -1,4 +1,5 @@
-// Reads WAV headers and samples: enough to play any range of a stem without the rest of the file.
+// Reads headers and samples of WAV files: enough to play any range of a stem without the rest of
+// its file.
 
 const pcm = 1;
 const float = 3;
@@ -7,9 +8,9 @@ const extensible = 0xfffe;
 /**
  * Reads the header of a WAV file from its first bytes.
  *
- * `totalBytes` is the length of the whole file: a header written before the end was known (data size
- * 0 or 0xFFFFFFFF) ends with the file. Returns null if the bytes are no WAV file that `decodeFrames`
- * can read.
+ * `totalBytes` is the length of the whole file: a header written before the end was known (data
+ * size 0 or 0xFFFFFFFF) ends with the file. Returns null for bytes that are not a WAV file that
+ * `decodeFrames` can read.
  */
 export function parseHeader(buffer, totalBytes) {
   const view = new DataView(buffer);

@@ -1,4 +1,4 @@
-// What the page says of a job: one place, so that queue and stage say the same.
+// The page's texts about a job, in one place, so that queue and stage use the same words.
 
 import { clock, ordinal, roughTime } from "./format.js";
 
@@ -21,7 +21,7 @@ export function stateWords(job) {
 
 export const problemWords = (problem) => problem?.detail || problem?.title || "Something went wrong.";
 
-/** Full quarters of a job's progress. */
+/** Number of finished quarters of a job's progress, 0…4. */
 export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
 
 export const quarterWords = ["", "a quarter done", "half done", "three quarters done", "done"];
