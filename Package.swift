@@ -24,9 +24,9 @@ let package = Package(
 
         .target(name: "CPlatform"),
         .target(name: "LibC", dependencies: ["CPlatform"]),
-        // Opens libcurl when it is needed, so nothing is linked.
+        // libcurl is opened when it is needed, so it is not linked.
         .target(name: "CCurl"),
-        // Opens the service's libraries when it starts, likewise.
+        // The service's libraries are opened when it starts, so they are not linked.
         .target(name: "CServiceLibraries"),
         .target(name: "Files", dependencies: ["LibC", "CPlatform"]),
         .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
@@ -90,13 +90,13 @@ let package = Package(
             ],
             path: "Sources/cli"),
 
-        // Reads fixtures and compares tensors; used by the tests alone.
+        // Reads fixtures and compares tensors; only for the tests.
         .target(
             name: "TestSupport", dependencies: ["WeightsLoader", "Signal", "Tensor"],
             path: "Tests/TestSupport"),
-        // Compares kernels with the plain ones, from Swift and under emulation.
+        // Compares every set of kernels with the plain one, from Swift and under emulation.
         .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
-        // Counts what the tests' process takes from the heap.
+        // Counts heap allocations of the test process.
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         // Not a product: `swift run -c release fuzz-readers`.
         .executableTarget(

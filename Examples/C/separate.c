@@ -4,7 +4,8 @@
  *     separate MODEL INPUT FOLDER [STEM...]
  *
  * MODEL is a file or a name such as htdemucs or demo; a STEM may also be a sum (drums+bass) or the
- * rest (mixture-vocals). Without any, all stems are written. Ctrl-C stops, and leaves no half file.
+ * rest (mixture-vocals). Without a STEM, all stems are written. Ctrl-C stops, and leaves no
+ * unfinished file.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <swift_demucs.h>
 
-/* A signal handler may do no more than set this; the progress callback looks at it. */
+/* A signal handler may only set this variable; the progress callback reads it. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number) {

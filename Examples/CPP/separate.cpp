@@ -7,7 +7,7 @@
 
 namespace {
 
-// A signal handler may do no more than set this; the progress callback looks at it.
+// A signal handler may only set this variable; the progress callback reads it.
 volatile std::sig_atomic_t interrupted = 0;
 
 } // namespace

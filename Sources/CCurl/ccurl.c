@@ -19,7 +19,7 @@ static void *opened(void) {
     void *handle = NULL;
     for (size_t index = 0; !handle && index < sizeof names / sizeof *names; index++) {
         handle = dlopen(names[index], RTLD_NOW | RTLD_LOCAL);
-        /* Of several reasons the first one tells most: it is about the usual name. */
+        /* The first reason is the most useful: it is about the usual name. */
         if (!handle && index == 0)
             snprintf(reason, sizeof reason, "%s", dlerror());
     }
@@ -48,7 +48,7 @@ static void load(void) {
 }
 
 const struct ccurl *ccurl_load(const char **problem) {
-    /* Old versions' curl_global_init may run on one thread alone. */
+    /* In old versions, curl_global_init is not thread-safe. */
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
     *problem = reason;

@@ -1,6 +1,6 @@
 /* The part of OpenBLAS's C interface that this package calls, as function types.
  *
- * Headers only, nothing is linked: the library is opened with dlopen after its core type has been
+ * Only types, nothing is linked: the library is opened with dlopen after its core type has been
  * chosen, because OpenBLAS reads OPENBLAS_CORETYPE once, when it is loaded. */
 #ifndef SWIFT_DEMUCS_OPENBLAS_H
 #define SWIFT_DEMUCS_OPENBLAS_H

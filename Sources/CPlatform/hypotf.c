@@ -1,4 +1,4 @@
-/* Swift's view of the C library names `hypotf`, which nothing calls. It has a new version in
+/* Swift's module of the C library refers to `hypotf`, which nothing calls. It has a new version in
  * glibc 2.35: with a definition of its own, a statically linked program runs on glibc 2.34 too. */
 #include <math.h>
 
@@ -6,7 +6,7 @@
 __attribute__((visibility("hidden"))) float hypotf(float x, float y) {
     if (isinf(x) || isinf(y))
         return INFINITY;
-    /* Neither overflows nor loses digits in double precision. */
+    /* In double precision this neither overflows nor loses digits. */
     return (float)sqrt((double)x * x + (double)y * y);
 }
 #endif

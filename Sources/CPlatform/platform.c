@@ -1,4 +1,4 @@
-/* For the sets of CPUs in sched.h, and dladdr. */
+/* _GNU_SOURCE declares the sets of CPUs in sched.h, and dladdr. */
 #define _GNU_SOURCE
 
 #include "platform.h"

@@ -1,7 +1,7 @@
 /* SHA-256, block by block. Reference: FIPS 180-4, sections 4.1.2, 4.2.2 and 6.2; Intel SHA Extensions;
  * Arm Architecture Reference Manual, SHA256H and its companions.
  *
- * With the instructions of either CPU the function is some eight times as fast, and checkpoints and
+ * With either CPU's instructions the function is about eight times as fast, and checkpoints and
  * stems of hundreds of megabytes are hashed in every run. */
 #include "sha256.h"
 
@@ -60,7 +60,7 @@ sha256_blocks_sha(uint32_t *state, const uint8_t *blocks, size_t count) {
     __m128i abef = _mm_alignr_epi8(badc, efgh, 8), cdgh = _mm_blend_epi16(efgh, badc, 0xf0);
     for (; count > 0; count--, blocks += 64) {
         const __m128i abef_before = abef, cdgh_before = cdgh;
-        /* Four words of the schedule each; a new four takes the place of the oldest. */
+        /* Four words of the schedule each; the oldest four are replaced by new ones. */
         __m128i w[4];
 #pragma clang loop unroll(full)
         for (int group = 0; group < 16; group++) {
@@ -108,7 +108,7 @@ __attribute__((target("sha2"))) static void sha256_blocks_sha(uint32_t *state,
     uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
     for (; count > 0; count--, blocks += 64) {
         const uint32x4_t abcd_before = abcd, efgh_before = efgh;
-        /* Four words of the schedule each; a new four takes the place of the oldest. */
+        /* Four words of the schedule each; the oldest four are replaced by new ones. */
         uint32x4_t w[4];
         for (int group = 0; group < 16; group++) {
             uint32x4_t *now = &w[group % 4];
@@ -148,7 +148,7 @@ static int has_sha(void) { return 0; }
 #endif
 
 void sha256_blocks(uint32_t *state, const uint8_t *blocks, size_t count) {
-    /* CPUID traps in virtual machines and takes as long there as hashing kilobytes. */
+    /* Cached, because CPUID traps in virtual machines and takes as long as hashing kilobytes. */
     static _Atomic int known;
     int answer = known;
     if (answer == 0)

@@ -18,7 +18,7 @@ static struct http_library http;
 static struct sql_library sql;
 static struct zip_library zip;
 
-/* Why each of them can't be used; empty if it can. */
+/* The reason why each library can't be used; empty if it can. */
 static char http_reason[512];
 static char sql_reason[512];
 static char zip_reason[512];

@@ -1,5 +1,5 @@
-// The C library under one name, wherever this is built: `import LibC` gives all of it, and the calls
-// of CPlatform.
+// The C library under one name on every platform: `import LibC` imports it with the calls of
+// CPlatform.
 
 @_exported import CPlatform
 

@@ -6,11 +6,11 @@
 #ifndef SWIFT_DEMUCS_CCURL_H
 #define SWIFT_DEMUCS_CCURL_H
 
-/* Options that have a newer form keep their old one, which all versions know. */
+/* Allows the old form of options that have a newer one: all versions know the old form. */
 #define CURL_DISABLE_DEPRECATION
 #include <curl/curl.h>
 
-/* The functions of libcurl that are called, without their prefix. */
+/* The used functions of libcurl, without their prefix. */
 #define CCURL_FUNCTIONS(USE)                                                                       \
     USE(global_init)                                                                               \
     USE(easy_init)                                                                                 \
@@ -33,24 +33,24 @@
     USE(free)                                                                                      \
     USE(getdate)
 
-/* Pointers to these functions, of the types in libcurl's header. */
+/* Pointers to these functions, with the types of libcurl's header. */
 struct ccurl {
 #define CCURL_MEMBER(name) __typeof__(curl_##name) *name;
     CCURL_FUNCTIONS(CCURL_MEMBER)
 #undef CCURL_MEMBER
 };
 
-/* The machine's libcurl, opened and initialised by the first call, on whatever thread.
+/* The machine's libcurl, opened and initialised by the first call, on any thread.
  *
- * NULL if that failed; `problem` is then the reason, in words that stay valid. */
+ * NULL if that failed; `problem` is then the reason, a string that stays valid. */
 const struct ccurl *ccurl_load(const char **problem);
 
-/* The variadic functions, with the types that their options have. */
+/* The variadic functions, with the types of their options. */
 
 CURLcode ccurl_set_number(const struct ccurl *, CURL *, CURLoption, long);
 /* libcurl copies the text. */
 CURLcode ccurl_set_text(const struct ccurl *, CURL *, CURLoption, const char *);
-/* Where the text of an error goes: CURL_ERROR_SIZE bytes that outlive the handle's transfers. */
+/* Sets the buffer of error texts: CURL_ERROR_SIZE bytes that outlive the handle's transfers. */
 CURLcode ccurl_set_error_buffer(const struct ccurl *, CURL *, char *);
 
 /* Takes `count` bytes of a body or one line of a head; the transfer ends unless it returns `count`.
@@ -58,10 +58,10 @@ CURLcode ccurl_set_error_buffer(const struct ccurl *, CURL *, char *);
 typedef size_t (*ccurl_receiver)(char *bytes, size_t one, size_t count, void *context);
 CURLcode ccurl_set_receivers(const struct ccurl *, CURL *, ccurl_receiver head, ccurl_receiver body,
                              void *context);
-/* A cancelled transfer doesn't wait for the name server. Versions before 7.87 always do. */
+/* Cancels transfers without waiting for the name server. Versions before 7.87 always wait. */
 void ccurl_set_quick_exit(const struct ccurl *, CURL *);
 
-/* CURLINFO_RESPONSE_CODE and the like; 0 where nothing is known. */
+/* A number such as CURLINFO_RESPONSE_CODE; 0 if unknown. */
 long ccurl_number(const struct ccurl *, CURL *, CURLINFO);
 /* The absolute address that the last reply redirects to, valid until the next transfer; NULL if it
  * doesn't. */

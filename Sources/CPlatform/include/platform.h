@@ -1,8 +1,8 @@
-/* Calls of the system whose declarations need feature macros, which Swift can't set. */
+/* System calls whose declarations need feature macros, which Swift can't set. */
 #ifndef PLATFORM_H
 #define PLATFORM_H
 
-/* The cores that this process may run on. */
+/* The number of cores that this process may run on. */
 int count_available_cores(void);
 
 /* The path of the program or library that holds an address, as it was loaded; NULL if the system

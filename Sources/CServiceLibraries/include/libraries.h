@@ -1,7 +1,7 @@
 /* The libraries of the service, opened when `serve` starts: libmicrohttpd, SQLite and libarchive.
  *
- * Linking them would slow down every start of the program, and a machine that never serves would
- * have to have them. The types and signatures are those of the libraries' own headers.
+ * Linking them would slow down every start of the program, and machines that never serve would
+ * need them too. The types and signatures are those of the libraries' own headers.
  */
 #ifndef SWIFT_DEMUCS_SERVICE_LIBRARIES_H
 #define SWIFT_DEMUCS_SERVICE_LIBRARIES_H
@@ -11,7 +11,7 @@
 #include <microhttpd.h>
 #include <sqlite3.h>
 
-/* The functions that are called, without their prefixes. */
+/* The used functions, without their prefixes. */
 #define HTTP_FUNCTIONS(USE)                                                                        \
     USE(start_daemon)                                                                              \
     USE(stop_daemon)                                                                               \
@@ -68,7 +68,7 @@
 #define SQL_MEMBER(name) __typeof__(sqlite3_##name) *name;
 #define ZIP_MEMBER(name) __typeof__(archive_##name) *name;
 
-/* Pointers to these functions. */
+/* Pointers to these functions, with the types of the libraries' headers. */
 struct http_library {
     HTTP_FUNCTIONS(HTTP_MEMBER)
 };
@@ -83,27 +83,27 @@ struct zip_library {
 #undef SQL_MEMBER
 #undef ZIP_MEMBER
 
-/* The machine's libraries, each opened by the first call, on whatever thread.
+/* The machine's libraries, each opened by the first call, on any thread.
  *
- * NULL if that failed; `problem` is then the reason, in words that stay valid. */
+ * NULL if that failed; `problem` is then the reason, a string that stays valid. */
 const struct http_library *http_load(const char **problem);
 const struct sql_library *sql_load(const char **problem);
 const struct zip_library *zip_load(const char **problem);
 
-/* The variadic functions of libmicrohttpd, with the types that their options have. */
+/* The variadic functions of libmicrohttpd, with the types of their options. */
 
 /* Starts a daemon with a thread for each connection. */
 struct MHD_Daemon *http_start(const struct http_library *, int is_ipv6,
                               MHD_AccessHandlerCallback handler, void *context,
                               const struct MHD_OptionItem *options);
-/* The connection's silence that ends it, in seconds; 0 for none. */
+/* Sets the idle timeout of a connection in seconds; 0 for none. */
 void http_set_timeout(const struct http_library *, struct MHD_Connection *, unsigned int seconds);
 /* The connection's socket, or -1. */
 int http_socket(const struct http_library *, struct MHD_Connection *);
 /* The daemon's port, or 0. */
 unsigned int http_port(const struct http_library *, struct MHD_Daemon *);
 
-/* Macros with casts, which Swift does not see. */
+/* Values of macros with casts, which Swift can't import. */
 uint64_t http_size_unknown(void);
 ssize_t http_end_of_stream(void);
 ssize_t http_end_with_error(void);
