@@ -6,14 +6,14 @@ struct Conduit {
     let writeEnd: Int32
 
     init() {
-        // A writer must see an error where its reader has gone, not die of it.
+        // A writer must get an error if its reader has closed the pipe, not be killed by SIGPIPE.
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
         (readEnd, writeEnd) = (ends[0], ends[1])
     }
 
-    /// All that `body` writes to the descriptor it is given.
+    /// All bytes that `body` writes to its descriptor.
     static func bytes(from body: (Int32) throws -> Void) rethrows -> Data {
         let conduit = Conduit()
         let collected = Collected()
@@ -30,13 +30,13 @@ struct Conduit {
         return collected.data
     }
 
-    /// Written by one thread, then, after the signal, read by another.
+    /// Written by one thread, then read by another after the signal.
     private final class Collected: @unchecked Sendable {
         var data = Data()
         let isComplete = DispatchSemaphore(value: 0)
     }
 
-    /// A descriptor out of which the bytes come.
+    /// A descriptor from which the bytes can be read.
     static func holding(_ bytes: Data) -> Int32 {
         let conduit = Conduit()
         Thread.detachNewThread {

@@ -18,8 +18,8 @@ struct ContainerTests {
         OutputFormat(container: .flac, sampleFormat: .float32), .mp3(), .rawFloat32,
     ]
 
-    /// FLAC keeps the integers that the reference hands to its encoder, which are those of its WAV
-    /// files. It has no floats and takes 16 bits instead.
+    /// FLAC stores the integers that the reference gives to its encoder, which equal those of its
+    /// WAV files. FLAC has no floats and takes 16 bits instead.
     @Test(arguments: ["quiet", "loud"], [ClipMode.rescale, .clamp, .none])
     func flacHoldsTheReferencesIntegers(signal: String, clip: ClipMode) throws {
         let formats = [(SampleFormat.int16, "16"), (.int24, "24"), (.float32, "16")]
@@ -70,7 +70,7 @@ struct ContainerTests {
                     sampleRateHz: 44_100), to: path, format: format)
             guard format.container != .rawFloat32 else { continue }
             let decoded = try AudioFile.read(path).buffer
-            // What a lossy coder makes of a constant in its middle.
+            // Bounds the error of a lossy coder in the middle of a constant.
             #expect(zip(decoded.channels, levels).allSatisfy { abs($0[2_500] - $1) < 0.02 })
         }
     }
@@ -82,7 +82,7 @@ struct ContainerTests {
         tags.title = "A title"
         var files: [[Data]] = []
         for round in 0..<2 {
-            // A time stamp would have changed.
+            // A time stamp in the file would differ.
             if round == 1 { Thread.sleep(forTimeInterval: 1.1) }
             files.append(
                 try Self.formats.map { format in
@@ -110,16 +110,16 @@ struct ContainerTests {
         let decoded = try AudioFile.read(path)
         #expect(decoded.warnings == [])
         #expect(decoded.buffer.sampleRateHz == rateHz)
-        // LAME lowers the level at all but the highest bit rates, by up to 5 %, to keep decoders from
-        // clipping.
+        // At all but the highest bit rates, LAME lowers the level by up to 5 % to keep decoders
+        // from clipping.
         let level: Float = rateHz < 32_000 ? 0.95 : 1
         let comparison = Comparison(
             actual: decoded.buffer.channels[0], expected: tone.map { $0 * level })
-        // A sample of delay would leave 26 dB of this tone.
+        // A delay of one sample would leave 26 dB of this tone.
         #expect(comparison.snrDecibels > 40, "\(comparison)")
     }
 
-    /// The reference's files have no information frame: its sound comes later by the delay of coder
+    /// The reference's files have no information frame, so the sound is late by the delay of coder
     /// and decoder.
     @Test(arguments: [(Recording.untaggedMP3, 128, 2), (.fastMP3, 320, 7)])
     func mp3HoldsTheReferencesSound(reference: Recording, bitRate: Int, preset: Int) throws {
@@ -135,7 +135,7 @@ struct ContainerTests {
             let comparison = Comparison(
                 actual: decoded.channels[channel],
                 expected: Array(expected.channels[channel].dropFirst(1_105).prefix(22_050)))
-            // Equal to the last bit with LAME 3.100; another version may round otherwise.
+            // Equal to the last bit with LAME 3.100; another version may round differently.
             #expect(comparison.snrDecibels > 80, "\(comparison)")
         }
     }
@@ -143,7 +143,8 @@ struct ContainerTests {
     @Test(arguments: [(320, 320), (128, 128), (100, 96)])
     func mp3HasTheNearestBitRate(asked: Int, used: Int) throws {
         let data = try secondOfMP3(MP3Settings(bitRateKilobitsPerSecond: asked))
-        // Version 1, layer III, 44.1 kHz: 144,000 · rate / 44,100 bytes a frame, and one now and then.
+        // Version 1, layer III, 44.1 kHz: frames of 144,000 · rate / 44,100 bytes, some of them one
+        // byte longer.
         let frames = (Double(data.count) / (144 * Double(used) / 44.1)).rounded()
         #expect(abs(frames - 44_100 / 1_152) < 4, "\(data.count) bytes")
     }

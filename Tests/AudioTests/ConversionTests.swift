@@ -23,7 +23,7 @@ struct ConversionTests {
                 == converted)
         let comparison = Comparison(
             actual: converted.flatMap { $0 }, expected: try fixture.floats("\(name)_output"))
-        // The resampler's float32 sums; without resampling the result is exact.
+        // Bounds the resampler's float32 sums; without resampling the result is exact.
         #expect(comparison.snrDecibels > (rateHz == 44_100 ? 140 : 125), "\(comparison)")
     }
 

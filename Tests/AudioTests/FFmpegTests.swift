@@ -4,14 +4,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What libsndfile doesn't decode, with shell scripts in the place of ffmpeg.
+/// Formats that libsndfile doesn't decode, with shell scripts instead of ffmpeg.
 struct FFmpegTests {
     private let folder: TemporaryFolder
     private let video: String
 
     init() throws {
         folder = try TemporaryFolder()
-        // A name that would be an option and an address, were it passed on.
+        // The name would act as an option and an address if it were passed to ffmpeg.
         video = try folder.write("-i http: 'x'.mp4", Data("\0\0\0\u{18}ftypisom, or so".utf8))
     }
 
@@ -35,7 +35,7 @@ struct FFmpegTests {
         return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg(script))
     }
 
-    /// The last argument is where to put the sound.
+    /// Sets `file` to the last argument, the path of the output.
     private static let output = "for last; do :; done; file=${last#file:}\n"
 
     @Test

@@ -22,7 +22,7 @@ struct ISOMovieTests {
         (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     }
 
-    /// A track whose chunks begin at these offsets.
+    /// A track whose chunks have these offsets.
     private static func track(flags: Int, chunks: [Int], width: Int = 4) -> [UInt8] {
         let table =
             number(0, 4) + number(chunks.count, 4) + chunks.flatMap { number($0, width) }
@@ -91,7 +91,8 @@ struct ISOMovieTests {
                 Self.box("moov", track, meta),
                 Self.box("moov", track, Self.box("udta", Self.box("meta", [1, 2]), stem))
             ),
-            // One that is there is replaced, and the zeros at the end of QuickTime's user data go.
+            // An existing box is replaced, and the zeros at the end of QuickTime's user data are
+            // dropped.
             (
                 Self.box("moov", Self.box("udta", Self.box("stem", [0, 0]), Self.number(0, 4))),
                 Self.box("moov", Self.box("udta", stem))
@@ -113,7 +114,7 @@ struct ISOMovieTests {
 
     @Test(arguments: [4, 8])
     func chunkOffsetsFollowTheMediaDataAlone(width: Int) throws {
-        // The file begins with media data, which stay where they are.
+        // The file begins with media data, which keep their offset.
         let size = Self.box("moov", Self.track(flags: 3, chunks: [0, 0], width: width)).count
         let end = Self.mdat.count + size
         func file(_ chunk: Int, _ stem: [UInt8]) -> [UInt8] {
@@ -141,7 +142,7 @@ struct ISOMovieTests {
             Self.mdat
                 + Self.box("moov", flags.map { Self.track(flags: $0, chunks: [8]) }.flatMap { $0 })
         }
-        // Other flags, and the version above them, stay.
+        // Other flags, and the version before them, stay.
         #expect(
             try copy(file([0x0100_0006, 3, 7])) { $0.enableFirstTrackOnly() }
                 == file([0x0100_0007, 2, 6]))
@@ -154,7 +155,7 @@ struct ISOMovieTests {
         #expect(
             failure(moov + tooLong)
                 == .truncated(type: "mdat", neededBytes: 100, foundBytes: tooLong.count))
-        // A size below that of the header would be read for ever.
+        // A size below that of the header would be read in an endless loop.
         for size in 2..<8 {
             let loop = Self.number(size, 4) + Array("free".utf8)
             let error = ISOBoxError.truncated(type: "free", neededBytes: 8, foundBytes: size)
@@ -174,7 +175,7 @@ struct ISOMovieTests {
         #expect(
             failure([UInt8](repeating: 0, count: 7))
                 == .truncated(type: "", neededBytes: 8, foundBytes: 7))
-        // A size of 0: to the end.
+        // A size of 0 means up to the end.
         #expect(failure(moov + Self.number(0, 4) + Array("mdatabc".utf8)) == nil)
     }
 
@@ -191,7 +192,7 @@ struct ISOMovieTests {
         #expect(failure(boxes) == .wrongCount(type: "moov", found: 10_001))
     }
 
-    /// Cut at every length, and with bytes changed: an error or a copy, never a trap.
+    /// Files cut at every length, or with changed bytes, give an error or a copy, never a trap.
     @Test
     func damagedMoviesEnd() throws {
         let bytes =

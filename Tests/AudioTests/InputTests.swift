@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Tracks that are read more than once, pipes, and files that change meanwhile.
+/// Tracks that are read more than once, pipes, and files that change while they are open.
 struct InputTests {
     private let folder: TemporaryFolder
 
@@ -57,7 +57,7 @@ struct InputTests {
     func fileThatIsOverwrittenInItsOldLengthIsAnError() throws {
         let path = try folder.write("track.wav", Recording.int16WAV.data)
         let input = try AudioInput(path: path)
-        // Clocks of file systems tick a few hundred times a second.
+        // File systems update their time stamps only a few hundred times a second.
         Thread.sleep(forTimeInterval: 0.02)
         try overwrite(path, with: Recording.int16WAV.data)
         #expect(throws: AudioError.changed(path: path)) { try input.reader() }
@@ -90,7 +90,7 @@ struct InputTests {
         #expect(mkfifo(path, 0o600) == 0)
         let data = try Recording.flac.data
         Thread.detachNewThread {
-            // The reader is already waiting when the writer comes.
+            // The reader is already waiting when the writer opens the pipe.
             Thread.sleep(forTimeInterval: 0.1)
             let handle = FileHandle(forWritingAtPath: path)
             try? handle?.write(contentsOf: data)
@@ -126,7 +126,7 @@ struct InputTests {
         ) { try pipe(holding: Recording.flac.data, Spool(folder: folder.path("none"))) }
     }
 
-    /// As long as it is the only one of its folder that reads so.
+    /// The file is found only if no other name in its folder reads the same.
     @Test
     func fileWhoseNameIsNoTextIsFound() throws {
         let data = try Recording.flac.data

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Everything that is not a readable sound file: a typed error, one line, no trap.
+/// Inputs that are not readable sound files: a typed error, one line, no trap.
 struct ReadingErrorTests {
     private let folder: TemporaryFolder
 
@@ -66,7 +66,7 @@ struct ReadingErrorTests {
         expect(.implausibleHeader(path: path, problem: problem), from: path)
     }
 
-    /// A WAV file with other bytes at places of its header.
+    /// A WAV file with changed bytes at offsets of its header.
     private func damaged(_ changes: [Int: [UInt8]]) throws -> String {
         var data = try Recording.int16WAV.data
         for (place, bytes) in changes {
@@ -96,7 +96,7 @@ struct ReadingErrorTests {
         #expect("\(try #require(error))".contains("at 0.010 s in channel 2"))
     }
 
-    /// Whatever a damaged header says, there is a result or a typed error.
+    /// Any damaged header gives a result or a typed error.
     @Test(arguments: [
         Recording.int16WAV, .floatWAV, .sixChannels, .aiff, .rf64, .flac, .vorbis, .opus,
         .taggedMP3, .untaggedMP3,
@@ -122,7 +122,7 @@ struct ReadingErrorTests {
         }
     }
 
-    /// Without ffmpeg, which might be there or not and makes something of some damaged files.
+    /// Reads without ffmpeg, which may be missing, and decodes some damaged files.
     private static func read(_ path: String) throws -> DecodedAudio {
         try AudioFile.read(AudioInput(path: path, spool: Spool(), ffmpeg: nil))
     }

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Every container as it should be, and truncated.
+/// Every container, intact and truncated.
 struct ReadingTests {
     private let folder: TemporaryFolder
 
@@ -11,8 +11,8 @@ struct ReadingTests {
         folder = try TemporaryFolder()
     }
 
-    /// With the largest error: a step, because libsndfile multiplies by 32,767 and divides by 32,768;
-    /// or that of a sine in double.
+    /// Recordings with their largest error: a step, because libsndfile multiplies by 32,767 and
+    /// divides by 32,768; or the error of a sine in double precision.
     static let lossless: [(Recording, Double)] = [
         (.int16WAV, 1.0 / 32_768), (.int24WAV, 1.0 / 8_388_608), (.floatWAV, 1e-7),
         (.sixChannels, 1.0 / 32_768), (.aiff, 1.0 / 32_768), (.rf64, 1e-7),
@@ -39,12 +39,13 @@ struct ReadingTests {
         #expect(decoded.buffer.sampleCount == recording.sampleCount)
         for (channel, samples) in decoded.buffer.channels.enumerated() {
             let comparison = Comparison(actual: samples, expected: recording.tone(channel: channel))
-            // What such coders leave of a tone that starts at once; a sample of delay would cost more.
+            // Bounds the error of such coders for a tone that starts at once; a delay of one sample
+            // would cost more.
             #expect(comparison.snrDecibels > 20, "\(comparison)")
         }
     }
 
-    /// The length that libsndfile estimates for it is another than what decodes.
+    /// libsndfile's estimate of the length differs from the decoded length.
     @Test
     func mp3WithoutALengthHeaderIsReadToItsEndWithoutAWarning() throws {
         let decoded = try AudioFile.read(Recording.untaggedMP3.path)
@@ -122,7 +123,7 @@ struct ReadingTests {
         #expect(reader.warnings == [])
     }
 
-    /// The beginning of a recording, and the lengths that the warning about it names.
+    /// The beginning of a recording, and the lengths in the warning about it.
     private func truncated(
         _ recording: Recording, toTenths tenths: Int
     ) throws -> (decoded: DecodedAudio, decodedSeconds: Double, announcedSeconds: Double?) {

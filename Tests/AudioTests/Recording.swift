@@ -15,7 +15,7 @@ struct Recording: Sendable, CustomTestStringConvertible {
     var path: String { url.path }
     var data: Data { get throws { try Data(contentsOf: url) } }
 
-    /// What was encoded: 330 Hz in channel 0, 110 Hz more in each further one.
+    /// The signal that was encoded: 330 Hz in channel 0, 110 Hz more in each further channel.
     func tone(channel: Int) -> [Float] {
         (0..<sampleCount).map { n in
             let time = Double(n) / Double(rateHz)

@@ -4,7 +4,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Stem files of a few samples, by the real ffmpeg where there is one and by scripts in its place.
+/// Stem files of a few samples, written by the real ffmpeg if there is one, and by scripts instead
+/// of it.
 struct StemFileTests {
     private let folder: TemporaryFolder
     private static let alac = StemFileFormat(container: .mp4, codec: .alac)
@@ -47,7 +48,7 @@ struct StemFileTests {
         return FFmpeg(path: folder.path("ffmpeg"))
     }
 
-    /// No stem file, whole or not.
+    /// Expects that neither a stem file nor a temporary file is left.
     private func expectNothingLeft() throws {
         let left = try folder.contents.filter { $0.hasSuffix(".mp4") || $0.hasSuffix(".part") }
         #expect(left == [])

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Writing to descriptors, and what becomes of full disks and readers that go away.
+/// Writing to descriptors, full disks, and readers that close the pipe.
 struct StreamTests {
     private let folder: TemporaryFolder
 
@@ -26,7 +26,7 @@ struct StreamTests {
         return try writer.finish()
     }
 
-    /// A reader of the stream finds what a file would hold.
+    /// A stream has the same content as a file.
     @Test(arguments: ContainerTests.formats, [nil, 50_001])
     func streamHoldsWhatAFileHolds(format: OutputFormat, samples: Int?) throws {
         var written = (count: 0, sha256: "")
@@ -45,8 +45,8 @@ struct StreamTests {
         let file = try AudioFile.read(path)
         let stream = try AudioFile.read(folder.write("stream", bytes))
         if case .mp3 = format.container {
-            // A stream has no information frame, for that can only be written at the end: the coder's
-            // delay stays, 1,105 samples with the decoder's own of 529 dropped.
+            // A stream has no information frame, which is only known at the end: the coder's delay
+            // stays, 1,105 samples after the decoder has dropped its own 529.
             let delayed = stream.buffer.channels[0].dropFirst(1_105).prefix(50_001)
             let comparison = Comparison(
                 actual: Array(delayed), expected: file.buffer.channels[0])
@@ -87,8 +87,8 @@ struct StreamTests {
         ) { try write(to: device, format) }
     }
 
-    /// libFLAC writes what it holds back when it is closed; the number of our descriptor may be
-    /// somebody else's by then.
+    /// libFLAC writes remaining data when it is closed; by then, another file may have the number
+    /// of our descriptor.
     @Test(arguments: ContainerTests.formats)
     func discardedWriterWritesNothingMore(format: OutputFormat) throws {
         var discarded: AudioWriter? = try AudioWriter(

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Tags through every container that has them.
+/// Tags through every container that supports them.
 struct TagTests {
     private let folder: TemporaryFolder
 
@@ -65,7 +65,7 @@ struct TagTests {
         #expect(try AudioFile.read(folder.path("stem")).buffer.sampleCount == 3_000)
     }
 
-    /// As ffmpeg does; libsndfile writes and reads ITRK.
+    /// ffmpeg's chunk for the track number; libsndfile writes and reads ITRK.
     @Test
     func trackNumberMayBeCalledPart() throws {
         var tags = AudioTags()
@@ -77,7 +77,7 @@ struct TagTests {
         #expect(try AudioInput(path: folder.write("ffmpeg.wav", data)).tags == tags)
     }
 
-    /// Old programs wrote the bytes of their code page; ID3 version 1 fills up with spaces.
+    /// Old programs wrote bytes of their code page; ID3 version 1 pads texts with spaces.
     @Test
     func bytesThatAreNoUTF8AreTakenForLatin1() throws {
         var tags = AudioTags()

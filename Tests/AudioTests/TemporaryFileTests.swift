@@ -38,7 +38,7 @@ struct TemporaryFileTests {
         #expect(try folder.contents == ["stem.wav"])
     }
 
-    /// Writers and cleaners at the same time: nobody loses a file.
+    /// Writers and cleaners run at the same time, and no file is lost.
     @Test
     func cleaningDisturbsNoWriter() throws {
         let path = folder.url.path

@@ -2,9 +2,9 @@ import Audio
 import Foundation
 import TestSupport
 
-/// What the tests write.
+/// Signals that the tests write.
 enum TestSignal {
-    /// A tone that swells, so that coders have something to do.
+    /// A tone whose level rises, so that coders can't compress it trivially.
     static func tone(samples: Int) -> [Float] {
         (0..<samples).map { 0.5 * sin(Float($0) * 0.05) * min(Float($0) / 2_000, 1) }
     }
@@ -34,7 +34,7 @@ extension OutputFormat {
 }
 
 extension AudioWriter {
-    /// A writer of 44.1 kHz that leaves samples as they are.
+    /// A writer of 44.1 kHz that doesn't change samples.
     convenience init(
         _ destination: OutputDestination, _ format: OutputFormat = OutputFormat(),
         channels: Int = 1, samples: Int? = nil, tags: AudioTags? = nil

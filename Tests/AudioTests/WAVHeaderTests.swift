@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What stands before the samples where the reference's files are no model: long files, streams.
+/// Headers for long files and streams, for which the reference has no example.
 struct WAVHeaderTests {
     private let folder: TemporaryFolder
 
@@ -16,17 +16,17 @@ struct WAVHeaderTests {
 
     @Test
     func longSizesAreUsedFromFourGibibytesOn() {
-        // Four bytes for a sample of both channels.
+        // A frame of two channels has four bytes.
         #expect(!header.needsLongSizes(sampleCount: 1_073_700_000))
         #expect(header.needsLongSizes(sampleCount: 1 << 30))
         #expect(header.needsLongSizes(sampleCount: .max))
         #expect(header.bytes(sampleCount: 1_000).starts(with: "RIFF".utf8))
         #expect(header.bytes(sampleCount: 1 << 30).starts(with: "RF64".utf8))
-        // The header is replaced by the right one at the end.
+        // The final header replaces the first one, so both have the same size.
         #expect(header.bytes(sampleCount: 0).count == header.bytes(sampleCount: 1 << 40).count)
     }
 
-    /// A file with holes, which takes no room.
+    /// A sparse file, which takes no space on the disk.
     @Test(arguments: SampleFormat.allCases)
     func longFileIsReadInFullLength(format: SampleFormat) throws {
         var header = header

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Files against those that demucs.audio.save_audio writes, and what becomes of failures.
+/// Files compared with those of demucs.audio.save_audio, and failures of writing.
 struct WritingTests {
     private let folder: TemporaryFolder
 
@@ -43,7 +43,8 @@ struct WritingTests {
         #expect(decoded.buffer.sampleRateHz == 48_000)
         for (actual, expected) in zip(decoded.buffer.channels, buffer.channels) {
             let comparison = Comparison(actual: actual, expected: expected)
-            // A step lost to truncation, half a one because reading divides by 32,768.
+            // Up to one step from rounding toward zero, and half a step because reading divides by
+            // 32,768.
             #expect(comparison.maxAbsolute <= 1.5 * step, "\(comparison)")
         }
     }

@@ -26,7 +26,7 @@ static void fail(const char *text) {
 static void *library;
 static char why[SD_MESSAGE_BYTES];
 
-// POSIX's way to a function from a data pointer.
+// Sets a function pointer by dlsym, in the way that POSIX recommends.
 static void find(const char *name, void *function) {
     void *address = dlsym(library, name);
     if (!address)

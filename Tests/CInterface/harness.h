@@ -1,4 +1,5 @@
-// A test is a function without arguments; CHECK notes a failure and goes on, REQUIRE ends the run.
+// A test is a function without arguments; CHECK records a failure and continues, REQUIRE ends the
+// run.
 //
 // Usage of each program: PROGRAM ROOT FOLDER [PART OF A NAME]     (of the repository; for its
 // files)
@@ -14,7 +15,7 @@
 #include <string.h>
 
 static const char *root, *folder;
-// Threads check too.
+// Atomic, because threads use CHECK too.
 static _Atomic int failure_count;
 
 #define CHECK(condition, ...)                                                                      \
@@ -35,14 +36,14 @@ static _Atomic int failure_count;
         }                                                                                          \
     } while (0)
 
-// A call that must succeed; `why` is the buffer that it was given.
+// Checks that a call succeeds; `why` is the call's message buffer.
 #define OK(call)                                                                                   \
     do {                                                                                           \
         sd_status status_ = (call);                                                                \
         CHECK(status_ == SD_OK, "%s: %s", sd_status_text(status_), why);                           \
     } while (0)
 
-// A call that must fail in this way, with a sentence.
+// Checks that a call fails with this status and a message.
 #define FAILS(expected, call)                                                                      \
     do {                                                                                           \
         why[0] = 0;                                                                                \
@@ -86,7 +87,7 @@ static inline int run_tests(int argc, char **argv, const test *tests, size_t cou
     return failed > 0 || run == 0;
 }
 
-// A path below a folder; equal arguments give the same string, which lasts.
+// A path below a folder; equal arguments give the same string, which is never freed.
 static inline const char *path_in(const char *base, const char *name) {
     static char paths[64][1024];
     char path[1024];
@@ -192,7 +193,7 @@ static inline void write_wav(const char *path, size_t frames, int channels, int 
     fclose(file);
 }
 
-// The bytes of a file; NULL if there is none.
+// The bytes of a file; NULL if the file doesn't exist.
 static inline char *read_file(const char *path, size_t *count) {
     FILE *file = fopen(path, "rb");
     if (!file)

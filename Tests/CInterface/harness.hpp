@@ -1,4 +1,4 @@
-// The harness of harness.h for C++, whose tests end by an exception.
+// The harness of harness.h for C++; failures end a test by an exception.
 #ifndef HARNESS_HPP
 #define HARNESS_HPP
 
@@ -20,7 +20,7 @@ inline int failureCount = 0;
         }                                                                                          \
     } while (0)
 
-// What a function throws, which must be of this type.
+// The exception that a function throws, which must be of this type.
 template <typename Exception, typename Function> Exception thrown(Function function) {
     try {
         function();

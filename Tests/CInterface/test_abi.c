@@ -1,8 +1,9 @@
-// The binary interface on 64-bit systems, recorded: a program compiled against an older header goes
-// on to run only while none of this changes. Compiling is the whole test.
+// The binary interface on 64-bit systems: a program that was compiled with an older header runs
+// only while nothing of it changes. Compiling this file is the whole test.
 //
-// Structures grow by members at their end, told by `size`. So none has unused bytes there: a member
-// put into those would leave `size` as it is, and old programs have never set it.
+// Structures grow by members at their end, and `size` tells how many there are. So a structure must
+// not end with unused bytes: a member there would leave `size` as it is, and old programs never set
+// it.
 #include "swift_demucs.h"
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-// What the functions refuse, and how they say it.
+// Invalid arguments, and their error messages.
 #include "harness.h"
 
 #include <float.h>
@@ -24,7 +24,7 @@ static sd_status separate_file(const char *input, const char *output) {
     return sd_separate_file(model, input, outputs, 1, NULL, NULL, NULL, why, sizeof why);
 }
 
-// In a process of its own: an environment belongs to a process.
+// Opens a model in a child process, because the environment belongs to the process.
 static sd_status open_with_environment(const char *name, const char *value, const char *path) {
     fflush(NULL);
     pid_t child = fork();
@@ -197,7 +197,7 @@ static void null_is_refused_where_something_is_needed(void) {
     FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, why, sizeof why));
 
-    // These do nothing.
+    // Calls without an effect.
     sd_close(NULL);
     sd_stream_close(NULL);
     sd_cancellation_cancel(NULL);
@@ -207,12 +207,12 @@ static void null_is_refused_where_something_is_needed(void) {
     sd_file_options_init(NULL);
     sd_stream_options_init(NULL);
     sd_quantize_options_init(NULL);
-    // A failure without a buffer for its message.
+    // A failing call without a message buffer.
     CHECK(sd_open(NULL, NULL, NULL, NULL, 0) == SD_ERROR_ARGUMENT, "no message");
     CHECK(sd_open(NULL, NULL, NULL, NULL, 99) == SD_ERROR_ARGUMENT, "no message");
 }
 
-// Each changes a member to something that must be refused.
+// Each changes a member to a value that must be refused.
 #define REFUSES(type, init, member, value, call)                                                   \
     do {                                                                                           \
         type options;                                                                              \
@@ -413,7 +413,7 @@ static void a_sample_that_is_not_finite_is_named(void) {
         CHECK(strstr(why, "frame 17 of channel 1"), "%s", why);
         samples[FRAMES + 17] = 0;
     }
-    // Its square and its sums overflow float32.
+    // The sample's square and its sums overflow float32.
     samples[3] = FLT_MAX;
     sd_status status = separate(&mix, NULL);
     CHECK(status == SD_OK || status == SD_ERROR_ARGUMENT, "%s", sd_status_text(status));
@@ -513,7 +513,7 @@ static void messages_are_cut_at_a_characters_boundary(void) {
         CHECK(memcmp(buffer + 8, whole, length) == 0, "%zu bytes: %s", bytes, buffer + 8);
         CHECK((whole[length] & 0xc0) != 0x80, "%zu bytes cut a character", bytes);
     }
-    // On success, the empty string.
+    // The message is empty on success.
     size_t frames = 0;
     strcpy(why, "old");
     CHECK(sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why) == SD_OK &&
@@ -521,7 +521,7 @@ static void messages_are_cut_at_a_characters_boundary(void) {
           "%s", why);
 }
 
-// MARK: Many calls with arguments of chance
+// MARK: Many calls with random arguments
 
 static uint64_t chance;
 static uint64_t upto(uint64_t count) { return draw(&chance) % count; }
@@ -552,7 +552,7 @@ static size_t odd_size(void) {
                              (size_t)1 << 62};
     return values[upto(sizeof values / sizeof values[0])];
 }
-// Frames of a buffer that is really there: FRAMES or less, or more than any memory.
+// Frames of an allocated buffer, FRAMES or less, or more frames than fit into memory.
 static size_t frames_of_buffer(void) {
     const size_t values[] = {0, 1, 2, 100, FRAMES, SIZE_MAX, SIZE_MAX / 2, (size_t)1 << 62};
     return values[upto(sizeof values / sizeof values[0])];
@@ -566,7 +566,7 @@ static const char *odd_text(void) {
     return values[upto(sizeof values / sizeof values[0])];
 }
 
-// The handle most of the time; else one of another kind, one from nowhere, or none.
+// Usually the right handle; otherwise one of another kind, an invalid pointer, or NULL.
 static void *odd_handle(void *right) {
     static double nowhere[16];
     switch (upto(8)) {
@@ -583,7 +583,7 @@ static void *odd_handle(void *right) {
     }
 }
 
-// Changes few members, since most changes are refused.
+// Changes few members, because most changes are refused.
 #define MUTATE(options, member, value)                                                             \
     do {                                                                                           \
         if (upto(25) == 0)                                                                         \
@@ -639,7 +639,7 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
     // A frame may become 480 at the model's rate.
     enum { ROOM = 700 };
     float *target = silence(ROOM * CHANNELS * STEMS);
-    // For any number of channels.
+    // Large enough for any number of channels.
     float *wide = silence(ROOM * 64);
 
     for (int call = 0; call < 2000; call++) {

@@ -1,4 +1,4 @@
-// swift_demucs.hpp: ownership, exceptions, and the samples of the functions of C.
+// swift_demucs.hpp: ownership, exceptions, and the same samples as the C functions.
 #include "harness.hpp"
 
 #include <atomic>
@@ -116,7 +116,7 @@ void whatACallbackThrowsComesOutOfTheCall() {
                        const float *) -> bool { throw Surprise(name); });
     });
 
-    // A callback whose own call throws, and that goes on.
+    // A callback that catches the exception of its own call and continues.
     int failures = 0;
     options.on_progress = [&](const sd_progress &) {
         try {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The C interface through ctypes, against what the command writes: bit for bit.
+"""The C interface through ctypes gives the same bits as the command.
 
 Needs nothing but Python's standard library.
 """
@@ -76,7 +76,7 @@ class SeparationOptions(Sized):
 
 
 class Random(c.Structure):
-    """The state of a random.Random."""
+    """The state of Python's random.Random."""
 
     _fields_ = [("words", c.c_uint32 * 624), ("position", c.c_int32)]
 
@@ -166,7 +166,7 @@ class Model:
         lib.sd_close(self.handle)
 
     def separate(self, samples, channels, sample_rate, layout, **options):
-        """Interleaved stems by name, from interleaved samples, by way of a layout."""
+        """Separates interleaved samples in a layout; returns interleaved stems by name."""
         frames = len(samples) // channels
         if layout == PLANAR:
             samples = planar(samples, channels)
@@ -260,7 +260,7 @@ def read_safetensors(path):
 
 
 def swift_demucs(*arguments):
-    """Runs the command, and gives what it prints."""
+    """Runs the command and returns its output."""
     return subprocess.run([given.program, *arguments], check=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE).stdout
 
@@ -275,7 +275,7 @@ DEMO = "Models/demo.safetensors"
 
 class CInterface(unittest.TestCase):
     def assertSamples(self, samples, expected, what):
-        """Bits, since == takes -0 for 0."""
+        """Compares bits, because -0 == 0."""
         if samples.tobytes() != expected.tobytes():
             self.fail(f"{what}: {len(samples)} samples, expected {len(expected)}; first difference "
                       f"at {next((i for i, (a, b) in enumerate(zip(samples, expected)) if a != b), -1)}")

@@ -1,4 +1,4 @@
-// What the library does to its process: threads, fork, memory, files, output, signals.
+// Effects of the library on its process: threads, fork, memory, files, output, signals.
 #define _GNU_SOURCE
 #include "harness.h"
 
@@ -72,7 +72,7 @@ static void one_model_in_eight_threads_gives_the_samples_of_one(void) {
 
 // MARK: Fork
 
-// In the child: the parent's handles are refused and can be closed, and own ones work.
+// In the child: the parent's handles are refused and can be closed, and new ones work.
 static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancellation,
                      const float *expected) {
     static float samples[CHANNELS], stems[CHANNELS * STEMS];
@@ -175,7 +175,7 @@ static void open_and_close(int times) {
         sd_stream_close(stream);
         sd_cancellation_free(cancellation);
         sd_close(model);
-        // Failures on the way must free what they had.
+        // Failing calls must free their memory.
         sd_model *none = NULL;
         sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &none, NULL, 0);
     }
@@ -186,7 +186,7 @@ static void a_thousand_models_opened_and_closed_leave_nothing(void) {
     long memory = resident_kilobytes();
     int files = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
     open_and_close(1000);
-    // What one model holds is more than 100 KB; a leak of a thousandth of it would show.
+    // A model takes more than 100 KB; a leak of a thousandth of that would be detected.
     long growth = resident_kilobytes() - memory;
     CHECK(growth < 1024, "%ld KB more after 1,000 models", growth);
     CHECK(count_entries("/proc/self/fd") == files, "%d files, were %d",
@@ -209,7 +209,7 @@ static void count_line(void *context, sd_log_level level, const char *line) {
     ++*(int *)context;
 }
 
-// A little of everything, also of what fails and what warns.
+// Calls most functions, also with errors and warnings.
 static void use_everything(void) {
     int lines = 0;
     sd_open_options open;
@@ -224,7 +224,7 @@ static void use_everything(void) {
     write_wav(input, 1000, 2, RATE, 1);
     sd_output outputs[] = {{"vocals", output}};
     OK(sd_separate_file(model, input, outputs, 1, NULL, NULL, NULL, why, sizeof why));
-    // Truncated: a warning.
+    // A truncated file gives a warning.
     CHECK(truncate(input, 2000) == 0, "%s", input);
     lines = 0;
     sd_track_report report = {.size = sizeof report};
@@ -287,7 +287,7 @@ static void signals_stay_as_they_were(void) {
               number);
 }
 
-// A program's handler must not run on a thread that it doesn't know.
+// A program's signal handler must not run on the library's threads.
 static void threads_of_the_library_block_signals(void) {
     sd_model *model = open_tiny();
     DIR *threads = opendir("/proc/self/task");
@@ -312,7 +312,7 @@ static void threads_of_the_library_block_signals(void) {
 
 int main(int argc, char **argv) {
     const test tests[] = {
-        // First: it compares with the process as it was before the library did anything.
+        // First, because it compares with the process before any call of the library.
         TEST(signals_stay_as_they_were),
         TEST(threads_of_the_library_block_signals),
         TEST(nothing_is_printed),

@@ -1,4 +1,4 @@
-// What separating gives: samples, order of progress, cancelling; buffers, files and streams.
+// Results of separating: samples, order of progress, cancelling; buffers, files and streams.
 #include "harness.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ static sd_separation_options seeded(int32_t shifts, uint64_t seed) {
     return options;
 }
 
-// Planar to interleaved; of `groups` stems.
+// Interleaves the planar samples of `groups` stems.
 static float *interleaved(const float *planar, size_t groups, size_t channels, size_t frames) {
     float *result = silence(groups * channels * frames);
     for (size_t group = 0; group < groups; group++)
@@ -161,7 +161,7 @@ typedef struct stream_case {
     sd_layout layout;
 } stream_case;
 
-// Takes a whole track through a stream: [stem][channel][frame].
+// Separates a whole track through a stream: [stem][channel][frame].
 static float *through_stream(const float *planar, size_t frames, size_t stem_frames,
                              const sd_stream_options *stream_options,
                              const sd_separation_options *options, const stream_case *given) {
@@ -208,7 +208,7 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
     CHECK(written == stem_frames, "%zu frames, expected %zu", written, stem_frames);
     if (!stream_options || !stream_options->is_live)
         CHECK(most == 0, "stems before the end of a stream that is not live");
-    // The end is told again and again.
+    // Reading after the end reports the end again.
     size_t count = 1;
     CHECK(sd_stream_pull(stream, stems, given->capacity, given->layout, &count, NULL, 0) == SD_DONE,
           "after the end");
@@ -229,7 +229,7 @@ static const stream_case stream_cases[] = {
 enum { STREAM_CASES = sizeof stream_cases / sizeof stream_cases[0] };
 
 static void a_stream_gives_the_samples_of_a_buffer(void) {
-    // One frame of 2,000 Hz is none at the model's rate.
+    // One frame at 2,000 Hz is less than a frame at the model's rate.
     const size_t lengths[] = {2, SEGMENT, 1234};
     for (int index = 0; index < STREAM_CASES * 3; index++) {
         const stream_case *given = &stream_cases[index / 3];
@@ -316,7 +316,7 @@ static void a_stream_called_out_of_turn_says_so(void) {
     CHECK(frames == 2, "%zu frames", frames);
     sd_stream_close(stream);
 
-    // A refused block leaves the stream as it was.
+    // A refused block doesn't change the stream.
     OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
     float broken[2 * CHANNELS] = {0, NAN, 0, 0};
     FAILS(SD_ERROR_ARGUMENT, sd_stream_push(stream, broken, 2, SD_PLANAR, why, sizeof why));
@@ -333,7 +333,7 @@ static void a_stream_called_out_of_turn_says_so(void) {
 typedef struct record {
     sd_progress calls[400];
     int count;
-    // Cancels at this call: by the result, or through another thread.
+    // Number of the call that cancels: by its result, or through another thread.
     int stop_at;
     sem_t *ask, *done;
 } record;
@@ -402,7 +402,7 @@ static void check_progress(const record *all, int64_t frames, int32_t members, c
               now->segments_done, ended);
         CHECK(ended <= begun, "%s: a segment ended before it began", name);
         fraction = now->fraction;
-        // A begin has one end, with equal numbers.
+        // Each begin event has one end event with equal numbers.
         int twins = 0;
         for (int other = 0; other < all->count; other++) {
             const sd_progress *twin = &all->calls[other];
@@ -438,7 +438,7 @@ static void progress_tells_each_segments_begin_and_end(void) {
     sd_close(bag);
 }
 
-// Sequential order: by member, then shift, then offset.
+// Whether `a` comes after `b` in sequential order: by member, then shift, then offset.
 static int comes_later(const sd_progress *a, const sd_progress *b) {
     if (a->member != b->member)
         return b->member > a->member;
@@ -547,7 +547,7 @@ static void a_callback_cancels_at_each_of_its_calls(void) {
         OK(works[kind](&options));
         int calls = all.count;
         CHECK(calls >= 10, "%d calls", calls);
-        // The last call comes when all work is done, and may be too late to cancel anything.
+        // The last call comes after all work, and may be too late to cancel anything.
         for (int index = 0; index < calls - 1; index++) {
             all = (record){.stop_at = index};
             sd_status status = works[kind](&options);
@@ -598,7 +598,7 @@ static void a_cancellation_stays_cancelled_and_several_calls_share_it(void) {
     sd_cancellation_free(options.cancellation);
 }
 
-// The callback's result cancels its own call alone.
+// The callback's result cancels only its own call.
 static void a_callbacks_result_does_not_cancel_other_calls(void) {
     record all = {.stop_at = 0};
     sd_separation_options options = seeded(0, 1);
@@ -651,7 +651,7 @@ static void a_file_gives_stems_sums_and_differences_in_every_format(void) {
                 sd_file_options_init(&files);
                 files.container = (sd_container)container;
                 files.sample_format = (sd_sample_format)format;
-                // MP3 knows no 1,600 Hz.
+                // MP3 doesn't support 1,600 Hz.
                 sd_separation_options options = seeded(1, 4);
                 if (container == SD_MP3) {
                     write_wav(input, 1500, 2, 8000, 3);
@@ -710,7 +710,7 @@ static int32_t take_tensor(void *context, const char *name, const int64_t *shape
     return all->count++ == all->stop_at;
 }
 
-// The blocks of a file, planar and one after the other.
+// The blocks of a file, joined, planar.
 typedef struct decoded {
     float samples[CHANNELS][4000];
     size_t frames, most;
@@ -745,7 +745,7 @@ static void a_written_file_is_read_back_and_converted(void) {
     for (int channel = 0; channel < CHANNELS; channel++)
         CHECK_EQUAL(all.samples[channel], samples + channel * COUNT, COUNT, "as written");
 
-    // At another rate a file gives what the conversion of its samples gives.
+    // At another rate, a file gives the same samples as the conversion.
     size_t frames = 0;
     OK(sd_convert(&given, CHANNELS, 2 * RATE, NULL, 0, SD_PLANAR, &frames, why, sizeof why));
     CHECK(frames == 2 * COUNT, "%zu frames", frames);

@@ -11,7 +11,7 @@
 
 static const char *path, *model_path;
 
-// POSIX's way to a function from a data pointer.
+// Sets a function pointer by dlsym, in the way that POSIX recommends.
 static void find(void *library, const char *name, void *function) {
     void *address = dlsym(library, name);
     memcpy(function, &address, sizeof address);

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Many tracks in one run, some of them broken, and killed runs. `tools/batch_test` does the same with a
-/// thousand tracks.
+/// Many tracks in one run, some of them damaged, and killed runs. `tools/batch_test` does the same
+/// with a thousand tracks.
 struct BatchTests {
     private static let count = 24
     private static let broken = [3, 11, 20]
@@ -22,7 +22,7 @@ struct BatchTests {
         }
     }
 
-    /// The stems below a folder by their paths in it.
+    /// The stems below a folder by their relative paths.
     private func stems(_ out: String) throws -> [String: Data] {
         let names = folder.contents.filter { $0.hasPrefix("\(out)/") && $0.hasSuffix(".wav") }
         let stems = try names.map { (String($0.dropFirst(out.count)), try folder.data($0)) }
@@ -57,7 +57,7 @@ struct BatchTests {
             Thread.sleep(forTimeInterval: wait)
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
-            // A file with its final name is complete.
+            // A file with its final name is always complete.
             for (name, data) in try stems("killed") { #expect(whole[name] == data, "\(name)") }
         }
         try folder.run(arguments + ["killed"], exits: 1)
@@ -67,7 +67,7 @@ struct BatchTests {
 
     // MARK: - Disk errors
 
-    /// Runs the command in a shell, after a command that limits it so that it fails.
+    /// Runs the command in a shell, after a `ulimit` that makes it fail.
     private func limited(_ limit: String, _ more: String...) throws -> CommandRun {
         try CommandRun(
             ["-c", "\(limit) && exec \"$0\" \"$@\"", CommandRun.executable.path] + more,
@@ -75,7 +75,7 @@ struct BatchTests {
     }
 
     @Test func aFileThatMayNotGrowFailsAndLeavesNothing() throws {
-        // Blocks of 512 bytes: less than a stem.
+        // In blocks of 512 bytes: less than one stem.
         let run = try limited("ulimit -f 2", "music/00.wav", "-qn", "cross_first", "-o", "out")
         #expect(run.errors.contains("File too large"), "\(run.errors)")
         #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") }, "\(folder.contents)")
@@ -89,7 +89,7 @@ struct BatchTests {
         #expect(run.errors.contains("Permission denied"), "\(run.errors)")
     }
 
-    /// Separates a long track, and does something once its folder is there that makes it fail.
+    /// Separates a long track, and makes it fail by `meanwhile` once its folder exists.
     private func separate(_ meanwhile: () throws -> Void) throws -> CommandRun {
         try folder.writeTrack("long.wav", samples: 100_000)
         let arguments = ["long.wav", "-n", "cross_first", "--shifts=3", "-o", "out"]

@@ -57,7 +57,7 @@ struct BenchTests {
         let seconds = scaling.compactMap { $0["seconds"] as? Double }
         #expect(seconds.count == speeds.count)
         for (time, threads) in zip(seconds, speeds) {
-            // No number of threads does more than all of them together.
+            // No number of threads is faster than all of them together.
             #expect(time >= seconds[0] / threads.reduce(0, +) * 0.999)
         }
         for row in scaling {
@@ -67,7 +67,7 @@ struct BenchTests {
         }
     }
 
-    /// `getrusage` would count from the peak of this process.
+    /// `getrusage` of a child would include the peak of this process.
     @Test func thePeakOfMemoryIsTheProgramsOwn() throws {
         let countBytes = 400 << 20
         var held = [UInt8](repeating: 1, count: countBytes)
@@ -118,7 +118,7 @@ struct BenchTests {
 
     @Test func stemsAreScoredAgainstReferences() throws {
         try folder.writeTrack("music.wav")
-        // Takes the model's own stems as the true ones.
+        // Uses the model's own stems as the true ones.
         try folder.run(
             "music.wav", "-n", "base", "--shifts", "0", "--float32", "--clip-mode", "none", "-q")
         let references = folder.url("separated/base/music").path

@@ -9,7 +9,7 @@ struct CommandRun {
     let output: String
     let errors: String
 
-    /// The executable is built into the folder that holds the tests.
+    /// The executable, which is in the build folder of the tests.
     static let executable: URL = {
         let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         var folder = tests.deletingLastPathComponent()
@@ -23,15 +23,15 @@ struct CommandRun {
         return folder.appendingPathComponent("swift-demucs")
     }()
 
-    /// Runs the command in a folder, with an empty home and without a network.
+    /// Runs the command in a folder, with an empty home and without network access.
     ///
     /// - Parameters:
     ///   - environment: variables that override the defaults.
-    ///   - interruptedAt: text on stderr, after which the run is sent a signal.
+    ///   - interruptedAt: text on stderr after which a signal is sent to the run.
     ///   - input: a file in the folder for standard input.
     ///   - executable: another program, such as a shell.
-    ///   - code: the expected exit code; any other is a failure of the test.
-    ///   - meanwhile: called after the start.
+    ///   - code: the expected exit code; any other code fails the test.
+    ///   - meanwhile: called after the run has started.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
         environment: [String: String] = [:], interruptedAt sign: String? = nil,
@@ -66,7 +66,7 @@ struct CommandRun {
         #expect(process.terminationStatus == code, "\(arguments): \(errors)")
     }
 
-    /// A process that is not started yet, with the same parameters as `init`.
+    /// Prepares a process without starting it, with the parameters of `init`.
     static func process(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
         environment: [String: String] = [:]
@@ -103,7 +103,7 @@ final class TemporaryFolder {
     init() {
         url = FileManager.default.temporaryDirectory
             .appendingPathComponent("swift-demucs-tests-\(UUID().uuidString)")
-        // Without the folder, the first file or run of the test fails.
+        // If this fails, the first file or run of the test fails too.
         try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
@@ -138,7 +138,7 @@ final class TemporaryFolder {
 
     func data(_ name: String) throws -> Data { try Data(contentsOf: url(name)) }
 
-    /// Writes a file, and makes the folders above it.
+    /// Writes a file, and creates its folders.
     func write(_ data: Data, _ name: String) throws {
         let file = url(name)
         try FileManager.default.createDirectory(
@@ -177,7 +177,7 @@ final class TemporaryFolder {
         bytes.append(contentsOf: "RIFF".utf8)
         append(36 + dataBytes, bytes: 4)
         bytes.append(contentsOf: "WAVEfmt ".utf8)
-        // Size of this part, IEEE float, channels, rate, bytes a second and a frame, bits.
+        // Chunk size, IEEE float, channels, rate, bytes per second and per frame, bits.
         let frameBytes = channels * 4
         for (number, count) in [
             (16, 4), (3, 2), (channels, 2), (rateHz, 4), (rateHz * frameBytes, 4), (frameBytes, 2),

@@ -59,7 +59,7 @@ struct EvalTests {
             let isMedian = name.hasPrefix("bsseval")
             let golden = try golden("\(name).bass\(isMedian ? ".median" : "")")
             let shown = try #require(Double(cell))
-            // Half a unit of the second decimal, and the tolerance of the scores themselves.
+            // Half a unit of the second decimal, and the tolerance of the scores.
             #expect(abs(shown - golden) <= 0.015, "\(name)")
         }
         #expect(run.outputLines[4] == "median of 1 track")

@@ -10,7 +10,7 @@ import Testing
 struct HTMLReportTests {
     private let folder = TemporaryFolder()
 
-    /// The page's elements as far as they are XML: everything after the heading of the document.
+    /// The page's elements that are valid XML: everything after the document's heading.
     private func page(_ name: String) throws -> String {
         let text = String(decoding: try folder.data(name), as: UTF8.self)
         #expect(text.hasPrefix("<!DOCTYPE html>"))
@@ -36,7 +36,7 @@ struct HTMLReportTests {
         try folder.run("eval", "true", "found", "--metrics", "sdr,si-sdr", "--html", "scores.html")
         let page = try page("scores.html")
         #expect(page.contains("&lt;a&amp;b&gt;"))
-        // The scores are infinite: the bars of two stems with two scores, and of two tracks.
+        // The scores are infinite: bar charts of two stems with two scores, and of two tracks.
         #expect(count("svg", in: page) == 2)
         #expect(count("rect", in: page) >= 8)
     }

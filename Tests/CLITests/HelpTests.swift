@@ -411,7 +411,7 @@ struct HelpTests {
         #expect(!(try folder.run("tensors", "run", "--help")).output.contains("--out"))
     }
 
-    /// A mistyped name must not start a download.
+    /// A mistyped command must not start a download.
     @Test func missingTracksAreReportedBeforeAModelIsLookedFor() throws {
         let run = try folder.run("-n", "nothing", "evla", "none.wav", exits: 1)
         #expect(

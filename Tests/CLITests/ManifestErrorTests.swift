@@ -2,11 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Faults of a manifest are found before the first track.
+/// Errors in a manifest are found before the first track.
 struct ManifestErrorTests {
     private let folder = TemporaryFolder()
 
-    /// Runs a manifest with a good first track, and returns its error.
+    /// Runs a manifest whose first track is valid, and returns its error.
     private func error(
         of manifest: String, _ name: String = "list", _ more: [String] = []
     ) throws -> String {
@@ -98,7 +98,7 @@ struct ManifestErrorTests {
                 let lines = (0..<10_000).map { "t\(block * 10_000 + $0),music/a.flac\n" }
                 try handle.write(contentsOf: Data(lines.joined().utf8))
             }
-            // The last line is at fault, so all are read, and those before it looked at again.
+            // The last line is invalid: all lines are read, and earlier lines are read again.
             try handle.write(contentsOf: Data("t77,b\n".utf8))
             try handle.close()
             var peakKilobytes = 0
@@ -114,7 +114,7 @@ struct ManifestErrorTests {
                     peakKilobytes = max(peakKilobytes, peak ?? 0)
                 }
             }
-            // 8 bytes a line, twice while the list grows, and the program itself.
+            // 8 bytes for each line, twice while the list grows, plus the program itself.
             #expect((1..<100_000).contains(peakKilobytes), "\(peakKilobytes) kB")
             #expect(run.errors.contains("list: line 2000002: the id 't77' is that of line 79 too"))
         }

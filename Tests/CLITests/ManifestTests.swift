@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `--manifest` and `--shard`: which tracks, under which names, with which results.
+/// `--manifest` and `--shard`: selected tracks, their names and their results.
 struct ManifestTests {
     private let folder = TemporaryFolder()
 
@@ -77,7 +77,7 @@ struct ManifestTests {
         #expect(results.map { $0["seed"] as? UInt64 } == [nil, .max, 3])
         let parameters = results.map { $0["parameters"] as? [String: Any] }
         #expect(parameters.map { $0?["shifts"] as? Int } == [0, 2, 2])
-        // A track separated by its own options is the same as by those of the command.
+        // A track's own options give the same result as the command's.
         try folder.run(
             "a.wav", "-n", "cross_first", "-o", "plain", "--shifts=0", "--start=0.1",
             "--duration=0.2")
@@ -157,7 +157,7 @@ struct ManifestTests {
         #expect(try status(exits: 1) == "failed")
         #expect(try status(exits: 0) == "quarantined")
         #expect(try status(["--force"], exits: 1) == "failed")
-        // Another file is another chance.
+        // A changed file is tried again.
         try folder.writeTrack("bad.wav")
         #expect(try status(exits: 0) == "done")
         #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
@@ -174,12 +174,12 @@ struct ManifestTests {
         #expect(parameters["outputs"] as? [String] == ["rest"])
         let again = try run("list.csv", ["--stems=drums", "--skip-existing"])
         #expect(again.errors.contains("Already done: x\nAlready done: y\n"))
-        // Without {stem}, the files of a track with other stems could be those of any track.
+        // Without {stem}, different stems of a track would have the same file name.
         try run("list.csv", ["--stems=drums", "--filename={track}.{ext}"], exits: 2)
     }
 
     @Test func aFollowedManifestIsSeparatedLineByLine() throws {
-        // The second line is written when the result of the first one has arrived.
+        // The script writes the second line when the first result has arrived.
         let script = """
             mkfifo lines results
             "$0" --manifest lines --follow --json -n cross_first -o out >results &

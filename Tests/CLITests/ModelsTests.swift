@@ -12,7 +12,7 @@ import Testing
         checkpoint = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
     }
 
-    /// Without a listener: every request beyond the local hub fails at once.
+    /// A proxy without a listener: every request beyond the local hub fails at once.
     private static let deadProxy = "http://127.0.0.1:1"
 
     @discardableResult
@@ -75,7 +75,7 @@ import Testing
         #expect(models[2]["hubRepository"] as? String == "adefossez/HTDemucs-6s")
     }
 
-    /// The reason, and what to use instead, before anything is fetched.
+    /// The error gives the reason and an alternative, before anything is fetched.
     @Test func packedModelsAreRefusedByName() throws {
         let hub = try hub([:])
         for (name, instead) in [("mdx_q", "'mdx'"), ("mdx_extra_q", "'mdx_extra'")] {
@@ -171,7 +171,7 @@ import Testing
     }
 
     #if os(Linux)
-        /// Empty files take the places of both libraries.
+        /// Both libraries are replaced by empty files.
         @Test func aMissingLibraryIsReported() throws {
             for name in ["libcurl.so.4", "libcurl-gnutls.so.4"] { try folder.write(Data(), name) }
             let variables = ["LD_LIBRARY_PATH": folder.url("").path]

@@ -32,7 +32,7 @@ final class PseudoTerminal {
 
     deinit { close(main) }
 
-    /// Reads until the text has a match of the pattern, or to the end.
+    /// Reads until the text has a match of `pattern`, or to the end.
     ///
     /// - Returns: whether the text has a match.
     @discardableResult

@@ -60,7 +60,8 @@ struct SelfTestTests {
         #expect(run.errors.contains("was made for a demo model with the fingerprint"))
     }
 
-    /// In the checkout's own build folder the program finds them all the same: a copy runs.
+    /// Runs a copy of the program, because in the checkout's build folder it would still find the
+    /// vectors.
     @Test func missingVectorsAreNamed() throws {
         let program = folder.url("swift-demucs")
         try FileManager.default.copyItem(at: CommandRun.executable, to: program)

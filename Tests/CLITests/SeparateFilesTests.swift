@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The files that are found, and the paths of their stems; by dry runs, without separating.
+/// Found files and the paths of their stems, tested by dry runs without separating.
 struct SeparateFilesTests {
     private let folder = TemporaryFolder()
 
@@ -79,7 +79,8 @@ struct SeparateFilesTests {
     }
 
     @Test func namesThatOnlyLookAlikeAreTwoTracks() throws {
-        // One letter, or a letter and an accent: two files to Linux, one to Apple's systems.
+        // A precomposed letter, or a letter and a combining accent: two files on Linux, one on
+        // Apple's systems.
         #if os(Linux)
             try make("caf\u{E9}.wav", "cafe\u{301}.wav")
             #expect(try plan("caf\u{E9}.wav", "cafe\u{301}.wav").outputLines.count == 2)
@@ -105,7 +106,7 @@ struct SeparateFilesTests {
         try folder.run(arguments)
         #expect(folder.exists("separated/cross_first/\(name)/rest.wav"))
         #expect(try folder.run(arguments).errors.contains("Already done"))
-        // With the stem in it, the name is too long.
+        // With the stem's name, the file name is too long.
         let run = try folder.run(arguments + ["--filename={track}_{stem}.{ext}"], exits: 1)
         #expect(run.errors.contains("File name too long"), "\(run.errors)")
     }
@@ -156,7 +157,7 @@ struct SeparateFilesTests {
         #expect(try folder.data("stdout.txt") == file)
         try folder.run(arguments + ["--stdout=rest", "--raw"])
         #expect(try folder.data("stdout.txt") == file.suffix(1400 * 4))
-        // No files besides those of the first run.
+        // Only the files of the first run exist.
         #expect(folder.contents.filter { $0.hasSuffix("wav") }.count == 3)
     }
 

@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The signals that are written: names and samples.
+/// Names and samples of the written signals.
 struct SeparateOutputTests {
     private let folder = TemporaryFolder()
 
     init() throws {
-        // So quiet that no stem clips, which would break the sums.
+        // Too quiet for clipping, which would change the sums.
         try folder.writeTrack("a.wav", rateHz: 4000, gain: 0.1)
     }
 
@@ -95,7 +95,7 @@ struct SeparateOutputTests {
     @Test func anExcerptIsSeparatedAsIfThereWereNoMore() throws {
         try folder.writeTrack("whole.wav", samples: 1600)
         let whole = try folder.data("whole.wav")
-        // From 0.25 s, 0.5 s of it; a frame has 8 bytes.
+        // Half a second from 0.25 s on; a frame has 8 bytes.
         var part = whole.prefix(44)
         part.replaceSubrange(
             40..<44, with: withUnsafeBytes(of: UInt32(800 * 8).littleEndian, Array.init))
@@ -124,7 +124,7 @@ struct SeparateOutputTests {
     }
 
     @Test func oneGainForAllKeepsTheirSum() throws {
-        // Loud enough that stems must be rescaled.
+        // Loud enough that stems are rescaled.
         try folder.writeTrack("a.wav", rateHz: 4000, replacing: [100: 5, 101: -5])
         try run("plain")
         let lines = try folder.run(

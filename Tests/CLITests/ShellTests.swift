@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Completions, manual and installation, checked with the tools that are installed.
+/// Completions, manual and installation, checked with installed tools.
 struct ShellTests {
     private let folder = TemporaryFolder()
 
@@ -13,7 +13,7 @@ struct ShellTests {
 
     /// Runs a line of a shell in the folder, and expects success.
     ///
-    /// - Returns: stdout and stderr in one.
+    /// - Returns: stdout and stderr together.
     private func shell(_ line: String) throws -> String {
         let run = try CommandRun(
             ["-c", line], in: folder.url, models: nil, executable: URL(fileURLWithPath: "/bin/sh"))
@@ -103,7 +103,7 @@ struct ShellTests {
         try manager.copyItem(at: CommandRun.executable, to: program)
         let model = folder.url("share/swift-demucs/models/demo.safetensors")
         try manager.copyItem(at: Fixture.url("models/cross_first.safetensors"), to: model)
-        // Through a link, as package managers make them.
+        // A symbolic link, as package managers create them.
         try manager.createSymbolicLink(at: folder.url("link"), withDestinationURL: program)
         let found = try shell("HOME=$PWD ./link models path demo")
         #expect(found.hasSuffix("/share/swift-demucs/models/demo.safetensors\n"))

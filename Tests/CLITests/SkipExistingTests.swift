@@ -6,7 +6,7 @@ import Testing
 struct SkipExistingTests {
     private let folder = TemporaryFolder()
     private let stem = "out/cross_first/a/drums.wav"
-    /// With the SHA-256 of `cross_first/a/drums.wav`.
+    /// Path of the record, with the checksum of `cross_first/a/drums.wav`.
     private static let record = "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json"
 
     init() throws {
@@ -26,7 +26,7 @@ struct SkipExistingTests {
 
     @Test func aSecondRunDoesNothing() throws {
         let before = try folder.data(stem)
-        // Without a seed, doing it again would give other samples.
+        // Without a seed, a new separation would give other samples.
         #expect(try isSkipped())
         #expect(try folder.data(stem) == before)
     }
@@ -55,7 +55,7 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
-    /// A second reading of a pipe, for its checksum, would wait for ever.
+    /// Reading a pipe again for its checksum would wait for ever.
     @Test func aNamedPipeIsSeparatedWithoutARecord() throws {
         let path = folder.url("pipe.wav").path
         #expect(mkfifo(path, 0o600) == 0)
@@ -109,7 +109,7 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
-    /// Where the first version of the program put it.
+    /// The record's path in the first version of the program.
     @Test func aRecordBesideTheStemsCountsUntilItIsReplaced() throws {
         let former = "out/cross_first/a/.a.wav.swift-demucs.json"
         try FileManager.default.moveItem(

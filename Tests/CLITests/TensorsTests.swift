@@ -23,7 +23,7 @@ struct TensorsTests {
 
     @Test func aTrackGoesThroughFilesToStems() throws {
         try prepare()
-        // Takes the model from the manifest.
+        // The model is taken from the manifest.
         #expect(try run("tensors run chunks -q").output == "chunks\n")
         let stems = try run("tensors stems chunks -o stems --float32")
         #expect(stems.output == "stems/drums.wav\nstems/rest.wav\n")
@@ -32,7 +32,7 @@ struct TensorsTests {
                 "chunks/manifest.json", "chunks/chunk-00005/input.raw", "chunks/chunk-00005/x.raw",
                 "chunks/chunk-00005/output.raw", "chunks/chunk-00005/add_67.raw",
             ]))
-        // No other files, and none incomplete.
+        // No other files, and no incomplete ones.
         #expect(folder.contents.count == 1 + 1 + 2 + 6 * 5 + 1 + 2)
     }
 

@@ -5,7 +5,7 @@ import Testing
 struct TerminalTests {
     private let folder = TemporaryFolder()
 
-    /// Separates a track of enough segments for an estimate, to the end.
+    /// Separates a track that is long enough for an estimate of the time.
     private func run(
         columns: UInt16, environment: [String: String] = [:], _ more: String...
     ) throws -> PseudoTerminal {
@@ -57,7 +57,7 @@ struct TerminalTests {
     @Test func nothingIsColoured() throws {
         for environment in [[:], ["NO_COLOR": "1"]] {
             let terminal = try run(columns: 80, environment: environment)
-            // Codes of colours end in m.
+            // Escape codes of colours end in m.
             #expect(terminal.text.firstMatch(of: /\u{1B}\[[0-9;]*m/) == nil)
         }
     }

@@ -17,7 +17,7 @@ struct AsyncSeparationTests {
 
     private static let options = SeparationOptions(shifts: 1, seed: 8)
 
-    /// The track in pieces of rising length.
+    /// The track in pieces of increasing length.
     private func pieces(of track: PlanarAudio) -> AsyncStream<PlanarAudio> {
         AsyncStream { continuation in
             var (start, length) = (0, 0)
@@ -84,7 +84,7 @@ struct AsyncSeparationTests {
     @Test func cancellingTheTaskLeavesNoFiles() async throws {
         let separator = try NoiseTrack.model()
         let track = NoiseTrack.buffer(samples: 100_000)
-        // A minute of work.
+        // Enough work for a minute.
         let options = SeparationOptions(shifts: 100)
         let task = Task {
             try await separator.separate(
@@ -96,8 +96,8 @@ struct AsyncSeparationTests {
     }
 }
 
-/// Cancels from a thread of its own: tests that block share the few threads that run tasks, and
-/// another task might wait until the work is done.
+/// Cancels from its own thread: tests that block occupy the few threads that run tasks, and another
+/// task might wait until the work is done.
 func cancelSoon<Value>(_ task: Task<Value, any Error>) {
     Thread.detachNewThread {
         Thread.sleep(forTimeInterval: 0.05)

@@ -6,7 +6,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// Bags of models: what the golden bag tracks of `SeparatorTests` leave open.
+/// Bags of models: the cases that the golden bag tracks of `SeparatorTests` don't cover.
 struct BagTests {
     private static let pair = ["cross_first", "positions"].map {
         Fixture.url("models/\($0).safetensors").path
@@ -24,7 +24,7 @@ struct BagTests {
             stems: stems, threads: 1)
     }
 
-    /// Bits are equal because the members that are left out still draw their offsets.
+    /// Bits are equal because members that don't run still draw their offsets.
     @Test(arguments: [0, 1, 3])
     func oneStemOfAnIdentityBagIsTheSameAndRunsOneMember(shifts: Int) throws {
         let options = SeparationOptions(shifts: shifts, seed: 1234)
@@ -48,7 +48,7 @@ struct BagTests {
         #expect(segmentsOfStems == segments)
     }
 
-    /// The stems, the events and the state of the generator afterwards.
+    /// Runs a separation; returns the stems, the events and the generator's final state.
     private func run(
         _ separator: Separator, shifts: Int, order: PassOrder
     ) throws -> (stems: PlanarAudio, events: [String], random: PythonRandom) {
@@ -139,11 +139,12 @@ struct BagTests {
                 name: "stems", value: "piano", allowed: "one of drums, rest")
         ) { _ = try bag(nil, stems: ["piano"]) }
         #expect(throws: SeparationError.self) { _ = try bag(nil, stems: []) }
-        // A segment that leaves nothing to compute.
+        // A segment so short that it has no samples.
         #expect(throws: ConfigurationError.self) { _ = try bag(nil, segmentSeconds: 1e-9) }
     }
 
-    /// Members with other segments run at their own pace; no pass holds more than one segment.
+    /// Members with different segments advance at their own pace; no pass holds more than one
+    /// segment.
     @Test func membersOfDifferentSegmentsAdvanceTogether() throws {
         let backend = try Backend(threads: 1)
         let formats = [200, 31].map { samples in
@@ -161,7 +162,7 @@ struct BagTests {
                 longestBlock = max(longestBlock, block.stems.sampleCount)
                 output += block.stems.channels[0]
             })
-        // Networks that give back their input leave the track as it was, to rounding.
+        // Networks that return their input don't change the track, up to rounding.
         let comparison = Comparison(actual: output, expected: samples)
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
         #expect(longestBlock <= 31)

@@ -37,7 +37,7 @@ struct DocumentationLinkTests {
         return parts.indices.filter { $0 % 2 == 0 }.map { parts[$0] }.joined()
     }
 
-    /// The anchors that forges make of a page's headings.
+    /// The anchors that GitHub and similar sites make of a page's headings.
     static func anchors(of page: URL) -> [String] {
         text(of: page).split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
             let title = line.drop { $0 == "#" }.dropFirst().lowercased()

@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Each snippet of the documentation stands in an example, and CI compiles the examples.
+/// Each code snippet of the documentation occurs in an example, and CI compiles the examples.
 struct DocumentationTests {
     /// Swift code in an article or a doc comment.
     struct Snippet: Sendable, CustomTestStringConvertible {
         let file: String
-        /// Without indentation and empty lines.
+        /// Lines of the snippet without indentation and empty lines.
         let lines: [String]
 
         var testDescription: String { "\(file): \(lines.first ?? "")" }

@@ -5,7 +5,7 @@ import HTDemucs
 import TestSupport
 import Testing
 
-/// Separations of files that break off: nothing half-written keeps a final name.
+/// Separations of files that fail: no unfinished file keeps a final name.
 struct FileFailureTests {
     let folder: TemporaryFolder
     let input: AudioInput
@@ -28,7 +28,7 @@ struct FileFailureTests {
 
     static let modes: [ClipMode] = [.rescale, .clamp]
 
-    /// Separates, disturbed after the first segment.
+    /// Separates a track with a disturbance after the first segment.
     private func separate(
         mode: ClipMode, into outputs: [StemOutput]? = nil, disturb: () throws -> Void
     ) throws {
@@ -103,7 +103,7 @@ struct FileFailureTests {
         var space = DiskSpace()
         try space.add(1000, in: folder.url.path)
         try space.check()
-        // Both needs are on one disk.
+        // Both folders are on one disk.
         try space.add(Int.max / 2, in: folder.url.path)
         let error = try #require(throws: SeparationError.self) { try space.check() }
         guard case .notEnoughSpace(_, let needed, let free) = error else {
@@ -114,7 +114,7 @@ struct FileFailureTests {
         #expect(free < needed)
     }
 
-    /// The device that has never any room.
+    /// Writes to a device that is always full.
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: modes)
     func anOutputWithoutRoomIsTold(mode: ClipMode) throws {
         let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))

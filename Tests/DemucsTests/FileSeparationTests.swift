@@ -6,7 +6,7 @@ import ModelZoo
 import TestSupport
 import Testing
 
-/// What the tests of files share: noise in a file, and a small model.
+/// Shared parts of the tests of files: noise in a file, and a small model.
 enum NoiseTrack {
     /// A loud track whose channels differ, between `amplitude` / 2 and its negative.
     static func buffer(
@@ -45,7 +45,7 @@ struct FileSeparationTests {
         separator = try NoiseTrack.model()
     }
 
-    /// Writes a track as float32, which keeps samples as they are up to ±1.
+    /// Writes a track as float32, which stores samples up to ±1 exactly.
     private func write(
         _ buffer: PlanarAudio, _ name: String = "track.wav",
         format: OutputFormat = .wav(.float32)
@@ -71,7 +71,7 @@ struct FileSeparationTests {
         try AudioFile.read(folder.path("\(name).out")).buffer.channels
     }
 
-    /// Float32 files hold no more than full scale, as the reference's.
+    /// Limits samples to full scale, as float32 files do in the reference too.
     private func limited(_ channels: [[Float]]?) -> [[Float]]? {
         channels?.map { $0.map { min(max($0, -1), 1) } }
     }
@@ -105,7 +105,7 @@ struct FileSeparationTests {
         #expect(report.seed == 9)
     }
 
-    /// Byte for byte the files that a separation in memory is written to.
+    /// Files equal those of a separation in memory, byte for byte.
     @Test(arguments: ClipMode.allCases, SampleFormat.allCases)
     func clipModesAreThoseOfWholeStems(clip: ClipMode, format: SampleFormat) throws {
         let input = try write(NoiseTrack.buffer(samples: 2000, amplitude: 2))
@@ -203,7 +203,7 @@ struct FileSeparationTests {
             let written = try AudioFile.read(folder.path("rest.out")).buffer
             #expect(written.sampleRateHz == rateHz)
             #expect(written.sampleCount == samples)
-            // The peak is that of the signal that is written.
+            // The report has the peak of the written signal.
             let rest = report.outputs[1]
             #expect(abs(written.peak - rest.peak * rest.gain) < 1e-6)
         }
@@ -251,7 +251,7 @@ struct FileSeparationTests {
             input, into: bothStems, output: float32(), options: options
         ) { segmentsOfAll = $0.segmentsTotal }
         #expect(segments < segmentsOfAll)
-        // One that was loaded for some stems has no others.
+        // A separator that was loaded for some stems has no other stems.
         let some = try Separator(files, stems: ["rest"], threads: 1)
         _ = try some.separate(input, into: minus, options: options)
         #expect(throws: SeparationError.self) {

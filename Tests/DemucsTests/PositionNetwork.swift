@@ -1,5 +1,5 @@
-// The fixtures' stand-in for a network (`PositionModel` in make_separation_fixtures.py), and what the
-// tests of the pipeline share.
+// A stand-in for a network, as in the fixtures (`PositionModel` in make_separation_fixtures.py),
+// and shared parts of the pipeline's tests.
 
 import Audio
 import Demucs
@@ -17,7 +17,8 @@ struct PositionNetwork {
 
     init() throws { backend = try Backend(threads: 1) }
 
-    /// Pads like `HTDemucs.forward`: not at all, since the arithmetic does not need it.
+    /// Returns `[2, channels, samples]`. No padding as in `HTDemucs.forward`: the arithmetic does
+    /// not need it.
     func callAsFunction(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let output = backend.tensor([2, channels, samples])
@@ -50,9 +51,9 @@ func constant(_ value: Float, samples: Int) -> [[Float]] {
     [[Float]](repeating: [Float](repeating: value, count: samples), count: 2)
 }
 
-/// A recording in memory, given in blocks of a few samples.
+/// A recording in memory that is read in short blocks.
 ///
-/// - Parameter read: told the samples of each block.
+/// - Parameter read: called with the samples of each block.
 func shortBlockReader(
     _ channels: [[Float]], read: @escaping (_ sampleCount: Int) -> Void = { _ in }
 ) -> RangeReader {
@@ -68,7 +69,7 @@ func shortBlockReader(
 
 /// A track in memory.
 ///
-/// - Parameter open: gives the readers of its passes, if not the same samples each time.
+/// - Parameter open: returns the readers of the passes; nil for the same samples in each pass.
 func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Track {
     try Track(
         channelCount: track.count, sampleRateHz: 100, cancellation: CancellationToken(),
@@ -112,7 +113,7 @@ func separate(
 final class Counter: Sendable {
     private let count = Mutex(0)
 
-    /// 1, 2, 3, …
+    /// Returns 1, 2, 3, …
     func next() -> Int {
         count.withLock {
             $0 += 1

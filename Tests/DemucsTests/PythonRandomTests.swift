@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 struct PythonRandomTests {
-    /// Seeds of one and two words; 700 draws reach past the generator's 624 words of state.
+    /// Seeds of one and two words; 700 draws use more than the generator's 624 words of state.
     @Test(arguments: [0, 1, 42, UInt64(UInt32.max), 4_294_967_296, 9_223_372_036_854_788_153, .max])
     func drawsWhatPythonDraws(seed: UInt64) throws {
         let fixture = try Fixture("separation/separation")

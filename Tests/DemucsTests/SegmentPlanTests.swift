@@ -27,8 +27,8 @@ struct SegmentPlanTests {
         #expect(try plan(.init(overlap: 0.9)).strideSamples == 34_397)
     }
 
-    /// Powers up to 3 are products in both; other ones go through two libraries' `pow`, each within
-    /// a unit in the last place (−138 dB).
+    /// Powers up to 3 are products on both sides; other powers use two libraries' `pow`, each
+    /// within a unit in the last place (−138 dB).
     @Test(arguments: [(1.0, Double.infinity), (2, .infinity), (3, .infinity), (2.5, 130)])
     func weightsAreTheReferences(power: Double, leastDecibels: Double) throws {
         let format = PositionNetwork.format
@@ -52,7 +52,7 @@ struct SegmentPlanTests {
         #expect(plan.strideSamples == 150)
         #expect(plan.segmentCount(forTrackSamples: 1) == 1)
         #expect(plan.segmentCount(forTrackSamples: 150) == 1)
-        // The first segment ends at 200, and yet a second one starts at 150.
+        // A second segment starts at 150, although the first one ends at 200.
         #expect(plan.segmentCount(forTrackSamples: 151) == 2)
         #expect(plan.segmentCount(forTrackSamples: 450) == 3)
     }
@@ -81,7 +81,7 @@ struct SegmentPlanTests {
         (SeparationOptions(shifts: 101), "shifts"),
         (SeparationOptions(transitionPower: 0.5), "transition power"),
         (SeparationOptions(transitionPower: .nan), "transition power"),
-        // (1 / 171,990)^10 is zero in float32, and zero is no weight to divide by.
+        // (1 / 171,990)^10 is zero in float32, and dividing by a zero weight is impossible.
         (SeparationOptions(transitionPower: 10), "transition power"),
     ])
     func optionsOutOfRangeAreNamed(options: SeparationOptions, name: String) throws {

@@ -2,7 +2,7 @@ import Demucs
 import HTDemucs
 import Testing
 
-/// Blocks in, blocks out: the same samples as for the whole track.
+/// Streams of blocks give the same samples as the whole track.
 struct SeparationStreamTests {
     /// 1,600 Hz, segments of 400 samples.
     private let separator: Separator
@@ -11,7 +11,7 @@ struct SeparationStreamTests {
         separator = try NoiseTrack.model()
     }
 
-    /// All stems of a stream that gets blocks of some length, and is asked for stems after each.
+    /// All stems of a stream that gets blocks of one length, and is read after each block.
     private func stems(
         _ track: PlanarAudio, blockSamples: Int, live: Normalization?, isInputRate: Bool = false,
         options: SeparationOptions, givenBeforeTheEnd: inout Int
@@ -61,7 +61,7 @@ struct SeparationStreamTests {
         }
     }
 
-    /// What goes in leaves after about a segment, however long the track is.
+    /// The delay is about one segment, for tracks of any length.
     @Test func liveStreamsLagBehindByASegment() throws {
         let noise = NoiseTrack.buffer(samples: 10_000)
         var early = 0

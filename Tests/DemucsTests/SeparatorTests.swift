@@ -5,7 +5,7 @@ import ModelZoo
 import TestSupport
 import Testing
 
-/// The options that a golden track was made with, as its metadata hold them.
+/// The options of a golden track, from its metadata.
 private struct GoldenOptions: Decodable {
     let overlap: Double
     let seed: UInt64
@@ -27,7 +27,7 @@ private struct GoldenOptions: Decodable {
     }
 }
 
-/// The model that a golden track was made with: a checkpoint, or a bag of several.
+/// The model of a golden track: a checkpoint, or a bag of several.
 private func modelFiles(_ metadata: [String: String]) throws -> ModelFiles {
     func path(_ name: String) -> String { Fixture.url("models/\(name)").path }
     if let checkpoint = metadata["checkpoint"] {
@@ -48,18 +48,18 @@ private func noise(_ samples: Int) -> PlanarAudio {
 }
 
 struct SeparatorTests {
-    /// Whole tracks through the official separator.
+    /// Whole tracks, separated by the reference.
     private static let goldenTracks = Fixture.names(in: "tracks")
 
     @Test func goldenTracksAreThere() {
         #expect(Self.goldenTracks.count >= 30)
     }
 
-    /// PyTorch's float32 lies 126 to 131 dB from its float64 on most of these tracks, and two ways
-    /// of adding up in float32 a little farther apart; ten samples alone scatter most, from 119 to
-    /// 121 dB over the instruction sets. Where it lies farther off itself (77 dB for `silent_start`,
-    /// whose silent segments are rounding errors divided by 1e-5), no more than that can be asked
-    /// for: 6 dB are twice its own error.
+    /// PyTorch's float32 has an SNR of 126 to 131 dB against its float64 on most of these tracks,
+    /// and two orders of float32 sums differ a little more. Ten samples alone vary most, from 119
+    /// to 121 dB over the instruction sets. Where PyTorch's own SNR is lower (77 dB for
+    /// `silent_start`, whose silent segments are rounding errors divided by 1e-5), the bound is
+    /// lower too: 6 dB allow twice its own error.
     @Test(arguments: goldenTracks)
     func matchesTheOfficialPackage(track: String) throws {
         let fixture = try Fixture("tracks/\(track)")
@@ -141,7 +141,7 @@ struct SeparatorTests {
 
     @Test func cancellingTheTaskEndsAnAsyncSeparation() async throws {
         let separator = try NoiseTrack.model()
-        // A minute of work.
+        // Enough work for a minute.
         let options = SeparationOptions(shifts: 100)
         let task = Task { try await separator.separate(noise(100_000), options: options) }
         cancelSoon(task)
@@ -183,7 +183,7 @@ struct SeparatorTests {
         expect(
             invalid("has a sample rate of 0 Hz, expected 1000 to 768000 Hz"),
             [[0.5], [0.5]], rateHz: 0)
-        // Less than one sample is left at the model's rate.
+        // Less than one sample remains at the model's rate.
         expect(
             SeparationError.emptyAudio(channels: 2, samples: 0), [[0.5], [0.5]], rateHz: 48_000)
     }

@@ -57,8 +57,8 @@ struct TrackPipelineTests {
         network = try PositionNetwork()
     }
 
-    /// The arithmetic is the reference's in the reference's order. What is left is its mean, which
-    /// it sums up in float32 (one unit in the last place, −138 dB), and `pow`.
+    /// The arithmetic is the reference's, in the same order, except for the mean, which the
+    /// reference sums in float32 (one unit in the last place, −138 dB), and `pow`.
     @Test(arguments: GoldenCase.all)
     func matchesTheReference(_ golden: GoldenCase) throws {
         let track = try track(golden.mix, in: fixture)
@@ -72,7 +72,7 @@ struct TrackPipelineTests {
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
     }
 
-    /// Sums of the whole track in two buffers, as the reference keeps them, give the same bits.
+    /// Sums of the whole track in two buffers, as in the reference, give the same bits.
     @Test(arguments: [1, 10, 199, 200, 201, 449, 450, 451, 5003], [0, 0.1, 0.25, 0.5, 0.9])
     func streamingEqualsWholeTrackOverlapAdd(samples: Int, overlap: Double) throws {
         let track: [[Float]] = [7919, 7907].map { step in
@@ -80,7 +80,7 @@ struct TrackPipelineTests {
         }
         let options = SeparationOptions(shifts: 0, overlap: overlap)
         let format = PositionNetwork.format
-        // Every output is different, and none depends on the input.
+        // All outputs differ, and none depends on the input.
         let segments = Counter()
         let stems = try separate(track, options: options) { mix in
             let segmentIndex = segments.next()
@@ -132,7 +132,8 @@ struct TrackPipelineTests {
         #expect(samplesOut == 2000)
     }
 
-    /// Segments of any length leave in blocks that the cache holds, and the blocks' seams do not show.
+    /// Segments of any length leave in blocks that fit into the cache; the blocks' boundaries
+    /// change no sample.
     @Test(arguments: [true, false])
     func longSegmentsLeaveInBlocks(split: Bool) throws {
         let track: [[Float]] = [7919, 7907].map { step in
@@ -161,8 +162,8 @@ struct TrackPipelineTests {
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
     }
 
-    /// A network that gives back its input leaves the track as it was, whatever the seams: to
-    /// float32's rounding of x − mean, ÷ scale, × weight, ÷ weights, × scale, + mean.
+    /// A network that returns its input doesn't change the track, whatever the blocks' boundaries:
+    /// up to float32's rounding of x − mean, ÷ scale, × weight, ÷ weights, × scale, + mean.
     @Test(arguments: [
         SeparationOptions(shifts: 0), SeparationOptions(shifts: 0, overlap: 0.9),
         SeparationOptions(shifts: 2, seed: 8, segmentSeconds: 0.37),
@@ -190,7 +191,7 @@ struct TrackPipelineTests {
         _ = try separate(
             track("stereo", in: fixture), options: .init(shifts: 2, seed: 42),
             progress: { reports.append($0) }, network: network.callAsFunction)
-        // 531 samples behind at most 50 zeros: four segments of stride 150 in each shift.
+        // 531 samples after at most 50 zeros: four segments of stride 150 in each shift.
         #expect(reports.map(\.segmentsDone) == Array(0...8))
         #expect(reports.allSatisfy { $0.segmentsTotal == 8 })
         #expect(reports.last?.audioSecondsDone == 5.31)
@@ -211,7 +212,7 @@ struct TrackPipelineTests {
         #expect(segments.next() == 3)
     }
 
-    /// Workers finish in any order; their results are put together in the segments' order.
+    /// Workers finish in any order; their results are summed in the segments' order.
     @Test(arguments: [2, 3, 7])
     func anyNumberOfWorkersGivesTheSameBits(workers: Int) throws {
         let track = try track("stereo", in: fixture)
@@ -237,12 +238,12 @@ struct TrackPipelineTests {
                 return network(mix)
             }
         }
-        // Those that were under way came to their end, and no more began.
+        // Segments under way were finished, and no more began.
         #expect(segments.next() <= 4 + workers + 2)
     }
 
-    /// However long the track: no more of it is in memory than the segments under way, what shifts
-    /// move them by, and a block.
+    /// For tracks of any length, memory holds no more than the segments under way, the shifts'
+    /// offsets, and a block.
     @Test(
         arguments: [1, 4],
         [SeparationOptions(shifts: 2, seed: 6), .init(shifts: 0, overlap: 0.9)])
@@ -259,7 +260,7 @@ struct TrackPipelineTests {
                 most = max(most, samplesIn - samplesOut)
             }
         }
-        // The first pass reads all at once.
+        // The first pass reads the whole track.
         most = 0
         try separate(watched, options: options, workers: workers, network: network.callAsFunction) {
             #expect($0.mixture.channels.allSatisfy { $0.allSatisfy { $0 == 0.25 } })

@@ -6,8 +6,8 @@ import Testing
 
 /// BSSEval against museval, window by window.
 struct BSSEvalTests {
-    /// In dB, for every score. Both sides compute in double precision, but the equations of the filters
-    /// lose up to ten of its sixteen digits.
+    /// Tolerance in dB for every score. Both sides compute in double precision, but the equations
+    /// of the filters lose up to ten of its sixteen digits.
     static let tolerance = 0.01
 
     private let backend: Backend

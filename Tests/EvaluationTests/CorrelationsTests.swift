@@ -11,7 +11,7 @@ struct CorrelationsTests {
         backend = try Backend(threads: 2)
     }
 
-    /// Lengths shorter than the lags, within a block and over several.
+    /// Lengths shorter than the lags, within a block, and over several blocks.
     @Test(arguments: [1, 5, 100, 1000])
     func correlationsAreSumsOfProducts(samples: Int) {
         var random = SplitMix64(seed: 9)

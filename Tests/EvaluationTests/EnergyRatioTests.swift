@@ -3,7 +3,7 @@ import Evaluation
 import Signal
 import Testing
 
-/// The scores of whole signals, and the statistic over them.
+/// The scores of whole signals, and their statistics.
 struct EnergyRatioTests {
     private func buffer(_ channels: [Float]...) -> PlanarAudio {
         PlanarAudio(channels: channels, sampleRateHz: 8000)
@@ -16,7 +16,7 @@ struct EnergyRatioTests {
             let sdr = EnergyRatios.sdr(
                 reference: track.references[index], estimate: track.estimates[index])
             let golden = try track.golden("sdr.\(stem)")
-            // Sums in double on both sides, in another order.
+            // Both sides sum in double precision, in different orders.
             #expect(abs(sdr - golden[0]) < 1e-9)
         }
     }

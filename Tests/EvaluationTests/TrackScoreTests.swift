@@ -64,11 +64,12 @@ struct TrackScoreTests {
         }
     }
 
-    /// Noise below a quarter of the rate, and 180 dB less above it: a windowed sinc, applied twice.
+    /// Noise up to a quarter of the rate, attenuated by 180 dB above it: a windowed sinc, applied
+    /// twice.
     private func bandLimited(_ seed: UInt64, samples: Int, rateHz: Int) -> PlanarAudio {
         let taps = (0..<257).map { tap in
             let angle = 2 * Double.pi * Double(tap) / 256
-            // Blackman and Harris' window of four terms.
+            // The Blackman–Harris window of four terms.
             let window =
                 0.35875 - 0.48829 * cos(angle) + 0.14128 * cos(2 * angle) - 0.01168 * cos(3 * angle)
             let phase = Double.pi / 2 * 0.9 * Double(tap - 128)
@@ -82,7 +83,7 @@ struct TrackScoreTests {
             }
         }
         var random = SplitMix64(seed: seed)
-        // Silence at the end keeps the whole of the filters' tails.
+        // Silence at the end keeps the filters' tails.
         let noise =
             random.floats(samples - 600).map { Double($0) / 2 }
             + [Double](repeating: 0, count: 600)
@@ -90,8 +91,8 @@ struct TrackScoreTests {
             channels: [filtered(filtered(noise)).map { Float($0) }], sampleRateHz: rateHz)
     }
 
-    /// Music decoded from AAC to float has nothing above 16 kHz. The estimates are 0.9 of their stem and
-    /// 0.2 of the other one, which is as loud: an ISR of 20 dB and an SIR of 13 dB.
+    /// Music decoded from AAC to float has no energy above 16 kHz. An estimate is 0.9 of its stem
+    /// plus 0.2 of the other one, which is as loud: an ISR of 20 dB and an SIR of 13 dB.
     @Test func stemsWithoutHighFrequenciesGetRegularisedScores() throws {
         let (samples, rateHz) = (16_000, 8_000)
         let references = [1, 2].map { bandLimited($0, samples: samples, rateHz: rateHz) }
@@ -108,7 +109,8 @@ struct TrackScoreTests {
         #expect(scores.isSingular)
         for stem in scores.stems {
             func value(_ score: Score) -> Double { stem.values[score] ?? .nan }
-            // museval's nonsense, which shows that the track needs the other values.
+            // museval's value is meaningless, which shows that the track needs the regularised
+            // ones.
             #expect(value(.bssSIR) < -10)
             #expect(value(.regularisedSDR) == value(.bssSDR))
             #expect(abs(value(.regularisedISR) - 20) < 0.5)

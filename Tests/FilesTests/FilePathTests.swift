@@ -1,7 +1,7 @@
 import Files
 import Testing
 
-/// What the paths of arguments become.
+/// Resolution of the paths in arguments.
 struct FilePathTests {
     @Test(arguments: [
         ("/a/b", "/a/b"), ("/a/./b/", "/a/b"), ("/a//b/../c", "/a/c"), ("/..", "/"), ("/", "/"),

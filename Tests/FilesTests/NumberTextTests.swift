@@ -1,7 +1,7 @@
 import Files
 import Testing
 
-/// Numbers are written as C writes them.
+/// Numbers are formatted as in C.
 struct NumberTextTests {
     @Test func decimalsAreRoundedToEven() {
         #expect(0.125.fixed(2) == "0.12")

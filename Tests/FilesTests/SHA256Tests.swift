@@ -47,7 +47,7 @@ struct SHA256Tests {
         }
     }
 
-    /// The CPU's instructions, where it has them, beside the portable code.
+    /// The CPU's instructions, if there are any, against the portable code.
     @Test func instructionsGiveWhatPlainCodeGives() {
         let blocks = (0..<64 * 33).map { UInt8(truncatingIfNeeded: $0 * $0 >> 3) }
         for count in [1, 2, 33] {

@@ -10,7 +10,7 @@ struct WholeFileTests {
     init() throws { folder = try TemporaryFolder() }
 
     @Test func aReplacedFileHasTheNewBytesAndLeavesNothingElse() throws {
-        // As long as a name can be.
+        // The longest possible name.
         let name = String(repeating: "x", count: FilePath.longestNameBytes)
         let path = folder.path(name)
         let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }

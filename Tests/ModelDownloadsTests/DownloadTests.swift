@@ -7,14 +7,14 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// Counts on any thread.
+/// A counter for any thread.
 private final class Counter: Sendable {
     private let count = Mutex(0)
     var value: Int { count.withLock { $0 } }
     func add() { count.withLock { $0 += 1 } }
 }
 
-/// Downloads from a server on this machine that misbehaves.
+/// Downloads from a misbehaving server on this machine.
 @Suite(.serialized) struct DownloadTests {
     private let folder: TemporaryFolder
     private let data: Data
@@ -28,7 +28,7 @@ private final class Counter: Sendable {
         checksum = hash.hexadecimal
     }
 
-    /// Tries again quickly.
+    /// A policy with short waits between retries.
     private static let policy = DownloadPolicy(
         attempts: 3, firstDelaySeconds: 0.01, longestDelaySeconds: 2, stallSeconds: 30)
 
@@ -43,7 +43,7 @@ private final class Counter: Sendable {
         ).run(policy: policy, isCancelled: isCancelled, report: report)
     }
 
-    /// The error that downloading ends with, without a file.
+    /// The error of a download that must fail; expects that no file is left.
     @discardableResult
     private func failure(
         _ server: LoopbackServer, checksum: String? = nil, limitBytes: Int = 1_000_000,
@@ -56,7 +56,7 @@ private final class Counter: Sendable {
         return error
     }
 
-    /// A server of the file whose replies `change` spoils.
+    /// A server of the file; `change` damages its replies.
     private func server(
         etag: String? = nil, _ change: @escaping @Sendable (inout Reply, _ index: Int) -> Void
     ) throws -> LoopbackServer {
@@ -111,7 +111,7 @@ private final class Counter: Sendable {
         }
         #expect(try folder.data("file") == data)
         #expect(server.requests.map(\.firstByte) == [nil, 70_000, 140_000, 210_000])
-        // Three in a row would be too many, but each brought something.
+        // Three tries in a row without bytes would be too many, but each of these brought some.
         #expect(retries == 3)
     }
 
@@ -170,7 +170,8 @@ private final class Counter: Sendable {
         #expect(try folder.data("file") == data)
     }
 
-    /// The file on the server changed between two parts, or the part is another than asked for.
+    /// The file on the server changed between two parts, or the part has another range than
+    /// requested.
     @Test(arguments: ["etag", "size", "start"])
     func partsOfAnotherFileAreNotJoined(difference: String) throws {
         let server = try LoopbackServer { request, index in
@@ -384,7 +385,7 @@ private final class Counter: Sendable {
     }
 
     @Test func aFullDiskIsReported() throws {
-        // Every write to this device fails as on a full disk.
+        // Every write to this device fails, as on a full disk.
         try FileManager.default.createSymbolicLink(
             atPath: folder.path("file.part"), withDestinationPath: "/dev/full")
         let server = try server { _, _ in }

@@ -7,7 +7,7 @@ import Testing
 import WeightsLoader
 
 /// Models from a hub on this machine. No test requests the official `.th` address: where a store
-/// would fall back to it, its downloads fail before.
+/// would fall back to it, its downloads fail earlier.
 @Suite(.serialized) struct FetchingTests {
     private let folder: TemporaryFolder
     private let checkpoint: Data
@@ -25,11 +25,12 @@ import WeightsLoader
             isOffline: isOffline, environment: environment.merging(variables) { _, new in new })
     }
 
-    /// Tries again quickly.
+    /// A policy with short waits between retries.
     private static let policy = DownloadPolicy(
         attempts: 2, firstDelaySeconds: 0.01, longestDelaySeconds: 1, stallSeconds: 30)
 
-    /// A hub with the files of one repository, large ones on a storage server as the real one.
+    /// A hub with the files of one repository; large ones are on a storage server, as in the real
+    /// hub.
     private func hub(_ files: [String: Data], at path: String) throws -> LoopbackServer {
         try LoopbackServer { request, _ in
             let prefix = "\(path)/resolve/main/"
@@ -96,7 +97,7 @@ import WeightsLoader
         #expect(hub.requests.count == 2)
     }
 
-    /// The login page of a wireless network.
+    /// The server sends a web page, such as the login page of a wireless network.
     @Test func aPageInPlaceOfAFileIsRefused() throws {
         let page = Data("<!DOCTYPE html><html><body>Please log in</body></html>".utf8)
         let everything = try LoopbackServer { _, _ in Reply(body: page) }

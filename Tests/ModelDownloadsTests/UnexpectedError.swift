@@ -1,6 +1,6 @@
 import Testing
 
-/// Records an error, or the lack of one, that a test doesn't expect.
+/// Records an unexpected error, or the lack of an expected one.
 func record(_ error: (any Error)?, location: SourceLocation = #_sourceLocation) {
     Issue.record("\(String(describing: error))", sourceLocation: location)
 }

@@ -18,7 +18,7 @@ struct VerifyingTests {
         #expect(
             try store.verify(folder.write(data, "x-ba7816bb.th"))
                 == .damaged(found: sum, expected: "ba7816bb"))
-        // The whole checksum of this one is known.
+        // The complete checksum of this file is known.
         #expect(
             try store.verify(folder.write(data, "955717e8-8726e21a.th"))
                 == .damaged(

@@ -10,7 +10,7 @@ struct BagFileTests {
         try BagFile.parse(text, path: "bag.yaml")
     }
 
-    /// As the official package's own files are written.
+    /// Texts in the form of the official package's own files.
     @Test func officialFilesAreRead() throws {
         #expect(try bag("models: ['955717e8']\n").signatures == ["955717e8"])
         let tuned = try bag(
@@ -100,7 +100,7 @@ struct BagFileTests {
         #expect(throws: WeightsError.self) { try BagFile.read(folder.path("missing.yaml")) }
     }
 
-    /// Ten thousand mutations of good files: each is read or refused, none crashes or hangs.
+    /// Ten thousand mutations of valid files: each is read or refused, none crashes or hangs.
     @Test func mutatedFilesAreReadOrRefused() {
         var generator = SplitMix64(seed: 99)
         func random(_ bound: Int) -> Int { generator.index(below: bound) }

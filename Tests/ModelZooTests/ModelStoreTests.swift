@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// The search for names. Files hold no models: finding reads names alone.
+/// The search by name. The files hold no models, because finding only looks at names.
 struct ModelStoreTests {
     private let folder: TemporaryFolder
 
@@ -56,7 +56,7 @@ struct ModelStoreTests {
         #expect(try store.find("./my.model.safetensors").name == "my.model")
     }
 
-    /// Each place wins over all that follow it.
+    /// Each place takes precedence over the following ones.
     @Test func placesAreSearchedInOrder() throws {
         try touch(
             "repo/955717e8.th", "one/htdemucs.safetensors", "two/955717e8-8726e21a.th",

@@ -1,4 +1,4 @@
-"""Chromium as the page tests use it."""
+"""Chromium for the tests of the page."""
 import base64
 import time
 
@@ -29,7 +29,7 @@ class Browser(webdriver.Chrome):
         return base64.b64decode(self.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
 
     def run(self, body: str, *arguments):
-        """Runs an asynchronous function's body with `args` and `stage`, the page's own; returns what it returns."""
+        """Runs an asynchronous function's body with `args` and the page's `stage`; returns its result."""
         reply = self.execute_async_script(
             """
             const done = arguments[arguments.length - 1];

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The service's interface without a model: jobs take a few seconds and give made-up music.
+"""The service's interface without a model: jobs take a few seconds and give generated music.
 
-For work on the page and for its tests. The page's files are read anew for each request, so that a
-reload shows a change. Knobs are attributes of `Mock`; the tests turn them.
+For work on the page and for its tests. The page's files are read again for each request, so that a
+reload shows a change. Attributes of `Mock` set its behaviour; the tests change them.
 """
 import argparse
 import gzip
@@ -37,7 +37,7 @@ TYPES = {
 
 
 def make_music(seconds: float, seed: int) -> dict[str, numpy.ndarray]:
-    """A stereo signal [frame, channel] for each stem, 16-bit exact, that looks and sounds like a song."""
+    """A stereo signal [frame, channel] for each stem, exact in 16 bits, similar to a song."""
     random = numpy.random.default_rng(seed)
     frames = int(seconds * SAMPLE_RATE)
     t = numpy.arange(frames) / SAMPLE_RATE
@@ -52,7 +52,7 @@ def make_music(seconds: float, seed: int) -> dict[str, numpy.ndarray]:
     snare = random.standard_normal(frames) * numpy.exp(-((t + beat) % (2 * beat)) * 18) * 0.4
     hats = random.standard_normal(frames) * numpy.exp(-since_half * 60) * 0.12
     def drift(seconds_per_turn, low):
-        """A slow random loudness in low…1."""
+        """A slowly varying random loudness in low…1."""
         count = int(seconds / seconds_per_turn) + 3
         levels = numpy.interp(t / seconds_per_turn, numpy.arange(count), random.random(count))
         return low + (1 - low) * levels
@@ -85,7 +85,7 @@ def now() -> str:
 
 
 def panned(signal: numpy.ndarray, pan: float) -> numpy.ndarray:
-    """`[samples, 2]` moved to a side as by a browser's StereoPannerNode."""
+    """Pans `[samples, 2]` as a browser's StereoPannerNode does."""
     if pan == 0:
         return signal
     left, right = signal.T
@@ -101,7 +101,7 @@ class Refused(Exception):
 
 
 class Mock:
-    """The service's state, which outlives a restart of its server as the real one's database does."""
+    """The service's state, which survives a restart of its server, like the real service's database."""
 
     def __init__(self, port: int = 0, seconds: float = 2.0, music_seconds: float = 12.0):
         self.port = port
@@ -278,7 +278,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_request(self):
         if self.server is not self.mock.server:
-            # A connection that a stopped server has left behind.
+            # A connection that was left by a stopped server.
             self.close_connection = True
             return
         url = urllib.parse.urlsplit(self.path)
@@ -291,7 +291,7 @@ class Handler(BaseHTTPRequestHandler):
             self.route(url.path, dict(urllib.parse.parse_qsl(url.query)))
         except Refused as refusal:
             document = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": refusal.detail, "instance": url.path}
-            # What was not read of the body would be taken for the next request.
+            # Unread bytes of the body would be parsed as the next request.
             self.close_connection = self.command == "POST"
             self.reply(refusal.status, json.dumps(document).encode(), "application/problem+json", refusal.headers)
         except (BrokenPipeError, ConnectionResetError):
@@ -421,7 +421,7 @@ class Handler(BaseHTTPRequestHandler):
                 name, sound = part.get_filename() or name, part.get_payload(decode=True)
             else:
                 options[field] = part.get_payload(decode=True).decode()
-        # BytesParser gives what is not ASCII as surrogates.
+        # BytesParser returns non-ASCII bytes as surrogates.
         name = name.encode("ascii", "surrogateescape").decode("utf-8", "replace")
         if not sound.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3", b"\xff\xfb")):
             raise Refused(415, "Not a sound file", f"{name} is not a sound file that this service reads: WAV, FLAC, OGG, MP3 and AIFF are.")

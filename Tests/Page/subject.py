@@ -1,4 +1,4 @@
-"""What the page tests run against: the mock, a service that is running, or one that they start."""
+"""The service under test: the mock, a running service, or one that the tests start."""
 import json
 import socket
 import subprocess
@@ -33,7 +33,7 @@ class Subject:
                 try:
                     self.request("DELETE", f"v1/separations/{job['id']}")
                 except urllib.error.HTTPError:
-                    # Gone in the meantime.
+                    # The job has been removed in the meantime.
                     pass
             time.sleep(0.05)
 
@@ -67,7 +67,7 @@ class RunningSubject(Subject):
 
 
 class BinarySubject(Subject):
-    """`swift-demucs serve` with the demo model and a data folder of its own."""
+    """`swift-demucs serve` with the demo model and its own data folder."""
 
     can_restart = True
 

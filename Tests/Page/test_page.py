@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests of the service's page in a real browser, against the mock or the service itself.
 
-Tests that turn a knob of the mock (a failing separation, a missing model, …) are skipped with a real one.
+Tests that change the mock's behaviour (a failing separation, a missing model, …) are skipped with a real service.
 """
 import argparse
 import base64
@@ -30,15 +30,16 @@ from mock_service import SAMPLE_RATE, make_music
 from subject import BinarySubject, MockSubject, RunningSubject
 
 HERE = Path(__file__).resolve().parent
-# The package is a carrier of axe-core; its Python is not used.
+# This package contains axe-core; its Python code is not used.
 AXE = Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "axe.min.js"
 
 subject = None
 browser = None
 folder = None
 
-# What several tests run in the page. The stems are read here, independent of the page's reader; Chromium's own
-# decoder divides positive samples of 16 bits by 32767, so that its result differs by half a step.
+# Shared code of several tests, run in the page. Stems are read here, independent of the page's
+# reader; Chromium's own decoder divides positive samples of 16 bits by 32767, so its result differs
+# by half a step.
 DECODE = """
 const decode = async (job, path) => {
   const bytes = await (await fetch(path)).arrayBuffer();
@@ -94,7 +95,7 @@ def sound_file(name: str, seconds: float = 8, seed: int = 1) -> str:
 
 
 def long_sound_file(name: str) -> str:
-    """A song that takes the subject a few seconds."""
+    """A song whose separation takes a few seconds."""
     return sound_file(name, 6 if subject.mock else 120)
 
 
@@ -121,7 +122,7 @@ def _needs(condition, reason):
 
 
 class PageTest(unittest.TestCase):
-    #: Console messages that a test provokes.
+    #: Pattern of the console messages that a test causes.
     expected_messages = None
 
     def setUp(self):
@@ -143,7 +144,7 @@ class PageTest(unittest.TestCase):
         browser.get("about:blank")
         browser.get(subject.url + fragment)
         browser.wait("document.querySelector('#engine').textContent !== '' || document.querySelector('dialog[open]')")
-        # Policies that are broken are told to the page as well.
+        # Violations of the content security policy are reported to the page too.
         browser.execute_script("window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective + ' ' + event.blockedURI))")
 
     def find(self, selector: str):
@@ -156,7 +157,7 @@ class PageTest(unittest.TestCase):
         return browser.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state, seconds=seconds)
 
     def separated(self, name: str = "song.wav", seconds: float = 8) -> dict:
-        """A finished job, on stage."""
+        """Opens a finished job."""
         if subject.mock:
             subject.mock.music_seconds = seconds
         self.upload(sound_file(name, seconds))
@@ -269,7 +270,7 @@ class QueueTests(PageTest):
 
     @needs_mock
     def test_the_upload_itself_is_shown_and_can_be_cancelled(self):
-        # More than the sockets' buffers hold: what has arrived is accepted.
+        # Larger than the sockets' buffers, whose bytes count as sent.
         subject.mock.upload_bytes_per_second = 2_000_000
         self.upload(sound_file("large.wav", 120))
         browser.wait("document.querySelector('#queue .percent').textContent !== ''")
@@ -313,7 +314,7 @@ class QueueTests(PageTest):
             browser.switch_to.window(second)
             browser.wait("document.querySelector('#queue li[data-state=running]')", seconds=30)
             browser.wait("document.querySelector('#queue li[data-state=done]')", seconds=90)
-            # Deleted here, gone there.
+            # Deleted on one page, gone on the other.
             self.find("#queue li button:last-of-type").click()
             self.assertIn("Press again to delete", self.words())
             self.find("#queue li button:last-of-type").click()
@@ -448,10 +449,10 @@ class SoundTests(PageTest):
         if not subject.mock:
             self.skipTest("turns a knob of the mock")
         subject.mock.drops_ranges = True
-        # Chromium decodes the whole files: half a step of 16 bits for each of four stems.
+        # Chromium decodes the whole files: an error of half a 16-bit step for each of four stems.
         self.assertLess(self.difference_of_the_first_pieces(), 4 * 0.5 / 32768)
 
-    # The page itself, live
+    # Tests of the playing page
 
     HEARD = DECODE + """
         const job = stage.mixer.job;

@@ -73,17 +73,18 @@ import Testing
             _ = try TensorFile.read(
                 folder.path("set/\(x)"), name: "x", shape: [1, 4, 128, 2], element: .float32)
         }
-        // No piece twice.
+        // No piece occurs twice.
         #expect(contents.count == 20)
     }
 
-    /// The tracks swell: evenly spread loudness means pieces of the beginning, middle and end.
+    /// The tracks' level rises: pieces spread evenly over loudness come from beginning, middle and
+    /// end.
     @Test func samplesOfATrackAreSpreadOverItsLoudness() throws {
         let lines = try write([try fixture.track(samples: 6000)], count: 6, to: "set")
         let powers = try lines.map { line in
             try input("set", line).reduce(0) { $0 + $1 * $1 } / 200
         }.sorted()
-        // The power grows from 0.04 to 1 of its end's; a sixth of the pieces lie in each share.
+        // The power rises from 0.04 to 1 of its final value; each share has a sixth of the pieces.
         #expect(powers[5] / powers[0] > 6, "\(powers)")
         #expect(powers[3] / powers[0] > 2, "\(powers)")
     }

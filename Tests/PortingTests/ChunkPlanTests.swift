@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// In the last case it leaves no sample.
+    /// In the last case, the overlap leaves no sample between chunks.
     @Test(arguments: [(-0.1, 100), (1, 100), (1.5, 100), (.nan, 100), (0.95, 10)])
     func anOverlapThatCantBeIsRefused(_ overlap: Double, _ chunkSamples: Int) {
         #expect(throws: PortingError.self) {
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    /// Whatever the overlap, the weights of a sample are divided by their sum.
+    /// For any overlap, the weights of a sample are divided by their sum.
     @Test(arguments: [0, 0.25, 0.5, 0.8], [1, 50, 100, 101, 333, 1000])
     func chunksOfATrackJoinToTheTrack(overlap: Double, samples: Int) throws {
         let plan = try ChunkPlan(chunkSamples: 100, overlap: overlap, trackSamples: samples)

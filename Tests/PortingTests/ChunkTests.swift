@@ -1,4 +1,4 @@
-// A track through files: prepare, run, stems.
+// Separating a track through files: prepare, run, stems.
 
 import Audio
 import Demucs
@@ -50,7 +50,8 @@ import Testing
         #expect(try fixture.tensor("input", 3, [1, 2, 160]).values == expected)
     }
 
-    /// A track of one chunk goes the way of a track that isn't split, but for the files.
+    /// A track of one chunk gives the result of a track that isn't split, up to the files'
+    /// precision.
     @Test(arguments: TensorEncoding.Container.allCases)
     func aSingleChunkGivesTheSeparatorsStems(_ container: TensorEncoding.Container) throws {
         let track = try fixture.track(samples: 400)
@@ -64,7 +65,7 @@ import Testing
         let comparison = Comparison(
             actual: try fixture.stems().flatMap { $0 },
             expected: separation.stems.flatMap { $0.audio.channels }.flatMap {
-                // Float32 WAV files end at full scale.
+                // Float32 WAV files are limited to full scale.
                 $0.map { max(-1, min(1, $0)) }
             })
         // The same core on the same numbers; only the order of the last sums differs.
@@ -80,7 +81,7 @@ import Testing
             return try fixture.stems(chunks).flatMap { $0 }
         }
         let comparison = Comparison(actual: results[1], expected: results[0])
-        // Float16 rounds by up to 2⁻¹², −66 dB at the least, on the way in and on the way out.
+        // Float16 rounds by up to 2⁻¹² (−66 dB), once in the input and once in the output.
         #expect(comparison.snrDecibels > 55, "\(comparison)")
         #expect(comparison.snrDecibels < 90, "\(comparison)")
     }
@@ -114,7 +115,7 @@ import Testing
         let kept = fixture.file("output", 1)
         let lost = fixture.file("add_67", 2)
         let golden = bytes(lost)
-        // A mark that a second run would overwrite.
+        // Content that a second run would overwrite.
         let marked = Data(count: bytes(kept)?.count ?? 0)
         try marked.write(to: URL(fileURLWithPath: kept))
         try FileManager.default.removeItem(atPath: lost)
@@ -124,7 +125,7 @@ import Testing
         #expect(bytes(kept) == marked)
         #expect(bytes(lost) == golden)
 
-        // Another model's or precision's outputs are no outputs of this one.
+        // Outputs of another model or precision don't count as outputs of this one.
         try fixture.run(on: Backend(threads: 2, precision: .bfloat16))
         #expect(bytes(kept) != marked)
         #expect(bytes(lost) != golden)

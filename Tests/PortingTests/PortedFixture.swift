@@ -23,16 +23,16 @@ struct PortedFixture {
         folder = try TemporaryFolder()
     }
 
-    /// A model of Tests/Fixtures/models. `cross_first`: two sources, stereo at 1,600 Hz, nfft 256, a
-    /// segment of 400 samples.
+    /// A model of Tests/Fixtures/models. `cross_first`: two sources, stereo at 1,600 Hz, nfft 256,
+    /// a segment of 400 samples.
     static func model(_ name: String = "cross_first") throws -> OpenedModel {
         try OpenedModel(
             porting: ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path))
     }
 
-    /// Writes noise that swells, off centre, as a float32 WAV at 1,600 Hz.
+    /// Writes noise of rising level, with an offset, as a float32 WAV at 1,600 Hz.
     ///
-    /// - Returns: its path.
+    /// - Returns: path of the file.
     @discardableResult
     func track(
         _ name: String = "song.wav", samples: Int, seed: UInt64 = 1, gain: Float = 0.5

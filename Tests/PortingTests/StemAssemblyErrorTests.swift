@@ -1,4 +1,4 @@
-// Messages for chunks that another runtime has left incomplete or wrong.
+// Errors for chunks that another runtime has left incomplete or wrong.
 
 import Foundation
 import HTDemucs
@@ -16,7 +16,7 @@ import Testing
         try fixture.run()
     }
 
-    /// The message of assembling stems, which must fail and leave nothing behind.
+    /// The error's text of assembling stems, which must fail and leave no files.
     private func message(outputs: StemAssembly.Outputs = .standard) -> String {
         do {
             _ = try fixture.stems(outputs: outputs)

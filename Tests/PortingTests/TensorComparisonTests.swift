@@ -51,7 +51,7 @@ import Testing
             found: TensorCollection(fixture.folder.path("b")), boundSNRDecibels: 60)
         #expect(report.comparisons.map(\.name) == ["bass", "drums", "vocals"])
         #expect(report.comparisons[0].snrDecibels == .infinity)
-        // Half of it is missing.
+        // The error is half of the amplitude.
         #expect(abs(report.comparisons[1].snrDecibels - 6.02) < 0.01)
         #expect(report.firstBelow?.name == "drums")
         #expect(report.missing == ["vocals"] && report.extra == ["piano"])

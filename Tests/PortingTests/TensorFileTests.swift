@@ -1,4 +1,4 @@
-// Files of tensors, and messages for unusable ones.
+// Files of tensors, and errors for unusable ones.
 
 import Foundation
 import HTDemucs
@@ -30,11 +30,11 @@ import Testing
         for encoding in encodings {
             let tensor = NamedTensor("t", shape, values)
             try TensorFile.write(tensor, to: path(encoding), encoding)
-            // Multiples of a quarter up to 4 are float16 too.
+            // Multiples of a quarter up to 4 are exact in float16.
             #expect(
                 try TensorFile.read(
                     path(encoding), name: "t", shape: shape, element: encoding.element) == tensor)
-            // A batch of one is no batch.
+            // The batch dimension of one is dropped.
             let unbatched = try TensorFile.read(
                 path(encoding), name: "t", shape: [2, 3, 5], element: encoding.element)
             #expect(unbatched.values == values)
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    /// A value or a `PortingError`, nothing else.
+    /// Damaged arrays give a value or a `PortingError`, no other error.
     @Test func damagedArraysAreRefusedOrRead() throws {
         let file = folder.path("a.npy")
         try TensorFile.write(

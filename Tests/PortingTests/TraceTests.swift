@@ -1,4 +1,4 @@
-// The values inside the network against those that hooks took in PyTorch.
+// Activations inside the network against those of PyTorch's hooks.
 
 import Foundation
 import HTDemucs
@@ -10,7 +10,7 @@ import Testing
 @Suite struct TraceTests {
     let backend: Backend
     let folder: TemporaryFolder
-    /// The values inside `cross_first`.
+    /// The activations inside `cross_first`.
     let golden: Fixture
 
     init() throws {
@@ -19,7 +19,7 @@ import Testing
         golden = try Fixture("ports/trace")
     }
 
-    /// Writes the values inside the engine for a fixture's chunk.
+    /// Writes the engine's activations for a fixture's chunk.
     private func trace(
         _ model: String, _ fixture: Fixture, mag: String, only: String = "*"
     ) throws -> TensorCollection {
@@ -34,7 +34,7 @@ import Testing
         return try TensorCollection(path)
     }
 
-    /// Writes the values inside `cross_first` for the golden chunk.
+    /// Writes the activations inside `cross_first` for the golden chunk.
     private func trace(only: String = "*") throws -> TensorCollection {
         try trace("cross_first", golden, mag: "mag", only: only)
     }
@@ -48,8 +48,8 @@ import Testing
             boundSNRDecibels: bound)
     }
 
-    /// PyTorch's float32 has 121 dB or more against its float64 on each of these values. Two such
-    /// results err independently, and some values are differences of larger ones.
+    /// PyTorch's float32 has an SNR of 121 dB or more against its float64 on each of these values.
+    /// Two such results have independent errors, and some values are differences of larger ones.
     static let bound = 110.0
 
     @Test func everyValueIsTheReferences() throws {
@@ -58,7 +58,7 @@ import Testing
         #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
         #expect(report.missing == [])
         #expect(report.comparisons.count == golden.names.count)
-        // The stems are no value of the core.
+        // The stems are not a value of the core.
         #expect(report.extra == ["final"])
     }
 
@@ -73,7 +73,7 @@ import Testing
             bound: Self.bound)
         #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
         let compared = report.comparisons.map(\.name).filter { !report.missing.contains($0) }
-        // Two encoders and decoders, at least a transformer layer in each branch.
+        // Two encoders and decoders, at least one transformer layer in each branch.
         #expect(compared.count >= 8, "\(compared)")
     }
 
@@ -133,7 +133,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.path("ours.safetensors")))
     }
 
-    /// The faults of port_faults.py, and the first block that shows each.
+    /// The faults of port_faults.py, and the first block that each changes.
     static let faults = [
         ("tanh_gelu_encoder", "encoder.1"),
         ("tanh_gelu_transformer", "crosstransformer.layers_t.1"),
@@ -158,12 +158,12 @@ import Testing
             trace(), TensorCollection(faulty.checkpoint.path), bound: 100)
         let first = try #require(report.firstBelow)
         #expect(first.name == block)
-        // The layer that was changed, as the fixture says: one is a part of the other's name.
+        // The changed layer, by the fixture's metadata: one name is a part of the other.
         let layer = try #require(faulty.checkpoint.metadata["layer"])
         #expect(block.hasPrefix(layer) || layer.hasPrefix(block))
     }
 
-    /// Without embeddings in a port's file, their faults show in the first layer of their branch.
+    /// If a port's file has no embeddings, their faults show in the first layer of their branch.
     @Test(arguments: [
         ("swapped_halves", "crosstransformer.layers.0"),
         ("wrong_exponent", "crosstransformer.layers.0"),

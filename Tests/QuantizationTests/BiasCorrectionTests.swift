@@ -1,4 +1,5 @@
-// Biases that make up for the mean of a layer's rounding errors: b' = b + Σ E[x]·(w − ŵ).
+// Bias correction: biases compensate for the mean of a layer's rounding errors, b' = b + Σ E[x]·(w
+// − ŵ).
 
 import HTDemucs
 import Layers
@@ -9,8 +10,8 @@ import Testing
 import WeightsLoader
 
 struct BiasCorrectionTests {
-    /// E[y − ŷ] of each output channel: y is the layer's output with its weights, ŷ with the rounded
-    /// ones.
+    /// E[y − ŷ] of each output channel: y is the layer's output with the float weights, ŷ with the
+    /// rounded ones.
     @Test func shiftsAreTheMeanErrorsOfTheOutputs() throws {
         let (rows, inputs, outputs) = (400, 24, 7)
         var random = SplitMix64(seed: 21)
@@ -18,7 +19,7 @@ struct BiasCorrectionTests {
         let x = backend.tensor([rows, inputs], random.floats(rows * inputs).map { $0 + 0.7 })
         let weights = random.floats(outputs * inputs)
         let quantizer = Quantizer(shape: [outputs, inputs], outputAxis: 0)
-        // Sixteen times as coarse as necessary: errors are far above float32's.
+        // Sixteen times as coarse as necessary, so that errors are far above float32's.
         let scales = try #require(quantizer.scales(of: weights)).map { $0 * 16 }
         let rounded = quantizer.dequantized(
             quantizer.quantized(weights, scales: scales), scales: scales)
@@ -47,7 +48,8 @@ struct BiasCorrectionTests {
         #expect(expected.contains { abs($0) > 0.05 }, "nothing to make up for")
     }
 
-    /// In the file: of every layer with one product whose inputs are its weights' second axis.
+    /// In the file, biases are shifted for every layer with one product whose inputs are its
+    /// weights' second axis.
     @Test func storedBiasesAreShiftedByTheMeanErrors() throws {
         let source = try Checkpoint.open(Fixture.url("models/base.safetensors").path)
         let quantization = try ModelQuantization(source, calibration: [:], threads: 2)
@@ -96,7 +98,7 @@ struct BiasCorrectionTests {
                     return $0 + moments.sums[$1] / Double(moments.count) * error
                 }
                 let expected = Double(bias[channel]) + shift
-                // A last bit of float32 in the errors and in the bias.
+                // Allows a last bit of float32 in the errors and in the bias.
                 #expect(
                     abs(Double(found[channel]) - expected) < 1e-6, "\(layer.tensor), \(channel)")
                 if abs(shift) > 1e-4 { shifted += 1 }

@@ -3,7 +3,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// Systems of equations with known solutions.
+/// Linear systems with known solutions.
 struct CholeskyTests {
     private let backend: Backend
 
@@ -16,7 +16,7 @@ struct CholeskyTests {
         return (0..<count).map { _ in 2 * random.unit() - 1 }
     }
 
-    /// BᵀB for some random B, with `rows` as its rank at most.
+    /// BᵀB for a random B with `rows` rows, so its rank is at most `rows`.
     private func gram(_ order: Int, rows: Int) -> [[Double]] {
         let b = noise(order * rows, seed: 5)
         return (0..<order).map { i in
@@ -30,7 +30,7 @@ struct CholeskyTests {
         a.map { row in zip(row, x).reduce(0) { $0 + $1.0 * $1.1 } }
     }
 
-    /// Sizes within a block of columns, at its end and past it.
+    /// Sizes below a block of columns, at its end, and above it.
     @Test(arguments: [4, 60, 64, 68, 132, 320])
     func solutionSatisfiesTheEquations(order: Int) {
         let a = gram(order, rows: order + 20)
@@ -38,12 +38,12 @@ struct CholeskyTests {
         let factor = Cholesky(order: order, on: backend) { a[$0][$1] }
         let solution = factor.solution(of: product(a, x))
         let error = zip(solution, x).map { abs($0 - $1) }.max() ?? .infinity
-        // The condition number of these matrices is some 1e5; double keeps 16 digits.
+        // The condition number of these matrices is about 1e5; double precision has 16 digits.
         #expect(error < 1e-9)
     }
 
     @Test func dependentUnknownsAreLeftOut() {
-        // Unknowns 70 … 139 are those before them again.
+        // Unknowns 70 … 139 repeat the first 70.
         let half = gram(70, rows: 90)
         let a = (0..<140).map { i in (0..<140).map { half[i % 70][$0 % 70] } }
         let right = product(a, noise(140, seed: 7))

@@ -5,7 +5,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// Rounding by GPTQ, and the moments of inputs that it needs.
+/// Rounding by GPTQ, and its moments of the inputs.
 struct GPTQTests {
     private var generator = SplitMix64(seed: 4)
 
@@ -46,7 +46,7 @@ struct GPTQTests {
         }
     }
 
-    /// Weights of independent inputs can't make up for each other's errors.
+    /// Weights of independent inputs can't compensate for each other's errors.
     @Test mutating func independentInputsAreRoundedToNearest() throws {
         let (inner, columns) = (37, 5)
         let weights = noise(inner * columns)
@@ -78,7 +78,7 @@ struct GPTQTests {
             error(x, weights, quantized, scales, inner: inner),
             error(x, weights, nearest(weights, scales), scales, inner: inner)
         )
-        // A hundredth of the noise or less stays; the rest is orthogonal to the inputs.
+        // At most a hundredth of the noise remains; the rest is orthogonal to the inputs.
         #expect(found < plain / 10, "\(found), \(plain)")
         let several = try Backend(threads: 3)
         #expect(
@@ -98,7 +98,7 @@ struct GPTQTests {
     /// The product of a transposed convolution of stride 4, after a segment.
     ///
     /// - Parameters:
-    ///   - groups: of outputs, a part of all.
+    ///   - groups: the observed groups of outputs.
     ///   - x: `[length, inputs]`
     private func observedProduct(
         of weights: [Float], shape: [Int], x values: [Float], groups: (ConvTranspose) -> Range<Int>
@@ -122,8 +122,8 @@ struct GPTQTests {
         return product
     }
 
-    /// Weights of a transposed convolution have their places in the tensor, and each row the inputs of
-    /// two blocks of taps.
+    /// Weights of a transposed convolution keep their positions in the tensor, and each row has the
+    /// inputs of two blocks of taps.
     @Test mutating func momentsAreThoseOfTheRows() throws {
         let (inputs, outputs, kernel, stride, length) = (3, 2, 8, 4, 50)
         let weights = noise(inputs * outputs * kernel)
@@ -133,7 +133,7 @@ struct GPTQTests {
         ) { 0..<$0.groups(length) }
         let moments = product.moments
         #expect(moments.count == length + 1 && moments.countAll == length + 1)
-        // Group g sees input g, and in the second block input g − 1.
+        // Group g has input g, and in the second block input g − 1.
         func seen(_ group: Int, _ k: Int) -> Float {
             let input = group - k / inputs
             return (0..<length).contains(input) ? values[input * inputs + k % inputs] : 0
@@ -142,11 +142,11 @@ struct GPTQTests {
             for j in 0...i {
                 let expected = (0...length).reduce(Float(0)) { $0 + seen($1, i) * seen($1, j) }
                 let found = moments.squares[i * product.inner + j]
-                // Fifty products of float32.
+                // Tolerance of fifty products in float32.
                 #expect(abs(found - expected) < 1e-4)
             }
         }
-        // The output at tap t of input i is column (t mod stride) · outputs + o.
+        // The output of input i at tap t is column (t mod stride) · outputs + o.
         for input in 0..<inputs {
             for tap in 0..<kernel {
                 for output in 0..<outputs {
@@ -158,7 +158,7 @@ struct GPTQTests {
         }
     }
 
-    /// With errors of one in all weights, each output errs by the sum of its two inputs.
+    /// With an error of one in all weights, the error of each output is the sum of its two inputs.
     @Test func meanErrorsAreThoseOfTheOutputs() throws {
         let (shape, length) = ([2, 3, 8], 400)
         let ones = [Float](repeating: 1, count: shape.reduce(1, *))
@@ -180,7 +180,7 @@ struct GPTQTests {
         _ = layer(backend.tensor([30, 2], (0..<60).map { Float($0 / 2) }), on: backend)
         let product = try #require(observed.products.first)
         product.endSegment(on: backend)
-        // Every fourth of 30: 0, 4 … 28.
+        // Every fourth of 30 rows: 0, 4 … 28.
         #expect(product.moments.count == 8 && product.moments.countAll == 30)
         #expect(product.moments.sums == [112, 112])
     }

@@ -1,4 +1,4 @@
-// From float weights to a quantised file and back into a network.
+// Quantises float weights into a file, and builds a network from it.
 
 import Foundation
 import HTDemucs
@@ -12,7 +12,7 @@ import WeightsLoader
 @Suite struct ModelQuantizationTests {
     private static let samples = 1950
 
-    /// A tone in noise: `[channels, samples]`.
+    /// A tone with noise: `[channels, samples]`.
     private static func mix(_ channels: Int, seed: UInt64 = 7) -> [Float] {
         var random = SplitMix64(seed: seed)
         return (0..<channels * samples).map { index in
@@ -20,7 +20,7 @@ import WeightsLoader
         }
     }
 
-    /// Quantises a model of the fixtures into a file and opens that.
+    /// Quantises a model of the fixtures into a file and opens the file.
     private func quantized(
         _ source: Checkpoint, threads: Int = 2,
         targets: MixedPrecisionSearch.Targets = .init()
@@ -41,7 +41,7 @@ import WeightsLoader
         tensor.hasSuffix("conv_tr.weight") ? 1 : 0
     }
 
-    /// The floats that a file's INT8 weights stand for, by the format's definition: quantized · scale.
+    /// The dequantised weights of a file, by the format's definition: quantized · scale.
     private func weights(
         _ tensor: String, shape: [Int], _ bytes: [UInt8], in file: Checkpoint
     ) throws -> [Float] {
@@ -82,7 +82,8 @@ import WeightsLoader
             #expect(stored.shape == tensor.shape)
             let values = try source.floats(tensor)
             guard forms[tensor.name] != nil else {
-                // Weights that are spared become float16, everything else but biases keeps its bytes.
+                // Weights that are not quantised become float16; everything else but biases keeps
+                // its bytes.
                 if stored.elementType == tensor.elementType {
                     let isBias = tensor.name.hasSuffix("bias")
                     #expect(
@@ -96,7 +97,8 @@ import WeightsLoader
             let weights = try weights(
                 tensor.name, shape: tensor.shape, file.withBytes(of: stored) { Array($0) }, in: file
             )
-            // Rounding to nearest leaves some 40 dB; weights that make up for each other's errors less.
+            // Rounding to nearest gives an SNR of about 40 dB; GPTQ's weights, which compensate for
+            // each other's errors, a lower one.
             let comparison = Comparison(actual: weights, expected: values)
             #expect(comparison.snrDecibels >= 25, "\(tensor.name): \(comparison)")
         }
@@ -107,7 +109,7 @@ import WeightsLoader
         #expect(try quantized(try base(), threads: 3).bytes == single)
     }
 
-    /// Products of INT8 weights and of the floats that they stand for differ like two orders of the same
+    /// Products of INT8 weights and of the dequantised weights differ like two orders of the same
     /// sums in float32.
     @Test func int8WeightsRunLikeTheFloatsThatTheyStandFor() throws {
         let (file, _, _) = try quantized(try base())
@@ -128,8 +130,8 @@ import WeightsLoader
 
     // MARK: - The network
 
-    /// Eight bits in weights and activations: some 35 dB at this size, where a layer has few
-    /// weights to average errors over. A wrong scale or column gives less than 15.
+    /// Eight bits in weights and activations give about 35 dB at this size, where a layer has few
+    /// weights to average errors over. A wrong scale or column gives less than 15 dB.
     @Test func quantizedModelsStayNearPyTorch() throws {
         for name in ["base", "merge", "context_enc_1", "kernel_12", "half"] {
             let golden = try Fixture("models/\(name).outputs")
@@ -161,7 +163,7 @@ import WeightsLoader
         }
     }
 
-    /// GPTQ against rounding to nearest, on another signal than the calibration's.
+    /// GPTQ against rounding to nearest, on another signal than in the calibration.
     @Test func gptqErrsLessThanRoundingToNearest() throws {
         let source = try base()
         let weightsAlone = try quantized(source, targets: .init(precision: .float32))
@@ -175,12 +177,13 @@ import WeightsLoader
         let gptq = try decibels(weightsAlone.file, .float32)
         let nearest = try decibels(try nearest(to: weightsAlone.file, of: source), .float32)
         #expect(gptq >= nearest + 2, "\(gptq) dB, \(nearest) dB")
-        // At this size INT8 activations cost more than INT8 weights, but the file is closer.
+        // At this size INT8 activations cost more than INT8 weights, but the file's SNR is higher.
         let file = try quantized(source).file
         #expect(try meanDecibels(file, of: source) >= meanDecibels(source, of: source))
     }
 
-    /// The SNR in INT8 over eight signals: at this size a single one may favour either rounding by 1 dB.
+    /// The mean SNR of INT8 over eight signals: at this size a single one may favour either
+    /// rounding by 1 dB.
     private func meanDecibels(_ checkpoint: Checkpoint, of source: Checkpoint) throws -> Double {
         let seeds: Range<UInt64> = 9..<17
         let sum = try seeds.reduce(0.0) { sum, seed in
@@ -222,7 +225,7 @@ import WeightsLoader
         let wanted = free.snrDecibels + 0.5
         let (_, _, better) = try quantized(try base(), targets: .init(minimumSNRDecibels: wanted))
         #expect(better.snrDecibels >= wanted)
-        // Layers go to more exact forms, and none back.
+        // Layers change to more exact forms only.
         let order: [LayerForm] = [.w8a8, .w8, .float]
         let steps = zip(free.layers, better.layers).map { before, after in
             (order.firstIndex(of: after.form) ?? 0) - (order.firstIndex(of: before.form) ?? 0)

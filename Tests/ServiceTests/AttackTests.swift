@@ -3,7 +3,7 @@ import Service
 import TestSupport
 import Testing
 
-/// What strangers try.
+/// Attacks by requests and in the data folder.
 @Suite(.serialized)
 struct AttackTests {
     @Test func fileNamesAreLabelsAndNeverPaths() throws {
@@ -174,7 +174,7 @@ struct AttackTests {
         let answer = try service.get("/v1/separations/\(id)/stems/drums.wav")
         #expect(answer.status == 404)
         #expect(!answer.text.contains("secret"))
-        // Removing the job removes the link, not what it leads to.
+        // Removing the job removes the link, not its target.
         #expect(try service.request("DELETE", "/v1/separations/\(id)").status == 204)
         #expect(FileManager.default.fileExists(atPath: secret))
     }

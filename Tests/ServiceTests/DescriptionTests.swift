@@ -3,7 +3,7 @@ import Service
 import TestSupport
 import Testing
 
-/// The description of the interface against the interface.
+/// The OpenAPI description against the service.
 @Suite(.serialized)
 struct DescriptionTests {
     private func description(_ service: RunningService) throws -> [String: Any] {
@@ -38,7 +38,7 @@ struct DescriptionTests {
                 ["$ref": "#/components/schemas/\(name)"])
             #expect(problems.isEmpty, "\(name): \(problems)")
         }
-        // A checker that finds nothing would find nothing here either.
+        // Proves that the checker does find problems.
         #expect(!checker.problems(["id": 5], ["$ref": "#/components/schemas/Job"]).isEmpty)
     }
 
@@ -57,7 +57,7 @@ struct DescriptionTests {
     }
 }
 
-/// Checks JSON against the part of JSON Schema that the description uses.
+/// Checks JSON against the subset of JSON Schema in the description.
 private struct SchemaChecker {
     let document: [String: Any]
 

@@ -28,7 +28,7 @@ struct EventTests {
         }
     }
 
-    /// What a stream sends until a text has come.
+    /// The bytes of a stream until a text has arrived.
     private func stream(
         _ service: RunningService, _ target: String, after id: Int? = nil, until text: String
     ) throws -> [Event] {
@@ -61,7 +61,7 @@ struct EventTests {
         let id = try service.doneJob(Sound.tone(seconds: 20))
         let all = try stream(service, "/v1/events", after: 1, until: "\"state\":\"done\"")
         #expect(all.count == 1)
-        // From an id that is still kept, every later event comes again.
+        // After an id that is still kept, all later events are sent again.
         let second = try service.doneJob(Sound.tone(seconds: 20, pitchHz: 330))
         let told = try stream(
             service, "/v1/events", after: all[0].id,

@@ -1,12 +1,12 @@
-// A client that sends exactly the bytes that a test wants, to this machine alone.
+// A client that sends exactly the bytes of a test, to this machine only.
 
 import Foundation
 import Testing
 
-/// An answer.
+/// A reply.
 struct Answer {
     let status: Int
-    /// By lower-case name.
+    /// Headers by lower-case name.
     let headers: [String: String]
     let body: Data
 
@@ -17,10 +17,10 @@ struct Answer {
         (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] ?? [:]
     }
 
-    /// The sentence of a problem document.
+    /// The text of a problem document.
     var detail: String { object["detail"] as? String ?? "" }
 
-    /// Reads a whole answer; nil if there is none.
+    /// Reads a complete reply; nil if there is none.
     init?(_ bytes: Data) {
         guard let end = bytes.range(of: Data("\r\n\r\n".utf8)) else { return nil }
         let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
@@ -97,14 +97,14 @@ final class Connection {
         return true
     }
 
-    /// What arrives next; empty at the end.
+    /// The next bytes; empty at the end.
     func receive() -> Data {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         return count > 0 ? Data(buffer[..<count]) : Data()
     }
 
-    /// Everything until the other side closes.
+    /// All bytes until the other side closes the connection.
     func receiveAll() -> Data {
         var all = Data()
         while true {
@@ -114,7 +114,7 @@ final class Connection {
         }
     }
 
-    /// Everything until a text has come; for streams of events.
+    /// All bytes until a text has arrived; for streams of events.
     func receive(until text: String) -> String {
         var all = Data()
         while all.range(of: Data(text.utf8)) == nil {

@@ -3,7 +3,7 @@ import Service
 import TestSupport
 import Testing
 
-/// From an upload to a finished job.
+/// Jobs from the upload to the result.
 @Suite(.serialized)
 struct JobTests {
     @Test func anUploadBecomesAJobThatIsDone() throws {
@@ -61,7 +61,7 @@ struct JobTests {
         #expect(second != first)
         let other = try service.upload(sound, query: "shifts=0&overlap=0.5")
         #expect(other.object["cached"] as? Bool == false)
-        // The files of one job do not end with the other.
+        // Removing one job keeps the files of the other.
         #expect(try service.request("DELETE", "/v1/separations/\(first)").status == 204)
         #expect(try service.get("/v1/separations/\(first)").status == 404)
         #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)

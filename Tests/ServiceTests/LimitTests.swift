@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Requests that are too much, and sounds that are none.
+/// Requests beyond the limits, and sounds that can't be decoded.
 @Suite(.serialized)
 struct LimitTests {
     @Test func bodiesBeyondTheLimitAreRefused() throws {
@@ -15,7 +15,7 @@ struct LimitTests {
         let form = try service.request(
             "POST", "/v1/separations", [Form.type], body: Form.body([], file: Data(count: 150_000)))
         #expect(form.status == 413)
-        // Of unknown length: its end is waited for, within bounds.
+        // A body of unknown length is read to its end, up to a limit.
         let chunk = Data("249f0\r\n".utf8) + Data(count: 0x249f0) + Data("\r\n0\r\n\r\n".utf8)
         let chunked = try service.request(
             "POST", "/v1/separations", ["Transfer-Encoding: chunked"], body: chunk)

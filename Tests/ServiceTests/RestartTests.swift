@@ -3,7 +3,7 @@ import Service
 import TestSupport
 import Testing
 
-/// What outlasts the process, and what does not.
+/// Data that survive a restart of the process, and data that don't.
 @Suite(.serialized)
 struct RestartTests {
     @Test func jobsGoOnAfterARestart() throws {
@@ -74,7 +74,7 @@ struct RestartTests {
     }
 
     @Test func theOldestResultsMakeRoom() throws {
-        // Four stems of a second take 0.7 MB.
+        // Four stems of one second take 0.7 MB.
         let service = try RunningService { $0.quotaBytes = 1_600_000 }
         let ids = try (0..<4).map { try service.doneJob(Sound.tone(pitchHz: Double(200 + $0))) }
         let deadline = Date(timeIntervalSinceNow: 15)

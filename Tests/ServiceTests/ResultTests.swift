@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a finished job gives: files, parts of them, archives, mixes, waveforms.
+/// Results of a finished job: files, ranges, archives, mixes, waveforms.
 @Suite(.serialized)
 struct ResultTests {
     @Test func filesHaveRangesTagsAndHeads() throws {
@@ -69,7 +69,7 @@ struct ResultTests {
         }
         let mix = try samples("/mix?vocals=0&drums=0.5")
         #expect(mix.count == stems[0].count)
-        // Half a step for each rounding: reading at 1/32768, writing at 1/32767 without a rounding up.
+        // Half a step for each rounding: reading at 1/32768, writing at 1/32767 toward zero.
         let worst = mix.indices.map { index in
             let sum =
                 0.5 * Double(stems[0][index]) + Double(stems[1][index]) + Double(stems[2][index])
@@ -81,7 +81,8 @@ struct ResultTests {
         let sum = all.indices.map { index in stems.reduce(0) { $0 + $1[index] } }
         #expect(zip(all, sum).allSatisfy { abs($0 - $1) <= 2 })
         #expect(all.count == track.count)
-        // As StereoPannerNode: at -1 both channels are on the left; half right, the left one keeps cos 45°.
+        // Like StereoPannerNode: at -1 both channels are on the left; panned half right, the left
+        // one keeps cos 45°.
         let plain = try samples("/mix?drums=0&other=0&vocals=0")
         let left = try samples("/mix?drums=0&other=0&vocals=0&bass.pan=-1&bass=0.5")
         let half = try samples("/mix?drums=0&other=0&vocals=0&bass.pan=0.5&bass=0.5")

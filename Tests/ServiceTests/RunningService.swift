@@ -1,4 +1,4 @@
-// A service of a test's own, with the demo model, at a free port.
+// A service for one test, with the demo model, on a free port.
 
 import Demucs
 import Foundation
@@ -13,9 +13,9 @@ final class RunningService {
     var port: Int { service.port }
 
     /// - Parameters:
-    ///   - folder: of an earlier service, to go on with its jobs.
+    ///   - folder: folder of an earlier service, to continue with its jobs.
     ///   - model: the path of the service's model.
-    ///   - change: of the settings.
+    ///   - change: changes the settings.
     init(
         in folder: TemporaryFolder? = nil, model: String? = nil,
         _ change: (inout ServiceSettings) -> Void = { _ in }
@@ -37,7 +37,7 @@ final class RunningService {
 
     // MARK: - Requests
 
-    /// Sends a request and reads its whole answer.
+    /// Sends a request and reads the complete reply.
     func request(
         _ method: String, _ target: String, _ headers: [String] = [], host: String? = nil,
         body: Data? = nil
@@ -77,7 +77,7 @@ final class RunningService {
         return [:]
     }
 
-    /// A job that is done.
+    /// Creates a job and waits until it is done.
     func doneJob(_ sound: Data, query: String = "shifts=0") throws -> String {
         let answer = try upload(sound, query: query)
         #expect(answer.status == 202, "\(answer.text)")

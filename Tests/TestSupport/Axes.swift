@@ -1,6 +1,6 @@
-// From the reference's order of dimensions to the engine's, and back.
+// Permutes arrays from the reference's order of dimensions to the engine's, and back.
 
-/// A row-major array of any rank, for comparing across layouts.
+/// A row-major array of any rank, for comparisons across layouts.
 package struct LaidOut: Equatable, Sendable {
     package let shape: [Int]
     package let values: [Float]
@@ -58,8 +58,8 @@ extension Fixture {
 }
 
 extension Fixture {
-    /// The distance of `actual`, in the reference's order of axes, from the golden tensor of that
-    /// name; at the stored places if only every so many-th value is stored, as `name[::step]`.
+    /// Compares `actual`, in the reference's order of axes, with the golden tensor of that name;
+    /// only at the stored positions if the fixture stores every n-th value, as `name[::step]`.
     ///
     /// Dimensions of size 1 may be left out on either side.
     package func comparison(of actual: LaidOut, with name: String) throws -> Comparison {
@@ -75,7 +75,7 @@ extension Fixture {
 }
 
 extension Comparison {
-    /// Compares shapes too: other shapes are as far apart as can be.
+    /// Compares shapes too: different shapes give the worst result.
     package init(_ actual: LaidOut, _ expected: LaidOut) {
         self.init(
             actual: actual.shape == expected.shape ? actual.values : [], expected: expected.values)

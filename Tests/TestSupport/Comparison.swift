@@ -1,9 +1,9 @@
-// How far a result is from its golden values, in the measures that the tests state.
+// The error of a result against its golden values, in the measures of the tests.
 
 import Foundation
 import Signal
 
-/// The distance of `actual` from `expected`, both row-major.
+/// The error of `actual` against `expected`, both row-major.
 ///
 /// Sums are taken in double precision. Different lengths and values that are not finite on
 /// either side give the worst result, never a passing one.

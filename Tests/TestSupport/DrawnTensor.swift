@@ -1,14 +1,14 @@
-// Tensors that fixtures describe by a rule and a seed instead of storing them. The rules are
-// written down in tools/reference/draw.py, which draws the same bits.
+// Tensors that fixtures describe by a rule and a seed instead of storing them.
+// tools/reference/draw.py defines the rules and draws the same bits.
 
-/// A float32 tensor whose values depend on a seed, its name and their index alone.
+/// A float32 tensor whose values depend only on a seed, its name and their index.
 package struct DrawnTensor: Sendable {
     package enum Rule: String, Sendable {
-        /// Even between `a` and `b`.
+        /// Uniform between `a` and `b`.
         case uniform
-        /// Deviation `a`, mean `b`.
+        /// Normal with standard deviation `a` and mean `b`.
         case normal
-        /// The same, rising to the middle of the last dimension and falling.
+        /// Normal, with a level that rises to the middle of the last dimension and falls again.
         case swell
     }
 
@@ -18,7 +18,7 @@ package struct DrawnTensor: Sendable {
     let a: Double
     let b: Double
 
-    /// Reads `drawn` of a fixture's metadata: in each line a shape, a rule, two numbers, names.
+    /// Parses `drawn` of a fixture's metadata: in each line a shape, a rule, two numbers, names.
     package static func parse(_ text: String) throws -> [DrawnTensor] {
         try text.split(separator: "\n").flatMap { line in
             let words = line.split(separator: " ")
@@ -32,7 +32,7 @@ package struct DrawnTensor: Sendable {
         }
     }
 
-    /// The values, row-major. The order of operations is the one of draw.py, in double precision.
+    /// The values, row-major. The order of operations is that of draw.py, in double precision.
     package func values(seed: UInt64) -> [Float] {
         var random = SplitMix64(seed: seed, name: name)
         let columns = shape.last ?? 1
@@ -46,7 +46,7 @@ package struct DrawnTensor: Sendable {
     }
 }
 
-/// Why a fixture can't be used.
+/// A fixture can't be used.
 package struct FixtureError: Error, CustomStringConvertible {
     let text: String
     package var description: String { text }

@@ -1,9 +1,9 @@
-// Damages files for fuzzing: blindly, or with lengths, offsets and checksums made consistent again
-// so that a reader believes the container and meets the damage further in.
+// Damages files for fuzzing: blindly, or with lengths, offsets and checksums corrected, so that a
+// reader accepts the container and meets the damage further inside.
 
-/// Damages one file in endless ways, drawn from a seed.
+/// Damages one file in an endless sequence of ways, drawn from a seed.
 package struct FileMutator {
-    /// What is known of the file, for the consistent half.
+    /// The format of the file, for consistent damage.
     package enum Container: Sendable {
         case safetensors, zip, pickles, ggml, protobuf
     }
@@ -49,7 +49,7 @@ package struct FileMutator {
             }
         case 2: bytes[place] = UInt8.random(in: 0...255, using: &random)
         case 3:
-            // An absurd number of 2, 4 or 8 bytes.
+            // A very large number of 2, 4 or 8 bytes.
             let size = [2, 4, 8].randomElement(using: &random) ?? 4
             guard place + size <= bytes.count else { return }
             bytes.replaceSubrange(place..<place + size, with: number(size))
@@ -59,7 +59,7 @@ package struct FileMutator {
             bytes.insert(
                 contentsOf: piece, at: Int.random(in: 0...bytes.count, using: &random))
         case 6:
-            // Near an end, where the marks of containers are.
+            // Near one end, where containers have their magic numbers.
             let edge = min(bytes.count, 256)
             let place = Int.random(in: 0..<edge, using: &random)
             let index = Bool.random(using: &random) ? place : bytes.count - 1 - place
@@ -75,7 +75,7 @@ package struct FileMutator {
         Int.random(in: 1...(Bool.random(using: &random) ? 8 : 2000), using: &random)
     }
 
-    /// A number at the edge of something, little-endian.
+    /// A number near a limit of integers, little-endian.
     private mutating func number(_ size: Int) -> [UInt8] {
         let edges: [UInt64] = [
             0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF,
@@ -101,7 +101,7 @@ package struct FileMutator {
         let place = Int.random(in: header.indices, using: &random)
         switch Int.random(in: 0..<4, using: &random) {
         case 0:
-            // Some digit becomes a number beyond all bounds, or negative.
+            // One digit becomes a number far out of range, or negative.
             let digits = header.indices.filter { (0x30...0x39).contains(header[$0]) }
             let digit = digits.randomElement(using: &random) ?? place
             let numbers = [
@@ -110,7 +110,7 @@ package struct FileMutator {
             header.replaceSubrange(
                 digit...digit, with: Array((numbers.randomElement(using: &random) ?? "").utf8))
         case 1:
-            // Deep nesting where a value is expected.
+            // Deep nesting at the place of a value.
             let colons = header.indices.filter { header[$0] == UInt8(ascii: ":") }
             let depth = Int.random(in: 1...5000, using: &random)
             let bracket = Bool.random(using: &random) ? "[" : "{\"a\":"
@@ -127,7 +127,7 @@ package struct FileMutator {
 
     // MARK: - Pickles
 
-    /// Puts opcodes where some may be, or changes a few.
+    /// Inserts opcodes at likely places, or changes a few.
     private mutating func damagePickle(_ bytes: inout [UInt8], _ range: Range<Int>) {
         guard !range.isEmpty else { return }
         for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -147,7 +147,7 @@ package struct FileMutator {
         }
     }
 
-    /// Whole values: nested deeply, holding themselves, absurdly long, recalled again and again.
+    /// Whole values: nested deeply, containing themselves, very long, recalled many times.
     private mutating func pickled() -> [UInt8] {
         let count = Int.random(in: 1...20_000, using: &random)
         switch Int.random(in: 0..<7, using: &random) {

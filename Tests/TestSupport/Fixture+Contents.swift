@@ -1,5 +1,5 @@
-// What a fixture's file name and metadata tell: which fixtures there are, how the reference's
-// layer was set up, and how exact the reference itself is there.
+// Information from a fixture's file name and metadata: the fixtures of a folder, the arguments of
+// the reference's layer, and the precision of the reference itself.
 
 import Foundation
 
@@ -25,13 +25,13 @@ extension Fixture {
         return try decoder.decode(type, from: metadata("kwargs"))
     }
 
-    /// How far PyTorch's float32 result is from its float64 one, in dB; nil if nobody measured.
+    /// SNR of PyTorch's float32 result against its float64 one in dB; nil if it was not measured.
     package func ownSNRDecibels(_ output: String) throws -> Double? {
         guard checkpoint.metadata["snr_against_float64_db"] != nil else { return nil }
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        // Python writes an infinity without quotes, which JSON has no word for.
+        // Python writes an infinity without quotes, which JSON doesn't have.
         let text = String(decoding: metadata("snr_against_float64_db"), as: UTF8.self)
             .replacingOccurrences(of: ": Infinity", with: ": \"Infinity\"")
         return try decoder.decode([String: Double].self, from: Data(text.utf8))[output]

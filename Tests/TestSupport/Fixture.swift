@@ -1,22 +1,22 @@
-// Golden tensors under Tests/Fixtures and the drawn inputs and parameters that go with them, read
-// by the engine's own safetensors reader.
+// Golden tensors under Tests/Fixtures with their drawn inputs and parameters, read by the engine's
+// own safetensors reader.
 
 import Foundation
 import WeightsLoader
 
 /// One safetensors file of golden tensors.
 package struct Fixture: Sendable {
-    /// Its path under Tests/Fixtures, without the ending.
+    /// Path under Tests/Fixtures, without the extension.
     package let name: String
     package let checkpoint: Checkpoint
 
-    /// Opens `Tests/Fixtures/<name>.safetensors`, its drawn tensors in place.
+    /// Opens `Tests/Fixtures/<name>.safetensors` with its drawn tensors.
     package init(_ name: String) throws {
         self.name = name
         checkpoint = try Checkpoint.open(FixtureCopies.url(name + ".safetensors").path)
     }
 
-    /// All tensors' names, sorted.
+    /// The names of all tensors, sorted.
     package var names: [String] {
         checkpoint.tensors.map(\.name).sorted()
     }
@@ -31,7 +31,7 @@ package struct Fixture: Sendable {
         try tensor(name).shape
     }
 
-    /// A file or folder under `Tests/Fixtures`: a complete copy where tensors of it are drawn.
+    /// A file or folder under `Tests/Fixtures`: a complete copy if tensors of it are drawn.
     package static func url(_ relative: String) -> URL {
         do {
             return try FixtureCopies.url(relative)
@@ -40,7 +40,7 @@ package struct Fixture: Sendable {
         }
     }
 
-    /// The folder of the models that come with the program.
+    /// The folder of the models that are installed with the program.
     package static let bundledModels = url("../../Models").standardized
 
     private func tensor(_ name: String) throws -> StoredTensor {

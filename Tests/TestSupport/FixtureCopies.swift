@@ -1,11 +1,11 @@
-// Complete copies of fixtures: with the tensors in place that the files in Tests/Fixtures only
-// describe (tools/reference/draw.py).
+// Complete copies of fixtures, including the tensors that the files in Tests/Fixtures only describe
+// (tools/reference/draw.py).
 
 import Foundation
 import Synchronization
 import WeightsLoader
 
-/// A folder of the process's own, removed when it ends.
+/// A temporary folder of the process, removed when it exits.
 enum FixtureCopies {
     static let sources = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -19,8 +19,8 @@ enum FixtureCopies {
 
     private static let made = Mutex<Set<String>>([])
 
-    /// The fixture's copy if it has drawn tensors, the fixture itself if not; a folder's copy if
-    /// this is true of any file in it.
+    /// A copy of a fixture if it has drawn tensors, otherwise the fixture itself; a copy of a
+    /// folder if any file in it has drawn tensors.
     static func url(_ relative: String) throws -> URL {
         let source = sources.appendingPathComponent(relative)
         var isFolder: ObjCBool = false
@@ -47,7 +47,7 @@ enum FixtureCopies {
         folder.appendingPathComponent(relative)
     }
 
-    /// Whether the fixture has drawn tensors; if so, its copy is there afterwards.
+    /// Whether the fixture has drawn tensors; if so, makes its copy.
     private static func complete(_ relative: String, _ made: inout Set<String>) throws -> Bool {
         if made.contains(relative) { return true }
         guard relative.hasSuffix(".safetensors") else { return false }

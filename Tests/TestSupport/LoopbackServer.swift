@@ -1,13 +1,13 @@
-// A web server on this machine that answers as a test wants it to, badly too.
+// A web server on this machine with replies, also faulty ones, that a test sets.
 
 import Foundation
 
-/// A request as the server got it.
+/// A request as the server received it.
 package struct Request: Sendable {
     package let method: String
-    /// What follows the method: a path, or a whole address if the server is asked as a proxy.
+    /// The target after the method: a path, or a whole address if the server is used as a proxy.
     package let target: String
-    /// By lower-case name.
+    /// Headers by lower-case name.
     package let headers: [String: String]
 
     /// First byte of a `Range: bytes=N-`.
@@ -19,18 +19,18 @@ package struct Request: Sendable {
     }
 }
 
-/// An answer, and what goes wrong with it.
+/// A reply and its faults.
 package struct Reply: Sendable {
     package var status = 200
     package var headers: [(String, String)] = []
     package var body = Data()
-    /// The announced length; `nil` announces the body's, a negative number none.
+    /// The announced length; `nil` announces the body's, a negative number announces none.
     package var announcedBytes: Int?
-    /// The connection closes after that many bytes of the body.
+    /// The connection is closed after this number of bytes of the body.
     package var cutAfterBytes: Int?
-    /// The connection goes silent after that many bytes of the body (0: after the head).
+    /// The connection stalls after this number of bytes of the body (0: after the head).
     package var stallAfterBytes: Int?
-    /// Instead of anything HTTP.
+    /// Bytes to send instead of an HTTP reply.
     package var rawBytes: Data?
     /// Pause before each 64 KiB.
     package var pauseSeconds = 0.0
@@ -50,7 +50,7 @@ package struct Reply: Sendable {
         Reply(status: status, headers: headers, body: Data("status \(status)".utf8))
     }
 
-    /// A file, served in parts where that is asked for.
+    /// A file, served in ranges if they are requested.
     package static func file(
         _ data: Data, _ request: Request, headers: [(String, String)] = []
     ) -> Reply {
@@ -66,9 +66,9 @@ package struct Reply: Sendable {
     }
 }
 
-/// Listens on a free port of 127.0.0.1 until it goes away.
+/// Listens on a free port of 127.0.0.1 until the object is freed.
 package final class LoopbackServer: @unchecked Sendable {
-    // @unchecked: what connections share is behind `lock`.
+    // @unchecked: `lock` guards the state that connections share.
     private let listener: Int32
     package let port: UInt16
     private let lock = NSLock()
@@ -155,7 +155,7 @@ package final class LoopbackServer: @unchecked Sendable {
             guard LoopbackServer.send(piece, to: connection) else { return }
         }
         if reply.stallAfterBytes != nil {
-            // Until the other side has had enough.
+            // Waits until the other side closes the connection.
             var byte: UInt8 = 0
             _ = recv(connection, &byte, 1, 0)
         }

@@ -1,6 +1,6 @@
-// A protobuf message taken apart and put together again, for fuzzing its reader.
+// Parses and writes a protobuf message, for fuzzing its reader.
 
-/// Fields in their order; what looks like a message is one, down to some depth.
+/// Fields in their order; bytes that parse as a message are one, down to some depth.
 struct ProtobufTree {
     struct Field {
         var number: Int
@@ -16,7 +16,7 @@ struct ProtobufTree {
 
     var fields: [Field] = []
 
-    /// nil if the bytes aren't a message.
+    /// Nil if the bytes aren't a message.
     init?(_ bytes: [UInt8], depth: Int) {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -1,10 +1,10 @@
-// Checkpoints as no training run writes them: those of the fixtures with something changed, random
-// ones of any size, and files of any element types.
+// Checkpoints that no training run writes: changed ones of the fixtures, random ones of any size,
+// and files of any element types.
 
 import Foundation
 import WeightsLoader
 
-/// What stands in a safetensors file, as bytes, to be changed and written.
+/// The content of a safetensors file as bytes, to be changed and written.
 package struct RawCheckpoint {
     package struct Tensor {
         package var name: String
@@ -71,7 +71,7 @@ package struct RawCheckpoint {
 
     /// The file's bytes, the tensors in their order.
     ///
-    /// The header is written by hand but for the metadata, whose values need escapes:
+    /// The header is written by hand except for the metadata, whose values need escapes:
     /// JSONSerialization takes ten milliseconds, and some tests write hundreds of files.
     package var data: Data {
         get throws {

@@ -1,4 +1,5 @@
-// Opens damaged checkpoints and reads all that they hold: a value or a `WeightsError`, nothing else.
+// Opens damaged checkpoints and reads all of their content: a value or a `WeightsError`, no other
+// error.
 
 import Foundation
 import WeightsLoader
@@ -24,18 +25,18 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
 
     package var description: String { fixture }
 
-    /// What became of the files.
+    /// The results of reading the files.
     package struct Outcome: Sendable {
         package var opened = 0
         package var refused = 0
-        /// The longest that one file took.
+        /// The longest time for one file.
         package var slowestSeconds = 0.0
     }
 
     /// Damages the fixture `rounds` times.
     ///
-    /// - Parameter also: more to do with a checkpoint that opens; what it throws counts as refused.
-    /// - Throws: what is no `WeightsError`, or `also`'s kind of error, and so a fault of ours.
+    /// - Parameter also: further work with a checkpoint that opens; its errors count as refusals.
+    /// - Throws: any error other than `WeightsError` or the errors of `also`, which means a bug.
     package func run(
         rounds: Int, seed: UInt64, also: (Checkpoint) throws -> Void = { _ in },
         isExpected: (any Error) -> Bool = { $0 is WeightsError }

@@ -1,5 +1,5 @@
-/// The random numbers of all tests: Steele, Lea and Flood's generator, the same on every machine and
-/// with every version of Swift, so that a failure repeats.
+/// The random generator of all tests: Steele, Lea and Flood's, the same on every machine and with
+/// every version of Swift, so that a failure can be repeated.
 ///
 /// Its floats are those of `tools/reference/draw.py`, bit for bit.
 package struct SplitMix64: RandomNumberGenerator, Sendable {
@@ -9,7 +9,7 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
         state = seed
     }
 
-    /// The generator of one tensor: started with the seed XOR the 64-bit FNV-1a hash of the name.
+    /// The generator of one tensor, seeded with the seed XOR the 64-bit FNV-1a hash of the name.
     package init(seed: UInt64, name: String) {
         let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
@@ -25,12 +25,12 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
         return z ^ (z >> 31)
     }
 
-    /// Even in 0 ..< 1, a multiple of 2⁻²⁴.
+    /// Uniform in 0 ..< 1, a multiple of 2⁻²⁴.
     package mutating func unit() -> Double {
         Double(next() >> 40) * 0x1p-24
     }
 
-    /// Mean 0, variance 1, at most 3.47 in size: the sum of four uniform numbers, which needs no
+    /// Mean 0, variance 1, magnitude at most 3.47: the sum of four uniform numbers, which needs no
     /// logarithm, whose last bit differs between libraries.
     package mutating func normal() -> Double {
         let word = next()
@@ -38,12 +38,12 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
         return (Double(sum) - 131_070) * (3.0.squareRoot() / 65_536)
     }
 
-    /// Even in −1 ..< 1.
+    /// Uniform in −1 ..< 1.
     package mutating func float() -> Float {
         Float(2 * unit() - 1)
     }
 
-    /// Floats that are even in −1 ..< 1.
+    /// Floats that are uniform in −1 ..< 1.
     package mutating func floats(_ count: Int) -> [Float] {
         (0..<count).map { _ in float() }
     }

@@ -3,7 +3,7 @@
 import Foundation
 
 extension TemporaryFolder {
-    /// Writes a file, and the folders that it lies in.
+    /// Writes a file, and creates its folders.
     @discardableResult
     package func write(_ data: Data, _ name: String) throws -> String {
         let file = url.appendingPathComponent(name)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder of a test's own, gone with the object.
+/// A temporary folder for a test, removed with the object.
 package final class TemporaryFolder: Sendable {
     package let url: URL
 

@@ -1,4 +1,4 @@
-// A zip archive taken apart and put together again, for fuzzing its reader: plain, no zip64.
+// Parses and writes a zip archive, for fuzzing its reader: uncompressed, no zip64.
 
 import WeightsLoader
 
@@ -6,10 +6,10 @@ import WeightsLoader
 package struct ZipEntries {
     package var list: [(name: String, content: [UInt8])] = []
 
-    /// Walks along the local headers of an archive as torch writes it.
+    /// Reads the local headers of an archive that torch wrote.
     package init(_ archive: [UInt8]) {
         var position = 0
-        // Sizes stand in the central directory only, where torch puts them for certain.
+        // torch reliably writes the sizes only in the central directory.
         guard
             let end = archive.indices.dropLast(21).last(where: { matches(archive, $0, 0x0605_4b50) }
             )
@@ -30,7 +30,7 @@ package struct ZipEntries {
         }
     }
 
-    /// A sound archive of the entries.
+    /// A valid archive of the entries.
     package var archive: [UInt8] {
         var result: [UInt8] = []
         var directory: [UInt8] = []

@@ -1,10 +1,10 @@
-// Temporary safetensors files with chosen, mostly damaged, content.
+// Temporary safetensors files with given, mostly damaged, content.
 
 import Foundation
 import Testing
 import WeightsLoader
 
-/// A temporary file with chosen bytes.
+/// A temporary file with given bytes.
 final class CraftedFile {
     let path: String
     private let folder: URL
@@ -18,7 +18,7 @@ final class CraftedFile {
         path = url.path
     }
 
-    /// A file with this header, its true length before it, and `data` behind it.
+    /// A file with this header, its correct length before it, and `data` after it.
     convenience init(header: String, data: [UInt8] = []) throws {
         try self.init(Self.bytes(header: header, data: data))
     }
@@ -56,7 +56,7 @@ final class CraftedFile {
         }
     }
 
-    /// What is wrong with the file, without its path.
+    /// The problem in the error of opening the file, without its path.
     func problem() throws -> String {
         let error = try #require(openingError())
         #expect(error.path == path)

@@ -1,10 +1,10 @@
-// Tests of the tests' own means: what Python draws and what Swift draws for it are the same bits.
+// Tests of the drawn tensors: Python and Swift draw the same bits.
 
 import TestSupport
 import Testing
 
 struct DrawnTensorTests {
-    /// The first outputs for this seed that Vigna's splitmix64.c gives.
+    /// The first outputs of Vigna's splitmix64.c for this seed.
     @Test func generatorIsSplitMix64() {
         var random = SplitMix64(seed: 1_234_567)
         #expect(
@@ -13,7 +13,8 @@ struct DrawnTensorTests {
             ])
     }
 
-    /// Stored by tools/reference/support_fixtures.py beside the rules.
+    /// Compares with the tensors that tools/reference/support_fixtures.py has stored beside the
+    /// rules.
     @Test func drawnTensorsAreThoseOfPythonBitForBit() throws {
         let fixture = try Fixture("support/draws")
         let drawn = fixture.names.filter { !$0.hasSuffix(".values") }
@@ -25,13 +26,13 @@ struct DrawnTensorTests {
         }
     }
 
-    /// Of normal values: mean, variance, and bounds that the sum of four numbers can't pass.
+    /// Checks mean, variance, and the bounds of a sum of four numbers.
     @Test func normalValuesHaveMeanZeroAndVarianceOne() {
         var random = SplitMix64(seed: 3)
         let values = (0..<100_000).map { _ in random.normal() }
         let mean = values.reduce(0, +) / 100_000
         let variance = values.reduce(0) { $0 + $1 * $1 } / 100_000
-        // Three standard errors.
+        // Tolerance of three standard errors.
         #expect(abs(mean) < 0.0095 && abs(variance - 1) < 0.013)
         #expect(values.allSatisfy { abs($0) <= 3.47 })
     }

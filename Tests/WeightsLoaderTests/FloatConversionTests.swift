@@ -1,5 +1,5 @@
-// Every one of the 65,536 values of float16 and bfloat16 is compared with IEEE 754's definition;
-// rounding to float16 also at every midpoint between two values and beside it.
+// Compares all 65,536 values of float16 and bfloat16 with IEEE 754's definition; rounding to
+// float16 also at every midpoint between two values and next to it.
 
 import Foundation
 import Testing

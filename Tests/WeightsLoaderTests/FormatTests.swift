@@ -1,5 +1,5 @@
-// One seeded model in every format (tools/reference/make_weights_fixtures.py): its weights are
-// float16 values, so that all types hold them exactly.
+// One seeded model in every format (tools/reference/make_weights_fixtures.py). Its weights are
+// float16 values, which all types represent exactly.
 
 import Foundation
 import TestSupport
@@ -13,7 +13,7 @@ struct FormatTests {
         try Checkpoint.open(Fixture.url("weights/formats/\(name)").path)
     }
 
-    /// Every tensor of `name` has the reference's name, shape and bits.
+    /// Expects every tensor of `name` to have the reference's name, shape and bits.
     private static func expectEqual(
         _ checkpoint: Checkpoint, to reference: Checkpoint, ignoring ignored: Set<String> = []
     ) throws {
@@ -48,13 +48,13 @@ struct FormatTests {
         let reference = try Self.open("model.safetensors")
         #expect(checkpoint.format == .onnx)
         try Self.expectEqual(checkpoint, to: reference, ignoring: [Self.embedding])
-        // The embedding is a product with emb_scale = 10; float16 graphs round it.
+        // The embedding is a product with emb_scale = 10, which float16 graphs round.
         let stored = try #require(reference.tensor(named: Self.embedding))
         let products = try reference.floats(stored).map { $0 * 10 }
         let tensor = try #require(checkpoint.tensor(named: Self.embedding))
         let found = try checkpoint.floats(tensor)
         if name == "half.onnx" {
-            // Rounding to 11 bits.
+            // Tolerance of rounding to 11 bits.
             #expect(zip(found, products).allSatisfy { abs($0 - $1) <= abs($1) * 0x1p-11 })
         } else {
             #expect(found == products)

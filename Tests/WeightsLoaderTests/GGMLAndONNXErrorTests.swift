@@ -1,4 +1,4 @@
-// Crafted files that the readers of demucs.cpp's and ONNX files refuse.
+// Crafted demucs.cpp and ONNX files that the readers refuse.
 
 import Foundation
 import Testing
@@ -9,7 +9,7 @@ struct GGMLAndONNXErrorTests {
         values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
     }
 
-    /// A tensor of demucs.cpp.
+    /// A tensor in demucs.cpp's format.
     private static func tensor(_ name: String, _ shape: [Int], values: Int? = nil) -> [UInt8] {
         littleEndian([shape.count, name.utf8.count] + shape) + Array(name.utf8)
             + [UInt8](repeating: 0, count: 2 * (values ?? shape.reduce(1, *)))

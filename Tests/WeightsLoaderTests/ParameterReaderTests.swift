@@ -1,4 +1,4 @@
-// Asking for tensors by name and shape.
+// Reading tensors by name and shape.
 
 import Testing
 import WeightsLoader

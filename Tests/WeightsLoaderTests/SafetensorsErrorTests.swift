@@ -1,4 +1,4 @@
-// Crafted files that opening refuses.
+// Crafted files that can't be opened.
 
 import Foundation
 import TestSupport
@@ -60,7 +60,7 @@ struct SafetensorsErrorTests {
     }
 
     @Test func aHeaderOfMoreThanSixteenMegabytesIsRefused() throws {
-        // Sparse: takes no room on the disk.
+        // A sparse file, which takes no space on the disk.
         let file = try CraftedFile(CraftedFile.lengthField(16_000_001) + Array("{".utf8))
         let handle = try #require(FileHandle(forUpdatingAtPath: file.path))
         try handle.truncate(atOffset: 200_000_000)
@@ -147,7 +147,7 @@ struct SafetensorsErrorTests {
 
     @Test(arguments: [
         [-1], [2, -2, -1], [Int.max], [Int.max, Int.max], [1 << 31, 1 << 31, 1 << 31],
-        // The product of two overflows to 0.
+        // The product of two sizes overflows to 0.
         [1 << 32, 1 << 32],
     ])
     func impossibleShapesAreRefused(shape: [Int]) throws {
@@ -207,7 +207,7 @@ struct SafetensorsErrorTests {
         #expect(error.description.contains("\"t8\" and 11 more"))
     }
 
-    /// Opening finds this problem at a byte of that range.
+    /// Expects that opening finds this problem at a byte of the range.
     private func expectDamage(
         _ file: CraftedFile, _ problem: String, in range: ClosedRange<Int> = 8...Int.max,
         location: SourceLocation = #_sourceLocation

@@ -42,7 +42,7 @@ struct SafetensorsTests {
         #expect(try fixture.floats("näme \"quoted\"\n") == [1])
     }
 
-    /// The pages of a tensor leave the process once it was read, and come back.
+    /// The pages of a tensor are released after reading, and can be read again.
     @Test func aTensorOfManyPagesIsReadAgain() throws {
         let fixture = try Fixture("models/base.outputs")
         let tensor = try #require(fixture.checkpoint.tensors.max { $0.count < $1.count })

@@ -1,4 +1,4 @@
-// Files that the readers of PyTorch's two forms refuse: valid ones with one change.
+// Valid files in PyTorch's two formats with one change, which the readers refuse.
 
 import Foundation
 import TestSupport
@@ -53,7 +53,7 @@ struct TorchErrorTests {
     }
 
     @Test func entriesThatShareBytesAreRefused() throws {
-        // The second directory record points at the first one's bytes, whose name it is given.
+        // The second directory record points at the first entry, whose header has another name.
         var bytes = ZipEntries(try Self.bytes("views.th")).archive
         let records = bytes.indices.dropLast(4).filter { bytes[$0..<$0 + 4] == [0x50, 0x4B, 1, 2] }
         bytes.replaceSubrange(records[1] + 42..<records[1] + 46, with: [0, 0, 0, 0])
@@ -85,7 +85,7 @@ struct TorchErrorTests {
             { $0.remove(at: index($0, "data/0")) }
         ),
         (
-            // The first tensor's offset, BININT1 0 behind its persistent id, becomes 250.
+            // The first tensor's offset, BININT1 0 after its persistent id, becomes 250.
             "\"whole\" is said to lie at 250..<274 of a storage",
             { list in
                 let pickle = index(list, "data.pkl")
@@ -132,7 +132,7 @@ struct TorchErrorTests {
     }
 
     @Test func callsInAPickleAreNotExecuted() throws {
-        // A call that runs a command in Python gives an opaque value here.
+        // A call that would run a command in Python gives an opaque value here.
         let pickle = Array("cos\nsystem\n(X\u{09}\0\0\0touch /x\u{0A}tR.".utf8)
         let message = try Self.message { $0[Self.index($0, "data.pkl")].content = pickle }
         #expect(message.contains("it doesn't hold a dictionary"))

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Hashes `count` blocks of 64 bytes into the state, the words a to h of FIPS 180-4, section 6.2.2. */
+/* Hashes `count` 64-byte blocks into the state, the words a to h of FIPS 180-4, section 6.2.2. */
 void sha256_blocks(uint32_t *_Nonnull state, const uint8_t *_Nonnull blocks, size_t count);
 
 /* sha256_blocks in portable C, for comparisons. */
