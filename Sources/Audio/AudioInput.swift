@@ -25,7 +25,7 @@ public struct AudioInput: Sendable {
     /// - Parameters:
     ///   - path: a file, or a named pipe, which is read to its end.
     ///   - spool: makes a temporary copy if one is needed.
-    ///   - ffmpeg: decodes what libsndfile doesn't; nil if there is none.
+    ///   - ffmpeg: decoder of the formats that libsndfile doesn't know; nil if there is none.
     /// - Throws: ``AudioError``; `CancellationError`.
     package init(path: String, spool: Spool = Spool(), ffmpeg: FFmpeg? = .onPath) throws {
         // Without O_NONBLOCK, opening a named pipe would wait for a writer and could not be cancelled.

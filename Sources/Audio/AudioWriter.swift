@@ -70,7 +70,7 @@ package final class AudioWriter {
 
     /// Appends samples.
     ///
-    /// - Parameter audio: of the file's number of channels, all equally long.
+    /// - Parameter audio: as many channels as the file, all equally long.
     /// - Throws: ``AudioError`` `writeFailed`, `readerGone` or `outputNotFinite`; the file is gone
     ///   then.
     package func append(_ audio: PlanarAudio) throws(AudioError) {

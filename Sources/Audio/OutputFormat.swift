@@ -39,7 +39,7 @@ public struct OutputFormat: Sendable, Equatable {
         }
     }
 
-    /// Why the container can't hold such a signal: a sentence without its full stop. Nil if it can.
+    /// The reason why the container can't hold such a signal, without a full stop; nil if it can.
     package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
         switch container {
         case .wav, .rawFloat32:

@@ -17,7 +17,7 @@ struct RIFFChunks {
     let isForm: Bool
     let chunks: [RIFFChunk]
 
-    /// Nil if the file is none of these.
+    /// Reads the chunks; nil for a file of another format.
     init?(of file: InputFile) {
         let header = file.bytes(at: 0, count: 12)
         isForm = header.starts(with: "FORM".utf8)

@@ -56,8 +56,7 @@ package struct StemFileFormat: Sendable, Equatable {
         asked == .int16 ? .int16 : .int24
     }
 
-    /// Why a stem file can't hold such a signal, as a sentence without its full stop; nil if it
-    /// can.
+    /// The reason why a stem file can't hold such a signal, without a full stop; nil if it can.
     package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
         if !container.codecs.contains(codec) {
             let names = container.codecs.map(\.rawValue).joined(separator: " or ")
@@ -91,9 +90,9 @@ enum StemManifest {
     /// colour-blind people.
     static let colors = ["#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
 
-    /// Both effects are off, with the values that Native Instruments' tools write: ratios and gains
-    /// without unit, times in seconds, levels in decibels, `dry_wet` in percent. Stems that are
-    /// played together are the mix already.
+    /// Settings of the compressor and the limiter, both off, with the values that Native
+    /// Instruments' tools write: ratios and gains without unit, times in seconds, levels in
+    /// decibels, `dry_wet` in percent. Stems that are played together are the mix already.
     private static let masteringDSP = """
         {"compressor":{"enabled":false,"input_gain":0.5,"output_gain":0.5,"threshold":0,"dry_wet":50,\
         "attack":0.003,"release":0.3,"ratio":3,"hp_cutoff":300},\

@@ -92,7 +92,7 @@ struct FileNameTemplate {
         return (["", ".", ".."].contains(name) ? file : name, ending)
     }
 
-    /// Why a name can't be a part of a file name; nil if it can.
+    /// The reason why a name can't be a part of a file name; nil if it can.
     static func problem(withName name: String) -> String? {
         if name.isEmpty || name == "." || name == ".." { return "must not be '\(name)'" }
         if name.utf8.contains(where: { $0 < 32 || $0 == 127 || $0 == UInt8(ascii: "/") }) {

@@ -151,7 +151,8 @@ struct OutputPlan {
         return one.isSameFile(as: other)
     }
 
-    /// As in the reference, an extension in the template overrides the options.
+    /// The format of the files: an extension in the template overrides the options, as in the
+    /// reference.
     private static func format(_ settings: SeparateCommand.Settings) throws(UsageError)
         -> OutputFormat
     {

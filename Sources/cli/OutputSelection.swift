@@ -69,7 +69,7 @@ struct OutputSelection {
         return (name, try names(parts, separator: "+", .mix, allowed: allowed))
     }
 
-    /// The parts of a list, none of them empty or repeated.
+    /// Splits a list into its parts; none may be empty or repeated.
     private static func names(
         _ text: String, separator: Character, _ option: Option, allowed: String
     ) throws(UsageError) -> [String] {

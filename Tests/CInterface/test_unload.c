@@ -1,5 +1,5 @@
-// A program that loads the library when it needs it, and unloads it while its own threads come and
-// go: what the Swift runtime registers for the end of threads must not be unmapped.
+// A program that loads the library when it needs it, and unloads it while its own threads start and
+// end: the functions that the Swift runtime registers for the end of threads must not be unmapped.
 //
 // Usage: test_unload LIBRARY MODEL
 #include "swift_demucs.h"

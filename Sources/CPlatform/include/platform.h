@@ -9,8 +9,8 @@ int count_available_cores(void);
  * doesn't tell. Lasts as long as that binary is loaded. */
 const char *_Nullable path_of_binary(const void *_Nonnull address);
 
-/* Gives the system back what was freed and the C library keeps for later: megabytes, once arrays as
- * large as a model's tensors have come and gone. */
+/* Returns freed memory that the C library keeps to the system: megabytes, after arrays as large as a
+ * model's tensors were freed. */
 void return_freed_memory(void);
 
 #endif
