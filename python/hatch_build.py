@@ -1,7 +1,7 @@
 """Builds the engine with the Swift toolchain, and puts it into the wheel.
 
-In a checkout the engine is the folder above; in an sdist it is `engine/`. The wheel is for this
-machine until auditwheel has added the libraries that it needs (`tools/package wheel` does).
+In a checkout the engine is the folder above; in an sdist it is `engine/`. The wheel runs on this
+machine only, until auditwheel has added the libraries that it needs (`tools/package wheel` does).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# As in an installation: library and program find the models beside themselves.
+# The layout of an installation, in which library and program find the models.
 MODELS = "swift_demucs/share/swift-demucs/models"
 LICENCES = "swift_demucs/licenses"
 
@@ -25,7 +25,7 @@ class EngineBuild(BuildHookInterface):
     """Adds the library, the program, two models and licences to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Builds them before hatchling collects the files."""
+        """Builds the engine before hatchling collects the files."""
         if self.target_name == "sdist":
             # Package.swift names the tests too; their data would double the size.
             tests = Path(self.root).parent / "Tests"
@@ -52,7 +52,7 @@ class EngineBuild(BuildHookInterface):
         build_data["tag"] = f"py3-none-{platform}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Removes what was built."""
+        """Removes the build folder."""
         if self.target_name == "wheel":
             shutil.rmtree(self.out)
 

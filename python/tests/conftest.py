@@ -1,4 +1,4 @@
-"""What the tests share. They run against the installed package, never against the tree."""
+"""Fixtures of the tests, which run against the installed package, never against the tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 import swift_demucs
 
-# Those of the extra `ray` run in tools/test_cluster.
+# The tests of the extra `ray` run in tools/test_cluster.
 collect_ignore = [] if importlib.util.find_spec("ray") else ["catalogue"]
 
 TREE = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ RATE = 44_100
 
 @pytest.fixture(scope="session")
 def track() -> Path:
-    """30 s of stereo."""
+    """A track of 30 s in stereo."""
     return next(MODELS.glob("demo_track.*"))
 
 
@@ -37,7 +37,7 @@ def checkpoint() -> Path:
 
 @pytest.fixture(scope="session")
 def music(track: Path) -> Any:
-    """6 s of the track within full scale, [channels, frames]: lossy files can decode beyond it."""
+    """6 s of the track [channels, frames], scaled: lossy audio can decode beyond full scale."""
     samples, rate = swift_demucs.read(track)
     assert rate == RATE
     return 0.9 * samples[:, : 6 * RATE]
@@ -59,7 +59,7 @@ def bag(tmp_path: Path, checkpoint: Path) -> Path:
 
 
 def snr(golden: Any, found: Any) -> float:
-    """In dB; infinite for equal samples."""
+    """SNR in dB; infinite for equal samples."""
     assert golden.shape == found.shape
     noise = np.square(np.float64(golden) - np.float64(found)).sum()
     return (

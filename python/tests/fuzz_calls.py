@@ -1,9 +1,9 @@
-"""Calls public functions with random arguments, right and wrong.
+"""Fuzzer: calls public functions with random arguments, valid and invalid.
 
     python fuzz_calls.py COUNT [SEED]
 
-Any exception that is one of the package's, a TypeError or an AttributeError of a wrong argument is
-as it should be; anything else ends with 1, and a crash with a signal.
+Exceptions of the package and of ALLOWED are expected. Any other exception ends with 1, a crash with
+a signal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALLOWED = (swift_demucs.Error, TypeError, KeyError, FileNotFoundError)
 
 
 def value(draw: random.Random) -> Any:
-    """An argument of any kind."""
+    """Draws an argument of any kind."""
     shape = (draw.choice([0, 1, 2, 2, 3, 65]), draw.choice([0, 1, 2, 1000]))
     samples = np.zeros(shape, draw.choice(["f4", "f8", "f2", "i2", "c8", "O", ">f4"]))
     return draw.choice(

@@ -1,6 +1,6 @@
 """`swift_demucs.api` against the contract of `demucs.api`.
 
-Samples are compared with the reference's by tools/reference/python_parity.py, which needs PyTorch.
+tools/reference/python_parity.py compares the samples with the reference's; it needs PyTorch.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def test_the_bar(music: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_saving(tmp_path: Path, music: Any) -> None:
     loud = music / np.abs(music).max() * 1.5
-    # The reference, demucs/audio.py: divided by 1.01 times the peak, rounded toward zero.
+    # As demucs/audio.py: divided by 1.01 times the peak, rounded toward zero.
     divided = loud / max(1.01 * np.abs(loud).max(), 1)
     api.save_audio(loud, tmp_path / "a.wav", RATE)
     with wave.open(str(tmp_path / "a.wav")) as file:
@@ -182,7 +182,7 @@ def test_errors_have_the_references_names(separator: api.Separator, tmp_path: Pa
         api.Separator(7)  # type: ignore[arg-type]
 
 
-# A stand-in for torch: what the package may use of it, so that the test needs no gigabyte.
+# A fake torch with the functions that the package may use, so that the test needs no real one.
 TORCH = """
 import sys, types
 import numpy as np

@@ -1,4 +1,4 @@
-"""Wrong arguments: the right exception, whose text says what to do, and never a crash."""
+"""Invalid arguments raise the right exception, whose text says what to do, and never crash."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def bad(value: float) -> Any:
 def test_bad_arguments(call: Callable[[Model], Any], kind: Any, text: str, model: Model) -> None:
     with pytest.raises(kind, match=text) as raised:
         call(model)
-    # A sentence, not a number.
+    # The text is a sentence, not a number.
     assert len(str(raised.value)) > 20
 
 
@@ -105,7 +105,7 @@ def test_errors_are_one_family() -> None:
 
 
 def test_the_structures_are_the_headers() -> None:
-    """The library tells the size of each structure that it initialises."""
+    """The library writes its size into each structure that it initialises."""
     import ctypes
 
     from swift_demucs import _library

@@ -1,4 +1,4 @@
-"""Sound files, many of them, published models, quantising, evaluating, the command."""
+"""Sound files, separate_files, published models, quantising, evaluating, the command."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
     }  # fmt: skip
     assert published["htdemucs_6s"].stems[-1] == "piano"
     assert swift_demucs.models(tmp_path)
-    # One that is there already is not downloaded.
+    # A file that exists is not downloaded.
     assert [path.read_bytes() for path in swift_demucs.fetch(str(checkpoint))] == [
         checkpoint.read_bytes()
     ]
@@ -214,7 +214,7 @@ def test_evaluating(tmp_path: Path, music: Any) -> None:
     noise *= np.sqrt(np.square(music).sum() / np.square(noise).sum()) / 10
     path = swift_demucs.write(tmp_path / "x.wav", music, RATE, sample_format="float32", clip="none")
     scores = swift_demucs.evaluate({"a": music, "b": path}, {"a": music + noise, "b": music})
-    # By definition: noise of a hundredth of the energy.
+    # 20 dB by definition: the noise has a hundredth of the energy.
     assert abs(scores["a"].sdr - 20) < 0.01 and scores["b"].sdr > 100
     assert np.isnan(scores["a"].bss_sdr)
     full = swift_demucs.evaluate(

@@ -34,7 +34,7 @@ def test_stems_have_names_attributes_and_the_mixs_length(model: Model, music: An
     assert stems.mixture is music
     assert (stems.sample_rate, stems.seed) == (RATE, 1)
     assert "6.00 s" in repr(stems)
-    # The model's stems sum to its mix, roughly; a wrong order of axes would not.
+    # The stems sum to the mix, roughly; with a wrong order of axes they would not.
     assert snr(music, stems.mix(*model.stems)) > 10
 
 
@@ -64,7 +64,7 @@ def test_a_generator_draws_like_its_seed_and_moves_on(model: Model, music: Any) 
     generator = random.Random(7)
     first = model.separate(music, seed=generator, shifts=2).array
     assert np.array_equal(first, model.separate(music, seed=7, shifts=2).array)
-    # The reference: an offset for each shift, and a number for each run of the transformer.
+    # The reference draws an offset for each shift, and a number for each run of the transformer.
     expected = random.Random(7)
     for _ in range(2):
         offset = expected.randint(0, RATE // 2)
@@ -164,7 +164,7 @@ def test_a_bag(bag: Path, music: Any, model: Model) -> None:
         assert both.member_count == 2
         progress: List[Progress] = []
         stems = both.separate(music, shifts=0, order="sequential", progress=progress.append)
-        # Two equal models of equal weight.
+        # The bag's mean is that of one model: both are equal and have equal weights.
         assert snr(model.separate(music, shifts=0).array, stems.array) > 120
         assert [event.member for event in progress] == [0] * 4 + [1] * 4
 

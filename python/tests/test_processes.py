@@ -1,4 +1,4 @@
-"""Threads, processes, signals, exits, asyncio, memory, and what the import costs."""
+"""Threads, processes, signals, exits, asyncio, memory, and the time of the import."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG = 60.0
 
 
 def start(code: str) -> subprocess.Popen[str]:
-    """A Python of its own, with `model` and `noise(seconds)`."""
+    """Starts another Python process, with `model` and `noise(seconds)`."""
     head = f"""
 import os, sys, signal, threading, time
 import numpy as np
@@ -57,9 +57,9 @@ def test_two_models_at_once(model: Model, music: Any) -> None:
 
 
 def test_the_interpreter_is_free_during_a_separation(tmp_path: Path, track: Path) -> None:
-    """A counting thread keeps the rate that it has beside a separation in another process.
+    """A counting thread is as fast during a separation here as during one in another process.
 
-    Both take a core from it, and so does whatever else runs on the machine: the best of some tries.
+    Other load on the machine slows it too, so the best of some tries counts.
     """
 
     def rate(work: Callable[[], object]) -> float:
@@ -166,13 +166,13 @@ print(model.separate(noise(1)).array.shape)
 @pytest.mark.parametrize(
     "code",
     [
-        # A daemon thread is in the library when the interpreter goes.
+        # A daemon thread is in the library when the interpreter exits.
         "threading.Thread(target=model.separate, args=(noise(3000),), daemon=True).start()\n"
         "time.sleep(1)",
-        # The same with a callback that Python must run.
+        # A daemon thread is in the library, with a callback that Python must run.
         "threading.Thread(target=lambda: model.separate(noise(3000), progress=lambda _: None),"
         " daemon=True).start()\ntime.sleep(1)",
-        # A stream that was never finished, and a model that was never closed.
+        # A stream is not finished, and a model is not closed.
         "stream = model.stream([noise(20)])\nnext(stream)",
         "model.separate(noise(100), progress=lambda _: sys.exit(0))",
     ],
@@ -271,7 +271,7 @@ def test_asyncio(model: Model, music: Any, track: Path, tmp_path: Path) -> None:
 
 
 def resident() -> int:
-    """Bytes of memory in use."""
+    """Resident memory in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE")
 
@@ -291,7 +291,7 @@ def test_memory_stays_flat_over_500_separations(model: Model, music: Any) -> Non
 
 
 def test_opening_and_closing_leaks_nothing() -> None:
-    """In a process of its own, whose memory holds nothing else that comes and goes."""
+    """Runs in another process, in which nothing else allocates memory."""
     process = start(
         """
 def resident():
@@ -317,7 +317,7 @@ assert resident() - before < 8_000_000, resident() - before
 
 
 def test_the_import_is_quick() -> None:
-    """Without NumPy's own time; the bound is for a busy machine, tools/bench_python.py measures."""
+    """Time without NumPy's import; the bound is for busy machines, bench_python.py measures."""
     code = (
         "import time, numpy\nbegan = time.perf_counter()\nimport swift_demucs.api\n"
         "print(time.perf_counter() - began)"

@@ -1,7 +1,7 @@
-"""The calls that public programs make of `demucs.api`, with the import replaced.
+"""Calls of `demucs.api` as in public programs, with the import replaced.
 
-Found by searching public repositories; written down here in our own words. Only the calls and what
-is done with their results count, so the programs' own work is left out.
+The programs were found in public repositories and are rewritten here: the calls and the use of
+their results are kept, the programs' own work is left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import swift_demucs.api
 
 
 def test_a_web_service_that_keeps_one_separator(tmp_path: Path, track: Path) -> None:
-    """A separator made once, by keywords; a file; two stems by adding up the others."""
+    """One separator made with keywords; a file; two stems, the second as the sum of the others."""
     demucs_api = swift_demucs.api
     separator = demucs_api.Separator(model="demo", device="cpu", jobs=1)
     _origin, separated = separator.separate_audio_file(Path(track))
@@ -34,7 +34,7 @@ def test_a_web_service_that_keeps_one_separator(tmp_path: Path, track: Path) -> 
 
 def test_a_tutorial(tmp_path: Path, track: Path) -> None:
     """github.com/yifeili518/Demucs-Tutorial, api.py: a second separator with a segment in whole
-    seconds; the background as the original less the voice; names made of the input's."""
+    seconds; the background as the original less the voice; file names from the input's name."""
     import swift_demucs.api
 
     separator = swift_demucs.api.Separator("demo")
@@ -49,8 +49,8 @@ def test_a_tutorial(tmp_path: Path, track: Path) -> None:
 
 
 def test_a_transcriber(tmp_path: Path, track: Path) -> None:
-    """github.com/harley-byte/sttapp, spiltvoice.py: a device that is not there, a callback with an
-    argument of its own, printing the results, saving all stems by keyword."""
+    """github.com/harley-byte/sttapp, spiltvoice.py: a device that is missing, a callback with its
+    own argument, results printed, all stems saved with keywords."""
     import swift_demucs.api as demucs_api
 
     seen = []
@@ -66,8 +66,8 @@ def test_a_transcriber(tmp_path: Path, track: Path) -> None:
 
 
 def test_a_dataset_tool_that_separates_arrays(music: Any) -> None:
-    """Keywords gathered in a dictionary, samples [frames, channels] from elsewhere, positional
-    rate, and the accompaniment as a sum of the dictionary's values."""
+    """Keywords in a dictionary, samples [frames, channels] from another library, the rate as a
+    positional argument, the accompaniment as the sum of the dictionary's values."""
     from swift_demucs.api import Separator
 
     keywords: Dict[str, Any] = {"model": "demo", "device": "cuda", "progress": False}
@@ -83,8 +83,8 @@ def test_a_dataset_tool_that_separates_arrays(music: Any) -> None:
 def test_a_desktop_program_that_checks_the_stems_and_shows_progress(
     tmp_path: Path, track: Path
 ) -> None:
-    """`separator.model.sources`, all keywords but the callback, which is set later with its own
-    argument; the background as the original less a stem; a format with a stated width."""
+    """`separator.model.sources`; all keywords except the callback, which is set later with its own
+    argument; the background as the original less a stem; a format with a given bit depth."""
     from swift_demucs.api import Separator, save_audio
 
     separator = Separator(

@@ -9,7 +9,7 @@ from ._library import PROGRAM
 
 
 def main() -> None:
-    """Becomes the command."""
+    """Replaces this process with the native command."""
     os.execv(PROGRAM, ["swift-demucs", *sys.argv[1:]])
 
 

@@ -1,4 +1,4 @@
-"""Audio of any kind of array, and stems of the same kind."""
+"""Conversion between arrays (NumPy, torch, DLPack) and the C library's audio; argument checks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def is_torch(value: object) -> bool:
 
 
 def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array], Any]]:
-    """An array in the value's memory wherever possible, and what makes results of its kind."""
+    """NumPy array of a value, without a copy where possible, and a function for the results.
+
+    The function makes torch tensors of NumPy arrays if the value was a tensor.
+    """
     if is_torch(value):
         return value.detach().cpu().numpy(), as_torch
     if isinstance(value, np.ndarray):
@@ -49,10 +52,10 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
 
 
 def samples_of(value: Any, name: str) -> Tuple[Array, int, Callable[[Array], Any]]:
-    """Samples ``[channels, frames]`` in one of the C library's layouts, and that layout.
+    """Samples ``[channels, frames]``, their layout for the C library, and a function for results.
 
-    A mono signal may have one dimension. float32 in C order, and the transpose of such an array
-    ``[frames, channels]``, are taken without a copy.
+    A mono signal may have one dimension. float32 arrays in C order, and transposes of such arrays
+    ``[frames, channels]``, are not copied. The function is that of :func:`numpy_of`.
     """
     array, kind = numpy_of(value, name)
     if array.dtype.kind != "f":
@@ -83,7 +86,7 @@ def samples_of(value: Any, name: str) -> Tuple[Array, int, Callable[[Array], Any
 
 
 def audio(array: Array, layout: int, sample_rate: int) -> _library.Audio:
-    """The array for the C library; valid as long as the array."""
+    """The C library's structure for the array, valid while the array lives."""
     return _library.Audio(
         samples=array.ctypes.data,
         frames=array.shape[1],
@@ -94,7 +97,7 @@ def audio(array: Array, layout: int, sample_rate: int) -> _library.Audio:
 
 
 def integer(value: Any, name: str, least: int, most: int) -> int:
-    """A whole number in a range."""
+    """Checks that a value is a whole number from ``least`` to ``most``."""
     try:
         number = value.__index__()
     except (AttributeError, TypeError):
@@ -107,7 +110,7 @@ def integer(value: Any, name: str, least: int, most: int) -> int:
 
 
 def real(value: Any, name: str) -> float:
-    """A number."""
+    """Converts a value to a float."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -117,7 +120,7 @@ def real(value: Any, name: str) -> float:
 
 
 def flag(value: Any, name: str) -> bool:
-    """Yes or no."""
+    """Converts a value to a bool."""
     try:
         return bool(value)
     except ValueError:
@@ -125,14 +128,14 @@ def flag(value: Any, name: str) -> bool:
 
 
 def rate(value: Any, name: str = "sample_rate") -> int:
-    """A sample rate in Hz."""
+    """Checks a sample rate in Hz."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return integer(value, name, 1_000, 768_000)
 
 
 def one_of(value: Any, name: str, values: dict[str, int]) -> int:
-    """The number of a named choice."""
+    """Looks up the number of a named choice."""
     if isinstance(value, str) and value in values:
         return values[value]
     raise errors.ArgumentError(f"{name} is {value!r}, expected one of {', '.join(values)}")

@@ -1,4 +1,4 @@
-"""Long calls for asyncio: each in a thread of its own, stopped with its task."""
+"""Long calls for asyncio: each runs in its own thread; cancelling its task cancels the call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _END = object()
 
 
 async def run(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Calls a function that takes ``cancellation``; progress is told in the event loop's thread."""
+    """Calls a function that takes ``cancellation``; ``progress`` runs in the loop's thread."""
     loop = asyncio.get_running_loop()
     cancellation = options.pop("cancellation", None) or _call.Cancellation()
     progress = options.get("progress")
@@ -45,7 +45,7 @@ async def stream(
     *arguments: Any,
     **options: Any,
 ) -> AsyncIterator[Any]:
-    """Runs a generator in a thread, step by step."""
+    """Async generator over a blocking generator, whose steps run in a thread."""
     loop = asyncio.get_running_loop()
     cancellation = options.pop("cancellation", None) or _call.Cancellation()
     given: Iterable[Any]

@@ -1,4 +1,4 @@
-"""Long calls of the C library: interruptible, with callbacks that may raise, and gone at exit."""
+"""Long calls of the C library: Ctrl-C, cancellation, callbacks that raise, a clean exit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from . import _library, errors
 
 Result = TypeVar("Result")
 
-# Longer than the library takes to stop, by far: it does within a fraction of a segment.
+# Far longer than the library takes to stop, which is a fraction of a segment.
 EXIT_SECONDS = 10.0
 
 
 class Token:
-    """Stops one call of the C library."""
+    """Cancellation token of one call of the C library."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,11 +35,11 @@ class Token:
 
     @property
     def handle(self) -> Optional[int]:
-        """For the C library, until :meth:`free`."""
+        """Pointer for the C library; ``None`` after :meth:`free`."""
         return self._handle
 
     def cancel(self) -> None:
-        """Makes the call return within a fraction of a segment; nothing after :meth:`free`."""
+        """Makes the call return within a fraction of a segment; no effect after :meth:`free`."""
         with self._lock:
             self._is_cancelled = True
             _library.library().sd_cancellation_cancel(self._handle)
@@ -52,7 +52,7 @@ class Token:
 
 
 class Cancellation:
-    """Stops work from another thread. Several calls may share one."""
+    """Cancels calls from another thread. Several calls may share one cancellation."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,9 +60,9 @@ class Cancellation:
         self._tokens: Set[Token] = set()
 
     def cancel(self) -> None:
-        """Makes every call that was given this, now or later, raise :class:`Cancelled`.
+        """Makes every call that has this cancellation, now or later, raise :class:`Cancelled`.
 
-        A separation stops within a fraction of a segment; files that were complete stay.
+        A separation stops within a fraction of a segment; complete files are kept.
         """
         with self._lock:
             self._is_cancelled = True
@@ -89,7 +89,7 @@ class Cancellation:
 
 @contextlib.contextmanager
 def token(cancellation: Optional[Cancellation]) -> Iterator[Token]:
-    """Stops what happens in the block, by the caller's cancellation too."""
+    """A token for the calls of a block, which the caller's cancellation cancels too."""
     if cancellation is not None and not isinstance(cancellation, Cancellation):
         raise TypeError(
             f"cancellation is a {type(cancellation).__name__}, expected a Cancellation or None"
@@ -106,7 +106,7 @@ def token(cancellation: Optional[Cancellation]) -> Iterator[Token]:
 
 
 class _Running:
-    """The calls under way in this process, to be stopped before the interpreter goes."""
+    """Calls in progress in this process, which are cancelled before the interpreter exits."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -115,7 +115,7 @@ class _Running:
 
     @contextlib.contextmanager
     def call(self, token: Token) -> Iterator[None]:
-        """Counts the block as a call."""
+        """Registers the block as a call in progress."""
         with self._condition:
             if self.is_exiting:
                 raise errors.StateError("the interpreter is exiting; nothing new can be started")
@@ -128,7 +128,7 @@ class _Running:
                 self._condition.notify_all()
 
     def stop(self) -> None:
-        """Cancels what daemon threads still do, and waits until they have left the library."""
+        """Cancels the calls of daemon threads, and waits until they have left the library."""
         end = time.monotonic() + EXIT_SECONDS
         with self._condition:
             self.is_exiting = True
@@ -153,8 +153,8 @@ os.register_at_fork(after_in_child=_after_fork)
 class Callbacks:
     """The caller's callbacks during one call.
 
-    They run in the thread that made the call. If one raises, the call is cancelled and the
-    exception comes out of it.
+    They run in the thread that made the call. If a callback raises, the call is cancelled and
+    raises the same exception.
     """
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class Callbacks:
         self._error: Optional[BaseException] = None
 
     def guard(self, work: Callable[[], object]) -> int:
-        """Runs the body of a callback of the C library, and gives that callback's result."""
+        """Runs the body of a C callback; returns the callback's result: 0, or 1 to cancel."""
         if self._error is None:
             if self._requests is None:
                 self._run(work)
@@ -180,10 +180,10 @@ class Callbacks:
             self._error = error
 
     def run(self, work: Callable[[], Result], token: Token) -> Result:
-        """Makes the call, which `token` stops.
+        """Makes the call; `token` cancels it.
 
-        Python handles signals in the main thread, between its own instructions: there the call is
-        made by another thread, and the main thread waits where Ctrl-C reaches it.
+        Python handles signals only in the main thread, between Python instructions. So a call from
+        the main thread runs in another thread, while the main thread waits where Ctrl-C reaches it.
         """
         is_main = threading.current_thread() is threading.main_thread()
         with _running.call(token):
@@ -217,7 +217,7 @@ class Callbacks:
                 self._run(request[0])
                 request[1].set()
         except BaseException as error:
-            # Ctrl-C, or whatever else a signal's handler raised.
+            # Ctrl-C, or another exception of a signal handler.
             self._error = error
             token.cancel()
             worker.join()
@@ -228,12 +228,12 @@ class Callbacks:
 
 
 class Handle:
-    """A handle of the C library, closed once nobody uses it any more."""
+    """A handle of the C library, freed when it is closed and no call uses it."""
 
     def __init__(self, value: Any, close: str, *alive: object) -> None:
         self._value = value
         self._close = getattr(_library.library(), close)
-        # Objects that the C library refers to as long as the handle is open.
+        # Objects that the C library refers to while the handle is open.
         self._alive = alive
         self._users = 0
         self._lock = threading.Lock()
@@ -244,7 +244,7 @@ class Handle:
     def use(self, name: str) -> Iterator[Any]:
         """The C library's handle, open until the end of the block.
 
-        Raises :class:`StateError` if it was closed; `name` is that of the object in the message.
+        Raises :class:`StateError` if it was closed; `name` is the object's name in the message.
         """
         with self._lock:
             if self._is_closed:
@@ -274,6 +274,6 @@ class Handle:
             self._close(value)
 
     def __del__(self) -> None:
-        # At the interpreter's exit, the system takes the memory.
+        # When the interpreter exits, the system frees the memory.
         if not _running.is_exiting and self._value is not None:
             self._close(self._value)

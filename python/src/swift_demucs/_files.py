@@ -1,4 +1,4 @@
-"""Many files, published models, quantising and evaluating."""
+"""Separation of files, published models, quantising and evaluating."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class FileResult:
-    """What became of a sound file."""
+    """Result of separating one sound file."""
 
     path: Path
-    #: The files written, by their stem or mix; empty after an error.
+    #: Files written, by the name of the stem or mix; empty after an error.
     outputs: Dict[str, Path]
-    #: Why it could not be separated; ``None`` on success.
+    #: Error of the separation; ``None`` on success.
     error: Optional[errors.Error]
-    #: Of the random shifts; repeats the run.
+    #: Seed of the random shifts; repeats the run.
     seed: int = 0
-    #: Of the part that was separated.
+    #: Duration of the separated part, in seconds.
     seconds: float = 0.0
-    #: Of the input.
+    #: Sample rate of the input in Hz, and its number of channels.
     sample_rate: int = 0
     channels: int = 0
 
@@ -43,7 +43,7 @@ class FileResult:
         return self.error is None
 
     def check(self) -> FileResult:
-        """This result; raises its error if it has one."""
+        """Returns this result, or raises its error."""
         if self.error is not None:
             raise self.error
         return self
@@ -75,22 +75,22 @@ def separate_files(
     progress: _progress.ProgressOption = None,
     cancellation: Optional[_call.Cancellation] = None,
 ) -> List[FileResult]:
-    """Separates sound files into files, in flat memory: a result per file, in the files' order.
+    """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
     A file that fails does not stop the others; its result has the error.
 
     :param stems: names of the stems to write; ``None`` for all.
-    :param mixes: more files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or the
-        track less stems (``{"rest": "mixture-vocals"}``).
-    :param filename: of each output below ``out``; folders are made.
+    :param mixes: further files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or
+        the mixture less stems (``{"rest": "mixture-vocals"}``).
+    :param filename: pattern for the path of each output below ``out``; missing folders are made.
     :param format: ``wav``, ``flac`` or ``mp3``.
     :param sample_format: ``int16``, ``int24`` or ``float32``.
-    :param clip: as in :func:`write`, and ``rescale_together``: one gain for all files of a track.
+    :param clip: as in :func:`write`, or ``rescale_together``: one gain for all files of a track.
 
     The other arguments are those of :meth:`Model.separate`.
 
-    Raises :class:`ArgumentError` before it starts: for arguments that no file could be separated
-    with, and for two outputs of the same name.
+    Raises :class:`ArgumentError` before it starts: for an unknown stem, an invalid option of the
+    files, and two outputs with the same path.
     """
     _progress.check(progress)
     if isinstance(paths, (str, bytes, os.PathLike)):
@@ -211,23 +211,23 @@ def _separate_file(
 
 @dataclasses.dataclass(frozen=True)
 class PublishedModel:
-    """A published model, and where it is on this machine."""
+    """A published model, and its files on this machine."""
 
     name: str
     summary: str
     stems: Tuple[str, ...]
-    #: Of the checkpoints.
+    #: Signatures of the checkpoints.
     signatures: Tuple[str, ...]
-    #: As ``hf://...`` accepts it.
+    #: Repository on Hugging Face, as ``hf://...`` accepts it.
     hub_repository: str
-    #: Rounded; None where it isn't known.
+    #: Size of the download in MB, rounded; ``None`` if unknown.
     download_megabytes: Optional[int]
-    #: Its files; empty if it is not on this machine.
+    #: Files of the model; empty if it is not on this machine.
     files: Tuple[Path, ...]
 
 
 def _program(*arguments: str, path: Optional[str] = None) -> str:
-    """What the command of this package writes to standard output."""
+    """Runs the command of this package; returns its standard output."""
     done = subprocess.run(
         [str(_library.PROGRAM), *arguments], capture_output=True,
         check=False,
@@ -261,7 +261,7 @@ def _file(entry: Any) -> Path:
 
 
 def fetch(name: str) -> List[Path]:
-    """Downloads a published model if it is missing, and gives its files.
+    """Downloads a published model if it is missing, and returns its files.
 
     Raises :class:`ModelMissingError` for an unknown name and a failed download.
     """
@@ -274,12 +274,12 @@ def fetch(name: str) -> List[Path]:
 
 @dataclasses.dataclass(frozen=True)
 class QuantizeReport:
-    """What quantising gave."""
+    """Result of :func:`quantize`."""
 
     path: Path
     bytes: int
     source_bytes: int
-    #: In dB, of the worst stem against the float32 model, on the calibration.
+    #: SNR in dB of the worst stem against the float32 model, on the calibration audio.
     snr: float
 
 
@@ -298,13 +298,13 @@ def quantize(
     """Writes a checkpoint with INT8 weights, at about a quarter of the size.
 
     :param output: a ``.safetensors`` file.
-    :param calibration: sound files to calibrate on; noise without any.
-    :param calibration_segments: segments of those files.
-    :param precision: what the file will run in: ``int8``, ``float32`` or ``bfloat16``.
-    :param minimum_snr: keeps as many layers in 16 bits as this SNR in dB needs.
+    :param calibration: sound files to calibrate on; noise is used if there are none.
+    :param calibration_segments: number of segments to take from these files.
+    :param precision: in which the file will be run: ``int8``, ``float32`` or ``bfloat16``.
+    :param minimum_snr: SNR in dB to reach; as many layers stay in 16 bits as that needs.
     :param maximum_bytes: largest size of the file.
 
-    Raises :class:`UnreachableError` if no form of the model reaches both.
+    Raises :class:`UnreachableError` if no quantised form of the model reaches both limits.
     """
     source, target = errors.path_text(checkpoint), errors.path_text(output)
     options = _library.defaults(_library.QuantizeOptions, "sd_quantize_options_init")
@@ -340,11 +340,11 @@ def quantize(
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Scores of a stem in dB; NaN where not asked for or undefined, infinite if perfect."""
+    """Scores of a stem in dB; NaN if not requested or undefined, infinite if perfect."""
 
-    #: As in the Music Demixing Challenges.
+    #: SDR as in the Music Demixing Challenges.
     sdr: float
-    #: Scale-invariant.
+    #: Scale-invariant SDR.
     si_sdr: float
     #: BSSEval v4: medians over windows of one second.
     bss_sdr: float

@@ -1,4 +1,4 @@
-"""The functions and structures of swift_demucs.h, for ctypes. The one place that knows them."""
+"""ctypes declarations of swift_demucs.h, in this module alone."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ class Scores(ctypes.Structure):
     )
 
 
-# Arguments of the functions that give a status, without the message and its size at the end.
+# Arguments of the functions that return a status, without the message and its size at the end.
 _FUNCTIONS: Any = {
     "sd_open": (c_char_p, POINTER(OpenOptions), POINTER(c_void_p)),
     "sd_model_describe": (c_void_p, POINTER(ModelInfo)),
@@ -302,17 +302,16 @@ def library() -> ctypes.CDLL:
 
 
 def defaults(options: Any, initialiser: str) -> Any:
-    """A structure of options with the library's defaults."""
+    """Makes a structure of options with the library's defaults."""
     value = options()
     getattr(library(), initialiser)(ctypes.byref(value))
     return value
 
 
 def invoke(name: str, *arguments: Any, path: Optional[str] = None) -> int:
-    """Calls a function that gives a status: ``OK`` or ``DONE``.
+    """Calls a function of the C library; returns its status, ``OK`` or ``DONE``.
 
-    Raises the :class:`swift_demucs.Error` of any other status. `path` is the file that the call is
-    about.
+    Raises the :class:`swift_demucs.Error` of any other status; `path` is the file in that error.
     """
     message = ctypes.create_string_buffer(MESSAGE_BYTES)
     status: int = getattr(library(), name)(*arguments, message, MESSAGE_BYTES)
@@ -322,9 +321,10 @@ def invoke(name: str, *arguments: Any, path: Optional[str] = None) -> int:
 
 
 def text(value: Any, name: str) -> bytes:
-    """A C string.
+    """Encodes a C string.
 
-    Raises :class:`TypeError` for what is no text, :class:`ArgumentError` for what UTF-8 has not.
+    Raises :class:`TypeError` for a value that is no str, :class:`ArgumentError` for zero characters
+    and for characters that UTF-8 can't encode.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; expected a str")
@@ -338,5 +338,5 @@ def text(value: Any, name: str) -> bytes:
 
 
 def strings(values: Any, name: str) -> Any:
-    """An array of C strings."""
+    """Makes an array of C strings."""
     return (c_char_p * len(values))(*[text(value, name) for value in values])

@@ -1,4 +1,4 @@
-"""Loaded models and what they separate."""
+"""Loaded models, which separate arrays, files and streams."""
 
 from __future__ import annotations
 
@@ -106,15 +106,16 @@ class Model:
             self.stems: Tuple[str, ...] = tuple(
                 info.stems[index].decode() for index in range(info.stem_count)
             )
-            #: Of the stems, and of the audio that the model takes in; other audio is converted.
+            #: Channels of the model's input and of the stems; other audio is converted.
             self.channels: int = info.channels
+            #: Sample rate of the model's input and of the stems, in Hz; other audio is converted.
             self.sample_rate: int = info.sample_rate
             #: Number of checkpoints; more than one for a bag.
             self.member_count: int = info.member_count
             self.parameter_count: int = info.parameter_count
-            #: Longest and default length of a segment.
+            #: Longest and default length of a segment, in seconds.
             self.segment_seconds: float = info.segment_seconds
-            #: Instruction set, matrix products, precision and threads, for people to read.
+            #: Instruction set, matrix products, precision and threads, as text for people.
             self.engine: str = info.engine.decode()
 
     @contextlib.contextmanager
@@ -175,7 +176,7 @@ class Model:
         order: str,
         progress: Optional[Callable[[_progress.Progress], object]],
     ) -> Iterator[Any]:
-        """The C library's options, and Python's random generator moved on at the end."""
+        """The C library's options; at the end, a generator given as ``seed`` gets its new state."""
         options = _library.defaults(_library.SeparationOptions, "sd_separation_options_init")
         options.shifts = _arrays.integer(shifts, "shifts", 0, 100)
         options.overlap = _arrays.real(overlap, "overlap")
@@ -227,15 +228,16 @@ class Model:
 
         :param source: a path; or float32 samples in a NumPy array, a torch tensor, or anything with
             ``__dlpack__`` or a buffer. The stems of a torch tensor are torch tensors.
-        :param sample_rate: of the samples; the model's if it is missing. Files tell their own.
-        :param shifts: random time shifts to average over; each costs one more pass.
-        :param seed: of the shifts, as by ``random.seed(seed)``; a ``random.Random`` draws them and
-            moves on as with demucs; ``None`` draws a seed.
+        :param sample_rate: rate of the samples in Hz; ``None`` is the model's. Not for files.
+        :param shifts: number of random time shifts to average over; each takes one pass.
+        :param seed: seed of the shifts, as for ``random.seed(seed)``; or a ``random.Random``, which
+            draws them and ends in the same state as with demucs; ``None`` draws a seed.
         :param overlap: share of a segment that overlaps the next one.
         :param segment: length of a segment in seconds; ``None`` is the model's own, the longest.
         :param split: whether to cut the track into segments.
-        :param rate: of the stems: ``"model"``, or ``"input"`` for the samples' own rate and length.
-        :param transition_power: of the weights of overlapping segments.
+        :param rate: sample rate of the stems: ``"model"``, or ``"input"`` for the input's own rate
+            and length.
+        :param transition_power: exponent of the triangular weights of overlapping segments.
         :param order: ``"sequential"`` runs shifts and models one after the other, as demucs does.
         :param progress: a function that takes a :class:`Progress`, or whether to show a bar;
             ``None`` shows one in a terminal. If the function raises, the separation stops.
@@ -247,7 +249,7 @@ class Model:
         title = None
         if isinstance(source, (str, bytes, os.PathLike)):
             title = Path(errors.path_text(source)).name
-            # As it is for the input's rate, else with the model's rate and channels.
+            # Not converted if stems get the input's rate; else at the model's rate and channels.
             array, input_rate = _recordings.read(
                 source,
                 sample_rate=None if rate == "input" else self.sample_rate,
@@ -310,7 +312,7 @@ class Model:
         )
 
     def _converted(self, array: Array, layout: int, old_rate: int, new_rate: int) -> Array:
-        """The samples with the model's channels; the array itself if it has them already."""
+        """The samples in the model's channels and a new rate; the array itself if it has both."""
         if old_rate == new_rate and array.shape[0] == self.channels:
             return array
         return _recordings.convert(array, layout, old_rate, self.channels, new_rate)
@@ -335,13 +337,13 @@ class Model:
     ) -> Iterator[Dict[str, Any]]:
         """Separates blocks of samples ``[channels, frames]`` in flat memory.
 
-        Gives blocks of stems by name, of at most ``block_frames`` frames. HTDemucs normalises a
+        Yields blocks of stems by name, of at most ``block_frames`` frames. HTDemucs normalises a
         track by its mean and its standard deviation, so blocks wait in a temporary file until the
-        last one came; then the samples are those of :meth:`separate`. With ``live``, these two
-        numbers of the mono mix, stems come about one segment after their samples, and nothing is
-        written to the disk.
+        last one has come; the stems then equal those of :meth:`separate`. If ``live`` gives these
+        two numbers of the mono mix, stems come about one segment after their samples, and nothing
+        is written to the disk.
 
-        Raises as :meth:`separate` does, and :class:`OutputError` for the temporary file.
+        Raises the errors of :meth:`separate`, and :class:`OutputError` for the temporary file.
         """
         _progress.check(progress)
         capacity = _arrays.integer(block_frames, "block_frames", 1, 10_000_000)
@@ -404,7 +406,7 @@ class Model:
             frames = c_size_t()
 
             def pull(stems: Array) -> int:
-                """Fills the stems; 0 frames if more input is needed, or there are no more."""
+                """Fills the stems; returns the frames, 0 if input is missing or at the end."""
                 status = callbacks.run(
                     lambda: _library.invoke(
                         "sd_stream_pull",
@@ -451,10 +453,10 @@ class Model:
         seconds: Optional[float] = None,
         names: Union[str, Iterable[str], None] = None,
     ) -> Dict[str, Array]:
-        """The values inside the network for one chunk of audio, by the reference's names.
+        """Activations inside the network for one chunk of audio, by the reference's names.
 
-        :param source: as for :meth:`separate`; normalised by the statistics of all of it.
-        :param start: where the chunk begins in the track, in seconds.
+        :param source: as for :meth:`separate`; normalised by the statistics of the whole source.
+        :param start: start of the chunk in the track, in seconds.
         :param seconds: length of the chunk; ``None`` is the model's segment.
         :param names: patterns such as ``"encoder.*"``; ``None`` gives all.
 
@@ -524,7 +526,7 @@ class Model:
     def stream_async(
         self, blocks: Union[Iterable[Any], AsyncIterable[Any]], *arguments: Any, **options: Any
     ) -> AsyncIterator[Dict[str, Any]]:
-        """:meth:`stream` in another thread, of blocks that may come from an async iterator."""
+        """:meth:`stream` in another thread; the blocks may come from an async iterator."""
         from . import _async
 
         return _async.stream(self.stream, blocks, *arguments, **options)
@@ -545,10 +547,10 @@ def load(
     :param model: a published name (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``), ``demo``, a
         signature, ``hf://...``; or the path of a checkpoint (safetensors, th, demucs.cpp's bin,
         onnx) or of a bag's yaml.
-    :param stems: names of the stems wanted; of a bag, only the models that they need are loaded.
+    :param stems: names of the wanted stems; a bag loads only the models that they need.
     :param precision: ``default`` (``int8`` for files with INT8 weights, else ``float32``, which
-        equals demucs), ``float32``, ``bfloat16``, ``int8``, or ``auto``, the fastest of this CPU
-        that keeps 40 dB.
+        equals demucs), ``float32``, ``bfloat16``, ``int8``, or ``auto``, the fastest on this CPU
+        with an SNR of 40 dB.
     :param threads: cores to use; ``None`` for all.
     :param jobs: segments of a track that run at once, sharing the threads.
     :param repository: a folder of models that is searched first.

@@ -1,4 +1,4 @@
-"""What a separation tells while it runs."""
+"""Progress of a separation: values for callbacks, and progress bars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import _call, _library
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a separation has come; told as each segment begins and when it has ended."""
+    """Progress of a separation, reported as each segment begins and when it has ended."""
 
     #: 0 to 1; 0 while the length of a live stream is unknown.
     fraction: float
@@ -26,7 +26,7 @@ class Progress:
     #: Numbers of the segment's shift and of its model in the bag, from 0.
     shift: int
     member: int
-    #: Whether the segment has ended, or begins.
+    #: True if the segment has ended, False if it begins.
     has_ended: bool
     member_count: int
 
@@ -35,7 +35,7 @@ ProgressOption = Union[bool, Callable[[Progress], object], None]
 
 
 def check(progress: Any) -> None:
-    """Raises :class:`TypeError` for what is no progress option."""
+    """Raises :class:`TypeError` unless the value is a progress option."""
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise TypeError(
             f"progress is {progress!r}, expected a function that takes a Progress, True, False or "
@@ -58,7 +58,7 @@ def _of(value: Any) -> Progress:
 
 
 def c_callback(callbacks: _call.Callbacks, report: Callable[[Progress], object]) -> Any:
-    """The C library's callback for a function of the caller's."""
+    """Wraps the caller's function as a callback of the C library."""
 
     def take(_context: Any, value: Any) -> int:
         progress = _of(value.contents)
@@ -73,8 +73,8 @@ def reporting(
 ) -> Iterator[Optional[Callable[[Progress], object]]]:
     """The function to report to: the caller's, a bar's, or none.
 
-    ``None`` shows a bar where somebody looks (standard error is a terminal), ``True`` anywhere;
-    both only where tqdm is installed.
+    ``None`` shows a bar if standard error is a terminal, ``True`` always; both only if tqdm is
+    installed.
     """
     if callable(progress):
         yield progress

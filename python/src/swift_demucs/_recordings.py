@@ -26,7 +26,7 @@ def _log(_context: Any, level: int, message: bytes) -> None:
     logger.log(logging.WARNING if level == 1 else logging.INFO, "%s", text)
 
 
-# Hands lines of the C library to `logging`, as long as the process lives.
+# Passes log lines of the C library to `logging`; lives as long as the process.
 log = _library.LogCallback(_log)
 
 
@@ -40,7 +40,7 @@ def read(
     """Decodes a sound file: samples ``[channels, frames]``, and their rate in Hz.
 
     WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, CAF; with an ffmpeg on ``PATH`` also AAC, M4A and the
-    sound of videos. With a rate or a number of channels, the file is converted to it as
+    sound of videos. If a rate or a number of channels is given, the audio is converted to it, as
     demucs converts a track for its model.
 
     Raises :class:`InputError`.
@@ -79,7 +79,7 @@ def read(
 
 
 def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate: int) -> Array:
-    """Samples ``[channels, frames]`` in other channels and another rate."""
+    """Converts samples ``[channels, frames]`` to another number of channels and another rate."""
     given = _arrays.audio(audio, layout, sample_rate)
     frames = c_size_t()
     arguments = (byref(given), channels, new_rate)
@@ -98,7 +98,7 @@ def file_options(
     mp3_bit_rate: int,
     mp3_preset: int,
 ) -> Any:
-    """The C library's options of a sound file."""
+    """Makes the C library's options of a sound file."""
     options = _library.defaults(_library.FileOptions, "sd_file_options_init")
     options.container = _arrays.one_of(form, "format", FORMATS)
     options.sample_format = _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
@@ -121,8 +121,8 @@ def write(
     """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
 
     ``clip`` brings samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if
-    that is above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves it to the
-    format. The file appears under its name when it is complete.
+    that is above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the
+    format. The file gets its name only when it is complete.
 
     Raises :class:`OutputError`.
     """

@@ -13,7 +13,7 @@ from ._arrays import Array
 class Separation(Mapping[str, Any]):
     """Stems by name: ``stems["vocals"]`` or ``stems.vocals``, each ``[channels, frames]``.
 
-    As a context manager, it lets go of the samples at the end of the block.
+    Used as a context manager, a separation releases its samples at the end of the block.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class Separation(Mapping[str, Any]):
         self._names = names
         self._mixture: Optional[Callable[[], Any]] = mixture
         self._kind = kind
-        #: In Hz.
+        #: Sample rate of the stems, in Hz.
         self.sample_rate = sample_rate
-        #: Of the random shifts, given or drawn; repeats the run. 0 if there were none.
+        #: Seed of the random shifts, given or drawn; repeats the run. 0 if there were no shifts.
         self.seed = seed
 
     @property
@@ -109,8 +109,8 @@ class Separation(Mapping[str, Any]):
     ) -> Dict[str, Path]:
         """Writes each stem as ``folder/NAME.wav``; the folder is made if it is missing.
 
-        ``clip`` is as in :func:`swift_demucs.write`; ``rescale_together`` divides all by the same
-        number, so that they still sum to the mixture.
+        ``clip`` is as in :func:`swift_demucs.write`; ``rescale_together`` divides all stems by the
+        same number, so that they still sum to the mixture, scaled.
 
         Raises :class:`OutputError`.
         """
@@ -141,7 +141,7 @@ class Separation(Mapping[str, Any]):
         }  # fmt: skip
 
     def close(self) -> None:
-        """Lets go of the samples. Arrays that were taken before stay valid."""
+        """Releases the samples. Arrays that were taken before stay valid."""
         self._array = None
         self._mixture = None
 

@@ -2,9 +2,9 @@
 
     import swift_demucs.api as demucs_api  # instead of: import demucs.api as demucs_api
 
-Arguments, results, callbacks and random shifts are the reference's. Where it gives torch tensors,
-so does this if the caller imported torch; else it gives NumPy arrays. ``device`` is accepted and
-has no effect: everything runs on the CPU.
+Arguments, results, callbacks and random shifts are the reference's. Where the reference returns
+torch tensors, so does this module if the caller imported torch; else it returns NumPy arrays.
+``device`` is accepted and has no effect: everything runs on the CPU.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LoadModelError(errors.ModelError, RuntimeError):
 
 
 class _NotProvided:
-    """The value of arguments that were left out."""
+    """Default value of an argument that was left out."""
 
 
 NotProvided = _NotProvided()
@@ -45,7 +45,7 @@ Callback = Callable[[Dict[str, Any]], object]
 
 
 class SeparatorModel:
-    """What is known of a separator's model, by the reference's names."""
+    """Properties of a separator's model, with the reference's names."""
 
     def __init__(self, model: _model.Model) -> None:
         self.sources: List[str] = list(model.stems)
@@ -62,8 +62,7 @@ class Separator:
     begins and when it has ended, in the thread that called the separation, with a dictionary of
     ``callback_arg`` and ``model_idx_in_bag``, ``shift_idx``, ``segment_offset``, ``state``
     (``"start"`` or ``"end"``), ``audio_length``, ``models``, and ``progress`` from 0 to 1. An
-    exception that it raises, such as :class:`KeyboardInterrupt`, stops the separation and comes out
-    of it.
+    exception in it, such as :class:`KeyboardInterrupt`, stops the separation, which then raises it.
 
     Raises :class:`LoadModelError`.
     """
@@ -161,8 +160,8 @@ class Separator:
     def separate_tensor(self, wav: Any, sr: Optional[int] = None) -> Tuple[Any, Dict[str, Any]]:
         """Separates samples ``[channels, frames]``, float32 with full scale 1.
 
-        Gives them as they were separated (with the model's rate, if ``sr`` is another one) and the
-        stems by name.
+        Returns the samples, converted to the model's rate if ``sr`` is another one, and the stems
+        by name.
         """
         if self._wanted_jobs() != self._engine_jobs:
             self._engine_jobs = self._wanted_jobs()
@@ -214,7 +213,7 @@ class Separator:
         return report
 
     def separate_audio_file(self, file: Union[str, Path]) -> Tuple[Any, Dict[str, Any]]:
-        """Separates a sound file: its samples at the model's rate, and the stems by name.
+        """Separates a sound file; returns its samples at the model's rate and the stems by name.
 
         Raises :class:`LoadAudioError`.
         """
@@ -229,12 +228,12 @@ class Separator:
 
     @property
     def samplerate(self) -> int:
-        """Of the model and the stems, in Hz."""
+        """Sample rate of the model and the stems, in Hz."""
         return self._samplerate
 
     @property
     def audio_channels(self) -> int:
-        """Of the model and the stems."""
+        """Number of channels of the model and the stems."""
         return self._audio_channels
 
     @property
@@ -286,7 +285,7 @@ def save_audio(
     )
 
 
-# What a folder of models may hold, beside the reference's .th.
+# Extensions of the checkpoints in a folder of models; the reference reads only .th.
 _CHECKPOINTS = {".th", ".safetensors", ".bin", ".onnx"}
 
 

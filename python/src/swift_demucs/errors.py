@@ -1,4 +1,4 @@
-"""Exceptions by kind.
+"""Exceptions of the package.
 
 All derive from :class:`Error`. Their text says what failed, the value found, the value expected and
 what to do.
@@ -13,7 +13,7 @@ from typing import Any, Dict, Optional, Tuple, Type
 class Error(Exception):
     """Any failure of this package.
 
-    ``path`` is the file that it is about, or ``None``.
+    ``path`` is the file that caused the error, or ``None``.
     """
 
     def __init__(self, message: str, path: Optional[str] = None) -> None:
@@ -49,7 +49,7 @@ class Cancelled(Error):
 
 
 class StateError(Error, RuntimeError):
-    """The object is closed, or used out of turn."""
+    """The object is closed, or its methods are called in the wrong order."""
 
 
 class EngineError(Error, RuntimeError):
@@ -64,7 +64,7 @@ class InternalError(Error, RuntimeError):
     """A defect of this package; please report the message."""
 
 
-# By the numbers of `sd_status`.
+# Exception types by the number of `sd_status`.
 OF_STATUS: Dict[int, Type[Error]] = {
     2: ArgumentError,
     3: ModelMissingError,
@@ -88,8 +88,8 @@ def of_status(status: int, message: str, path: Optional[str] = None) -> Error:
 def path_text(path: object) -> str:
     """A path for the C library.
 
-    Raises :class:`TypeError` for what is no path, :class:`ArgumentError` for bytes that are not
-    UTF-8 and for zero characters.
+    Raises :class:`TypeError` for a value that is no path, :class:`ArgumentError` for bytes that are
+    not UTF-8, zero characters and an empty path.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise TypeError(f"a path is a {type(path).__name__}, expected a str or a pathlib.Path")

@@ -1,4 +1,4 @@
-"""Short tracks, and storages on loopback whose failures a test puts in."""
+"""Fixtures: short tracks, and storages on loopback with injected failures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for _name in [name for name in os.environ if name.lower() in ("http_proxy", "all
 
 
 def write_track(path: Path, seconds: float = 0.5) -> Path:
-    """Stereo noise."""
+    """Writes stereo noise as a WAV file."""
     noise = random.Random(str(path.name))
     samples = array.array("h", (noise.randint(-9000, 9000) for _ in range(int(seconds * 88_200))))
     with wave.open(str(path), "wb") as file:
@@ -41,7 +41,7 @@ def write_track(path: Path, seconds: float = 0.5) -> Path:
 
 
 def job(out: object, **more: Any) -> catalogue.Job:
-    """The demo model, without shifts."""
+    """A job with the demo model and without shifts."""
     return catalogue.Job(
         out=str(out), model="demo", options=("--shifts", "0", "--flac", "--seed", "0"), **more
     )
@@ -62,12 +62,12 @@ def wait_for(port: int) -> None:
 
 
 class FaultyProxy(http.server.ThreadingHTTPServer):
-    """Hands requests on to a server; the next ones that store a stem suffer `faults`."""
+    """Proxy to a server; the next requests that store a stem suffer `faults`."""
 
     def __init__(self, target: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
-        #: `throttle`, `break` or `corrupt`, taken from the front.
+        #: Faults `throttle`, `break` or `corrupt`, in the order of use.
         self.faults: List[str] = []
         self.suffered: List[str] = []
         self.lock = threading.Lock()
@@ -96,7 +96,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = dict(self.headers)
         if fault == "corrupt":
             body = body[:-9] + bytes([body[-9] ^ 1]) + body[-8:]
-            # Or the server itself would see it.
+            # With a checksum, the server itself would find the damage.
             headers = {k: v for k, v in headers.items() if "checksum" not in k.lower()}
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.target)
         upstream.request(self.command, self.path, body, headers)
@@ -149,7 +149,7 @@ def s3(moto: int) -> Iterator[FaultyProxy]:
 
 @pytest.fixture
 def s3_store(s3: FaultyProxy) -> Store:
-    """With the bucket `music`."""
+    """Store of the proxy, with the bucket `music`."""
     endpoint = f"http://127.0.0.1:{s3.server_address[1]}"
     store = Store({"s3": {"endpoint_url": endpoint, "skip_instance_cache": True}})
     fs, _ = store._at("s3://music")
@@ -159,7 +159,7 @@ def s3_store(s3: FaultyProxy) -> Store:
 
 
 class SSHServer:
-    """Debian's sshd with keys and a configuration of its own."""
+    """Debian's sshd, with its own keys and configuration."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -192,7 +192,7 @@ class SSHServer:
         return {"sftp": {**user, "look_for_keys": False, "allow_agent": False}}
 
     def break_connections(self) -> int:
-        """Ends the processes that serve clients."""
+        """Kills the processes that serve clients."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         for child in children.split():
             with contextlib.suppress(ProcessLookupError):

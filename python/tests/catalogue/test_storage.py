@@ -1,4 +1,4 @@
-"""Storages that are no local disk, with failures put in."""
+"""Remote storages, with injected failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def planned(tmp_path: Path, path: str, work: catalogue.Job) -> Track:
 
 
 def separated(tmp_path: Path, path: str, work: catalogue.Job) -> dict:
-    """A row, and the check of its stems."""
+    """Separates a track and checks its stems; returns its row."""
     row = Worker(work, "node").row(planned(tmp_path, path, work))
     assert row["status"] == "done", row["error"]
     store = Store(work.storage)
@@ -88,7 +88,7 @@ def test_a_result_whose_row_was_lost_is_found(
     again = worker.row(planned(tmp_path, source, work))
     assert worker._engine._process is None, "it was separated again"
     assert again["outputs"] == first["outputs"] and again["key"] == first["key"]
-    # A new time of the same bytes is not a new track; other bytes are.
+    # The same bytes with a new time are not a new track; other bytes are.
     time.sleep(0.01)
     write_track(tmp_path / "a.wav")
     assert worker.row(planned(tmp_path, source, work))["outputs"] == first["outputs"]

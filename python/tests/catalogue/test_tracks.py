@@ -1,4 +1,4 @@
-"""Manifests, the process that separates, the table, and the commands."""
+"""Manifests, the engine process, the table, and the commands."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_process_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_commands_follow_a_run(tmp_path: Path) -> None:
-    """As a user calls them, on a Ray of this machine."""
+    """Runs the commands as a user does, with Ray on this machine."""
     for name in ("a", "b"):
         write_track(tmp_path / f"{name}.wav", 2)
     (tmp_path / "m.csv").write_text("id,path,stems\na,a.wav,\nb,b.wav,vocals\n")
@@ -173,6 +173,6 @@ def test_the_commands_follow_a_run(tmp_path: Path) -> None:
     assert "vocals.flac: SHA-256" in call("verify", "stems", "--model", "demo", "--redo", code=1)
     assert json.loads(call("run", *run)) == {"done": 1, "skipped": 1}
     assert stem.read_bytes() == whole
-    # Another parameter is another result; the first table has it no more.
+    # Another parameter is another result, so all tracks are separated again.
     assert json.loads(call("run", *run, "--overlap=0.1", code=2) or "{}") == {}
     assert json.loads(call("run", *run, "--option=--overlap=0.1")) == {"done": 2}

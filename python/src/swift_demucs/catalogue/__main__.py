@@ -29,7 +29,7 @@ from ._verify import verify
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of all commands."""
+    """Parser of all commands and their options."""
     result = argparse.ArgumentParser("python -m swift_demucs.catalogue", description=__doc__)
     commands = result.add_subparsers(dest="command", required=True)
 
@@ -133,11 +133,11 @@ def _absolute(path: str) -> str:
 def main(words: Optional[List[str]] = None) -> int:
     """Runs a command.
 
-    Gives the exit code: 0 if all tracks are well, 1 if some failed, 2 for what can't begin, 130 if
-    it was interrupted.
+    Returns the exit code: 0 if all tracks succeeded, 1 if some failed, 2 if the command can't
+    start, 130 if it was interrupted.
     """
     arguments = parser().parse_args(words)
-    # Slurm and Kubernetes end a run with it; what is finished goes into the table.
+    # Slurm and Kubernetes end a run with SIGTERM; finished tracks still go into the table.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _dispatch(arguments)
@@ -172,7 +172,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         print(json.dumps(counts, sort_keys=True))
         return 1 if counts.get("failed") else 0
     store = Store(fsspec.config.conf)
-    # As the command names the folder of a checkpoint's file.
+    # The native command names the folder of a checkpoint file in the same way.
     model = Path(arguments.model).name.removesuffix(".safetensors").removesuffix(".th")
     table = Table(store, _absolute(arguments.out), model)
     if not table.parts():

@@ -17,17 +17,17 @@ from ._job import Failure, Job
 SETUP_CODES = {2, 3}
 WATCH_SECONDS = 0.2
 GRACE_SECONDS = 10.0
-#: From the end of its output to that of the process.
+#: Longest wait for the process to exit after its output has ended.
 EXIT_SECONDS = 5.0
 STDERR_BYTES = 2000
 
 
 class Engine:
-    """``swift-demucs --manifest - --follow``; started anew when it has died or was killed."""
+    """``swift-demucs --manifest - --follow``, restarted when it has died or was killed."""
 
     def __init__(self, job: Job, folder: Path, cores: Optional[Set[int]] = None) -> None:
         self._job = job
-        #: Where stems are written.
+        #: Output folder of the process.
         self.folder = folder
         self._cores = cores
         self._process: Optional[subprocess.Popen[bytes]] = None
@@ -36,7 +36,7 @@ class Engine:
 
     def _start(self) -> subprocess.Popen[bytes]:
         limits = self._job.limits
-        # Closed with the process.
+        # close() closes it.
         self._errors = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
         self._buffer = b""
         process = subprocess.Popen(
@@ -52,16 +52,16 @@ class Engine:
             stderr=self._errors,
         )
         if self._cores:
-            # Threads that start later inherit it.
+            # Threads that start later inherit the affinity.
             os.sched_setaffinity(process.pid, self._cores)
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         return process
 
     def separate(self, line: Dict[str, Any]) -> Dict[str, Any]:
-        """The result line of a track.
+        """Separates a track of the manifest; returns its result line.
 
-        Raises :class:`Failure` with that line for a track that failed, and without one where the
+        Raises :class:`Failure`, with the result line if the track failed, without one if the
         process has died or was killed.
         """
         if self._process is None or self._process.poll() is not None:
@@ -69,7 +69,7 @@ class Engine:
             self._process = self._start()
         process = self._process
         assert process.stdin is not None and process.stdout is not None
-        # The command ends a track in time by itself, unless it hangs.
+        # The command itself ends a track at the timeout, unless it hangs.
         deadline = time.monotonic() + 1.1 * self._job.limits.timeout_seconds + GRACE_SECONDS
         try:
             process.stdin.write(json.dumps(line).encode() + b"\n")
@@ -152,7 +152,7 @@ class Engine:
 def _checked(event: Dict[str, Any]) -> Dict[str, Any]:
     if event["status"] == "done":
         return event
-    # A signal from outside: the node is being taken away.
+    # Interrupted by a signal from outside: the node is being shut down.
     error_class = "node" if event["status"] == "interrupted" else event["error_class"]
     raise Failure(error_class or "internal", event["error"] or "interrupted", event)
 

@@ -1,4 +1,4 @@
-"""What a run is asked to do. Every worker gets a copy."""
+"""The job of a run, its tracks and their failures. Every worker gets a copy of the job."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from .._library import PROGRAM
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bounds of a track, and how often it is tried."""
+    """Limits of a track: time, memory, duration and number of tries."""
 
-    #: Of a track; a stuck process is killed a little later.
+    #: Time for one track; a process that hangs is killed a little later.
     timeout_seconds: float = 3600.0
     #: Resident memory of the process that separates.
     memory_bytes: int = 8 << 30
     #: Longest track.
     duration_seconds: float = 4 * 3600.0
-    #: A track that has failed so often is in quarantine.
+    #: Failures of the track after which it is put into quarantine.
     tries: int = 3
-    #: Tries that failed because of the network, a disk or a node.
+    #: Failures of the network, a disk or a node after which a run gives the track up.
     place_tries: int = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The model, its options, and where stems go."""
+    """The model, its options, and the output folder."""
 
-    #: A folder, or a URL that fsspec knows.
+    #: Output folder, or a URL that fsspec knows.
     out: str
     model: str = "htdemucs"
     #: More arguments of ``swift-demucs``, such as ``("--precision", "auto")``.
     options: Tuple[str, ...] = ()
     threads: int = 1
     limits: Limits = Limits()
-    #: ``None`` for the package's own on each node.
+    #: Path of the native command; ``None`` for the package's own on each node.
     program: Optional[str] = None
     #: Settings of fsspec by protocol, as in its configuration files.
     storage: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -49,30 +49,30 @@ class Job:
 
 
 def canonical(value: object) -> str:
-    """JSON that is equal for equal values."""
+    """Canonical JSON: equal texts for equal values."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(*parts: str) -> str:
-    """SHA-256 of some texts."""
+    """SHA-256 of texts, joined by newlines."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """A track of the manifest, and what became of it so far."""
+    """A track of the manifest, and its failures so far."""
 
     id: str
     path: str
-    #: Its line of the manifest, but for the path.
+    #: The track's line of the manifest, without the path.
     line: Dict[str, Any]
-    #: Files of its stems below ``out``, by stem.
+    #: Files of the stems below ``out``, by stem.
     files: Dict[str, str]
-    #: Of checkpoints and parameters: results with the same one need no other separation.
+    #: Digest of checkpoints and parameters; a result with the same digest is not made again.
     request: str
     tries: int = 0
     place_tries: int = 0
-    #: Nodes that failed with it.
+    #: Nodes on which the track failed.
     avoid: Tuple[str, ...] = ()
 
     def key(self, audio_sha256: str) -> str:
@@ -81,11 +81,11 @@ class Track:
 
     @property
     def folder(self) -> str:
-        """Of its stems, below ``out``."""
+        """Folder of the stems, below ``out``."""
         return next(iter(self.files.values())).rpartition("/")[0]
 
     def pack(self) -> str:
-        """As text, for Ray's blocks."""
+        """Encodes the track as JSON, for Ray's blocks."""
         return json.dumps(dataclasses.asdict(self))
 
     @staticmethod
@@ -96,15 +96,15 @@ class Track:
         return Track(**values)
 
 
-#: Errors of the place: another try, elsewhere or later, may succeed with the same track.
+#: Error classes of the place, not the track: a try elsewhere or later may succeed.
 PLACE_ERRORS = frozenset({"network", "no_room", "model", "node"})
 
 
 class Failure(Exception):
-    """Why a track failed, in the classes of the command and ``network`` and ``node``."""
+    """Failure of a track; its class is one of the command's, ``network`` or ``node``."""
 
     def __init__(self, error_class: str, text: str, result: Optional[Dict[str, Any]] = None):
         super().__init__(text)
         self.error_class = error_class
-        #: The result line, where there was one.
+        #: Result line of the command; empty if there was none.
         self.result = result or {}

@@ -1,4 +1,4 @@
-"""Manifests: read in any form, and checked by the native command as a whole."""
+"""Manifests as JSON lines, CSV or Parquet; the native command checks all lines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PARQUET_ROWS = 10_000
 
 
 class ManifestError(ValueError):
-    """A manifest, a model or an option that a run can't begin with."""
+    """An invalid manifest, model, option or storage, found before a run starts."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """A manifest without errors."""
+    """A checked manifest."""
 
     tracks: List[Track]
     #: Folder of the model's stems, below the output folder.
@@ -30,7 +30,7 @@ class Catalogue:
 
 
 def lines(manifest: str, store: Store) -> Iterator[Dict[str, Any]]:
-    """The rows of a Parquet manifest, as the command's JSON lines have them."""
+    """Rows of a Parquet manifest, with the keys of the command's JSON lines."""
     import pyarrow
     import pyarrow.parquet
 
@@ -44,7 +44,7 @@ def lines(manifest: str, store: Store) -> Iterator[Dict[str, Any]]:
 
 
 def is_parquet(manifest: str, store: Store) -> bool:
-    """By the first bytes."""
+    """Whether a manifest is Parquet, by its first four bytes."""
     with store.open(manifest) as file:
         return bool(file.read(4) == b"PAR1")
 
@@ -69,7 +69,7 @@ def load(manifest: str, job: Job, store: Store, scratch: Path) -> Catalogue:
 
 
 def _planned(manifest: Path, job: Job) -> Catalogue:
-    """The tracks as the command would separate them."""
+    """Tracks of a manifest, from a dry run of the command."""
     out = "out"
     with subprocess.Popen(
         [
@@ -79,7 +79,7 @@ def _planned(manifest: Path, job: Job) -> Catalogue:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        # Errors are short; a pipe has room for them.
+        # Read last: error messages are short enough for the pipe's buffer.
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         tracks, requests = [], {}
@@ -121,7 +121,7 @@ def _planned(manifest: Path, job: Job) -> Catalogue:
 
 
 def _requested(parameters: Dict[str, Any], job: Job) -> str:
-    """Parameters and the seed; `auto` may become another precision on each machine."""
+    """Parameters and seed as JSON; no precision for `auto`, which may differ by machine."""
     options = list(job.options)
     wanted = dict(parameters)
     for name in ("--precision", "--seed"):

@@ -1,4 +1,4 @@
-"""What a catalogue will take: a sample of its durations, and the speed of this machine."""
+"""Estimate of a run, from a sample of the durations and the speed of this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURED_SECONDS = 60
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Numbers of a run. Those of tracks are extrapolated from the sample that was probed."""
+    """Estimate of a run. Hours of audio and bytes are extrapolated from the probed tracks."""
 
     tracks: int
     pending: int
@@ -39,16 +39,16 @@ class Plan:
 
     @property
     def core_hours(self) -> float:
-        """Work of all pending tracks."""
+        """Core-hours for all pending tracks."""
         return self.audio_hours / self.realtime_factor_per_core
 
     @property
     def hours(self) -> float:
-        """Time on all cores."""
+        """Hours on all cores for all pending tracks."""
         return self.core_hours / self.cores
 
     def text(self, price: Optional[float]) -> str:
-        """For people; with the cost for a price per core-hour."""
+        """The estimate as text; with the cost, if a price per core-hour is given."""
         sample = f"{self.probed} probed" + (
             f", {self.unreadable} of them unreadable" if self.unreadable else ""
         )
@@ -70,7 +70,7 @@ def plan(manifest: str, job: Job, *, sample: int = 200, cores: Optional[int] = N
     """Probes durations and measures this machine.
 
     :param sample: tracks to probe, drawn at random; 0 for all.
-    :param cores: of the cluster; ``None`` for those of this machine.
+    :param cores: number of cores of the cluster; ``None`` for those of this machine.
 
     Raises :class:`ManifestError`.
     """
@@ -114,7 +114,7 @@ def _pending(catalogue: Catalogue, job: Job, store: Store) -> List[Track]:
 
 
 def probe(track: Track, store: Store) -> Optional[Tuple[float, int]]:
-    """Duration and bytes of a track by its header; ``None`` if it has none that can be read."""
+    """Seconds and bytes of a track, by its header; ``None`` if the header can't be read."""
     import soundfile
 
     try:
@@ -131,7 +131,7 @@ def probe(track: Track, store: Store) -> Optional[Tuple[float, int]]:
 
 
 def _seconds(time: Any) -> float:
-    """Seconds from ``83.5`` or ``1:23.5``, as the command has checked."""
+    """Seconds from ``83.5`` or ``1:23.5``; the command has checked the syntax."""
     total = 0.0
     for part in str(time or 0).split(":"):
         total = total * 60 + float(part)
@@ -141,8 +141,8 @@ def _seconds(time: Any) -> float:
 def measure(track: Track, job: Job, store: Store, scratch: Path) -> Tuple[float, float]:
     """Speed of a core with all cores at work, and bytes of stems per second of audio.
 
-    Each of as many processes as a worker would have separates a minute of the track, after a
-    shorter piece that loads the model.
+    As many processes as a run would have workers on this machine each separate a minute of the
+    track, after a shorter piece that loads the model.
     """
     source = track.path
     if is_url(source):

@@ -1,4 +1,4 @@
-"""What is checked about the storage before anything starts."""
+"""Checks of the storage before a run starts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SAMPLES = 3
 
 
 def check_storage(catalogue: Catalogue, job: Job, store: Store, scratch: Path) -> None:
-    """Reads a byte from each place that tracks come from, and writes a file where stems go.
+    """Reads a byte of a track from each storage, and writes a file into the output folder.
 
-    Raises :class:`ManifestError` that names the place.
+    Raises :class:`ManifestError` that names the storage.
     """
     places: Dict[str, List[str]] = {}
     for track in catalogue.tracks:
@@ -47,7 +47,7 @@ def _check_readable(place: str, samples: List[str], store: Store) -> None:
             problems.append(failure)
         except OSError as error:
             problems.append(Failure("network", f"{sample}: {error}"))
-    # A missing track is a failure of that track; a missing bucket is one of all.
+    # A missing file is a failure of one track; a missing bucket is a failure of all tracks.
     are_missing = all(problem.error_class == "unreadable" for problem in problems)
     if are_missing and (not is_url(place) or store.can_list(place)):
         return

@@ -31,7 +31,7 @@ svg { width: 100%; height: auto } svg text { font: 12px system-ui, sans-serif; f
 
 
 def report(table: Table) -> str:
-    """The page. Raises :class:`Failure` if the table can't be read."""
+    """Makes the HTML page. Raises :class:`Failure` if the table can't be read."""
     rows = list(table.latest().values())
     now = status(table)
     done = [row for row in rows if row["status"] == "done"]
@@ -90,14 +90,14 @@ def _axes(left: str, right: str, top: str, unit: str) -> str:
 
 
 def _progress(done: Sequence[Dict[str, Any]]) -> Optional[str]:
-    """Hours of audio over time."""
+    """Plot of the hours of audio over time."""
     if len(done) < 2:
         return None
     events = sorted((row["finished_at"], row["duration_seconds"] or 0.0) for row in done)
     first, last = events[0][0], events[-1][0]
     total = sum(seconds for _, seconds in events)
     points, sum_ = [], 0.0
-    # As many points as the plot is wide.
+    # About one point for each unit of the plot's width.
     step = max(1, len(events) // WIDTH)
     for index, (moment, seconds) in enumerate(events):
         sum_ += seconds

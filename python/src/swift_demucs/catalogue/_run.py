@@ -1,4 +1,4 @@
-"""Runs a catalogue: what is missing goes to Ray Data, in rounds, until nothing can be done."""
+"""Runs a catalogue: tracks without a result go to Ray Data in rounds, until none is left to try."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ._table import Table
 from ._worker import Worker, retried
 from ._writer import Writer
 
-#: More tracks in a block cost less to schedule; fewer show progress sooner.
+#: Larger blocks cost less to schedule; smaller blocks show progress sooner.
 MOST_TRACKS_IN_BLOCK = 32
 BLOCKS_PER_WORKER = 50
-#: How often Ray may restart an actor, or a call of it, before the round ends.
+#: Number of times that Ray may restart an actor, or retry a call of it, before the round ends.
 RESTARTS = 100
-#: Rounds that end early one after the other.
+#: Consecutive rounds that end early and without a result, after which the run fails.
 BROKEN_ROUNDS = 5
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -41,13 +41,13 @@ def run(
 ) -> Dict[str, int]:
     """Separates the tracks of a manifest that have no result yet.
 
-    :param workers: at most so many tracks at once; ``None`` for all CPUs of the cluster.
-    :param address: of a Ray cluster; ``None`` for the one in ``RAY_ADDRESS``, or this machine.
-    :param take_over: writes the table though another run seems to be alive.
+    :param workers: largest number of tracks at once; ``None`` for all CPUs of the cluster.
+    :param address: address of a Ray cluster; ``None`` for ``RAY_ADDRESS``, else this machine.
+    :param take_over: writes the table even if another run seems to be alive.
     :param retry_quarantined: tries tracks in quarantine again.
 
-    Gives the number of tracks by status. Raises :class:`ManifestError` for a fault that shows
-    before anything starts.
+    Returns the number of tracks by status. Raises :class:`ManifestError` for a fault that is found
+    before the run starts.
     """
     store = Store(job.storage)
     with tempfile.TemporaryDirectory(prefix="swift-demucs-run-") as name:
@@ -76,7 +76,7 @@ def run(
 def missing(
     catalogue: Catalogue, known: Dict[str, Dict[str, Any]], store: Store, retry_quarantined: bool
 ) -> List[Track]:
-    """The tracks without a result of this request and of the source as it is now."""
+    """Tracks without a result for this request and for the present version of the source."""
     done = [track for track in catalogue.tracks if _is_done(track, known)]
     with ThreadPoolExecutor(32) as pool:
         changed = {
@@ -107,7 +107,7 @@ def _is_done(track: Track, known: Dict[str, Dict[str, Any]]) -> bool:
 
 
 def _is_changed(track: Track, known: Dict[str, Dict[str, Any]], store: Store) -> bool:
-    """A source that is gone was not changed: its stems are there."""
+    """Whether the source has another version; not if it is missing, as its stems exist."""
     try:
         return bool(store.version(track.path)[1] != known[track.id]["source_version"])
     except Failure as failure:
@@ -119,7 +119,7 @@ def _is_changed(track: Track, known: Dict[str, Dict[str, Any]], store: Store) ->
 def _kept(
     catalogue: Catalogue, known: Dict[str, Dict[str, Any]], pending: List[Track]
 ) -> Dict[str, int]:
-    """Tracks that are not tried, by the status of a rerun."""
+    """Counts the tracks that this run does not try, by status."""
     to_do = {track.id for track in pending}
     counts: Dict[str, int] = {}
     for track in catalogue.tracks:
@@ -144,12 +144,12 @@ def start_ray(address: Optional[str]) -> None:
     if address:
         ray.init(address=address, log_to_driver=False)
     else:
-        # Blocks are small: names of tracks one way, results the other.
+        # A small object store is enough: blocks hold only the names of tracks and their results.
         ray.init(include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
 
 
 def _rounds(pending: List[Track], job: Job, writer: Writer, workers: Optional[int]) -> None:
-    """Tries all tracks; then those again that failed and may succeed, after a pause."""
+    """Tries all tracks, and after a pause retries the failed ones that may succeed."""
     broken = 0
     while pending:
         tracks = {track.id: track for track in _placed(pending)}
@@ -161,7 +161,7 @@ def _rounds(pending: List[Track], job: Job, writer: Writer, workers: Optional[in
                     continue
                 next_try = retried(track, row)
                 if row["status"] == "elsewhere":
-                    # Once: the other nodes may all be busy, or gone.
+                    # Avoid nodes only once: the others may all be busy, or gone.
                     again.append(dataclasses.replace(next_try, avoid=()))
                     continue
                 is_final = row["status"] != "failed" or (
@@ -172,7 +172,7 @@ def _rounds(pending: List[Track], job: Job, writer: Writer, workers: Optional[in
                     again.append(next_try)
             broken = 0
         except _ray_errors() as error:
-            # What has no row is tried again; an actor or a node that died is no track's fault.
+            # Tracks without a row are tried again: a dead actor or node is not their fault.
             broken = broken + 1 if len(tracks) == len(pending) else 0
             print(f"warning: a round ended early: {error}", file=sys.stderr)
             if broken >= BROKEN_ROUNDS:
@@ -184,7 +184,7 @@ def _rounds(pending: List[Track], job: Job, writer: Writer, workers: Optional[in
 
 
 def _placed(tracks: List[Track]) -> List[Track]:
-    """The tracks; one that every node has failed with may go to any of them."""
+    """The tracks; a track that has failed on every node may go to any node again."""
     import ray
 
     nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
@@ -195,18 +195,18 @@ def _placed(tracks: List[Track]) -> List[Track]:
 
 
 def _results(tracks: List[Track], job: Job, workers: Optional[int]) -> Iterator[Dict[str, Any]]:
-    """The rows of tracks, as they come."""
+    """Yields the rows of the tracks as they are done."""
     import ray
 
     cpus = int(ray.cluster_resources().get("CPU", 1))
     most = max(1, min(workers or cpus // job.threads, len(tracks)))
     in_block = max(1, min(MOST_TRACKS_IN_BLOCK, len(tracks) // (most * BLOCKS_PER_WORKER)))
-    # The first actor that is ready must not take the tracks of all.
+    # The first actor that is ready must not take the tracks of all actors.
     in_flight = min(Worker.THREADS, -(-len(tracks) // (most * in_block)))
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # A block of long tracks is no hanging job: each track has its own limit.
+    # A block of long tracks does not hang: each track has its own time limit.
     context.execution_no_progress_timeout_s = 10**9
     results = ray.data.from_items(
         [{"track": track.pack()} for track in tracks],

@@ -1,4 +1,4 @@
-"""How far a run is."""
+"""Status of a run: tracks done, failures, speed, time left."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from ._table import LEASE_SECONDS, Table
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """A run by its table."""
+    """Status of a run, read from its table."""
 
     tracks: int
-    #: Newest results by status; ``failed`` ones are tried again.
+    #: Tracks by the status of their newest result; ``failed`` tracks are tried again.
     statuses: Dict[str, int]
-    #: Newest results of failed tracks and those in quarantine, by class.
+    #: Failed and quarantined tracks by the error class of their newest result.
     errors: Dict[str, int]
     nodes: int
     audio_seconds: float
     #: Seconds of audio per second, since the run began.
     throughput: float
     seconds_left: Optional[float]
-    #: ``running``, ``ended``, ``silent`` for one without signs of life.
+    #: ``running``, ``ended``, or ``silent`` for a run without a recent sign of life.
     state: str
 
     @property
     def done(self) -> int:
-        """Tracks with stems."""
+        """Number of tracks with stems."""
         return self.statuses.get("done", 0)
 
     def text(self) -> str:
-        """For people."""
+        """The status as text for people."""
         percent = 100 * self.done / max(1, self.tracks)
         rows: List[str] = [f"{self.state}: {self.done} of {self.tracks} tracks ({percent:.1f} %)"]
         for status, count in sorted(self.statuses.items()):

@@ -1,4 +1,4 @@
-"""Files on any storage that fsspec knows: fetched, committed, compared."""
+"""Files on any storage that fsspec knows: read, fetch, write, compare."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._job import Failure
 Value = TypeVar("Value")
 BLOCK_BYTES = 1 << 20
 PART = ".part-"
-#: They have no folders, and what fsspec would make is a bucket.
+#: Storages without folders, where fsspec would make a bucket instead.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "oci", "oss"})
 
 
@@ -49,7 +49,7 @@ class Store:
         self._lock = threading.Lock()
 
     def _at(self, url: str) -> Tuple[Any, str]:
-        """The file system of a URL, and the path there."""
+        """File system of a URL, and the path in it."""
         if not is_url(url):
             # Not through fsspec's parser, for which `::` in a name is a chain of storages.
             return self._system("file", "file://"), str(Path.cwd() / url)
@@ -64,7 +64,7 @@ class Store:
             return self._systems[key]
 
     def _forget(self, url: str) -> None:
-        """Connects anew next time: a broken connection stays broken."""
+        """Drops the connection, so that the next operation opens a new one: it may be broken."""
         parts = urlsplit(url)
         with self._lock:
             self._systems.pop(f"{parts.scheme}://{parts.netloc}", None)
@@ -84,7 +84,7 @@ class Store:
                     text = str(error) or type(error).__name__
                     raise Failure("network", f"{url}: {text}") from error
                 self._forget(url)
-                # Workers that failed together don't come back together.
+                # Random, so that workers that failed together don't retry together.
                 time.sleep(pause * random.uniform(0.5, 1.5))
                 pause *= 2
         raise AssertionError("the last attempt returns or raises")
@@ -92,7 +92,7 @@ class Store:
     # Reading
 
     def info(self, url: str) -> Dict[str, Any]:
-        """Size, and whatever the storage tells."""
+        """Size of a file, and further metadata that the storage has."""
 
         def look(fs: Any, path: str) -> Dict[str, Any]:
             fs.invalidate_cache()
@@ -104,13 +104,13 @@ class Store:
         return self._try(url, look)
 
     def version(self, url: str) -> Tuple[int, str]:
-        """Bytes of a file, and a text that changes with its content."""
+        """Size of a file in bytes, and a version text that changes with its content."""
         info = self.info(url)
         marks = (info.get(name) for name in ("ETag", "etag", "mtime", "LastModified", "updated"))
         return int(info.get("size") or 0), next((str(mark) for mark in marks if mark), "")
 
     def exists(self, url: str) -> bool:
-        """Whether there is a file."""
+        """Whether a file exists."""
         try:
             self.info(url)
         except Failure as failure:
@@ -120,7 +120,7 @@ class Store:
         return True
 
     def can_list(self, url: str) -> bool:
-        """Whether there is such a bucket or server, and its files may be listed."""
+        """Whether a bucket or server exists and its files may be listed."""
         try:
             self._try(url, lambda fs, path: fs.ls(path))
         except Failure:
@@ -151,11 +151,11 @@ class Store:
         return self._try(url, look)
 
     def open(self, url: str) -> Any:
-        """A file to read from, at any place in it."""
+        """Opens a file for reading; it can seek."""
         return self._try(url, lambda fs, path: fs.open(path, "rb"))
 
     def sha256(self, url: str) -> str:
-        """Checksum of a file, read to its end."""
+        """SHA-256 of a file, in hexadecimal."""
 
         def look(fs: Any, path: str) -> str:
             checksum = hashlib.sha256()
@@ -207,7 +207,7 @@ class Store:
             raise
 
     def write(self, url: str, content: bytes, scratch: Path) -> None:
-        """Writes a small file as a whole."""
+        """Writes a small file, whole or not at all."""
         file = scratch / uuid.uuid4().hex
         file.write_bytes(content)
         try:
@@ -226,7 +226,7 @@ class Store:
         self._try(url, delete)
 
     def remove_parts(self, folder: str) -> None:
-        """Removes what a killed worker left in a folder."""
+        """Removes the partial files of killed workers from a folder."""
         for name in self.names(folder):
             if name.startswith(PART):
                 self.remove(join(folder, name))
@@ -250,7 +250,7 @@ def compare(fs: Any, path: str, source: Path) -> None:
     if info["size"] != size:
         raise OSError(f"{info['size']} of {size} bytes arrived")
     tag = str(info.get("ETag") or "").strip('"')
-    # Of an object that was uploaded in one piece; any other tag is no checksum.
+    # Such a tag is the MD5 of an object that was uploaded in one piece; no other is a checksum.
     if len(tag) == 32 and "-" not in tag:
         is_equal = tag == checksum(source.open("rb"), "md5")
     else:
@@ -260,7 +260,7 @@ def compare(fs: Any, path: str, source: Path) -> None:
 
 
 def checksum(file: Any, algorithm: str) -> str:
-    """Of an open file, which is closed."""
+    """Checksum of an open file, in hexadecimal; closes the file."""
     state = hashlib.new(algorithm, usedforsecurity=False)
     with file:
         while block := file.read(BLOCK_BYTES):
@@ -269,7 +269,7 @@ def checksum(file: Any, algorithm: str) -> str:
 
 
 def discard(fs: Any, path: str) -> None:
-    """Removes a file; errors are ignored, as another one is on its way."""
+    """Removes a file; ignores errors, since the caller is raising another one."""
     try:
         if fs.exists(path):
             fs.rm_file(path)

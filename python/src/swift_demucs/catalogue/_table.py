@@ -27,7 +27,7 @@ _OUTPUT = pa.struct(
     ]
 )
 
-#: As in the result line of the command, and after `parameters` what only a catalogue has.
+#: Columns of the command's result line; those after `parameters` exist only in catalogues.
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -61,7 +61,7 @@ SCHEMA = pa.schema(
 )
 COLUMNS: List[str] = list(SCHEMA.names)
 
-#: A run whose sign of life is older has ended.
+#: A run whose last sign of life is older counts as ended.
 LEASE_SECONDS = 120.0
 
 
@@ -70,7 +70,7 @@ class Table:
 
     def __init__(self, store: Store, out: str, model_folder: str) -> None:
         self._store = store
-        #: Beside the model's stems.
+        #: Folder of the table, beside that of the model's stems.
         self.folder = join(out, f"{model_folder}.results")
 
     # Reading
@@ -102,7 +102,7 @@ class Table:
         return newest
 
     def run(self) -> Optional[Dict[str, Any]]:
-        """The last run: what it does, and its last sign of life."""
+        """The last run: its job, its progress and its last sign of life; ``None`` before one."""
         if "run.json" not in self._store.names(self.folder):
             return None
         found: Dict[str, Any] = json.loads(self._store.read(join(self.folder, "run.json")))
@@ -144,13 +144,13 @@ class Table:
         self._store.write(join(self.folder, "run.json"), json.dumps(run).encode(), scratch)
 
     def is_writer(self, run: Dict[str, Any]) -> bool:
-        """Whether no other run has taken over."""
+        """Whether no other run has taken over the table."""
         now = self.run()
         return now is None or bool(now["run"] == run["run"])
 
 
 def shaped(row: Dict[str, Any]) -> Dict[str, Any]:
-    """A row with all columns; the parameters as text, since their members may change."""
+    """A row with all columns; the parameters as text, since their keys may change."""
     values = {name: row.get(name) for name in COLUMNS}
     if not isinstance(values["parameters"], (str, type(None))):
         values["parameters"] = json.dumps(values["parameters"], sort_keys=True)

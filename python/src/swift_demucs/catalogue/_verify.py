@@ -16,12 +16,12 @@ from ._worker import COMMIT
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """What was compared."""
+    """Result of :func:`verify`."""
 
     tracks: int
     files: int
     bytes: int
-    #: A line for each file that is not as in the table.
+    #: A line for each file that differs from the table.
     problems: List[str]
 
 
@@ -30,8 +30,8 @@ def verify(
 ) -> Verification:
     """Compares bytes and SHA-256 of every stem with the table.
 
-    :param read: whether to read the files; without, only their sizes are compared.
-    :param redo: whether the next run separates again the tracks with a problem.
+    :param read: whether to read the files; if not, only their sizes are compared.
+    :param redo: whether the next run separates the tracks with a problem again.
 
     Raises :class:`Failure` if the storage can't be read.
     """
@@ -61,7 +61,7 @@ def _problems(row: Dict[str, Any], store: Store, read: bool) -> List[str]:
 
 
 def _difference(output: Dict[str, Any], store: Store, read: bool) -> Tuple[str, str]:
-    """What was found and what was expected; empty texts if all is well."""
+    """Found and expected value of the first difference; empty texts if there is none."""
     try:
         size = store.version(output["path"])[0]
         if size != output["bytes"]:

@@ -1,4 +1,4 @@
-"""An actor of Ray Data: takes tracks one by one and gives a row for each, whatever happens."""
+"""Actor of Ray Data: separates tracks and returns a row for each, whatever happens."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ._job import PLACE_ERRORS, Failure, Job, Track
 from ._store import Store, is_url, join
 
 SCRATCH = "swift-demucs-catalogue-"
-#: Beside the stems: the result of a track whose stems are all there.
+#: Commit file beside the stems: the track's result, written when all stems are stored.
 COMMIT = "result.json"
 LONGEST_PAUSE_SECONDS = 60.0
 
 
 class Worker:
-    """Separates one track at a time, while other threads of it fetch and store."""
+    """Separates one track at a time, while its other threads fetch and store."""
 
-    #: Tracks under way: one is fetched, one separated, one stored.
+    #: Tracks in progress: one is fetched, one separated, one stored.
     THREADS = 3
 
     def __init__(self, job: Job, node: str = "") -> None:
@@ -45,14 +45,14 @@ class Worker:
         return {"row": [json.dumps(self.row(Track.unpack(str(text)))) for text in batch["track"]]}
 
     def row(self, track: Track) -> Dict[str, Any]:
-        """What became of a track."""
+        """Separates a track; returns its row of the table."""
         row: Dict[str, Any] = {
             **{"id": track.id, "path": track.path, "node": self._node, "request": track.request},
             **{"tries": track.tries, "place_tries": track.place_tries},
             "avoid": list(track.avoid),
         }
         if self._node in track.avoid:
-            # Another node may take it; this one waits, lest it takes all of them.
+            # Left to another node. The pause keeps this one from taking all such tracks at once.
             time.sleep(1)
             return {**row, "status": "elsewhere", "finished_at": time.time()}
         try:
@@ -76,7 +76,7 @@ class Worker:
             row["place_tries"] += 1
             row["avoid"] = [*row["avoid"], self._node]
             self._place_failures += 1
-            # A broken node would fail faster than others work, and take all tracks.
+            # Without a pause, a broken node would fail faster than others work and take all tracks.
             time.sleep(min(LONGEST_PAUSE_SECONDS, 0.5 * 2**self._place_failures))
         else:
             row["tries"] += 1
@@ -104,7 +104,7 @@ class Worker:
         stems.mkdir()
         with self._turn:
             result = self._engine.separate({**track.line, "path": str(source)})
-            # Another track of the same thread count must not meet these files.
+            # Moved, so that the process can't overwrite them during the next track.
             files = {output["stem"]: Path(output["path"]) for output in result["outputs"]}
             files = {stem: file.rename(stems / file.name) for stem, file in files.items()}
         row.update({name: value for name, value in result.items() if name != "event"})
@@ -115,7 +115,7 @@ class Worker:
         row["tries"], row["place_tries"], row["avoid"] = 0, 0, []
 
     def _commit(self, track: Track) -> Optional[Dict[str, Any]]:
-        """The committed result of the track for the same request, whose row may be lost."""
+        """Committed result of the track for the same request, if any; its row may be lost."""
         place = join(self._job.out, join(track.folder, COMMIT))
         if not self._store.exists(place):
             return None
@@ -125,7 +125,7 @@ class Worker:
     def _upload(
         self, track: Track, row: Dict[str, Any], files: Dict[str, Path], folder: Path
     ) -> None:
-        """Stores all stems, then the commit, so that it is there only with all of them."""
+        """Stores all stems, then the commit file, which thus exists only with all stems."""
         out = self._job.out
         commit = join(out, join(track.folder, COMMIT))
         self._store.remove(commit)
@@ -152,7 +152,7 @@ class Worker:
 
 
 def make_scratch() -> Path:
-    """A folder for temporary files; those of workers that were killed go."""
+    """Makes a folder for temporary files, and removes the folders of killed workers."""
     parent = Path(tempfile.gettempdir())
     for old in parent.glob(f"{SCRATCH}*"):
         owner = old.name[len(SCRATCH) :].split("-")[0]
@@ -162,17 +162,17 @@ def make_scratch() -> Path:
 
 
 def node_id() -> str:
-    """Ray's name of this node."""
+    """Ray's id of this node."""
     import ray
 
     return str(ray.get_runtime_context().get_node_id())
 
 
 class CoreClaim:
-    """Cores that no other worker of this machine computes on, for as long as this one lives.
+    """Cores that no other worker of this machine uses, while this worker lives.
 
-    Locks of files go with the process, however it ends. With too few free cores, the system
-    schedules.
+    File locks reserve them, and end with the process, however it ends. If too few cores are free,
+    none is reserved and the system schedules.
     """
 
     def __init__(self, count: int) -> None:
@@ -200,14 +200,14 @@ class CoreClaim:
             self.release()
 
     def release(self) -> None:
-        """Gives the cores back."""
+        """Releases the cores."""
         for lock in self._locks:
             os.close(lock)
         self._locks = []
 
 
 def retried(track: Track, row: Dict[str, Any]) -> Track:
-    """The track as the next try of it begins."""
+    """The track for its next try, with the failures in its row."""
     return dataclasses.replace(
         track,
         tries=row["tries"],

@@ -1,4 +1,4 @@
-"""The driver's side of the table: rows are added from time to time, by one run only."""
+"""Writer of the table in the driver: adds rows in batches, for one run at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._table import Table
 
 
 class Writer:
-    """Adds rows to the table from time to time, and says how far the run is."""
+    """Adds rows to the table in batches, and prints the progress of the run."""
 
     FIRST_PAUSE_SECONDS = 5.0
     LONGEST_PAUSE_SECONDS = 300.0
@@ -39,7 +39,7 @@ class Writer:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._error: Optional[Failure] = None
-        #: Tracks by final status.
+        #: Number of tracks by final status.
         self.counts: Dict[str, int] = {}
         self.run: Dict[str, Any] = {
             **{"run": uuid.uuid4().hex, "host": socket.gethostname(), "process": os.getpid()},
@@ -53,11 +53,11 @@ class Writer:
         }
 
     def count_on(self, counts: Dict[str, int]) -> None:
-        """Begins with the tracks that are not tried."""
+        """Starts the counts with the tracks that are not tried."""
         self.counts = dict(counts)
 
     def add(self, row: Dict[str, Any], *, is_final: bool) -> None:
-        """Takes a row. Raises :class:`Failure` if the table can't be written any more."""
+        """Queues a row. Raises :class:`Failure` if the table can't be written any more."""
         if self._error:
             raise self._error
         with self._lock:
@@ -71,7 +71,7 @@ class Writer:
         began = written = signed = time.monotonic()
         while not self._ended.wait(1):
             now = time.monotonic()
-            # Few parts in a long run, and a quick first one.
+            # Few parts in a long run, and an early first one.
             pause = min(
                 self.LONGEST_PAUSE_SECONDS, max(self.FIRST_PAUSE_SECONDS, (now - began) / 50)
             )
@@ -100,7 +100,7 @@ class Writer:
             raise
 
     def progress(self) -> str:
-        """A line for people."""
+        """Progress of the run as a line for people."""
         seconds = time.time() - self.run["began_at"]
         counts = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
         return (
