@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Times the shared library: loading it, one call, and separating against the command.
+"""Times the shared library: its loading, one call, and a separation compared with the command's.
 
-Each time is taken in a process of its own. The runs that are compared take turns, so that both see
-the same machine. The command's time is that of its track (elapsed_seconds of --json): decoding,
-separating, writing and hashing; loading the model is left out on both sides.
+Each time is measured in its own process. Compared runs alternate, so that a change of the machine's
+speed affects both. The command's time is that of its track (elapsed_seconds of --json): decoding,
+separating, writing and hashing. The loading of the model is not counted on either side.
 """
 import argparse
 import json
@@ -22,7 +22,7 @@ def output(*arguments):
 
 
 def write_wav(path, samples, rate):
-    """A float32 stereo WAV file, from its bytes."""
+    """Writes a float32 stereo WAV file, from the bytes of its samples."""
     with open(path, "wb") as file:
         file.write(b"RIFF" + struct.pack("<I", 36 + len(samples)) + b"WAVEfmt ")
         file.write(struct.pack("<IHHIIHH", 16, 3, 2, rate, rate * 8, 8, 32))

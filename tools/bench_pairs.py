@@ -1,13 +1,13 @@
-"""Times two builds of swift-demucs against each other, in pairs of runs that take turns.
+"""Compares the speed of two builds of swift-demucs, in alternating pairs of runs.
 
     git worktree add ../before REVISION
     swift build -c release --package-path ../before --product swift-demucs
     python tools/bench_pairs.py ../before/.build/release/swift-demucs .build/release/swift-demucs
 
 Each run is `swift-demucs bench` with seeded weights in the real configuration. A pair is a run of
-each build, the order alternating from pair to pair, so that a drift of the machine's speed meets
-both alike. Prints for every precision and number of threads the medians of both builds, the median
-and the range of the pairs' ratios (after / before), and the ratio of peak memory.
+each build; the order alternates from pair to pair, so that a drift of the machine's speed affects
+both. Prints for every precision and number of threads the medians of both builds, the median and
+the range of the pairs' ratios (after / before), and the ratio of peak memory.
 """
 
 from __future__ import annotations

@@ -5,17 +5,17 @@
         --ggml ggml-model-htdemucs-4s-f16.bin
     python tools/bench_peers.py --isa avx2 --precision float32 int8
 
-PyTorch, ONNX Runtime and OpenVINO run the core alone, between the STFT and its inverse, of the
-seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) is the whole forward pass with
-both transforms, of the same checkpoint. demucs.cpp is timed as a whole process on a WAV file of one
-segment, loading included, with a model in its own format, whose weights make no difference.
+PyTorch, ONNX Runtime and OpenVINO run only the core, between the STFT and its inverse, of the
+seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) runs the whole forward pass
+with both transforms, with the same checkpoint. demucs.cpp is timed as a whole process, with its
+loading, on a WAV file of one segment; its model has its own format and any weights.
 
-With --isa every program keeps to that instruction set. PyTorch is the only peer that can: OpenVINO
-crashes when its oneDNN is held to AVX2, and ONNX Runtime has no switch. Two sets for ours may be
-given, as in `--isa avx2 avxvnni`; PyTorch then takes the first.
+With --isa all programs use only that instruction set. PyTorch is the only peer that can: OpenVINO
+crashes when its oneDNN is limited to AVX2, and ONNX Runtime has no such option. Two sets may be
+given for ours, as in `--isa avx2 avxvnni`; PyTorch then uses the first.
 
-For each number of threads everything takes turns, --runs times after a turn that does not count.
-Prints medians and ranges, and how much of each peer's time ours takes, as Markdown.
+For each number of threads all runtimes alternate, --runs times after one turn as warm-up. Prints
+medians and ranges, and how many times as fast as each peer ours is, as Markdown.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from fixture import noise
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
-# What holds PyTorch, its MKL and its oneDNN to an instruction set. They read it when they are loaded.
+# Environment variables that limit PyTorch, MKL and oneDNN to an instruction set; read when they load.
 PYTORCH_SETS = {
     "avx2": {
         "ATEN_CPU_CAPABILITY": "avx2",
@@ -56,7 +56,7 @@ Timer = Callable[[], float]
 
 
 def timed(run: Callable[[], object]) -> Timer:
-    """Seconds of a call."""
+    """Timer of a call, in seconds."""
 
     def timer() -> float:
         start = time.perf_counter()
@@ -67,7 +67,7 @@ def timed(run: Callable[[], object]) -> Timer:
 
 
 def pytorch(core: Core, inputs: tuple[torch.Tensor, ...], threads: int) -> Timer:
-    """PyTorch in float32."""
+    """Timer of PyTorch in float32."""
 
     def run() -> None:
         torch.set_num_threads(threads)
@@ -78,7 +78,7 @@ def pytorch(core: Core, inputs: tuple[torch.Tensor, ...], threads: int) -> Timer
 
 
 def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
-    """ONNX Runtime in float32."""
+    """Timer of ONNX Runtime in float32."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -89,7 +89,7 @@ def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
 
 
 def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: str) -> Timer:
-    """OpenVINO on the CPU with the precision hint `f32` or `bf16`."""
+    """Timer of OpenVINO on the CPU, with the precision hint `f32` or `bf16`."""
     import openvino
 
     runtime = openvino.Core()
@@ -100,7 +100,7 @@ def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: st
 
 
 def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str | None) -> Timer:
-    """One run of `swift-demucs bench`, which warms up by itself."""
+    """Timer of one run of `swift-demucs bench`, which warms up by itself."""
     environment = {**os.environ, **({"SWIFT_DEMUCS_ISA": isa} if isa else {})}
     command = [str(binary), "bench", "-n", str(checkpoint), "--precision", precision]
     command += ["--threads", str(threads), "--runs", "1", "--json", "--quiet"]
@@ -118,7 +118,7 @@ def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str 
 
 
 def demucs_cpp(binary: Path, model: Path, track: Path, threads: int) -> Timer:
-    """The whole program on a track of one segment, its loading included."""
+    """Timer of the whole program on a track of one segment, with its loading."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
 
     def run() -> None:
@@ -130,7 +130,7 @@ def demucs_cpp(binary: Path, model: Path, track: Path, threads: int) -> Timer:
 
 
 def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
-    """Seconds of each of the runs; the first turn does not count."""
+    """Seconds of each run; the first turn is a warm-up and not counted."""
     found: dict[str, list[float]] = {name: [] for name in timers}
     for turn in range(runs + 1):
         for name, timer in timers.items():
@@ -141,7 +141,7 @@ def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
 
 
 def table(threads: int, found: dict[str, list[float]]) -> str:
-    """Medians, ranges, and how many times as fast ours is in each form."""
+    """Table of medians, ranges, and how many times as fast ours is in each form."""
     forms = [name for name in found if name.startswith("ours ")]
     medians = {name: statistics.median(times) for name, times in found.items()}
     lines = [

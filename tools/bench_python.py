@@ -1,13 +1,13 @@
-"""Measures what Python adds: the import, and a call beside the command on the same samples.
+"""Measures the overhead of Python: the import, and a call compared with the command.
 
     pip install dist/swift_demucs-*.whl
     python tools/bench_python.py Models/demo_track.ogg
     python tools/bench_python.py --model htdemucs.safetensors --runs 7 song.wav
 
-The import is timed in fresh processes that have imported NumPy. The command separates a float32 WAV
-of the track, by the program in the wheel, without shifts; its time is that of the separation alone,
-from the first to the last of its progress events (`--json`), so that loading the model and writing
-the stems are on neither side. Both take turns. Prints medians and ranges, and the ratio.
+The import is timed in fresh processes that have imported NumPy. The command is the program in the
+wheel and separates a float32 WAV of the same samples, without shifts. Its time is that of the
+separation alone, from its first to its last progress event (`--json`), so that loading the model
+and writing the stems count on neither side. Both alternate. Prints medians, ranges and the ratio.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ print(time.perf_counter() - began)
 
 
 def seconds_of_import(module: str) -> float:
-    """In a fresh process."""
+    """Seconds of an import in a fresh process."""
     code = IMPORT.replace("MODULE", module)
     return float(subprocess.check_output([sys.executable, "-c", code], text=True))
 
 
 def seconds_of_command(model: str, track: Path, out: Path, threads: list[str]) -> float:
-    """From the model's being loaded to the last segment."""
+    """Seconds from the command's first to its last progress event."""
     command = [PROGRAM, track, "-n", model, "-o", out, "--shifts", "0", "--float32", "--json"]
     began = None
     last = None
@@ -59,7 +59,7 @@ def seconds_of_command(model: str, track: Path, out: Path, threads: list[str]) -
 
 
 def line(name: str, values: list[float]) -> str:
-    """Median and range."""
+    """Line with median and range."""
     return (
         f"{name:22}{statistics.median(values):8.4f} s   "
         f"({min(values):.4f} to {max(values):.4f}, {len(values)} runs)"
@@ -92,7 +92,7 @@ def main() -> None:
         swift_demucs.write(wav, samples, rate, sample_format="float32", clip="none")
 
         def call() -> float:
-            """From the first to the last progress, as for the command; then the whole call."""
+            """Seconds from the first to the last progress; those of the whole call go to `whole`."""
             moments: list[float] = []
             began = time.perf_counter()
             model.separate(

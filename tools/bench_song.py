@@ -1,12 +1,12 @@
-"""Times whole songs as whole processes: the reference's command and ours, in turns.
+"""Times whole processes on a whole song: the reference's command and ours, alternating.
 
     python tools/bench_song.py --runs 5
 
-Writes a checkpoint of the real size (htdemucs's configuration, seeded weights) and a song of formulas into a temporary
-folder, then runs `python -m demucs` and `swift-demucs` in float32, bfloat16 and INT8, each from the start of the process to
-its end, with the same threads, without shifts, and writes float32 WAVs. After each of ours, `swift-demucs bench` times the
-segment alone. Prints medians and ranges of the seconds, the time of the song's segments and the ratio of the whole process to
-it, the peak memory of the process, and the SNR of the worst stem against the reference's. `--ours` leaves out the reference.
+Writes a checkpoint of the real size (htdemucs's configuration, seeded weights) and a song made by formulas into a temporary
+folder. Then runs `python -m demucs` and `swift-demucs` in float32, bfloat16 and INT8, with the same number of threads, without
+shifts, with float32 WAVs as output; the time is that of the whole process. After each run of ours, `swift-demucs bench` times
+one segment. Prints medians and ranges of the seconds, the time of the song's segments, the ratio of the whole process to that
+time, the peak memory of the process, and the SNR of the worst stem against the reference's. `--ours` leaves out the reference.
 Needs tools/reference/requirements.txt.
 """
 
@@ -26,7 +26,7 @@ from pathlib import Path
 STRIDE_SAMPLES = int(0.75 * 343980)
 ROOT = Path(__file__).resolve().parents[1]
 
-# In processes of their own: a child's peak memory begins with that of the process that starts it.
+# Run in separate processes: a child's peak memory starts at that of its parent.
 PREPARE = """
 import math, sys
 from pathlib import Path
@@ -72,7 +72,7 @@ def run(command: list[str], threads: int) -> tuple[float, float]:
 
 
 def segment_seconds(command: list[str]) -> float:
-    """The median of a segment alone."""
+    """Median seconds of a segment alone."""
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     return json.loads(output)[0]["seconds_per_segment"]["median"]
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Check a stem file (TRACK.stem.mp4, TRACK.stem.mka) under the rules by which DJ software reads it.
+"""Check that a stem file (TRACK.stem.mp4, TRACK.stem.mka) follows the rules of DJ software.
 
 The rules of Mixxx (src/track/steminfoimporter.cpp, src/sources/soundsourcestem.cpp): every sound
 stream is stereo; the first is the mix; four stems follow, with one codec and one sample rate; the
-box moov.udta.stem is JSON with a version above 0 and four stems, each with a name and a colour. Of
-Native Instruments: in MP4 the mix is enabled and the stems are not. All five streams are equally
-long.
+box moov.udta.stem is JSON with a version above 0 and four stems, each with a name and a colour. The
+rule of Native Instruments: in MP4 the mix is enabled and the stems are not. All five streams have
+the same length.
 
-The boxes are read here, by a parser that shares nothing with the program's; streams by ffprobe.
+This script parses the boxes itself, without code of the program; ffprobe reads the streams.
 
     tools/check_stem_file.py song.stem.mp4
     tools/check_stem_file.py song.stem.mp4 --stems stems/song          # equal samples, too
@@ -29,7 +29,7 @@ CONTAINERS = {b"moov", b"trak", b"udta", b"mdia", b"minf", b"stbl"}
 
 
 class Broken(Exception):
-    """A rule that the file doesn't follow."""
+    """The file breaks a rule."""
 
 
 def require(condition, text):
@@ -38,7 +38,7 @@ def require(condition, text):
 
 
 def boxes(data, start, end, depth=0):
-    """Yield (path, content) of all boxes, in their order."""
+    """Yield (path, content) of all boxes, in the order of the file."""
     require(depth < 10, "boxes are nested too deep")
     while start < end:
         require(end - start >= 8, f"{end - start} stray bytes at {start}")
@@ -125,7 +125,7 @@ def check_samples(path, names, folder, least):
             require(expected == found, f"{name}: other samples than {wav}")
             print(f"{name}: the {len(found) // 2} samples of {wav.name}, exactly")
         else:
-            # Decoders don't cut the last frame of AAC, 1024 samples of two channels.
+            # Decoders don't cut the last AAC frame, which has 1024 samples of two channels.
             padding = len(found) - len(expected)
             require(0 <= padding < 2048, f"{name}: {len(found)} values, not {len(expected)}")
             decibels = snr(expected, found)

@@ -1,12 +1,12 @@
-"""Measures what short chunks cost: the SDR of the demo model by chunk length and overlap.
+"""Measures the SDR of the demo model by chunk length and overlap: the cost of short chunks.
 
     python tools/chunk_quality.py --songs 10 --seconds 12
 
-makes formula songs that the demo model never heard (tools/demo_model/generate.py, seeds from
+Makes formula songs that the demo model never heard (tools/demo_model/generate.py, seeds from
 1,000,000 up), puts each through `swift-demucs tensors prepare`, `run` and `stems` at every chunk
 length and overlap, scores the stems with `swift-demucs eval`, and prints, for each stem, the median
 over the songs of the SDR as the Music Demixing Challenge defines it, in dB. The last row is
-`swift-demucs separate`. Chunks longer than a song are one chunk with zeros behind it.
+`swift-demucs separate`. A chunk that is longer than the song is padded with zeros.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STEMS = ("drums", "bass", "other", "vocals")
 
 
 def call(*words: str | Path | float) -> str:
-    """What a command prints."""
+    """Runs a command; returns its standard output."""
     run = subprocess.run([str(w) for w in words], capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, words))}\n{run.stderr}")
@@ -43,7 +43,7 @@ def score(binary: Path, reference: Path, estimate: Path) -> dict[str, float]:
 def separate(
     binary: Path, song: Path, chunk: float, overlap: float, out: Path, threads: int
 ) -> Path:
-    """The stems of a song in chunks."""
+    """Separates a song in chunks; returns the folder of the stems."""
     chunks = out / "chunks"
     words = ["-n", "demo", "--threads", threads, "-q"]
     where = ["--chunk", chunk, "--overlap", overlap]
@@ -56,7 +56,7 @@ def separate(
 
 
 def row(name: str, scores: list[dict[str, float]]) -> str:
-    """A line of the table: medians over the songs, and their median."""
+    """Row of the table: the stems' medians over the songs, and the median of these."""
     medians = [statistics.median(score[stem] for score in scores) for stem in STEMS]
     values = [*medians, statistics.median(medians)]
     return f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |"

@@ -1,4 +1,4 @@
-"""Runs a command and checks the most memory that it took.
+"""Runs a command and checks its peak memory.
 
 Usage: cluster_memory.py --most MB COMMAND...
 """

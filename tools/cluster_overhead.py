@@ -1,7 +1,7 @@
-"""What swift_demucs.catalogue costs: against the command alone, and for tracks of no work.
+"""Measures the overhead of swift_demucs.catalogue: over the command alone, and for empty tracks.
 
 cluster_overhead.py command --tracks 80 --seconds 60    # the same tracks both ways, on all cores
-cluster_overhead.py empty 1000 100000                   # time and memory, and how they grow
+cluster_overhead.py empty 1000 100000                   # time and memory by number of tracks
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
 
 from swift_demucs import catalogue
 
-# Answers each line at once, without stems.
+# A program that answers each line at once, without stems.
 EMPTY = """#!{python}
 import json, os, sys
 program = {program!r}
@@ -61,17 +61,17 @@ def main() -> None:
 
 
 def against_command(folder: Path, arguments: argparse.Namespace) -> None:
-    """The same tracks through a process of the command on each core, and through Ray's workers.
+    """Times the same tracks with a process of the command on each core, and with Ray's workers.
 
-    A process and a worker have a core of their own each, as on a busy node: what decodes and
-    encodes has no idle core to go to.
+    Each process and each worker has its own core, as on a busy node: the threads that decode and
+    encode find no idle core.
     """
     cores = sorted(os.sched_getaffinity(0))
     lines = make_tracks(folder, arguments)
     manifest = folder / "manifest.jsonl"
     manifest.write_text("".join(lines))
     options = ("--shifts", "0", "--flac", "--seed", "0")
-    # Ray starts before: it stays, and the tracks of a catalogue are many.
+    # Starting Ray is not timed: it happens once for the many tracks of a catalogue.
     catalogue.start_ray(None)
     alone, on_ray = [], []
     for run in range(arguments.runs):
@@ -97,7 +97,7 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
         assert counts == {"done": arguments.tracks}, counts
         print(f"alone {alone[-1]:.2f} s, on Ray {on_ray[-1]:.2f} s", flush=True)
     first, second = statistics.median(alone), statistics.median(on_ray)
-    # Of each pair, as a machine's pace drifts over minutes.
+    # The ratio of each pair, since a machine's speed drifts over minutes.
     ratio = statistics.median(its / other for its, other in zip(on_ray, alone))
     print(
         f"medians: alone {first:.2f} s, on Ray {second:.2f} s, of a pair {100 * (ratio - 1):+.1f} %"
@@ -105,7 +105,7 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def make_tracks(folder: Path, arguments: argparse.Namespace) -> list[str]:
-    """Writes tracks of white noise; the lines of their manifest."""
+    """Writes tracks of white noise; returns the lines of their manifest."""
     noise = random.Random(0)
     lines = []
     for index in range(arguments.tracks):
@@ -113,7 +113,7 @@ def make_tracks(folder: Path, arguments: argparse.Namespace) -> list[str]:
         with wave.open(str(path), "wb") as file:
             file.setparams((2, 2, 44_100, 0, "NONE", ""))
             for _ in range(int(arguments.seconds)):
-                # At an eighth of full scale; a tenth of a second, repeated.
+                # A tenth of a second at an eighth of full scale, repeated.
                 samples = [noise.randint(-4096, 4096) for _ in range(8820)]
                 data = b"".join(value.to_bytes(2, "little", signed=True) for value in samples)
                 file.writeframes(data * 10)
@@ -122,7 +122,7 @@ def make_tracks(folder: Path, arguments: argparse.Namespace) -> list[str]:
 
 
 def without_work(folder: Path, counts: list[int]) -> None:
-    """Each count in a process of its own, for its memory; one more pass plans them as done."""
+    """Measures each count in its own process, to know its memory; a second run skips all tracks."""
     if os.environ.get("CLUSTER_OVERHEAD_PART"):
         measure_empty(folder, counts[0])
         return

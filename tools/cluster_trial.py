@@ -1,6 +1,6 @@
 """Separates a catalogue with poisoned tracks on a Ray cluster of three simulated nodes, kills a node
-and actors meanwhile, and checks that every good track was done once, whole, and every poisoned one
-is in quarantine with its class. tools/test_cluster runs it.
+and actors during the run, and checks that every good track was done once and completely, and that
+every poisoned one is in quarantine with its error class. tools/test_cluster runs it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ray.cluster_utils import Cluster
 from swift_demucs import catalogue
 from swift_demucs.catalogue._store import Store
 
-# The class that each kind of a poisoned track ends in.
+# Error class of each kind of poisoned track.
 POISON = {
     "truncated": "unreadable",
     "text": "unreadable",
@@ -39,7 +39,7 @@ POISON = {
     "hours": "too_long",
     "kill": "internal",
 }
-# Hands lines on to the program, and dies with it on a track called kill-….
+# Passes lines to the program; kills the program and itself at a track called kill-….
 PROGRAM = """#!{python}
 import os, signal, subprocess, sys
 program = {program!r}
@@ -75,7 +75,7 @@ def main() -> None:
 def trial(folder: Path, arguments: argparse.Namespace) -> None:
     good, poisoned = make_tracks(folder, arguments)
     manifest = folder / "manifest.jsonl"
-    # Poisoned tracks are spread over all.
+    # Shuffled, so that poisoned tracks are spread over the manifest.
     names = good + list(poisoned)
     random.Random(1).shuffle(names)
     manifest.write_text(
@@ -139,7 +139,7 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
 def make_tracks(
     folder: Path, arguments: argparse.Namespace
 ) -> tuple[list[str], dict[str, str]]:
-    """Writes all tracks; gives names of good ones, and those of poisoned ones with their class."""
+    """Writes all tracks; returns the good names, and the poisoned names with their error class."""
     noise = random.Random(0)
     samples = array.array("h", (noise.randint(-9000, 9000) for _ in range(44_100 * 2)))
 
@@ -177,7 +177,7 @@ def make_tracks(
             values = array.array("f", [0.1, math.nan] * 5000).tobytes()
             path.write_bytes(header(8000, 3, 32, len(values)) + values)
         elif kind == "hours":
-            # The file has no blocks for its zeros.
+            # A sparse file: its zeros take no room on the disk.
             count = 10 * 3600 * 8000 * 2
             path.write_bytes(header(8000, 1, 16, count))
             os.truncate(path, 44 + count)
@@ -185,7 +185,7 @@ def make_tracks(
 
 
 def header(rate: int, kind: int, bits: int, count: int) -> bytes:
-    """Of a mono WAV file with `count` bytes of samples."""
+    """Header of a mono WAV file with `count` bytes of samples."""
     block = bits // 8
 
     def number(value: int, size: int) -> bytes:
@@ -237,7 +237,7 @@ def kill(
 
 
 def workers() -> list[int]:
-    """Processes of this cluster's actors: descendants of this process."""
+    """Process numbers of this cluster's actors."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -262,7 +262,7 @@ def check(
     poisoned: dict[str, str],
     counts: dict[str, int],
 ) -> None:
-    """Every good track once and whole, every poisoned one in quarantine with its class."""
+    """Checks that good tracks are done once and whole, and poisoned ones quarantined by class."""
     store = Store({})
     table = catalogue.Table(store, job.out, "demo")
     rows = list(table.rows())
@@ -300,7 +300,7 @@ def rerun(
     good: list[str],
     poisoned: dict[str, str],
 ) -> None:
-    """Nothing is separated or written again."""
+    """Checks that another run separates and writes nothing."""
 
     def files() -> dict[str, int]:
         return {

@@ -1,4 +1,4 @@
-"""Draws the README's picture: spectrograms of the demo track and of its four stems, as the program separates it.
+"""Draws the README's picture: spectrograms of the demo track and of the four stems that the program separates.
 
     python tools/draw_separation.py [--binary PATH]
 
@@ -34,14 +34,14 @@ LOWEST_HZ, HIGHEST_HZ = 40, 16_000
 
 
 def spectrogram(sound: np.ndarray, rate: int) -> np.ndarray:
-    """`[bands, frames]` in dB, bands equally wide in octaves."""
+    """Spectrogram `[bands, frames]` in dB; all bands have the same width in octaves."""
     transform = ShortTimeFFT(hann(4096), 512, rate, scale_to="magnitude")
     power = transform.spectrogram(sound)
     edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 1)
     rows = []
     for low, high in zip(edges, edges[1:]):
         inside = (transform.f >= low) & (transform.f < high)
-        # Narrow bands lie between two frequencies.
+        # A narrow band may hold no frequency of the transform: then the nearest one is used.
         rows.append(power[inside].max(0) if inside.any() else power[np.abs(transform.f - (low + high) / 2).argmin()])
     return 10 * np.log10(np.array(rows) + 1e-12)
 

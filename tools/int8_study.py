@@ -1,14 +1,14 @@
-"""What INT8 costs: the measurements of docs/int8.md.
+"""Measures the quality of INT8: the numbers of docs/int8.md.
 
     python tools/int8_study.py songs --work DIR          # the demo model on its held-out songs
     python tools/int8_study.py real --work DIR           # the real configuration, perturbed weights
     python tools/int8_study.py plots --work DIR          # docs/int8_layers.png
 
-`songs` scores each recipe with the demo model: SDR of each stem against the truth, less float32's.
-`real` builds the published configuration with the perturbed weights of seeded_model.py and tells
-the SNR of each stem against float32 on a segment of noise and on a song. Recipes whose weights are
-not what `swift-demucs quantize` writes (nearest integers, other scales) are rounded here and run as
-float32. Results are written to DIR as JSON; files that are there are not made again.
+`songs` scores each recipe with the demo model: the SDR of each stem, less that of float32. `real`
+builds the published configuration with the perturbed weights of seeded_model.py and measures the
+SNR of each stem against float32, on a segment of noise and on a song. Weights that `swift-demucs
+quantize` does not write (nearest integers, other scales) are rounded here and run as float32.
+Results are written to DIR as JSON; existing files are not made again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def is_quantised(name: str, spared: bool) -> bool:
 
 
 def rounded(weight: torch.Tensor, output_axis: int, group: int | None) -> torch.Tensor:
-    """Symmetric INT8 of rows of an output channel, or of `group` inputs of it; 0 for one scale."""
+    """Rounds to symmetric INT8: a scale per output channel, per `group` inputs, or one if 0."""
     rows = weight.movedim(output_axis, 0)
     flat = rows.flatten() if group == 0 else rows.flatten(1)
     width = flat.shape[-1] if not group else min(group, flat.shape[-1])
@@ -66,7 +66,7 @@ def rounded(weight: torch.Tensor, output_axis: int, group: int | None) -> torch.
 
 
 def round_file(source: Path, target: Path, group: int | None, *, spared: bool) -> None:
-    """A float32 checkpoint whose weights are what INT8 weights stand for."""
+    """Writes a float32 checkpoint with the values of INT8 weights."""
     tensors = {}
     with safe_open(source, "pt") as file:
         metadata = file.metadata()
@@ -88,18 +88,18 @@ class Study:
         self.work, self.model, self.music = work, model, music
 
     def command(self, *arguments: object) -> None:
-        """A call of the program."""
+        """Calls the program."""
         subprocess.run([str(self.binary), *map(str, arguments)], check=True, cwd=self.work)
 
     def quantised(self, name: str, *options: object) -> Path:
-        """A file that `quantize` writes."""
+        """Checkpoint that `quantize` writes."""
         path = self.work / f"{name}.safetensors"
         if not path.exists():
             self.command("quantize", self.model, "-o", path, *options)
         return path
 
     def rounded(self, name: str, group: int | None, *, spared: bool = True) -> Path:
-        """A file that is rounded here."""
+        """Checkpoint that :func:`round_file` writes."""
         path = self.work / f"{name}.safetensors"
         if not path.exists():
             round_file(self.model, path, group, spared=spared)
@@ -135,7 +135,7 @@ class Study:
         }  # fmt: skip
 
     def separate(self, name: str, model: Path, precision: str, tracks: list[Path]) -> Path:
-        """Stems of all tracks: FOLDER/TRACK/STEM.wav."""
+        """Separates all tracks; returns the folder of TRACK/STEM.wav."""
         out = self.work / "stems" / name.replace(" ", "_").replace(",", "")
         if not (out / model.stem).exists():
             self.command(
@@ -146,17 +146,17 @@ class Study:
 
 
 def decibels(reference: np.ndarray, found: np.ndarray) -> float:
-    """SNR of a stem against float32's."""
+    """SNR in dB of a stem against that of float32."""
     return float(10 * np.log10(np.square(reference).sum() / np.square(reference - found).sum()))
 
 
 def read(path: Path) -> np.ndarray:
-    """Samples in double."""
+    """Samples of a sound file in float64."""
     return soundfile.read(path, dtype="float64")[0]
 
 
 def calibration_songs(given: argparse.Namespace, work: Path) -> list[Path]:
-    """Songs that are none of the held-out ones."""
+    """Songs to calibrate on, none of them held out."""
     paths = [work / f"training_{seed}.wav" for seed in range(given.calibration_songs)]
     for seed, path in enumerate(paths):
         if not path.exists():
@@ -165,7 +165,7 @@ def calibration_songs(given: argparse.Namespace, work: Path) -> list[Path]:
 
 
 def songs(given: argparse.Namespace) -> Iterator[dict]:
-    """Scores of each recipe with the demo model; what was found so far after each."""
+    """Scores each recipe with the demo model; yields all results so far after each."""
     work = given.work / "songs"
     (work / "mixes").mkdir(parents=True, exist_ok=True)
     music = calibration_songs(given, work)
@@ -205,7 +205,7 @@ def songs(given: argparse.Namespace) -> Iterator[dict]:
 
 
 def real(given: argparse.Namespace) -> Iterator[dict]:
-    """SNR of each recipe with the published configuration; what was found so far after each."""
+    """SNR of each recipe with the published configuration; yields all results so far after each."""
     work = given.work / "real"
     work.mkdir(parents=True, exist_ok=True)
     model = work / "htdemucs.safetensors"
@@ -240,7 +240,7 @@ def real(given: argparse.Namespace) -> Iterator[dict]:
 
 
 def plots(given: argparse.Namespace) -> None:
-    """A dot for each layer: the real configuration above, the demo model below, as far as measured."""
+    """Plots a dot for each layer: the real configuration above, the demo model below, if measured."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures a service under load: many clients, idle connections, a large body, many jobs, and what all this costs the
-separation.
+"""Measures a service under load: many clients, idle connections, a large body, many jobs, and separations compared with
+the command.
 
-Everything happens on this machine: the service listens at 127.0.0.1, at a port that is free.
+Everything happens on this machine: the service listens at 127.0.0.1, on a free port.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def milliseconds(values: list[float]) -> str:
 
 
 def timed(service: Service, target: str, count: int, headers: dict[str, str] | None = None) -> list[float]:
-    """Seconds of each of some requests."""
+    """Seconds of each of `count` requests."""
     seconds = []
     for _ in range(count):
         start = time.perf_counter()
@@ -40,7 +40,7 @@ def timed(service: Service, target: str, count: int, headers: dict[str, str] | N
 
 
 def clients(program: str, folder: Path, count: int) -> None:
-    """Clients that upload, watch and download at once."""
+    """Many clients upload, watch and download at the same time."""
     with Service(program, folder / "clients", "--max-queue", str(count)) as service:
         problems: list[str] = []
 
@@ -49,7 +49,7 @@ def clients(program: str, folder: Path, count: int) -> None:
                 status, job = service.upload(tone(1, 100 + index))
                 if status != 202:
                     raise OSError(f"upload: {status} {job}")
-                # Jobs wait for each other, so this is longer than a request.
+                # Jobs run one after the other, so this takes longer than a request.
                 done = service.wait(job["id"], 600)
                 for stem in done["stems"]:
                     status, body = service.get(stem["url"])
@@ -73,7 +73,7 @@ def clients(program: str, folder: Path, count: int) -> None:
 
 
 def idle(program: str, folder: Path, count: int) -> None:
-    """Connections that send a header now and then, and never the end of a head."""
+    """Slow connections send headers now and then, but never the end of a request's head."""
     with Service(program, folder / "idle") as service:
         sockets = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(count)]
         start = time.time()
@@ -93,7 +93,7 @@ def idle(program: str, folder: Path, count: int) -> None:
 
 
 def large_body(program: str, folder: Path, megabytes: int) -> None:
-    """A body of noise, which is received, decoded and refused for its length."""
+    """A large body of silence is received, decoded and refused for its length."""
     with Service(program, folder / "body", "--max-length", "60s") as service:
         before = service.memory_megabytes
         header = tone(0.1)[:44]
@@ -113,7 +113,7 @@ def large_body(program: str, folder: Path, megabytes: int) -> None:
 
 
 def many_jobs(program: str, folder: Path, count: int) -> None:
-    """Memory after a thousand jobs, and after ten."""
+    """Memory after ten jobs, and after all jobs."""
     with Service(program, folder / "jobs", "--disk-quota", "1GB") as service:
         for index in range(count):
             service.wait(service.upload(tone(0.2, 100 + index / 10), "shifts=0&stems=bass")[1]["id"])
@@ -122,7 +122,7 @@ def many_jobs(program: str, folder: Path, count: int) -> None:
 
 
 def separation(program: str, folder: Path, track: Path, runs: int, model: str) -> None:
-    """The time of a separation by the service and by the command, in turns, and requests meanwhile."""
+    """Times separations of the service and of the command in turns, and requests during a separation."""
     by_command, by_service, itself, ready, ranged = [], [], [], [], []
     with Service(program, folder / "separation", model=model) as service:
         small = service.wait(service.upload(tone(5))[1]["id"])

@@ -42,7 +42,7 @@ class Drawing:
         self.lines: list[str] = []
 
     def text(self, x: float, y: float, words: str, kind: str = "text") -> None:
-        """Words around x."""
+        """Text centred at x."""
         self.lines.append(f'<text class="{kind}" x="{x}" y="{y}">{words}</text>')
 
     def box(self, x: float, y: float, kind: str, title: str, shape: str, width: int = BOX) -> None:
@@ -63,7 +63,7 @@ class Drawing:
 
 
 def shape(*sizes: int) -> str:
-    """Sizes as people read them, 4 × 2,048 × 336."""
+    """Sizes as text for people, such as 4 × 2,048 × 336."""
     return " × ".join(f"{size:,}" for size in sizes)
 
 

@@ -1,19 +1,20 @@
-"""Runs an exported core in ONNX Runtime on prepared chunks and compares it with ours.
+"""Compares an exported core in ONNX Runtime with swift-demucs, on prepared chunks.
 
     swift-demucs tensors prepare song.wav -o chunks -n htdemucs --chunk 1
     python tools/onnx_parity.py core-1s.onnx chunks -n htdemucs
 
-prints, for every chunk and output, how far ONNX Runtime's tensors are from those of `swift-demucs
-tensors run`; for an export that kept values inside as outputs (export_onnx.py --blocks) also those
-of the first chunk against `swift-demucs trace`, block by block, in the order of computation.
+Prints, for every output, the SNR of ONNX Runtime's tensors against those of `swift-demucs tensors
+run`, for the worst and the median chunk. For an export with inner values as outputs (export_onnx.py
+--blocks), also compares those of the first chunk with `swift-demucs trace`, block by block, in the
+order of computation.
 
---stems puts both through `swift-demucs tensors stems` and compares what can be heard. --pytorch
-CHECKPOINT runs the reference on the same chunks (it needs the requirements of tools/reference) and
-says how far ONNX Runtime and ours are from it, and `x` from the official spectrogram. Exits with 1
-if an output, or a stem with --stems, is below --min-snr.
+--stems puts both through `swift-demucs tensors stems` and compares the stems. --pytorch CHECKPOINT
+runs the reference on the same chunks (it needs the requirements of tools/reference), compares ONNX
+Runtime and ours with it, and `x` with the official spectrogram. Exits with 1 if an output, or a
+stem with --stems, is below --min-snr.
 
-The graph may be float32 or float16, of any chunk length: the length must be the chunks'. Whatever
-its two inputs are called, the waveform is the one of three dimensions.
+The graph may be float32 or float16; its chunk length must be that of the chunks. Its two inputs may
+have any names: the waveform is the one with three dimensions.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 class Binary:
-    """Our command."""
+    """The command swift-demucs."""
 
     def __init__(self, path: Path, model: str | None) -> None:
         self.path = path
         self.model = ["-n", model] if model else []
 
     def __call__(self, *words: str | Path, allowed: tuple[int, ...] = (0,)) -> str:
-        """What a call prints."""
+        """Runs the command; returns its standard output."""
         command = [str(self.path), *map(str, words)]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode not in allowed:
@@ -54,7 +55,7 @@ class Binary:
         return run.stdout
 
     def compare(self, first: Path, second: Path, only: list[str]) -> dict[str, float]:
-        """SNR of the second in dB, by name and in the order of computation."""
+        """SNR in dB of the second against the first, by name, in the order of computation."""
         text = self("compare", first, second, "--only", ",".join(only), "--json")
         return {row["name"]: float(row["snr_db"]) for row in json.loads(text)["tensors"]}
 
@@ -74,11 +75,11 @@ class Export:
 
     @property
     def inner(self) -> list[str]:
-        """Outputs beside the core's own two, the first two of any export."""
+        """Names of the inner outputs; the first two outputs of any export are the core's own."""
         return self.outputs[2:]
 
     def __call__(self, given: dict[str, np.ndarray], inner: bool) -> dict[str, np.ndarray]:
-        """The core's outputs under our names, and the values inside if they are wanted."""
+        """Runs the core; returns its outputs under our names, and the inner values if wanted."""
         feed = {}
         for expected in self.inputs:
             name = "input" if len(expected.shape) == 3 else "x"
@@ -91,19 +92,19 @@ class Export:
             feed[expected.name] = value
         wanted = self.outputs if inner else self.outputs[:2]
         found = self.session.run(wanted, feed)
-        # Spectrograms have five dimensions, whichever output comes first.
+        # The spectrogram is the output with five dimensions, in either order of the two.
         named = {"output" if v.ndim == 5 else "add_67": v for v in found[:2]}
         named.update(zip(self.inner, found[2:], strict=False))
         return {name: value.astype(np.float32) for name, value in named.items()}
 
 
 def row(name: str, values: list[float]) -> str:
-    """A line of a table in dB."""
+    """Line of a table, with values in dB."""
     return f"{name:36}" + "".join(f"{value:12.1f}" for value in values)
 
 
 def save(folder: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Tensors of a chunk as .npy files."""
+    """Writes the tensors of a chunk as .npy files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in tensors.items():
         np.save(folder / f"{name}.npy", value)
@@ -117,7 +118,7 @@ def snr(reference: np.ndarray, value: np.ndarray) -> float:
 
 
 def run_pytorch(checkpoint: Path, chunks: Chunks, names: list[str], work: Path) -> None:
-    """The reference's outputs, and a line about the spectrogram."""
+    """Writes the reference's outputs, and prints the SNR of the spectrogram."""
     import torch
 
     import seeded_model
@@ -138,7 +139,7 @@ def run_pytorch(checkpoint: Path, chunks: Chunks, names: list[str], work: Path) 
 
 
 def table(found: dict[str, dict[str, float]], names: list[str]) -> float:
-    """Prints a row for each pair, the worst and the median chunk; returns the worst of all."""
+    """Prints the SNR of the worst and the median chunk for each pair; returns the worst of all."""
     print(f"{'':36}{'output':>12}{'add_67':>12}{'median':>12}{'':>12}")
     for pair, values in found.items():
         worst = [min(values[f"{name}/{key}"] for name in names) for key in OUTPUTS]
@@ -188,7 +189,7 @@ def blocks(
     name: str,
     work: Path,
 ) -> None:
-    """Prints the values inside for one chunk."""
+    """Prints the comparison of the inner values of one chunk."""
     values = export(chunks.inputs(name), inner=True)
     save(work / "inner", {key: values[key] for key in export.inner})
     trace = work / "trace.safetensors"
@@ -199,7 +200,7 @@ def blocks(
 
 
 def stems(options: argparse.Namespace, ours: Binary, chunks: Chunks, work: Path) -> float:
-    """Prints how far the stems are, and returns the worst SNR."""
+    """Prints the SNR of the stems, and returns the worst one."""
     written = {}
     sources = {"ours": chunks.path, "onnx": work / "onnx"}
     if options.pytorch:

@@ -1,8 +1,8 @@
-"""Measures what --shifts, --overlap and --precision bring: the SDR of the demo model with each.
+"""Measures the effect of --shifts, --overlap and --precision on the SDR of the demo model.
 
     python tools/option_quality.py --songs 12 --seconds 12
 
-separates songs that the demo model never heard (tools/demo_model/generate.py, seeds from 1,000,000
+Separates songs that the demo model never heard (tools/demo_model/generate.py, seeds from 1,000,000
 up), scores them with `swift-demucs eval`, and prints the SDR of each stem as the Music Demixing
 Challenge defines it: the median over the songs in dB, and in brackets the mean change from a
 separation without shifts, with overlap 0.25, in float32. The last column is the mean of the
@@ -33,7 +33,7 @@ CASES: dict[str, list[str]] = {
 
 
 def row(name: str, scores: list[dict[str, float]], plain: list[dict[str, float]]) -> str:
-    """A line of the table."""
+    """Row of the table: median SDR and mean change of each stem, in dB."""
     cells, changes = [], []
     for stem in STEMS:
         found = [song[stem] for song in scores]

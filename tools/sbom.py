@@ -2,11 +2,11 @@
 
     python3 tools/sbom.py BINARIES --version 0.1.0 --created SECONDS > swift-demucs.spdx.json
 
-BINARIES is a folder that tools/build_static has filled. It lists the program and the library, the
-archives that were linked into each (read from the linker's maps), the shared libraries that each
-needs (read from its dynamic section) and those that are opened at run time if they are there.
-Equal binaries give equal bytes; --created is the time stamp, in seconds since 1970. An archive
-without a known licence is an error: it would have to be added here, and its text to the packages.
+BINARIES is a folder that tools/build_static has filled. The bill lists the program and the library,
+the archives that were linked into each (read from the linker's maps), the shared libraries that
+each needs (read from its dynamic section) and those that are opened at run time if present. Equal
+binaries give equal bytes; --created is the time stamp, in seconds since 1970. An archive without a
+known licence is an error: add the licence here, and its text to the packages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 SWIFT = "Apache-2.0 WITH Swift-exception"
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
-# An archive's component: archives of the Swift toolchain have the toolchain's version.
+# Component and licence of each archive. Archives of the Swift toolchain get the toolchain's version.
 LINKED_ARCHIVES = {
     r"libswift[A-Z_]\w*": ("swift-runtime", SWIFT),
     r"lib(dispatch|BlocksRuntime)": ("swift-corelibs-libdispatch", SWIFT),
@@ -55,7 +55,7 @@ OPENED_AT_RUN_TIME = (
 
 
 def output(*words: str | Path) -> str:
-    """What a command prints."""
+    """Runs a command; returns its standard output."""
     return subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True).stdout
 
 
@@ -98,14 +98,14 @@ def shared_licence(soname: str) -> str:
 
 
 class Document:
-    """The packages and relationships, each of them once."""
+    """SPDX document: packages, each of them once, and their relationships."""
 
     def __init__(self) -> None:
         self.packages: dict[str, dict[str, object]] = {}
         self.relationships: list[dict[str, str]] = []
 
     def add(self, name: str, version: str | None, licence: str, **more: object) -> str:
-        """The identifier of a package."""
+        """Adds a package; returns its identifier."""
         identifier = "SPDXRef-" + re.sub(r"[^A-Za-z0-9.]", "-", name)
         package = {"SPDXID": identifier, "name": name, "downloadLocation": "NOASSERTION"}
         if version is not None:

@@ -1,4 +1,4 @@
-"""A service under test and a client for it, of Python's standard library alone. Talks to 127.0.0.1 only."""
+"""A service under test and its client, with Python's standard library alone. Talks to 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def tone(seconds: float, pitch: float = 220.0) -> bytes:
-    """A stereo WAV file."""
+    """A sine tone as a stereo WAV file."""
     count = int(seconds * 44100)
     period = [int(12000 * math.sin(2 * math.pi * i * pitch / 44100)) for i in range(44100)]
     frames = b"".join(struct.pack("<hh", v, v // 2) for v in period)
@@ -35,7 +35,7 @@ class Service:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it and waits until it is ready."""
+        """Starts the service and waits until it is ready."""
         port = str(self.port)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([*self.words, "--port", port], stderr=log, stdout=log)
@@ -55,13 +55,13 @@ class Service:
         raise SystemExit("error: the service is not ready after 30 s")
 
     def kill(self) -> None:
-        """Ends it as a crash would."""
+        """Kills the service, as a crash would."""
         assert self.process
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> float:
-        """Ends it in order. Returns the seconds that it took."""
+        """Stops the service with SIGTERM. Returns the seconds that it took."""
         assert self.process
         start = time.time()
         self.process.send_signal(signal.SIGTERM)
@@ -71,7 +71,7 @@ class Service:
     def request(
         self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """Status and body of a reply."""
+        """Sends a request; returns status and body of the reply."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request(method, target, body=body, headers=headers or {})
@@ -91,7 +91,7 @@ class Service:
         return json.loads(self.get(f"/v1/separations/{identifier}")[1])
 
     def wait(self, identifier: str, seconds: float = 120) -> dict:
-        """The job once it has ended."""
+        """Waits for the end of a job; returns the job."""
         deadline = time.time() + seconds
         while time.time() < deadline:
             job = self.job(identifier)
@@ -102,7 +102,7 @@ class Service:
 
     @property
     def memory_megabytes(self) -> float:
-        """Resident memory."""
+        """Resident memory in MB."""
         assert self.process
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Does to a running service what must not hurt it: kill -9, mutated requests, a full disk, clients that go away.
+"""Tests a running service under faults: kill -9, mutated requests, a full disk, clients that disconnect.
 
-Everything happens on this machine: the service listens at 127.0.0.1, at a port that is free.
+Everything happens on this machine: the service listens at 127.0.0.1, on a free port.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check(is_true: bool, text: str) -> None:
 
 
 def kills(program: str, folder: Path, count: int, draw: random.Random) -> None:
-    """Nothing accepted is lost, and nothing broken is served, however often the service is killed."""
+    """Killing the service loses no accepted job, and no broken stem is served."""
     service = Service(program, folder / "kills")
     accepted: list[str] = []
     service.start()
@@ -37,7 +37,7 @@ def kills(program: str, folder: Path, count: int, draw: random.Random) -> None:
             status, job = service.upload(tone(1, draw.uniform(100, 900)))
             check(status == 202, f"upload: {status} {job}")
             accepted.append(job["id"])
-        # A second's job takes a few tenths of one: it is queued, running or finishing.
+        # A job of 1 s of audio takes a few tenths of a second: it is queued, running or finishing.
         time.sleep(draw.uniform(0, 0.4))
         service.kill()
         service.start()
@@ -82,7 +82,7 @@ def mutated(seed: bytes, draw: random.Random) -> bytes:
 
 
 def mutations(program: str, folder: Path, count: int, draw: random.Random) -> None:
-    """No mutated request crashes the service, or has a reply above 499 but 503."""
+    """No mutated request crashes the service, or has a status above 499 other than 503 and 505."""
     statuses: dict[int, int] = {}
     with Service(program, folder / "mutations", "--max-queue", "5", "--disk-quota", "100MB") as service:
         job = service.upload(tone(1))[1]["id"]
@@ -118,7 +118,7 @@ def mutations(program: str, folder: Path, count: int, draw: random.Random) -> No
                     connection.sendall(request)
                     connection.shutdown(socket.SHUT_WR)
                     while piece := connection.recv(1 << 16):
-                        # Streams of events do not end.
+                        # Event streams do not end: only their beginning is kept.
                         if len(reply) < 100:
                             reply += piece
                 except (ConnectionError, TimeoutError):
@@ -128,7 +128,7 @@ def mutations(program: str, folder: Path, count: int, draw: random.Random) -> No
             statuses[status] = statuses.get(status, 0) + 1
             assert service.process
             check(service.process.poll() is None, f"request {index} ended the service: {request[:300]!r}")
-            # 505 is the library's answer to other versions than HTTP/1.
+            # 505 is the HTTP library's reply to versions other than HTTP/1.
             is_expected = status in (503, 505) or status < 500
             check(is_expected, f"request {index} has status {status}: {request[:300]!r}")
         check(service.get("/livez")[0] == 200, "the service does not answer")
@@ -137,7 +137,7 @@ def mutations(program: str, folder: Path, count: int, draw: random.Random) -> No
 
 
 def full_disk(program: str, folder: Path) -> None:
-    """A disk without room is said, and the service goes on when there is some again."""
+    """The service reports a full disk, and goes on when there is room again."""
     disk = folder / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True).returncode:
@@ -147,7 +147,7 @@ def full_disk(program: str, folder: Path) -> None:
         with Service(program, disk / "data", log=folder / "full.log") as service:
             done = service.upload(tone(10))[1]["id"]
             check(service.wait(done)["state"] == "done", "there was no room for the first job")
-            # Receiving: more than there is.
+            # Receiving: the body is larger than the room on the disk.
             status, problem = service.upload(tone(120))
             check(status == 503 and "room" in problem["detail"], f"upload: {status} {problem}")
             # Separating: four stems and their spools of 10 MB do not fit.
@@ -156,7 +156,7 @@ def full_disk(program: str, folder: Path) -> None:
             job = service.wait(job["id"])
             check(job["state"] == "failed", f"the job is {job['state']}")
             check(job["error"]["status"] == 503, f"{job['error']}")
-            # Packing and mixing: copies do not fit, what is there does.
+            # Packing and mixing: new files do not fit; existing stems are still served.
             filler = disk / "filler"
             with filler.open("wb", buffering=0) as file:
                 try:
@@ -180,14 +180,14 @@ def full_disk(program: str, folder: Path) -> None:
 
 
 def gone_clients(program: str, folder: Path) -> None:
-    """Clients that go away leave nothing behind."""
+    """Clients that disconnect leave no files behind."""
     data = folder / "gone"
     with Service(program, data) as service:
         host = f"Host: localhost\r\nContent-Length: {len(tone(60))}\r\n\r\n".encode()
         for sent in (0, 1000, 500_000):
             with socket.create_connection(("127.0.0.1", service.port)) as connection:
                 connection.sendall(b"POST /v1/separations HTTP/1.1\r\n" + host + tone(60)[:sent])
-        # One that waits for its stem: the job is cancelled.
+        # A client that waits for its stem disconnects: its job is cancelled.
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(b"PUT /v1/separate/bass.wav?shifts=0 HTTP/1.1\r\n" + host + tone(60))
             deadline = time.time() + 20

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Runs what the documents show: every block of sh, python and c in README.md, SPEED.md, docs and Models/README.md.
+"""Runs the examples of the documents: every block of sh, python and c in README.md, SPEED.md, docs and Models/README.md.
 
 Usage: tools/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
 
-Shell blocks run in bash, Python blocks in an interpreter that has the package, C programs are compiled and linked. The
-blocks of a document share a folder that holds song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and a
-stand-in for the model htdemucs: the demo model. There is no network. Swift code is compiled as a part of Examples
+Shell blocks run in bash, Python blocks in an interpreter that has the package; C programs are compiled and linked. The
+blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and the demo
+model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
 (Tests/DemucsTests/DocumentationTests.swift), and tools/course runs the course.
 
-A block that can't run so has a line before it, <!-- not run: REASON -->; --list prints these.
+A block that can't run there has <!-- not run: REASON --> in the line before it; --list prints these blocks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Block:
 
 
 def blocks(document: Path) -> list[Block]:
-    """The blocks with a fence and a language that is run here."""
+    """Fenced blocks of a document in a language that is run here."""
     found = []
     lines = document.read_text().splitlines()
     number = 0
@@ -66,7 +66,7 @@ def blocks(document: Path) -> list[Block]:
 
 
 class Bench:
-    """Where the blocks of a document run."""
+    """Folder and environment in which the blocks of a document run."""
 
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder = folder
@@ -91,7 +91,7 @@ class Bench:
         (libraries / "libswiftdemucs.so").symlink_to(library.resolve())
 
     def prepare(self) -> None:
-        """Writes the tracks and the stand-in for the model."""
+        """Writes the tracks, and the demo model under the name htdemucs."""
         models = self.folder / "models"
         models.mkdir()
         demo = ROOT / "Models/demo.safetensors"

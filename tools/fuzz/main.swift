@@ -1,4 +1,4 @@
-// Runs the readers of checkpoints over damaged files, as long as one likes:
+// Fuzzer of the checkpoint readers: runs them on damaged files.
 //
 //     swift run -c release fuzz-readers [rounds for each file, 10000] [seed, 1]
 
@@ -7,9 +7,9 @@ import HTDemucs
 import TestSupport
 import WeightsLoader
 
-/// The most memory that this process has had, in bytes.
+/// Peak resident memory of this process, in bytes.
 func peakBytes() -> Int {
-    // RUSAGE_SELF, which Linux and Apple's platforms give different types.
+    // RUSAGE_SELF, whose type differs between Linux and Apple's platforms.
     let ownProcess: Int32 = 0
     var usage = rusage()
     getrusage(ownProcess, &usage)
