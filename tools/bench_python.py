@@ -92,7 +92,7 @@ def main() -> None:
         swift_demucs.write(wav, samples, rate, sample_format="float32", clip="none")
 
         def call() -> float:
-            """Seconds from the first to the last progress; those of the whole call go to `whole`."""
+            """Seconds from first to last progress; those of the whole call go to `whole`."""
             moments: list[float] = []
             began = time.perf_counter()
             model.separate(

@@ -165,7 +165,7 @@ def calibration_songs(given: argparse.Namespace, work: Path) -> list[Path]:
 
 
 def songs(given: argparse.Namespace) -> Iterator[dict]:
-    """Scores each recipe with the demo model; yields all results so far after each."""
+    """Scores each recipe with the demo model; yields the results so far after each."""
     work = given.work / "songs"
     (work / "mixes").mkdir(parents=True, exist_ok=True)
     music = calibration_songs(given, work)
@@ -205,7 +205,7 @@ def songs(given: argparse.Namespace) -> Iterator[dict]:
 
 
 def real(given: argparse.Namespace) -> Iterator[dict]:
-    """SNR of each recipe with the published configuration; yields all results so far after each."""
+    """SNR of each recipe with the published configuration; yields the results so far after each."""
     work = given.work / "real"
     work.mkdir(parents=True, exist_ok=True)
     model = work / "htdemucs.safetensors"
@@ -240,7 +240,7 @@ def real(given: argparse.Namespace) -> Iterator[dict]:
 
 
 def plots(given: argparse.Namespace) -> None:
-    """Plots a dot for each layer: the real configuration above, the demo model below, if measured."""
+    """Plots a dot for each layer: the real configuration above, the demo model below."""
     import matplotlib
 
     matplotlib.use("Agg")

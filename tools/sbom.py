@@ -22,7 +22,7 @@ from pathlib import Path
 SWIFT = "Apache-2.0 WITH Swift-exception"
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
-# Component and licence of each archive. Archives of the Swift toolchain get the toolchain's version.
+# Component and licence of each archive. Archives of the Swift toolchain get its version.
 LINKED_ARCHIVES = {
     r"libswift[A-Z_]\w*": ("swift-runtime", SWIFT),
     r"lib(dispatch|BlocksRuntime)": ("swift-corelibs-libdispatch", SWIFT),

@@ -3,12 +3,12 @@
     python bag_parity.py --audio song.wav                       # real sizes
     python bag_parity.py --audio song.wav --channels 8 --segment 4 --seconds 10
 
-For each bag its YAML file is taken from the official package (models, weights, segment), and each
-member becomes a model with seeded, fully perturbed weights: time-only Demucs, Hybrid Demucs with
-`hybrid_old`, or without. Which one a published signature is does not matter here; each bag has both
-kinds where the published one is said to. Our binary gets the bag as a folder with the YAML file and
-the members; the official `BagOfModels` and `apply_model` the same members. Prints the SNR of each
-stem, and exits with 1 when one is below --min-snr.
+The YAML file of each bag (models, weights, segment) comes from the official package. Each member is
+a model with seeded, fully perturbed weights: time-only Demucs, or Hybrid Demucs with or without
+`hybrid_old`. The kind of each published signature does not matter here; a bag mixes both kinds if
+the published one is said to. Our binary gets the bag as a folder with the YAML file and the
+members; the official `BagOfModels` and `apply_model` get the same members. Prints the SNR of each
+stem, and exits with 1 if one is below --min-snr.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TIME: dict[str, Any] = {"klass": reference.Demucs, "sources": reference.SOURCES}
 HYBRID: dict[str, Any] = {"klass": reference.HDemucs, "sources": reference.SOURCES}
 OLD: dict[str, Any] = {**HYBRID, "hybrid_old": True}
 
-# The members of each bag, in its order.
+# Configurations of the members of each bag, in its order.
 BAGS: dict[str, list[dict[str, Any]]] = {
     "hdemucs_mmi": [HYBRID],
     "mdx": [TIME, TIME, OLD, OLD],
@@ -46,7 +46,7 @@ BAGS: dict[str, list[dict[str, Any]]] = {
 def make_bag(
     name: str, folder: Path, given: argparse.Namespace
 ) -> tuple[Path, reference.BagOfModels]:
-    """The bag's file beside its members, and the same bag of the official package."""
+    """Writes a bag's file and its members; returns the file and the bag of the official package."""
     bag = yaml.safe_load((REMOTE / f"{name}.yaml").read_text())
     if given.segment:
         bag["segment"] = given.segment
@@ -65,7 +65,7 @@ def make_bag(
 
 
 def measure(name: str, given: argparse.Namespace) -> float:
-    """Separates the track both ways and prints a table; the worst stem's SNR in dB."""
+    """Separates the track both ways, prints a table, and returns the worst stem's SNR in dB."""
     options = Options(shifts=given.shifts, seed=1234, overlap=given.overlap)
     wav, rate = wav_file.read(given.audio)
     start = int(given.start * rate)

@@ -3,9 +3,9 @@
     python bench_pytorch.py --threads 1 2
 
 PyTorch is timed as model.forward on one segment. Our binary is timed as a whole process on tracks
-of one and of four segments that do not overlap; a third of the difference is a segment, with its
-share of resampling, overlap-add and writing, which PyTorch's time leaves out. The two take turns,
---runs times after one run that does not count; medians and ranges. Exits with 1 when ours is
+of one and of four segments that do not overlap; a third of the difference is the time of a segment,
+with its share of resampling, overlap-add and writing, which PyTorch's time does not have. The two
+alternate, --runs times after one run as warm-up. Prints medians and ranges. Exits with 1 if ours is
 slower.
 """
 
@@ -48,7 +48,7 @@ def time_ours(binary: Path, checkpoint: Path, tracks: dict[int, Path], threads: 
 
 
 def summary(times: list[float]) -> str:
-    """Median and range."""
+    """Median and range as text."""
     return f"{statistics.median(times):7.3f} s ({min(times):.3f} to {max(times):.3f})"
 
 

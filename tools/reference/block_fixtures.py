@@ -1,9 +1,9 @@
 """Fixtures of the reference's blocks: DConv, HEncLayer, HDecLayer, transformer layers and the whole
 transformer.
 
-Drawn tensors: inputs (`x`, and `skip`, `inject`, `xt` where the block takes them), parameters
-under the block's own state-dict names. Stored ones: outputs (`output`; decoders also `pre`, what
-goes into the transposed convolution; the transformer `x_out` and `xt_out`). Metadata: `class`,
+Drawn tensors: inputs (`x`, and `skip`, `inject`, `xt` if the block takes them), parameters under
+the block's own state-dict names. Stored tensors: outputs (`output`; for decoders also `pre`, the
+input of the transposed convolution; for the transformer `x_out` and `xt_out`). Metadata: `class`,
 `kwargs` (the constructor's arguments), and for time decoders `length`. No batch dimension, except
 DConv's `*_rows`, where frequency rows are the batch.
 """
@@ -32,7 +32,7 @@ from layer_fixtures import transformer_kwargs
 
 GROUP = "blocks"
 LARGE = 4096
-# Large, but the self-test's vectors are taken from it.
+# Stored whole although it is large: the self-test's vectors are taken from it.
 WHOLE = "dconv_rows"
 
 Collect = Callable[[nn.Module, tuple[Any, ...]], Tensors]
@@ -47,7 +47,7 @@ def save(
     rules: dict[str, draw.Rule] | None = None,
     **more: Any,
 ) -> None:
-    """Draws the block's parameters and its inputs, of these shapes, and writes its outputs."""
+    """Draws a block's parameters and its inputs of the given shapes, and writes its outputs."""
     draws = draw.Draws(SEED)
     arguments = tuple(
         batched(draws, key, *shape, rule=(rules or {}).get(key)) for key, shape in inputs.items()
@@ -69,13 +69,13 @@ def save(
         snr_against_float64_db=float64_snr(run),
         **more,
     )
-    # Part of a large output has values of each channel and frame (see fixture.sampled).
+    # A large output is stored in part, with values of each channel and frame (fixture.sampled).
     large = {key for key, value in outputs.items() if value.numel() > LARGE and name != WHOLE}
     write(GROUP, name, outputs, metadata, draws, dict.fromkeys(large, 5))
 
 
 def output(block: nn.Module, arguments: tuple[Any, ...]) -> Tensors:
-    """The one result of a block."""
+    """Output of a block with one result."""
     return {"output": block(*arguments)}
 
 
@@ -96,7 +96,7 @@ def dconvs() -> None:
     one("dconv_short", (1, 24, 3), depth=3, compress=4)
     one("dconv_wide", (1, 96, 41))
     one("dconv_rows", (9, 24, 37))
-    # With an LSTM, attention and both: in the encoder's deeper layers of v3.
+    # With an LSTM, attention or both, as in the deeper encoder layers of v3.
     deep = {"compress": 3, "lstm": True, "attn": True}
     one("dconv_lstm", signal, lstm=True)
     one("dconv_attention", signal, compress=6, attn=True)
@@ -150,7 +150,7 @@ def decoders() -> None:
     def both(block: nn.Module, arguments: tuple[Any, ...], length: int | None) -> Tensors:
         x, skip = arguments if len(arguments) == 2 else (arguments[0], None)
         value, pre = block(x, skip, length)
-        # An empty layer hands its input on.
+        # An empty layer returns its input.
         return {"output": value} if skip is None else {"output": value, "pre": pre}
 
     def one(name: str, x: tuple[int, ...], length: int | None = None, **kwargs: Any) -> None:
@@ -196,7 +196,7 @@ def decoders() -> None:
 
 
 def transformers() -> None:
-    """One layer of each kind, then the whole of it with both orders of self and cross attention."""
+    """One layer of each kind, then whole transformers with both orders of self and cross layers."""
     own = {
         k: v for k, v in transformer_kwargs(32).items() if k not in ("activation", "auto_sparsity")
     }

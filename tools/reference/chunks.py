@@ -1,4 +1,4 @@
-"""Folders of chunks that `swift-demucs tensors prepare` writes; needs nothing but numpy."""
+"""Reads the folders of chunks that `swift-demucs tensors prepare` writes; needs only NumPy."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Chunks:
         self.manifest = json.loads((path / "manifest.json").read_text())
 
     def names(self) -> list[str]:
-        """Of the chunks' folders."""
+        """Names of the chunks' folders."""
         return [f"chunk-{index:05}" for index in range(self.manifest["chunk"]["count"])]
 
     def inputs(self, chunk: str) -> dict[str, np.ndarray]:
-        """The core's inputs in float32."""
+        """Inputs of the core for a chunk, in float32, by name."""
         encoding = self.manifest["encoding"]
         found = {}
         for entry in self.manifest["inputs"]:

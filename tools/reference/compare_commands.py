@@ -1,12 +1,12 @@
-"""Runs the reference's command and ours with every option, and compares what they write.
+"""Runs the reference's command and ours with every option, and compares the files that they write.
 
     python compare_commands.py [--binary PATH] [--only TEXT]
 
 Both separate the same short track with the same seeded models, which both find with `--repo`:
-`tiny` and `other`, as .th files, and the bag `pair` of the two. Names of files have to be equal;
-samples of float32 files within 100 dB, of 16-bit files within one step, of 24-bit files within the
-256 steps that make one of these. MP3 files have to keep their stems equally well, within 0.5 dB.
-Calls that the reference refuses have to be refused. Random shifts are compared too: the reference
+`tiny` and `other`, as .th files, and the bag `pair` of the two. File names must be equal. Samples
+of float32 files must agree to an SNR of 100 dB, of 16-bit files to one step, of 24-bit files to 256
+steps, which are one step of 16 bits. The coding noise of MP3 files must be equal within 0.5 dB.
+Calls that the reference refuses must be refused. Random shifts are compared too: the reference runs
 after `random.seed(7)`, ours with `--seed 7`.
 
 Prints a row for each option and exits with 1 if one fails.
@@ -39,7 +39,7 @@ SEED = 7
 SECONDS = 5
 RATE = 44_100
 
-# Small, but at the real rate: MP3 knows no others.
+# Small, but at the real sample rate, which MP3 needs.
 CONFIGURATION = {
     **reference.CONFIGURATIONS["base"],
     "samplerate": RATE,
@@ -49,7 +49,7 @@ CONFIGURATION = {
 
 @dataclass(frozen=True)
 class Case:
-    """A call of both commands: the reference's options, and ours where a seed has to be added."""
+    """A call of both commands, with the reference's options; a seed is added for ours."""
 
     options: str
     track: str = "mix.wav"
@@ -57,18 +57,18 @@ class Case:
 
     @property
     def arguments(self) -> list[str]:
-        """The options, with a model if they name none."""
+        """The options, with the model `tiny` if they name none."""
         words = self.options.split()
         return words if {"-n", "--name"} & set(words) else [*words, "-n", "tiny"]
 
     @property
     def is_mp3(self) -> bool:
-        """Whether it writes MP3."""
+        """Whether the call writes MP3."""
         return "--mp3" in self.options.split()
 
     @property
     def without_mp3(self) -> Case:
-        """The same stems as WAV."""
+        """The same call with float32 WAV in place of MP3."""
         words = re.sub(r"--mp3(-\w+ \d+)?", "", self.options)
         return Case(f"{words} --float32", self.track)
 
@@ -139,7 +139,7 @@ def prepare(folder: Path) -> None:
     tones = sum(torch.sin(2 * math.pi * f * time + f) for f in (55.0, 220.0, 933.0, 4100.0))
     noise = torch.randn(2, len(time), generator=generator)
     beat = torch.exp(-8 * (time % 0.5))
-    # Loud enough that stems have to be lowered.
+    # Loud enough that the stems exceed full scale.
     mix = 0.2 * tones + 0.3 * beat * noise
     wav_file.write(folder / "mix.wav", mix, RATE)
     wav_file.write(folder / "a.b.wav", mix[:, : 2 * RATE], RATE)
@@ -148,7 +148,7 @@ def prepare(folder: Path) -> None:
 
 
 def run_reference(folder: Path, case: Case, out: str = "reference") -> bool:
-    """Whether the reference accepted the call; it writes to the folder `out`."""
+    """Runs the reference in the folder `out`; returns whether it accepted the call."""
     random.seed(SEED)
     arguments = [str(folder / case.track), "--repo", str(folder / "models"), *case.arguments]
     (folder / out).mkdir()
@@ -168,7 +168,7 @@ def run_reference(folder: Path, case: Case, out: str = "reference") -> bool:
 
 
 def run_ours(binary: Path, folder: Path, case: Case) -> bool:
-    """Whether ours accepted the call; it writes to `ours/`."""
+    """Runs ours in the folder `ours`; returns whether it accepted the call."""
     (folder / "ours").mkdir()
     arguments = [str(folder / case.track), "--repo", str(folder / "models"), *case.arguments]
     run = subprocess.run(
@@ -184,7 +184,7 @@ def run_ours(binary: Path, folder: Path, case: Case) -> bool:
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """Files by their names in the folder, without the records that ours leaves."""
+    """Files by their relative paths, without the records that ours writes."""
     return {
         str(path.relative_to(folder)): path
         for path in folder.rglob("*")
@@ -193,10 +193,10 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def coding_noise(mp3: Path, wave: Path) -> float:
-    """How far an MP3 file is from the samples that were encoded, in dB.
+    """SNR in dB of an MP3 file against the samples that were encoded.
 
-    The reference's files don't say how long the encoder's delay is, so it stays when they are
-    decoded; it is found by what fits best.
+    The reference's files don't state the encoder's delay, so decoders keep it; the shift with the
+    smallest error is used.
     """
     coded, _ = soundfile.read(mp3, dtype="float64")
     samples, _ = soundfile.read(wave, dtype="float64")
@@ -213,10 +213,10 @@ def coding_noise(mp3: Path, wave: Path) -> float:
 
 
 def compare_coded(ours: Path, theirs: Path, wave: Path) -> tuple[str, bool]:
-    """Compares two MP3 files by how well they keep the stem.
+    """Compares two MP3 files by their coding noise.
 
-    A step of one sample before coding makes other coding noise, so the files differ by that noise
-    even if the coders are the same.
+    A change of one sample by one step before coding changes the coding noise, so the files differ
+    by that noise even if the encoders are the same.
     """
     noises = coding_noise(ours, wave), coding_noise(theirs, wave)
     apart = abs(noises[0] - noises[1])
@@ -224,7 +224,7 @@ def compare_coded(ours: Path, theirs: Path, wave: Path) -> tuple[str, bool]:
 
 
 def compare(ours: Path, theirs: Path) -> tuple[str, bool]:
-    """How far two files are apart in the measure of their kind, and whether that is enough."""
+    """Difference of two files in the unit of their format, and whether it is small enough."""
     with soundfile.SoundFile(ours) as a, soundfile.SoundFile(theirs) as b:
         kinds = (a.format, a.subtype), (b.format, b.subtype)
         same = (a.samplerate, a.channels) == (b.samplerate, b.channels)
@@ -244,7 +244,7 @@ def compare(ours: Path, theirs: Path) -> tuple[str, bool]:
 
 
 def leading_number(text: str) -> float:
-    """The figure that a result begins with; infinity counts as itself."""
+    """Number at the beginning of a result; infinity is kept."""
     try:
         return float(text.split()[0])
     except ValueError:
@@ -252,7 +252,7 @@ def leading_number(text: str) -> float:
 
 
 def check(binary: Path, folder: Path, case: Case) -> tuple[str, bool]:
-    """What became of a case, in words, and whether it is right."""
+    """Runs a case; returns its result in words, and whether it is right."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         place = Path(name)
         for shared in ("models", case.track):
@@ -275,7 +275,7 @@ def check(binary: Path, folder: Path, case: Case) -> tuple[str, bool]:
             ]
         else:
             results = [compare(ours[name], theirs[name]) for name in sorted(theirs)]
-        # The worst of them: the least dB, or the most steps.
+        # The worst result: the least dB, or the most steps.
         figures = sorted(results, key=lambda result: leading_number(result[0]))
         worst = figures[0 if " dB" in figures[0][0] and not case.is_mp3 else -1][0]
         return f"{len(results)} files, {worst}", all(good for _, good in results)

@@ -3,8 +3,8 @@
     python compare_stems.py REFERENCE OURS --min-snr 100
 
 Prints per stem: SNR in dB (signal: the reference), largest absolute error, relative L2 error, both
-lengths, and the first sample further off than --tolerance times the reference's peak. Exits with 1
-when a stem is missing, differs in length or channels, or is below --min-snr.
+lengths, and the first sample with an error above --tolerance times the reference's peak. Exits with
+1 if a stem is missing, differs in length or channels, or is below --min-snr.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import wav_file
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far one stem is from its reference; shapes are [channels, samples]."""
+    """Difference of one stem from its reference; shapes are [channels, samples]."""
 
     stem: str
     snr_db: float
@@ -35,14 +35,14 @@ class Comparison:
     first_bad: tuple[int, ...] | None
 
     def passes(self, min_snr: float) -> bool:
-        """Same shape, and near enough."""
+        """Whether the shapes are equal and the SNR is high enough."""
         return self.shape == self.reference_shape and self.snr_db >= min_snr
 
 
 def compare(
     stem: str, reference: torch.Tensor, ours: torch.Tensor, tolerance: float = 1e-4
 ) -> Comparison:
-    """Compares over what both have; silence against silence is infinitely good."""
+    """Compares the common part of two stems; silence against silence has an infinite SNR."""
     shapes = tuple(ours.shape), tuple(reference.shape)
     common = [slice(0, min(sizes)) for sizes in zip(*shapes, strict=True)]
     a, b = reference[tuple(common)].double(), ours[tuple(common)].double()
@@ -64,13 +64,13 @@ def compare(
         float(error.abs().max()) if error.numel() else 0.0,
         relative,
         *shapes,
-        # The earliest in time, whichever the channel.
+        # The earliest in time, in any channel.
         tuple(bad[bad[:, -1].argmin()].tolist()) if len(bad) else None,
     )
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
-    """Stems by name, from a folder of audio files or a safetensors file (its `mix` left out)."""
+    """Stems by name, from a folder of audio files or a safetensors file (without its `mix`)."""
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix in (".wav", ".flac"))
         return {file.stem: wav_file.read(file)[0] for file in files}
@@ -80,7 +80,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 def compare_all(
     reference: dict[str, torch.Tensor], ours: dict[str, torch.Tensor], tolerance: float = 1e-4
 ) -> list[Comparison]:
-    """One comparison per stem of the reference; a stem that is missing counts as empty."""
+    """One comparison per stem of the reference; a missing stem counts as empty."""
     empty = {name: torch.zeros(stem.shape[0], 0) for name, stem in reference.items()}
     return [
         compare(name, reference[name], ours.get(name, empty[name]), tolerance)
@@ -89,7 +89,7 @@ def compare_all(
 
 
 def table(comparisons: list[Comparison]) -> str:
-    """Text, one line per stem."""
+    """Table as text, one line per stem."""
     lines = [f"{'stem':12} {'SNR dB':>8} {'max abs':>10} {'rel L2':>10} {'shape':>14}  first bad"]
     for c in comparisons:
         shape = "×".join(map(str, c.shape))
@@ -104,7 +104,7 @@ def table(comparisons: list[Comparison]) -> str:
 
 
 def finite(value: object) -> object:
-    """JSON has no infinity: text in its place."""
+    """The value for JSON, which has no infinity: text in its place."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,9 +1,9 @@
-"""The core of the reference model: what lies between its STFT and its inverse STFT.
+"""The core of the reference model: the network between its STFT and its inverse STFT.
 
-The real `HTDemucs.forward` runs, with only its four signal methods replaced on the instance, so
-nothing of the network is written a second time. ONNX exports of this model are split at the same
-place, with the inputs `input` (waveform) and `x` (spectrogram, complex as channels), the outputs
-`output` (spectrogram) and `add_67` (waveform), both denormalised.
+The real `HTDemucs.forward` runs, with only its four signal methods replaced on the instance, so no
+part of the network is written again. ONNX exports of this model are split at the same place, with
+the inputs `input` (waveform) and `x` (spectrogram, complex as channels), and the outputs `output`
+(spectrogram) and `add_67` (waveform), both denormalised.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ OUTPUTS = ("output", "add_67")
 
 
 class Core(nn.Module):
-    """[1, A, N] and [1, 2A, F, T] to [1, S, 2A, F, T] and [1, S, A, N]."""
+    """The core: [1, A, N] and [1, 2A, F, T] to [1, S, 2A, F, T] and [1, S, A, N]."""
 
     def __init__(self, model: HTDemucs, any_length: bool = False) -> None:
-        """With `any_length` chunks run as long as they are, without the training length's zeros."""
+        """With `any_length`, chunks are not padded to the training length."""
         super().__init__()
         self.model = copy.deepcopy(model)
         if any_length:
             self.model.use_train_segment = False
 
     def forward(self, mix: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mix must already be as long as the network wants it."""
+        """Runs the core; the mix must already have the length that the network needs."""
         spectrogram: list[torch.Tensor] = []
 
         def mask(_: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -40,14 +40,14 @@ class Core(nn.Module):
         self.model._spec = lambda _: x
         self.model._magnitude = lambda z: z
         self.model._mask = mask
-        # Nothing to add to the waveform branch.
+        # Zero, so that nothing is added to the waveform branch.
         self.model._ispec = lambda *_: 0.0
         waveform = self.model(mix)
         return spectrogram[0], waveform
 
 
 def core_inputs(model: HTDemucs, mix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the reference hands its core for a mix [1, A, n]: the padded mix, its spectrogram."""
+    """Inputs of the reference's core for a mix [1, A, n]: the padded mix and its spectrogram."""
     if getattr(model, "use_train_segment", False):
         mix = nn.functional.pad(mix, (0, model.valid_length(mix.shape[-1]) - mix.shape[-1]))
     with torch.no_grad():

@@ -2,8 +2,8 @@
 
     python dequantize.py int8.safetensors float32.safetensors
 
-A tensor of I8 integers stands beside its scales, NAME.scale, one for each output channel: axis 1 of a
-transposed convolution, axis 0 of all others. The result is loaded back by the official loader.
+Each I8 tensor NAME has a tensor NAME.scale with one scale for each output channel: axis 1 of a
+transposed convolution, axis 0 of all others. The official loader reads the result as a check.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tensor_file
 
 
 def weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights that integers and their scales stand for, in float32; all other tensors widened."""
+    """Weights in float32: integers times their scales; all other tensors widened."""
     quantized = {name for name, value in tensors.items() if value.dtype == torch.int8}
     found = {}
     for name, value in tensors.items():

@@ -1,11 +1,11 @@
 """Tensors drawn from a seed, bit for bit the same here and in Tests/TestSupport/DrawnTensor.swift.
 
-Element i of a tensor depends on the seed, the tensor's name and i alone:
+Element i of a tensor depends only on the seed, the tensor's name and i:
 
     state   = seed XOR FNV-1a(name), 64 bits
     word(i) = mix(state + (i + 1) * 0x9E3779B97F4A7C15), output i of SplitMix64
 
-A rule makes a float64 of each word, in the order of operations written here, and rounds it to
+A rule turns each word into a float64, in the order of operations written here, and rounds it to
 float32 once:
 
     uniform LOW HIGH         LOW + (HIGH - LOW) * u
@@ -33,7 +33,7 @@ MASK = 2**64 - 1
 
 
 class Rule(NamedTuple):
-    """How a word becomes a value; see above."""
+    """Rule that turns a word into a value; the module's docstring lists them."""
 
     kind: str
     a: float
@@ -41,12 +41,12 @@ class Rule(NamedTuple):
 
 
 def _rounded(value: float) -> float:
-    """To four digits: the number that the metadata hold is the one that is used."""
+    """The number rounded to four digits, as the metadata store it."""
     return float(f"{value:.4g}")
 
 
 def uniform(low: float, high: float) -> Rule:
-    """Even between two bounds."""
+    """Uniform between two bounds."""
     return Rule("uniform", _rounded(low), _rounded(high))
 
 
@@ -56,12 +56,12 @@ def normal(deviation: float = 1.0, mean: float = 0.0) -> Rule:
 
 
 def swell(deviation: float, mean: float) -> Rule:
-    """Normal, rising to the middle of the last dimension and falling: loud and quiet places."""
+    """Normal, louder towards the middle of the last dimension: loud and quiet places."""
     return Rule("swell", _rounded(deviation), _rounded(mean))
 
 
 def words(seed: int, name: str, count: int) -> np.ndarray:
-    """The first outputs of the tensor's generator, uint64."""
+    """The first `count` words of the tensor's generator, uint64."""
     state = 0xCBF29CE484222325
     for byte in name.encode():
         state = (state ^ byte) * 0x100000001B3 & MASK
@@ -75,7 +75,7 @@ def words(seed: int, name: str, count: int) -> np.ndarray:
 
 
 def tensor(seed: int, name: str, shape: tuple[int, ...], rule: Rule) -> torch.Tensor:
-    """The float32 tensor of this name."""
+    """The float32 tensor of a name."""
     word = words(seed, name, math.prod(shape))
     if rule.kind == "uniform":
         u = (word >> np.uint64(40)).astype(np.float64) * 2.0**-24
@@ -93,21 +93,21 @@ def tensor(seed: int, name: str, shape: tuple[int, ...], rule: Rule) -> torch.Te
 
 
 class Draws:
-    """Draws tensors of one fixture and remembers how, for its metadata."""
+    """Draws the tensors of one fixture and records their shapes and rules for its metadata."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.found: dict[str, tuple[tuple[int, ...], Rule]] = {}
 
     def __call__(self, name: str, *shape: int, rule: Rule | None = None) -> torch.Tensor:
-        """A tensor; normal if no rule is given. The same name gives the same values."""
+        """Draws a tensor, normal if no rule is given. The same name gives the same values."""
         assert not any(character.isspace() for character in name), name
         entry = (tuple(shape), rule or normal())
         assert self.found.setdefault(name, entry) == entry, f"{name} is drawn in two ways"
         return tensor(self.seed, name, *entry)
 
     def text(self) -> str:
-        """One line for each shape and rule, with the names that have them."""
+        """Metadata: one line for each shape and rule, with the names that have them."""
         names: dict[str, list[str]] = {}
         for name, (shape, rule) in sorted(self.found.items()):
             key = f"{','.join(map(str, shape))} {rule.kind} {rule.a:g} {rule.b:g}"

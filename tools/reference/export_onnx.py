@@ -1,4 +1,4 @@
-"""Exports the core of a checkpoint to ONNX and records what ONNX Runtime makes of it.
+"""Exports the core of a checkpoint to ONNX and records ONNX Runtime's outputs.
 
     python export_onnx.py model.safetensors core.onnx
     python export_onnx.py model.safetensors core-1s.onnx --seconds 1
@@ -11,9 +11,9 @@
 The graph has the inputs `input` [1, A, N] and `x` [1, 2A, F, T] and the outputs `output` [1, S, 2A,
 F, T] and `add_67` [1, S, A, N], as torch.onnx writes it (not dynamo, opset 17). N is the model's
 segment, or --seconds of sound. --weights float16 stores the weights in half precision and widens
-them in the graph; --float16 makes the whole graph compute in it, inputs and outputs too. --blocks
-exposes every value that `swift-demucs trace` names as an output of that name; the input `x` is then
-called otherwise, because the normalised one is `x`.
+them in the graph; --float16 makes the whole graph compute in float16, with inputs and outputs.
+--blocks adds every value that `swift-demucs trace` names as an output of that name; the input `x`
+then gets another name, because `x` is the normalised spectrogram.
 
 The recording has the two outputs, without the batch dimension. The inputs come from a fixture's
 `mix` and `core.x`; without a fixture they are seeded noise and recorded too.
@@ -39,14 +39,14 @@ from core import INPUTS, OUTPUTS, Core, core_inputs
 from fixture import noise, origin, sampled
 from trace_reference import TracedCore
 
-# Smaller ones cost more in nodes than they save.
+# For smaller tensors the additional nodes cost more than the halved weights save.
 HALF_WEIGHT_ELEMENTS = 256
 
 
 def seeded_inputs(
     model: reference.HTDemucs, samples: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noise of one segment, or of so many samples, and its spectrogram."""
+    """Noise of one segment, or of `samples` samples, and its spectrogram."""
     length = samples or int(model.segment * model.samplerate)
     if samples:
         model = copy.deepcopy(model)
@@ -98,10 +98,10 @@ def halve_weights(path: Path) -> None:
 
 
 def halve(path: Path) -> None:
-    """Makes the graph compute in float16, inputs and outputs too.
+    """Makes the graph compute in float16, with inputs and outputs.
 
-    All but the normalisation of the inputs and its undoing, the nodes outside of any module: the sum
-    of squares over a spectrogram is past what float16 can hold.
+    Only the nodes outside of any module stay in float32, the normalisation and the denormalisation:
+    the sum of squares over a spectrogram exceeds the range of float16.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -110,7 +110,7 @@ def halve(path: Path) -> None:
     graph = convert_float_to_float16(
         graph, keep_io_types=False, op_block_list=[], node_block_list=outside
     )
-    # Numbers of elements, which the conversion would make float16 all the same.
+    # These casts hold numbers of elements, which the conversion makes float16 in spite of the list.
     for node in graph.graph.node:
         if node.op_type == "Cast" and node.name in outside:
             node.attribute[0].i = onnx.TensorProto.FLOAT
@@ -120,7 +120,7 @@ def halve(path: Path) -> None:
 
 
 def _join(graph: onnx.GraphProto) -> None:
-    """Lets float32 nodes that follow each other pass float32 on, without float16 between them."""
+    """Removes the casts to float16 and back between float32 nodes that follow each other."""
     narrowed = {
         node.output[0]: node.input[0]
         for node in graph.node
@@ -134,7 +134,7 @@ def _join(graph: onnx.GraphProto) -> None:
             direct[node.output[0]] = narrowed[node.input[0]]
             graph.node.remove(node)
         elif node.output[0] in made:
-            # A value that two of them take is widened twice under one name.
+            # A value with two consumers is widened twice under one name.
             graph.node.remove(node)
         made.add(node.output[0])
     for node in graph.node:
@@ -160,7 +160,7 @@ def record(
     graph: Path | None = None,
     every: dict[str, int] | None = None,
 ) -> None:
-    """Exports, runs ONNX Runtime, writes inputs and outputs, or part of them (fixture.sampled)."""
+    """Exports, runs ONNX Runtime, and writes inputs and outputs or part of them (fixture.sampled)."""
     model = reference.load(checkpoint)
     if inputs is None:
         mix, x = seeded_inputs(model)

@@ -1,5 +1,5 @@
-"""What the fixture scripts share: capturing through forward hooks, and files with their origin that
-hold what the reference computed and say how the rest is drawn (see draw.py)."""
+"""Shared functions of the fixture scripts: capturing through forward hooks, and fixture files with
+the reference's outputs, their origin, and the rules of the drawn tensors (see draw.py)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Tensors = dict[str, torch.Tensor]
 
 
 def noise(name: str, *shape: int, deviation: float = 1.0, offset: float = 0.0) -> torch.Tensor:
-    """A normal input of this shape, from the seed and the name alone."""
+    """A normal input of a shape, which depends only on the seed and the name."""
     return draw.tensor(SEED, name, shape, draw.normal(deviation, offset))
 
 
 @torch.no_grad()
 def capture(root: nn.Module, path: str, arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:
-    """Runs a real module and returns what its submodule at `path` was given and gave back."""
+    """Runs a real module and returns inputs and output of its submodule at `path`."""
     seen: list[tuple[list[Any], Any]] = []
 
     def hook(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -54,7 +54,7 @@ def snr(reference: torch.Tensor, value: torch.Tensor) -> float:
 
 
 def float64_snr(run: Callable[[bool], Tensors]) -> str:
-    """How far float32 itself is from float64, in dB for each output, as JSON."""
+    """SNR in dB of float32 against float64, for each output, as JSON."""
     single = run(False)
     torch.set_default_dtype(
         torch.float64
@@ -76,20 +76,20 @@ def in_double(value: Any) -> Any:
 
 
 def unbatched(value: torch.Tensor) -> torch.Tensor:
-    """Without the leading batch dimension when that is one."""
+    """The tensor without its batch dimension, if that is one."""
     return value[0] if value.dim() > 2 and value.shape[0] == 1 else value
 
 
 def batched(
     draws: draw.Draws, name: str, *shape: int, rule: draw.Rule | None = None
 ) -> torch.Tensor:
-    """Draws an input of this shape; the fixture has it without a batch dimension of one."""
+    """Draws an input of a shape; the fixture stores it without a batch dimension of one."""
     drops = len(shape) > 2 and shape[0] == 1
     return draws(name, *shape[drops:], rule=rule).reshape(shape)
 
 
 def origin(group: str, **more: Any) -> dict[str, str]:
-    """The metadata of every fixture: command, seed, versions, and whatever the group adds."""
+    """Metadata of every fixture: command, seed, versions, and additions of the group."""
     return {
         "command": f"python tools/reference/make_fixtures.py {group}",
         "seed": str(SEED),
@@ -99,11 +99,11 @@ def origin(group: str, **more: Any) -> dict[str, str]:
 
 
 def sampled(tensors: Tensors, every: dict[str, int] | None) -> Tensors:
-    """The tensors, those in `every` as each so many-th value in row-major order: `name[::step]`."""
+    """The tensors; of those in `every` only each n-th value in row-major order: `name[::n]`."""
     found = {}
     for key, value in tensors.items():
         step = (every or {}).get(key, 1)
-        # A step with a common factor would miss whole rows or columns.
+        # A step that shares a factor with the sizes would miss whole rows or columns.
         assert math.gcd(step, math.prod(value.shape[1:])) == 1, f"{key} by {step}"
         found[key if step == 1 else f"{key}[::{step}]"] = (
             value if step == 1 else value.flatten()[::step]
@@ -121,7 +121,8 @@ def write(
 ) -> None:
     """Writes Tests/Fixtures/<group>/<name>.safetensors and prints one line about it.
 
-    `draws` are told in the metadata and not stored; of tensors in `every` a part is: `sampled`.
+    The tensors of `draws` are described in the metadata, not stored; of the tensors in `every` only
+    a part is stored: see `sampled`.
     """
     for key, value in tensors.items():
         assert not value.is_floating_point() or torch.isfinite(value).all(), f"{name}: {key}"
@@ -134,14 +135,14 @@ def write(
 
 
 def read(path: Path) -> tuple[Tensors, dict[str, str]]:
-    """A fixture's tensors, the drawn ones too, and its metadata."""
+    """Tensors of a fixture, with the drawn ones, and its metadata."""
     tensors, metadata = tensor_file.read(path)
     drawn = draw.Draws.tensors(int(metadata.get("seed", 0)), metadata.get("drawn", ""))
     return {**tensors, **drawn}, metadata
 
 
 def complete(relative: str) -> Path:
-    """A copy of a fixture with its drawn tensors in it, for readers of ordinary files."""
+    """A temporary copy of a fixture that stores its drawn tensors too, for ordinary readers."""
     tensors, metadata = read(ROOT / relative)
     metadata.pop("drawn", None)
     folder = Path(tempfile.mkdtemp())

@@ -1,11 +1,11 @@
 """Fixtures of single layers of the reference's own blocks.
 
-A hook tells the shapes that a layer is given where it sits; that very layer then runs on drawn
+A hook records the shapes of a layer's inputs inside its block; the same layer then runs on drawn
 inputs of these shapes. Drawn tensors: `input` (attention: `query`, and for cross-attention `key`,
-which is the value too), the layer's parameters under their torch.nn names. Stored: `output`, and an
-`input` that is made of special values. The batch dimension is dropped, except in `*_rows`, where
-frequency rows are the batch. Metadata: `hooked` says where the layer sits, `kwargs` how it is set
-up.
+which is also the value), the layer's parameters under their torch.nn names. Stored: `output`, and
+an `input` of special values. The batch dimension is dropped, except in `*_rows`, where frequency
+rows are the batch. Metadata: `hooked` is the path of the layer in its block, `kwargs` are its
+arguments.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from fixture import (
 GROUP = "layers"
 TOKENS = (1, 37, 32)
 LARGE = 8192
-# Large, but the self-test's vectors are taken from it.
+# Stored whole although it is large: the self-test's vectors are taken from it.
 WHOLE = "multihead_attention_self_long"
 
 
 def settings(layer: nn.Module) -> dict[str, Any]:
-    """The constructor arguments of a torch.nn layer that its shapes do not tell alone."""
+    """Constructor arguments of a torch.nn layer, which its shapes alone do not determine."""
     names = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation"]
     names += ["num_groups", "num_channels", "normalized_shape", "eps", "in_features"]
     names += ["input_size", "hidden_size", "num_layers"]
@@ -55,9 +55,9 @@ def save(
     special: torch.Tensor | None = None,
     kwargs: dict[str, Any] | None = None,
 ) -> None:
-    """Writes the layer at `path`, as it is called when `root` is given inputs of these shapes.
+    """Writes the layer at `path`, as it is called when `root` gets inputs of the given shapes.
 
-    Its inputs follow `rule`, unless there is a `special` one.
+    Its inputs are drawn by `rule`, unless `special` is given.
     """
     arguments = tuple(torch.zeros(s) if isinstance(s, tuple) else s for s in shapes)
     seen, _ = capture(root.eval(), path, arguments)
@@ -92,28 +92,28 @@ def save(
         kwargs=settings(layer) if kwargs is None else kwargs,
         snr_against_float64_db=float64_snr(run),
     )
-    # Part of a large output has values of each row and column (see fixture.sampled).
+    # Only part of a large output is stored, with values of each row and column (fixture.sampled).
     step = 5 if stored["output"].numel() > LARGE and name != WHOLE else 1
     write(GROUP, name, stored, metadata, draws, every={"output": step})
 
 
 class Alone(nn.Module):
-    """A parent for a layer that is fed directly, so that it is hooked like the others."""
+    """Parent of a layer without a block, so that the layer is hooked like the others."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
 
     def forward(self, *arguments: torch.Tensor) -> Any:
-        """Passes on."""
+        """Calls the layer."""
         return self.layer(*arguments)
 
 
 class Scaled(Alone):
-    """The parent of an embedding, which looks up every row."""
+    """Parent of an embedding, which looks up every row."""
 
     def forward(self, _: torch.Tensor) -> Any:
-        """Frequencies 0, 1, 2, ..."""
+        """Calls the embedding with frequencies 0, 1, 2, ..."""
         return self.layer(torch.arange(self.layer.embedding.num_embeddings))
 
 
@@ -169,7 +169,7 @@ def cross_layer(dim: int, heads: int) -> nn.Module:
 
 
 def transformer_kwargs(dim: int) -> dict[str, Any]:
-    """What CrossTransformerEncoder passes down for HTDemucs."""
+    """Arguments that CrossTransformerEncoder passes to its layers for HTDemucs."""
     return {
         "dim_feedforward": 2 * dim,
         "dropout": 0.0,
@@ -201,7 +201,7 @@ def transformer_layers() -> None:
 
 
 class Batched(Alone):
-    """The parent of a recurrent layer, whose fixture keeps [time, sequence, channel]."""
+    """Parent of a recurrent layer, whose fixture keeps [time, sequence, channel]."""
 
 
 def recurrent() -> None:
@@ -217,7 +217,7 @@ def recurrent() -> None:
     for name, shape, kwargs in [
         ("blstm_whole", (1, 8, 40), {"max_steps": 40, "skip": True}),
         ("blstm_windows", (1, 8, 97), {"max_steps": 40, "skip": True}),
-        # The last window holds a single value of the signal, or just reaches its end.
+        # The last window holds a single value of the signal, or ends exactly with it.
         ("blstm_windows_rest", (1, 8, 81), {"max_steps": 40}),
         ("blstm_windows_exact", (1, 8, 80), {"max_steps": 40}),
         ("blstm_rows", (3, 12, 57), {"max_steps": 20, "skip": True, "layers": 2}),
@@ -242,7 +242,7 @@ def activations() -> None:
         save(name, Alone(nn.GELU()), "layer", (2401,), **values)
 
     gelu("gelu", rule=draw.uniform(-12, 12))
-    # On their own, or the sweep's large values would drown their errors in a signal-to-noise ratio.
+    # Separate, since the sweep's large values would hide their errors in a signal-to-noise ratio.
     gelu("gelu_negative_tail", rule=draw.uniform(-30, -2))
     gelu("gelu_near_zero", rule=draw.uniform(-1e-2, 1e-2))
     tiny = torch.tensor([0.0, -0.0, 1e-38, -1e-38, 1e-30, -1e-30, 1e-6, -1e-6])
@@ -289,7 +289,7 @@ def embeddings() -> None:
 
 
 def save_embedding(name: str, value: torch.Tensor, **settings: float) -> None:
-    """Writes a table that has no input: [time, channel], or [channel, freq, time]."""
+    """Writes an embedding without input: [time, channel], or [channel, freq, time]."""
     metadata = origin(GROUP, layer="sin_embedding", kwargs=settings)
     step = 5 if value.numel() > LARGE else 1
     write(GROUP, name, {"output": value}, metadata, every={"output": step})

@@ -1,9 +1,9 @@
-"""Write the fixtures that the checkpoint reader and the configuration are tested against.
+"""Write the fixtures that test the checkpoint reader and the configuration.
 
-weights/configurations.json: for a number of argument sets, what demucs' real HTDemucs class makes
-of them: every tensor's name and shape, the sizes of every layer (read from its modules, and from
-the tensors that pass through them), and the length of a segment. Also int(segment * samplerate)
-for several kinds of numbers.
+weights/configurations.json: the model that demucs' real HTDemucs class makes of several argument
+sets: every tensor's name and shape, the sizes of every layer (read from its modules, and from the
+tensors that pass through them), and the length of a segment. Also int(segment * samplerate) for
+several kinds of numbers.
 
 weights/types.safetensors: every element type that torch and the safetensors package can store,
 with the metadata of a checkpoint.
@@ -22,7 +22,7 @@ import torch
 
 FOUR = ["drums", "bass", "other", "vocals"]
 SIX = FOUR + ["guitar", "piano"]
-# Two small sources and little of everything else, so that a case costs few names.
+# Two sources and few layers, so that a case has few tensor names.
 SMALL = {
     "sources": ["a", "b"], "channels": 8, "nfft": 512, "depth": 2, "t_layers": 1, "t_heads": 2,
     "segment": Fraction(1, 2), "samplerate": 8000, "dconv_depth": 1,
@@ -70,7 +70,7 @@ SEGMENTS = [
 
 
 def encode(value):
-    """Arguments to JSON values, as published checkpoints store them."""
+    """Encode arguments as JSON values, as published checkpoints store them."""
     if isinstance(value, Fraction):
         return {"_type": "fraction", "numerator": value.numerator,
                 "denominator": value.denominator}

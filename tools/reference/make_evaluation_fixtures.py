@@ -5,8 +5,8 @@
 Each file holds short stems and estimates of them (`reference.<stem>`, `estimate.<stem>`,
 [channels, samples]). Their scores are in the metadata, float64 as text: `bsseval.<ratio>.<stem>` of
 each window and its `.median` from museval, `sdr.<stem>` from demucs.evaluate's own function,
-`si-sdr.<stem>` from torchmetrics. Samples are rounded to float16 before anything is computed, so
-that the files are small and exact.
+`si-sdr.<stem>` from torchmetrics. Samples are rounded to float16 before scoring, so that the files
+are small and exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torchmetrics.functional.audio import scale_invariant_signal_distortion_rati
 
 import tensor_file
 
-# What these packages import for reading compressed files and for training isn't needed here.
+# Packages that museval and demucs import for compressed files and for training, not needed here.
 for unneeded in ("stempeg", "dora", "dora.log", "demucs.distrib"):
     sys.modules[unneeded] = types.ModuleType(unneeded)
 sys.modules["dora.log"].LogProgress = None
@@ -40,7 +40,7 @@ STEMS = ["bass", "drums", "vocals"]
 def stems(
     random: np.random.Generator, seconds: float, channels: int, names: list[str]
 ) -> dict[str, np.ndarray]:
-    """Coloured noise with a slow envelope: a spectrum and a place of its own for each stem."""
+    """Coloured noise with a slow envelope; each stem has its own spectrum and stereo position."""
     samples = int(seconds * RATE_HZ)
     found = {}
     for index, name in enumerate(names):
@@ -59,7 +59,7 @@ def stems(
 def leaking(
     random: np.random.Generator, true: dict[str, np.ndarray], amount: float
 ) -> dict[str, np.ndarray]:
-    """Estimates with every kind of error: filtering, a change of place, leakage, noise."""
+    """Estimates with every kind of error: filtering, a change of position, leakage, noise."""
     mix = sum(true.values())
     found = {}
     for index, (name, signal) in enumerate(true.items()):
@@ -73,12 +73,12 @@ def leaking(
 
 
 def half(signals: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rounded to float16."""
+    """Signals rounded to float16, as float64."""
     return {name: signal.astype(np.float16).astype(np.float64) for name, signal in signals.items()}
 
 
 def text(values: np.ndarray) -> list[str]:
-    """Float64 exactly, NaN and infinities included."""
+    """Exact text of float64 values, with NaN and infinities."""
     return [repr(float(value)) for value in values.reshape(-1)]
 
 
@@ -146,7 +146,7 @@ def main() -> None:
     mono = stems(random, 4.2, 1, STEMS[:2])
     write("mono", mono, leaking(random, mono, 1))
 
-    # Long enough that the filters can't fit whatever they are asked to.
+    # Long enough that the filters can't fit any signal.
     short = stems(random, 0.9, 1, STEMS[:2])
     write("shorter_than_a_window", short, leaking(random, short, 1))
 

@@ -3,9 +3,9 @@
     python tools/reference/make_fixtures.py                # all of them
     python tools/reference/make_fixtures.py layers blocks  # some groups
 
-Every golden tensor is computed by the reference's own modules. Inputs and parameters are drawn from
-a seed (see draw.py and seeded_model.py); a file has their seed and rules, not their values. The
-same versions on the same CPU write the same bytes; another CPU may change last bits.
+The reference's own modules compute every golden tensor. Inputs and parameters are drawn from a seed
+(see draw.py and seeded_model.py); a file has their seed and rules, not their values. The same
+versions on the same CPU write the same bytes; another CPU may change the last bits.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python tools/reference/make_selftest.py
 
-Operators and blocks come from the fixtures that make_fixtures.py took from the reference, drawn
-tensors in place, axes reordered to the engine's (channels last). The demo model is run on a piece
-of its track by the official package. To be made again whenever Models/demo.safetensors changes: the
-file remembers which one it was made with.
+Operators and blocks come from the fixtures that make_fixtures.py took from the reference, with
+their drawn tensors, and with axes in the engine's order (channels last). The official package runs
+the demo model on an excerpt of its track. Run this again when Models/demo.safetensors changes: the
+file stores the fingerprint of its model.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from fixture import read
 MODELS = Path(__file__).resolve().parents[2] / "Models"
 # All four stems sound here.
 START_SECONDS, SECONDS = 20.0, 0.5
-# Every so many samples of the demo's stems are kept: all of them depend on every weight.
+# One of so many samples of the demo's stems is kept: every sample depends on every weight.
 STEP = 11
 
-# The fixtures by the names that the engine asks for. `rows` are [freq, channel, time].
+# Fixtures by the names that the engine reads. `rows` are [freq, channel, time].
 CASES = {
     "conv2d_3x3": "layers/conv2d_k3x3_p1",
     "conv2d_8x1": "layers/conv2d_k8x1_s4x1_p2x0",
@@ -62,7 +62,7 @@ def channels_last(value: torch.Tensor, rows: bool) -> torch.Tensor:
 
 
 def operators_and_blocks() -> dict[str, torch.Tensor]:
-    """The vectors that exist as fixtures."""
+    """Vectors of operators and blocks, from the fixtures."""
     found = {}
     for case, fixture in CASES.items():
         tensors, _ = read(FIXTURES / f"{fixture}.safetensors")
@@ -76,7 +76,7 @@ def operators_and_blocks() -> dict[str, torch.Tensor]:
 
 
 def spectrogram() -> dict[str, torch.Tensor]:
-    """The transform and its inverse, laid out as the engine has them already."""
+    """Vectors of the STFT and its inverse, which already have the engine's layout."""
     tensors, _ = read(FIXTURES / "signal" / "stft_256.safetensors")
     return {
         "stft.input": tensors["signal_640"],
@@ -87,7 +87,7 @@ def spectrogram() -> dict[str, torch.Tensor]:
 
 
 def demo(path: Path, track: Path) -> dict[str, torch.Tensor]:
-    """A piece of the track, exact in float16, and its stems by the official package."""
+    """An excerpt of the track, exact in float16, and its stems by the official package."""
     import soundfile
 
     samples, rate = soundfile.read(str(track), dtype="float32", always_2d=True)
@@ -100,7 +100,7 @@ def demo(path: Path, track: Path) -> dict[str, torch.Tensor]:
 
 
 def fingerprint(path: Path) -> str:
-    """FNV-1a with 64 bits, as hexadecimal digits: it tells files apart, no more."""
+    """FNV-1a hash with 64 bits, as hexadecimal digits; only tells files apart."""
     value = 0xCBF29CE484222325
     for byte in path.read_bytes():
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF

@@ -4,8 +4,8 @@
 
 Runs the reference's own `Separator.separate_tensor` and `apply_model` on a tiny model, so that everything
 around the network (normalisation, shifts, segments, padding, overlap-add, averaging) is recorded exactly.
-The model is an `HTDemucs` whose `forward` is replaced by simple arithmetic that shows where a sample lies in
-the network's input, and what its neighbour there is.
+The model is an `HTDemucs` whose `forward` is replaced by simple arithmetic that shows the position of a sample
+in the network's input, and its neighbour there.
 
 One file, Tests/Fixtures/separation/separation.safetensors:
 
@@ -107,7 +107,7 @@ def stems(mix: torch.Tensor, use_train_segment: bool = True, **options: Any) -> 
 
 
 def weights(power: float) -> torch.Tensor:
-    """The weights of one segment, caught where `apply_model` takes their power."""
+    """Weights of one segment, captured where `apply_model` raises them to a power."""
     model = PositionModel(1)
     caught: list[torch.Tensor] = []
     original = torch.Tensor.__pow__
@@ -153,8 +153,8 @@ def main() -> None:
         "command": "python tools/reference/make_separation_fixtures.py",
         "versions": tensor_file.versions(),
     }
-    # Of the long tracks every fifth sample: an error in the place, weight or neighbours of a
-    # segment changes more samples than that.
+    # Every fifth sample of long tracks is enough: an error in the position, weight or neighbours of
+    # a segment changes more samples than that.
     every = {
         name: 5 for name, value in tensors.items() if value.shape[-1] > 500 and value.dim() > 1
     }

@@ -3,7 +3,7 @@
 
 Writes golden tensors of HTDemucs._spec and _ispec, pad1d, julius.resample_frac and
 demucs.audio.convert_audio as safetensors, WAV files written by demucs.audio.save_audio, and short
-recordings in every container that is read. Inputs of the golden tensors are drawn (see draw.py).
+recordings in every supported container. Inputs of the golden tensors are drawn (see draw.py).
 The same versions write the same files, except that libsndfile puts a random number into Ogg files
 and the time into float WAV files.
 
@@ -33,8 +33,8 @@ SEED = 20240603
 UNIT = draw.uniform(-1, 1)
 MODEL_RATE = 44100
 
-# Lengths for nfft 256 (hop 64, padding 96): whole hops, a begun one, one that reflects exactly as
-# far as it can, shorter than the padding on the right only, on both sides, and next to nothing.
+# Lengths for nfft 256 (hop 64, padding 96): whole hops, a partial hop, one with the longest possible
+# reflection, shorter than the padding on the right only, on both sides, and nearly empty.
 STFT_LENGTHS = {
     256: [640, 1000, 129, 128, 97, 96, 40, 10, 1],
     258: [300, 130, 20],
@@ -54,7 +54,7 @@ RESAMPLE_RATES = [
     (44099, 44100),
 ]
 
-# Input lengths whose output length float32 cannot hold exactly, besides ordinary ones.
+# Ordinary input lengths, and some whose output length float32 cannot hold exactly.
 RESAMPLE_LENGTHS = [
     (48000, 44100, 1),
     (48000, 44100, 2),
@@ -96,8 +96,8 @@ def channels_last(m):
 
 
 def stft_fixture(nfft, lengths, signals=3):
-    """What _spec makes of two channels, and what _ispec makes of spectrograms of no signal."""
-    # _spec, _ispec, _magnitude and _mask read nothing else of the model.
+    """Outputs of _spec for two channels, and of _ispec for arbitrary spectrograms."""
+    # _spec, _ispec, _magnitude and _mask read only these attributes of the model.
     model = SimpleNamespace(nfft=nfft, hop_length=nfft // 4, cac=True, wiener_iters=0)
     tensors, draws = {}, draw.Draws(SEED)
     for length in lengths:
@@ -106,7 +106,7 @@ def stft_fixture(nfft, lengths, signals=3):
         tensors[f"spectrogram_{length}"] = channels_last(HTDemucs._magnitude(model, z))
         _, _, freqs, frames = z.shape
         # An arbitrary spectrogram is not the transform of any signal, and its bin 0 has an
-        # imaginary part: the network's are like that.
+        # imaginary part, like the spectrograms of the network.
         count = 2 if nfft > 1000 else 2 * signals
         inverse = draws(f"inverse_spectrogram_{length}", freqs, frames, count, rule=UNIT)
         m = inverse.permute(2, 0, 1)[None, None]
@@ -125,10 +125,10 @@ def pad_fixture():
 
 
 class LeadingPhases:
-    """A rate that divides like the whole of it but counts only its first phases.
+    """A sample rate that divides like the full rate but has only its first phases.
 
-    The full kernel of 44,099 Hz to 44,100 Hz would take 7.8 GB. A short signal uses only the first
-    phases, and this stands in for `new_sr` while julius computes those.
+    The full kernel from 44,099 Hz to 44,100 Hz would take 7.8 GB. A short signal uses only the
+    first phases; julius gets this object as `new_sr` and computes only those.
     """
 
     def __init__(self, rate, phases):
@@ -196,7 +196,7 @@ def convert_fixture():
 
 
 def clipping_signals():
-    """Two stereo signals: one past full scale, one below it; both with the corner cases."""
+    """Two stereo signals, one above full scale and one below; both with the corner cases."""
     corners = torch.tensor([0.0, -0.0, 1.0, -1.0, 0.99, -0.99, 1e-6, -1e-6, 0.5, -0.5])
     steps = torch.arange(-10, 10) / 32767.0
     noise = draw.tensor(SEED, "clipping", (120,), UNIT)
@@ -206,7 +206,7 @@ def clipping_signals():
 
 
 def write_encoded(folder):
-    """Every clip mode and sample format through the reference's own save_audio."""
+    """Write every clip mode and sample format with the reference's own save_audio."""
     signals = clipping_signals()
     save(folder / "clipping.safetensors", signals)
     folder = folder / "encoded"
@@ -259,7 +259,7 @@ def write_recordings(folder):
     write("tagged.mp3", 44100, 2, 0.5, format="MP3", subtype="MPEG_LAYER_III")
     write("streamed.wav", 44100, 2, 0.05, format="WAV", subtype="PCM_16")
     set_header_sizes(folder / "streamed.wav", 0xFFFFFFFF)
-    # What the reference writes has no Xing header: nothing in it tells its length.
+    # The reference's MP3 files have no Xing header, so they don't state their length.
     x = torch.from_numpy(recording(44100, 2, 0.5).T.copy())
     encode_mp3(x, folder / "untagged.mp3", bitrate=128)
     encode_mp3(x, folder / "fast.mp3", bitrate=320, quality=7)

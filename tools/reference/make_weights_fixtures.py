@@ -4,12 +4,12 @@
     python make_weights_fixtures.py --real FOLDER    # the published configuration, to try by hand
 
 The weights are rounded to float16 first, so that every format holds the same values, bit for bit,
-in whatever type it stores them. Some tensors are made equal: torch.onnx then stores one of them.
+in any element type. Some tensors are made equal: torch.onnx then stores one of them.
 
-The official package writes the `.th` and the safetensors file, `torch.onnx` the graphs; the layout
-of demucs.cpp and the files of third parties (keys behind a signature, two models in one file) are
-written here, as their own tools write them. The files of torch's older form differ from run to run:
-it names storages by their addresses.
+The official package writes the `.th` and the safetensors file, `torch.onnx` the graphs. This script
+writes the layout of demucs.cpp and the files of third parties (keys with a signature as prefix, two
+models in one file), as their own tools do. Files in torch's legacy format differ from run to run,
+because it names storages by their addresses.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SIX = reference.tiny(
     sources=[*reference.SOURCES, "guitar", "piano"], nfft=128, channels=4, t_layers=1, t_heads=8
 )
 
-# Pairs that become equal, of which ONNX keeps the first.
+# Pairs that are made equal; ONNX keeps the first of each.
 EQUAL = [
     ("encoder.1.dconv.layers.0.1.weight", "encoder.1.dconv.layers.1.1.weight"),
     ("encoder.0.conv.bias", "tencoder.0.conv.bias"),
@@ -73,7 +73,7 @@ def rounded_model(configuration: dict[str, Any], seed: int = SEED) -> reference.
 
 
 def package(model: reference.HTDemucs, dtype: torch.dtype) -> dict[str, Any]:
-    """What the official `serialize_model` saves."""
+    """Content of a checkpoint as the official `serialize_model` saves it."""
     arguments, keywords = model._init_args_kwargs
     state = {name: value.to(dtype) for name, value in model.state_dict().items()}
     training = {"epochs": 360, "optim": {"lr": 3e-4, "beta2": 0.999}, "dset": {"shift": None}}
@@ -87,7 +87,7 @@ def package(model: reference.HTDemucs, dtype: torch.dtype) -> dict[str, Any]:
 
 
 def save_legacy(content: Any, path: Path) -> None:
-    """torch's older form, without the source text of classes that it would embed."""
+    """Writes torch's legacy format, without the source text of classes that it would embed."""
     no_source = unittest.mock.patch(
         "torch.serialization.get_source_lines_and_file", side_effect=OSError
     )
@@ -97,7 +97,7 @@ def save_legacy(content: Any, path: Path) -> None:
 
 
 def save_views(path: Path, legacy: Path, expected: Path) -> None:
-    """Tensors as torch may store them: views, steps, all types, shared storages, parameters."""
+    """Writes tensors as torch may store them: views, strides, all types, shared storages."""
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6) / 8 - 1
     state: dict[str, torch.Tensor] = {
         "whole": base,
@@ -125,7 +125,7 @@ def save_views(path: Path, legacy: Path, expected: Path) -> None:
 
 
 def save_quantized(diffq: Path, torch_quantized: Path) -> None:
-    """What is refused: diffq's packed codes and torch's own quantized tensors."""
+    """Writes files that readers refuse: diffq's packed codes and torch's own quantized tensors."""
     model = {"klass": reference.HTDemucs, "args": (), "kwargs": {"sources": ["a"]}}
     codes = {"quantized": [torch.zeros(4, dtype=torch.uint8)], "__quantized": True}
     torch.save({**model, "state": codes}, diffq)
@@ -139,7 +139,7 @@ def save_quantized(diffq: Path, torch_quantized: Path) -> None:
 
 
 def save_ggml(model: reference.HTDemucs, path: Path) -> None:
-    """The layout of demucs.cpp's converter: squeezed float16 tensors behind a magic number."""
+    """Writes the layout of demucs.cpp's converter: magic number, then squeezed float16 tensors."""
     magic = {4: 0x646D6334, 6: 0x646D6336}.get(len(model.sources))
     if isinstance(model, reference.HDemucs):
         magic = 0x646D6333
@@ -158,7 +158,7 @@ def save_ggml(model: reference.HTDemucs, path: Path) -> None:
 
 
 def save_prefixed(models: dict[str, reference.HTDemucs], path: Path) -> None:
-    """Keys behind a signature, no constructor arguments."""
+    """Writes keys with a signature as prefix, without constructor arguments."""
     tensor_file.write(
         path,
         {
@@ -176,9 +176,9 @@ def save_prefixed(models: dict[str, reference.HTDemucs], path: Path) -> None:
 class Whole(nn.Module):
     """The model with its STFT as convolutions: [1, A, N] to [1, S, A, N].
 
-    The padded signal is framed from its first sample; each frame's transform is a convolution with
-    windowed cosines and sines, the inverse a transposed one. Windows of four frames overlap in
-    every sample, and the squares of Hann windows a quarter apart sum to 3 / 2.
+    The padded signal is framed from its first sample. The transform of each frame is a convolution
+    with windowed cosines and sines; the inverse is a transposed convolution. The windows of four
+    frames overlap in every sample; the squares of Hann windows a quarter apart sum to 3 / 2.
     """
 
     def __init__(self, model: reference.HTDemucs) -> None:
@@ -190,14 +190,14 @@ class Whole(nn.Module):
         angle = 2 * math.pi * bins[:, None] * time / nfft
         window = torch.hann_window(nfft, dtype=torch.float64) / math.sqrt(nfft)
         waves = torch.stack([angle.cos(), -angle.sin()], 1) * window  # [F, 2, nfft]
-        # Each bin stands for its conjugate too, but for the first.
+        # Each bin but the first counts for its conjugate too.
         twice = torch.full((nfft // 2, 1, 1), 2.0, dtype=torch.float64)
         twice[0] = 1
         self.register_buffer("analysis", waves.reshape(-1, 1, nfft).float())
         self.register_buffer("synthesis", (waves * twice / 1.5).reshape(-1, 1, nfft).float())
 
     def forward(self, mix: torch.Tensor) -> torch.Tensor:
-        """Batch of one; the mix has the training length."""
+        """Stems [1, S, A, N] of a mix [1, A, N] of the training length."""
         _, channels, length = mix.shape
         hop = self.nfft // 4
         frames = math.ceil(length / hop)
@@ -230,7 +230,7 @@ def export(module: nn.Module, inputs: tuple[torch.Tensor, ...], names: Any, path
 
 
 def save_onnx(model: reference.HTDemucs, core: Path, whole: Path) -> None:
-    """Both forms of export: the core alone, and with the STFT inside."""
+    """Writes both forms of export: the core alone, and the model with its STFT."""
     length = int(model.segment * model.samplerate)
     mix = noise("weights", 1, model.audio_channels, length, deviation=0.3)
     export(Core(model), core_inputs(model, mix), (INPUTS, OUTPUTS), core)
@@ -249,7 +249,7 @@ def to_half(tensor: onnx.TensorProto) -> None:
 
 
 def save_half_with_external_data(graph: Path, path: Path, data: str) -> None:
-    """The same graph computing in float16, its larger tensors in a file beside it."""
+    """Writes a graph that computes in float16, with its larger tensors in a second file."""
     model = onnx.load(graph)
     for tensor in model.graph.initializer:
         to_half(tensor)
@@ -266,7 +266,7 @@ def save_half_with_external_data(graph: Path, path: Path, data: str) -> None:
 
 
 def save_odd_onnx(path: Path, quantized: Path) -> None:
-    """Initialisers in the fields that torch doesn't use, and a graph with quantized weights."""
+    """Writes initialisers in fields that torch doesn't use, and a graph with quantized weights."""
     first = helper.make_tensor(
         "encoder.0.conv.weight", TensorProto.FLOAT, [1, 2, 2, 1], [0.5, -1.5, 2.0, 65504.0]
     )
@@ -295,7 +295,7 @@ def save_odd_onnx(path: Path, quantized: Path) -> None:
 
 
 def save_model(model: reference.HTDemucs, folder: Path) -> None:
-    """One model in every format."""
+    """Writes one model in every format."""
     reference.save_safetensors(model, folder / "model.safetensors", torch.float16)
     torch.save(package(model, torch.float16), folder / "model.th")
     save_legacy(package(model, torch.float32), folder / "legacy.th")

@@ -1,26 +1,26 @@
-"""Fixtures of complete tiny models: a checkpoint, and what it makes of a mix.
+"""Fixtures of complete tiny models: a checkpoint, and its outputs for a mix.
 
-Each configuration gives two files. `<name>.safetensors` is a checkpoint in the official layout, all
-of its tensors drawn (but for `half` and `bfloat16`, which store theirs).
+Each configuration gives two files. `<name>.safetensors` is a checkpoint in the official layout with
+all tensors drawn (except those of DTYPES, which are stored).
 `<name>.outputs.safetensors` has:
 
     mix              [A, N]           a whole segment (drawn)
-    final            [S, A, N]        what the model returns for it
+    final            [S, A, N]        the model's output for `mix`
     short.mix        [A, n]           a mix that is padded inside the model (drawn)
     short.final      [S, A, n]
 
-and for the configurations in DETAILED, whose core runs on `mix` and
+and for the configurations in DETAILED, whose core runs on `mix` and `core.x`:
 
-    core.x           [2A, F, T]       a spectrogram of no signal, complex as channels (drawn; the
-                                      one of `mono` is its mix's: its core's stems are `final`)
+    core.x           [2A, F, T]       an arbitrary spectrogram, complex as channels (drawn; for
+                                      `mono` it is that of its mix: its core's stems are `final`)
     core.output      [S, 2A, F, T]    the core's spectrogram, denormalised
     core.add_67      [S, A, N]        the core's waveform, denormalised
-    encoder.i, tencoder.i, decoder.i, tdecoder.i      but the last decoders: see the core's
+    encoder.i, tencoder.i, decoder.i, tdecoder.i      without the last decoders: see core.*
     encoder.0.embedded                after the frequency embedding
     channel_upsampler(_t), channel_downsampler(_t)    [C, F·T], [C, T]
     crosstransformer.layers.i, crosstransformer.layers_t.i  tokens [T·F, C], time-major, and [T, C]
 
-The models of ALONE are a checkpoint without outputs: no test asks for them.
+The models of ALONE have a checkpoint without outputs: no test needs them.
 `base.onnxruntime.safetensors` (see export_onnx.py) has `output` and `add_67` of `base` from ONNX
 Runtime, for its `mix` and `core.x`.
 """
@@ -54,7 +54,7 @@ DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "hybrid_half": torc
 DETAILED = ("base", "merge", "context_enc_1", "mono", "kernel_4", "hybrid", "hybrid_old")
 OF_THE_MIX = "mono"
 ALONE = ("merge_deeper",)
-# Of the largest outputs a part, from each channel, frequency and frame (see fixture.sampled).
+# Steps of the largest outputs, with values of each channel, frequency and frame (fixture.sampled).
 EVERY = {
     "base": {"core.output": 5, "core.add_67": 7},
     "hybrid_long": {"final": 7, "short.final": 5},
@@ -73,12 +73,12 @@ def is_kept(path: str, model: reference.HTDemucs) -> bool:
 
 
 def layer_outputs(core: Core, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
-    """The core's outputs, and by hooks those of its layers."""
+    """Outputs of the core, and of its layers by hooks."""
     model = core.model
     found: Tensors = {}
 
     def keep(path: str, value: Any) -> None:
-        # Decoders return what went into their transposed convolution as well.
+        # Decoders also return the input of their transposed convolution.
         found[path] = value[0] if isinstance(value, tuple) else value
 
     handles = [
@@ -100,12 +100,12 @@ def layer_outputs(core: Core, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
 
 
 def save_checkpoint(name: str) -> reference.HTDemucs:
-    """Writes the checkpoint of a configuration; returns what the official loader makes of it."""
+    """Writes the checkpoint of a configuration; returns the model from the official loader."""
     draws = draw.Draws(SEED)
     model = reference.build(reference.CONFIGURATIONS[name], SEED, draws)
     path = ROOT / GROUP / f"{name}.safetensors"
     reference.save_safetensors(model, path, DTYPES.get(name, torch.float32), origin(GROUP))
-    # With the weights as stored, so half precision is in the outputs too.
+    # Loaded with the weights as stored, so that rounding to 16 bits affects the outputs too.
     loaded = reference.load(path)
     if name not in DTYPES:
         assert model.state_dict().keys() == draws.found.keys()
@@ -114,13 +114,13 @@ def save_checkpoint(name: str) -> reference.HTDemucs:
 
 
 def make_one(name: str) -> None:
-    """Checkpoint and outputs of one configuration."""
+    """Writes checkpoint and outputs of one configuration."""
     model = save_checkpoint(name)
     if name in ALONE:
         return
     channels, length = model.audio_channels, int(model.segment * model.samplerate)
     draws = draw.Draws(SEED)
-    # Loud and quiet, off centre: the input's mean and deviation must be taken out and put back.
+    # Loud and quiet, with an offset: the model must remove and restore mean and deviation.
     mix = batched(draws, "mix", 1, channels, length, rule=draw.swell(0.3, 0.1))
     short = batched(draws, "short.mix", 1, channels, length * 3 // 5 + 1, rule=draw.normal(0.3))
     given: tuple[Any, ...] = (model, mix, short)

@@ -2,20 +2,20 @@
 
     python model_parity.py --audio song.mp3 --double --peers
 
-The real configuration (48 channels, 41,984,456 parameters) with seeded, fully perturbed weights; a
-checkpoint and a float32 WAV of exactly one segment, scaled so that every stem stays within ±1
-(float32 WAVs are clamped there), go through the official Separator and through our binary (one
-segment, no shift). Prints per stem the SNR of ours against PyTorch float32, with --double also of
-both against PyTorch float64. --peers adds ONNX Runtime and OpenVINO in float32 on the core's two
-outputs. Exits with 1 when a stem is below --min-snr.
+The model is the real configuration (48 channels, 41,984,456 parameters) with seeded, fully
+perturbed weights. The official Separator and our binary separate a float32 WAV of exactly one
+segment without shifts, scaled so that every stem stays within ±1 (float32 WAVs are clamped there).
+Prints per stem the SNR of ours against PyTorch float32, with --double also of both against PyTorch
+float64. --peers adds ONNX Runtime and OpenVINO in float32 on the core's two outputs. Exits with 1
+if a stem is below --min-snr.
 
 --configuration hdemucs and demucs are version 3, at the sizes of hdemucs_mmi and the mdx models;
-their segment of 44 s takes PyTorch some gigabytes, and --segment makes it shorter. Only models with a
-spectrogram have a core.
+their segment of 44 s takes PyTorch some gigabytes, and --segment makes it shorter. Only models with
+a spectrogram have a core.
 
---work keeps what was made: model.safetensors, mix.wav, core.safetensors (`mix`, `core.x`, and
-PyTorch's `core.output`, `core.add_67`, as in the fixtures). --core compares our own core's `output`
-and `add_67` from a safetensors file.
+--work keeps the files: model.safetensors, mix.wav, core.safetensors (`mix`, `core.x`, and PyTorch's
+`core.output`, `core.add_67`, as in the fixtures). --core compares our own core's `output` and
+`add_67` from a safetensors file.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def one_segment(model: reference.HTDemucs, audio: Path, start_seconds: float) ->
 def within_one(
     model: torch.nn.Module, wav: torch.Tensor, rate: int, options: Options
 ) -> tuple[torch.Tensor, Stems]:
-    """The mix, scaled down if its stems would leave ±1, and the reference's stems."""
+    """The mix, scaled down if its stems would exceed ±1, and the reference's stems."""
     stems = separate(model, wav, rate, options)
     peak = max(float(stem.abs().max()) for stem in stems.values())
     if peak > PEAK:
@@ -89,8 +89,8 @@ def run_openvino(
 
 @contextlib.contextmanager
 def float64() -> Iterator[None]:
-    """New tensors are in float64: `double()` leaves what the model makes as it runs, the position
-    embedding, in float32."""
+    """Makes float64 the type of new tensors: `double()` leaves the position embedding, which the
+    model makes as it runs, in float32."""
     torch.set_default_dtype(torch.float64)
     try:
         yield
@@ -99,7 +99,7 @@ def float64() -> Iterator[None]:
 
 
 def row(name: str, values: list[float]) -> str:
-    """A line of a table in dB."""
+    """Line of a table, with values in dB."""
     return f"{name:22}" + "".join(f"{value:12.1f}" for value in values)
 
 
@@ -132,13 +132,13 @@ def core_table(
 
 
 def configuration(options: argparse.Namespace) -> dict[str, Any]:
-    """The named configuration, of another segment if one is given."""
+    """The named configuration, with another segment if one is given."""
     chosen = reference.CONFIGURATIONS[options.configuration]
     return chosen if options.segment is None else {**chosen, "segment": options.segment}
 
 
 def measure(options: argparse.Namespace, work: Path) -> int:
-    """Runs everything and prints the tables."""
+    """Runs everything and prints the tables; returns the exit code."""
     if options.model:
         checkpoint = options.model
     else:

@@ -2,11 +2,11 @@
 
     python port_faults.py model.safetensors chunks/chunk-00000
 
-traces a prepared chunk with each of them and prints what `swift-demucs compare` says against our own
-trace: the first value below 100 dB, and how far the core's outputs are.
+Traces a prepared chunk with each fault, and compares the trace with ours by `swift-demucs compare`:
+prints the first value below 100 dB, and the SNR of the core's outputs.
 
-Each function changes a model in place; what it can't change in the model itself (functions of the
-reference's modules) is changed while a part of the model runs.
+Each function changes a model in place. Functions of the reference's modules, which are not part of
+the model, are replaced while a part of the model runs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _while_running(module: nn.Module, owner: Any, name: str, value: Any) -> None
 
 
 def _tanh_gelu(x: torch.Tensor) -> torch.Tensor:
-    """The approximation by tanh (Hendrycks, Gimpel 2016)."""
+    """GELU's approximation with tanh (Hendrycks, Gimpel 2016)."""
     return 0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
 
 
@@ -55,7 +55,7 @@ def tanh_gelu(model: Model, path: str) -> None:
 
 
 def layer_norm_out(model: Model, path: str) -> None:
-    """LayerNorm where the end of a transformer layer has GroupNorm(1)."""
+    """LayerNorm in place of GroupNorm(1) at the end of a transformer layer."""
     layer = model.get_submodule(path)
     norm = nn.LayerNorm(layer.norm_out.num_channels)
     norm.load_state_dict(layer.norm_out.state_dict())
@@ -63,7 +63,7 @@ def layer_norm_out(model: Model, path: str) -> None:
 
 
 def symmetric_padding(model: Model, path: str) -> None:
-    """Zeros on both sides of a waveform, as "same" padding has them, instead of the right."""
+    """Zeros on both sides of a waveform, as in "same" padding, instead of on the right."""
     layer = model.get_submodule(path)
 
     def pad(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -99,7 +99,7 @@ def swapped_halves(model: Model, path: str) -> None:
 
 
 def wrong_exponent(model: Model, path: str) -> None:
-    """i / (d/2) for i / (d/2 − 1) in the exponents of the 1-D embedding."""
+    """i / (d/2) instead of i / (d/2 − 1) in the exponents of the 1-D embedding."""
     make = reference.transformer.create_sin_embedding
 
     def made(length: int, dim: int, shift: int = 0, device: Any = "cpu", max_period: float = 1e4):
@@ -112,7 +112,7 @@ def wrong_exponent(model: Model, path: str) -> None:
 
 
 def rows_together(model: Model, path: str) -> None:
-    """Statistics of a DConv over all frequency rows at once, instead of for each."""
+    """Norms of a DConv with statistics over all frequency rows at once, instead of for each row."""
     for norm in model.get_submodule(path).modules():
         if isinstance(norm, nn.GroupNorm):
             plain = norm.forward
@@ -136,14 +136,14 @@ def crop_from_start(model: Model, path: str) -> None:
 
 
 def updated_tokens(model: Model, path: str) -> None:
-    """A cross layer that reads the other branch's tokens from after that layer."""
+    """A cross layer reads the other branch's tokens after that branch's layer, not before it."""
     found: list[torch.Tensor] = []
     other = model.get_submodule(path.replace("layers_t", "layers"))
     other.register_forward_hook(lambda _, __, value: found.append(value))
     model.get_submodule(path).register_forward_pre_hook(lambda _, given: (given[0], found.pop()))
 
 
-# Two layers each where a fault can occur in two. The embeddings are made in one place.
+# Two layers for each fault that can occur in several; the embeddings are made in one place.
 FAULTS: dict[str, tuple[Callable[[Model, str], None], str]] = {
     "tanh_gelu_encoder": (tanh_gelu, "encoder.1"),
     "tanh_gelu_transformer": (tanh_gelu, "crosstransformer.layers_t.1"),
@@ -161,7 +161,7 @@ FAULTS: dict[str, tuple[Callable[[Model, str], None], str]] = {
     "updated_tokens": (updated_tokens, "crosstransformer.layers_t.2"),
 }
 
-# Where the published model and the demo model have cross layers: at odd places.
+# Other layers for the published model and the demo model, whose cross layers have odd indices.
 CLASSIC = {
     "layer_norm_out_cross": "crosstransformer.layers.1",
     "layer_norm_out_self": "crosstransformer.layers_t.2",
@@ -170,7 +170,7 @@ CLASSIC = {
 
 
 def row(binary: Path, ours: Path, theirs: Path) -> list[str]:
-    """First value off, its SNR and those of the core's outputs."""
+    """Name and SNR of the first wrong value, and the SNR of the core's outputs."""
     words = ["compare", str(ours), str(theirs), "--bound", "100", "--json"]
     run = subprocess.run([str(binary), *words], capture_output=True, text=True, check=True)
     report = json.loads(run.stdout)

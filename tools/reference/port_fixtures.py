@@ -1,9 +1,9 @@
-"""Fixtures of the values inside a tiny model, right and with the faults that ports have had.
+"""Fixtures of the values inside a tiny model, correct and with the faults that ports have had.
 
 The model is `cross_first` of Tests/Fixtures/models. `trace.safetensors` has every value inside its
-core (see trace_reference.py) for a chunk whose length no stride divides; `{fault}.safetensors`
-those of the blocks up to the decoders' first, with one of port_faults.py in one layer, which the
-metadata name.
+core (see trace_reference.py) for a chunk whose length no stride divides. `{fault}.safetensors` has
+the values of the blocks up to the first decoders, with a fault of port_faults.py in one layer,
+which the metadata name.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from trace_reference import BRANCHES, TRANSFORMER, trace
 
 GROUP = "ports"
 MODEL = "cross_first"
-# Neither 4 nor, a layer further in, 4 again divides it, and two zeros are missing at the least: one
-# alone can't be shared between both sides.
+# 4 divides neither this length nor that of the next layer, and both lack at least two samples: a
+# single zero can't be split between both sides.
 SAMPLES = 69
 
 
@@ -35,7 +35,7 @@ def chunk(model: reference.HTDemucs, draws: draw.Draws) -> tuple[torch.Tensor, t
 
 
 def is_kept(name: str) -> bool:
-    """Whether a faulty trace keeps a value: those of blocks, and nothing behind decoder.0."""
+    """Whether a faulty trace keeps a value: outputs of blocks, up to decoder.0."""
     parts = name.split(".")
     if parts[0] in BRANCHES:
         if parts[-1] == "embedded":

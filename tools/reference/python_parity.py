@@ -5,12 +5,12 @@
     python python_parity.py --cases shifts bag --seconds 10 TRACK...
 
 Each case constructs both `Separator`s with the same arguments, seeds Python's `random`, and
-separates the track twice without seeding again, so that the generator must be left as the reference
-leaves it. Prints the worst SNR over both runs and all stems, and whether all callbacks came with the
-same values in the same order. Exits with 1 for a case below --min-snr, or one that differs. Of mono
-and of other rates, the converted input is compared too.
+separates the track twice without seeding again, so that the generator's state must agree too.
+Prints the worst SNR over both runs and all stems, and whether all callbacks had the same values in
+the same order. Exits with 1 for a case below --min-snr, or one that differs. For mono and for other
+rates, the converted input is compared too.
 
-The models are the demo model, and for the bags a folder with the demo model under two signatures.
+The model is the demo model; bags are a folder with the demo model under two names.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ def at_rate(rate: int) -> Prepare:
 
 
 def cut(seconds: float) -> Prepare:
-    """The beginning."""
+    """The beginning of the track."""
     return lambda wav: (wav[:, : int(seconds * 44_100)], 44_100)
 
 
 def transposed(wav: torch.Tensor) -> Track:
-    """The same samples, with those of a frame side by side in memory."""
+    """The same samples, interleaved in memory."""
     return wav.T.contiguous().T, 44_100
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is done to the track, and the separators' arguments."""
+    """Preparation of the track, and the separators' arguments."""
 
     prepare: Prepare = as_is
     options: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +91,7 @@ CASES = {
 
 
 def snr(golden: torch.Tensor, found: torch.Tensor) -> float:
-    """In dB; infinite for equal samples."""
+    """SNR in dB; infinite for equal samples."""
     if golden.shape != found.shape:
         return -math.inf
     noise = float((golden.double() - found.double()).square().sum())
@@ -101,7 +101,7 @@ def snr(golden: torch.Tensor, found: torch.Tensor) -> float:
 
 
 def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
-    """The signals of two separations, and Python's next random numbers."""
+    """Separates twice; returns all signals, and Python's next random numbers."""
     random.seed(7)
     found = []
     for _ in range(2):
@@ -112,7 +112,7 @@ def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list
 
 
 def compare(case: Case, wav: torch.Tensor, checkpoint: Path) -> tuple[float, bool, str]:
-    """The worst SNR, whether everything else is equal, and how many calls there were."""
+    """Worst SNR, whether everything else is equal, and the number of callbacks as text."""
     track = case.prepare(wav)
     calls: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     arguments = [{"callback_arg": {"name": "x"}, "callback": each.append} for each in calls]

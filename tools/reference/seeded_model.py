@@ -1,13 +1,14 @@
 """Builds reference models with seeded weights and saves them in the official layout.
 
-The one place in tools/ that imports the reference package: other scripts take its classes from
-here.
+This is the only file in tools/ that imports the reference package: other scripts import its classes
+from here.
 
-A model fresh from its constructor hides errors: LayerScale starts at 1e-4 or 1e-3, gains at one,
-many biases at zero, so a wrong transformer changes nothing one can see. Every parameter is drawn
-anew instead: LayerScale in 0.05...0.35, gains of norms in 0.8...1.2, every bias in -0.1...0.1,
-weights and the frequency embedding normal, with a variance that keeps activations near one through
-GELU and GLU. Each value depends on the seed, its parameter's name and its index only (see draw.py).
+A freshly constructed model hides errors: LayerScale starts at 1e-4 or 1e-3, gains at one, many
+biases at zero, so a wrong transformer changes the output too little to see. Therefore every
+parameter is drawn: LayerScale in 0.05...0.35, gains of norms in 0.8...1.2, every bias in
+-0.1...0.1, weights and the frequency embedding normal, with a variance that keeps activations near
+one through GELU and GLU. Each value depends only on the seed, its parameter's name and its index
+(see draw.py).
 
 Run as a script it writes a named configuration as a checkpoint:
 
@@ -80,7 +81,7 @@ __all__ = [
 ]
 
 # The fused path of nn.MultiheadAttention and nn.TransformerEncoderLayer neither exports to ONNX nor
-# calls hooks; without it there is one path everywhere.
+# calls hooks; without it all scripts use the same path.
 torch.backends.mha.set_fastpath_enabled(False)
 
 SOURCES = ["drums", "bass", "other", "vocals"]
@@ -111,8 +112,8 @@ TINY: dict[str, Any] = {
 }
 
 
-# 128 frequencies -> 32 -> 8 -> 1, where the branches merge, and one layer on time alone; the last two
-# layers are normed and have LSTMs and attention. 400 samples are seven frames; some fixtures are longer
+# 128 frequencies -> 32 -> 8 -> 1, where the branches merge, and one layer on time alone; the last
+# two layers have norms, LSTMs and attention. 400 samples are seven frames; some fixtures are longer
 # than a window of the LSTM.
 TINY_HYBRID: dict[str, Any] = {
     "klass": HDemucs,
@@ -158,7 +159,7 @@ def tiny(**changes: Any) -> dict[str, Any]:
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "htdemucs": REAL,
     "htdemucs_6s": {**REAL, "sources": [*SOURCES, "guitar", "piano"]},
-    # As the real one in all but size: four layers, 1,024 frequencies -> 256 -> 64 -> 16 -> 4.
+    # Like the real one except for its size: four layers, 1,024 frequencies -> 256 -> 64 -> 16 -> 4.
     "base": tiny(
         sources=SOURCES,
         depth=4,
@@ -170,9 +171,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         samplerate=4000,
         segment=Fraction(39, 80),
     ),
-    # 128 frequencies -> 32 -> 8 -> 1: the last layer spans all, and takes in an empty time layer.
+    # 128 frequencies -> 32 -> 8 -> 1: the last layer spans all, and adds an empty time layer.
     "merge": tiny(depth=3, norm_starts=2, t_layers=3),
-    # One layer past the merge, on time alone, with stride 2: here the reference has no transformer.
+    # One layer after the merge, on time alone, with stride 2: here without a transformer.
     "merge_deeper": tiny(depth=4, norm_starts=1, norm_groups=2, t_layers=0),
     "norm_from_second": tiny(norm_starts=1, norm_groups=2),
     "norm_everywhere": tiny(norm_starts=0, norm_groups=1),
@@ -187,7 +188,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "dconv_depth_3": tiny(dconv_depth=3, dconv_comp=3),
     "dconv_no_dilation": tiny(dconv_depth=-2),
     "no_transformer": tiny(depth=3, t_layers=0),
-    # The reference skips the samplers with the transformer, but their parameters are there.
+    # Without a transformer the reference skips the samplers, but keeps their parameters.
     "bottom_without_transformer": tiny(bottom_channels=12, t_layers=0),
     "bottom_narrow": tiny(bottom_channels=4, t_layers=1, t_heads=1),
     "cross_first": tiny(t_layers=4, t_cross_first=True),
@@ -212,7 +213,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "hdemucs": {"klass": HDemucs, "sources": SOURCES, "segment": 44},
     "demucs": {"klass": Demucs, "sources": SOURCES, "segment": 44},
     "hybrid": hybrid(),
-    # 330 frames: windows of the LSTM.
+    # 330 frames: more than a window of the LSTM.
     "hybrid_long": hybrid(segment=Fraction(66, 5), depth=3),
     "hybrid_old": hybrid(hybrid_old=True),
     "hybrid_decoder": hybrid(dconv_mode=3, context_enc=1, context=0, time_stride=4),
@@ -226,7 +227,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 
 
 def _rule(name: str, owner: nn.Module, shape: torch.Size) -> draw.Rule:
-    """How one parameter is drawn."""
+    """Rule by which one parameter is drawn."""
     if isinstance(owner, (LayerScale, ConvLayerScale)):
         return draw.uniform(0.05, 0.35)
     if isinstance(owner, (nn.GroupNorm, nn.LayerNorm)):
@@ -234,7 +235,7 @@ def _rule(name: str, owner: nn.Module, shape: torch.Size) -> draw.Rule:
     if name.endswith("bias"):
         return draw.uniform(-0.1, 0.1)
     if isinstance(owner, nn.LSTM):
-        # Their biases are `bias_ih_l0` and the like.
+        # Biases of an LSTM are named `bias_ih_l0` and the like, and have one dimension.
         return draw.normal(1 / math.sqrt(shape[1])) if len(shape) > 1 else draw.uniform(-0.1, 0.1)
     if isinstance(owner, nn.Embedding):
         return draw.normal(0.1)
@@ -250,7 +251,7 @@ def _rule(name: str, owner: nn.Module, shape: torch.Size) -> draw.Rule:
 
 @torch.no_grad()
 def perturb(module: nn.Module, draws: draw.Draws) -> nn.Module:
-    """Draws every parameter of a module anew and puts it in evaluation mode."""
+    """Draws every parameter of a module and puts the module in evaluation mode."""
     for path, owner in module.named_modules():
         for name, parameter in owner.named_parameters(prefix=path, recurse=False):
             shape = parameter.shape
@@ -259,7 +260,7 @@ def perturb(module: nn.Module, draws: draw.Draws) -> nn.Module:
 
 
 def build(configuration: dict[str, Any], seed: int, draws: draw.Draws | None = None) -> HTDemucs:
-    """A reference model of this configuration, every parameter seeded."""
+    """A reference model of a configuration, with every parameter drawn from the seed."""
     keywords = dict(configuration)
     model = keywords.pop("klass", HTDemucs)(**keywords)
     perturb(model, draws or draw.Draws(seed))
@@ -290,7 +291,7 @@ def save_safetensors(
     dtype: torch.dtype = torch.float32,
     metadata: dict[str, str] | None = None,
 ) -> int:
-    """Writes a checkpoint in the official layout, checks that it loads back, returns its bytes."""
+    """Writes a checkpoint in the official layout, checks that it loads; returns its bytes."""
     arguments, keywords = model._init_args_kwargs
     state = {name: value.to(dtype) for name, value in model.state_dict().items()}
     size = tensor_file.write(

@@ -3,9 +3,9 @@
     python separate_reference.py model.safetensors mix.wav OUT --shifts 2 --seed 1234
     python separate_reference.py model.safetensors mix.safetensors OUT.safetensors --overlap 0.1
 
-The track is audio that libsndfile decodes (float32 WAV keeps decoders out of a comparison) or a
-safetensors file with `mix` [C, n] and `samplerate` in its metadata. It goes through the official
-`convert_audio` and `Separator`. The stems are written as OUT/<stem>.wav, or as the tensors of one
+The track is a file that libsndfile decodes (float32 WAV keeps decoders out of a comparison) or a
+safetensors file with `mix` [C, n] and `samplerate` in its metadata. The official `convert_audio`
+and `Separator` process it. The stems are written as OUT/<stem>.wav, or as the tensors of one
 safetensors file.
 """
 
@@ -28,7 +28,7 @@ import wav_file
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a separation, with the reference's defaults but for its random shift."""
+    """Options of a separation, with the reference's defaults except for its random shift."""
 
     shifts: int = 0
     seed: int = 0
@@ -38,12 +38,12 @@ class Options:
     transition_power: float = 1.0
 
     def text(self) -> str:
-        """As JSON."""
+        """The options as JSON."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 class Separator(reference.Separator):
-    """The official separator on a model that is already there."""
+    """The official separator with a model that is already loaded."""
 
     def __init__(self, model: torch.nn.Module, options: Options) -> None:
         self.given = model
@@ -64,7 +64,7 @@ class Separator(reference.Separator):
 def separate(
     model: torch.nn.Module, wav: torch.Tensor, rate: int, options: Options
 ) -> dict[str, torch.Tensor]:
-    """Stems [A, n] at the model's rate of a track [C, n] at any rate."""
+    """Separates a track [C, n] at any rate into stems [A, n] at the model's rate."""
     separator = Separator(model, options)
     wav = reference.convert_audio(wav, rate, separator.samplerate, separator.audio_channels)
     random.seed(options.seed)
@@ -74,7 +74,7 @@ def separate(
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that all scripts that separate share."""
+    """Adds the options of a separation to a parser."""
     parser.add_argument("--shifts", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0, help="of Python's random, for the shifts")
     parser.add_argument("--overlap", type=float, default=0.25)

@@ -1,6 +1,6 @@
-"""Draws of every rule beside their values: the tests' generator must give the same.
+"""Fixture of drawn tensors and their values: the tests' generator must give the same values.
 
-Drawn tensors: one for each rule. Stored: the same values as `<name>.values`.
+Drawn tensors: one or more for each rule. Stored: the same values as `<name>.values`.
 """
 
 from __future__ import annotations

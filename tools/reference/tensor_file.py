@@ -1,4 +1,4 @@
-"""Reads and writes safetensors files whose bytes depend on nothing but their content.
+"""Reads and writes safetensors files whose bytes depend only on their content.
 
 The safetensors library writes the metadata in an order that changes from run to run, so a fixture
 that is made again would differ from the committed one. This writer sorts it.
@@ -19,7 +19,7 @@ DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", to
 
 
 def versions() -> str:
-    """The versions of everything that has a part in the numbers, as JSON."""
+    """Versions of all packages that affect the numbers, as JSON."""
     from importlib.metadata import version
 
     found = {name: version(name) for name in ("demucs", "numpy", "torch")}
@@ -28,7 +28,7 @@ def versions() -> str:
 
 
 def write(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> int:
-    """Writes the tensors, names sorted, and returns the size in bytes."""
+    """Writes the tensors, sorted by name; returns the size in bytes."""
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
     blobs: list[bytes] = []
     start = 0

@@ -3,12 +3,12 @@
     python trace_reference.py model.safetensors chunks/chunk-00000 trace.safetensors
 
 Hooks on the real modules, and around the two functions that make position embeddings, collect every
-value while the core runs on a prepared chunk. `swift-demucs compare trace.safetensors OURS.safetensors` shows where another implementation
-parts.
+value while the core runs on a prepared chunk. `swift-demucs compare trace.safetensors
+OURS.safetensors` shows the first value in which another implementation differs.
 
-Names are the modules' paths. Besides: `mix`, `mag` (its spectrogram, complex as channels), `x` and
-`xt` (both normalised), `encoder.0.embedded`, `crosstransformer.pos_emb_2d` and
-`crosstransformer.pos_emb`; `output` and `add_67`, what the core gives.
+Names are the modules' paths, and: `mix`, `mag` (its spectrogram, complex as channels), `x` and `xt`
+(both normalised), `encoder.0.embedded`, `crosstransformer.pos_emb_2d`, `crosstransformer.pos_emb`,
+and the core's outputs `output` and `add_67`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TRANSFORMER = "crosstransformer"
 
 
 def is_traced(path: str) -> bool:
-    """Whether a module's output is one of the values that have a name in a trace."""
+    """Whether a trace has a module's output."""
     parts = path.split(".")
     if parts[0] in BRANCHES:
         inner = parts[2:]
@@ -54,7 +54,7 @@ def is_traced(path: str) -> bool:
 
 
 class TracedCore(nn.Module):
-    """The core, which gives the values inside too: as a dictionary, or as a tuple for an export."""
+    """The core with the values inside as outputs: as a dictionary, or as a tuple for an export."""
 
     def __init__(self, model: reference.HTDemucs, any_length: bool = True) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class TracedCore(nn.Module):
 
     def _keeper(self, path: str) -> Callable[..., None]:
         def keep(_: nn.Module, __: Any, value: Any) -> None:
-            # Decoders and attention return more than one value; the first counts.
+            # Decoders and attention return more than one value; the first is kept.
             self.found[path] = value[0] if isinstance(value, tuple) else value
 
         return keep
@@ -84,11 +84,11 @@ class TracedCore(nn.Module):
         def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
             self.found[name] = given[0]
 
-        # Before whoever changes what the module is given.
+        # First, before hooks that change the module's input.
         module.register_forward_pre_hook(keep, prepend=True)
 
     def _wrap(self, function: str, name: str, axes: tuple[int, ...]) -> None:
-        """Keeps what a function of the reference makes while the transformer runs, as tokens."""
+        """Keeps the result of a function of the reference while the transformer runs, as tokens."""
         module = self.core.model.crosstransformer
         owner = reference.transformer
         originals: list[Any] = []
@@ -108,11 +108,11 @@ class TracedCore(nn.Module):
             setattr(owner, function, originals.pop())
 
         module.register_forward_pre_hook(begin)
-        # Before the hooks of whoever has wrapped the function already.
+        # First, before the hooks of earlier wrappers of the function.
         module.register_forward_hook(end, prepend=True)
 
     def run(self, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
-        """Every value, in the order in which they come to be."""
+        """Runs the core; returns every value, in the order of computation."""
         self.found = {}
         outputs = self.core(mix, x)
         found = {"mix": mix, "mag": x, **self.found}
@@ -126,7 +126,7 @@ class TracedCore(nn.Module):
 
     @staticmethod
     def inner_names(found: Tensors) -> list[str]:
-        """Names of what is neither given to the core nor given by it."""
+        """Names of the values that are neither inputs nor outputs of the core."""
         return [name for name in found if name not in ("mix", "mag", *OUTPUTS)]
 
 

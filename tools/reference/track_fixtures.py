@@ -1,7 +1,7 @@
 """Fixtures of whole tracks through the official separator, with tiny models.
 
 Tensors: `mix` [C, n] at the metadata's `samplerate`, drawn, and the stems [A, n] under their names,
-at the model's rate: of long ones every fifth sample. Metadata: `checkpoint` (a file of
+at the model's rate; long stems have every fifth sample only. Metadata: `checkpoint` (a file of
 Tests/Fixtures/models), or `bag` (a list of them) with `weights`; `options` as JSON.
 """
 
@@ -20,7 +20,7 @@ RATE = reference.CONFIGURATIONS[MODEL]["samplerate"]
 
 
 SWELL = draw.swell(0.3, 0.05)
-# Of stems of more samples than this every fifth is kept: no seam, segment or padding is that short.
+# Longer stems keep every fifth sample: no seam, segment or padding is shorter than that.
 LONG = 1100
 
 
@@ -36,7 +36,7 @@ def save(
     segment_of_bag: float | None = None,
     **options: float | bool | None,
 ) -> None:
-    """Separates a track of this shape, after `silent` samples, and writes its stems."""
+    """Separates a track of a shape that begins with `silent` zeros, and writes its stems."""
     chosen = Options(**options)
     draws = draw.Draws(SEED)
     mix = draws("mix", *shape, rule=rule)
@@ -115,7 +115,7 @@ def make() -> None:
     save("bag_identity_shifts_2", song, models=pair, weights=[[1, 0], [0, 1]], shifts=2, seed=1234)
     save("bag_segment_0.15", song, models=pair, segment_of_bag=0.15)
 
-    # Version 3: segments of any length, and of Demucs' valid ones with the track's own samples around.
+    # Version 3: segments of any length; for Demucs of valid lengths, with the track's samples around.
     for model in ("hybrid", "waveform"):
         save(model, song, models=(model,))
         save(f"{model}_shifts_2", song, models=(model,), shifts=2, seed=1234, overlap=0.1)
@@ -126,7 +126,7 @@ def make() -> None:
     save("hybrid_old", song, models=("hybrid_old",), shifts=1, seed=7)
     mixed = (MODEL, "hybrid", "waveform")
     save("bag_mixed", song, models=mixed)
-    # Longer than the first one's training segment, which keeps its own.
+    # Longer than the training segment of the first model, which keeps its own.
     weighted = [[1.0, 0.0], [0.5, 2.0], [1.0, 1.0]]
     save("bag_mixed_segment_0.3", song, models=mixed, weights=weighted, segment_of_bag=0.3)
     bag = {"models": mixed, "weights": weighted, "segment_of_bag": 0.15}

@@ -3,18 +3,18 @@
     python track_parity.py --audio song.ogg
     python track_parity.py --audio song.ogg --model htdemucs-seeded.safetensors --cases plain
 
-Half a minute of real music, as it is and as a mono file at 48 kHz, as four channels, shorter than a
-segment, ten samples, with several overlaps, segments and shifts, and silence. Each case is written
-as a float32 WAV, scaled so that every stem stays within ±1 (float32 WAVs are clamped there), and
-goes through the official `convert_audio` and `Separator` and through our binary. Prints the worst
-SNR per case; lengths must be equal and silence must give exact zeros. Exits with 1 when a case
-fails.
+The cases are half a minute of real music, unchanged, in mono at 48 kHz, with four channels, shorter
+than a segment, ten samples long, with several overlaps, segments and shifts, and silence. Each case
+is written as a float32 WAV, scaled so that every stem stays within ±1 (float32 WAVs are clamped
+there), and separated with the official `convert_audio` and `Separator` and with our binary. Prints
+the SNR of each stem; lengths must be equal and silence must give exact zeros. Exits with 1 if a
+case fails.
 
-A case below --min-snr is run once more through the official package, with its input multiplied by
-1 + 2^-23: what the reference itself makes of a change in the last bit is its floor, printed, and the
-case passes if ours is no more than 3 dB below it (two independent roundings instead of one).
+A case below --min-snr runs again in the official package, with its input multiplied by 1 + 2^-23.
+The floor is the reference's SNR against itself after this change in the last bit. The floor is
+printed, and the case passes if ours is at most 3 dB below it (two independent roundings, not one).
 
-The default model is the small stand-in of Models/; a checkpoint of the real size takes minutes per
+The default model is the demo model of Models/; a checkpoint of the real size takes minutes per
 case.
 """
 
@@ -45,7 +45,7 @@ Track = tuple[torch.Tensor, int]
 
 @dataclass(frozen=True)
 class Case:
-    """What is done to the track, and how it is separated."""
+    """Preparation of the track, and the options of its separation."""
 
     prepare: Callable[[torch.Tensor, int], Track]
     options: Options = field(default_factory=Options)
@@ -62,12 +62,12 @@ def mono_48k(wav: torch.Tensor, rate: int) -> Track:
 
 
 def four_channels(wav: torch.Tensor, rate: int) -> Track:
-    """Two more channels, which must play no part."""
+    """Two more channels, which must not change the stems."""
     return torch.cat([wav[:2], -0.5 * wav[:2].flip(1)]), rate
 
 
 def cut(seconds: float) -> Callable[[torch.Tensor, int], Track]:
-    """The middle of the track, this long."""
+    """The middle of the track, of some seconds."""
 
     def prepare(wav: torch.Tensor, rate: int) -> Track:
         start = wav.shape[1] // 2
@@ -77,7 +77,7 @@ def cut(seconds: float) -> Callable[[torch.Tensor, int], Track]:
 
 
 def silence(wav: torch.Tensor, rate: int) -> Track:
-    """As long as the track."""
+    """Zeros of the track's length."""
     return torch.zeros_like(wav), rate
 
 
@@ -114,7 +114,7 @@ def arguments(options: Options) -> list[str]:
 def measure(
     case: Case, model: torch.nn.Module, track: Track, given: argparse.Namespace
 ) -> tuple[bool, str]:
-    """Whether one case passes, and a line about it."""
+    """Runs one case; returns whether it passes, and a line about it."""
     wav, rate = case.prepare(*track)
     wav, golden = within_one(model, wav.contiguous(), rate, case.options)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Reads audio, and writes float32 WAV as it is: no clamp, no timestamped PEAK chunk."""
+"""Reads audio, and writes float32 WAV without clamping and without a timestamped PEAK chunk."""
 
 from __future__ import annotations
 
