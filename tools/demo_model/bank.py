@@ -3,9 +3,9 @@
     python bank.py BANK_DIR --songs 1500 --seconds 20
 
 Every fifth seed is a song of the formula kind, the others are sampled, unless `--kind` is given.
-One file a song, stems [4, 2, n] in 16-bit integers, named by its seed. Songs appear one after the
-other and each appears whole, so training may start on the first few while the rest are being made;
-songs that are there already are kept.
+Each song is a file named by its seed, with stems [4, 2, n] in 16-bit integers. Files appear one
+after the other, each of them complete, so training may start on the first few while the rest are
+being made. Existing songs are kept.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from generate import FIRST_HELD_OUT_SEED, KINDS, generate
 from oscillators import Array
 
-# A single stem may be louder than the mixture, whose peak is below one.
+# Leaves headroom: a single stem may be louder than the mixture, whose peak is below one.
 FULL_SCALE = 16_384.0
 FORMULA_EVERY = 5
 
 
 def store(path: Path, stems: Array) -> None:
-    """Writes the stems of a song; a reader sees all of the file or none of it."""
+    """Writes the stems of a song; readers see the complete file or none."""
     pending = path.with_suffix(".pending")
     with pending.open("wb") as file:
         np.save(file, np.clip(np.rint(stems * FULL_SCALE), -32_768, 32_767).astype(np.int16))

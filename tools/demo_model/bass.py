@@ -82,11 +82,11 @@ class Instrument:
         return (tone * shape).astype(np.float32)
 
     def _string(self, f: float, count: int) -> Array:
-        """A plucked string by its modes.
+        """A plucked string, synthesised from its modes.
 
-        A string that is pulled aside at one place and heard by its speed at another has modes of
-        sin(pi n pluck) sin(pi n pickup) / n; the width of the finger takes the high ones. They are
-        a little sharp, as the string is stiff, and the higher ones die sooner.
+        A string that is plucked at one place and picked up by its velocity at another has modes of
+        level sin(pi n pluck) sin(pi n pickup) / n; the width of the finger damps the high modes.
+        The modes are a little sharp, because the string is stiff; the higher ones decay faster.
         """
         t = times(count)
         numbers = partials(f, 40)

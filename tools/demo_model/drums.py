@@ -1,7 +1,7 @@
 """The drum kit: kick, snare, clap, hats, ride, crash, toms and a shaker, patterns and fills.
 
-A kit is synthesised once for a song, two takes of every piece; a pattern then places copies of
-it.
+A kit is synthesised once for a song, with two takes of every piece; a pattern then places copies of
+the takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a mixing desk does to a stem [2, n]: equaliser, dynamics, echo, chorus, reverb."""
+"""Effects of a mixing desk on a stem [2, n]: equaliser, dynamics, echo, chorus, reverb."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def equalise(track: Array, random: Generator, strength_db: float) -> Array:
 
 
 def compress(track: Array, ratio: float, release_seconds: float) -> Array:
-    """Lowers what is louder than the stem's own level by `ratio`, both channels alike."""
+    """Compressor: lowers passages above the stem's mean level by `ratio`, both channels alike."""
     count = track.shape[1]
     padded = np.pad(track, ((0, 0), (0, -count % CONTROL_SAMPLES)))
     power = np.square(padded).mean(0).reshape(-1, CONTROL_SAMPLES).mean(1)
@@ -78,7 +78,7 @@ def compress(track: Array, ratio: float, release_seconds: float) -> Array:
 
 
 def saturate(track: Array, drive: float) -> Array:
-    """Soft clipping, with the peak kept."""
+    """Soft clipping that keeps the peak."""
     peak = max(float(np.abs(track).max()), 1e-9)
     return (np.tanh(track * np.float32(drive / peak)) * np.float32(peak / np.tanh(drive))).astype(
         np.float32
@@ -86,7 +86,7 @@ def saturate(track: Array, drive: float) -> Array:
 
 
 def chorus(track: Array, rate_hz: float, depth_seconds: float, wet: float) -> Array:
-    """Adds a copy of each channel whose delay swings, in opposite directions left and right."""
+    """Adds a copy of each channel with a modulated delay, in opposite directions left and right."""
     count = track.shape[1]
     place = np.arange(count, dtype=np.float64)
     swing = np.sin(2 * np.pi * rate_hz * times(count))
@@ -99,7 +99,7 @@ def chorus(track: Array, rate_hz: float, depth_seconds: float, wet: float) -> Ar
 
 
 def echo(track: Array, delay_seconds: float, feedback: float, wet: float) -> Array:
-    """Four repeats that change sides."""
+    """Adds four repeats that change sides."""
     result = track.copy()
     delay = samples(delay_seconds)
     repeat = track
@@ -113,7 +113,7 @@ def echo(track: Array, delay_seconds: float, feedback: float, wet: float) -> Arr
 
 
 def reverb(track: Array, random: Generator, seconds: float, wet: float) -> Array:
-    """A room: convolution with noise that dies away, the treble sooner.
+    """Reverb: convolution with decaying noise, whose treble decays faster.
 
     `seconds` is the time to -60 dB.
     """

@@ -1,14 +1,14 @@
-"""Scores separated stems of held-out songs: the official package's, or files of any engine.
+"""Scores separated stems of held-out songs, from the official package or from files of any engine.
 
     python evaluate.py MODEL.safetensors --json scores.json
     python evaluate.py --estimates ESTIMATE_DIR
 
 The first form separates with the official package (no shifts, overlap 0.25). The second reads
-ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have written; `--write
-SONG_DIR` writes SONG_DIR/SEED/mixture.wav and the true stems for it to work on, and `--read
-SONG_DIR` takes those instead of making the songs again. `--kind` and `--held-out-instruments`
-choose the songs as in generate.py. `--parts drums=a.wav other=b.wav` scores the model on a
-recording whose parts are known.
+ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have written. `--write
+SONG_DIR` writes SONG_DIR/SEED/mixture.wav, the input for such an engine, and the true stems;
+`--read SONG_DIR` reads these songs instead of making them again. `--kind` and
+`--held-out-instruments` choose the songs as in generate.py. `--parts drums=a.wav other=b.wav`
+scores the model on a recording whose parts are known.
 
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
@@ -41,7 +41,7 @@ def mdx_sdr(truth: Array, estimate: Array) -> float:
 
 
 def si_sdr(truth: Array, estimate: Array) -> float:
-    """Scale-invariant ratio in dB: the truth is first scaled to fit the estimate best."""
+    """SI-SDR in dB: the truth is first scaled to fit the estimate best."""
     truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
     target = truth * ((truth * estimate).sum() / max(np.square(truth).sum(), SMALL))
     return float(
@@ -51,7 +51,7 @@ def si_sdr(truth: Array, estimate: Array) -> float:
 
 
 class Separation:
-    """Stems by the official package."""
+    """Separation by the official package."""
 
     def __init__(self, checkpoint: Path, threads: int) -> None:
         import torch
@@ -67,7 +67,7 @@ class Separation:
     def __call__(self, mixture: Array) -> Array:
         """Stems [4, 2, n] of a mixture [2, n], normalised as the package's command line does it."""
         mono = mixture.mean(0)
-        # As torch.std: over n - 1, and with the package's guard against silence.
+        # As torch.std: divided by n - 1, and with the package's guard against silence.
         shift, scale = mono.mean(), mono.std(ddof=1) + 1e-8
         normal = self.tensor((mixture - shift) / scale)[None]
         stems = self.apply(self.model, normal, shifts=0, split=True, overlap=0.25)[0]
@@ -89,7 +89,7 @@ def read_stems(directory: Path) -> Array:
 
 
 def recorded(parts: list[str]) -> Array:
-    """Stems [4, 2, n] of a recording from files of its parts, STEM=FILE; parts of a stem add up."""
+    """Stems [4, 2, n] of a recording from files of its parts, STEM=FILE; adds parts of a stem."""
     import soundfile
 
     sounds = []
@@ -121,7 +121,7 @@ def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
 
 
 def medians(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """For each measure the median over songs of each stem, and the median of those."""
+    """For each measure: each stem's median over songs, and the median of these medians."""
     table: dict[str, dict[str, float]] = {}
     for measure in rows[0]:
         found = {}
@@ -134,7 +134,7 @@ def medians(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, floa
 
 
 def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
-    """Prints the table of medians, and writes it with all scores if a file is named."""
+    """Prints the table of medians; writes it with all scores if a file is given."""
     table = medians(rows)
     print(f"{'median, dB':16s}" + "".join(f"{measure:>10s}" for measure in table))
     for name in table["sdr"]:
@@ -144,7 +144,7 @@ def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
 
 
 def songs(options: argparse.Namespace) -> Iterator[tuple[int, Array]]:
-    """Seeds and stems of the songs that the options name, made or read."""
+    """Seeds and stems of the songs that the options choose, generated or read."""
     for seed in range(options.first_seed, options.first_seed + options.songs):
         if options.read:
             yield seed, read_stems(options.read / str(seed))

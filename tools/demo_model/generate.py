@@ -2,13 +2,13 @@
 
     python generate.py --seed 1000000 --seconds 30 OUT_DIR
 
-writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo; `--vorbis` writes Ogg
-Vorbis instead. The mixture is the sum of the stems in float32, in the order above. `--kind sampled`
-(the default) plays sound fonts, synthesisers and singing vocoders; `--kind formula` needs nothing
-but numpy and scipy. The same seed, length and kind give the same bits, whatever the number of
-cores; another version of numpy, scipy, fluidsynth, WORLD or the fonts may change them. Seeds from
-1,000,000 up are held out: the demo model never saw them. `--held-out-instruments` plays on a sound
-font, a kit and a voice that training never hears either.
+Writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo; `--vorbis` writes Ogg
+Vorbis instead. The mixture is the sum of the stems in float32, in the order drums, bass, other,
+vocals. `--kind sampled` (the default) plays sound fonts, synthesisers and singing vocoders; `--kind
+formula` needs only numpy and scipy. The same seed, length and kind give the same bits for any
+number of cores; another version of numpy, scipy, fluidsynth, WORLD or the fonts may change them.
+Seeds from 1,000,000 up are held out: the demo model never saw them. `--held-out-instruments` also
+plays a sound font, a kit and a voice that training never hears.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RENDERERS = {
     "other": other.render,
     "vocals": vocals.render,
 }
-# Level of each stem over its song in dB; each song moves them by a few.
+# Level of each stem over its song in dB; each song changes it by a few dB.
 LEVELS_DB = {"drums": -0.5, "bass": -0.5, "other": 0.5, "vocals": 0.0}
 
 
@@ -52,7 +52,7 @@ def generate(
     """The stems [4, 2, n] of a song in float32; the peak of their sum is below one."""
     if kind == "formula":
         return _formula(seed, seconds)
-    # Late, so that formula music needs no libraries of the other kind.
+    # Imported late, so that formula music needs no libraries of the sampled kind.
     from sampled import mix, palette, score
 
     sounds = palette.HELD_OUT if held_out_instruments else palette.TRAINING
@@ -76,7 +76,7 @@ def _formula(seed: int, seconds: float) -> Array:
 
 
 def write_wav(path: Path, sound: Array) -> None:
-    """Writes [2, n] as 32-bit float WAV, nothing else in the file."""
+    """Writes [2, n] as 32-bit float WAV, without further chunks."""
     data = np.ascontiguousarray(sound.T, dtype="<f4").tobytes()
     channels, count = sound.shape
     form = struct.pack("<HHIIHH", 3, channels, RATE_HZ, 4 * channels * RATE_HZ, 4 * channels, 32)
@@ -95,7 +95,7 @@ def write_vorbis(path: Path, sound: Array) -> None:
     with soundfile.SoundFile(
         str(path), "w", RATE_HZ, 2, format="OGG", subtype="VORBIS", compression_level=0.4
     ) as file:
-        # In pieces: libsndfile keeps a whole write on its stack.
+        # In blocks, because libsndfile keeps a whole write on its stack.
         for start in range(0, sound.shape[1], RATE_HZ):
             file.write(sound[:, start : start + RATE_HZ].T)
 

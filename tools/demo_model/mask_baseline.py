@@ -1,12 +1,12 @@
-"""How far a filter that never changes gets: the best fixed frequency mask for each stem.
+"""Scores of the best fixed frequency mask for each stem: a filter that does not change over time.
 
     python mask_baseline.py --training-songs 60 --songs 50
 
-For each stem one real gain per frequency is fitted on training songs by least squares (each song
-weighs the same: its error counts relative to the energy of its stem) and applied to held-out
-songs: the mask. With one gain for the middle (left plus right) and another for the sides (left
-minus right) it may also tell stems by their place: the stereo mask. If these scores were high, a
-model could get by without listening to timbre; those of the mask have to stay below 3 dB.
+The mask of a stem has one real gain per frequency, fitted on training songs by least squares (each
+song has the same weight: its error counts relative to the energy of its stem) and applied to
+held-out songs. The stereo mask has one gain for the middle (left plus right) and another for the
+sides (left minus right), so it can also use the stereo position. If these scores were high, a model
+could separate without learning timbre; the scores of the mask must stay below 3 dB.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def sound_of(spectra: Array, count: int) -> Array:
 
 
 def fit(training_songs: int, seconds: float, kind: str) -> dict[str, Array]:
-    """The masks [4, 2, frequency], by name, with the least sum of relative errors."""
+    """Masks [4, 2, frequency] by name, with the smallest sum of relative errors."""
     bins = WINDOW_SAMPLES // 2 + 1
     shared, power = np.zeros((4, 2, bins)), np.zeros((4, 2, bins))
     for seed in range(training_songs):

@@ -1,9 +1,9 @@
-"""Training batches: excerpts of the songs of a bank, changed and mixed anew.
+"""Training batches: excerpts of the songs of a bank, augmented and remixed.
 
 In half of the excerpts each stem comes from another song. Stems are played faster or slower (pitch
 and tempo together), equalised, scaled, left out, flipped in sign and swapped in channels; some
-examples are narrowed. The draw of a step depends on the step alone, given the bank, so training
-goes on anywhere as if it had not been interrupted.
+examples are narrowed. With the same bank, the batch of a step depends only on the step, so an
+interruption does not change the training.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SCALED = 0.6
 LEFT_OUT = 0.07
 NARROWED = 0.12
 PACE_SEMITONES = 4.0
-MARGIN = 2048  # samples on both sides, for the resampler's ends
+MARGIN = 2048  # samples on both sides, for the resampler's edges
 REFRESH_STEPS = 50
 _OCTAVES = np.linspace(-5, 4.4, 128)  # around 1 kHz
 
 
 def _curve(random: Generator) -> Array:
-    """A gain in dB over _OCTAVES: a tilt and three bumps."""
+    """Equaliser curve, a gain in dB over _OCTAVES: a tilt and three bumps."""
     gain = np.clip(random.normal(0, 0.5), -1.2, 1.2) * _OCTAVES
     for _ in range(3):
         bump = (_OCTAVES - random.uniform(-4.5, 4)) / random.uniform(0.4, 1.6)
@@ -40,9 +40,9 @@ def _curve(random: Generator) -> Array:
 
 
 def changed(sound: Array, count: int, pace: float, curve: Array | None) -> Array:
-    """[2, count] of a longer sound [2, m], at another pace and equalised, in one transform.
+    """Changes pace and equaliser of a longer sound [2, m] in one transform; returns [2, count].
 
-    `sound` holds MARGIN samples before and after what is wanted.
+    `sound` has MARGIN more samples before and after the result.
     """
     if pace == 1.0 and curve is None:
         return sound[:, MARGIN : MARGIN + count]
@@ -62,7 +62,7 @@ def changed(sound: Array, count: int, pace: float, curve: Array | None) -> Array
 
 
 class Batches:
-    """Draws batches from a bank, which may grow meanwhile."""
+    """Draws batches from a bank, which may grow during training."""
 
     def __init__(self, directory: Path, device: torch.device) -> None:
         self.directory = directory
@@ -85,7 +85,7 @@ class Batches:
                 pace = self._pace(random)
             curve = _curve(random) if random.random() < EQUALISED else None
             whole = np.load(self.paths[song], mmap_mode="r").shape[2]
-            # All sizes that are transformed have small factors.
+            # A size with small factors, for a fast transform.
             needed = fft.next_fast_len(int((count + 2 * MARGIN) * pace) + 8, real=True)
             start = int(place * max(1, whole - needed))
             read = excerpt(self.paths[song], start, needed)[k]
@@ -104,13 +104,13 @@ class Batches:
 
     @staticmethod
     def _pace(random: Generator) -> float:
-        """One, or up to some semitones faster or slower."""
+        """Draws a pace: one, or up to PACE_SEMITONES faster or slower."""
         if random.random() >= PACED:
             return 1.0
         return float(2 ** (random.uniform(-PACE_SEMITONES, PACE_SEMITONES) / 12))
 
     def draw(self, step: int, batch: int, seconds: float) -> torch.Tensor:
-        """Stems [batch, 4, 2, n]."""
+        """Draws the batch of a step: stems [batch, 4, 2, n]."""
         if step - self.refreshed >= REFRESH_STEPS:
             self.paths, self.refreshed = songs(self.directory), step
         random = np.random.default_rng([7, step])

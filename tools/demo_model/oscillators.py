@@ -1,4 +1,4 @@
-"""Sources of sound of every instrument: wavetables, strings, envelopes, placing notes.
+"""Sound sources of all instruments: wavetables, strings, envelopes, placing of notes.
 
 Everything is computed from formulas and a seeded generator. Nothing here calls a threaded
 library, so the bits do not depend on the number of cores.
@@ -11,7 +11,7 @@ from scipy import fft
 
 RATE_HZ = 44_100
 TABLE_SAMPLES = 4096
-# Highest partial that a wavetable may hold: well below half the rate, so that nothing folds back.
+# Highest partial of a wavetable: well below half the sample rate, so that nothing aliases.
 TOP_HZ = 16_000.0
 
 Array = np.ndarray
@@ -39,7 +39,7 @@ def partials(frequency_hz: float, limit: int = 80) -> Array:
 
 
 def wavetable(amplitudes: Array, phases: Array | None = None) -> Array:
-    """One period with these amplitudes of its partials; all sines if no phases are given."""
+    """One period with given amplitudes of the partials; all sines if no phases are given."""
     spectrum = np.zeros(TABLE_SAMPLES // 2 + 1, dtype=np.complex128)
     turn = -1j if phases is None else np.exp(1j * phases)
     spectrum[1 : 1 + len(amplitudes)] = amplitudes * turn * (TABLE_SAMPLES / 2)
@@ -47,7 +47,7 @@ def wavetable(amplitudes: Array, phases: Array | None = None) -> Array:
 
 
 def oscillate(table: Array, frequency_hz: float | Array, count: int, phase: float = 0.0) -> Array:
-    """Reads a table at a frequency that is constant or given for each sample; phase in periods."""
+    """Reads a table at a constant frequency or one for each sample; `phase` is in periods."""
     if np.ndim(frequency_hz) == 0:
         position = np.arange(count) * (float(frequency_hz) * TABLE_SAMPLES / RATE_HZ)
     else:
@@ -84,11 +84,11 @@ def envelope(
 def string(
     random: Generator, frequency_hz: float, count: int, decay: float, damping: float, pick: float
 ) -> Array:
-    """A plucked string: noise that runs round a lossy delay line (Karplus and Strong, 1983).
+    """A plucked string: noise that circulates in a lossy delay line (Karplus and Strong, 1983).
 
-    `decay` is the gain of one round, `damping` the share of the older neighbour in its low pass,
-    `pick` the place of the pick along the string. The line has a whole number of samples; reading
-    the result at another pace brings it into tune.
+    `decay` is the gain of one round, `damping` the share of the older neighbour in the low pass,
+    `pick` the position of the pick along the string. The line has a whole number of samples; the
+    result is resampled to the right pitch.
     """
     period = RATE_HZ / frequency_hz
     length = max(8, int(period))

@@ -51,7 +51,7 @@ def _swept(
 
 
 def _pad(random: Generator) -> Note:
-    """Detuned saws that swell."""
+    """A pad: detuned saws with a slow attack."""
     cutoff = np.exp(random.uniform(*np.log([900, 3500])))
     attack, detune = random.uniform(0.05, 0.5), random.uniform(10, 26)
 
@@ -69,7 +69,7 @@ def _pad(random: Generator) -> Note:
 
 
 def _pluck(random: Generator) -> Note:
-    """A synthesised pluck: a saw or pulse whose treble dies first."""
+    """A synthesised pluck: a saw or pulse whose treble decays first."""
     cutoff = np.exp(random.uniform(*np.log([1800, 6000])))
     decay, pulse = random.uniform(0.12, 0.45), random.random() < 0.5
 
@@ -103,7 +103,7 @@ def _piano(random: Generator) -> Note:
 
 
 def _organ(random: Generator) -> Note:
-    """Drawbars."""
+    """An organ with drawbars."""
     bars = np.zeros(17)
     bars[[0, 1, 2, 3, 5, 7, 9, 15]] = random.uniform(0, 1, 8) * [1, 1, 0.9, 0.8, 0.6, 0.6, 0.4, 0.4]
     bars[0] += 0.3
@@ -119,7 +119,7 @@ def _organ(random: Generator) -> Note:
 
 
 def _guitar(random: Generator) -> Note:
-    """A plucked string of steel."""
+    """A plucked steel string."""
     damping, pick = random.uniform(0.12, 0.35), random.uniform(0.1, 0.3)
     bright = random.uniform(3500, 9000)
 
@@ -132,7 +132,7 @@ def _guitar(random: Generator) -> Note:
 
 
 def _mallet(random: Generator) -> Note:
-    """Bars of metal or wood: few partials far apart, which die at their own pace."""
+    """Bars of metal or wood: few partials far apart, each with its own decay."""
     ratios = np.array([1, 2.76, 5.4] if random.random() < 0.5 else [1, 4, 9.2])
     decay = random.uniform(0.2, 0.8)
 
@@ -175,7 +175,7 @@ LEADS = (_brass, _brass, _pluck, _mallet)
 
 
 def _chords(song: Song, section: Section, random: Generator, note: Note, strum: float) -> Array:
-    """Held or rhythmic chords, two hands apart in the stereo picture."""
+    """Held or rhythmic chords, with their notes spread from left to right."""
     track = np.zeros((2, song.length_samples), dtype=np.float32)
     rhythms = (((0, 16),), ((0, 8), (8, 8)), ((0, 6), (6, 10)), ((0, 3), (3, 3), (6, 6), (12, 4)),
                ((0, 4), (4, 4), (8, 4), (12, 4)))  # fmt: skip
@@ -232,7 +232,7 @@ def _lead(song: Song, section: Section, random: Generator, note: Note) -> Array:
 
 
 def _level(track: Array) -> Array:
-    """The track with its root mean square, where it sounds, brought to one."""
+    """The track scaled to a root mean square of one where it sounds."""
     power = np.square(track).mean(0)
     heard = power > 1e-6
     return track / np.float32(np.sqrt(power[heard].mean())) if heard.any() else track

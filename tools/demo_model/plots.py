@@ -1,4 +1,4 @@
-"""Draws what the model card shows: the training curve, and spectrograms of a song before and after.
+"""Draws the plots of the model card: training curve, spectrograms of true and estimated stems.
 
 python plots.py curve WORK_DIR/log.jsonl ../../Models/training_curve.png
 python plots.py song ../../Models/demo.safetensors ../../Models/spectrograms.png --seed 1000000
@@ -24,7 +24,7 @@ from song import STEMS
 
 
 def curve(log: Path, picture: Path) -> None:
-    """Loss of training and validation, and SDR in validation, over the steps."""
+    """Plots the loss of training and validation, and the SDR in validation, over the steps."""
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     losses = [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry]
     checks = [(entry["step"], entry["validation"]) for entry in entries if "validation" in entry]
@@ -54,7 +54,7 @@ def curve(log: Path, picture: Path) -> None:
 
 
 def spectrogram(axes: plt.Axes, sound: Array, title: str) -> None:
-    """Power in dB of the mean of both channels, frequencies on a logarithmic axis."""
+    """Plots the power in dB of the mean of both channels, with a logarithmic frequency axis."""
     axes.set_facecolor("black")
     with np.errstate(divide="ignore"):  # silence is minus infinity, which is not drawn
         axes.specgram(
@@ -75,7 +75,7 @@ def spectrogram(axes: plt.Axes, sound: Array, title: str) -> None:
 
 
 def song(checkpoint: Path, picture: Path, seed: int, seconds: float) -> None:
-    """The mixture on top; below, each true stem beside its estimate."""
+    """Plots the mixture on top; below, each true stem beside its estimate."""
     stems = generate(seed, seconds)
     mixture = mixture_of(stems)
     estimates = Separation(checkpoint, 1)(mixture)

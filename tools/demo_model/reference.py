@@ -1,4 +1,4 @@
-"""What the demo model takes from the reference package."""
+"""Imports of the demo model from the reference package."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The score of a song: tempo, key, chords, and sections that say which stems play.
+"""The score of a song: tempo, key, chords, and sections with the stems that play.
 
-Instruments read a `Song` and never draw from its generator: each part has its own, seeded by the
-song and the part's name, so a change in one part leaves the others as they were.
+Each part draws from its own generator, seeded by the song and the part's name, so a change in one
+part does not change the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCALES = {
     "dorian": (0, 2, 3, 5, 7, 9, 10),
     "mixolydian": (0, 2, 4, 5, 7, 9, 10),
 }
-# Degrees of the scale, one chord a bar.
+# Degrees of the scale, one chord for each bar.
 PROGRESSIONS = (
     (0, 4, 5, 3), (0, 5, 3, 4), (5, 3, 0, 4), (0, 3, 4, 3), (0, 3, 0, 4), (0, 2, 3, 4),
     (1, 4, 0, 5), (0, 6, 3, 0), (0, 6, 5, 4), (0, 0, 3, 4), (3, 4, 2, 5), (0, 4, 1, 3),
@@ -43,7 +43,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Song:
-    """What all parts have in common."""
+    """Properties of a song that all parts share."""
 
     seed: int
     length_samples: int
@@ -55,17 +55,17 @@ class Song:
     sections: tuple[Section, ...]
 
     def generator(self, part: str) -> Generator:
-        """The random numbers of one part."""
+        """Random generator of one part."""
         return np.random.default_rng([self.seed, zlib.crc32(part.encode())])
 
     @property
     def beat_seconds(self) -> float:
-        """Length of a beat."""
+        """Length of a beat in seconds."""
         return 60 / self.beats_per_minute
 
     @property
     def step_samples(self) -> float:
-        """Length of a sixteenth, before swing."""
+        """Length of a sixteenth in samples, before swing."""
         return self.beat_seconds / 4 * RATE_HZ
 
     def at(self, bar: int, step: float) -> int:
@@ -74,7 +74,7 @@ class Song:
         return round((bar * STEPS + step + late) * self.step_samples)
 
     def degree(self, degree: int, base: int) -> int:
-        """MIDI note of a scale degree (which may leave 0...6) over a base note."""
+        """MIDI note of a scale degree (also outside of 0...6) over a base note."""
         octave, index = divmod(degree, 7)
         return base + self.key + self.scale[index] + 12 * octave
 
@@ -91,7 +91,7 @@ def voicing(song: Song, degrees: list[int], lowest: int) -> list[int]:
 
 
 def _active(random: Generator, name: str) -> frozenset[str]:
-    """Which stems play in a section of this kind."""
+    """Draws the stems that play in a section of a kind."""
     silent: set[str] = set()
     if name == "intro":
         silent = set(random.choice(STEMS, size=int(random.integers(1, 3)), replace=False))
@@ -101,7 +101,7 @@ def _active(random: Generator, name: str) -> frozenset[str]:
 
 
 def compose(seed: int, length_samples: int) -> Song:
-    """Draws a song of this length."""
+    """Draws a song of a length in samples."""
     random = np.random.default_rng([seed, zlib.crc32(b"song")])
     tempo = float(random.uniform(76, 156))
     bar_samples = 4 * 60 / tempo * RATE_HZ

@@ -1,21 +1,21 @@
-"""Trains the demo model on a bank of generated songs; goes on where it stopped.
+"""Trains the demo model on a bank of generated songs; resumes an interrupted training.
 
     python bank.py BANK_DIR &
     python train.py BANK_DIR --work WORK_DIR --start ../../Models/demo.safetensors
     python train.py BANK_DIR --work WORK_DIR --cooldown 20000
     python train.py BANK_DIR --work WORK_DIR --export ../../Models/demo.safetensors
 
-The first call begins with the weights of `--start` (without it: with random ones), the same call
-goes on from WORK_DIR/state.pt, whenever and wherever it was interrupted: the state is written every
-three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends on the step
-alone. WORK_DIR/log.jsonl has loss, learning rate and pace every 20 steps and validation every
-quarter of an hour.
+The first call starts with the weights of `--start`, or with random ones without it. The same call
+resumes from WORK_DIR/state.pt after any interruption: the state is written every three minutes, at
+the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the step.
+WORK_DIR/log.jsonl has loss, learning rate and pace every 20 steps and validation every quarter of
+an hour.
 
-The learning rate rises over the first steps and then stays, for as long as training goes on.
-`--cooldown STEPS` makes it fall to zero over so many steps from now, the last part of them with
-excerpts as long as the model's segment, and training ends. The state remembers the cooldown: later
-calls need not name it. A cooldown as long as the constant part gives the best model; one of a
-third is nearly as good. `--export` writes the moving average of the weights at any time.
+The learning rate rises over the first steps and then stays constant. `--cooldown STEPS` makes it
+fall to zero over the next STEPS steps, the last part of them with excerpts as long as the model's
+segment; then training ends. The state stores the cooldown: later calls need not repeat the option.
+A cooldown as long as the constant part gives the best model; one of a third is nearly as good.
+`--export` writes the moving average of the weights at any time.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ CONFIGURATION: dict[str, Any] = {
     "t_heads": 4,
     "segment": Fraction(4),
 }
-# Ways to compute attention. On a CPU plain matrix products take less time than the first.
+# Ways to compute attention. On a CPU plain matrix products are faster than the first.
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-# Seeds and kinds of the songs that validation hears: neither trained on nor scored.
+# Seeds and kinds of the songs for validation, used neither for training nor for the scores.
 VALIDATION_SONGS = [
     *((seed, "sampled") for seed in range(2_000_000, 2_000_012)),
     *((seed, "formula") for seed in range(2_000_012, 2_000_015)),
@@ -70,7 +70,7 @@ WARM_UP_STEPS = 100
 
 
 class Average:
-    """Exponential moving average of a model's parameters, quick at first and slow later."""
+    """Exponential moving average of a model's parameters, fast at first and slow later."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -85,15 +85,15 @@ class Average:
 
 
 def rate_at(step: int, cooled: float, peak: float) -> float:
-    """Learning rate: a linear rise, constant, and a linear fall as the cooldown proceeds."""
+    """Learning rate: a linear rise, then constant, then a linear fall during the cooldown."""
     return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 1 - cooled))
 
 
 class Optimiser:
     """Muon (Jordan et al. 2024) for matrices and convolutions, Adam for vectors.
 
-    Muon replaces the momentum of a matrix by the nearest orthogonal matrix, so that all its
-    directions learn at one pace; a convolution counts as a matrix with a row for each output.
+    Muon replaces the momentum of a matrix by the nearest orthogonal matrix, so that all directions
+    learn at the same pace; a convolution counts as a matrix with a row for each output.
     """
 
     def __init__(self, model: nn.Module, rate: float) -> None:
@@ -112,7 +112,7 @@ class Optimiser:
         ]
 
     def step(self, rate: float) -> None:
-        """Moves the parameters along their gradients at this learning rate."""
+        """Takes a step along the gradients with a learning rate."""
         for parameter, view in self.pairs:
             view.grad = parameter.grad.view(view.shape)
         for part in self.parts:
@@ -121,17 +121,17 @@ class Optimiser:
             part.step()
 
     def state(self) -> list[dict[str, Any]]:
-        """What `load` takes."""
+        """State of the optimiser, for `load`."""
         return [part.state_dict() for part in self.parts]
 
     def load(self, state: list[dict[str, Any]]) -> None:
-        """Goes on from a state."""
+        """Restores the state that `state` has returned."""
         for part, its in zip(self.parts, state, strict=True):
             part.load_state_dict(its)
 
 
 class Validation:
-    """L1 and SDR on a few songs, made when first needed and kept in the working folder."""
+    """L1 loss and SDR on a few songs, generated at first use and kept in the working folder."""
 
     def __init__(self, work: Path, seconds: float, kind: str | None = None) -> None:
         self.path = work / "validation.npy"
@@ -149,7 +149,7 @@ class Validation:
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> dict[str, Any]:
-        """Mean loss, and the median SDR of each stem, over excerpts of the middle of each song."""
+        """Mean loss, and median SDR of each stem, over an excerpt from the middle of each song."""
         count = int(self.seconds * RATE_HZ)
         device = next(model.parameters()).device
         losses: list[float] = []
@@ -168,7 +168,7 @@ class Validation:
 
 
 class Training:
-    """A model, its optimiser, its average and its place in the run."""
+    """A training run: model, optimiser, average of the weights, step and cooldown."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -177,7 +177,7 @@ class Training:
         self.model = HTDemucs(**CONFIGURATION).to(self.device)
         self.optimiser = Optimiser(self.model, options.rate)
         self.average = Average(self.model, options.decay)
-        # Copies that share their parameters and differ in their gradients: one a worker.
+        # One copy for each worker, with shared parameters and its own gradients.
         self.replicas = [self.model]
         for _ in range(options.workers - 1):
             replica = copy.deepcopy(self.model)
@@ -191,12 +191,12 @@ class Training:
         self.path = options.work / "state.pt"
 
     def start(self, checkpoint: Path) -> None:
-        """Takes the weights of an exported model."""
+        """Loads the weights of an exported model."""
         self.model.load_state_dict(load(checkpoint).state_dict())
         self.average = Average(self.model, self.options.decay)
 
     def load(self) -> None:
-        """Takes everything from the last state."""
+        """Restores everything from the last state."""
         state = torch.load(self.path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimiser.load(state["optimiser"])
@@ -205,7 +205,7 @@ class Training:
         self.cooldown = state["cooldown"]
 
     def save(self) -> None:
-        """Writes the state; the one before stays until the new one is whole."""
+        """Writes the state; the previous one stays until the new one is complete."""
         pending = self.path.with_suffix(".pending")
         torch.save(
             {
@@ -226,7 +226,7 @@ class Training:
         return model.eval()
 
     def gradient(self, model: HTDemucs, stems: torch.Tensor) -> float:
-        """Leaves the gradient of the loss on some excerpts in a model; returns the loss."""
+        """Computes the gradient of the loss on some excerpts into a model; returns the loss."""
         device = self.device.type
         with sdpa_kernel(ATTENTION[device == "cpu" :]):
             with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
@@ -237,13 +237,13 @@ class Training:
         return float(loss.detach())
 
     def cooled(self) -> float:
-        """Share of the cooldown that is over; 0 before it begins, 1 at the end of training."""
+        """Completed share of the cooldown; 0 before the cooldown, 1 at the end of training."""
         if self.cooldown is None:
             return 0.0
         return (self.step - self.cooldown[0]) / self.cooldown[1]
 
     def advance(self, batches: Batches) -> float:
-        """One step; returns its loss."""
+        """Trains one step; returns its loss."""
         options = self.options
         cooled = self.cooled()
         long = cooled >= 1 - LONG_SHARE
@@ -308,20 +308,20 @@ def run(training: Training, options: argparse.Namespace) -> None:
 
 
 def settle_thread() -> None:
-    """What PyTorch keeps for each thread: no threads of its own, denormal numbers are zero.
+    """Per-thread settings of PyTorch: operators use no other threads, denormal numbers are zero.
 
-    Workers that meet once a step cost far less than operators whose threads meet at every end,
-    above all where other work shares the cores.
+    Workers that synchronise once a step cost far less than operators whose threads synchronise at
+    the end of each, above all if other processes share the cores.
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
 
 def settle() -> None:
-    """Restarts the process with settings that only count when it starts.
+    """Restarts the process with environment variables that are read only at its start.
 
-    The allocator keeps what it has: otherwise each step maps and clears the same memory again.
-    Threads that wait sleep: where other work shares the cores, spinning makes a step several times
+    The allocator keeps freed memory: otherwise each step maps and clears the same memory again.
+    Waiting threads sleep: if other processes share the cores, spinning makes a step several times
     slower.
     """
     wanted = {

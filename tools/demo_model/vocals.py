@@ -2,8 +2,8 @@
 
 A lead line, sometimes doubled by a harmony: pitch with portamento, vibrato and jitter; a vowel
 for each syllable; consonants as bursts of noise, as a murmur or as a stop; breaths before
-phrases. Source and noise are filtered frame by frame in the short-time spectrum, where an
-envelope of any shape is one product.
+phrases. Source and noise are filtered frame by frame in the short-time spectrum, where a spectral
+envelope of any shape is one multiplication.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _filtered(sound: Array, spectrum_gain: Array) -> Array:
 
 
 def _formants(centres: Array, murmur: Array) -> Array:
-    """Gain [frames, frequencies] of formants at `centres` [frames, 4]; murmur takes treble."""
+    """Gain [frames, frequencies] of formants at `centres` [frames, 4]; `murmur` lowers treble."""
     gain = np.full((len(centres), len(FREQUENCIES_HZ)), 0.012, dtype=np.float32)
     for k in range(4):
         offset = (FREQUENCIES_HZ - centres[:, k : k + 1]) / np.float32(BANDWIDTHS_HZ[k] / 2)
@@ -196,7 +196,7 @@ def _sing(syllables: list[Syllable], count: int, throat: Throat, random: Generat
 
 
 def _harmony(song: Song, syllables: list[Syllable], move: int, random: Generator) -> list[Syllable]:
-    """The same words a third or more above or below, in the scale, a little early or late."""
+    """A harmony: the same syllables `move` degrees of the scale away, a little early or late."""
     scale = {song.degree(degree, MIDDLE): degree for degree in range(-35, 29)}
     result = []
     for syllable in syllables:

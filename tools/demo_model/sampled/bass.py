@@ -19,8 +19,8 @@ PROGRAMS = {
     "driven": (33, 34), "bowed": (43,),
 }  # fmt: skip
 LOWEST = 28  # MIDI note of a bass's lowest string
-# Steps and lengths in sixteenths, and what is played: r root, f fifth, o octave, t third,
-# s seventh, a approach to the next root.
+# Step and length in sixteenths, and note: r root, f fifth, o octave, t third, s seventh,
+# a approach to the next root.
 LINES: dict[str, tuple[tuple[tuple[float, float, str], ...], ...]] = {
     "eighths": (
         tuple((k, 2, "r") for k in range(0, 16, 2)),
@@ -80,7 +80,7 @@ def _bar(score: Score, section: Section, bar: int, pattern: tuple) -> list[tuple
 
 
 def line(score: Score, random: Generator) -> list[Played]:
-    """The whole line."""
+    """Draws the whole bass line."""
     chosen: dict[str, tuple] = {}
     base = pick(random, score.style.lines)
     octave = int(random.choice([0, 0, 0, 0, 12]))
@@ -126,14 +126,14 @@ class Synthesiser:
         self.detune = random.uniform(4, 18)
         self.ratio = float(random.choice([0.5, 1, 1, 2, 3, 1.41]))
         self.index = random.uniform(1, 6)
-        # Sweeps of the filter in time with the music, a few for a song.
+        # Rates of the filter's sweeps in cycles per beat, a few for a song.
         self.rates = random.choice([0.5, 1, 1.5, 2, 3, 4], size=3)
         self.slow = random.uniform(0.1, 0.6)  # Hz, of slow sweeps over the whole song
         self.slow_octaves = random.uniform(0, 1.5) if random.random() < 0.5 else 0.0
         self.drive = random.uniform(1.2, 6.0) if random.random() < 0.5 else 0.0
 
     def _cutoff(self, note: Played, count: int) -> Array:
-        """The filter's cutoff over a note."""
+        """The filter's cutoff in Hz for each sample of a note."""
         t = times(count)
         octaves = self.sweep_octaves * note.loud * np.exp(-t / np.float32(self.sweep_seconds))
         if self.kind in ("wobble", "reese"):
@@ -210,7 +210,7 @@ def _synthesised(score: Score, kind: str, notes: list[Played], random: Generator
 
 
 def _sampled(score: Score, kind: str, notes: list[Played], random: Generator) -> Array:
-    """A line played by a font; slapped ones pop their octaves."""
+    """A line played by a font; slap basses accent their octaves."""
     fonts = score.palette.fonts
     font = sound_font(fonts[random.integers(len(fonts))])
     program = int(random.choice(PROGRAMS[kind]))

@@ -19,13 +19,13 @@ def level(track: Array) -> float:
 
 
 def normal(track: Array, target: float = 0.1) -> Array:
-    """The track with its level, where it sounds, brought to a target."""
+    """The track scaled to a target level where it sounds."""
     now = level(track)
     return track * np.float32(target / now) if now > 1e-7 else track
 
 
 def at_pace(sound: Array, pace: float) -> Array:
-    """[2, n] played faster (pace above one) or slower, pitch and length together."""
+    """Plays [2, n] faster (pace above one) or slower, which changes pitch and length."""
     count = sound.shape[1]
     wanted = max(16, round(count / pace))
     if wanted == count:
@@ -41,7 +41,7 @@ def at_pace(sound: Array, pace: float) -> Array:
 
 
 def drive(track: Array, amount: float, bias: float = 0.0) -> Array:
-    """Clips softly at twice the rate; `bias` makes it lopsided. Level changes little."""
+    """Soft clipping at twice the sample rate, asymmetric with `bias`; keeps the peak."""
     peak = max(float(np.abs(track).max()), 1e-9)
     double = signal.resample_poly(track * np.float32(1 / peak), 2, 1, axis=1)
     bent = np.tanh(amount * double + bias) - np.tanh(bias)
@@ -51,9 +51,9 @@ def drive(track: Array, amount: float, bias: float = 0.0) -> Array:
 
 
 def amplifier(random: Generator, track: Array, gain: float) -> Array:
-    """A guitar amplifier: bass cut, two stages of valves, tone, and a cabinet with its microphone.
+    """A guitar amplifier: bass cut, two stages of valves, tone, and a cabinet with a microphone.
 
-    Every call draws another microphone, so that two takes through it differ as two recordings do.
+    Every call draws another cabinet and microphone, so that two takes differ as two recordings do.
     """
     tight = effects.high_pass(normal(track), random.uniform(90, 240), 1)
     hot = drive(tight, gain, random.uniform(0.0, 0.3))
@@ -65,7 +65,7 @@ def amplifier(random: Generator, track: Array, gain: float) -> Array:
 
 
 def cabinet(random: Generator, track: Array) -> Array:
-    """The response of a loudspeaker in its box, and of a microphone before it."""
+    """Response of a loudspeaker in its cabinet, and of a microphone in front of it."""
     sections = [
         effects.bell(random.uniform(95, 135), random.uniform(1, 5), 1.2),
         effects.bell(random.uniform(350, 550), random.uniform(-6, -1), 0.8),
@@ -81,7 +81,7 @@ def cabinet(random: Generator, track: Array) -> Array:
 
 
 def transients(track: Array, amount: float) -> Array:
-    """Lifts (or with a negative amount lowers) attacks against what follows them."""
+    """Lifts attacks relative to the following sound; lowers them if the amount is negative."""
     envelope = np.abs(track).max(0)
     padded = np.pad(envelope, (0, -len(envelope) % HOP)).reshape(-1, HOP).max(1)
     fast = ndimage.uniform_filter1d(padded, 3)
@@ -92,7 +92,7 @@ def transients(track: Array, amount: float) -> Array:
 
 
 def ducked(count: int, hits: list[int], depth: float, release_seconds: float) -> Array:
-    """A gain [n] that falls at every hit and comes back."""
+    """Ducking gain [n], which falls at every hit and recovers."""
     gain = np.ones(count, dtype=np.float32)
     length = samples(release_seconds * 3)
     dip = 1 - depth * np.exp(-np.arange(length, dtype=np.float32) / samples(release_seconds))
@@ -107,7 +107,7 @@ def ducked(count: int, hits: list[int], depth: float, release_seconds: float) ->
 
 def room(random: Generator, track: Array, seconds: float, wet: float, before_seconds: float = 0.0
          ) -> Array:  # fmt: skip
-    """Reverberation that begins after a while; `wet` is its level against the track's."""
+    """Adds reverberation after `before_seconds`; `wet` is its level relative to the track's."""
     tail = effects.reverb(track, random, seconds, 1.0) - track
     late = samples(before_seconds)
     if late:
@@ -116,7 +116,7 @@ def room(random: Generator, track: Array, seconds: float, wet: float, before_sec
 
 
 def tremolo(track: Array, rate_hz: float, depth: float) -> Array:
-    """Loudness that swings, in opposite phase left and right."""
+    """Modulates the loudness, in opposite phase left and right."""
     swing = np.sin(2 * np.pi * rate_hz * np.arange(track.shape[1]) / RATE_HZ)
     both = np.stack([1 + depth * swing, 1 - depth * swing]).astype(np.float32)
     return track * both

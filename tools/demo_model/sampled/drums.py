@@ -29,7 +29,7 @@ KEYS = {
 }  # fmt: skip
 SECONDS = {"crash": 2.6, "ride": 1.6, "open": 0.9, "kick": 0.6, "hat": 0.25, "cowbell": 0.4,
            "conga": 0.5, "bongo": 0.5, "clave": 0.3, "shaker": 0.2}  # fmt: skip
-# One-shots of sonic-pi-samples by piece: a drum set that was played, and drum machines.
+# One-shots of sonic-pi-samples by piece: an acoustic drum set, and drum machines.
 STUDIO = {
     "kick": ("drum_bass_hard", "drum_bass_soft", "drum_heavy_kick"),
     "snare": ("drum_snare_hard", "drum_snare_soft"), "hat": ("drum_cymbal_closed",),
@@ -57,7 +57,7 @@ PANS = {
     "high": 0.4, "middle": 0.0, "low": -0.45, "shaker": -0.5, "tambourine": 0.5, "cowbell": 0.25,
     "conga": -0.4, "bongo": 0.45, "timbale": -0.3, "clave": 0.5, "clap": -0.05, "side": 0.1,
 }  # fmt: skip
-# Loudness of a piece's peak against the kick's in dB, and by how much a song changes it.
+# Peak level of each piece relative to the kick, in dB.
 LEVELS_DB = {
     "kick": 0, "snare": -1.5, "side": -6, "clap": -4, "hat": -14, "pedal": -15, "open": -13,
     "low": -4, "middle": -4, "high": -4, "crash": -9, "ride": -14, "bell": -13, "tambourine": -13,
@@ -80,7 +80,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Hit:
-    """A stroke: piece, bar, step (a fraction is late), velocity 0...1."""
+    """A stroke: piece, bar, step (may be fractional), velocity 0...1."""
 
     piece: str
     bar: int
@@ -89,7 +89,7 @@ class Hit:
 
 
 class Kit:
-    """Pieces of one family, made when they are first struck."""
+    """Pieces of one family, made at their first stroke."""
 
     def __init__(self, score: Score, random: Generator) -> None:
         self.random = random
@@ -107,10 +107,10 @@ class Kit:
         self.pieces: dict[str, Piece] = {}
 
     def _takes(self, name: str) -> list[Array]:
-        """What a piece sounds like, before it is shaped."""
+        """Takes [2, n] of a piece before shaping."""
         tuning = self.tuning + self.random.normal(0, 1.0)
         table = {"studio": STUDIO, "machine": MACHINE}.get(self.family, {})
-        # Machines have no sounds of their own for some pieces: a font lends them.
+        # Pieces for which a machine has no sounds come from a font.
         if name in self.synthesised:
             return [np.repeat(take[None], 2, axis=0) for take in self.synthesised[name][0]]
         if name in table:
@@ -130,7 +130,7 @@ class Kit:
         ]
 
     def piece(self, name: str) -> Piece:
-        """A piece, shaped: decay, treble and bass, saturation."""
+        """Makes a piece once: takes shaped by decay, equaliser and saturation."""
         if name in self.pieces:
             return self.pieces[name]
         random = self.random
@@ -215,7 +215,7 @@ def _fill(random: Generator, start: int) -> list[tuple[str, float, float]]:
 
 
 def plan(score: Score) -> list[Hit]:
-    """All strokes of the song, from a generator of their own: other stems duck under the kick."""
+    """All strokes of the song, from their own generator, since other stems duck under the kick."""
     random = score.generator("strokes")
     kit = Kit(score, score.generator("kit"))
     grooves: dict[str, list[tuple[str, float, float]]] = {}

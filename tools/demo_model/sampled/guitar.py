@@ -1,4 +1,4 @@
-"""Guitars: chords with the strings of a real one, strummed, muted or picked, through amplifiers."""
+"""Guitars: chords fretted on six strings, strummed, muted or picked, through amplifiers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _lengths(text: str) -> list[tuple[int, int, float]]:
 
 def _rhythm(score: Score, random: Generator, texts: tuple[str, ...], chord: Callable, spread: float,
             short: float, loud: float) -> list[Note]:  # fmt: skip
-    """Strokes of all bars; each kind of section has its pattern."""
+    """Strokes of all bars; each kind of section has its own pattern."""
     chosen: dict[str, str] = {}
     notes: list[Note] = []
     for section, bar in score.bars("other"):
@@ -95,7 +95,7 @@ def _arpeggio(score: Score, random: Generator) -> list[Note]:
 
 
 def _take(font: SoundFont, random: Generator, program: int, notes: list[Note], count: int) -> Array:
-    """Notes as one take: its own touch, tuning and lateness."""
+    """Renders notes as one take, with its own dynamics, tuning and timing."""
     late = samples(abs(random.normal(0, 0.009)))
     moved = [
         Note(n.start + late + int(random.integers(0, 300)), n.end + late, n.key,
@@ -108,7 +108,7 @@ def _take(font: SoundFont, random: Generator, program: int, notes: list[Note], c
 
 
 def _sides(random: Generator, takes: list[Array], width: float) -> Array:
-    """Two takes to both sides, or one somewhere."""
+    """Pans two takes to both sides, or a single one to a random position."""
     if len(takes) == 1:
         angle = (random.uniform(-0.7, 0.7) + 1) * np.pi / 4
         gains = np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32) * 1.414

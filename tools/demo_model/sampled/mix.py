@@ -1,7 +1,7 @@
-"""The mix: levels of the stems, ducking, a bus that treats all of them alike, lossy coding.
+"""The mix: levels of the stems, ducking, a bus with the same effects for all stems, lossy coding.
 
-Everything that depends on the sum is computed from the mixture and applied to each stem as the
-same filter or the same gain, so that the stems still add up to the mixture.
+The bus computes its filter and its gains from the mixture and applies the same ones to each stem,
+so that the stems still add up to the mixture.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOOK_AHEAD = samples(0.002)
 
 
 def _bus_gain(mixture: Array, ratio: float, release_seconds: float) -> Array:
-    """What a compressor does to the mixture, as a gain [n]."""
+    """Gain [n] of a compressor on the mixture."""
     pressed = effects.compress(mixture, ratio, release_seconds)
     safe = np.abs(mixture).max(0) > 1e-6
     gain = np.abs(pressed).max(0) / np.maximum(np.abs(mixture).max(0), 1e-6)
@@ -32,12 +32,12 @@ def _bus_gain(mixture: Array, ratio: float, release_seconds: float) -> Array:
 
 
 def limiter(mixture: Array, ceiling: float) -> Array:
-    """A gain [n] under which no sample of the mixture exceeds the ceiling."""
+    """Gain [n] that keeps every sample of the mixture below the ceiling."""
     peak = np.abs(mixture).max(0)
     wanted = np.minimum(1.0, ceiling / np.maximum(peak, 1e-9))
     width = 2 * LOOK_AHEAD + 1
     held = ndimage.minimum_filter1d(wanted, width)
-    # Release: the gain comes back slowly; the first pass looks ahead by the width of its window.
+    # Release: the gain recovers slowly; the minimum filter looks ahead by LOOK_AHEAD.
     quiet = -np.log(held)
     pole = np.exp(-1 / (0.06 * RATE_HZ / 64))
     coarse = np.pad(quiet, (0, -len(quiet) % 64)).reshape(-1, 64).max(1)
@@ -50,7 +50,7 @@ def limiter(mixture: Array, ceiling: float) -> Array:
 
 
 def _coded(stem: Array, quality: float, top_hz: float) -> Array:
-    """The stem after Ogg Vorbis, which keeps its timing, and a low pass as lossy coders have it."""
+    """The stem after Ogg Vorbis, which keeps its timing, and a low pass as in lossy encoders."""
     import soundfile
 
     peak = max(1.0, float(np.abs(stem).max()))
@@ -71,7 +71,7 @@ def _coded(stem: Array, quality: float, top_hz: float) -> Array:
 
 
 def _leveled(score: Score, random: Generator, stems: Array) -> Array:
-    """Stems at the loudness they have in a mix."""
+    """Scales the stems to their loudness in the mix."""
     for k, name in enumerate(STEMS):
         loud = LEVELS_DB[name] + score.style.favours.get(name, 0.0)
         loud += np.clip(random.normal(0, SPREAD_DB), -6, 5)
@@ -80,7 +80,7 @@ def _leveled(score: Score, random: Generator, stems: Array) -> Array:
 
 
 def _bus(random: Generator, stems: Array, level_db: float) -> Array:
-    """Equaliser, compressor, loudness, one limiter for all."""
+    """Bus with equaliser, compressor, loudness and limiter, the same for all stems."""
     sections = [
         effects.shelf("low", random.uniform(60, 150), random.normal(0, 1.2)),
         effects.bell(np.exp(random.uniform(*np.log([200, 4000]))), random.normal(0, 1.2), 0.7),

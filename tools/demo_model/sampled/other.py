@@ -25,7 +25,7 @@ STABS = ("X..X..X...X.....", "..X...X...X...X.", "X.....X....X....", "X..x..X..x
 
 @dataclass(frozen=True)
 class Layer:
-    """Programs of a font, how they are played, the lowest key, and loudness in the stem in dB."""
+    """Programs of a font, kind of part, lowest key, and loudness in the stem in dB."""
 
     programs: tuple[int, ...]
     part: str
@@ -56,7 +56,7 @@ def chord_notes(score: Score, section: Section, bar: int, lowest: int) -> list[i
 
 def _strokes(score: Score, random: Generator, texts: tuple[str, ...], lowest: int, length: float
              ) -> list[Note]:  # fmt: skip
-    """Chords in a rhythm; each kind of section has its own."""
+    """Chords in a rhythm; each kind of section has its own rhythm."""
     chosen: dict[str, str] = {}
     roll = random.uniform(0, 0.012)
     bass = random.random() < 0.5
@@ -76,7 +76,7 @@ def _strokes(score: Score, random: Generator, texts: tuple[str, ...], lowest: in
 
 
 def _held(score: Score, random: Generator, lowest: int) -> list[Note]:
-    """One chord a bar, its notes tied where they stay."""
+    """One chord for each bar, held for its whole length."""
     notes: list[Note] = []
     for section, bar in score.bars("other"):
         start, end = score.at(bar, 0), score.at(bar + 1, 0)
@@ -142,7 +142,7 @@ def _part(score: Score, random: Generator, layer: Layer) -> list[Note]:
 
 
 def _bends(random: Generator, notes: list[Note], depth: float) -> list[tuple[int, float]]:
-    """Vibrato that grows, and slides into some notes."""
+    """Bends for a growing vibrato, and for slides into some notes."""
     rate = random.uniform(4.5, 6.5)
     bends = []
     for note in notes:
@@ -256,7 +256,7 @@ def _texture(score: Score, random: Generator) -> Array:
 
 
 def _layer(score: Score, random: Generator, name: str) -> Array:
-    """One layer, at its own place, with its own room."""
+    """One layer, with its own stereo position and room."""
     if name in GUITARS:
         track = guitar.render(score, random, name)
     elif name == "texture":

@@ -1,6 +1,6 @@
-"""Where the sounds come from, and which of them are held out.
+"""Sources of the sounds, and which of them are held out.
 
-All are packages of Debian, needed to make training data and never to separate:
+All are Debian packages, needed to make training data and never to separate:
 
 | package | licence |
 |---|---|

@@ -1,4 +1,4 @@
-"""The score of a song of the sampled kind: a style, and what `song.Song` has."""
+"""The score of a song of the sampled kind: a `song.Song` with a style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sampled.palette import Palette
 from sampled.styles import SHARES, STYLES, Style
 from song import PROGRESSIONS, SCALES, STEMS, Section, Song
 
-# Shares of the sections in which a stem is silent, besides those of its own making.
+# Probability that a stem is silent in a section.
 SILENT = {"drums": 0.10, "bass": 0.11, "other": 0.05, "vocals": 0.20}
 PLANS = (
     ("verse", "chorus", "verse", "bridge", "chorus"),
@@ -28,7 +28,7 @@ INTENSITY = {
 
 @dataclass(frozen=True)
 class Score(Song):
-    """What all parts of a sampled song have in common."""
+    """Properties of a sampled song that all parts share."""
 
     style_name: str
     palette: Palette
@@ -50,14 +50,14 @@ class Score(Song):
 
 
 def pick(random: Generator, weights: dict[str, float]) -> str:
-    """A name, drawn by its weight."""
+    """Draws a name by its weight."""
     names = list(weights)
     share = np.array([weights[name] for name in names], dtype=np.float64)
     return names[int(random.choice(len(names), p=share / share.sum()))]
 
 
 def pick_many(random: Generator, weights: dict[str, float], count: int) -> list[str]:
-    """Different names, drawn by their weights."""
+    """Draws different names by their weights."""
     names = list(weights)
     share = np.array([weights[name] for name in names], dtype=np.float64)
     count = min(count, len(names))
@@ -66,7 +66,7 @@ def pick_many(random: Generator, weights: dict[str, float], count: int) -> list[
 
 
 def _active(random: Generator, name: str) -> frozenset[str]:
-    """Which stems play in a section of this kind."""
+    """Draws the stems that play in a section of a kind."""
     silent = {stem for stem in STEMS if random.random() < SILENT[stem]}
     if name in ("intro", "break") and not silent:
         silent = {str(random.choice(STEMS)) for _ in range(2)}
@@ -78,7 +78,7 @@ def _active(random: Generator, name: str) -> frozenset[str]:
 
 
 def compose_sampled(seed: int, length_samples: int, palette: Palette) -> Score:
-    """Draws a song of this length."""
+    """Draws a song of a length in samples."""
     random = np.random.default_rng([seed, zlib.crc32(b"sampled")])
     name = pick(random, SHARES)
     style = STYLES[name]

@@ -19,7 +19,7 @@ _F = np.linspace(0, RATE_HZ / 2, FFT_BINS)
 
 @dataclass(frozen=True)
 class Sung:
-    """A note: seconds, MIDI pitch; whether a phrase begins, whether it prolongs a syllable."""
+    """A note: start and end in seconds, MIDI pitch; if it begins a phrase, prolongs a syllable."""
 
     start: float
     end: float
@@ -50,7 +50,7 @@ class Singer:
 
     @staticmethod
     def drawn(random: Generator, voices: tuple[str, ...]) -> Singer:
-        """Some singer."""
+        """Draws a singer."""
         voice = str(random.choice(voices))
         woman = voice in WOMEN
         high = woman if random.random() < 0.75 else not woman
@@ -79,7 +79,7 @@ class Singer:
         )
 
     def like(self, random: Generator) -> Singer:
-        """The same singer another time: a double."""
+        """The same singer in another take, for a double."""
         return replace(
             self,
             warp=self.warp * random.uniform(0.98, 1.02),
@@ -93,7 +93,7 @@ Words = list[tuple[int, int] | None]  # line and syllable of each note; None: th
 
 
 def words(random: Generator, singer: Singer, notes: list[Sung]) -> Words:
-    """Which syllable each note has."""
+    """Draws the syllable of each note."""
     spoken = lines(singer.voice)
     line, place = int(random.integers(len(spoken))), 0
     chosen: Words = []
@@ -111,7 +111,7 @@ def words(random: Generator, singer: Singer, notes: list[Sung]) -> Words:
 
 
 class _Frames:
-    """What WORLD is given, frame by frame, while notes are laid out."""
+    """Input of WORLD for each frame, filled in while notes are laid out."""
 
     def __init__(self, seconds: float) -> None:
         self.count = int(seconds * FRAME_HZ) + 1
@@ -124,13 +124,13 @@ class _Frames:
         self.left = np.full(self.count, 9.0)
 
     def span(self, start: float, end: float) -> slice:
-        """Frames from one time to another."""
+        """Frames from one time in seconds to another."""
         first = min(max(0, int(start * FRAME_HZ)), self.count)
         return slice(first, max(first, min(self.count, int(end * FRAME_HZ))))
 
     def put(self, start: float, end: float, line: int, spoken: Line, first: float, last: float
             ) -> None:  # fmt: skip
-        """Frames `first` to `last` of a spoken line, stretched."""
+        """Puts frames `first` to `last` of a spoken line between two times, stretched."""
         where = self.span(start, end)
         length = where.stop - where.start
         if length:
@@ -213,16 +213,16 @@ def _pitch(frames: _Frames, singer: Singer, random: Generator) -> tuple[Array, A
 
 
 def _phrases(frames: _Frames) -> list[slice]:
-    """The stretches with sound: silence takes WORLD twice as long as singing."""
+    """Ranges of frames with sound: WORLD takes twice as long for silence as for singing."""
     active = ndimage.binary_dilation(frames.line >= 0, iterations=FRAME_HZ // 10)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], active.view(np.int8), [0]])))
     return [slice(first, last) for first, last in edges.reshape(-1, 2)]
 
 
 def _timbre(lined: Array, source: Array, voiced: Array, singer: Singer) -> tuple[Array, Array]:
-    """Log power and aperiodicity [frames, FFT_BINS] after the singer's throat.
+    """Log power and aperiodicity [frames, FFT_BINS] with the singer's timbre.
 
-    For each frame: the spoken line, the place in it, whether it is voiced.
+    Arguments for each frame: the spoken line, the position in it, whether it is voiced.
     """
     spoken = lines(singer.voice)
     count = len(lined)
@@ -266,7 +266,7 @@ def _timbre(lined: Array, source: Array, voiced: Array, singer: Singer) -> tuple
 
 
 def _growled(sound: Array, pitch: Array, singer: Singer, random: Generator) -> Array:
-    """Every second and third period is weaker, in places, and the whole is driven."""
+    """Adds growl: every second and third period is weaker in places, and all is driven."""
     at = np.arange(len(pitch)) * (RATE_HZ / FRAME_HZ)
     where = np.arange(len(sound))
     cycles = np.cumsum(np.interp(where, at, pitch)) / RATE_HZ
@@ -282,7 +282,7 @@ def sing(
     random: Generator, singer: Singer, notes: list[Sung], chosen: Words, count: int,
     loose_seconds: float = 0.0, pitches: list[float] | None = None,
 ) -> Array:  # fmt: skip
-    """The voice [n]; `pitches` replaces the notes' own, `loose_seconds` shifts them in time."""
+    """Sings notes as [n]; `pitches` replaces theirs, `loose_seconds` is the deviation in time."""
     import pyworld
 
     if not notes:

@@ -1,6 +1,7 @@
-"""Notes played by a sound font: libfluidsynth through ctypes, notes in, float32 [2, n] out.
+"""Notes played by a sound font, as float32 [2, n]: libfluidsynth through ctypes.
 
-Debian's libfluidsynth3 (LGPL 2.1). Its own reverb and chorus are off; `effects` has others.
+The library is Debian's libfluidsynth3 (LGPL 2.1). Its reverb and chorus are off; `effects` has
+others.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from oscillators import RATE_HZ, Array
 
-# Numbers of SoundFont 2.04 generators, whose values are added to what the font says.
+# Numbers of SoundFont 2.04 generators, whose values are added to the font's.
 FILTER_CENTS, ATTACK_TIMECENTS, COARSE_SEMITONES, FINE_CENTS = 8, 34, 51, 52
 BEND_SEMITONES = 12  # of a full turn of the pitch wheel
 EXPRESSION = 11  # a controller
@@ -66,13 +67,13 @@ def _library() -> ctypes.CDLL:
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    # It warns of every channel that has no program, and only one has.
+    # Off, since it warns of every channel without a program, and only one has a program.
     library.fluid_set_log_function(_WARNINGS, None, None)
     return library
 
 
 class SoundFont:
-    """One font. Every render has a synthesiser of its own, so that none depends on another."""
+    """One font. Every render has its own synthesiser, so that renders don't affect each other."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
@@ -94,12 +95,12 @@ class SoundFont:
         self.number = number
         self.font = library.fluid_synth_get_sfont_by_id(self.keeper, number)
         self.kept: dict[tuple[int, int], int] = {}  # their channels, oldest first
-        # What a fresh synthesiser has on its channels, read for every render if it is not kept.
+        # Presets of a new synthesiser's channels, which every render would read again if not kept.
         for channel, preset in enumerate(((0, 0), (DRUM_BANK, 0))):
             library.fluid_synth_program_select(self.keeper, channel, number, *preset)
 
     def _keep(self, preset: tuple[int, int]) -> None:
-        """Keeps the samples of the last few presets in memory: reading them takes long."""
+        """Keeps the samples of the last presets in memory, since reading them takes long."""
         if preset in self.kept:
             return
         channel = len(self.kept) + 2
@@ -144,7 +145,7 @@ class SoundFont:
         bends: list[tuple[int, float]] | None,
         swells: list[tuple[int, float]] | None,
     ) -> Array:
-        """The same by a fresh synthesiser."""
+        """Renders the notes with a new synthesiser."""
         library = self.library
         channel = 9 if preset[0] == DRUM_BANK else 0
         sound = np.zeros((count, 2), dtype=np.float32)

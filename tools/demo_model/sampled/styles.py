@@ -1,6 +1,6 @@
-"""What is usual in each style: tempo, grooves, kits, basses, layers, voices, loudness.
+"""Styles of music: tempo, grooves, kits, basses, layers, voices, loudness.
 
-Weights of a choice are numbers beside its names; a name that is absent never comes.
+A choice is a dictionary of names with their weights; a name that is missing is never drawn.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 # A bar of sixteenths: X accent, x played, o ghost.
-# For each groove: kicks, snares (or claps), cymbals, of which a song takes one each.
+# For each groove: patterns of kicks, snares (or claps) and cymbals; a section uses one of each.
 GROOVES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "rock": (
         ("X.......X.X.....", "X.....x.X.......", "X..x....X.x.....", "X.x.....x.X...x.",
@@ -81,7 +81,7 @@ GROOVES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Style:
-    """One style."""
+    """Ranges and weights of one style."""
 
     tempo: tuple[float, float]
     groove: str
@@ -233,5 +233,5 @@ STYLES: dict[str, Style] = {
         rooms=(1.2, 2.5), level_db=(-20, -12),
     ),
 }  # fmt: skip
-# How often each style comes.
+# Weight of each style.
 SHARES = {name: 2.0 if name in ("rock", "pop", "hiphop", "indie") else 1.0 for name in STYLES}

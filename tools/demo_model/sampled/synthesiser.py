@@ -1,7 +1,7 @@
-"""A subtractive synthesiser: a wave through a ladder filter whose cutoff moves at every sample.
+"""A subtractive synthesiser: a wave through a ladder filter whose cutoff changes at every sample.
 
-The filter is applied to the partials, so that nothing folds back: a note is a grid of wavetables,
-one for each of some cutoffs, and every sample lies between two of them.
+The filter is applied to the partials, so that nothing aliases: a note has a grid of wavetables for
+several cutoffs, and every sample is interpolated between two of them.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def modulated(random: Generator, pitch_hz: Array, index: Array, ratio: float, fe
 
 
 def glided(pitch_hz: float, before_hz: float, seconds: float, count: int) -> Array:
-    """A pitch that moves from that of the note before, quickly at first."""
+    """Pitch that glides from the previous note's pitch, fast at first."""
     t = times(count)
     away = np.log2(before_hz / pitch_hz) * np.exp(-t / np.float32(max(seconds, 1e-4)))
     return pitch_hz * 2.0**away

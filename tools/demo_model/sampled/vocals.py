@@ -46,7 +46,7 @@ class _Melody:
         return notes
 
     def _key(self, section: Section, bar: int, step: float, move: int) -> int:
-        """The next note: on strong beats one of the chord."""
+        """Key of the next note; on strong beats a note of the chord."""
         score = self.score
         self.degree += move
         if step % 8 == 0:
@@ -61,7 +61,7 @@ class _Melody:
         return score.degree(self.degree, base)
 
     def phrase(self, section: Section, bar: int, busy: float) -> list[Sung]:
-        """Two bars."""
+        """A phrase of two bars."""
         score, random = self.score, self.random
         if section.name not in self.kept or random.random() < 0.4:
             self.kept[section.name] = self._shape(busy)
@@ -81,7 +81,7 @@ class _Melody:
 
 
 def _breaths(random: Generator, notes: list[Sung], count: int) -> Array:
-    """Air drawn in before some phrases [n]."""
+    """Sound of breaths before some phrases [n]."""
     sound = np.zeros(count, dtype=np.float32)
     low, high = random.uniform(700, 1500), random.uniform(4000, 9000)
     share, loud = random.uniform(0, 0.9), 10 ** (random.uniform(-32, -16) / 20)
@@ -96,7 +96,7 @@ def _breaths(random: Generator, notes: list[Sung], count: int) -> Array:
 
 def _spoken(score: Score, random: Generator, section: Section, bar: int, lowest: int, pace: float
             ) -> list[Sung]:  # fmt: skip
-    """Two bars of rap or speech: syllables on sixteenths, the pitch falls through a phrase."""
+    """Two bars of rap or speech: syllables on sixteenths, with a pitch that falls."""
     notes: list[Sung] = []
     step = float(random.choice([0, 0, 1, 2]))
     last = min(32.0, (section.first_bar + section.bars - bar) * 16.0) - float(random.choice([1, 4]))
@@ -113,7 +113,7 @@ def _spoken(score: Score, random: Generator, section: Section, bar: int, lowest:
 
 
 def _scale_move(score: Score, pitch: float, steps: int) -> float:
-    """A pitch some degrees of the scale above (or below)."""
+    """The pitch `steps` degrees of the scale above (or below)."""
     degrees = {score.degree(degree, 0) % 12: degree for degree in range(7)}
     key = round(pitch)
     nearest = min(degrees, key=lambda tone: min((key - tone) % 12, (tone - key) % 12))
@@ -123,14 +123,14 @@ def _scale_move(score: Score, pitch: float, steps: int) -> float:
 
 
 def _sided(sound: Array, pan: float) -> Array:
-    """A mono sound at a place, with constant power."""
+    """Pans a mono sound with constant power."""
     angle = (pan + 1) * np.pi / 4
     return sound * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
 
 
 def _backing(score: Score, random: Generator, singer: Singer, notes: list[Sung], chosen: Words
              ) -> Array:  # fmt: skip
-    """Doubles and harmonies of some notes, to both sides."""
+    """Doubles and harmonies of some notes, on both sides."""
     track = np.zeros((2, score.length_samples), dtype=np.float32)
     if not notes:
         return track
@@ -196,7 +196,7 @@ def _chops(score: Score, random: Generator, singer: Singer) -> Array:
 
 
 def _sent(score: Score, random: Generator, track: Array) -> Array:
-    """What a voice goes through: equaliser, compression, drive, delays, room."""
+    """Effects of a voice: equaliser, compression, drive, delays, room."""
     track = effects.high_pass(track, random.uniform(70, 160))
     track = effects.equalise(track, random, 2.0)
     track = effects.compress(track, random.uniform(2.0, 6.0), random.uniform(0.06, 0.2))

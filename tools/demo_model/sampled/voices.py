@@ -3,7 +3,7 @@
     python -m sampled.voices        # in tools/demo_model; fills the cache
 
 The analysis takes some minutes and is kept in $XDG_CACHE_HOME/swift-demucs-voices (or
-~/.cache/...), one file a voice, by the version of the recipe below.
+~/.cache/...), one file for each voice and RECIPE.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BINS = 513  # of an envelope, evenly from 0 to TOP_HZ
 TOP_HZ = 18_000.0
 APERIODICITY_BINS = 65
 
-# As flite and festival name them.
+# Vowels by the names of flite and festival.
 VOWELS = frozenset(
     "aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw axr ix ux".split()  # noqa: SIM905
 )
@@ -66,7 +66,7 @@ wonder word work world worry yeah year yellow yes yesterday you young
 
 @dataclass(frozen=True)
 class Syllable:
-    """Times in frames: first consonant, vowel, end of the vowel, end of the last consonant."""
+    """Times in frames: start of the first consonant and the vowel, ends of vowel and syllable."""
 
     onset: float
     vowel: float
@@ -85,7 +85,7 @@ class Line:
 
 
 def _speak(voice: str, text: str, wav: Path) -> list[tuple[str, float]]:
-    """Speaks into a file; returns phones with the times of their ends in seconds."""
+    """Speaks a text into a file; returns the phones and their end times in seconds."""
     engine, _, name = voice.partition(":")
     if engine == "flite":
         command = ["flite", "-voice", name, "-psdur", "-t", text, "-o", str(wav)]
@@ -102,7 +102,7 @@ def _speak(voice: str, text: str, wav: Path) -> list[tuple[str, float]]:
 
 
 def _syllables(phones: list[tuple[str, float]]) -> tuple[Syllable, ...]:
-    """One syllable for each vowel; consonants between two vowels go to the second, but one."""
+    """One syllable per vowel; of several consonants between two, the first joins the first."""
     begins = [0.0, *(end for _, end in phones[:-1])]
     nuclei = [k for k, (phone, _) in enumerate(phones) if phone in VOWELS]
     result = []
@@ -127,9 +127,9 @@ def _syllables(phones: list[tuple[str, float]]) -> tuple[Syllable, ...]:
 
 
 def _widened(frames: Array, rate: int, voiced: Array, aperiodic: bool) -> Array:
-    """Envelopes of a voice's own band on the common grid; above the band they are continued.
+    """Envelopes on the common frequency grid, extended above the band of the voice's sample rate.
 
-    Log power falls, slowly in the noise of consonants; aperiodicity rises towards one.
+    Above the band log power falls, slowly in unvoiced frames, and aperiodicity rises towards one.
     """
     source = np.linspace(0, rate / 2, frames.shape[1])
     bins = APERIODICITY_BINS if aperiodic else BINS
@@ -169,13 +169,13 @@ def _analysed(voice: str, text: str) -> Line:
 
 
 def _cache(voice: str) -> Path:
-    """The file of a voice."""
+    """Cache file of a voice."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "swift-demucs-voices" / f"{voice.replace(':', '-')}-{RECIPE}.npz"
 
 
 def _analyse_voice(voice: str, path: Path) -> None:
-    """Speaks and analyses all lines of a voice; the file appears whole."""
+    """Speaks and analyses all lines of a voice, and writes the file, whole or not at all."""
     random = np.random.default_rng(11)
     arrays: dict[str, Array] = {}
     for k in range(LINES):

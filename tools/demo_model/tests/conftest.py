@@ -1,4 +1,4 @@
-"""The scripts of tools/demo_model, importable as they are when they run."""
+"""Makes the scripts of tools/demo_model importable, as when they run."""
 
 import sys
 from pathlib import Path

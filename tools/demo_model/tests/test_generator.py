@@ -31,7 +31,7 @@ def digest(stems: np.ndarray) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_seed_gives_the_same_bits_in_another_process_and_order(songs, kind):
-    """Other songs rendered before leave no trace in synthesisers or generators."""
+    """Songs that were rendered before do not change synthesisers or generators."""
     code = (
         "import sys, hashlib; from generate import generate\n"
         f"print(hashlib.sha256(generate({SEEDS[-1]}, {SECONDS}, {kind!r}).tobytes()).hexdigest())"
@@ -44,7 +44,7 @@ def test_a_seed_gives_the_same_bits_in_another_process_and_order(songs, kind):
 
 
 def test_seeds_kinds_and_instruments_give_different_songs(songs):
-    """No two of them are alike."""
+    """No two songs are equal."""
     found = {digest(stems) for stems in songs.values()}
     found.add(digest(generate(SEEDS[0], SECONDS, held_out_instruments=True)))
     assert len(found) == len(songs) + 1
@@ -62,7 +62,7 @@ def test_songs_are_finite_and_their_sum_stays_below_full_scale(songs):
 
 
 def test_the_command_writes_stems_that_add_up_to_the_mixture(tmp_path):
-    """The files, read back, to the last bit."""
+    """The files have the same bits when read again."""
     soundfile = pytest.importorskip("soundfile")
     command = [sys.executable, "generate.py", "--seed", "7", "--seconds", "2", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True)
@@ -73,7 +73,7 @@ def test_the_command_writes_stems_that_add_up_to_the_mixture(tmp_path):
 
 
 def test_the_bank_refuses_held_out_seeds(tmp_path):
-    """Training cannot hear them by mistake."""
+    """Training cannot use held-out songs by mistake."""
     first = str(FIRST_HELD_OUT_SEED - 1)
     command = [sys.executable, "bank.py", str(tmp_path), "--songs", "2", "--first-seed", first]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -83,7 +83,7 @@ def test_the_bank_refuses_held_out_seeds(tmp_path):
 
 
 def test_the_bank_keeps_stems(tmp_path, songs):
-    """Half a step of sixteen bits is the largest error."""
+    """The largest error is half a step of 16 bits."""
     stems = songs[SEEDS[0], "sampled"]
     bank.store(tmp_path / "song.npy", stems)
     error = np.abs(bank.excerpt(tmp_path / "song.npy", 0, stems.shape[2]) - stems).max()
@@ -119,7 +119,7 @@ def test_every_style_names_what_exists():
 
 
 def test_the_limiter_keeps_every_sample_below_the_ceiling():
-    """Also where peaks follow each other at once."""
+    """Also if peaks follow each other immediately."""
     random = np.random.default_rng(1)
     loud = random.normal(0, 0.7, (2, 44_100)).astype(np.float32)
     gain = mix.limiter(loud, 0.9)
@@ -140,13 +140,13 @@ def test_a_note_of_a_font_has_its_pitch_and_ends():
 
 
 def test_a_program_that_a_font_lacks_is_silent():
-    """No error, no other instrument instead."""
+    """There is no error, and no other instrument plays."""
     font = soundfont.sound_font(palette.FLUID)
     assert not font.render((77, 77), [soundfont.Note(0, 4410, 60, 100)], 4410).any()
 
 
 def test_the_ladder_takes_treble_and_resonates():
-    """Far above the cutoff 24 dB an octave; a peak at it with resonance."""
+    """24 dB per octave far above the cutoff; with resonance, a peak at the cutoff."""
     far = np.abs(synthesiser.ladder(np.array([16.0, 32.0]), 0.0))
     assert 23 < 20 * np.log10(far[0] / far[1]) < 24.1
     plain, peaked = (abs(synthesiser.ladder(np.array([1.0]), r)[0]) for r in (0.0, 0.9))
@@ -154,7 +154,7 @@ def test_the_ladder_takes_treble_and_resonates():
 
 
 def test_a_swept_note_does_not_fold_back():
-    """Between the partials of a bright high note there is nothing."""
+    """A bright high note has no aliases between its partials."""
     pitch = np.full(44_100, 2000.0)
     sound = synthesiser.swept(
         np.random.default_rng(0), "saw", pitch, np.full(44_100, 18_000.0), 0.0

@@ -1,4 +1,4 @@
-"""Training: excerpts, schedule, and going on as if nothing had happened."""
+"""Training: excerpts, schedule, and resuming with the same result."""
 
 import json
 import subprocess
@@ -39,12 +39,12 @@ def call(folder: Path, work: str, *options: str) -> list[dict]:
 
 
 def weights(folder: Path, work: str) -> dict:
-    """The state that a run left."""
+    """The state that a run has written."""
     return torch.load(folder / work / "state.pt", weights_only=True)
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(folder):
-    """Four steps at once, and three with one after them: the same bits."""
+    """Four steps in one run, and three and one in two runs, give the same bits."""
     call(folder, "whole", "--steps", "4")
     call(folder, "parts", "--steps", "3")
     call(folder, "parts", "--steps", "4")
@@ -57,7 +57,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(folder):
 
 
 def test_a_cooldown_is_remembered_and_ends(folder):
-    """Begun after a step, interrupted, it ends by a call that does not name it."""
+    """A cooldown that began after a step and was interrupted ends in a call without --cooldown."""
     call(folder, "cooled", "--steps", "1")
     call(folder, "cooled", "--cooldown", "2", "--steps", "2")
     assert weights(folder, "cooled")["cooldown"] == [1, 2]
@@ -66,7 +66,7 @@ def test_a_cooldown_is_remembered_and_ends(folder):
 
 
 def test_the_rate_rises_stays_and_falls():
-    """Its three parts."""
+    """The rate in the three parts of the schedule."""
     assert train.rate_at(0, 0.0, 1.0) == pytest.approx(1 / train.WARM_UP_STEPS)
     assert train.rate_at(10_000, 0.0, 1.0) == 1.0
     assert train.rate_at(20_000, 0.75, 1.0) == pytest.approx(0.25)
@@ -74,7 +74,7 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_a_batch_depends_on_its_step_alone(folder):
-    """Drawn anew, after others, it is the same; the next one differs."""
+    """The same step gives the same batch, also after other draws; the next step another one."""
     batches = mixing.Batches(folder / "bank", torch.device("cpu"))
     first = batches.draw(3, 2, 1.0)
     other = batches.draw(4, 2, 1.0)
@@ -84,7 +84,7 @@ def test_a_batch_depends_on_its_step_alone(folder):
 
 
 def test_changing_pace_moves_pitch_and_keeps_level():
-    """A tone of 1000 Hz, a fifth faster, is one of 1500 Hz; its level stays."""
+    """A tone of 1000 Hz played a fifth faster has 1500 Hz and the same level."""
     count, pace = 44_100, 1.5
     needed = int((count + 2 * mixing.MARGIN) * pace) + 8
     tone = np.sin(2 * np.pi * 1000 * np.arange(needed) / 44_100).astype(np.float32)
@@ -95,7 +95,7 @@ def test_changing_pace_moves_pitch_and_keeps_level():
 
 
 def test_an_equaliser_curve_changes_its_band_alone():
-    """Six decibels on everything is a factor of two."""
+    """6 dB at all frequencies is a factor of two."""
     sound = np.random.default_rng(2).normal(0, 0.1, (2, 44_100 + 2 * mixing.MARGIN))
     sound = sound.astype(np.float32)
     curve = np.full(128, 20 * np.log10(2))
