@@ -86,8 +86,8 @@ print(f"what the four stems leave out has {100 * share:.2f} % of the mixture's e
 # ## The check
 #
 # `swift-demucs selftest` compares the engine with numbers that PyTorch computed, with each instruction
-# set that your processor has. It prints a long table. The last line counts, and it must begin with
-# "passed"; otherwise stop here, because nothing that follows could be trusted.
+# set that your processor has. It prints a long table. Only the last line matters: it must begin with
+# "passed". Otherwise stop here, because no later result could be trusted.
 
 # %%
 print(run("selftest").splitlines()[-1])
@@ -96,7 +96,7 @@ print(run("selftest").splitlines()[-1])
 # ## Exercise
 #
 # Listen to the four stems and write down which one is worst. Then look at the scores. SDR is the
-# signal-to-distortion ratio, in dB; higher is better, and chapter 1 says what it is.
+# signal-to-distortion ratio, in dB; higher is better, and chapter 1 explains it.
 
 # %% [markdown] tags=["answer"]
 # The true stems are known, so the command can compute the scores:

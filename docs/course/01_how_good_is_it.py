@@ -12,7 +12,7 @@
 #
 # | SDR | the error's energy is |
 # |---|---|
-# | 0 dB | as large as the stem's: silence scores this |
+# | 0 dB | as large as the stem's; this is the score of silence |
 # | 5 dB | a third |
 # | 10 dB | a tenth |
 # | 20 dB | a hundredth |
@@ -63,7 +63,7 @@ for name in stems:
 # 30 seconds. The distance between the two curves is the SDR of that moment.](figures/01_error_over_time.png)
 #
 # One number for a whole song hides a lot. The distance between the two curves is the SDR of that second.
-# Where a stem is silent the curve of the error lies above: there all that the estimate has is error.
+# Where a stem is silent, the error's curve is the higher one: there the estimate contains only error.
 
 # %%
 from figures import how_good_is_it
@@ -73,7 +73,7 @@ how_good_is_it.error_over_time(truth, stems)
 # %% [markdown]
 # ## The check
 #
-# Your numbers against those of `swift-demucs eval`, to 0.01 dB:
+# Compare your numbers with those of `swift-demucs eval`, to 0.01 dB:
 
 # %%
 import json
@@ -94,12 +94,12 @@ for name, row in report["tracks"][0]["stems"].items():
 # first: if the four stems are equally loud, which number will it be? Then measure.
 
 # %% [markdown] tags=["answer"]
-# With the mixture as the estimate of $s_1$ the error is $s_2 + s_3 + s_4$. Stems that have nothing to do
-# with each other add their energies, so the error has three times the energy of the stem:
+# With the mixture as the estimate of $s_1$ the error is $s_2 + s_3 + s_4$. The energies of unrelated
+# stems add up, so the error has three times the energy of the stem:
 #
 # $$10 \log_{10} \tfrac13 = -4.8\ \text{dB}$$
 #
-# Louder stems score higher, softer ones lower. It is the line that every separation has to beat.
+# Louder stems score higher, softer ones lower. Every separation has to beat this score.
 
 # %% tags=["answer"]
 mixture = sum(truth.values())

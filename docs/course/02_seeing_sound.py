@@ -26,9 +26,9 @@
 #
 # ## Padding
 #
-# The first piece should be centred near the first sample, so something has to stand before it. The
-# signal is *reflected* at both ends: 3/2 hops on the left, and on the right as much plus what is missing
-# to a whole hop. The reflection leaves out the edge sample: … 3 2 **1** 2 3 …, not … 3 2 1 **1** 2 3 ….
+# The first piece should be centred near the first sample, so it needs samples before the first one. The
+# signal is *reflected* at both ends: 3/2 hops on the left, and on the right 3/2 hops plus the samples that
+# fill the last hop. The reflection leaves out the edge sample: … 3 2 **1** 2 3 …, not … 3 2 1 **1** 2 3 ….
 #
 # ## Complex numbers as channels
 #
@@ -79,10 +79,10 @@ for name, array in truth.items():
 #
 # ## The check
 #
-# From here on every check is the same: your array beside the engine's, and `swift-demucs compare` says
-# whether they are equal. "Equal" means a signal-to-noise ratio of at least 100 dB. Float32 has about
-# 24 bits, and sums in another order differ in the last ones, so two right programs are 110 to 150 dB
-# apart, not infinity. A real mistake gives 60 dB or less.
+# From here on every check is the same: `swift-demucs compare` says whether your array equals the
+# engine's. "Equal" means a signal-to-noise ratio of at least 100 dB. Float32 has about 24 bits, and sums
+# in another order differ in the last ones, so two correct programs agree to 110 to 150 dB, not to
+# infinity. A real mistake gives 60 dB or less.
 
 # %%
 from engine import check

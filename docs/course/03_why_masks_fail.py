@@ -75,9 +75,9 @@ for name, stem in truth.items():
 #
 # ## The check
 #
-# The same with masks fitted on other songs, by the script with which the demo model is judged: one gain
-# for each frequency (`mask`), and one gain each for the middle and the sides of the stereo picture
-# (`stereo mask`). A few songs are enough here. Medians in dB:
+# The same scores for masks that were fitted on other songs, by the script that makes the baseline of the
+# demo model: one gain for each frequency (`mask`), and one gain each for the middle and the sides of the
+# stereo signal (`stereo mask`). A few songs are enough here. Medians in dB:
 
 # %%
 import json
@@ -101,9 +101,9 @@ for name, row in table.items():
 # score it. Then think: why isn't its SDR infinite, although it knows the truth?
 
 # %% [markdown] tags=["answer"]
-# The mask scales the mixture, but can't turn its phase. Where two stems have energy at the same point,
-# the sum has a phase of its own. This ceiling holds for every method that multiplies the mixture by
-# positive numbers.
+# The mask scales the mixture, but can't change its phase. Where two stems have energy at the same point,
+# the phase of the sum is that of neither stem. This limit holds for every method that multiplies the
+# mixture by positive numbers.
 
 # %% tags=["answer"]
 magnitudes = {name: np.abs(spectrum(stem)) for name, stem in truth.items()}

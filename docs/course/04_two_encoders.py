@@ -2,18 +2,19 @@
 # # 4. Two encoders: strided convolution, GELU, GLU
 #
 # **The question.** A second of music is 88,200 samples, or 360,000 numbers of a spectrogram. How does the
-# network boil them down to a few hundred vectors that know what is going on?
+# network reduce them to a few hundred vectors that describe the music?
 #
 # ## The intuition
 #
-# In steps. Each *encoder layer* looks at 8 neighbours at a time, moves by 4, and writes down a few more
-# features for each place than it read. So places become fewer by 4, and features (*channels*) more by 2.
-# After four layers there are 256 times fewer places, and each one describes a wide stretch of sound.
+# In steps. Each *encoder layer* reads 8 neighbouring positions at a time, moves by 4 (the *stride*), and
+# computes more features (*channels*) for each position than it reads. So each layer leaves a quarter of the
+# positions, with twice the channels. After four layers there are 256 times fewer positions, and each one
+# describes a wide stretch of sound.
 #
 # There are two such stacks: `encoder` for the spectrogram, which steps along *frequency*, and `tencoder`
 # for the waveform, which steps along *time*. Both arrive at similar numbers of positions; that is
-# why they can talk to each other later. In this course a waveform is a spectrogram with a single row,
-# [C, 1, N]. So one code serves both.
+# why they can exchange information later. In this course a waveform is a spectrogram with a single row,
+# [C, 1, N]. So the same code serves both.
 #
 # ## The equations
 #
@@ -28,7 +29,7 @@
 #
 # $$\text{GELU}(x) = x \, \Phi(x) = \tfrac{x}{2} \left(1 + \text{erf}(x / \sqrt 2)\right)$$
 #
-# *GLU* lets one half of the channels decide how much of the other half gets through:
+# In a *GLU* one half of the channels decides how much of the other half gets through:
 #
 # $$\text{GLU}(a, b) = a \cdot \text{sigmoid}(b)$$
 #
@@ -129,13 +130,13 @@ check({"x": x, "xt": xt})
 # %% [markdown]
 # ## After the first layer: where am I?
 #
-# A convolution treats all frequencies alike. But 100 Hz and 10 kHz are different worlds, so the network is
-# told where it is: a learned vector for each of the remaining frequencies is added, once, after `encoder.0`.
-# It is stored small and multiplied by 10 · 0.2; the factors only set the speed of its learning.
+# A convolution treats all frequencies alike. But music at 100 Hz differs from music at 10 kHz, so the network
+# gets the frequency as an input: a learned vector for each of the remaining frequencies is added, once, after
+# `encoder.0`. The vector is stored small and multiplied by 10 · 0.2; the factors only set its speed of learning.
 #
 # ## Shapes
 #
-# Everything that the encoders compute for a second of music. The last column counts numbers.
+# The outputs of all encoder layers for a second of music. The last column is the number of elements.
 
 # %%
 found, shapes = {}, []

@@ -6,18 +6,18 @@
 #
 # ## The intuition
 #
-# Each layer has a small side road, *DConv*, that looks along time. It squeezes the channels to an
-# eighth, looks at three frames, widens again, and *adds* the result to what was there: a *residual*
-# branch. If it has nothing to say it adds almost nothing. A second round looks at three frames that are
-# two steps apart (*dilation* 2), and so sees farther for the same price.
+# Each layer has a small *residual path*, *DConv*, that reads along time. It reduces the channels to an
+# eighth, reads three frames, expands the channels again, and *adds* the result to its input. If it has
+# nothing to contribute, it adds almost nothing. A second round reads three frames that are two steps apart
+# (*dilation* 2), and so sees farther at the same cost.
 #
-# Three ideas keep such branches trainable:
+# Three ideas keep such paths trainable:
 #
 # - **Bottleneck**: an eighth of the channels, so it costs little.
 # - **GroupNorm**: the values are brought to mean 0 and variance 1 on the way, so that they neither explode
 #   nor vanish.
 # - **LayerScale**: each channel of the result is multiplied by a learned number $\gamma$ that starts near
-#   zero. Training begins with the side road closed and opens it where it helps.
+#   zero. At the beginning of training the path adds almost nothing; training increases it where it helps.
 #
 # ## The equation
 #
@@ -28,8 +28,8 @@
 # $$\text{norm}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + 10^{-5}}} \cdot w + b$$
 #
 # with mean and variance over all channels and all times. Here is the trap of this chapter: over which
-# *frequencies*? In the reference every frequency row is an item of its own, so **each row has its own mean
-# and variance**. A waveform has one row, so its statistics run over the whole signal.
+# *frequencies*? In the reference every frequency row is a separate item of the batch, so **each row has its
+# own mean and variance**. A waveform has one row, so its statistics run over the whole signal.
 #
 # **Shapes.** `x` is [C, F, T], or [C, 1, N]. Inside, the bottleneck has C / 8 channels. The result has the
 # shape of `x`.
@@ -70,8 +70,8 @@ def dconv(m, x):
 #
 # ## The check
 #
-# DConv's input is the GELU of what `encoder.0.conv` computed, which the trace has. The same for the
-# waveform: one function for both branches.
+# DConv's input is the GELU of the output of `encoder.0.conv`, which the trace has. The same function
+# serves the waveform.
 
 # %%
 config, model = load(MODEL)
@@ -84,12 +84,12 @@ check({"encoder.0.dconv": after.swapaxes(0, 1), "tencoder.0.dconv": after_t.swap
 # %% [markdown]
 # ## The picture
 #
-# ![Three pictures of one channel: before DConv, after it, and the difference, which is what the two
-# residual layers added.](figures/05_residual.png)
+# ![Three pictures of one channel: before DConv, after it, and the difference, which the two residual
+# layers added.](figures/05_residual.png)
 #
 # Before, nearly all energy lies in the lowest rows. DConv adds about as much to the quiet rows as to the
-# loud ones: its norm brings every row to variance 1, so how loud a row was is forgotten on the side
-# road. The main road still knows it, because DConv only adds.
+# loud ones: its norm brings every row to variance 1, so the residual path loses the loudness of a row. The
+# output of the layer keeps it, because DConv only adds.
 
 # %%
 from figures import dconv as pictures
@@ -97,7 +97,7 @@ from figures import dconv as pictures
 pictures.residual(before, after)
 
 # %% [markdown]
-# How strongly does each layer of the network use its side road? LayerScale tells. It started at 0.001.
+# How strongly does each layer of the network use its residual path? LayerScale shows it. It started at 0.001.
 
 # %%
 for branch in ("encoder", "tencoder", "decoder", "tdecoder"):
@@ -115,8 +115,8 @@ for branch in ("encoder", "tencoder", "decoder", "tdecoder"):
 # mistake show first, and how large is it? Does the rest of the network repair it?
 
 # %% [markdown] tags=["answer"]
-# Low frequencies are much louder than high ones. With statistics of all rows together the loud rows decide,
-# and quiet rows end up near a constant. The very first residual layer is wrong.
+# Low frequencies are much louder than high ones. The loud rows dominate common statistics, and quiet rows
+# end up near a constant. The very first residual layer is wrong.
 
 
 # %% tags=["answer"]

@@ -11,9 +11,9 @@
 # *value* ("what do I give?"). Where a query fits a key, much of that value is read. This is *attention*,
 # and *self-attention* if the tokens ask each other.
 #
-# The tokens of the spectrogram are its remaining places: 8 frequencies × T frames. Attention has no idea of
-# order, so each token gets a vector added that tells its place: the *position embedding*. In the
-# spectrogram the first half of the channels tells the time, the second half the frequency.
+# The tokens of the spectrogram are its remaining places: 8 frequencies × T frames. Attention does not know
+# the order of the tokens, so a vector for its place is added to each token: the *position embedding*. In the
+# spectrogram the first half of the channels encodes the time, the second half the frequency.
 #
 # ## The equations
 #
@@ -30,7 +30,7 @@
 # x \leftarrow \text{norm}_{out}(x)$$
 #
 # `norm1` and `norm2` are LayerNorms: each token by itself. `norm_out` is a GroupNorm with one mean and
-# variance for **all tokens and channels**. Taking a LayerNorm there is a popular mistake.
+# variance for **all tokens and channels**. A LayerNorm there is a common mistake.
 #
 # **Shapes.** Tokens are [T · F, C], time outermost: all frequencies of the first frame, then those of the
 # second. With two 1 × 1 convolutions around the transformer its C need not be that of the encoder.
@@ -99,8 +99,8 @@ def self_layer(m, x, heads):
 # %% [markdown]
 # ## The check
 #
-# `trace` never writes attention weights unless you ask: `--attention layers.0:0` asks for the first head
-# of the first layer. Chapter 2 did.
+# `trace` writes attention weights only on request: `--attention layers.0:0` requests the first head of the
+# first layer, as chapter 2 did.
 
 # %%
 config, model = load(MODEL)

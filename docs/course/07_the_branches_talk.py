@@ -6,7 +6,7 @@
 #
 # ## The intuition
 #
-# By the attention of chapter 6, with one change: the *queries* come from one branch, keys and values from the
+# With the attention of chapter 6 and one change: the *queries* come from one branch, keys and values from the
 # other. A token of the waveform asks, tokens of the spectrogram answer, and the other way around. This is
 # *cross-attention*. The H in HTDemucs stands for "hybrid", because there are two branches, and the T for this
 # transformer between them.
@@ -87,11 +87,11 @@ print("queries of the waveform × keys of the spectrogram:", weights.shape)
 # %% [markdown]
 # ## The picture
 #
-# ![What the waveform reads. Left: for each token of the waveform, how much it reads of each frame. Right:
+# ![Attention of the waveform. Left: for each token of the waveform, how much it reads of each frame. Right:
 # how much all tokens of the waveform together read of each place of the spectrogram.](figures/07_cross_attention.png)
 #
-# Left: if the waveform read only what happens at the same moment, there would be a bright diagonal. How much
-# of one there is tells how local this head is; vertical lines are moments that everybody reads.
+# Left: if the waveform read only the same moment of the spectrogram, there would be a bright diagonal. The
+# clearer the diagonal, the more local is this head. Vertical lines are moments that all tokens read.
 
 # %%
 from figures import the_branches_talk
@@ -106,8 +106,8 @@ the_branches_talk.cross_attention(weights, freqs)
 # are wrong, and by how much?
 
 # %% [markdown] tags=["answer"]
-# The spectrogram's tokens are computed first, so they are right. Only the waveform is wrong. Whoever
-# tests the spectrogram's branch alone finds nothing.
+# The spectrogram's tokens are computed first, so they are right. Only the waveform is wrong. A test of the
+# spectrogram's branch alone finds nothing.
 
 # %% tags=["answer"]
 careless = transformer_layer(transformer / "layers_t.1", xt, new_x, config.t_heads)

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 8. Back to sound: transposed convolution, skips, inverse STFT
 #
-# **The question.** A few hundred vectors know what is going on. How do they become four stems of 44,100
+# **The question.** A few hundred vectors describe the music. How do they become four stems of 44,100
 # samples a second again?
 #
 # ## The intuition
 #
-# By going the same way back. Each *decoder layer* undoes the size of an encoder layer: four times as many
+# By the same steps in reverse. Each *decoder layer* undoes the size of an encoder layer: four times as many
 # places, half the channels. It uses a *transposed convolution*: where a convolution reads 8 places and writes
 # one, this one reads one place and writes 8, and neighbours overlap and add up.
 #
@@ -15,8 +15,8 @@
 # *where*.
 #
 # At the end the spectrogram's branch gives a complex spectrogram for each stem, which an inverse STFT turns
-# into sound. The waveform's branch gives samples. Both are added. Nobody told the branches how to
-# share the work.
+# into sound. The waveform's branch gives samples. Both are added. Training decides how the branches share
+# the work.
 #
 # ## The equations
 #
@@ -85,8 +85,8 @@ def istft(z, samples):
 # ## The check
 #
 # From the transformer's output to the stems. The names in the trace are those of the ONNX export:
-# `output` is what the spectrogram's branch gives, `add_67` what the waveform's branch gives, both with mean and
-# standard deviation of chapter 4 put back: times std, plus mean, **without** the 1e-5.
+# `output` is the output of the spectrogram's branch, `add_67` that of the waveform's branch, both denormalised
+# with the mean and standard deviation of chapter 4: times std, plus mean, **without** the 1e-5.
 
 # %%
 config, model = load(MODEL)
@@ -124,7 +124,7 @@ check(found)
 # ![For each stem the energy of the spectrogram branch's part and of the waveform branch's part over
 # frequency.](figures/08_shares.png)
 #
-# The two parts of a stem are no clean division: where both curves lie above the sum, they cancel each other.
+# The two branches do not divide a stem cleanly: where both curves lie above the sum, they cancel each other.
 
 # %%
 from figures import back_to_sound
@@ -140,7 +140,7 @@ back_to_sound.shares(config.sources, from_spectrogram, found["add_67"])
 
 # %% [markdown] tags=["answer"]
 # The engine traced the second that begins at 20 s of the track, after it brought the track to standard
-# deviation 1. The true stems get the same scale, which the mixture tells.
+# deviation 1. The true stems get the same scale, which follows from the mixture.
 
 # %% tags=["answer"]
 second = slice(20 * config.samplerate, 20 * config.samplerate + samples)
@@ -161,5 +161,5 @@ for name, whole, z, wave in zip(
     print(f"{name:8}" + "".join(f"{value:13.2f} dB" for value in row))
 
 # %% [markdown] tags=["answer"]
-# A branch alone scores worse than both. The branches were trained together and count on each other, so what
-# one of them leaves out is not what it could have learned alone.
+# A branch alone scores worse than both. The branches were trained together and depend on each other: a branch
+# that was trained alone could have learned some of the parts that it leaves out here.

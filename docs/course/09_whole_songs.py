@@ -9,7 +9,7 @@
 # Cut the song into segments that overlap by a quarter. Near the edge of a segment the network knows only one
 # side, so it is less sure there. So every segment is multiplied by a *triangle*: full weight in the middle,
 # almost none at the edges. Add everything, and divide by the sum of the weights. Each sample is then a
-# weighted mean of one or two opinions.
+# weighted mean of one or two estimates.
 #
 # Before that, the song is brought to mean 0 and standard deviation 1, once for the whole song (the
 # standard deviation of its mono mix). A segment on its own couldn't know whether it is soft because the
@@ -26,8 +26,8 @@
 # ## Details that decide
 #
 # - Segments begin at *every* multiple of the stride below the song's length.
-# - The last ones are short. The network still gets its full length: what is missing comes from the song's
-#   real samples before and after, and only beyond the song's ends from zeros. The result is cut back.
+# - The last ones are short. The network still gets its full length: the missing samples come from the song
+#   before and after the segment, and only beyond the song's ends they are zeros. The result is cut back.
 # - A short segment takes the *first* values of the triangle.
 #
 # **Shapes.** The track is [2, N], the result [4, 2, N].
@@ -75,8 +75,8 @@ def separate(m, track, config, overlap=0.25, report=None):
 # %% [markdown]
 # ## The check
 #
-# This is the capstone: the whole demo track, every sample of it by your own NumPy, beside the stems that the
-# command wrote in chapter 0. They must agree to 100 dB in every stem.
+# This is the capstone: your own NumPy separates the whole demo track, and the check compares every sample with
+# the stems that the command wrote in chapter 0. They must agree to 100 dB in every stem.
 
 # %%
 import time
@@ -117,12 +117,12 @@ whole_songs.overlap(triangle(config.segment_samples), hard, theirs)
 # %% [markdown]
 # ## Exercise
 #
-# Predict first: how much SDR does overlap buy? Then measure 0, 0.25, 0.5 and 0.75 with the command (it is
-# faster than NumPy), and look at what each costs.
+# Predict first: how much does overlap improve the SDR? Then measure 0, 0.25, 0.5 and 0.75 with the command (it
+# is faster than NumPy), and look at the cost of each.
 
 # %% [markdown] tags=["answer"]
 # Little: a tenth or two of a decibel for each step. The cost grows by 1 / (1 − overlap): 1.33, 2 and 4 times the
-# work. The first quarter also takes the hard cuts away, which ears notice more than SDR does, so 0.25 is the
+# work. The first quarter also removes the hard cuts, which change the sound more than the SDR, so 0.25 is the
 # default.
 
 # %% tags=["answer"]

@@ -6,9 +6,9 @@
 #
 # ## The intuition
 #
-# Don't stare at the code. Compare *every value on the way* with the truth, in the order of computation. Up to
-# the mistake all values agree, apart from rounding. From there on they don't. The first bad value names the
-# guilty operation, and everything after it is only a consequence.
+# Don't search the code. Compare *every value on the way* with the truth, in the order of computation. Up to
+# the mistake all values agree, apart from rounding. From there on they don't. The first bad value shows the
+# wrong operation, and everything after it is only a consequence.
 #
 # ## The measure
 #
@@ -16,7 +16,7 @@
 #
 # $$\text{SNR} = 10 \log_{10} \frac{\sum v^2}{\sum (v - \hat v)^2}$$
 #
-# | SNR | what it means |
+# | SNR | meaning |
 # |---|---|
 # | above 100 dB | the same computation, sums in another order |
 # | 60 to 100 dB | almost the same formula: an approximation, an epsilon in the wrong place |
@@ -28,7 +28,7 @@
 #
 # ## Six ports
 #
-# `mystery_ports.py` runs six ports of the network and writes what they compute, in the format of `trace`. Five
+# `mystery_ports.py` runs six ports of the network and writes their values in the format of `trace`. Five
 # have one mistake each. All of these mistakes have been made in real ports. Don't open the file yet.
 
 # %%
@@ -103,14 +103,14 @@ for port, rows in reports.items():
 #   too, because its length is a multiple of the stride and needs no zeros. So: the zeros at the end of
 #   a waveform. This port put them on both sides.
 # - **Port 3**: the first attention. Its inputs (`norm_in`, the embeddings) are right, and so are all shapes.
-#   The number of heads is wrong, which no shape can tell.
+#   The number of heads is wrong, which no shape can show.
 # - **Port 4**: 60 to 90 dB nearly everywhere, from the first GELU on. A formula that is almost right, and is
 #   used in all layers: GELU by its tanh approximation.
 # - **Port 5**: the first `tdecoder` after right values of its own `conv_tr`. Only the cut comes
 #   between the two. It began at sample 0 in place of 2.
 #
-# Now read [mystery_ports.py](mystery_ports.py). The list of what ports get wrong is in
-# [porting.md](../porting.md#traps).
+# Now read [mystery_ports.py](mystery_ports.py). [porting.md](../porting.md#traps) lists the common mistakes
+# of ports.
 
 # %% tags=["answer"]
 first = {

@@ -8,7 +8,7 @@
 #
 # Show the network a mixture whose stems are known. Measure how far its stems are from the true ones: the
 # *loss*. Compute for every weight in which direction the loss falls (the *gradient*), and move all weights a
-# small step that way. Repeat. Nobody tells the network what a drum is. It finds out, because it has to.
+# small step that way. Repeat. Nobody tells the network what a drum is. It learns this because it lowers the loss.
 #
 # Songs with true stems are rare, so every excerpt is varied each time it is used: channels exchanged, signs
 # flipped, volumes changed. Most important, stems of *different songs* are mixed (*remixing*). The network
@@ -62,8 +62,8 @@ script(scripts / "bank.py", work / "bank", "--songs", SONGS, "--seconds", 12, *k
 # %% [markdown]
 # ## A short training
 #
-# `train.py` in parts, so that the weights in between can be kept. The demo model took some thousands of steps;
-# this is only the beginning.
+# `train.py` runs in parts, so that the weights in between can be kept. The demo model took some thousands of
+# steps; this is only the beginning.
 
 # %%
 models = {}
@@ -103,8 +103,8 @@ train_it.learning(losses, drums)
 # %% [markdown]
 # ## The check
 #
-# `evaluate.py` scores a model on songs that no training has heard, with the official package. Your model
-# against the mixture itself (chapter 1) and against the demo model. Two songs are few: expect numbers to differ
+# `evaluate.py` scores a model on songs that no training has heard, with the official package. Compare your
+# model with the mixture itself (chapter 1) and with the demo model. Two songs are few: expect numbers to differ
 # from those in [Models/README.md](../../Models/README.md).
 
 

@@ -7,8 +7,8 @@
 # ## The intuition
 #
 # A processor has two limits: how many operations it does in a second, and how many bytes it fetches from
-# memory in a second. A layer that does little with each byte waits for memory, however clever the code. The
-# *arithmetic intensity* of a layer, operations per byte, tells which limit holds.
+# memory in a second. A layer that does little with each byte waits for memory, however good the code is. The
+# *arithmetic intensity* of a layer, operations per byte, decides which limit holds.
 #
 # NumPy passes the whole array through memory for each small step: once for the bias, once for GELU, once for the
 # norm. The engine does all steps on a piece of the array that fits into the cache, and only then fetches the
@@ -65,8 +65,8 @@ for row in sorted(layers, key=lambda row: -row["seconds"])[:6]:
 #
 # Labels: e0 is `encoder.0`, d3 is `decoder.3`. Points far below the roof have another limit: small matrices that
 # don't fill the registers, or functions such as exp. Points above the flat roof do fewer operations than are
-# counted: the next section says how. This model is small. With the weights of `htdemucs` most points move up and to the right
-# (`swift-demucs bench --random-weights htdemucs --layers`).
+# counted: the next section explains this. This model is small. With the weights of `htdemucs` most points move
+# up and to the right (`swift-demucs bench --random-weights htdemucs --layers`).
 #
 # ![Sensitivity: for each layer, the SNR of the output if this layer alone computes in INT8.](figures/12_sensitivity.png)
 
@@ -132,7 +132,7 @@ check({"tdecoder.0.rewrite": winograd(rewrite["weight"], rewrite["bias"], x)})
 #
 # $$q = \text{round}(w / s_o), \qquad s_o = \max_i |w_{oi}| / 127, \qquad w \approx s_o q$$
 #
-# Some layers bear this better than others. `quantize --report` measures it: for each layer the SNR of its
+# Some layers tolerate this better than others. `quantize --report` measures it: for each layer the SNR of its
 # rounded weights, and the SNR of the stems if only this layer computes in INT8.
 
 # %%
@@ -146,8 +146,8 @@ small, large = (WORK / "int8.safetensors").stat().st_size, MODEL.stat().st_size
 print(f"{small / 1e6:.2f} MB in place of {large / 1e6:.2f} MB (which is float16)")
 
 # %% [markdown]
-# The first and the last layers are among the most sensitive: they work at full resolution, and what they spoil
-# nobody repairs. The command keeps them in 16 bits.
+# The first and the last layers are among the most sensitive: they work at full resolution, and no other layer
+# repairs their errors. The command keeps them in 16 bits.
 #
 # ## Exercise
 #

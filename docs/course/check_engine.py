@@ -33,7 +33,7 @@ def refuses(what: str, call: Callable[[], object], *expected: str) -> None:
 
 
 def main() -> None:
-    """Every kind of bad input once."""
+    """Tries every kind of bad input once."""
     right = engine.true_values("encoder.0")["encoder.0"]
     command = "swift-demucs trace"
     with tempfile.TemporaryDirectory() as name:
@@ -55,7 +55,7 @@ def main() -> None:
         refuses("a damaged track", lambda: engine.read_track(damaged), "this failed", "a.wav")
         with patch.dict(os.environ, {"SWIFT_DEMUCS": str(folder / "program")}):
             refuses("no program", engine.program, "swift build -c release", "SWIFT_DEMUCS")
-    # A wrong value is a result, no error.
+    # A wrong value is a result, not an error.
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         engine.check({"encoder.0": right * 1.01})
     if "wrong: less than 100 dB" not in printed.getvalue():

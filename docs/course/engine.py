@@ -1,7 +1,7 @@
-"""The engine beside the reader's arrays: runs swift-demucs, reads its traces, compares.
+"""Runs swift-demucs, reads its traces, and compares the reader's arrays with them.
 
 A chapter uses four functions: `run` for a command, `true_values` for the values inside the network,
-`check` for "is mine the same?" and `read_track` for samples. Their errors say what to run.
+`check` for a comparison with them and `read_track` for samples. Their errors say what to run.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ TRUTH = WORK / "truth"
 # The second of the demo track that is traced, and the heads whose attention is kept.
 TRACE_OPTIONS = ["--start", "20", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
 MINIMUM_SNR_DB = 100
-# No random shifts and no change of the level: what a chapter can compute again.
+# No random shifts and no change of the level, so that a chapter can compute the same stems.
 EXACTLY = ["--shifts", "0", "--float32", "--clip-mode", "none"]
 SEPARATION = ["separate", TRACK, "-n", MODEL, *EXACTLY, "-o", WORK / "stems"]
 
 
 class CourseError(SystemExit):
-    """A mistake that the reader can mend: the message says how."""
+    """A problem that the reader can fix; the message says how."""
 
     def __init__(self, message: str) -> None:
         print(f"error: {message}", file=sys.stderr)
@@ -59,7 +59,7 @@ def program() -> str:
 
 
 def run(*arguments: str | Path, expected: tuple[int, ...] = (0,)) -> str:
-    """What `swift-demucs ARGUMENTS` prints on standard output."""
+    """Runs `swift-demucs ARGUMENTS`; returns its standard output."""
     call = [program(), *map(str, arguments)]
     environment = {"SWIFT_DEMUCS_MODELS": str(MODEL.parent), **os.environ}
     done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
@@ -69,7 +69,7 @@ def run(*arguments: str | Path, expected: tuple[int, ...] = (0,)) -> str:
 
 
 def command(*arguments: str | Path) -> str:
-    """The command as one would type it in docs/course."""
+    """The command as text, as it is typed in docs/course."""
     texts = (os.path.relpath(a, HERE) if isinstance(a, Path) else str(a) for a in arguments)
     return " ".join(["swift-demucs", *texts])
 
@@ -81,13 +81,13 @@ def trace_command(track: Path = TRACK, out: Path = TRACE) -> list[str | Path]:
 
 
 def write_trace() -> None:
-    """Writes the true values."""
+    """Writes the true values to TRACE."""
     WORK.mkdir(exist_ok=True)
     run(*trace_command())
 
 
 def true_values(*names: str, path: Path = TRACE) -> dict[str, np.ndarray]:
-    """Values that the engine computes, by the names of docs/porting.md; all without a name."""
+    """Values that the engine computes, by the names of docs/porting.md; all if no name is given."""
     hint = f"to write it, run in docs/course:\n    {command(*trace_command())}"
     if not path.exists():
         raise CourseError(f"{os.path.relpath(path, HERE)} is missing; {hint}")
@@ -175,7 +175,7 @@ def true_stems() -> dict[str, np.ndarray]:
 
 
 def separated() -> dict[str, np.ndarray]:
-    """The stems of the demo track by swift-demucs, [channels, N] each, as chapter 0 separates it."""
+    """The stems that swift-demucs makes of the demo track in chapter 0, [channels, N] each."""
     folder = WORK / "stems" / MODEL.stem / TRACK.stem
     if not folder.exists():
         run(*SEPARATION)

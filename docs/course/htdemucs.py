@@ -2,7 +2,7 @@
 
     python htdemucs.py ../../Models/demo_track.ogg stems/
 
-separates a track with the demo model. The result equals that of `swift-demucs` with a
+Separates a track with the demo model. The result equals that of `swift-demucs` with a
 signal-to-noise ratio of 100 dB or more; it only takes longer. Weights have the names of the
 reference package, demucs 4.1.0.
 
@@ -99,7 +99,7 @@ def stft(x: Array, nfft: int) -> Array:
 
 
 def istft(z: Array, samples: int) -> Array:
-    """The inverse: [2C, F, T] to [C, samples]."""
+    """Inverse of `stft`: [2C, F, T] to [C, samples]."""
     nfft, hop = 2 * z.shape[1], z.shape[1] // 2
     spectrum = (z[0::2] + 1j * z[1::2]).swapaxes(1, 2)  # [C, T, F]
     spectrum = np.pad(spectrum, ((0, 0), (2, 2), (0, 1)))  # two empty frames; Nyquist is zero
@@ -157,13 +157,13 @@ def gelu(x: Array) -> Array:
 
 
 def glu(x: Array) -> Array:
-    """The first half of the channels, each gated by one of the second half."""
+    """Gated linear unit: half of the channels times the sigmoid of the other half."""
     a, b = np.split(x, 2)
     return a * expit(b)
 
 
 def normalise(x: Array, axes: tuple[int, ...]) -> Array:
-    """Mean 0 and variance 1 over some axes. Sums in double: there may be millions of terms."""
+    """Scales to mean 0, variance 1 over some axes. Sums in double: there may be millions of terms."""
     mean = x.mean(axes, keepdims=True, dtype=np.float64)
     variance = np.square(x - mean).mean(axes, keepdims=True, dtype=np.float64)
     return ((x - mean) / np.sqrt(variance + 1e-5)).astype(np.float32)
@@ -181,12 +181,12 @@ def linear(m: Module, x: Array) -> Array:
 
 # ---- layers of the two U-Nets ----
 def row_norm(m: Module, x: Array) -> Array:
-    """GroupNorm with one group, for each frequency row by itself: over its channels and frames."""
+    """GroupNorm with one group for each frequency row, over the row's channels and frames."""
     return normalise(x, (0, 2)) * m["weight"][:, None, None] + m["bias"][:, None, None]
 
 
 def dconv(m: Module, x: Array) -> Array:
-    """Residual branch of dilated convolutions over time. Every row has statistics of its own."""
+    """Residual path of dilated convolutions over time. Every row has its own statistics."""
     for d in range(2 if "layers.0.0.weight" in m else 0):
         layer = m / f"layers.{d}"
         y = conv(layer / "0", x, padding=(0, 2**d), dilation=2**d)  # [C / 8, F, T]
@@ -200,13 +200,13 @@ def dconv(m: Module, x: Array) -> Array:
 
 
 def gate(m: Module, x: Array) -> Array:
-    """A convolution to twice the channels, of which one half gates the other: `rewrite`."""
+    """The `rewrite` convolution to twice the channels, then GLU."""
     padding = [taps // 2 for taps in kernel(m).shape[2:]]
     return glu(m.see("", conv(m, x, padding=padding)))
 
 
 def encode(m: Module, x: Array, config: Configuration) -> Array:
-    """One encoder layer, of either branch: a fourth of the frequencies, or of the samples."""
+    """One encoder layer of either branch; leaves a quarter of the frequencies, or of the samples."""
     stride, edge = config.stride, m["conv.weight"].shape[2] // 4
     if m.name.startswith("tencoder"):
         x = np.pad(x, ((0, 0), (0, 0), (0, -x.shape[2] % stride)))  # zeros on the right only
@@ -218,7 +218,7 @@ def encode(m: Module, x: Array, config: Configuration) -> Array:
 
 
 def decode(m: Module, x: Array, skip: Array, config: Configuration, length: int) -> Array:
-    """One decoder layer: the way back of the encoder layer whose output is `skip`."""
+    """One decoder layer: reverses the size of the encoder layer whose output is `skip`."""
     stride, edge = config.stride, m["conv_tr.weight"].shape[2] // 4
     is_time, is_last = m.name.startswith("tdecoder"), m.name.endswith(f".{config.depth - 1}")
     y = dconv(m / "dconv", gate(m / "rewrite", x + skip))
@@ -348,14 +348,14 @@ def forward(m: Module, mix: Array, config: Configuration) -> Array:
 
 # ---- whole tracks ----
 def triangle(length: int) -> Array:
-    """Weights of a segment: it counts most where it sees context on both sides."""
+    """Weights of a segment, largest in the middle, where it has context on both sides."""
     half = length // 2
     rise_and_fall = np.concatenate([np.arange(1, half + 1), np.arange(length - half, 0, -1)])
     return (rise_and_fall / rise_and_fall.max()).astype(np.float32)
 
 
 def cut(track: Array, start: int, count: int, length: int) -> Array:
-    """`length` samples with `count` from `start` in their middle; zeros beyond the track's ends."""
+    """`length` samples around the `count` samples from `start`; zeros beyond the track's ends."""
     first = start - (length - count) // 2
     last = first + length
     kept = track[:, max(first, 0) : min(last, track.shape[1])]
@@ -363,7 +363,7 @@ def cut(track: Array, start: int, count: int, length: int) -> Array:
 
 
 def separate(m: Module, track: Array, config: Configuration, overlap=0.25, report=None) -> Array:
-    """[audio channels, N] to stems [sources, audio channels, N]: segments that overlap."""
+    """Overlap-add of segments: [audio channels, N] to stems [sources, audio channels, N]."""
     mono = track.mean(0, dtype=np.float64)
     mean, std = np.float32(mono.mean()), np.float32(mono.std(ddof=1) + 1e-8)
     track = (track - mean) / std

@@ -2,8 +2,8 @@
 
     python mystery_ports.py
 
-writes work/port_1.safetensors … port_6.safetensors. Solve chapter 10 before you read on: from here on
-the mistakes are spelt out.
+Writes work/port_1.safetensors … port_6.safetensors. Solve chapter 10 before you read on: the code below
+shows the mistakes.
 
 
 
@@ -77,7 +77,7 @@ def twice_the_heads(m, x, other, heads):
     return attention(m, x, other, 2 * heads)
 
 
-# The right functions: the wrong ones call them while they stand in their place.
+# The correct functions, which the wrong ones call while they replace them in htdemucs.
 encode, decode = htdemucs.encode, htdemucs.decode
 positions_2d, attention = htdemucs.positions_2d, htdemucs.attention
 

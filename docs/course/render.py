@@ -4,7 +4,7 @@
     python render.py 02_seeing_sound.py --write    run it, and write its page and its pictures
 
 A chapter is a Python file in cells: `# %%` begins a code cell, `# %% [markdown]` a text whose lines
-are comments. Cells with `tags=["answer"]` are folded away in the page. What a code cell prints
+are comments. Cells with `tags=["answer"]` are folded away in the page. The output of a code cell
 stands below it.
 
 Without `--write` pictures go to a temporary folder, and the page's text and code are compared with
@@ -31,7 +31,7 @@ LONGEST_CELL = 30
 
 @dataclass
 class Cell:
-    """A piece of a chapter."""
+    """A cell of a chapter: code or text."""
 
     source: str
     line: int
@@ -41,7 +41,7 @@ class Cell:
 
 
 def cells(text: str) -> list[Cell]:
-    """The cells of a chapter in percent format."""
+    """Parses the cells of a chapter in percent format."""
     found: list[Cell] = []
     lines: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -56,7 +56,7 @@ def cells(text: str) -> list[Cell]:
 
 
 def run(chapter: Path, pieces: list[Cell]) -> None:
-    """Runs the code cells in one namespace and keeps what they print."""
+    """Runs the code cells in one namespace and keeps their output."""
     names = {"__name__": "__main__", "__file__": str(chapter)}
     for cell in pieces:
         if cell.is_text:
@@ -94,7 +94,7 @@ def page(chapter: Path, pieces: list[Cell], with_outputs: bool = True) -> str:
 
 
 def without_outputs(text: str) -> str:
-    """A page without what its cells printed."""
+    """A page without the outputs of its cells."""
     return re.sub(r"```text\n.*?\n```\n\n?", "", text, flags=re.DOTALL).rstrip() + "\n"
 
 
@@ -114,7 +114,7 @@ def functions(source: str) -> dict[str, str]:
 
 
 def check_capstone(chapter: Path) -> None:
-    """A function that stands in htdemucs.py too must be the same there."""
+    """Checks that functions of a chapter that htdemucs.py has too are the same there."""
     capstone = functions((HERE / "htdemucs.py").read_text())
     for name, text in functions(chapter.read_text()).items():
         if capstone.get(name, text) != text:

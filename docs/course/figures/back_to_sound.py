@@ -11,7 +11,7 @@ from .style import BAD, GOOD, GREY, save
 
 
 def shares(sources: list[str], spectrogram: np.ndarray, waveform: np.ndarray) -> None:
-    """Energy over frequency of what each branch gives, and of their sum, for each stem."""
+    """Energy over frequency of each branch's output, and of their sum, for each stem."""
 
     def energy(sound: np.ndarray) -> np.ndarray:
         power = np.square(np.abs(np.fft.rfft(sound))).mean(0)[1:]

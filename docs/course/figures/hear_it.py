@@ -13,7 +13,7 @@ from .style import STEMS, save, spectrogram
 
 
 def spectrograms(stems: dict[str, np.ndarray], seconds: tuple[float, float]) -> None:
-    """The mixture and the stems, one below the other, on one scale."""
+    """Spectrograms of the mixture and the stems, one below the other, on one scale."""
     part = slice(*(int(44100 * s) for s in seconds))
     sounds = {name: stems[name].mean(0)[part] for name in STEMS}
     sounds = {"all four together": sum(sounds.values()), **sounds}
@@ -33,7 +33,7 @@ def spectrograms(stems: dict[str, np.ndarray], seconds: tuple[float, float]) -> 
 
 
 def keep_sounds(folder: Path) -> None:
-    """Copies MP3 files to the page's folder, unless pictures go elsewhere too."""
+    """Copies MP3 files to the folder of the page, unless $COURSE_PICTURES is set."""
     if os.environ.get("COURSE_PICTURES"):
         return
     target = Path(__file__).parent.parent / "sounds"

@@ -9,7 +9,7 @@ from .style import BAD, GOOD, GREY, save
 
 
 def window_hop_spectrogram(window: np.ndarray, spectrogram: np.ndarray) -> None:
-    """Why a window, how windows overlap, and what comes out."""
+    """A sine with and without the window, overlapping windows, and a spectrogram."""
     n = len(window)
     time = np.arange(n)
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), width_ratios=(1, 1, 1.3))

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, sizes, and where they go."""
+"""Style of all pictures: colours, sizes, and their folder."""
 
 from __future__ import annotations
 

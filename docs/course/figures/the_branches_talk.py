@@ -9,7 +9,7 @@ from .style import save
 
 
 def cross_attention(weights: np.ndarray, freqs: int) -> None:
-    """What a head of the waveform reads, over time and over frequency."""
+    """Attention of a head of the waveform, over time and over frequency."""
     places = weights.reshape(len(weights), -1, freqs)  # [tokens, frame, freq]
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(1, 1.2))
     frames = places.sum(2)

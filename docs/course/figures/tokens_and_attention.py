@@ -20,14 +20,14 @@ def embedding(positions: np.ndarray, freqs: int) -> None:
 
 
 def attention(weights: np.ndarray, freqs: int) -> None:
-    """The whole matrix, and what one query reads."""
+    """The whole attention matrix, and the row of one query."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(1, 1.2))
     high = np.quantile(weights, 0.998)
     axes[0].imshow(weights, cmap="magma", vmax=high, aspect="auto", interpolation="nearest")
     axes[0].set_xlabel("key")
     axes[0].set_ylabel("query")
     axes[0].set_title("all tokens")
-    # The query that reads most selectively.
+    # The query with the lowest entropy, which reads most selectively.
     spread = -(weights * np.log(np.maximum(weights, 1e-12))).sum(1)
     query = int(spread.argmin())
     reads = weights[query].reshape(-1, freqs).T

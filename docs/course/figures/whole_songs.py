@@ -11,7 +11,7 @@ RATE_HZ = 44100
 
 
 def overlap(triangle: np.ndarray, hard: dict[str, np.ndarray], soft: dict[str, np.ndarray]) -> None:
-    """The weights of the segments, and what a hard cut changes around the border where it clicks."""
+    """The weights of the segments, and the change by a hard cut around the border with the click."""
     length = len(triangle)
     samples = next(iter(hard.values())).shape[1]
     figure, axes = plt.subplots(2, 1, figsize=(8, 4.6), height_ratios=(1, 1.4))
