@@ -150,7 +150,7 @@ pictures.attention(weights, freqs)
 
 # %% tags=["answer"]
 after = first - (transformer / "layers.0" / "norm_out")["bias"]
-after = after / (transformer / "layers.0" / "norm_out")["weight"]  # what the norm computed
+after = after / (transformer / "layers.0" / "norm_out")["weight"]  # output of the norm
 wrong = layer_norm(transformer / "layers.0" / "norm_out", after)
 snr = snr_db(truth["crosstransformer.layers.0"], wrong)
 require(snr < 60, "a LayerNorm for norm_out should be plainly wrong")

@@ -14,7 +14,7 @@ import numpy as np
 from oscillators import RATE_HZ, Generator
 
 STEMS = ("drums", "bass", "other", "vocals")
-STEPS = 16  # of a bar
+STEPS = 16  # sixteenths of a bar
 
 SCALES = {
     "major": (0, 2, 4, 5, 7, 9, 11),

@@ -62,7 +62,7 @@ VALIDATION_SONGS = [
     *((seed, "formula") for seed in range(2_000_012, 2_000_015)),
 ]
 SHORT_SECONDS = 2.0
-LONG_SHARE = 0.28  # of the cooldown, with excerpts as long as the model's segment
+LONG_SHARE = 0.28  # share of the cooldown with excerpts as long as the model's segment
 STATE_SECONDS = 180.0
 VALIDATION_SECONDS = 900.0
 LOG_STEPS = 20

@@ -48,7 +48,7 @@ class Syllable:
     note: float
     vowel: int
     consonant: str | None
-    first: bool  # of its phrase
+    first: bool  # whether the syllable begins a phrase
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def run_reference(folder: Path, case: Case, out: str = "reference") -> bool:
             reference.separate_command(arguments)
         except SystemExit as stop:
             return not stop.code
-        except Exception:  # what the reference does not catch is a refusal, too
+        except Exception:  # an exception that the reference does not catch is a refusal, too
             return False
     return True
 

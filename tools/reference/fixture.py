@@ -58,7 +58,7 @@ def float64_snr(run: Callable[[bool], Tensors]) -> str:
     single = run(False)
     torch.set_default_dtype(
         torch.float64
-    )  # for the tables and windows the reference makes as it runs
+    )  # for tables and windows that the reference makes as it runs
     double = run(True)
     torch.set_default_dtype(torch.float32)
     return json.dumps({name: round(snr(double[name], single[name]), 1) for name in sorted(single)})

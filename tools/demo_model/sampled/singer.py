@@ -10,8 +10,8 @@ from scipy import ndimage
 from oscillators import RATE_HZ, Array, Generator
 from sampled.voices import APERIODICITY_BINS, BINS, FRAME_HZ, TOP_HZ, Line, lines
 
-FFT_BINS = 1025  # of an envelope at 44.1 kHz for WORLD's synthesis
-CONSONANT_SECONDS = 0.16  # at most, before the beat
+FFT_BINS = 1025  # bins of an envelope at 44.1 kHz for WORLD's synthesis
+CONSONANT_SECONDS = 0.16  # longest consonants before the beat
 CODA_SECONDS = 0.12
 WOMEN = frozenset(("flite:slt", "festival:cmu_us_slt_arctic_hts"))
 _F = np.linspace(0, RATE_HZ / 2, FFT_BINS)
@@ -34,10 +34,10 @@ class Singer:
 
     voice: str
     lowest: int
-    warp: float  # of the formants
-    contrast: float  # of the formants
+    warp: float  # factor on the formants' frequencies
+    contrast: float  # factor on the formants' depth in log power
     tilt: float  # exponent that is added to the power above 300 Hz
-    presence_db: float  # around 1.5 kHz
+    presence_db: float  # gain around 1.5 kHz
     ring_db: float  # the singer's formant
     ring_hz: float
     breath: float

@@ -18,7 +18,7 @@ from oscillators import RATE_HZ, Array
 
 # Numbers of SoundFont 2.04 generators, whose values are added to the font's.
 FILTER_CENTS, ATTACK_TIMECENTS, COARSE_SEMITONES, FINE_CENTS = 8, 34, 51, 52
-BEND_SEMITONES = 12  # of a full turn of the pitch wheel
+BEND_SEMITONES = 12  # range of the pitch wheel in each direction
 EXPRESSION = 11  # a controller
 DRUM_BANK = 128
 KEPT = 64  # presets whose samples stay in memory; fluidsynth wants a multiple of 16

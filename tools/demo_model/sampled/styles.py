@@ -87,8 +87,8 @@ class Style:
     groove: str
     kits: dict[str, float]
     basses: dict[str, float]
-    lines: dict[str, float]  # of the bass
-    layers: dict[str, float]  # of the other instruments
+    lines: dict[str, float]  # bass lines
+    layers: dict[str, float]  # layers of the other instruments
     voices: dict[str, float]
     swing: tuple[float, ...] = (0.0,)
     level_db: tuple[float, float] = (-16, -10)  # root mean square of the mixture

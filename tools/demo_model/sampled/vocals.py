@@ -242,7 +242,7 @@ def render(score: Score) -> Array:
     busy = float(random.choice([1, 1, 1.5, 2])) if manner == "sung" else 1.0
     pace = 1.0 if score.beats_per_minute < 110 else 2.0
     lead: list[Sung] = []
-    full: list[Sung] = []  # what the backing joins
+    full: list[Sung] = []  # notes with backing voices
     gaps: list[Sung] = []
     for section, bar in bars:
         if (bar - section.first_bar) % 2:

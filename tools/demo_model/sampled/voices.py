@@ -21,11 +21,11 @@ import numpy as np
 from oscillators import Array
 from sampled.palette import HELD_OUT, TRAINING
 
-RECIPE = 1  # part of the cache's name: raise it when anything below changes what is computed
-LINES = 16  # of each voice
+RECIPE = 1  # part of the cache's name: raise it when a change below changes the analysis
+LINES = 16  # lines that each voice speaks
 WORDS_OF_A_LINE = 9
 FRAME_HZ = 200
-BINS = 513  # of an envelope, evenly from 0 to TOP_HZ
+BINS = 513  # bins of an envelope, evenly from 0 to TOP_HZ
 TOP_HZ = 18_000.0
 APERIODICITY_BINS = 65
 
