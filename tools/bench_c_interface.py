@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--program", default=f"{ROOT}/.build/release/swift-demucs")
     parser.add_argument("--model", default=f"{ROOT}/Models/demo.safetensors")
     parser.add_argument("--seconds", type=int, default=60, help="length of the track (default: 60)")
-    parser.add_argument("--runs", type=int, default=7, help="of each (default: 7)")
+    parser.add_argument("--runs", type=int, default=7, help="runs of each (default: 7)")
     given = parser.parse_args()
     rate = 44100
     with tempfile.TemporaryDirectory() as folder:

@@ -114,7 +114,7 @@ def main() -> None:
         count = -(-options.seconds * 44100 // STRIDE_SAMPLES)
         print(f"{options.seconds} s of music, {options.threads} threads, {options.runs} runs\n")
         print(
-            f"| | median s | range s | of demucs's time | {count} segments alone s | process / segments "
+            f"| | median s | range s | time / demucs | {count} segments alone s | process / segments "
             "| peak memory MB | worst stem against demucs, SNR dB |")
         print("|---|---|---|---|---|---|---|---|")
         for label, results in measured.items():

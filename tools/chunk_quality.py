@@ -69,7 +69,7 @@ def main() -> int:
     )
     parser.add_argument("--songs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--seed", type=int, default=1_000_000, help="of the first song")
+    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first song")
     parser.add_argument("--chunks", type=float, nargs="+", default=[0.5, 1, 2, 4, 7.8])
     parser.add_argument("--overlaps", type=float, nargs="+", default=[0, 0.25, 0.5])
     parser.add_argument("--work", type=Path, help="keep the songs in this folder")

@@ -100,7 +100,7 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
     # The ratio of each pair, since a machine's speed drifts over minutes.
     ratio = statistics.median(its / other for its, other in zip(on_ray, alone))
     print(
-        f"medians: alone {first:.2f} s, on Ray {second:.2f} s, of a pair {100 * (ratio - 1):+.1f} %"
+        f"medians: alone {first:.2f} s, on Ray {second:.2f} s, median of the pairs {100 * (ratio - 1):+.1f} %"
     )
 
 

@@ -160,8 +160,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="separations to compare (default: 5)")
     parser.add_argument(
         "--track", type=Path, default=Path(__file__).parent.parent / "Models/demo_track.ogg",
-        help="the track of these (default: the demo track)")
-    parser.add_argument("--model", default="demo", help="the model of these (default: demo)")
+        help="track of the compared separations (default: the demo track)")
+    parser.add_argument("--model", default="demo", help="their model (default: demo)")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="service-load-"))
     try:

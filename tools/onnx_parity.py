@@ -235,7 +235,7 @@ def main() -> int:
     parser.add_argument("chunks", type=Path, help="folder of 'tensors prepare'")
     parser.add_argument("-n", "--model", help="the model; default: the one in the manifest")
     parser.add_argument("--stems", action="store_true", help="compare stems too")
-    parser.add_argument("--first", type=int, help="so many chunks only, without --stems")
+    parser.add_argument("--first", type=int, help="number of chunks, without --stems")
     parser.add_argument("--pytorch", type=Path, metavar="CHECKPOINT", help="run the reference too")
     parser.add_argument("--work", type=Path, help="keep what was made in this folder")
     parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)

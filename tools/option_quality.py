@@ -50,7 +50,7 @@ def main() -> int:
     )
     parser.add_argument("--songs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--seed", type=int, default=1_000_000, help="of the first song")
+    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first song")
     parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -176,7 +176,7 @@ def full_disk(program: str, folder: Path) -> None:
             check(service.get(f"/v1/separations/{done}/mix")[0] == 200, "no mix when there is room again")
     finally:
         subprocess.run(["umount", disk], check=True)
-    print("full disk: said while receiving, separating, packing and mixing")
+    print("full disk: reported while receiving, separating, packing and mixing")
 
 
 def gone_clients(program: str, folder: Path) -> None:
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("program", help="swift-demucs")
     parser.add_argument("--kills", type=int, default=4, help="how often the service is killed (default: 4)")
     parser.add_argument("--mutations", type=int, default=500, help="mutated requests (default: 500)")
-    parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (default: 1)")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="service-faults-"))
     try:

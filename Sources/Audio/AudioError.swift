@@ -70,7 +70,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
         case .notAudio(let path, let reason):
             return
                 "\(path): is not a sound file that can be decoded (\(reason)). "
-                + "Expected WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 or what ffmpeg knows."
+                + "Expected WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 or a format that ffmpeg decodes."
         case .ffmpegMissing(let path, let reason):
             return
                 "\(path): is not a sound file that libsndfile decodes (\(reason)), and there is no "
@@ -146,11 +146,11 @@ public enum AudioWarning: Equatable, Sendable, CustomStringConvertible {
             guard let announced else {
                 return
                     "\(path): is cut short: its end is missing\(detail). "
-                    + "Using the \(AudioError.time(decoded)) that are there."
+                    + "Using the decoded \(AudioError.time(decoded))."
             }
             return
                 "\(path): is cut short: \(AudioError.time(decoded)) of the announced "
-                + "\(AudioError.time(announced)) could be decoded\(detail). Using what is there."
+                + "\(AudioError.time(announced)) could be decoded\(detail). Using the decoded part."
         }
     }
 }

@@ -33,7 +33,7 @@ extension SeparationError: DescribedError {
         case .trackTooLong(let samples, let maximumSamples, let sampleRateHz):
             "Without splitting, a track may have at most \(maximumSamples) samples at "
                 + "\(sampleRateHz) Hz (shifts take half a second of them); this one has \(samples). "
-                + "Let it be split."
+                + "Allow splitting."
         case .longerThanAllowed(let limitSeconds):
             "The track is longer than the \(limitSeconds) s that are allowed. Allow more, or "
                 + "separate a part of it."
@@ -42,16 +42,16 @@ extension SeparationError: DescribedError {
                 + "needed."
         case .buffersDiffer(let channels, let rateHz, let expectedChannels, let expectedRateHz):
             "A buffer has \(channels) channels at \(rateHz) Hz where the first one has "
-                + "\(expectedChannels) at \(expectedRateHz) Hz; all must be alike."
+                + "\(expectedChannels) at \(expectedRateHz) Hz; all must have the same format."
         case .excerptOutside(let startSeconds, let trackSeconds):
             "The excerpt begins at \(startSeconds) s, but the track ends after \(trackSeconds) s. "
                 + "Begin earlier."
         case .inputChanged:
-            "The track was changed while it was being separated. Separate it again once it stays "
-                + "as it is."
+            "The track was changed while it was being separated. Separate it again when "
+                + "nothing writes to it any more."
         case .folderUnusable(let folder, let reason):
-            "Nothing can be written into the folder \(folder) (\(reason)). Make it, or let it be "
-                + "written to."
+            "Nothing can be written into the folder \(folder) (\(reason)). Create it, or make it "
+                + "writable."
         case .notEnoughSpace(let folder, let neededBytes, let freeBytes):
             "The disk of \(folder) has \(SeparationError.megabytes(freeBytes)) left, and "
                 + "\(SeparationError.megabytes(neededBytes)) are needed. Make room, or choose "

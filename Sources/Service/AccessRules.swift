@@ -23,7 +23,7 @@ struct AccessRules: Sendable {
         guard request.version == "HTTP/1.0" && host.isEmpty || isAllowed(host: host) else {
             throw Problem(
                 .wrongHost,
-                "The Host '\(host.prefix(100))' is none of the service's. Use its address, or name "
+                "The Host '\(host.prefix(100))' is not a name of this service. Use its address, or name "
                     + "the host with '--allow-host'.")
         }
         if let origin = request.header("origin"), !isAllowed(origin: origin, host: host) {

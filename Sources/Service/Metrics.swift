@@ -82,7 +82,7 @@ final class Metrics: Sendable {
                 ("{result=\"\($0.key)\"}", "\($0.value)")
             })
         add(
-            "cache_hits_total", "counter", "Jobs that were found, not computed.", counters.cacheHits
+            "cache_hits_total", "counter", "Jobs with results from the cache.", counters.cacheHits
         )
         add("evicted_total", "counter", "Jobs removed for age or space.", counters.evicted)
         add("segments_total", "counter", "Segments that were separated.", counters.segments)

@@ -50,7 +50,7 @@ struct Problem: Error, Codable, Equatable, Sendable {
             case .badRequest: "The request is malformed"
             case .unauthorized: "A token is needed"
             case .forbidden: "The request comes from another site"
-            case .notFound: "There is nothing here"
+            case .notFound: "Not found"
             case .methodNotAllowed: "The method does not fit the address"
             case .conflict: "The job is not in a state for this"
             case .tooLarge: "The file is too large"

@@ -41,7 +41,7 @@ extension Service {
             return try answer(request, route.operation)
         }
         // Every request has a route here.
-        return reply ?? .problem(Problem(.notFound, "There is nothing here."), path: "/")
+        return reply ?? .problem(Problem(.notFound, "Not found."), path: "/")
     }
 
     /// Cleans up after the reply was sent or the connection has closed.

@@ -158,7 +158,7 @@ extension Service {
         let file = request.parameters["file"] ?? ""
         guard let format = JobOptions.Format(rawValue: FilePath.pathExtension(of: file)) else {
             throw Problem(
-                .notFound, "The address ends in none of .wav, .flac and .mp3, as in vocals.wav.")
+                .notFound, "The address must end in .wav, .flac or .mp3, as in vocals.wav.")
         }
         return (FilePath.stem(of: file), format)
     }
@@ -180,7 +180,7 @@ extension Service {
         else {
             // The client has disconnected; at the end of the service the job stays in the queue.
             if request.isAbandoned { _ = try book.cancelOrRemove(job.id) }
-            throw Problem(.busy, "The service is ending; the job goes on when it is started again.")
+            throw Problem(.busy, "The service is stopping; the job continues after a restart.")
         }
         if let error = done.error { throw error }
         guard done.state == .done, let found = done.stems.first(where: { $0.name == stem }) else {

@@ -145,7 +145,7 @@ extension Option {
             + "file.")
     static let measuredPrecision = Option(
         "precision", values: Precision.allCases.map(\.rawValue) + ["all"],
-        help: "What to measure; all adds float32 with weights from a float16 file. (default: "
+        help: "The precision to measure; all adds float32 with weights from a float16 file. (default: "
             + "float32; int8 for INT8 weights)")
     static let runs = Option(
         "runs", value: "n",
@@ -178,9 +178,9 @@ extension BenchCommand {
         exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]],
         examples: [
             "swift-demucs bench --random-weights htdemucs --precision all":
-                "How long a segment takes on this machine in each precision, without a download.",
+                "The time of a segment on this machine in each precision, without a download.",
             "swift-demucs bench -n demo --layers --html bench.html":
-                "Where the time goes, as a page with plots.",
+                "The time of each block, as a page with plots.",
         ]
     ) { arguments, console throws(UsageError) in
         try BenchCommand(arguments, console).run()

@@ -16,7 +16,7 @@ extension Command {
     var shortHelp: String {
         let words = isDefault ? "" : "\(name) "
         return helpText(Self.shortened)
-            + "\n\n'swift-demucs \(words)--help' tells more, with examples."
+            + "\n\n'swift-demucs \(words)--help' shows all details, with examples."
     }
 
     /// - Parameter shorten: shortens the text about an argument or an option.

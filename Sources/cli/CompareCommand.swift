@@ -25,8 +25,8 @@ enum CompareCommand {
         ],
         examples: [
             "swift-demucs compare trace.safetensors mine.safetensors --min-snr 100":
-                "Whether a port computes what the engine does; the first tensor that differs is "
-                + "where to look.",
+                "Checks a port against the engine; the first tensor that differs shows the "
+                + "fault.",
             "swift-demucs compare separated/htdemucs/song other/song": "Two folders of stems.",
         ]
     ) { arguments, console throws(UsageError) in

@@ -61,7 +61,7 @@ struct EvalCommand {
                     console.warning(
                         "\(track): the stems have no content at some frequencies (as after AAC or "
                             + "MP3), so rounding decides BSSEval's values here and in museval; the "
-                            + "columns 'reg' are sound")
+                            + "columns 'reg' are not affected")
                 }
                 report.add(track, scores, seconds: pairs.first?.reference.durationSeconds ?? 0)
             } catch {
@@ -99,7 +99,7 @@ struct EvalCommand {
             let extra = estimate.stems.filter { !names.contains($0) }
             if !extra.isEmpty {
                 console.warning(
-                    "\(estimate.path): not scored for lack of a reference: "
+                    "\(estimate.path): not scored, because the reference is missing: "
                         + extra.joined(separator: ", "))
             }
         }

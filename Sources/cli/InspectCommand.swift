@@ -12,7 +12,7 @@ struct InspectCommand {
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
         options: [.json, .member, .version, .help],
         examples: [
-            "swift-demucs inspect htdemucs.th": "What is in a checkpoint, and its SHA-256."
+            "swift-demucs inspect htdemucs.th": "The contents of a checkpoint, and its SHA-256."
         ]
     ) { arguments, console throws(UsageError) in
         console.reporting(failure: .modelUnusable) {

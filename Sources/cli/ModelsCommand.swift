@@ -132,14 +132,14 @@ extension ModelsCommand {
         "models",
         overview: "List the published models and where they are; fetch and verify models.",
         operand: "[action ...]",
-        operandHelp: "None lists the published models. 'fetch <name> ...' downloads models. "
+        operandHelp: "Without an action, lists the published models. 'fetch <name> ...' downloads models. "
             + "'path <name>' prints a model's files. 'verify' compares the files of all "
             + "installed models with their checksums.",
         operandCompletion: .words(actions),
         options: [.json, .repo, .offline] + Option.common,
         examples: [
             "swift-demucs models fetch htdemucs": "Downloads the default model, 84 MB.",
-            "swift-demucs models path htdemucs": "Where it is.",
+            "swift-demucs models path htdemucs": "Prints the path of its file.",
         ], run: run)
 
     private static let actions = ["fetch", "path", "verify"]

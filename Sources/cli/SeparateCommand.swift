@@ -51,7 +51,7 @@ struct SeparateCommand {
         if let word = settings.arguments.operands.first,
             let name = nearestWord(to: word, among: Command.all.map(\.name))
         {
-            console.error("'\(word)' is no command either. Did you mean '\(name)'?")
+            console.error("'\(word)' is not a command either. Did you mean '\(name)'?")
         }
         events.manifest(exitCode: .trackFailed)
         return .trackFailed

@@ -28,7 +28,7 @@ extension Option {
             + "programs that keep a model loaded. Lines are not checked before.")
     static let maxDuration = Option(
         "max-duration", value: "time",
-        help: "Refuse a track, or an excerpt, that is longer than this. (default: any length)")
+        help: "Refuse a track, or an excerpt, longer than this time. (default: any length)")
     static let timeout = Option(
         "timeout", value: "seconds", help: "Give up on a track after this time. (default: never)")
     static let quarantineAfter = Option(
@@ -84,7 +84,7 @@ extension Option {
         help: "Start here, in seconds or as 1:02:03.5. (default: the track's start)")
     static let duration = Option(
         "duration", value: "time",
-        help: "Separate this much of the track, as if it ended there. (default: to its end)")
+        help: "Separate a part of this length, as if the track ended there. (default: to its end)")
     static let downmix = Option(
         "downmix", values: ["first", "average"],
         help: "How to reduce more channels than the model takes: first keeps the first ones, "
@@ -126,7 +126,7 @@ extension Option {
             + "Needs ffmpeg. --gain is common then, unless it is given.")
     static let stemCodec = Option(
         "stem-codec", values: StemFileFormat.Codec.allCases.map(\.rawValue),
-        help: "Codec of the stem file: alac and flac lose nothing, aac has 256 kbit/s for each of "
+        help: "Codec of the stem file: alac and flac are lossless, aac has 256 kbit/s for each of "
             + "the five tracks. mp4 holds alac and aac, mka flac and alac. (default: alac, for mka "
             + "flac)")
     static let outputRate = Option(
@@ -136,7 +136,7 @@ extension Option {
         "stdout", value: "stem",
         help: "Write this stem of a single track to standard output, as WAV, and no file.")
     static let raw = Option(
-        "raw", help: "With --stdout: samples without a header, interleaved little-endian float32.")
+        "raw", help: "Write samples without a header (with --stdout): interleaved little-endian float32.")
     static let skipExisting = Option(
         "skip-existing",
         help: "Skip tracks that are done already, with this model and these options.")
@@ -170,8 +170,8 @@ extension SeparateCommand {
         overview:
             "Separate music into stems: drums, bass, vocals and whatever else the model has.",
         operand: "track ...",
-        operandHelp: "Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3; others, and videos, "
-            + "through ffmpeg if it is installed), folders to search for such files, patterns "
+        operandHelp: "Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and through ffmpeg "
+            + "others and videos), folders to search for such files, patterns "
             + "('*', '?', '[...]'), or - for standard input.",
         topics: [
             "MODEL": [.name, .member, .repo, .offline, .listModels, .signature],

@@ -117,10 +117,10 @@ extension Option {
     fileprivate static let host = Option(
         "host", value: "address",
         help:
-            "The address to listen at. Anything but this machine's own, such as 0.0.0.0, requires "
-            + "--token-file. (default: 127.0.0.1)")
+            "The address to listen on. An address other than loopback, such as 0.0.0.0, "
+            + "requires --token-file. (default: 127.0.0.1)")
     fileprivate static let port = Option(
-        "port", value: "n", help: "The port; 0 takes one that is free. (default: 8765)")
+        "port", value: "n", help: "The port; 0 chooses a free one. (default: 8765)")
     fileprivate static let data = Option(
         "data", value: "folder",
         help: "The folder of jobs and results. (default: swift-demucs in XDG_DATA_HOME or "

@@ -352,7 +352,7 @@ struct HelpTests {
                                           shell.
                   manual                  Print the manual as a man page, for 'man -l -'.
 
-                'swift-demucs --help' tells more, with examples.
+                'swift-demucs --help' shows all details, with examples.
 
                 """)
     }
@@ -367,7 +367,7 @@ struct HelpTests {
                 USAGE: swift-demucs models [<options>] [<action> ...]
 
                 ARGUMENTS:
-                  [<action> ...]          None lists the published models. 'fetch <name> ...'
+                  [<action> ...]          Without an action, lists the published models. 'fetch <name> ...'
                                           downloads models. 'path <name>' prints a model's
                                           files. 'verify' compares the files of all installed
                                           models with their checksums.
@@ -418,7 +418,7 @@ struct HelpTests {
             run.errorLines == [
                 "error: evla: there is no such file. Check the path.",
                 "error: none.wav: there is no such file. Check the path.",
-                "error: 'evla' is no command either. Did you mean 'eval'?",
+                "error: 'evla' is not a command either. Did you mean 'eval'?",
             ])
         let events = try folder.run("-n", "nothing", "none.wav", "--json", exits: 1)
         #expect(events.outputLines.count == 3)

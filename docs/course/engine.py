@@ -93,7 +93,7 @@ def true_values(*names: str, path: Path = TRACE) -> dict[str, np.ndarray]:
         raise CourseError(f"{os.path.relpath(path, HERE)} is missing; {hint}")
     with safe_open(path, "numpy") as file:
         if file.metadata().get("model_sha256") != hashlib.sha256(MODEL.read_bytes()).hexdigest():
-            raise CourseError(f"{os.path.relpath(path, HERE)} is of another model; {hint}")
+            raise CourseError(f"{os.path.relpath(path, HERE)} belongs to another model; {hint}")
     values = load_file(path)
     for name in names:
         if name not in values:

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--kind", choices=KINDS, help="of all songs (default: both)")
+    parser.add_argument("--kind", choices=KINDS, help="kind of all songs (default: both)")
     options = parser.parse_args()
     last = options.first_seed + options.songs
     if last > FIRST_HELD_OUT_SEED:

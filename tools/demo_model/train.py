@@ -343,20 +343,25 @@ def main() -> None:
     parser.add_argument("bank", type=Path, metavar="BANK_DIR")
     parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
     parser.add_argument(
-        "--steps", type=int, default=sys.maxsize, help="stop after so many in all, to go on later"
+        "--steps", type=int, default=sys.maxsize, help="stop after this many steps in total"
     )
     parser.add_argument(
-        "--cooldown", type=int, metavar="STEPS", help="let the rate fall over so many steps and end"
+        "--cooldown",
+        type=int,
+        metavar="STEPS",
+        help="let the rate fall to zero over this many steps",
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
     parser.add_argument(
         "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
     )
-    parser.add_argument("--kind", choices=KINDS, help="of the validation songs (default: both)")
+    parser.add_argument(
+        "--kind", choices=KINDS, help="kind of the validation songs (default: both)"
+    )
     parser.add_argument("--batch", type=int, default=2, help="short excerpts of a step")
     parser.add_argument("--long-batch", type=int, default=2, help="long excerpts of a step")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    parser.add_argument("--decay", type=float, default=0.999, help="of the moving average")
+    parser.add_argument("--decay", type=float, default=0.999, help="decay of the moving average")
     parser.add_argument("--clip", type=float, default=5.0, help="largest norm of the gradient")
     parser.add_argument(
         "--bfloat16", action="store_true", help="compute in bfloat16 where PyTorch finds it safe"

@@ -100,7 +100,7 @@ def main() -> int:
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the file")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--bags", nargs="+", choices=BAGS, default=list(BAGS), metavar="BAG")
-    parser.add_argument("--channels", type=int, help="of the members instead of the real ones")
+    parser.add_argument("--channels", type=int, help="channels of the members (default: the real ones)")
     parser.add_argument("--segment", type=float, help="seconds instead of the bags' 44")
     parser.add_argument("--shifts", type=int, default=0)
     parser.add_argument("--overlap", type=float, default=0.25)

@@ -116,7 +116,7 @@ def main() -> int:
     parser.add_argument("reference", type=Path)
     parser.add_argument("ours", type=Path)
     parser.add_argument("--min-snr", type=float, default=-math.inf, help="dB")
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="of the peak, for first bad")
+    parser.add_argument("--tolerance", type=float, default=1e-4, help="share of the peak, for the first bad index")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     reference, ours = read(options.reference), read(options.ours)

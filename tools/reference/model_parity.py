@@ -193,7 +193,7 @@ def main() -> int:
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the mix")
     parser.add_argument("--model", type=Path, help="a checkpoint instead of the seeded real one")
     parser.add_argument("--configuration", default="htdemucs", choices=reference.CONFIGURATIONS)
-    parser.add_argument("--segment", type=float, help="of that configuration, in seconds")
+    parser.add_argument("--segment", type=float, help="segment of that configuration, in seconds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--reference-only", action="store_true", help="do not run our binary")

@@ -76,7 +76,7 @@ def separate(
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of a separation to a parser."""
     parser.add_argument("--shifts", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0, help="of Python's random, for the shifts")
+    parser.add_argument("--seed", type=int, default=0, help="seed of Python's random, for the shifts")
     parser.add_argument("--overlap", type=float, default=0.25)
     parser.add_argument("--segment", type=float, help="seconds")
     parser.add_argument("--no-split", dest="split", action="store_false")

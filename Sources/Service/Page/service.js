@@ -30,7 +30,7 @@ export class Service {
     this.#isOpen = isOpen;
     if (isOpen) this.#check();
     else if (problem) this.#say("The service is starting.", problem.message);
-    else this.#timer = setTimeout(() => this.#say("No connection to the service.", "Trying again. Songs in line are safe."), patienceSeconds * 1000);
+    else this.#timer = setTimeout(() => this.#say("No connection to the service.", "Trying again. Queued songs are kept."), patienceSeconds * 1000);
   }
 
   async #check() {

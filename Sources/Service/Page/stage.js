@@ -26,7 +26,7 @@ export class Stage {
   /** Tells that the song of a link was removed. */
   showGone() {
     this.#clear("gone");
-    this.#root.append(this.#message("This song is no longer here", "Results are kept for a limited time. Drop the song again to separate it anew.",
+    this.#root.append(this.#message("This song is no longer here", "Results are kept for a limited time. Drop the song to separate it again.",
       element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
   }
 
@@ -96,7 +96,7 @@ export class Stage {
     const isFailed = job.state === "failed";
     const canRetry = this.actions.canRetry(job);
     return this.#message(isFailed ? `${title(job.name)} could not be separated` : `${title(job.name)} was cancelled`,
-      isFailed ? stateWords(job) : "Nothing of it was kept.",
+      isFailed ? stateWords(job) : "No results were kept.",
       canRetry
         ? element("button", { type: "button", className: "primary", textContent: "Try again", onclick: () => this.actions.retry(job) })
         : element("button", { type: "button", className: "primary", textContent: isFailed ? "Choose another file" : "Choose files", onclick: () => this.actions.choose() }));

@@ -46,7 +46,7 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
         return np.asarray(value), as_numpy
     except Exception as error:
         raise TypeError(
-            f"{name} is a {type(value).__name__} that is no array: {error}; expected float32 "
+            f"{name} is a {type(value).__name__} that is not an array: {error}; expected float32 "
             "samples [channels, frames], such as a NumPy array or a torch tensor"
         ) from error
 

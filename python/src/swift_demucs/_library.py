@@ -333,7 +333,7 @@ def text(value: Any, name: str) -> bytes:
     except UnicodeEncodeError:
         encoded = b"\0"
     if b"\0" in encoded:
-        raise errors.ArgumentError(f"{name} is {value!r}, expected characters of UTF-8 but zero")
+        raise errors.ArgumentError(f"{name} is {value!r}, expected UTF-8 text without zeros")
     return encoded
 
 

@@ -44,21 +44,21 @@ def parser() -> argparse.ArgumentParser:
         else:
             command.add_argument("out", metavar="OUT")
             command.add_argument(
-                "--model", default="htdemucs", help="whose table to read (default: htdemucs)"
+                "--model", default="htdemucs", help="model of the table (default: htdemucs)"
             )
         return command
 
     command = add("plan", "Probe durations, measure this machine, and print what a run takes.")
-    command.add_argument("--cores", type=int, help="of the cluster (default: of this machine)")
-    command.add_argument("--price", type=float, help="of a core-hour, to print the cost")
+    command.add_argument("--cores", type=int, help="cores that work at once (default: all here)")
+    command.add_argument("--price", type=float, help="price of a core-hour, to print the cost")
     command.add_argument(
         "--sample", type=int, default=200, help="tracks to probe; 0 for all (default: 200)"
     )
     command = add("run", "Separate all tracks that have no result yet.")
-    command.add_argument("--address", help="of a Ray cluster (default: RAY_ADDRESS, or none)")
+    command.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS)")
     command.add_argument("--workers", type=int, help="tracks at once (default: all CPUs)")
     command.add_argument(
-        "--take-over", action="store_true", help="write though a killed run seems to be alive"
+        "--take-over", action="store_true", help="write even if another run seems to be alive"
     )
     command.add_argument(
         "--retry-quarantined", action="store_true", help="try tracks in quarantine again"
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     command = add("verify", "Compare bytes and SHA-256 of all stems with the table.")
     command.add_argument("--sizes", action="store_true", help="compare sizes, and read no stems")
     command.add_argument(
-        "--redo", action="store_true", help="let the next run separate again what is damaged"
+        "--redo", action="store_true", help="let the next run separate damaged tracks again"
     )
     command = add("report", "Write a page with plots about the table.")
     command.add_argument("--html", default="report.html", help="(default: report.html)")
@@ -82,24 +82,27 @@ def _add_separation(command: argparse.ArgumentParser) -> None:
     command.add_argument("--format", choices=["flac", "wav", "mp3"], default="flac")
     command.add_argument("--stems", help="write only these, separated by commas (default: all)")
     command.add_argument("--shifts", type=int, default=1, help="(default: 1)")
-    command.add_argument("--seed", type=int, default=0, help="of the shifts (default: 0)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the shifts (default: 0)")
     command.add_argument("--threads", type=int, default=1, help="cores of a track (default: 1)")
     command.add_argument(
-        "--timeout", type=float, default=limits.timeout_seconds, help="of a track (default: 3600 s)"
+        "--timeout",
+        type=float,
+        default=limits.timeout_seconds,
+        help="limit for a track (default: 3600 s)",
     )
     command.add_argument(
         "--max-duration", type=float, default=limits.duration_seconds, help="(default: 14400 s)"
     )
     command.add_argument(
-        "--memory", type=float, default=8.0, help="of a track's process, in GiB (default: 8)"
+        "--memory", type=float, default=8.0, help="limit for a track's process, in GiB (default: 8)"
     )
     command.add_argument(
-        "--tries", type=int, default=limits.tries, help="until quarantine (default: 3)"
+        "--tries", type=int, default=limits.tries, help="failures until quarantine (default: 3)"
     )
     command.add_argument("--program", help="another swift-demucs than the package's")
     command.add_argument(
         "--option", action="append", default=[], metavar="OPTION",
-        help="more of swift-demucs, such as --option=--int24; can be repeated",
+        help="a further option of swift-demucs, such as --option=--int24; can be repeated",
     )  # fmt: skip
 
 

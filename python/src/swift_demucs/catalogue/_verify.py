@@ -80,5 +80,5 @@ def _undone(row: Dict[str, Any]) -> Dict[str, Any]:
     return {
         **row,
         **{"status": "failed", "error_class": "network", "outputs": []},
-        **{"error": "the stems are not as they were written", "finished_at": time.time()},
+        **{"error": "the stored stems differ from the table", "finished_at": time.time()},
     }
