@@ -1,4 +1,4 @@
-// Errors of system calls, and what all errors of this package have in common.
+// Errors of system calls, and the protocol of all errors of this package.
 
 import LibC
 
@@ -8,14 +8,15 @@ import LibC
     import Foundation
 #endif
 
-/// An error whose `localizedDescription` is its `description`, for users who show errors by Foundation.
+/// An error whose `localizedDescription` is its `description`, for programs that show errors
+/// through Foundation.
 package protocol DescribedError: LocalizedError, CustomStringConvertible {}
 
 extension DescribedError {
     public var errorDescription: String? { description }
 }
 
-/// A failed call of the system, described as `strerror` does.
+/// A failed system call, with the text of `strerror`.
 package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The value of `errno`.
     package let code: Int32

@@ -1,9 +1,9 @@
-// Links in paths.
+// Symbolic links in paths.
 
 import LibC
 
 extension FilePath {
-    /// The absolute path of a file or folder, without links; nil if there is none.
+    /// The absolute path of a file or folder, links resolved; nil if nothing is at the path.
     package static func resolved(_ path: String) -> String? {
         guard let resolved = realpath(path, nil) else { return nil }
         defer { free(resolved) }

@@ -1,9 +1,10 @@
-// Paths as the system sees them: bytes between slashes. Swift's own notion of characters would take "é" in two spellings for one name, and "\r\n" for one letter.
+// Paths as bytes between slashes, as the system sees them. Swift compares characters: two encodings
+// of "é" would be one name, and "\r\n" one letter.
 
 import LibC
 
 package enum FilePath {
-    /// The longest name that common file systems take.
+    /// The longest name that common file systems allow.
     package static let longestNameBytes = 255
 
     /// The part after the last slash.
@@ -41,7 +42,8 @@ package enum FilePath {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// The folder of what a path names; slashes at the path's end don't count.
+    /// The folder that contains the file or folder at a path; slashes at the path's end don't
+    /// count.
     package static func parent(of path: String) -> String {
         var path = path[...]
         while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") {
@@ -50,7 +52,7 @@ package enum FilePath {
         return folder(of: String(path))
     }
 
-    /// A path from the root, without `.` and `..`. Links are not looked through.
+    /// The absolute path, without `.` and `..`. Links are not resolved.
     package static func absolute(_ path: String) -> String {
         let current = getcwd(nil, 0)
         defer { free(current) }
@@ -66,13 +68,14 @@ package enum FilePath {
         return "/" + names.joined(separator: "/")
     }
 
-    /// A path below a folder; one that begins at the root stays.
+    /// A path relative to a folder; an absolute path stays as it is.
     package static func joined(_ folder: String, _ path: String) -> String {
         if folder.isEmpty || path.utf8.first == UInt8(ascii: "/") { return path }
         return folder.utf8.last == UInt8(ascii: "/") ? folder + path : "\(folder)/\(path)"
     }
 
-    /// A key that tells two paths apart exactly if the system does. Links are not looked through.
+    /// A key that is equal for two paths exactly if the system takes them for the same. Links are
+    /// not resolved.
     package static func key(_ path: String) -> [UInt8] {
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")
         let names = path.utf8.split(separator: UInt8(ascii: "/")).filter {
@@ -81,7 +84,7 @@ package enum FilePath {
         return Array((isAbsolute ? "/" : "").utf8) + Array(names.joined(separator: "/".utf8))
     }
 
-    /// The status of the file or folder at a path, links followed; nil if there is none.
+    /// The status of the file or folder at a path, links followed; nil if nothing is there.
     package static func status(_ path: String) -> stat? {
         var status = stat()
         return stat(path, &status) == 0 ? status : nil
@@ -96,7 +99,7 @@ package enum FilePath {
         status(path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
     }
 
-    /// Whether a file is at a path that gives the same bytes whenever it is read: no pipe or device.
+    /// Whether a regular file is at a path, which can be read more than once: no pipe or device.
     package static func isRegularFile(_ path: String) -> Bool {
         status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
     }
@@ -108,14 +111,14 @@ package enum FilePath {
 }
 
 extension stat {
-    /// Nanoseconds from 1970 to the last change of the content.
+    /// Time of the last change of the content, in nanoseconds since 1970.
     package var modifiedNanoseconds: Int {
         #if canImport(Darwin)
             let time = st_mtimespec
         #else
             let time = st_mtim
         #endif
-        // A damaged file system may have any number.
+        // A damaged file system may give any number.
         return Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
     }
 }

@@ -1,4 +1,4 @@
-// Folders: their entries, making them, and the one for temporary files.
+// Folders: their entries, their creation, and the folder of temporary files.
 
 import LibC
 
@@ -9,7 +9,7 @@ extension FilePath {
         return String(cString: folder)
     }
 
-    /// Names of a folder's entries as C strings with their zero byte, in no order.
+    /// Names of a folder's entries as C strings with their zero byte, unsorted.
     ///
     /// - Throws: ``SystemError``.
     package static func rawEntries(of folder: String) throws(SystemError) -> [[CChar]] {
@@ -17,8 +17,8 @@ extension FilePath {
         defer { closedir(stream) }
         var names: [[CChar]] = []
         while let entry = readdir(stream) {
-            // In place: an entry may be shorter than its declaration. The name is as long as its zero
-            // byte says, within the record that the system gave.
+            // Read in place, not from a copy: an entry may be shorter than its declared type. The
+            // name ends with its zero byte, inside the record that the system gave.
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 1) {
                     Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
@@ -29,7 +29,7 @@ extension FilePath {
         return names
     }
 
-    /// Names of a folder's entries, in no order. U+FFFD stands for bytes that aren't UTF-8.
+    /// Names of a folder's entries, unsorted. U+FFFD stands for bytes that aren't UTF-8.
     ///
     /// - Throws: ``SystemError``.
     package static func names(in folder: String) throws(SystemError) -> [String] {
@@ -38,7 +38,7 @@ extension FilePath {
         }
     }
 
-    /// Names of a folder's entries, sorted; empty if it can't be read.
+    /// Names of a folder's entries, sorted; empty if the folder can't be read.
     package static func entries(of folder: String) -> [String] {
         ((try? names(in: folder)) ?? []).sorted()
     }
@@ -50,7 +50,7 @@ extension FilePath {
         if isFolder(path) { return }
         let parent = folder(of: path)
         if status(parent) == nil, parent != path { try makeFolder(parent) }
-        // Another process may be making it too.
+        // Another process may make the same folder at the same time.
         guard mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder(path) else { throw .last }
     }
 }

@@ -1,4 +1,4 @@
-// Strings as JSON.
+// Quoting of JSON strings.
 
 extension String {
     /// The text as a string of JSON (RFC 8259, section 7), in quotation marks.

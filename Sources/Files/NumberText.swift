@@ -9,7 +9,7 @@ extension Double {
     /// The number with one digit before the point, and an exponent: `1.50e-07`.
     package func scientific(_ digits: Int) -> String { printed("%.\(digits)e") }
 
-    /// The number rounded to some digits in all.
+    /// The number rounded to a number of significant digits.
     package func significant(_ digits: Int) -> String { printed("%.\(digits)g") }
 
     private func printed(_ format: String) -> String {

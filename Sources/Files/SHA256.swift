@@ -1,5 +1,5 @@
-// SHA-256, for checking downloads and describing written files: the padding. The rounds are in CPlatform's
-// sha256.c. Foundation has none on Linux. Reference: FIPS 180-4, section 5.
+// SHA-256, for checking downloads and describing written files: the padding. The rounds are in
+// CPlatform's sha256.c. Foundation on Linux has no SHA-256. Reference: FIPS 180-4, section 5.
 
 import CPlatform
 import LibC
@@ -10,7 +10,7 @@ import LibC
 package struct SHA256: Sendable {
     private static let blockBytes = 64
 
-    /// a … h of the standard.
+    /// The hash value, a … h of the standard.
     private var state = SHA256.initialState
     /// Bytes of an incomplete block.
     private var pending: [UInt8] = []
@@ -88,7 +88,7 @@ package struct SHA256: Sendable {
         try withFile(path) { try hexadecimal(of: $0, isCancelled: isCancelled) }
     }
 
-    /// Whole blocks through the 64 rounds each.
+    /// Runs the 64 rounds on each of several whole blocks.
     private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
         guard let base = blocks.bindMemory(to: UInt8.self).baseAddress else { return }
         state.withUnsafeMutableBufferPointer { state in

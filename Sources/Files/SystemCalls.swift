@@ -1,9 +1,9 @@
-// Reads and writes of whole buffers and files. A system call may do a part of its work, or none because
-// a signal came in between; these go on until all is done.
+// Reads and writes of whole buffers and files. A system call may do only a part of its work, or
+// none because a signal came; these functions repeat it until all is done.
 
 import LibC
 
-/// Repeats a call for as long as signals interrupt it.
+/// Repeats a system call as long as signals interrupt it.
 ///
 /// - Parameter call: returns a negative number and sets `errno` where it fails.
 /// - Throws: ``SystemError`` for every other failure.
@@ -20,7 +20,7 @@ package func retryingInterrupted<Value: SignedInteger>(
 
 /// Writes all bytes to a descriptor that blocks.
 ///
-/// - Throws: ``SystemError``. Some of the bytes may have been written by then.
+/// - Throws: ``SystemError``. A part of the bytes may be written then.
 package func writeAll(
     _ bytes: UnsafeRawBufferPointer, to descriptor: Int32
 ) throws(SystemError) {
@@ -35,7 +35,7 @@ package func writeAll(
     }
 }
 
-/// Fills a buffer from a place in a file.
+/// Fills a buffer from a byte offset of a file.
 ///
 /// - Returns: the number of bytes read, fewer than asked for only at the end of the file.
 /// - Throws: ``SystemError``.
@@ -64,7 +64,7 @@ func withFile<Value>(_ path: String, _ body: (_ descriptor: Int32) throws -> Val
     return try body(descriptor)
 }
 
-/// Gives the bytes of an open file, from its current offset to its end.
+/// Passes the bytes of an open file to `body`, from its current offset to its end.
 ///
 /// - Throws: ``SystemError``, the errors of `body`.
 package func forEachPiece(
@@ -84,20 +84,21 @@ package func forEachPiece(
 /// - Throws: ``SystemError``.
 package func readFile(_ path: String) throws -> [UInt8] {
     try withFile(path) { descriptor in
-        // Not by its size: files of the kernel have none.
+        // Reads to the end, whatever the file's size says: files of the kernel have size 0.
         var bytes: [UInt8] = []
         try forEachPiece(of: descriptor) { bytes.append(contentsOf: $0) }
         return bytes
     }
 }
 
-/// Writes a file under a temporary name beside it, which is renamed once it is complete.
+/// Replaces a file atomically: `write` fills a temporary file beside it, which is renamed once it
+/// is complete.
 ///
 /// - Throws: ``SystemError``, the errors of `write`. No file is left under the temporary name.
 package func replaceFile(
     at path: String, _ write: (_ descriptor: Int32) throws -> Void
 ) throws {
-    // A short name of its own: the final one may already be as long as the system allows.
+    // Not the final name with a suffix, which could be longer than the system allows.
     let name = ".swift-demucs-\(UInt64.random(in: .min ... .max).zeroPadded(16, radix: 16)).partial"
     let temporary = FilePath.sibling(name, of: path)
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -114,7 +115,7 @@ package func replaceFile(
     }
 }
 
-/// Writes a file under a temporary name beside it, which is renamed once it is complete.
+/// Replaces a file atomically by `bytes`, through a temporary file beside it.
 ///
 /// - Throws: ``SystemError``.
 package func replaceFile(at path: String, with bytes: some Sequence<UInt8>) throws {

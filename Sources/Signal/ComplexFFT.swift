@@ -1,19 +1,19 @@
-// The complex Fourier transform that RealFFT stands on: Stockham's self-sorting algorithm for
-// lengths of the primes 2, 3 and 5, Bluestein's (1970) chirp convolution for all others.
+// The complex Fourier transform under RealFFT: Stockham's self-sorting algorithm for lengths that
+// are products of 2, 3 and 5, Bluestein's (1970) chirp convolution for all others.
 
 import CKernels
 
 /// The plan of a forward complex transform of one length. Immutable, so threads share it.
 ///
 /// X[k] = Σₙ x[n] · exp(−2πi·nk / length), without a scale, for `FFT_SIGNALS` signals side by side;
-/// kernel_families.h says how they lie in a buffer.
+/// kernel_families.h describes the layout of a buffer.
 ///
-/// There is no inverse plan: the inverse is the forward transform of the input read backwards,
-/// x[−k mod length], and every caller that needs it writes that input itself anyway.
+/// There is no inverse plan: the inverse is the forward transform of the reversed input,
+/// x[−k mod length], which every caller that needs an inverse writes anyway.
 final class ComplexFFT: Sendable {
     let length: Int
 
-    /// Elements that each of the two buffers of ``transform(_:_:with:)`` must hold.
+    /// Capacity of each of the two buffers of ``transform(_:_:with:)``, in elements.
     let capacity: Int
 
     private let method: Method
@@ -64,7 +64,7 @@ final class ComplexFFT: Sendable {
         }
     }
 
-    /// The length as a product of butterflies, the fewest passes over the data; nil if a prime above
+    /// Radices of the passes, as few as possible, whose product is the length; nil if a prime above
     /// 5 divides it.
     private static func radices(of length: Int) -> [Int]? {
         var remaining = length
@@ -79,13 +79,13 @@ final class ComplexFFT: Sendable {
     }
 }
 
-/// A buffer of elements, or of twice as many real samples, of `FFT_SIGNALS` signals.
+/// A buffer of complex elements of `FFT_SIGNALS` signals, or of twice as many real samples.
 package typealias SignalBuffer = UnsafeMutablePointer<Float>
 
 /// exp(−2πi · numerator / denominator) for a run of numerators, as (real, imaginary) pairs, evaluated
 /// in double.
 ///
-/// Numerators are reduced first: the cosine of a large angle loses digits.
+/// Numerators are reduced modulo the denominator first: the cosine of a large angle loses digits.
 func rootsOfUnity(_ numerators: some Sequence<Int>, denominator: Int) -> [Float] {
     numerators.flatMap { numerator in
         let angle = -2 * Double.pi * Double(numerator % denominator) / Double(denominator)
@@ -93,8 +93,8 @@ func rootsOfUnity(_ numerators: some Sequence<Int>, denominator: Int) -> [Float]
     }
 }
 
-/// The arguments of `f32_fft_pass`, for n = `remaining` points still to be transformed, n / radix
-/// groups, and as many finished ones as `stride` says.
+/// The arguments of `f32_fft_pass`: n = `remaining` points still to be transformed, n / radix
+/// groups, and `stride` points already transformed.
 private struct Pass: Sendable {
     let radix: Int
     let groups: Int
@@ -116,15 +116,16 @@ private struct Pass: Sendable {
 /// A transform of any length as a convolution with a chirp.
 ///
 /// nk = (n² + k² − (k − n)²) / 2, so X[k] = c[k] · Σₙ (x[n]·c[n]) · c*[k − n] with
-/// c[n] = exp(−πi·n² / length); the sum is a product of transforms of a power of two's length.
+/// c[n] = exp(−πi·n² / length). The sum is a convolution, computed as a product of transforms whose
+/// length is a power of two.
 private final class Bluestein: Sendable {
     let paddedLength: Int
     private let length: Int
 
-    /// `length` pairs.
+    /// c[n] for n < `length`, as (real, imaginary) pairs.
     private let chirp: [Float]
 
-    /// The transform of the conjugate chirp, divided by `paddedLength`: as many pairs.
+    /// The transform of the conjugate chirp, divided by `paddedLength`: `paddedLength` pairs.
     private let filter: [Float]
     private let inner: ComplexFFT
 
@@ -138,7 +139,7 @@ private final class Bluestein: Sendable {
             (0..<length).map { n in n * n % (2 * length) }, denominator: 2 * length)
         self.chirp = chirp
 
-        // One signal is enough, as the first.
+        // Only the first of the FFT_SIGNALS signals is used.
         let element = 2 * Int(FFT_SIGNALS)
         var signal = [Float](repeating: 0, count: padded * element)
         var spare = signal
@@ -148,7 +149,7 @@ private final class Bluestein: Sendable {
                 signal[position * element + element / 2] = -chirp[2 * n + 1]
             }
         }
-        // A plan is the same for all instruction sets.
+        // Plain kernels, so that a plan has the same bits for all instruction sets.
         let kernels = kernels_plain().pointee
         filter = signal.withUnsafeMutableBufferPointer { signal in
             spare.withUnsafeMutableBufferPointer { spare in

@@ -1,6 +1,6 @@
 // The median, for scores and timings.
 
-/// The median of the values that are numbers, the mean of the middle two if their count is even;
+/// The median of the values that are not NaN: the mean of the middle two if their count is even,
 /// NaN if there are none.
 ///
 /// NumPy: `numpy.nanmedian`.

@@ -16,9 +16,9 @@ public struct PlanarAudio: Sendable, Equatable {
         self.sampleRateHz = sampleRateHz
     }
 
-    /// Channels of equal samples: zeros, or none at all.
+    /// Silence of `sampleCount` samples; no samples by default.
     ///
-    /// - Parameter capacity: samples of each channel that will be appended.
+    /// - Parameter capacity: samples of each channel to reserve memory for.
     package init(
         channelCount: Int, sampleRateHz: Int, zeros sampleCount: Int = 0, capacity: Int = 0
     ) {
@@ -45,10 +45,10 @@ public struct PlanarAudio: Sendable, Equatable {
     /// Samples of each channel.
     public var sampleCount: Int { channels.first?.count ?? 0 }
 
-    /// Length in time.
+    /// Length in seconds.
     public var durationSeconds: Double { Double(sampleCount) / Double(sampleRateHz) }
 
-    /// The largest magnitude of a sample that is a number.
+    /// The largest magnitude of all samples that are not NaN.
     package var peak: Float {
         channels.reduce(0) { peak, channel in
             let largest = channel.withUnsafeBufferPointer(\.largestMagnitude)
@@ -62,7 +62,7 @@ public struct PlanarAudio: Sendable, Equatable {
         PlanarAudio(channels: channels.map { Array($0[samples]) }, sampleRateHz: sampleRateHz)
     }
 
-    /// Appends audio of as many channels.
+    /// Appends audio with the same number of channels.
     ///
     /// - Parameter samples: the part to append; nil for all.
     package mutating func append(_ audio: PlanarAudio, _ samples: Range<Int>? = nil) {
@@ -82,8 +82,8 @@ public struct PlanarAudio: Sendable, Equatable {
 extension UnsafeBufferPointer<Float> {
     /// The largest magnitude; NaN if a value is NaN, 0 for no values.
     package var largestMagnitude: Float {
-        // Bits of magnitudes have the same order, infinity and NaNs last. A maximum of integers is a
-        // vector loop; that of floats, where NaNs count, is not.
+        // The bits of magnitudes, as integers, have the same order, with infinity and NaNs last.
+        // The compiler vectorises a maximum of integers, but not one of floats with NaNs.
         let bits = reduce(Int32(0)) { Swift.max($0, Int32(bitPattern: $1.magnitude.bitPattern)) }
         return Float(bitPattern: UInt32(bitPattern: bits))
     }

@@ -5,11 +5,11 @@ import CKernels
 /// The plan of a real transform of one even length, forward and inverse. Immutable: threads share it.
 ///
 /// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2 − 1. Inverse: the sum with the
-/// opposite sign over the whole conjugate-symmetric spectrum. Neither is scaled, so one after the
-/// other multiplies by `length`. The bin of the Nyquist frequency, k = length/2, is left out, and
-/// zero on the way back: the network does not see it.
+/// opposite sign over the whole conjugate-symmetric spectrum. Neither is scaled, so forward and
+/// inverse together multiply by `length`. The bin of the Nyquist frequency, k = length/2, is left
+/// out by the forward transform and zero in the inverse: the network does not see it.
 ///
-/// Pairs of samples go through the complex transform of half the length.
+/// Two neighbouring samples are one complex number of a transform of half the length.
 ///
 /// PyTorch: `torch.fft.rfft(x)[..., :-1]` and `torch.fft.irfft(norm="forward")`.
 package struct RealFFT: Sendable {
@@ -19,7 +19,7 @@ package struct RealFFT: Sendable {
     /// Bins of a spectrum: length/2.
     package let bins: Int
 
-    /// Floats that each of the two buffers of a transform must hold.
+    /// Capacity of each of the two buffers of a transform, in floats.
     package let bufferFloats: Int
 
     private let complex: ComplexFFT
@@ -41,7 +41,7 @@ package struct RealFFT: Sendable {
     ///
     /// - Parameters:
     ///   - signals: `[sample, signal]`, `length` samples in a buffer of `bufferFloats`.
-    ///   - spare: another such buffer.
+    ///   - spare: a second buffer of `bufferFloats`.
     ///   - spectra: `[bin, signal]` complex numbers, the first `count` of each bin; those of the
     ///     next bin begin `rowLength` floats later.
     package func forward(

@@ -1,9 +1,9 @@
-// How the signal continues beyond its ends before the STFT sees it.
+// Padding of the signal before the STFT.
 
-/// The index map of a reflecting pad that takes inputs shorter than the padding.
+/// The index map of a reflection padding that also works for inputs shorter than the padding.
 ///
 /// Reflection leaves out the edge sample, so it needs an input longer than the padding. A shorter
-/// one is first extended by zeros, on the right as far as that padding goes and then on the left.
+/// input is first extended by zeros: on the right, at most by the padding there, then on the left.
 ///
 /// Demucs: `pad1d(mode="reflect")` in hdemucs.py.
 package struct ReflectPadding {
@@ -13,13 +13,13 @@ package struct ReflectPadding {
     let right: Int
     private let reflects: Bool
 
-    /// The zeros among `left` (the rest of it reflects).
+    /// Zeros that extend the input on the left; the rest of `left` is reflection.
     private let zerosLeft: Int
 
-    /// Length of the reflected signal: samples and zeros.
+    /// Length of the signal that is reflected: samples and the zeros that extend it.
     private let extendedCount: Int
 
-    /// - Parameter reflects: false for zeros instead.
+    /// - Parameter reflects: whether the padding is a reflection; false for zeros.
     package init(count: Int, left: Int, right: Int, reflects: Bool = true) {
         self.reflects = reflects
         self.count = count

@@ -4,16 +4,17 @@
 /// Resamples by a ratio of two whole numbers, as `julius.resample_frac` does.
 ///
 /// y[j] = Σᵢ x[i] · h(i / old − j / new), where h is a sinc under a cos² window that keeps 24 zero
-/// crossings either side and rolls off at 94.5 % of the lower Nyquist frequency. Output j = q·new + p
-/// uses the filter of phase p at the input position q·old + p·old/new; beyond its ends the input
-/// repeats its edge samples.
+/// crossings on each side and rolls off at 94.5 % of the lower Nyquist frequency. Output j = q·new
+/// + p uses the filter of phase p at the input position q·old + p·old/new. The edge samples of the
+/// input are repeated beyond its ends.
 ///
-/// The filters are evaluated in float32 in the reference's order of operations, because their
-/// rounding shows: exact ones are 105 dB away at 48 kHz. The reference stores zeros where the window
-/// has ended (7.8 GB of them from 44,099 Hz to 44,100 Hz); here they are left out.
+/// The filters are evaluated in float32 in the reference's order of operations, because rounding
+/// matters: with exact filters the SNR against the reference is 105 dB at 48 kHz. The reference
+/// stores the zeros outside the window (7.8 GB of them from 44,099 Hz to 44,100 Hz); here they are
+/// left out.
 ///
-/// An output sample is a function of its position alone, so a signal may be resampled piece by piece:
-/// ``ResamplingStream`` does it.
+/// An output sample depends on its position alone, so a signal can be resampled block by block, as
+/// ``ResamplingStream`` does.
 package struct Resampler: Sendable {
     /// The rates of the input and the output.
     package let oldHz: Int
@@ -23,16 +24,16 @@ package struct Resampler: Sendable {
     let oldRate: Int
     let newRate: Int
 
-    /// Input samples under each filter: a whole number of SIMD vectors, zeros at the end.
+    /// Taps of each filter: a whole number of SIMD vectors, filled up with zeros.
     private let tapCount: Int
 
-    /// `[phase, tap]`.
+    /// The filters, `[phase, tap]`.
     private let taps: [Float]
 
-    /// Input samples that a filter begins before the position of its output, rounded down.
+    /// Input samples from the start of a filter to the position of its output, rounded down.
     private let reach: Int
 
-    /// Zero crossings of the sinc on either side, and the cutoff as a part of the lower rate.
+    /// Zero crossings of the sinc on each side, and the cutoff as a fraction of the lower rate.
     private static let zeros = 24
     private static let rolloff = 0.945
 
@@ -71,10 +72,10 @@ package struct Resampler: Sendable {
         }
     }
 
-    /// Output samples of an input: new · count / old in double, rounded to float32, rounded down.
+    /// Number of output samples: new · count / old in double, rounded to float32, rounded down.
     ///
     /// Float32 holds whole numbers exactly up to 2²⁴, six minutes at 44.1 kHz; beyond, the length may
-    /// be a few samples off the exact one, just as the reference's is.
+    /// differ from the exact one by a few samples, as in the reference.
     package static func outputCount(inputCount: Int, from oldHz: Int, to newHz: Int) -> Int {
         let divisor = greatestCommonDivisor(oldHz, newHz)
         let (oldRate, newRate) = (oldHz / divisor, newHz / divisor)
@@ -83,31 +84,31 @@ package struct Resampler: Sendable {
         return min(Int(Float(exact).rounded(.down)), (inputCount / oldRate + 1) * newRate)
     }
 
-    /// Output samples of an input.
+    /// Number of output samples for `inputCount` input samples.
     func outputCount(inputCount: Int) -> Int {
         Self.outputCount(inputCount: inputCount, from: oldRate, to: newRate)
     }
 
-    /// Output samples whose filters end within the first `inputCount` input samples.
+    /// Number of output samples whose filters end within the first `inputCount` input samples.
     func outputCount(reachingInto inputCount: Int) -> Int {
         guard oldRate != newRate else { return inputCount }
-        // ⌊(output − 1) · old / new⌋ may be this at most.
+        // The largest ⌊(output − 1) · old / new⌋.
         let position = inputCount + reach - tapCount
         return position < 0 ? 0 : ((position + 1) * newRate - 1) / oldRate + 1
     }
 
-    /// The input samples that a run of output samples is made of.
+    /// The input positions that a range of output samples needs.
     ///
-    /// It reaches below 0 and past the end of the signal, where the edge samples are repeated.
+    /// They may be below 0 and past the end of the signal, where the edge samples are repeated.
     package func inputRange(for outputs: Range<Int>) -> Range<Int> {
         guard oldRate != newRate, let last = outputs.last else { return outputs }
         return firstInput(of: outputs.lowerBound)..<firstInput(of: last) + tapCount
     }
 
-    /// Computes a run of output samples.
+    /// Computes a range of output samples.
     ///
     /// - Parameters:
-    ///   - input: the samples of ``inputRange(for:)``, or more.
+    ///   - input: at least the samples of ``inputRange(for:)``.
     ///   - start: the position of `input[0]` in the signal.
     ///   - outputs: positions in the resampled signal.
     ///   - target: room for `outputs.count` samples.
@@ -135,14 +136,14 @@ package struct Resampler: Sendable {
         }
     }
 
-    /// Where in the input the filter of an output sample begins.
+    /// The input position at which the filter of an output sample begins.
     @inline(__always)
     private func firstInput(of output: Int) -> Int {
         let (period, phase) = output.quotientAndRemainder(dividingBy: newRate)
         return period * oldRate + phase * oldRate / newRate - reach
     }
 
-    /// Evaluates the filter of one phase, each operation rounded to float32 as julius' tensors do it.
+    /// Evaluates the filter of one phase, each operation rounded to float32 as in julius.
     private static func evaluate(
         _ filter: UnsafeMutableBufferPointer<Float>, phase: Int, firstInput: Int,
         oldRate: Int, newRate: Int, cutoff: Float

@@ -1,15 +1,15 @@
 // A resampler for signals that arrive in blocks and may be longer than memory.
 
-/// Resamples a recording block by block, to the bits of the whole signal's result.
+/// Resamples a signal block by block; the result has the same bits as for the whole signal at once.
 ///
-/// Memory: the input samples that the filters of later outputs reach back to.
+/// Memory: the input samples that later outputs still need.
 package struct ResamplingStream: Sendable {
     private let resampler: Resampler
-    /// From position `base`; empty until the first block is there.
+    /// Samples from position `base` on; empty until the first block has come.
     private var input: PlanarAudio
-    /// Position in the signal of the first sample held; below 0 the first sample is repeated.
+    /// Position in the signal of the first sample of `input`; below 0 the first sample is repeated.
     private var base: Int
-    /// Samples of each channel that came in and that went out.
+    /// Samples of each channel that were read and that were given.
     private var inputCount = 0
     private var outputCount = 0
 
@@ -33,7 +33,8 @@ package struct ResamplingStream: Sendable {
         }
         input.append(block)
         inputCount += block.sampleCount
-        // The reference's length grows with the input's, so the outputs given now stay right.
+        // The reference's output length grows with the input, so all these outputs are in the
+        // result.
         return outputs(
             upTo: min(
                 limit, resampler.outputCount(reachingInto: inputCount),
@@ -42,9 +43,10 @@ package struct ResamplingStream: Sendable {
 
     /// Gives the outputs at the end of the signal, whose filters reach past it.
     ///
-    /// - Parameter wanted: samples to give for the whole signal, if not as many as
-    ///   ``Resampler/outputCount(inputCount:)`` says: more repeat the edge. No fewer than were given
-    ///   so far; ``append(_:limit:)`` keeps to a limit. Ignored if both rates are equal.
+    /// - Parameter wanted: samples to give for the whole signal, by default
+    ///   ``Resampler/outputCount(inputCount:)``. A larger number repeats the edge; a smaller one
+    ///   than was given so far has no effect, see the limit of ``append(_:limit:)``. Ignored if
+    ///   both rates are equal.
     package mutating func finish(outputCount wanted: Int? = nil) -> PlanarAudio {
         guard inputCount > 0 else { return outputs(upTo: 0) }
         let total = wanted ?? resampler.outputCount(inputCount: inputCount)

@@ -22,8 +22,8 @@ extension STFT {
             reflects: framing == .reflected)
         let spectrogram = backend.tensor(Shape(bins, frames, 2 * channels))
 
-        // An item is one channel of one frame, in the order of the result's rows. A block of items
-        // is transformed side by side, and becomes one run of every row.
+        // An item is one channel of one frame, in the order of the result's rows. The items of a
+        // block are transformed side by side, and fill adjacent elements of every row.
         let items = frames * channels
         let width = Int(FFT_SIGNALS)
         backend.parallelFor((items + width - 1) / width, scratch: scratchFloats) { block, scratch in
@@ -33,7 +33,7 @@ extension STFT {
             withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: width) {
                 sources in
                 for index in 0..<width {
-                    // The rest of the block repeats an item, because its values must be finite.
+                    // An incomplete block repeats its last item, because all values must be finite.
                     let item = firstItem + min(index, count - 1)
                     let source = frame(
                         of: signal.pointer + item % channels * samples,
@@ -50,12 +50,12 @@ extension STFT {
         return spectrogram
     }
 
-    /// The samples of a frame: where they are, or copied if padding is among them.
+    /// The samples of a frame: a pointer into the signal, or to a copy if the frame has padding.
     ///
     /// - Parameters:
     ///   - source: one channel of the signal.
     ///   - start: the frame's first position in the padded signal.
-    ///   - copy: room for `nfft` samples.
+    ///   - copy: memory for `nfft` samples, used for frames with padding.
     private func frame(
         of source: UnsafePointer<Float>, from start: Int, _ padding: ReflectPadding,
         ifPadded copy: UnsafeMutablePointer<Float>

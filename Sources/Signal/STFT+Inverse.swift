@@ -25,9 +25,9 @@ extension STFT {
             (signal.pointer + channel * samples).update(repeating: 0, count: samples)
         }
 
-        // Groups of frames add to the result where it is. A group reaches as far as into the next
-        // one, so first all even groups run, side by side, and then all odd ones: the order of
-        // additions at a sample is always the same, and no two threads meet there.
+        // Groups of frames are added to the result in place. A group overlaps the next one, so all
+        // even groups run first, in parallel, and then all odd ones: the order of additions at a
+        // sample is always the same, and no two threads write the same sample.
         let groups = (frames + framesPerGroup - 1) / framesPerGroup
         for parity in 0..<2 {
             backend.parallelFor((groups + 1 - parity) / 2, scratch: scratchFloats) {
@@ -44,13 +44,13 @@ extension STFT {
         return withExtendedLifetime(signal) { signal }
     }
 
-    /// Frames that one task adds up. At least four, so that a group never reaches past the next one;
-    /// eight, so that the frames of two channels fill whole blocks of the transform.
+    /// Frames that one task adds up: at least four, so that a group never reaches past the next
+    /// one; eight, so that the frames of two channels fill whole blocks of the transform.
     private var framesPerGroup: Int { 8 }
 
-    /// Adds a group of frames to the signal, as far as they lie inside.
+    /// Adds a group of frames to the signal, without the samples that lie outside of it.
     ///
-    /// - Parameter scratch: `scratchFloats`.
+    /// - Parameter scratch: memory for `scratchFloats`.
     private func add(
         _ group: Range<Int>, of spectrogram: Tensor, to signal: Tensor,
         _ scratch: UnsafeMutablePointer<Float>, on backend: Backend

@@ -1,19 +1,20 @@
-// The spectrogram of the frequency branch, and the way back. Reference: HTDemucs._spec and _ispec
-// in htdemucs.py, over torch.stft and torch.istft.
+// The STFT of the spectrogram branch and its inverse. Reference: HTDemucs._spec and _ispec in
+// htdemucs.py, over torch.stft and torch.istft.
 
 import Tensor
 
 /// The short-time Fourier transform as HTDemucs frames it: `ceil(samples / hop)` frames, one for each
 /// hop of the input, so that both branches of the network stay aligned.
 ///
-/// Hop nfft/4, periodic Hann window, scaled by 1/√nfft in both directions. The input is reflected by
-/// 3/2 hops on the left, and on the right by as much plus the rest to a whole hop; frame t begins at
-/// sample t·hop of that padded signal. (`torch.stft` pads once more and the reference drops the
-/// frames that see it, except for the one sample either side of an `nfft` that is no multiple of
-/// four.) The Nyquist bin is dropped, and is zero on the way back.
+/// Hop nfft/4, periodic Hann window, scaled by 1/√nfft in both directions. The input is padded by
+/// reflection: 3/2 hops on the left, and on the right 3/2 hops plus the rest to a whole hop. Frame
+/// t begins at sample t·hop of the padded signal. (`torch.stft` pads once more, and the reference
+/// drops the frames in that padding; only for an `nfft` that is no multiple of four, frames reach
+/// one sample into it on each side.) The forward transform drops the Nyquist bin; the inverse takes
+/// it as zero.
 ///
-/// Work is done in blocks of frames that do not depend on the number of threads, so neither do the
-/// results.
+/// Work is cut into blocks of frames that do not depend on the number of threads, so the results
+/// don't depend on it either.
 package struct STFT: Sendable {
     /// Samples of a frame.
     package let nfft: Int
@@ -24,13 +25,13 @@ package struct STFT: Sendable {
     /// Bins that are kept: nfft / 2.
     package let bins: Int
 
-    /// What lies beyond the ends of the signal.
+    /// Padding at the ends of the signal.
     package enum Framing: Sendable {
-        /// Reflections, which the inverse cuts off again.
+        /// Reflection; the inverse cuts it off again.
         case reflected
-        /// Zeros, which the inverse leaves in place, as early hybrid models were trained: the signal
-        /// comes back 3/2 hops late, its first hop divided by what the frames that exist there sum up
-        /// to. Demucs: `hybrid_old`.
+        /// Zeros that the inverse leaves in place, as early hybrid models were trained: the signal
+        /// comes back 3/2 hops late, its first hop divided by the sum of the squared windows that
+        /// exist there. Demucs: `hybrid_old`.
         case hybridOld
     }
 
@@ -38,13 +39,14 @@ package struct STFT: Sendable {
 
     let fft: RealFFT
 
-    /// The window and the scale of the forward transform.
+    /// Window of the forward transform, times its scale.
     let analysisWindow: [Float]
 
-    /// The window and the scale of the inverse, and the division by the overlapping squared windows.
+    /// Window of the inverse, times its scale, divided by the sum of the overlapping squared
+    /// windows.
     let synthesisWindow: [Float]
 
-    /// Factors of the first hop of the inverse; empty where they are one.
+    /// Factors for the samples of the inverse's first hop; empty if all are one.
     let firstHopGains: [Float]
 
     /// Whether the reference can frame with this `nfft`: even, for the inverse, and with an even
@@ -73,7 +75,8 @@ package struct STFT: Sendable {
         analysisWindow = window.map { Float($0 * scale) }
         let hop = hop
         synthesisWindow = window.indices.map { Float(window[$0] * scale / overlap[$0 % hop]) }
-        // The reference pads two frames of zeros on each side; a fourth one is missing there.
+        // The reference pads two frames of zeros on each side, so the first hop lies under three
+        // frames instead of four.
         firstHopGains =
             framing == .reflected
             ? []
@@ -83,7 +86,7 @@ package struct STFT: Sendable {
             }
     }
 
-    /// Frames of a signal: one for each hop, whole or begun.
+    /// Number of frames of a signal: samples / hop, rounded up.
     package func frames(samples: Int) -> Int { (samples + hop - 1) / hop }
 
     /// The first sample of frame 0 in the padded signal: 0, or −1 if `nfft` is no multiple of four.
@@ -92,9 +95,9 @@ package struct STFT: Sendable {
     /// Samples of the padding that the inverse cuts off.
     var cut: Int { framing == .reflected ? padding : 0 }
 
-    /// Padding of the signal on the left, and the least on the right: 3/2 hops.
+    /// Padding of the signal on the left, and the least padding on the right: 3/2 hops.
     var padding: Int { hop / 2 * 3 }
 
-    /// Floats of the two buffers that the transform of one block of signals needs.
+    /// Size of the two buffers for the transform of one block of signals, in floats.
     var scratchFloats: Int { 2 * fft.bufferFloats }
 }

@@ -1,4 +1,4 @@
-// How far a signal lies from its reference.
+// Signal-to-noise ratio (SNR) of a signal against a reference.
 
 /// Energies of a reference and of the differences from it, added up in double precision.
 package struct SignalToNoise: Sendable, Equatable {
@@ -12,7 +12,7 @@ package struct SignalToNoise: Sendable, Equatable {
         self.noise = noise
     }
 
-    /// The energies of equally many values, or of a part of them.
+    /// The energies of values and as many reference values, or of a part of both.
     package init(
         of values: [Float], against reference: [Float], in part: Range<Int>? = nil
     ) {
@@ -26,8 +26,8 @@ package struct SignalToNoise: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - stems: `[stem, …]`, row-major.
-    ///   - reference: as many values.
-    ///   - count: of stems.
+    ///   - reference: the same shape as `stems`.
+    ///   - count: number of stems.
     package static func perStem(
         _ stems: [Float], against reference: [Float], count: Int
     ) -> [SignalToNoise] {
@@ -44,12 +44,12 @@ package struct SignalToNoise: Sendable, Equatable {
         noise += error * error
     }
 
-    /// The signal-to-noise ratio in dB, 10·log10(Σ reference² / Σ (reference − value)²): infinite if
-    /// all values are equal, two silences too.
+    /// The signal-to-noise ratio in dB, 10·log10(Σ reference² / Σ (reference − value)²); infinite
+    /// if all values are equal, even if both signals are silent.
     package var decibels: Double { noise == 0 ? .infinity : 10 * logarithm10(signal / noise) }
 }
 
 extension Sequence<SignalToNoise> {
-    /// The lowest of the signal-to-noise ratios in dB; infinite if there are none.
+    /// The lowest signal-to-noise ratio in dB; infinite if the sequence is empty.
     package var worstDecibels: Double { map(\.decibels).min() ?? .infinity }
 }

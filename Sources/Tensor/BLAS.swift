@@ -66,9 +66,10 @@ public enum BLASError: Error, Equatable, CustomStringConvertible {
 
         init(isa: InstructionSet) throws {
             // Debian's OpenBLAS 0.3.21 takes CPUs newer than itself for Haswell and runs at half
-            // speed there. It reads this variable once, when it is loaded. 0: the user's own stays.
+            // speed there. OpenBLAS reads this variable once, when it is loaded. The 0 keeps a
+            // value that the user has set.
             if let coreType = isa.openBLASCoreType { setenv("OPENBLAS_CORETYPE", coreType, 0) }
-            // Keeps the library from starting threads that would never work.
+            // Keeps OpenBLAS from starting threads that would stay idle.
             setenv("OPENBLAS_NUM_THREADS", "1", 1)
 
             var reason = ""

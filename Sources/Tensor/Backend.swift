@@ -1,5 +1,5 @@
-// The machine under the layers. Everything that touches threads, memory pools, BLAS or kernels goes
-// through here, so that a layer holds its mathematics alone.
+// Threads, memory pools, matrix products and kernels for the layers. All access to them goes
+// through `Backend`, so that a layer contains only its mathematics.
 
 import CKernels
 import Synchronization
@@ -19,21 +19,21 @@ package final class Backend: Sendable {
     let products: GEMMBackend
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
-    /// Times the tiles of all loops; nil but for measurements.
+    /// Times the tiles of all loops; nil except in measurements.
     private let clock: TileClock?
     private let storagePool = StoragePool()
-    /// Tensors that outlive a pass (inputs, results, tables) have a pool of their own: between
+    /// Pool of the tensors that outlive a pass (inputs, results, tables). In the pool of
     /// activations they would split the free memory that large activations need.
     private let keptPool = StoragePool()
     private let scratch: ScratchSpace
 
-    /// One backend at a time reads and sets variables of the environment: OpenBLAS, reading its
-    /// own while another thread sets one, can miss it and run with slower kernels.
+    /// Only one backend at a time reads and sets environment variables: OpenBLAS can miss its own
+    /// variable if another thread sets one meanwhile, and would run with slower kernels.
     private static let environment = Mutex<Void>(())
 
     /// - Parameter threads: at least 1; less counts as 1. Fewer run if the system refuses to start
     ///   as many.
-    /// - Throws: ``BLASError`` if BLAS is needed and not there, ``InstructionSetError`` or
+    /// - Throws: ``BLASError`` if BLAS is needed and can't be loaded, ``InstructionSetError`` or
     ///   ``GEMMBackendError`` if the environment forces kernels that this CPU cannot run.
     package convenience init(threads: Int, precision: Precision = .float32) throws {
         let (instructions, products) = try Self.selectedKernels()
@@ -42,7 +42,7 @@ package final class Backend: Sendable {
 
     /// A backend of one thread that times the tiles of its loops.
     ///
-    /// - Throws: as ``init(threads:precision:)``.
+    /// - Throws: the errors of ``init(threads:precision:)``.
     package convenience init(precision: Precision, timing clock: TileClock) throws {
         let (instructions, products) = try Self.selectedKernels()
         self.init(threads: 1, precision, instructions, products, clock)
@@ -60,7 +60,7 @@ package final class Backend: Sendable {
     /// OpenBLAS takes the core of the first backend that opens it.
     ///
     /// - Parameter instructions: an available set.
-    /// - Throws: ``BLASError`` if BLAS is asked for and not there.
+    /// - Throws: ``BLASError`` if `kind` is BLAS and it can't be loaded.
     package convenience init(
         threads: Int, precision: Precision = .float32, instructions: InstructionSet,
         products kind: GEMMBackend.Kind
@@ -95,20 +95,20 @@ package final class Backend: Sendable {
     /// The kernels in use (`avx512bf16`, `avx2`, `neondot`, `plain` and so on).
     package var instructionSet: String { instructions.rawValue }
 
-    /// The precision in which products are the fastest here.
+    /// The precision in which products are the fastest on this CPU.
     package var fastestPrecision: Precision {
         instructions.multipliesBFloat16 ? .bfloat16 : .float32
     }
 
     /// The precision of products without INT8 weights: those of attention, and of the layers that
-    /// stay in floats. Beside INT8 that is the fastest one: rounding to bfloat16 takes time on a CPU
-    /// that does not multiply it.
+    /// stay in floats. For an INT8 model it is the fastest one: rounding to bfloat16 only costs
+    /// time on a CPU that does not multiply bfloat16.
     package var precisionOfFloats: Precision {
         precision == .int8 ? fastestPrecision : precision
     }
 
-    /// The code that computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or `packed`
-    /// for our own kernels.
+    /// The code that computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or
+    /// `packed` for our own kernels.
     package var productsDescription: String { products.description }
 
     /// An uninitialised tensor from the pool.
@@ -157,8 +157,8 @@ package final class Backend: Sendable {
         threadPool.run(count) { index, _ in body(index) }
     }
 
-    /// The same with scratch memory of the running thread: `floats` elements, 64-byte aligned,
-    /// with the contents that its last user left.
+    /// Runs `body(index, scratch)` like ``parallelFor(_:_:)``, with scratch memory of the running
+    /// thread: `floats` elements, 64-byte aligned, with any content.
     package func parallelFor(
         _ count: Int, scratch floats: Int,
         _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
@@ -173,8 +173,8 @@ package final class Backend: Sendable {
 
 /// One block of scratch memory for each thread, grown on demand and kept.
 ///
-/// It has a pool of its own, for the reason that ``Backend`` keeps some tensors apart: a block that
-/// stays would split the free memory between activations.
+/// The blocks come from a pool of their own: in the pool of activations, a block that stays would
+/// split the free memory.
 private final class ScratchSpace: Sendable {
     private let blocks: Mutex<[Storage]>
     private let pool = StoragePool()
@@ -187,7 +187,7 @@ private final class ScratchSpace: Sendable {
 
     func reserve(_ floats: Int) -> [Storage] {
         blocks.withLock { blocks in
-            // Blocks from the pool differ in size: one that is large says nothing of the others.
+            // Blocks from the pool differ in size, so each one has to be large enough.
             if blocks.isEmpty || blocks.contains(where: { $0.capacity < floats }) {
                 blocks = []
                 blocks = (0..<threads).map { _ in pool.allocate(floats) }

@@ -1,14 +1,15 @@
-// The front door of matrix products (GEMM). Layers pack their weights and multiply; this file decides
-// whether our own kernels or BLAS do it.
+// Matrix products (GEMM) for the layers: packing of weights and multiplication, with our own
+// kernels or BLAS.
 
 import CKernels
 
 /// The code that computes float32 matrix products.
 ///
-/// Our own kernels on packed weights, where the CPU has vector instructions that they use: they run
-/// at the rate of the multipliers at this model's shapes, 250 GFLOP/s a core where OpenBLAS reaches
-/// 210 (SPEED.md), take the taps of a convolution in one call and need no library. BLAS where they
-/// are plain C, and on Apple platforms, whose matrix unit only Accelerate can use.
+/// Our own kernels on packed weights are chosen where the CPU has vector instructions that they
+/// use: they reach the CPU's peak rate at this model's shapes, 250 GFLOP/s a core where OpenBLAS
+/// reaches 210 (SPEED.md), take the taps of a convolution in one call and need no library. BLAS is
+/// chosen where our kernels are plain C, and on Apple platforms, whose matrix unit only Accelerate
+/// can use.
 package enum GEMMBackend: Sendable, CustomStringConvertible {
     package enum Kind: String, CaseIterable, Sendable {
         case packed, blas
@@ -51,7 +52,7 @@ package enum GEMMBackend: Sendable, CustomStringConvertible {
     }
 }
 
-/// `SWIFT_DEMUCS_PRODUCTS` asks for something that does not exist.
+/// `SWIFT_DEMUCS_PRODUCTS` has an unknown value.
 public struct GEMMBackendError: Error, Equatable, CustomStringConvertible {
     public let value: String
 
@@ -61,7 +62,7 @@ public struct GEMMBackendError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// A matrix that products read as their right operand: its sizes and how it is packed.
+/// Sizes and precision of a packed matrix, the right operand of products.
 package struct PackedLayout: Sendable {
     /// Rows: the inner dimension of the product.
     package let inner: Int
@@ -82,8 +83,8 @@ package struct PackedLayout: Sendable {
 }
 
 extension Backend {
-    /// Column ranges of a packed matrix must start at a multiple of this, and end at one or with the
-    /// matrix.
+    /// Columns of a panel. Column ranges of a packed matrix start at a multiple of it, and end at a
+    /// multiple of it or with the matrix.
     package var panelColumns: Int { kernels.panel_columns }
 
     /// Floats of memory that a packed matrix takes.
@@ -104,7 +105,7 @@ extension Backend {
     /// Packs the part `[innerRange, columnRange]` of a matrix, in which element (k, j) of the part
     /// is `b[k · innerStride + j · columnStride]`.
     ///
-    /// - Parameter innerRange: from an even row on.
+    /// - Parameter innerRange: begins at an even row.
     package func pack(
         _ layout: PackedLayout, _ innerRange: Range<Int>, _ columnRange: Range<Int>,
         from b: UnsafePointer<Float>, innerStride: Int, columnStride: Int,
@@ -134,7 +135,7 @@ extension Backend {
     /// B.
     ///
     /// - Parameters:
-    ///   - rows: of A and C.
+    ///   - rows: number of rows of A and C.
     ///   - segments: the inner dimension of A in pieces that follow each other in B; rows of A are
     ///     `lda` floats apart, at least as many as a segment has elements.
     ///   - bias: `[columnRange.count]` or nil; not used if `accumulate`.
@@ -173,12 +174,13 @@ extension Backend {
     }
 
     /// C = A·B, or C += A·B, on the calling thread, for a part of a packed B in bfloat16 and rows of
-    /// A that are rounded to it already.
+    /// A that are already rounded to bfloat16.
     ///
     /// - Parameters:
     ///   - a: `[rows, innerRange.count]`, rows `lda` elements apart, an even number; a zero behind
     ///     each row whose length is odd.
-    ///   - innerRange: from an even row on; an odd length only up to the last row.
+    ///   - innerRange: begins at an even row; its length may be odd only if it ends at the last
+    ///     row.
     package func multiply(
         rows: Int, bfloat16 a: UnsafePointer<UInt16>, lda: Int,
         by packed: UnsafePointer<Float>, _ layout: PackedLayout, _ innerRange: Range<Int>,

@@ -1,4 +1,4 @@
-// Which kernels run: the best that the CPU has, or the ones that the user forces.
+// The choice of the kernels: the fastest set that the CPU can run, or the set that the user forces.
 
 import CKernels
 import LibC
@@ -67,7 +67,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     }
 }
 
-/// `SWIFT_DEMUCS_ISA` asks for kernels that can't run here.
+/// `SWIFT_DEMUCS_ISA` names kernels that are unknown or can't run on this CPU.
 public struct InstructionSetError: Error, Equatable, CustomStringConvertible {
     public let value: String
     public let available: [String]

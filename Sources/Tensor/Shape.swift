@@ -2,10 +2,10 @@
 
 /// The lengths of up to four dimensions, outermost first.
 package struct Shape: Hashable, Sendable, RandomAccessCollection, ExpressibleByArrayLiteral {
-    /// More than any activation has.
+    /// The largest number of dimensions; activations have fewer.
     private static let most = 4
 
-    /// 1 beyond `count`.
+    /// Lengths of the first `count` dimensions, then ones.
     private var lengths: SIMD4<Int>
     package let count: Int
 
@@ -38,7 +38,7 @@ package struct Shape: Hashable, Sendable, RandomAccessCollection, ExpressibleByA
         return lengths[index]
     }
 
-    /// The same with another innermost length.
+    /// The shape with another innermost length.
     package func replacingLast(with length: Int) -> Shape {
         var result = self
         result.lengths[count - 1] = length

@@ -3,14 +3,14 @@
 import LibC
 import Synchronization
 
-/// A block of 64-byte aligned float32 memory, a part of a region.
+/// A block of 64-byte aligned float32 memory inside a region.
 ///
-/// Invariant: `base` addresses `capacity` floats of `region` that belong to no other block. The pool
-/// changes the capacity, and only of a block that it alone refers to.
+/// Invariant: `base` addresses `capacity` floats of `region` that belong to no other block. Only
+/// the pool changes a capacity, and only while nothing else refers to the block.
 package final class Storage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     fileprivate(set) var capacity: Int
-    /// Keeps the memory, even when the pool is gone.
+    /// Keeps the memory alive, even when the pool is gone.
     fileprivate let region: Region
 
     fileprivate init(base: UnsafeMutablePointer<Float>, capacity: Int, region: Region) {
@@ -20,15 +20,15 @@ package final class Storage: @unchecked Sendable {
     }
 }
 
-/// Address space whose pages become memory when they are first written.
+/// A mapping of address space whose pages take memory only when they are first written.
 private final class Region: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let capacity: Int
 
-    /// More than most networks need at once, so that one region holds everything.
+    /// Usual size in bytes: more than most networks need at once, so that one region is enough.
     private static let usualBytes = 1 << 30
 
-    /// - Parameter floats: at least as many; only these where the system has no room for more.
+    /// - Parameter floats: the least capacity. The region is larger where the system has room.
     init(atLeast floats: Int) {
         let needed = floats * MemoryLayout<Float>.stride
         for bytes in [max(needed, Self.usualBytes), needed] {
@@ -48,14 +48,14 @@ private final class Region: @unchecked Sendable {
     }
 }
 
-/// Cuts blocks out of regions and joins them again, because a fresh activation costs page faults for
-/// every 4 KiB: 22 ms for 33 MB, against 0.9 ms for memory that has been touched before.
+/// A memory pool: cuts blocks out of regions and joins free ones again. Fresh memory costs a page
+/// fault for every 4 KiB: 22 ms for 33 MB, against 0.9 ms for memory that has been touched before.
 ///
-/// A block is free when only the pool refers to it. So a forward pass, which asks for the same blocks
-/// each time, takes no memory from the system after the first but for small objects.
+/// A block is free when only the pool refers to it. Every forward pass allocates the same blocks,
+/// so after the first one only small objects take new memory from the system.
 package final class StoragePool: Sendable {
     fileprivate struct State {
-        /// All memory of all regions, in the order of addresses within each.
+        /// All blocks of all regions, within a region in the order of their addresses.
         var blocks: [Storage] = []
     }
 
@@ -101,7 +101,9 @@ extension StoragePool.State {
         }
     }
 
-    /// - Returns: the index of a free block that is the new region.
+    /// Maps a new region of at least `needed` floats.
+    ///
+    /// - Returns: the index of the free block that covers the region.
     fileprivate mutating func addRegion(atLeast needed: Int) -> Int {
         let region = Region(atLeast: needed)
         blocks.append(
@@ -109,7 +111,7 @@ extension StoragePool.State {
         return blocks.count - 1
     }
 
-    /// The first `needed` floats of a free block, the rest becoming a block of its own.
+    /// The first `needed` floats of a free block; the rest becomes a block of its own.
     fileprivate mutating func cut(_ index: Int, to needed: Int) -> Storage {
         let block = blocks[index]
         guard block.capacity > needed else { return block }

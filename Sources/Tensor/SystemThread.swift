@@ -1,13 +1,13 @@
-// Threads of the system, and what they wait with.
+// Threads of the system (pthreads), and a lock with a condition variable.
 
 import LibC
 
-/// A thread of its own for work that blocks or that no task may wait for.
+/// A thread for blocking work, which must not run on Swift's task threads.
 ///
-/// It must be joined or detached. Signals go to the program's own threads: it blocks all that can come
-/// from outside.
+/// Join or detach every thread. It blocks all signals that can come from outside, so that they go
+/// to the program's own threads.
 package struct SystemThread: @unchecked Sendable {
-    // @unchecked: a handle is a number to all threads.
+    // @unchecked: all threads may use a handle.
     private let handle: pthread_t
 
     /// Starts the thread; nil if the system has no room for it.
@@ -18,7 +18,7 @@ package struct SystemThread: @unchecked Sendable {
         #else
             var created = pthread_t()
         #endif
-        // The new thread inherits what this one blocks.
+        // The new thread inherits the signal mask of this one.
         var blocked = sigset_t()
         var former = sigset_t()
         sigfillset(&blocked)
@@ -43,7 +43,7 @@ package struct SystemThread: @unchecked Sendable {
         pthread_join(handle, nil)
     }
 
-    /// Lets the thread end by itself.
+    /// Lets the system free the thread when it ends; nobody waits for it.
     package func detach() {
         pthread_detach(handle)
     }
@@ -68,9 +68,9 @@ private final class Start {
     }
 #endif
 
-/// A lock, and waiting for a change of what it guards.
+/// A lock with a condition variable, to wait for changes of the state that the lock guards.
 package final class Condition: @unchecked Sendable {
-    // @unchecked: both are made for several threads, and stay where they are.
+    // @unchecked: both objects are made for several threads, and keep their addresses.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
@@ -96,12 +96,13 @@ package final class Condition: @unchecked Sendable {
         return try body()
     }
 
-    /// Waits for ``broadcast()``, or for no reason. The caller has the lock, which is free meanwhile.
+    /// Waits for ``broadcast()``; may also return without one. The caller holds the lock, which is
+    /// released during the wait.
     package func wait() {
         pthread_cond_wait(condition, mutex)
     }
 
-    /// Wakes all threads that wait. The caller has the lock.
+    /// Wakes all threads that wait. The caller holds the lock.
     package func broadcast() {
         pthread_cond_broadcast(condition)
     }

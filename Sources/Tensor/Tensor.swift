@@ -2,9 +2,9 @@
 
 /// A row-major, contiguous float32 array.
 ///
-/// A `Tensor` is a reference to its storage: copies share it, and the storage goes back to its pool
-/// when the last one is gone. The last dimension is the contiguous one; the network keeps its
-/// activations as `[freq, time, channel]` and `[time, channel]`.
+/// A `Tensor` is a reference to its storage: copies share the storage, which goes back to its pool
+/// with the last copy. The last dimension is the contiguous one; the network keeps its activations
+/// as `[freq, time, channel]` and `[time, channel]`.
 package struct Tensor: @unchecked Sendable {
     /// Lengths of the dimensions, outermost first.
     package let shape: Shape
@@ -21,10 +21,10 @@ package struct Tensor: @unchecked Sendable {
         precondition(count <= storage.capacity)
     }
 
-    /// The first element.
+    /// A pointer to the first element.
     ///
-    /// Valid only while a `Tensor` with this storage is alive: take it inside the closure that uses
-    /// it, so that the closure's capture keeps the tensor, or inside `withExtendedLifetime`.
+    /// The pointer is valid only while a `Tensor` with this storage is alive: take it inside the
+    /// closure that uses it, whose capture keeps the tensor, or inside `withExtendedLifetime`.
     package var pointer: UnsafeMutablePointer<Float> { storage.base }
 
     /// The same elements under another shape.
@@ -35,7 +35,7 @@ package struct Tensor: @unchecked Sendable {
         return Tensor(shape: shape, storage: storage)
     }
 
-    /// A copy of the elements, for tests and for the edges of the engine.
+    /// A copy of the elements, for tests and for callers outside the network.
     package var floats: [Float] {
         withExtendedLifetime(storage) {
             Array(UnsafeBufferPointer(start: storage.base, count: count))

@@ -6,15 +6,14 @@ import Synchronization
 
 /// A fixed set of threads that run parallel loops one after the other.
 ///
-/// The caller of `run` is one of the threads. Which thread runs which index is left to chance, and
-/// nothing that a loop computes may depend on it: that is how results stay the same for any number
-/// of threads.
+/// The caller of `run` is one of the threads. Any thread may run any index, so the results of a
+/// loop may not depend on the thread: then they are the same for any number of threads.
 final class ThreadPool: Sendable {
     let threads: Int
     private let shared: Shared
     private let workers: [SystemThread]
 
-    /// - Parameter threads: fewer run where the system refuses to start as many.
+    /// - Parameter threads: number of threads; fewer run where the system refuses to start as many.
     init(threads: Int) {
         let shared = Shared()
         var workers: [SystemThread] = []
@@ -58,14 +57,15 @@ final class ThreadPool: Sendable {
     }
 }
 
-/// One parallel loop. The closure is called from several threads; its captures are the caller's
-/// responsibility, which is why this is not checked.
+/// One parallel loop.
+///
+/// @unchecked: several threads call the closure, and its captures are the caller's responsibility.
 private struct Loop: @unchecked Sendable {
     let count: Int
     let body: (_ index: Int, _ thread: Int) -> Void
 }
 
-/// The state that the threads of a pool share: the present loop, and the signal that there is one.
+/// The state that the threads of a pool share: the present loop, and the signal that it has begun.
 private final class Shared: @unchecked Sendable {
     /// Grows by one with every loop; workers watch it.
     private let generation = Atomic<Int>(0)
@@ -73,15 +73,15 @@ private final class Shared: @unchecked Sendable {
     private let busyWorkers = Atomic<Int>(0)
     private let stopped = Atomic<Bool>(false)
 
-    /// Written by the caller before `generation` grows and after `busyWorkers` reached zero, read by
-    /// workers in between, so the atomics order every access.
+    /// The present loop. The caller writes it before `generation` grows and after `busyWorkers` has
+    /// reached zero; workers read it in between. So the atomics order every access.
     private var loop: Loop?
 
     private let callers = Mutex<Void>(())
     private let condition = Condition()
 
-    /// How often a thread looks again before it sleeps: tens of microseconds, the gap between two
-    /// loops of a forward pass. Sleeping and waking costs more than that.
+    /// Checks that a waiting thread makes before it sleeps: they take tens of microseconds, as long
+    /// as the gap between two loops of a forward pass. Sleeping and waking takes longer.
     private static let spins = 4_000
 
     func exclusively(_ body: () -> Void) {
@@ -126,7 +126,7 @@ private final class Shared: @unchecked Sendable {
         wakeWorkers()
     }
 
-    /// The life of a worker.
+    /// Main loop of a worker: waits for parallel loops and runs them until the pool stops.
     func serve(thread: Int) {
         var seen = 0
         while true {

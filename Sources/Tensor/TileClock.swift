@@ -1,4 +1,4 @@
-// Times of single tiles, from which the time on more threads than a machine has can be predicted.
+// Times of single tiles. They predict the time on more threads than a machine has.
 
 import Synchronization
 
@@ -8,7 +8,7 @@ package final class TileClock: Sendable {
 
     package init() {}
 
-    /// The loops since the last call, in their order: seconds of each tile.
+    /// Returns and forgets the loops since the last call, in their order: seconds of each tile.
     package func takeLoops() -> [[Double]] {
         loops.withLock { loops in
             defer { loops = [] }
