@@ -1,10 +1,10 @@
-// Some queries of one head of attention, which pass over the keys and values tile by tile.
+// Attention of a tile of queries of one head: the running softmax over tiles of keys and values.
 
 import CKernels
 import Tensor
 
-/// The keys or the values of a head as the right operand of a product: `[size, keys]`, so that
-/// scores come out, or `[keys, size]`.
+/// The keys or the values of a head as the right operand of a product: keys as `[size, keys]`,
+/// values as `[keys, size]`.
 enum PackedOperand {
     case floats(UnsafePointer<Float>, PackedLayout)
     /// INT8 values with a scale for each column.
@@ -13,9 +13,9 @@ enum PackedOperand {
 
 /// The state of softmax(Q·Kᵀ / √size)·V for `rows` queries: the sums over the keys so far.
 ///
-/// In bfloat16 and INT8 the queries are rounded once, and softmax writes its exponentials as the next
-/// product reads them: in INT8 the exponentials of a tile have a scale for each query, a 127th of
-/// its largest exponential in the tile.
+/// In bfloat16 and INT8 the queries are rounded once, and softmax writes its exponentials in the
+/// type that the next product reads. In INT8 they have a row scale for each query and tile: a 127th
+/// of the query's largest exponential in the tile.
 struct AttentionTile {
     private let rows: Int
     /// Channels of a head.
@@ -24,9 +24,10 @@ struct AttentionTile {
     private let form: Form
     /// `[rows, keys of a tile]`, with room for the longest tile of keys.
     private let scores: UnsafeMutablePointer<Float>
-    /// `[rows, size]`: exponentials times values.
+    /// `[rows, size]`: the sum of exponentials times values.
     private let sum: UnsafeMutablePointer<Float>
-    /// `[rows]` each: the state of the running softmax, and the scales of its quantized rows.
+    /// `[rows]` each: the state of the running softmax, and the row scales of the exponentials and
+    /// of the queries.
     private let maxima: UnsafeMutablePointer<Float>
     private let sums: UnsafeMutablePointer<Float>
     private let correction: UnsafeMutablePointer<Float>
@@ -40,13 +41,13 @@ struct AttentionTile {
         case float32, bfloat16, int8
     }
 
-    /// Floats of scratch that tiles of at most `rows` queries and `keys` keys need.
+    /// Scratch for tiles of at most `rows` queries and `keys` keys, in floats.
     static func floats(rows: Int, keys: Int, size: Int) -> Int {
         rows * (keys + 2 * size + 8)
     }
 
     /// - Parameters:
-    ///   - longestTile: keys of the longest tile.
+    ///   - longestTile: the largest number of keys in a tile.
     ///   - scratch: `floats` elements.
     init(
         _ form: Form, rows: Int, size: Int, longestTile: Int,
@@ -76,6 +77,8 @@ struct AttentionTile {
         operands.assumingMemoryBound(to: Int8.self)
     }
 
+    /// Starts the running softmax, and rounds the queries for bfloat16 and INT8.
+    ///
     /// - Parameter queries: `[rows, size]`, rows `ld` floats apart.
     func begin(_ queries: UnsafePointer<Float>, ld: Int) {
         maxima.update(repeating: -.infinity, count: rows)
@@ -93,15 +96,15 @@ struct AttentionTile {
     /// Adds the keys `range` and their values.
     ///
     /// - Parameters:
-    ///   - queries: as in `begin`.
+    ///   - queries: the queries given to `begin`.
     ///   - keys: packed `[size, keys]`.
     ///   - values: packed `[keys, size]`.
-    ///   - decay: what distance costs; nil for nothing.
+    ///   - decay: penalties on distance; nil for none.
     func add(
         _ range: Range<Int>, queries: UnsafePointer<Float>, ld: Int, keys: PackedOperand,
         values: PackedOperand, decay: Decay? = nil
     ) {
-        // Exponentials are powers of two.
+        // The factor log₂ e makes the exponentials powers of two.
         let slope = Float(1 / Double(size).squareRoot() * 1.4426950408889634)
         let columns = range.count
         let kernels = backend.kernels
@@ -118,7 +121,7 @@ struct AttentionTile {
             kernels.f32_softmax_step(
                 rows, columns, slope, scores, columns, maxima, sums, correction)
         }
-        // All factors are one unless a maximum has grown.
+        // All factors are one if no maximum has grown.
         let isFirst = range.lowerBound == 0
         if !isFirst, (0..<rows).contains(where: { correction[$0] != 1 }) {
             kernels.f32_scale_rows(rows, size, correction, sum, size, sum, size)
@@ -126,9 +129,9 @@ struct AttentionTile {
         addValues(range, values, isFirst: isFirst)
     }
 
-    /// The penalties of some queries of a head on the distance to their keys.
+    /// Penalties of a tile of queries on the distance to their keys.
     struct Decay {
-        /// Of each query for a step of distance, `ld` floats apart.
+        /// Penalty of each query for each step of distance, queries `ld` floats apart.
         let slopes: UnsafePointer<Float>
         let ld: Int
         /// Position of the first query.
@@ -137,7 +140,7 @@ struct AttentionTile {
         static let selfScore: Float = -100
     }
 
-    /// Takes the penalties off the scores, which are still to be divided by √size.
+    /// Subtracts the penalties from the scores, which are not divided by √size yet.
     private func penalise(_ range: Range<Int>, _ decay: Decay) {
         let factor = Float(Double(size).squareRoot())
         for row in 0..<rows {
@@ -155,7 +158,7 @@ struct AttentionTile {
         }
     }
 
-    /// The exponentials of the keys `range` times their values.
+    /// Adds the exponentials of the keys `range` times their values to the sum.
     private func addValues(_ range: Range<Int>, _ values: PackedOperand, isFirst: Bool) {
         let columns = range.count
         let exponentials = UnsafeRawPointer(scores)
@@ -176,7 +179,7 @@ struct AttentionTile {
         }
     }
 
-    /// Q·Kᵀ of the keys `range`.
+    /// The scores Q·Kᵀ of the keys `range`.
     private func score(
         _ range: Range<Int>, _ queries: UnsafePointer<Float>, ld: Int, _ keys: PackedOperand
     ) {

@@ -1,9 +1,9 @@
-// The recurrent part of the deeper DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2):
-// long signals in windows that overlap by a half, so that a state need not last longer.
+// The LSTM of the inner DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2). Long signals
+// are cut into windows that overlap by a half, so that a state lasts no longer than a window.
 
 import Tensor
 
-/// linear(LSTM(x)), plus x if it `skips`.
+/// linear(LSTM(x)), plus x if `skips`.
 ///
 /// PyTorch: `demucs.demucs.BLSTM`.
 package struct BLSTM: Sendable {
@@ -11,7 +11,7 @@ package struct BLSTM: Sendable {
     private let lstm: BidirectionalLSTM
     /// `[2 · channels, channels]`
     private let linear: Linear
-    /// Longest signal that stays whole, and the window of longer ones: a multiple of four.
+    /// Length of a window, a multiple of four; shorter signals stay whole. Nil for no windows.
     private let windowTimes: Int?
     private let skips: Bool
 
@@ -26,10 +26,10 @@ package struct BLSTM: Sendable {
         self.skips = skips
     }
 
-    /// How signals of one length are cut, and put together again.
+    /// The windows of signals of one length.
     private struct Windows {
         let times: Int
-        /// Windows of a signal.
+        /// Number of windows of a signal.
         let count: Int
         let stride: Int
     }
@@ -42,7 +42,7 @@ package struct BLSTM: Sendable {
         return Windows(times: windowTimes, count: (times + stride - 1) / stride, stride: stride)
     }
 
-    /// - Parameter x: `[signals, times, channels]`, each row a signal of its own.
+    /// - Parameter x: `[signals, times, channels]`; the signals are independent.
     /// - Returns: the same shape.
     package func callAsFunction(_ x: Tensor, on backend: Backend) -> Tensor {
         let (signals, times) = (x.shape[0], x.shape[1])
@@ -52,7 +52,7 @@ package struct BLSTM: Sendable {
         let result = backend.tensor(x.shape)
         backend.parallelFor(signals * windows.count) { index in
             let (signal, window) = (index / windows.count, index % windows.count)
-            // Neighbouring windows meet in the middle of their overlap.
+            // The result changes from one window to the next in the middle of their overlap.
             let begin = window == 0 ? 0 : window * windows.stride + windows.stride / 2
             let end =
                 window == windows.count - 1
@@ -74,7 +74,8 @@ package struct BLSTM: Sendable {
         return result
     }
 
-    /// The windows of all signals side by side, time by time, zeros behind a signal's end.
+    /// The windows of all signals as `[window times, signals · windows, channels]`, with zeros
+    /// after a signal's end.
     private func framed(_ x: Tensor, _ windows: Windows, on backend: Backend) -> Tensor {
         let (signals, times) = (x.shape[0], x.shape[1])
         let sequences = signals * windows.count

@@ -1,5 +1,5 @@
-// y = x · scale + shift for each channel: a bias, a GroupNorm with known statistics, and the first
-// step of every epilogue of a product.
+// y = x · scale + shift for each channel: a bias, a GroupNorm with known statistics, or the first
+// step of a product's epilogue.
 
 import Tensor
 
@@ -10,7 +10,7 @@ package struct ChannelAffine: Sendable {
     /// `[channel]`
     package let shift: Tensor
 
-    /// Uninitialised; the caller fills in both.
+    /// Uninitialised scale and shift, for the caller to fill in.
     init(channels: Int, on backend: Backend) {
         scale = backend.tensor(Shape(channels))
         shift = backend.tensor(Shape(channels))
@@ -21,7 +21,7 @@ package struct ChannelAffine: Sendable {
         self.shift = backend.tensor([shift.count], shift)
     }
 
-    /// Adds `bias` and scales nothing.
+    /// Adds `bias`, with all scales 1.
     package init(bias: [Float], on backend: Backend) {
         self.init(scale: Array(repeating: 1, count: bias.count), shift: bias, on: backend)
     }
@@ -46,9 +46,10 @@ package struct ChannelAffine: Sendable {
         }
     }
 
-    /// GELU(x · scale + shift) as an operand, in x's own memory, on the calling thread.
+    /// GELU(x · scale + shift) as an operand, which may lie in the memory of x, on the calling
+    /// thread.
     ///
-    /// - Parameter ld: floats between rows of x, and elements between those of `out`.
+    /// - Parameter ld: floats between rows of x, and elements between rows of `out`.
     package func activate(
         rows: Int, _ x: UnsafeMutablePointer<Float>, ld: Int, into out: Operand,
         on backend: Backend

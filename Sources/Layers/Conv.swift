@@ -1,7 +1,7 @@
-// Convolutions over channels-last activations, as products on rows that are already contiguous:
-// taps next to each other in time are next to each other in memory, so a window is one long row,
-// and the windows of successive outputs are rows `stride` positions apart. The frequency rows of a
-// kernel are segments of one product. Nothing is unfolded.
+// Convolutions over channels-last activations as GEMMs without unfolding (im2col): taps next to
+// each other in time are next to each other in memory, so a window is one contiguous row of A, and
+// the windows of successive outputs are rows `stride` positions apart. The frequency rows of a
+// kernel are segments of one product.
 
 import Tensor
 
@@ -11,7 +11,7 @@ import Tensor
 /// PyTorch: `nn.Conv2d(inputs, outputs, kernel, stride, padding)` with pairs (frequency, time);
 /// on one frequency row with a kernel of one row, `nn.Conv1d`.
 package struct Conv2d: Sendable {
-    /// A number for each of the two directions.
+    /// A number for frequency and one for time.
     package struct Pair: Sendable {
         package let freq: Int
         package let time: Int
@@ -32,7 +32,7 @@ package struct Conv2d: Sendable {
     /// block do not overlap: `[kernel.freq · taps · inputs, outputs]` each.
     private let blocks: [Block]
 
-    /// In place of the blocks where the kernel has three taps in time.
+    /// Replaces the blocks where the kernel has three taps in time; nil elsewhere.
     private let winograd: WinogradConv?
 
     private struct Block {
@@ -75,31 +75,31 @@ package struct Conv2d: Sendable {
         }
     }
 
-    /// Whether an output depends on one position alone.
+    /// Whether an output depends on a single position of the input.
     package var isPointwise: Bool { kernel.freq == 1 && kernel.time == 1 }
 
-    /// Output rows for `freqs` input rows.
+    /// Number of output rows for `freqs` input rows.
     package func outputFreqs(_ freqs: Int) -> Int {
         (freqs + 2 * padding.freq - kernel.freq) / stride.freq + 1
     }
 
-    /// Output times for `times` input times, which count zeros that the caller appends.
+    /// Number of output times for `times` input times, including zeros that the caller appends.
     package func outputTimes(_ times: Int) -> Int {
         (times + 2 * padding.time - kernel.time) / stride.time + 1
     }
 
-    /// Ranges of output times should start at a multiple of this.
+    /// Unit of output times: ranges must start at a multiple of it.
     package static let timeUnit = WinogradConv.tileTimes
 
-    /// Output rows that are computed at once, at most.
+    /// The most output rows that are computed at once.
     package var longestGroup: Int { winograd?.rowUnit ?? 1 }
 
-    /// Output rows in the groups that are computed at once.
+    /// Groups of output rows that are computed at once.
     package func rowGroups(_ freqs: Int) -> Tiling {
         Tiling(outputFreqs(freqs), longest: longestGroup)
     }
 
-    /// Floats of scratch that `multiply` needs for `times` outputs.
+    /// Scratch that `multiply` needs for `times` outputs, in floats.
     package func scratchFloats(times: Int) -> Int {
         winograd?.scratchFloats(times: times)
             ?? kernel.freq * min(stride.time, kernel.time) * inputs
@@ -109,11 +109,11 @@ package struct Conv2d: Sendable {
     ///
     /// - Parameters:
     ///   - rows: one of `rowGroups`.
-    ///   - x: `[freqs, times, inputs]`; what lies outside counts as zero.
-    ///   - range: from a multiple of `timeUnit` on.
-    ///   - out: output time `range.lowerBound` of the first row, times `ldo` floats apart and rows
+    ///   - x: `[freqs, times, inputs]`; positions outside are zero.
+    ///   - range: begins at a multiple of `timeUnit`.
+    ///   - out: output time `range.lowerBound` of the first row; times are `ldo` floats apart, rows
     ///     `rowStride`.
-    ///   - scratch: `scratchFloats(times: range.count)`.
+    ///   - scratch: `scratchFloats(times: range.count)` floats.
     package func multiply(
         rows: Range<Int>, _ range: Range<Int>, x: UnsafePointer<Float>, freqs: Int, times: Int,
         into out: UnsafeMutablePointer<Float>, rowStride: Int, ldo: Int,
@@ -184,7 +184,7 @@ package struct Conv2d: Sendable {
         }
     }
 
-    /// The outputs for which all these taps lie within the input.
+    /// The outputs for which all of `taps` lie within the input.
     private func wholeWindows(_ taps: Range<Int>, times: Int) -> Range<Int> {
         let before = padding.time - taps.lowerBound
         let first = before <= 0 ? 0 : (before + stride.time - 1) / stride.time

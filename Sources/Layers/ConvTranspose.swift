@@ -1,7 +1,6 @@
-// The transposed convolution, with the zero-stuffing turned around: the outputs are taken in groups
-// of `stride` neighbours, and group g is the sum over j of input g − j times the taps
-// j·stride ..< (j+1)·stride: one product with a segment for each j, two for the usual kernel of
-// twice the stride.
+// The transposed convolution without inserted zeros: the outputs are computed in groups of `stride`
+// neighbours. Group g is the sum over j of input g − j times the taps j·stride ..< (j+1)·stride:
+// one product with a segment for each j, two segments for the usual kernel of twice the stride.
 
 import Tensor
 
@@ -14,10 +13,10 @@ package struct ConvTranspose: Sendable {
     package let outputs: Int
     package let kernel: Int
     package let stride: Int
-    /// Blocks of `stride` taps: how many inputs a group of outputs depends on.
+    /// Number of blocks of `stride` taps: the inputs that a group of outputs depends on.
     private let blocks: Int
-    /// `[blocks · inputs, stride · outputs]`, the neighbours of a group outermost in the columns;
-    /// taps beyond the kernel are zero.
+    /// `[blocks · inputs, stride · outputs]`; columns are ordered by the position in a group, then
+    /// by output. Taps beyond the kernel are zero.
     private let weight: WeightMatrix
 
     /// - Parameter weight: `[inputs, outputs, kernel]`
@@ -41,8 +40,8 @@ package struct ConvTranspose: Sendable {
             columnOffsets: Array(0..<columns), channels: { $0 % outputs }, on: backend)
     }
 
-    /// `[inputs, outputs, kernel]` as `[block, input, neighbour, output]`, with zeros beyond the
-    /// kernel.
+    /// `[inputs, outputs, kernel]` reordered as `[block, input, position in a group, output]`, with
+    /// zeros beyond the kernel.
     private static func ordered<Element: Numeric>(
         _ weight: [Element], _ inputs: Int, _ outputs: Int, _ kernel: Int, _ stride: Int
     ) -> [Element] {
@@ -60,10 +59,10 @@ package struct ConvTranspose: Sendable {
         return ordered
     }
 
-    /// Outputs for `length` inputs, nothing cropped.
+    /// Number of outputs for `length` inputs, without cropping.
     package func outputLength(_ length: Int) -> Int { (length - 1) * stride + kernel }
 
-    /// Groups of `stride` outputs for `length` inputs.
+    /// Number of groups of `stride` outputs for `length` inputs.
     package func groups(_ length: Int) -> Int { length + blocks - 1 }
 
     /// Floats of one group at one position: `stride · outputs`.
@@ -85,7 +84,7 @@ package struct ConvTranspose: Sendable {
                 rows: part.count, blocks: reached, first, blockStride: -inputs, into: target,
                 on: backend)
         }
-        // Groups that depend on `blocks` inputs are one product; those at the ends have fewer.
+        // All groups that depend on `blocks` inputs are one product; groups at the ends have fewer.
         let whole = range.clamped(to: blocks - 1..<max(blocks - 1, length))
         if !whole.isEmpty { multiply(whole, blocks: 0..<blocks) }
         for group in range where !whole.contains(group) {

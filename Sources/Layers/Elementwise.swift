@@ -3,7 +3,7 @@
 import Tensor
 
 extension Backend {
-    /// x += y, all elements.
+    /// x += y for all elements.
     package func add(_ y: Tensor, to x: Tensor) {
         precondition(x.count == y.count)
         forEachTile(of: x.count, longest: 1 << 16) { range in add(y, to: x, range) }

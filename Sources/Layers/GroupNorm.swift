@@ -27,8 +27,8 @@ extension Backend {
     ) -> Moments {
         var partial = [Moments](repeating: .zero, count: tiling.tiles)
         partial.withUnsafeMutableBufferPointer { partial in
-            // Bound to a constant for the closure that runs on several threads; each writes an
-            // element of its own.
+            // The closure runs on several threads, so it captures a constant pointer; each call
+            // writes its own element.
             let partial = partial.baseAddress!
             parallelFor(tiling.tiles, scratch: floats) { tile, scratch in
                 partial[tile] = body(tiling[tile], scratch)
@@ -66,8 +66,8 @@ package struct GroupNorm: Sendable {
     /// The affine map of each channel of a group with these moments.
     ///
     /// - Parameters:
-    ///   - moments: of the values of `group`.
-    ///   - count: of these values.
+    ///   - moments: moments of the values of `group`.
+    ///   - count: number of these values.
     ///   - scale: `[channels]`; the elements of the group are written.
     ///   - shift: `[channels]`; the elements of the group are written.
     package func resolve(
@@ -87,7 +87,7 @@ package struct GroupNorm: Sendable {
         }
     }
 
-    /// The affine map of the channels that normalises `x`.
+    /// The affine map of the channels that normalises `x` and applies gain and bias.
     ///
     /// - Parameter x: `[…, channels]`
     package func affine(normalizing x: Tensor, on backend: Backend) -> ChannelAffine {

@@ -1,10 +1,10 @@
-// The long short-term memory (Hochreiter, Schmidhuber 1997) in both directions. The products of the
-// inputs are one GEMM over all times; each step adds a product of the sequences'
-// states, and one pass over their gates.
+// The bidirectional LSTM (long short-term memory; Hochreiter, Schmidhuber 1997). The products of
+// the inputs are one GEMM over all times; each step adds a product of the sequences' states and one
+// pass over their gates.
 
 import Tensor
 
-/// Layers of a bidirectional LSTM on sequences side by side: `[time, sequence, inputs]` →
+/// Layers of a bidirectional LSTM on several sequences at once: `[time, sequence, inputs]` →
 /// `[time, sequence, 2 · hidden]`, the forward direction first.
 ///
 /// PyTorch: `nn.LSTM(inputs, hidden, layers, bidirectional=True)`.
@@ -50,7 +50,7 @@ package struct BidirectionalLSTM: Sendable {
         self.hidden = hidden
     }
 
-    /// Sequences that one thread advances together: a block of rows of the products.
+    /// Sequences that one thread runs together: a block of rows of the products.
     private static let sequencesAtOnce = 16
 
     /// - Parameter x: `[times, sequences, inputs]`
@@ -85,11 +85,11 @@ package struct BidirectionalLSTM: Sendable {
     /// All steps of one direction for the sequences `range`, on the calling thread.
     ///
     /// - Parameters:
-    ///   - gates: `[times, sequences, 4 · hidden]`, the inputs' part; changed.
+    ///   - gates: `[times, sequences, 4 · hidden]`, the products of the inputs; changed.
     ///   - state: `[range.count, hidden]`, zeros.
-    ///   - out: `[times, sequences, 2 · hidden]`, at this direction's half.
-    ///   - first: the time to begin with.
-    ///   - step: from one time to the next: 1 or -1.
+    ///   - out: `[times, sequences, 2 · hidden]`, offset to this direction's half.
+    ///   - first: the first time of this direction.
+    ///   - step: 1 for the forward direction, -1 for the backward one.
     private func advance(
         _ direction: Direction, _ range: Range<Int>, _ times: Range<Int>, _ gates: Tensor,
         state: UnsafeMutablePointer<Float>, into out: UnsafeMutablePointer<Float>,

@@ -18,7 +18,7 @@ package struct LayerNorm: Sendable {
 
     package var channels: Int { affine.channels }
 
-    /// `rows` contiguous rows of x into `out`, which may be x, on the calling thread.
+    /// Normalises `rows` contiguous rows of x into `out`, which may be x, on the calling thread.
     package func normalise(
         rows: Int, _ x: UnsafePointer<Float>, into out: Operand, on backend: Backend
     ) {

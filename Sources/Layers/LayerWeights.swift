@@ -6,7 +6,7 @@ import Tensor
 package struct LayerWeights: Sendable {
     package enum Values: Sendable {
         case floats([Float])
-        /// Integers from -127 to 127, and for each output channel the value of one step.
+        /// Integers from -127 to 127, and a scale for each output channel.
         case quantized([Int8], scales: [Float])
 
         var count: Int {
@@ -18,11 +18,12 @@ package struct LayerWeights: Sendable {
     }
 
     let values: Values
-    /// The precision that activations are rounded to. INT8 only with quantized weights.
+    /// The precision that activations are rounded to; INT8 only with quantized weights.
     let activations: Precision
     /// Sees the layer's inputs during a calibration.
     private let observer: (any LayerObserver)?
-    /// The tensor's index of each value, needed by an observer alone; nil for the tensor's own order.
+    /// The tensor's index of each value, needed only by an observer; nil for the tensor's own
+    /// order.
     private var order: [Int?]?
 
     package init(_ values: Values, activations: Precision, observer: (any LayerObserver)? = nil) {
@@ -36,18 +37,19 @@ package struct LayerWeights: Sendable {
         LayerWeights(.floats(values), activations: backend.precisionOfFloats)
     }
 
-    /// The float weights of a layer without an observer: its inputs may be transformed first.
+    /// The float weights if the layer has no observer, so that its inputs may be transformed first
+    /// (Winograd); else nil.
     var plainFloats: [Float]? {
         guard case .floats(let floats) = values, observer == nil else { return nil }
         return floats
     }
 
-    /// The observer of the product whose weights are those at these offsets.
+    /// The observer of the product of the weights at these offsets.
     func observer(rowOffsets: [Int], columnOffsets: [Int?]) -> (any ProductObserver)? {
         observer?.product(rowOffsets: rowOffsets, columnOffsets: columnOffsets, order: order)
     }
 
-    /// The same weights with their elements in another order, zeros among them.
+    /// The weights with their elements in another order and zeros filled in.
     func reordered(
         floats: ([Float]) -> [Float], quantized: ([Int8]) -> [Int8], places: ([Int]) -> [Int]
     ) -> LayerWeights {
@@ -58,7 +60,7 @@ package struct LayerWeights: Sendable {
             }
         var result = LayerWeights(values, activations: activations, observer: observer)
         if observer != nil {
-            // Counted from one: a zero was filled in and has no place in the tensor.
+            // Places are counted from one: 0 is a filled-in zero, which the tensor does not have.
             result.order = places(Array(1...self.values.count)).map { $0 == 0 ? nil : $0 - 1 }
         }
         return result

@@ -14,7 +14,7 @@ package struct Linear: Sendable {
     /// - Parameters:
     ///   - weight: `[outputs, inputs]`.
     ///   - part: the rows of the weight to take; nil for all.
-    ///   - bias: `[outputs]`, the same rows.
+    ///   - bias: `[outputs]`, for the rows of `part`.
     package init(
         weight: LayerWeights, bias: [Float], inputs: Int, part: Range<Int>? = nil,
         on backend: Backend
@@ -50,7 +50,8 @@ package struct Linear: Sendable {
         }
     }
 
-    /// The same for rows from `weight.operand`, into the rows `range` of a tensor.
+    /// x·Wᵀ + b for rows from `weight.operand`, into the rows `range` of a tensor, on the calling
+    /// thread.
     package func multiply(
         rows range: Range<Int>, _ x: Operand, into out: Tensor, on backend: Backend
     ) {

@@ -1,5 +1,5 @@
-// The local attention of the deeper DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2):
-// no positions, but a penalty on distance that each query chooses.
+// The local attention of the inner DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2): a
+// penalty on distance, which each query sets, takes the place of position embeddings.
 
 import LibC
 import Tensor
@@ -7,8 +7,8 @@ import Tensor
 /// x + proj(softmax(qᵀk / √d − slope · |distance|) · content) for each head, where no position
 /// attends to itself.
 ///
-/// With `decays` controls a query's slope is Σ f · σ(query_decay_f) / 2 / √decays, f = 1, 2, ….
-/// PyTorch: `demucs.demucs.LocalState(channels, heads, nfreqs=0, ndecay=decays)`.
+/// The slope of a query with `decays` controls is Σ f · σ(query_decay_f) / 2 / √decays, f = 1, 2,
+/// …. PyTorch: `demucs.demucs.LocalState(channels, heads, nfreqs=0, ndecay=decays)`.
 package struct LocalState: Sendable {
     private let attention: MultiheadAttention
     /// `[channels, heads · decays]`
@@ -25,7 +25,7 @@ package struct LocalState: Sendable {
         decays = queryDecay.outputs / attention.heads
     }
 
-    /// - Parameter x: `[signals, times, channels]`, each row a signal of its own; changed in place.
+    /// - Parameter x: `[signals, times, channels]`, independent signals; changed in place.
     package func callAsFunction(_ x: Tensor, on backend: Backend) {
         let (signals, times, channels) = (x.shape[0], x.shape[1], attention.channels)
         let queries = attention.query(x, on: backend)
@@ -45,7 +45,8 @@ package struct LocalState: Sendable {
         }
     }
 
-    /// A signal of `[signals, times, channels]`, `[times, channels]`: a copy, unless it is the only one.
+    /// One signal of `[signals, times, channels]` as `[times, channels]`: a copy, unless it is the
+    /// only one.
     private func part(_ x: Tensor, _ signal: Int, on backend: Backend) -> Tensor {
         let shape = Shape(x.shape[1], x.shape[2])
         guard x.shape[0] > 1 else { return x.reshaped(shape) }
@@ -57,12 +58,14 @@ package struct LocalState: Sendable {
         return result
     }
 
+    /// The slopes of all queries.
+    ///
     /// - Parameter controls: `[signals, times, heads · decays]`
     /// - Returns: `[signals, times, heads]`
     private func slopes(_ controls: Tensor, on backend: Backend) -> Tensor {
         let result = backend.tensor(controls.shape.replacingLast(with: attention.heads))
         let factor = 0.5 / Float(decays).squareRoot()
-        // Few numbers: a control is one of some hundred values of a position.
+        // Scalar code is fast enough: controls are a small part of a position's hundreds of values.
         backend.forEachTile(of: result.count, longest: Tiling.signalRows) { range in
             for index in range {
                 var sum: Float = 0

@@ -1,23 +1,23 @@
-// Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762), tile by tile with a running softmax
+// Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762) in tiles with a running softmax
 // (Milakov, Gimelshein 2018, arXiv:1805.02867): the scores of 2688 × 2688 tokens are never stored.
 
 import CKernels
 import LibC
 import Tensor
 
-/// softmax(Q·Kᵀ / √d)·V for each head, with the projections before and the one after it.
+/// Multi-head attention, softmax(Q·Kᵀ / √d)·V for each head, with the projections before and after.
 ///
 /// PyTorch: `nn.MultiheadAttention(channels, heads, batch_first=True)`.
 package struct MultiheadAttention: Sendable {
     package let channels: Int
     package let heads: Int
-    /// The rows of `in_proj` for queries, and those for keys and values together.
+    /// The rows of `in_proj` for queries, and the rows for keys and values together.
     package let query: Linear
     package let keyValue: Linear
     package let output: Linear
 
-    /// Queries of a tile, and keys: a tile of scores (172 KB) with its keys and values stays in
-    /// the L2 cache.
+    /// Queries of a tile, and keys of a tile: the scores (172 KB) with their keys and values stay
+    /// in the L2 cache.
     private static let queryRows = 96
     private static let keyRows = 448
 
@@ -43,11 +43,11 @@ package struct MultiheadAttention: Sendable {
     /// Attention without the output projection.
     ///
     /// - Parameters:
-    ///   - queries: `[tokens, channels]`, projected; the result takes their place.
-    ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values; let go of when they
-    ///     are packed.
-    ///   - slopes: `[tokens, heads]`, by how much the score of a query falls with each step of
-    ///     distance, in self-attention without attention to oneself; nil for none of this.
+    ///   - queries: `[tokens, channels]`, projected; overwritten by the result.
+    ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values; freed once they are
+    ///     packed.
+    ///   - slopes: for local attention, `[tokens, heads]`: the penalty on a query's scores for each
+    ///     step of distance; a position then does not attend to itself. Nil for plain attention.
     /// - Returns: `[tokens, channels]`
     package func attend(
         _ queries: consuming Tensor, _ keysValues: consuming Tensor, slopes: Tensor? = nil,
@@ -60,12 +60,13 @@ package struct MultiheadAttention: Sendable {
         let form = form(on: backend)
         let keys = packedKeys(keysValues, keyTiles, as: form, on: backend)
         let values = packedValues(consume keysValues, keyTiles, as: form, on: backend)
-        // A tile of queries is read by the tile of the result in its place alone.
+        // In place: only the result's own tile reads the queries that it overwrites.
         let result = queries
         let rows = queryTiles.length
         let floats = AttentionTile.floats(rows: rows, keys: keyTiles.length, size: size)
         backend.parallelFor(queryTiles.tiles * heads, scratch: floats) { index, scratch in
-            // All queries of a head after each other: its keys and values stay in the cache.
+            // All query tiles of a head are neighbours in the loop, so its keys and values stay in
+            // the cache.
             let head = index / queryTiles.tiles
             let range = queryTiles[index % queryTiles.tiles]
             let tile = AttentionTile(
@@ -88,10 +89,10 @@ package struct MultiheadAttention: Sendable {
         return result
     }
 
-    /// The attention weights of one head, softmax(Q·Kᵀ / √d): which tokens each query reads. Every row
+    /// The attention weights of one head, softmax(Q·Kᵀ / √d), one row for each query. Every row
     /// sums to one.
     ///
-    /// `attend` never stores them; this computes them on their own, in float32, for a trace.
+    /// `attend` never stores these weights; they are computed separately, in float32, for a trace.
     ///
     /// - Parameters:
     ///   - queries: `[tokens, channels]`, projected.
@@ -155,8 +156,8 @@ package struct MultiheadAttention: Sendable {
         }
     }
 
-    /// Each tile of each head's keys, or of its values, which begin at the column `first`: rows
-    /// `2 · channels` floats apart.
+    /// Calls `body` for each tile of each head's keys or values, in parallel. They begin at the
+    /// column `first`; rows are `2 · channels` floats apart.
     private func forEachTile(
         _ keysValues: Tensor, _ tiling: Tiling, from first: Int, on backend: Backend,
         _ body: (_ head: Int, _ range: Range<Int>, _ tile: UnsafePointer<Float>) -> Void
@@ -200,11 +201,11 @@ package struct MultiheadAttention: Sendable {
         return .quantized(packed, inner: size, scales: scales)
     }
 
-    /// The offset subtracted from all keys before they are quantised: the mean of every 16th of them.
+    /// The offset subtracted from all keys before they are quantised: the mean of every 16th key.
     ///
-    /// Softmax ignores a term that all scores of a query share, so any offset is right; with this one
-    /// the channels of a key are alike in size, and its one scale fits them (Zhang et al. 2024,
-    /// arXiv:2410.02367).
+    /// Softmax does not depend on a term that all scores of a query share, so any offset is
+    /// correct. With this one the channels of a key are similar in size, so that one scale fits
+    /// them all (Zhang et al. 2024, arXiv:2410.02367).
     ///
     /// - Returns: `[channels]`
     private func offset(_ keysValues: Tensor, on backend: Backend) -> Tensor {
@@ -222,7 +223,8 @@ package struct MultiheadAttention: Sendable {
         return mean
     }
 
-    /// Each channel of the values has one scale for all tokens.
+    /// The packed values of all heads; in INT8 with a scale for each channel, the same for all
+    /// tokens.
     private func packedValues(
         _ keysValues: Tensor, _ tiling: Tiling, as form: AttentionTile.Form, on backend: Backend
     ) -> PackedHeads {

@@ -1,4 +1,4 @@
-// The left operands of products, in the form in which a weight matrix multiplies them fastest.
+// The left operands of products, in the type that a weight matrix multiplies fastest.
 
 import Tensor
 
@@ -6,12 +6,13 @@ import Tensor
 package enum Operand {
     /// Rows `ld` floats apart.
     case floats(UnsafeMutablePointer<Float>, ld: Int)
-    /// Rounded to bfloat16 by the code that wrote them, so that the product need not; `ld` is even.
+    /// Rows `ld` elements apart, already rounded to bfloat16 by the code that wrote them; `ld` is
+    /// even.
     case bfloat16(UnsafeMutablePointer<UInt16>, ld: Int)
 }
 
 extension WeightMatrix {
-    /// Rows for this matrix to multiply, in memory for as many rows of `ld` floats.
+    /// An operand for this matrix in scratch memory, which has room for its rows of `ld` floats.
     package func operand(in scratch: UnsafeMutablePointer<Float>, ld: Int) -> Operand {
         guard takesBFloat16, ld % 2 == 0 else { return .floats(scratch, ld: ld) }
         return .bfloat16(

@@ -1,7 +1,7 @@
 // Sinusoidal position embeddings (Vaswani et al. 2017, arXiv:1706.03762), in one dimension for the
 // waveform's tokens and in two for the spectrogram's (Rouard, Massa, Défossez 2022,
-// arXiv:2211.08553, section 3). Computed in float32 steps where the reference does, so that large
-// phases round alike.
+// arXiv:2211.08553, section 3). Each step is rounded to float32 where the reference rounds it, so
+// that large phases have the same rounding error.
 
 import LibC
 
@@ -17,7 +17,7 @@ package enum PositionalEmbedding {
         let half = channels / 2
         var result = [Float](repeating: 0, count: length * channels)
         for i in 0..<half {
-            // Two channels have one exponent, 0/0 in the reference; it has no released use.
+            // With two channels the exponent is 0/0 in the reference; no released model has so few.
             let period = powf(Float(maxPeriod), half > 1 ? Float(i) / Float(half - 1) : .nan)
             for position in 0..<length {
                 let phase = Float(position) / period

@@ -1,19 +1,19 @@
-// Symmetric quantisation of weights: w ≈ quantized · scale, quantized in −127 ... 127, with a scale for
-// each output channel.
+// Symmetric INT8 quantisation of weights: w ≈ quantized · scale, quantized in −127 ... 127, with a
+// scale for each output channel.
 
-/// The rounding of one tensor of weights: `[outputs, inputs, taps…]`, or `[inputs, outputs, taps…]`
-/// of a transposed convolution.
+/// The quantisation of one tensor of weights: `[outputs, inputs, taps…]`, or `[inputs, outputs,
+/// taps…]` for a transposed convolution.
 package struct Quantizer: Sendable {
-    /// Product of the sizes before the axis of output channels: 1, or the inputs.
+    /// Product of the sizes before the axis of output channels: 1, or the number of inputs.
     private let outer: Int
     /// Output channels.
     package let channels: Int
-    /// Product of the sizes after it.
+    /// Product of the sizes after the axis of output channels.
     private let inner: Int
 
     /// - Parameters:
-    ///   - shape: of the tensor.
-    ///   - outputAxis: its axis of output channels, 0 or 1.
+    ///   - shape: shape of the tensor.
+    ///   - outputAxis: the tensor's axis of output channels, 0 or 1.
     package init(shape: [Int], outputAxis: Int) {
         outer = shape[..<outputAxis].reduce(1, *)
         channels = shape[outputAxis]
@@ -24,7 +24,7 @@ package struct Quantizer: Sendable {
     ///
     /// - Returns: nil if a weight is not finite.
     package func scales(of weights: [Float]) -> [Float]? {
-        // Bits of magnitudes have the same order, infinities and NaNs last.
+        // The bits of magnitudes, as integers, have the same order, with infinities and NaNs last.
         var largest = [UInt32](repeating: 0, count: channels)
         weights.withUnsafeBufferPointer { weights in
             forEachRun { channel, range in
@@ -39,7 +39,7 @@ package struct Quantizer: Sendable {
         }
     }
 
-    /// The scales with the smallest error of each channel's output, the best of 16 for each.
+    /// The scales that give each channel's output the smallest error, out of 16 candidates each.
     ///
     /// A smaller scale clips the largest weights and rounds all others more finely. For independent
     /// inputs x, the mean square error of an output is Σ E[x²]·(w − ŵ)².
@@ -55,7 +55,7 @@ package struct Quantizer: Sendable {
             let importance = meanSquares.map { self.row(channel, of: $0) }
             let candidates = (0...15).map { whole[channel] * (1 - 0.02 * Float($0)) }
             let errors = candidates.map { error(row, scale: $0, importance: importance) }
-            // Of equals the first, the largest scale.
+            // Equal errors: the first candidate wins, the one with the largest scale.
             let best = errors.indices.min { errors[$0] < errors[$1] } ?? 0
             return candidates[best]
         }
@@ -76,7 +76,7 @@ package struct Quantizer: Sendable {
 
     /// Rounds weights to nearest, ties to even, and clips them to ±127.
     ///
-    /// - Returns: in the order of the tensor.
+    /// - Returns: quantised values in the order of the tensor.
     package func quantized(_ weights: [Float], scales: [Float]) -> [Int8] {
         [Int8](unsafeUninitializedCapacity: weights.count) { quantized, initialized in
             weights.withUnsafeBufferPointer { weights in
@@ -92,7 +92,7 @@ package struct Quantizer: Sendable {
         }
     }
 
-    /// The weights that quantised values stand for, in the order of the tensor.
+    /// Dequantised weights, quantized · scale, in the order of the tensor.
     package func dequantized(_ quantized: [Int8], scales: [Float]) -> [Float] {
         [Float](unsafeUninitializedCapacity: quantized.count) { weights, initialized in
             quantized.withUnsafeBufferPointer { quantized in
@@ -106,18 +106,18 @@ package struct Quantizer: Sendable {
         }
     }
 
-    /// One weight rounded like ``quantized(_:scales:)``, as a float.
+    /// The quantised value of one weight as a float, rounded like ``quantized(_:scales:)``.
     package static func rounded(_ weight: Float, inverseScale: Float) -> Float {
         shifted(weight, inverseScale) - shift
     }
 
-    /// The rounded weight plus `shift`; its lowest bits are the quantised value. `Float.rounded` is a
-    /// call on the oldest CPUs that this is compiled for.
+    /// The rounded weight plus `shift`; its lowest bits are the quantised value. `Float.rounded`
+    /// would be a function call on the oldest CPUs that the program is compiled for.
     private static func shifted(_ weight: Float, _ inverseScale: Float) -> Float {
         max(-127, min(127, weight * inverseScale)) + shift
     }
 
-    /// 3 · 2²²: a float of this size has no fraction.
+    /// 3 · 2²²: floats of this size have no fraction, so adding it rounds.
     private static let shift: Float = 12_582_912
 
     /// The values of an output channel, `[inputs, taps…]`.

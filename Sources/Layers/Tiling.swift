@@ -1,21 +1,21 @@
-// How a loop over rows is cut into pieces. The cuts depend on sizes alone, never on the number of
-// threads, so each piece is computed in the same way on any machine.
+// Tiling: how a loop over rows is cut into tiles. The tiles depend on sizes alone, never on the
+// number of threads, so each tile is computed in the same way on any machine.
 
 import Tensor
 
-/// Pieces of at most `length` rows of something that has `count` rows.
+/// Tiles of at most `length` rows that cover `count` rows.
 package struct Tiling: Sendable {
     package let count: Int
     package let length: Int
 
-    /// Rows in a tile of a signal: few enough that a tile of 384 channels stays in the L2 cache.
+    /// Rows in a tile of a signal: a tile of 384 channels stays in the L2 cache.
     package static let signalRows = 512
 
-    /// Rows in a tile of tokens: two blocks of a product, few enough that a tile and its 2048 hidden
-    /// channels (0.8 MB) stay in the L2 cache.
+    /// Rows in a tile of tokens: two blocks of a product; a tile and its 2048 hidden channels (0.8
+    /// MB) stay in the L2 cache.
     package static let tokenRows = 96
 
-    /// Pieces of nearly equal length, none longer than `longest`, all but the last a multiple of
+    /// Tiles of nearly equal length, at most `longest`; all except the last are a multiple of
     /// `unit`.
     package init(_ count: Int, longest: Int, unit: Int = 1) {
         self.count = count
@@ -41,8 +41,8 @@ extension Backend {
         parallelFor(tiling.tiles, scratch: floats) { tile, scratch in body(tiling[tile], scratch) }
     }
 
-    /// Runs `body` once for each of the nearly equal tiles of at most `longest` rows, all but the last a
-    /// multiple of `unit`, in parallel.
+    /// Runs `body` once for each tile, in parallel. Tiles are nearly equal and at most `longest`
+    /// rows; all except the last are a multiple of `unit`.
     package func forEachTile(
         of count: Int, longest: Int, unit: Int = 1, _ body: (_ range: Range<Int>) -> Void
     ) {

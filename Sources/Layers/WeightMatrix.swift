@@ -1,4 +1,4 @@
-// Weights in the order in which products read them, packed once when the model loads.
+// Packed weights, in the order in which products read them; packed once when the model loads.
 
 import CKernels
 import Tensor
@@ -6,9 +6,9 @@ import Tensor
 /// A packed `[inner, columns]` = `[inputs, outputs]` matrix of weights: the right operand of a
 /// product with channels-last activations.
 package struct WeightMatrix: Sendable {
-    /// Inputs: taps × input channels, the taps outermost.
+    /// Number of inputs: taps × input channels, the taps outermost.
     package let inner: Int
-    /// Outputs.
+    /// Number of outputs.
     package let columns: Int
     private let packed: Tensor
     private let form: Form
@@ -25,9 +25,11 @@ package struct WeightMatrix: Sendable {
     ///
     /// - Parameters:
     ///   - source: the weights of the layer, in PyTorch's order.
-    ///   - rowOffsets: where each input stands in `source` for output 0.
-    ///   - columnOffsets: what to add for each output; nil for an output that is zero throughout.
-    ///   - channels: the output channel of each column, which has its scale; nil if they are one.
+    ///   - rowOffsets: index in `source` of each input's weight for output 0.
+    ///   - columnOffsets: offset to add for each output; nil for an output whose weights are all
+    ///     zero.
+    ///   - channels: the output channel of each column, which selects its scale; nil if column and
+    ///     channel are the same.
     package init(
         _ source: LayerWeights, rowOffsets: [Int], columnOffsets: [Int?],
         channels: ((_ column: Int) -> Int)? = nil, on backend: Backend
@@ -95,7 +97,8 @@ package struct WeightMatrix: Sendable {
         into matrix: UnsafeMutablePointer<Element>, on backend: Backend
     ) {
         let (inner, columns) = (rowOffsets.count, columnOffsets.count)
-        // Blocks of inputs, so that a cache line of `source` is still there for its neighbours.
+        // Blocks of inputs, so that a cache line of `source` is still in the cache for the next
+        // inputs.
         let block = 16
         source.withUnsafeBufferPointer { source in
             backend.parallelFor((inner + block - 1) / block) { index in
@@ -151,8 +154,8 @@ package struct WeightMatrix: Sendable {
     /// C = A·W + bias, or C += A·W, on the calling thread, with the inner dimension in segments.
     ///
     /// - Parameters:
-    ///   - segments: parts of the rows of A, which are `lda` floats apart, each with its place in
-    ///     W's inner dimension.
+    ///   - segments: parts of the rows of A, which are `lda` floats apart, each with its position
+    ///     in W's inner dimension.
     ///   - bias: `[columns]`, not used if `accumulate`.
     ///   - c: `[rows, columns]`, rows `ldc` floats apart.
     package func multiply(
@@ -174,7 +177,7 @@ package struct WeightMatrix: Sendable {
                 switch activations {
                 case .float32: backend.kernels.f32_qc8w_gemm
                 case .bfloat16: backend.kernels.bf16_qc8w_gemm
-                // Each row of each segment gets a scale of its own.
+                // Each row of each segment has its own row scale.
                 case .int8: backend.kernels.qd8_qc8w_gemm
                 }
             withExtendedLifetime((packed, scales)) {
@@ -186,8 +189,8 @@ package struct WeightMatrix: Sendable {
         }
     }
 
-    /// Whether rows of A may come rounded to bfloat16: the product runs in bfloat16, no observer
-    /// needs the unrounded values, and the inner dimension holds whole pairs.
+    /// Whether rows of A may be given in bfloat16: the product runs in bfloat16, no observer needs
+    /// the unrounded values, and the inner dimension is even.
     var takesBFloat16: Bool {
         guard case .floats(let layout) = form else { return false }
         return layout.precision == .bfloat16 && observer == nil && inner % 2 == 0
@@ -197,8 +200,7 @@ package struct WeightMatrix: Sendable {
     ///
     /// - Parameters:
     ///   - a: `[rows, part.count]`, in bfloat16 only if `takesBFloat16`.
-    ///   - part: the rows of W that A belongs to, an even number from an even one on in bfloat16;
-    ///     nil for all.
+    ///   - part: the rows of W that A belongs to; in bfloat16 both bounds are even. Nil for all.
     ///   - bias: `[columns]`
     ///   - c: `[rows, columns]`, rows `ldc` floats apart.
     package func multiply(
@@ -222,7 +224,7 @@ package struct WeightMatrix: Sendable {
         }
     }
 
-    /// C = A·W + bias for `rows` rows of A, `[rows, inner]`, that are `lda` floats apart.
+    /// C = A·W + bias for A = `[rows, inner]`, rows `lda` floats apart.
     package func multiply(
         rows: Int, _ a: UnsafePointer<Float>, lda: Int, bias: UnsafePointer<Float>? = nil,
         into c: UnsafeMutablePointer<Float>, ldc: Int, on backend: Backend
@@ -232,11 +234,11 @@ package struct WeightMatrix: Sendable {
         ) { _ in a }
     }
 
-    /// C = A·W + bias, or C += A·W, where A has a segment of `width` for each of `blocks` of W's
-    /// rows, on the calling thread.
+    /// C = A·W + bias, or C += A·W, on the calling thread. W's rows are blocks of `width` rows, and
+    /// A has one segment for each block of `blocks`.
     ///
     /// - Parameters:
-    ///   - first: of W's rows, where block 0 begins.
+    ///   - first: the row of W at which block 0 begins.
     ///   - segment: the address of a block's first row in A; rows are `lda` floats apart.
     func multiply(
         rows: Int, _ blocks: Range<Int>, width: Int, from first: Int = 0, lda: Int,

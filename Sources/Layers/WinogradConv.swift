@@ -1,13 +1,13 @@
-// Convolutions with three taps in time by Winograd's F(4, 3) (Winograd 1980; Lavin, Gray 2016,
-// arXiv:1509.09308): four neighbouring outputs take six products instead of twelve. A 3 × 3 kernel
-// with enough channels goes through F(2, 3) along frequency too, two rows of outputs at once: eight
-// outputs take 24 products instead of 72. With few channels the products of one point would be too
-// short for that, and the kernel's frequency rows are summed in the transformed domain instead: six
-// products with a long inner dimension.
+// Winograd convolution: three taps in time by F(4, 3) (Winograd 1980; Lavin, Gray 2016,
+// arXiv:1509.09308), so that four neighbouring outputs take six products instead of twelve. A 3 × 3
+// kernel with enough channels uses F(2, 3) along frequency too, for two rows of outputs at once:
+// eight outputs take 24 products instead of 72. With few channels the inner dimension of these
+// products would be too short; then the kernel's frequency rows are summed in the transformed
+// domain instead, by six products with a long inner dimension.
 //
-// The points along time are 0, ±√½, ±√2 and ∞: of all ±a, ±b they magnify the rounding of the
-// transformed operands nearly the least, half as much (3 dB in noise) as the customary 0, ±1, ±2
-// and ∞. Along frequency they are 0, ±1 and ∞.
+// The points along time are 0, ±√½, ±√2 and ∞. Among all points 0, ±a, ±b and ∞ they amplify the
+// rounding of the transformed operands nearly the least: half as much (3 dB less noise) as the
+// customary 0, ±1, ±2 and ∞. The points along frequency are 0, ±1 and ∞.
 
 import CKernels
 import Tensor
@@ -17,12 +17,12 @@ import Tensor
 struct WinogradConv: Sendable {
     /// Outputs of a tile in time.
     static let tileTimes = 4
-    /// Products of a tile in time: its points, 0, √½, −√½, √2, −√2 and ∞.
+    /// Points of a tile in time, one product each: 0, √½, −√½, √2, −√2 and ∞.
     private static let points = 6
-    /// Those in frequency, 0, 1, −1 and ∞, where that is transformed too.
+    /// Points in frequency where it is transformed too: 0, 1, −1 and ∞.
     private static let freqPoints = 4
-    /// Inputs from which on both directions are transformed: with fewer, the products of a point
-    /// are so short that reading and writing costs more than is saved.
+    /// Least number of inputs for transforming both directions: with fewer, the products of a point
+    /// are so short that memory traffic costs more time than they save.
     private static let leastInputs = 48
 
     /// Rows of outputs that are computed at once.
@@ -30,8 +30,9 @@ struct WinogradConv: Sendable {
     private let inputs: Int
     private let outputs: Int
     private let kernelFreqs: Int
-    /// For each point of time `[kernelFreqs · inputs, outputs]`; where both directions are
-    /// transformed `[inputs, outputs]` for each point of frequency and in it each of time.
+    /// Transformed weights: `[kernelFreqs · inputs, outputs]` for each point of time; where both
+    /// directions are transformed, `[inputs, outputs]` for each pair of a point of frequency
+    /// (outer) and a point of time (inner).
     private let weights: [WeightMatrix]
 
     /// - Parameters:
@@ -59,8 +60,8 @@ struct WinogradConv: Sendable {
         }
     }
 
-    /// Rows of the weight transforms for the points in their order: (1, p, p²) over the product of
-    /// p's distances from the other points.
+    /// Rows of the weight transform, one for each point p in order: (1, p, p²) divided by the
+    /// product of p's distances from the other points.
     private static let timeTransform: [SIMD3<Double>] = {
         let (near, far) = (0.5.squareRoot(), 2.0.squareRoot())
         return [
@@ -82,7 +83,7 @@ struct WinogradConv: Sendable {
     ) -> [Float] {
         let rows = freqPoints?.count ?? kernelFreqs
         let plane = outputs * inputs
-        // From a row, or a point of frequency, to the next, and from an output to the next.
+        // Strides from a row, or a point of frequency, to the next, and from an output to the next.
         let rowStride = freqPoints == nil ? inputs : points * plane
         let outputStride = freqPoints == nil ? kernelFreqs * inputs : inputs
         let pointStride = outputs * outputStride
@@ -117,27 +118,26 @@ struct WinogradConv: Sendable {
         }
     }
 
-    /// Planes of products: points of both directions.
+    /// Number of products: points in time times points in frequency.
     private var planes: Int { Self.points * (rowUnit == 2 ? Self.freqTransform.count : 1) }
 
-    /// Inputs of a product.
+    /// Inner dimension of a product.
     private var rowLength: Int { inputs * (rowUnit == 2 ? 1 : kernelFreqs) }
 
-    /// Floats of scratch for `times` outputs of `rowUnit` rows.
+    /// Scratch for `times` outputs of `rowUnit` rows, in floats.
     func scratchFloats(times: Int) -> Int {
         let tiles = (times + Self.tileTimes - 1) / Self.tileTimes
         return planes * tiles * (rowLength + outputs)
     }
 
-    /// The outputs of `rowUnit` frequency rows, or of the first where the second does not exist, on
-    /// the calling thread.
+    /// The outputs of up to `rowUnit` frequency rows, on the calling thread.
     ///
     /// - Parameters:
     ///   - rows: 1 or 2, at most `rowUnit`.
-    ///   - range: times, from a multiple of `tileTimes` on.
+    ///   - range: output times, from a multiple of `tileTimes` on.
     ///   - firstRow: input row of the kernel's first row, which may lie outside.
-    ///   - x: `[freqs, times, inputs]`; the kernel meets at least one of its rows.
-    ///   - out: output time `range.lowerBound`, times `ldo` floats apart, rows `rowStride`.
+    ///   - x: `[freqs, times, inputs]`; the kernel covers at least one of its rows.
+    ///   - out: output time `range.lowerBound`; times are `ldo` floats apart, rows `rowStride`.
     func multiply(
         rows: Int, _ range: Range<Int>, firstRow: Int, x: UnsafePointer<Float>, freqs: Int,
         times: Int, into out: UnsafeMutablePointer<Float>, rowStride: Int, ldo: Int,
@@ -145,7 +145,8 @@ struct WinogradConv: Sendable {
     ) {
         precondition(range.lowerBound % Self.tileTimes == 0)
         let tiles = (range.count + Self.tileTimes - 1) / Self.tileTimes
-        // The rows of the kernel that meet the input, where they are summed by the products.
+        // Rows of the kernel that lie inside the input; only F(4, 3) in time sums them in the
+        // products.
         let kernelRows =
             rowUnit == 2 ? 0..<1 : max(0, -firstRow)..<min(kernelFreqs, freqs - firstRow)
         let part = kernelRows.lowerBound * inputs..<kernelRows.upperBound * inputs
