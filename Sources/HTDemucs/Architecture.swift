@@ -1,4 +1,4 @@
-// The three classes of the reference that published checkpoints name.
+// The three classes of the reference that published checkpoints use.
 
 import WeightsLoader
 
@@ -11,7 +11,7 @@ package enum Architecture: Sendable, CaseIterable {
     /// Demucs on waveforms alone, v3.
     case demucs
 
-    /// The class that checkpoints name.
+    /// Module and class of the reference, as checkpoints store it.
     package var className: String {
         switch self {
         case .htdemucs: "demucs.htdemucs.HTDemucs"
@@ -22,7 +22,7 @@ package enum Architecture: Sendable, CaseIterable {
 
     package static let classNames = allCases.map(\.className)
 
-    /// - Returns: nil for a class that isn't built.
+    /// - Returns: nil for a class that isn't supported.
     init?(className: String) {
         guard let known = Self.allCases.first(where: { $0.className == className }) else {
             return nil
@@ -30,7 +30,7 @@ package enum Architecture: Sendable, CaseIterable {
         self = known
     }
 
-    /// The network that is built from a configuration of this class.
+    /// The type of the network for a configuration of this class.
     var network: any SeparationNetwork.Type {
         switch self {
         case .htdemucs: HTDemucs.self
@@ -48,9 +48,9 @@ package enum Architecture: Sendable, CaseIterable {
         }
     }
 
-    /// Options of the class that are supported at their default alone. Their details (the Wiener
-    /// filter's iterations, those of cape, masks and sparsity, `multi_freqs_depth`) are ignored, and
-    /// so are options that only training uses.
+    /// Options of the class that are supported only with their default value. Their sub-options
+    /// (the Wiener filter's iterations, those of cape, masks and sparsity, `multi_freqs_depth`) are
+    /// ignored, and so are options that only training uses.
     var unbuilt: [(key: String, default: ArgumentValue)] {
         switch self {
         case .htdemucs: Self.unbuiltHybrid + Self.unbuiltTransformer
@@ -59,7 +59,7 @@ package enum Architecture: Sendable, CaseIterable {
         }
     }
 
-    // Made anew for each call: a checker of leaks can't follow the tagged pointers of values that stay.
+    // Computed, not stored: a leak checker can't follow the tagged pointers of static values.
     private static var unbuiltHybrid: [(key: String, default: ArgumentValue)] {
         [
             ("channels_time", .null), ("cac", .bool(true)), ("rewrite", .bool(true)),

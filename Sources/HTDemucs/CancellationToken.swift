@@ -1,16 +1,17 @@
-// How a separation is told to stop.
+// Cancellation of a separation.
 
 import Synchronization
 
-/// A flag that one thread sets and a running separation looks at between two blocks of the network.
+/// A flag that any thread can set; a running separation checks it between two blocks of the
+/// network.
 package final class CancellationToken: Sendable {
     private let flag = Atomic<Bool>(false)
     private let outer: CancellationToken?
     private let deadline: ContinuousClock.Instant?
 
     /// - Parameters:
-    ///   - outer: cancels this token too; not the other way round.
-    ///   - deadline: cancels it from then on; `nil` for none.
+    ///   - outer: a token whose cancellation cancels this token too, but not the other way round.
+    ///   - deadline: the time from which on this token is cancelled; `nil` for none.
     package init(
         within outer: CancellationToken? = nil, deadline: ContinuousClock.Instant? = nil
     ) {
@@ -18,7 +19,7 @@ package final class CancellationToken: Sendable {
         self.deadline = deadline
     }
 
-    /// Asks the work that looks at this token to stop. May be called from any thread, and from a
+    /// Asks the work that checks this token to stop. May be called from any thread and from a
     /// signal handler.
     package func cancel() {
         flag.store(true, ordering: .relaxed)
@@ -30,7 +31,7 @@ package final class CancellationToken: Sendable {
         return ContinuousClock.now >= deadline
     }
 
-    /// - Throws: `CancellationError` once `cancel()` has been called.
+    /// - Throws: `CancellationError` if the token is cancelled.
     package func check() throws {
         if isCancelled { throw CancellationError() }
     }

@@ -1,9 +1,10 @@
-// From any readable checkpoint to the official safetensors layout.
+// Conversion of any readable checkpoint to the official safetensors layout.
 
 import Tensor
 import WeightsLoader
 
-/// A checkpoint that is known to be a whole model, ready to be written in the official layout.
+/// A checkpoint that has been checked to be a whole model and can be written in the official
+/// layout.
 package struct CheckpointConversion {
     /// The constructor arguments, stored or inferred.
     package let arguments: ModelArguments
@@ -12,7 +13,7 @@ package struct CheckpointConversion {
     private let checkpoint: Checkpoint
     private let shapes: [String: [Int]]
 
-    /// Builds the model once, so that every tensor is asked for by its official name and shape.
+    /// Builds the model once, which reads every tensor by its official name and shape.
     ///
     /// - Parameter overriding: constructor arguments that replace the file's.
     /// - Throws: ``WeightsError``, ``ConfigurationError``: the checkpoint isn't a whole model.
@@ -31,10 +32,10 @@ package struct CheckpointConversion {
         shapes = parameters.askedShapes
     }
 
-    /// Writes the model; the official package loads it back with `load_safetensors_model`.
+    /// Writes the model; the official package loads it with `load_safetensors_model`.
     ///
     /// - Parameters:
-    ///   - path: replaced only by a complete file.
+    ///   - path: the file to write; an existing file is replaced only by a complete one.
     ///   - asFloat16: whether to round values to float16; else they keep their types.
     /// - Throws: ``WeightsError``.
     package func write(to path: String, asFloat16: Bool = false) throws {

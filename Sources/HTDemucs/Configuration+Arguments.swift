@@ -1,15 +1,15 @@
-// From a checkpoint's constructor arguments to a configuration.
+// The configuration from a checkpoint's constructor arguments.
 
 import WeightsLoader
 
 extension Configuration {
-    /// Reads the configuration that a checkpoint describes or, where it describes none, implies.
+    /// Reads the configuration that a checkpoint stores, or infers it from the tensors' shapes.
     ///
     /// - Parameter overriding: arguments under the reference's names that replace the file's.
     /// - Returns: the configuration, and a line of warning for each argument that the reference's
-    ///   class doesn't have; it drops these as well.
+    ///   class doesn't have. The reference drops such arguments too.
     /// - Throws: ``WeightsError`` if the metadata can't be used, ``ConfigurationError`` if an
-    ///   argument can't be honoured.
+    ///   argument is invalid or not supported.
     package static func read(
         from checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
     ) throws -> (configuration: Configuration, warnings: [String]) {
@@ -18,7 +18,7 @@ extension Configuration {
 
     /// Reads the configuration from the arguments of the class's constructor.
     ///
-    /// - Returns: as ``read(from:overriding:)``.
+    /// - Returns: configuration and warnings, like ``read(from:overriding:)``.
     /// - Throws: ``ConfigurationError``.
     package static func read(
         _ arguments: ModelArguments
@@ -34,7 +34,7 @@ extension Configuration {
 }
 
 extension Architecture {
-    /// The class that arguments belong to.
+    /// The class whose constructor takes the arguments.
     ///
     /// - Throws: ``ConfigurationError/unsupported(key:found:supported:)``.
     package init(of arguments: ModelArguments) throws(ConfigurationError) {
@@ -47,7 +47,7 @@ extension Architecture {
     }
 }
 
-/// The arguments by the reference's names.
+/// The arguments of a class by the reference's names.
 private struct ArgumentTable {
     /// Names that the class doesn't have, sorted.
     let unknown: [String]
@@ -72,11 +72,11 @@ private struct ArgumentTable {
         for key in unknown { values[key] = nil }
     }
 
-    /// Refuses options that are not built.
+    /// Refuses options that are not supported.
     func refuseUnbuilt() throws {
         for (key, standard) in architecture.unbuilt {
             guard let value = values[key], !Self.equalInPython(value, standard) else { continue }
-            // An empty list splits no frequencies either.
+            // An empty list splits no frequencies, like the default.
             if key == "multi_freqs", value == .array([]) { continue }
             throw ConfigurationError.unsupported(
                 key: key, found: value.description, supported: "\(key) = \(standard)")
@@ -128,7 +128,7 @@ private struct ArgumentTable {
         case nil: return
         case .integer(let integer): target = Double(integer)
         case .number(let number): target = number
-        // None and False switch the frequency embedding off, as 0 does.
+        // None and False switch the frequency embedding off, like 0.
         case .null where key == "freq_emb", .bool(false) where key == "freq_emb": target = 0
         case .some(let value): throw wrongType(key, value, "a number")
         }

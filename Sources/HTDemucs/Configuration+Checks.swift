@@ -1,8 +1,9 @@
-// The ranges of the hyperparameters. Upper limits lie far above any published model: they stop a
-// damaged file from asking for more memory than the machine has, and keep every product small.
+// Limits of the hyperparameters. Upper limits are far above any published model: they keep a
+// damaged file from requesting more memory than the machine has, and products of sizes from
+// overflowing.
 
 extension Configuration {
-    /// Limits that several checks, or the inference of arguments, share.
+    /// Limits that several checks or the inference of arguments use.
     enum Limits {
         static let sources = 1...256
         static let channels = 65_536
@@ -10,16 +11,16 @@ extension Configuration {
         static let dconvDepth = 16
         static let tLayers = 256
         static let lstmLayers = 16
-        /// Hidden sizes of DConv and of the transformer.
+        /// Hidden size of DConv or of the transformer.
         static let hidden = 1_048_576
-        /// UTF-8 bytes of a source's name: file systems take 255 with the ending.
+        /// UTF-8 bytes of a source's name: file systems allow 255 with the extension.
         static let sourceNameBytes = 200
-        /// Values in the largest activation, 8 GiB of float32: over a hundred times what a
+        /// Values in the largest activation, 8 GiB of float32: over a hundred times as many as a
         /// published model needs for a segment.
         static let activation = 2_147_483_648.0
     }
 
-    /// Refuses sizes whose activations would fill the machine.
+    /// Refuses sizes whose activations would need too much memory.
     func checkMemory() throws {
         let outputs = Double(hyperparameters.audioChannels * hyperparameters.sources.count)
         var largest =
@@ -52,7 +53,7 @@ extension Configuration {
 extension Configuration.Hyperparameters {
     private typealias Limits = Configuration.Limits
 
-    /// A number among the arguments.
+    /// A numeric argument with its allowed range.
     struct Parameter<Value: Comparable & Sendable>: Sendable {
         /// The reference's name.
         let key: String
@@ -80,7 +81,7 @@ extension Configuration.Hyperparameters {
         }
     }
 
-    /// Every whole number.
+    /// All integer arguments.
     static let integers: [Parameter<Int>] = [
         .init("audio_channels", \.audioChannels, 1...256),
         .init("channels", \.channels, 1...Limits.channels),
@@ -104,7 +105,7 @@ extension Configuration.Hyperparameters {
         .init("samplerate", \.samplerate, 1...16_777_216),
     ]
 
-    /// Every number that may have a fraction.
+    /// All floating-point arguments.
     static let numbers: [Parameter<Double>] = [
         .init("growth", \.growth, 1...16),
         .init("freq_emb", \.freqEmb, finite, "a finite number"),
@@ -115,12 +116,12 @@ extension Configuration.Hyperparameters {
         .init("t_weight_pos_embed", \.tWeightPosEmbed, finite, "a finite number"),
     ]
 
-    /// A switch among the arguments: its name in the reference, and where it is kept.
+    /// A Boolean argument: its name in the reference, and its property here.
     typealias Switch = (
         key: String, path: WritableKeyPath<Configuration.Hyperparameters, Bool> & Sendable
     )
 
-    /// Every switch.
+    /// All Boolean arguments.
     static let switches: [Switch] = [
         ("hybrid_old", \.hybridOld), ("normalize", \.normalize), ("resample", \.resample),
         ("t_cross_first", \.tCrossFirst), ("use_train_segment", \.useTrainSegment),
@@ -129,7 +130,7 @@ extension Configuration.Hyperparameters {
     private static let finite = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
     private static let positive = Double.leastNonzeroMagnitude...Double.greatestFiniteMagnitude
 
-    /// Checks every number by itself.
+    /// Checks the range of every number.
     func checkRanges() throws {
         for parameter in Self.integers { try parameter.check(self) }
         for parameter in Self.numbers { try parameter.check(self) }
@@ -140,7 +141,7 @@ extension Configuration.Hyperparameters {
         }
     }
 
-    /// Checks the sources' names, which become names of files.
+    /// Checks the sources' names, which become file names.
     func checkSources() throws {
         guard Limits.sources.contains(sources.count) else {
             throw ConfigurationError.invalid(
@@ -154,7 +155,7 @@ extension Configuration.Hyperparameters {
                     key: "sources", found: Self.quoted(name),
                     allowed: "a source's name becomes a file's, and this one \(problem)")
             }
-            // Some file systems take upper and lower case for the same file.
+            // Some file systems do not distinguish upper and lower case.
             guard seen.insert(name.lowercased()).inserted else {
                 throw ConfigurationError.invalid(
                     key: "sources", found: Self.quoted(name),
@@ -163,7 +164,7 @@ extension Configuration.Hyperparameters {
         }
     }
 
-    /// The samples of a training segment.
+    /// The number of samples of a training segment, checked.
     func checkedSegmentSamples() throws -> Int {
         guard let samples = segment.samples(atHz: samplerate) else {
             throw ConfigurationError.invalid(
@@ -176,7 +177,7 @@ extension Configuration.Hyperparameters {
     /// Checks the transformer's sizes and gives its feed-forward hidden size, `int(dim * scale)`.
     func checkTransformer(inner: Int, size: Int) throws -> Int {
         guard bottomChannels > 0 || tLayers > 0 else { return 0 }
-        // The reference computes this size once more, without truncating at each layer.
+        // The reference also computes this size without truncating at each layer; both must agree.
         var expected = Double(channels)
         for _ in 1..<depth { expected *= growth }
         guard expected == Double(inner) else {
@@ -231,7 +232,7 @@ extension Configuration.Hyperparameters {
     }
 
     private static func quoted(_ name: String) -> String {
-        // `debugDescription` escapes what would break the line.
+        // `debugDescription` escapes control characters such as newlines.
         String(name.prefix(80)).debugDescription + (name.count > 80 ? "…" : "")
     }
 }

@@ -1,5 +1,5 @@
-// What a training segment costs, block by block: operations and memory traffic, to compare with what
-// the machine can do.
+// Operations and memory traffic of a training segment, block by block, to compare with the
+// machine's peak rates.
 
 extension Configuration {
     /// Floating-point operations of a training segment: two for each multiplication of its
@@ -19,10 +19,10 @@ extension Configuration {
         return block == .crosstransformer ? 2 * transformerProducts : 0
     }
 
-    /// Bytes that a block reads and writes at least: its inputs, its outputs and its weights, each
-    /// once; what stays within a block counts nothing.
+    /// Least memory traffic of a block, in bytes: its inputs, outputs and weights, each once.
+    /// Activations inside the block are not counted.
     ///
-    /// - Parameter weightBytes: of one weight. Activations are float32.
+    /// - Parameter weightBytes: bytes of one weight. Activations are float32.
     package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
         let isWaveform = self.architecture == .demucs
         let spectrogram = isWaveform ? 0 : frequencies * segmentFrames * 2 * self.audioChannels
@@ -35,7 +35,7 @@ extension Configuration {
                 part.isDecoder
                 ? 2 * inner * channels + outer * part.branch.decoderChannelsOut
                 : outer * part.branch.channelsIn + inner * channels
-            // Every weight of a convolution is multiplied once at each position.
+            // Each weight is multiplied once at each position, so this division counts the weights.
             let weights = products(of: part) / Double(inner)
             return floats(activations) + weights * Double(weightBytes)
         }
@@ -43,7 +43,8 @@ extension Configuration {
         case .stft:
             return floats(waveform + spectrogram)
         case .normalisation:
-            // The inputs once for their statistics, then both ways; the outputs in place.
+            // Inputs: read for the statistics, read and written to normalise. Outputs: read and
+            // written in place.
             return floats((3 + 2 * sourceCount) * (spectrogram + waveform))
         case .istft:
             return floats(sourceCount * (spectrogram + 2 * waveform))
@@ -62,7 +63,7 @@ extension Configuration {
         }
     }
 
-    /// Layers that the time branch has beside those of the spectrogram.
+    /// Number of layers of the waveform branch.
     private var timeDepth: Int { layers.count { !$0.isTimeOnly } }
 
     private func floats(_ count: Int) -> Double { 4 * Double(count) }
@@ -77,12 +78,12 @@ extension Configuration {
         let branch: BranchShape
         let isFrequency: Bool
         let isDecoder: Bool
-        /// Positions on the mix's side and on the transformer's, without channels.
+        /// Positions on the mix's side and on the transformer's side, without channels.
         let outerPositions: Int
         let innerPositions: Int
     }
 
-    /// nil for a block that is no layer of the U-Nets.
+    /// The layer of a block; nil if the block is not a layer of the U-Nets.
     private func part(_ block: NetworkBlock) -> UNetPart? {
         func part(_ index: Int, isFrequency: Bool, isDecoder: Bool) -> UNetPart {
             let depth = isFrequency ? layers.count : timeDepth
@@ -120,8 +121,9 @@ extension Configuration {
             product(positions, DConv.taps, channels, hidden)
             + product(positions, hidden, 2 * channels)
         if part.layer.hasLSTM {
-            // Windows overlap by a half. Two directions of four gates in each layer, whose inputs are
-            // the hidden channels, then those of both directions; and the way back.
+            // Windows overlap by a half. Each layer has four gates in two directions; the inputs
+            // are the hidden channels, in the second layer those of both directions. Then the
+            // linear layer.
             let gates = product(8, hidden, 2 * hidden) + product(8, hidden, 3 * hidden)
             let windows = positions > DConv.lstmWindow ? 2 : 1
             residual += product(windows, positions) * (gates + product(2, hidden, hidden))
@@ -136,13 +138,13 @@ extension Configuration {
 
     // MARK: - The transformer
 
-    /// Tokens of the two branches.
+    /// Number of tokens in each branch.
     private var innerPositions: (Int, Int) {
         let innermost = layers[layers.count - 1]
         return (innermost.frequency.lengthOut * segmentFrames, innermost.time.lengthOut)
     }
 
-    /// Without a transformer, its 1×1 convolutions are left out too.
+    /// Multiplications of the transformer and its 1×1 convolutions; without a transformer, 0.
     private var transformerProducts: Double {
         guard self.tLayers > 0 else { return 0 }
         let (tokens, tokensTime) = innerPositions
@@ -157,7 +159,8 @@ extension Configuration {
         }
     }
 
-    /// Projections of queries and outputs, of keys and values; scores and their sums of values.
+    /// Multiplications of attention: the projections of queries, outputs, keys and values, Q·Kᵀ and
+    /// the product with V.
     private func attentionProducts(_ tokens: Int, to others: Int) -> Double {
         let channels = transformerChannels
         return 2 * product(tokens + others, channels, channels)

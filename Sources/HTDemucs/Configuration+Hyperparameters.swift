@@ -1,15 +1,15 @@
-// The model's hyperparameters with the defaults of the reference's class. This is the one place
-// where a number from the paper or the reference stands.
+// The model's hyperparameters with the defaults of the reference's class. Numbers from the paper
+// and the reference stand only here.
 
 import WeightsLoader
 
 extension Configuration {
     /// The arguments of the reference's classes (4.1.0) that change the model's output.
     ///
-    /// Plain values, unchecked: ``Configuration/init(_:)`` decides whether they fit together. The
-    /// reference's name stands first in each line; defaults are its class's, not those of the
-    /// published models, which store all their arguments. An argument that a class doesn't have keeps
-    /// a value that changes nothing.
+    /// Plain values, unchecked: ``Configuration/init(_:)`` decides whether they fit together. Each
+    /// comment begins with the reference's name. Defaults are those of the reference's class, not
+    /// of the published models, which store all their arguments. An argument that a class doesn't
+    /// have keeps a value without effect.
     package struct Hyperparameters: Sendable, Equatable {
         /// The class. The defaults below are those of HTDemucs, where it has the argument.
         package let architecture: Architecture
@@ -20,27 +20,28 @@ extension Configuration {
         package var sources: [String]
         /// `audio_channels`: channels of the mix and of each stem.
         package var audioChannels = 2
-        /// `samplerate`: rate of the mix in Hz. A whole number, as in the reference.
+        /// `samplerate`: sample rate of the mix in Hz, a whole number as in the reference.
         package var samplerate = 44_100
-        /// `segment`: length of the pieces that the model was trained on, in seconds.
+        /// `segment`: length of the segments that the model was trained on, in seconds.
         package var segment = Segment.fraction(numerator: 10, denominator: 1)
         /// `use_train_segment`: pad shorter inputs with zeros to `segment` and refuse longer ones.
         package var useTrainSegment = true
 
         // MARK: - Spectrogram
 
-        /// `nfft`: samples per analysis window; the hop is a quarter of it.
+        /// `nfft`: samples per analysis window; the hop is nfft / 4.
         package var nfft = 4096
 
-        /// `hybrid_old` (HDemucs): zeros instead of reflections beyond the mix's ends, and outputs 1.5
-        /// hops late, as some models were trained.
+        /// `hybrid_old` (HDemucs): zero padding instead of reflection at the mix's ends, and
+        /// outputs 1.5 hops late, as some models were trained.
         package var hybridOld = false
 
         // MARK: - Waveform (Demucs)
 
-        /// `normalize`: take the mean and the deviation of the mono mix out, and put them back.
+        /// `normalize`: normalise by the mean and the standard deviation of the mono mix, and
+        /// denormalise the stems.
         package var normalize = false
-        /// `resample`: run at twice the rate.
+        /// `resample`: run at twice the sample rate.
         package var resample = false
         /// `lstm_layers`: layers of an LSTM between encoder and decoder; 0 for none.
         package var lstmLayers = 0
@@ -51,23 +52,23 @@ extension Configuration {
         package var depth = 4
         /// `channels`: channels after the first encoder layer.
         package var channels = 48
-        /// `growth`: factor from one layer's channels to the next one's; products are truncated.
+        /// `growth`: factor between the channels of successive layers; products are truncated.
         package var growth = 2.0
         /// `kernel_size`: taps of each layer's strided convolution, over frequency or over time.
         package var kernelSize = 8
-        /// `stride`: step of these convolutions.
+        /// `stride`: stride of the layers' strided convolutions.
         package var stride = 4
-        /// `time_stride`: step of layers behind the one where the branches merge, which HDemucs
-        /// alone has here.
+        /// `time_stride`: stride of the layers after the merge of the branches; only HDemucs has
+        /// such layers here.
         package var timeStride = 2
         /// `context`: neighbours on each side in a decoder layer's rewrite convolution, whose
-        /// kernel is 2·context + 1 (in both dimensions of the frequency branch).
+        /// kernel is 2·context + 1 (in both dimensions of the spectrogram branch).
         package var context = 1
-        /// `context_enc`: the same in encoder layers.
+        /// `context_enc`: neighbours on each side in an encoder layer's rewrite convolution.
         package var contextEnc = 0
         /// `norm_starts`: first layer with GroupNorm; earlier ones have none.
         package var normStarts = 4
-        /// `norm_groups`: groups of these GroupNorms.
+        /// `norm_groups`: number of groups in the GroupNorms.
         package var normGroups = 4
 
         // MARK: - Frequency embedding
@@ -82,10 +83,10 @@ extension Configuration {
 
         /// `dconv_mode`: bit 0 for DConv in encoder layers, bit 1 in decoder layers.
         package var dconvMode = 1
-        /// `dconv_depth`: |value| residual layers; dilated 1, 2, 4, … if positive, by 1 if
-        /// negative.
+        /// `dconv_depth`: its magnitude is the number of residual layers; dilations are 1, 2, 4, …
+        /// if it is positive, all 1 if negative.
         package var dconvDepth = 2
-        /// `dconv_comp`: channels divided by this, truncated, are the hidden channels.
+        /// `dconv_comp`: channels / dconv_comp, truncated, are the hidden channels.
         package var dconvComp = 8.0
         /// `dconv_attn` (HDemucs, Demucs): first layer whose DConvs have local attention.
         package var dconvAttn = Int.max
@@ -94,12 +95,13 @@ extension Configuration {
 
         // MARK: - Transformer
 
-        /// `bottom_channels`: channels between a 1×1 convolution up and one down around the
-        /// transformer; 0 for none.
+        /// `bottom_channels`: channels of the transformer between two 1×1 convolutions; 0 for no
+        /// such convolutions.
         package var bottomChannels = 0
         /// `t_layers`: layers in each branch; 0 for no transformer.
         package var tLayers = 5
-        /// `t_hidden_scale`: feed-forward hidden size over the transformer's size, truncated.
+        /// `t_hidden_scale`: the feed-forward hidden size is the transformer's size times this,
+        /// truncated.
         package var tHiddenScale = 4.0
         /// `t_heads`: attention heads.
         package var tHeads = 8
@@ -107,10 +109,10 @@ extension Configuration {
         package var tMaxPeriod = 10_000.0
         /// `t_weight_pos_embed`: factor on the positional embedding.
         package var tWeightPosEmbed = 1.0
-        /// `t_cross_first`: even layers attend across the branches, not odd ones.
+        /// `t_cross_first`: even layers are cross-attention layers; if false, odd ones are.
         package var tCrossFirst = false
 
-        /// The class's defaults.
+        /// The default arguments of a class.
         package init(_ architecture: Architecture = .htdemucs, sources: [String]) {
             self.architecture = architecture
             self.sources = sources
@@ -136,8 +138,9 @@ extension Configuration {
             return published
         }
 
-        /// The class's defaults on four sources, in segments of 44 s: the size of `hdemucs_mmi` and of
-        /// the `mdx` models, which store their arguments.
+        /// For HTDemucs the arguments of the published `htdemucs`. For the other classes the
+        /// defaults with four sources and segments of 44 s: the size of `hdemucs_mmi` and of the
+        /// `mdx` models, which store their arguments.
         package static func publishedSize(of architecture: Architecture) -> Hyperparameters {
             guard architecture != .htdemucs else { return .htdemucs }
             var published = Hyperparameters(architecture, sources: htdemucs.sources)
@@ -146,7 +149,7 @@ extension Configuration {
         }
     }
 
-    /// A length in seconds, kept as the kind of number that Python multiplies.
+    /// A segment's length in seconds, with Python's type of the number.
     package enum Segment: Sendable, Equatable {
         /// `Fraction(39, 5)`, or a whole number over 1: multiplied exactly.
         case fraction(numerator: Int, denominator: Int)
@@ -182,7 +185,7 @@ extension Configuration {
             }
         }
 
-        /// As a constructor's argument.
+        /// The length as a constructor argument.
         var argument: ArgumentValue {
             switch self {
             case .fraction(let seconds, 1): .integer(seconds)
@@ -192,7 +195,7 @@ extension Configuration {
             }
         }
 
-        /// Its length in seconds, rounded to a double.
+        /// The length in seconds, rounded to a double.
         package var seconds: Double {
             switch self {
             case .fraction(let numerator, let denominator):

@@ -1,15 +1,16 @@
-// The configuration of a model whose file doesn't store one (demucs.cpp, ONNX, safetensors of third
-// parties), read off its tensors' shapes. Arguments that shapes do not show take the value of the
-// published models; the model then asks for every tensor by name and shape, so that a wrong guess about a size
-// is an error and never a wrong result.
+// Inference of a model's configuration from its tensors' shapes, for files that don't store one
+// (demucs.cpp, ONNX, safetensors of third parties). Arguments that shapes do not show take the
+// value of the published models. The model then asks for every tensor by name and shape, so that a
+// wrong guess about a size is an error and never a wrong result.
 
 import WeightsLoader
 
 extension Configuration {
     /// The constructor arguments of the model in a checkpoint: stored ones, or else inferred ones.
     ///
-    /// - Parameter overriding: arguments, under the reference's names, that replace those; also for
-    ///   arguments that a file cannot show (`sources`, `t_heads`, `samplerate`, `segment`).
+    /// - Parameter overriding: arguments, under the reference's names, that replace the file's;
+    ///   also for arguments that a file cannot show (`sources`, `t_heads`, `samplerate`,
+    ///   `segment`).
     /// - Throws: ``WeightsError`` for arguments that can't be read, and for a file of several
     ///   models or of none; see also ``inferredArguments(of:overriding:)``.
     package static func arguments(
@@ -36,9 +37,9 @@ extension Configuration {
             className: stored.className, positional: positional, keyword: keyword)
     }
 
-    /// Arguments by name: positional ones take the names of the constructor's parameters.
+    /// Arguments by name: positional ones get the names of the constructor's parameters.
     ///
-    /// - Throws: ``ConfigurationError`` for a class that is not built.
+    /// - Throws: ``ConfigurationError`` for a class that is not supported.
     package static func named(
         _ arguments: ModelArguments
     ) throws(ConfigurationError) -> [String: ArgumentValue] {
@@ -46,7 +47,7 @@ extension Configuration {
             .reduce(into: arguments.keyword) { $0[$1.0] = $1.1 }
     }
 
-    /// The arguments that the tensors' shapes, and what else the file shows, imply.
+    /// The arguments inferred from the tensors' shapes and from other properties of the file.
     ///
     /// - Throws: ``WeightsError/metadataMissing(path:keys:)`` if the tensors aren't a model's,
     ///   ``WeightsError/unsupported(path:format:problem:)`` if its sources have no known names.
@@ -63,10 +64,10 @@ extension Configuration {
     }
 }
 
-/// Reads a model's sizes off its tensors.
+/// Infers a model's sizes from its tensors.
 private struct Inference {
     var arguments: [String: ArgumentValue]
-    /// HDemucs where the encoder goes on behind the merge.
+    /// HDemucs if the encoder has layers after the merge, else HTDemucs.
     let architecture: Architecture
     private let checkpoint: Checkpoint
     private let depth: Int
@@ -96,7 +97,8 @@ private struct Inference {
         set("channels", first[0])
         set("depth", depth)
         set("kernel_size", kernel)
-        // The only stride with which a decoder layer restores what its encoder layer took.
+        // The only stride with which a decoder layer restores the length of its encoder layer's
+        // input.
         set("stride", kernel - 2 * (kernel / 4))
         if let second = sizes["encoder.1.conv.weight", 4] {
             setRatio("growth", second[0], over: first[0])
@@ -119,7 +121,7 @@ private struct Inference {
     private mutating func readFrequencies(_ sizes: Sizes, stride: Int) {
         let embedded = sizes["freq_emb.embedding.weight", 2].map { $0[0] }
         if embedded == nil { set("freq_emb", 0) }
-        // The embedding has a row for each frequency behind the first layer.
+        // The embedding has a row for each frequency of the first layer's output.
         if let frequencies = checkpoint.traits.frequencies ?? embedded.map({ product($0, stride) })
         {
             set("nfft", product(frequencies, 2))
@@ -137,7 +139,8 @@ private struct Inference {
         ) { "\($0).0.weight" }
         set("dconv_depth", checkpoint.traits.hasDilatedDConv == false ? -layers : layers)
 
-        // Hidden channels are channels / compression, truncated: each layer leaves a range.
+        // Hidden channels are channels / compression, truncated, so each layer gives a range for
+        // the compression.
         var lower = 0.0
         var upper = Double.infinity
         for layer in 0..<depth {
@@ -151,17 +154,17 @@ private struct Inference {
             upper = min(upper, Double(channels) / Double(hidden))
         }
         guard upper < Double(Configuration.Limits.hidden) else { return }
-        // A whole number where one fits.
+        // A whole number if the range contains one.
         let whole = upper.rounded(.down)
         set("dconv_comp", number(whole > lower ? whole : upper))
     }
 
-    /// The first layers with an LSTM and with attention, and the stride behind the merge.
+    /// Reads the first layers with an LSTM and with attention, and the stride after the merge.
     private mutating func readDeepDConv(_ sizes: Sizes) {
         let branch = sizes.has("encoder.0.dconv.layers.0.0.weight") ? "encoder" : "decoder"
         func first(_ parts: [String]) -> Int {
             (0..<depth).first { layer in
-                // The decoder's layers count from the innermost.
+                // The decoder's layers are counted from the innermost.
                 let place = branch == "encoder" ? layer : depth - 1 - layer
                 return parts.contains {
                     sizes.has("\(branch).\(place).dconv.layers.0.\($0)")
@@ -191,7 +194,7 @@ private struct Inference {
 
     // MARK: - Arguments that depend on given ones
 
-    /// The standard names, unless the caller or the file gives names.
+    /// Sets the standard names of the sources, unless the caller or the file gives names.
     mutating func nameSources() throws {
         guard arguments["sources"] == nil else { return }
         let sizes = Sizes(checkpoint: checkpoint)
@@ -207,8 +210,8 @@ private struct Inference {
         arguments["sources"] = .array(standard.prefix(count).map(ArgumentValue.string))
     }
 
-    /// The length that the file was made for, in the rate that it is meant for; or the published
-    /// models', 7.8 s or 44 s.
+    /// Sets the segment: the length that the file was exported for, at its sample rate, or else the
+    /// length of the published models, 7.8 s or 44 s.
     mutating func measureSegment() {
         guard arguments["segment"] == nil else { return }
         guard let samples = checkpoint.traits.segmentSamples else {
@@ -226,7 +229,7 @@ private struct Inference {
 
     // MARK: - Setting
 
-    /// An argument stored in the file has precedence over an inferred one.
+    /// Sets an inferred argument; one stored in the file has precedence.
     private mutating func set(_ key: String, _ value: ArgumentValue) {
         if arguments[key] == nil { arguments[key] = value }
     }
@@ -235,7 +238,7 @@ private struct Inference {
         set(key, .integer(value))
     }
 
-    /// A factor that gives `value` of `base` again once the product is truncated.
+    /// Sets the factor by which `base` gives `value` when the product is truncated.
     private mutating func setRatio(_ key: String, _ value: Int, over base: Int) {
         guard base > 0 else { return }
         var ratio = Double(value) / Double(base)
@@ -247,21 +250,21 @@ private struct Inference {
         Int(exactly: value).map(ArgumentValue.integer) ?? .number(value)
     }
 
-    /// Saturates instead of overflowing; the limits refuse such a size later.
+    /// Product that saturates instead of overflowing; the limits refuse such a size later.
     private func product(_ first: Int, _ second: Int) -> Int {
         let (product, overflow) = first.multipliedReportingOverflow(by: second)
         return overflow ? Int.max : product
     }
 }
 
-/// A checkpoint's shapes, with the sizes of 1 that some formats leave out.
+/// A checkpoint's shapes, including the sizes of 1 that some formats leave out.
 private struct Sizes {
     let checkpoint: Checkpoint
 
     func has(_ name: String) -> Bool { checkpoint.tensor(named: name) != nil }
 
-    /// The sizes of a tensor of that rank. Left-out sizes are taken for the last ones, as they are
-    /// in the convolutions over one axis of two.
+    /// The shape of a tensor if it has that rank. Missing sizes of 1 are appended, because it is
+    /// the last axes of convolutions that have size 1.
     subscript(name: String, rank: Int) -> [Int]? {
         guard let shape = checkpoint.tensor(named: name)?.shape else { return nil }
         if checkpoint.omitsUnitSizes, shape.count < rank {
@@ -270,7 +273,7 @@ private struct Sizes {
         return shape.count == rank ? shape : nil
     }
 
-    /// How many of `scope.0.…`, `scope.1.…` there are.
+    /// The number of successive tensors `scope.0.…`, `scope.1.…`, at most `limit`.
     func count(_ scope: String, upTo limit: Int, _ name: (Int) -> String) -> Int {
         (0..<limit).first { !has("\(scope).\(name($0))") } ?? limit
     }

@@ -1,31 +1,33 @@
-// The sizes of every encoder and decoder layer, derived as the reference's constructors derive them.
+// The sizes of all encoder and decoder layers, derived as in the reference's constructors.
 
 extension Configuration {
-    /// One depth of both U-Nets: an encoder layer and the decoder layer that undoes it, in the
-    /// frequency branch and in the time branch.
+    /// One level of both U-Nets: an encoder layer and the decoder layer that mirrors it, in the
+    /// spectrogram branch and in the waveform branch.
     package struct LayerShape: Sendable, Equatable {
-        /// 0 is the outermost. Encoders count in this order; decoder `depth − 1 − index` undoes
-        /// it.
+        /// Level of the layer, 0 for the outermost, as encoders count; its decoder layer is
+        /// `depth − 1 − index`.
         package let index: Int
-        /// Channels that both branches' encoder layers give and decoder layers take.
+        /// Channels of the encoder layers' outputs and of the decoder layers' inputs, in both
+        /// branches.
         package let channelsOut: Int
-        /// Whether its convolutions are followed by GroupNorm.
+        /// Whether GroupNorm follows the layer's convolutions.
         package let isNormed: Bool
-        /// Hidden channels of its DConvs.
+        /// Hidden channels of the layer's DConvs.
         package let dconvHidden: Int
-        /// Whether it folds all frequencies that are left into one, so that the time branch can
-        /// be added to it. The time branch's layer is then only its strided convolution, without
+        /// Whether the layer reduces all remaining frequencies to one, so that the waveform branch
+        /// can be added. The waveform branch's layer is then only the strided convolution, without
         /// activation, rewrite and DConv.
         package let merges: Bool
-        /// Whether there is one branch alone, over time: behind a merge, and in models without a
-        /// spectrogram. `frequency` is `time` then; its weights are those of `encoder` and `decoder`.
+        /// Whether the layer has a single branch, over time: after a merge, and in models without a
+        /// spectrogram. Then `frequency` equals `time`; the weights are those of `encoder` and
+        /// `decoder`.
         package let isTimeOnly: Bool
-        /// Whether its DConvs have an LSTM, and local attention.
+        /// Whether the layer's DConvs have an LSTM, and local attention.
         package let hasLSTM: Bool
         package let hasAttention: Bool
-        /// The layer over frequency: convolutions of `[channels, freq, time]`.
+        /// The layer of the spectrogram branch: convolutions over `[channels, freq, time]`.
         package let frequency: BranchShape
-        /// The layer over time: convolutions of `[channels, time]`.
+        /// The layer of the waveform branch: convolutions over `[channels, time]`.
         package let time: BranchShape
 
         package init(
@@ -45,23 +47,23 @@ extension Configuration {
             self.time = time
         }
 
-        /// The layer of one of the branches.
+        /// The layer of the spectrogram branch or of the waveform branch.
         func branch(isFrequency: Bool) -> BranchShape { isFrequency ? frequency : time }
     }
 
     /// One branch's part of a layer: convolutions along frequency, or along time.
     package struct BranchShape: Sendable, Equatable {
-        /// Channels that the encoder layer takes.
+        /// Channels of the encoder layer's input.
         package let channelsIn: Int
-        /// Channels that the decoder layer gives; at index 0 every source's channels, in the
-        /// frequency branch their real and imaginary parts.
+        /// Channels of the decoder layer's output; at index 0 the channels of all sources, in the
+        /// spectrogram branch their real and imaginary parts.
         package let decoderChannelsOut: Int
         package let kernel: Int
         package let stride: Int
         /// Zeros at each end of the axis, which the decoder cuts off again.
         package let pad: Int
-        /// Length of the axis before and after the encoder layer, for time in a training segment.
-        /// The input is first padded to a whole stride.
+        /// Length of the axis before and after the encoder layer; for time, in a training segment.
+        /// The input is first padded to a multiple of the stride.
         package let lengthIn: Int
         package let lengthOut: Int
 
@@ -81,11 +83,11 @@ extension Configuration {
 }
 
 extension Configuration.Hyperparameters {
-    /// Walks down the layers.
+    /// Derives the sizes of all layers, outermost first.
     ///
-    /// - Parameter segmentSamples: of a training segment.
-    /// - Throws: ``ConfigurationError`` if some layer can't exist, or if the decoder's layer
-    ///   would not restore the sizes that the encoder's took.
+    /// - Parameter segmentSamples: samples of a training segment.
+    /// - Throws: ``ConfigurationError`` if a layer is impossible, or if a decoder layer would not
+    ///   restore the sizes of its encoder layer's input.
     func layerShapes(segmentSamples: Int) throws -> [Configuration.LayerShape] {
         let layers =
             architecture == .demucs
@@ -95,8 +97,8 @@ extension Configuration.Hyperparameters {
     }
 
     private func hybridLayers(_ segmentSamples: Int) throws -> [Configuration.LayerShape] {
-        // A decoder layer gives (n − 1)·stride + kernel − 2·pad values of n; only then is this
-        // n·stride, the length that the encoder layer took.
+        // A decoder layer turns n values into (n − 1)·stride + kernel − 2·pad. With this stride
+        // that is n·stride, the length of the encoder layer's input.
         guard kernelSize - 2 * (kernelSize / 4) == stride else {
             throw ConfigurationError.invalid(
                 key: "stride", found: "\(stride)",
@@ -166,7 +168,7 @@ extension Configuration.Hyperparameters {
         return layer
     }
 
-    /// A layer behind the merge, on the frames of the spectrogram.
+    /// A layer after the merge, over the frames of the spectrogram.
     private func mergedLayer(
         _ index: Int, _ channelsOut: Int, before: Configuration.LayerShape
     ) throws -> Configuration.LayerShape {
@@ -175,7 +177,7 @@ extension Configuration.Hyperparameters {
                 key: "time_stride", found: "\(timeStride)",
                 allowed: "the decoder restores the encoder's lengths only with an even step")
         }
-        // The merging layer's time branch has a value for each frame.
+        // In the merging layer the waveform branch has one position for each spectrogram frame.
         let frames = before.time.lengthOut
         let time = Configuration.BranchShape(
             channelsIn: before.channelsOut, decoderChannelsOut: before.channelsOut,
@@ -184,7 +186,8 @@ extension Configuration.Hyperparameters {
         return try layer(index, channelsOut, isTimeOnly: true, frequency: time, time: time)
     }
 
-    /// Demucs' own layers: without padding, on a length that leaves nothing over.
+    /// The layers of Demucs (waveforms alone): without padding, on a length that all strides divide
+    /// without a remainder (``ValidLength``).
     private func waveformLayers(_ segmentSamples: Int) throws -> [Configuration.LayerShape] {
         guard kernelSize % stride == 0, !resample || stride % 2 == 0 else {
             throw ConfigurationError.unsupported(
@@ -222,8 +225,8 @@ extension Configuration.Hyperparameters {
                     + "\(stride), where the branches merge in the last layer")
         }
         if isLast {
-            // The time branch steps by stride^(index + 1) samples, a spectrogram frame by
-            // nfft / 4; the two can be added only if these are equal.
+            // A position of the waveform branch is stride^(index + 1) samples long, a spectrogram
+            // frame nfft / 4; the two branches can be added only if these are equal.
             guard frequencies == 2 * stride else {
                 throw ConfigurationError.invalid(
                     key: "nfft", found: "\(nfft)",
@@ -269,9 +272,11 @@ extension Configuration.Hyperparameters {
 
     private func checkNormGroups(_ layer: Configuration.LayerShape) throws {
         guard layer.isNormed else { return }
-        // A merging layer of the time branch has no norm in its encoder, but one in its decoder.
+        // A merging layer of the waveform branch has no norm in its encoder, but one in its
+        // decoder.
         var normed = [layer.channelsOut]
-        // The outermost decoder of Demucs ends with its transposed convolution.
+        // The outermost decoder layer of Demucs ends with its transposed convolution, without a
+        // norm.
         if architecture != .demucs || layer.index > 0 {
             normed += [layer.frequency.decoderChannelsOut, layer.time.decoderChannelsOut]
         }

@@ -1,6 +1,5 @@
-// The model's configuration: hyperparameters that are known to fit together, and the sizes that
-// follow from them. Reference: demucs 4.1.0, the constructors in `htdemucs.py`, `hdemucs.py` and
-// `demucs.py`.
+// The model's configuration: checked hyperparameters, and the sizes that follow from them.
+// Reference: demucs 4.1.0, the constructors in `htdemucs.py`, `hdemucs.py` and `demucs.py`.
 
 /// A complete, checked description of one model, of any of the classes.
 ///
@@ -11,11 +10,11 @@
 package struct Configuration: Sendable, Equatable {
     /// The constructor arguments.
     package let hyperparameters: Hyperparameters
-    /// Sizes of each depth of the U-Nets, outermost first.
+    /// Sizes of each level of the U-Nets, outermost first.
     package let layers: [LayerShape]
     /// `int(segment * samplerate)`: samples of a training segment.
     package let segmentSamples: Int
-    /// Channels at the bottom of both U-Nets, before any `bottom_channels`.
+    /// Channels of the innermost encoder layers, in both branches.
     package let innerChannels: Int
     /// Size of the transformer: `bottom_channels`, or ``innerChannels`` if that is 0.
     package let transformerChannels: Int
@@ -24,7 +23,7 @@ package struct Configuration: Sendable, Equatable {
 
     /// Checks the values, alone and together, and derives the sizes.
     ///
-    /// - Throws: ``ConfigurationError`` that names the argument, its value and the allowed values.
+    /// - Throws: ``ConfigurationError`` with the argument, its value and the allowed values.
     package init(_ hyperparameters: Hyperparameters) throws {
         try hyperparameters.checkRanges()
         try hyperparameters.checkSources()
@@ -39,10 +38,10 @@ package struct Configuration: Sendable, Equatable {
         try checkMemory()
     }
 
-    /// This configuration in a bag of models that sets a segment. A longer one than its own does not
-    /// count for HTDemucs, which can't run it.
+    /// This configuration in a bag that sets a segment length. HTDemucs ignores a segment longer
+    /// than its own, which it can't run.
     ///
-    /// - Throws: ``ConfigurationError`` if nothing can be built for so short a segment, or so long.
+    /// - Throws: ``ConfigurationError`` if the segment is too short or too long for the model.
     /// - PyTorch: `segment` of `demucs.apply.BagOfModels`.
     package func inBag(ofSegmentSeconds seconds: Double) throws -> Configuration {
         guard self.architecture != .htdemucs || hyperparameters.segment.isAtLeast(seconds) else {
@@ -57,8 +56,8 @@ package struct Configuration: Sendable, Equatable {
         hyperparameters[keyPath: member]
     }
 
-    /// The lengths of waveforms that Demucs runs on; nil for a model with a spectrogram, which runs on
-    /// all.
+    /// The waveform lengths that Demucs runs on; nil for a model with a spectrogram, which runs on
+    /// all lengths.
     package var validLength: ValidLength? {
         guard self.architecture == .demucs else { return nil }
         return ValidLength(
@@ -69,10 +68,10 @@ package struct Configuration: Sendable, Equatable {
     /// Samples from one spectrogram frame to the next.
     package var hopSamples: Int { hyperparameters.nfft / 4 }
 
-    /// Frequency bins that the model sees; the spectrogram's last one is dropped.
+    /// Frequency bins of the model's input, without the Nyquist bin.
     package var frequencies: Int { hyperparameters.nfft / 2 }
 
-    /// Spectrogram frames of `samples` samples: one for each hop begun.
+    /// Number of spectrogram frames of `samples` samples: samples / hop, rounded up.
     package func frames(samples: Int) -> Int {
         samples / hopSamples + (samples % hopSamples == 0 ? 0 : 1)
     }

@@ -1,16 +1,16 @@
-// Why a model's arguments can't be honoured.
+// Errors in a model's constructor arguments.
 
 import Files
 
-/// Why a model can't be built from its arguments. Keys are the reference's argument names.
+/// An error in a model's constructor arguments. Keys are the reference's argument names.
 public enum ConfigurationError: Error, Equatable, Sendable {
-    /// An option of the reference that this engine doesn't build, away from its default.
+    /// An option of the reference with a value that this engine doesn't support.
     case unsupported(key: String, found: String, supported: String)
-    /// A value of another type than the option takes.
+    /// A value of the wrong type.
     case wrongType(key: String, found: String, expected: String)
-    /// A value that the option can't have, alone or together with the others.
+    /// An invalid value, by itself or together with other arguments.
     case invalid(key: String, found: String, allowed: String)
-    /// An argument without default that isn't given.
+    /// A missing argument that has no default.
     case missing(key: String)
     /// More positional arguments than the class has.
     case tooManyPositional(found: Int, allowed: Int)

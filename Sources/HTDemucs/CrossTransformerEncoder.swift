@@ -12,7 +12,7 @@ package struct CrossTransformerEncoder: Sendable {
     let channels: Int
     let normIn: LayerNorm
     let normInTime: LayerNorm
-    /// For the spectrogram's tokens and for the waveform's.
+    /// Layers for the spectrogram's tokens, and layers for the waveform's tokens.
     let layers: [TransformerLayer]
     let layersTime: [TransformerLayer]
     let maxPeriod: Double
@@ -20,11 +20,10 @@ package struct CrossTransformerEncoder: Sendable {
     private let tables = PositionTables()
 
     /// - Parameters:
-    ///   - spectrogram: tokens, `[time · freq, channels]`, the frequencies of one time next to each
-    ///     other.
+    ///   - spectrogram: tokens, `[time · freq, channels]`, ordered by time, then by frequency.
     ///   - waveform: tokens, `[time, channels]`.
-    ///   - observer: told of each layer; may take values inside and stop the pass.
-    /// - Returns: both after the last layer, in the shapes of the inputs.
+    ///   - observer: notified after each layer; may take intermediate values and stop the pass.
+    /// - Returns: the tokens of both branches after the last layer, in the shapes of the inputs.
     /// - Throws: the observer's errors.
     package func callAsFunction(
         _ spectrogram: consuming Tensor, freqs: Int, _ waveform: consuming Tensor,
@@ -44,7 +43,7 @@ package struct CrossTransformerEncoder: Sendable {
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
             let (own, time) = (probe?.scope("layers.\(index)"), probe?.scope("layers_t.\(index)"))
             if layer.isCross {
-                // Both branches read the other's tokens from before this layer.
+                // Each branch reads the other branch's tokens as they were before this layer.
                 let (queries, keysValues) = layer.project(x, others: xt, on: backend)
                 let (queriesTime, keysValuesTime) = layerTime.project(xt, others: x, on: backend)
                 layer.finish(
@@ -62,7 +61,7 @@ package struct CrossTransformerEncoder: Sendable {
         return (x, xt)
     }
 
-    /// weight · position for both branches, made again only when a length changes.
+    /// Weighted position embeddings of both branches, computed again only when a length changes.
     private func positions(
         freqs: Int, times: Int, length: Int, on backend: Backend
     ) -> PositionTables.Tables {
@@ -111,7 +110,7 @@ package struct CrossTransformerEncoder: Sendable {
     }
 }
 
-/// The position embeddings of the lengths that were last asked for.
+/// A cache of the position embeddings for the lengths that were used last.
 final class PositionTables: Sendable {
     struct Tables {
         /// `[time · freq, channels]`

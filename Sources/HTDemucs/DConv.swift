@@ -1,26 +1,28 @@
-// The residual branch of the encoder and decoder layers (Défossez 2021, arXiv:2111.03600, section
-// 3.2): two dilated convolutions in a subspace an eighth as wide, or a quarter, each with its own way
-// back; in the deeper layers of Hybrid Demucs with an LSTM and local attention inside.
+// DConv, the residual branch of the encoder and decoder layers (Défossez 2021, arXiv:2111.03600,
+// section 3.2): two residual layers, each a dilated convolution to an eighth or a quarter of the
+// channels and a 1×1 convolution back; in the inner layers of Hybrid Demucs with an LSTM and local
+// attention between.
 
 import Layers
 import Tensor
 
-/// x + γ·GLU(norm(1×1(attention(LSTM(GELU(norm(dilated(x)))))))) for each of its layers, in place;
+/// x + γ·GLU(norm(1×1(attention(LSTM(GELU(norm(dilated(x)))))))) for each residual layer, in place;
 /// most layers have neither LSTM nor attention.
 ///
-/// In the frequency branch every frequency row is a signal of its own, with its own statistics; the
+/// In the spectrogram branch every frequency row is a separate signal with its own statistics; the
 /// waveform branch is a single row.   PyTorch: `demucs.demucs.DConv`.
 package struct DConv: Sendable {
     /// One residual layer.
     struct Layer: Sendable {
         let dilation: Int
-        /// The dilated convolution, its taps side by side: `[channels, 3 · hidden]`, and zeros up
-        /// to a whole number of vectors. One product gives the contributions of each position to
-        /// the outputs around it.
+        /// The dilated convolution, its taps side by side: `[channels, 3 · hidden]`, and zero
+        /// columns up to a whole number of vectors. One product gives each position's contributions
+        /// to the outputs around it.
         let reduce: WeightMatrix
         let reduceBias: ChannelAffine
         let norm1: GroupNorm
-        /// Between the two convolutions of Hybrid Demucs' deeper layers; nil for neither.
+        /// LSTM and attention between the two convolutions, in the inner layers of Hybrid Demucs;
+        /// nil elsewhere.
         let lstm: BLSTM?
         let attention: LocalState?
         /// The 1×1 convolution, `[hidden, 2 · channels]`.
@@ -29,14 +31,14 @@ package struct DConv: Sendable {
         /// LayerScale, `[channels]`.
         let gamma: Tensor
 
-        /// Whether it joins values of distant times, so that no tile of it stands alone.
+        /// Whether an output depends on distant times, so that the layer can't run tile by tile.
         var isDeep: Bool { lstm != nil || attention != nil }
     }
 
-    /// Taps of the dilated convolutions; the reference has no option for it here.
+    /// Taps of the dilated convolutions; the reference has no option for them here.
     static let taps = 3
-    /// Layers of the LSTM and its window, heads of the attention and controls of each head's decay;
-    /// no options in the reference either.
+    /// Layers of the LSTM and its window, heads of the attention and decay controls of each head;
+    /// the reference has no options for them.
     package static let lstmLayers = 2
     package static let lstmWindow = 200
     package static let heads = 4
@@ -46,15 +48,15 @@ package struct DConv: Sendable {
     let hidden: Int
     let layers: [Layer]
 
-    /// Columns of the dilated convolution's product.
+    /// Columns of the dilated convolution's product: 3 · hidden, rounded up to a multiple of 16.
     private var tapColumns: Int { Self.tapColumns(hidden: hidden) }
 
     static func tapColumns(hidden: Int) -> Int { (taps * hidden + 15) / 16 * 16 }
 
     /// - Parameters:
     ///   - x: `[freq, time, channels]`, changed in place.
-    ///   - layout: of the encoder or decoder layer that this is a part of.
-    ///   - probe: takes values inside, in that block's scope.
+    ///   - layout: layout of the encoder or decoder layer that contains this DConv.
+    ///   - probe: takes intermediate values, in that layer's scope.
     package func callAsFunction(
         _ x: Tensor, layout: Probe.Layout = .spectrogram, probe: Probe? = nil, on backend: Backend
     ) {
@@ -65,7 +67,7 @@ package struct DConv: Sendable {
             let name = "dconv.layers.\(index)"
             let before = probe.wants(name) ? x.floats : nil
             apply(layers[index...index], x, on: backend)
-            // The reference's layer is the residual alone.
+            // In the reference the layer's output is the residual, without x.
             if let before {
                 probe(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
             }
@@ -73,12 +75,12 @@ package struct DConv: Sendable {
         probe("dconv", rows, x)
     }
 
-    /// All layers, at least one, on a waveform, `[1, time, channels]`, in place.
+    /// Applies all layers, at least one, to a waveform, `[1, time, channels]`, in place.
     ///
     /// - Parameters:
     ///   - scratch: floats of scratch that `then` needs.
-    ///   - then: called with each range of times that is done, while it is in the cache; on any
-    ///     thread, like a body of `parallelFor`.
+    ///   - then: called with each finished range of times, while it is in the cache; on any thread,
+    ///     like a body of `parallelFor`.
     func applySignal(
         _ x: Tensor, on backend: Backend, scratch: Int,
         then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
@@ -87,7 +89,8 @@ package struct DConv: Sendable {
         apply(layers[layers.count - 1], toSignal: x, on: backend, scratch: scratch, then: then)
     }
 
-    /// Whether layers can run tile by tile, fused with the layer's other operations.
+    /// Whether all layers can run tile by tile, fused with the other operations of the encoder or
+    /// decoder layer.
     var isFusible: Bool { !layers.contains(where: \.isDeep) }
 
     private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {
@@ -107,19 +110,19 @@ package struct DConv: Sendable {
         }
     }
 
-    /// Floats of scratch that `applyRow` needs.
+    /// Scratch that `applyRow` needs, in floats.
     func scratchFloats(times: Int) -> Int {
         times * (tapColumns + hidden + 2 * channels) + affineFloats
     }
 
-    /// Floats of a scale and a shift for each channel, of the wide activations or of `unit` copies
-    /// of the narrow ones.
+    /// Floats for scales and shifts: of each channel of the wide activations, or of `unit` copies
+    /// of the narrow channels.
     private var affineFloats: Int { 2 * max(2 * channels, unit * hidden) }
 
     /// Rows of narrow activations that fill whole vectors.
     ///
-    /// `hidden` is no multiple of a vector's floats in the outer layers. Rows stand next to each
-    /// other, so a map of the channels is applied to `unit` of them at once.
+    /// `hidden` is not a multiple of the vector length in the outer layers. Rows are contiguous, so
+    /// a map of the channels is applied to `unit` rows at once.
     private var unit: Int {
         let vector = 16
         var rows = 1
@@ -127,8 +130,7 @@ package struct DConv: Sendable {
         return rows
     }
 
-    /// All layers on one signal of its own, which stays in the L2 cache meanwhile, on the calling
-    /// thread.
+    /// Applies the layers to one signal, which stays in the L2 cache, on the calling thread.
     ///
     /// - Parameters:
     ///   - signal: `[times, channels]`, changed in place.
@@ -159,8 +161,9 @@ package struct DConv: Sendable {
         }
     }
 
-    /// A long signal in tiles, with a pass for each of the two statistics. The expansion is
-    /// computed twice: its inner dimension is so small that storing it would cost more.
+    /// Applies one layer to a long signal in tiles, with a pass for the statistics of each of the
+    /// two norms. The expansion is computed twice: its inner dimension is so small that storing it
+    /// would take longer.
     private func apply(
         _ layer: Layer, toSignal x: Tensor, on backend: Backend, scratch: Int = 0,
         then: (Range<Int>, UnsafeMutablePointer<Float>) -> Void = { _, _ in }
@@ -178,7 +181,8 @@ package struct DConv: Sendable {
         }
     }
 
-    /// A layer with an LSTM or attention, which see whole signals, `[freq, time, channels]`, in place.
+    /// Applies a layer with an LSTM or attention, which need whole signals, to `[freq, time,
+    /// channels]`, in place.
     private func applyDeep(_ layer: Layer, _ x: Tensor, on backend: Backend) {
         let (signals, length) = (x.shape[0], x.shape[1])
         var narrow = backend.tensor(Shape(signals, length, hidden))
@@ -208,12 +212,13 @@ package struct DConv: Sendable {
         withExtendedLifetime(narrow) {}
     }
 
-    /// The dilated convolution of a signal, and its norm's map of the channels.
+    /// The dilated convolution of a signal, and the affine map of the first norm.
     ///
     /// - Parameters:
     ///   - x: `[length, channels]`
     ///   - narrow: `[length, hidden]`
-    ///   - affine: `affineFloats`, the scale and the shift of the first norm, `unit` times.
+    ///   - affine: `affineFloats` floats for scale and shift of the first norm, `unit` copies of
+    ///     each.
     private func reduce(
         _ layer: Layer, _ x: UnsafePointer<Float>, length: Int,
         into narrow: UnsafeMutablePointer<Float>, _ affine: UnsafeMutablePointer<Float>,
@@ -224,8 +229,8 @@ package struct DConv: Sendable {
         let narrowSum = backend.sumOfMoments(
             tiling, scratch: (tiling.length + 2 * reach) * tapColumns
         ) { range, taps in
-            // The tile and the neighbours that it depends on: computing those again costs less than
-            // a pass over stored taps.
+            // The tile and the neighbours that it depends on: computing these neighbours again
+            // takes less time than a pass over stored taps.
             let part = max(0, range.lowerBound - reach)..<min(length, range.upperBound + reach)
             layer.reduce.multiply(
                 rows: part.count, x + part.lowerBound * channels, lda: channels,
@@ -246,7 +251,7 @@ package struct DConv: Sendable {
     /// - Parameters:
     ///   - narrow: `[length, hidden]`, changed.
     ///   - activating: whether to normalise and activate `narrow` first.
-    ///   - affine: from `reduce`; the second norm's in the end.
+    ///   - affine: scale and shift from `reduce`; overwritten by those of the second norm.
     ///   - signal: `[length, channels]`
     private func expand(
         _ layer: Layer, _ narrow: UnsafeMutablePointer<Float>, length: Int, activating: Bool,
@@ -301,7 +306,7 @@ package struct DConv: Sendable {
         backend.moments(rows: 1, columns: rows * hidden, narrow, ld: rows * hidden)
     }
 
-    /// The first norm's map of the channels, `unit` times.
+    /// Scale and shift of the first norm, `unit` copies of each.
     private func resolveNarrow(
         _ layer: Layer, _ moments: Moments, _ length: Int, scale: UnsafeMutablePointer<Float>,
         shift: UnsafeMutablePointer<Float>
@@ -316,8 +321,8 @@ package struct DConv: Sendable {
     /// GELU of the normalised narrow activations, in place.
     ///
     /// - Parameters:
-    ///   - scale: of the first norm, `unit` times, from `resolveNarrow`.
-    ///   - shift: of the first norm, `unit` times.
+    ///   - scale: scales of the first norm from `resolveNarrow`, `unit` copies.
+    ///   - shift: shifts of the first norm, `unit` copies.
     private func activate(
         _ rows: Int, _ narrow: UnsafeMutablePointer<Float>, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, on backend: Backend

@@ -1,15 +1,15 @@
-// Watching a forward pass: how far it is, the values inside, and a way to stop it.
+// Observers of a forward pass: its progress, its intermediate values, and a way to stop it.
 
 import Tensor
 
-/// Watches a forward pass from the thread that runs it.
+/// Observes a forward pass, on the thread that runs it.
 package protocol ForwardObserver {
-    /// Called when a block is done, or a part of one: the transformer calls it after each layer.
+    /// Called when a block is done; the transformer also calls it after each layer.
     ///
     /// - Throws: to stop the pass, which then throws the same error.
     func completed(_ block: NetworkBlock) throws
 
-    /// Takes values inside; nil for none, so that layers may be fused.
+    /// Takes intermediate values; nil for none, so that layers may be fused.
     var probe: Probe? { get }
 }
 
@@ -21,23 +21,23 @@ extension CancellationToken: ForwardObserver {
     package func completed(_ block: NetworkBlock) throws { try check() }
 }
 
-/// A step of a network's `forward`, described by the reference's name where it has one.
+/// A step of a network's `forward`; its description is the reference's name where there is one.
 package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     case stft
     /// The normalisation of both inputs, and its inverse on both outputs.
     case normalisation
-    /// Level 0 includes the frequency embedding.
+    /// An encoder layer; level 0 includes the frequency embedding.
     case encoder(Int)
     case tencoder(Int)
-    /// Includes the 1×1 convolutions around it.
+    /// The transformer with the 1×1 convolutions around it.
     case crosstransformer
     case decoder(Int)
     case tdecoder(Int)
-    /// Includes the sum of the two branches.
+    /// The inverse STFT and the sum of the two branches.
     case istft
     /// The conversion of a waveform to twice the rate, and back.
     case resample
-    /// Between encoder and decoder.
+    /// The LSTM between encoder and decoder.
     case lstm
 
     package var description: String {
@@ -56,17 +56,17 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Takes values out of a running forward pass, under the reference's names of the modules that
+/// Takes intermediate values out of a forward pass, under the reference's names of the modules that
 /// computed them.
 ///
-/// A pass without a probe computes and copies nothing more. Some values are never stored when layers
-/// are fused; those are computed once more, beside the pass, if the probe wants them.
+/// A pass without a probe does no extra work. Fused layers never store some values; if the probe
+/// wants them, they are computed again, apart from the pass.
 package struct Probe {
-    /// How a tensor lies in memory here, and in the reference.
+    /// The layout of a tensor here and in the reference.
     package enum Layout: Sendable {
         /// `[freq, time, channel]`; the reference's `[channel, freq, time]`.
         case spectrogram
-        /// The same where every frequency row is a batch item in the reference,
+        /// `[freq, time, channel]`, where every frequency row is a batch item in the reference:
         /// `[freq, channel, time]`.
         case rows
         /// `[1, time, channel]` or `[time, channel]`; the reference's `[channel, time]`.
@@ -85,9 +85,9 @@ package struct Probe {
 
     /// - Parameters:
     ///   - module: the module whose values these are; "" for the whole network.
-    ///   - isWanted: which names to take.
-    ///   - take: is given each of them, in the order of computation, and must read the tensor before
-    ///     it returns: the pass goes on to change it.
+    ///   - isWanted: whether to take the value of a name.
+    ///   - take: called with each wanted value, in the order of computation. It must read the
+    ///     tensor before it returns, because the pass changes the tensor afterwards.
     package init(
         module: String = "", isWanted: @escaping (_ name: String) -> Bool,
         take: @escaping (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
@@ -97,19 +97,19 @@ package struct Probe {
         self.take = take
     }
 
-    /// The same for a part of the module.
+    /// A probe of a part of the module.
     func scope(_ name: String) -> Probe {
         Probe(module: fullName(name), isWanted: isWanted, take: take)
     }
 
     func wants(_ name: String) -> Bool { isWanted(fullName(name)) }
 
-    /// Gives the value of a part, if it is wanted; it is not computed otherwise.
+    /// Takes the value of a part of the module if it is wanted; else the value is not computed.
     func callAsFunction(_ name: String, _ layout: Layout, _ x: @autoclosure () -> Tensor) {
         if wants(name) { take(fullName(name), x(), layout) }
     }
 
-    /// Gives the module's own output.
+    /// Takes the module's own output if it is wanted.
     func output(_ layout: Layout, _ x: Tensor) {
         if isWanted(module) { take(module, x, layout) }
     }

@@ -3,22 +3,22 @@
 import Layers
 import Tensor
 
-/// rewrite, DConv, transposed convolution, norm, crop, GELU: the way back of `HEncLayer`. The skip is
-/// added by the layer before.
+/// rewrite, DConv, transposed convolution, norm, crop, GELU: the mirror of `HEncLayer`. The layer
+/// before has already added the skip.
 ///
 /// PyTorch: `demucs.hdemucs.HDecLayer`.
 package struct HDecLayer: Sendable {
     let isFrequency: Bool
-    /// Everything before the transposed convolution; nil in an `empty` layer, the first of the
+    /// The operations before the transposed convolution; nil in an `empty` layer, the first of the
     /// waveform decoder when the branches were merged.
     let body: Body?
     let convTranspose: ConvTranspose
     /// `[outputs]`
     let convTransposeBias: ChannelAffine
     let norm2: GroupNorm?
-    /// Outputs cut off at the beginning (and at the end, in the frequency branch).
+    /// Outputs cropped at the beginning (and at the end, in the spectrogram branch).
     let padding: Int
-    /// The outermost layer has no activation.
+    /// Whether this is the outermost layer, which has no activation.
     let isLast: Bool
 
     struct Body: Sendable {
@@ -29,16 +29,16 @@ package struct HDecLayer: Sendable {
     var layout: Probe.Layout { isFrequency ? .spectrogram : .waveform }
 
     /// - Parameters:
-    ///   - x: `[freq, time, inputs]`, the skip of this level included; used up.
-    ///   - length: of the input of the encoder layer at this level, to which a waveform is cut; not
-    ///     used in the frequency branch.
-    ///   - nextSkip: the next level's skip, in the shape of the output. It is added to the output
-    ///     while that is in the cache; nil for none.
-    ///   - returnsInner: whether to return the input of the transposed convolution too: the waveform
-    ///     branch begins again there after a merge.
-    ///   - probe: takes values inside and the output without the skip.
+    ///   - x: `[freq, time, inputs]`, including the skip of this level; consumed.
+    ///   - length: input length of the encoder layer at this level, to which a waveform is cropped;
+    ///     not used in the spectrogram branch.
+    ///   - nextSkip: the next level's skip, in the shape of the output, which is added while the
+    ///     output is in the cache; nil for none.
+    ///   - returnsInner: whether to return the input of the transposed convolution too: after a
+    ///     merge the waveform decoder starts from it.
+    ///   - probe: takes intermediate values and the output without the skip.
     /// - Returns: the output, `[freq · stride, time, outputs]` or `[1, length, outputs]`, and the
-    ///   inner value if it was asked for.
+    ///   input of the transposed convolution if `returnsInner`.
     package func callAsFunction(
         _ x: consuming Tensor, length: Int = 0, nextSkip: Skip? = nil,
         returnsInner: Bool = false, probe: Probe? = nil, on backend: Backend
@@ -48,11 +48,11 @@ package struct HDecLayer: Sendable {
         let whole = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
         probe?("conv_tr", layout, transpose(y, keeping: 0..<whole, activates: false, on: backend))
         let kept = padding..<(isFrequency ? whole - padding : min(whole, padding + length))
-        // A probe sees the output before the skip is added.
+        // A probe takes the output before the skip is added.
         let fused = probe == nil ? nextSkip : nil
         let output: Tensor
         if let norm2 {
-            // The norm sees the ends that are cropped too.
+            // The norm's statistics include the ends that are cropped.
             let uncropped = transpose(y, keeping: 0..<whole, activates: false, on: backend)
             let affine = norm2.affine(normalizing: uncropped, on: backend)
             output = crop(uncropped, to: kept, affine, skip: fused, on: backend)
@@ -78,7 +78,7 @@ package struct HDecLayer: Sendable {
             body.dconv?(y, layout: layout, probe: probe, on: backend)
             return y
         }
-        // Rows go through both while they are in the L2 cache.
+        // Rewrite and DConv run on a row while it is in the L2 cache.
         let (freqs, times, channels) = (x.shape[0], x.shape[1], dconv.channels)
         let y = backend.tensor(x.shape)
         let (groups, tiling) = (body.rewrite.conv.rowGroups(freqs), Rewrite.tiling(times))
@@ -102,8 +102,8 @@ package struct HDecLayer: Sendable {
         return y
     }
 
-    /// The transposed convolution with its bias at the positions `kept`, GELU if it `activates`, and
-    /// the skip added.
+    /// The transposed convolution with its bias at the positions `kept`, then GELU if `activates`,
+    /// then the sum with the skip.
     private func transpose(
         _ y: Tensor, keeping kept: Range<Int>, activates: Bool, skip: Skip? = nil,
         on backend: Backend
@@ -146,8 +146,8 @@ package struct HDecLayer: Sendable {
         return result
     }
 
-    /// The positions `kept` of `whole`, mapped by `affine`, with GELU unless this is the last layer,
-    /// and the skip added.
+    /// The positions `kept` of `whole`, mapped by `affine`, then GELU unless this is the last
+    /// layer, then the sum with the skip.
     private func crop(
         _ whole: Tensor, to kept: Range<Int>, _ affine: ChannelAffine, skip: Skip?,
         on backend: Backend

@@ -6,10 +6,10 @@ import Signal
 import Tensor
 import WeightsLoader
 
-/// Two U-Nets that merge where the spectrogram has one frequency left, and go on as one; LSTMs and
-/// local attention in the DConvs of their inner layers stand in for a transformer.
+/// Two U-Nets that merge into one where the spectrogram has one frequency left; LSTMs and local
+/// attention in the DConvs of the inner layers take the place of a transformer.
 ///
-/// Input of any length; a segment is what the caller makes it.   PyTorch: `demucs.hdemucs.HDemucs`.
+/// Input may have any length; the caller chooses segments.   PyTorch: `demucs.hdemucs.HDemucs`.
 package struct HDemucs: HybridNetwork {
     package let configuration: Configuration
     package let warnings: [String]
@@ -27,8 +27,8 @@ package struct HDemucs: HybridNetwork {
         parameterCount = parameters.askedCount
     }
 
-    /// The decoders begin with zeros: all that they get is the skips. The waveform's begins where the
-    /// branches part again, whatever is given here.
+    /// The reference's spectrogram decoder begins with zeros plus the skip, which is `x`. The waveform
+    /// decoder begins where the branches separate again; `xt` is not used.
     package func bottom(
         _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver
@@ -38,6 +38,6 @@ package struct HDemucs: HybridNetwork {
 }
 
 extension Configuration {
-    /// How the spectrogram continues the signal.
+    /// The padding of the signal for the spectrogram.
     package var framing: STFT.Framing { self.hybridOld ? .hybridOld : .reflected }
 }

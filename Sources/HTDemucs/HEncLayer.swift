@@ -11,11 +11,11 @@ package struct HEncLayer: Sendable {
     let conv: Conv2d
     /// `[outputs]`
     let convBias: ChannelAffine
-    /// The stride in time: a waveform is extended by zeros to a multiple of it. 1 in the frequency
-    /// branch.
+    /// The stride in time: a waveform is extended by zeros to a multiple of it. 1 in the
+    /// spectrogram branch.
     let timeStride: Int
-    /// Everything after the convolution; nil in an `empty` layer, the last of the waveform encoder
-    /// when the branches merge.
+    /// The operations after the convolution; nil in an `empty` layer, the last of the waveform
+    /// encoder when the branches merge.
     let body: Body?
 
     struct Body: Sendable {
@@ -25,18 +25,18 @@ package struct HEncLayer: Sendable {
 
         /// Whether everything after the convolution except DConv is pointwise.
         var isPointwise: Bool { norm1 == nil && rewrite.isPointwise && rewrite.norm == nil }
-        /// Whether it runs row by row, or tile by tile.
+        /// Whether the layer can run row by row, or tile by tile.
         var isFusible: Bool { isPointwise && dconv?.isFusible ?? true }
     }
 
-    /// A waveform in the reference where the stride is along time.
+    /// The reference's layout of the output: a waveform where the stride is along time.
     var layout: Probe.Layout { timeStride == 1 ? .spectrogram : .waveform }
 
     /// - Parameters:
     ///   - x: `[freq, time, inputs]`
-    ///   - inject: `[1, time, outputs]`, added after the convolution: the waveform branch, where the
-    ///     branches merge.
-    ///   - probe: takes values inside and the output.
+    ///   - inject: `[1, time, outputs]`, added after the convolution where the branches merge: the
+    ///     waveform branch's output.
+    ///   - probe: takes intermediate values and the output.
     /// - Returns: `[freq / stride, time, outputs]`
     package func callAsFunction(
         _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
@@ -66,7 +66,7 @@ package struct HEncLayer: Sendable {
         return y
     }
 
-    /// A waveform: DConv hands each tile to the gate while it is in the cache.
+    /// The layer on a waveform: the gate follows DConv on each tile while it is in the cache.
     private func signal(_ x: Tensor, _ body: Body, on backend: Backend) -> Tensor {
         let y = convolve(x, inject: nil, activates: true, on: backend)
         guard let dconv = body.dconv, !dconv.layers.isEmpty else {
@@ -84,7 +84,7 @@ package struct HEncLayer: Sendable {
         return result
     }
 
-    /// Each frequency row from the convolution to the gate while it is in the L2 cache.
+    /// The layer on a spectrogram: each row runs from the convolution to the gate in the L2 cache.
     private func rows(_ x: Tensor, _ body: Body, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let outputs = conv.outputs
@@ -93,7 +93,7 @@ package struct HEncLayer: Sendable {
         let floats = max(
             conv.scratchFloats(times: tiling.length), body.rewrite.scratchFloats(times: times),
             body.dconv?.scratchFloats(times: times) ?? 0)
-        // A strided convolution has its rows one by one.
+        // A strided convolution computes its rows one by one.
         backend.parallelFor(result.shape[0], scratch: times * outputs + floats) { row, y in
             let scratch = y + times * outputs
             for tile in 0..<tiling.tiles {
@@ -116,7 +116,7 @@ package struct HEncLayer: Sendable {
         return result
     }
 
-    /// conv(x) + inject + bias, with GELU if it `activates`.
+    /// conv(x) + inject + bias, then GELU if `activates`.
     private func convolve(
         _ x: Tensor, inject: Tensor?, activates: Bool, on backend: Backend
     ) -> Tensor {

@@ -1,5 +1,6 @@
-// What HTDemucs has between its encoders and decoders (Rouard, Massa, Défossez 2022,
-// arXiv:2211.08553, figure 1). Activations are `[freq, time, channel]`; waveforms are `[1, time, channel]`.
+// HTDemucs between its encoders and decoders: the transformer and the innermost skips (Rouard,
+// Massa, Défossez 2022, arXiv:2211.08553, figure 1). Activations are `[freq, time, channel]`;
+// waveforms are `[1, time, channel]`.
 //
 // Sizes in the comments are those of the published htdemucs on its training segment of 7.8 s:
 // 343,980 samples, 336 frames, 4 sources, 2 audio channels.
@@ -21,13 +22,13 @@ extension HTDemucs {
         return (x, xt)
     }
 
-    /// The transformer between its 1×1 convolutions. Without a transformer the reference leaves
-    /// out the convolutions too, though their weights exist.
+    /// The transformer between its 1×1 convolutions. Without a transformer the reference skips the
+    /// convolutions too, although their weights exist.
     ///
     /// - Parameters:
     ///   - x: `[freq, time, channel]`
     ///   - xt: `[1, time, channel]`
-    /// - Returns: the same shapes, in storage of their own: the inputs may be skips too.
+    /// - Returns: tensors of the same shapes in new storage, because the inputs may also be skips.
     private func transform(
         _ x: consuming Tensor, _ xt: consuming Tensor, observer: some ForwardObserver
     ) throws -> (x: Tensor, xt: Tensor) {

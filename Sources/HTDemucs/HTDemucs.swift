@@ -15,7 +15,7 @@ package struct HTDemucs: HybridNetwork {
     /// Contents of the checkpoint that this engine ignores, a line each.
     package let warnings: [String]
 
-    /// Numbers in all of its parameters.
+    /// Number of elements of all parameters.
     package let parameterCount: Int
 
     package var backend: Backend

@@ -13,11 +13,11 @@ extension HybridNetwork {
     /// Separates a piece of music.
     ///
     /// - Parameters:
-    ///   - mix: `[audioChannels, samples]`, at least one sample. If the configuration says
-    ///     `use_train_segment`, a piece shorter than a training segment is extended by zeros and the
-    ///     result is cut again. A longer one is run as it is, though the network was not trained on
-    ///     it: refusing that is up to the caller, as in the reference.
-    ///   - observer: told of each block; may stop the pass.
+    ///   - mix: `[audioChannels, samples]`, at least one sample. With `use_train_segment`, a mix
+    ///     shorter than a training segment is padded with zeros and the result is cropped. A longer
+    ///     mix is run as it is, although the network was not trained on it: refusing it is up to
+    ///     the caller, as in the reference.
+    ///   - observer: notified after each block; may stop the pass.
     /// - Returns: `[sources, audioChannels, samples]`
     /// - Throws: the observer's errors, at the next block of the network.
     ///
@@ -38,13 +38,13 @@ extension HybridNetwork {
         return stems
     }
 
-    /// The network between the two transforms: where it is cut for other runtimes.
+    /// The core: the network between the two transforms, as other runtimes run it.
     ///
     /// - Parameters:
     ///   - mix: `[audioChannels, samples]`
     ///   - z: its spectrogram with complex numbers as channels (L re, L im, R re, R im),
-    ///     `[freq, time, 2 · audioChannels]`; let go of when it is normalised.
-    ///   - observer: told of each block; may take values inside and stop the pass.
+    ///     `[freq, time, 2 · audioChannels]`; freed once it is normalised.
+    ///   - observer: notified after each block; may take intermediate values and stop the pass.
     /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
     ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
     ///   outputs `output` and `add_67` of an ONNX export, channels last.
@@ -59,8 +59,8 @@ extension HybridNetwork {
         probe?("xt", .waveform, xt)
         try observer.completed(.normalisation)
 
-        // One entry for each level, outermost first. A waveform that merges into the spectrogram has
-        // no skip of its own, and behind the merge there is none.
+        // One entry for each level, outermost first. The waveform branch has no skip at the level
+        // where it merges into the spectrogram, and no entries after it.
         var skips: [Skip] = []
         var skipsTime: [Skip?] = []
         var lengths: [Int] = []
@@ -84,8 +84,8 @@ extension HybridNetwork {
             skips.append(Skip(x, on: backend))
         }
 
-        // The innermost skips; all others are added by the decoder below them, to an output that is
-        // still in the cache.
+        // `bottom` adds the innermost skips. Each other skip is added by the decoder layer before
+        // it, to an output that is still in the cache.
         (x, xt) = try bottom(
             consume x, consume xt, skip: skips.removeLast(), skipTime: skipsTime.removeLast(),
             observer: observer)
@@ -99,7 +99,8 @@ extension HybridNetwork {
             x = output  // [32, 336, 192] … [2048, 336, 16]
             try observer.completed(.decoder(index))
             guard let decodeTime else { continue }
-            // After a merge the waveform begins again inside the spectrogram's layer.
+            // After a merge the waveform decoder starts from an inner value of the spectrogram's
+            // layer.
             if let transposed { xt = transposed }
             (xt, _) = decodeTime(
                 consume xt, length: lengthsTime.removeLast(),

@@ -24,12 +24,12 @@ extension HybridNetwork {
         return (result, statistics)
     }
 
-    /// Adds the embedding of each frequency, so that the convolutions over frequency can tell
-    /// where they are (Isik et al. 2020, arXiv:2008.04470).
+    /// Adds the embedding of each frequency, so that the convolutions know the position on the
+    /// frequency axis (Isik et al. 2020, arXiv:2008.04470).
     ///
     /// - Parameters:
-    ///   - x: `[freq, time, channel]`, in place.
-    ///   - probe: takes the result, under `encoder.0.embedded`.
+    ///   - x: `[freq, time, channel]`, changed in place.
+    ///   - probe: takes the result as `encoder.0.embedded`.
     func embedFrequencies(_ x: Tensor, _ probe: Probe?) {
         guard let frequencyEmbedding = branches.frequencyEmbedding else { return }
         let (times, channels) = (x.shape[1], x.shape[2])
@@ -43,7 +43,8 @@ extension HybridNetwork {
         probe?("encoder.0.embedded", branches.encoder[0].layout, x)
     }
 
-    /// Zeros behind a mix that is shorter than the training segment.
+    /// Pads a mix that is shorter than a training segment with zeros at its end, if the
+    /// configuration has `use_train_segment`.
     func extended(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let wanted = configuration.segmentSamples
@@ -78,11 +79,11 @@ extension HybridNetwork {
         return result
     }
 
-    /// The two branches together, cut to `samples`.
+    /// The sum of the two branches, cropped to `samples`.
     ///
     /// - Parameters:
-    ///   - waveforms: of the spectrogram branch, `[sources · audioChannels, time]`.
-    ///   - xt: of the waveform branch, `[1, time, sources · audioChannels]`.
+    ///   - waveforms: waveforms of the spectrogram branch, `[sources · audioChannels, time]`.
+    ///   - xt: output of the waveform branch, `[1, time, sources · audioChannels]`.
     /// - Returns: `[sources, audioChannels, samples]`
     func sum(_ waveforms: Tensor, _ xt: Tensor, samples: Int) -> Tensor {
         let (channels, times) = (waveforms.shape[0], waveforms.shape[1])

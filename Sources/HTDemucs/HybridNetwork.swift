@@ -1,4 +1,5 @@
-// What HTDemucs and HDemucs share: two U-Nets, over the complex spectrogram and over the waveform.
+// The common part of HTDemucs and HDemucs: two U-Nets, over the complex spectrogram and over the
+// waveform.
 
 import Signal
 import Tensor
@@ -6,18 +7,19 @@ import Tensor
 /// The transform and the two U-Nets of a network with a spectrogram.
 package struct HybridBranches: Sendable {
     let stft: STFT
-    /// Outermost first. Behind a merge `encoder` has layers without a counterpart in `tencoder`.
+    /// Encoder layers, outermost first. After a merge `encoder` has layers without a counterpart in
+    /// `tencoder`.
     let encoder: [HEncLayer]
     let tencoder: [HEncLayer]
-    /// Innermost first, as in the reference.
+    /// Decoder layers, innermost first, as in the reference.
     let decoder: [HDecLayer]
     let tdecoder: [HDecLayer]
-    /// `[freq, channel]`, or nil if the configuration has none.
+    /// `[freq, channel]`; nil if the configuration has no frequency embedding.
     let frequencyEmbedding: Tensor?
 }
 
-/// A network with a spectrogram. This protocol's extensions have the forward pass; the models differ
-/// in their bottom, where the branches meet.
+/// A network with a spectrogram. The forward pass is in extensions of this protocol; the models
+/// differ only in `bottom`, where the branches meet.
 package protocol HybridNetwork: SeparationNetwork {
     var branches: HybridBranches { get }
 
@@ -25,10 +27,10 @@ package protocol HybridNetwork: SeparationNetwork {
     ///
     /// - Parameters:
     ///   - x: the spectrogram encoder's output, `[freq, time, channel]`.
-    ///   - xt: the waveform encoder's, `[1, time, channel]`.
-    ///   - skip: of the same values as `x`.
-    ///   - skipTime: of the same values as `xt`; nil where it has merged into the spectrogram.
-    /// - Returns: the inputs of the innermost decoder layers, in storage that they may change.
+    ///   - xt: the waveform encoder's output, `[1, time, channel]`.
+    ///   - skip: the skip of `x`.
+    ///   - skipTime: the skip of `xt`; nil if it has merged into the spectrogram.
+    /// - Returns: the inputs of the innermost decoder layers, which may change them in place.
     func bottom(
         _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver

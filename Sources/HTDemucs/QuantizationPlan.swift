@@ -1,14 +1,15 @@
-// The form of each layer: INT8 × INT8, INT8 weights alone, or floats.
+// The quantisation of each layer: INT8 weights and activations, INT8 weights only, or floats.
 
 import Layers
 import WeightsLoader
 
-/// The form of each layer's weights. DConv's layers always stay floats: they hold a fortieth of
-/// HTDemucs' weights. In Demucs' third version they hold the LSTMs too (docs/int8.md).
+/// The form of each layer's weights. The layers of DConv always stay floats: they have a fortieth
+/// of HTDemucs' weights. In the v3 models they also contain the LSTMs (docs/int8.md).
 package struct QuantizationPlan: Sendable {
     private let form: @Sendable (_ tensor: String) -> LayerForm
 
-    /// - Parameter forms: by the weights' names in the official state dict; all others stay floats.
+    /// - Parameter forms: the form of each layer, by its weight's name in the official state dict;
+    ///   layers that are not listed stay floats.
     package init(_ forms: [String: LayerForm]) {
         self.init { forms[$0] ?? .float }
     }

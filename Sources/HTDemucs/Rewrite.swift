@@ -31,25 +31,26 @@ struct Rewrite: Sendable {
 
     private var channels: Int { conv.outputs / 2 }
 
-    /// Whether a position depends on no other before the norm.
+    /// Whether an output, before the norm, depends on a single position of the input.
     var isPointwise: Bool { conv.isPointwise }
 
-    /// Pieces of a row in time that are gated at once.
+    /// Tiles of a row in time that are gated at once.
     static func tiling(_ times: Int) -> Tiling {
         Tiling(times, longest: Tiling.signalRows, unit: Conv2d.timeUnit)
     }
 
-    /// Floats of scratch that `gate` needs for the tiles of a group of rows.
+    /// Scratch that `gate` needs for the tiles of a group of rows, in floats.
     func scratchFloats(times: Int) -> Int {
         let longest = Self.tiling(times).length
         return conv.longestGroup * longest * conv.outputs + conv.scratchFloats(times: longest)
     }
 
-    /// A tile of some frequency rows where no norm follows the convolution, on the calling thread.
+    /// Convolution and gate for a tile of a group of frequency rows, on the calling thread; only
+    /// without a norm between them.
     ///
     /// - Parameters:
     ///   - rows: one of the convolution's `rowGroups`.
-    ///   - range: of the times, one of `tiling`.
+    ///   - range: times of the tile, one of `tiling`.
     ///   - x: `[freqs, times, channels]`
     ///   - out: `[range.count, channels]` of the first row, rows `rowStride` floats apart.
     func gate(
@@ -72,7 +73,7 @@ struct Rewrite: Sendable {
         }
     }
 
-    /// The statistics need every value before the gate can use one.
+    /// The version with a norm, whose statistics need all values before the gate can start.
     private func normed(_ x: Tensor, _ norm: GroupNorm, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let result = backend.tensor(Shape(freqs, times, channels))
@@ -87,7 +88,7 @@ struct Rewrite: Sendable {
         return result
     }
 
-    /// The convolution with its bias alone, `[freq, time, 2 · channels]`.
+    /// The convolution with its bias, without norm and gate: `[freq, time, 2 · channels]`.
     func convolve(_ x: Tensor, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let (groups, tiling) = (conv.rowGroups(freqs), Self.tiling(times))

@@ -1,5 +1,5 @@
-// What the passes of all networks have at their ends: statistics of the input and their return, and
-// the order of a waveform's axes.
+// Beginning and end of all networks' passes: statistics of the input, denormalisation of the
+// output, and the order of a waveform's axes.
 
 import Layers
 import Tensor
@@ -9,10 +9,10 @@ struct InputStatistics {
     let mean: Float
     let standardDeviation: Float
 
-    /// Keeps the division of a silent input finite.
+    /// Added to the standard deviation, so that silent input gives finite values.
     static let epsilon: Float = 1e-5
 
-    /// Of `count` values with these moments, the deviation unbiased.
+    /// Mean and unbiased standard deviation of `count` values with these moments.
     init(_ moments: Moments, count: Int) {
         let mean = moments[0] / Double(count)
         let variance =
@@ -26,7 +26,7 @@ extension SeparationNetwork {
     /// Elements in a tile of a pass over a whole tensor.
     static var tileElements: Int { 1 << 16 }
 
-    /// x · std + mean, in place; the reference adds no epsilon on the way back.
+    /// x · std + mean, in place; without an epsilon, as in the reference.
     func denormalise(_ x: Tensor, _ statistics: InputStatistics) {
         backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
             let values = x.pointer

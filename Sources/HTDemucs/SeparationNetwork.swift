@@ -1,4 +1,4 @@
-// What the engine asks of a network, whatever its architecture, and the way from a checkpoint to one.
+// The interface of all networks, and building a network from a checkpoint.
 
 import Layers
 import Tensor
@@ -11,15 +11,15 @@ package protocol SeparationNetwork: Sendable {
     /// Contents of the checkpoint that this engine ignores, a line each.
     var warnings: [String] { get }
 
-    /// Numbers in all of its parameters.
+    /// Number of elements of all parameters.
     var parameterCount: Int { get }
 
-    /// The threads that it runs on. Another one has the same kernels and precision.
+    /// The backend that the network runs on; a new one must have the same kernels and precision.
     var backend: Backend { get set }
 
     /// Builds a model of the reader's configuration, on its backend.
     ///
-    /// - Parameter parameters: all of a checkpoint's.
+    /// - Parameter parameters: all parameters of a checkpoint.
     /// - Throws: ``WeightsError``.
     init(
         _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
@@ -29,7 +29,7 @@ package protocol SeparationNetwork: Sendable {
     ///
     /// - Parameters:
     ///   - mix: `[audioChannels, samples]`, at least one sample.
-    ///   - observer: told of each block; may stop the pass.
+    ///   - observer: notified after each block; may stop the pass.
     /// - Returns: `[sources, audioChannels, samples]`
     /// - Throws: the observer's errors, at the next block of the network.
     func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor
@@ -40,7 +40,7 @@ extension SeparationNetwork {
         try forward(mix, observer: CancellationToken())
     }
 
-    /// The same weights on the threads of another backend of the same kernels and precision.
+    /// This network, with shared weights, on another backend of the same kernels and precision.
     package func running(on backend: Backend) -> Self {
         var copy = self
         copy.backend = backend
@@ -52,11 +52,11 @@ extension Configuration {
     /// The network of this configuration's architecture.
     ///
     /// - Parameters:
-    ///   - warnings: what reading the configuration found.
-    ///   - parameters: all of a checkpoint's; none may be left over.
-    ///   - plan: which layers run in INT8. With nil and a backend in INT8, the layers that the
+    ///   - warnings: warnings from reading the configuration.
+    ///   - parameters: all parameters of a checkpoint; the network must use every one.
+    ///   - plan: the layers that run in INT8. With nil and a backend in INT8, the layers that the
     ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
-    ///   - observer: sees the inputs of the layers.
+    ///   - observer: observes the inputs of the layers.
     /// - Throws: ``WeightsError``.
     package func network(
         warnings: [String] = [], parameters: ParameterReader, backend: Backend,
@@ -76,7 +76,7 @@ extension Configuration {
 }
 
 extension Checkpoint {
-    /// Builds the network that the checkpoint describes or implies.
+    /// Builds the network of the checkpoint, with stored or inferred arguments.
     ///
     /// - Parameters:
     ///   - overriding: constructor arguments that replace the file's.

@@ -1,12 +1,12 @@
-// What an encoder layer hands to the decoder layer of its level.
+// The skip from an encoder layer to the decoder layer of its level.
 
 import Layers
 import Tensor
 
-/// An activation that waits: in float32 the tensor itself, in lower precisions a copy in bfloat16,
-/// so that the pass holds half as much meanwhile. The published htdemucs has 93 MB of them.
+/// A skip: in float32 the encoder layer's output itself, in lower precisions a copy in bfloat16,
+/// which takes half the memory. The skips of the published htdemucs take 93 MB.
 package struct Skip: Sendable {
-    /// The elements, or two of them in bfloat16 in the place of each float.
+    /// The elements in float32, or in bfloat16, two in the memory of each float.
     private let values: Tensor
     private let count: Int
     private let isRounded: Bool
@@ -14,7 +14,7 @@ package struct Skip: Sendable {
     /// Elements of a tile.
     private static let tileElements = 1 << 16
 
-    /// - Parameter x: any shape; shared in float32, so it may not change as long as this waits.
+    /// - Parameter x: any shape; shared in float32, so it may not change while the skip is in use.
     package init(_ x: Tensor, on backend: Backend) {
         count = x.count
         isRounded = backend.precision != .float32
@@ -23,7 +23,7 @@ package struct Skip: Sendable {
             return
         }
         let rounded = backend.tensor(Shape((x.count + 1) / 2))
-        // `bf16_round` ends an odd row with a zero, which belongs to the next tile.
+        // Tiles of even length: `bf16_round` writes a zero after an odd row, into the next tile.
         backend.forEachTile(of: x.count, longest: Self.tileElements, unit: 2) { range in
             backend.kernels.bf16_round(
                 1, range.count, x.pointer + range.lowerBound, range.count,
@@ -32,7 +32,7 @@ package struct Skip: Sendable {
         values = rounded
     }
 
-    /// target += skip, all elements.
+    /// target += skip for all elements.
     package func add(to target: Tensor, on backend: Backend) {
         precondition(count == target.count)
         backend.forEachTile(of: count, longest: Self.tileElements) { range in

@@ -1,4 +1,4 @@
-// The parameters of LSTMs and of the local attention. These stay floats (docs/int8.md).
+// The parameters of LSTMs and of the local attention. They always stay floats (docs/int8.md).
 
 import Layers
 import Tensor
@@ -28,7 +28,7 @@ extension StateDictReader {
     }
 
     /// `nn.LSTM(channels, channels, layers, bidirectional=True)`: `weight_ih_l{layer}` and the like, with
-    /// `_reverse` behind the names of the other direction's.
+    /// the suffix `_reverse` for the backward direction.
     package func bidirectionalLSTM(
         _ reader: ParameterReader, channels: Int, layers: Int
     ) throws -> BidirectionalLSTM {

@@ -1,13 +1,13 @@
-// The checkpoint keys of Demucs, whose layers are `nn.Sequential`s: parts have numbers for names, and
-// a part that is left out moves those behind it.
+// The checkpoint keys of Demucs, whose layers are `nn.Sequential`s: modules are numbered, and a
+// module that is left out changes the numbers after it.
 
 import Layers
 import Tensor
 import WeightsLoader
 
 extension StateDictReader {
-    /// `encoder.{index}`: `.0` strided convolution, `.1` norm, `.2` GELU; then DConv where there is one;
-    /// then rewrite, its norm and GLU.
+    /// `encoder.{index}`: `.0` strided convolution, `.1` norm, `.2` GELU; then DConv if the layer
+    /// has one; then rewrite, its norm and GLU.
     func waveformEncoder(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape
     ) throws -> HEncLayer {
@@ -31,8 +31,9 @@ extension StateDictReader {
                     context: 0, isFrequency: false)))
     }
 
-    /// `decoder.{depth − 1 − index}`: `.0` rewrite, `.1` norm, `.2` GLU; then DConv where there is one;
-    /// then the transposed convolution and, but for the outermost layer, its norm and GELU.
+    /// `decoder.{depth − 1 − index}`: `.0` rewrite, `.1` norm, `.2` GLU; then DConv if the layer
+    /// has one; then the transposed convolution and, except in the outermost layer, its norm and
+    /// GELU.
     func waveformDecoder(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape
     ) throws -> HDecLayer {

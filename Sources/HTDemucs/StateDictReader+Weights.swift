@@ -1,4 +1,5 @@
-// A layer's weights in the form that the plan asks for: floats, stored INT8, or floats rounded here.
+// A layer's weights in the form that the plan requires: floats, stored INT8, or floats quantised
+// here.
 
 import Layers
 import Tensor
@@ -8,9 +9,9 @@ extension StateDictReader {
     /// The weights of a layer.
     ///
     /// - Parameters:
-    ///   - shape: in PyTorch's order.
-    ///   - name: of the tensor in the scope.
-    ///   - outputAxis: the axis of its output channels, which have a scale each.
+    ///   - shape: shape of the tensor, in PyTorch's order.
+    ///   - name: name of the tensor in the reader's scope.
+    ///   - outputAxis: the axis of the output channels, each of which has a scale.
     /// - Throws: ``WeightsError``.
     func weights(
         _ reader: ParameterReader, _ shape: [Int], named name: String = "weight",
@@ -42,11 +43,11 @@ extension StateDictReader {
 
 /// Observes the inputs of a model's layers while it runs.
 package protocol ModelObserver: AnyObject, Sendable {
-    /// An observer of one more layer. The model calls this when it asks for the layer's weights.
+    /// Makes the observer of a layer. The model calls this when it reads the layer's weights.
     ///
     /// - Parameters:
-    ///   - tensor: the weights' name in the official state dict.
-    ///   - shape: in PyTorch's order.
+    ///   - tensor: the weight's name in the official state dict.
+    ///   - shape: shape of the weight, in PyTorch's order.
     ///   - outputAxis: the axis of the output channels, each of which has a scale.
     func layer(of tensor: String, shape: [Int], outputAxis: Int) -> any LayerObserver
 }

@@ -1,5 +1,5 @@
-// The one file of checkpoint keys: how the official state dict becomes layers. Reads in the order
-// of `HTDemucs.__init__` in the reference, so the two can be walked side by side.
+// The checkpoint keys: building layers from the official state dict. The order is that of
+// `HTDemucs.__init__` in the reference, so that the two can be compared line by line.
 
 import Layers
 import Signal
@@ -10,11 +10,11 @@ import WeightsLoader
 package struct StateDictReader {
     package let configuration: Configuration
     let backend: Backend
-    /// Which layers run in INT8; nil for none.
+    /// The layers that run in INT8; nil for none.
     let plan: QuantizationPlan?
-    /// Sees the inputs of the layers.
+    /// Observes the inputs of the layers.
     let observer: (any ModelObserver)?
-    /// What products without INT8 activations are rounded to.
+    /// The precision of products without INT8 activations.
     private(set) var floatPrecision: Precision
 
     package init(
@@ -28,8 +28,8 @@ package struct StateDictReader {
         floatPrecision = backend.precisionOfFloats
     }
 
-    /// The reader of an encoder layer. The outermost one multiplies in float32: all behind it see its
-    /// error, and it waits for memory in any precision.
+    /// The reader of an encoder layer. The outermost layer multiplies in float32: its error reaches
+    /// all later layers, and its speed is bound by memory in any precision.
     func ofEncoder(_ layer: Configuration.LayerShape) -> StateDictReader {
         var reader = self
         if layer.index == 0 { reader.floatPrecision = .float32 }
@@ -165,7 +165,7 @@ package struct StateDictReader {
         return try groupNorm(reader, groups: configuration.normGroups, channels: channels)
     }
 
-    /// A rewrite and the norm behind it.
+    /// A rewrite and the norm after it.
     func rewrite(
         _ reader: ParameterReader, norm normReader: ParameterReader,
         _ layer: Configuration.LayerShape, context: Int, isFrequency: Bool
@@ -192,9 +192,9 @@ package struct StateDictReader {
             hasAttention: layer.hasAttention)
     }
 
-    /// `dconv`: `layers.{d}.0` dilated convolution, `.1` norm; then, where there are, the LSTM and the
-    /// attention, from `.3` on; then the 1×1 convolution, its norm, and LayerScale three behind it.
-    /// GELU is `.2`, and GLU stands before LayerScale.
+    /// `dconv`: `layers.{d}.0` dilated convolution, `.1` norm, `.2` GELU; from `.3` on the LSTM and
+    /// the attention, if the layer has them; then the 1×1 convolution, its norm, GLU and
+    /// LayerScale.
     package func dconv(
         _ reader: ParameterReader, channels: Int, hidden: Int, dilations: [Int],
         hasLSTM: Bool = false, hasAttention: Bool = false
@@ -242,7 +242,7 @@ package struct StateDictReader {
         let layer = configuration.layers[0]
         let shape = [layer.frequency.lengthOut, layer.channelsOut]
         let weight = try reader.scope("embedding").floats("weight", shape)
-        // Two float32 products, as in ScaledEmbedding and in forward.
+        // Two products in float32, as in the reference's ScaledEmbedding and forward.
         let (scale, weightInSum) = (Float(configuration.embScale), Float(configuration.freqEmb))
         return backend.tensor(shape, weight.map { $0 * scale * weightInSum })
     }
@@ -276,8 +276,8 @@ package struct StateDictReader {
             positionWeight: Float(configuration.tWeightPosEmbed))
     }
 
-    /// `layers.{index}`: self layers have `self_attn` and two norms, cross layers `cross_attn` and
-    /// three.
+    /// `layers.{index}`: self-attention layers have `self_attn` and two norms, cross-attention
+    /// layers `cross_attn` and three norms.
     package func transformerLayer(
         _ reader: ParameterReader, isCross: Bool
     ) throws -> TransformerLayer {
@@ -307,7 +307,7 @@ package struct StateDictReader {
             normOut: try groupNorm(reader.scope("norm_out"), groups: 1, channels: channels))
     }
 
-    /// γ·(y + bias) as γ·y + γ·bias
+    /// LayerScale of a layer with a bias: γ·(y + bias) as γ·y + γ·bias.
     private func layerScale(_ reader: ParameterReader, _ bias: [Float]) throws -> ChannelAffine {
         let gamma = try reader.floats("scale", [bias.count])
         return ChannelAffine(

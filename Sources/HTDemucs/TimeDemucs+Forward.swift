@@ -10,7 +10,7 @@ extension TimeDemucs {
     ///
     /// - Parameters:
     ///   - mix: `[audioChannels, samples]`
-    ///   - observer: told of each block; may take values inside, and stop the pass.
+    ///   - observer: notified after each block; may take intermediate values and stop the pass.
     /// - Returns: `[sources, audioChannels, samples]`
     ///
     /// PyTorch: `Demucs.forward`.
@@ -39,11 +39,12 @@ extension TimeDemucs {
             try observer.completed(.lstm)
             skip.add(to: x, on: backend)
         } else {
-            // The skip is the sum's other half.
+            // Without an LSTM the innermost skip equals x.
             x = doubled(x)
         }
         for (index, decode) in decoder.enumerated() {
-            // Lengths are valid, so that a layer gives just what its encoder took.
+            // Lengths are valid, so a decoder layer restores exactly its encoder layer's input
+            // length.
             let length = decode.convTranspose.outputLength(x.shape[1])
             (x, _) = decode(
                 consume x, length: length, nextSkip: skips.popLast(),
@@ -56,7 +57,7 @@ extension TimeDemucs {
         return stems
     }
 
-    /// x + x, in storage of its own.
+    /// x + x in new storage.
     private func doubled(_ x: Tensor) -> Tensor {
         let result = backend.tensor(x.shape)
         backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
@@ -65,7 +66,7 @@ extension TimeDemucs {
         return result
     }
 
-    /// Mean and unbiased deviation of the mean of all channels.
+    /// Mean and unbiased standard deviation of the mono mix, the mean of all channels.
     private func monoStatistics(_ mix: Tensor) -> InputStatistics {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let share = 1 / Float(channels)
@@ -82,11 +83,11 @@ extension TimeDemucs {
         return InputStatistics(moments, count: samples)
     }
 
-    /// The normalised mix between zeros, at the network's rate.
+    /// The normalised mix, padded with zeros, at the network's sample rate.
     ///
     /// - Parameters:
-    ///   - valid: length with the zeros.
-    ///   - lead: zeros before the mix.
+    ///   - valid: length with the padding.
+    ///   - lead: length of the padding before the mix.
     /// - Returns: `[1, time, audioChannels]`
     private func upsampled(
         _ mix: Tensor, valid: Int, lead: Int, _ statistics: InputStatistics?
@@ -94,14 +95,14 @@ extension TimeDemucs {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let outputs = valid * upsampler.newHz
         let inputs = upsampler.inputRange(for: 0..<outputs)
-        // The zeros are those of the network; the mix's own ends are inside.
+        // Input of the resampler: the mix, the zeros around it, and the repeated edge samples.
         let padded = backend.tensor(Shape(channels, inputs.count))
         let divisor = InputStatistics.epsilon + (statistics?.standardDeviation ?? 0)
         backend.parallelFor(channels) { channel in
             let source = mix.pointer + channel * samples
             let target = padded.pointer + channel * inputs.count
             for position in inputs {
-                // Beyond the ends the resampler repeats the first and the last sample.
+                // The resampler repeats the first and the last sample beyond the ends.
                 let index = min(max(position, 0), valid - 1) - lead
                 var value = index >= 0 && index < samples ? source[index] : 0
                 if let statistics, index >= 0, index < samples {
@@ -115,7 +116,7 @@ extension TimeDemucs {
         return channelsLast(planar)
     }
 
-    /// The network's output at the mix's rate, denormalised and cut.
+    /// The network's output at the mix's sample rate, denormalised and cropped.
     ///
     /// - Parameter x: `[1, time, sources · audioChannels]`
     /// - Returns: `[sources, audioChannels, samples]`
@@ -143,6 +144,8 @@ extension TimeDemucs {
         return result
     }
 
+    /// Resamples each row.
+    ///
     /// - Parameters:
     ///   - padded: `[rows, …]`, each row from the position `start` on.
     ///   - first: position of the first output.

@@ -1,22 +1,25 @@
-// Demucs on waveforms alone, in its third version: one U-Net of strided convolutions at twice the
-// rate, with the DConvs of Défossez 2021, arXiv:2111.03600. The module has the name `Demucs`.
+// Demucs v3 on waveforms alone: one U-Net of strided convolutions at twice the sample rate, with
+// the DConvs of Défossez 2021, arXiv:2111.03600. Not called `Demucs`, because that is the library's
+// module.
 
 import Layers
 import Signal
 import Tensor
 import WeightsLoader
 
+/// The waveform network of Demucs v3.
+///
 /// PyTorch: `demucs.demucs.Demucs`.
 package struct TimeDemucs: SeparationNetwork {
     package let configuration: Configuration
     package let warnings: [String]
     package let parameterCount: Int
     package var backend: Backend
-    /// Outermost first.
+    /// Encoder layers, outermost first.
     let encoder: [HEncLayer]
-    /// Innermost first, as in the reference.
+    /// Decoder layers, innermost first, as in the reference.
     let decoder: [HDecLayer]
-    /// Between encoder and decoder; nil for none.
+    /// The LSTM between encoder and decoder; nil for none.
     let lstm: BLSTM?
     let upsampler: Resampler
     let downsampler: Resampler

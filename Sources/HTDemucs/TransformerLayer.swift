@@ -3,7 +3,7 @@
 import Layers
 import Tensor
 
-/// norm-first attention and feed-forward with LayerScale, and a GroupNorm at the end:
+/// A norm-first transformer layer with LayerScale, and a GroupNorm at the end:
 ///
 ///     x = x + γ₁·attention(norm(x), norm(other))
 ///     x = x + γ₂·linear2(GELU(linear1(norm(x))))
@@ -11,26 +11,27 @@ import Tensor
 ///
 /// PyTorch: `demucs.transformer.MyTransformerEncoderLayer` and `CrossTransformerEncoderLayer`.
 package struct TransformerLayer: Sendable {
-    /// Before the queries, and before the keys and values of a self layer: `norm1`.
+    /// `norm1`: norm of the queries, in a self-attention layer also of the keys and values.
     let norm: LayerNorm
-    /// Before the keys and values of a cross layer, which come from the other branch: `norm2`.
+    /// `norm2` of a cross-attention layer: norm of the keys and values, from the other branch.
     let otherNorm: LayerNorm?
     /// Whether keys and values come from the other branch.
     var isCross: Bool { otherNorm != nil }
-    /// Before the feed-forward part: `norm2` in a self layer, `norm3` in a cross layer.
+    /// Norm of the feed-forward part: `norm2` in a self-attention layer, `norm3` in a
+    /// cross-attention layer.
     let feedForwardNorm: LayerNorm
     let attention: MultiheadAttention
     let linear1: Linear
     let linear2: Linear
-    /// γ₁ with the bias of attention's output projection, γ₂ with that of `linear2`.
+    /// γ₁ with the bias of attention's output projection, and γ₂ with the bias of `linear2`.
     let gamma1: ChannelAffine
     let gamma2: ChannelAffine
-    /// One group: over all tokens and channels.
+    /// GroupNorm of one group: over all tokens and channels.
     let normOut: GroupNorm
 
-    /// The projected queries of tokens, `[tokens, channels]`, and the projected keys and values of
-    /// `others`, `[others, 2 · channels]`: of the other branch's tokens, or of the same ones in a
-    /// self layer.
+    /// The projected queries of `x`, `[tokens, channels]`, and the projected keys and values of
+    /// `others`, `[others, 2 · channels]`. `others` are the other branch's tokens, or `x` in a
+    /// self-attention layer.
     package func project(
         _ x: Tensor, others: Tensor, on backend: Backend
     ) -> (queries: Tensor, keysValues: Tensor) {
@@ -51,24 +52,24 @@ package struct TransformerLayer: Sendable {
         return (queries, keysValues)
     }
 
-    /// A self layer, in place.
+    /// Runs a self-attention layer, in place.
     ///
     /// - Parameters:
     ///   - x: `[tokens, channels]`
-    ///   - probe: takes values inside and the output.
+    ///   - probe: takes intermediate values and the output.
     package func attend(_ x: Tensor, probe: Probe? = nil, on backend: Backend) {
         let (queries, keysValues) = project(x, others: x, on: backend)
         finish(
             x, queries: consume queries, keysValues: consume keysValues, probe: probe, on: backend)
     }
 
-    /// Everything after the projections, in place.
+    /// Runs the layer after the projections, in place.
     ///
     /// - Parameters:
     ///   - x: `[tokens, channels]`
-    ///   - queries: of these tokens; used up.
-    ///   - keysValues: of these tokens, or of the other branch's; used up.
-    ///   - probe: takes values inside and the output.
+    ///   - queries: projected queries of `x`; consumed.
+    ///   - keysValues: projected keys and values of `x` or of the other branch's tokens; consumed.
+    ///   - probe: takes intermediate values and the output.
     package func finish(
         _ x: Tensor, queries: consuming Tensor, keysValues: consuming Tensor,
         probe: Probe? = nil, on backend: Backend
@@ -79,7 +80,7 @@ package struct TransformerLayer: Sendable {
         probe?(part, .tokens, attention.output(attended, on: backend))
         let channels = attention.channels
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
-        // Rows a power of two apart would share the cache's sets.
+        // Not a power of two: such rows would compete for the same sets of the cache.
         let wideStride = linear1.outputs + 16
         let moments = backend.sumOfMoments(
             tiling, scratch: tiling.length * (channels + wideStride)
@@ -108,7 +109,7 @@ package struct TransformerLayer: Sendable {
         probe?.output(.tokens, x)
     }
 
-    /// What each query reads, for those heads that are wanted.
+    /// Gives the probe the attention weights of the heads that it wants.
     private func trace(
         _ probe: Probe, _ queries: Tensor, _ keysValues: Tensor, on backend: Backend
     ) {
@@ -119,7 +120,7 @@ package struct TransformerLayer: Sendable {
         }
     }
 
-    /// Tiles of normalised tokens, for `linear` to multiply.
+    /// Calls `then` with tiles of normalised tokens, as operands of `linear`.
     private func normalise(
         _ x: Tensor, _ norm: LayerNorm, for linear: Linear, on backend: Backend,
         then: (Range<Int>, Operand) -> Void

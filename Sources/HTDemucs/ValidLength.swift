@@ -1,14 +1,14 @@
-// The lengths that Demucs' convolutions take without a rest.
+// The lengths that Demucs' strided convolutions divide without a remainder.
 
-/// The shortest length from a given one on for which (length − kernel) is a whole number of strides
-/// in every layer.
+/// The shortest length, not below a given one, for which (length − kernel) is a multiple of the
+/// stride in every layer.
 ///
 /// PyTorch: `Demucs.valid_length`.
 package struct ValidLength: Sendable, Equatable {
     private let depth: Int
     private let kernel: Int
     private let stride: Int
-    /// Whether the layers run at twice the rate.
+    /// Whether the layers run at twice the sample rate.
     private let resamples: Bool
 
     init(depth: Int, kernel: Int, stride: Int, resamples: Bool) {
@@ -21,11 +21,11 @@ package struct ValidLength: Sendable, Equatable {
     package func callAsFunction(_ samples: Int) -> Int {
         var length = resamples ? 2 * samples : samples
         for _ in 0..<depth {
-            // The excess may be negative, and Python rounds it up.
+            // The excess may be negative; like Python's ceil, the division rounds it up.
             let excess = length - kernel
             length = max(1, (excess > 0 ? (excess + stride - 1) / stride : excess / stride) + 1)
         }
-        // Far above every length that is run; absurd configurations may not overflow.
+        // 2^40 is far above any real length; it keeps absurd configurations from overflowing.
         for _ in 0..<depth { length = min((length - 1) * stride + kernel, 1 << 40) }
         return resamples ? (length + 1) / 2 : length
     }
