@@ -27,8 +27,8 @@ package struct HDemucs: HybridNetwork {
         parameterCount = parameters.askedCount
     }
 
-    /// The reference's spectrogram decoder begins with zeros plus the skip, which is `x`. The waveform
-    /// decoder begins where the branches separate again; `xt` is not used.
+    /// The reference's spectrogram decoder begins with zeros plus the skip, which is `x`. The
+    /// waveform decoder begins where the branches separate again; `xt` is not used.
     package func bottom(
         _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
         observer: some ForwardObserver

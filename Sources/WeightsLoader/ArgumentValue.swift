@@ -1,8 +1,8 @@
-// A Python value as a checkpoint stores it among its constructor arguments.
+// The Python values of constructor arguments in checkpoints.
 
 import Files
 
-/// One argument of the model's class, with Python's types: `True` is not 1, and 4 is not 4.0.
+/// A constructor argument with Python's types: `True` is not 1, and 4 is not 4.0.
 package indirect enum ArgumentValue: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -10,14 +10,14 @@ package indirect enum ArgumentValue: Sendable, Equatable {
     /// A float, or a whole number too large for 64 bits.
     case number(Double)
     case string(String)
-    /// Python's `fractions.Fraction`, as stored, without reducing it; the denominator is not zero.
+    /// Python's `fractions.Fraction` as stored, not reduced; the denominator is not zero.
     case fraction(numerator: Int, denominator: Int)
     case array([ArgumentValue])
     case object([String: ArgumentValue])
 }
 
 extension ArgumentValue: CustomStringConvertible {
-    /// Python's notation, cut after 120 characters.
+    /// The value in Python's notation, cut after 120 characters.
     package var description: String {
         let text = pythonText
         return text.count <= 120 ? text : text.prefix(120) + "…"
@@ -43,7 +43,7 @@ extension ArgumentValue: CustomStringConvertible {
     }
 }
 
-// In the encoding of official checkpoints.
+// The JSON encoding of official checkpoints.
 extension ArgumentValue {
     /// The value as JSON: keys sorted, a fraction as `{"_type": "fraction", …}`; nil for infinities
     /// and NaN, which JSON can't express.

@@ -1,9 +1,9 @@
 // A bounds-checked cursor over a mapped file, for the readers of binary formats.
 
-/// Why a file can't be read; `Checkpoint.open` adds the file's path and format.
+/// An error in a file's format; `Checkpoint.open` adds the file's path and format.
 package struct FormatFailure: Error {
     package let problem: String
-    /// The byte where damage was found; nil where the file isn't damaged but not supported.
+    /// The byte offset of the damage; nil if the file is undamaged but not supported.
     package let offset: Int?
 
     init(_ problem: String, at offset: Int) {
@@ -19,10 +19,10 @@ package struct FormatFailure: Error {
 
 /// Reads little-endian numbers, text and ranges from a part of a file, in order.
 ///
-/// Every read is checked against the end first; only returned values are copied.
+/// Every read is checked against the end first. Only returned values are copied.
 struct ByteCursor {
     let file: MappedFile
-    /// Counted from the start of the file.
+    /// Byte offset from the start of the file.
     private(set) var position: Int
     let end: Int
 
@@ -36,7 +36,7 @@ struct ByteCursor {
     var isAtEnd: Bool { position == end }
     var remainingBytes: Int { end - position }
 
-    /// Passes over `count` bytes and returns their range.
+    /// Skips `count` bytes and returns their range.
     mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws -> Range<Int> {
         guard count >= 0, count <= remainingBytes else {
             throw FormatFailure(

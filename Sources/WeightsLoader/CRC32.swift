@@ -1,7 +1,7 @@
 // CRC-32 of zip archives (ITU-T V.42; polynomial 0x04C11DB7, bits reflected).
 
 package enum CRC32 {
-    /// The remainder of each byte.
+    /// Table of the remainders of all byte values.
     private static let table: [UInt32] = (0..<256).map { byte in
         (0..<8).reduce(UInt32(byte)) { value, _ in
             value & 1 == 0 ? value >> 1 : value >> 1 ^ 0xEDB8_8320

@@ -1,62 +1,63 @@
-// A checkpoint: named tensors and metadata in a memory-mapped file. Each file format has a reader
-// that gives a `CheckpointContents`; all other code is shared by the formats.
+// A checkpoint: named tensors and metadata in a memory-mapped file. The reader of each file format
+// returns a `CheckpointContents`; all other code is common to the formats.
 
 import Files
 
-/// The checked content of a file, as its format's reader gives it; values are not converted yet.
+/// The checked content of a checkpoint file, the result of a format's reader; values are not
+/// converted yet.
 struct CheckpointContents {
-    /// Files with more tensors are refused, so that a crafted file can't take memory out of
-    /// proportion to its size. A published model has 533.
+    /// The largest number of tensors: a crafted file could otherwise take far more memory than its
+    /// size. A published model has 533.
     static let tensorLimit = 65_536
-    /// Tensors with more dimensions are refused. Those of published models have up to 4.
+    /// The largest number of dimensions. Tensors of published models have up to 4.
     static let rankLimit = 16
-    /// What to do about quantized weights.
+    /// The remedy in errors about quantized weights.
     static let floatsWanted = "use the checkpoint with plain float weights"
 
-    /// Names are unique. In the order of their bytes, for formats that fix it.
+    /// Tensors with unique names; in formats that fix the order of their bytes, in that order.
     var tensors: [StoredTensor]
-    /// The file's own key–value strings.
+    /// The file's metadata, strings by key.
     var metadata: [String: String] = [:]
-    /// Class and constructor arguments, where the file stores them other than in `metadata`.
+    /// Class and constructor arguments, if the file stores them outside `metadata`.
     var arguments: ModelArguments?
-    /// Properties of the model that tensors don't show.
+    /// Properties of the model that can't be inferred from tensors.
     var traits = ModelTraits()
     /// Whether sizes of 1 are left out of the shapes.
     var omitsUnitSizes = false
-    /// Files beside the checkpoint that tensors lie in; `TensorPart.file` counts them from 1.
+    /// Files beside the checkpoint that contain tensors; `TensorPart.file` counts them from 1.
     var externalFiles: [MappedFile] = []
 }
 
-/// Properties of a model that a file without constructor arguments shows beside its tensors.
+/// Properties of a model that a file without constructor arguments shows apart from its tensors.
 package struct ModelTraits: Sendable, Equatable {
     /// Constructor arguments under the reference's names.
     package var arguments: [String: ArgumentValue] = [:]
-    /// Samples of the segment that it was exported for.
+    /// Samples of the segment that the model was exported for.
     package var segmentSamples: Int?
-    /// Frequencies of the spectrogram that it takes.
+    /// Frequency bins of the model's spectrogram input.
     package var frequencies: Int?
     /// Whether the layers of a DConv are dilated.
     package var hasDilatedDConv: Bool?
 }
 
-/// A file of named tensors and its metadata, memory-mapped.
+/// A checkpoint: a memory-mapped file of named tensors and metadata.
 ///
-/// Opening reads the header only; a tensor's bytes are read when it is asked for. Copies share the
-/// mapping.
+/// Opening reads only the header; a tensor's bytes are read when the tensor is requested. Copies
+/// share the mapping.
 package struct Checkpoint: Sendable {
     /// The path given to ``open(_:)``.
     package let path: String
     package let format: CheckpointFormat
-    /// Names of the models in a file that holds several, sorted; ``submodel(_:)`` gives each. Empty
-    /// for a file of one model.
+    /// Names of the models in a file of several, sorted; ``submodel(_:)`` returns one of them.
+    /// Empty for a file of one model.
     package let submodels: [String]
 
     private let contents: CheckpointContents
     private let indices: [String: Int]
-    /// The checkpoint itself, then the files beside it.
+    /// The checkpoint's own file, then the external files beside it.
     private let files: [MappedFile]
 
-    /// The file's own key–value strings; empty if it has none.
+    /// The file's metadata, strings by key; empty if it has none.
     package var metadata: [String: String] { contents.metadata }
     /// All tensors; in safetensors and ggml files in the order of their bytes.
     package var tensors: [StoredTensor] { contents.tensors }
@@ -64,10 +65,10 @@ package struct Checkpoint: Sendable {
     /// Whether sizes of 1 are left out of the shapes.
     package var omitsUnitSizes: Bool { contents.omitsUnitSizes }
     var storedArguments: ModelArguments? { contents.arguments }
-    /// Bytes of the checkpoint itself, without files beside it.
+    /// Size of the checkpoint's own file in bytes, without external files.
     package var countBytes: Int { files[0].countBytes }
 
-    /// Opens a checkpoint; the format is detected by its content.
+    /// Opens a checkpoint; the format is detected from the content.
     ///
     /// A prefix that all names share (`955717e8.encoder.0.…`) is removed.
     ///
@@ -117,7 +118,7 @@ package struct Checkpoint: Sendable {
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// One model of a file that holds several: its tensors under their official names.
+    /// One model of a file of several, its tensors under their official names.
     ///
     /// - Throws: ``WeightsError/submodelMissing(path:name:submodels:)``.
     package func submodel(_ name: String) throws -> Checkpoint {
@@ -138,8 +139,8 @@ package struct Checkpoint: Sendable {
 
     /// The values of a tensor of this checkpoint, widened to float32 exactly.
     ///
-    /// - Throws: ``WeightsError/notFloats(path:tensor:found:)`` for other element types than
-    ///   float32, float16 and bfloat16.
+    /// - Throws: ``WeightsError/notFloats(path:tensor:found:)`` unless the element type is float32,
+    ///   float16 or bfloat16.
     package func floats(_ tensor: StoredTensor) throws -> [Float] {
         guard tensor.elementType.widensToFloat32 else {
             throw WeightsError.notFloats(
@@ -154,7 +155,7 @@ package struct Checkpoint: Sendable {
         }
     }
 
-    /// Hands out the raw bytes of a tensor of this checkpoint, row-major and little-endian.
+    /// Calls `body` with the raw bytes of a tensor of this checkpoint, row-major and little-endian.
     package func withBytes<Result>(
         of tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
@@ -181,7 +182,7 @@ package struct Checkpoint: Sendable {
         return try bytes.withUnsafeBytes(body)
     }
 
-    /// The SHA-256 of the checkpoint itself, 64 hexadecimal digits.
+    /// The SHA-256 of the checkpoint's own file, 64 hexadecimal digits.
     package func sha256() -> String {
         var digest = SHA256()
         files[0].withBytes(0..<files[0].countBytes) { digest.update($0) }

@@ -1,20 +1,20 @@
-// Detects a file's format by its first bytes: extensions such as `.th`, `.pt` and `.bin` stand for
-// several formats.
+// Detection of a file's format by its first bytes: extensions such as `.th`, `.pt` and `.bin` stand
+// for several formats.
 
 /// The formats that checkpoints are published in.
 public enum CheckpointFormat: String, Sendable, CaseIterable {
-    /// `{signature}.safetensors`, official or from others.
+    /// `{signature}.safetensors`, official or from third parties.
     case safetensors
     /// `.th`: a zip archive around a pickle and raw storages, as `torch.save` writes since 1.6.
     case torch
-    /// `.th`: pickles in a row and raw storages behind them, as `torch.save` wrote before.
+    /// `.th`: several pickles, then raw storages, as `torch.save` wrote before 1.6.
     case torchLegacy = "torch-legacy"
     /// `.bin` of demucs.cpp.
     case ggml
     /// `.onnx`, exported by `torch.onnx`.
     case onnx
 
-    /// Its name in messages.
+    /// The format's name in messages.
     public var title: String {
         switch self {
         case .safetensors: "safetensors file"
@@ -25,9 +25,10 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
         }
     }
 
-    /// The format of a file, by its content.
+    /// Detects the format of a file by its content.
     ///
-    /// A file without a known mark counts as safetensors, whose reader then reports the problem.
+    /// A file without known first bytes counts as safetensors, whose reader then reports the
+    /// problem.
     init(of file: MappedFile) {
         let start = file.withBytes(0..<min(16, file.countBytes)) { [UInt8]($0) }
         if start.starts(with: ZipArchive.localHeaderMark) {

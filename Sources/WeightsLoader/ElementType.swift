@@ -1,6 +1,7 @@
 // The element types that a checkpoint may store, under the names of the safetensors format.
 
-/// The type of a stored tensor's elements. The raw value is its name in a safetensors header.
+/// The type of a stored tensor's elements. The raw value is the type's name in a safetensors
+/// header.
 public enum ElementType: String, Sendable, CaseIterable {
     case bool = "BOOL"
     case float4 = "F4"
@@ -39,7 +40,7 @@ public enum ElementType: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether every value is exact in float32 and is a weight, not an integer.
+    /// Whether this is float32, float16 or bfloat16, whose values are all exact in float32.
     public var widensToFloat32: Bool {
         switch self {
         case .float32, .float16, .bfloat16: true

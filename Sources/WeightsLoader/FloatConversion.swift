@@ -4,8 +4,8 @@
 package enum Widening {
     /// Widens `bytes` into `output`.
     ///
-    /// The bytes need no alignment: a header of any length may stand before them. Every finite
-    /// value, the infinities and the sign of zero stay unchanged, and a NaN stays a NaN.
+    /// The bytes need no alignment: a header of any length may precede them. Finite values,
+    /// infinities and the sign of zero stay unchanged, and a NaN stays a NaN.
     ///
     /// - Parameters:
     ///   - bytes: `output.count` elements of `type`.
@@ -16,7 +16,7 @@ package enum Widening {
         into output: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(type.widensToFloat32 && bytes.count == output.count * (type.bits / 8))
-        // Loops over pointers: a buffer's bounds checks would keep them from being vectorised.
+        // Loops over pointers: a buffer's bounds checks would prevent vectorisation.
         guard let source = bytes.baseAddress, let target = output.baseAddress else { return }
         switch type {
         case .float16:
@@ -39,10 +39,10 @@ package enum Widening {
 
     /// One float16 as float32.
     ///
-    /// Moving exponent and mantissa into float32's places leaves the value 2^112 too small, since
-    /// the exponent biases differ by 127 − 15. The product is exact, for subnormals too;
-    /// only the topmost exponent (infinities and NaNs) has to be set by hand. Without branches, so
-    /// that the loop over a tensor is vectorised.
+    /// After exponent and mantissa are shifted to float32's positions, the value is too small by
+    /// 2^112, because the exponent biases differ by 127 − 15. The product with 2^112 is exact, for
+    /// subnormals too; only the highest exponent (infinities and NaNs) has to be set separately. No
+    /// branches, so that the loop over a tensor is vectorised.
     @inline(__always)
     package static func float(fromFloat16 bits: UInt16) -> Float {
         let magnitude = UInt32(bits & 0x7FFF)
@@ -60,15 +60,16 @@ package enum Narrowing {
         let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
         let magnitude = value.bitPattern & 0x7FFF_FFFF
         if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
-        // 65,520, halfway between the largest float16 and the next value of its spacing.
+        // 65,520: halfway between the largest float16, 65,504, and 65,536.
         if magnitude >= 0x477F_F000 { return sign | 0x7C00 }
         if magnitude < 0x3880_0000 {
-            // Below 2^-14 values are 2^-24 apart, as those of float32 in 0.5 ..< 1: the sum rounds.
+            // Subnormal float16 values are 2^-24 apart, like float32 values in 0.5 ..< 1, so adding
+            // 0.5 rounds.
             let sum = Float(bitPattern: magnitude) + 0.5
             return sign | UInt16(truncatingIfNeeded: sum.bitPattern - Float(0.5).bitPattern)
         }
-        // The exponent's bias falls by 112. Adding half a unit rounds up; for an even result, one
-        // less, so that a tie stays even.
+        // The exponent bias decreases by 112. Adding half a unit rounds to nearest; one less for an
+        // even result, so that ties go to even.
         let odd = magnitude >> 13 & 1
         let rounded = magnitude - (112 << 23) + 0xFFF + odd
         return sign | UInt16(truncatingIfNeeded: rounded >> 13)

@@ -2,7 +2,7 @@
 // little-endian and 32 bits wide:
 //
 //     magic                      "dmc4", "dmc6" or "dmc3" as a number: 0x646d6334, …36, …33
-//     for each tensor, to the file's end:
+//     for each tensor, up to the end of the file:
 //         number of dimensions, length of the name
 //         the dimensions, row-major, without those of size 1
 //         the name
@@ -10,7 +10,7 @@
 //
 // Reference: https://github.com/sevagh/demucs.cpp.
 
-/// demucs.cpp's format.
+/// The ggml format of demucs.cpp.
 enum GGML {
     private static let fourSources: UInt32 = 0x646d_6334
     private static let sixSources: UInt32 = 0x646d_6336

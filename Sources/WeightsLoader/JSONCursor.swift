@@ -1,18 +1,18 @@
-// A strict JSON reader. Foundation's readers silently drop duplicate keys, which a header must not
-// have, and confuse `true`, `1` and `1.0`, which Python's arguments distinguish.
+// A strict JSON reader. Foundation's readers silently accept duplicate keys, which are invalid in a
+// header, and don't distinguish `true`, `1` and `1.0`, as Python's arguments require.
 
-/// A cursor over JSON text (RFC 8259) that returns the value that the caller expects next.
+/// A cursor over JSON text (RFC 8259); the caller says which kind of value comes next.
 ///
-/// Only values that the caller asks for are built, so crafted text can't take much memory.
+/// Only requested values are built, so crafted text can't take much memory.
 package struct JSONCursor {
-    /// Deeper nesting is refused, because the reader recurses; real files stay far below.
+    /// The deepest nesting, far above real files, because the reader recurses.
     static let nestingLimit = 64
 
-    /// An object with more keys is refused: they are kept in memory to find duplicates.
+    /// The most keys of an object, which are kept in memory to find duplicates.
     static let keyLimit = 131_072
 
     private let text: [UInt8]
-    /// The text's first byte within its file.
+    /// Offset of the text within its file.
     private let start: Int
     private var position = 0
     private var nesting = 0
@@ -22,10 +22,10 @@ package struct JSONCursor {
         self.start = start
     }
 
-    /// The next byte within the file.
+    /// Offset of the next byte within the file.
     var offset: Int { start + position }
 
-    /// Reads an object, calling `member` with each key; `member` must read the value.
+    /// Reads an object and calls `member` with each key; `member` must read the value.
     ///
     /// - Throws: ``FormatFailure``, also for a key that appears twice.
     package mutating func object(
@@ -51,7 +51,7 @@ package struct JSONCursor {
         nesting -= 1
     }
 
-    /// Reads an array, calling `element` before each of its elements; it must read one.
+    /// Reads an array and calls `element` for each element, which it must read.
     mutating func array(_ element: (_ cursor: inout JSONCursor) throws -> Void) throws {
         try open("[", "an array")
         if !takes("]") {
@@ -120,7 +120,7 @@ package struct JSONCursor {
         }
     }
 
-    /// Reads past any value without building it.
+    /// Skips any value without building it.
     mutating func skipValue() throws {
         skipSpace()
         switch position < text.count ? text[position] : 0 {
@@ -180,7 +180,7 @@ package struct JSONCursor {
         }
     }
 
-    /// `\uXXXX` after its `u`; characters beyond 16 bits are a pair of these.
+    /// Reads an escape `\uXXXX` after its `u`; characters beyond 16 bits are a surrogate pair.
     private mutating func escapedScalar() throws -> Unicode.Scalar {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }

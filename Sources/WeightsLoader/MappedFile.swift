@@ -3,11 +3,11 @@
 import Files
 import LibC
 
-/// Owns one read-only memory mapping and releases it with its last reference.
+/// A read-only memory mapping of a file, released with its last reference.
 ///
-/// Mapping instead of reading keeps the file out of our own memory: a page is fetched when a
-/// tensor in it is widened, and the system may drop it again afterwards. As with every mapping,
-/// the file must not be shortened by someone else while it is open.
+/// The mapping takes no memory of our own: the system reads a page when a tensor in it is widened,
+/// and may drop the page afterwards. As with every mapping, nobody may shorten the file while it is
+/// open.
 package final class MappedFile: @unchecked Sendable {
     // @unchecked: the mapping is read-only and lives exactly as long as the object.
     private let base: UnsafeMutableRawPointer
@@ -17,7 +17,7 @@ package final class MappedFile: @unchecked Sendable {
     ///
     /// - Throws: ``WeightsError`` if the file is missing, empty, unreadable or not a regular file.
     package init(_ path: String) throws(WeightsError) {
-        // A zero byte would end the C string early and open some other file.
+        // A zero byte would end the C string early and open a different file.
         guard !path.isEmpty, !path.utf8.contains(0) else { throw .fileMissing(path: path) }
 
         // Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -55,7 +55,7 @@ package final class MappedFile: @unchecked Sendable {
         munmap(base, countBytes)
     }
 
-    /// Hands out the bytes of `range`, which must lie within the file.
+    /// Calls `body` with the bytes of `range`, which must lie within the file.
     package func withBytes<Result>(
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
@@ -65,9 +65,9 @@ package final class MappedFile: @unchecked Sendable {
         }
     }
 
-    /// Takes the whole pages of `range` out of this process's memory; they are fetched again when they
-    /// are read. A model's weights are read once, and would stay in memory beside the network until
-    /// the last one is.
+    /// Drops the whole pages of `range` from this process's memory; a later read fetches them
+    /// again. Weights are read once; without this the file's pages would stay in memory beside the
+    /// network until the last tensor is read.
     func release(_ range: Range<Int>) {
         let page = sysconf(Int32(_SC_PAGESIZE))
         let first = (range.lowerBound + page - 1) / page * page
@@ -75,7 +75,7 @@ package final class MappedFile: @unchecked Sendable {
         if first < end { madvise(base + first, end - first, MADV_DONTNEED) }
     }
 
-    /// The number at a byte; all of it must lie within the file.
+    /// The little-endian number at a byte offset; all its bytes must lie within the file.
     func littleEndian<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
         withBytes(offset..<offset + Number.bitWidth / 8) {
             Number(littleEndian: $0.loadUnaligned(as: type))

@@ -20,19 +20,19 @@ package struct ModelArguments: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    /// Whether the file describes its model, even if the description is damaged.
+    /// Whether the file stores constructor arguments, even if they are damaged.
     package var describesModel: Bool {
         storedArguments != nil
             || ["klass", "args", "kwargs", "structure"].contains { metadata[$0] != nil }
     }
 
-    /// Longer arguments are refused; those of published models take about 2,000 bytes.
+    /// The most bytes of arguments; those of published models take about 2,000.
     private static let argumentsLimitBytes = 1 << 20
 
     /// The arguments of the stored model.
     ///
     /// - Parameter classNames: the classes that the caller can build.
-    /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they name another
+    /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they have another
     ///   class, or if the tensors are packed by diffq.
     package func modelArguments(ofClasses classNames: [String]) throws -> ModelArguments {
         if let storedArguments {
@@ -88,7 +88,7 @@ extension Checkpoint {
         }
     }
 
-    /// Replaces objects that stand for fractions, at any depth.
+    /// Converts objects that encode fractions, at any depth.
     private func decoded(_ value: ArgumentValue, key: String) throws -> ArgumentValue {
         switch value {
         case .array(let elements):

@@ -1,15 +1,15 @@
-// Reader of ONNX files: a graph's initialisers as tensors. `ONNXStateDict.swift` maps them to the
-// official state dict.
+// Reader of ONNX files: a graph's initialisers as tensors. `ONNXStateDict.swift` maps their names
+// to the official state dict.
 
 import Files
 
-/// The format of exported graphs.
+/// The ONNX format of exported graphs.
 enum ONNX {
-    /// Whether a file begins as `ModelProto` does: field 1, the IR version, then another field.
+    /// Whether a file begins like a `ModelProto`: field 1, the IR version, then another field.
     static func isStart(_ bytes: [UInt8]) -> Bool {
         guard bytes.count >= 3, bytes[0] == 0x08, (1...32).contains(bytes[1]) else { return false }
-        // Producer, version, domain, graph or opset come next. A safetensors file with the same first
-        // bytes has its header's brace at byte 8.
+        // The next field is producer, version, domain, graph or opset. A safetensors file with the
+        // same first bytes has the brace of its header at byte 8.
         let next = bytes[2] >> 3
         return (2...14).contains(next) && (bytes.count <= 8 || bytes[8] != UInt8(ascii: "{"))
     }
@@ -36,11 +36,11 @@ enum ONNX {
     }
 }
 
-/// Turns initialisers into tensors, and opens the files beside the graph that hold their values.
+/// Turns initialisers into tensors, and opens the external files that hold their values.
 struct ONNXTensors {
     let path: String
     let file: MappedFile
-    /// `TensorPart.file` counts them from 1.
+    /// External files opened so far; `TensorPart.file` counts them from 1.
     private(set) var externalFiles: [MappedFile] = []
     private var externalIndices: [String: Int] = [:]
 
@@ -51,7 +51,7 @@ struct ONNXTensors {
         self.file = file
     }
 
-    /// The initialiser under another name, its bytes checked.
+    /// The initialiser as a tensor under another name, with its byte range checked.
     mutating func stored(_ initializer: ONNXGraph.Initializer, name: String) throws -> StoredTensor
     {
         guard let type = Self.elementTypes[initializer.typeCode] else {
@@ -87,7 +87,7 @@ struct ONNXTensors {
             FormatFailure(
                 unsupported: "\(tensor.quoted) lies in \(location.quoted): \(problem)")
         }
-        // Only files in the graph's own folder: a location is untrusted input.
+        // Only files below the graph's own folder: a location is untrusted input.
         let components = location.split(separator: "/", omittingEmptySubsequences: false)
         guard !location.isEmpty, !location.contains("\\"), !location.utf8.contains(0),
             components.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
@@ -105,7 +105,7 @@ struct ONNXTensors {
             guard externalFiles.count < Self.externalLimit else {
                 throw invalid("more than \(Self.externalLimit) files of external data")
             }
-            // Links are followed: they are the user's own, as in the hub's cache.
+            // Links are followed: they are made by the user, for example in the Hugging Face cache.
             externalFiles.append(try MappedFile(FilePath.sibling(location, of: path)))
         }
         let index = externalIndices[location, default: externalFiles.count]

@@ -1,4 +1,4 @@
-// The part of an ONNX file with the places of the weights and the nodes that use them.
+// Reader of an ONNX graph: the byte ranges of the weights, and the nodes that use them.
 // Reference: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (field numbers below).
 
 /// A graph's nodes, initialisers and inputs, under the exporter's names.
@@ -14,8 +14,9 @@ struct ONNXGraph {
         /// `value` of a Constant.
         var value: Initializer?
 
-        /// The module that it belongs to, from the exporter's path: `/model/encoder.0/conv/Conv`
-        /// gives `model.encoder.0.conv`. Modules in a list repeat its name, `layers.0/layers.0.1`.
+        /// The module that the node belongs to, from the exporter's path:
+        /// `/model/encoder.0/conv/Conv` gives `model.encoder.0.conv`. Modules in a list repeat the
+        /// list's name, `layers.0/layers.0.1`.
         var scope: String {
             var components: [Substring] = []
             for component in name.split(separator: "/").dropLast() {
@@ -27,7 +28,7 @@ struct ONNXGraph {
             return components.joined(separator: ".")
         }
 
-        /// The number that the exporter appends to tell nodes of one scope apart: `MatMul_1`.
+        /// The number that the exporter appends to distinguish nodes of one scope: `MatMul_1`.
         var ordinal: Int {
             name.split(separator: "_").last.flatMap { Int($0) } ?? 0
         }
@@ -35,12 +36,12 @@ struct ONNXGraph {
 
     /// `TensorProto`
     struct Initializer {
-        /// Its first byte.
+        /// Offset of the first byte.
         let offset: Int
         var name = ""
         var shape: [Int] = []
         var typeCode = 0
-        /// `raw_data`, or the one packed run of `float_data`.
+        /// Byte range of `raw_data`, or of the single packed run of `float_data`.
         var plain: Range<Int>?
         /// `int32_data`: 16-bit values as varints.
         var varints: Range<Int>?
@@ -48,7 +49,8 @@ struct ONNXGraph {
         /// `external_data`: location, offset and length as text.
         var external: [String: String]?
 
-        /// Whether it can be a parameter, not a factor or an index: floats, with an axis.
+        /// Whether this can be a parameter and not a factor or an index: floats with at least one
+        /// axis.
         var isFloatArray: Bool { !shape.isEmpty && [1, 10, 11, 16].contains(typeCode) }
     }
 
@@ -62,12 +64,12 @@ struct ONNXGraph {
     private(set) var initializers: [Initializer] = []
     private(set) var inputs: [Input] = []
 
-    /// Graphs with more nodes are refused. A published model's has about 5,000.
+    /// The most nodes of a graph. The graph of a published model has about 5,000.
     private static let nodeLimit = 32_768
-    /// Inputs and outputs of all nodes together.
+    /// The most inputs and outputs of all nodes together.
     private static let linkLimit = 131_072
     private static let nameLimitBytes = 512
-    /// Only short constants are read: shapes and scalars.
+    /// The most elements of an integer constant that is read: shapes and scalars.
     private static let integerLimit = 8
 
     private let file: MappedFile

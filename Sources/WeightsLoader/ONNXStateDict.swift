@@ -1,6 +1,6 @@
-// From an exported graph back to the official state dict. `torch.onnx` keeps the names of most
-// parameters; those that it folds into constants are found through the node that uses them, whose
-// path is the module's:
+// Recovers the official state dict from an exported graph. `torch.onnx` keeps the names of most
+// parameters. Parameters that it folds into constants are found through the node that uses them,
+// whose path is the module's:
 //
 //     a linear layer's weight          MatMul, transposed
 //     in_proj of attention             MatMul and Add, in one piece, two (q; k and v) or three
@@ -12,14 +12,14 @@
 
 import Files
 
-/// The state dict that a graph holds.
+/// The state dict of a graph.
 struct ONNXStateDict {
     private var tensors: [StoredTensor] = []
     private var traits = ModelTraits()
 
-    /// Initialisers and constants by the name that nodes use, Identity resolved.
+    /// Initialisers and constants by the names that nodes use, Identity resolved.
     private let values: [String: ONNXGraph.Initializer]
-    /// The prefix of the official names: `model.` or nothing.
+    /// The prefix of the official names: `model.` or empty.
     private let prefix: String
     private var source: ONNXTensors
     private var names = Set<String>()
@@ -145,8 +145,8 @@ struct ONNXStateDict {
         readShapes(shapes)
     }
 
-    /// The node's module without the prefix; empty at the top level. Where a wrapper calls the model's
-    /// parts itself, only the names have the prefix.
+    /// The node's module without the prefix; empty at the top level. If a wrapper calls the model's
+    /// parts itself, only parameter names have the prefix.
     private func officialScope(_ node: ONNXGraph.Node) -> String {
         let scope = node.scope
         if scope + "." == prefix { return "" }
@@ -175,8 +175,8 @@ struct ONNXStateDict {
         }
     }
 
-    /// Query before key and value: in the order of the exporter's ordinals, or, for q beside k and v in
-    /// one piece, the smaller piece first.
+    /// The pieces of `in_proj` with the query first: in the order of the exporter's ordinals; of
+    /// two pieces, q and k with v, the smaller one first.
     private func inOrder(
         _ pieces: [(ordinal: Int, value: ONNXGraph.Initializer)]
     ) -> [ONNXGraph.Initializer] {
@@ -186,7 +186,7 @@ struct ONNXStateDict {
         return first > second ? [sorted[1], sorted[0]] : sorted
     }
 
-    /// A view of the stored `[rows, columns]` as `[columns, rows]`.
+    /// The transposed view of a stored matrix: `[rows, columns]` as `[columns, rows]`.
     private func transposed(_ tensor: StoredTensor) throws -> StoredTensor {
         guard tensor.shape.count == 2, var part = tensor.parts.first else {
             throw FormatFailure(
@@ -220,14 +220,14 @@ struct ONNXStateDict {
                 shape: [rows] + first.shape.dropFirst(), parts: pieces.flatMap(\.parts)))
     }
 
-    /// One value for each channel, without the sizes of 1 around them.
+    /// Adds a tensor of one value for each channel, without its axes of size 1.
     private mutating func addFlat(_ value: ONNXGraph.Initializer, _ name: String) throws {
         let tensor = try source.stored(value, name: name)
         add(tensor.named(name, shape: [tensor.count]))
     }
 
-    /// The frequency embedding, `[1, C, F, 1]`, and the factor that it is added with. The stored values
-    /// include `emb_scale`, so the restored model has an `emb_scale` of 1.
+    /// Restores the frequency embedding, `[1, C, F, 1]`, and its weight in the sum. The stored
+    /// values include `emb_scale`, so the restored model has an `emb_scale` of 1.
     private mutating func restoreEmbedding(
         _ node: ONNXGraph.Node, _ nodes: [ONNXGraph.Node], _ constants: [ONNXGraph.Initializer?]
     ) throws {
@@ -270,8 +270,8 @@ struct ONNXStateDict {
         if heads > 0 { traits.arguments["t_heads"] = .integer(heads) }
     }
 
-    /// Reads the segment from the input `[1, channels, samples]`, and the frequencies from
-    /// `[1, 2 · channels, freq, time]`, which graphs without their own spectrogram have.
+    /// Reads the segment from the input `[1, channels, samples]`, and the frequencies from the
+    /// input `[1, 2 · channels, freq, time]` of graphs without their own STFT.
     private mutating func readInputs(_ inputs: [ONNXGraph.Input]) {
         for input in inputs where values[input.name] == nil {
             if input.shape.count == 3, input.shape[2] > 0 {
@@ -283,7 +283,7 @@ struct ONNXStateDict {
         }
     }
 
-    /// The first whole numbers of a constant.
+    /// The first integers of a constant.
     private func integers(_ value: ONNXGraph.Initializer) -> [Int] {
         guard value.integers.isEmpty, let plain = value.plain else { return value.integers }
         let count = min(plain.count / 8, CheckpointContents.rankLimit)
@@ -292,7 +292,8 @@ struct ONNXStateDict {
         }
     }
 
-    /// A single float, as the shortest decimal that rounds to it: 0.2 for float32's 0.20000000298.
+    /// A single float as the shortest decimal that rounds to the stored value: 0.2 for
+    /// 0.20000000298.
     private func scalar(_ value: ONNXGraph.Initializer) -> Double? {
         guard let plain = value.plain, value.shape.allSatisfy({ $0 == 1 }) else { return nil }
         let (file, offset) = (source.file, plain.lowerBound)
@@ -305,7 +306,7 @@ struct ONNXStateDict {
         default: return nil
         }
         guard stored.isFinite else { return nil }
-        // Nine digits tell any two floats apart.
+        // Nine digits distinguish any two float32 values.
         let decimals = (1...9).lazy.compactMap {
             Double(Double(stored).significant($0))
         }

@@ -1,5 +1,5 @@
-// The names of the official state dict, as far as readers need them: to find a prefix, and to tell
-// parameters from other values of an exported graph. The model's code has all names, in
+// Names of the official state dict that readers need to find a prefix, and to distinguish
+// parameters from other values of an exported graph. All other names are in
 // `StateDictReader.swift`.
 
 enum OfficialNames {
@@ -18,15 +18,15 @@ enum OfficialNames {
         return roots.contains(Substring(name[..<root]))
     }
 
-    /// The prefixes of the official names, one for each model in the file, sorted, each with its dot.
-    /// Empty if a model's names have no prefix, or if there is no model.
+    /// The prefixes of the official names, one for each model in the file, sorted, each ending with
+    /// a dot. Empty if a model's names have no prefix, or if there is no model.
     static func prefixes(of tensors: [StoredTensor]) -> [String] {
         let anchors = tensors.map(\.name).filter { $0.hasSuffix("." + anchor) }
         guard !tensors.contains(where: { $0.name == anchor }) else { return [] }
         return anchors.map { String($0.dropLast(anchor.count)) }.sorted()
     }
 
-    /// The tensor without the prefix, if it has it.
+    /// The tensor with the prefix of its name removed, if its name has it.
     static func without(_ prefix: String, _ tensor: StoredTensor) -> StoredTensor {
         tensor.name.hasPrefix(prefix)
             ? tensor.named(String(tensor.name.dropFirst(prefix.count))) : tensor

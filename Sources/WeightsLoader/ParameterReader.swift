@@ -1,15 +1,15 @@
-// A cursor over a checkpoint that asks for each tensor by name and shape, as candle's VarBuilder does.
+// A reader that asks a checkpoint for each tensor by name and shape, like candle's VarBuilder.
 
 import Synchronization
 
-/// Reads parameters under one prefix of the official state dict, and remembers which were read.
+/// Reads parameters under one prefix of the official state dict, and records which were read.
 ///
-/// Scopes of one reader share their memory, which is safe to use from several threads.
+/// All scopes of a reader share this record. Several threads may use it at once.
 package struct ParameterReader: Sendable {
-    /// Values for the tensor of this full name and shape.
+    /// Gives the values of the tensor with this full name and shape.
     package typealias Generator = @Sendable (_ name: String, _ shape: [Int]) -> [Float]
 
-    /// Tensors that replace a checkpoint's.
+    /// Tensors that replace tensors of a checkpoint.
     package struct Replacements: Sendable {
         /// INT8 weights, and a scale for each output channel.
         package var quantized: [String: (values: [Int8], scales: [Float])] = [:]
@@ -27,9 +27,9 @@ package struct ParameterReader: Sendable {
     private let prefix: String
     private let asked: AskedNames
 
-    /// Parameters that are generated on demand, to measure a model without its file.
+    /// A reader of generated parameters, to measure a model without its file.
     ///
-    /// - Parameter generator: gives as many values as the shape has elements.
+    /// - Parameter generator: returns as many values as the shape has elements.
     package init(generating generator: @escaping Generator) {
         self.init(.generator(generator))
     }
@@ -45,16 +45,17 @@ package struct ParameterReader: Sendable {
         self.init(.checkpoint(checkpoint, replacements))
     }
 
-    /// The part of the model below `name`: `reader.scope("encoder").scope("0")`.
+    /// A reader for the part of the model below `name`: `reader.scope("encoder").scope("0")`.
     package func scope(_ name: String) -> ParameterReader {
         ParameterReader(source, prefix: "\(prefix)\(name).", asked: asked)
     }
 
     /// The tensor `name` of this scope as float32, row-major.
     ///
-    /// - Parameter shape: the sizes that the model needs; the stored ones must be the same, but
-    ///   for sizes of 1 in a format that leaves them out.
-    /// - Throws: ``WeightsError`` if it is missing, has another shape or isn't floating-point.
+    /// - Parameter shape: the sizes that the model needs; the stored ones must be equal, except for
+    ///   sizes of 1 in a format that leaves them out.
+    /// - Throws: ``WeightsError`` if the tensor is missing, has another shape or isn't
+    ///   floating-point.
     package func floats(_ name: String, _ shape: [Int]) throws -> [Float] {
         let fullName = prefix + name
         switch source {
@@ -81,14 +82,15 @@ package struct ParameterReader: Sendable {
         return tensor
     }
 
-    /// The tensor `name` of this scope as INT8 weights, if it is stored as such.
+    /// The tensor `name` of this scope as INT8 weights, if it is stored in INT8.
     ///
     /// - Parameters:
-    ///   - shape: as for ``floats(_:_:)``.
-    ///   - channels: number of output channels, which have a scale each.
+    ///   - shape: the sizes that the model needs, see ``floats(_:_:)``.
+    ///   - channels: number of output channels, each of which has a scale.
     /// - Returns: the values, row-major, and the scales that they are multiplied with; nil if the
     ///   tensor is missing or not of type I8.
-    /// - Throws: ``WeightsError`` if it has another shape, or not as many positive finite scales.
+    /// - Throws: ``WeightsError`` if the tensor has another shape, or if its scales are not
+    ///   positive, finite and as many as output channels.
     package func quantized(
         _ name: String, _ shape: [Int], channels: Int
     ) throws -> (values: [Int8], scales: [Float])? {
@@ -143,7 +145,7 @@ package struct ParameterReader: Sendable {
         return .notStorable(path: path, tensor: prefix + name, value: value, type: .int8)
     }
 
-    /// The forms of a quantised checkpoint's layers; nil for another checkpoint.
+    /// The forms of a quantised checkpoint's layers; nil for a checkpoint that is not quantised.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func storedForms() throws -> [String: LayerForm]? {
@@ -159,9 +161,10 @@ package struct ParameterReader: Sendable {
         }
     }
 
-    /// Checks that every tensor of the checkpoint was read, whatever this reader's scope.
+    /// Checks that every tensor of the checkpoint was read, in all scopes.
     ///
-    /// - Throws: ``WeightsError/tensorsUnused(path:tensors:)``: the model is not the stored one.
+    /// - Throws: ``WeightsError/tensorsUnused(path:tensors:)`` if the stored model is a different
+    ///   one.
     package func finish() throws {
         guard case .checkpoint(let checkpoint, _) = source else { return }
         let unused = unaskedNames(of: checkpoint)
@@ -170,10 +173,10 @@ package struct ParameterReader: Sendable {
         }
     }
 
-    /// The official shape of each tensor that was asked for, whatever the file says.
+    /// The official shape of each requested tensor; the file may store it without sizes of 1.
     package var askedShapes: [String: [Int]] { asked.all() }
 
-    /// Numbers in all tensors that were asked for.
+    /// Number of elements of all requested tensors.
     package var askedCount: Int { askedShapes.values.reduce(0) { $0 + $1.reduce(1, *) } }
 
     private func unaskedNames(of checkpoint: Checkpoint) -> [String] {
@@ -181,8 +184,8 @@ package struct ParameterReader: Sendable {
         return checkpoint.tensors.map(\.name).filter { asked[$0] == nil }
     }
 
-    /// Names the missing tensor and the unread ones whose names begin most like it, which shows a
-    /// renamed or differently counted layer.
+    /// The error for a missing tensor. It lists the unread tensors with the longest common prefix,
+    /// which shows a renamed layer or one with another number.
     private func missing(_ name: String, in checkpoint: Checkpoint) -> WeightsError {
         let unasked = unaskedNames(of: checkpoint)
         let nearest =
@@ -199,7 +202,7 @@ package struct ParameterReader: Sendable {
 extension Checkpoint {
     /// Starts reading this checkpoint's parameters at the root of the state dict.
     ///
-    /// - Parameter replacements: tensors that take the place of stored ones, with their shapes.
+    /// - Parameter replacements: tensors that replace stored ones of the same shape.
     package func parameters(
         replacing replacements: ParameterReader.Replacements = .init()
     ) -> ParameterReader {
@@ -212,7 +215,7 @@ extension Checkpoint {
     }
 }
 
-/// Which tensors were read, and with which shapes; shared by all scopes of one reader.
+/// Names and shapes of the tensors that were read; shared by all scopes of one reader.
 private final class AskedNames: Sendable {
     private let shapes = Mutex<[String: [Int]]>([:])
 

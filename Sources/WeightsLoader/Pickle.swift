@@ -1,7 +1,7 @@
-// An interpreter of Python's pickles that builds plain values only: no class is looked up,
-// no function called. Reference: Lib/pickletools.py of CPython, protocols 2 to 5.
+// An interpreter of Python's pickles that builds only plain values: it imports no class and calls
+// no function. Reference: Lib/pickletools.py of CPython, protocols 2 to 5.
 
-/// A value on the pickle machine's stack. Containers live in the machine's heap, so that cycles and
+/// A value on the pickle machine's stack. Containers are in the machine's heap, so that cycles and
 /// deep nesting are freed without recursion.
 enum PickleValue {
     case none
@@ -16,9 +16,9 @@ enum PickleValue {
     case dictionary(Int)
     /// A class or a function, by module and name: an index into ``PickleHeap/globals``.
     case global(Int)
-    /// A value that the constructor made, by the constructor's own index.
+    /// A value that the constructor made: the constructor's index of it.
     case made(Int)
-    /// Anything else.
+    /// Any other value.
     case opaque
 }
 
@@ -43,7 +43,7 @@ struct PickleHeap {
         return .dictionary(dictionaries.count - 1)
     }
 
-    /// The elements of a tuple or list.
+    /// The elements of a tuple or list; nil for another value.
     func elements(_ value: PickleValue) -> [PickleValue]? {
         switch value {
         case .tuple(let index), .list(let index): sequences[index]
@@ -51,7 +51,7 @@ struct PickleHeap {
         }
     }
 
-    /// The members of a dictionary; as in Python, the last of equal keys counts.
+    /// The members of a dictionary with string keys; as in Python, the last of equal keys counts.
     func members(_ value: PickleValue) -> [String: PickleValue]? {
         guard case .dictionary(let index) = value else { return nil }
         var members: [String: PickleValue] = [:]
@@ -66,7 +66,7 @@ struct PickleHeap {
     }
 }
 
-/// Gives the results of a pickle's calls and persistent ids.
+/// Builds the results of a pickle's calls and persistent ids.
 protocol PickleConstructor {
     /// The result of calling `function` (`module.name`); nil for an unknown function.
     mutating func call(
@@ -79,8 +79,8 @@ protocol PickleConstructor {
 
 /// Runs one pickle.
 struct PickleMachine {
-    /// Bounds the memory of a pickle that pushes values only. A published model takes about 14,000
-    /// steps.
+    /// The most steps, which bounds the memory of a pickle that only pushes values. A published
+    /// model takes about 14,000.
     static let stepLimit = 400_000
     private static let globalLimit = 4096
     private static let nameLimitBytes = 1024
@@ -133,7 +133,7 @@ struct PickleMachine {
         case UInt8(ascii: "X"): stack.append(try string(integer(UInt32.self)))
         case 0x8C: stack.append(try string(integer(UInt8.self)))
         case 0x8D: stack.append(try string(integer(UInt64.self)))
-        // Python 2's strings count as text; no model needs bytes.
+        // Python 2's strings are read as text. Bytes are skipped: no model needs them.
         case UInt8(ascii: "T"): stack.append(try string(integer(UInt32.self)))
         case UInt8(ascii: "U"): stack.append(try string(integer(UInt8.self)))
         case UInt8(ascii: "B"): try skip(integer(UInt32.self))
@@ -189,11 +189,12 @@ struct PickleMachine {
         case UInt8(ascii: "R"), 0x81:  // REDUCE and NEWOBJ: function or class, arguments
             let operands = try pop(2)
             try call(operands[0], operands[1], &constructor)
-        case 0x92:  // NEWOBJ_EX, with arguments by name, which nothing known takes
+        case 0x92:  // NEWOBJ_EX, with arguments by name, which no supported class takes
             let operands = try pop(3)
             try call(operands[0], operands[1], &constructor)
         case UInt8(ascii: "b"):
-            // BUILD sets the state of the object below; no object that is read here has one.
+            // BUILD sets the state of the object below on the stack; no supported object has a
+            // state.
             _ = try pop()
             _ = try top()
         case UInt8(ascii: "Q"):
@@ -212,7 +213,7 @@ struct PickleMachine {
         try cursor.littleEndian(type, "an operand of the pickle")
     }
 
-    /// LONG1 and LONG4: two's complement, little-endian, any length.
+    /// Operand of LONG1 and LONG4: two's complement, little-endian, any length.
     private mutating func longInteger(_ count: Int) throws -> PickleValue {
         let range = try cursor.take(count, "a long integer of the pickle")
         guard count <= 8 else { return .opaque }
@@ -299,7 +300,7 @@ struct PickleMachine {
     }
 
     private mutating func global(module: String, name: String) throws {
-        // Names can be recalled from the memo: a few bytes could make much text.
+        // Limits, because names can be recalled from the memo: a few bytes could make much text.
         guard heap.globals.count < Self.globalLimit, module.utf8.count <= Self.nameLimitBytes,
             name.utf8.count <= Self.nameLimitBytes
         else { throw cursor.failure("more or longer names of classes than any model has") }

@@ -1,5 +1,5 @@
-// A cursor over protobuf's wire format: tags, varints, fixed numbers and runs of bytes. Messages are
-// ranges of the file.
+// A reader of protobuf's wire format: tags, varints, fixed-size numbers and byte strings. Messages
+// are byte ranges of the file.
 // Reference: https://protobuf.dev/programming-guides/encoding.
 
 /// Reads the fields of one message.
@@ -8,7 +8,7 @@ struct ProtobufReader {
     struct Field {
         let number: Int
         let value: Value
-        /// The first byte of its tag.
+        /// Offset of the tag's first byte.
         let offset: Int
     }
 
@@ -23,7 +23,7 @@ struct ProtobufReader {
     let file: MappedFile
     private var cursor: ByteCursor
 
-    /// - Parameter range: the message within the file.
+    /// - Parameter range: byte range of the message within the file.
     init(_ file: MappedFile, _ range: Range<Int>) {
         self.file = file
         cursor = ByteCursor(file, range)
@@ -55,7 +55,7 @@ struct ProtobufReader {
         return Field(number: Int(number), value: value, offset: offset)
     }
 
-    /// Up to ten bytes of seven bits, lowest first; longer numbers are refused.
+    /// Reads a varint: up to ten bytes of seven bits, lowest first; longer numbers are refused.
     private mutating func varint() throws -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
@@ -82,7 +82,7 @@ struct ProtobufReader {
 }
 
 extension ProtobufReader.Field {
-    /// The bytes of a string or message; an error for numbers.
+    /// The byte range of a string or message; throws for numbers.
     func bytes() throws -> Range<Int> {
         guard case .bytes(let range) = value else {
             throw FormatFailure(
@@ -104,7 +104,7 @@ extension ProtobufReader.Field {
         return Int(Int64(bitPattern: bits))
     }
 
-    /// A whole number, or a packed run of them; appended up to `limit` in all.
+    /// Appends one integer or a packed run of integers, up to `limit` elements in all.
     func appendIntegers(to integers: inout [Int], limit: Int, _ file: MappedFile) throws {
         guard case .bytes(let range) = value else {
             if integers.count < limit { integers.append(try integer()) }

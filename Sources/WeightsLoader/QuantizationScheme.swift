@@ -1,11 +1,12 @@
 // The description of a quantised checkpoint: the value of `quantization` in a safetensors file's
 // metadata. `docs/formats.md` describes the file.
 
-/// The types of a layer's weights and of the activations that they are multiplied with.
+/// The form of a layer: the types of its weights and of the activations that it multiplies.
 package enum LayerForm: String, Sendable, CaseIterable {
-    /// Floats of 16 bits.
+    /// Floats of 16 bits, not quantised.
     case float
-    /// INT8 weights; activations of 16 bits, or float32 if the whole model runs in it.
+    /// INT8 weights; activations are floats of 16 bits, or float32 if the whole model runs in
+    /// float32.
     case w8 = "int8-weights"
     /// INT8 weights and activations.
     case w8a8 = "int8"
@@ -13,7 +14,7 @@ package enum LayerForm: String, Sendable, CaseIterable {
 
 /// The forms of a quantised checkpoint's layers.
 package struct QuantizationScheme: Sendable, Equatable {
-    /// Symmetric, a scale for each output channel.
+    /// Name of the scheme: symmetric, with a scale for each output channel.
     static let name = "int8-symmetric-per-channel"
     static let metadataKey = "quantization"
     /// The name of the tensor with the scales of a quantised tensor.
@@ -21,7 +22,8 @@ package struct QuantizationScheme: Sendable, Equatable {
 
     /// The form of each quantised tensor.
     package let layers: [String: LayerForm]
-    /// How it was made, and from which file; for people, ignored by the engine. Numbers are finite.
+    /// Source file and calibration of the checkpoint; for people, ignored by the engine. Numbers
+    /// are finite.
     package let origin: [String: ArgumentValue]
 
     package init(layers: [String: LayerForm], origin: [String: ArgumentValue]) {
@@ -29,7 +31,7 @@ package struct QuantizationScheme: Sendable, Equatable {
         self.origin = origin
     }
 
-    /// The entry of the file's metadata.
+    /// The scheme's entry in the file's metadata.
     package var metadata: [String: String] {
         let value = ArgumentValue.object([
             "scheme": .string(Self.name),
@@ -41,7 +43,7 @@ package struct QuantizationScheme: Sendable, Equatable {
 }
 
 extension Checkpoint {
-    /// The scheme of a quantised checkpoint; nil for another checkpoint.
+    /// The scheme of a quantised checkpoint; nil for a checkpoint that is not quantised.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func quantizationScheme() throws -> QuantizationScheme? {
@@ -69,6 +71,6 @@ extension Checkpoint {
             layers: Dictionary(forms, uniquingKeysWith: { first, _ in first }), origin: origin)
     }
 
-    /// Whether its weights are quantised in this engine's scheme.
+    /// Whether the checkpoint's weights are quantised in this engine's scheme.
     package var isQuantized: Bool { metadata[QuantizationScheme.metadataKey] != nil }
 }

@@ -6,17 +6,18 @@
 //
 // `docs/formats.md` describes every field and every check.
 
-/// The official format of published checkpoints.
+/// The safetensors format of the official checkpoints.
 enum Safetensors {
-    /// A published model's header takes 60,000 bytes. The official implementation's limit is 100 MB;
-    /// this one is lower because the text stays in memory beside the parsed entries.
+    /// The most bytes of a header; a published model's takes 60,000. The official implementation
+    /// allows 100 MB; this limit is lower because the text stays in memory beside the parsed
+    /// entries.
     static let headerLimitBytes = 16_000_000
     private static let lengthFieldBytes = 8
 
     /// Reads and checks the header of `file`.
     ///
-    /// - Throws: `FormatFailure` unless the tensors, in some order, fill the bytes after the
-    ///   header exactly, without overlap or gap; ``WeightsError/notSafetensors(path:found:)``.
+    /// - Throws: `FormatFailure` unless the tensors, in any order, fill the bytes after the header
+    ///   exactly, without overlap or gap; ``WeightsError/notSafetensors(path:found:)``.
     static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
         let headerBytes = try headerLength(file, path: path)
         let dataStart = lengthFieldBytes + headerBytes
@@ -96,10 +97,10 @@ enum Safetensors {
     }
 }
 
-/// A tensor's entry in the header, not checked yet.
+/// A tensor's unchecked entry in the header.
 private struct HeaderEntry {
     let name: String
-    /// Its first byte.
+    /// Offset of the entry's first byte.
     let offset: Int
     var typeName: String?
     var shape: [Int]?
@@ -118,7 +119,9 @@ private struct HeaderEntry {
         }
     }
 
-    /// - Parameter data: the bytes of the file that tensors may lie in.
+    /// The checked tensor of this entry.
+    ///
+    /// - Parameter data: the byte range of the file that contains tensors.
     func checked(data: Range<Int>) throws -> StoredTensor {
         guard let typeName, let shape, let offsets, offsets.count == 2 else {
             throw FormatFailure(
@@ -152,7 +155,7 @@ private struct HeaderEntry {
     private static func integers(_ cursor: inout JSONCursor) throws -> [Int] {
         var values: [Int] = []
         try cursor.array { cursor in
-            // One more than the limit is enough for the tensor to be refused later.
+            // One value above the limit is enough for a later check to refuse the tensor.
             let value = try cursor.integer()
             if values.count <= CheckpointContents.rankLimit { values.append(value) }
         }

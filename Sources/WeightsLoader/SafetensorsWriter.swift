@@ -1,9 +1,9 @@
-// Writes safetensors files in the official layout, tensor by tensor.
+// Writer of safetensors files in the official layout, tensor by tensor.
 
 import Files
 import LibC
 
-/// A checkpoint on its way into a file.
+/// Writes a checkpoint as a safetensors file.
 package struct SafetensorsWriter {
     /// A tensor to write.
     package struct Entry {
@@ -17,7 +17,7 @@ package struct SafetensorsWriter {
         let type: ElementType
         fileprivate let values: Values
 
-        /// - Parameter shape: of as many elements as the tensor.
+        /// - Parameter shape: a shape with as many elements as the tensor.
         package init(_ tensor: StoredTensor, shape: [Int]) {
             name = tensor.name
             self.shape = shape
@@ -25,7 +25,7 @@ package struct SafetensorsWriter {
             values = .stored(tensor)
         }
 
-        /// - Parameter bytes: the values, of that type and shape, little-endian.
+        /// - Parameter bytes: the values in the given type and shape, row-major and little-endian.
         package init(_ name: String, shape: [Int], _ type: ElementType, bytes: [UInt8]) {
             self.name = name
             self.shape = shape
@@ -33,7 +33,7 @@ package struct SafetensorsWriter {
             values = .bytes(bytes)
         }
 
-        /// Bytes of the values, if they keep their type.
+        /// Size of the values in bytes, in their own type.
         package var countBytes: Int { shape.reduce(1, *) * type.bits / 8 }
     }
 
@@ -44,10 +44,10 @@ package struct SafetensorsWriter {
     private let asFloat16: Bool
 
     /// - Parameters:
-    ///   - entries: in any order.
-    ///   - metadata: besides the arguments.
-    ///   - asFloat16: whether to round stored values, all floats, to float16; else they keep their
-    ///     types.
+    ///   - entries: the tensors to write, in any order.
+    ///   - metadata: entries of the metadata besides the arguments.
+    ///   - asFloat16: whether to round stored values, which must be floats, to float16; else they
+    ///     keep their types.
     package init(
         _ checkpoint: Checkpoint, entries: [Entry], arguments: ModelArguments,
         metadata: [String: String] = [:], asFloat16: Bool = false
@@ -59,7 +59,7 @@ package struct SafetensorsWriter {
         self.asFloat16 = asFloat16
     }
 
-    /// Writes the file under a temporary name beside it, which is renamed once it is complete.
+    /// Writes the file atomically, through a temporary file beside it.
     ///
     /// - Throws: ``WeightsError/fileUnwritable(path:reason:)``,
     ///   ``WeightsError/notStorable(path:tensor:value:type:)``,
@@ -79,7 +79,7 @@ package struct SafetensorsWriter {
         }
     }
 
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
     package func countBytes() throws -> Int {

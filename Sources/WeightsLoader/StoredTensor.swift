@@ -1,23 +1,23 @@
-// A tensor in a checkpoint's files, and the reading of its values in row-major order.
+// A tensor in a checkpoint's files, and reading its values in row-major order.
 
 /// One tensor of a checkpoint.
 package struct StoredTensor: Sendable, Equatable {
-    /// Its name in the official state dict, `encoder.0.conv.weight`.
+    /// The tensor's name in the official state dict, `encoder.0.conv.weight`.
     package let name: String
     package let elementType: ElementType
     /// Row-major sizes; empty for a scalar.
     package let shape: [Int]
-    /// The places of its values, in order. Readers have checked the ranges against the files, and
-    /// their sizes against `shape`.
+    /// The parts that hold the values, in order. Readers have checked the ranges against the files,
+    /// and their sizes against `shape`.
     let parts: [TensorPart]
 
     /// Number of elements.
     package var count: Int { shape.reduce(1, *) }
 
-    /// Bytes of its values, row-major and without gaps.
+    /// Size of the values in bytes, without gaps.
     package var countBytes: Int { count * elementType.bits / 8 }
 
-    /// The same values under another name, and in another shape of as many elements.
+    /// The tensor under another name, and in another shape with as many elements.
     func named(_ name: String, shape: [Int]? = nil) -> StoredTensor {
         StoredTensor(
             name: name, elementType: elementType, shape: shape ?? self.shape, parts: parts)
@@ -26,9 +26,9 @@ package struct StoredTensor: Sendable, Equatable {
     /// Bits of a tensor of this shape.
     ///
     /// - Parameters:
-    ///   - name: for errors.
-    ///   - offset: for errors, the byte that describes the tensor.
-    /// - Throws: `FormatFailure` for too many and for negative sizes, and for overflow.
+    ///   - name: the tensor's name, for errors.
+    ///   - offset: byte offset of the tensor's description, for errors.
+    /// - Throws: `FormatFailure` for too many or negative sizes, and for overflow.
     static func bits(
         _ shape: [Int], _ type: ElementType, of name: String, at offset: Int
     ) throws -> Int {
@@ -45,7 +45,7 @@ package struct StoredTensor: Sendable, Equatable {
         return bits
     }
 
-    /// Checks that a tensor's values take as many bytes as its shape and type need.
+    /// Checks that a tensor's values have the size that its shape and type require.
     ///
     /// - Throws: `FormatFailure`.
     static func check(
@@ -59,16 +59,16 @@ package struct StoredTensor: Sendable, Equatable {
     }
 }
 
-/// A block of a tensor's values: a run of bytes in one file, and their strides.
+/// A block of a tensor's values: a byte range of one file, and the strides in it.
 struct TensorPart: Sendable, Equatable {
     /// Index into the checkpoint's files; 0 is the checkpoint itself.
     var file = 0
     /// The bytes that hold the values.
     var byteRange: Range<Int>
-    /// Whether each value is a protobuf varint whose low 16 bits are the value's.
+    /// Whether each value is stored as a protobuf varint, in its low 16 bits.
     var isVarints = false
-    /// Sizes and strides in elements, outermost first; nil if the range holds exactly the values in
-    /// their order. No stride leads out of the range.
+    /// Sizes and strides in elements, outermost first; nil if the range has exactly the values in
+    /// row-major order. All strides stay inside the range.
     var axes: [Axis]?
 
     struct Axis: Sendable, Equatable {

@@ -1,5 +1,5 @@
-// Reader of the files of `torch.save` since 1.6: a zip archive of stored entries in one folder of any
-// name:
+// Reader of the files that `torch.save` has written since 1.6: a zip archive of uncompressed
+// entries in one folder of any name:
 //
 //     data.pkl      the pickle; tensors in it name their storages by key
 //     data/{key}    each storage's bytes
@@ -7,7 +7,7 @@
 //
 // Reference: torch/serialization.py, `_save` and `_load`. `docs/formats.md` has every check.
 
-/// The form of the official `.th` checkpoints.
+/// The zip format of the official `.th` checkpoints.
 enum TorchArchive {
     /// Reads the pickle and finds the storages.
     ///
@@ -38,7 +38,8 @@ enum TorchArchive {
                         + "again on a little-endian machine")
             }
         }
-        // The storages' checksums are not compared: reading 84 MB would take longer than the rest.
+        // The storages' checksums are not checked: reading 84 MB would take longer than everything
+        // else.
         guard file.withBytes(pickle.byteRange, CRC32.checksum) == pickle.checksum else {
             throw FormatFailure(
                 "the checksum of \(pickle.name) is wrong", at: pickle.byteRange.lowerBound)

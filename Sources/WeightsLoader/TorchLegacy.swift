@@ -1,5 +1,5 @@
-// Reader of the files of `torch.save` before 1.6, and today with
-// `_use_new_zipfile_serialization=False`. In this order:
+// Reader of the files that `torch.save` wrote before 1.6, and still writes with
+// `_use_new_zipfile_serialization=False`. They have, in this order:
 //
 //     pickle    the magic number 0x1950a86a20f9469cfc6c
 //     pickle    the protocol, 1001
@@ -10,7 +10,7 @@
 //
 // Reference: torch/serialization.py, `_legacy_save` and `_legacy_load`.
 
-/// The older form of `.th` checkpoints.
+/// The older format of `.th` checkpoints.
 enum TorchLegacy {
     /// PROTO 2 and LONG1 with the ten bytes of the magic number.
     static let mark: [UInt8] = [

@@ -1,16 +1,16 @@
 // The objects in a pickle of `torch.save`: storages, tensors, fractions.
-// Reference: torch/_utils.py (`_rebuild_tensor_v2` and its kin) and torch/serialization.py.
+// Reference: torch/_utils.py (`_rebuild_tensor_v2` and similar) and torch/serialization.py.
 
-/// A run of elements that tensors are views of.
+/// A storage: contiguous elements, of which tensors are views.
 struct TorchStorage {
-    /// Its name within the file.
+    /// The storage's name within the file.
     let key: String
-    /// nil for an untyped storage of bytes, whose tensors give their own types.
+    /// nil for an untyped storage of bytes, whose tensors have their own types.
     let elementType: ElementType?
-    /// Number of elements (bytes of an untyped one).
+    /// Number of elements; of bytes in an untyped storage.
     let count: Int
 
-    /// nil if the number overflows.
+    /// Size in bytes; nil if it overflows.
     var countBytes: Int? {
         let elementBytes = (elementType ?? .uint8).bits / 8
         let (size, overflow) = count.multipliedReportingOverflow(by: elementBytes)
@@ -22,19 +22,19 @@ struct TorchStorage {
 struct TorchTensor {
     let storage: TorchStorage
     let elementType: ElementType
-    /// In elements, from the storage's start.
+    /// Offset of the first element from the storage's start, in elements.
     let offset: Int
     let shape: [Int]
     let strides: [Int]
 }
 
-/// A pickle's value and all that it refers to.
+/// A pickle's value with the containers and objects that it refers to.
 struct Unpickled {
     let root: PickleValue
     let heap: PickleHeap
     let objects: TorchObjects
 
-    /// Runs the pickle at the cursor and moves the cursor behind it.
+    /// Runs the pickle at the cursor and moves the cursor to its end.
     ///
     /// - Throws: `FormatFailure`.
     init(_ cursor: inout ByteCursor) throws {
@@ -53,11 +53,11 @@ struct TorchObjects: PickleConstructor {
         case storage(TorchStorage)
         case tensor(TorchTensor)
         case fraction(numerator: Int, denominator: Int)
-        /// A tensor of integers with scales, which torch's quantization makes.
+        /// A quantized tensor of torch: integers with scales.
         case quantizedTensor
     }
 
-    /// The first byte of the pickle, for messages.
+    /// Offset of the pickle's first byte, for messages.
     let offset: Int
     private(set) var made: [Made] = []
     /// All storages, by key.
@@ -72,7 +72,7 @@ struct TorchObjects: PickleConstructor {
         case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
             return add(.tensor(try tensor(arguments, type: nil, heap)))
         case "torch._utils._rebuild_tensor_v3":
-            // …, requires_grad, hooks, dtype
+            // Arguments: …, requires_grad, hooks, dtype
             guard arguments.count > 6, let name = heap.globalName(arguments[6]),
                 let type = Self.elementTypes[name]
             else { throw failure("a tensor of unknown type") }
@@ -92,8 +92,8 @@ struct TorchObjects: PickleConstructor {
         }
     }
 
-    /// `("storage", type, key, location, number of elements[, view])`, or `("module", class, file,
-    /// source)` of a layer's class in the older form.
+    /// The object of `("storage", type, key, location, number of elements[, view])`, or of
+    /// `("module", class, file, source)`, a layer's class in the older format.
     mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws -> PickleValue {
         if let parts = heap.elements(id), parts.count == 4, case .string("module") = parts[0] {
             return parts[1]
@@ -135,7 +135,7 @@ struct TorchObjects: PickleConstructor {
         return .made(made.count - 1)
     }
 
-    /// `(storage, offset, size, stride, …)`
+    /// A tensor from the arguments `(storage, offset, size, stride, …)`.
     private func tensor(
         _ arguments: [PickleValue], type: ElementType?, _ heap: PickleHeap
     ) throws -> TorchTensor {
@@ -160,7 +160,7 @@ struct TorchObjects: PickleConstructor {
         return integers.count == elements.count ? integers : nil
     }
 
-    /// Empty, or from a list of pairs.
+    /// An ordered dictionary: empty, or from a list of pairs.
     private func orderedDictionary(
         _ arguments: [PickleValue], heap: inout PickleHeap
     ) -> PickleValue {
@@ -175,7 +175,7 @@ struct TorchObjects: PickleConstructor {
         return dictionary
     }
 
-    /// Two integers, or the text "39/5" that Python wrote before 3.12.
+    /// A fraction from two integers, or from the text "39/5" that Python wrote before 3.12.
     private static func fraction(_ arguments: [PickleValue]) -> Made? {
         var parts: [Int?] = []
         switch arguments.first {
@@ -199,7 +199,7 @@ struct TorchObjects: PickleConstructor {
         "torch.LongStorage": .int64, "torch.IntStorage": .int32, "torch.ShortStorage": .int16,
         "torch.CharStorage": .int8, "torch.ByteStorage": .uint8, "torch.BoolStorage": .bool,
         "torch.ComplexFloatStorage": .complex64,
-        // Tensors quantized by torch, which are refused later.
+        // Types of tensors quantized by torch, which are refused later.
         "torch.QInt8Storage": .int8, "torch.QUInt8Storage": .uint8, "torch.QInt32Storage": .int32,
         "torch.float32": .float32, "torch.float16": .float16, "torch.bfloat16": .bfloat16,
         "torch.float64": .float64, "torch.int64": .int64, "torch.int32": .int32,

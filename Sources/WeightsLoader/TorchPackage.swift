@@ -1,12 +1,12 @@
 // The dictionary that demucs saves in a torch file: `{klass, args, kwargs, state, training_args}`.
 // Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`.
 
-/// The unpickled content of a torch file, and the places of its storages.
+/// The unpickled content of a torch file, and the byte ranges of its storages.
 struct TorchPackage {
     private let root: PickleValue
     private let heap: PickleHeap
     private let objects: TorchObjects
-    /// Bytes of each storage, by key.
+    /// Byte range of each storage, by key.
     private let storageRanges: [String: Range<Int>]
 
     init(_ package: Unpickled, storageRanges: [String: Range<Int>]) {
@@ -14,7 +14,7 @@ struct TorchPackage {
         self.storageRanges = storageRanges
     }
 
-    /// The model's tensors and arguments; also of a bare state dict without class.
+    /// The model's tensors and arguments. A state dict without class has no arguments.
     func contents() throws -> CheckpointContents {
         guard let package = heap.members(root) else {
             throw FormatFailure(
@@ -101,7 +101,7 @@ struct TorchPackage {
             view.shape, view.elementType, of: name, at: objects.offset)
         let count = bits / view.elementType.bits
         let available = size / elementBytes
-        // A storage with fewer elements than the shape would repeat values, which no weights do.
+        // A view with more elements than its storage would repeat values, as no weights do.
         guard view.offset >= 0, view.offset <= available, count <= available,
             let last = Self.lastElement(view), last < available || count == 0
         else {
@@ -147,8 +147,8 @@ struct TorchPackage {
         return try argument(value ?? PickleValue.none, key: key, depth: 0, budget: &budget)
     }
 
-    /// - Parameter budget: the number of values that may still be made. Shared containers could expand
-    ///   into far more values than the pickle holds.
+    /// - Parameter budget: the number of values that may still be made, because shared containers
+    ///   could expand into far more values than the pickle has.
     private func argument(
         _ value: PickleValue, key: String, depth: Int, budget: inout Int
     ) throws -> ArgumentValue {

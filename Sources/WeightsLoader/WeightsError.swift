@@ -1,9 +1,9 @@
-// Why a checkpoint can't be used. The text says what failed, the value found, the value expected and
-// what to do.
+// Errors of checkpoints. The text says what failed, the value found, the value expected and what to
+// do.
 
 import Files
 
-/// Why a checkpoint can't be used.
+/// An error in a checkpoint, or in writing one.
 public enum WeightsError: Error, Equatable, Sendable {
     // The file
     case fileMissing(path: String)
@@ -11,21 +11,21 @@ public enum WeightsError: Error, Equatable, Sendable {
     case fileUnreadable(path: String, reason: String)
     case fileUnwritable(path: String, reason: String)
 
-    // Its format
-    /// The content begins like no known format.
+    // The format
+    /// The first bytes belong to no known format.
     case notSafetensors(path: String, found: String)
-    /// Damage, and the byte where it was found.
+    /// A damaged file, and the byte offset of the damage.
     case damaged(path: String, format: CheckpointFormat, offset: Int, problem: String)
     /// An undamaged file with a part that is not supported; `problem` says what to give instead.
     case unsupported(path: String, format: CheckpointFormat, problem: String)
 
     // The tensors that a model needs
     case notFloats(path: String, tensor: String, found: ElementType)
-    /// `similar`: unread tensors of the file, nearest names first.
+    /// `similar`: unread tensors of the file, the most similar names first.
     case tensorMissing(path: String, tensor: String, unasked: Int, similar: [String])
     case tensorsUnused(path: String, tensors: [String])
     case shapeMismatch(path: String, tensor: String, found: [Int], expected: [Int])
-    /// The scales of a tensor of INT8 weights.
+    /// Invalid scales of a tensor of INT8 weights.
     case scalesInvalid(path: String, tensor: String, problem: String)
     case notStorable(path: String, tensor: String, value: Float, type: ElementType)
 
@@ -108,14 +108,14 @@ extension WeightsError: DescribedError {
         }
     }
 
-    /// Up to ten names, then how many more there are.
+    /// Up to ten names, then the number of the others.
     private static func list(_ names: [String]) -> String {
         let shown = names.prefix(10).map(\.quoted).joined(separator: ", ")
         return names.count > 10 ? "\(shown) and \(names.count - 10) more" : shown
     }
 }
 
-// Names and texts come from files: in messages they stay on one line and of a bearable length.
+// Names and texts come from files: messages show them on one line, shortened.
 extension StringProtocol {
     var quoted: String { "\"\(printable(limit: 200))\"" }
 

@@ -1,4 +1,4 @@
-// The directory of a zip archive whose entries are stored, not compressed: as `torch.save` writes it.
+// The directory of a zip archive with uncompressed entries, as `torch.save` writes it.
 // Reference: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.6 to 4.3.16 and 4.5.3.
 //
 //     local header, name, extra, bytes     for each entry
@@ -21,17 +21,17 @@ struct ZipArchive {
     private static let wideLocatorBytes = 20
     private static let wideEndBytes = 56
     private static let commentLimitBytes = 65_535
-    /// Archives with more entries are refused. A published model has about 540.
+    /// The most entries of an archive. A published model has about 540.
     static let entryLimit = 65_536
 
     struct Entry {
         let name: String
-        /// Its bytes, within the file.
+        /// The entry's byte range within the file.
         let byteRange: Range<Int>
         let checksum: UInt32
     }
 
-    /// By name.
+    /// The entries by name.
     let entries: [String: Entry]
 
     /// Reads the directory.
@@ -61,7 +61,7 @@ struct ZipArchive {
         }
     }
 
-    /// Where the central directory lies, and how many entries it has.
+    /// The byte range of the central directory, and its number of entries.
     private static func directory(_ file: MappedFile) throws -> (byteRange: Range<Int>, count: Int)
     {
         let endPosition = try endRecord(file)
@@ -163,7 +163,7 @@ struct ZipArchive {
             checksum: checksum)
     }
 
-    /// Sizes and offset from the zip64 field (id 1), which holds those that don't fit 32 bits.
+    /// Reads sizes and offset that don't fit 32 bits from the zip64 field (id 1).
     private static func widen(
         _ size: inout UInt64, _ packed: inout UInt64, _ local: inout UInt64,
         from extra: inout ByteCursor
