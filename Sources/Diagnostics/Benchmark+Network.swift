@@ -10,12 +10,14 @@ import WeightsLoader
 extension Benchmark {
     /// A network to measure.
     package enum Network: Sendable {
-        /// - Parameter segmentSeconds: the bag's, if it is a model of one.
+        /// A checkpoint file.
+        ///
+        /// - Parameter segmentSeconds: the bag's segment length, if the model is a member of a bag.
         case checkpoint(path: String, segmentSeconds: Double?)
         /// A configuration with ``SeededWeights``, without a file.
         case random(Configuration)
 
-        /// INT8 for a checkpoint with INT8 weights, else float32.
+        /// The precision of the weights: INT8 for a checkpoint with INT8 weights, else float32.
         ///
         /// - Throws: `WeightsError`.
         package func ownPrecision() throws -> Precision {
@@ -27,11 +29,11 @@ extension Benchmark {
     /// A network and the type of its stored weights.
     struct Source {
         let network: Network
-        /// Whether the weights are float16 values: describes a checkpoint, requests float16 for
-        /// random weights.
+        /// Whether the weights are float16: for a checkpoint a description, for random weights a
+        /// request.
         var isFloat16 = false
 
-        /// Calls `body` with the same network in float16, unless its weights are INT8. A checkpoint
+        /// Calls `body` with the network's weights in float16, unless they are INT8. A checkpoint
         /// is converted into a temporary file.
         static func withFloat16(of network: Network, _ body: (Source) throws -> Void) throws {
             guard case .checkpoint(let path, let segmentSeconds) = network else {
@@ -50,7 +52,7 @@ extension Benchmark {
                     isFloat16: true))
         }
 
-        /// Size of the checkpoint; 0 for random weights.
+        /// Size of the checkpoint in bytes; 0 for random weights.
         func fileBytes() throws -> Int {
             guard case .checkpoint(let path, _) = network else { return 0 }
             return try Checkpoint.open(path).countBytes
@@ -74,7 +76,8 @@ extension Benchmark {
         }
     }
 
-    /// Bytes of a model's values in a checkpoint of a precision; nil for float16.
+    /// Size of a model's values in a checkpoint of that precision, in bytes; nil stands for
+    /// float16.
     static func valueBytes(_ configuration: Configuration, _ precision: Precision?) throws -> Int {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))

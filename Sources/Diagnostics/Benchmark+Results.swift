@@ -14,7 +14,8 @@ extension Benchmark {
         package let instructionSet: String
         /// The backend of matrix products: `packed`, or a BLAS with its core.
         package let products: String
-        /// Size of the checkpoint; for random weights that of their values in this precision.
+        /// Size of the checkpoint in bytes; for random weights the size of their values in this
+        /// precision.
         package internal(set) var fileBytes: Int
         /// Time to open the file and build the network; with random weights, to draw them too.
         package let loadSeconds: Double
@@ -22,56 +23,56 @@ extension Benchmark {
         package let segmentSeconds: [Double]
         /// Length of the segment.
         package let audioSeconds: Double
-        /// Of the segment, see `Configuration.segmentOperations`.
+        /// Floating-point operations of the segment, see `Configuration.segmentOperations`.
         package let operations: Double
         package let peakOperationsPerSecond: Double
         package let memoryBytesPerSecond: Double
-        /// Of the process until the end of the runs.
+        /// Peak memory of the process up to the end of the runs.
         package let peakResidentBytes: Int
         /// SNR of the worst stem against float32 in this process; infinite for float32 itself.
         package internal(set) var worstSNRDecibels: Double
         package let blocks: [BlockTime]
-        /// nil if no track was given.
+        /// Results of the track; nil if none was given.
         package internal(set) var track: TrackTime?
-        /// nil if it was not asked for.
+        /// The prediction for more threads; nil if it was not requested.
         package internal(set) var scaling: ThreadScaling?
 
         package var medianSeconds: Double { median(segmentSeconds) }
-        /// Seconds of audio in a second.
+        /// Seconds of audio processed in a second.
         package var realtimeFactor: Double { audioSeconds / medianSeconds }
         package var operationsPerSecond: Double { operations / medianSeconds }
         package var shareOfPeak: Double { operationsPerSecond / peakOperationsPerSecond }
     }
 
-    /// A block's part of the segment.
+    /// Time, operations and memory traffic of a block for the segment.
     package struct BlockTime: Sendable {
         package let block: NetworkBlock
-        /// Median of the runs.
+        /// Median time of the runs.
         package let seconds: Double
         package let operations: Double
-        /// The least bytes that it must read and write.
+        /// Least memory traffic in bytes.
         package let bytes: Double
     }
 
-    /// A whole track, from its samples to those of its stems.
+    /// Results for a whole track, from its samples to the samples of its stems.
     package struct TrackTime: Sendable {
         package let audioSeconds: Double
         package let seconds: Double
-        /// Of the process until the end of the track.
+        /// Peak memory of the process up to the end of the track.
         package let peakResidentBytes: Int
         /// SDR of each stem in dB, by its name; nil without references.
         package let sdr: [String: Double]?
 
-        /// Seconds of audio in a second.
+        /// Seconds of audio processed in a second.
         package var realtimeFactor: Double { audioSeconds / seconds }
     }
 
     /// Times the blocks of the network in each run.
     final class BlockClock: ForwardObserver {
         private let cancellation: CancellationToken
-        /// In the order of computation.
+        /// The blocks in the order of computation.
         private var blocks: [NetworkBlock] = []
-        /// For each run a sum for each block, which may be completed in several parts.
+        /// Seconds of each block in each run, summed over the block's parts.
         private var runs: [[NetworkBlock: Double]] = []
         private var begun = ContinuousClock.now
 

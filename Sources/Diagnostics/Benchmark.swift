@@ -1,4 +1,4 @@
-// The speed of a network on this machine, and its cost in memory and accuracy.
+// Benchmark: the speed of a network on this machine, its memory and its accuracy.
 
 import Audio
 import Demucs
@@ -23,7 +23,7 @@ package struct Benchmark {
         }
     }
 
-    /// `[sources, audioChannels, samples]`, row-major, without the network's memory.
+    /// Stems `[sources, audioChannels, samples]`, row-major, copied out of the network's memory.
     private typealias Stems = (values: [Float], count: Int)
 
     private let network: Network
@@ -34,8 +34,8 @@ package struct Benchmark {
 
     /// - Parameters:
     ///   - threads: at least 1.
-    ///   - runs: of the segment, at least 1, after a first one that doesn't count.
-    ///   - track: separated once, without shifts, if the network is a checkpoint.
+    ///   - runs: number of runs of the segment, at least 1, after a warm-up run.
+    ///   - track: a track to separate once, without shifts, if the network is a checkpoint.
     ///   - timesTiles: whether to time the tiles of all loops, for ``ThreadScaling``.
     package init(
         _ network: Network, threads: Int, runs: Int, track: Track? = nil, timesTiles: Bool = false
@@ -51,17 +51,17 @@ package struct Benchmark {
     ///
     /// - Parameters:
     ///   - includesFloat16File: whether to measure float32 also with weights from a float16 file,
-    ///     unless they are INT8.
+    ///     if the weights are not INT8.
     ///   - report: called before each measurement.
-    /// - Returns: a measurement for each precision in the order of `Precision.allCases`, then that of
-    ///   the float16 file.
+    /// - Returns: a measurement for each precision in the order of `Precision.allCases`, then the
+    ///   measurement with the float16 file.
     /// - Throws: errors of loading the network and of the track's score; `CancellationError`.
     package func measure(
         _ precisions: Set<Precision>, includesFloat16File: Bool = false,
         cancellation: CancellationToken, report: (Precision) -> Void = { _ in }
     ) throws -> [Measurement] {
         var measured: [(measurement: Measurement, stems: Stems)] = []
-        // A process's peak memory never falls, so the precision with the least memory is first.
+        // A process's peak memory never falls, so the precision with the least memory runs first.
         for precision in Precision.allCases.reversed() where precisions.contains(precision) {
             report(precision)
             measured.insert(try measure(Source(network: network), precision, cancellation), at: 0)
@@ -81,7 +81,7 @@ package struct Benchmark {
             measurement.worstSNRDecibels =
                 SignalToNoise.perStem(stems.values, against: reference.values, count: stems.count)
                 .worstDecibels
-            // Takes memory, so it waits until all peaks are measured.
+            // Takes memory, so it runs after all peaks are measured.
             if case .random(let configuration) = network {
                 measurement.fileBytes = try Self.valueBytes(
                     configuration, measurement.isFromFloat16 ? nil : measurement.precision)
@@ -94,7 +94,7 @@ package struct Benchmark {
         _ source: Source, _ precision: Precision, _ cancellation: CancellationToken
     ) throws -> (Measurement, Stems) {
         var (measurement, stems) = try measureSegment(source, precision, cancellation)
-        // Loads the network again, after the first one's memory has been freed.
+        // The track loads the network again, after the memory of the first one has been freed.
         measurement.track = try measureTrack(source, precision, cancellation)
         return (measurement, stems)
     }
@@ -153,7 +153,7 @@ package struct Benchmark {
             peakResidentBytes: peakResidentBytes(), sdr: try track.score?(separation))
     }
 
-    /// The stems of float32.
+    /// The stems in float32.
     private func reference(_ cancellation: CancellationToken) throws -> Stems {
         let network = try Source(network: network).load(.float32, threads: threads)
         let mix = Self.noise(network.configuration, on: network.backend)
@@ -161,7 +161,7 @@ package struct Benchmark {
         return (stems.floats, stems.shape[0])
     }
 
-    /// One segment `[audioChannels, samples]`, the same in every run.
+    /// One segment of noise, `[audioChannels, samples]`, the same in every run.
     private static func noise(_ configuration: Configuration, on backend: Backend) -> Tensor {
         var draws = SeededDraws("mix")
         let shape = [configuration.audioChannels, configuration.segmentSamples]

@@ -1,4 +1,4 @@
-// Segments of music, or of noise, to calibrate a quantisation on.
+// Segments of music or noise for the calibration of a quantisation.
 
 import Audio
 import Demucs
@@ -8,19 +8,20 @@ import WeightsLoader
 
 /// Segments of a network's input, spread over sound files.
 package struct CalibrationSegments: Sendable {
-    /// `[audioChannels, samples]` each, normalised by the statistics of the whole track.
+    /// The segments, `[audioChannels, samples]` each, normalised by the statistics of the whole
+    /// track.
     package let mixes: [[Float]]
-    /// The segments' part of a quantised file's metadata.
+    /// Description of the segments for a quantised file's metadata.
     package let description: [String: ArgumentValue]
 
     private static let noiseSegments = 4
 
-    /// Reads segments of the model's length, equally many of each file and at equal distances. Zeros
-    /// follow the end of a short file.
+    /// Reads segments of the model's length, equally many from each file and at equal distances. A
+    /// file shorter than a segment is padded with zeros.
     ///
     /// - Parameters:
     ///   - paths: at least one sound file.
-    ///   - count: segments in all, at least one for each file.
+    ///   - count: number of segments in all, at least one for each file.
     /// - Throws: `AudioError`, `SeparationError.emptyAudio`, `CancellationError`.
     package init(
         of paths: [String], count: Int, for configuration: Configuration, on backend: Backend,
@@ -34,7 +35,7 @@ package struct CalibrationSegments: Sendable {
                 sampleRateHz: configuration.samplerate, cancellation: cancellation)
             let segments = (index + 1) * count / paths.count - index * count / paths.count
             let room = max(0, track.sampleCount - samples)
-            // The middles of equal parts.
+            // Segments begin in the middles of equal parts.
             let starts = (0..<segments).map { room * (2 * $0 + 1) / (2 * segments) }
             try track.forEachPiece(
                 at: starts, length: samples, on: backend, cancellation: cancellation
@@ -49,7 +50,7 @@ package struct CalibrationSegments: Sendable {
         ]
     }
 
-    /// Segments of noise, for want of music.
+    /// Segments of noise, for when no music is given.
     package init(noiseFor configuration: Configuration) {
         var draws = SeededDraws("mix")
         mixes = (0..<Self.noiseSegments).map { _ in

@@ -1,16 +1,16 @@
-// The peak rates of this machine, which a network's are compared with.
+// The peak rates of this machine, to compare with a network's rates.
 
 import Files
 import Layers
 import LibC
 import Tensor
 
-/// The best of several passes with all threads of a backend.
+/// Peak rates of a machine: the best of several passes with all threads of a backend.
 struct MachineRates {
-    /// Floating-point operations a second of the engine's own product, on operands that stay in a
-    /// core's level-1 and level-2 caches. In INT8 that of INT8 × INT8.
+    /// Operations a second of the engine's own GEMM, on operands that stay in a core's level-1 and
+    /// level-2 caches; in INT8 of the product INT8 × INT8.
     let operationsPerSecond: Double
-    /// Bytes a second of sums of vectors larger than any cache: two streams read, one written.
+    /// Bytes a second of vector sums larger than any cache: two streams are read, one is written.
     let memoryBytesPerSecond: Double
 
     /// Seconds that each measurement takes.
@@ -35,7 +35,7 @@ struct MachineRates {
     }
 
     private static func operationsPerSecond(_ backend: Backend) -> Double {
-        // Four times the columns of a float32 panel with AVX-512; 64 KiB of B in bfloat16.
+        // 128 columns are four float32 panels with AVX-512; B takes 64 KiB in bfloat16.
         let (rows, inner, columns) = (96, 256, 128)
         var draws = SeededDraws("peak")
         let values = draws.next(inner * columns, in: -1...1)
@@ -57,7 +57,7 @@ struct MachineRates {
         }
     }
 
-    /// The highest rate of a repeated pass that does `work`.
+    /// The highest rate of a repeated pass: `work` divided by the pass's time.
     private static func best(of work: Double, _ pass: () -> Void) -> Double {
         let start = ContinuousClock.now
         var best = 0.0
@@ -70,10 +70,10 @@ struct MachineRates {
     }
 }
 
-/// The most memory that this process has held at once, in bytes; 0 if the system doesn't tell.
+/// Peak resident memory of this process, in bytes; 0 if the system doesn't report it.
 ///
-/// Linux counts the peak of `getrusage` from that of the process that started this one; the peak in
-/// `/proc/self/status` begins anew.
+/// On Linux the peak of `getrusage` includes that of the parent process; the peak in
+/// `/proc/self/status` does not.
 package func peakResidentBytes() -> Int {
     #if os(Linux)
         let status = (try? readFile("/proc/self/status")).map {
@@ -89,7 +89,7 @@ package func peakResidentBytes() -> Int {
     #endif
 }
 
-/// Lets the peak of memory begin anew with what is held now, where the system can do that (Linux).
+/// Resets the peak resident memory to the memory in use now, on systems that can do so (Linux).
 package func restartPeakResidentBytes() {
     let descriptor = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

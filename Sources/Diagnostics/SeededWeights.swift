@@ -2,20 +2,20 @@
 
 import HTDemucs
 
-/// Parameters of a configuration without a checkpoint, drawn from their names.
+/// Random parameters of a configuration without a checkpoint, seeded with their names.
 ///
-/// Like tools/reference/seeded_model.py, and unlike training, no value starts where it hides errors: a
-/// LayerScale of 1e-4 would mute whole transformers. LayerScale is in 0.05 to 0.35, gains of norms in
-/// 0.8 to 1.2, biases in ±0.1, and the variance of weights keeps activations near one. Weights are
-/// uniform, which is quicker to draw than normal.
+/// As in tools/reference/seeded_model.py, and unlike at the start of training, no value hides
+/// errors: a LayerScale of 1e-4 would mute whole transformers. LayerScale is in 0.05 to 0.35, gains
+/// of norms in 0.8 to 1.2, biases in ±0.1, and the variance of weights keeps activations near one.
+/// Weights are uniform, which is faster to draw than normal.
 struct SeededWeights: Sendable {
     let configuration: Configuration
 
     /// The values of a parameter, row-major.
     ///
     /// - Parameters:
-    ///   - name: in the official state dict.
-    ///   - shape: in PyTorch's order.
+    ///   - name: the parameter's name in the official state dict.
+    ///   - shape: the parameter's shape in PyTorch's order.
     func draw(_ name: String, _ shape: [Int]) -> [Float] {
         var draws = SeededDraws(name)
         return draws.next(shape.reduce(1, *), in: range(name, shape))
@@ -23,11 +23,11 @@ struct SeededWeights: Sendable {
 
     private func range(_ name: String, _ shape: [Int]) -> ClosedRange<Float> {
         if name.hasSuffix("scale") { return 0.05...0.35 }
-        // An LSTM's are `bias_ih_l0` and the like.
+        // The biases of an LSTM are called `bias_ih_l0` and the like.
         if name.hasSuffix("bias") || name.contains(".bias_") { return -0.1...0.1 }
         if shape.count == 1 { return 0.8...1.2 }
         if name.hasPrefix("freq_emb") { return -0.1...0.1 }
-        // The inputs of each output. PyTorch: a transposed convolution's weight is
+        // Number of inputs of each output. PyTorch: a transposed convolution's weight is
         // [inputs, outputs, kernel].
         let inputs =
             name.contains("conv_tr") || isTransposed(name, shape)
@@ -38,7 +38,7 @@ struct SeededWeights: Sendable {
         return -bound...bound
     }
 
-    /// Whether it is a transposed convolution of Demucs, whose layers' parts have numbers for names.
+    /// Whether a weight belongs to a transposed convolution of Demucs, whose modules are numbered.
     private func isTransposed(_ name: String, _ shape: [Int]) -> Bool {
         let parts = name.split(separator: ".")
         return configuration.architecture == .demucs && parts.count == 4 && parts[0] == "decoder"
@@ -64,7 +64,7 @@ struct SeededDraws {
     }
 }
 
-/// The 64-bit FNV-1a hash (Fowler, Noll, Vo 1991), for seeds and fingerprints alone.
+/// The 64-bit FNV-1a hash (Fowler, Noll, Vo 1991), only for seeds and fingerprints.
 func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
     bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
 }

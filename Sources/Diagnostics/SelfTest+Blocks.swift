@@ -1,16 +1,16 @@
-// The model's blocks among the self-test's cases, built by the model's own reader of checkpoints.
+// Self-test cases of the model's blocks, which are built by the model's own `StateDictReader`.
 
 import HTDemucs
 import Layers
 import Tensor
 
 extension SelfTest {
-    /// A reader for single blocks.
+    /// A `StateDictReader` for single blocks.
     private static func reader(
         _ vector: Vector, _ change: (inout Configuration.Hyperparameters) -> Void = { _ in }
     ) throws -> StateDictReader {
         var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
-        // Without a transformer, blocks of unrelated sizes are valid.
+        // No transformer, so that blocks of unrelated sizes are valid.
         hyperparameters.tLayers = 0
         hyperparameters.normGroups = 2
         hyperparameters.dconvMode = 3
@@ -31,7 +31,7 @@ extension SelfTest {
         Case(name: "dconv_signal", output: [1, 41, 96]) { vector in
             try dconv(vector, channels: 96, x: try vector.tensor("x", 1, 41, 96))
         },
-        // With an LSTM and local attention, as in version 3.
+        // With an LSTM and local attention, as in v3.
         Case(name: "dconv_deep", output: [3, 37, 24]) { vector in
             try dconv(
                 vector, channels: 24, compress: 3, isDeep: true,
@@ -75,7 +75,7 @@ extension SelfTest {
         return x
     }
 
-    /// A layer inside the U-Net, not its outermost, with 16 channels on the transformer's side.
+    /// A layer that is not the outermost of its U-Net, with 16 channels on the transformer's side.
     ///
     /// - Parameter outer: channels on the mix's side.
     private static func layerShape(outer: Int) -> Configuration.LayerShape {
@@ -98,7 +98,7 @@ extension SelfTest {
         },
     ]
 
-    /// - Parameter others: the other branch's tokens; nil for a self layer.
+    /// - Parameter others: the other branch's tokens; nil for a self-attention layer.
     private static func transformerLayer(
         _ vector: Vector, others: Tensor?
     ) throws -> Tensor {

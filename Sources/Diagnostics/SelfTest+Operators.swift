@@ -1,5 +1,5 @@
-// The operators among the self-test's cases. Sizes stand here and not in the file, so that a damaged
-// file can't ask for impossible ones.
+// Self-test cases of the operators. Sizes are constants here, so that a damaged file can't request
+// impossible ones.
 
 import Layers
 import Signal
@@ -23,7 +23,8 @@ extension SelfTest {
 
     /// A computation with a golden result.
     struct Case: Sendable {
-        /// Its tensors are `name.input`, `name.weight`, …, `name.output`, channels last.
+        /// Name of the case; its tensors are `name.input`, `name.weight`, …, `name.output`,
+        /// channels last.
         let name: String
         /// The golden result's shape.
         let output: [Int]
@@ -107,7 +108,7 @@ extension SelfTest {
         },
     ]
 
-    /// Scales and shifts of the identity.
+    /// Scales of 1 and shifts of 0.
     private static func identity(_ count: Int) -> (ones: [Float], zeros: [Float]) {
         ([Float](repeating: 1, count: count), [Float](repeating: 0, count: count))
     }

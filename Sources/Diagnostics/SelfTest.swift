@@ -1,5 +1,5 @@
-// Compares this machine's results with PyTorch's: golden vectors of operators, blocks and the demo
-// model, in every precision and with every set of kernels that the CPU has.
+// Self-test: compares this machine's results with PyTorch's, by golden vectors of operators, blocks
+// and the demo model, in every precision and with every set of kernels that the CPU can run.
 
 import Audio
 import Demucs
@@ -17,12 +17,12 @@ package struct SelfTest {
         package let instructionSet: InstructionSet
         package let products: GEMMBackend.Kind
 
-        /// All engines of this CPU, the best kernels first: OpenBLAS takes the core of the first one
-        /// that opens it.
+        /// All engines of this CPU, with the fastest kernels first: the first engine that opens
+        /// OpenBLAS determines its core.
         package static var available: [Engine] {
             Precision.allCases.flatMap { precision in
                 InstructionSet.allCases.reversed().filter(\.isAvailable).flatMap { instructions in
-                    // BLAS multiplies float32 alone.
+                    // BLAS multiplies only float32.
                     let kinds = precision == .float32 ? GEMMBackend.Kind.allCases : [.packed]
                     return kinds.map { products in
                         Engine(
@@ -33,11 +33,11 @@ package struct SelfTest {
         }
     }
 
-    /// A result against its golden vector.
+    /// Comparison of a result with its golden vector.
     package struct Comparison: Sendable, Equatable {
         /// Name of the case, `conv2d_3x3`.
         package let name: String
-        /// Against PyTorch; −∞ if the result is not finite.
+        /// SNR against PyTorch; −∞ if the result is not finite.
         package let snrDecibels: Double
         package let minimumSNRDecibels: Double
 
@@ -47,10 +47,10 @@ package struct SelfTest {
     /// The results of one engine.
     package struct Run: Sendable, Equatable {
         package let engine: Engine
-        /// `packed`, or BLAS with its core; the reason why the engine was skipped, if it was.
+        /// `packed`, or BLAS with its core; for a skipped engine the reason.
         package let productsDescription: String
         package let isSkipped: Bool
-        /// In the order of ``caseNames``; none if the engine was skipped.
+        /// Comparisons in the order of ``caseNames``; empty if the engine was skipped.
         package let comparisons: [Comparison]
 
         package var passed: Bool { comparisons.allSatisfy(\.passed) }
@@ -101,7 +101,7 @@ package struct SelfTest {
                 threads: threads, precision: engine.precision,
                 instructions: engine.instructionSet, products: engine.products)
         } catch let error as BLASError {
-            // The engine's own kernels don't need BLAS, so its absence is no failure.
+            // Without BLAS the engine still has its own kernels, so this is not a failure.
             return Run(
                 engine: engine, productsDescription: "\(error)", isSkipped: true, comparisons: [])
         }
@@ -131,9 +131,9 @@ package struct SelfTest {
 
     // MARK: - The demo model
 
-    /// Interval of the stored samples of the golden stems; each depends on every weight.
+    /// Interval of the stored samples of the golden stems; every sample depends on all weights.
     private static let storedInterval = 11
-    /// Longer pieces were not made by the script.
+    /// Longest piece of music that the script makes.
     private static let maximumSamples = 1 << 20
 
     /// Separates the vectors' piece of music like `separate --shifts 0`.
@@ -175,9 +175,9 @@ package struct SelfTest {
 extension Precision {
     /// The lowest SNR of a correct result against PyTorch's float32.
     ///
-    /// Float32 sums in another order have 110 dB or more in all of these vectors; a kernel with one
-    /// wrong element has less than 60. Products of bfloat16, with a mantissa of eight bits, have 47 dB
-    /// or more.
+    /// With float32 sums in another order, all of these vectors have 110 dB or more; with one wrong
+    /// element in a kernel they have less than 60 dB. With products of bfloat16, whose mantissa has
+    /// eight bits, they have 47 dB or more.
     fileprivate var minimumSNRDecibels: Double {
         switch self {
         case .float32: 100

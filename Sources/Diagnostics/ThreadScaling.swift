@@ -1,14 +1,14 @@
-// What more threads would gain: the tiles of a pass, timed one after the other on one thread, are
-// dealt out to any number of threads as the thread pool does.
+// Prediction of the speed with more threads: the tiles of a pass are timed on one thread, then
+// assigned to any number of threads as the thread pool does.
 
 import HTDemucs
 import Signal
 import Tensor
 
-/// The parallel loops of a segment.
+/// The parallel loops of a segment, to predict its time on any number of threads.
 ///
-/// A model of the work alone: threads have the speed of the one that was timed, and do not wait for
-/// each other's memory traffic.
+/// Only the computation is modelled: threads run at the speed of the timed thread, and don't slow
+/// each other down by their memory traffic.
 package struct ThreadScaling: Sendable {
     /// The loops of a block of the network.
     struct Part: Sendable {
@@ -19,27 +19,29 @@ package struct ThreadScaling: Sendable {
         let serialSeconds: Double
     }
 
-    /// Some threads and what they take.
+    /// The predicted time on a set of threads.
     package struct Prediction: Sendable {
-        /// Of each thread, relative to the one that was timed.
+        /// Speed of each thread, relative to the timed thread.
         package let speeds: [Double]
-        /// Of a segment that all threads work on.
+        /// Time of a segment on all threads.
         package let segmentSeconds: Double
-        /// The least that the speeds allow / the time.
+        /// The least time that the speeds allow, divided by the predicted time.
         package let efficiency: Double
-        /// The block whose threads wait the most, and the part of the time that its waiting costs.
+        /// The block whose threads wait the most, and its waiting time as a fraction of the whole
+        /// time.
         package let worst: (block: NetworkBlock, share: Double)
     }
 
     let parts: [Part]
-    /// Seconds to start a loop on several threads and to end it.
+    /// Seconds to start and end a loop on several threads.
     let loopSeconds: Double
 
-    /// Seconds of a loop on threads of these speeds.
+    /// Time of a loop on threads of these speeds, in seconds.
     ///
-    /// Tiles go in their order to whichever thread is free first, as from the pool's common counter.
+    /// Each tile, in order, goes to the thread that is free first, as with the pool's common
+    /// counter.
     ///
-    /// - Parameter speeds: relative to the thread that was timed.
+    /// - Parameter speeds: speeds relative to the timed thread.
     static func seconds(of tiles: [Double], speeds: [Double]) -> Double {
         var free = [Double](repeating: 0, count: speeds.count)
         for tile in tiles {
@@ -49,7 +51,7 @@ package struct ThreadScaling: Sendable {
         return free.max() ?? 0
     }
 
-    /// What threads of these speeds take.
+    /// The prediction for threads of these speeds.
     package func prediction(speeds: [Double]) -> Prediction {
         let capacity = speeds.reduce(0, +)
         var (total, alone) = (0.0, 0.0)
@@ -79,7 +81,7 @@ package struct ThreadScaling: Sendable {
 // MARK: - Measurement
 
 extension ThreadScaling {
-    /// Times the tiles of a segment: each is the fastest of some passes.
+    /// Times the tiles of a segment: the least time of each tile in several passes.
     ///
     /// - Throws: errors of the backend; `CancellationError`.
     init(
@@ -94,7 +96,7 @@ extension ThreadScaling {
             recorder.beginRun()
             _ = try network.forward(mix, observer: recorder)
         }
-        // The first pass meets fresh memory.
+        // The first pass is slower, because its memory is fresh.
         let passes = recorder.runs.dropFirst()
         self.init(
             parts: passes.dropFirst().reduce(passes.first ?? []) { fastest, pass in
@@ -103,7 +105,7 @@ extension ThreadScaling {
             loopSeconds: try Self.measuredLoopSeconds())
     }
 
-    /// Median seconds of a loop on two threads whose tiles do nothing.
+    /// Median time of an empty loop on two threads, in seconds.
     private static func measuredLoopSeconds() throws -> Double {
         let backend = try Backend(threads: 2)
         let seconds = (0..<1_000).map { _ in
@@ -111,7 +113,7 @@ extension ThreadScaling {
             backend.parallelFor(2) { _ in }
             return begun.secondsSince
         }
-        // The first ones wait for a thread that is just being started.
+        // The median ignores the first loops, which wait for the thread to start.
         return median(seconds)
     }
 
@@ -144,7 +146,7 @@ extension ThreadScaling {
 }
 
 extension ThreadScaling.Part {
-    /// The same part of another pass, each time the lesser of both.
+    /// The part with the lesser time of two passes for each tile.
     fileprivate func fastest(_ other: ThreadScaling.Part) -> ThreadScaling.Part {
         ThreadScaling.Part(
             block: block,

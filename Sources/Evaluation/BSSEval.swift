@@ -1,5 +1,5 @@
-// BSSEval version 4: splits an estimate's error into parts that filters on its own true stem explain,
-// that filters on other stems explain, and the rest.
+// BSSEval version 4: splits an estimate's error into a part that filters on its own true stem
+// explain, a part that filters on other stems explain, and the rest.
 //
 // Vincent, Gribonval, Févotte 2006, "Performance measurement in blind audio source separation";
 // Stöter, Liutkus, Ito 2018, "The 2018 Signal Separation Evaluation Campaign", arXiv:1804.06267.
@@ -12,19 +12,19 @@ import Tensor
 
 /// The four ratios of one window or their medians over windows, in dB.
 package struct BSSRatios: Sendable, Equatable {
-    /// Signal to distortion, all of the error.
+    /// Signal to distortion: all of the error.
     package var sdr: Double
-    /// Image to spatial distortion, the error that a filter on the true stem explains.
+    /// Image to spatial distortion: the error that a filter on the true stem explains.
     package var isr: Double
-    /// Source to interference, the error that filters on other stems explain.
+    /// Source to interference: the error that filters on other stems explain.
     package var sir: Double
-    /// Sources to artifacts, the error that no filter explains.
+    /// Sources to artifacts: the error that no filter explains.
     package var sar: Double
 
     /// The ratios of a window without scores.
     static let undefined = BSSRatios(sdr: .nan, isr: .nan, sir: .nan, sar: .nan)
 
-    /// The median of each ratio over the windows that have scores; NaN where none has.
+    /// The median of each ratio over the windows with scores; NaN if no window has one.
     package static func median(of windows: [BSSRatios]) -> BSSRatios {
         BSSRatios(
             sdr: Signal.median(windows.map(\.sdr)), isr: Signal.median(windows.map(\.isr)),
@@ -32,12 +32,13 @@ package struct BSSRatios: Sendable, Equatable {
     }
 }
 
-/// The stems of a track and their estimates, ready to be scored.
+/// BSSEval of a track: its true stems and their estimates.
 package struct BSSEval {
     /// Taps of the distortion filters.
     package static let filterTaps = 512
 
-    /// The most channels of all stems together: the equations of n channels take n² MiB.
+    /// The largest number of channels of all stems together: the equations of n channels take n²
+    /// MiB.
     package static let maximumSignals = 24
 
     private let stems: Int
@@ -51,9 +52,9 @@ package struct BSSEval {
     private var signals: Int { stems * channels }
 
     /// - Parameters:
-    ///   - references: the true stems, equally long and with as many channels; at most
-    ///     ``maximumSignals`` channels altogether.
-    ///   - estimates: one like each reference.
+    ///   - references: the true stems, with equal lengths and numbers of channels; at most
+    ///     ``maximumSignals`` channels in all.
+    ///   - estimates: an estimate for each reference, with the same length and channels.
     package init(references: [PlanarAudio], estimates: [PlanarAudio], on backend: Backend) {
         stems = references.count
         channels = references.first?.channels.count ?? 0
@@ -67,11 +68,11 @@ package struct BSSEval {
                 && (self.references + self.estimates).allSatisfy { $0.count == samples })
     }
 
-    /// The first signal that is silent from end to end.
+    /// The first signal that is silent throughout the track.
     var silence: (stem: Int, isEstimate: Bool)? { silence(in: 0..<samples) }
 
-    /// The first signal whose channels sum to zero at every sample, which makes the equations
-    /// singular. museval: `metrics._any_source_silent`.
+    /// The first signal whose channels sum to zero at every sample of the range, which makes the
+    /// equations singular. museval: `metrics._any_source_silent`.
     private func silence(in range: Range<Int>) -> (stem: Int, isEstimate: Bool)? {
         for isEstimate in [false, true] {
             let signals = isEstimate ? estimates : references
@@ -91,11 +92,12 @@ package struct BSSEval {
 
     /// Scores the track window by window.
     ///
-    /// - Parameter windowSamples: length of a window and distance of their starts; an incomplete last window
-    ///   is not scored. A shorter track is one window.
+    /// - Parameter windowSamples: length of the adjacent windows; an incomplete last window is not
+    ///   scored. A shorter track is one window.
     /// - Returns: `[stem][window]`; NaN in windows in which a stem or an estimate is silent, and in all
-    ///   windows if one is silent from end to end: museval refuses such a track. Where rounding
-    ///   decides museval's values (the equations are singular), also regularised ones.
+    ///   windows if a signal is silent throughout: museval refuses such a track. If the equations
+    ///   are singular, rounding determines museval's values; then regularised values are returned
+    ///   too.
     package func ratios(
         windowSamples: Int
     ) -> (museval: [[BSSRatios]], regularised: [[BSSRatios]]?) {
@@ -141,14 +143,14 @@ package struct BSSEval {
         }
     }
 
-    /// The ratios of all stems in one window, which is cut out and followed by silence, where the
-    /// filters' tails end.
+    /// The ratios of all stems in one window, which is cut out and padded with zeros for the tails
+    /// of the filters.
     private func ratios(in range: Range<Int>, _ filters: DistortionFilters) -> [BSSRatios] {
         let cut = references.map { Array($0[range]) }
         let (own, all) = filters.project(cut)
         return (0..<stems).map { stem in
-            // s is the true stem, p its filtered version, q that of all stems, e the estimate:
-            // e − s = (p − s) + (q − p) + (e − q).
+            // s is the true stem, p its filtered version, q the filtered version of all stems, e
+            // the estimate: e − s = (p − s) + (q − p) + (e − q).
             var (truth, filtered, projected) = (0.0, 0.0, 0.0)
             var (distortion, spatial, interference, artifacts) = (0.0, 0.0, 0.0, 0.0)
             for signal in stem * channels..<(stem + 1) * channels {

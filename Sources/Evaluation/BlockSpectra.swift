@@ -1,4 +1,4 @@
-// The buffers of block-wise convolution: spectra of a block of many signals, and the inverse.
+// Buffers for block convolution: spectra of a block of many signals, and their inverse.
 
 /// The spectra of one block of several signals. A thread reuses one object for all blocks.
 final class BlockSpectra {
@@ -27,7 +27,8 @@ final class BlockSpectra {
         spare.deallocate()
     }
 
-    /// The real parts of a signal's bins, then the imaginary ones. Valid as long as this object.
+    /// The real parts of a signal's bins, then the imaginary parts. Valid while this object is
+    /// alive.
     func spectrum(_ signal: Int) -> UnsafeMutablePointer<Double> {
         spectra.baseAddress! + signal * 2 * fft.bins
     }

@@ -5,28 +5,28 @@ import Tensor
 /// Σₘ x[m + lag]·y[m] for pairs of signals and every lag from −maximumLag to maximumLag; signals
 /// are zero outside their samples.
 ///
-/// Blocks of the signals are multiplied in the frequency domain: the cost of a pair grows with the
-/// length and not with the number of lags.
+/// Blocks of the signals are multiplied in the frequency domain, so the time of a pair depends on
+/// the signals' length and not on the number of lags.
 package struct Correlations {
     package let maximumLag: Int
 
     private let signalCount: Int
-    /// `[y, x, lag]`; empty where x < y.
+    /// `[y, x, lag]`; not computed for x < y.
     private let values: [Double]
 
     private var lags: Int { 2 * maximumLag + 1 }
 
-    /// Fixed, so that the order of the sums doesn't depend on the number of threads.
+    /// Number of partial sums, fixed so that the order of additions doesn't depend on the threads.
     private static let parts = 8
 
     /// - Parameters:
-    ///   - signals: all equally long.
-    ///   - delayedCount: the first signals, which stand for y. All signals stand for x.
+    ///   - signals: signals of equal length; each one is an x.
+    ///   - delayedCount: number of signals, from the first one on, that are also a y.
     package init(_ signals: [[Float]], delayedCount: Int, maximumLag: Int, on backend: Backend) {
         self.maximumLag = maximumLag
         signalCount = signals.count
         let lags = 2 * maximumLag + 1
-        // Most of a block are new samples.
+        // With this length at least three quarters of a block are new samples.
         let fft = OctetFFT(minimumLength: 4 * lags)
         let blockSamples = fft.length - 2 * maximumLag
         let sampleCount = signals.first?.count ?? 0
@@ -84,8 +84,8 @@ package struct Correlations {
     /// Σₘ x[m + lag]·y[m]
     ///
     /// - Parameters:
-    ///   - x: at least `y`.
-    ///   - y: less than `delayedCount`.
+    ///   - x: index of a signal, at least `y`.
+    ///   - y: index of a signal, less than `delayedCount`.
     @inline(__always)
     package func value(_ x: Int, _ y: Int, lag: Int) -> Double {
         values[(y * signalCount + x) * lags + maximumLag + lag]

@@ -1,11 +1,11 @@
-// The least-squares filters of BSSEval: an estimate as filtered true stems.
+// The least-squares filters of BSSEval, which approximate an estimate by filtered true stems.
 
 // For Cholesky: Quantization holds the linear algebra.
 import Quantization
 import Tensor
 
-/// For each estimated signal, the filters whose sum comes nearest to it: on the channels of its own
-/// true stem, and on the channels of all stems.
+/// Least-squares filters for each estimated signal: on the channels of its own true stem, and on
+/// the channels of all true stems.
 ///
 /// museval: `metrics._compute_reference_correlations`, `_compute_projection_filters`, `_project`.
 struct DistortionFilters {
@@ -15,23 +15,23 @@ struct DistortionFilters {
     private let fft: OctetFFT
     private let backend: Backend
 
-    /// Spectra of the filters, `[estimated signal, reference signal, 2, bins]`.
+    /// Spectra of the filters on all stems, `[estimated signal, reference signal, 2, bins]`.
     private let all: [Double]
-    /// `[estimated signal, channel of its stem, 2, bins]`
+    /// Spectra of the filters on the own stem, `[estimated signal, channel of its stem, 2, bins]`.
     private let own: [Double]
 
-    /// Whether rounding decides the filters on all stems: references without content at some
-    /// frequencies make the equations singular.
+    /// Whether rounding determines the filters on all stems: the equations are singular if
+    /// references have no content at some frequencies.
     let isSingular: Bool
 
     /// - Parameters:
     ///   - references: `[stem × channel][sample]`
-    ///   - estimates: likewise.
-    ///   - channels: of a stem.
+    ///   - estimates: `[stem × channel][sample]`
+    ///   - channels: channels of a stem.
     ///   - taps: length of the filters.
-    ///   - isRegularised: whether the references count as if they had white noise 50 dB below them, which
-    ///     keeps the equations regular. It limits the scores to about that, and changes those of other
-    ///     stems by a tenth of a decibel.
+    ///   - isRegularised: whether to solve as if the references had white noise 50 dB below them,
+    ///     which keeps the equations regular. It limits scores to about 50 dB, and changes the
+    ///     scores of other stems by a tenth of a decibel.
     init(
         references: [[Float]], estimates: [[Float]], channels: Int, taps: Int,
         isRegularised: Bool = false, on backend: Backend
@@ -40,7 +40,7 @@ struct DistortionFilters {
         self.taps = taps
         self.backend = backend
         signals = references.count
-        // 512 taps in 4,096 samples: seven eighths of a block are new samples.
+        // With 512 taps the length is 4,096: seven eighths of a block are new samples.
         fft = OctetFFT(minimumLength: 8 * taps)
 
         let correlations = Correlations(
@@ -56,15 +56,15 @@ struct DistortionFilters {
         }
     }
 
-    /// Two equal channels leave a few units in the last place, references without content at some
-    /// frequencies 1e-10 and more.
+    /// Limit of a harmless ``Cholesky/residue``: with two equal channels it is a few units in the
+    /// last place; with references without content at some frequencies it is 1e-10 or more.
     private static let largestHarmlessResidue = 1e-13
 
-    /// The projections of the estimates: the filtered references that come nearest to them.
+    /// The projections of the estimates on the filtered references.
     ///
     /// - Parameter references: `[stem × channel][sample]`, a piece of the true stems.
-    /// - Returns: `[stem × channel][sample]`, `taps − 1` samples longer: with filters on the own stem,
-    ///   and with filters on all stems.
+    /// - Returns: `[stem × channel][sample]`, `taps − 1` samples longer than the references: with
+    ///   filters on the own stem, and with filters on all stems.
     func project(_ references: [[Float]]) -> (own: [[Double]], all: [[Double]]) {
         let count = references[0].count
         let silence = [Double](repeating: 0, count: count + taps - 1)
@@ -112,22 +112,23 @@ struct DistortionFilters {
     }
 }
 
-/// Solves for filters, given correlations.
+/// Solves for the filters, from correlations.
 private struct Solver {
-    /// Of the references, followed by the estimates.
+    /// Correlations of the references, followed by the estimates.
     let correlations: Correlations
-    /// References.
+    /// Number of references.
     let signals: Int
     let taps: Int
-    /// Power of the noise that references count with, as a part of their own.
+    /// Power of the noise added to each reference, as a fraction of the reference's power.
     let noise: Double
     let fft: OctetFFT
     let backend: Backend
 
-    /// The spectra of the filters on some references whose sums come nearest to their estimates.
+    /// The spectra of the least-squares filters on the references `range`, for the estimates
+    /// `range`.
     ///
-    /// With the reference sᵢ delayed by t as unknown i·taps + t, the equations are G·c = d with
-    /// G = Σₙ sᵢ[n − t]·sⱼ[n − u] and d = Σₙ e[n]·sᵢ[n − t].
+    /// Unknown i·taps + t is the coefficient of reference sᵢ delayed by t. The equations are G·c =
+    /// d with G = Σₙ sᵢ[n − t]·sⱼ[n − u] and d = Σₙ e[n]·sᵢ[n − t].
     ///
     /// - Returns: `[estimate, reference, 2, bins]`, and ``Cholesky/residue``.
     func spectra(of range: Range<Int>) -> (spectra: [Double], residue: Double) {
@@ -136,7 +137,7 @@ private struct Solver {
             let value = correlations.value(
                 range.lowerBound + row / taps, range.lowerBound + column / taps,
                 lag: column % taps - row % taps)
-            // museval adds the last unit to the diagonal.
+            // museval adds a unit in the last place to the diagonal.
             return row == column ? value * (1 + noise) + .ulpOfOne : value
         }
         let rowDoubles = range.count * 2 * fft.bins

@@ -8,12 +8,12 @@ package enum EnergyRatios {
     /// The signal-to-distortion ratio of the MDX challenges, in dB:
     /// 10·log10((Σs² + 1e-7) / (Σ(s − ŝ)² + 1e-7)), one ratio for the whole track.
     ///
-    /// Defined for silence too: a silent estimate of a silent stem has 0 dB.
+    /// Also defined for silence: a silent estimate of a silent stem has 0 dB.
     ///
     /// Mitsufuji et al. 2022, "Music Demixing Challenge 2021", arXiv:2108.13559. Demucs:
     /// `demucs.evaluate.new_sdr`.
     ///
-    /// - Parameters: as long as each other, with as many channels.
+    /// Both signals must have the same length and number of channels.
     package static func sdr(reference: PlanarAudio, estimate: PlanarAudio) -> Double {
         let sums = Sums(reference, estimate)
         let delta = 1e-7
@@ -24,15 +24,15 @@ package enum EnergyRatios {
     /// The scale-invariant signal-to-distortion ratio in dB: 10·log10(‖αs‖² / ‖αs − ŝ‖²) with
     /// α = ⟨ŝ, s⟩ / ‖s‖², the scale that fits the reference to the estimate best.
     ///
-    /// One scale for all channels; means are not removed. NaN if the reference or the estimate is
-    /// silent.
+    /// All channels have the same scale; means are not removed. NaN if the reference or the
+    /// estimate is silent.
     ///
     /// Le Roux et al. 2019, "SDR – half-baked or well done?", arXiv:1811.02508.
     package static func scaleInvariantSDR(reference: PlanarAudio, estimate: PlanarAudio) -> Double {
         let sums = Sums(reference, estimate)
         guard sums.reference > 0, sums.estimate > 0 else { return .nan }
         let scale = sums.product / sums.reference
-        // ‖αs − ŝ‖² as a sum of squares: the closed form loses digits for good estimates.
+        // ‖αs − ŝ‖² is summed directly: the closed form loses digits for good estimates.
         var residual = 0.0
         for (s, e) in Sums.pairs(reference, estimate) {
             for index in s.indices {
@@ -45,7 +45,7 @@ package enum EnergyRatios {
 
     /// The signal-to-noise ratio of a signal against its reference in dB: 10·log10(Σs² / Σ(s − ŝ)²).
     ///
-    /// +∞ for equal signals, two silences included.
+    /// +∞ for equal signals, even if both are silent.
     package static func snr(of signal: PlanarAudio, against reference: PlanarAudio) -> Double {
         let sums = Sums(reference, signal)
         return SignalToNoise(signal: sums.reference, noise: sums.difference).decibels

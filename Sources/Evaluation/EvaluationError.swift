@@ -3,8 +3,8 @@
 /// Stems that can't be scored.
 package enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case noStems
-    /// A signal of a stem, described by `role`, differs from the reference of the first stem in its
-    /// rate, channels or length.
+    /// A signal of a stem, described by `role`, differs in sample rate, channels or length from the
+    /// reference of the first stem.
     case mismatch(stem: String, role: String, found: String, expected: String, firstStem: String)
     /// The equations of BSSEval would take too much memory.
     case tooManySignals(found: Int, maximum: Int)
@@ -23,7 +23,7 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// A stem or an estimate is silent from end to end, so no stem of the track has BSSEval scores.
+/// A stem or an estimate is silent throughout, so no stem of the track has BSSEval scores.
 package struct SilenceWarning: Equatable, Sendable, CustomStringConvertible {
     package let stem: String
     package let isEstimate: Bool

@@ -1,17 +1,18 @@
-// Fourier transforms of eight real signals at once, in double precision. The equations of music's
-// correlations are badly conditioned and would magnify the rounding of Signal's float32 transforms.
+// Fourier transforms of eight real signals at once, in double precision: the equations of BSSEval
+// are ill-conditioned for music and would amplify the rounding errors of Signal's float32
+// transforms.
 
 import LibC
 
-/// One element of eight real signals, as four complex ones: signals 0 to 3 are the real parts,
-/// signals 4 to 7 the imaginary ones.
+/// One element of eight real signals, stored as four complex numbers: signals 0 to 3 are the real
+/// parts, signals 4 to 7 the imaginary parts.
 struct Octet {
     var real: SIMD4<Double>
     var imaginary: SIMD4<Double>
 
     static let zero = Octet(real: .zero, imaginary: .zero)
 
-    /// Signals of an octet.
+    /// Number of signals of an octet.
     static let count = 8
 
     @inline(__always)
@@ -33,7 +34,7 @@ struct Octet {
         Octet(real: real * w.x - imaginary * w.y, imaginary: real * w.y + imaginary * w.x)
     }
 
-    /// Octets as eight doubles each: sample p of signal s at p · 8 + s.
+    /// A pointer to the octets as doubles: sample p of signal s is at p · 8 + s.
     @inline(__always)
     static func samples(
         of octets: UnsafeMutablePointer<Octet>
@@ -44,21 +45,21 @@ struct Octet {
 
 /// The plan of a transform whose length is a power of four. Immutable: threads share it.
 ///
-/// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2; the inverse with the other
-/// sign. Neither is scaled. Stockham's self-sorting algorithm with radix 4 alone.
+/// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2; the inverse has the opposite
+/// sign. Neither is scaled. Stockham's self-sorting algorithm with radix 4 only.
 struct OctetFFT: Sendable {
     let length: Int
 
     /// Bins of a real signal's spectrum, length/2 + 1.
     let bins: Int
 
-    /// Doubles of eight spectra: for each signal its real parts, then its imaginary ones.
+    /// Doubles of eight spectra: for each signal its real parts, then its imaginary parts.
     var spectraDoubles: Int { Octet.count * 2 * bins }
 
     /// exp(−2πi·k / length)
     private let roots: [SIMD2<Double>]
 
-    /// A transform of the next power of four.
+    /// A transform whose length is the next power of four, at least 16.
     init(minimumLength: Int) {
         var length = 16
         while length < minimumLength { length *= 4 }
@@ -82,7 +83,8 @@ struct OctetFFT: Sendable {
     ) {
         let z = transform(signals, spare)
         for k in 0..<bins {
-            // Two real signals in a complex one: the even and odd parts of its spectrum.
+            // The even and odd parts of a complex signal's spectrum are the spectra of its real and
+            // imaginary parts.
             let (a, b) = (z[k], z[k == 0 ? 0 : length - k])
             let first = Octet(
                 real: (a.real + b.real) * 0.5, imaginary: (a.imaginary - b.imaginary) * 0.5)
@@ -103,8 +105,8 @@ struct OctetFFT: Sendable {
     /// - Parameters:
     ///   - spectra: `[8, 2, bins]`
     ///   - buffer: `length` octets, overwritten.
-    ///   - spare: likewise.
-    /// - Returns: the buffer that holds the signals, one of the two.
+    ///   - spare: `length` octets, overwritten.
+    /// - Returns: the one of the two buffers that holds the signals.
     func inverse(
         _ spectra: UnsafePointer<Double>, _ buffer: UnsafeMutablePointer<Octet>,
         _ spare: UnsafeMutablePointer<Octet>
@@ -118,7 +120,7 @@ struct OctetFFT: Sendable {
                 second.real[lane] = source[8 * bins]
                 second.imaginary[lane] = source[9 * bins]
             }
-            // Bins in reverse order make the forward transform the inverse one.
+            // With the bins in reverse order the forward transform gives the inverse one.
             buffer[k] = Octet(
                 real: first.real + second.imaginary, imaginary: second.real - first.imaginary)
             buffer[k == 0 ? 0 : length - k] = first + second.timesI
@@ -126,7 +128,9 @@ struct OctetFFT: Sendable {
         return transform(buffer, spare)
     }
 
-    /// - Returns: the buffer that holds the result, one of the two.
+    /// Transforms four complex signals.
+    ///
+    /// - Returns: the one of the two buffers that holds the result.
     private func transform(
         _ input: UnsafeMutablePointer<Octet>, _ spare: UnsafeMutablePointer<Octet>
     ) -> UnsafeMutablePointer<Octet> {

@@ -9,7 +9,7 @@ package enum Metric: String, CaseIterable, Sendable {
     case scaleInvariantSDR = "si-sdr"
     case bssEval = "bsseval"
 
-    /// In the order of tables.
+    /// The scores of this metric, in the order of table columns.
     package var scores: [Score] {
         switch self {
         case .sdr: [.sdr]
@@ -18,7 +18,7 @@ package enum Metric: String, CaseIterable, Sendable {
         }
     }
 
-    /// Scores that a track has only where ``TrackScores/isSingular``.
+    /// Additional scores of a track with ``TrackScores/isSingular``.
     package var regularisedScores: [Score] {
         self == .bssEval
             ? [.regularisedSDR, .regularisedISR, .regularisedSIR, .regularisedSAR] : []
@@ -36,7 +36,7 @@ package enum Score: String, CaseIterable, Sendable {
     case bssISR = "bsseval_isr"
     case bssSIR = "bsseval_sir"
     case bssSAR = "bsseval_sar"
-    /// The same with references that count as if they had white noise 50 dB below them.
+    /// Regularised BSSEval scores, as if the references had white noise 50 dB below them.
     case regularisedSDR = "bsseval_regularised_sdr"
     case regularisedISR = "bsseval_regularised_isr"
     case regularisedSIR = "bsseval_regularised_sir"
@@ -67,7 +67,7 @@ package struct StemPair: Sendable {
     package let name: String
     package let reference: PlanarAudio
     package let estimate: PlanarAudio
-    /// Another estimate, the reference of the first one's SNR.
+    /// Another estimate, against which the SNR of `estimate` is computed.
     package let other: PlanarAudio?
 
     package init(
@@ -82,7 +82,7 @@ package struct StemPair: Sendable {
 
 /// Scores of the stems of one track.
 package struct TrackScores: Sendable, Equatable {
-    /// The scores of a stem; NaN for undefined ones.
+    /// The scores of a stem; undefined scores are NaN.
     package struct Stem: Sendable, Equatable {
         package let name: String
         package fileprivate(set) var values: [Score: Double] = [:]
@@ -90,16 +90,17 @@ package struct TrackScores: Sendable, Equatable {
 
     package private(set) var stems: [Stem]
 
-    /// The reason why no window has scores of BSSEval.
+    /// The silent signal because of which no window has BSSEval scores; nil if there is none.
     package private(set) var warning: SilenceWarning?
 
-    /// Whether rounding decides BSSEval's values, because references have no content at some
-    /// frequencies (music decoded from AAC or MP3 to float): regularised values are given too.
+    /// Whether rounding determines BSSEval's values, because references have no content at some
+    /// frequencies (music decoded from AAC or MP3 to float). Then there are regularised scores too.
     package private(set) var isSingular = false
 
-    /// Measures a track.
+    /// Scores a track.
     ///
-    /// - Throws: ``EvaluationError`` if the stems don't fit each other.
+    /// - Throws: ``EvaluationError`` if there are no stems, if they differ in rate, channels or
+    ///   length, or if they have too many channels for BSSEval.
     package init(
         _ pairs: [StemPair], metrics: Set<Metric>, on backend: Backend
     ) throws(EvaluationError) {
@@ -136,7 +137,7 @@ package struct TrackScores: Sendable, Equatable {
 
     /// Adds the medians of each stem's windows.
     ///
-    /// - Parameter scores: SDR, ISR, SIR, SAR.
+    /// - Parameter scores: the scores to set: SDR, ISR, SIR, SAR.
     private mutating func add(_ ratios: [[BSSRatios]], as scores: [Score]) {
         for (index, windows) in ratios.enumerated() {
             let median = BSSRatios.median(of: windows)

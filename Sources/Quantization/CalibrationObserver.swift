@@ -10,10 +10,10 @@ package final class CalibrationObserver: ModelObserver {
     private let found = Mutex<[CalibratedLayer]>([])
     private let rowsPerSegment: Int
 
-    /// - Parameter rowsPerSegment: rows of input kept of each product and segment, at most; even.
+    /// - Parameter rowsPerSegment: the most input rows kept for each product and segment; even.
     package init(rowsPerSegment: Int) { self.rowsPerSegment = rowsPerSegment }
 
-    /// In the order in which the model asks for their weights.
+    /// The layers, in the order in which the model reads their weights.
     package var layers: [CalibratedLayer] { found.withLock { $0 } }
 
     package func layer(of tensor: String, shape: [Int], outputAxis: Int) -> any LayerObserver {
@@ -23,24 +23,24 @@ package final class CalibrationObserver: ModelObserver {
         return layer
     }
 
-    /// Adds the rows kept of the segment that has ended to the moments of all products.
+    /// Ends a segment: adds its kept rows to the moments of all products.
     package func endSegment(on backend: Backend) {
         for product in layers.flatMap(\.products) { product.endSegment(on: backend) }
     }
 }
 
-/// A tensor of weights, with an accumulator for each product that it is multiplied in.
+/// A tensor of weights, with an accumulator for each product that uses it.
 package final class CalibratedLayer: LayerObserver {
     /// The weights' name in the official state dict.
     package let tensor: String
-    /// In PyTorch's order.
+    /// Shape of the weights, in PyTorch's order.
     package let shape: [Int]
     package let outputAxis: Int
 
     private let found = Mutex<[HessianAccumulator]>([])
     private let rowsPerSegment: Int
 
-    /// - Parameter rowsPerSegment: rows of input kept of each product and segment, at most; even.
+    /// - Parameter rowsPerSegment: the most input rows kept for each product and segment; even.
     package init(tensor: String, shape: [Int], outputAxis: Int, rowsPerSegment: Int) {
         self.tensor = tensor
         self.shape = shape
@@ -48,7 +48,7 @@ package final class CalibratedLayer: LayerObserver {
         self.rowsPerSegment = rowsPerSegment
     }
 
-    /// In the order in which the layer packs their weights.
+    /// The products, in the order in which the layer packs their weights.
     package var products: [HessianAccumulator] { found.withLock { $0 } }
 
     package func product(

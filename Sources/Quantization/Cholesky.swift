@@ -5,11 +5,12 @@ import Tensor
 
 /// The Cholesky factor L of a symmetric positive semidefinite matrix A = L·Lᵀ, in double precision.
 ///
-/// Two equal channels make a matrix of correlations singular. An unknown that is a linear combination
-/// of earlier ones to within rounding is set to 0, which gives one of the least-squares solutions.
+/// A matrix of correlations is singular if two channels are equal. An unknown that is, up to
+/// rounding, a linear combination of earlier ones is set to 0, which gives one of the least-squares
+/// solutions.
 ///
 /// Blocked and left-looking (Golub and Van Loan, "Matrix Computations", 4.2). Rows are stored in panels
-/// of four, whose four elements of a column are neighbours; a panel ends at its diagonal.
+/// of four, in which the four elements of a column are neighbours; a panel ends at its diagonal.
 package struct Cholesky {
     package let order: Int
 
@@ -17,16 +18,17 @@ package struct Cholesky {
     private static let panelRows = 4
     /// Columns factorised at once: their panels stay in the level-2 cache.
     private static let blockColumns = 64
-    /// Products summed between two updates of a tile of the result: a panel's part fits the level-1
-    /// cache.
+    /// Length of the inner dimension between two updates of a tile of the result: a panel's part
+    /// fits the level-1 cache.
     private static let innerBlock = 256
 
     private var panels: [SIMD4<Double>]
     /// 1 / L[i][i]; 0 for dependent unknowns.
     private var inverseDiagonal: [Double]
 
-    /// The largest magnitude that rounding left where a dependent unknown's pivot should be zero, as a part
-    /// of its element on A's diagonal. Much above a unit in the last place, rounding decides the solution.
+    /// The largest pivot of a dependent unknown, as a fraction of its diagonal element of A: zero
+    /// without rounding. If it is far above a unit in the last place, rounding determines the
+    /// solution.
     package private(set) var residue = 0.0
 
     /// Factorises a matrix.
@@ -57,12 +59,12 @@ package struct Cholesky {
         var residues = [Double](repeating: 0, count: order)
         panels.withUnsafeMutableBufferPointer { panels in
             inverseDiagonal.withUnsafeMutableBufferPointer { inverse in
-                // Constants for the closures that run on several threads; each writes its own
-                // panels.
+                // The closures run on several threads, so they capture constants; each writes its
+                // own panels.
                 let (panels, inverse) = (panels.baseAddress!, inverse.baseAddress!)
                 for start in stride(from: 0, to: order, by: Cholesky.blockColumns) {
                     let end = min(order, start + Cholesky.blockColumns)
-                    // Panels of a group share the block's panels in the cache.
+                    // The panels of a group use the block's panels while they are in the cache.
                     let groupPanels = 16
                     let groups = (panelCount - start / 4 + groupPanels - 1) / groupPanels
                     backend.parallelFor(groups) { group in
@@ -82,11 +84,11 @@ package struct Cholesky {
         residue = residues.max() ?? 0
     }
 
-    /// The first element of a panel: earlier ones have 4, 8, 12 … columns.
+    /// Index of a panel's first element: earlier panels have 4, 8, 12 … columns.
     private static func offset(_ panel: Int) -> Int { 2 * panel * (panel + 1) }
 
-    /// Subtracts the products of the columns before `start` from the columns `start ..< end` of some
-    /// panels.
+    /// Subtracts the products of the columns before `start` from the columns `start ..< end` of the
+    /// panels `rows`.
     private static func update(
         _ panels: UnsafeMutablePointer<SIMD4<Double>>, _ rows: Range<Int>, _ start: Int, _ end: Int
     ) {
@@ -117,7 +119,7 @@ package struct Cholesky {
 
     /// Factorises the block on the diagonal.
     ///
-    /// - Parameter diagonal: of A; a pivot far smaller is rounding noise.
+    /// - Parameter diagonal: A's diagonal; a far smaller pivot is a rounding error.
     /// - Returns: the block's factor, row-major.
     private static func factorise(
         _ panels: UnsafeMutablePointer<SIMD4<Double>>, _ inverse: UnsafeMutablePointer<Double>,
@@ -134,7 +136,7 @@ package struct Cholesky {
                 if j < i {
                     block[i * count + j] = sum * inverse[start + j]
                 } else {
-                    // Four units in the last place of the element of A.
+                    // The limit is four units in the last place of A's diagonal element.
                     let isIndependent = sum > 4 * .ulpOfOne * diagonal[start + i]
                     let root = isIndependent ? sum.squareRoot() : 0
                     block[i * count + i] = root
@@ -147,7 +149,7 @@ package struct Cholesky {
         return block
     }
 
-    /// Divides four rows below the block by its factor.
+    /// Solves four rows below the block for L, with the block's factor.
     private static func solve(
         _ panel: UnsafeMutablePointer<SIMD4<Double>>, _ block: [Double],
         _ inverse: UnsafePointer<Double>, _ start: Int, _ end: Int
@@ -186,7 +188,7 @@ package struct Cholesky {
         return x
     }
 
-    /// L·y = b, in place.
+    /// Solves L·y = b, in place.
     private func substituteForward(
         _ panels: UnsafePointer<SIMD4<Double>>, _ x: UnsafeMutablePointer<Double>
     ) {
@@ -202,7 +204,7 @@ package struct Cholesky {
         }
     }
 
-    /// Lᵀ·x = y, in place.
+    /// Solves Lᵀ·x = y, in place.
     private func substituteBackward(
         _ panels: UnsafePointer<SIMD4<Double>>, _ x: UnsafeMutablePointer<Double>
     ) {

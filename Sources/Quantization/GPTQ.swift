@@ -1,5 +1,5 @@
-// GPTQ: weights are rounded one input after the other, and each makes up for the rounding errors of
-// those before it.
+// GPTQ: weights are rounded one input after the other, and each rounding compensates the errors of
+// the earlier ones.
 //
 // Frantar, Ashkboos, Hoefler, Alistarh 2022, "GPTQ", arXiv:2210.17323, in the equivalent form LDLQ of
 // Chee, Cai, Kuleshov, De Sa 2023, "QuIP", arXiv:2307.13304.
@@ -7,32 +7,33 @@
 import Layers
 import Tensor
 
-/// Rounds a matrix of weights W to the Ŵ with a small E[|x·(Ŵ − W)|²].
+/// Rounds a matrix of weights W to a Ŵ with a small E[|x·(Ŵ − W)|²].
 ///
 /// With E = Ŵ − W and E[xᵀx] = L·D·Lᵀ, L with ones on its diagonal, a column e of E adds
-/// Σ_k D_k·(e_k + Σ_{j>k} L_jk·e_j)² to that mean square. The weights are rounded from the last input
-/// to the first, each to the nearest value of w_k − Σ_{j>k} L_jk·e_j: this makes its own term smallest.
-/// Inputs with large squares are rounded first, as all others can still make up for their errors.
+/// Σ_k D_k·(e_k + Σ_{j>k} L_jk·e_j)² to this mean square. The weights are rounded from the last
+/// input to the first, each w_k − Σ_{j>k} L_jk·e_j to the nearest value, which minimises the k-th
+/// term. Inputs with large squares are rounded first, because all later ones can compensate their
+/// errors.
 package struct GPTQ {
-    /// Added to the diagonal, as a fraction of its mean: keeps inputs that the calibration never
-    /// showed from taking large corrections.
+    /// Damping added to the diagonal, as a fraction of its mean: prevents large corrections by
+    /// inputs that were zero in the calibration.
     private static let damping: Float = 0.1
-    /// Columns rounded at once: their errors stay in the level-2 cache.
+    /// Columns that are rounded at once; their errors stay in the level-2 cache.
     private static let columnBlock = 16
 
     private let order: Int
     /// The input at each position.
     private let inputs: [Int]
-    /// For each position k, the L_jk of the positions j after it.
+    /// The ratios L_jk of all positions j after k, for each position k.
     private let ratios: [Float]
-    /// The first ratio of each position.
+    /// Index of each position's first ratio.
     private let offsets: [Int]
 
     /// - Parameter squares: `[order, order]`, a multiple of E[xᵀx]; read on and below the diagonal.
     package init(squares: [Float], order: Int, on backend: Backend) {
         self.order = order
         let diagonal = (0..<order).map { squares[$0 * order + $0] }
-        // Ascending, as rounding begins at the end.
+        // Ascending, because rounding begins at the end.
         let inputs = diagonal.indices.sorted { (diagonal[$0], $0) < (diagonal[$1], $1) }
         self.inputs = inputs
         let added = Double(Self.damping * diagonal.reduce(0, +) / Float(order))
@@ -61,7 +62,8 @@ package struct GPTQ {
     package func quantized(_ weights: [Float], scales: [Float], on backend: Backend) -> [Int8] {
         let columns = scales.count
         return [Int8](unsafeUninitializedCapacity: weights.count) { output, initialized in
-            // A constant for the closure that runs on several threads; each writes its own columns.
+            // The closure runs on several threads, so it captures a constant; each call writes its
+            // own columns.
             let output = output.baseAddress!
             let block = Self.columnBlock
             backend.parallelFor((columns + block - 1) / block) { index in
@@ -78,7 +80,7 @@ package struct GPTQ {
         let columns = scales.count
         var scale = SIMD16<Float>(repeating: 1)
         for lane in 0..<range.count { scale[lane] = scales[range.lowerBound + lane] }
-        // By position.
+        // The errors of the rounded weights, by position.
         var errors = [SIMD16<Float>](repeating: .zero, count: order)
         ratios.withUnsafeBufferPointer { ratios in
             for position in (0..<order).reversed() {

@@ -5,14 +5,14 @@ import Layers
 import Synchronization
 import Tensor
 
-/// Sums xᵀx over the rows x of a product's left operand: half the Hessian of |x·(Ŵ − W)|² in each
-/// column of the rounded weights Ŵ.
+/// Sums xᵀx over the rows x of a product's left operand: half the Hessian of |x·(Ŵ − W)|² with
+/// respect to each column of the rounded weights Ŵ.
 package final class HessianAccumulator: ProductObserver {
-    /// Σ x and Σ xᵀx of a sample of the rows.
+    /// The moments Σ x and Σ xᵀx over a sample of the rows.
     package struct Moments: Sendable {
-        /// Rows in the sums.
+        /// Number of rows in the sums.
         package fileprivate(set) var count = 0
-        /// Rows that were multiplied.
+        /// Number of all rows that were multiplied.
         package fileprivate(set) var countAll = 0
         /// `[inner]`
         package fileprivate(set) var sums: [Double]
@@ -25,12 +25,12 @@ package final class HessianAccumulator: ProductObserver {
         var rows: [Float] = []
         /// Every `interval`-th row of the segment is kept.
         var interval = 1
-        /// Rows of the segment so far.
+        /// Number of rows of the segment so far.
         var seen = 0
         var moments = Moments(sums: [], squares: [])
     }
 
-    /// Elements of a row.
+    /// Number of elements of a row.
     package let inner: Int
     package let columns: Int
     private let rowOffsets: [Int]
@@ -40,8 +40,9 @@ package final class HessianAccumulator: ProductObserver {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - rowOffsets: as for ``Layers/LayerObserver``, like the other two.
-    ///   - rowsPerSegment: rows kept of each segment, at most; even.
+    ///   - rowOffsets: the weights' offsets of each input, see ``Layers/LayerObserver`` also for
+    ///     `columnOffsets` and `order`.
+    ///   - rowsPerSegment: the most rows kept of each segment; even.
     init(rowOffsets: [Int], columnOffsets: [Int?], order: [Int?]?, rowsPerSegment: Int) {
         inner = rowOffsets.count
         columns = columnOffsets.count
@@ -61,8 +62,8 @@ package final class HessianAccumulator: ProductObserver {
 
     package var moments: Moments { state.withLock { $0.moments } }
 
-    /// Keeps rows at equal intervals over a segment: every other kept row is dropped whenever they
-    /// become too many.
+    /// Keeps rows at equal intervals over a segment: when they become too many, every other kept
+    /// row is dropped.
     ///
     /// The choice depends on the order of the calls, so run the network on one thread.
     package func observe(
@@ -82,7 +83,7 @@ package final class HessianAccumulator: ProductObserver {
                     state.interval *= 2
                     guard state.seen % state.interval == 0 else { continue }
                 }
-                // A convolution has no segment for its padding.
+                // Zeros first, because a convolution has no segment for its padding.
                 let first = state.rows.count
                 state.rows.append(contentsOf: repeatElement(0, count: inner))
                 for segment in segments {
@@ -95,7 +96,7 @@ package final class HessianAccumulator: ProductObserver {
         }
     }
 
-    /// Adds the rows kept of the segment that has ended to the moments.
+    /// Ends a segment: adds its kept rows to the moments.
     package func endSegment(on backend: Backend) {
         state.withLock { state in
             let count = state.rows.count / inner
@@ -141,12 +142,13 @@ package final class HessianAccumulator: ProductObserver {
             }
         }
         squares.withUnsafeMutableBufferPointer { squares in
-            // A constant for the closure that runs on several threads; each writes its own rows.
+            // The closure runs on several threads, so it captures a constant; each call writes its
+            // own rows.
             let squares = squares.baseAddress!
             let rows = 48
             backend.parallelFor((inner + rows - 1) / rows) { block in
                 let range = block * rows..<min((block + 1) * rows, inner)
-                // Up to the end of the diagonal's panel.
+                // Columns up to the end of the panel with the diagonal.
                 let columns = min(inner, (range.upperBound + width - 1) / width * width)
                 let segment = gemm_segment(
                     a: transposed.pointer + range.lowerBound * count, first: 0, count: count)
@@ -165,12 +167,12 @@ package final class HessianAccumulator: ProductObserver {
 // MARK: - Rounding the product's weights
 
 extension HessianAccumulator {
-    /// Multiplications in the calibration's segments.
+    /// Number of multiplications in the calibration's segments.
     var operations: Double { Double(moments.countAll) * Double(inner) * Double(columns) }
 
     /// Sets E[x²] for each weight of the product.
     ///
-    /// - Parameter values: in the order of the tensor.
+    /// - Parameter values: mean squares in the order of the tensor.
     func fillMeanSquares(_ values: inout [Float]) {
         let moments = moments
         for input in 0..<inner {
@@ -184,9 +186,9 @@ extension HessianAccumulator {
     /// Rounds the product's weights with ``GPTQ``.
     ///
     /// - Parameters:
-    ///   - weights: of the whole tensor.
-    ///   - scales: of the output channels.
-    ///   - quantized: the rounded weights of the whole tensor; those of the product are set.
+    ///   - weights: weights of the whole tensor.
+    ///   - scales: scales of the output channels.
+    ///   - quantized: rounded weights of the whole tensor; those of the product are set.
     func round(
         _ weights: [Float], _ quantizer: Quantizer, scales: [Float], into quantized: inout [Int8],
         on backend: Backend
@@ -207,12 +209,12 @@ extension HessianAccumulator {
 
     /// Adds the mean error of each output channel, Σ E[x]·error over its inputs.
     ///
-    /// A transposed convolution computes neighbouring samples of a channel in one product, a column
-    /// each: the mean over these columns is added.
+    /// A transposed convolution computes neighbouring samples of a channel in one product, with a
+    /// column for each: the mean over these columns is added.
     ///
     /// - Parameters:
-    ///   - errors: of the weights, in the order of the tensor.
-    ///   - means: of the output channels.
+    ///   - errors: errors of the weights, in the order of the tensor.
+    ///   - means: mean errors of the output channels.
     package func addMeanErrors(
         of errors: [Float], _ quantizer: Quantizer, to means: inout [Double]
     ) {

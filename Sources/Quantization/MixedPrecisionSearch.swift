@@ -1,6 +1,7 @@
-// The search for the form of each layer: INT8 × INT8, INT8 weights alone, or floats. It starts from
-// the recommended plan. To reach a target SNR it moves one layer after another to the next more exact
-// form, each time the layer that removes the most noise for its cost in time and bytes.
+// The search for a mix of precisions: INT8 × INT8, INT8 weights only, or floats for each layer. It
+// starts from the recommended plan. To reach a target SNR it moves one layer after another to the
+// next more exact form, each time the layer that removes the most noise for its cost in time and
+// bytes.
 
 import HTDemucs
 import Signal
@@ -11,14 +12,16 @@ import WeightsLoader
 package struct MixedPrecisionSearch {
     /// Requirements for the quantised model.
     package struct Targets: Sendable {
-        /// The precision that the file will run in, and that its SNR is measured in. In float32 and
+        /// The precision in which the file will run and its SNR is measured. In float32 and
         /// bfloat16 only weights are INT8.
         package var precision: Precision
-        /// SNR of the worst stem against the float32 model; nil for the recommended plan's.
+        /// Least SNR of the worst stem against the float32 model; nil to accept the recommended
+        /// plan.
         package var minimumSNRDecibels: Double?
-        /// Size of the file; nil for no limit.
+        /// Largest size of the file in bytes; nil for no limit.
         package var maximumBytes: Int?
-        /// Whether to measure each layer alone, a forward pass each. A target SNR implies it.
+        /// Whether to measure each layer alone, with one forward pass each. A target SNR implies
+        /// it.
         package var measuresLayers: Bool
 
         package init(
@@ -32,11 +35,11 @@ package struct MixedPrecisionSearch {
         }
     }
 
-    /// An energy for each stem: of the signal, or of noise.
+    /// Energy of the signal or of the noise, for each stem.
     private typealias Energies = [Double]
 
-    /// Rounds of the search. Predictions add up the noise of single layers; each round corrects them
-    /// by measuring the whole model.
+    /// The most rounds of the search. Predictions add up the noise of single layers; each round
+    /// corrects them with a measurement of the whole model.
     private static let rounds = 8
 
     private let quantization: ModelQuantization
@@ -48,9 +51,9 @@ package struct MixedPrecisionSearch {
     private let cancellation: CancellationToken
     private let report: (ModelQuantization.Stage) -> Void
     private let float32: Backend
-    /// Runs the model in the target precision.
+    /// Backend that runs the model in the target precision.
     private let target: Backend
-    /// The float32 model's ``stems(_:on:)``.
+    /// The stems of the float32 model, see ``stems(_:on:)``.
     private var reference: [[Float]] = []
 
     init(
@@ -74,11 +77,11 @@ package struct MixedPrecisionSearch {
         var state = State(
             layers: quantized.layers, signal: energies(reference, \.signal))
         if targets.measuresLayers || targets.minimumSNRDecibels != nil {
-            // The form of layers that the recommended plan rounds the most.
+            // The least exact form of the recommended plan.
             let mostRounded: LayerForm = targets.precision == .int8 ? .w8a8 : .w8
             for (index, layer) in state.layers.enumerated() {
                 report(.measuring(done: index, layers: state.layers.count))
-                // Layers that stay in floats are measured too: the report shows why they do.
+                // Layers that stay floats are measured too: the report shows why they stay floats.
                 let form = layer.form == .float ? mostRounded : layer.form
                 let noise = try noise([layer.tensor: form], on: float32)
                 state.layers[index].outputSNRDecibels = worstSNR(state.signal, noise)
@@ -96,7 +99,7 @@ package struct MixedPrecisionSearch {
         var whole = try noise(state.forms, on: target)
         if let minimum = targets.minimumSNRDecibels {
             for _ in 0..<Self.rounds where worstSNR(state.signal, whole) < minimum {
-                // Noise of no single layer: attention in bfloat16, activations of 16 bits.
+                // Noise that belongs to no layer: attention in bfloat16, activations of 16 bits.
                 let rest = zip(whole, state.noises.summed()).map { max(0, $0 - $1) }
                 while worstSNR(state.signal, zip(rest, state.noises.summed()).map(+)) < minimum,
                     try raise(&state)
@@ -118,9 +121,9 @@ package struct MixedPrecisionSearch {
     private struct State {
         var layers: [ModelQuantization.Layer]
         let signal: Energies
-        /// Of each layer alone in its form.
+        /// Noise of the model with only one layer in its form, for each layer.
         var noises: [Energies]
-        /// Of W8A8 layers in the form W8, where it was measured.
+        /// Noise of W8A8 layers in the form W8, where it was measured.
         var w8Noises: [Int: Energies] = [:]
         /// Bytes that may still be added to the file.
         var spareBytes = Int.max
@@ -137,8 +140,7 @@ package struct MixedPrecisionSearch {
             Dictionary(uniqueKeysWithValues: layers.map { ($0.tensor, $0.form) })
         }
 
-        /// The noise that the layer's next form removes, as a sum of each stem's fraction of its
-        /// signal.
+        /// The noise that the layer's next form removes: a sum over the stems of noise / signal.
         func gain(_ index: Int) -> Double {
             zip(zip(noises[index], w8Noises[index] ?? silence), signal).reduce(0) {
                 $0 + ($1.0.0 - $1.0.1) / $1.1
@@ -154,8 +156,7 @@ package struct MixedPrecisionSearch {
                     / Double(layers.reduce(0) { $0 + $1.countWeights })
         }
 
-        /// The layer with the highest gain for its cost; the first of equals, nil if none can be
-        /// raised.
+        /// The layer with the highest ratio of gain to cost; nil if no layer can be raised.
         var best: Int? {
             let candidates = layers.indices.filter { index in
                 switch layers[index].form {
@@ -184,7 +185,8 @@ package struct MixedPrecisionSearch {
                 state.noises[index] = noise
                 return true
             }
-            // So far its gain was an upper bound; measured, another layer may be better.
+            // The layer's gain was an upper bound so far; after the measurement another layer may
+            // be better.
             state.w8Noises[index] = try noise([state.layers[index].tensor: .w8], on: float32)
         }
         return false
@@ -196,9 +198,10 @@ package struct MixedPrecisionSearch {
         energies(try stems(forms, on: backend), \.noise)
     }
 
-    /// The stems of each mix by a model with some layers quantised, `[sources, audioChannels, samples]`.
+    /// The stems of each mix, `[sources, audioChannels, samples]`, from a model with quantised
+    /// layers.
     ///
-    /// - Parameter forms: by tensor; others stay floats.
+    /// - Parameter forms: forms by tensor; other layers stay floats.
     private func stems(_ forms: [String: LayerForm], on backend: Backend) throws -> [[Float]] {
         let parameters = quantization.checkpoint.parameters(
             replacing: quantized.replacements(

@@ -1,5 +1,5 @@
-// From float weights to a quantised model: calibration, rounding with GPTQ, corrected biases, and the
-// choice of each layer's form. docs/int8.md has the measurements behind these steps.
+// Quantisation of a model with float weights: calibration, rounding with GPTQ, corrected biases,
+// and the choice of each layer's form. docs/int8.md has the measurements behind these steps.
 
 import Files
 import HTDemucs
@@ -9,29 +9,29 @@ import WeightsLoader
 
 /// The quantisation of one model.
 ///
-/// Results do not depend on the number of threads: the calibration runs the network on one.
+/// Results do not depend on the number of threads: the calibration runs the network on one thread.
 package struct ModelQuantization {
     /// One tensor of weights in the quantised model.
     package struct Layer: Sendable {
         package let tensor: String
         package let shape: [Int]
         package internal(set) var form: LayerForm
-        /// Bytes of its values in the file, scales included.
+        /// Size of the layer's values in the file in bytes, including the scales.
         package internal(set) var countBytes: Int
         /// 10·log10(Σ w² / Σ (w − ŵ)²) of the rounded weights ŵ.
         package let weightSNRDecibels: Double
-        /// SNR of the worst stem with only this layer in INT8, the others in float32: in its form, or
-        /// in INT8 if it stays in floats. nil if it wasn't measured.
+        /// SNR of the worst stem with only this layer quantised, the others in float32: in its
+        /// form, or in INT8 if it stays floats. nil if it wasn't measured.
         package internal(set) var outputSNRDecibels: Double?
-        /// Multiplications in the calibration's segments.
+        /// Number of multiplications in the calibration's segments.
         let operations: Double
 
-        /// Also the bytes that float16 takes more than INT8, scales aside.
+        /// Number of weights; also the additional bytes of float16 over INT8 without scales.
         var countWeights: Int { shape.reduce(1, *) }
     }
 
-    /// A stage of ``run(mixes:targets:cancellation:report:)``, and how many of its segments or layers
-    /// are done: none as it begins.
+    /// A stage of ``run(mixes:targets:cancellation:report:)``, with the number of finished segments
+    /// or layers: 0 when it begins.
     package enum Stage: Sendable {
         case calibrating(done: Int, segments: Int)
         case rounding(done: Int, layers: Int)
@@ -39,7 +39,7 @@ package struct ModelQuantization {
         case choosing
     }
 
-    /// The most segments that layers are measured on.
+    /// The largest number of segments on which layers are measured.
     package static let measuredSegments = 2
 
     let checkpoint: Checkpoint
@@ -51,8 +51,8 @@ package struct ModelQuantization {
     /// Metadata of the file: its source and calibration.
     let origin: [String: ArgumentValue]
 
-    /// - Parameter calibration: a description of the calibration for the file's metadata; numbers are
-    ///   finite.
+    /// - Parameter calibration: a description of the calibration for the file's metadata; its
+    ///   numbers must be finite.
     /// - Throws: ``WeightsError``, ``ConfigurationError`` if the checkpoint is not a model with float
     ///   weights.
     package init(
@@ -76,8 +76,9 @@ package struct ModelQuantization {
     /// Quantises the model.
     ///
     /// - Parameters:
-    ///   - mixes: at least one segment to calibrate on, `[audioChannels, samples]` each, normalised
-    ///     like the network's input. The first ``measuredSegments`` also measure the SNR.
+    ///   - mixes: at least one segment for the calibration, `[audioChannels, samples]` each,
+    ///     normalised like the network's input. The SNR is measured on the first
+    ///     ``measuredSegments``.
     /// - Throws: ``WeightsError``, ``QuantizationError``, `CancellationError`.
     package func run(
         mixes: [[Float]], targets: MixedPrecisionSearch.Targets, cancellation: CancellationToken,
@@ -105,8 +106,8 @@ package struct ModelQuantization {
         ).run()
     }
 
-    /// Rows of input kept of each segment: enough in all for a product with 3,456 inputs, the largest
-    /// of the published model, within a few hundred megabytes.
+    /// Input rows kept of each segment: together enough for a product with 3,456 inputs, the
+    /// largest of the published model, in a few hundred megabytes.
     private static func rowsPerSegment(_ segments: Int) -> Int {
         min(2048, max(256, 16384 / segments / 2 * 2))
     }
@@ -117,13 +118,13 @@ package struct ModelQuantization {
     }
 }
 
-/// A target of a quantisation that can't be reached.
+/// A quantisation target that can't be reached.
 package struct QuantizationError: Error, CustomStringConvertible {
     package let description: String
 
     /// - Parameters:
-    ///   - best: the SNR with all layers in 16 bits, or as many as the size allows.
-    ///   - maximumBytes: the size allowed; nil for any.
+    ///   - best: the SNR with all layers in 16 bits, or with as many as the size allows.
+    ///   - maximumBytes: the largest size allowed; nil for no limit.
     init(unreachableSNRDecibels wanted: Double, best: Double, maximumBytes: Int?) {
         description =
             "no form of the model has an SNR of \(wanted.fixed(1)) dB"

@@ -10,9 +10,9 @@ import WeightsLoader
 struct QuantizedLayers {
     let quantization: ModelQuantization
     let backend: Backend
-    /// In the order of the model.
+    /// The layers in the order of the model.
     private(set) var layers: [ModelQuantization.Layer] = []
-    /// By the name of the tensor of weights, like ``biases``.
+    /// INT8 weights by the name of the weight tensor, which is also the key of ``biases``.
     private var weights: [String: (values: [Int8], scales: [Float])] = [:]
     private var biases: [String: (tensor: String, values: [Float])] = [:]
 
@@ -29,7 +29,7 @@ struct QuantizedLayers {
         let parameters = quantization.checkpoint.parameters()
         let floats = try parameters.floats(layer.tensor, layer.shape)
         let quantizer = Quantizer(shape: layer.shape, outputAxis: layer.outputAxis)
-        // Products that never ran have no moments; their weights are rounded to nearest.
+        // Products that never ran have no moments, so their weights are rounded to nearest.
         let products = layer.products.filter { $0.moments.count > 0 }
         let meanSquares = products.reduce(into: floats.map { _ in Float(0) }) {
             $1.fillMeanSquares(&$0)

@@ -5,11 +5,11 @@ import WeightsLoader
 
 /// The result of ``ModelQuantization``.
 package struct QuantizedModel {
-    /// In the order of the model.
+    /// The layers in the order of the model.
     package let layers: [ModelQuantization.Layer]
     /// SNR of the worst stem against float32, in the target precision.
     package let snrDecibels: Double
-    /// Size of the file.
+    /// Size of the file in bytes.
     package let countBytes: Int
     private let writer: SafetensorsWriter
 
@@ -71,17 +71,17 @@ package struct QuantizedModel {
         return [.init(tensor, shape: shape)]
     }
 
-    /// Whether a tensor that stays in floats becomes float16. Norms, biases, scales and embeddings are
-    /// small and keep their type.
+    /// Whether a tensor that stays float is written in float16. Norms, biases, scales and
+    /// embeddings are small and keep their type.
     private static func isWeight(_ name: String, _ shape: [Int]) -> Bool {
         shape.count > 1 && !name.hasPrefix("freq_emb.")
     }
 
-    /// Bytes of the values of a file quantised from float32 weights, without its header.
+    /// Size of the values of a file quantised from float32 weights, in bytes without the header.
     ///
     /// - Parameters:
-    ///   - shapes: of all tensors.
-    ///   - layers: all that can be quantised.
+    ///   - shapes: shapes of all tensors.
+    ///   - layers: all layers that can be quantised.
     package static func valueBytes(
         _ shapes: [String: [Int]], of layers: [CalibratedLayer], in plan: QuantizationPlan
     ) -> Int {
@@ -101,7 +101,7 @@ package struct QuantizedModel {
 
     /// Writes the model.
     ///
-    /// - Parameter path: replaced only by a complete file.
+    /// - Parameter path: the file to write; an existing file is replaced only by a complete one.
     /// - Throws: ``WeightsError``.
     package func write(to path: String) throws {
         try writer.write(to: path)
