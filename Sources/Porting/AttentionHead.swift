@@ -1,18 +1,18 @@
-// The attention weights that a trace is asked for: one head of one layer of the transformer.
+// Selection of attention weights for a trace: one head of one layer of the transformer.
 
 import HTDemucs
 
-/// A head of a layer of the transformer, `layers.0:2` in an option.
+/// An attention head of a transformer layer, `layers.0:2` in an option.
 ///
-/// Its weights have a name below that of the layer's attention,
-/// `crosstransformer.layers.0.self_attn.weights.2`. There are tokens × tokens of them, so patterns of
-/// names leave them out.
+/// The name of its weights is that of the layer's attention with a suffix,
+/// `crosstransformer.layers.0.self_attn.weights.2`. They are a matrix of tokens × tokens, so large
+/// that name patterns never match them.
 package struct AttentionHead: Sendable, Equatable {
     /// `layers.0`, or `layers_t.0` for the waveform's tokens.
     let layer: String
     let head: Int
 
-    /// Heads separated by commas.
+    /// Reads a list of heads separated by commas.
     ///
     /// - Throws: ``PortingError`` for a layer or a head that the model doesn't have.
     package static func list(
@@ -42,7 +42,7 @@ package struct AttentionHead: Sendable, Equatable {
         return result
     }
 
-    /// Whether a value of a probe has the weights of any head.
+    /// Whether a probe's name belongs to the attention weights of a head.
     static func isName(_ name: String) -> Bool { name.contains(".weights.") }
 
     func matches(_ name: String) -> Bool {

@@ -1,4 +1,5 @@
-// `tensors calibrate`: inputs of the core that represent music, for quantising compilers.
+// `tensors calibrate`: calibration samples for quantising compilers: inputs of the core from real
+// music.
 
 import Audio
 import Demucs
@@ -13,8 +14,8 @@ package struct Calibration {
     package static let silenceLevelDecibels = -60.0
     package static let sampleCounts = 1...100_000
 
-    /// The lists, a line for each sample: the paths of its tensors, and the same with `name:=` before
-    /// each.
+    /// File names of the lists, which have a line for each sample: the paths of its tensors, in the
+    /// second list each with the prefix `name:=`.
     package static let listName = "dataset.txt"
     package static let namedListName = "input_list.txt"
 
@@ -29,7 +30,7 @@ package struct Calibration {
     private let encoding: TensorEncoding
     private let seed: UInt64
 
-    /// - Throws: ``PortingError/invalidOption(name:value:allowed:)`` for the length of a chunk.
+    /// - Throws: ``PortingError/invalidOption(name:value:allowed:)`` for an invalid `chunkSeconds`.
     package init(
         _ model: OpenedModel, chunkSeconds: Double?, encoding: TensorEncoding, seed: UInt64
     ) throws(PortingError) {
@@ -39,12 +40,12 @@ package struct Calibration {
         self.seed = seed
     }
 
-    /// Writes `count` samples, spread evenly over the tracks and over the loudness of each track. The
-    /// same call writes the same bytes.
+    /// Writes `count` samples, spread evenly over the tracks and over the loudness of each track.
+    /// Equal calls write equal bytes.
     ///
-    /// Decodes each track three times, and holds one piece in memory.
+    /// Decodes each track three times, and keeps one piece in memory.
     ///
-    /// - Parameter progress: is given the number of samples done.
+    /// - Parameter progress: called with the number of finished samples.
     /// - Returns: paths of the lists.
     /// - Throws: `AudioError`; ``PortingError`` if too few pieces are louder than silence or a file
     ///   can't be written; `CancellationError`.
@@ -73,7 +74,7 @@ package struct Calibration {
         let spectrogram = configuration.spectrogram(on: backend)
         var done = 0
         for (index, track) in tracks.enumerated() {
-            // Samples are numbered by their position in `chosen`, and read in the track's order.
+            // Samples are numbered by their position in `chosen`, but read in the track's order.
             let wanted = chosen.indices.filter { chosen[$0].track == index }
                 .sorted { chosen[$0].start < chosen[$1].start }
             if wanted.isEmpty { continue }
@@ -98,7 +99,7 @@ package struct Calibration {
 
     // MARK: - Choice
 
-    /// The adjacent pieces of a track from a random first sample on, without silent ones.
+    /// The adjacent pieces of a track from a random first sample on, except silent pieces.
     private func pieces(
         of track: Track, _ index: Int, on backend: Backend,
         cancellation: CancellationToken, _ random: inout PythonRandom
@@ -112,7 +113,7 @@ package struct Calibration {
         try track.forEachPiece(
             at: starts, length: chunkSamples, on: backend, cancellation: cancellation
         ) { position, chunk in
-            // At the level of the recording.
+            // Denormalised, because the level is that of the recording.
             let energy = chunk.floats.reduce(0.0) { sum, value in
                 let sample = Double(value * scale + mean)
                 return sum + sample * sample
@@ -125,8 +126,8 @@ package struct Calibration {
         return pieces
     }
 
-    /// Chooses equally many pieces of each track, as far as it has them: one from each of equal parts
-    /// of the track's pieces, ordered by loudness.
+    /// Chooses equally many pieces of each track, if the track has so many: the pieces, ordered by
+    /// loudness, are divided into equal parts, and one piece is drawn from each part.
     private func choose(
         _ pieces: [[Piece]], _ count: Int, _ random: inout PythonRandom
     ) throws(PortingError) -> [Piece] {
@@ -151,7 +152,7 @@ package struct Calibration {
                 chosen.append(ranked[first + random.integer(upTo: end - first - 1)])
             }
         }
-        // Shuffled, so that the first few of a list are representative too.
+        // Shuffled, so that the beginning of a list is representative too.
         for last in chosen.indices.dropFirst().reversed() {
             chosen.swapAt(last, random.integer(upTo: last))
         }
@@ -160,7 +161,7 @@ package struct Calibration {
 
     // MARK: - Files
 
-    /// The path of a sample's tensor in the folder, `input/00000.npy`.
+    /// The path of a sample's tensor within the folder, `input/00000.npy`.
     private func file(_ tensor: String, _ index: Int) -> String {
         "\(tensor)/\(index.zeroPadded(5)).\(encoding.container.rawValue)"
     }

@@ -2,7 +2,7 @@
 
 import Files
 
-/// Names of the core's inputs and outputs, those of ONNX exports.
+/// Names of the core's inputs and outputs, as in ONNX exports.
 package enum CoreTensor {
     package static let input = "input"
     package static let x = "x"
@@ -10,7 +10,7 @@ package enum CoreTensor {
     package static let waveform = "add_67"
 }
 
-/// A folder of chunks, our own or of the same layout from another runtime.
+/// A folder of chunks, written by this engine or in the same layout by another runtime.
 package struct ChunkFolder: Sendable {
     package let path: String
 
@@ -18,7 +18,7 @@ package struct ChunkFolder: Sendable {
         self.path = path
     }
 
-    /// `chunk-00000`.
+    /// The name of a chunk's folder, `chunk-00000`.
     package static func name(_ index: Int) -> String {
         "chunk-\(index.zeroPadded(5))"
     }
@@ -31,10 +31,10 @@ package struct ChunkFolder: Sendable {
         FilePath.joined(folder(index), "\(tensor).\(container.rawValue)")
     }
 
-    /// The file of a tensor in any container.
+    /// The existing file of a tensor, in any container.
     ///
-    /// - Throws: ``PortingError`` if the file is missing, naming the one in `preferred`, or there in
-    ///   several containers.
+    /// - Throws: ``PortingError`` if there is no file (the error has the path with `preferred`), or
+    ///   files in several containers.
     func existingFile(
         _ tensor: String, _ index: Int, preferred: TensorEncoding.Container, expected: String
     ) throws(PortingError) -> String {
@@ -59,7 +59,7 @@ package struct ChunkFolder: Sendable {
 }
 
 extension PortingError {
-    /// `drums.npy` beside `drums.raw`.
+    /// The error for several files of one tensor, such as `drums.npy` and `drums.raw`.
     static func ambiguous(_ path: String, _ tensor: String, files: [String]) -> PortingError {
         let names = files.map(FilePath.name(of:)).joined(separator: " and as ")
         return .unusable(

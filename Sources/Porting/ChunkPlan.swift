@@ -1,12 +1,12 @@
-// Where the chunks of a track begin, and how their outputs are joined.
+// Positions of the chunks of a track, and the overlap-add of their outputs.
 
 import Audio
 import Demucs
 
 /// Chunks of equal length that cover a track, each `hopSamples` after the one before.
 ///
-/// As many as it takes until the track is covered, ⌈(N − L) / hop⌉ + 1: unlike the segments of a
-/// separation, which begin at every multiple of the hop. The last one is filled up with zeros.
+/// Their number is the least that covers the track, ⌈(N − L) / hop⌉ + 1, unlike the segments of a
+/// separation, which begin at every multiple of the hop. The last chunk is padded with zeros.
 package struct ChunkPlan: Sendable, Equatable {
     package let chunkSamples: Int
     package let hopSamples: Int
@@ -16,7 +16,7 @@ package struct ChunkPlan: Sendable, Equatable {
 
     /// - Parameters:
     ///   - chunkSamples: at least 1.
-    ///   - overlap: share of a chunk that the next one repeats.
+    ///   - overlap: fraction of a chunk that the next chunk repeats.
     ///   - trackSamples: at least 1.
     /// - Throws: ``PortingError/invalidOption(name:value:allowed:)``.
     package init(
@@ -49,11 +49,11 @@ package struct ChunkPlan: Sendable, Equatable {
 
     package func start(_ index: Int) -> Int { index * hopSamples }
 
-    /// Zeros behind the track in the last chunk.
+    /// Zeros after the track's end in the last chunk.
     package var paddingSamples: Int { start(count - 1) + chunkSamples - trackSamples }
 
-    /// The weight of each sample of a chunk: a straight line up and down over the samples that two
-    /// neighbours share, so that their weights sum to one.
+    /// The weight of each sample of a chunk: linear ramps over the samples that two neighbours
+    /// share, so that their weights sum to one.
     var weights: [Float] {
         let shared = chunkSamples - hopSamples
         return (0..<chunkSamples).map { index in
@@ -64,8 +64,8 @@ package struct ChunkPlan: Sendable, Equatable {
 }
 
 extension OverlapAdd {
-    /// Joins the outputs of chunks, which come in order: sums of weighted samples over the sums of
-    /// their weights. Holds one chunk.
+    /// The overlap-add of chunks, which are added in order: sums of weighted samples divided by the
+    /// sums of their weights. Keeps one chunk in memory.
     package init(_ plan: ChunkPlan, rowCount: Int) {
         self.init(weights: plan.weights, trackSamples: plan.trackSamples, rowCount: rowCount)
     }
@@ -74,8 +74,8 @@ extension OverlapAdd {
     ///
     /// - Parameters:
     ///   - output: `[row, chunkSamples]`, row-major.
-    ///   - index: of the chunk.
-    ///   - sampleRateHz: of the result.
+    ///   - index: index of the chunk.
+    ///   - sampleRateHz: sample rate of the result.
     /// - Returns: a channel for each row, with the samples that no later chunk changes.
     package mutating func add(
         _ output: [Float], chunk index: Int, of plan: ChunkPlan, sampleRateHz: Int

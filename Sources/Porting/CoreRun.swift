@@ -1,4 +1,4 @@
-// `tensors run`: the engine's core on chunks in files.
+// `tensors run`: runs the engine's core on chunks in files.
 
 import Demucs
 import Files
@@ -12,13 +12,13 @@ import Tensor
     import Foundation
 #endif
 
-/// Runs the core on prepared chunks, each at exactly its length, and writes its outputs beside them.
+/// Runs the core on prepared chunks, without padding, and writes the outputs beside the inputs.
 package struct CoreRun {
     private let folder: ChunkFolder
     private let manifest: Manifest
     private let model: OpenedModel
 
-    /// The model and precision of the outputs in a folder.
+    /// A record of the model and the precision that made the outputs in a folder.
     private struct Record: Codable, Equatable {
         var modelSha256: String
         var precision: String
@@ -34,10 +34,10 @@ package struct CoreRun {
         self.model = model
     }
 
-    /// Runs chunk after chunk. Chunks whose outputs are complete, newer than the inputs and of the same
-    /// model and precision are left as they are.
+    /// Runs chunk after chunk. Chunks are skipped if their outputs are complete, newer than the
+    /// inputs and from the same model and precision.
     ///
-    /// - Parameter progress: is given the number of chunks done.
+    /// - Parameter progress: called with the number of finished chunks.
     /// - Throws: ``PortingError``, `WeightsError`, `CancellationError`.
     package func run(
         on backend: Backend, cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
@@ -65,7 +65,7 @@ package struct CoreRun {
         folder.file(tensor, index, manifest.encoding.container)
     }
 
-    /// Removes outputs of another model or precision, then records this one.
+    /// Removes outputs of another model or precision, then records this model and precision.
     private func claim(_ precision: Precision) throws {
         let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
         let path = FilePath.joined(folder.path, Record.fileName)
@@ -96,7 +96,7 @@ package struct CoreRun {
 extension Manifest {
     /// Reads the core's inputs of a chunk.
     ///
-    /// - Parameter path: of the chunk's folder.
+    /// - Parameter path: path of the chunk's folder.
     func inputs(ofChunk path: String) throws(PortingError) -> [NamedTensor] {
         try inputs.map { input throws(PortingError) in
             try TensorFile.read(

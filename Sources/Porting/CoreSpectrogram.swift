@@ -1,10 +1,11 @@
-// The transforms around the core, where ports cut the network: from a chunk of sound to the core's
-// inputs, and from its outputs to stems.
+// The transforms around the core: from a chunk of sound to the core's inputs, and from the core's
+// outputs to stems.
 
 import Signal
 import Tensor
 
-/// The transforms of one model's chunks, in the reference's order of axes.
+/// The transforms of a model's chunks. Tensors have the reference's order of axes. A: audio
+/// channels, N: samples, F: frequencies, T: frames, S: sources.
 package struct CoreSpectrogram {
     let stft: STFT
     let backend: Backend
@@ -26,7 +27,7 @@ package struct CoreSpectrogram {
         return [NamedTensor(CoreTensor.input, [1] + Array(mix.shape), mix.floats), x]
     }
 
-    /// The inputs in the engine's order of axes: `[A, N]` and `[F, T, 2A]`.
+    /// The core's inputs in the engine's order of axes: `[A, N]` and `[F, T, 2A]`.
     ///
     /// - Parameters:
     ///   - input: `[1, A, N]`
@@ -39,7 +40,7 @@ package struct CoreSpectrogram {
         )
     }
 
-    /// The engine's results in the reference's order of axes: `[1, S, 2A, F, T]` and `[1, S, A, N]`.
+    /// The core's outputs in the reference's order of axes: `[1, S, 2A, F, T]` and `[1, S, A, N]`.
     ///
     /// - Parameters:
     ///   - x: `[F, T, S · 2A]`

@@ -16,18 +16,18 @@ package struct Manifest: Sendable, Equatable, Codable {
     package struct Source: Sendable, Equatable, Codable {
         package var name: String
         package var sha256: String
-        /// Length of the track at the model's rate.
+        /// Length of the track in samples, at the model's sample rate.
         package var samples: Int
     }
 
     package struct Model: Sendable, Equatable, Codable {
-        /// As given to the command.
+        /// The model as named in the command.
         package var name: String
         package var sources: [String]
         package var channels: Int
         package var samplerate: Int
         package var nfft: Int
-        /// HDemucs' `hybrid_old`; left out where it is false.
+        /// HDemucs' `hybrid_old`; left out if false.
         package var hybridOld: Bool?
     }
 
@@ -40,7 +40,7 @@ package struct Manifest: Sendable, Equatable, Codable {
     }
 
     package struct Normalisation: Sendable, Equatable, Codable {
-        /// Subtracted from every sample.
+        /// The mean, which is subtracted from every sample.
         package var mean: Float
         /// The divisor of every sample: the standard deviation plus 1e-8.
         package var scale: Float
@@ -54,7 +54,8 @@ package struct Manifest: Sendable, Equatable, Codable {
     package static let fileName = "manifest.json"
     private static let formatName = "swift-demucs chunks"
     private static let currentVersion = 1
-    /// More than a month of sound at any rate; products of sizes can't overflow.
+    /// Largest number of samples: more than a month of sound at any rate, and products of sizes
+    /// don't overflow.
     private static let samplesLimit = 1 << 40
     private static let channelsLimit = 64
     private static let sourcesLimit = 64
@@ -66,7 +67,7 @@ package struct Manifest: Sendable, Equatable, Codable {
     package var chunk: Chunks
     package var normalisation: Normalisation
     package var encoding: TensorEncoding
-    /// In the order of the core's arguments.
+    /// Inputs in the order of the core's arguments.
     package var inputs: [Shape]
     package var outputs: [Shape]
 
@@ -158,7 +159,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         try TensorFile.write(Array(data) + [UInt8(ascii: "\n")], to: path)
     }
 
-    /// The first value that is invalid or contradicts another; nil if there is none.
+    /// The first value that is invalid or contradicts another value; nil if all are consistent.
     private var inconsistency: String? {
         if format != Self.formatName { return "'format' is '\(format)'" }
         if version != Self.currentVersion {
@@ -205,7 +206,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         }
     }
 
-    /// A description of the first difference from another manifest; nil for equal ones.
+    /// A description of the first difference from another manifest; nil if they are equal.
     func difference(from other: Manifest) -> String? {
         let properties: [(differ: Bool, name: String, value: (Manifest) -> String)] = [
             (source != other.source, "source", { $0.source.name }),

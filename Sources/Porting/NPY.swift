@@ -18,14 +18,14 @@ struct NPY {
     private let dataStart: Int
     private let file: MappedFile
 
-    /// Values of 'descr' that are read.
+    /// Supported values of 'descr'.
     private static let elements: [String: ElementType] = [
         "<f4": .float32, "<f2": .float16, "<f8": .float64,
     ]
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-    /// The elements begin at a multiple of this.
+    /// Alignment of the elements within the file.
     private static let alignmentBytes = 64
-    /// Bounds the memory that a crafted length can ask for.
+    /// The most bytes of a header, which bounds the memory that a crafted length can request.
     private static let headerLimitBytes = 65_536
     private static let rankLimit = 16
 
@@ -45,7 +45,7 @@ struct NPY {
 
     /// Reads and checks the header.
     ///
-    /// - Parameter expected: the contents, for the message of an empty file.
+    /// - Parameter expected: the expected contents, for the message about an empty file.
     /// - Throws: ``PortingError``, also for elements that aren't floats.
     init(_ path: String, expected: String) throws(PortingError) {
         func failure(_ problem: String) -> PortingError { .damaged(path, problem) }
@@ -94,9 +94,9 @@ struct NPY {
         }
     }
 
-    /// The array under a name.
+    /// The array as a tensor with a name.
     ///
-    /// - Parameter shape: the file's, but for leading dimensions of one.
+    /// - Parameter shape: the file's shape; leading dimensions of one may differ.
     func tensor(_ name: String, shape: [Int]) -> NamedTensor {
         let count = shape.reduce(1, *)
         let values = file.withBytes(dataStart..<file.countBytes) { bytes in
@@ -109,7 +109,7 @@ struct NPY {
             }
         }
         guard isColumnMajor else { return NamedTensor(name, shape, values) }
-        // Equal to a row-major array with its dimensions reversed.
+        // A column-major array is a row-major array with its dimensions reversed.
         var tensor = NamedTensor(
             name, self.shape.reversed(), values, permuted: self.shape.indices.reversed())
         tensor.shape = shape
@@ -134,7 +134,7 @@ struct NPY {
         }
     }
 
-    /// `(1, 2, 44100)`, `(3,)` or `()`.
+    /// Reads a tuple of sizes: `(1, 2, 44100)`, `(3,)` or `()`.
     private static func sizes(_ text: String) -> [Int]? {
         var parts = text.dropFirst().dropLast().split(
             separator: ",", omittingEmptySubsequences: false

@@ -1,6 +1,6 @@
 // Patterns of tensor names, and the names' order of computation.
 
-/// A pattern in which `*` stands for any characters and `?` for one.
+/// A name pattern in which `*` stands for any characters and `?` for one character.
 package struct NamePattern: Sendable, Equatable {
     package let text: String
     private let characters: [Character]
@@ -10,7 +10,7 @@ package struct NamePattern: Sendable, Equatable {
         characters = Array(text)
     }
 
-    /// Patterns separated by commas.
+    /// Reads a list of patterns separated by commas.
     package static func list(_ text: String) -> [NamePattern] {
         text.split(separator: ",").map { NamePattern(String($0)) }
     }
@@ -18,7 +18,7 @@ package struct NamePattern: Sendable, Equatable {
     package func matches(_ name: String) -> Bool {
         let name = Array(name)
         var (place, at) = (0, 0)
-        /// The place of the last star, and the end of its match in the name.
+        /// The position of the last star in the pattern, and the end of its match in the name.
         var star: (place: Int, at: Int)?
         while at < name.count {
             if place < characters.count, characters[place] == "*" {
@@ -43,9 +43,10 @@ package struct NamePattern: Sendable, Equatable {
 
 /// The reference's names in the order in which `HTDemucs.forward` computes them.
 ///
-/// Libraries write files alphabetically; errors spread in this order.
+/// Files often store tensors alphabetically; errors spread in the order of computation.
 package struct ComputationOrder: Comparable {
-    /// Compared element by element, with a prefix last: `dconv` ends after `dconv.layers.1`.
+    /// Keys are compared element by element. A module comes after its parts: `dconv` after
+    /// `dconv.layers.1`.
     private let key: [Int]
     private let name: String
 
@@ -101,8 +102,8 @@ package struct ComputationOrder: Comparable {
         return [stage, layer, branch] + within(rest.dropFirst(), parts)
     }
 
-    /// A part's place in its layer and the numbers inside it. The layer itself follows its parts, and
-    /// its embedding follows the layer.
+    /// A part's position in its layer and the numbers in its name. The layer itself follows its
+    /// parts, and its embedding follows the layer.
     private static func within(_ part: ArraySlice<String>, _ parts: [String]) -> [Int] {
         guard let first = part.first else { return [parts.count + 1] }
         if first == "embedded" { return [parts.count + 2] }

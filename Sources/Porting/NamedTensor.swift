@@ -1,4 +1,4 @@
-// Named tensors in the reference's order of axes, converted from the engine's.
+// Named tensors in the reference's order of axes, converted from the engine's order.
 
 import HTDemucs
 import Tensor
@@ -58,7 +58,7 @@ package struct NamedTensor: Sendable, Equatable {
         guard let inner = shape.last, inner > 0, let step = strides.last else { return values }
         let rows = values.count / inner
         return [Float](unsafeUninitializedCapacity: values.count) { output, count in
-            // In bounds: the strides are those of the shape of `values`.
+            // In bounds, because the strides are permuted strides of the shape of `values`.
             values.withUnsafeBufferPointer { values in
                 var index = [Int](repeating: 0, count: shape.count - 1)
                 var start = 0

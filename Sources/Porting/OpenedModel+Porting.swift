@@ -1,4 +1,4 @@
-// The one network whose core a port replaces.
+// Opening a model for the porting commands: a single network with a core.
 
 import Demucs
 import Files
@@ -9,10 +9,10 @@ import Tensor
 extension OpenedModel {
     /// Opens a model that is a single network.
     ///
-    /// - Parameter name: the name given in a call; nil for the files' own. A path becomes absolute,
-    ///   so that it finds the file again.
     /// - Parameters:
-    ///   - needsCore: refuses a model without one.
+    ///   - name: the name given by the caller; nil for the name of the files. A path becomes
+    ///     absolute, so that it stays valid in other folders.
+    ///   - needsCore: whether to refuse a model without a core.
     /// - Throws: ``PortingError/bagOfSeveral(name:checkpoints:)``, ``PortingError/noCore(name:)``,
     ///   `WeightsError`, `ConfigurationError`.
     package init(
@@ -46,7 +46,7 @@ extension OpenedModel {
 
     /// Checks that chunks were prepared for a model of this kind.
     ///
-    /// - Throws: ``PortingError``, which names the first property that differs.
+    /// - Throws: ``PortingError`` for the first property that differs.
     func check(_ manifest: Manifest, folder: String) throws(PortingError) {
         let prepared = manifest.model
         let properties = [
@@ -75,9 +75,9 @@ extension Configuration {
 }
 
 extension Manifest {
-    /// The same chunks, their sources named as the model's.
+    /// The manifest with the names of the model's sources.
     ///
-    /// - Throws: ``PortingError`` for another number of sources.
+    /// - Throws: ``PortingError`` if the numbers of sources differ.
     package func named(after model: OpenedModel, folder: String) throws(PortingError) -> Manifest {
         let sources = model.sources
         guard sources.count == self.model.sources.count else {

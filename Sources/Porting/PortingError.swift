@@ -1,15 +1,15 @@
 // Errors of tensor files, folders of chunks, and invalid options.
 
-/// Tensors that can't be written, read or compared. Messages name the path, the value found and the
-/// value expected.
+/// An error in writing, reading or comparing tensors. Messages name the path, the value found and
+/// the value expected.
 package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A file or folder; `problem` gives its state and the remedy.
+    /// A file or folder that can't be used; `problem` gives its state and the remedy.
     case unusable(path: String, problem: String)
     case notFinite(path: String, tensor: String, index: Int)
-    /// Chunks of another track, model or plan are there.
+    /// The folder has chunks of another track, model or plan.
     case folderTaken(path: String, difference: String)
     case bagOfSeveral(name: String, checkpoints: [String])
-    /// The model runs on the waveform alone.
+    /// The model has no core, because it runs on the waveform alone.
     case noCore(name: String)
     case invalidOption(name: String, value: String, allowed: String)
     case nothingLoud(limitDecibels: Double)

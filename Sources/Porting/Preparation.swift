@@ -1,4 +1,4 @@
-// `tensors prepare`: a track in chunks, as the core's inputs in files.
+// `tensors prepare`: cuts a track into chunks and writes the core's inputs to files.
 
 import Audio
 import Demucs
@@ -14,15 +14,15 @@ package struct Preparation {
     /// Warnings about the track.
     package var warnings: [AudioWarning] { track.warnings }
 
-    /// Lengths of a chunk that are accepted, in seconds.
+    /// Allowed lengths of a chunk, in seconds.
     package static let chunkSeconds = 0.01...3600
 
     /// Reads the track once, for its length and its normalisation.
     ///
     /// - Parameters:
-    ///   - modelName: for the manifest.
-    ///   - chunkSeconds: nil for the model's segment.
-    /// - Throws: `AudioError`; ``PortingError`` for a chunk or an overlap that can't be.
+    ///   - modelName: name of the model, for the manifest.
+    ///   - chunkSeconds: length of a chunk; nil for the model's segment.
+    /// - Throws: `AudioError`; ``PortingError`` for an invalid length or overlap.
     package init(
         _ input: AudioInput, modelName: String, configuration: Configuration,
         chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
@@ -43,7 +43,7 @@ package struct Preparation {
             encoding: encoding)
     }
 
-    /// Samples of a chunk of so many seconds, rounded down as the reference rounds its segments.
+    /// Samples of a chunk of `chunkSeconds`, rounded down as the reference rounds its segments.
     static func samples(
         _ chunkSeconds: Double?, _ configuration: Configuration
     ) throws(PortingError) -> Int {
@@ -62,9 +62,9 @@ package struct Preparation {
         return samples
     }
 
-    /// Writes the manifest, then chunk after chunk. Chunks that are complete are left as they are.
+    /// Writes the manifest, then chunk after chunk. Complete chunks are skipped.
     ///
-    /// - Parameter progress: is given the number of chunks done.
+    /// - Parameter progress: called with the number of finished chunks.
     /// - Throws: ``PortingError``, `AudioError`, `SeparationError`, `CancellationError`.
     package func write(
         to path: String, on backend: Backend, cancellation: CancellationToken,
@@ -95,7 +95,7 @@ package struct Preparation {
         }
     }
 
-    /// Makes the folder and writes the manifest, unless the same one is there.
+    /// Makes the folder and writes the manifest, unless the folder already has an equal one.
     private func claim(_ path: String) throws(PortingError) {
         try ChunkFolder.make(path)
         let file = FilePath.joined(path, Manifest.fileName)
@@ -110,8 +110,8 @@ package struct Preparation {
 }
 
 extension ChunkFolder {
-    /// Whether a tensor's file is there and as long as it must be. Files get their names when they
-    /// are complete, so nothing more needs to be looked at.
+    /// Whether a tensor's file exists with the right size. Files get their names only when they are
+    /// complete, so this check is enough.
     func isComplete(_ tensor: Manifest.Shape, _ index: Int, _ encoding: TensorEncoding) -> Bool {
         let header = encoding.header(tensor.name, tensor.shape)
         return FilePath.countBytes(file(tensor.name, index, encoding.container))

@@ -1,4 +1,4 @@
-// `tensors stems`: from the outputs of a core, ours or another runtime's, to sound files.
+// `tensors stems`: makes sound files from the outputs of a core, ours or another runtime's.
 
 import Audio
 import Demucs
@@ -6,11 +6,12 @@ import Files
 import HTDemucs
 import Tensor
 
-/// Inverse transform, sum, overlap-add, denormalisation and encoding, chunk after chunk.
+/// Makes stems from the core's outputs: inverse transform, sum, overlap-add, denormalisation and
+/// encoding, chunk after chunk.
 package struct StemAssembly {
     /// The outputs of a core.
     package enum Outputs: Sendable, Equatable {
-        /// Names of the spectrogram branch's and the waveform branch's tensors.
+        /// Names of the tensors of the spectrogram branch and of the waveform branch.
         case branches(spectrogram: String, waveform: String)
         /// The name of the finished waveform, `[1, S, A, N]`.
         case finished(String)
@@ -25,9 +26,9 @@ package struct StemAssembly {
     private let element: TensorEncoding.Element
 
     /// - Parameters:
-    ///   - path: of the chunks' outputs.
-    ///   - manifest: of the chunks that they come from.
-    ///   - element: type of the outputs; nil for that of the inputs.
+    ///   - path: folder of the chunks' outputs.
+    ///   - manifest: manifest of the chunks' inputs.
+    ///   - element: type of the outputs; nil for the type of the inputs.
     package init(
         _ path: String, manifest: Manifest, outputs: Outputs = .standard,
         element: TensorEncoding.Element? = nil
@@ -41,9 +42,9 @@ package struct StemAssembly {
     /// Writes a file for each source.
     ///
     /// - Parameters:
-    ///   - path: folder of the stems; it is made.
-    ///   - options: those about the input (rate, channels, tags) are ignored.
-    ///   - progress: is given the number of chunks done.
+    ///   - path: folder of the stems, which is made if it does not exist.
+    ///   - options: options of the files; those about the input (rate, channels, tags) are ignored.
+    ///   - progress: called with the number of finished chunks.
     /// - Returns: the paths of the files.
     /// - Throws: ``PortingError`` for files that are missing or don't fit, `SeparationError`,
     ///   `AudioError`, `CancellationError`.
@@ -67,7 +68,7 @@ package struct StemAssembly {
         let rows = manifest.model.sources.count * manifest.model.channels
         let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
         let noMixture = PlanarAudio(channels: [], sampleRateHz: manifest.model.samplerate)
-        // Allocated after the first chunk has been read: its files are as long as the manifest says.
+        // Allocated after the first chunk has been read, which confirms the manifest's sizes.
         var chunk = try stems(0, spectrogram)
         var overlapAdd = OverlapAdd(manifest.plan, rowCount: rows)
         for index in 0..<manifest.chunk.count {

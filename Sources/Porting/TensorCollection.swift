@@ -1,4 +1,4 @@
-// Named tensors of `compare`: files of tensors, folders of them, folders of stems.
+// Named tensors for `compare`: from files of tensors, folders of tensors, or folders of stems.
 
 import Audio
 import Files
@@ -6,10 +6,10 @@ import WeightsLoader
 
 /// Named tensors in a file or a folder, read on demand.
 ///
-/// Names in a folder are paths within it without the extension: `chunk-00003/output`, `drums`. A
-/// safetensors file has its tensors' own names, in a folder after the file's, unless its only tensor is
-/// named like the file. Raw files have their shapes from the manifest of their chunks, or from the
-/// tensor that they are compared with.
+/// Names in a folder are relative paths without the extension: `chunk-00003/output`, `drums`.
+/// Tensors in a safetensors file have their own names; in a folder they follow the file's name,
+/// unless the file has only one tensor, which is named like the file. Raw files get their shapes
+/// from the manifest of their chunks, or from the tensor that they are compared with.
 package struct TensorCollection {
     package let path: String
     private var entries: [String: Entry] = [:]
@@ -20,7 +20,7 @@ package struct TensorCollection {
         case raw(String, Manifest?)
         case sound(String)
 
-        /// For messages.
+        /// The file's path, for messages.
         var file: String {
             switch self {
             case .stored(let checkpoint, _): checkpoint.path
@@ -33,7 +33,7 @@ package struct TensorCollection {
     private static let soundExtensions: Set<String> = [
         "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
     ]
-    /// Enough for folders of tracks with folders of chunks.
+    /// Deepest folder that is read: enough for folders of tracks with folders of chunks.
     private static let depthLimit = 4
 
     package var names: [String] { entries.keys.sorted() }
@@ -62,9 +62,9 @@ package struct TensorCollection {
 
     // MARK: - Values
 
-    /// The tensor of a name.
+    /// The tensor with a name.
     ///
-    /// - Parameter other: gives the shape of a raw file without a manifest.
+    /// - Parameter other: the collection that gives the shape of a raw file without a manifest.
     /// - Throws: ``PortingError``, `AudioError`.
     package func tensor(_ name: String, like other: TensorCollection) throws -> NamedTensor {
         switch entries[name] {
@@ -84,7 +84,7 @@ package struct TensorCollection {
         }
     }
 
-    /// The shape of a name; empty if only another collection can tell it.
+    /// The shape of the tensor with a name; empty for a raw file without a manifest.
     func shape(_ name: String) throws -> [Int] {
         switch entries[name] {
         case .stored(_, let stored): stored.shape
@@ -104,7 +104,7 @@ package struct TensorCollection {
                 path: path,
                 problem: "is raw, and neither a manifest nor the other side tells its shape")
         }
-        // Outputs may have another type than the manifest's inputs.
+        // Outputs may have another element type than the inputs in the manifest.
         let isFloat16 =
             FilePath.countBytes(path) == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
         return try TensorFile.read(
@@ -143,7 +143,7 @@ package struct TensorCollection {
         case "safetensors":
             let checkpoint = try TensorFile.open(file)
             let isWhole = checkpoint.tensors.map(\.name) == [stem]
-            // A file that was named itself needs no prefix.
+            // Without the file's name if the collection is this single file.
             let inner = isWhole || file == path ? prefix : "\(prefix)\(stem)/"
             for stored in checkpoint.tensors {
                 try insert(.stored(checkpoint, stored), inner + stored.name)
@@ -174,7 +174,7 @@ package struct TensorCollection {
 }
 
 extension Manifest {
-    /// The shape of a core's tensor, by the last part of its name.
+    /// The shape of an input or output of the core, by the last part of its name.
     func shape(of name: String) -> [Int]? {
         let tensor = FilePath.name(of: name)
         return (inputs + outputs).first { $0.name == tensor }?.shape

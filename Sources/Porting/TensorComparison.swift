@@ -1,12 +1,12 @@
-// The distance of tensors from a reference, one by one and as a report.
+// Comparison of tensors with a reference: of one tensor, and a report of many.
 
 import Signal
 
-/// The distance of a tensor from its reference, with sums in double precision.
+/// Comparison of a tensor with its reference, with sums in double precision.
 package struct TensorComparison: Sendable, Equatable {
     package let name: String
     package let shape: [Int]
-    /// nil if the tensor is missing.
+    /// Shape of the tensor found; nil if it is missing.
     package let foundShape: [Int]?
     /// 10·log10(Σ reference² / Σ (reference − found)²): ∞ for equal tensors, −∞ for values that are
     /// not finite and for incomparable tensors.
@@ -15,14 +15,14 @@ package struct TensorComparison: Sendable, Equatable {
     package private(set) var maxAbsolute = Double.infinity
     /// ‖reference − found‖ / ‖reference‖.
     package private(set) var relativeL2 = Double.infinity
-    /// The index of the first element that is not finite, or whose error exceeds ``tolerance`` of the
-    /// reference's RMS; nil if there is none.
+    /// The index of the first element that is not finite, or whose error is larger than
+    /// ``tolerance`` times the reference's RMS; nil if there is none.
     package private(set) var firstBad: [Int]?
 
-    /// −60 dB.
+    /// Largest error of a good element, relative to the reference's RMS: −60 dB.
     package static let tolerance = 1e-3
 
-    /// Whether the tensor has the reference's shape, a batch of one aside.
+    /// Whether the tensor has the reference's shape, apart from leading dimensions of one.
     package var isComparable: Bool {
         foundShape?.unbatched == shape.unbatched
     }
@@ -47,7 +47,7 @@ package struct TensorComparison: Sendable, Equatable {
                 Self.tolerance
                 * (ratio.signal / Double(max(1, reference.values.count))).squareRoot()
         }
-        // NaN is not within any bound.
+        // Negated, so that NaN counts as bad.
         firstBad = errors.enumerated().first { !($0.element <= bound) }
             .map { Self.index($0.offset, in: reference.shape) }
     }
@@ -70,8 +70,8 @@ package struct ComparisonReport: Sendable {
     package let extra: [String]
     package let boundSNRDecibels: Double
 
-    /// The first tensor below the bound, where a port goes wrong. Missing tensors don't count: a port
-    /// may write fewer values.
+    /// The first tensor below the bound, at which the port's error begins. Missing tensors don't
+    /// count, because a port may write fewer values.
     package var firstBelow: TensorComparison? {
         comparisons.first { $0.foundShape != nil && !($0.snrDecibels >= boundSNRDecibels) }
     }
@@ -79,14 +79,15 @@ package struct ComparisonReport: Sendable {
     /// Names that only the reference has.
     package var missing: [String] { comparisons.filter { $0.foundShape == nil }.map(\.name) }
 
-    /// The lowest SNR, −∞ if a tensor is missing.
+    /// The lowest SNR in dB; −∞ if a tensor is missing.
     package var worstSNRDecibels: Double { comparisons.map(\.snrDecibels).min() ?? .infinity }
 
-    /// Compares every tensor of `reference` with the one of its name, a pair at a time.
+    /// Compares every tensor of `reference` with the found tensor of the same name, one pair at a
+    /// time.
     ///
-    /// - Parameter patterns: of the names to compare.
-    /// - Throws: ``PortingError`` or `AudioError` for files that can't be read, and if there is
-    ///   nothing to compare.
+    /// - Parameter patterns: patterns of the names to compare.
+    /// - Throws: ``PortingError`` or `AudioError` for files that can't be read; ``PortingError`` if
+    ///   there is nothing to compare.
     package init(
         reference: TensorCollection, found: TensorCollection,
         only patterns: [NamePattern] = [NamePattern("*")], boundSNRDecibels: Double,

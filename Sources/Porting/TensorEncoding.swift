@@ -1,15 +1,15 @@
-// The encoding of a tensor in a file of its own, and the header that precedes its elements.
+// The encoding of a file with one tensor, and its header.
 
 import WeightsLoader
 
 /// A container and the type of its elements.
 package struct TensorEncoding: Sendable, Equatable, Codable {
     package enum Container: String, Sendable, CaseIterable, Codable {
-        /// The elements alone, row-major and little-endian.
+        /// Only the elements, row-major and little-endian.
         case raw
         /// NumPy's format, version 1.0.
         case npy
-        /// One tensor under the file's name without extension.
+        /// A safetensors file of one tensor, which has the file's name without extension.
         case safetensors
     }
 
@@ -28,7 +28,7 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
         self.element = element
     }
 
-    /// The bytes before the elements of a file's only tensor.
+    /// The header of a file with one tensor: all bytes before the elements.
     func header(_ name: String, _ shape: [Int]) -> [UInt8] {
         switch container {
         case .raw: return []
@@ -42,7 +42,7 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
 
     /// The elements, little-endian.
     ///
-    /// - Throws: ``PortingError`` for a finite value past float16.
+    /// - Throws: ``PortingError`` for a finite value outside the range of float16.
     func bytes(_ tensor: NamedTensor, path: String) throws(PortingError) -> [UInt8] {
         guard element == .float16 else {
             return tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { [UInt8]($0) }
@@ -59,18 +59,18 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
     }
 }
 
-/// The header of a safetensors file of tensors rather than of a model (docs/formats.md).
+/// The header of a safetensors file of tensors that is not a model (docs/formats.md).
 struct SafetensorsHeader {
     private var members: [String: ArgumentValue]
     private var dataBytes = 0
 
-    /// - Parameter metadata: the file's own strings.
+    /// - Parameter metadata: the file's metadata, strings by key.
     init(metadata: [String: String] = [:]) {
         members =
             metadata.isEmpty ? [:] : ["__metadata__": .object(metadata.mapValues { .string($0) })]
     }
 
-    /// Adds a tensor whose elements follow those of the tensors before.
+    /// Adds a tensor; its elements follow those of the tensor before.
     mutating func append(_ name: String, _ shape: [Int], _ element: TensorEncoding.Element) {
         let end = dataBytes + shape.reduce(1, *) * element.bytes
         members[name] = .object([
@@ -81,9 +81,9 @@ struct SafetensorsHeader {
         dataBytes = end
     }
 
-    /// The bytes before the elements, padded with spaces.
+    /// The header as bytes, padded with spaces.
     ///
-    /// - Parameter reserved: their number; nil for the fewest.
+    /// - Parameter reserved: size of the header in bytes; nil for the least size.
     /// - Returns: nil if the header needs more.
     func bytes(reserved: Int? = nil) -> [UInt8]? {
         // Strings and integers always have a JSON text.

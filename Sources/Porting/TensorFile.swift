@@ -1,13 +1,13 @@
-// Files of one tensor each: raw, .npy or safetensors.
+// Files of one tensor: raw, .npy or safetensors.
 
 import Files
 import WeightsLoader
 
 /// Reads and writes files of one tensor.
 package enum TensorFile {
-    /// Writes a tensor; the file appears under its name when it is complete.
+    /// Writes a tensor; the file gets its name when it is complete.
     ///
-    /// - Throws: ``PortingError``, `notFinite` among others.
+    /// - Throws: ``PortingError``, for example `notFinite`.
     package static func write(
         _ tensor: NamedTensor, to path: String, _ encoding: TensorEncoding
     ) throws(PortingError) {
@@ -19,7 +19,7 @@ package enum TensorFile {
             to: path)
     }
 
-    /// Writes bytes to a temporary file beside `path`, which is renamed once it is complete.
+    /// Writes a file atomically, through a temporary file beside it.
     static func write(_ bytes: [UInt8], to path: String) throws(PortingError) {
         do {
             try replaceFile(at: path, with: bytes)
@@ -28,13 +28,13 @@ package enum TensorFile {
         }
     }
 
-    /// Reads a tensor of a known shape; a leading batch of one may be missing or added.
+    /// Reads a tensor of a known shape; leading dimensions of one may be missing or added.
     ///
     /// - Parameters:
-    ///   - name: of the tensor in a safetensors file.
+    ///   - name: name of the tensor in a safetensors file.
     ///   - element: the expected type.
     ///   - isFinite: whether all values must be finite.
-    /// - Throws: ``PortingError``, which names the file and the shape expected.
+    /// - Throws: ``PortingError`` with the file and the expected shape.
     package static func read(
         _ path: String, name: String, shape: [Int], element: TensorEncoding.Element,
         isFinite: Bool = true
@@ -44,7 +44,7 @@ package enum TensorFile {
             throw .missing(path, expected: expected)
         }
         func check(_ foundShape: [Int], _ found: ElementType) throws(PortingError) {
-            // Exporters and runtimes add or drop a batch of one.
+            // Exporters and runtimes add or drop a batch dimension of one.
             guard foundShape.unbatched == shape.unbatched else {
                 throw .unusable(
                     path: path, problem: "has the shape \(foundShape), expected \(shape)")

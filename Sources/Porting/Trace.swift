@@ -1,4 +1,4 @@
-// `trace`: the named values inside the network for one chunk, to compare a port block by block.
+// `trace`: the intermediate values of the network for one chunk, to compare a port block by block.
 
 import Audio
 import Demucs
@@ -7,15 +7,15 @@ import HTDemucs
 import LibC
 import Tensor
 
-/// Writes the values inside the network for one chunk, under the reference's names.
+/// Writes the intermediate values of the network for one chunk, under the reference's names.
 ///
-/// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk itself; `mag` `[2A, F, T]`, its
-/// spectrogram with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the
-/// core's outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone has `mix` and `final`
-/// of these.
+/// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk; `mag` `[2A, F, T]`, its spectrogram
+/// with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the core's
+/// outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone has only `mix` and
+/// `final` of these.
 package struct Trace {
     private let input: NamedTensor
-    /// nil for a model without a spectrogram.
+    /// Spectrogram of the chunk; nil for a model without a spectrogram.
     private let x: NamedTensor?
     private let origin: String
     package let warnings: [AudioWarning]
@@ -25,7 +25,7 @@ package struct Trace {
     /// - Parameters:
     ///   - input: `[1, A, N]`
     ///   - x: `[1, 2A, F, T]`
-    ///   - origin: for the file's metadata.
+    ///   - origin: source of the inputs, for the file's metadata.
     package init(input: NamedTensor, x: NamedTensor, origin: String) {
         self.input = input
         self.x = x
@@ -35,7 +35,7 @@ package struct Trace {
 
     /// A trace for a prepared chunk.
     ///
-    /// - Parameter chunk: its folder, with the manifest beside it.
+    /// - Parameter chunk: folder of the chunk; the manifest is in the parent folder.
     /// - Throws: ``PortingError``.
     package init(chunk path: String, model: OpenedModel) throws {
         let folder = Self.folder(ofChunk: path)
@@ -49,7 +49,7 @@ package struct Trace {
 
     /// The name of the model that a chunk was prepared for.
     ///
-    /// - Throws: ``PortingError`` if there is no manifest beside the chunk.
+    /// - Throws: ``PortingError`` if the chunk's parent folder has no manifest.
     package static func modelName(ofChunk path: String) throws(PortingError) -> String {
         try Manifest(folder: folder(ofChunk: path)).model.name
     }
@@ -61,11 +61,11 @@ package struct Trace {
     /// A trace for a chunk of a track, normalised like a separation's segment.
     ///
     /// - Parameters:
-    ///   - track: at the model's rate and channels.
-    ///   - name: of the track, for the file's metadata.
-    ///   - startSeconds: of the chunk in the track.
-    ///   - chunkSeconds: length of the chunk, with zeros past the track's end; nil for the model's
-    ///     segment.
+    ///   - track: a track at the model's sample rate and channels.
+    ///   - name: name of the track, for the file's metadata.
+    ///   - startSeconds: start of the chunk in the track.
+    ///   - chunkSeconds: length of the chunk, padded with zeros past the track's end; nil for the
+    ///     model's segment.
     /// - Throws: ``PortingError`` for an invalid start or length; the errors of reading the track.
     package init(
         _ track: Track, name: String, startSeconds: Double, chunkSeconds: Double?,
@@ -110,9 +110,9 @@ package struct Trace {
 
     /// Runs the network and writes the values that match a pattern, in the order of computation.
     ///
-    /// - Parameter attention: heads whose attention weights to write as well, `[tokens, others]`.
-    /// - Returns: the names.
-    /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
+    /// - Parameter attention: heads whose attention weights are written too, `[tokens, others]`.
+    /// - Returns: the names of the values written.
+    /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
     package func write(
         _ patterns: [NamePattern], attention: [AttentionHead] = [],
         of network: any SeparationNetwork, model: OpenedModel, to path: String,
@@ -129,12 +129,13 @@ package struct Trace {
         return writer.names
     }
 
-    /// Runs the network and gives the values that match a pattern, in the order of computation.
+    /// Runs the network and passes the values that match a pattern to `sink`, in the order of
+    /// computation.
     ///
     /// - Parameters:
-    ///   - attention: heads whose attention weights to give as well.
-    ///   - sink: stops the trace by throwing.
-    /// - Throws: ``PortingError``, `noMatch` among others; `CancellationError`.
+    ///   - attention: heads whose attention weights are passed too.
+    ///   - sink: called with each value; stops the trace by throwing.
+    /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
     package func run(
         _ patterns: [NamePattern], attention: [AttentionHead] = [],
         on network: any SeparationNetwork, model: OpenedModel, cancellation: CancellationToken,
@@ -160,7 +161,7 @@ package struct Trace {
         try observer.finish()
     }
 
-    /// The whole pass of a model on the waveform alone.
+    /// Runs a model on the waveform alone, and passes on its stems as `final`.
     private func giveStems(of network: any SeparationNetwork, to observer: TraceObserver) throws {
         let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
         let stems = try network.forward(mix, observer: observer)
@@ -169,13 +170,13 @@ package struct Trace {
     }
 }
 
-/// Gives the values that match a pattern.
+/// Passes the values that match a pattern to a sink.
 private final class TraceObserver: ForwardObserver {
     private let patterns: [NamePattern]
     private let attention: [AttentionHead]
     private let cancellation: CancellationToken
     private let sink: (NamedTensor) throws(PortingError) -> Void
-    /// All names, for a message.
+    /// The names of all values, for the error if none matches.
     private var names: [String] = []
     private var hasGiven = false
     /// An error of the probe, which can't throw.
@@ -216,7 +217,7 @@ private final class TraceObserver: ForwardObserver {
         try cancellation.check()
     }
 
-    /// Gives a value with a batch dimension, which is dropped, if its name matches.
+    /// Passes on a value if its name matches, without its batch dimension.
     func give(_ name: String, _ tensor: NamedTensor) throws {
         try check()
         if wants(name) {
@@ -239,8 +240,8 @@ private final class TraceObserver: ForwardObserver {
     }
 }
 
-/// Writes a safetensors file of tensors that come one after the other, keeping none in memory. The
-/// file appears under its name when it is finished.
+/// Writes a safetensors file tensor by tensor, without keeping tensors in memory. The file gets its
+/// name when it is complete.
 private final class TraceWriter {
     private let path: String
     private let temporaryPath: String
@@ -249,8 +250,8 @@ private final class TraceWriter {
     private var isFinished = false
     private(set) var names: [String] = []
 
-    /// The header precedes the tensors but is known after them: enough for 2,000 of the longest names.
-    /// The format allows spaces in the rest.
+    /// Reserved size of the header, which precedes the tensors but is known only after them: enough
+    /// for 2,000 of the longest names. The format allows spaces in the rest.
     private static let headerBytes = 1 << 18
 
     init(_ path: String, metadata: [String: String]) throws(PortingError) {
