@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-/* Without this clang splits 512-bit vectors in two on CPUs where they once lowered the clock. */
+/* Without min_vector_width clang splits 512-bit vectors on CPUs where they lowered the clock. */
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"), min_vector_width(512))),      \
     apply_to = function)

@@ -1,11 +1,11 @@
-/* AVX-512 kernels with the bfloat16 products of AVX512-BF16. Every CPU that has it has VNNI too. */
+/* AVX-512 kernels with the bfloat16 products of AVX512-BF16. CPUs with it always have VNNI too. */
 #include "ckernels.h"
 
 #if defined(__x86_64__)
 
 #include <immintrin.h>
 
-/* Without this clang splits 512-bit vectors in two on CPUs where they once lowered the clock. */
+/* Without min_vector_width clang splits 512-bit vectors on CPUs where they lowered the clock. */
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,fma"),         \
                    min_vector_width(512))),                                                        \

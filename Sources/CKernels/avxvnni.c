@@ -17,14 +17,14 @@
 #include "simd_kernels.h"
 #pragma clang attribute pop
 
-/* CPUID's leaf 7, subleaf 1, which __builtin_cpu_supports does not read everywhere. */
+/* Reads leaf 7, subleaf 1 of CPUID: not every compiler's __builtin_cpu_supports does. */
 static int has_avx_vnni(void) {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
 }
 
 const kernel_table *kernels_avxvnni(void) {
-    /* AVX2 is only said to be there where the system keeps the registers of 256 bits. */
+    /* The builtin reports AVX2 only if the system also saves the 256-bit registers. */
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_avx_vnni())
         return &table__avxvnni;
     return NULL;

@@ -1,4 +1,5 @@
-/* bfloat16 of the sets that do not multiply it: it is widened to float32 in registers. */
+/* bfloat16 products of the sets that cannot multiply bfloat16: they widen it to float32 in
+ * registers. */
 #include "simd_bfloat16.h"
 
 static inline bf16_vec rounded(vec x) {
@@ -10,7 +11,7 @@ static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
     store_bf16(p + WIDTH, rounded(second));
 }
 
-/* The kind of product bf16; simd_products.h says what each of these is. */
+/* The kind of product bf16; simd_products.h describes its parameters. */
 typedef float bf16_element;
 typedef vec bf16_operand;
 enum { bf16_STEP = 1, bf16_CHUNK = 256, bf16a_DIRECT = 0, bf16_STORED_ROWS = 2 };

@@ -1,5 +1,4 @@
-/* INT8 products of NEON, which adds two products in one instruction: what ops_neon.h calls pairs.
- */
+/* INT8 products of NEON, which adds pairs of products with one instruction (see ops_neon.h). */
 
 enum { GROUP = 2, INT8_FLIP = 0, MULTIPLIES_BYTES_IN_PLACE = 0 };
 typedef pair_element q_element;

@@ -1,5 +1,5 @@
-/* INT8 products of the sets with VPDPBUSD, which adds four products of unsigned bytes, of B, with
- * signed ones, of A. The header of the set, ops_<set>.h, first defines `dot_bytes`, that
+/* INT8 products of the sets with VPDPBUSD, which adds four products of unsigned bytes (of B) with
+ * signed bytes (of A). The header of the set, ops_<set>.h, must define `dot_bytes` before: this
  * instruction on vectors of WIDTH sums. */
 
 enum { GROUP = 4, INT8_FLIP = 0x80, MULTIPLIES_BYTES_IN_PLACE = 1 };

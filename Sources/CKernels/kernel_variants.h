@@ -1,5 +1,5 @@
-/* The kernels that are one function of their set, plain too, with constants before the arguments:
- * the operation, whether it is coarse, whether bfloat16 is written. */
+/* Kernels that are variants of one function in each set, with different constants as first
+ * arguments: the operation, whether it is coarse, whether it writes bfloat16. */
 
 #define AFFINE_KERNEL(name, operation, coarse, element)                                            \
     static void KERNEL(name)(ptrdiff_t rows, ptrdiff_t cols, const float *scale,                   \

@@ -1,25 +1,25 @@
-/* The inner loop of a register tile on a CPU that multiplies two rows of A with two columns of B in
- * one instruction and adds the four sums to a quad: SMMLA for eight bytes of each, BFMMLA for four
- * bfloat16.
+/* The inner loop of a register tile on CPUs with an instruction that multiplies two rows of A by
+ * two columns of B and adds the four sums to a vector, a quad: SMMLA for eight bytes of each,
+ * BFMMLA for four bfloat16.
  *
- * Included once for each kind of product, with PRODUCT (the name of the kind) and <kind>_QUADS = 1
- * defined, and under the kind's prefix
- *   sum        the vector that sums are of;
+ * Included once for each kind of product. PRODUCT (the name of the kind) and <kind>_QUADS = 1 must
+ * be defined, and with the kind's prefix
+ *   sum        type of a vector of sums;
  *   add_quad   adds the products of two rows and two columns to a quad.
- * A step is eight bytes deep. The rows of A alternate in pairs, a step of each; a panel of B has a
- * step of each column side by side.
+ * A step is eight bytes deep. Steps of two rows of A alternate; a panel of B has the steps of all
+ * its columns side by side.
  */
 
-/* The sums of two rows become quads: of the first two columns and of the last two. Quads become
- * the sums of two rows. */
+/* Converts the sums of two rows to two quads, one of the first two columns and one of the last two;
+ * or two quads to the sums of two rows. */
 static inline void KIND(exchange)(KIND(sum) * first, KIND(sum) * second) {
     const KIND(sum) a = *first, b = *second;
     *first = __builtin_shufflevector(a, b, 0, 1, 4, 5);
     *second = __builtin_shufflevector(a, b, 2, 3, 6, 7);
 }
 
-/* sum[rows][vectors] += A times B. `rows` and `vectors` are constants where this is inlined; a row
- * without a second one reads half a pair. */
+/* sum[rows][vectors] += A times B. `rows` and `vectors` are constants after inlining. The last row
+ * of an odd number uses half of a pair. */
 ALWAYS_INLINE void KIND(multiply_quads)(const int rows, const int vectors, const void *a,
                                         ptrdiff_t row_bytes, ptrdiff_t steps, const void *b,
                                         KIND(sum) sum[ROWS][2]) {

@@ -1,11 +1,11 @@
 /* NEON kernels with the matrix products of Armv8.6: SMMLA for bytes (FEAT_I8MM) and BFMMLA for
  * bfloat16 (FEAT_BF16).
  *
- * One set for both, because CPUs have both or neither. The two are optional from Armv8.2 on and
- * mandatory from Armv8.6 on; of the processors in LLVM's table (AArch64Processors.td, 2026)
- * Neoverse V1 and N2, Cortex-A510, A710 and X2, Ampere-1, Oryon, Apple's A15 and M2, and their
- * successors have both, and Neoverse N1, Cortex-A78 and X1, A64FX, TSV110 and Apple's M1 neither. A
- * CPU with one of them would run the set with the dot product. */
+ * One set for both features, because CPUs have both or neither. They are optional from Armv8.2 on
+ * and mandatory from Armv8.6 on. According to LLVM's table (AArch64Processors.td, 2026), Neoverse
+ * V1 and N2, Cortex-A510, A710 and X2, Ampere-1, Oryon, Apple's A15 and M2, and their successors
+ * have both; Neoverse N1, Cortex-A78 and X1, A64FX, TSV110 and Apple's M1 have neither. A CPU with
+ * only one of them runs neondot. */
 #include "ckernels.h"
 
 #if defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
@@ -39,7 +39,7 @@ const kernel_table *kernels_neonbf16(void) {
 
 #else
 
-/* Older systems don't know the name. */
+/* Whether macOS reports a feature; older systems don't know the name. */
 static int has(const char *feature) {
     int value = 0;
     size_t size = sizeof value;

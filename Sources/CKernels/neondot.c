@@ -25,7 +25,7 @@ const kernel_table *kernels_neondot(void) {
 #if defined(__linux__)
     return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) ? &table__neondot : NULL;
 #else
-    /* Every Mac with arm64 has it. */
+    /* Every Mac with arm64 has FEAT_DotProd. */
     return &table__neondot;
 #endif
 }

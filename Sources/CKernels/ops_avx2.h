@@ -1,8 +1,8 @@
-/* The operations that AVX2 and FMA do in their own way: vectors of 8 floats. */
+/* The primitives of AVX2 and FMA: vectors of 8 floats. */
 #define WIDTH 8
 #define FOLD(v, op) op((v).hi, (v).lo)
 
-/* Rows of a product's register tile: 12 sums, and 4 of the 16 registers for the operands. */
+/* Rows of a product's register tile: of the 16 registers, 12 for sums and 4 for operands. */
 enum { ROWS = 6 };
 
 #include "simd_vector.h"
@@ -30,7 +30,7 @@ static inline vec smaller(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (
 
 static inline vec_int nearest(vec x) { return (vec_int)_mm256_cvtps_epi32((__m256)x); }
 
-/* Within halves of a vector the packs keep the order, which the permutation mends. */
+/* The packs work on halves of a vector; the permutation restores the order. */
 static inline void store_bytes(signed char *p, const vec_int v[4]) {
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     __m256i low = _mm256_packs_epi32((__m256i)v[0], (__m256i)v[1]);
@@ -43,13 +43,13 @@ static inline void store_bytes(signed char *p, const vec_int v[4]) {
 static inline vec reciprocal(vec x) { return 1.0f / x; }
 
 static inline power_parts parts_of_power(vec x) {
-    /* What lies below gives 1e-38 instead of 0, which no sum of exponentials can see. */
+    /* Smaller exponents give 1e-38 instead of 0, too small to change a sum of exponentials. */
     x = larger((vec)-126.0f, x);
     vec n = __builtin_elementwise_floor(x);
     return (power_parts){n, x - n};
 }
 
-/* p is about 1 to 2: its exponent has room for n. */
+/* p is about 1 to 2, so adding n to its exponent does not overflow. */
 static inline vec times_power(vec p, power_parts parts) {
     vec_int bits = (vec_int)_mm256_castps_si256((__m256)p);
     bits += __builtin_convertvector(parts.n, vec_int) << 23;
@@ -62,8 +62,9 @@ ALWAYS_INLINE vec coarse_sigmoid(vec x) {
     return 1.0f / (1.0f + coarse_power_of_two(smaller((vec)127.0f, x * -LOG2_E)));
 }
 
-/* With erf(u / sqrt 2) / 2 = u P(u^2) up to 3.8, where it is taken for 1/2, and what is above that by
- * rounding too: the P of degree 6 that errs the least (7.2e-5, minimax by Lawson's iteration). */
+/* GELU with erf(u / sqrt 2) / 2 = u P(u^2) up to u = 3.8, and 1/2 above; results above 1/2 by
+ * rounding become 1/2 too. P has degree 6 and the least error (7.2e-5, minimax by Lawson's
+ * iteration). */
 ALWAYS_INLINE vec coarse_gelu(vec v) {
     vec u = __builtin_elementwise_abs(v), x = smaller((vec)3.8f, u), t = x * x;
     vec p = fma((vec)3.793783065e-8f, t, (vec)-2.335593535e-6f);
@@ -75,7 +76,7 @@ ALWAYS_INLINE vec coarse_gelu(vec v) {
     return fma(u, smaller((vec)0.5f, x * p), 0.5f * v);
 }
 
-/* VPMADDWD adds two products of 16 bits. */
+/* VPMADDWD adds two 16-bit products. */
 typedef int16_t pair_element;
 typedef __m256i pair_operand;
 

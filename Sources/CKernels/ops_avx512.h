@@ -1,8 +1,8 @@
-/* The operations that AVX-512 does in its own way: vectors of 16 floats. */
+/* The primitives of AVX-512: vectors of 16 floats. */
 #define WIDTH 16
 #define FOLD(v, op) op(op((v).hi.hi, (v).hi.lo), op((v).lo.hi, (v).lo.lo))
 
-/* Rows of a product's register tile: 24 sums of the 32 registers. */
+/* Rows of a product's register tile: 24 of the 32 registers are sums. */
 enum { ROWS = 12 };
 
 #include "simd_vector.h"
@@ -27,7 +27,7 @@ static inline vec smaller(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (
 
 static inline vec_int nearest(vec x) { return (vec_int)_mm512_cvtps_epi32((__m512)x); }
 
-/* Within quarters of a vector the packs keep the order, which the permutation mends. */
+/* The packs work on quarters of a vector; the permutation restores the order. */
 static inline void store_bytes(signed char *p, const vec_int v[4]) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i low = _mm512_packs_epi32((__m512i)v[0], (__m512i)v[1]);
@@ -35,15 +35,15 @@ static inline void store_bytes(signed char *p, const vec_int v[4]) {
     _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high)));
 }
 
-/* A division of 16 floats takes as long as 20 other operations; two steps from an estimate of 14
- * bits take five. */
+/* A division of 16 floats takes as long as 20 other operations; an estimate of 14 bits and the two
+ * steps of Newton's method take as long as five. */
 static inline vec reciprocal(vec x) {
     vec y = (vec)_mm512_rcp14_ps((__m512)x);
     vec error = fma(-x, y, (vec)1.0f);
     return fma(y, error, y);
 }
 
-/* VSCALEFPS rounds its exponent down itself, whatever its size. */
+/* VSCALEFPS rounds its exponent down itself, and accepts exponents of any size. */
 static inline power_parts parts_of_power(vec x) {
     return (power_parts){
         x, (vec)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
@@ -59,9 +59,9 @@ ALWAYS_INLINE vec coarse_sigmoid(vec x) {
     return (vec)_mm512_rcp14_ps((__m512)(1.0f + coarse_power_of_two(x * -LOG2_E)));
 }
 
-/* erf(u / sqrt 2) / 2 around u = 0.3 k: the coefficients of 1, t and t^2 with t = u / 0.3 - k, for
- * |t| <= 1/2, that err the least (4.9e-5, minimax by Lawson's iteration); 0 at 0, 1/2 at the end.
- */
+/* erf(u / sqrt 2) / 2 near u = 0.3 k: coefficients of 1, t and t^2 with t = u / 0.3 - k, |t| <=
+ * 1/2, that have the least error (4.9e-5, minimax by Lawson's iteration); 0 for k = 0, 1/2 for
+ * k = 15. */
 static const float ERF_PIECES[3][16] = {
     {0.00000000e+00f, 1.17909678e-01f, 2.25744118e-01f, 3.15937201e-01f, 3.84928437e-01f,
      4.33192030e-01f, 4.64069856e-01f, 4.82136261e-01f, 4.91803243e-01f, 4.96533662e-01f,
@@ -84,7 +84,7 @@ static inline vec erf_piece(int coefficient, vec place) {
 }
 
 ALWAYS_INLINE vec coarse_gelu(vec v) {
-    /* Adding 2^23 rounds to a whole number, which the lowest bits then hold. */
+    /* Adding 2^23 rounds to a whole number, which is then in the lowest bits. */
     const float whole = 0x1p23f;
     vec u = __builtin_elementwise_abs(v);
     vec x = smaller((vec)15.0f, u * (1 / 0.3f));
@@ -93,7 +93,7 @@ ALWAYS_INLINE vec coarse_gelu(vec v) {
     return fma(u, erf, 0.5f * v);
 }
 
-/* VPMADDWD adds two products of 16 bits. */
+/* VPMADDWD adds two 16-bit products. */
 typedef int16_t pair_element;
 typedef __m512i pair_operand;
 

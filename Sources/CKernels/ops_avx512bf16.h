@@ -1,4 +1,4 @@
-/* bfloat16 with AVX512-BF16: VDPBF16PS adds two products of pairs, two neighbours of a row of A
+/* bfloat16 products with AVX512-BF16: VDPBF16PS adds two products, of two neighbours in a row of A
  * and, for each column, two rows of B. */
 #include "simd_bfloat16.h"
 
@@ -14,7 +14,7 @@ static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
     memcpy(p, &v, sizeof v);
 }
 
-/* The kind of product bf16; simd_products.h says what each of these is. */
+/* The kind of product bf16; simd_products.h describes its parameters. */
 typedef int32_t bf16_element;
 typedef __m512bh bf16_operand;
 enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16a_DIRECT = 192, bf16_STORED_ROWS = 2 };
@@ -43,7 +43,7 @@ static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const flo
                                          ptrdiff_t inner_stride, ptrdiff_t column_stride,
                                          uint16_t *panel, ptrdiff_t width) {
     ptrdiff_t k = 0;
-    /* Pairs of rows that lie in memory, a vector of columns at a time. */
+    /* Rows are contiguous: pairs of rows, a vector of columns at a time. */
     if (column_stride == 1)
         for (; k + 2 <= count; k += 2)
             for (ptrdiff_t j = 0; j < width; j += WIDTH) {
@@ -54,7 +54,7 @@ static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const flo
                 vec_bits pairs = low | high;
                 memcpy(panel + k * width + 2 * j, &pairs, sizeof pairs);
             }
-    /* Pairs of columns' neighbours: a block of pairs is rounded along memory, then transposed. */
+    /* Columns are contiguous: a block of pairs is rounded along the columns, then transposed. */
     if (inner_stride == 1)
         for (; k + 2 * WIDTH <= count; k += 2 * WIDTH)
             for (ptrdiff_t j = 0; j < width; j += WIDTH) {

@@ -1,4 +1,4 @@
-/* The operations that NEON has no instruction of its own for. */
+/* The primitives for which NEON has no instruction. */
 
 static inline vec load_part(const float *p, ptrdiff_t n) {
     float lanes[WIDTH] = {0};
@@ -32,7 +32,7 @@ static inline void store_bytes(signed char *p, const vec_int v[4]) {
 static inline vec reciprocal(vec x) { return 1.0f / x; }
 
 static inline power_parts parts_of_power(vec x) {
-    /* What lies below gives 1e-38 instead of 0, which no sum of exponentials can see. */
+    /* Smaller exponents give 1e-38 instead of 0, too small to change a sum of exponentials. */
     x = larger((vec)-126.0f, x);
     vec n = __builtin_elementwise_floor(x);
     return (power_parts){n, x - n};
@@ -47,7 +47,8 @@ static inline vec times_power(vec p, power_parts parts) {
 
 #include "simd_math.h"
 
-/* Without a table in registers or a cheap reciprocal, the fine ones. */
+/* The coarse functions are the fine ones: without a table in registers or a fast reciprocal, coarse
+ * versions would not be faster. */
 ALWAYS_INLINE vec coarse_sigmoid(vec x) { return fine_sigmoid(x); }
 
 ALWAYS_INLINE vec coarse_gelu(vec v) { return fine_gelu(v); }

@@ -1,8 +1,8 @@
-/* The operations that NEON does in its own way: vectors of 4 floats. */
+/* The primitives of NEON: vectors of 4 floats. */
 #define WIDTH 4
 #define FOLD(v, op) (v)
 
-/* Rows of a product's register tile: 16 sums of the 32 registers. */
+/* Rows of a product's register tile: 16 of the 32 registers are sums. */
 enum { ROWS = 8 };
 
 #include "simd_vector.h"
@@ -13,7 +13,7 @@ static inline vec smaller(vec a, vec b) { return (vec)vminq_f32((float32x4_t)a, 
 
 #include "ops_generic.h"
 
-/* SMULL and SADALP add two products of bytes. */
+/* Pairs: SMULL and SADALP add two products of bytes. */
 typedef int8_t pair_element;
 typedef int8x8_t pair_operand;
 

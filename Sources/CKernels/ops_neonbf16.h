@@ -1,4 +1,4 @@
-/* bfloat16 with FEAT_BF16: BFMMLA multiplies quads of rows and columns, four positions deep. */
+/* bfloat16 products with FEAT_BF16: BFMMLA multiplies two rows by two columns, four deep. */
 #include "simd_bfloat16.h"
 
 static inline bf16_vec rounded(vec x) {
@@ -14,8 +14,7 @@ static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
     memcpy(p, &v, sizeof v);
 }
 
-/* The kind of product bf16; simd_products.h says what each of these is. An element is four
- * positions. */
+/* The kind of product bf16 (parameters: simd_products.h). An element is four positions. */
 typedef uint64_t bf16_element;
 enum { bf16_STEP = 4, bf16_CHUNK = 512, bf16a_DIRECT = 0, bf16_STORED_ROWS = 4 };
 
@@ -30,7 +29,7 @@ static inline vec bf16_add_quad(vec sum, uint8x16_t a, uint8x16_t b) {
 #include "neon_quads.h"
 #undef PRODUCT
 
-/* Where position k of a row stands, whose elements alternate with those of another. */
+/* The address of position k of a row; its elements alternate with those of another row. */
 static inline char *bf16_position(bf16_element *row, ptrdiff_t k) {
     return (char *)(row + k / bf16_STEP * 2) + k % bf16_STEP * (ptrdiff_t)sizeof(uint16_t);
 }
@@ -61,7 +60,7 @@ static inline void bf16a_copy(bf16_element *row, ptrdiff_t k, const uint16_t *x,
         memcpy(bf16_position(row, k + i), x + i, sizeof *x * (size_t)(n - i));
 }
 
-/* A vector of columns, four rows of each. */
+/* Stores four rows of a vector of columns. */
 static inline void store_columns(uint16_t *panel, const vec columns[WIDTH]) {
     store_two_rounded(panel, columns[0], columns[1]);
     store_two_rounded(panel + 2 * bf16_STEP, columns[2], columns[3]);

@@ -1,6 +1,6 @@
-/* INT8 products with FEAT_I8MM: SMMLA multiplies quads of rows and columns, eight bytes deep. Both
- * operands are signed, as quantised weights and activations are; USMMLA, for unsigned ones, would
- * need A's bytes flipped and the sums corrected. */
+/* INT8 products with FEAT_I8MM: SMMLA multiplies two rows by two columns, eight bytes deep. Both
+ * operands are signed, like quantised weights and activations. With USMMLA, for unsigned bytes, A's
+ * bytes would have to be flipped and the sums corrected. */
 
 enum { GROUP = 8, INT8_FLIP = 0, MULTIPLIES_BYTES_IN_PLACE = 0 };
 typedef int8_t q_element;

@@ -1,4 +1,4 @@
-/* The plain kernels: the meaning of each operation, and what runs where nothing faster does. */
+/* The plain kernels: they define each result, and run on CPUs without a faster set. */
 #include "ckernels.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@ static float gelu(float v) { return 0.5f * v * (1.0f + erff(v * 0.70710678118654
 
 static float sigmoid(float v) { return 1.0f / (1.0f + expf(-v)); }
 
-/* x rounded to bfloat16, to nearest, ties to even: its upper 16 bits. A NaN stays one. */
+/* x rounded to bfloat16 (the upper 16 bits), to nearest, ties to even. A NaN stays a NaN. */
 static uint16_t bf16_of(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -25,7 +25,7 @@ static float widened(uint16_t bf16) {
     return x;
 }
 
-/* Writes element i of a row of float32, or of bfloat16. */
+/* Writes element i of a float32 or bfloat16 row. */
 static void put(int is_bf16, void *out, ptrdiff_t i, float x) {
     uint16_t bf16 = bf16_of(x);
     if (is_bf16)
@@ -34,8 +34,8 @@ static void put(int is_bf16, void *out, ptrdiff_t i, float x) {
         ((float *)out)[i] = x;
 }
 
-/* The operation on y = x * scale + shift, for the kernels of kernel_variants.h. The coarse kernels
- * are exact here. */
+/* The operation on y = x * scale + shift, for the kernels of kernel_variants.h. The plain coarse
+ * kernels are not coarse. */
 enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
 
 static void affine_rows(enum operation operation, int coarse, int is_bf16, ptrdiff_t rows,
@@ -115,9 +115,9 @@ static void f32_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope,
             maximum = fmaxf(maximum, slope * row[c]);
         float sum = 0;
         for (ptrdiff_t c = 0; c < cols; c++) {
-            /* Rounded once, as a fused multiply-add: the product of a large score is off by more
-             * than an exponent may be. The maximum is such a product, so the largest score can
-             * come out above 0; it must only not overflow. */
+            /* Rounded once, like a fused multiply-add: the rounding error of a large score's
+             * product would be too large for an exponent. The maximum is a rounded product, so the
+             * largest exponent can be above 0; the minimum with 1 prevents overflow. */
             row[c] = exp2f(fminf((float)((double)slope * row[c] - maximum), 1));
             sum += row[c];
         }
@@ -140,7 +140,7 @@ static void bf16_round__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, pt
 static void bf16_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, float *x,
                                      ptrdiff_t ldx, float *maxima, float *sums, float *correction) {
     f32_softmax_step__plain(rows, cols, slope, x, ldx, maxima, sums, correction);
-    /* In place: results are narrower, so no unread float is overwritten. */
+    /* In place: results are narrower than floats, so no unread float is overwritten. */
     bf16_round__plain(rows, cols, x, ldx, (uint16_t *)x, 2 * ldx);
 }
 
@@ -156,7 +156,7 @@ static void q8_softmax_step__plain(ptrdiff_t rows, ptrdiff_t cols, float slope, 
         float maximum = fmaxf(maxima[r], top), total = 0;
         for (ptrdiff_t c = 0; c < cols; c++) {
             float e = exp2f(fminf((float)((double)slope * row[c] - top), 0));
-            /* In place: results are narrower, so no unread float is overwritten. */
+            /* In place: results are narrower than floats, so no unread float is overwritten. */
             quantized[c] = (signed char)lrintf(127 * e);
             total += quantized[c];
         }
@@ -223,7 +223,7 @@ static void f32_column_magnitudes__plain(ptrdiff_t rows, ptrdiff_t cols, const f
 
 const kernel_table *kernels_plain(void) {
 #define TABLE_ENTRY(name, family) .name = KERNEL(name),
-    /* Any column may begin a part of a matrix; 16 floats are a cache line. */
+    /* Plain matrices may be cut at any column; 16 floats are a cache line. */
     static const kernel_table table = {.panel_columns = 16, KERNEL_LIST(TABLE_ENTRY)};
     return &table;
 }

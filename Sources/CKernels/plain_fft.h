@@ -1,6 +1,6 @@
 /* The plain kernels of the Fourier transforms. */
 
-/* sum[...] += x[...] * (re + i im), one element. */
+/* sum[...] += x[...] * (re + i im) for one element. */
 static void add_product(float *restrict sum, const float *restrict x, float re, float im) {
     for (ptrdiff_t s = 0; s < FFT_SIGNALS; s++) {
         sum[s] += x[s] * re - x[FFT_SIGNALS + s] * im;

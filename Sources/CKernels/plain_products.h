@@ -1,6 +1,6 @@
 /* The plain kernels of matrix products. A packed B is B itself, row-major. */
 
-/* What the sums of C start with. */
+/* Sets C to the bias or 0, unless `accumulate`. */
 static void begin_sums(ptrdiff_t rows, ptrdiff_t columns, const float *bias, float *c,
                        ptrdiff_t ldc, int accumulate) {
     for (ptrdiff_t r = 0; r < rows && !accumulate; r++)
@@ -8,7 +8,7 @@ static void begin_sums(ptrdiff_t rows, ptrdiff_t columns, const float *bias, flo
             c[r * ldc + j] = bias ? bias[j] : 0;
 }
 
-/* What A is: float32, as it is or rounded to bfloat16, or bfloat16. */
+/* The form of A: float32, unchanged or rounded to bfloat16; or bfloat16. */
 enum form { AS_IS, ROUNDED, BF16 };
 
 static inline float element(enum form form, const void *a, ptrdiff_t i) {
@@ -18,7 +18,7 @@ static inline float element(enum form form, const void *a, ptrdiff_t i) {
     return form == ROUNDED ? widened(bf16_of(x)) : x;
 }
 
-/* B is bfloat16 where A is. The form is a constant where this is inlined. */
+/* B is bfloat16 if A is used as bfloat16. The form is a constant after inlining. */
 static inline __attribute__((always_inline)) void
 product(const enum form form, ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
         ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns, const float *bias,
@@ -82,7 +82,7 @@ static void qc8w_pack__plain(packed_matrix to, ptrdiff_t column, ptrdiff_t colum
         memcpy((signed char *)to.bytes + k * to.columns + column, b + k * ldb, (size_t)columns);
 }
 
-/* Columns whose sums are formed side by side. */
+/* Number of columns whose sums are computed side by side. */
 enum { SUMS = 16 };
 
 static void qc8w_product(enum form form, ptrdiff_t rows, ptrdiff_t count,
@@ -119,7 +119,7 @@ static void qc8w_product(enum form form, ptrdiff_t rows, ptrdiff_t count,
 QC8W_GEMM_KERNEL(f32_qc8w_gemm, AS_IS)
 QC8W_GEMM_KERNEL(bf16_qc8w_gemm, ROUNDED)
 
-/* Quantises n floats; returns their scale. */
+/* Quantises n floats and returns their row scale. */
 static float quantize(const float *x, ptrdiff_t n, signed char *quantized) {
     float magnitude = 0;
     for (ptrdiff_t k = 0; k < n; k++) {
@@ -145,7 +145,7 @@ static void q8_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdi
     }
 }
 
-/* One row of A, of at most QD8_SEGMENT elements, times B's rows from `first` on. */
+/* Adds one row of A, of at most QD8_SEGMENT elements, times B's rows from `first` on. */
 static void add_quantized(ptrdiff_t count, const signed char *quantized, float row_scale,
                           packed_matrix b, ptrdiff_t first, ptrdiff_t column, ptrdiff_t columns,
                           const float *scales, float *c) {

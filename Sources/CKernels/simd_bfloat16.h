@@ -1,4 +1,4 @@
-/* float32 rounded to bfloat16, to nearest, ties to even. */
+/* Rounding of float32 to bfloat16, to nearest, ties to even. */
 
 /* ---- Defined by ops_avx512bf16.h, ops_neonbf16.h, and bf16_widened.h for all other sets ---- */
 
@@ -7,19 +7,19 @@ static inline bf16_vec rounded(vec x);
 /* Writes two vectors of floats rounded to bfloat16. */
 static inline void store_two_rounded(uint16_t *p, vec first, vec second);
 
-/* Packs the first rows of a panel of n columns, `width` with padding, as far as they can be packed
- * in blocks: returns how many of `count`. Strides are those of bf16_pack. */
+/* Packs the first rows of a panel of n columns, `width` with padding, in blocks, and returns how
+ * many of the `count` rows it has packed. Strides are those of bf16_pack. */
 static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const float *source,
                                          ptrdiff_t inner_stride, ptrdiff_t column_stride,
                                          uint16_t *panel, ptrdiff_t width);
 
-/* Packs a vector of columns, from `j` on, of the first bf16_STORED_ROWS rows of a panel; whole
- * numbers, which bfloat16 holds. */
+/* Packs a vector of columns, from `j` on, of the first bf16_STORED_ROWS rows of a panel; the values
+ * are integers that are exact in bfloat16. */
 static inline void bf16_store_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, const vec *rows);
 
-/* ---- The same in every set ---- */
+/* ---- Common to all sets ---- */
 
-/* The bits of x rounded to bfloat16, in the upper 16 bits of each lane. A NaN stays one. */
+/* The bits of x rounded to bfloat16, in the upper 16 bits of each lane. A NaN stays a NaN. */
 static inline vec_bits round_to_bf16(vec x) {
     vec_bits bits;
     memcpy(&bits, &x, sizeof bits);
@@ -38,8 +38,8 @@ static inline uint16_t bf16_of(float x) {
 
 static inline void store_bf16(uint16_t *p, bf16_vec v) { memcpy(p, &v, sizeof v); }
 
-/* Writes the first n elements of a vector, or all of them, at element c of a row of float32, or of
- * bfloat16. */
+/* Writes the first n elements of a vector, at most WIDTH, to a float32 or bfloat16 row from element
+ * c on. */
 ALWAYS_INLINE void put_first(const int is_bf16, void *row, ptrdiff_t c, vec v, ptrdiff_t n) {
     if (!is_bf16)
         store_first((float *)row + c, v, n);
@@ -49,7 +49,7 @@ ALWAYS_INLINE void put_first(const int is_bf16, void *row, ptrdiff_t c, vec v, p
         store_bf16_part((uint16_t *)row + c, rounded(v), n);
 }
 
-/* The first n elements, or a whole vector where there are more; zero behind them. */
+/* The first n elements, at most a whole vector, followed by zeros. */
 static inline vec load_first_bf16(const uint16_t *p, ptrdiff_t n) {
     bf16_vec v = 0;
     memcpy(&v, p, n < WIDTH ? sizeof(uint16_t) * (size_t)n : sizeof v);

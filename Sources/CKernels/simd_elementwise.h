@@ -1,12 +1,12 @@
-/* The kernels that map each element on its own. */
+/* The elementwise kernels. */
 
-/* The first n columns of x * scale + shift; WIDTH in the loops over whole vectors. */
+/* The first n columns of x * scale + shift; n is the constant WIDTH in the loops over whole
+ * vectors. */
 ALWAYS_INLINE vec affine(ptrdiff_t n, const float *scale, const float *shift, const float *x) {
     return fma(load_first(x, n), load_first(scale, n), load_first(shift, n));
 }
 
-/* The operation on y = x * scale + shift, for the kernels of kernel_variants.h, which pass it as a
- * constant. */
+/* The operation on y = x * scale + shift, a constant of the kernels of kernel_variants.h. */
 enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
 
 ALWAYS_INLINE void affine_columns(const enum operation operation, const int coarse,
@@ -86,7 +86,7 @@ static void KERNEL(f32_add)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
     }
 }
 
-/* n <= WIDTH columns of a row: the middle tap, and those before and after where they exist. */
+/* The sum of the taps for n <= WIDTH columns of a row; `before` and `after` may be NULL. */
 ALWAYS_INLINE vec gathered(ptrdiff_t n, const float *bias, const float *middle, const float *before,
                            const float *after) {
     vec sum = load_first(bias, n);
@@ -114,7 +114,7 @@ static void KERNEL(f32_gather_taps)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t c
     }
 }
 
-/* n <= WIDTH columns of a row; the gates' pointers are those of the input gate. */
+/* The LSTM cell for n <= WIDTH columns of a row; `gates` points to the input gate. */
 ALWAYS_INLINE void lstm_cell(ptrdiff_t n, ptrdiff_t cols, const float *gates, float *state,
                              float *out) {
     vec input = fine_sigmoid(load_first(gates, n));

@@ -1,7 +1,7 @@
 /* The Fourier transforms of FFT_SIGNALS signals side by side.
  *
- * Every signal goes the same way, so butterflies need no shuffles; only frames, whose samples are
- * neighbours, are transposed on their way in and out, and spectra, whose parts are.
+ * Lanes are signals, so butterflies need no shuffles. Only frames and spectra, in which a signal's
+ * samples and a number's two parts are neighbours, are transposed on input and output.
  */
 
 typedef struct {
@@ -91,7 +91,7 @@ static inline void butterfly8(complex_vec c[]) {
     complex_vec even[4] = {c[0], c[2], c[4], c[6]}, odd[4] = {c[1], c[3], c[5], c[7]};
     butterfly4(even);
     butterfly4(odd);
-    /* Times the powers of exp(-2 pi i / 8). */
+    /* Multiply by powers of exp(-2 pi i / 8). */
     odd[1] = scaled((complex_vec){odd[1].re + odd[1].im, odd[1].im - odd[1].re}, root_of_half);
     odd[2] = (complex_vec){odd[2].im, -odd[2].re};
     odd[3] = scaled((complex_vec){odd[3].im - odd[3].re, -(odd[3].re + odd[3].im)}, root_of_half);
@@ -101,7 +101,7 @@ static inline void butterfly8(complex_vec c[]) {
     }
 }
 
-/* A pass of one radix: a constant where this is inlined. */
+/* A pass of one radix, which is a constant after inlining. */
 ALWAYS_INLINE void fft_pass(const ptrdiff_t radix, void (*const butterfly)(complex_vec[]),
                             ptrdiff_t groups, ptrdiff_t stride, const float *w,
                             const float *restrict x, float *restrict y) {
@@ -143,7 +143,7 @@ static void KERNEL(f32_fft_pass)(ptrdiff_t radix, ptrdiff_t groups, ptrdiff_t st
     }
 }
 
-/* The first n (real, imaginary) pairs, or WIDTH of them. */
+/* The first n (real, imaginary) pairs, at most WIDTH. */
 static inline complex_vec load_pairs(const float *p, ptrdiff_t n) {
     vec_pair pairs;
     pairs.lo = load_first(p, 2 * n);

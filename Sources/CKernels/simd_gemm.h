@@ -1,19 +1,19 @@
-/* The product of a matrix with a packed one, for any kind of element and any form of A.
+/* GEMM: the product of a matrix A with a packed B, for any kind of product and any form of A.
  *
- * Included once for each pair, after the kind's simd_tiles.h, with PRODUCT (the name of the kind)
- * defined, and for this file alone GEMM (the name of the kernel) and SOURCE (the name of the form
- * of A), under whose prefix simd_products.h has
- *   stored   what A's elements are;
- *   copy     puts n of them at position k of a row, as elements of the kind, which lie where the
- *            kind's `at` says;
- *   DIRECT   neighbouring positions from which on A, which has the kind's elements then, is
- *            multiplied where it is, as it is where no more are left; 0: it never is.
+ * Included once for each combination, after the kind's simd_tiles.h, with PRODUCT (the name of the
+ * kind) defined, and only for this file GEMM (the name of the kernel) and SOURCE (the name of the
+ * form of A). With SOURCE as prefix simd_products.h defines
+ *   stored   type of A's elements;
+ *   copy     copies n of them to position k of a row, converted to elements of the kind, which are
+ *            placed by the kind's `at`;
+ *   DIRECT   least number of contiguous positions (or all that are left) for which A is multiplied
+ *            without copying, if its elements are those of the kind; 0 for never.
  */
 
 #define FORM(name) JOIN(SOURCE, _, name)
 
-/* Copies what the segments hold for B's rows `from` ... `to - 1` of `rows` rows of A, zero where
- * they have nothing (before the first and behind the last, to make steps whole). */
+/* Copies the elements of `rows` rows of A for B's rows `from` ... `to - 1` out of the segments;
+ * zeros before the first and after the last segment fill up steps. */
 static void FORM(fill)(KIND(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
                        const gemm_segment *segments, ptrdiff_t row, ptrdiff_t lda, ptrdiff_t from,
                        ptrdiff_t to) {
@@ -32,8 +32,8 @@ static void FORM(fill)(KIND(element) * to_rows, ptrdiff_t rows, ptrdiff_t count,
     }
 }
 
-/* The segment that holds B's rows `k` ... `k + DIRECT - 1`, or all up to `to - 1`, whose part of A
- * is worth multiplying where it is; NULL if there is none. */
+/* The segment that contains B's rows `k` ... `k + DIRECT - 1`, or all up to `to - 1`, so that its
+ * part of A is multiplied without copying; NULL if there is none. */
 static const gemm_segment *FORM(direct)(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t k,
                                         ptrdiff_t to) {
     for (ptrdiff_t s = 0; s < count && FORM(DIRECT) > 0; s++) {

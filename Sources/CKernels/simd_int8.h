@@ -1,21 +1,21 @@
 /* Products of INT8 with INT8: weights quantised with a scale per column, A quantised row by row.
  *
- * The same packed weights serve the products of simd_int8_wide.h too.
+ * The products of simd_int8_wide.h use the same packed weights.
  *
- * A set adds up the products of a group: GROUP neighbours of a row of A with as many rows of B,
- * which stand together for each column. The sums are exact, so every set gives the same.
+ * A set adds the products of a group at once: GROUP neighbours in a row of A times GROUP rows of B,
+ * which are contiguous for each column. The sums are exact, so every set gives the same result.
  * int8_pairs.h, or the header of a set with an instruction for four products, defines
  *   GROUP           2, 4 or 8;
- *   INT8_FLIP       what B's bytes are xored with, where the instruction takes them unsigned;
- *   MULTIPLIES_BYTES_IN_PLACE   whether quantised rows of A are multiplied where they are;
- *   q_element       an element of A as it is multiplied;
- *   q_operand       the groups of WIDTH columns of B as they are multiplied (load_q_operand);
- *   group_vec       the same groups as they are packed;
- *   dot             adds a group of A times one of B to the sums of WIDTH columns; or, instead of
- *                   this and q_operand, int8_QUADS and what neon_quads.h asks for;
- *   sum_of_bytes    the sum of n bytes of A, where INT8_FLIP is not 0;
- *   WIDENS_PANELS   1 where panels of B are widened before they are multiplied, with q_packed, an
- *                   element of such a panel, and widen_groups, which widens a vector's groups.
+ *   INT8_FLIP       mask that is xored to B's bytes if the instruction takes them unsigned, else 0;
+ *   MULTIPLIES_BYTES_IN_PLACE   whether quantised rows of A are multiplied without copying;
+ *   q_element       type of A's elements as operands;
+ *   q_operand       groups of WIDTH columns of B as an operand (load_q_operand);
+ *   group_vec       the groups of WIDTH columns as they are packed;
+ *   dot             adds a group of A times a group of B to the sums of WIDTH columns; or, in place
+ *                   of dot and q_operand, int8_QUADS and the definitions for neon_quads.h;
+ *   sum_of_bytes    the sum of n bytes of A, if INT8_FLIP is not 0;
+ *   WIDENS_PANELS   1 if panels of B are widened before they are multiplied, with q_packed, the
+ *                   element type of such a panel, and widen_groups, which widens a vector's groups.
  */
 
 #ifndef WIDENS_PANELS
@@ -27,18 +27,18 @@ static inline void widen_groups(const uint8_t *p, q_packed *out) { (void)p, (voi
 
 typedef q_element q_vec __attribute__((ext_vector_type(WIDTH)));
 
-/* Room for a segment, what makes its groups whole and a vector behind it; one line more, so that
- * the rows of a tile do not fall on the same sets of the L1 cache. */
+/* Elements for a segment, for padding to whole groups and for a vector after it; one cache line
+ * more, so that the rows of a tile are not in the same sets of the L1 cache. */
 enum { QUANTIZED_COLUMNS = QD8_SEGMENT + 64 };
 
 typedef struct {
     q_element rows[BLOCK_ROWS][QUANTIZED_COLUMNS];
     float row_scales[BLOCK_ROWS];
-    /* What the flipped bytes of B add to each sum, negated. */
+    /* Start of each row's sums: it compensates the flipped bytes of B. */
     int32_t start[BLOCK_ROWS];
 } quantized_block;
 
-/* Quantised rows of A where they are: `stride` elements apart, with their scales and starts. */
+/* A view of quantised rows of A, `stride` elements apart, with their row scales and starts. */
 typedef struct {
     const q_element *rows;
     ptrdiff_t stride;
@@ -50,15 +50,15 @@ static inline quantized_view view_of(const quantized_block *block) {
     return (quantized_view){&block->rows[0][0], QUANTIZED_COLUMNS, block->row_scales, block->start};
 }
 
-/* The bits of |x|: ordered like the numbers, with infinity and NaN at the end. */
+/* The bits of |x|, which are ordered like the numbers, with infinity and NaN last. */
 static inline vec_int magnitude_bits(vec x) {
     vec_int bits;
     memcpy(&bits, &x, sizeof bits);
     return bits & 0x7FFFFFFF;
 }
 
-/* The scale of n floats, and what quantises them: 0 where they count as zeros, or where one is no
- * finite number. */
+/* The row scale of n floats, and the factor that quantises them: 0 if they are taken as zeros, or
+ * if one is not finite. */
 static inline float scale_of(const float *x, ptrdiff_t n, float *inverse) {
     vec_int largest = 0;
     ptrdiff_t k = 0;
@@ -80,7 +80,7 @@ static inline float scale_of(const float *x, ptrdiff_t n, float *inverse) {
     return magnitude / 127.0f;
 }
 
-/* Quantises four vectors to bytes; returns their sum. */
+/* Quantises four vectors to bytes and returns their sum. */
 static inline vec_int quantize_four(const float *x, float inverse, signed char *out) {
     vec_int quantized[4];
     for (int i = 0; i < 4; i++)
@@ -89,7 +89,8 @@ static inline vec_int quantize_four(const float *x, float inverse, signed char *
     return (quantized[0] + quantized[1]) + (quantized[2] + quantized[3]);
 }
 
-/* Quantises n floats with one scale, with zeros before them and up to whole groups behind them. */
+/* Quantises n floats with one row scale; `lead` zeros precede them, and zeros fill up the last
+ * group. */
 static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_block *block,
                         ptrdiff_t row, ptrdiff_t lead) {
     memset(out, 0, sizeof(q_element) * (size_t)lead);
@@ -103,7 +104,8 @@ static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_b
     }
     vec_int sum = 0;
     ptrdiff_t k = 0;
-    /* Four vectors of bytes are written at once, as narrowing each takes longer than the rest. */
+    /* Four vectors of bytes are written at once, because narrowing single vectors takes longer than
+     * all other operations. */
     for (; sizeof(q_element) == 1 && k + 4 * WIDTH <= n; k += 4 * WIDTH)
         sum += quantize_four(x + k, inverse, (signed char *)(out + k));
     for (; k < n; k += WIDTH) {
@@ -118,21 +120,21 @@ static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_b
 
 #include "simd_int8_block.h"
 
-/* The groups of WIDTH columns. */
+/* Loads the groups of WIDTH columns. */
 static inline group_vec load_groups(const uint8_t *p) {
     group_vec v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-/* The i-th row of groups. */
+/* Row i of the groups, as floats. */
 static inline vec group_row(group_vec groups, int i) {
     vec_int bytes = __builtin_convertvector(groups >> (i / 4 * 32), vec_int);
     bytes ^= (vec_int)(int32_t)(0x01010101u * INT8_FLIP);
     return __builtin_convertvector((bytes << (24 - 8 * (i % 4))) >> 24, vec);
 }
 
-/* Elements of a panel that an operand holds. */
+/* Number of a panel's elements in an operand. */
 enum { OPERAND = GROUP * WIDTH };
 
 /* C[rows, vectors * WIDTH] = bias, 0 or C, + row_scale * scale * (quantised A times quantised B).
@@ -186,7 +188,7 @@ static inline ptrdiff_t whole_groups(ptrdiff_t inner) {
     return (inner + GROUP - 1) / GROUP * GROUP;
 }
 
-/* Columns of a packed B, with `padded` rows. */
+/* A range of columns of a packed B, with `padded` rows. */
 typedef struct {
     uint8_t *bytes;
     ptrdiff_t padded, columns;
@@ -197,7 +199,8 @@ static inline quantized_columns columns_of(packed_matrix b, ptrdiff_t column, pt
     return (quantized_columns){(uint8_t *)b.bytes + padded * column, padded, columns};
 }
 
-/* The panel at a column: its columns, and the vectors of columns that they take. */
+/* The panel at a column: its number of columns, and `width`, their number with padding to vectors.
+ */
 typedef struct {
     uint8_t *bytes;
     ptrdiff_t columns, width;
@@ -208,7 +211,7 @@ static inline quantized_panel panel_at(quantized_columns b, ptrdiff_t column) {
     return (quantized_panel){b.bytes + b.padded * column, n, n > WIDTH ? PANEL : WIDTH};
 }
 
-/* The panel from a byte on, as it is multiplied: where it is, or widened into `wide`. */
+/* The panel as an operand: itself, or widened into `wide`. */
 static inline const q_packed *multiplied_panel(const uint8_t *panel, ptrdiff_t groups,
                                                ptrdiff_t width, q_packed *wide) {
     if (!WIDENS_PANELS)
@@ -218,7 +221,7 @@ static inline const q_packed *multiplied_panel(const uint8_t *panel, ptrdiff_t g
     return wide;
 }
 
-/* Some rows against all columns, from B's row `k` on, with which a group begins. */
+/* Multiplies rows of A by all columns, from B's row `k` on, the first row of a group. */
 static void int8_columns(quantized_view view, ptrdiff_t rows, ptrdiff_t groups, quantized_columns b,
                          ptrdiff_t k, const float *scales, const float *bias, float *c,
                          ptrdiff_t ldc, int accumulate) {
@@ -287,7 +290,7 @@ static void KERNEL(qc8w_pack)(packed_matrix to, ptrdiff_t column, ptrdiff_t colu
     }
 }
 
-/* Quantises one column of B less an offset, with zeros behind it; returns its scale. */
+/* Quantises one column of B minus an offset, with zeros after it, and returns its scale. */
 static float quantize_column(const float *x, const float *offset, ptrdiff_t inner, uint8_t *bytes) {
     float column[QD8_SEGMENT + WIDTH];
     ptrdiff_t k = 0;
@@ -320,7 +323,7 @@ static void KERNEL(qc8w_pack_rows)(packed_matrix to, ptrdiff_t column, ptrdiff_t
             memset(bytes[j], INT8_FLIP, (size_t)matrix.padded);
         uint8_t *target = panel.bytes + first * GROUP;
         ptrdiff_t k = 0;
-        /* Groups that are as long as a float are transposed as such. */
+        /* Groups of four bytes are transposed as floats. */
         for (; GROUP == sizeof(float) && k + GROUP * WIDTH <= matrix.padded; k += GROUP * WIDTH) {
             vec groups[WIDTH];
             for (ptrdiff_t j = 0; j < WIDTH; j++)
@@ -401,7 +404,7 @@ static inline void grow(vec_int *largest, vec x) {
 static void KERNEL(f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const float *x,
                                           ptrdiff_t ldx, float *largest) {
     ptrdiff_t c = 0;
-    /* Four vectors of columns at once: rows may be far apart. */
+    /* Four vectors of columns at once, because rows may be far apart in memory. */
     for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH) {
         vec_int found[4];
         memcpy(found, largest + c, sizeof found);
@@ -422,7 +425,7 @@ static void KERNEL(f32_column_magnitudes)(ptrdiff_t rows, ptrdiff_t cols, const 
     }
 }
 
-/* n <= WIDTH columns of one row of B, quantised. */
+/* Quantises n <= WIDTH columns of one row of B. */
 static inline vec_int scaled_columns(const float *b, const float *scales, ptrdiff_t n) {
     vec x = load_first(b, n), scale = load_first(scales, n);
     vec_int is_normal = (scale > 0) & (scale < __builtin_inff());

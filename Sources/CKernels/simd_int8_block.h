@@ -1,8 +1,8 @@
-/* Rows of A on their way into a block. Where quads of two rows and two columns are multiplied
- * (neon_quads.h), the rows alternate in pairs, a group of each.
+/* Writing quantised rows of A into a block. With quads of two rows and two columns (neon_quads.h),
+ * the groups of two rows alternate.
  */
 
-/* Puts n bytes into a row of a block, zeros up to whole groups behind them. */
+/* Writes n bytes to a row of a block, and zeros up to a whole group. */
 static void put_row(const signed char *bytes, ptrdiff_t n, quantized_block *block, ptrdiff_t row) {
 #if int8_QUADS
     q_element *out = block->rows[row - row % 2] + row % 2 * GROUP;

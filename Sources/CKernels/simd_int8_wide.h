@@ -1,5 +1,5 @@
 /* Products of INT8 weights with float activations: a part of a panel is widened once, into the L1
- * cache, and the bfloat16 or float32 tile runs many rows over it. */
+ * cache, and the bfloat16 or float32 tile multiplies many rows by it. */
 
 /* out[r, :n] (+)= buffer[r, :] * scales, rows of the buffer `width` floats apart. */
 static void add_scaled(ptrdiff_t rows, ptrdiff_t n, const float *buffer, ptrdiff_t width,
@@ -20,11 +20,11 @@ static void add_scaled(ptrdiff_t rows, ptrdiff_t n, const float *buffer, ptrdiff
         }
 }
 
-/* Rows that a widened part of a panel serves before the next: widening then takes a twentieth of
+/* Number of blocks of rows that use a widened part of a panel: widening then takes a twentieth of
  * the time of the products. */
 enum { WIDE_BLOCKS = 4 };
 
-/* Widens `count` rows of a panel, a whole number of groups, to bfloat16 as bf16_pack would. */
+/* Widens `count` rows of a panel, a whole number of groups, to the bfloat16 layout of bf16_pack. */
 static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, uint16_t *out) {
     for (ptrdiff_t k = 0; k < count; k += GROUP, panel += GROUP * width)
         for (ptrdiff_t j = 0; j < width; j += WIDTH) {
@@ -38,8 +38,8 @@ static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel
         }
 }
 
-/* Zeros where the first and the last group hold rows of B that no segment has. `elements`: of a
- * row, a whole number of groups. */
+/* Zeros the first and the last group of each row, which may contain rows of B outside all segments.
+ * `elements` is the length of a row, a whole number of groups. */
 static void zero_ends(bf16_element *copied, ptrdiff_t rows, ptrdiff_t elements) {
     const ptrdiff_t group = GROUP / bf16_STEP;
     for (ptrdiff_t r = 0; r < rows; r++)

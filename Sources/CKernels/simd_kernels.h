@@ -1,8 +1,8 @@
-/* The SIMD kernels, written once over clang's vector types.
+/* The SIMD kernels, written once with clang's vector types.
  *
- * Included by one file per instruction set, which first defines SUFFIX (the name of the set),
- * includes the primitives of the set, ops_<set>.h and those for bfloat16 and INT8, and compiles the
- * text under that set's target attribute.
+ * Included by one file per instruction set. The file first defines SUFFIX (the name of the set) and
+ * includes the primitives of the set, ops_<set>.h and the headers for bfloat16 and INT8; it
+ * compiles everything under the set's target attribute.
  */
 #include "simd_elementwise.h"
 

@@ -1,10 +1,10 @@
 /* Exponential, sigmoid and GELU of a vector.
  *
- * The coarse ones err by up to 2^-13 of their largest factor, where a product rounds what comes out
- * to 8 bits or 16 anyway. */
+ * The coarse versions have an error of up to 2^-13 of their largest factor; they are for results
+ * that a product rounds to 8 or 16 bits anyway. */
 
-/* Coefficients of 2^x in 0...1, the highest first: the polynomial of degree 6 through 1 at 0 that has
- * the least relative error (2e-9), an iteratively reweighted least-squares fit. */
+/* Coefficients of 2^x in 0...1, the highest first: the polynomial of degree 6 with the least
+ * relative error (2e-9) that is 1 at 0, an iteratively reweighted least-squares fit. */
 static const float POWER[] = {2.156598493e-4f,
                               1.248228829e-3f,
                               9.673775174e-3f,
@@ -12,12 +12,13 @@ static const float POWER[] = {2.156598493e-4f,
                               2.402290851e-1f,
                               6.931470633e-1f,
                               1.0f};
-/* The same of degree 3, within 7.5e-5. */
+/* Coefficients of 2^x in degree 3, within 7.5e-5. */
 static const float COARSE_POWER[] = {7.802447377e-2f, 2.260671783e-1f, 6.958335567e-1f,
                                      9.999252139e-1f};
 
-/* 2^x for x up to 127, of n vectors. One vector's operations wait for each other: the steps of
- * several take turns, so that the CPU need not look far ahead for work. */
+/* 2^x for x up to 127, of n vectors. The operations of one vector depend on each other, so the
+ * steps of several vectors alternate: the CPU finds independent operations without looking far
+ * ahead. */
 ALWAYS_INLINE void powers_of_two(const int coarse, const int n, vec *x) {
     const float *coefficients = coarse ? COARSE_POWER : POWER;
     const int degree = coarse ? 3 : 6;
@@ -58,8 +59,8 @@ ALWAYS_INLINE vec sigmoid(const int coarse, vec x) {
     return coarse ? coarse_sigmoid(x) : fine_sigmoid(x);
 }
 
-/* tanh(x) = x P(x^2) / Q(x^2) up to where float32's tanh becomes 1. P and Q minimise the largest
- * relative error up to 9.02 (2.1e-8, below float32's rounding): an iteratively reweighted
+/* tanh(x) = x P(x^2) / Q(x^2) up to 9.02, where tanh in float32 becomes 1. P and Q minimise the
+ * largest relative error up to there (2.1e-8, below float32's rounding): an iteratively reweighted
  * least-squares fit. */
 static inline vec hyperbolic_tangent(vec x) {
     x = smaller((vec)9.02f, x);
@@ -76,10 +77,10 @@ static inline vec hyperbolic_tangent(vec x) {
     return x * p * reciprocal(q);
 }
 
-/* erf(x) = x P(x^2) / Q(x^2) for x >= 0, up to where float32's erf becomes 1. P and Q minimise the
+/* erf(x) = x P(x^2) / Q(x^2) for x >= 0, up to where erf in float32 becomes 1. P and Q minimise the
  * largest relative error up to 3.925 (1.9e-8, below float32's rounding): an iteratively reweighted
- * least-squares fit. At 4.2 the quotient is above 1 by more than any rounding, so that its minimum
- * with 1 leaves exactly 1: gelu multiplies what is left of 1 - erf by x, which may be huge. */
+ * least-squares fit. At 4.2 the quotient is above 1 by more than any rounding error, so that its
+ * minimum with 1 is exactly 1: gelu multiplies 1 - erf by x, which may be huge. */
 static inline vec erf_of_positive(vec x) {
     x = smaller((vec)4.2f, x);
     vec t = x * x;
@@ -96,7 +97,7 @@ static inline vec erf_of_positive(vec x) {
     return smaller((vec)1.0f, x * p * reciprocal(q));
 }
 
-/* v/2 (1 + erf(v / sqrt 2)), with the sign of erf given to its factor. */
+/* v/2 (1 + erf(v / sqrt 2)); v erf(v / sqrt 2) is even, so both of its factors take |v|. */
 ALWAYS_INLINE vec fine_gelu(vec v) {
     vec half = 0.5f * v, size = __builtin_elementwise_abs(half);
     return fma(size, erf_of_positive(size * 1.4142135623730951f), half);

@@ -1,7 +1,7 @@
-/* The kernels that sum up rows: moments, layer normalisation, softmax. */
+/* The kernels with sums over rows: moments, layer normalisation, softmax. */
 
-/* Sums over a run of vectors of differences from a pivot, in float32. Four of each kind: short
- * chains of additions are faster and err less. */
+/* Float32 sums of differences from a pivot and of their squares, over a run of vectors. Four sums
+ * of each, because short chains of additions are faster and have a smaller error. */
 typedef struct {
     vec sum[4], squares[4];
 } run_sums;
@@ -11,7 +11,7 @@ ALWAYS_INLINE void add_to_run(run_sums *run, int i, vec d) {
     run->squares[i] = fma(d, d, run->squares[i]);
 }
 
-/* Adds a run to the sums in double, and begins another. */
+/* Adds a run to the sums in double, and begins another run. */
 ALWAYS_INLINE void end_run(run_sums *run, vec_double *sum, vec_double *squares) {
     const vec *s = run->sum, *q = run->squares;
     *sum += __builtin_convertvector((s[0] + s[1]) + (s[2] + s[3]), vec_double);
@@ -19,8 +19,8 @@ ALWAYS_INLINE void end_run(run_sums *run, vec_double *sum, vec_double *squares) 
     memset(run, 0, sizeof *run);
 }
 
-/* Differences from about the mean, so that a mean that is large beside the deviation costs no
- * digits, are summed up in runs of 64 vectors, and these in double. */
+/* Adds differences from a value near the mean, so that no digits are lost if the mean is much
+ * larger than the deviation. Runs of 64 vectors are added in float32, their sums in double. */
 static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                                 double sums[2]) {
     if (rows == 0 || cols == 0)
@@ -62,15 +62,15 @@ static void KERNEL(f32_moments)(ptrdiff_t rows, ptrdiff_t cols, const float *x, 
     sums[1] += count * p * p + 2 * p * differences + (sum_lanes_double(&squares) + rest_squares);
 }
 
-/* Layer normalisation is two kernels, of kernel_variants.h; `is_bf16` is a constant where this is
- * inlined. */
+/* Layer normalisation, for two kernels of kernel_variants.h; `is_bf16` is a constant after
+ * inlining. */
 
 ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float *gain,
                               const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
                               void *out, ptrdiff_t ldo) {
     const size_t bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
-        /* Four sums: short chains of additions are faster and err less. */
+        /* Four sums, because short chains of additions are faster and have a smaller error. */
         vec sums[4] = {0, 0, 0, 0};
         ptrdiff_t c = 0;
         for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH)
@@ -104,12 +104,12 @@ ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols,
     }
 }
 
-/* Softmax is three kernels: exponentials stay float32, become bfloat16, or INT8 of 127 times an
- * exponential. Rounding hides what coarse exponentials err. The kind is a constant where it is
- * inlined. */
+/* The three softmax kernels: exponentials stay float32, or are rounded to bfloat16, or 127 times an
+ * exponential is rounded to INT8. Where they are rounded, coarse exponentials are exact enough. The
+ * kind is a constant after inlining. */
 enum softmax_kind { TO_F32, TO_BF16, TO_INT8 };
 
-/* The largest of a row. Four maxima: a chain of one would wait for each. */
+/* The largest element of a row. Four maxima, so that comparisons don't wait for each other. */
 static inline float largest(ptrdiff_t cols, const float *x) {
     vec maxima[4] = {-__builtin_inff(), -__builtin_inff(), -__builtin_inff(), -__builtin_inff()};
     ptrdiff_t c = 0;
@@ -124,12 +124,13 @@ static inline float largest(ptrdiff_t cols, const float *x) {
     return result;
 }
 
-/* 127 times an exponential is one of a score this much to the right. */
+/* log2 127: adding it to an exponent multiplies the exponential by 127. */
 static const float LOG2_127 = 6.98868469f;
 
-/* The largest score is 0 but for the rounding of its product with the slope, which stays out of a
- * fused product: half a unit of the score, more than 1 beyond 2^24, where float32 tells no scores
- * apart that softmax would. Their exponentials must only not overflow their sum. */
+/* The largest exponent should be 0, but the maximum is a rounded product with the slope and the
+ * fused product here is not rounded. The difference is half a unit in the last place of the score:
+ * more than 1 for scores beyond 2^24, where float32 is too coarse for softmax anyway. The minimum
+ * only prevents overflow of the sum. */
 ALWAYS_INLINE void exponentials(const enum softmax_kind kind, const int n, vec *x, vec slope,
                                 vec offset) {
 #pragma clang loop unroll(full)
@@ -143,8 +144,8 @@ ALWAYS_INLINE vec exponential(const enum softmax_kind kind, vec x, vec slope, ve
     return x;
 }
 
-/* One row, in place; returns its sum. What is narrower than a float is written behind the place
- * that is read. */
+/* The exponentials of one row, in place; returns their sum. Narrower results never overwrite unread
+ * floats. */
 ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t cols, vec slope,
                                      vec offset, float *x) {
     const int is_bf16 = kind == TO_BF16;
@@ -178,7 +179,7 @@ ALWAYS_INLINE float row_exponentials(const enum softmax_kind kind, ptrdiff_t col
     return total;
 }
 
-/* The same in INT8. */
+/* The INT8 exponentials of one row, in place; returns their sum. */
 static inline float row_quantized(ptrdiff_t cols, vec slope, vec offset, float *x) {
     signed char *out = (signed char *)x;
     vec_int sum = 0, quantized[4];
@@ -209,7 +210,7 @@ static inline float row_quantized(ptrdiff_t cols, vec slope, vec offset, float *
 ALWAYS_INLINE void softmax_step(const enum softmax_kind kind, ptrdiff_t rows, ptrdiff_t cols,
                                 float slope, float *x, ptrdiff_t ldx, float *maxima, float *sums,
                                 float *correction, float *row_scales) {
-    /* What rows have one of is computed for as many of them as a vector has lanes. */
+    /* Values of which each row has one are computed for WIDTH rows at once. */
     for (ptrdiff_t row = 0; row < rows; row += WIDTH, x += WIDTH * ldx) {
         const ptrdiff_t n = rows - row < WIDTH ? rows - row : WIDTH;
         float tops[WIDTH] = {0}, offsets[WIDTH], totals[WIDTH] = {0};
@@ -218,7 +219,7 @@ ALWAYS_INLINE void softmax_step(const enum softmax_kind kind, ptrdiff_t rows, pt
         vec top = load(tops);
         vec before = load_first(maxima + row, n);
         vec maximum = larger(before, top), factor = power_of_two(before - maximum);
-        /* INT8 exponentials are below the largest of the tile. */
+        /* INT8 exponentials are relative to the largest score of the row in this tile. */
         store(offsets, kind == TO_INT8 ? LOG2_127 - top : -maximum);
         for (ptrdiff_t r = 0; r < n; r++)
             totals[r] =

@@ -17,8 +17,8 @@ static void KERNEL(f32_pack)(packed_matrix to, ptrdiff_t first, ptrdiff_t count,
             panel += to.inner * width;
             continue;
         }
-        /* Blocks, so that a read of neighbours, whichever stride is 1, finds its cache line still
-         * there for the next ones. */
+        /* In blocks, so that a cache line is still in the cache when its next elements are read,
+         * whichever stride is 1. */
         for (ptrdiff_t block = 0; block < count; block += WIDTH)
             for (ptrdiff_t j = 0; j < width; j += WIDTH) {
                 ptrdiff_t end = block + WIDTH < count ? block + WIDTH : count;
@@ -38,7 +38,7 @@ static void KERNEL(f32_pack)(packed_matrix to, ptrdiff_t first, ptrdiff_t count,
     }
 }
 
-/* Where element (k, j) of a panel stands. */
+/* The index of element (k, j) in a panel. */
 static inline ptrdiff_t bf16_place(ptrdiff_t k, ptrdiff_t j, ptrdiff_t width) {
     return k / bf16_STEP * bf16_STEP * width + j * bf16_STEP + k % bf16_STEP;
 }
@@ -60,7 +60,7 @@ static void KERNEL(bf16_pack)(packed_matrix to, ptrdiff_t first, ptrdiff_t count
             for (ptrdiff_t j = 0; j < width; j++)
                 panel[bf16_place(first + k, j, width)] =
                     j < n ? bf16_of(source[k * inner_stride + j * column_stride]) : 0;
-        /* The rows that make the last step whole. */
+        /* Zeros in the rows that fill up the last step. */
         if (first + count == to.inner)
             for (ptrdiff_t row = to.inner; row < padded; row++)
                 for (ptrdiff_t j = 0; j < width; j++)

@@ -1,15 +1,15 @@
-/* What drives a register tile over the rows of a block and the columns of a panel, for any kind of
- * element: floats by simd_tiles.h, INT8 by simd_int8.h.
+/* Loops of register tiles over the rows of a block and the columns of a panel, for any kind of
+ * product: floats in simd_tiles.h, INT8 in simd_int8.h.
  *
- * Included once for each kind, with PRODUCT (the name of the kind) defined, and under that name's
+ * Included once for each kind, with PRODUCT (the name of the kind) defined, and with that name as
  * prefix
- *   block    some rows of A;
- *   packed   what a panel is of;
- *   beside   what a tile takes beside it: the next panel, or the columns' scales;
- *   tile     C of some rows and one or two vectors of columns.
+ *   block    rows of A;
+ *   packed   element type of a panel;
+ *   beside   element type of a tile's additional operand: the next panel, or the columns' scales;
+ *   tile     computes C for a number of rows and one or two vectors of columns.
  */
 
-/* All rows of the block, as tiles with fixed numbers of rows. */
+/* All rows of the block, in tiles with fixed numbers of rows. */
 ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t rows, ptrdiff_t inner,
                               const KIND(packed) * panel, const KIND(beside) * beside,
                               const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
@@ -26,7 +26,7 @@ ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t ro
         KIND(tile)(1, vectors, block, row, inner, panel, beside, bias, c, ldc, accumulate);
 }
 
-/* The block against one panel of at most two vectors of columns. */
+/* Multiplies the block by one panel of at most two vectors of columns. */
 static void KIND(panel)(KIND(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,
                         const KIND(packed) * panel, const KIND(beside) * beside, const float *bias,
                         float *c, ptrdiff_t ldc, int accumulate) {
@@ -38,7 +38,7 @@ static void KIND(panel)(KIND(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrd
         KIND(rows)(1, block, rows, inner, panel, beside, bias, c, ldc, accumulate);
         return;
     }
-    /* The last panel, whose columns are not all there, goes through a buffer. */
+    /* An incomplete last panel goes through a buffer. */
     float buffer[BLOCK_ROWS * PANEL], whole_bias[PANEL] = {0};
     const ptrdiff_t width = columns > WIDTH ? PANEL : WIDTH;
     const size_t bytes = sizeof(float) * (size_t)columns;

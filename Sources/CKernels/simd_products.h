@@ -5,19 +5,20 @@
  * the operands, so results agree across CPUs within the rounding of the sums.
  */
 
-/* Columns of a panel of B, and rows of a block of A: a whole number of tiles. */
+/* Columns of a panel of B, and rows of a block of A, a multiple of a tile's rows. */
 enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
 
-/* Each kind has
- *   element       what A is multiplied as, and `packed`, what B is;
- *   STEP          rows of B that one element multiplies, and inner positions that it holds;
+/* Each kind defines
+ *   element       type of A's elements as operands;
+ *   packed        type of B's elements;
+ *   STEP          inner positions in one element: the rows of B that it multiplies;
  *   CHUNK         inner positions of a chunk: a chunk of a panel fits into the L1 cache;
- *   STRIDE        elements between rows of A that are copied: no power of two, so that the rows
- *                 don't share the cache's sets;
- *   PREFETCH      whether the next panel is asked for while one is multiplied;
- *   operand, load_operand, broadcast, multiply_add; or QUADS, defined as 1, and what neon_quads.h
- *                 asks for;
- * and what simd_gemm.h asks for, for each form of A. */
+ *   STRIDE        elements between copied rows of A: not a power of two, so that the rows are in
+ *                 different sets of the cache;
+ *   PREFETCH      whether the next panel is prefetched while one is multiplied;
+ *   operand, load_operand, broadcast, multiply_add; or QUADS, defined as 1, and the definitions for
+ *                 neon_quads.h;
+ * and for each form of A the definitions for simd_gemm.h. */
 
 /* float32: a row of B at a time. */
 typedef float f32_element;
@@ -48,8 +49,8 @@ static inline vec f32_multiply_add(vec a, vec b, vec sum) { return fma(a, b, sum
 #include "simd_gemm.h"
 #undef PRODUCT
 
-/* bfloat16: ops_avx512bf16.h, ops_neonbf16.h or bf16_widened.h has the rest. A is float32 that is rounded (f32a) or
- * bfloat16 (bf16a). */
+/* bfloat16: ops_avx512bf16.h, ops_neonbf16.h or bf16_widened.h has the other definitions. A is
+ * float32, which is rounded (f32a), or bfloat16 (bf16a). */
 typedef uint16_t bf16_packed;
 enum { bf16_STRIDE = bf16_CHUNK / bf16_STEP + 16, bf16_PREFETCH = 0 };
 typedef float f32a_stored;

@@ -1,22 +1,21 @@
-/* The register tile of a product and what drives it over a packed matrix, for any kind of element.
+/* The register tile of a product, and the loops over a packed matrix, for any kind of product.
  *
- * Included once for each kind, with PRODUCT (the name of the kind) defined, and under that name's
- * prefix what simd_products.h lists.
+ * Included once for each kind, with PRODUCT (the name of the kind) defined, and with that name as
+ * prefix the definitions listed in simd_products.h.
  *
- * Rows of A are taken in blocks, and inner positions in chunks. Each panel of B passes over a
- * block: ROWS rows and two vectors of columns of sums stay in registers while they run over a chunk
- * (Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
+ * Rows of A are taken in blocks, and inner positions in chunks. A block is multiplied by each panel
+ * of B: the sums of ROWS rows and two vectors of columns stay in registers for a whole chunk (Goto,
+ * van de Geijn 2008, "Anatomy of high-performance matrix multiplication").
  */
 
-/* A part of A that is multiplied at once, in the elements that are multiplied: rows `stride` apart.
- */
+/* A block: rows of A, as operands, `stride` elements apart. */
 typedef struct {
     const KIND(element) * rows;
     ptrdiff_t stride;
 } KIND(block);
 
-/* Where an element of a row that is copied stands: the rows alternate in pairs where quads of two
- * rows and two columns are multiplied. */
+/* Index of an element of a copied row. With quads of two rows and two columns, the elements of two
+ * rows alternate. */
 static inline ptrdiff_t KIND(at)(ptrdiff_t row, ptrdiff_t element) {
 #if KIND(QUADS)
     return (row - row % 2) * KIND(STRIDE) + 2 * element + row % 2;
@@ -25,15 +24,15 @@ static inline ptrdiff_t KIND(at)(ptrdiff_t row, ptrdiff_t element) {
 #endif
 }
 
-/* Bytes by which a tile gets ahead at each step in what follows a panel: the tiles of a block ask
- * for all of it, each for a part. */
+/* Bytes of the next panel that a tile prefetches at each step: the tiles of a block together
+ * prefetch the whole panel. */
 enum { KIND(AHEAD) = (int)sizeof(KIND(packed)) * KIND(STEP) * PANEL * ROWS / BLOCK_ROWS };
 
-/* C[rows, vectors * WIDTH] (+)= A times B over `inner` positions of the block from `row` on. `rows`
- * and `vectors` are constants where this is inlined. Each chunk is summed from zero: a single chain
+/* C[rows, vectors * WIDTH] (+)= A times B over `inner` positions of the block's rows from `row` on.
+ * `rows` and `vectors` are constants after inlining. Each chunk is summed from zero: a single chain
  * of a thousand float32 sums would lose 5 dB (Higham 1993, "The accuracy of floating point
- * summation"). `next` is what is multiplied after the panel:
- * where PREFETCH says so, it is brought into the L2 cache meanwhile. */
+ * summation"). `next` is the next panel, which is prefetched into the L2 cache if PREFETCH is set.
+ */
 ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) block, ptrdiff_t row,
                               ptrdiff_t inner, const KIND(packed) * panel,
                               const KIND(packed) * next, const float *bias, float *c, ptrdiff_t ldc,
@@ -82,7 +81,7 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
 typedef KIND(packed) KIND(beside);
 #include "simd_panel.h"
 
-/* All columns of C, `rows` rows of it, for the block's positions from B's row `k` on. */
+/* All columns of `rows` rows of C, for the block's inner positions from B's row `k` on. */
 static void KIND(panels)(KIND(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
                          ptrdiff_t inner, const KIND(packed) * packed, ptrdiff_t padded,
                          const float *bias, float *c, ptrdiff_t ldc, int accumulate) {

@@ -1,8 +1,8 @@
-/* Vectors of WIDTH floats, over clang's vector types: what every instruction set does alike, and
- * the operations that each does in its own way.
+/* Vectors of WIDTH floats, as clang's vector types: the operations that are common to all
+ * instruction sets, and declarations of those that each set defines.
  *
- * Columns past the last whole vector go through a zero-filled vector, so no kernel reads or writes
- * outside its rows.
+ * Columns after the last whole vector are loaded into a vector filled with zeros, so no kernel
+ * reads or writes outside its rows.
  */
 #include "ckernels.h"
 
@@ -13,7 +13,7 @@
 #define JOIN(a, between, b) JOIN_(a, between, b)
 #define KERNEL(name) JOIN(name, __, SUFFIX)
 
-/* What belongs to the kind of product that is defined. */
+/* A name with the present kind of product, PRODUCT, as prefix. */
 #define KIND(name) JOIN(PRODUCT, _, name)
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -27,13 +27,13 @@ typedef signed char byte_vec __attribute__((ext_vector_type(WIDTH)));
 
 /* ---- Defined by the header of the set, ops_<set>.h ---- */
 
-/* The first n < WIDTH floats, zero behind them. */
+/* The first n < WIDTH floats, followed by zeros. */
 static inline vec load_part(const float *p, ptrdiff_t n);
 static inline void store_part(float *p, vec v, ptrdiff_t n);
 static inline void store_bf16_part(uint16_t *p, bf16_vec v, ptrdiff_t n);
 
-/* The larger and the smaller of two, and `b` where one is not a number, so that a clamp of b hides
- * no NaN. (The builtin ones return the other operand, which takes x86 three instructions.) */
+/* The larger and the smaller of two numbers; `b` if one of them is NaN, so that a clamp of b keeps
+ * a NaN. (Clang's builtins return the other operand, which takes x86 three instructions.) */
 static inline vec larger(vec a, vec b);
 static inline vec smaller(vec a, vec b);
 
@@ -45,10 +45,10 @@ static inline vec_int nearest(vec x);
 /* Writes four vectors of numbers from -128 to 127 as bytes. */
 static inline void store_bytes(signed char *p, const vec_int v[4]);
 
-/* 1 / x for x of a normal size, within an ulp. */
+/* 1 / x within an ulp, for x of normal magnitude. */
 static inline vec reciprocal(vec x);
 
-/* 2^x = 2^n 2^f, with n whole and f in 0...1. */
+/* 2^x = 2^n 2^f, with an integer n and f in 0...1. */
 typedef struct {
     vec n, f;
 } power_parts;
@@ -62,7 +62,7 @@ static inline vec times_power(vec p, power_parts parts);
 static inline vec coarse_sigmoid(vec x);
 static inline vec coarse_gelu(vec v);
 
-/* ---- The same in every set ---- */
+/* ---- Common to all sets ---- */
 
 static inline vec load(const float *p) {
     vec v;
@@ -72,7 +72,7 @@ static inline vec load(const float *p) {
 
 static inline void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
 
-/* The first n floats, or a whole vector where there are more; zero behind them. */
+/* The first n floats, at most a whole vector, followed by zeros. */
 static inline vec load_first(const float *p, ptrdiff_t n) {
     return n >= WIDTH ? load(p) : n > 0 ? load_part(p, n) : (vec)0;
 }
@@ -127,7 +127,7 @@ static inline void interleave(vec a, vec b, vec *low, vec *high) {
     *high = both.hi;
 }
 
-/* Rows become columns. Each round interleaves the first half of the rows with the second. */
+/* Transposes a square block. Each round interleaves the first half of the rows with the second. */
 static inline void transpose(vec rows[WIDTH]) {
 #pragma clang loop unroll(full)
     for (int round = 1; round < WIDTH; round *= 2) {
@@ -139,7 +139,7 @@ static inline void transpose(vec rows[WIDTH]) {
     }
 }
 
-/* Columns to rows that are `stride` floats apart. */
+/* Stores the columns of a block as rows that are `stride` floats apart. */
 static inline void store_transposed(vec block[WIDTH], float *rows, ptrdiff_t stride) {
     transpose(block);
     for (ptrdiff_t i = 0; i < WIDTH; i++)

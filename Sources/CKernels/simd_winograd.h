@@ -3,7 +3,7 @@
 /* The points: sqrt 1/2 and sqrt 2. */
 static const float POINT_A = 0.70710678118654752f, POINT_B = 1.4142135623730951f;
 
-/* Six values of one tile, transformed. */
+/* The input transform of one tile's six values. */
 static inline void winograd_input_columns(const vec d[6], vec out[6]) {
     vec even = fma((vec)-2.0f, d[2], d[4]), odd = POINT_A * fma((vec)-2.0f, d[1], d[3]);
     vec far_even = fma((vec)-0.5f, d[2], d[4]), far_odd = POINT_B * fma((vec)-0.5f, d[1], d[3]);
@@ -15,7 +15,8 @@ static inline void winograd_input_columns(const vec d[6], vec out[6]) {
     out[5] = fma((vec)-2.5f, d[3], d[1] + d[5]);
 }
 
-/* Six neighbours of n columns, rows of `ld` floats from `row` on; zero outside 0 ... count - 1. */
+/* Loads n columns of six rows from `row` on, `ld` floats apart; rows outside 0 ... count - 1 are
+ * zero. */
 static inline void load_six(const float *x, ptrdiff_t row, ptrdiff_t count, ptrdiff_t ld,
                             ptrdiff_t n, vec d[6]) {
     for (ptrdiff_t i = 0; i < 6; i++) {
@@ -26,7 +27,8 @@ static inline void load_six(const float *x, ptrdiff_t row, ptrdiff_t count, ptrd
     }
 }
 
-/* One tile's four outputs of n columns, as far as there are `count`. */
+/* The output transform of one tile and n columns; at most `count` of the four outputs are written.
+ */
 static inline void winograd_output_columns(const vec v[6], ptrdiff_t count, float *out,
                                            ptrdiff_t ldo, ptrdiff_t n) {
     vec sum = v[1] + v[2], difference = v[1] - v[2];
@@ -41,8 +43,8 @@ static inline void winograd_output_columns(const vec v[6], ptrdiff_t count, floa
         store_first(out + i * ldo, y[i], n);
 }
 
-/* Each of the input transforms is two kernels, of kernel_variants.h; `is_bf16` is a constant where
- * this is inlined. */
+/* The input transforms, for two kernels each of kernel_variants.h; `is_bf16` is a constant after
+ * inlining. */
 
 ALWAYS_INLINE void winograd_input(const int is_bf16, ptrdiff_t first, ptrdiff_t tiles,
                                   ptrdiff_t cols, const float *x, ptrdiff_t count, void *out,
@@ -67,7 +69,7 @@ ALWAYS_INLINE void winograd_input_2d(const int is_bf16, ptrdiff_t row, ptrdiff_t
             ptrdiff_t n = cols - c;
             vec e[4][6];
             for (ptrdiff_t j = 0; j < 4; j++) {
-                /* A row outside has no positions. */
+                /* A row outside of x counts as a row without positions. */
                 int inside = row + j >= 0 && row + j < freqs;
                 load_six(inside ? x + (row + j) * count * cols + c : x, 4 * (first + t) - 1,
                          inside ? count : 0, cols, n, e[j]);

@@ -1,5 +1,6 @@
-/* All kernels, once: ENTRY(name, family) for each. The table, each set's functions in it and the
- * tester's cases come from this list. kernel_families.h has the families with their contracts. */
+/* The list of all kernels: ENTRY(name, family) for each. The table's fields, each set's functions
+ * and the tester's cases are generated from it. kernel_families.h has the families with their
+ * contracts. */
 #ifndef SWIFT_DEMUCS_KERNEL_LIST_H
 #define SWIFT_DEMUCS_KERNEL_LIST_H
 
