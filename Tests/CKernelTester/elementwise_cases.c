@@ -1,30 +1,31 @@
-/* The kernels that map each element on its own. */
+/* Test cases of the elementwise kernels. */
 #include "tester.h"
 
 #include <string.h>
 
-/* Of x * scale + shift: plain rounds the product, and both the sum. */
+/* Bound of x * scale + shift: plain rounds the product, and both versions round the sum. */
 static double affine_bound(double x, double scale, double shift) {
     return 3 * U * (fabs(x * scale) + fabs(shift)) + LEAST;
 }
 
-/* Of gelu(v), with v off by `error`: its slope is below 1.13, and each version rounds 1 + erf and a
- * quotient. Where erf is -1 nothing of a rounding may be left, as v would multiply it. */
+/* Bound of gelu(v) for a v with an error of `error`: the slope of gelu is below 1.13, and each
+ * version rounds 1 + erf and a quotient. Where erf is -1 the result must be exact, because v would
+ * multiply a rounding error. */
 static double gelu_bound(double v, double error, double coarse) {
     if (v <= -12)
         return 0;
     return 1.13 * error + (v >= 12 ? 0 : (6 * U + coarse) * fabs(v)) + LEAST;
 }
 
-/* Of v * sigmoid(g): exp turns the absolute error of g into a relative one, and has a few roundings
- * of its own. The kernels clamp their exponent, so a sigmoid below 1e-37 may be that. */
+/* Bound of v * sigmoid(g): exp turns the absolute error of g into a relative one, and rounds a few
+ * times itself. The kernels clamp their exponent, so a sigmoid below 1e-37 may become 1e-37. */
 static double glu_bound(double v, double error, double g, double gate_error, double coarse) {
     const double sigmoid = 1 / (1 + exp(-g));
     return sigmoid * error + fabs(v) * (sigmoid * (4 * gate_error + 16 * U) + coarse + 2e-37) +
            LEAST;
 }
 
-/* A kernel of the set under test and of plain, with gamma or without. */
+/* A kernel of the set under test and its plain version, with gamma or without. */
 typedef struct {
     affine_kernel *kernels[2];
     affine_glu_add_kernel *add_kernels[2];
@@ -56,7 +57,7 @@ static double bound_of(const affine_case *test, const affine_inputs *in, ptrdiff
     return fabs(gamma) * bound + 4 * U * (fabs(before) + fabs(added));
 }
 
-/* Of huge numbers: the number, or 0. */
+/* GELU of a huge number is the number, or 0 for a negative one. */
 static void test_huge_gelu(test_run *run, affine_kernel *gelu) {
     static const float huge[] = {12, 13.5f, 30, 1e4f, 1e15f, 1e30f, __FLT_MAX__};
     enum { COUNT = sizeof huge / sizeof *huge };
@@ -128,7 +129,7 @@ void test_bf16_affine_gelu(test_run *run) {
         matrix found = blank(run, s.rows, s.cols, 2, sizeof(uint16_t));
         run->table->bf16_affine_gelu(s.rows, s.cols, scale.first, shift.first, x.first, x.ld,
                                      found.first, found.ld);
-        /* In the place of its input, packed as densely as a contract allows. */
+        /* In place, with the least row stride that the contract allows. */
         for (ptrdiff_t ldo = x.ld; ldo <= 2 * x.ld; ldo += x.ld + (x.ld == 0)) {
             matrix onto = copy(run, &x);
             run->table->bf16_affine_gelu(s.rows, s.cols, scale.first, shift.first, onto.first, x.ld,
@@ -159,7 +160,7 @@ void test_f32_scale_rows(test_run *run) {
 void test_f32_add(test_run *run) {
     EACH_SHAPE(run, s) {
         matrix x = numbers(run, &s, s.rows, s.cols), y = numbers(run, &s, s.rows, s.cols);
-        /* Onto other memory, onto x, onto y. */
+        /* The output is other memory, x, or y. */
         for (int onto = 0; onto < 3; onto++) {
             outputs a = copies(run, &x), b = copies(run, &y);
             outputs out = onto == 0   ? blanks(run, s.rows, s.cols, s.gap, sizeof(float))
@@ -189,9 +190,9 @@ void test_bf16_add(test_run *run) {
 void test_bf16_round(test_run *run) {
     EACH_SHAPE(run, s) {
         matrix x = numbers(run, &s, s.rows, s.cols);
-        if (s.kind == SPECIAL && s.cols > 0) /* infinity stays, a tie goes to even */
+        if (s.kind == SPECIAL && s.cols > 0) /* infinity stays infinity, a tie goes to even */
             *f32(&x, 0, 0) = INFINITY, *f32(&x, 1, s.cols - 1) = 1 + 0x1p-8f;
-        /* With a 0 behind rows of an odd length. */
+        /* A 0 follows rows of odd length. */
         matrix padded = uniform(run, s.rows, s.cols + s.cols % 2, 0, 0, 0);
         EACH_ELEMENT(x, r, c)
         *f32(&padded, r, c) = *f32(&x, r, c);
@@ -200,7 +201,7 @@ void test_bf16_round(test_run *run) {
         expect_rounded(run, &found, &padded);
     }
     float nan[] = {1, -NAN, NAN, 4};
-    uint32_t bits = 0x7F800001; /* whose upper 16 bits alone are infinity */
+    uint32_t bits = 0x7F800001; /* a NaN whose upper 16 bits would be infinity */
     memcpy(&nan[3], &bits, sizeof bits);
     uint16_t out[4] = {0};
     run->table->bf16_round(1, 4, nan, 4, out, 4);
@@ -238,8 +239,8 @@ void test_f32_gather_taps(test_run *run) {
     }
 }
 
-/* Of sigmoid(g) * v, with v off by `error`; exp turns the rounding of its exponent into a relative
- * error. */
+/* Bound of sigmoid(g) * v for a v with an error of `error`; exp turns the rounding error of its
+ * exponent into a relative error. */
 static double gated_bound(double g, double v, double error) {
     const double sigmoid = 1 / (1 + exp(-g));
     return sigmoid * error + fabs(v) * ((24 + 4 * fabs(g)) * U * sigmoid + 2e-37) + LEAST;

@@ -10,7 +10,7 @@ int is_decided(const test_run *run) { return run->is_quiet && run->failures > 0;
 
 /* ---- Memory ---- */
 
-/* Bytes around a matrix: more than a vector of any set. */
+/* Number of guard bytes around a matrix: more than a vector of any set. */
 enum { MARGIN = 160 };
 static const uint32_t GUARD = 0x7FC12345; /* a NaN, and so is its upper part as bfloat16 */
 
@@ -84,7 +84,8 @@ matrix uniform(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, dou
     return m;
 }
 
-/* Numbers where exponentials overflow, error functions end, and float32 loses its grip. */
+/* Numbers at which exponentials overflow, error functions become 1, and float32 reaches its limits.
+ */
 static const float SPECIALS[] = {0,     -0.0f, 1e-38f, -1e-38f, 1e-20f, 0.5f,  -0.5f, 3.925f,
                                  -5.5f, -5.6f, 12,     -12,     87,     -87,   88.5f, -88.5f,
                                  103,   -104,  1e4f,   -1e4f,   1e15f,  -1e15f};
@@ -107,7 +108,7 @@ matrix shifts_for(test_run *run, const shape *s, ptrdiff_t cols) {
     return uniform(run, 1, cols, 0, (double[]){0.5, 0.5, 1e-6, 0}[s->kind], 0);
 }
 
-/* Both sides of whole vectors of 4, 8 and 16 floats, of several of them, and of whole tiles. */
+/* Sizes on both sides of one vector of 4, 8 or 16 floats, of several vectors, and of tiles. */
 static const ptrdiff_t ROWS[] = {0, 1, 2, 3, 5, 15, 17, 33};
 static const ptrdiff_t COLUMNS[] = {0,  1,  2,  3,  4,  6,  7,  8,  9,  12,  15,  16,
                                     17, 24, 31, 32, 33, 48, 63, 64, 65, 127, 129, 1023};
@@ -115,7 +116,7 @@ enum { ROW_SIZES = sizeof ROWS / sizeof *ROWS, COLUMN_SIZES = sizeof COLUMNS / s
 
 int next_shape(test_run *run, shape *s) {
     release(run);
-    /* All kinds of numbers at all sizes would take long and show no more. */
+    /* All kinds of numbers in all sizes would take long and find no more errors. */
     const size_t usual = ROW_SIZES * COLUMN_SIZES, all = usual + (KINDS - 1) * COLUMN_SIZES;
     const size_t i = s->index++;
     if (i >= all || is_decided(run))
@@ -177,7 +178,7 @@ static int is_guard(const matrix *m, const void *from, const void *to) {
     return 1;
 }
 
-/* Whether everything around the elements is as it was. */
+/* Whether all memory around the elements is unchanged. */
 static int is_intact(const matrix *m) {
     const unsigned char *row = m->first;
     int result = is_guard(m, m->memory, row);
@@ -235,7 +236,7 @@ static ptrdiff_t do_nothing(void) { return 0; }
 
 int kernel_tester_blind_cases(void) {
     int blind = 0;
-    /* The function has another type; it takes no argument that it could misread. */
+    /* A cast to another function type; do_nothing reads no arguments. */
 #define RUN_CASE_WITHOUT(name, family)                                                             \
     {                                                                                              \
         kernel_table table = *kernels_plain();                                                     \

@@ -1,9 +1,9 @@
-/* The matrix products and what packs their right operands. */
+/* Test cases of the matrix products and of packing. */
 #include "tester.h"
 
 #include <string.h>
 
-/* One product: A in segments that lie apart, each with all of its rows, `lda` apart. */
+/* One product: A is in separate segments, each with all rows, `lda` apart. */
 typedef struct {
     ptrdiff_t rows, columns, lda, first, count;
     const ptrdiff_t *lengths;
@@ -27,7 +27,7 @@ static ptrdiff_t longest_of(const product *p) {
     return longest;
 }
 
-/* Segment s of A is row s of a matrix, from which its rows are cut. */
+/* Segment s of A is row s of a matrix, and its rows are parts of that row. */
 static void fill(test_run *run, product *p, int is_quantized) {
     const ptrdiff_t inner = inner_of(p), room = longest_of(p) + p->lda * p->rows + 1;
     p->a = uniform(run, p->count + 1, room, 0, 3, 0);
@@ -43,8 +43,9 @@ static void fill(test_run *run, product *p, int is_quantized) {
     p->b = bytes;
 }
 
-/* All sizes: rows on both sides of a register tile and of a block, columns of a panel, segments of
- * a chunk and of the longest that has one scale; rows that overlap. */
+/* All sizes: rows on both sides of a register tile and of a block, columns on both sides of a
+ * panel, segments on both sides of a chunk and of the longest one with a single row scale;
+ * overlapping rows. */
 static const ptrdiff_t ROWS[] = {0, 1, 2, 5, 6, 7, 8, 9, 11, 12, 13, 25, 49};
 static const ptrdiff_t COLUMNS[] = {0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65};
 static const struct {
@@ -78,7 +79,7 @@ static int next_product(test_run *run, size_t *index, product *p, int is_quantiz
         p->first = (ptrdiff_t)(i / 2 % 4);
         p->accumulate = i % 2;
     } else if ((i -= 2 * LONGS) < 3) {
-        /* A row begins before the one above has ended, or is the same. */
+        /* Rows overlap, or are all the same. */
         p->rows = 13, p->columns = 20, p->lda = (ptrdiff_t[]){0, 2, 8}[i];
         p->lengths = SHORT[2].lengths, p->count = 2;
     } else if (i == 3) {
@@ -96,7 +97,7 @@ static int next_product(test_run *run, size_t *index, product *p, int is_quantiz
     for (size_t p##_index = 0, p##_once = 1; p##_once; p##_once = 0)                               \
         for (product p; next_product(run, &p##_index, &p, is_quantized);)
 
-/* 2 (inner + 4) u |C|, with the largest |B| for each. */
+/* The bound 2 (inner + 4) u |C|, with the largest |B| in place of each element. */
 static double *sum_bounds(test_run *run, const product *p) {
     const int is_quantized = p->b.size == 1;
     const double largest = is_quantized ? 127 * 0.014 : 1;
@@ -114,7 +115,7 @@ static double *sum_bounds(test_run *run, const product *p) {
 
 /* ---- Packing and multiplying ---- */
 
-/* How the tables pack and multiply in a format: floats, or INT8 with scales. */
+/* The functions that pack and multiply in a format, floats or INT8, of both tables. */
 typedef struct {
     packed_bytes_kernel *packed_bytes[2];
     pack_kernel *pack[2];
@@ -129,7 +130,7 @@ typedef struct {
 #define QUANTIZED(product)                                                                         \
     { BOTH(qc8w_packed_bytes), {0}, {0}, BOTH(product) }
 
-/* Room for a packed matrix, of which no more may be written than the kernel says. */
+/* Memory for a packed matrix; the kernel may not write more than the bytes that it reports. */
 typedef struct {
     packed_matrix to;
     matrix memory, before;
@@ -139,7 +140,7 @@ typedef struct {
 static packing begin_packing(test_run *run, packed_bytes_kernel *packed_bytes, ptrdiff_t inner,
                              ptrdiff_t columns) {
     packing result = {.bytes = packed_bytes(inner, columns)};
-    /* As many as any set takes, and more: a kernel may be wrong. */
+    /* More than any set takes, because a kernel may be wrong. */
     result.memory = blank(run, 1, 4 * (inner + 8) * (columns + 64), 0, 1);
     result.before = copy(run, &result.memory);
     result.to = (packed_matrix){result.memory.first, inner, columns};
@@ -157,13 +158,13 @@ static void end_packing(test_run *run, const packing *p) {
     expect_matrix(run, &after, &p->before, NULL);
 }
 
-/* Two ranges of columns, as threads take them: `n` from `column` on. */
+/* Two ranges of columns, as on two threads: `n` columns from `column` on. */
 #define EACH_RANGE(table, columns, column, n)                                                      \
     for (ptrdiff_t column = 0,                                                                     \
                    n = (columns) > (table)->panel_columns ? (table)->panel_columns : 0, range = 0; \
          range < 2; range++, column += n, n = (columns)-column)
 
-/* Rows in two parts too, as attention packs its values. */
+/* Packs the rows in two parts, as attention does with values. */
 static void pack(const kernel_table *table, pack_kernel *kernel, packed_matrix to, const float *b,
                  ptrdiff_t inner_stride, ptrdiff_t column_stride) {
     const ptrdiff_t rows[3] = {0, to.inner / 2 & ~(ptrdiff_t)1, to.inner};
@@ -175,7 +176,7 @@ static void pack(const kernel_table *table, pack_kernel *kernel, packed_matrix t
         }
 }
 
-/* B is what the identity gives as A. */
+/* The product with the identity as A must be B. */
 static void test_pack(test_run *run, format format, int is_bf16) {
     static const ptrdiff_t INNER[] = {0, 1, 2, 7, 16, 31, 33, 64, 127};
     EACH(inner, INNER)
@@ -206,12 +207,12 @@ static void test_pack(test_run *run, format format, int is_bf16) {
 CASE(f32_pack, test_pack(run, (format)FLOATS(f32, f32_gemm), 0))
 CASE(bf16_pack, test_pack(run, (format)FLOATS(bf16, f32_bf16w_gemm), 1))
 
-/* Too few bytes show in the cases of packing. */
+/* Too few bytes fail in the cases of packing. */
 CASE(f32_packed_bytes, test_f32_pack(run))
 CASE(bf16_packed_bytes, test_bf16_pack(run))
 
-/* A product by the set under test, i = 0, or plain, in ranges of columns: C, as a copy of the
- * product's. */
+/* Computes a product in ranges of columns, with the set under test (i = 0) or plain (i = 1), into a
+ * copy of C. */
 static matrix multiply(test_run *run, const format *format, int i, const product *p,
                        const matrix *a) {
     const kernel_table *table = i == 0 ? run->table : run->plain;
@@ -243,7 +244,8 @@ static matrix multiply(test_run *run, const format *format, int i, const product
 
 /* ---- Products ---- */
 
-/* Rows of zeros, of numbers that count as such, of huge ones, and with one that is not finite. */
+/* Rows of zeros, of numbers that are taken as zeros, of huge numbers, and rows with an element that
+ * is not finite. */
 static void make_unusual(product *p) {
     static const float VALUES[] = {0, 1e-31f, LEAST, 3e34f, NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES && (ptrdiff_t)i < p->rows; i++)
@@ -253,7 +255,9 @@ static void make_unusual(product *p) {
                     *f32(&p->a, s, (ptrdiff_t)i * p->lda + k) = VALUES[i];
 }
 
-/* Within the bounds of the sums, or, where these are exact, equal for unusual numbers too. */
+/* Results must be within the bounds of the sums; exact products must be equal, also for unusual
+ * numbers.
+ */
 static void test_product(test_run *run, format format, int is_exact) {
     EACH_PRODUCT(run, p, format.qc8w_gemm[0] != NULL)
     for (int is_unusual = 0; is_unusual <= is_exact; is_unusual++) {
@@ -273,7 +277,7 @@ CASE(qd8_qc8w_gemm, test_product(run, (format)QUANTIZED(qd8_qc8w_gemm), 1))
 CASE(qc8w_pack, test_f32_qc8w_gemm(run))
 CASE(qc8w_packed_bytes, test_f32_qc8w_gemm(run))
 
-/* The same bits as f32_bf16w_gemm, where the segments are as bf16_gemm asks for. */
+/* The bits of f32_bf16w_gemm, for segments that bf16_gemm allows. */
 void test_bf16_gemm(test_run *run) {
     const format rounding = FLOATS(bf16, f32_bf16w_gemm), rounded = FLOATS(bf16, bf16_gemm);
     EACH_PRODUCT(run, p, 0) {
@@ -284,7 +288,7 @@ void test_bf16_gemm(test_run *run) {
             continue;
         p.lda += p.lda % 2;
         fill(run, &p, 0);
-        /* A zero behind rows whose last segment is odd, and an even distance of segments. */
+        /* A zero follows rows whose last segment is odd; segments are an even distance apart. */
         const ptrdiff_t last = p.count > 0 ? p.lengths[p.count - 1] : 0;
         for (ptrdiff_t r = 0; r < p.rows && last % 2 == 1; r++)
             *f32(&p.a, p.count - 1, r * p.lda + last) = 0;
@@ -306,7 +310,7 @@ void test_q8_rows(test_run *run) {
         if (s.kind == SMALL && s.cols > 0)
             for (ptrdiff_t c = 0; c < s.cols; c++)
                 *f32(&x, 1, c) = QD8_SMALLEST * 0.99f;
-        /* With the zeros behind each row. */
+        /* Compares the zeros after each row too. */
         outputs out = blanks(run, s.rows, (s.cols + 3) / 4 * 4, 4, 1);
         outputs scales = blanks(run, 1, s.rows, 0, sizeof(float));
         EACH_TABLE(run, t, i) {
@@ -318,7 +322,7 @@ void test_q8_rows(test_run *run) {
     }
 }
 
-/* Quantised A of [rows, count] with zeros behind each row up to a multiple of 4. */
+/* A quantised A, [rows, count], with zeros after each row up to a multiple of 4. */
 static matrix quantized_rows(test_run *run, ptrdiff_t rows, ptrdiff_t count) {
     matrix a = blank(run, rows, (count + 3) / 4 * 4, 4, 1);
     EACH_ELEMENT(a, r, k) { *i8(&a, r, k) = k < count ? (signed char)(127 * draw()) : 0; }
@@ -328,7 +332,7 @@ static matrix quantized_rows(test_run *run, ptrdiff_t rows, ptrdiff_t count) {
 /* B is packed from floats with given scales, in two parts. */
 void test_q8_qc8w_gemm(test_run *run) {
     static const ptrdiff_t FEW_ROWS[] = {0, 1, 13, 50}, FEW_COLUMNS[] = {1, 9, 33};
-    /* First row of B, rows of it. */
+    /* First row of B, and number of rows. */
     static const ptrdiff_t PARTS[][2] = {{0, 1}, {0, 64}, {8, 7}, {32, 449}, {40, 2100}};
     EACH(rows, FEW_ROWS)
     EACH(columns, FEW_COLUMNS)
@@ -336,7 +340,7 @@ void test_q8_qc8w_gemm(test_run *run) {
         const ptrdiff_t first = PARTS[part / 2][0], count = PARTS[part / 2][1];
         matrix a = quantized_rows(run, rows, count), row_scales = uniform(run, 1, rows, 0, 1, 0);
         matrix b = uniform(run, first + count, columns, 2, 1.2, 0);
-        /* Some are clamped; one column has no scale. */
+        /* Some elements are clamped; one column has the scale 0. */
         matrix scales = uniform(run, 1, columns, 0, 0.001, 1.0 / 127);
         *f32(&scales, 0, columns / 2) = part % 4 == 0 ? 0 : 0.01f;
         matrix before = uniform(run, rows, columns, 3, 1, 0);
@@ -370,7 +374,8 @@ void test_qc8w_pack_rows(test_run *run) {
             memcpy(f32(&b, 2, 0), offset.first, sizeof(float) * (size_t)inner); /* all zeros */
         }
         matrix a = quantized_rows(run, 3, inner), ones = uniform(run, 1, 3, 0, 0, 1);
-        /* The scales are compared; that of the column that is no number must not hide it. */
+        /* The scales are compared themselves; here scales of 1 keep a NaN scale from hiding the
+         * column. */
         matrix finite = uniform(run, 1, columns, 0, 0, 1);
         outputs c = blanks(run, 3, columns, 2, sizeof(float));
         outputs scales = blanks(run, 1, columns, 0, sizeof(float));

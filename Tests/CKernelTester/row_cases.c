@@ -1,4 +1,4 @@
-/* The kernels that sum up rows: moments, layer normalisation, softmax. */
+/* Test cases of the kernels with sums over rows: moments, layer normalisation, softmax. */
 #include "tester.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static void expect_moments(test_run *run, ptrdiff_t rows, ptrdiff_t cols, const 
         }
     const double spread = count > 0 ? largest - least : 0;
     const double pivot = count > 0 ? fmax(fabs(least), fabs(largest)) : 0;
-    /* Sums of doubles, in another order. */
+    /* The double sums may be in another order. */
     const double rounding[2] = {1e-12 * (count + fabs(plain[0])), 1e-12 * (count + fabs(plain[1]))};
     const double chain = 20 * U * count * spread;
     const double bounds[2] = {chain + rounding[0], chain * (2 * pivot + spread) + rounding[1]};
@@ -25,7 +25,7 @@ static void expect_moments(test_run *run, ptrdiff_t rows, ptrdiff_t cols, const 
         expect(run, fabs(found[i] - plain[i]) <= bounds[i], "sum", rows, cols, found[i], plain[i]);
     if (count == 0)
         return;
-    /* The variance, a small difference where the mean is large: the pivot keeps its digits. */
+    /* With a large mean the variance is a small difference; the pivot keeps its digits. */
     const double mean = (plain[0] - 12.5) / count;
     const double a = (found[1] + 3.25) / count - pow((found[0] - 12.5) / count, 2);
     const double b = (plain[1] + 3.25) / count - mean * mean;
@@ -43,7 +43,7 @@ void test_f32_moments(test_run *run) {
     }
 }
 
-/* As f32_layer_norm's contract has it, with the mean and the factor of each row in double. */
+/* The bounds of f32_layer_norm's contract, with the mean and the factor of each row in double. */
 static void layer_norm_bounds(const matrix *x, const matrix *gain, const matrix *bias,
                               double epsilon, double *bounds) {
     for (ptrdiff_t r = 0; r < x->rows; r++) {
@@ -111,7 +111,7 @@ void test_bf16_layer_norm(test_run *run) {
 
 /* ---- Softmax ---- */
 
-/* What a running softmax keeps of each row. */
+/* The state of a running softmax, for each row. */
 typedef struct {
     outputs maxima, sums, correction;
 } running;
@@ -123,7 +123,7 @@ static running begin(test_run *run, ptrdiff_t rows) {
                      blanks(run, 1, rows, 0, sizeof(float))};
 }
 
-/* Slopes of scores; the tiles' maxima rise, fall, or do neither. */
+/* Slopes of the scores. The maxima of successive tiles rise, fall, or do neither. */
 static const float SLOPES[] = {1, 0.125f, 0.37f, 7.5f};
 enum { TILES = 3 };
 
@@ -136,8 +136,8 @@ static matrix scores(test_run *run, const shape *s, int tile) {
     return x;
 }
 
-/* The exponential 2^(slope x - maximum), and how far two versions of it may be from each other: the
- * exponent's rounding, that of the polynomial and the product, and what `coarse` is. */
+/* The exponential 2^(slope x - maximum), and the bound of the difference of two versions: for
+ * rounding of the exponent, the polynomial and the product, plus `coarse`. */
 static double power(float slope, float x, float maximum, double coarse, double *bound) {
     const double sloped = (double)slope * (double)x, exponent = sloped - (double)maximum;
     const double e = exp2(fmin(exponent, 1));
@@ -145,7 +145,7 @@ static double power(float slope, float x, float maximum, double coarse, double *
     return e;
 }
 
-/* Compares what is kept, with bounds for the sums; then both go on from the same. */
+/* Compares the states, with bounds for the sums; then both continue from the same state. */
 static void expect_running(test_run *run, const running *kept, const double *sum_bounds) {
     double *corrections = bounds_for(run, &kept->correction.of[1], 0x1p-125);
     EACH_ELEMENT(kept->correction.of[1], zero, r)
@@ -155,8 +155,8 @@ static void expect_running(test_run *run, const running *kept, const double *sum
     expect_outputs(run, &kept->correction, corrections);
 }
 
-/* The first cols elements of rows of bfloat16 in the place of floats, as a matrix of floats, the
- * zero behind an odd number of them included. */
+/* Rows of bfloat16 in the memory of float rows, as a matrix of floats: the first cols elements, and
+ * the zero after an odd number of them. */
 static matrix widened_rows(test_run *run, const matrix *x) {
     matrix m = blank(run, x->rows, x->cols + x->cols % 2, 0, sizeof(float));
     EACH_ELEMENT(m, r, c)
@@ -164,7 +164,8 @@ static matrix widened_rows(test_run *run, const matrix *x) {
     return m;
 }
 
-/* Bytes around the rows; what narrower elements leave of their floats may be anything. */
+/* Checks the bytes around the rows. The rest of a row after narrower elements may have any content.
+ */
 static void expect_intact(test_run *run, const outputs *rows) {
     EACH_ELEMENT(rows->of[0], r, c)
     *f32(&rows->of[0], r, c) = *f32(&rows->of[1], r, c) = 0;
@@ -210,18 +211,19 @@ static void test_softmax(test_run *run, softmax_kernel *const kernels[2], int is
 CASE(f32_softmax_step, test_softmax(run, (softmax_kernel *[])BOTH(f32_softmax_step), 0))
 CASE(bf16_softmax_step, test_softmax(run, (softmax_kernel *[])BOTH(bf16_softmax_step), 1))
 
-/* Element c of the bytes in the place of a row of floats. */
+/* Byte c in the memory of a row of floats. */
 static signed char *byte_of_row(const matrix *m, ptrdiff_t r, ptrdiff_t c) {
     return (signed char *)f32(m, r, 0) + c;
 }
 
-/* What was written, against plain and against 127 times the same set's exponentials. */
+/* Compares the quantised exponentials with plain, and with 127 times the same set's exponentials.
+ */
 static void expect_quantized(test_run *run, const shape *s, const outputs *out,
                              const matrix *exponentials) {
     EACH_ELEMENT(*exponentials, r, c) {
         const int a = *byte_of_row(&out->of[0], r, c), b = *byte_of_row(&out->of[1], r, c);
         const double exact = 127 * (double)*f32(exponentials, r, c);
-        /* Scores of 1e15 are told apart no better than by a factor of 2. */
+        /* Exponentials of scores of 1e15 may differ by a factor of 2. */
         const int is_near =
             s->kind == SPECIAL ? a >= 0 : a - b <= 1 && b - a <= 1 && fabs(a - exact) <= 0.52;
         expect(run, is_near, "quantised", r, c, a, exact);
@@ -254,7 +256,7 @@ void test_q8_softmax_step(test_run *run) {
             double *bounds = bounds_for(run, &before, 0), *sums = bounds_for(run, &before, 0);
             for (ptrdiff_t r = 0; r < s.rows; r++) {
                 bounds[r] = 16 * U * (double)*f32(&row_scales.of[1], 0, r) + 0x1p-125;
-                /* The sums are of what was written. */
+                /* The sums are those of the written values. */
                 double sum = 0;
                 for (ptrdiff_t c = 0; c < s.cols; c++)
                     sum += *byte_of_row(&out.of[0], r, c);

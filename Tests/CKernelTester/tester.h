@@ -1,4 +1,4 @@
-/* What the cases of all kernels share: guarded memory, numbers, sizes, comparisons. */
+/* Common to the test cases of all kernels: guarded memory, numbers, sizes, comparisons. */
 #ifndef SWIFT_DEMUCS_TESTER_H
 #define SWIFT_DEMUCS_TESTER_H
 
@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The unit roundoff of float32; the spacing of the smallest numbers; what coarse kernels may err.
- */
+/* The unit roundoff of float32; the spacing of the smallest numbers; the largest error of coarse
+ * kernels. */
 #define U 0x1p-24
 #define LEAST 0x1p-149
 #define COARSE 0x1p-13
@@ -23,41 +23,41 @@ typedef struct {
     void *blocks;
 } test_run;
 
-/* Every kernel of the list has a case: without one this does not link. */
+/* Every kernel of the list has a case: if one is missing, the program does not link. */
 #define DECLARE_CASE(name, family) void test_##name(test_run *run);
 KERNEL_LIST(DECLARE_CASE)
 
-/* The case of a kernel, as a call. */
+/* Defines the case of a kernel by a call. */
 #define CASE(name, ...)                                                                            \
     void test_##name(test_run *run) { __VA_ARGS__; }
 
-/* A kernel of the set under test and plain's. */
+/* A kernel of the set under test and its plain version. */
 #define BOTH(name)                                                                                 \
     { run->table->name, run->plain->name }
 
-/* The same with the set under test, as t and i = 0, and with plain, as i = 1. */
+/* Runs the body with t = the set under test and i = 0, then with t = plain and i = 1. */
 #define EACH_TABLE(run, t, i)                                                                      \
     for (int i = 0; i < 2; i++)                                                                    \
         for (const kernel_table *t = i == 0 ? run->table : run->plain; t; t = NULL)
 
-/* `rows` x `cols` elements of `size` bytes, in the middle of memory that must stay as it is. That
- * memory is full of NaN, so that a kernel that reads it spoils its result. */
+/* `rows` x `cols` elements of `size` bytes, surrounded by memory that must not change. That memory
+ * is full of NaN, so that a kernel that reads it gives NaN. */
 typedef struct {
     ptrdiff_t rows, cols, ld, size;
     void *first;
     unsigned char *memory;
 } matrix;
 
-/* Elements that are NaN, or 0x..45 as bytes, until something is written to them. */
+/* A matrix whose elements are NaN, or as bytes 0x..45, before they are written. */
 matrix blank(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, ptrdiff_t size);
 matrix copy(test_run *run, const matrix *m);
 
-/* Uniform in offset - scale ... offset + scale. */
+/* A matrix of uniform numbers in offset - scale ... offset + scale. */
 matrix uniform(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, double scale,
                double offset);
 float draw(void);
 
-/* What a kernel writes to, for each of EACH_TABLE: equal at first. */
+/* The output of a kernel for each table of EACH_TABLE; the two matrices are equal at first. */
 typedef struct {
     matrix of[2];
 } outputs;
@@ -97,7 +97,7 @@ typedef struct {
     size_t index;
 } shape;
 
-/* The next size; frees what belonged to the one before. */
+/* The next size; frees the memory of the previous one. */
 int next_shape(test_run *run, shape *s);
 
 #define EACH_SHAPE(run, s) for (shape s = {.index = 0}; next_shape(run, &s);)
@@ -110,17 +110,18 @@ matrix numbers(test_run *run, const shape *s, ptrdiff_t rows, ptrdiff_t cols);
 matrix scales_for(test_run *run, const shape *s, ptrdiff_t cols);
 matrix shifts_for(test_run *run, const shape *s, ptrdiff_t cols);
 
-/* A kernel's result against the plain one's: within the bound of each element, [rows, cols], or
- * equal without bounds; a NaN where that is one; the memory around the elements as it was. What was
- * found becomes what was expected, for what goes on from it. */
+/* Compares a kernel's result with the plain one: within the bound of each element, [rows, cols], or
+ * equal without bounds; NaN where the plain result is NaN; memory around the elements unchanged.
+ * Then the found values are replaced by the plain ones, so that later steps begin with equal
+ * values. */
 void expect_matrix(test_run *run, const matrix *found, const matrix *plain, const double *bounds);
 void expect_outputs(test_run *run, const outputs *out, const double *bounds);
 
-/* A bound for each element, to begin with the same. */
+/* An array with a bound for each element, all equal to `bound` at first. */
 double *bounds_for(test_run *run, const matrix *m, double bound);
 
 uint16_t rounded(float x);
-/* That x, rounded to bfloat16, was written. Subnormal numbers may become 0. */
+/* Expects that `found` is x rounded to bfloat16. Subnormal numbers may become 0. */
 void expect_rounded(test_run *run, const matrix *found, const matrix *x);
 float widened(uint16_t bf16);
 
@@ -129,7 +130,7 @@ void expect(test_run *run, int is_right, const char *what, ptrdiff_t r, ptrdiff_
 
 void release(test_run *run);
 
-/* Whether only the first failure was asked for, and has come. */
+/* Whether the result is known: only the first failure was requested, and one has occurred. */
 int is_decided(const test_run *run);
 
 #endif

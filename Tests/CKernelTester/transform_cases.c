@@ -1,16 +1,17 @@
-/* Winograd's transforms and the Fourier transforms. */
+/* Test cases of the Winograd transforms and the Fourier transforms. */
 #include "tester.h"
 
-/* Rows of a signal, as many tiles as it has, and columns of both sides of vectors. */
+/* Numbers of rows of a signal, with complete and incomplete tiles, and of columns, on both sides of
+ * vectors. */
 static const ptrdiff_t COUNTS[] = {0, 1, 2, 4, 5, 7, 9, 13, 22};
 static const ptrdiff_t COLUMNS[] = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48};
 enum { FREQS = 5 };
 
-/* Elements up to 3: the bounds of the contracts with max |x| = 3. */
+/* Largest element: the bounds of the contracts have max |x| = 3. */
 static const double LARGEST = 3;
 
-/* The input transforms along time, or from `row` on along both directions. The bfloat16 ones are
- * those of float32, rounded. */
+/* The input transforms along time, or along both directions from `row` on. The bfloat16 results
+ * must be the rounded float32 results. */
 static void test_winograd_input(test_run *run, int is_2d, int is_bf16, double bound) {
     EACH(count, COUNTS)
     EACH(cols, COLUMNS)
@@ -18,7 +19,7 @@ static void test_winograd_input(test_run *run, int is_2d, int is_bf16, double bo
         const ptrdiff_t all = (count + 3) / 4;
         for (ptrdiff_t first = 0; first <= all; first += 1 + first) {
             const ptrdiff_t tiles = all - first;
-            /* No tile is the last of a plane. */
+            /* Planes have room for one more tile. */
             const ptrdiff_t rows = (is_2d ? 24 : 6) * (tiles + 1);
             matrix x = uniform(run, FREQS * count, cols, 0, LARGEST, 0);
             outputs out = blanks(run, rows, cols, 2, sizeof(float));
@@ -41,7 +42,7 @@ static void test_winograd_input(test_run *run, int is_2d, int is_bf16, double bo
                 else
                     run->table->bf16_winograd_input(first, tiles, cols, x.first, count, bf16.first,
                                                     plane, ld);
-                /* The last row of each plane is nobody's. */
+                /* The last row of each plane is unused. */
                 for (ptrdiff_t r = tiles; r < rows; r += tiles + 1)
                     for (ptrdiff_t c = 0; c < cols; c++)
                         *f32(&out.of[0], r, c) = widened(*u16(&bf16, r, c));
@@ -57,8 +58,8 @@ CASE(f32_winograd_input_2d, test_winograd_input(run, 1, 0, 10 * 10.4))
 CASE(bf16_winograd_input, test_winograd_input(run, 0, 1, 0))
 CASE(bf16_winograd_input_2d, test_winograd_input(run, 1, 1, 0))
 
-/* The output transforms along time, or along both directions into two rows or, before the last one,
- * into one. */
+/* The output transforms along time, or along both directions into two rows, or into one (`next` is
+ * NULL). */
 static void test_winograd_output(test_run *run, int is_2d, int rows, double bound) {
     EACH(count, COUNTS)
     EACH(cols, COLUMNS) {
@@ -97,7 +98,7 @@ void test_f32_fft_pass(test_run *run) {
         outputs out = blanks(run, x.rows, ELEMENT, 0, sizeof(float));
         EACH_TABLE(run, t, i)
         t->f32_fft_pass(radix, groups, stride, w.first, x.first, out.of[i].first);
-        /* |y|: terms of at most sqrt 2 LARGEST, times a w of at most sqrt 2. */
+        /* |y| is a sum of terms of at most sqrt 2 LARGEST, times a w of at most sqrt 2. */
         const double size = 2 * LARGEST * (double)radix, steps = 3 * (double)radix + 12;
         expect_outputs(run, &out, bounds_for(run, &out.of[0], steps * U * size));
         release(run);

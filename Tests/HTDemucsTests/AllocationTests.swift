@@ -1,5 +1,5 @@
-// A forward pass takes a bounded number of small blocks from the heap, whatever the length of its
-// input: activations come from the pool.
+// A forward pass allocates a bounded number of small heap blocks for input of any length:
+// activations come from the pool.
 
 import CAllocations
 import HTDemucs
@@ -9,7 +9,7 @@ import Testing
 import WeightsLoader
 
 @Suite struct AllocationTests {
-    /// Heap blocks of the second pass of a model with these samples, and the largest of them.
+    /// Number of heap blocks that the second pass of a model allocates, and the largest of them.
     private static func allocations(
         of model: any SeparationNetwork, samples: Int
     ) throws -> (count: Int, largestBytes: Int) {
@@ -22,7 +22,7 @@ import WeightsLoader
         return (allocations_so_far() - before, largest_allocation())
     }
 
-    /// In a process of its own, where nobody else's allocations are counted.
+    /// In a process of its own, so that no other allocations are counted.
     @Test(.enabled(if: allocations_are_counted() != 0))
     func forwardTakesFewSmallBlocksForAnyLength() async {
         await #expect(processExitsWith: .success) {
@@ -37,8 +37,8 @@ import WeightsLoader
                 let samples = model.configuration.segmentSamples
                 let short = try Self.allocations(of: model, samples: 4 * samples)
                 let long = try Self.allocations(of: model, samples: 16 * samples)
-                // One closure a loop and one object a tensor: 80 to 160 in this model, of at most
-                // 176 bytes. The smallest activation has thousands.
+                // One closure for each loop and one object for each tensor: 80 to 160 blocks in
+                // this model, of at most 176 bytes. The smallest activation has thousands of bytes.
                 for (count, largestBytes) in [short, long] {
                     #expect(count < 300, "\(precision), \(threads) threads")
                     #expect(largestBytes < 1024, "\(precision), \(threads) threads")

@@ -1,4 +1,4 @@
-// One block of the reference as a fixture holds it, built by the model's own reader of checkpoints.
+// One block of the reference from a fixture, built by the model's own `StateDictReader`.
 
 import HTDemucs
 import Tensor
@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import WeightsLoader
 
-/// A fixture under Tests/Fixtures/blocks, with what its test needs to rebuild the block.
+/// A fixture under Tests/Fixtures/blocks, with its parameters, inputs and arguments.
 struct Block {
     let golden: Fixture
     let backend: Backend
@@ -16,10 +16,10 @@ struct Block {
         self.backend = backend
     }
 
-    /// The block's parameters: at the root of the fixture, beside its inputs and outputs.
+    /// The block's parameters, at the root of the fixture, beside inputs and outputs.
     var parameters: ParameterReader { golden.checkpoint.parameters() }
 
-    /// An input, channels last: `[freq, time, channel]`, `[1, time, channel]`.
+    /// An input, channels last: `[freq, time, channel]` or `[1, time, channel]`.
     func input(_ name: String) throws -> Tensor {
         let array = try golden.channelsLast(name)
         return backend.tensor(array.shape, array.values)
@@ -27,15 +27,16 @@ struct Block {
 
     func reader(_ change: (inout Configuration.Hyperparameters) -> Void) throws -> StateDictReader {
         var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
-        // Blocks have no place in a model, so no transformer's size need fit.
+        // The block is not part of a model, so no transformer has to fit its size.
         hyperparameters.tLayers = 0
         change(&hyperparameters)
         return StateDictReader(
             configuration: try Configuration(hyperparameters), backend: backend)
     }
 
-    /// Expects the golden tensor of that name within 120 dB, a relative error of 1e-6. PyTorch's own
-    /// float32 results are 127 dB or more from its float64 ones on all of these fixtures.
+    /// Expects the golden tensor of that name with an SNR of 120 dB, a relative error of 1e-6.
+    /// PyTorch's float32 results have 127 dB or more against its float64 results on all of these
+    /// fixtures.
     func expect(
         _ output: LaidOut, _ name: String = "output",
         sourceLocation: SourceLocation = #_sourceLocation
@@ -66,7 +67,7 @@ struct LayerArguments: Decodable {
         let compress: Int
     }
 
-    /// Both branches get these sizes; a block uses its own one's.
+    /// The layer's sizes, the same for both branches; a block uses those of its own branch.
     ///
     /// - Parameters:
     ///   - outer: channels on the side of the mix.
@@ -82,7 +83,7 @@ struct LayerArguments: Decodable {
             time: branch)
     }
 
-    /// What the layer takes from the model's hyperparameters.
+    /// Sets the model's hyperparameters that the layer uses.
     func set(_ hyperparameters: inout Configuration.Hyperparameters) {
         hyperparameters.normGroups = normGroups
         hyperparameters.dconvMode = dconv ? 3 : 0

@@ -1,5 +1,5 @@
-// The blocks of the two U-Nets against PyTorch's, float32 against float32: DConv, encoder and
-// decoder layers, the frequency embedding. Parameters are all moved off their initial values.
+// The blocks of the two U-Nets against PyTorch's, in float32: DConv, encoder and decoder layers,
+// the frequency embedding. No parameter has its initial value.
 
 import Foundation
 import HTDemucs
@@ -83,12 +83,12 @@ import Testing
         let (output, inner) = layer(
             x, length: times ?? x.shape[1], returnsInner: true, on: backend)
         try block.expect(LaidOut(output.shape, output.floats).channelsFirst)
-        // An empty layer has nothing before its transposed convolution.
+        // An empty layer has no operation before its transposed convolution.
         let before = try #require(inner)
         try block.expect(
             LaidOut(before.shape, before.floats).channelsFirst, isEmpty ? "x" : "pre")
 
-        // The next level's skip is the last thing that is added.
+        // The next level's skip is added last.
         let again = try block.input("x")
         if !isEmpty { backend.add(try block.input("skip"), to: again) }
         let skip = backend.tensor(output.shape, (0..<output.count).map { Float($0 % 5) })
@@ -98,7 +98,7 @@ import Testing
         #expect(sum.floats == zip(output.floats, skip.floats).map(+))
     }
 
-    /// The reference's table times its scale; the model's weight of 0.2 comes on top.
+    /// The reference's table times its scale; the model multiplies it by another 0.2.
     @Test func frequencyEmbedding() throws {
         let golden = try Fixture("layers/scaled_embedding")
         let shape = try golden.shape("output")

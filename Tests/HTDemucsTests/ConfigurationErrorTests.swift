@@ -1,4 +1,4 @@
-// What a configuration refuses, by name, and what it passes over.
+// Arguments that a configuration refuses with an error, and arguments that it ignores.
 
 import HTDemucs
 import Testing
@@ -152,8 +152,8 @@ struct ConfigurationErrorTests {
     }
 
     @Test func branchesThatCannotMergeAreRefused() throws {
-        // 1024 → 256 → 64 → 16 → 4 frequencies: the last layer would step by 1024 samples in
-        // time, but frames are 512 apart.
+        // 1024 → 256 → 64 → 16 → 4 frequencies: a position of the last layer would be 1024 samples
+        // long, but frames are 512 samples apart.
         Self.expectInvalid("nfft", "2048", "\"depth\":5,\"nfft\":2048")
     }
 
@@ -188,7 +188,7 @@ struct ConfigurationErrorTests {
         }
     }
 
-    /// The error that these arguments give on top of the defaults; nil if they are accepted.
+    /// The error of these arguments with defaults for all others; nil if they are accepted.
     private static func error(_ arguments: String) -> ConfigurationError? {
         let sources = arguments.contains("\"sources\"") ? "" : "\"sources\":[\"a\"],"
         do {

@@ -1,4 +1,4 @@
-// What the reference's class makes of many argument sets, written by
+// The models that the reference's class builds from many argument sets, recorded by
 // tools/reference/make_configuration_fixtures.py.
 
 import Foundation
@@ -19,13 +19,13 @@ struct ConfigurationFixture: Decodable {
 
     struct Case: Decodable, CustomStringConvertible {
         let name: String
-        /// JSON, as in a checkpoint's metadata.
+        /// Keyword arguments in JSON, as in a checkpoint's metadata.
         let kwargs: String
-        /// Every tensor of the state dict and its shape.
+        /// Shapes of all tensors of the state dict, by name.
         let tensors: [String: [Int]]
         let parameters: Int
         let segmentSamples: Int
-        /// Samples of the input that passed through, and the frames of its spectrogram.
+        /// Number of samples of the model's input, and of frames of its spectrogram.
         let samples: Int
         let frames: Int
         let transformerChannels: Int?
@@ -62,7 +62,7 @@ struct ConfigurationFixture: Decodable {
     }
 }
 
-/// Reads a configuration from keyword arguments in JSON, by way of a real file's metadata.
+/// Reads a configuration from keyword arguments in JSON, through the metadata of a real file.
 func configuration(
     kwargs: String, args: String = "[]"
 ) throws -> (configuration: Configuration, warnings: [String]) {

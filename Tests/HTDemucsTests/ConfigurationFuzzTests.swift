@@ -1,4 +1,4 @@
-// Absurd hyperparameters: a configuration or a `ConfigurationError`, never a trap.
+// Absurd hyperparameters give a configuration or a `ConfigurationError`, never a trap.
 
 import HTDemucs
 import TestSupport

@@ -6,7 +6,7 @@ import Testing
 struct ConfigurationTests {
     @Test func layersHaveTheReferencesSizes() throws {
         for reference in try ConfigurationFixture.read().configurations {
-            // The lengths of the input that went through the reference.
+            // A segment of the input's length in the reference.
             var values = try configuration(kwargs: reference.kwargs).configuration.hyperparameters
             values.segment = .fraction(
                 numerator: reference.samples, denominator: values.samplerate)
@@ -71,7 +71,7 @@ struct ConfigurationTests {
         }
     }
 
-    /// The published model: the numbers stand in its documentation.
+    /// The published model, with the numbers of its documentation.
     @Test func htdemucsHasItsKnownSize() throws {
         let reference = try #require(
             try ConfigurationFixture.read().configurations.first { $0.name == "htdemucs" })

@@ -1,5 +1,5 @@
-// One seeded model in every format (tools/reference/make_weights_fixtures.py): what a file doesn't
-// say of its model is inferred, and the models built from them compute the same.
+// One seeded model in every format (tools/reference/make_weights_fixtures.py): arguments that a
+// file doesn't store are inferred, and all of these models compute the same.
 
 import HTDemucs
 import Tensor
@@ -8,7 +8,7 @@ import Testing
 import WeightsLoader
 
 struct InferenceTests {
-    /// What shapes and graphs can't show of the small models.
+    /// Arguments of the small models that can't be inferred from shapes and graphs.
     private static let unseen: [String: ArgumentValue] = [
         "samplerate": .integer(1600), "segment": .fraction(numerator: 1, denominator: 4),
         "t_heads": .integer(2), "norm_groups": .integer(2),
@@ -39,7 +39,7 @@ struct InferenceTests {
     @Test(arguments: ["core.onnx", "half.onnx", "whole.onnx"])
     func graphsImplyTheConfigurationButForTheRate(name: String) throws {
         var expected = try Self.configuration("model.safetensors").hyperparameters
-        // The stored embedding is the product with 10.
+        // The stored embedding already includes the factor 10.
         expected.embScale = 1
         #expect(
             try Self.configuration(name, overriding: ["samplerate": .integer(1600)])
@@ -76,7 +76,7 @@ struct InferenceTests {
                 == Self.configuration("model.safetensors"))
     }
 
-    /// Hybrid Demucs v3 as its authors store it, and as demucs.cpp does, without arguments.
+    /// Hybrid Demucs v3 as stored by its authors, and by demucs.cpp without arguments.
     @Test(arguments: ["hdemucs.th", "hdemucs.bin"])
     func thirdVersionComputesTheSameInEveryFormat(name: String) throws {
         let backend = try Backend(threads: 1)

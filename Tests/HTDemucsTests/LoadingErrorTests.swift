@@ -1,5 +1,5 @@
-// Checkpoints that don't fit the model which their own arguments describe: each is refused by an
-// error that names the tensor or the argument.
+// Checkpoints that don't fit the model of their own arguments: each one is refused with an error
+// that names the tensor or the argument.
 
 import HTDemucs
 import Tensor
@@ -29,7 +29,7 @@ import WeightsLoader
         }
     }
 
-    /// Expects it of the fixture `mono` with a change.
+    /// Expects such an error for a changed fixture `mono`.
     private func expectError<Failure: Error>(
         after change: (inout RawCheckpoint) throws -> Void,
         sourceLocation: SourceLocation = #_sourceLocation,
@@ -44,8 +44,8 @@ import WeightsLoader
         _ = try RawCheckpoint(fixture: "mono").open().network(backend: backend)
     }
 
-    /// Every tensor of a small model with every kind of layer, and of a larger one what only that
-    /// has, by its index.
+    /// Calls `body` with the index of every tensor of a small model with all kinds of layers, and
+    /// of those tensors that only a larger model has.
     private func forEachTensor(_ body: (RawCheckpoint, Int) throws -> Void) throws {
         let small = try RawCheckpoint(fixture: "norm_from_second")
         for index in small.tensors.indices { try body(small, index) }
@@ -69,7 +69,7 @@ import WeightsLoader
         try forEachTensor { whole, index in
             var crafted = whole
             let tensor = crafted.tensors[index]
-            // As many elements, so that only the shape is wrong.
+            // The number of elements is the same, so that only the shape is wrong.
             let found = tensor.shape + [1]
             crafted.tensors[index].shape = found
             try expectError(crafted, "\(tensor.name) as \(found)") { (error: WeightsError) in
@@ -150,7 +150,7 @@ import WeightsLoader
         }
     }
 
-    /// Two layers behind the one where the branches merge: no released model has them.
+    /// Two layers after the one in which the branches merge: no released model has them.
     @Test func aDepthBehindTheMergeIsRefused() throws {
         try expectError(RawCheckpoint(fixture: "merge_deeper")) { (error: ConfigurationError) in
             if case .unsupported("depth", "4", _) = error { true } else { false }

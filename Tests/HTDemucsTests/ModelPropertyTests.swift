@@ -1,5 +1,5 @@
-// What must hold for any model and any input: the same result for every number of threads and every
-// run, an end when it is asked for, silence for silence, and no trap at any length.
+// Properties of all models and inputs: the same result for every number of threads and every run,
+// cancellation, silence for silence, and no trap at any length.
 
 import Dispatch
 import Foundation
@@ -10,7 +10,7 @@ import Testing
 import WeightsLoader
 
 @Suite struct ModelPropertyTests {
-    /// A tone in noise, the same each time: `[channels, samples]`.
+    /// A tone in noise, always the same, `[channels, samples]`.
     private static func mix(channels: Int, samples: Int) -> [Float] {
         var random = SplitMix64(seed: 7)
         return (0..<channels * samples).map { index in
@@ -33,7 +33,7 @@ import WeightsLoader
         }
     }
 
-    /// Compared as bits, so that not even the sign of a zero may differ.
+    /// Compares bits, so that even the sign of a zero must be the same.
     private func expectSame(_ actual: [Float], _ expected: [Float], _ place: Comment) {
         #expect(expected.contains { $0 != 0 } && expected.allSatisfy(\.isFinite), place)
         #expect(actual.map(\.bitPattern) == expected.map(\.bitPattern), place)
@@ -54,7 +54,8 @@ import WeightsLoader
         try expectSameOnAnyThreads(RawCheckpoint(fixture: "any_length").open(), samples: 20_001)
     }
 
-    /// Channels beyond a panel of packed weights, merging branches and norms in all layers.
+    /// A model with more channels than a panel of packed weights, merging branches, and norms in
+    /// all layers.
     @Test func resultsOfAWideModelDoNotDependOnTheNumberOfThreads() throws {
         let wide = try RawCheckpoint(
             randomWithArguments: """
@@ -66,7 +67,7 @@ import WeightsLoader
         try expectSameOnAnyThreads(wide.open(), samples: 8000)
     }
 
-    /// The second run finds its memory full of the first one's values.
+    /// In the second run the memory is full of values of the first run.
     @Test func runsGiveTheSameResult() throws {
         let checkpoint = try RawCheckpoint(fixture: "base").open()
         let runs = try forward(checkpoint, samples: 1950, threads: 2, runs: 3)
@@ -100,7 +101,7 @@ import WeightsLoader
             token.cancel()
         }
         started.signal()
-        // One pass takes several times as long; on a machine where it doesn't, a later one stops.
+        // One pass takes several times as long as the wait; on a faster machine a later pass stops.
         #expect(throws: CancellationError.self) {
             for _ in 0..<1000 { _ = try model.forward(mix, observer: token) }
         }
@@ -110,7 +111,7 @@ import WeightsLoader
 
     // MARK: - Inputs
 
-    /// Exact zeros: what the network makes of silence is multiplied by the input's deviation.
+    /// Exact zeros, because the network's output is multiplied by the input's deviation.
     @Test(arguments: ["base", "merge", "norm_everywhere", "no_transformer"])
     func silenceGivesSilence(_ name: String) throws {
         let backend = try Backend(threads: 2)
@@ -122,7 +123,7 @@ import WeightsLoader
         #expect(stems.floats.allSatisfy { $0 == 0 })
     }
 
-    /// One sample has no deviation either, and is shorter than every window and padding.
+    /// Includes one sample, which has no deviation and is shorter than every window and padding.
     @Test(arguments: ["any_length", "merge", "kernel_4", "kernel_12", "context_2"])
     func inputsOfAnyLengthGiveFiniteStems(_ name: String) throws {
         var crafted = try RawCheckpoint(fixture: name)
@@ -134,8 +135,8 @@ import WeightsLoader
         }
     }
 
-    /// Refusing what is longer than the training segment is up to the caller, as in the reference:
-    /// forward takes it as it is.
+    /// `forward` runs inputs longer than the training segment as they are; refusing them is up to
+    /// the caller, as in the reference.
     @Test func anInputLongerThanTheTrainingSegmentIsNotPadded() throws {
         var crafted = try RawCheckpoint(fixture: "any_length")
         let anyLength = try crafted.open()
@@ -146,7 +147,7 @@ import WeightsLoader
             try forward(anyLength, samples: 733, threads: 2)[0], "733 samples, 400 are a segment")
     }
 
-    /// Shorter inputs are extended by zeros, which is not the same as running them alone.
+    /// Shorter inputs are padded with zeros, which changes the result.
     @Test func anInputShorterThanTheTrainingSegmentIsExtendedByZeros() throws {
         let backend = try Backend(threads: 2)
         let model = try RawCheckpoint(fixture: "six_sources").open().network(backend: backend)

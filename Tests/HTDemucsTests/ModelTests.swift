@@ -15,21 +15,21 @@ import WeightsLoader
         backend = try Backend(threads: 2)
     }
 
-    /// Models with golden outputs. `merge_deeper`, which is refused, has none.
+    /// Models with golden outputs. The refused model `merge_deeper` has none.
     static let names = Fixture.names(in: "models").filter { $0.hasSuffix(".outputs") }
         .map { String($0.dropLast(".outputs".count)) }
 
-    /// Those of which the core's outputs were recorded too.
+    /// Models with golden outputs of the core too.
     static let withCore = [
         "base", "context_enc_1", "hybrid", "hybrid_old", "kernel_4", "merge", "mono",
     ]
 
-    /// 120 dB, a relative error of 1e-6, or what float32 allows where PyTorch's own float32 result
-    /// is nearer than 128 dB to its float64 one: two results that are equally far from the truth,
-    /// in independent directions, are 3 dB farther from each other. That is an average; over these
-    /// small tensors single roundings weigh much. Depending on the instruction set and BLAS core,
-    /// ours are between 4 dB farther from float64 than PyTorch's (122.2 against 126.0 dB for
-    /// `merge`) and 6 dB nearer (131.7 against 125.4 dB for `growth_1`): 5 dB for chance.
+    /// The least SNR: 120 dB, a relative error of 1e-6, or less if PyTorch's own float32 result has
+    /// less than 128 dB against its float64 result. Two results with equal but independent errors
+    /// have 3 dB less against each other. That is an average; in these small tensors single
+    /// rounding errors matter much. Depending on the instruction set and BLAS core, our SNR against
+    /// float64 is between 4 dB lower than PyTorch's (122.2 against 126.0 dB for `merge`) and 6 dB
+    /// higher (131.7 against 125.4 dB for `growth_1`), so 5 dB are allowed for chance.
     private func bound(_ golden: Fixture, _ output: String) throws -> Double {
         let own = try #require(try golden.ownSNRDecibels(output))
         return min(120, own - 3 - 5)
@@ -83,9 +83,9 @@ import WeightsLoader
             name, in: try Fixture("models/\(name).outputs"), ["core.output", "core.add_67"])
     }
 
-    /// The same network by another runtime, from the same weights by way of an export. At this size
-    /// it is as near to PyTorch as we are, 125 and 131 dB; at the size of the published model it
-    /// is not (docs/parity.md).
+    /// The exported network in ONNX Runtime, with the same weights. At this size its SNR against
+    /// PyTorch is as good as ours, 125 and 131 dB; at the size of the published model it is not
+    /// (docs/parity.md).
     @Test func coreGivesTheOutputsOfONNXRuntime() throws {
         try expectCore("base", in: try Fixture("models/base.onnxruntime"), ["output", "add_67"])
     }

@@ -1,4 +1,4 @@
-// What tensors the model of a configuration has, and checkpoints of it with seeded weights.
+// The tensors of a configuration's model, and checkpoints of it with seeded weights.
 
 import HTDemucs
 import Tensor
@@ -24,7 +24,7 @@ extension RawCheckpoint {
 }
 
 extension Configuration {
-    /// Names and shapes of every tensor that the model of this configuration asks for.
+    /// Shapes of all tensors that the model of this configuration reads, by name.
     func stateDict() throws -> [String: [Int]] {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))

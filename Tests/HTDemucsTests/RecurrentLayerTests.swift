@@ -1,5 +1,5 @@
-// LSTMs, and the two parts of a deep DConv, against PyTorch's, float32 against float32, on the golden
-// tensors of Tests/Fixtures/layers.
+// LSTM, BLSTM and local attention against PyTorch's, in float32, on the golden tensors of
+// Tests/Fixtures/layers.
 
 import Foundation
 import HTDemucs
@@ -41,7 +41,7 @@ import Testing
         let ndecay: Int?
     }
 
-    /// 120 dB, a relative error of 1e-6.
+    /// Expects an SNR of 120 dB, a relative error of 1e-6.
     private func expect(
         _ output: LaidOut, in golden: Fixture, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -53,7 +53,7 @@ import Testing
     func lstm(_ name: String) throws {
         let golden = try Fixture("layers/\(name)")
         let input = try golden.laidOut("input")
-        // A single sequence has lost its dimension, or a single step.
+        // The dimension of a single sequence or a single step may be missing.
         let channels = input.shape[input.shape.count - 1]
         let count = input.shape.count
         let sequences = count < 2 ? 1 : input.shape[count - 2]
@@ -103,7 +103,7 @@ import Testing
         try expectSignals(x, in: golden)
     }
 
-    /// Loops are cut by sizes alone.
+    /// The tiles of loops depend on sizes alone.
     @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
         let golden = try Fixture("layers/lstm_many_sequences")
         let input = try golden.laidOut("input")

@@ -2,7 +2,7 @@ import HTDemucs
 import Tensor
 import Testing
 
-/// What waits for the decoder.
+/// Skips: float32 or rounded to bfloat16.
 @Suite struct SkipTests {
     /// More than a tile, and an odd number of elements.
     static let count = (1 << 16) + 4_097
@@ -15,7 +15,8 @@ import Testing
             [1, Self.count, 1], [Float](repeating: 0, count: Self.count))
         let x = backend.tensor([1, Self.count, 1], values)
         Skip(x, on: backend).add(to: target, on: backend)
-        // Eight bits of a mantissa: half a unit of the last is 2^-8 between 1 and 2.
+        // bfloat16 has a mantissa of eight bits: half a unit in the last place is 2^-8 between 1
+        // and 2.
         let bound: Float = precision == .float32 ? 0 : 0x1p-8
         let errors = zip(target.floats, values).map { abs($0 - $1) }
         #expect(errors.allSatisfy { $0 <= bound })

@@ -1,5 +1,5 @@
-// Hybrid Demucs and time-only Demucs: what their checkpoints may say, and what their networks keep to.
-// Their outputs are tested with all other models'.
+// Hybrid Demucs and Demucs on waveforms alone: the arguments of their checkpoints, and properties
+// of their networks. Their outputs are tested in ModelTests.
 
 import HTDemucs
 import Signal
@@ -38,7 +38,8 @@ import WeightsLoader
         #expect(waveform.normalize && waveform.resample && waveform.lstmLayers == 0)
     }
 
-    /// Demucs.valid_length of demucs 4.1.0, at its defaults: 6 layers of kernel 8 and stride 4.
+    /// Results of Demucs.valid_length of demucs 4.1.0 with default arguments: 6 layers of kernel 8
+    /// and stride 4.
     @Test func validLengthsAreTheReferences() throws {
         let valid = try #require(try configuration(.demucs).configuration.validLength)
         let pairs = [
@@ -67,7 +68,7 @@ import WeightsLoader
         }
     }
 
-    /// As the reference does: arguments of another class's too.
+    /// As in the reference, arguments of another class are ignored too.
     @Test(arguments: [
         (Architecture.hdemucs, "t_layers"), (.demucs, "nfft"), (.htdemucs, "hybrid_old"),
     ])
@@ -88,7 +89,7 @@ import WeightsLoader
         #expect("\(try #require(error))".contains(key))
     }
 
-    /// A bag's segment may be longer, but for HTDemucs.
+    /// A bag's segment may be longer than the model's own, except for HTDemucs.
     @Test func bagsSetTheSegment() throws {
         for (architecture, seconds) in [(Architecture.hdemucs, 44.0), (.demucs, 44)] {
             let own = try configuration(architecture).configuration
@@ -139,8 +140,9 @@ import WeightsLoader
         }
     }
 
-    /// bfloat16 has a relative rounding of 2⁻⁹, INT8 one of 2⁻⁸ of the largest; these small models of
-    /// perturbed weights amplify them. Anything wrong leaves less than 10 dB.
+    /// bfloat16 has a relative rounding error of 2⁻⁹, INT8 an error of 2⁻⁸ of the largest element.
+    /// These small models with perturbed weights amplify them. With any mistake the SNR is below 10
+    /// dB.
     @Test(arguments: models, [Precision.bfloat16, .int8])
     func shortPrecisionsStayNear(_ name: String, precision: Precision) throws {
         let exact = try stems(name, samples: 1500, on: Backend(threads: 2))

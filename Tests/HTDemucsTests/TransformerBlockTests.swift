@@ -1,6 +1,6 @@
-// The layers of the cross-domain transformer and the whole of it against PyTorch's, float32 against
-// float32. Parameters are all moved off their initial values: with a fresh LayerScale of 1e-4 a
-// wrong layer would go unseen.
+// The layers of the cross-domain transformer, and all of it, against PyTorch's, in float32. No
+// parameter has its initial value: with the initial LayerScale of 1e-4 a wrong layer would not be
+// noticed.
 
 import HTDemucs
 import Tensor

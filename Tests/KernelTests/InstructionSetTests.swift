@@ -1,5 +1,5 @@
-// How the environment forces a set of kernels. Each test that sets a variable runs in a process of
-// its own: others read them at the same time.
+// Forcing a set of kernels by the environment. Each test that sets a variable runs in a process of
+// its own, because other tests read the environment at the same time.
 
 import Foundation
 import Tensor
@@ -69,7 +69,7 @@ import Testing
 
     @Test func aSetThatIsNotAvailableIsRefused() async {
         await #expect(processExitsWith: .success) {
-            // No CPU has both of these.
+            // No CPU has both of these sets.
             for instructions in [InstructionSet.neon, .avx2] where !instructions.isAvailable {
                 setenv(InstructionSet.environmentVariable, instructions.rawValue, 1)
                 do {

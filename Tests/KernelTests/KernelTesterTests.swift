@@ -1,4 +1,4 @@
-// The C tester, which also runs where Swift doesn't: tools/test_kernels.
+// Runs the C tester, which also runs on machines without Swift (tools/test_kernels).
 
 import CKernelTester
 import Tensor

@@ -1,4 +1,4 @@
-// The front door of matrix products against a loop in double, with our kernels and with BLAS.
+// The backend's matrix products against a loop in double, with our kernels and with BLAS.
 
 import Foundation
 import Tensor
@@ -9,7 +9,7 @@ import Testing
         Self.expectProducts(of: try Backend(threads: 1))
     }
 
-    /// In a process of its own, because the environment chooses.
+    /// In a process of its own, because the environment selects BLAS.
     @Test func theBackendsProductsByBLASAgreeToo() async {
         await #expect(processExitsWith: .success) {
             setenv("SWIFT_DEMUCS_PRODUCTS", "blas", 1)
@@ -28,8 +28,8 @@ import Testing
 
     // MARK: - The comparison
 
-    /// A in segments that lie apart, as convolutions use it; B packed in two parts; C in ranges of
-    /// columns.
+    /// Checks products with A in separate segments, as in convolutions, B packed in two parts, and
+    /// C in ranges of columns.
     private static func expectProducts(of backend: Backend) {
         for rows in [0, 1, 13, 25] {
             for columns in [1, 9, 17, 32, 33, 65] {

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 @Suite struct PlainElementwiseTests {
-    /// y = x · scale + shift, and a rounding of the product and one of the sum.
+    /// y = x · scale + shift, with the rounding errors of the product and of the sum.
     private static func affine(
         _ x: Double, _ scale: Float, _ shift: Float
     ) -> (value: Double, tolerance: Double) {
@@ -13,8 +13,8 @@ import Testing
         return (product + Double(shift), epsilon * (abs(product) + abs(Double(shift))))
     }
 
-    /// GELU's slope is below 1.13. 1 + erf has the rounding of 1 even where it cancels, and the
-    /// argument multiplies that.
+    /// GELU's slope is below 1.13. 1 + erf has the rounding error of 1 even where it cancels, and
+    /// the argument multiplies this error.
     private static func gelu(
         _ y: (value: Double, tolerance: Double)
     ) -> (value: Double, tolerance: Double) {
@@ -24,7 +24,7 @@ import Testing
         )
     }
 
-    /// exp turns the gate's absolute error into a relative one, and has a few roundings of its own.
+    /// exp turns the gate's absolute error into a relative one, and rounds a few times itself.
     private static func glu(
         _ y: (value: Double, tolerance: Double), _ gate: (value: Double, tolerance: Double)
     ) -> (value: Double, tolerance: Double) {
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    /// The formulas of nn.LSTM, in double.
+    /// Compares with the formulas of nn.LSTM in double.
     @Test func stepOfALongShortTermMemory() {
         var numbers = SeededNumbers(seed: 9)
         func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
@@ -105,8 +105,8 @@ import Testing
         }
     }
 
-    /// Where erf is ±1 in float32, nothing may be left of its rounding, and where an exponential
-    /// overflows the gate is closed.
+    /// Where erf is ±1 in float32, the result has no rounding error; where an exponential
+    /// overflows, the gate is closed.
     @Test func largeNumbersPassOrVanish() {
         let large: [Float] = [12, 88.5, 1e4, 1e30, .greatestFiniteMagnitude]
         let (ones, zeros) = (large.map { _ in Float(1) }, large.map { _ in Float(0) })
@@ -208,7 +208,7 @@ import Testing
                     let source = first + row + (tap - 1) * dilation
                     return (0..<length).contains(source) ? x[source, tap * 5 + col] : 0
                 }
-                // Three roundings of sums of at most 4.
+                // Three sums of at most 4 are rounded.
                 return (taps.reduce(Double(bias[col]), +), 3 * 4 * epsilon)
             }
         }

@@ -1,12 +1,13 @@
-// What the tests of the plain kernels share. The plain version of a kernel is its meaning, so it is
-// proven here against its formula in double; CKernelTester compares all other sets with it.
+// Common to the tests of the plain kernels. The plain version of a kernel defines its result, so it
+// is tested against a formula in double; CKernelTester compares all other sets with the plain
+// version.
 
 import CKernels
 import Testing
 
 var plain: kernel_table { kernels_plain().pointee }
 
-/// One step of float32, relative: twice its largest rounding error.
+/// Relative spacing of float32 numbers: twice the largest rounding error.
 let epsilon = Double(Float.ulpOfOne)
 
 /// `rows` × `cols` floats whose rows start `ld` floats apart.
@@ -18,7 +19,7 @@ struct Matrix {
 
     init(_ rows: Int, _ cols: Int, gap: Int = 2, _ value: (_ row: Int, _ col: Int) -> Float) {
         (self.rows, self.cols, ld) = (rows, cols, cols + gap)
-        // One more, because a pointer to no elements may be any.
+        // One element more, because the pointer of an empty array may be any address.
         floats = Array(repeating: .nan, count: rows * ld + 1)
         for row in 0..<rows {
             for col in 0..<cols { floats[row * ld + col] = value(row, col) }
@@ -37,7 +38,7 @@ struct Matrix {
 
     subscript(_ row: Int, _ col: Int) -> Double { Double(floats[row * ld + col]) }
 
-    /// Checks each element against a formula, and how far float32 may be from it.
+    /// Checks each element against a formula's value, within its tolerance for float32.
     func expect(
         sourceLocation: SourceLocation = #_sourceLocation,
         _ formula: (_ row: Int, _ col: Int) -> (value: Double, tolerance: Double)
@@ -45,7 +46,7 @@ struct Matrix {
         for row in 0..<rows {
             for col in 0..<cols {
                 let (value, tolerance) = formula(row, col)
-                // Written so that NaN fails.
+                // In this form NaN fails.
                 guard abs(self[row, col] - value) <= tolerance else {
                     Issue.record(
                         """
@@ -71,7 +72,7 @@ func bfloat16(_ x: Float) -> UInt16 {
 
 func widened(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
-/// Deterministic numbers (SplitMix64), so that a failure can be looked at again.
+/// Deterministic random numbers (SplitMix64), so that a failure can be reproduced.
 struct SeededNumbers {
     private var state: UInt64
 
@@ -87,7 +88,7 @@ struct SeededNumbers {
         return z ^ (z >> 31)
     }
 
-    /// Uniform in −1 ..< 1.
+    /// A uniform number in −1 ..< 1.
     mutating func unit() -> Float {
         Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23)
     }

@@ -1,4 +1,4 @@
-// The plain matrix products against a loop in double, and how rows and weights are quantised.
+// The plain matrix products against a loop in double, and the quantisation of rows and weights.
 
 import CKernels
 import Foundation
@@ -13,7 +13,7 @@ import Testing
         Product(2, 3, [2_100], lda: 2_100, accumulate: true),
     ]
 
-    /// Room for a packed B of some bytes.
+    /// Calls `body` with memory for a packed B.
     private func withPacked(_ bytes: Int, _ b: Matrix, _ body: (packed_matrix) -> Void) {
         withUnsafeTemporaryAllocation(byteCount: bytes + 1, alignment: 16) { room in
             body(packed_matrix(bytes: room.baseAddress!, inner: b.rows, columns: b.cols))
@@ -33,7 +33,7 @@ import Testing
                 }
                 withPacked(bytes(b.rows, b.cols), b) { packed in
                     b.floats.withUnsafeBufferPointer { floats in
-                        // In two parts.
+                        // B is packed in two parts.
                         for part in [0..<b.rows / 4 * 2, b.rows / 4 * 2..<b.rows] {
                             pack(
                                 packed, part.lowerBound, part.count, 0, b.cols,
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    /// A row of A times a column of ones, in INT8.
+    /// The INT8 product of a row of A with a column of ones.
     private func product(of row: [Float]) -> Float {
         var (c, ones) = ([Float.nan], [Int8](repeating: 1, count: row.count))
         ones.withUnsafeMutableBytes { ones in
@@ -120,7 +120,7 @@ import Testing
 
     @Test func eachRowAndSegmentHasItsScale() {
         var numbers = SeededNumbers(seed: 7)
-        // Longer than QD8_SEGMENT: two scales.
+        // The row is longer than QD8_SEGMENT, so it has two row scales.
         let row = numbers.floats(2048) + numbers.floats(52, scale: 1000)
         let exact = row.map { Double($0) }.reduce(0, +)
         var bound = 0.0
@@ -145,7 +145,8 @@ import Testing
         #expect(abs(product(of: large) / (19 * large[0]) - 1) < 1e-5)
     }
 
-    /// Both ways to quantise B, and quantised A: within half a step of each number.
+    /// Both ways to quantise B, with a quantised A: the error is at most half a step of each
+    /// number.
     @Test func quantisedProductsLoseHalfAStepOfEachNumber() {
         var numbers = SeededNumbers(seed: 8)
         let (inner, columns, first) = (64, 9, 4)
@@ -167,7 +168,7 @@ import Testing
             #expect(abs(scale - largest / 127) <= epsilon * scale)
             #expect(abs(Double(c[j]) - exact) <= 0.5 * 127 * 0.501 * scale * 64)
         }
-        // Of rows 4 ..< 64 of B, with scales that clamp a column, and none at all.
+        // Rows 4 ..< 64 of B, with scales that clamp a column, and invalid scales.
         let rows = Matrix(inner, columns, scale: 1, &numbers)
         scales = [0.001, 0, .infinity] + Array(repeating: 1 / 127, count: 6)
         bytes.withUnsafeMutableBytes { bytes in

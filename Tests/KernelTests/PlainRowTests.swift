@@ -1,4 +1,4 @@
-// The plain kernels that sum up rows: moments, layer normalisation, softmax.
+// The plain kernels with sums over rows: moments, layer normalisation, softmax.
 
 import CKernels
 import Foundation
@@ -13,7 +13,7 @@ import Testing
                 let values = (0..<rows).flatMap { row in (0..<cols).map { x[row, $0] } }
                 var sums = [12.5, -3.25]
                 plain.f32_moments(rows, cols, x.floats, x.ld, &sums)
-                // Sums of doubles, in any order.
+                // The double sums may be in any order.
                 let exact = [
                     values.reduce(12.5, +), values.reduce(-3.25) { $0 + $1 * $1 },
                 ]
@@ -28,7 +28,7 @@ import Testing
         var numbers = SeededNumbers(seed: 2)
         for (rows, cols) in Matrix.sizes {
             let (gain, bias) = (numbers.floats(cols, offset: 1), numbers.floats(cols))
-            // Around zero, far from it, and equal numbers, where only epsilon stands under the root.
+            // Numbers around zero, far from zero, and equal ones, with only epsilon under the root.
             for (scale, offset) in [(3, 0), (1, -1000), (0, 0.1)] as [(Float, Float)] {
                 let x = Matrix(rows, cols, scale: scale, offset: offset, &numbers)
                 var out = x
@@ -45,7 +45,7 @@ import Testing
                 out.expect { row, col in
                     let normal = (x[row, col] - means[row]) * factors[row]
                     let value = normal * Double(gain[col]) + Double(bias[col])
-                    // The mean and three products are rounded, then the sum.
+                    // Rounding errors: of the mean and of three products, then of the sum.
                     let mean = epsilon * abs(means[row]) * factors[row]
                     return (
                         value,
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    /// What a running softmax keeps of each row.
+    /// The state of a running softmax, for each row.
     private struct Running {
         var maxima: [Float]
         var sums: [Float]
@@ -83,7 +83,7 @@ import Testing
         case float32, bfloat16, int8
     }
 
-    /// One step: the exponentials that it leaves in a tile, below the maximum so far.
+    /// Runs one step and returns the exponentials of the tile, relative to the maximum so far.
     private func step(
         _ kind: Kind, _ tile: Matrix, slope: Float, _ running: inout Running
     ) -> [[Double]] {
@@ -123,7 +123,8 @@ import Testing
         }
     }
 
-    /// Steps over tiles make one softmax, earlier tiles corrected as attention corrects its sums.
+    /// Checks that steps over tiles give one softmax; earlier tiles are corrected like attention's
+    /// sums.
     private func expectSoftmax(_ kind: Kind, _ tiles: [Matrix], slope: Float) {
         var running = Running(rows: tiles[0].rows)
         var rows = Array(repeating: [Double](), count: tiles[0].rows)
@@ -142,11 +143,13 @@ import Testing
             let sum = scores.reduce(0) { $0 + exp2($1 - maximum) }
             for (col, score) in scores.enumerated() {
                 let exact = exp2(score - maximum) / sum
-                // The rounding of the exponent, relative in the power, and a few more in each tile,
-                // in this exponential and in the sum, where the largest terms dominate.
+                // The rounding error of the exponent, which is relative in the power, and a few
+                // more in each tile, of this exponential and of the sum, in which the largest terms
+                // dominate.
                 let error =
                     epsilon * (2 * (abs(score) + abs(maximum)) + 32 * Double(tiles.count))
-                // Half a unit of 8 bits; half a step of a 127th of each term, the sum's too.
+                // Rounding to 8 bits: half a unit. INT8: half a step of 1/127, also of the sum's
+                // terms.
                 let rounding =
                     switch kind {
                     case .float32: 0.0
@@ -166,7 +169,7 @@ import Testing
             var numbers = SeededNumbers(seed: cols)
             let tiles = (0..<4).map { tile in
                 Matrix(3, cols, gap: tile) { row, _ in
-                    // Maxima that rise from tile to tile, that fall, and neither.
+                    // Maxima rise from tile to tile, fall, or do neither.
                     [Float(5 * tile), Float(-5 * tile), 0][row] + 4 * numbers.unit()
                 }
             }
@@ -176,8 +179,8 @@ import Testing
 
     @Test func hugeAndEqualNumbersStayFinite() {
         var numbers = SeededNumbers(seed: 11)
-        // Row by row: a first tile far below everything, equal numbers, numbers far below zero,
-        // and far above, where exponentials overflow.
+        // The rows: a first tile far below all others; equal numbers; numbers far below zero;
+        // numbers far above zero, where exponentials overflow.
         let tiles = [
             Matrix(4, 19) { row, _ in
                 [-1e30, 3, -1e4 + numbers.unit(), 1e4 + numbers.unit()][row]
@@ -190,7 +193,7 @@ import Testing
         expectSoftmax(.float32, tiles, slope: 1)
     }
 
-    /// The zeros that make whole groups of what was written.
+    /// Zeros after a row fill up its last group.
     @Test func rowsArePadded() {
         for cols in 1...9 {
             let x = Matrix(1, cols, gap: 0) { _, col in Float(col) }

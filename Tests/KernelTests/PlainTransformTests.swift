@@ -1,5 +1,5 @@
-// Winograd's transforms as the matrices of their contract, in double. The Fourier transforms are
-// proven as whole transforms, by SignalTests.
+// The Winograd transforms against the matrices of their contract, in double. SignalTests test the
+// Fourier transforms as a whole.
 
 import CKernels
 import Testing
@@ -7,12 +7,12 @@ import Testing
 @Suite struct PlainTransformTests {
     private static let (a, b) = (0.5.squareRoot(), 2.0.squareRoot())
 
-    /// From six neighbours along time, the six points.
+    /// Input transform of six neighbours along time to the six points.
     private static let input: [[Double]] = [
         [1, 0, -2.5, 0, 1, 0], [0, -2 * a, -2, a, 1, 0], [0, 2 * a, -2, -a, 1, 0],
         [0, -b / 2, -0.5, b, 1, 0], [0, b / 2, -0.5, -b, 1, 0], [0, 1, 0, -2.5, 0, 1],
     ]
-    /// From four neighbours along frequency.
+    /// Input transform of four neighbours along frequency.
     private static let inputAlongFrequency: [[Double]] = [
         [1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1],
     ]
@@ -22,7 +22,7 @@ import Testing
     ]
     private static let outputAlongFrequency: [[Double]] = [[1, 1, 1, 0], [0, 1, -1, -1]]
 
-    /// Five roundings of sums of at most 22 times the largest number, 3.
+    /// Five rounding errors of sums of at most 22 times the largest number, 3.
     private static let tolerance = 5 * 22 * 3 * epsilon / 2
 
     @Test(arguments: [1, 4, 7, 9])
@@ -55,7 +55,7 @@ import Testing
                 row, freqs, 0, tiles, cols, x.floats, count, &rounded, plane, cols)
             #expect(rounded == out.floats.dropLast().map(bfloat16))
         }
-        // The last tile alone.
+        // Only the last tile.
         var out = Matrix(6, cols, gap: 0) { _, _ in .nan }
         plain.f32_winograd_input(tiles - 1, 1, cols, x.floats, count, &out.floats, cols, cols)
         out.expect { point, col in

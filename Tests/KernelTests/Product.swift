@@ -1,15 +1,15 @@
-// A product of matrices and its check against a loop in double: of the plain kernels and of what
-// stands before all kernels.
+// A matrix product and its check against a loop in double, for the plain kernels and for the
+// backend.
 
 import CKernels
 import Testing
 
-/// C = A·B + bias or C += A·B, with A in segments that lie apart, for the columns from `column` on
-/// of a packed B.
+/// C = A·B + bias or C += A·B, with A in separate segments, for the columns from `column` on of a
+/// packed B.
 struct Product {
     let (rows, columns, column, first): (Int, Int, Int, Int)
     let lengths: [Int]
-    /// From one row of a segment to the next: less than its length where windows overlap.
+    /// Distance of the rows of a segment: less than its length if windows overlap.
     let lda: Int
     let accumulate: Bool
     let (a, bias): ([Float], [Float])
@@ -30,12 +30,12 @@ struct Product {
         bias = numbers.floats(max(1, columns))
     }
 
-    /// Multiplies, and compares C with a loop over what rounding leaves.
+    /// Multiplies, and compares C with a loop in double over the rounded operands.
     ///
     /// - Parameters:
-    ///   - a: A as the kernel takes it, in the place of the product's own.
-    ///   - valueOfA: the number that such an element stands for.
-    ///   - valueOfB: the number in a row and column of the packed B.
+    ///   - a: A in the type of the kernel, in place of the product's own A.
+    ///   - valueOfA: the value of an element of `a`.
+    ///   - valueOfB: the value in a row and column of the packed B.
     func expect<Element>(
         _ a: [Element], _ valueOfA: (Element) -> Double,
         _ valueOfB: (_ k: Int, _ j: Int) -> Double,
@@ -54,7 +54,7 @@ struct Product {
                 return gemm_segment(a: a.baseAddress! + place, first: first, count: length)
             }
             c.floats.withUnsafeMutableBufferPointer {
-                // One more, because a pointer to no segments may be any.
+                // One segment more, because the pointer of an empty array may be any address.
                 multiply(
                     segments + [gemm_segment(a: a.baseAddress!, first: 0, count: 0)],
                     $0.baseAddress!, before.ld)
@@ -69,7 +69,7 @@ struct Product {
                     (exact, size, k) = (exact + term, size + abs(term), k + 1)
                 }
             }
-            // Half a unit for each product and each addition at the worst.
+            // At worst half a unit for each product and each addition.
             return (exact, Double(b.rows + 4) * epsilon * size)
         }
         let isIntact = (0..<rows).allSatisfy { row in

@@ -1,4 +1,4 @@
-// Tensors and the pool of memory below them.
+// Tensors and their memory pool.
 
 import Tensor
 import Testing
@@ -16,7 +16,7 @@ import Testing
         var first: Tensor? = backend.tensor([20, 50])
         let place = first.map(address)
         first = nil
-        // A few floats fewer fit as well.
+        // A slightly smaller tensor fits into the same block.
         let second = backend.tensor([990])
         #expect(address(second) == place)
     }
@@ -52,7 +52,7 @@ import Testing
         var living: [Tensor] = []
         var numbers = SeededNumbers(seed: 5)
         for round in 0..<400 {
-            // Some go, so that what follows comes from the pool.
+            // Some tensors are freed, so that later ones come from the pool.
             if round % 3 == 2 { living.remove(at: (round * 7) % living.count) }
             living.append(backend.tensor([1 + Int(abs(numbers.unit()) * 300)]))
             #expect(address(living[living.count - 1]) % 64 == 0)

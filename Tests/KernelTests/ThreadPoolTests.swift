@@ -9,9 +9,9 @@ import Testing
 @Suite struct ThreadPoolTests {
     private static let counts = [0, 1, 2, 3, 7, 64, 1000]
 
-    /// How often each index of a loop ran.
+    /// The number of times that each index of a loop ran.
     private func visits(_ count: Int, on backend: Backend) -> [Int] {
-        // Slots of their own: an index that ran twice shows, whoever ran it.
+        // Each index has its own counter, so an index that ran twice is found, on any thread.
         let visits = UnsafeMutableBufferPointer<Int>.allocate(capacity: count)
         defer { visits.deallocate() }
         visits.initialize(repeating: 0)
@@ -35,7 +35,7 @@ import Testing
         #expect(visits(7, on: backend) == Array(repeating: 1, count: 7))
     }
 
-    /// A loop must not begin before all threads have left the one before.
+    /// A loop must not begin before all threads have left the previous loop.
     @Test(arguments: [2, 3, 8])
     func manyShortLoopsFollowEachOther(_ threads: Int) throws {
         let backend = try Backend(threads: threads)
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    /// A pooled block that fits one thread says nothing about the others' blocks.
+    /// Every thread's block must be large enough, even if the first one comes from the pool.
     @Test func everyThreadGetsAllTheScratchAskedFor() throws {
         let backend = try Backend(threads: 3)
         do { _ = backend.tensor([1000]) }
@@ -99,7 +99,7 @@ import Testing
         let wrong = Mutex(0)
         DispatchQueue.concurrentPerform(iterations: 3) { caller in
             for round in 0..<200 {
-                // Growing in some of the callers while others use what there was.
+                // Some callers need larger blocks while others use the old ones.
                 let floats = 16 * (1 + (round * (caller + 1)) % 50)
                 backend.parallelFor(5, scratch: floats) { index, scratch in
                     let mark = Float(caller * 1000 + index)
@@ -130,13 +130,13 @@ import Testing
             }
         }
 
-        /// In a process of its own, where nobody else's threads are counted.
+        /// In a process of its own, so that no other threads are counted.
         @Test func droppedBackendsEndTheirThreads() async {
             await #expect(processExitsWith: .success) {
                 func threads() throws -> Int {
                     try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
                 }
-                // What loading BLAS and the like starts stays.
+                // Threads that are started once, for example when BLAS is loaded, stay.
                 _ = try Backend(threads: 2)
                 let before = try threads()
                 for count in 0..<100 {

@@ -1,9 +1,8 @@
-// Every operator against PyTorch's, float32 against float32, on the golden tensors of
-// Tests/Fixtures/layers.
+// Every operator against PyTorch's, in float32, on the golden tensors of Tests/Fixtures/layers.
 //
-// The bound is 120 dB, a relative error of 1e-6: a few times float32's rounding (1.2e-7 between
-// neighbours). Where PyTorch's own float32 result is nearer to that bound from its float64 one, a
-// lower bound stands with its reason.
+// The bound is an SNR of 120 dB, a relative error of 1e-6: a few times float32's rounding error
+// (neighbours differ by 1.2e-7). Where PyTorch's float32 result has an SNR near or below that
+// against its own float64 result, there is a lower bound with its reason.
 
 import Layers
 import TestSupport
@@ -16,22 +15,22 @@ import Testing
         operators = try Operators()
     }
 
-    /// Fixtures of the folder that no operator here computes: the engine has no dilated convolution
-    /// of its own, because DConv gathers its taps itself, and its fixtures under
-    /// Tests/Fixtures/blocks cover all of these dilations; the scaled embedding is a product that the
-    /// model makes once, when it loads, tested with the model's blocks.
+    /// Fixtures of the folder that no operator here computes. The engine has no separate dilated
+    /// convolution, because DConv gathers its taps itself; DConv's fixtures under
+    /// Tests/Fixtures/blocks cover all of these dilations. The scaled embedding is a product that
+    /// the model computes once, when it loads; it is tested with the model's blocks.
     static let testedElsewhere = [
         "conv1d_k3_d2_p2", "conv1d_k3_d2_rows", "conv1d_k3_d4_p4", "scaled_embedding",
     ]
 
-    /// Those that the model's reader of parameters puts together: Tests/HTDemucsTests.
+    /// Fixtures of layers that `StateDictReader` builds; Tests/HTDemucsTests test them.
     static let recurrentNames = ["lstm", "blstm", "local_state"].flatMap {
         Fixture.names(in: "layers", prefix: $0)
     }
 
     static let softmaxNames = Fixture.names(in: "layers", prefix: "softmax")
 
-    /// Each of these belongs to one operator of `outputs`.
+    /// Fixtures that belong to one operator of `outputs` each.
     static let names = Fixture.names(in: "layers").filter {
         !(testedElsewhere + softmaxNames + recurrentNames).contains($0)
     }
@@ -39,7 +38,7 @@ import Testing
     /// An operator's result for a fixture, in the reference's order of axes.
     private typealias Output = @Sendable (Operators, Fixture) throws -> LaidOut
 
-    /// By the beginning of the fixtures' names.
+    /// The operators by the prefix of the fixtures' names.
     private static let outputs: [String: Output] = [
         "conv1d": convolution, "conv2d": convolution,
         "conv_transpose1d": transposedConvolution, "conv_transpose2d": transposedConvolution,
@@ -63,13 +62,13 @@ import Testing
     ]
 
     private static let bounds = [
-        // Scores up to 1,002 have units of 6e-5 in their last place, and exp makes absolute errors
-        // relative ones. PyTorch is at 114.0 dB from its float64 here, ours at 113.0 to 114.8 dB from
-        // PyTorch, depending on the order in which the kernels at hand sum up.
+        // Scores up to 1,002 have units of 6e-5 in the last place, and exp turns absolute errors
+        // into relative ones. PyTorch has 114.0 dB against its float64 result here; ours has 113.0
+        // to 114.8 dB against PyTorch, depending on the order of additions in the kernels.
         "multihead_attention_peaked": 112.0,
-        // 1 + erf(x / √2) cancels for negative x: what is left has the rounding of 1, half a unit
-        // of 1.2e-7, whatever its own size. PyTorch is at 94.6 dB from its float64 here, and two
-        // results that are rounded independently are 3 dB farther from each other.
+        // 1 + erf(x / √2) cancels for negative x: the difference has the rounding error of 1, half
+        // a unit of 1.2e-7, whatever its size. PyTorch has 94.6 dB against its float64 result here,
+        // and the SNR of two independently rounded results is 3 dB lower.
         "gelu_negative_tail": 91,
     ]
 
@@ -96,8 +95,8 @@ import Testing
         #expect(comparison.snrDecibels >= 120, "\(comparison)")
     }
 
-    /// As wide as where Winograd's transforms go along both directions, with odd and even numbers of
-    /// rows, and tiles in time that are not full; against sums in double.
+    /// Enough channels for Winograd's transforms along both directions, odd and even numbers of
+    /// rows, and incomplete tiles in time; compared with sums in double.
     @Test(arguments: [1, 2, 5])
     func squareKernelsOfManyChannels(freqs: Int) {
         let (times, inputs, outputs) = (11, 50, 20)
@@ -133,9 +132,9 @@ import Testing
         #expect(comparison.snrDecibels >= 120, "\(comparison)")
     }
 
-    /// A sum that leaves one of 1,023 columns out moves the mean by a thousandth of the deviation: a
-    /// bound of 1e-3 would let it pass. Rows of this size err by less than 1e-6 in float32 (a mean of
-    /// 3 has units of 2.4e-7, halved by the deviation of 2), in either implementation.
+    /// A sum without one of 1,023 columns changes the mean by a thousandth of the deviation, so a
+    /// bound of 1e-3 would not notice. Rows of this size have an error below 1e-6 in float32 (a
+    /// mean of 3 has units of 2.4e-7, halved by the deviation of 2), in both implementations.
     @Test func layerNormOfWideRowsCountsEveryColumn() throws {
         let golden = try Fixture("layers/layer_norm_wide")
         let (rows, columns) = (5, 1023)
@@ -150,7 +149,7 @@ import Testing
         #expect(output.shape == [rows, columns])
         #expect(worst(output.values) < tolerance)
 
-        // Either sum without the last column can be told from the right one.
+        // Either sum without its last column would fail.
         for (meanColumns, varianceColumns) in [(columns - 1, columns), (columns, columns - 1)] {
             let wrong = (0..<rows).flatMap { row in
                 let values = x.values[row * columns..<(row + 1) * columns].map(Double.init)
@@ -175,7 +174,7 @@ import Testing
 
     private static func convolution(_ operators: Operators, _ golden: Fixture) throws -> LaidOut {
         let arguments = try golden.arguments(as: ConvArguments.self)
-        // Over time alone, or over frequency and time.
+        // One size for time only, or two for frequency and time.
         func pair(_ sizes: [Int]?, across: Int) throws -> Conv2d.Pair {
             let sizes = try #require(sizes)
             return .init(freq: sizes.count == 1 ? across : sizes[0], time: sizes[sizes.count - 1])
@@ -211,7 +210,7 @@ import Testing
         _ compute: (LaidOut, LaidOut, Int, [Float], [Float], [Float], [Float]) -> LaidOut,
         _ golden: Fixture
     ) throws -> LaidOut {
-        // In self-attention the queries are the keys too.
+        // In self-attention the queries are also the keys.
         let key = golden.names.contains("key") ? "key" : "query"
         return compute(
             try golden.laidOut("query"), try golden.laidOut(key),
@@ -225,8 +224,9 @@ import Testing
         let golden = try Fixture("layers/\(name)")
         let found = try Self.attention(operators.attentionFromWeights, golden)
         let comparison = try golden.comparison(of: found, with: "output")
-        // The peaked scores are summed one product after the other here, which errs a little more
-        // than the kernels do: 110.9 dB where they have 113 to 114.8.
+        // The weighted values are added one after the other here, which gives a slightly larger
+        // error than the kernels: for peaked scores 110.9 dB, where the kernels have 113 to 114.8
+        // dB.
         let bound = name == "multihead_attention_peaked" ? 108.0 : 120
         #expect(comparison.snrDecibels >= bound, "\(comparison)")
     }
@@ -240,7 +240,7 @@ import Testing
         let (gain, bias) = (try golden.floats("weight"), try golden.floats("bias"))
         let input = try golden.laidOut("input")
         if golden.name.hasSuffix("_tokens") {
-            // Channels stand last in the reference too.
+            // Channels are last in the reference too.
             return operators.groupNorm(input, groups: groups, gain: gain, bias: bias)
         }
         guard golden.name.hasSuffix("_rows") else {
@@ -248,7 +248,7 @@ import Testing
                 input.channelsLast, groups: groups, gain: gain, bias: bias
             ).channelsFirst
         }
-        // A batch of signals, each with statistics of its own.
+        // A batch of signals, each with its own statistics.
         let (rows, floats) = (input.shape[0], input.shape[1] * input.shape[2])
         let outputs = (0..<rows).flatMap { row in
             let signal = LaidOut(
@@ -269,9 +269,10 @@ import Testing
         let maxPeriod: Double
     }
 
-    /// With 512 channels, as in the published models, PyTorch's float32 pow is off by one unit in the
-    /// last place for 6 of the 256 periods, which 1,344 positions enlarge: tables of that size are
-    /// 111.7 dB apart. The golden ones have periods on which both agree.
+    /// With 512 channels, as in the published models, PyTorch's float32 pow has an error of one
+    /// unit in the last place for 6 of the 256 periods, which 1,344 positions enlarge: tables of
+    /// that size have 111.7 dB against each other. The golden tables have periods on which both
+    /// agree.
     private static func positionsInOneDimension(
         _: Operators, _ golden: Fixture
     ) throws -> LaidOut {

@@ -1,5 +1,5 @@
-// Each operator of the engine as a function of whole arrays, channels last: what the tests of this
-// folder call. The only file here that knows how an operator is handed its memory.
+// Each operator of the engine as a function of whole arrays, channels last, for the tests of this
+// folder. Only this file knows how an operator gets its memory.
 
 import Layers
 import Tensor
@@ -70,7 +70,7 @@ struct Operators {
         let (length, others) = overFrequency ? (freqs, times) : (times, freqs)
         // [group, time, stride, outputs], with one time over time.
         let groups = backend.tensor([conv.groups(length), others, stride, bias.count])
-        // Two parts over time, because the engine cuts a signal into tiles as well.
+        // Two parts over time, because the engine also cuts a signal into tiles.
         let parts = Tiling(conv.groups(length), longest: overFrequency ? 1 : length / 2 + 1)
         backend.parallelFor(parts.tiles) { part in
             let target = groups.pointer + parts[part].lowerBound * others * conv.groupFloats
@@ -104,7 +104,7 @@ struct Operators {
 
     /// - Parameters:
     ///   - query: `[tokens, channels]`
-    ///   - key: `[others, channels]`, the values too.
+    ///   - key: `[others, channels]`, keys and values.
     func attention(
         _ query: LaidOut, _ key: LaidOut, heads: Int, inWeight: [Float], inBias: [Float],
         outWeight: [Float], outBias: [Float]
@@ -119,7 +119,7 @@ struct Operators {
         return array(attention.output(attended, on: backend))
     }
 
-    /// The same from the weights that a trace writes, and a plain product with the values.
+    /// Attention from the weights that a trace writes, and a plain product with the values.
     func attentionFromWeights(
         _ query: LaidOut, _ key: LaidOut, heads: Int, inWeight: [Float], inBias: [Float],
         outWeight: [Float], outBias: [Float]
@@ -208,7 +208,7 @@ struct Operators {
         return array(result)
     }
 
-    /// Over each row, in tiles of `tileColumns` as attention does it.
+    /// Softmax of each row, in tiles of `tileColumns` as in attention.
     func softmax(_ x: LaidOut, tileColumns: Int) -> LaidOut {
         let (rows, columns) = (x.shape[0], x.shape[1])
         var maxima = [Float](repeating: -.infinity, count: rows)
@@ -218,11 +218,11 @@ struct Operators {
         withExtendedLifetime(x) {
             for start in stride(from: 0, to: columns, by: tileColumns) {
                 let count = min(tileColumns, columns - start)
-                // Powers of two: log2 e makes exponentials of them.
+                // The kernel computes powers of two; the factor log2 e makes them exponentials.
                 backend.kernels.f32_softmax_step(
                     rows, count, 1.4426950408889634, x.pointer + start, columns, &maxima, &sums,
                     &correction)
-                // What was computed against an earlier maximum.
+                // Corrects the exponentials that are relative to an earlier maximum.
                 backend.kernels.f32_scale_rows(
                     rows, start, correction, x.pointer, columns, x.pointer, columns)
             }

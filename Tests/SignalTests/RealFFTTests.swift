@@ -5,10 +5,11 @@ import Tensor
 import TestSupport
 import Testing
 
-/// The real transform against the defining sum in double precision, with every set of kernels.
+/// The real FFT against its definition in double precision, with every set of kernels.
 struct RealFFTTests {
-    /// Of each half: every butterfly, their products, odd numbers, and primes above 5 (Bluestein), as
-    /// the whole (7, 17, 31, 127) and within it (1023 = 3 · 11 · 31, 2049 = 3 · 683).
+    /// Twice the lengths of the complex transforms: every butterfly, their products, odd numbers,
+    /// and primes above 5 (Bluestein), alone (7, 17, 31, 127) and as factors (1023 = 3 · 11 · 31,
+    /// 2049 = 3 · 683).
     static let lengths = [
         1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 25, 27, 30, 31, 32, 60, 63, 64, 100,
         127, 128, 500, 1023, 2048, 2049,
@@ -24,8 +25,8 @@ struct RealFFTTests {
             let spectra = spectra(of: signals, set)
             for lane in signals.indices {
                 let actual = spectra.map { ($0[2 * lane], $0[2 * lane + 1]) }
-                // Float32 rounding grows with the logarithm of the length; Bluestein's chirp is the
-                // longest way round, and stays above 125 dB.
+                // Float32 rounding errors grow with the logarithm of the length; Bluestein's
+                // algorithm has the most steps, and stays above 125 dB.
                 #expect(snr(actual, expected[lane]) > 125, "\(set), \(length), lane \(lane)")
             }
         }
@@ -33,7 +34,7 @@ struct RealFFTTests {
 
     @Test(arguments: lengths)
     func inverseUndoesForwardTimesLength(length: Int) {
-        // A signal without the bin that is left out.
+        // A signal without the Nyquist bin, which the transform leaves out.
         let signals = noise(length).map { signal in
             let signs = signal.indices.map { Float(1 - $0 % 2 * 2) }
             let nyquist = zip(signal, signs).reduce(0) { $0 + $1.0 * $1.1 } / Float(length)
@@ -43,7 +44,7 @@ struct RealFFTTests {
             let restored = self.signals(of: spectra(of: signals, set), length: length, set)
             for lane in signals.indices {
                 let expected = signals[lane].map { (Double($0) * Double(length), 0.0) }
-                // A signal of two samples may be nearly nothing without its other bin.
+                // A signal of two samples may be nearly zero without its Nyquist bin.
                 let bound = length == 2 ? 80.0 : 120
                 #expect(
                     snr(restored.map { ($0[lane], 0) }, expected) > bound,
@@ -64,7 +65,7 @@ struct RealFFTTests {
         }
     }
 
-    /// Whatever shares a row with the lanes in use belongs to somebody else.
+    /// Other values in the rows of spectra belong to the caller.
     @Test(arguments: 1...Int(FFT_SIGNALS))
     func otherLanesAreNeitherReadNorWritten(count: Int) {
         for set in Self.sets {
@@ -105,7 +106,8 @@ struct RealFFTTests {
         }
     }
 
-    /// Rounding the sums to float32 adds noise at −150 dB, far below any bound here.
+    /// SNR in dB. Rounding the exact sums to float32 adds noise at −150 dB, far below all bounds
+    /// here.
     private func snr(_ actual: [(Float, Float)], _ expected: [(Double, Double)]) -> Double {
         Comparison(
             actual: actual.flatMap { [$0.0, $0.1] },

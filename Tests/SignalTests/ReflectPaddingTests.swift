@@ -4,8 +4,8 @@ import Testing
 
 /// The padding's index map against pad1d.
 struct ReflectPaddingTests {
-    /// (samples, left, right): longer than the padding, exactly too short on each side, zeros on the
-    /// right, and zeros on both.
+    /// (samples, left, right): samples longer than the padding, just too short on each side, with
+    /// zeros on the right, and with zeros on both sides.
     static let goldenCases = [
         (20, 5, 7), (8, 7, 3), (8, 3, 7), (8, 8, 8), (5, 6, 9), (5, 9, 6), (3, 8, 2), (1, 4, 6),
     ]
@@ -15,7 +15,7 @@ struct ReflectPaddingTests {
         let expected = try Fixture("signal/pad1d").floats("padded_\(count)_\(left)_\(right)")
         let padding = ReflectPadding(count: count, left: left, right: right)
         #expect(padding.paddedCount == expected.count)
-        // The fixture's sample n holds n + 1, and its zeros are 0.
+        // Sample n of the fixture is n + 1, and its padding zeros are 0.
         let actual = (0..<padding.paddedCount).map { position in
             padding.source(at: position).map { Float($0 + 1) } ?? 0
         }

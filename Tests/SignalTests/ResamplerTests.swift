@@ -18,8 +18,8 @@ struct ResamplerTests {
         let channels = [input.prefix(input.count / 2), input.suffix(input.count / 2)]
         let actual = channels.flatMap { resampler.resample(Array($0)) }
         let comparison = Comparison(actual: actual, expected: expected)
-        // The filters are the reference's but for the last bit of its vectorised sine; what is left
-        // is the order of float32 sums over up to 112 taps.
+        // The filters equal the reference's except for the last bit of its vectorised sine; the
+        // other difference is the order of float32 sums over up to 112 taps.
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
@@ -33,7 +33,7 @@ struct ResamplerTests {
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
-    /// Among them lengths past 2²⁴, where the reference rounds to float32.
+    /// Includes lengths above 2²⁴, where the reference rounds to float32.
     @Test
     func outputLengthsAreTheReferences() throws {
         let fixture = try Fixture("signal/resample")
@@ -66,7 +66,7 @@ struct ResamplerTests {
         #expect(output.allSatisfy { abs($0 - 0.5) < 1e-6 })
     }
 
-    /// Blocks of any length, even of one sample, in one stream.
+    /// A stream of blocks of any length, even of one sample.
     @Test(arguments: [(8_000, 44_100), (44_099, 44_100), (48_000, 44_100), (44_100, 44_100)])
     func blocksMakeTheWhole(oldHz: Int, newHz: Int) {
         var random = SplitMix64(seed: 3)
@@ -87,7 +87,7 @@ struct ResamplerTests {
         }
     }
 
-    /// What comes back from another rate can be made as long as what went in.
+    /// The output can have a requested length, so that a signal converted back keeps its length.
     @Test(arguments: [-3, 0, 5])
     func aLengthThatIsAskedForIsKept(difference: Int) {
         var random = SplitMix64(seed: 4)
@@ -102,7 +102,7 @@ struct ResamplerTests {
 }
 
 extension Resampler {
-    /// A whole signal.
+    /// Resamples a whole signal.
     fileprivate func resample(_ signal: [Float]) -> [Float] {
         var stream = ResamplingStream(self, channelCount: 1)
         return stream.outputs(for: signal)
@@ -110,7 +110,7 @@ extension Resampler {
 }
 
 extension ResamplingStream {
-    /// A whole signal of one channel.
+    /// Resamples a whole signal of one channel.
     fileprivate mutating func outputs(for signal: [Float], count: Int? = nil) -> [Float] {
         var output = append(
             PlanarAudio(channels: [signal], sampleRateHz: 1), limit: count ?? .max)

@@ -3,7 +3,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// The spectrogram and its inverse against HTDemucs._spec and _ispec.
+/// The STFT and its inverse against HTDemucs._spec and _ispec.
 struct STFTTests {
     static let goldenCases: [(nfft: Int, samples: Int)] = [
         (256, 640), (256, 1000), (256, 129), (256, 128), (256, 97), (256, 96), (256, 40), (256, 10),
@@ -24,7 +24,7 @@ struct STFTTests {
         #expect(Array(spectrogram.shape) == (try fixture.shape("spectrogram_\(samples)")))
         let comparison = Comparison(
             actual: spectrogram.floats, expected: try fixture.floats("spectrogram_\(samples)"))
-        // Two float32 transforms that round in different orders; Bluestein's (258) rounds most.
+        // Two float32 transforms with different orders of rounding; Bluestein (258) has the most.
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
@@ -41,8 +41,9 @@ struct STFTTests {
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
-    /// Within nfft of an end the reference doesn't restore everything: it leaves out the frames that
-    /// begin in the padding. And it drops the Nyquist bin, so the signal must have nothing near it.
+    /// The reference doesn't restore the signal within nfft samples of an end, because it leaves
+    /// out the frames that begin in the padding. It drops the Nyquist bin, so the signal has no
+    /// energy near it.
     @Test(arguments: [256, 258, 1000, 4096], [1, 3])
     func inverseRestoresTheInteriorOfASmoothSignal(nfft: Int, channels: Int) {
         var random = SplitMix64(seed: UInt64(nfft))
@@ -110,7 +111,7 @@ struct STFTTests {
         #expect(STFT.supports(nfft: nfft) == supported)
     }
 
-    /// A low-pass with six zeros at the Nyquist frequency; 12 samples shorter than its input.
+    /// The signal after a low-pass with 12 zeros at the Nyquist frequency, 12 samples shorter.
     private func smooth(_ signal: [Float]) -> [Float] {
         (0..<12).reduce(signal) { signal, _ in zip(signal, signal.dropFirst()).map { ($0 + $1) / 2 }
         }
