@@ -32,7 +32,7 @@ package final class Backend: Sendable {
     private static let environment = Mutex<Void>(())
 
     /// - Parameter threads: at least 1; less counts as 1. Fewer run if the system refuses to start
-    ///   as many.
+    ///   more threads.
     /// - Throws: ``BLASError`` if BLAS is needed and can't be loaded, ``InstructionSetError`` or
     ///   ``GEMMBackendError`` if the environment forces kernels that this CPU cannot run.
     package convenience init(threads: Int, precision: Precision = .float32) throws {

@@ -177,8 +177,8 @@ extension Backend {
     /// A that are already rounded to bfloat16.
     ///
     /// - Parameters:
-    ///   - a: `[rows, innerRange.count]`, rows `lda` elements apart, an even number; a zero behind
-    ///     each row whose length is odd.
+    ///   - a: `[rows, innerRange.count]`, rows `lda` elements apart, an even number; a zero follows
+    ///     each row of odd length.
     ///   - innerRange: begins at an even row; its length may be odd only if it ends at the last
     ///     row.
     package func multiply(

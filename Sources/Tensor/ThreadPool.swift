@@ -13,7 +13,7 @@ final class ThreadPool: Sendable {
     private let shared: Shared
     private let workers: [SystemThread]
 
-    /// - Parameter threads: number of threads; fewer run where the system refuses to start as many.
+    /// - Parameter threads: number of threads; fewer run where the system refuses to start more.
     init(threads: Int) {
         let shared = Shared()
         var workers: [SystemThread] = []

@@ -4,7 +4,7 @@
 //
 //     a linear layer's weight          MatMul, transposed
 //     in_proj of attention             MatMul and Add, in one piece, two (q; k and v) or three
-//     GroupNorm's gain and bias        Mul and Add behind InstanceNormalization, sizes of 1 added
+//     GroupNorm's gain and bias        Mul and Add after InstanceNormalization, sizes of 1 added
 //     a DConv's LayerScale             Mul, a size of 1 added
 //     freq_emb                         Expand at the top: × emb_scale, transposed, [1, C, F, 1]
 //
