@@ -32,7 +32,7 @@ package struct AttentionHead: Sendable, Equatable {
                 throw .invalidOption(
                     name: "attention", value: String(part),
                     allowed: layers == 0
-                        ? "a model with a transformer, which this one has not"
+                        ? "a model with a transformer"
                         : "LAYER:HEAD, such as layers.0:0, with a layer of "
                             + "\(names.joined(separator: ", ")) and a head of 0 to "
                             + "\(heads.upperBound - 1)")

@@ -61,8 +61,8 @@ package struct ChunkFolder: Sendable {
 extension PortingError {
     /// The error for several files of one tensor, such as `drums.npy` and `drums.raw`.
     static func ambiguous(_ path: String, _ tensor: String, files: [String]) -> PortingError {
-        let names = files.map(FilePath.name(of:)).joined(separator: " and as ")
+        let names = files.map(FilePath.name(of:)).joined(separator: " and ")
         return .unusable(
-            path: path, problem: "'\(tensor)' is there as \(names); keep one of them")
+            path: path, problem: "'\(tensor)' exists as \(names); keep one of them")
     }
 }

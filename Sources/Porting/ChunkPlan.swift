@@ -31,7 +31,8 @@ package struct ChunkPlan: Sendable, Equatable {
         guard hop >= 1 else {
             throw .invalidOption(
                 name: "overlap", value: "\(overlap)",
-                allowed: "chunks of \(chunkSamples) samples that begin a sample apart or more")
+                allowed: "an overlap that leaves at least one sample between the starts of chunks "
+                    + "of \(chunkSamples) samples")
         }
         self.init(chunkSamples: chunkSamples, hopSamples: hop, trackSamples: trackSamples)
     }

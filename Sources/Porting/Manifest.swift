@@ -191,7 +191,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         }
         let expected = Self.shapes(model, samples: chunk.samples)
         if inputs != expected.inputs || outputs != expected.outputs {
-            return "the shapes of inputs and outputs don't follow from the rest"
+            return "the shapes of inputs and outputs don't match the model and the chunks"
         }
         return nil
     }
@@ -201,7 +201,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         case DecodingError.keyNotFound(let key, _): "'\(key.stringValue)' is missing"
         case DecodingError.typeMismatch(_, let context),
             DecodingError.valueNotFound(_, let context):
-            "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
+            "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' has the wrong type"
         default: "it is not JSON of the expected form"
         }
     }
@@ -219,7 +219,8 @@ package struct Manifest: Sendable, Equatable, Codable {
             ),
         ]
         if let property = properties.first(where: \.differ) {
-            return "\(property.name) \(property.value(self)) there, \(property.value(other)) here"
+            return "\(property.name) \(property.value(self)) in the folder, "
+                + "\(property.value(other)) now"
         }
         return self == other ? nil : "another normalisation"
     }

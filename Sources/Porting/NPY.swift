@@ -61,8 +61,10 @@ struct NPY {
         let prefix = isShort ? 10 : 12
         guard start.count >= prefix else { throw failure("it ends within its header") }
         let length = start[8..<prefix].reversed().reduce(0) { $0 << 8 | Int($1) }
-        guard length <= NPY.headerLimitBytes, prefix + length <= file.countBytes else {
-            throw failure("its header of \(length) bytes doesn't fit into it")
+        let limit = min(NPY.headerLimitBytes, file.countBytes - prefix)
+        guard length <= limit else {
+            throw failure(
+                "it states a header of \(length) bytes, where at most \(limit) are possible")
         }
         dataStart = prefix + length
         let header = file.withBytes(prefix..<dataStart) { String(decoding: $0, as: UTF8.self) }

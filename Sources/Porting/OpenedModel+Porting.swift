@@ -98,6 +98,6 @@ extension PortingError {
         .unusable(
             path: folder,
             problem: "was prepared for \(prepared), the model has \(found); prepare it with this "
-                + "model, or name the other one with -n")
+                + "model, or give that model with -n")
     }
 }

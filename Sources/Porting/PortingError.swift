@@ -22,21 +22,20 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notFinite(let path, let tensor, let index):
             "\(path): element \(index) of \(tensor) is not a finite number"
         case .folderTaken(let path, let difference):
-            "\(path): holds chunks of another call (\(difference)); name another folder, or remove "
+            "\(path): has chunks of another run (\(difference)); choose another folder, or remove "
                 + "this one"
         case .bagOfSeveral(let name, let checkpoints):
-            "\(name): is a bag of \(checkpoints.count) models, which have a core each; name one of "
-                + "its checkpoints: \(checkpoints.joined(separator: ", "))"
+            "\(name): is a bag of \(checkpoints.count) models, expected a single model; give one "
+                + "of its checkpoints: \(checkpoints.joined(separator: ", "))"
         case .noCore(let name):
-            "\(name): is a Demucs on the waveform alone, which has no spectrogram and no core to run "
-                + "elsewhere; name a hybrid model, or look at its values with trace"
+            "\(name): runs on the waveform alone and has no core; give a hybrid model, or use trace"
         case .invalidOption(let name, let value, let allowed):
             "The value '\(value)' is invalid for '--\(name)': expected \(allowed)"
         case .nothingLoud(let limit):
             "No piece of the files is louder than \(limit) dB of full scale; give music"
         case .tooFewSamples(let found, let wanted):
-            "The files have \(found) pieces that aren't silent, fewer than the \(wanted) samples "
-                + "asked for; give more files, or ask for fewer with --samples"
+            "The files have \(found) pieces that aren't silent, but \(wanted) samples were "
+                + "requested; give more files, or request fewer with --samples"
         case .noMatch(let patterns, let names):
             "Nothing matches '\(patterns.map(\.text).joined(separator: ","))'; there are names like "
                 + names.prefix(12).joined(separator: ", ")
@@ -65,6 +64,6 @@ extension PortingError {
         let names = found.prefix(10).joined(separator: ", ") + (found.count > 10 ? ", …" : "")
         return .unusable(
             path: path,
-            problem: "holds no tensor '\(tensor)'; it has \(found.isEmpty ? "none" : names)")
+            problem: "contains no tensor '\(tensor)'; it has \(found.isEmpty ? "none" : names)")
     }
 }

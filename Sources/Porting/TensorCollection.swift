@@ -56,7 +56,7 @@ package struct TensorCollection {
         if entries.isEmpty {
             throw .unusable(
                 path: path,
-                problem: "holds neither tensors (.safetensors, .npy, .raw) nor sound files")
+                problem: "contains neither tensors (.safetensors, .npy, .raw) nor sound files")
         }
     }
 
@@ -102,7 +102,8 @@ package struct TensorCollection {
         guard !shape.isEmpty else {
             throw PortingError.unusable(
                 path: path,
-                problem: "is raw, and neither a manifest nor the other side tells its shape")
+                problem: "is a raw file of unknown shape: it is in no manifest, and the other side "
+                    + "has no shape for it")
         }
         // Outputs may have another element type than the inputs in the manifest.
         let isFloat16 =

@@ -52,7 +52,7 @@ package enum TensorFile {
             guard found == element.stored else {
                 throw .unusable(
                     path: path,
-                    problem: "holds \(found.rawValue), expected \(element.stored.rawValue) "
+                    problem: "contains \(found.rawValue), expected \(element.stored.rawValue) "
                         + "\(shape); give all files one type")
             }
         }
@@ -114,7 +114,7 @@ package enum TensorFile {
         } catch {
             throw .damaged(
                 checkpoint.path,
-                "'\(stored.name)' holds \(stored.elementType.rawValue), expected floats")
+                "'\(stored.name)' contains \(stored.elementType.rawValue), expected floats")
         }
     }
 

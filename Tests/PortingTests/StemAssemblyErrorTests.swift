@@ -74,7 +74,7 @@ import Testing
 
     @Test func oneTensorInTwoFilesIsAmbiguous() throws {
         try Data().write(to: URL(fileURLWithPath: fixture.file("output", 0, .npy)))
-        #expect(message().contains("output.raw and as output.npy"))
+        #expect(message().contains("'output' exists as output.raw and output.npy"))
     }
 
     @Test func aWaveformUnderAnotherNameIsMissing() {
