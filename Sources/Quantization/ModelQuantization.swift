@@ -127,15 +127,15 @@ package struct QuantizationError: Error, CustomStringConvertible {
     ///   - maximumBytes: the largest size allowed; nil for no limit.
     init(unreachableSNRDecibels wanted: Double, best: Double, maximumBytes: Int?) {
         description =
-            "no form of the model has an SNR of \(wanted.fixed(1)) dB"
+            "the model can't reach an SNR of \(wanted.fixed(1)) dB"
             + (maximumBytes.map { " in \($0) bytes" } ?? "")
-            + ": the best has \(best.fixed(1)) dB; ask for less"
+            + ": the best is \(best.fixed(1)) dB; choose a lower SNR"
             + (maximumBytes == nil ? "" : " or allow a larger file")
     }
 
     init(unreachableBytes wanted: Int, least: Int) {
         description =
-            "\(wanted) bytes don't hold the model: it takes \(least) with as many layers in INT8 as "
-            + "possible; allow a larger file"
+            "the model doesn't fit into \(wanted) bytes: it takes \(least) with as many layers in "
+            + "INT8 as possible; allow a larger file"
     }
 }
