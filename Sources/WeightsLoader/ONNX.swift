@@ -85,7 +85,7 @@ struct ONNXTensors {
         let location = external["location"] ?? ""
         func invalid(_ problem: String) -> FormatFailure {
             FormatFailure(
-                unsupported: "\(tensor.quoted) lies in \(location.quoted): \(problem)")
+                unsupported: "\(tensor.quoted) is in \(location.quoted): \(problem)")
         }
         // Only files below the graph's own folder: a location is untrusted input.
         let components = location.split(separator: "/", omittingEmptySubsequences: false)

@@ -86,7 +86,7 @@ extension ProtobufReader.Field {
     func bytes() throws -> Range<Int> {
         guard case .bytes(let range) = value else {
             throw FormatFailure(
-                "field \(number) is a number where text or a message belongs", at: offset)
+                "field \(number) is a number, expected text or a message", at: offset)
         }
         return range
     }

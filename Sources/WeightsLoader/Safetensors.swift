@@ -59,8 +59,8 @@ enum Safetensors {
         guard let bytes = Int(exactly: length), bytes <= limit else {
             throw WeightsError.notSafetensors(
                 path: path,
-                found: "8 bytes that announce a header of \(length) bytes, where at most \(limit) "
-                    + "can be there (a safetensors file cut short?)")
+                found: "8 bytes that state a header of \(length) bytes, where at most \(limit) "
+                    + "are possible (a safetensors file cut short?)")
         }
         return bytes
     }
@@ -138,7 +138,7 @@ private struct HeaderEntry {
         let (begin, end) = (offsets[0], offsets[1])
         guard 0 <= begin, begin <= end, end <= data.count else {
             throw FormatFailure(
-                "\(name.quoted) is said to lie at bytes \(begin)..<\(end) of the data, which has "
+                "\(name.quoted) should be at bytes \(begin)..<\(end) of the data, which has "
                     + "\(data.count)", at: offset)
         }
         let isWhole = bits % 8 == 0

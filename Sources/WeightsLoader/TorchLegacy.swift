@@ -56,7 +56,7 @@ enum TorchLegacy {
             storageRanges[key] = try cursor.take(size, "the storage \"\(key)\"")
         }
         guard cursor.isAtEnd else {
-            throw cursor.failure("\(cursor.remainingBytes) bytes behind the last storage")
+            throw cursor.failure("\(cursor.remainingBytes) bytes after the last storage")
         }
         return try TorchPackage(package, storageRanges: storageRanges).contents()
     }

@@ -106,7 +106,7 @@ struct TorchPackage {
             let last = Self.lastElement(view), last < available || count == 0
         else {
             throw objects.failure(
-                "\(name.quoted) is said to lie at \(view.offset)..<\(view.offset &+ count) of a "
+                "\(name.quoted) should be at \(view.offset)..<\(view.offset &+ count) of a "
                     + "storage of \(available) elements")
         }
         let begin = range.lowerBound + view.offset * elementBytes

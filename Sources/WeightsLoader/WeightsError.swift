@@ -79,32 +79,33 @@ extension WeightsError: DescribedError {
             "\(tensor.quoted) is stored as \(found.rawValue); weights are read from F32, F16 and "
                 + "BF16, so convert the checkpoint to one of these"
         case .tensorMissing(_, let tensor, let unasked, let similar):
-            "the tensor \(tensor.quoted) is missing; \(unasked) of the file's tensors weren't "
-                + "asked for" + (similar.isEmpty ? "" : ": \(Self.list(similar))")
+            "the tensor \(tensor.quoted) is missing; \(unasked) tensors of the file were not read"
+                + (similar.isEmpty ? "" : ": \(Self.list(similar))")
                 + "; the file's arguments don't fit its tensors"
         case .tensorsUnused(_, let tensors):
-            "\(tensors.count) of its tensors have no place in the model that its arguments "
+            "\(tensors.count) of its tensors are not part of the model that its arguments "
                 + "describe: \(Self.list(tensors))"
         case .shapeMismatch(_, let tensor, let found, let expected):
             "\(tensor.quoted) has the shape \(found), but the model that the file's arguments "
                 + "describe needs \(expected)"
         case .scalesInvalid(_, let tensor, let problem):
-            "\(tensor.quoted) holds INT8 weights, but \(problem); quantise the model again"
+            "\(tensor.quoted) has INT8 weights, but \(problem); quantise the model again"
         case .notStorable(_, let tensor, let value, let type):
-            "\(tensor.quoted) holds \(value), which \(type.rawValue) can't; keep the stored type"
+            "\(tensor.quoted) has the value \(value), which \(type.rawValue) can't represent; "
+                + "keep the stored type"
         case .metadataMissing(_, let keys):
-            "its metadata lack \(keys.joined(separator: ", ")), which say what model the tensors "
-                + "belong to; give a checkpoint as published by the official package"
+            "its metadata lack \(keys.joined(separator: ", ")), which name the model; "
+                + "give a checkpoint as published by the official package"
         case .metadataInvalid(_, let key, let problem):
             "its metadata are damaged at \(key.quoted): \(problem)"
         case .otherModel(_, let found, let expected):
-            "holds a model of class \(found.quoted); supported: "
+            "contains a model of class \(found.quoted); supported: "
                 + expected.joined(separator: ", ")
         case .severalModels(_, let submodels):
-            "holds \(submodels.count) models; choose one of them (--member): "
+            "contains \(submodels.count) models; choose one of them (--member): "
                 + Self.list(submodels)
         case .submodelMissing(_, let name, let submodels):
-            "holds no model \(name.quoted); it has \(Self.list(submodels))"
+            "contains no model \(name.quoted); it has \(Self.list(submodels))"
         }
     }
 

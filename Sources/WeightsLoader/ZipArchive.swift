@@ -47,7 +47,7 @@ struct ZipArchive {
         }
         guard cursor.isAtEnd else {
             throw cursor.failure(
-                "the zip directory has \(cursor.remainingBytes) bytes behind its last entry")
+                "the zip directory has \(cursor.remainingBytes) bytes after its last entry")
         }
         entries = try Dictionary(found.map { ($0.name, $0) }) { first, _ in
             throw cursor.failure("the zip archive has two entries named \"\(first.name)\"")
@@ -74,7 +74,8 @@ struct ZipArchive {
         if locator >= 0, file.littleEndian(UInt32.self, at: locator) == wideLocatorMark {
             let position = file.littleEndian(UInt64.self, at: locator + 8)
             guard let wide = Int(exactly: position), wide <= locator - wideEndBytes else {
-                throw FormatFailure("the zip64 end record lies behind its locator", at: locator)
+                throw FormatFailure(
+                    "the zip64 end record doesn't end before its locator", at: locator)
             }
             guard file.littleEndian(UInt32.self, at: wide) == wideEndMark else {
                 throw FormatFailure(
@@ -95,7 +96,7 @@ struct ZipArchive {
         }
         guard count <= UInt64(min(entryLimit, size / entryBytes)) else {
             throw FormatFailure(
-                "the zip archive announces \(count) entries; its directory of \(size) "
+                "the zip archive states \(count) entries; its directory of \(size) "
                     + "bytes can have at most \(min(entryLimit, size / entryBytes))",
                 at: endPosition)
         }
@@ -143,7 +144,8 @@ struct ZipArchive {
                     + "flags \(flags)); torch stores entries as they are", at: offset)
         }
         guard let local = Int(exactly: local), local <= limit, let size = Int(exactly: size) else {
-            throw FormatFailure("the zip entry \"\(name)\" lies behind the directory", at: offset)
+            throw FormatFailure(
+                "the zip entry \"\(name)\" doesn't end before the directory", at: offset)
         }
         var header = ByteCursor(file, local..<limit)
         _ = try header.take(localHeaderBytes, "a zip entry's header")

@@ -205,13 +205,13 @@ struct UsageTests {
         3 $ track.wav -n ./nowhere.safetensors -o out
         ./nowhere.safetensors: no such file…
         3 $ track.wav -n text.safetensors -o out
-        text.safetensors: is not a checkpoint of a known format: found 8 bytes that announce a header of…
+        text.safetensors: is not a checkpoint of a known format: found 8 bytes that state a header of…
         3 $ track.wav -n \(models) -o out
         \(models): can't be read: it is a folder; give the path of the safetensors file in it
         3 $ track.wav --repo nowhere
         the model repository 'nowhere' is not a folder…
         3 $ inspect \(formats)/several.safetensors --member x
-        \(formats)/several.safetensors: holds no model "x"; it has "d12395a8", "f7e0c4bc"
+        \(formats)/several.safetensors: contains no model "x"; it has "d12395a8", "f7e0c4bc"
         3 $ convert \(formats)/model.th -o absent/out.safetensors
         absent/out.safetensors: can't be written: No such file or directory
         3 $ quantize \(models)/base.safetensors -o out.safetensors --max-bytes 1000 -q

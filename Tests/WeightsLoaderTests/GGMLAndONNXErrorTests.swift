@@ -108,7 +108,7 @@ struct GGMLAndONNXErrorTests {
         (Array(model(rest: field(9, [0, 0, 0, 0])).dropLast()), "but"),
         ([0x08, 0x08, 0x13, 0x00], "the unknown wire type 3"),
         (number(1, 8) + [0x3A] + [UInt8](repeating: 0xFF, count: 11), "more than 64 bits"),
-        (number(1, 8) + number(7, 5), "is a number where text or a message belongs"),
+        (number(1, 8) + number(7, 5), "is a number, expected text or a message"),
     ]
 
     @Test(arguments: damagedGraphs)
@@ -126,7 +126,7 @@ struct GGMLAndONNXErrorTests {
         ).problem()
         #expect(
             message
-                == "this ONNX file can't be used: \"encoder.0.conv.weight\" lies in \"\(location)\": it must be a file below "
+                == "this ONNX file can't be used: \"encoder.0.conv.weight\" is in \"\(location)\": it must be a file below "
                 + "the ONNX file's own folder")
     }
 

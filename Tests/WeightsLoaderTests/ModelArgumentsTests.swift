@@ -52,7 +52,7 @@ struct ModelArgumentsTests {
                     path: file.path, found: "demucs.hdemucs.HDemucs", expected: [Self.className]))
         #expect(
             error.description
-                == "\(file.path): holds a model of class \"demucs.hdemucs.HDemucs\"; supported: "
+                == "\(file.path): contains a model of class \"demucs.hdemucs.HDemucs\"; supported: "
                 + "demucs.htdemucs.HTDemucs")
     }
 

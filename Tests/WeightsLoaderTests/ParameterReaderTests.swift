@@ -53,8 +53,8 @@ struct ParameterReaderTests {
         #expect(throws: error) { try reader.scope("encoder.1").floats("weight", [2]) }
         #expect(
             error.description
-                == "\(file.path): the tensor \"encoder.1.weight\" is missing; 2 of the file's "
-                + "tensors weren't asked for: \"encoder.1.bias\", \"steps\"; the file's "
+                == "\(file.path): the tensor \"encoder.1.weight\" is missing; 2 tensors of "
+                + "the file were not read: \"encoder.1.bias\", \"steps\"; the file's "
                 + "arguments don't fit its tensors")
     }
 

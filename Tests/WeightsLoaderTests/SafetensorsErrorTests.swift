@@ -42,7 +42,7 @@ struct SafetensorsErrorTests {
     func aHeaderBeyondTheFilesEndIsRefused(length: UInt64) throws {
         let file = try CraftedFile(CraftedFile.lengthField(length) + Array("{}".utf8))
         let found =
-            "8 bytes that announce a header of \(length) bytes, where at most 2 can be there"
+            "8 bytes that state a header of \(length) bytes, where at most 2 are possible"
         #expect(try file.problem().contains(found))
     }
 
@@ -161,7 +161,7 @@ struct SafetensorsErrorTests {
     func offsetsOutsideOfTheDataAreRefused(begin: Int, end: Int) throws {
         expectDamage(
             try Self.file(offsets: "\(begin),\(end)"),
-            "\"a\" is said to lie at bytes \(begin)..<\(end) of the data, which has 4")
+            "\"a\" should be at bytes \(begin)..<\(end) of the data, which has 4")
     }
 
     @Test(arguments: [("F32", "[2]", 8), ("F32", "[]", 4), ("F64", "[1]", 8), ("F16", "[1]", 2)])

@@ -86,7 +86,7 @@ struct TorchErrorTests {
         ),
         (
             // The first tensor's offset, BININT1 0 after its persistent id, becomes 250.
-            "\"whole\" is said to lie at 250..<274 of a storage",
+            "\"whole\" should be at 250..<274 of a storage",
             { list in
                 let pickle = index(list, "data.pkl")
                 let content = list[pickle].content
@@ -160,9 +160,9 @@ struct TorchErrorTests {
         #expect(message.contains("but"))
     }
 
-    @Test func bytesBehindTheLastStorageAreRefused() throws {
+    @Test func bytesAfterTheLastStorageAreRefused() throws {
         #expect(
             try CraftedFile(Self.bytes("views_legacy.th") + [0]).problem()
-                .contains("1 bytes behind the last storage"))
+                .contains("1 bytes after the last storage"))
     }
 }
