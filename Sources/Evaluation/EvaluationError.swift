@@ -14,8 +14,8 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible {
         case .noStems:
             "there are no stems to compare"
         case .mismatch(let stem, let role, let found, let expected, let firstStem):
-            "\(role) of '\(stem)' has \(found), expected \(expected) as the reference of "
-                + "'\(firstStem)' has; cut or convert the files so that all are alike"
+            "\(role) of '\(stem)' has \(found), expected \(expected), like the reference of "
+                + "'\(firstStem)'; cut or convert the files so that all are alike"
         case .tooManySignals(let found, let maximum):
             "BSSEval takes at most \(maximum) channels over all stems, found \(found); "
                 + "choose stems or other metrics"

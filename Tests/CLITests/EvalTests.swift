@@ -152,8 +152,8 @@ struct EvalTests {
         let short = try run("true", "short", "-q", exits: 1)
         #expect(
             short.errors
-                == "error: true: the estimate of 'bass' has 4000 samples, expected 4400 samples as "
-                + "the reference of 'bass' has; cut or convert the files so that all are alike\n")
+                == "error: true: the estimate of 'bass' has 4000 samples, expected 4400 samples, "
+                + "like the reference of 'bass'; cut or convert the files so that all are alike\n")
         try write("estimate", to: "fast", rateHz: 4000)
         let fast = try run("true", "fast", "-q", exits: 1)
         #expect(
