@@ -214,12 +214,12 @@ extension Configuration.Hyperparameters {
 
     private static func problem(ofName name: String) -> String? {
         if name.isEmpty { return "is empty" }
-        if name == "." || name == ".." { return "means a folder" }
+        if name == "." || name == ".." { return "is the name of a folder" }
         if name.utf8.count > Limits.sourceNameBytes {
             return "is longer than \(Limits.sourceNameBytes) bytes"
         }
         if name.unicodeScalars.contains(where: { "/\\".unicodeScalars.contains($0) }) {
-            return "contains a separator of folders"
+            return "contains a path separator"
         }
         if name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
             return "contains a control character"

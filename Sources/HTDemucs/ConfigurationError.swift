@@ -27,7 +27,7 @@ extension ConfigurationError: DescribedError {
         case .wrongType(let key, let found, let expected):
             "the model's argument \(key) = \(found) has the wrong type; expected \(expected)"
         case .invalid(let key, let found, let allowed):
-            "the model's argument \(key) = \(found) is impossible; \(allowed)"
+            "the model's argument \(key) = \(found) is invalid; \(allowed)"
         case .missing(let key):
             "the model's arguments lack \(key), which has no default; the checkpoint is "
                 + "incomplete"

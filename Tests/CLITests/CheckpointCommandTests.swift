@@ -24,7 +24,7 @@ struct CheckpointCommandTests {
         #expect(lines.contains("tensors: 273 with 12880 values (273 × F16)"))
         #expect(lines.contains("  encoder.0.conv.weight F16 [4, 4, 8]"))
         // 12 channels of the transformer can't be divided into the published models' 8 heads.
-        #expect(lines.contains { $0.contains("t_heads = 8 is impossible") })
+        #expect(lines.contains { $0.contains("t_heads = 8 is invalid") })
     }
 
     @Test func inspectPrintsJSON() throws {
