@@ -119,34 +119,42 @@ static void qc8w_product(enum form form, ptrdiff_t rows, ptrdiff_t count,
 QC8W_GEMM_KERNEL(f32_qc8w_gemm, AS_IS)
 QC8W_GEMM_KERNEL(bf16_qc8w_gemm, ROUNDED)
 
-/* Quantises n floats and returns their row scale. */
-static float quantize(const float *x, ptrdiff_t n, signed char *quantized) {
+/* Quantises n floats to whole numbers up to `largest` and returns their row scale. */
+static float quantize(const float *x, ptrdiff_t n, float largest, int16_t *quantized) {
     float magnitude = 0;
     for (ptrdiff_t k = 0; k < n; k++) {
         float size = __builtin_fabsf(x[k]);
         if (!(size <= __FLT_MAX__)) {
-            memset(quantized, 0, (size_t)n);
+            memset(quantized, 0, sizeof(int16_t) * (size_t)n);
             return __builtin_nanf("");
         }
         magnitude = size > magnitude ? size : magnitude;
     }
     const int is_zero = magnitude < QD8_SMALLEST;
-    const float inverse = is_zero ? 0.0f : 127.0f / magnitude;
+    const float inverse = is_zero ? 0.0f : largest / magnitude;
     for (ptrdiff_t k = 0; k < n; k++)
-        quantized[k] = (signed char)rintf(x[k] * inverse);
-    return is_zero ? 0.0f : magnitude / 127.0f;
+        quantized[k] = (int16_t)rintf(x[k] * inverse);
+    return is_zero ? 0.0f : magnitude / largest;
+}
+
+/* Writes n whole numbers as bytes, `distance` apart. */
+static void narrow(ptrdiff_t n, const int16_t *x, signed char *bytes, ptrdiff_t distance) {
+    for (ptrdiff_t k = 0; k < n; k++)
+        bytes[k * distance] = (signed char)x[k];
 }
 
 static void q8_rows__plain(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                            signed char *quantized, ptrdiff_t ldo, float *row_scales) {
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, quantized += ldo) {
-        row_scales[r] = quantize(x, cols, quantized);
+        int16_t numbers[QD8_SEGMENT];
+        row_scales[r] = quantize(x, cols, 127, numbers);
+        narrow(cols, numbers, quantized, 1);
         memset(quantized + cols, 0, (size_t)(-cols & 3));
     }
 }
 
 /* Adds one row of A, of at most QD8_SEGMENT elements, times B's rows from `first` on. */
-static void add_quantized(ptrdiff_t count, const signed char *quantized, float row_scale,
+static void add_quantized(ptrdiff_t count, const int16_t *quantized, float row_scale,
                           packed_matrix b, ptrdiff_t first, ptrdiff_t column, ptrdiff_t columns,
                           const float *scales, float *c) {
     for (ptrdiff_t begin = 0; begin < columns; begin += SUMS) {
@@ -172,11 +180,35 @@ static void qd8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_seg
                 const ptrdiff_t rest = segments[s].count - done;
                 const ptrdiff_t n = rest < QD8_SEGMENT ? rest : QD8_SEGMENT;
                 const float *x = (const float *)segments[s].a + r * lda + done;
-                signed char quantized[QD8_SEGMENT];
-                const float row_scale = quantize(x, n, quantized);
+                int16_t quantized[QD8_SEGMENT];
+                const float row_scale = quantize(x, n, 127, quantized);
                 add_quantized(n, quantized, row_scale, b, segments[s].first + done, column, columns,
                               scales, c + r * ldc);
             }
+}
+
+static void qd14_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                  ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
+                                  ptrdiff_t columns, const float *scales, const float *bias,
+                                  float *c, ptrdiff_t ldc, int accumulate) {
+    begin_sums(rows, columns, bias, c, ldc, accumulate);
+    ptrdiff_t inner = 0;
+    for (ptrdiff_t s = 0; s < count; s++)
+        inner += segments[s].count;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t done = 0, s = 0, k = 0; done < inner; done += QD8_SEGMENT) {
+            const ptrdiff_t n = inner - done < QD8_SEGMENT ? inner - done : QD8_SEGMENT;
+            float x[QD8_SEGMENT];
+            for (ptrdiff_t i = 0; i < n; i++, k++) {
+                for (; k == segments[s].count; s++)
+                    k = 0;
+                x[i] = ((const float *)segments[s].a)[r * lda + k];
+            }
+            int16_t quantized[QD8_SEGMENT];
+            const float row_scale = quantize(x, n, QD14_LARGEST, quantized);
+            add_quantized(n, quantized, row_scale, b, segments[0].first + done, column, columns,
+                          scales, c + r * ldc);
+        }
 }
 
 static void q8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count,
@@ -188,8 +220,11 @@ static void q8_qc8w_gemm__plain(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t done = 0; done < count; done += QD8_SEGMENT) {
             const ptrdiff_t n = count - done < QD8_SEGMENT ? count - done : QD8_SEGMENT;
-            add_quantized(n, quantized + r * lda + done, row_scales[r], b, first + done, column,
-                          columns, scales, c + r * ldc);
+            int16_t numbers[QD8_SEGMENT];
+            for (ptrdiff_t k = 0; k < n; k++)
+                numbers[k] = quantized[r * lda + done + k];
+            add_quantized(n, numbers, row_scales[r], b, first + done, column, columns, scales,
+                          c + r * ldc);
         }
 }
 
@@ -197,13 +232,12 @@ static void qc8w_pack_rows__plain(packed_matrix to, ptrdiff_t column, ptrdiff_t 
                                   const float *b, ptrdiff_t ldb, const float *offset,
                                   float *scales) {
     float differences[QD8_SEGMENT];
-    signed char quantized[QD8_SEGMENT];
+    int16_t quantized[QD8_SEGMENT];
     for (ptrdiff_t j = 0; j < columns; j++) {
         for (ptrdiff_t k = 0; k < to.inner; k++)
             differences[k] = b[j * ldb + k] - offset[k];
-        scales[j] = quantize(differences, to.inner, quantized);
-        for (ptrdiff_t k = 0; k < to.inner; k++)
-            ((signed char *)to.bytes)[k * to.columns + column + j] = quantized[k];
+        scales[j] = quantize(differences, to.inner, 127, quantized);
+        narrow(to.inner, quantized, (signed char *)to.bytes + column + j, to.columns);
     }
 }
 

@@ -38,16 +38,21 @@ typedef struct {
     int32_t start[BLOCK_ROWS];
 } quantized_block;
 
-/* A view of quantised rows of A, `stride` elements apart, with their row scales and starts. */
+/* A view of quantised rows of A, `stride` elements apart, with their row scales and starts. Wider
+ * numbers than elements have a second plane: A is rows << LOW_BITS, + low->rows. */
 typedef struct {
     const q_element *rows;
     ptrdiff_t stride;
     const float *row_scales;
     const int32_t *start;
+    const quantized_block *low;
 } quantized_view;
 
+enum { LOW_BITS = 7 };
+
 static inline quantized_view view_of(const quantized_block *block) {
-    return (quantized_view){&block->rows[0][0], QUANTIZED_COLUMNS, block->row_scales, block->start};
+    return (quantized_view){&block->rows[0][0], QUANTIZED_COLUMNS, block->row_scales, block->start,
+                            NULL};
 }
 
 /* The bits of |x|, which are ordered like the numbers, with infinity and NaN last. */
@@ -57,9 +62,9 @@ static inline vec_int magnitude_bits(vec x) {
     return bits & 0x7FFFFFFF;
 }
 
-/* The row scale of n floats, and the factor that quantises them: 0 if they are taken as zeros, or
- * if one is not finite. */
-static inline float scale_of(const float *x, ptrdiff_t n, float *inverse) {
+/* The row scale of n floats for whole numbers up to `largest_step`, and the factor that quantises
+ * the floats: 0 if they are taken as zeros, or if one is not finite. */
+static inline float scale_of(const float *x, ptrdiff_t n, float largest_step, float *inverse) {
     vec_int largest = 0;
     ptrdiff_t k = 0;
     for (; k + WIDTH <= n; k += WIDTH)
@@ -76,8 +81,8 @@ static inline float scale_of(const float *x, ptrdiff_t n, float *inverse) {
         return __builtin_nanf("");
     if (magnitude < QD8_SMALLEST)
         return 0;
-    *inverse = 127.0f / magnitude;
-    return magnitude / 127.0f;
+    *inverse = largest_step / magnitude;
+    return magnitude / largest_step;
 }
 
 /* Quantises four vectors to bytes and returns their sum. */
@@ -91,12 +96,12 @@ static inline vec_int quantize_four(const float *x, float inverse, signed char *
 
 /* Quantises n floats with one row scale; `lead` zeros precede them, and zeros fill up the last
  * group. */
-static void quantize_to(q_element *out, const float *x, ptrdiff_t n, quantized_block *block,
-                        ptrdiff_t row, ptrdiff_t lead) {
+static void quantize_to(q_element *out, const float *x, ptrdiff_t n, float largest_step,
+                        quantized_block *block, ptrdiff_t row, ptrdiff_t lead) {
     memset(out, 0, sizeof(q_element) * (size_t)lead);
     out += lead;
     float inverse;
-    block->row_scales[row] = scale_of(x, n, &inverse);
+    block->row_scales[row] = scale_of(x, n, largest_step, &inverse);
     block->start[row] = 0;
     if (inverse == 0) {
         memset(out, 0, sizeof(q_element) * (size_t)(n + GROUP));
@@ -137,6 +142,26 @@ static inline vec group_row(group_vec groups, int i) {
 /* Number of a panel's elements in an operand. */
 enum { OPERAND = GROUP * WIDTH };
 
+/* sum[rows][vectors] += rows of A, `stride` elements apart, times the groups of a panel. */
+ALWAYS_INLINE void int8_add_products(const int rows, const int vectors, const q_element *a,
+                                     ptrdiff_t stride, ptrdiff_t groups, const q_packed *panel,
+                                     vec_int sum[ROWS][2]) {
+#if int8_QUADS
+    int8_multiply_quads(rows, vectors, a, stride, groups, panel, sum);
+#else
+    for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * OPERAND) {
+        q_operand b0 = load_q_operand(panel);
+        q_operand b1 = load_q_operand(panel + (vectors > 1 ? OPERAND : 0));
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            sum[r][0] = dot(sum[r][0], b0, a + r * stride);
+            if (vectors > 1)
+                sum[r][1] = dot(sum[r][1], b1, a + r * stride);
+        }
+    }
+#endif
+}
+
 /* C[rows, vectors * WIDTH] = bias, 0 or C, + row_scale * scale * (quantised A times quantised B).
  */
 ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view view, ptrdiff_t row,
@@ -149,21 +174,17 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec_int)view.start[row + r];
     c += row * ldc;
-    const q_element *a = view.rows + row * view.stride;
-#if int8_QUADS
-    int8_multiply_quads(rows, vectors, a, view.stride, groups, panel, sum);
-#else
-    for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * OPERAND) {
-        q_operand b0 = load_q_operand(panel);
-        q_operand b1 = load_q_operand(panel + (vectors > 1 ? OPERAND : 0));
+    int8_add_products(rows, vectors, view.rows + row * view.stride, view.stride, groups, panel,
+                      sum);
+    if (view.low) {
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            sum[r][0] = dot(sum[r][0], b0, a + r * view.stride);
-            if (vectors > 1)
-                sum[r][1] = dot(sum[r][1], b1, a + r * view.stride);
-        }
+        for (int r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = (sum[r][v] << LOW_BITS) + (vec_int)view.low->start[row + r];
+        int8_add_products(rows, vectors, view.low->rows[row], QUANTIZED_COLUMNS, groups, panel,
+                          sum);
     }
-#endif
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
@@ -298,7 +319,7 @@ static float quantize_column(const float *x, const float *offset, ptrdiff_t inne
         store(column + k, load(x + k) - load(offset + k));
     if (k < inner)
         store(column + k, load_part(x + k, inner - k) - load_part(offset + k, inner - k));
-    float inverse, scale = scale_of(column, inner, &inverse);
+    float inverse, scale = scale_of(column, inner, 127, &inverse);
     for (k = 0; k < inner; k += WIDTH) {
         vec_int quantized = inverse == 0 ? (vec_int)0 : nearest(load(column + k) * inverse);
         byte_vec flipped = __builtin_convertvector(quantized ^ INT8_FLIP, byte_vec);
@@ -355,8 +376,8 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t coun
                 int32_t start[BLOCK_ROWS];
                 for (ptrdiff_t r = 0; r < n; r++)
                     start[r] = -INT8_FLIP * sum_of_bytes(bytes + r * lda, length);
-                const quantized_view view = {(const q_element *)bytes, lda, row_scales + row,
-                                             start};
+                const quantized_view view = {(const q_element *)bytes, lda, row_scales + row, start,
+                                             NULL};
                 int8_columns(view, n, groups, matrix, first + done, scales, NULL, target, ldc,
                              adding);
             } else {
@@ -377,7 +398,7 @@ static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
     const ptrdiff_t padded = (cols + 3) & -4;
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, quantized += ldo) {
         float inverse;
-        row_scales[r] = scale_of(x, cols, &inverse);
+        row_scales[r] = scale_of(x, cols, 127, &inverse);
         if (inverse == 0) {
             memset(quantized, 0, (size_t)padded);
             continue;

@@ -39,9 +39,9 @@ static void quantize_row(const float *x, ptrdiff_t n, quantized_block *block, pt
                          ptrdiff_t lead) {
 #if int8_QUADS
     q_element bytes[QUANTIZED_COLUMNS];
-    quantize_to(bytes, x, n, block, row, lead);
+    quantize_to(bytes, x, n, 127, block, row, lead);
     put_row(bytes, lead + n, block, row);
 #else
-    quantize_to(block->rows[row], x, n, block, row, lead);
+    quantize_to(block->rows[row], x, n, 127, block, row, lead);
 #endif
 }

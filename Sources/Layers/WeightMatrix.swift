@@ -175,6 +175,7 @@ package struct WeightMatrix: Sendable {
         case .quantized(let scales, let activations):
             let product =
                 switch activations {
+                case .float32 where backend.quantizesTo14Bits: backend.kernels.qd14_qc8w_gemm
                 case .float32: backend.kernels.f32_qc8w_gemm
                 case .bfloat16: backend.kernels.bf16_qc8w_gemm
                 // Each row of each segment has its own row scale.

@@ -107,6 +107,10 @@ package final class Backend: Sendable {
         precision == .int8 ? fastestPrecision : precision
     }
 
+    /// Whether products of INT8 weights without INT8 activations have activations of 14 bits, where
+    /// ``precisionOfFloats`` is float32.
+    package var quantizesTo14Bits: Bool { precision == .int8 && instructions.multiplies14Bits }
+
     /// The code that computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or
     /// `packed` for our own kernels.
     package var productsDescription: String { products.description }

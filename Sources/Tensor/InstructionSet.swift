@@ -18,6 +18,15 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     /// Whether products in bfloat16 are faster than in float32.
     package var multipliesBFloat16: Bool { self == .avx512bf16 || self == .neonbf16 }
 
+    /// Whether products of INT8 weights with activations of 14 bits are faster than those with
+    /// floats: integers are multiplied at least twice as fast as floats, and bfloat16 is not.
+    package var multiplies14Bits: Bool {
+        switch self {
+        case .avx2, .avxvnni, .avx512, .avx512vnni, .neondot: true
+        case .plain, .avx512bf16, .neon, .neonbf16: false
+        }
+    }
+
     package var isAvailable: Bool { table != nil }
 
     /// The set that runs: `SWIFT_DEMUCS_ISA` if it is set, else the best.

@@ -5,8 +5,8 @@
 package enum LayerForm: String, Sendable, CaseIterable {
     /// Floats of 16 bits, not quantised.
     case float
-    /// INT8 weights; activations are floats of 16 bits, or float32 if the whole model runs in
-    /// float32.
+    /// INT8 weights; activations are bfloat16, or whole numbers of 14 bits on CPUs that do not
+    /// multiply bfloat16, or float32 if the whole model runs in float32.
     case w8 = "int8-weights"
     /// INT8 weights and activations.
     case w8a8 = "int8"

@@ -145,8 +145,8 @@ extension Option {
             + "file.")
     static let measuredPrecision = Option(
         "precision", values: Precision.allCases.map(\.rawValue) + ["all"],
-        help: "The precision to measure; all adds float32 with weights from a float16 file. (default: "
-            + "float32; int8 for INT8 weights)")
+        help: "The precision to measure; all adds float32 with weights from a float16 file. "
+            + "(default: float32; int8 for INT8 weights)")
     static let runs = Option(
         "runs", value: "n",
         help: "Timed runs, 1 to 1000, after one that doesn't count. (default: 5)")

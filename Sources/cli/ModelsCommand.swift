@@ -132,8 +132,8 @@ extension ModelsCommand {
         "models",
         overview: "List the published models and where they are; fetch and verify models.",
         operand: "[action ...]",
-        operandHelp: "Without an action, lists the published models. 'fetch <name> ...' downloads models. "
-            + "'path <name>' prints a model's files. 'verify' compares the files of all "
+        operandHelp: "Without an action, lists the published models. 'fetch <name> ...' "
+            + "downloads models. 'path <name>' prints a model's files. 'verify' compares the files of all "
             + "installed models with their checksums.",
         operandCompletion: .words(actions),
         options: [.json, .repo, .offline] + Option.common,

@@ -136,7 +136,8 @@ extension Option {
         "stdout", value: "stem",
         help: "Write this stem of a single track to standard output, as WAV, and no file.")
     static let raw = Option(
-        "raw", help: "Write samples without a header (with --stdout): interleaved little-endian float32.")
+        "raw",
+        help: "Write samples without a header (with --stdout): interleaved little-endian float32.")
     static let skipExisting = Option(
         "skip-existing",
         help: "Skip tracks that are done already, with this model and these options.")
@@ -170,9 +171,9 @@ extension SeparateCommand {
         overview:
             "Separate music into stems: drums, bass, vocals and whatever else the model has.",
         operand: "track ...",
-        operandHelp: "Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and through ffmpeg "
-            + "others and videos), folders to search for such files, patterns "
-            + "('*', '?', '[...]'), or - for standard input.",
+        operandHelp: "Audio files, folders to search for them, patterns ('*', '?', '[...]'), or - "
+            + "for standard input; WAV, AIFF, FLAC, Ogg Vorbis, Opus and MP3, others and videos "
+            + "through ffmpeg.",
         topics: [
             "MODEL": [.name, .member, .repo, .offline, .listModels, .signature],
             "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual],

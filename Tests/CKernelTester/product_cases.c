@@ -274,6 +274,7 @@ CASE(f32_bf16w_gemm, test_product(run, (format)FLOATS(bf16, f32_bf16w_gemm), 0))
 CASE(f32_qc8w_gemm, test_product(run, (format)QUANTIZED(f32_qc8w_gemm), 0))
 CASE(bf16_qc8w_gemm, test_product(run, (format)QUANTIZED(bf16_qc8w_gemm), 0))
 CASE(qd8_qc8w_gemm, test_product(run, (format)QUANTIZED(qd8_qc8w_gemm), 1))
+CASE(qd14_qc8w_gemm, test_product(run, (format)QUANTIZED(qd14_qc8w_gemm), 1))
 CASE(qc8w_pack, test_f32_qc8w_gemm(run))
 CASE(qc8w_packed_bytes, test_f32_qc8w_gemm(run))
 

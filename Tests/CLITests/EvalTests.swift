@@ -143,7 +143,8 @@ struct EvalTests {
         try write("reference", to: "true", stems: ["bass"])
         try write("estimate", to: "found")
         let run = try run("true", "found", "--metrics", "sdr", "-q")
-        #expect(run.errors == "warning: found: not scored, because the reference is missing: drums\n")
+        #expect(
+            run.errors == "warning: found: not scored, because the reference is missing: drums\n")
     }
 
     @Test func estimatesOfAnotherLengthOrRateAreRefused() throws {

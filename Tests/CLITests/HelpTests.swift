@@ -19,10 +19,10 @@ struct HelpTests {
                 USAGE: swift-demucs [separate] [<options>] <track> ...
 
                 ARGUMENTS:
-                  <track> ...             Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3;
-                                          others, and videos, through ffmpeg if it is
-                                          installed), folders to search for such files, patterns
-                                          ('*', '?', '[...]'), or - for standard input.
+                  <track> ...             Audio files, folders to search for them, patterns
+                                          ('*', '?', '[...]'), or - for standard input; WAV,
+                                          AIFF, FLAC, Ogg Vorbis, Opus and MP3, others and
+                                          videos through ffmpeg.
 
                 MODEL:
                   -n, --name <model>      The model: a file, a published name (htdemucs,
@@ -74,8 +74,8 @@ struct HelpTests {
                   --no-split              Separate a short track as a whole, without segments.
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)
-                  --duration <time>       Separate this much of the track, as if it ended there.
-                                          (default: to its end)
+                  --duration <time>       Separate a part of this length, as if the track ended
+                                          there. (default: to its end)
                   --downmix <first|average>
                                           How to reduce more channels than the model takes:
                                           first keeps the first ones, average averages all.
@@ -115,7 +115,7 @@ struct HelpTests {
                                           Stems), mka Matroska. Needs ffmpeg. --gain is common
                                           then, unless it is given.
                   --stem-codec <alac|aac|flac>
-                                          Codec of the stem file: alac and flac lose nothing,
+                                          Codec of the stem file: alac and flac are lossless,
                                           aac has 256 kbit/s for each of the five tracks. mp4
                                           holds alac and aac, mka flac and alac. (default: alac,
                                           for mka flac)
@@ -124,8 +124,8 @@ struct HelpTests {
                                           own. (default: model)
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
-                  --raw                   With --stdout: samples without a header, interleaved
-                                          little-endian float32.
+                  --raw                   Write samples without a header (with --stdout):
+                                          interleaved little-endian float32.
                   --skip-existing         Skip tracks that are done already, with this model and
                                           these options.
                   --force                 Separate all tracks, even with --skip-existing.
@@ -145,8 +145,8 @@ struct HelpTests {
                                           line arrives, until its end; for programs that keep a
                                           model loaded. Lines are not checked before.
                   --timeout <seconds>     Give up on a track after this time. (default: never)
-                  --max-duration <time>   Refuse a track, or an excerpt, that is longer than
-                                          this. (default: any length)
+                  --max-duration <time>   Refuse a track, or an excerpt, longer than this time.
+                                          (default: any length)
                   --quarantine-after <n>  Don't try a track of the manifest again that has
                                           failed n times. (default: try again)
 
@@ -235,7 +235,8 @@ struct HelpTests {
                 USAGE: swift-demucs [separate] [<options>] <track> ...
 
                 ARGUMENTS:
-                  <track> ...             Audio files (WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3.
+                  <track> ...             Audio files, folders to search for them, patterns
+                                          ('*', '?', '[...]'), or - for standard input.
 
                 MODEL:
                   -n, --name <model>      The model.
@@ -264,7 +265,8 @@ struct HelpTests {
                   --segment <seconds>     Length of a segment, decimals allowed.
                   --no-split              Separate a short track as a whole, without segments.
                   --start <time>          Start here, in seconds or as 1:02:03.5.
-                  --duration <time>       Separate this much of the track, as if it ended there.
+                  --duration <time>       Separate a part of this length, as if the track ended
+                                          there.
                   --downmix <first|average>
                                           How to reduce more channels than the model takes.
                   --precision <float32|bfloat16|int8|auto>
@@ -295,7 +297,7 @@ struct HelpTests {
                                           Sample rate of the stems.
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
-                  --raw                   With --stdout.
+                  --raw                   Write samples without a header (with --stdout).
                   --skip-existing         Skip tracks that are done already, with this model and
                                           these options.
                   --force                 Separate all tracks, even with --skip-existing.
@@ -309,8 +311,7 @@ struct HelpTests {
                   --follow                Separate each track of the manifest as soon as its
                                           line arrives, until its end.
                   --timeout <seconds>     Give up on a track after this time.
-                  --max-duration <time>   Refuse a track, or an excerpt, that is longer than
-                                          this.
+                  --max-duration <time>   Refuse a track, or an excerpt, longer than this time.
                   --quarantine-after <n>  Don't try a track of the manifest again that has
                                           failed n times.
 
@@ -367,10 +368,10 @@ struct HelpTests {
                 USAGE: swift-demucs models [<options>] [<action> ...]
 
                 ARGUMENTS:
-                  [<action> ...]          Without an action, lists the published models. 'fetch <name> ...'
-                                          downloads models. 'path <name>' prints a model's
-                                          files. 'verify' compares the files of all installed
-                                          models with their checksums.
+                  [<action> ...]          Without an action, lists the published models. 'fetch
+                                          <name> ...' downloads models. 'path <name>' prints a
+                                          model's files. 'verify' compares the files of all
+                                          installed models with their checksums.
 
                 OPTIONS:
                   --json                  Write JSON instead of text.
@@ -385,7 +386,7 @@ struct HelpTests {
                   swift-demucs models fetch htdemucs
                       Downloads the default model, 84 MB.
                   swift-demucs models path htdemucs
-                      Where it is.
+                      Prints the path of its file.
 
                 ENVIRONMENT:
                   SWIFT_DEMUCS_MODELS     Folders of models, separated by colons.

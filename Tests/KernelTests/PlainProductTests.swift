@@ -106,17 +106,39 @@ import Testing
 
     /// The INT8 product of a row of A with a column of ones.
     private func product(of row: [Float]) -> Float {
-        var (c, ones) = ([Float.nan], [Int8](repeating: 1, count: row.count))
-        ones.withUnsafeMutableBytes { ones in
-            let column = packed_matrix(bytes: ones.baseAddress!, inner: row.count, columns: 1)
+        product(
+            of: row, segments: [row.count], columns: 1, [Int8](repeating: 1, count: row.count),
+            by: plain.qd8_qc8w_gemm)[0]
+    }
+
+    /// The product of a row of A, in segments, with an INT8 matrix `[row.count, columns]`.
+    private func product(
+        of row: [Float], segments counts: [Int], columns: Int, _ b: [Int8],
+        by gemm: QuantizedGEMM
+    ) -> [Float] {
+        var (c, b) = ([Float](repeating: .nan, count: columns), b)
+        let scales = [Float](repeating: 1, count: columns)
+        b.withUnsafeMutableBytes { b in
+            let b = packed_matrix(bytes: b.baseAddress!, inner: row.count, columns: columns)
             row.withUnsafeBufferPointer { row in
-                var segment = gemm_segment(a: row.baseAddress!, first: 0, count: row.count)
-                plain.qd8_qc8w_gemm(
-                    1, 1, &segment, row.count, column, 0, 1, [1], nil, &c, 1, 0)
+                var first = 0
+                let segments = counts.map { count in
+                    defer { first += count }
+                    return gemm_segment(a: row.baseAddress! + first, first: first, count: count)
+                }
+                gemm(
+                    1, counts.count, segments, row.count, b, 0, columns, scales, nil, &c, columns,
+                    0)
             }
         }
-        return c[0]
+        return c
     }
+
+    private typealias QuantizedGEMM =
+        @convention(c) (
+            Int, Int, UnsafePointer<gemm_segment>, Int, packed_matrix, Int, Int,
+            UnsafePointer<Float>, UnsafePointer<Float>?, UnsafeMutablePointer<Float>, Int, Int32
+        ) -> Void
 
     @Test func eachRowAndSegmentHasItsScale() {
         var numbers = SeededNumbers(seed: 7)
@@ -129,6 +151,37 @@ import Testing
             bound += 0.5001 * largest / 127 * Double(part.count)
         }
         #expect(abs(Double(product(of: row)) - exact) <= bound)
+    }
+
+    /// With the identity as B, the product is the row as it was quantised.
+    @Test func segmentsOfFourteenBitsShareAScale() {
+        var numbers = SeededNumbers(seed: 9)
+        let row = numbers.floats(40) + numbers.floats(60, scale: 1000)
+        let identity = row.indices.flatMap { k in row.indices.map { Int8($0 == k ? 1 : 0) } }
+        let largest = row.map { abs($0) }.max() ?? 0
+        for segments in [[100], [40, 0, 60], [1, 98, 1]] {
+            let found = product(
+                of: row, segments: segments, columns: row.count, identity,
+                by: plain.qd14_qc8w_gemm)
+            for (quantized, value) in zip(found, row) {
+                #expect(abs(quantized - value) <= 0.501 * largest / 8191)
+            }
+        }
+    }
+
+    @Test func rowsOfFourteenBitsAreDefined() {
+        func sum(_ row: [Float]) -> Float {
+            product(
+                of: row, segments: [row.count], columns: 1,
+                [Int8](repeating: 127, count: row.count), by: plain.qd14_qc8w_gemm)[0]
+        }
+        for value in [Float.nan, .infinity, -.infinity] {
+            #expect(sum([1, value, 2]).isNaN)
+        }
+        #expect(sum([0, 1e-31]) == 0)
+        // The largest sum of 32 bits, and a second row scale after it.
+        #expect(sum([Float](repeating: 1, count: 2048)) == 127 * 2048)
+        #expect(sum([Float](repeating: -1, count: 2048) + [1000]) == -127 * 1048)
     }
 
     @Test(arguments: [0, 7, 18])

@@ -67,7 +67,7 @@ struct SafetensorsErrorTests {
         try handle.close()
         #expect(
             try file.problem().contains(
-                "a header of 16000001 bytes, where at most 16000000 can be there"))
+                "a header of 16000001 bytes, where at most 16000000 are possible"))
     }
 
     @Test(arguments: [

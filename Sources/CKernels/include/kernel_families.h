@@ -253,11 +253,14 @@ typedef void pack_kernel(packed_matrix to, ptrdiff_t first, ptrdiff_t count, ptr
                          ptrdiff_t columns, const float *b, ptrdiff_t inner_stride,
                          ptrdiff_t column_stride);
 
-/* ---- Matrix products with INT8 weights. "qc8w": weights quantised with a scale per column; "qd8":
- * A quantised in the kernel with a scale per row; "q8": A already quantised. ---- */
+/* ---- Matrix products with INT8 weights. "qc8w": weights quantised with a scale per column; "qd8"
+ * and "qd14": A quantised in the kernel with a scale per row; "q8": A already quantised. ---- */
 
 /* The most elements of a row of A that qd8_qc8w_gemm quantises with one row scale. */
 enum { QD8_SEGMENT = 2048 };
+
+/* The largest whole number of qd14_qc8w_gemm's A: sums of QD8_SEGMENT products fit into 32 bits. */
+enum { QD14_LARGEST = 8191 };
 
 /* qd8_qc8w_gemm takes rows as zero if their largest element is smaller than this, so that the
  * reciprocal of the row scale stays finite. */
@@ -272,8 +275,11 @@ enum { QD8_SEGMENT = 2048 };
  *                   with row_scale = max |A[r][k]| / 127. Sums are exact within a segment; segment
  *                   by segment, C = fma(sum, row_scale * scale, C). A row whose largest element is
  *                   below QD8_SMALLEST is taken as zero; a row with a NaN or an infinity gives NaN.
+ *   qd14_qc8w_gemm  A is float32 and is quantised to 14 bits, with row_scale = max |A[r][k]| /
+ *                   QD14_LARGEST for all segments together (for each QD8_SEGMENT elements of their
+ *                   sequence). Otherwise as qd8_qc8w_gemm.
  * Bound: 2 (inner + 4) u |C| for the first two: the bound of gemm_kernel and of the product with
- * the scale. 0 for qd8_qc8w_gemm: the sums are integers, and every version continues with the same
+ * the scale. 0 for the others: the sums are integers, and every version continues with the same
  * operations. */
 typedef void qc8w_gemm_kernel(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
                               ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,

@@ -47,6 +47,7 @@
     ENTRY(f32_qc8w_gemm, qc8w_gemm_kernel)                                                         \
     ENTRY(bf16_qc8w_gemm, qc8w_gemm_kernel)                                                        \
     ENTRY(qd8_qc8w_gemm, qc8w_gemm_kernel)                                                         \
+    ENTRY(qd14_qc8w_gemm, qc8w_gemm_kernel)                                                        \
     ENTRY(q8_rows, quantize_rows_kernel)                                                           \
     ENTRY(q8_qc8w_gemm, q8_gemm_kernel)                                                            \
     ENTRY(f32_fft_frames, fft_frames_kernel)                                                       \

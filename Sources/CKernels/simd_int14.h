@@ -1,0 +1,116 @@
+/* Products of INT8 weights with activations of 14 bits, in the arithmetic of simd_int8.h.
+ *
+ * A number of 14 bits is one element where those have 16 bits, and else two: high << LOW_BITS, +
+ * low. The tile multiplies the high plane, shifts its sums and goes on with the low plane, so a
+ * product takes twice the time of one with bytes, as with bfloat16 where a CPU multiplies that.
+ */
+
+enum { HAS_PLANES = sizeof(q_element) == 1 };
+
+/* The planes of a block of rows; `low` is unused without planes. */
+typedef struct {
+    quantized_block high, low;
+} plane_blocks;
+
+/* Splits n <= 4 * WIDTH whole numbers into bytes, and returns the sums of both planes. */
+static inline void split(const vec_int numbers[4], signed char *high, signed char *low,
+                         vec_int sums[2]) {
+    vec_int high_parts[4], low_parts[4];
+    for (int i = 0; i < 4; i++) {
+        high_parts[i] = (numbers[i] + (1 << (LOW_BITS - 1))) >> LOW_BITS;
+        low_parts[i] = numbers[i] - (high_parts[i] << LOW_BITS);
+        sums[0] += high_parts[i];
+        sums[1] += low_parts[i];
+    }
+    store_bytes(high, high_parts);
+    store_bytes(low, low_parts);
+}
+
+/* Quantises n floats to 14 bits with one row scale; `lead` zeros precede them, and zeros fill up
+ * the last group. */
+static void quantize_planes(const float *x, ptrdiff_t n, plane_blocks *blocks, ptrdiff_t row,
+                            ptrdiff_t lead) {
+    if (!HAS_PLANES) {
+        quantize_to(blocks->high.rows[row], x, n, QD14_LARGEST, &blocks->high, row, lead);
+        return;
+    }
+#if int8_QUADS
+    q_element high[QUANTIZED_COLUMNS], low[QUANTIZED_COLUMNS];
+#else
+    q_element *high = blocks->high.rows[row], *low = blocks->low.rows[row];
+#endif
+    float inverse;
+    blocks->high.row_scales[row] = scale_of(x, n, QD14_LARGEST, &inverse);
+    memset(high, 0, (size_t)lead);
+    memset(low, 0, (size_t)lead);
+    vec_int sums[2] = {0, 0};
+    for (ptrdiff_t k = 0; k < n; k += 4 * WIDTH) {
+        vec_int numbers[4];
+        for (int i = 0; i < 4; i++) {
+            const ptrdiff_t first = k + i * WIDTH;
+            numbers[i] = first < n && inverse != 0
+                             ? nearest(load_first(x + first, n - first) * inverse)
+                             : (vec_int)0;
+        }
+        split(numbers, (signed char *)high + lead + k, (signed char *)low + lead + k, sums);
+    }
+    memset(high + lead + n, 0, GROUP);
+    memset(low + lead + n, 0, GROUP);
+    blocks->high.start[row] = -INT8_FLIP * sum_int_lanes(sums[0]);
+    blocks->low.start[row] = -INT8_FLIP * sum_int_lanes(sums[1]);
+#if int8_QUADS
+    put_row(high, lead + n, &blocks->high, row);
+    put_row(low, lead + n, &blocks->low, row);
+#endif
+}
+
+/* The elements from ... from + n - 1 of a row whose segments follow each other: where they are if
+ * one segment has them all, else copied to `out`. */
+static const float *joined(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t offset,
+                           ptrdiff_t from, ptrdiff_t n, float *out) {
+    for (ptrdiff_t s = 0, begin = segments[0].first; s < count; begin += segments[s].count, s++) {
+        const float *row = (const float *)segments[s].a + offset;
+        const ptrdiff_t first = from > begin ? from : begin;
+        const ptrdiff_t end = begin + segments[s].count, last = from + n < end ? from + n : end;
+        if (last - first == n)
+            return row + (from - begin);
+        for (ptrdiff_t k = first; k < last; k += WIDTH)
+            store_part(out + (k - from), load_first(row + (k - begin), last - k),
+                       last - k < WIDTH ? last - k : WIDTH);
+    }
+    return out;
+}
+
+static void KERNEL(qd14_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
+                                   ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
+                                   ptrdiff_t columns, const float *scales, const float *bias,
+                                   float *c, ptrdiff_t ldc, int accumulate) {
+    const quantized_columns matrix = columns_of(b, column, columns);
+    const gemm_segment nothing = {.a = scales, .first = 0, .count = 0};
+    if (count == 0) {
+        segments = &nothing;
+        count = 1;
+    }
+    const ptrdiff_t begin = segments[0].first, lead = begin % GROUP;
+    const ptrdiff_t end = segments[count - 1].first + segments[count - 1].count;
+    plane_blocks blocks;
+    quantized_view view = view_of(&blocks.high);
+    view.low = HAS_PLANES ? &blocks.low : NULL;
+    for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
+        const ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
+        int adding = accumulate;
+        ptrdiff_t from = begin;
+        do {
+            const ptrdiff_t length = end - from < QD8_SEGMENT ? end - from : QD8_SEGMENT;
+            for (ptrdiff_t r = 0; r < n; r++) {
+                float copied[QD8_SEGMENT];
+                const float *x = joined(count, segments, (row + r) * lda, from, length, copied);
+                quantize_planes(x, length, &blocks, r, lead);
+            }
+            int8_columns(view, n, whole_groups(lead + length) / GROUP, matrix, from - lead, scales,
+                         bias, c + row * ldc, ldc, adding);
+            adding = 1;
+            from += length;
+        } while (from < end);
+    }
+}
