@@ -1,18 +1,18 @@
 /* Products of INT8 weights with activations of 14 bits, in the arithmetic of simd_int8.h.
  *
- * A number of 14 bits is one element where those have 16 bits, and else two: high << LOW_BITS, +
- * low. The tile multiplies the high plane, shifts its sums and goes on with the low plane, so a
- * product takes twice the time of one with bytes, as with bfloat16 where a CPU multiplies that.
+ * A 14-bit number is one element if elements have 16 bits. If they are bytes, it is two elements in
+ * two planes: (high << LOW_BITS) + low. The tile multiplies the high plane, shifts the sums and adds
+ * the low plane, so the product takes twice the time of a product of bytes.
  */
 
 enum { HAS_PLANES = sizeof(q_element) == 1 };
 
-/* The planes of a block of rows; `low` is unused without planes. */
+/* The planes of a block of rows. Without planes, `high` has the whole numbers. */
 typedef struct {
-    quantized_block high, low;
+    quantized_block high, low[HAS_PLANES];
 } plane_blocks;
 
-/* Splits n <= 4 * WIDTH whole numbers into bytes, and returns the sums of both planes. */
+/* Splits 4 * WIDTH whole numbers into bytes, and adds both planes to the lanes of their sums. */
 static inline void split(const vec_int numbers[4], signed char *high, signed char *low,
                          vec_int sums[2]) {
     vec_int high_parts[4], low_parts[4];
@@ -37,7 +37,7 @@ static void quantize_planes(const float *x, ptrdiff_t n, plane_blocks *blocks, p
 #if int8_QUADS
     q_element high[QUANTIZED_COLUMNS], low[QUANTIZED_COLUMNS];
 #else
-    q_element *high = blocks->high.rows[row], *low = blocks->low.rows[row];
+    q_element *high = blocks->high.rows[row], *low = blocks->low->rows[row];
 #endif
     float inverse;
     blocks->high.row_scales[row] = scale_of(x, n, QD14_LARGEST, &inverse);
@@ -57,10 +57,10 @@ static void quantize_planes(const float *x, ptrdiff_t n, plane_blocks *blocks, p
     memset(high + lead + n, 0, GROUP);
     memset(low + lead + n, 0, GROUP);
     blocks->high.start[row] = -INT8_FLIP * sum_int_lanes(sums[0]);
-    blocks->low.start[row] = -INT8_FLIP * sum_int_lanes(sums[1]);
+    blocks->low->start[row] = -INT8_FLIP * sum_int_lanes(sums[1]);
 #if int8_QUADS
     put_row(high, lead + n, &blocks->high, row);
-    put_row(low, lead + n, &blocks->low, row);
+    put_row(low, lead + n, blocks->low, row);
 #endif
 }
 
@@ -95,7 +95,7 @@ static void KERNEL(qd14_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
     const ptrdiff_t end = segments[count - 1].first + segments[count - 1].count;
     plane_blocks blocks;
     quantized_view view = view_of(&blocks.high);
-    view.low = HAS_PLANES ? &blocks.low : NULL;
+    view.low = HAS_PLANES ? blocks.low : NULL;
     for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
         const ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         int adding = accumulate;

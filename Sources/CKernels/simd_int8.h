@@ -38,8 +38,8 @@ typedef struct {
     int32_t start[BLOCK_ROWS];
 } quantized_block;
 
-/* A view of quantised rows of A, `stride` elements apart, with their row scales and starts. Wider
- * numbers than elements have a second plane: A is rows << LOW_BITS, + low->rows. */
+/* A view of quantised rows of A, `stride` elements apart, with their row scales and starts. Numbers
+ * that are wider than an element have a second plane: A is (rows << LOW_BITS) + low->rows. */
 typedef struct {
     const q_element *rows;
     ptrdiff_t stride;
