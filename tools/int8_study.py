@@ -1,4 +1,4 @@
-"""Measures the quality of INT8: the numbers of docs/int8.md.
+"""Measures the quality of INT8: the numbers of docs/int8-study.md.
 
     python tools/int8_study.py songs --work DIR          # the demo model on its held-out songs
     python tools/int8_study.py real --work DIR           # the real configuration, perturbed weights

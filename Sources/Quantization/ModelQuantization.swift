@@ -1,5 +1,6 @@
 // Quantisation of a model with float weights: calibration, rounding with GPTQ, corrected biases,
-// and the choice of each layer's form. docs/int8.md has the measurements behind these steps.
+// and the choice of each layer's form. docs/int8.md describes these steps, and
+// docs/int8-study.md has the measurements behind them.
 
 import Files
 import HTDemucs
