@@ -64,35 +64,13 @@ static void quantize_planes(const float *x, ptrdiff_t n, plane_blocks *blocks, p
 #endif
 }
 
-/* The elements from ... from + n - 1 of a row whose segments follow each other: where they are if
- * one segment has them all, else copied to `out`. */
-static const float *joined(ptrdiff_t count, const gemm_segment *segments, ptrdiff_t offset,
-                           ptrdiff_t from, ptrdiff_t n, float *out) {
-    for (ptrdiff_t s = 0, begin = segments[0].first; s < count; begin += segments[s].count, s++) {
-        const float *row = (const float *)segments[s].a + offset;
-        const ptrdiff_t first = from > begin ? from : begin;
-        const ptrdiff_t end = begin + segments[s].count, last = from + n < end ? from + n : end;
-        if (last - first == n)
-            return row + (from - begin);
-        for (ptrdiff_t k = first; k < last; k += WIDTH)
-            store_part(out + (k - from), load_first(row + (k - begin), last - k),
-                       last - k < WIDTH ? last - k : WIDTH);
-    }
-    return out;
-}
-
 static void KERNEL(qd14_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
                                    ptrdiff_t lda, packed_matrix b, ptrdiff_t column,
                                    ptrdiff_t columns, const float *scales, const float *bias,
                                    float *c, ptrdiff_t ldc, int accumulate) {
     const quantized_columns matrix = columns_of(b, column, columns);
-    const gemm_segment nothing = {.a = scales, .first = 0, .count = 0};
-    if (count == 0) {
-        segments = &nothing;
-        count = 1;
-    }
-    const ptrdiff_t begin = segments[0].first, lead = begin % GROUP;
-    const ptrdiff_t end = segments[count - 1].first + segments[count - 1].count;
+    const ptrdiff_t begin = count > 0 ? segments[0].first : 0, lead = begin % GROUP;
+    const ptrdiff_t end = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
     plane_blocks blocks;
     quantized_view view = view_of(&blocks.high);
     view.low = HAS_PLANES ? blocks.low : NULL;
@@ -104,7 +82,11 @@ static void KERNEL(qd14_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
             const ptrdiff_t length = end - from < QD8_SEGMENT ? end - from : QD8_SEGMENT;
             for (ptrdiff_t r = 0; r < n; r++) {
                 float copied[QD8_SEGMENT];
-                const float *x = joined(count, segments, (row + r) * lda, from, length, copied);
+                const float *x = copied;
+                if (count == 1)
+                    x = (const float *)segments[0].a + (row + r) * lda + (from - begin);
+                else
+                    f32_fill(copied, 1, count, segments, row + r, lda, from, from + length);
                 quantize_planes(x, length, &blocks, r, lead);
             }
             int8_columns(view, n, whole_groups(lead + length) / GROUP, matrix, from - lead, scales,

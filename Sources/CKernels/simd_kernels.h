@@ -16,6 +16,8 @@
 
 #include "simd_int8.h"
 
+#include "simd_int8_pack.h"
+
 #include "simd_int14.h"
 
 #include "simd_int8_wide.h"
