@@ -36,10 +36,10 @@ def songs(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.npy"))
 
 
-def excerpt(path: Path, start: int, count: int) -> Array:
-    """Part of a song's stems [4, 2, count] in float32."""
-    stems = np.load(path, mmap_mode="r")[:, :, start : start + count]
-    return stems.astype(np.float32) / np.float32(FULL_SCALE)
+def excerpt(path: Path, stem: int, start: int, count: int) -> Array:
+    """Part of a stem of a song [2, count] in float32; nothing else of the file is read."""
+    part = np.load(path, mmap_mode="r")[stem, :, start : start + count]
+    return part.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ class Batches:
             # A size with small factors, for a fast transform.
             needed = fft.next_fast_len(int((count + 2 * MARGIN) * pace) + 8, real=True)
             start = int(place * max(1, whole - needed))
-            read = excerpt(self.paths[song], start, needed)[k]
+            read = excerpt(self.paths[song], k, start, needed)
             read = np.pad(read, ((0, 0), (0, needed - read.shape[1])))
             stem = changed(read, count, pace, curve)
             if random.random() < 0.5:

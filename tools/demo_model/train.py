@@ -28,7 +28,7 @@ import os
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -188,6 +188,7 @@ class Training:
         self.step = 0
         self.rate = 0.0
         self.cooldown: list[int] | None = None  # first step and number of steps
+        self.coming: Future[torch.Tensor] | None = None  # the next step's excerpts
         self.path = options.work / "state.pt"
 
     def start(self, checkpoint: Path) -> None:
@@ -236,22 +237,27 @@ class Training:
             loss.backward()
         return float(loss.detach())
 
-    def cooled(self) -> float:
-        """Completed share of the cooldown; 0 before the cooldown, 1 at the end of training."""
+    def cooled(self, step: int) -> float:
+        """Share of the cooldown completed before a step; 0 before the cooldown, 1 at its end."""
         if self.cooldown is None:
             return 0.0
-        return (self.step - self.cooldown[0]) / self.cooldown[1]
+        return (step - self.cooldown[0]) / self.cooldown[1]
+
+    def excerpts(self, batches: Batches, step: int) -> torch.Tensor:
+        """Draws the excerpts of a step [batch, 4, 2, n]."""
+        options = self.options
+        if self.cooled(step) >= 1 - LONG_SHARE:
+            return batches.draw(step, options.long_batch, float(CONFIGURATION["segment"]))
+        return batches.draw(step, options.batch, SHORT_SECONDS)
 
     def advance(self, batches: Batches) -> float:
         """Trains one step; returns its loss."""
         options = self.options
-        cooled = self.cooled()
-        long = cooled >= 1 - LONG_SHARE
-        seconds = float(CONFIGURATION["segment"]) if long else SHORT_SECONDS
-        batch = options.long_batch if long else options.batch
-        self.rate = rate_at(self.step, cooled, options.rate)
-        parts = batches.draw(self.step, batch, seconds).chunk(options.workers)
-        losses = list(self.pool.map(self.gradient, self.replicas, parts))
+        self.rate = rate_at(self.step, self.cooled(self.step), options.rate)
+        stems = self.coming.result() if self.coming else self.excerpts(batches, self.step)
+        losses = list(self.pool.map(self.gradient, self.replicas, stems.chunk(options.workers)))
+        # Another thread draws while this one changes the weights, so that two cores stay busy.
+        self.coming = self.pool.submit(self.excerpts, batches, self.step + 1)
         for replica in self.replicas[1:]:
             for mine, other in zip(self.model.parameters(), replica.parameters(), strict=True):
                 mine.grad += other.grad
@@ -287,7 +293,7 @@ def run(training: Training, options: argparse.Namespace) -> None:
     began = saved = validated = time.monotonic()
     for model in training.replicas:
         model.train()
-    while training.cooled() < 1 and training.step < options.steps and not stopped:
+    while training.cooled(training.step) < 1 and training.step < options.steps and not stopped:
         losses.append(training.advance(batches))
         now = time.monotonic()
         if training.step % LOG_STEPS == 0:

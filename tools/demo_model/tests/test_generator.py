@@ -86,8 +86,9 @@ def test_the_bank_keeps_stems(tmp_path, songs):
     """The largest error is half a step of 16 bits."""
     stems = songs[SEEDS[0], "sampled"]
     bank.store(tmp_path / "song.npy", stems)
-    error = np.abs(bank.excerpt(tmp_path / "song.npy", 0, stems.shape[2]) - stems).max()
-    assert error <= 0.501 / bank.FULL_SCALE
+    for k, stem in enumerate(stems):
+        stored = bank.excerpt(tmp_path / "song.npy", k, 100, stem.shape[1] - 100)
+        assert np.abs(stored - stem[:, 100:]).max() <= 0.501 / bank.FULL_SCALE
 
 
 def test_held_out_sounds_are_not_among_those_of_training():
