@@ -33,6 +33,7 @@ using Progress = std::function<bool(const sd_progress &)>;
 using Log = std::function<void(sd_log_level, const std::string &)>;
 using Trace = std::function<bool(const std::string &name, const std::vector<int64_t> &shape,
                                  const float *values)>;
+using Blocks = std::function<bool(const sd_audio &)>;
 
 namespace detail {
 
@@ -99,6 +100,10 @@ extern "C" inline int32_t swift_demucs_on_trace(void *context, const char *name,
     return Call::guard([&] {
         return (*static_cast<const Trace *>(context))(name, {shape, shape + rank}, values);
     });
+}
+
+extern "C" inline int32_t swift_demucs_on_block(void *context, const sd_audio *block) {
+    return Call::guard([&] { return (*static_cast<const Blocks *>(context))(*block); });
 }
 
 template <auto release> struct Release {
@@ -282,6 +287,40 @@ class Model {
     std::unique_ptr<Log> log_;
     std::unique_ptr<sd_model, detail::Release<sd_close>> handle_;
 };
+
+// Decodes a sound file, block by block; channels and rate of 0 are the file's own.
+inline void read(const std::string &input, const Blocks &callback, int32_t channels = 0,
+                 int32_t sample_rate = 0, const Log &log = {}) {
+    detail::run([&](char *message, size_t bytes) {
+        return sd_read(input.c_str(), channels, sample_rate, detail::swift_demucs_on_block,
+                       const_cast<Blocks *>(&callback), log ? detail::swift_demucs_on_log : nullptr,
+                       const_cast<Log *>(&log), message, bytes);
+    });
+}
+
+// The samples of all channels, in `layout`.
+inline std::vector<float> convert(const sd_audio &audio, int32_t channels, int32_t sample_rate,
+                                  sd_layout layout = SD_PLANAR) {
+    std::vector<float> samples;
+    size_t frames = 0;
+    const auto into = [&](float *target) {
+        detail::run([&](char *message, size_t bytes) {
+            return sd_convert(&audio, channels, sample_rate, target, frames, layout, &frames,
+                              message, bytes);
+        });
+    };
+    into(nullptr);
+    samples.resize(static_cast<size_t>(channels) * frames);
+    into(samples.data());
+    return samples;
+}
+
+inline void write(const sd_audio &audio, const std::string &output,
+                  const FileOptions &options = {}) {
+    detail::run([&](char *message, size_t bytes) {
+        return sd_write(&audio, output.c_str(), &options, message, bytes);
+    });
+}
 
 // A stream. Its model must outlive it.
 class Stream {

@@ -153,6 +153,42 @@ void aLogThatThrowsComesOutOfTheCall() {
     thrown<Surprise>([&] { throwing.separateFile(input, {{"vocals", output}}); });
 }
 
+void aWrittenFileIsReadBackAndConverted() {
+    const auto samples = noise(frames * 2, 3);
+    const sd_audio audio{sizeof audio, samples.data(), frames, 2, 1600, SD_PLANAR, 0};
+    const std::string path = inFolder("written by C++.wav");
+    FileOptions options;
+    options.sample_format = SD_FLOAT32;
+    options.clip = SD_CLIP_NONE;
+    write(audio, path, options);
+    // The samples of a file, interleaved.
+    const auto decoded = [&](int32_t channels, int32_t rate) {
+        std::vector<float> result;
+        const auto append = [&](const sd_audio &block) {
+            const auto count = static_cast<size_t>(block.channels) * block.frames;
+            std::vector<float> part =
+                convert(block, block.channels, block.sample_rate, SD_INTERLEAVED);
+            CHECK(part.size() == count, std::to_string(part.size()));
+            result.insert(result.end(), part.begin(), part.end());
+            return true;
+        };
+        read(path, append, channels, rate);
+        return result;
+    };
+    CHECK(decoded(0, 0) == convert(audio, 2, 1600, SD_INTERLEAVED), "as written");
+    CHECK(decoded(1, 3200) == convert(audio, 1, 3200), "converted");
+    CHECK(convert(audio, 2, 1600) == samples, "nothing to convert");
+
+    const auto stop = [](const sd_audio &) { return false; };
+    CHECK(thrown<Error>([&] { read(path, stop); }).status == SD_CANCELLED, "false");
+    const auto surprise = [](const sd_audio &) -> bool { throw Surprise("a block"); };
+    CHECK(thrown<Surprise>([&] { read(path, surprise); }).what() == std::string("a block"), "");
+    CHECK(thrown<Error>([&] { read(inFolder("none.wav"), stop); }).status == SD_ERROR_INPUT, "");
+    CHECK(thrown<Error>([&] { convert(audio, -1, 1600); }).status == SD_ERROR_ARGUMENT, "-1");
+    CHECK(thrown<Error>([&] { write(audio, inFolder("no/such.wav")); }).status == SD_ERROR_OUTPUT,
+          "no folder");
+}
+
 void aCancellationStopsAnotherThread() {
     Model model(tinyModel());
     const auto mix = noise(frames * 2, 1);
@@ -221,6 +257,7 @@ int main(int argc, char **argv) {
                         TEST(aStreamGivesTheSameSamples),
                         TEST(whatACallbackThrowsComesOutOfTheCall),
                         TEST(aLogThatThrowsComesOutOfTheCall),
+                        TEST(aWrittenFileIsReadBackAndConverted),
                         TEST(aCancellationStopsAnotherThread),
                         TEST(quantizingEvaluatingAndTracing),
                     });
