@@ -70,7 +70,7 @@ package struct Checkpoint: Sendable {
 
     /// Opens a checkpoint; the format is detected from the content.
     ///
-    /// A prefix that all names share (`955717e8.encoder.0.…`) is removed.
+    /// The model's prefix (`955717e8.encoder.0.…`) is removed from the names that have it.
     ///
     /// - Throws: ``WeightsError`` if the file can't be read or is damaged.
     package static func open(_ path: String) throws -> Checkpoint {
@@ -87,7 +87,7 @@ package struct Checkpoint: Sendable {
                 }
             let prefixes = OfficialNames.prefixes(of: contents.tensors)
             if prefixes.count == 1 {
-                contents.tensors = contents.tensors.map { OfficialNames.without(prefixes[0], $0) }
+                contents.tensors = try OfficialNames.without(prefixes[0], contents.tensors)
             }
             return Checkpoint(
                 path: path, format: format, contents: contents,
@@ -112,7 +112,7 @@ package struct Checkpoint: Sendable {
         self.contents = contents
         self.files = files
         self.submodels = submodels
-        // Readers refuse duplicate names, so the first is the only one.
+        // Duplicate names were refused, so the first is the only one.
         indices = Dictionary(
             contents.tensors.enumerated().map { ($1.name, $0) },
             uniquingKeysWith: { first, _ in first })
@@ -127,8 +127,8 @@ package struct Checkpoint: Sendable {
         }
         let prefix = name + "."
         var part = contents
-        part.tensors = tensors.filter { $0.name.hasPrefix(prefix) }
-            .map { OfficialNames.without(prefix, $0) }
+        part.tensors = try OfficialNames.without(
+            prefix, tensors.filter { $0.name.hasPrefix(prefix) })
         return Checkpoint(path: path, format: format, contents: part, files: files)
     }
 

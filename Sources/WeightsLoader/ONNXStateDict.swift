@@ -212,6 +212,11 @@ struct ONNXStateDict {
                     unsupported: "the pieces of \(name) have different shapes or types: "
                         + "\(first.shape) and \(piece.shape)")
             }
+            // Pieces with values are no larger than the file, so their sum can't overflow.
+            guard piece.count > 0 else {
+                throw FormatFailure(
+                    unsupported: "a piece of \(name) has the shape \(piece.shape), without values")
+            }
             rows += size
         }
         add(
@@ -251,14 +256,16 @@ struct ONNXStateDict {
     /// Reads the numbers of heads and groups from the shapes of Reshape.
     private mutating func readShapes(_ shapes: [(scope: String, sizes: [Int])]) {
         var heads = 0
+        let known = Dictionary(
+            tensors.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
         for (scope, sizes) in shapes {
             let last = scope.split(separator: ".").last ?? ""
             if last.hasSuffix("_attn") {
                 // [length, heads, channels / heads] or [1, heads, length, channels / heads]
                 guard sizes.count == 3 || sizes.count == 4, let width = sizes.last, width > 0,
                     (1...CheckpointContents.tensorLimit).contains(sizes[1]),
-                    let weight = tensors.first(where: { $0.name == scope + ".in_proj_weight" }),
-                    sizes[1].multipliedReportingOverflow(by: width) == (weight.shape[1], false)
+                    let weight = known[scope + ".in_proj_weight"], weight.count == 2,
+                    sizes[1].multipliedReportingOverflow(by: width) == (weight[1], false)
                 else { continue }
                 heads = max(heads, sizes[1])
             } else if (last == "norm1" || last == "norm2") && scope.contains("coder."),

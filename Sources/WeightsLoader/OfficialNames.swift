@@ -26,9 +26,21 @@ enum OfficialNames {
         return anchors.map { String($0.dropLast(anchor.count)) }.sorted()
     }
 
-    /// The tensor with the prefix of its name removed, if its name has it.
-    static func without(_ prefix: String, _ tensor: StoredTensor) -> StoredTensor {
-        tensor.name.hasPrefix(prefix)
-            ? tensor.named(String(tensor.name.dropFirst(prefix.count))) : tensor
+    /// The tensors with the prefix removed from the names that have it.
+    ///
+    /// - Throws: `FormatFailure` if two tensors then have the same name.
+    static func without(_ prefix: String, _ tensors: [StoredTensor]) throws -> [StoredTensor] {
+        var names = Set<String>()
+        return try tensors.map { tensor in
+            let name =
+                tensor.name.hasPrefix(prefix)
+                ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
+            guard names.insert(name).inserted else {
+                throw FormatFailure(
+                    unsupported: "it has the tensor \(name.quoted) twice, with and without the "
+                        + "prefix \(prefix.quoted); give a file in which all or none have it")
+            }
+            return tensor.named(name)
+        }
     }
 }

@@ -62,6 +62,11 @@ struct TorchObjects: PickleConstructor {
     private(set) var made: [Made] = []
     /// All storages, by key.
     private(set) var storages: [String: TorchStorage] = [:]
+    /// Pairs that calls of `OrderedDict` have copied from lists. A list can be recalled from the
+    /// memo, so that a few bytes of the pickle could copy many.
+    private var copiedPairs = 0
+    /// The longest name of a storage and text of a fraction; they too can be recalled.
+    private static let textLimitBytes = 1024
 
     init(offset: Int) { self.offset = offset }
 
@@ -84,7 +89,7 @@ struct TorchObjects: PickleConstructor {
         case "torch.Size":
             return arguments.first
         case "collections.OrderedDict":
-            return orderedDictionary(arguments, heap: &heap)
+            return try orderedDictionary(arguments, heap: &heap)
         case "fractions.Fraction":
             return Self.fraction(arguments).map { add($0) }
         default:
@@ -100,7 +105,7 @@ struct TorchObjects: PickleConstructor {
         }
         guard let parts = heap.elements(id), parts.count >= 5, case .string("storage") = parts[0],
             let typeName = heap.globalName(parts[1]), case .string(let key) = parts[2],
-            case .integer(let count) = parts[4], count >= 0
+            key.utf8.count <= Self.textLimitBytes, case .integer(let count) = parts[4], count >= 0
         else { throw failure("a persistent id that isn't a storage's") }
         if parts.count > 5 {
             guard case .none = parts[5] else {
@@ -161,10 +166,14 @@ struct TorchObjects: PickleConstructor {
     }
 
     /// An ordered dictionary: empty, or from a list of pairs.
-    private func orderedDictionary(
+    private mutating func orderedDictionary(
         _ arguments: [PickleValue], heap: inout PickleHeap
-    ) -> PickleValue {
+    ) throws -> PickleValue {
         let pairs = arguments.first.flatMap { heap.elements($0) } ?? []
+        copiedPairs += pairs.count
+        guard copiedPairs <= PickleMachine.stepLimit else {
+            throw failure("ordered dictionaries of more than \(PickleMachine.stepLimit) pairs")
+        }
         let dictionary = heap.dictionary()
         if case .dictionary(let index) = dictionary {
             heap.dictionaries[index] = pairs.compactMap { pair in
@@ -179,7 +188,7 @@ struct TorchObjects: PickleConstructor {
     private static func fraction(_ arguments: [PickleValue]) -> Made? {
         var parts: [Int?] = []
         switch arguments.first {
-        case .string(let text):
+        case .string(let text) where text.utf8.count <= textLimitBytes:
             parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
         default:
             parts = arguments.prefix(2).map {

@@ -112,8 +112,10 @@ struct TorchPackage {
         let begin = range.lowerBound + view.offset * elementBytes
         let end = count == 0 ? begin : begin + (last - view.offset + 1) * elementBytes
         var part = TensorPart(byteRange: begin..<end)
-        if count > 1, view.strides != Self.rowMajorStrides(view.shape) {
-            part.axes = zip(view.shape, view.strides).map(TensorPart.Axis.init)
+        // An axis of size 1 takes no step, so that its stride may be any number.
+        let axes = zip(view.shape, view.strides).map(TensorPart.Axis.init).filter { $0.size != 1 }
+        if count > 1, axes.map(\.stride) != Self.rowMajorStrides(axes.map(\.size)) {
+            part.axes = axes
         }
         return StoredTensor(
             name: name, elementType: view.elementType, shape: view.shape, parts: [part])

@@ -74,15 +74,35 @@ struct GGMLAndONNXErrorTests {
         return bytes + [UInt8(rest)]
     }
 
+    /// An initialiser.
+    private static func initializer(
+        _ name: String, shape: [Int], type: Int = 1, rest: [UInt8]
+    ) -> [UInt8] {
+        field(
+            5,
+            shape.flatMap { number(1, $0) } + number(2, type) + field(8, Array(name.utf8)) + rest)
+    }
+
+    /// A node of a layer, whose second input is an initialiser.
+    private static func node(_ operation: String, _ path: String, _ input: String) -> [UInt8] {
+        let fields = [(1, "x"), (1, input), (2, "y"), (3, path), (4, operation)]
+        return field(1, fields.flatMap { field($0.0, Array($0.1.utf8)) })
+    }
+
+    private static func graph(_ parts: [[UInt8]]) -> [UInt8] {
+        number(1, 8) + field(2, Array("test".utf8)) + field(7, parts.flatMap { $0 })
+    }
+
     /// A model with one initialiser.
     private static func model(
         name: String = "encoder.0.conv.weight", shape: [Int] = [2], type: Int = 1,
         rest: [UInt8]
     ) -> [UInt8] {
-        let tensor =
-            shape.flatMap { number(1, $0) } + number(2, type) + field(8, Array(name.utf8)) + rest
-        return number(1, 8) + field(2, Array("test".utf8)) + field(7, field(5, tensor))
+        graph([initializer(name, shape: shape, type: type, rest: rest)])
     }
+
+    private static let anchor = initializer(
+        "encoder.0.conv.weight", shape: [2], rest: field(9, [UInt8](repeating: 0, count: 8)))
 
     private static func external(_ entries: [(String, String)]) -> [UInt8] {
         entries.flatMap { key, value in
@@ -106,6 +126,21 @@ struct GGMLAndONNXErrorTests {
             "no initialiser's name ends in encoder.0.conv.weight"
         ),
         (Array(model(rest: field(9, [0, 0, 0, 0])).dropLast()), "but"),
+        (
+            // Two empty pieces, whose rows can't be added.
+            graph(
+                [anchor]
+                    + [0, 1].flatMap { index in
+                        [
+                            node(
+                                "MatMul", "/crosstransformer/layers.0/linear1/MatMul_\(index)",
+                                "w\(index)"),
+                            initializer("w\(index)", shape: [0, .max], rest: []),
+                        ]
+                    }),
+            "a piece of crosstransformer.layers.0.linear1.weight has the shape "
+                + "[9223372036854775807, 0], without values"
+        ),
         ([0x08, 0x08, 0x13, 0x00], "the unknown wire type 3"),
         (number(1, 8) + [0x3A] + [UInt8](repeating: 0xFF, count: 11), "more than 64 bits"),
         (number(1, 8) + number(7, 5), "is a number, expected text or a message"),
@@ -115,6 +150,27 @@ struct GGMLAndONNXErrorTests {
     func damagedGraphsAreRefused(bytes: [UInt8], problem: String) throws {
         let message = try CraftedFile(bytes).problem()
         #expect(message.contains(problem), "\(message)")
+    }
+
+    @Test func aWeightOfAnotherRankGivesNoHeads() throws {
+        let scope = "crosstransformer.layers.0.self_attn"
+        let sizes = [10, 2, 3].flatMap { size in
+            (0..<8).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) }
+        }
+        func heads(_ shape: [Int]) throws -> ArgumentValue? {
+            let bytes = [UInt8](repeating: 0, count: 4 * shape.reduce(1, *))
+            let file = try CraftedFile(
+                Self.graph([
+                    Self.anchor,
+                    Self.initializer(
+                        scope + ".in_proj_weight", shape: shape, rest: Self.field(9, bytes)),
+                    Self.initializer("sizes", shape: [3], type: 7, rest: Self.field(9, sizes)),
+                    Self.node("Reshape", "/crosstransformer/layers.0/self_attn/Reshape", "sizes"),
+                ]))
+            return try file.open().traits.arguments["t_heads"]
+        }
+        #expect(try heads([18, 6]) == .integer(2))
+        #expect(try heads([6]) == nil)
     }
 
     @Test(arguments: [

@@ -36,6 +36,19 @@ struct SafetensorsErrorTests {
         #expect(file.openingError() == .fileEmpty(path: file.path))
     }
 
+    @Test func aNameWithAndWithoutThePrefixIsRefused() throws {
+        let names = ["p.encoder.0.conv.weight", "p.encoder.0.conv.bias", "encoder.0.conv.bias"]
+        let tensors = names.enumerated().map { index, name in
+            "\"\(name)\":{\"dtype\":\"F32\",\"shape\":[1],"
+                + "\"data_offsets\":[\(4 * index),\(4 * index + 4)]}"
+        }
+        let header = "{" + tensors.joined(separator: ",") + "}"
+        let file = try CraftedFile(header: header, data: [UInt8](repeating: 0, count: 12))
+        #expect(
+            try file.problem().contains(
+                "the tensor \"encoder.0.conv.bias\" twice, with and without the prefix \"p.\""))
+    }
+
     // MARK: - The header
 
     @Test(arguments: [3, 100, UInt64(Int64.max), UInt64.max])

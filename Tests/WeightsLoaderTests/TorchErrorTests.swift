@@ -151,6 +151,45 @@ struct TorchErrorTests {
         }
     }
 
+    @Test func copiesOfARecalledListAreLimited() throws {
+        // A list of 1,000 pairs, of which 401 calls make an ordered dictionary each.
+        var pickle = Self.text("a") + Self.text("b") + [0x86] + Array("q\00(".utf8)
+        for _ in 0..<1000 { pickle += Array("h\0".utf8) }
+        pickle += [UInt8(ascii: "l"), 0x85]
+        pickle += Array("q\u{01}0ccollections\nOrderedDict\nq\u{02}0".utf8)
+        for _ in 0..<401 { pickle += Array("h\u{02}h\u{01}R0".utf8) }
+        let message = try Self.message {
+            $0[Self.index($0, "data.pkl")].content = pickle + Array("}.".utf8)
+        }
+        #expect(message.contains("ordered dictionaries of more than 400000 pairs"), "\(message)")
+    }
+
+    @Test func anAxisOfOneElementMayHaveAnyStride() throws {
+        let original = try CraftedFile(try Self.bytes("views.th")).open()
+        let whole = try original.floats(try #require(original.tensor(named: "whole")))
+        // Size (2, 1, 3), strides (1, Int.max, 2): an axis of size 1 takes no step.
+        let storage =
+            Self.text("storage") + Array("ctorch\nFloatStorage\n".utf8) + Self.text("0")
+            + Self.text("cpu") + [UInt8(ascii: "K"), UInt8(whole.count)]
+        let huge: [UInt8] = [0x8A, 8] + [UInt8](repeating: 0xFF, count: 7) + [0x7F]
+        let tensor =
+            Array("ctorch._utils\n_rebuild_tensor_v2\n((".utf8) + storage
+            + Array("tQK\0(K\u{02}K\u{01}K\u{03}t(K\u{01}".utf8) + huge
+            + Array("K\u{02}t".utf8) + [0x89] + Array("}tR".utf8)
+        var entries = ZipEntries(try Self.bytes("views.th"))
+        entries.list[Self.index(entries.list, "data.pkl")].content =
+            Array("}".utf8) + Self.text("odd") + tensor + Array("s.".utf8)
+        let checkpoint = try CraftedFile(entries.archive).open()
+        let odd = try #require(checkpoint.tensor(named: "odd"))
+        #expect(odd.shape == [2, 1, 3])
+        #expect(try checkpoint.floats(odd) == [0, 2, 4, 1, 3, 5].map { whole[$0] })
+    }
+
+    /// BINUNICODE with a text of ASCII.
+    private static func text(_ text: String) -> [UInt8] {
+        [UInt8(ascii: "X"), UInt8(text.utf8.count), 0, 0, 0] + Array(text.utf8)
+    }
+
     // MARK: - The older form
 
     @Test func aCutOlderFileIsReported() throws {
