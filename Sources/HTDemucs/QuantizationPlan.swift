@@ -27,14 +27,18 @@ package struct QuantizationPlan: Sendable {
     /// Winograd's transforms as in INT8. The other encoder layers and the 1×1 convolutions around the
     /// transformer keep activations of 16 bits: INT8 activations would save 3 % of the time and cost 2 dB.
     package static func recommended(for configuration: Configuration) -> QuantizationPlan {
-        let last = configuration.layers.count - 1
-        let floats = ["encoder.0."] + [last - 1, last].map { "decoder.\($0)." }
-        let weightsAlone = ["encoder.", "channel_"]
+        let layers = configuration.layers
+        // Hybrid Demucs has layers of the spectrogram's branch alone.
+        let depths = [
+            ("", layers.count), ("t", layers.count { !$0.isTimeOnly }),
+        ]
+        let floats = depths.flatMap { branch, depth in
+            ["\(branch)encoder.0."] + [depth - 2, depth - 1].map { "\(branch)decoder.\($0)." }
+        }
+        let weightsAlone = ["encoder.", "tencoder.", "channel_"]
         return QuantizationPlan { tensor in
-            // The waveform's layers have the spectrogram's names after a "t".
-            let name = tensor.hasPrefix("t") ? tensor.dropFirst() : tensor[...]
-            if floats.contains(where: { name.hasPrefix($0) }) { return .float }
-            return weightsAlone.contains(where: { name.hasPrefix($0) }) ? .w8 : .w8a8
+            if floats.contains(where: { tensor.hasPrefix($0) }) { return .float }
+            return weightsAlone.contains(where: { tensor.hasPrefix($0) }) ? .w8 : .w8a8
         }
     }
 }

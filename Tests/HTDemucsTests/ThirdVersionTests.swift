@@ -38,6 +38,31 @@ import WeightsLoader
         #expect(waveform.normalize && waveform.resample && waveform.lstmLayers == 0)
     }
 
+    /// The first encoder layer and the last two decoder layers of each branch; Hybrid Demucs has
+    /// fewer layers in the waveform's branch.
+    @Test(arguments: [
+        (
+            Architecture.htdemucs,
+            ["encoder.0", "tencoder.0", "decoder.2", "decoder.3", "tdecoder.2", "tdecoder.3"]
+        ),
+        (
+            .hdemucs,
+            ["encoder.0", "tencoder.0", "decoder.4", "decoder.5", "tdecoder.3", "tdecoder.4"]
+        ),
+        (.demucs, ["encoder.0", "decoder.4", "decoder.5"]),
+    ])
+    func theOuterLayersStayFloats(architecture: Architecture, expected: [String]) throws {
+        let configuration = try configuration(architecture).configuration
+        let plan = QuantizationPlan.recommended(for: configuration)
+        let depth = configuration.layers.count
+        let both = configuration.layers.count { !$0.isTimeOnly }
+        let layers = ["encoder", "decoder"].flatMap { name in
+            (0..<depth).map { "\(name).\($0)" } + (0..<both).map { "t\(name).\($0)" }
+        }
+        let floats = layers.filter { plan["\($0).conv.weight"] == .float }
+        #expect(Set(floats) == Set(expected))
+    }
+
     /// Results of Demucs.valid_length of demucs 4.1.0 with default arguments: 6 layers of kernel 8
     /// and stride 4.
     @Test func validLengthsAreTheReferences() throws {
