@@ -127,7 +127,7 @@ extension CallError {
     private static func status(_ error: SeparationError) -> sd_status {
         switch error {
         case .folderUnusable, .notEnoughSpace, .spoolFailed: SD_ERROR_OUTPUT
-        case .inputChanged: SD_ERROR_INPUT
+        case .inputChanged, .tooLoud: SD_ERROR_INPUT
         default: SD_ERROR_ARGUMENT
         }
     }

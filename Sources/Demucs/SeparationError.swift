@@ -10,6 +10,8 @@ public enum SeparationError: Error, Equatable, Sendable {
     case longerThanAllowed(limitSeconds: Double)
     /// The audio has no channels or no samples.
     case emptyAudio(channels: Int, samples: Int)
+    /// The samples are finite, but their mean or standard deviation is not.
+    case tooLoud
     /// A buffer of a sequence differs from the first in its channels or its rate.
     case buffersDiffer(
         channels: Int, rateHz: Int, expectedChannels: Int, expectedRateHz: Int)
@@ -40,6 +42,9 @@ extension SeparationError: DescribedError {
         case .emptyAudio(let channels, let samples):
             "The audio has \(channels) channels of \(samples) samples; at least one of each is "
                 + "needed."
+        case .tooLoud:
+            "The samples are so large that their mean or standard deviation is not a finite number. "
+                + "Scale the recording to samples within ±1."
         case .buffersDiffer(let channels, let rateHz, let expectedChannels, let expectedRateHz):
             "A buffer has \(channels) channels at \(rateHz) Hz where the first one has "
                 + "\(expectedChannels) at \(expectedRateHz) Hz; all must have the same format."

@@ -36,8 +36,9 @@ package struct Track {
     ///   - downmix: channels that are used of a recording with more channels than the model.
     ///   - maximumSeconds: longest recording, or excerpt of it, to accept; `nil` for any length.
     ///   - open: returns a reader at the beginning of the recording, for each pass.
-    /// - Throws: `SeparationError.emptyAudio` if nothing is left at the model's rate, and for the
-    ///   excerpt and its length; `AudioError`; `CancellationError`; the errors of the reader.
+    /// - Throws: `SeparationError.emptyAudio` if nothing is left at the model's rate,
+    ///   `SeparationError.tooLoud`, and for the excerpt and its length; `AudioError`;
+    ///   `CancellationError`; the errors of the reader.
     package init(
         excerpt: Excerpt? = nil, channelCount: Int, sampleRateHz: Int, downmix: Downmix = .first,
         maximumSeconds: Double? = nil, cancellation: CancellationToken,
@@ -67,6 +68,9 @@ package struct Track {
         guard statistics.sampleCount > 0 else {
             throw SeparationError.emptyAudio(channels: channelCount, samples: 0)
         }
+        guard statistics.mean.isFinite, statistics.scale.isFinite else {
+            throw SeparationError.tooLoud
+        }
         self.statistics = statistics
         recordedRateHz = reader.sampleRateHz
         recordedChannels = reader.channelCount
@@ -76,7 +80,8 @@ package struct Track {
 
     /// Reads a sound file to its end.
     ///
-    /// - Throws: `SeparationError.emptyAudio`, `AudioError`, `CancellationError`.
+    /// - Throws: `SeparationError.emptyAudio`, `SeparationError.tooLoud`, `AudioError`,
+    ///   `CancellationError`.
     package init(
         _ input: AudioInput, channelCount: Int, sampleRateHz: Int, cancellation: CancellationToken
     ) throws {
@@ -92,8 +97,8 @@ package struct Track {
 
     /// Reads normalised pieces in an extra pass, in memory for one piece.
     ///
+    /// - Parameters:
     ///   - starts: positions in the track, ascending.
-    ///   - starts: positions in the track, rising.
     ///   - length: samples of a piece.
     ///   - body: receives the piece's index in `starts` and `[channels, length]`, with zeros after
     ///     the track's end.

@@ -121,8 +121,9 @@ extension Problem {
             case AudioError.empty, AudioError.notAudio, AudioError.ffmpegMissing,
                 AudioError.implausibleHeader, AudioError.nothingDecodable:
                 .notASound
-            case is AudioError, SeparationError.emptyAudio, SeparationError.excerptOutside,
-                SeparationError.trackTooLong, SeparationError.longerThanAllowed:
+            case is AudioError, SeparationError.emptyAudio, SeparationError.tooLoud,
+                SeparationError.excerptOutside, SeparationError.trackTooLong,
+                SeparationError.longerThanAllowed:
                 .unusableSound
             case is SeparationError: .invalidOption
             case is ModelStoreError, is BagError: .notReady

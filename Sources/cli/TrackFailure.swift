@@ -71,7 +71,7 @@ extension TrackFailure.Class {
     fileprivate init(_ error: SeparationError) {
         self =
             switch error {
-            case .emptyAudio, .excerptOutside, .inputChanged: .unreadable
+            case .emptyAudio, .tooLoud, .excerptOutside, .inputChanged: .unreadable
             case .trackTooLong, .longerThanAllowed: .tooLong
             case .folderUnusable, .notEnoughSpace, .spoolFailed: .noRoom
             case .invalidOption, .buffersDiffer: .internal

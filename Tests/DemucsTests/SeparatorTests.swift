@@ -183,6 +183,8 @@ struct SeparatorTests {
         expect(
             invalid("has a sample rate of 0 Hz, expected 1000 to 768000 Hz"),
             [[0.5], [0.5]], rateHz: 0)
+        // Their sum is infinite.
+        expect(SeparationError.tooLoud, [[3e38, 0, 0], [3e38, 0, 0]])
         // Less than one sample remains at the model's rate.
         expect(
             SeparationError.emptyAudio(channels: 2, samples: 0), [[0.5], [0.5]], rateHz: 48_000)
