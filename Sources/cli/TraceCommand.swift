@@ -65,7 +65,7 @@ enum TraceCommand {
             let names = try trace.write(
                 call.patterns, attention: heads ?? [], of: model.network(on: backend),
                 model: model, to: out, cancellation: call.cancellation)
-            console.status("\(names.count) tensors")
+            console.status("\(names.count) \(names.count == 1 ? "tensor" : "tensors")")
             console.result(out)
         }
     }
