@@ -32,12 +32,18 @@ struct PlannedTrack {
         }
     }
 
-    /// Checks that no name is too long for a file.
+    /// Checks that no name is too long for a file, and that no file would replace the track.
     ///
     /// - Throws: `AudioError.unwritable`.
-    func checkNames() throws(AudioError) {
-        for path in paths where FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
-            throw .unwritable(path: path, reason: "\(SystemError(code: ENAMETOOLONG))")
+    func checkPaths() throws(AudioError) {
+        let track = input.file
+        for path in paths {
+            if FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
+                throw .unwritable(path: path, reason: "\(SystemError(code: ENAMETOOLONG))")
+            }
+            if let track, FilePath.status(path)?.file == track {
+                throw .unwritable(path: path, reason: "it is the track itself")
+            }
         }
     }
 
@@ -69,7 +75,7 @@ struct OutputPlan {
     ///   - otherNames: names of outputs that only some tracks of a manifest have.
     ///   - modelFolder: the folder below `--out`, `htdemucs`.
     /// - Throws: `UsageError` if two tracks, or two outputs of a track, would be written to the same
-    ///   file, and for a template with an unknown extension.
+    ///   file, if an output would replace a track, and for a template with an unknown extension.
     init(
         _ inputs: [InputTrack], names: [String], otherNames: [String], modelFolder: String,
         settings: SeparateCommand.Settings
@@ -109,6 +115,23 @@ struct OutputPlan {
             }
             tracks.append(track)
         }
+        try checkInputsRemain(inputs)
+    }
+
+    /// - Throws: `UsageError` if a file of a track would replace a track.
+    private func checkInputsRemain(_ inputs: [InputTrack]) throws(UsageError) {
+        let known = Dictionary(
+            inputs.compactMap { input in input.file.map { ($0, input) } },
+            uniquingKeysWith: { first, _ in first })
+        for track in tracks {
+            for path in track.paths {
+                guard let input = FilePath.status(path).flatMap({ known[$0.file] }) else { continue }
+                throw UsageError(
+                    "'\(input.path)' is a track and would be replaced by '\(path)', a file of "
+                        + "'\(track.input.path)'; choose another '\(Option.out.long)' folder, or "
+                        + "change '\(Option.filename.long)'")
+            }
+        }
     }
 
     /// A track with its files.
@@ -145,10 +168,8 @@ struct OutputPlan {
     /// Whether two arguments name the same file; such a file is separated once.
     private static func isSameFile(_ first: InputTrack, _ second: InputTrack) -> Bool {
         if first == second { return true }
-        guard let one = FilePath.status(first.path), let other = FilePath.status(second.path) else {
-            return false
-        }
-        return one.isSameFile(as: other)
+        guard let one = first.file, let other = second.file else { return false }
+        return one == other
     }
 
     /// The format of the files: an extension in the template overrides the options, as in the

@@ -60,9 +60,10 @@ extension SeparateCommand {
                 .shard,
                 allowed: "I/N, shard I of N, counted from 0, such as 0/8 for the first of eight"
             ) { Shard($0) }
-            timeoutSeconds = try arguments.value(.timeout, allowed: "a positive number of seconds")
-            {
-                Double($0).flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
+            timeoutSeconds = try arguments.value(
+                .timeout, allowed: "a number of seconds above 0 and at most 1000000000"
+            ) {
+                Double($0).flatMap { $0 > 0 && $0 <= 1e9 ? $0 : nil }
             }
             maximumSeconds = try Settings.time(.maxDuration, arguments)
             quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)

@@ -29,7 +29,10 @@ struct InputTrack: Equatable {
     }
 
     /// Whether the file or stream exists.
-    var isThere: Bool { isStandardInput || FilePath.status(path) != nil }
+    var isThere: Bool { isStandardInput || file != nil }
+
+    /// The file itself, whatever its path; nil for standard input and where no file is.
+    var file: FileIdentity? { isStandardInput ? nil : FilePath.status(path)?.file }
 
     /// The name of the track in messages and reports about all tracks.
     var label: String { id ?? path }
@@ -96,7 +99,7 @@ struct TrackDiscovery {
 
     private mutating func addFolder(_ folder: String) {
         let countBefore = tracks.count + problems.count
-        var open: [stat] = []
+        var open: [FileIdentity] = []
         walk(folder, relative: "", &open)
         if tracks.count + problems.count == countBefore {
             problems.append(
@@ -107,10 +110,9 @@ struct TrackDiscovery {
     /// Adds the audio files of a folder, then those of its subfolders.
     ///
     /// - Parameter open: the folders that contain this one; links to them are not followed.
-    private mutating func walk(_ folder: String, relative: String, _ open: inout [stat]) {
-        guard let status = FilePath.status(folder) else { return }
-        if open.contains(where: status.isSameFile) { return }
-        open.append(status)
+    private mutating func walk(_ folder: String, relative: String, _ open: inout [FileIdentity]) {
+        guard let file = FilePath.status(folder)?.file, !open.contains(file) else { return }
+        open.append(file)
         defer { open.removeLast() }
         // Invalid UTF-8 in names is repaired here; `AudioInput` still finds the file.
         let entries: [String]
@@ -136,7 +138,15 @@ struct TrackDiscovery {
     }
 }
 
+/// A file or folder, equal for different paths to it.
+struct FileIdentity: Hashable {
+    fileprivate let device: UInt64
+    fileprivate let number: UInt64
+}
+
 extension stat {
-    /// Whether both are the same file or folder, even by different paths.
-    func isSameFile(as other: stat) -> Bool { st_dev == other.st_dev && st_ino == other.st_ino }
+    var file: FileIdentity {
+        FileIdentity(
+            device: UInt64(truncatingIfNeeded: st_dev), number: UInt64(truncatingIfNeeded: st_ino))
+    }
 }

@@ -78,6 +78,26 @@ struct SeparateFilesTests {
                 + "'--out' folders, or change '--filename'\n")
     }
 
+    @Test func aTrackIsNeverReplaced() throws {
+        try folder.writeTrack("cross_first/a.wav")
+        let before = try Data(contentsOf: folder.url("cross_first/a.wav"))
+        let options = ["-n", "cross_first", "-o", ".", "--stems=drums", "--filename", "a.{ext}"]
+        let run = try folder.run(options + ["cross_first/a.wav"], exits: 2)
+        #expect(
+            run.errors == "error: 'cross_first/a.wav' is a track and would be replaced by "
+                + "'./cross_first/a.wav', a file of 'cross_first/a.wav'; choose another '--out' "
+                + "folder, or change '--filename'\n")
+        // In a manifest, tracks are planned one by one.
+        try folder.write("{\"path\":\"cross_first/a.wav\",\"id\":\"a\"}\n", "list.jsonl")
+        let manifest = try folder.run(
+            [
+                "-n", "cross_first", "-o", ".", "--stems=drums", "--filename", "{track}.{ext}",
+                "--manifest", "list.jsonl",
+            ], exits: 1)
+        #expect(manifest.errors.contains("it is the track itself"))
+        #expect(try Data(contentsOf: folder.url("cross_first/a.wav")) == before)
+    }
+
     @Test func namesThatOnlyLookAlikeAreTwoTracks() throws {
         // A precomposed letter, or a letter and a combining accent: two files on Linux, one on
         // Apple's systems.

@@ -105,6 +105,9 @@ struct UsageTests {
         {stem} in '--filename <template>'
         $ track.wav track.wav -n cross_first --stdout=drums
         '--stdout' takes a single track, but 2 were found
+        $ track.wav --timeout=1e30
+        The value '1e30' is invalid for '--timeout <seconds>': expected a number of seconds above \
+        0 and at most 1000000000
         $ track.wav --segment=0.2 --no-split
         '--segment' can't be combined with '--no-split'
         $ track.wav --float32 --int24
