@@ -32,7 +32,9 @@ package struct FFmpeg: Sendable {
         let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
         let result: Result
         do {
-            result = try run(Self.arguments, descriptors: [input.descriptor, output], spool)
+            result = try run(
+                Self.arguments(limitSeconds: spool.limitSeconds),
+                descriptors: [input.descriptor, output], spool)
             try input.checkUnchanged()
             let diskFull = SystemError(code: ENOSPC).description
             if result.complaint?.hasSuffix(diskFull) == true {
@@ -59,9 +61,13 @@ package struct FFmpeg: Sendable {
     /// Input and output are open files, named by their descriptors, so no name is mistaken for an
     /// option or an address, and a file without a name will do. Only files may be opened: a
     /// playlist with the name of a song must not make ffmpeg fetch addresses.
-    private static let arguments =
+    ///
+    /// - Parameter limitSeconds: a second more is decoded, so that a longer track is noticed.
+    private static func arguments(limitSeconds: Double?) -> [String] {
         quiet + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
-        + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
+            + (limitSeconds.map { ["-t", "\($0 + 1)"] } ?? [])
+            + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
+    }
 
     /// Exit status and messages of a run.
     struct Result {

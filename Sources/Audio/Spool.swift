@@ -6,14 +6,22 @@ import LibC
 /// The folder of temporary copies, and a check for cancellation while they are made.
 package struct Spool {
     let folder: String?
+    /// ffmpeg decodes little more than this many seconds; nil for any length.
+    let limitSeconds: Double?
     private let isCancelled: () -> Bool
 
     /// - Parameters:
     ///   - folder: nil for the system's folder of temporary files. The copy that ffmpeg makes of an
     ///     hour of stereo takes 1.3 GB.
+    ///   - limitSeconds: the longest track that the caller takes; nil for any length. A small file may
+    ///     hold days of silence, which would fill the disk.
     ///   - isCancelled: called while a copy is made; `true` ends it with `CancellationError`.
-    package init(folder: String? = nil, isCancelled: @escaping () -> Bool = { false }) {
+    package init(
+        folder: String? = nil, limitSeconds: Double? = nil,
+        isCancelled: @escaping () -> Bool = { false }
+    ) {
         self.folder = folder
+        self.limitSeconds = limitSeconds
         self.isCancelled = isCancelled
     }
 

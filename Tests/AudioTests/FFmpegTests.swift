@@ -29,9 +29,11 @@ struct FFmpegTests {
     /// Opens the video with a script for ffmpeg.
     @discardableResult
     private func open(
-        _ script: String, isCancelled: @escaping () -> Bool = { false }
+        _ script: String, limitSeconds: Double? = nil,
+        isCancelled: @escaping () -> Bool = { false }
     ) throws -> AudioInput {
-        let spool = Spool(folder: folder.url.path, isCancelled: isCancelled)
+        let spool = Spool(
+            folder: folder.url.path, limitSeconds: limitSeconds, isCancelled: isCancelled)
         return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg(script))
     }
 
@@ -57,6 +59,17 @@ struct FFmpegTests {
         let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
         #expect(!arguments.contains("mp4"))
         #expect(arguments.contains("file:/dev/stdin"))
+        #expect(!arguments.contains("-t\n"))
+    }
+
+    @Test
+    func littleMoreThanTheLimitIsDecoded() throws {
+        #expect(throws: AudioError.self) {
+            try open(
+                "printf '%s ' \"$@\" > '\(folder.path("arguments"))'; exit 1", limitSeconds: 90)
+        }
+        let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
+        #expect(arguments.contains(" -t 91.0 -f wav "))
     }
 
     @Test
