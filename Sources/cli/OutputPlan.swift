@@ -125,7 +125,9 @@ struct OutputPlan {
             uniquingKeysWith: { first, _ in first })
         for track in tracks {
             for path in track.paths {
-                guard let input = FilePath.status(path).flatMap({ known[$0.file] }) else { continue }
+                guard let input = FilePath.status(path).flatMap({ known[$0.file] }) else {
+                    continue
+                }
                 throw UsageError(
                     "'\(input.path)' is a track and would be replaced by '\(path)', a file of "
                         + "'\(track.input.path)'; choose another '\(Option.out.long)' folder, or "
