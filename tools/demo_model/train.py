@@ -6,14 +6,17 @@
     python train.py BANK_DIR --work WORK_DIR --export ../../Models/demo.safetensors
 
 The first call starts with the weights of `--start`, or with random ones without it. The same call
-resumes from WORK_DIR/state.pt after any interruption: the state is written every three minutes, at
-the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the step.
+resumes from WORK_DIR/state.pt after any interruption: the state is written at the start, every
+three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the
+step. With `--start` steps are counted from those of the exported model, so that each continuation
+draws other excerpts.
 WORK_DIR/log.jsonl has loss, learning rate and pace every 20 steps and validation every quarter of
 an hour.
 
 The learning rate rises over the first steps and then stays constant. `--cooldown STEPS` makes it
 fall to zero over the next STEPS steps, the last part of them with excerpts as long as the model's
-segment; then training ends. The state stores the cooldown: later calls need not repeat the option.
+segment; then training ends. The state stores the cooldown and the other settings: later calls need
+not repeat them.
 A cooldown as long as the constant part gives the best model; one of a third is nearly as good.
 `--export` writes the moving average of the weights at any time.
 """
@@ -24,6 +27,7 @@ import argparse
 import copy
 import functools
 import json
+import math
 import os
 import signal
 import sys
@@ -35,6 +39,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -67,6 +72,10 @@ STATE_SECONDS = 180.0
 VALIDATION_SECONDS = 900.0
 LOG_STEPS = 20
 WARM_UP_STEPS = 100
+# The level below which an excerpt counts for less, as a standard deviation.
+QUIET = 0.01
+# Settings that the state stores, with their values in a new training.
+SETTINGS = {"batch": 2, "long_batch": 2, "rate": 1.5e-3, "decay": 0.999, "clip": 0.2}
 
 
 class Average:
@@ -85,8 +94,20 @@ class Average:
 
 
 def rate_at(step: int, cooled: float, peak: float) -> float:
-    """Learning rate: a linear rise, then constant, then a linear fall during the cooldown."""
+    """Learning rate of a step since the start: a linear rise, then constant, then a linear fall
+    during the cooldown.
+    """
     return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 1 - cooled))
+
+
+def loss_of(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error of stems [batch, 4, 2, n] relative to the level of each mixture.
+
+    HTDemucs normalises each mixture, and the SDR is independent of level. Without the division,
+    loud excerpts would dominate the gradient.
+    """
+    level = stems.sum(1).std((1, 2)).clamp(min=QUIET)
+    return ((estimate - stems).abs().mean((1, 2, 3)) / level).mean()
 
 
 class Optimiser:
@@ -108,7 +129,7 @@ class Optimiser:
         matrices = [view for _, view in self.pairs]
         self.parts: list[torch.optim.Optimizer] = [
             torch.optim.Muon(matrices, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.Adam(vectors, rate),
+            torch.optim.Adam(vectors, rate, fused=True),
         ]
 
     def step(self, rate: float) -> None:
@@ -186,6 +207,7 @@ class Training:
             self.replicas.append(replica)
         self.pool = ThreadPoolExecutor(options.workers, initializer=settle_thread)
         self.step = 0
+        self.first = 0  # the step at which the training began
         self.rate = 0.0
         self.cooldown: list[int] | None = None  # first step and number of steps
         self.coming: Future[torch.Tensor] | None = None  # the next step's excerpts
@@ -195,14 +217,16 @@ class Training:
         """Loads the weights of an exported model."""
         self.model.load_state_dict(load(checkpoint).state_dict())
         self.average = Average(self.model, self.options.decay)
+        with safe_open(checkpoint, "pt") as file:
+            self.step = self.first = int((file.metadata() or {}).get("training_steps", 0))
 
-    def load(self) -> None:
-        """Restores everything from the last state."""
-        state = torch.load(self.path, map_location=self.device, weights_only=True)
+    def load(self, state: dict[str, Any]) -> None:
+        """Restores everything from a state."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load(state["optimiser"])
         self.average.values = state["average"]
         self.step = state["step"]
+        self.first = state["first"]
         self.cooldown = state["cooldown"]
 
     def save(self) -> None:
@@ -214,7 +238,9 @@ class Training:
                 "optimiser": self.optimiser.state(),
                 "average": self.average.values,
                 "step": self.step,
+                "first": self.first,
                 "cooldown": self.cooldown,
+                "settings": {name: getattr(self.options, name) for name in SETTINGS},
             },
             pending,
         )
@@ -232,7 +258,7 @@ class Training:
         with sdpa_kernel(ATTENTION[device == "cpu" :]):
             with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
                 estimate = model(stems.sum(1))
-            loss = (estimate.float() - stems).abs().mean()
+            loss = loss_of(estimate.float(), stems)
             model.zero_grad()
             loss.backward()
         return float(loss.detach())
@@ -253,7 +279,7 @@ class Training:
     def advance(self, batches: Batches) -> float:
         """Trains one step; returns its loss."""
         options = self.options
-        self.rate = rate_at(self.step, self.cooled(self.step), options.rate)
+        self.rate = rate_at(self.step - self.first, self.cooled(self.step), options.rate)
         stems = self.coming.result() if self.coming else self.excerpts(batches, self.step)
         losses = list(self.pool.map(self.gradient, self.replicas, stems.chunk(options.workers)))
         # Another thread draws while this one changes the weights, so that two cores stay busy.
@@ -266,7 +292,7 @@ class Training:
         nn.utils.clip_grad_norm_(self.model.parameters(), options.clip)
         self.optimiser.step(self.rate)
         self.step += 1
-        self.average.update(self.model, self.step)
+        self.average.update(self.model, self.step - self.first)
         return float(np.mean(losses))
 
 
@@ -289,6 +315,7 @@ def run(training: Training, options: argparse.Namespace) -> None:
         print(line, flush=True)
         print(line, file=log, flush=True)
 
+    training.save()
     losses: list[float] = []
     began = saved = validated = time.monotonic()
     for model in training.replicas:
@@ -364,11 +391,18 @@ def main() -> None:
     parser.add_argument(
         "--kind", choices=KINDS, help="kind of the validation songs (default: both)"
     )
-    parser.add_argument("--batch", type=int, default=2, help="short excerpts of a step")
-    parser.add_argument("--long-batch", type=int, default=2, help="long excerpts of a step")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    parser.add_argument("--decay", type=float, default=0.999, help="decay of the moving average")
-    parser.add_argument("--clip", type=float, default=5.0, help="largest norm of the gradient")
+    for name, what in {
+        "batch": "short excerpts of a step",
+        "long_batch": "long excerpts of a step",
+        "rate": "highest learning rate",
+        "decay": "decay of the moving average",
+        "clip": "largest norm of the gradient",
+    }.items():
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=type(SETTINGS[name]),
+            help=f"{what} (default: as before, at first {SETTINGS[name]})",
+        )
     parser.add_argument(
         "--bfloat16", action="store_true", help="compute in bfloat16 where PyTorch finds it safe"
     )
@@ -378,16 +412,26 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     settle()
-    smallest = min(options.batch, options.long_batch)
-    if options.workers is None:
-        options.workers = min(smallest, os.cpu_count() or 1) if options.device == "cpu" else 1
-    if not 1 <= options.workers <= smallest:
-        parser.error(f"{options.workers} workers; expected 1 to {smallest}, the smallest batch")
-    settle_thread()
     options.work.mkdir(parents=True, exist_ok=True)
+    path = options.work / "state.pt"
+    state = None
+    if path.exists():
+        state = torch.load(path, map_location=options.device, weights_only=True)
+    for name, value in (state["settings"] if state else SETTINGS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    batches = math.gcd(options.batch, options.long_batch)
+    if options.workers is None:
+        options.workers = math.gcd(batches, os.cpu_count() or 1) if options.device == "cpu" else 1
+    if options.workers < 1 or batches % options.workers:
+        parser.error(
+            f"{options.workers} workers; expected a number that divides both batches, "
+            f"{options.batch} and {options.long_batch}"
+        )
+    settle_thread()
     training = Training(options)
-    if training.path.exists():
-        training.load()
+    if state:
+        training.load(state)
     elif options.export:
         parser.error(f"{training.path}: no such file; nothing was trained in {options.work}")
     elif options.start:

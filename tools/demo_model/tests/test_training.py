@@ -65,6 +65,39 @@ def test_a_cooldown_is_remembered_and_ends(folder):
     assert weights(folder, "cooled")["step"] == 3
 
 
+def test_settings_are_remembered_and_steps_go_on(folder):
+    """A call without settings uses the state's; an exported model's steps are counted on."""
+    call(folder, "first", "--steps", "1", "--batch", "1", "--long-batch", "1", "--rate", "1e-3")
+    call(folder, "first", "--steps", "2")
+    settings = weights(folder, "first")["settings"]
+    assert (settings["batch"], settings["rate"]) == (1, 1e-3)
+    exported = folder / "exported.safetensors"
+    call(folder, "first", "--export", str(exported))
+    call(folder, "second", "--start", str(exported), "--steps", "3", "--batch", "1")
+    state = weights(folder, "second")
+    assert (state["first"], state["step"]) == (2, 3)
+
+
+def test_workers_divide_the_batches(folder):
+    """Unequal shares of a batch would be averaged with equal weights."""
+    command = [sys.executable, "train.py", str(folder / "bank"), "--work", str(folder / "odd")]
+    result = subprocess.run(
+        [*command, "--batch", "3", "--workers", "2"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert "2 workers; expected a number that divides both batches, 3 and 2" in result.stderr
+
+
+def test_the_loss_does_not_depend_on_level():
+    """Stems and estimates times four have the same loss; half the error has half the loss."""
+    random = torch.Generator().manual_seed(3)
+    stems = 0.1 * torch.randn(2, 4, 2, 1000, generator=random)
+    error = 0.01 * torch.randn(2, 4, 2, 1000, generator=random)
+    loss = float(train.loss_of(stems + error, stems))
+    assert float(train.loss_of(4 * (stems + error), 4 * stems)) == pytest.approx(loss, rel=1e-5)
+    assert float(train.loss_of(stems + error / 2, stems)) == pytest.approx(loss / 2, rel=1e-3)
+
+
 def test_the_rate_rises_stays_and_falls():
     """The rate in the three parts of the schedule."""
     assert train.rate_at(0, 0.0, 1.0) == pytest.approx(1 / train.WARM_UP_STEPS)
