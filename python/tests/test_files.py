@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.server
 import logging
+import random
 import subprocess
 import sys
 import sysconfig
 import threading
 import wave
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import numpy as np
 import pytest
@@ -106,6 +107,69 @@ def test_two_outputs_of_one_name_are_refused_before_anything_starts(
     with pytest.raises(swift_demucs.ArgumentError, match="flute"):
         model.separate_files([track], tmp_path, stems=["flute"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_never_overwrites_an_input(
+    tmp_path: Path, model: Model, track: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, rate = swift_demucs.read(track)
+    source = swift_demucs.write(tmp_path / "vocals.wav", samples[:, :RATE], rate)
+    content = source.read_bytes()
+    (tmp_path / "linked").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for path, out in (
+        ("vocals.wav", "."),
+        (source, tmp_path / "linked"),
+        ("linked/vocals.wav", "."),
+    ):
+        with pytest.raises(swift_demucs.ArgumentError, match="overwrite") as raised:
+            model.separate_files([track, path], out, filename="{stem}.{ext}", stems=["vocals"])
+        assert raised.value.path is not None and raised.value.path.endswith("vocals.wav")
+    with pytest.raises(swift_demucs.ArgumentError, match="both"):
+        model.separate_files(
+            [track], "linked", stems=["bass"], mixes={"./x/../bass": "drums"}, filename="{stem}.wav"
+        )
+    assert source.read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["linked", "vocals.wav"]
+
+
+def test_invalid_options_are_refused_before_anything_starts(
+    tmp_path: Path, model: Model, track: Path
+) -> None:
+    options: List[Any] = [
+        {"shifts": -1}, {"overlap": 1.0}, {"segment": 100.0}, {"transition_power": 0.5},
+        {"split": False, "segment": 2.0}, {"start": -1.0}, {"duration": float("nan")},
+        {"seed": random.Random(1)}, {"mixes": {"x": "drums+flute"}}, {"mixes": {"x": "bass+bass"}},
+    ]  # fmt: skip
+    for option in options:
+        with pytest.raises(swift_demucs.ArgumentError):
+            model.separate_files([tmp_path / "missing.wav", track], tmp_path / "out", **option)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_that_does_not_suit_a_file_is_an_error_of_that_file(
+    tmp_path: Path, model: Model, track: Path
+) -> None:
+    samples, rate = swift_demucs.read(track)
+    short = swift_demucs.write(tmp_path / "short.wav", samples[:, :RATE], rate)
+    results = model.separate_files([short, track], tmp_path / "out", start=2.0, duration=1.0)
+    assert [result.ok for result in results] == [False, True]
+    assert isinstance(results[0].error, swift_demucs.ArgumentError)
+    for split, shifts in ((True, 2), (False, 0)):
+        (result,) = model.separate_files(
+            [track], tmp_path / "out", duration=1.0, split=split, shifts=shifts
+        )
+        assert result.ok
+
+
+def test_a_cancellation_and_a_closed_model_end_all_files(tmp_path: Path, track: Path) -> None:
+    cancellation = swift_demucs.Cancellation()
+    with swift_demucs.load("demo") as model, pytest.raises(swift_demucs.Cancelled):
+        model.separate_files(
+            track, tmp_path, progress=lambda _: cancellation.cancel(), cancellation=cancellation
+        )
+    with pytest.raises(swift_demucs.StateError, match="closed"):
+        model.separate_files([track], tmp_path)
 
 
 def test_files_equal_the_commands(tmp_path: Path, model: Model, track: Path) -> None:
@@ -217,6 +281,9 @@ def test_evaluating(tmp_path: Path, music: Any) -> None:
     # 20 dB by definition: the noise has a hundredth of the energy.
     assert abs(scores["a"].sdr - 20) < 0.01 and scores["b"].sdr > 100
     assert np.isnan(scores["a"].bss_sdr)
+    interleaved = {"a": np.asfortranarray(music), "b": np.asfortranarray(music)}
+    same = swift_demucs.evaluate(interleaved, {"a": music + noise, "b": music})
+    assert abs(same["a"].sdr - 20) < 0.01 and same["b"].sdr > 100
     full = swift_demucs.evaluate(
         {"a": music[:, : 2 * RATE]}, {"a": (music + noise)[:, : 2 * RATE]}, metrics=["bsseval"]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import random
 from pathlib import Path
@@ -47,6 +48,23 @@ def test_mix_adds_stems(model: Model, music: Any) -> None:
         stems.mix()
     with pytest.raises(AttributeError, match="drums"):
         _ = stems.flute
+
+
+def test_stems_are_copied_and_pickled(model: Model, music: Any) -> None:
+    samples = music[:, :RATE].copy()
+    stems = model.separate(samples, shifts=0)
+    shallow = copy.copy(stems)
+    assert np.shares_memory(shallow.vocals, stems.vocals) and shallow.mixture is samples
+    for same in (copy.deepcopy(stems), pickle.loads(pickle.dumps(stems))):
+        assert list(same) == list(stems) and same.sample_rate == RATE
+        assert np.array_equal(same.array, stems.array)
+        assert np.array_equal(same.mixture, samples)
+        assert not np.shares_memory(same.vocals, stems.vocals)
+        same.close()
+    shallow.close()
+    assert stems.vocals.shape == samples.shape
+    with pytest.raises(swift_demucs.StateError, match="closed"):
+        pickle.dumps(shallow)
 
 
 def test_equal_seeds_give_equal_stems(model: Model, music: Any) -> None:

@@ -107,6 +107,21 @@ def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
         assert pool.submit(threads).result() == [True] * 4
 
 
+def test_a_stream_goes_on_in_another_thread() -> None:
+    process = start(
+        """
+stream = model.stream([noise(6)], shifts=0, block_frames=10_000, progress=lambda _: None)
+assert next(stream)["bass"].shape == (2, 10_000)
+thread = threading.Thread(target=lambda: list(stream), daemon=True)
+thread.start()
+thread.join(20)
+os._exit(int(thread.is_alive()))
+"""
+    )
+    _, errors = process.communicate(timeout=LONG)
+    assert process.returncode == 0, errors
+
+
 def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
     inner: List[Any] = []
 
@@ -268,6 +283,32 @@ def test_asyncio(model: Model, music: Any, track: Path, tmp_path: Path) -> None:
         ticking.cancel()
 
     asyncio.run(work())
+
+
+def test_a_stream_that_waits_for_input_is_cancelled_at_once(model: Model, music: Any) -> None:
+    async def work(count: int) -> None:
+        is_idle = asyncio.Event()
+
+        async def blocks() -> Any:
+            for _ in range(count):
+                yield music[:, :RATE]
+            is_idle.set()
+            await asyncio.sleep(LONG)
+
+        async def separate() -> None:
+            async for _ in model.stream_async(blocks(), shifts=0):
+                pass
+
+        task = asyncio.ensure_future(separate())
+        await is_idle.wait()
+        task.cancel()
+        began = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - began < 10
+
+    for count in (0, 2):
+        asyncio.run(work(count))
 
 
 def resident() -> int:

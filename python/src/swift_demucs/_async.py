@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-from typing import Any, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Union
+from typing import Any, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Optional, Union
 
-from . import _call
+from . import _call, errors
 
 _END = object()
 
@@ -49,6 +49,8 @@ async def stream(
     loop = asyncio.get_running_loop()
     cancellation = options.pop("cancellation", None) or _call.Cancellation()
     given: Iterable[Any]
+    # The block that the thread waits for.
+    waiting: Optional[concurrent.futures.Future[Any]] = None
     if isinstance(blocks, AsyncIterable):
         iterator = blocks.__aiter__()
 
@@ -59,8 +61,18 @@ async def stream(
                 return _END
 
         def taken() -> Iterator[Any]:
+            nonlocal waiting
             while True:
-                block = asyncio.run_coroutine_threadsafe(following(), loop).result()
+                waiting = asyncio.run_coroutine_threadsafe(following(), loop)
+                # The task may have been cancelled before there was a block to wait for.
+                if cancellation.is_cancelled:
+                    waiting.cancel()
+                try:
+                    block = waiting.result()
+                except concurrent.futures.CancelledError:
+                    if cancellation.is_cancelled:
+                        raise errors.Cancelled("cancelled") from None
+                    raise
                 if block is _END:
                     return
                 yield block
@@ -77,6 +89,8 @@ async def stream(
                     block = await asyncio.shield(step)
                 except asyncio.CancelledError:
                     cancellation.cancel()
+                    if waiting is not None:
+                        waiting.cancel()
                     with contextlib.suppress(BaseException):
                         await step
                     raise

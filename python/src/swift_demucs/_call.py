@@ -222,6 +222,9 @@ class Callbacks:
             token.cancel()
             worker.join()
             raise
+        finally:
+            # A stream may go on in another thread.
+            self._requests = None
         for failure in failures:
             raise failure
         return results[0]

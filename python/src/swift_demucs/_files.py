@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import subprocess
 from ctypes import byref
@@ -77,7 +78,8 @@ def separate_files(
 ) -> List[FileResult]:
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
-    A file that fails does not stop the others; its result has the error.
+    A file that fails does not stop the others; its result has the error: of reading or writing it,
+    or of an option that does not suit it, such as a ``start`` after its end.
 
     :param stems: names of the stems to write; ``None`` for all.
     :param mixes: further files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or
@@ -89,8 +91,9 @@ def separate_files(
 
     The other arguments are those of :meth:`Model.separate`.
 
-    Raises :class:`ArgumentError` before it starts: for an unknown stem, an invalid option of the
-    files, and two outputs with the same path.
+    Raises :class:`ArgumentError` before it starts: for an unknown stem, an invalid option, two
+    outputs with the same path, and an output that would overwrite an input. Raises
+    :class:`Cancelled`, which keeps complete files, and :class:`StateError` for a closed model.
     """
     _progress.check(progress)
     if isinstance(paths, (str, bytes, os.PathLike)):
@@ -104,16 +107,24 @@ def separate_files(
             raise errors.ArgumentError(
                 f"no stem {name!r}; the model gives {', '.join(model.stems)}"
             )
+    for text in (mixes or {}).values():
+        _check_mix(text, model.stems)
+    if hasattr(seed, "getstate"):
+        raise errors.ArgumentError("seed is a generator, expected a number: each file starts anew")
     files = _recordings.file_options(format, sample_format, clip, mp3_bit_rate, mp3_preset)
     files.copies_tags = _arrays.flag(copy_tags, "copy_tags")
     files.start_seconds = _arrays.real(start, "start")
     files.duration_seconds = 0 if duration is None else _arrays.real(duration, "duration")
+    for seconds, what in ((files.start_seconds, "start"), (files.duration_seconds, "duration")):
+        if not 0 <= seconds < math.inf:
+            raise errors.ArgumentError(f"{what} is {seconds}, expected a number of seconds")
     outputs = [_outputs(model, path, base, signals, filename, format) for path in inputs]
     _check_unique(inputs, outputs)
     options: Dict[str, Any] = {
         "shifts": shifts, "seed": seed, "overlap": overlap, "segment": segment, "split": split,
         "rate": rate, "transition_power": transition_power, "order": "interleaved",
     }  # fmt: skip
+    model._check_options(options)
     results: List[FileResult] = []
     for path, targets in zip(inputs, outputs):
         try:
@@ -122,9 +133,23 @@ def separate_files(
                     model, path, targets, signals, files, options, progress, cancellation
                 )
             )
+        except (errors.Cancelled, errors.StateError):
+            raise
         except errors.Error as error:
             results.append(FileResult(path, {}, error))
     return results
+
+
+def _check_mix(text: Any, stems: Sequence[str]) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"a mix is {text!r}, expected a text such as 'drums+bass'")
+    minus = "mixture-"
+    names = text[len(minus) :].split("-") if text.startswith(minus) else text.split("+")
+    if not set(names) <= set(stems) or len(set(names)) < len(names):
+        raise errors.ArgumentError(
+            f"a mix is {text!r}, expected stems joined by '+', or 'mixture-' and stems joined by "
+            f"'-', each once, of {', '.join(stems)}"
+        )
 
 
 def _outputs(
@@ -146,10 +171,17 @@ def _outputs(
 
 
 def _check_unique(inputs: Sequence[Path], outputs: Sequence[Mapping[str, Path]]) -> None:
+    sources = {os.path.realpath(path): path for path in inputs}
     seen: Dict[str, Path] = {}
     for path, targets in zip(inputs, outputs):
         for target in targets.values():
-            key = os.path.normpath(target)
+            key = os.path.realpath(target)
+            if key in sources:
+                raise errors.ArgumentError(
+                    f"{target}, an output of {path}, would overwrite the input {sources[key]}; "
+                    "choose another folder or filename",
+                    str(target),
+                )
             if key in seen:
                 raise errors.ArgumentError(
                     f"{seen[key]} and {path} would both be written to {target}; put {{track}} and "
@@ -388,7 +420,8 @@ def evaluate(
         shapes = {array.shape for array in arrays}
         if len(shapes) > 1:
             raise errors.ArgumentError(f"the {what}s have different shapes: {sorted(shapes)}")
-        return np.stack(arrays)
+        # A stack of transposed arrays keeps their order in memory.
+        return np.ascontiguousarray(np.stack(arrays))
 
     true, found = stack(references, "reference"), stack(estimates, "estimate")
     if true.shape != found.shape:

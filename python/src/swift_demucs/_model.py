@@ -208,6 +208,26 @@ class Model:
         finally:
             generator.setstate((version, (*state.words, state.position), gauss))
 
+    def _check_options(self, given: Dict[str, Any]) -> None:
+        """Opens a stream with the options of a separation, which checks them without a track."""
+        settings = _library.defaults(_library.StreamOptions, "sd_stream_options_init")
+        opened = c_void_p()
+        with contextlib.ExitStack() as stack:
+            token = stack.enter_context(_call.token(None))
+            model = stack.enter_context(self._use())
+            options = stack.enter_context(
+                self._separation_options(_call.Callbacks(), token, **given, progress=None)
+            )
+            # Only a live stream checks the segments when it is opened; it has at most one shift,
+            # and needs segments.
+            settings.is_live = options.split
+            options.shifts = min(options.shifts, 1)
+            _library.invoke(
+                "sd_stream_open", model, self.channels, self.sample_rate, byref(settings),
+                byref(options), byref(opened),
+            )  # fmt: skip
+            _call.Handle(opened, "sd_stream_close").close()
+
     def separate(
         self,
         source: Any,

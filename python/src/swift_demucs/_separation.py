@@ -65,11 +65,19 @@ class Separation(Mapping[str, Any]):
         return self._kind(self._numpy()[self._index(name)])
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and name in self._names:
+        # A copy has no attributes yet while it is made.
+        names = self.__dict__.get("_names", ())
+        if not name.startswith("_") and name in names:
             return self[name]
-        raise AttributeError(
-            f"no attribute or stem {name!r}; the model gives {', '.join(self.__dict__['_names'])}"
-        )
+        raise AttributeError(f"no attribute or stem {name!r}; the model gives {', '.join(names)}")
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_mixture": self.mixture}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        mixture = state["_mixture"]
+        self.__dict__.update(state)
+        self._mixture = lambda: mixture
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any, Dict, List
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from swift_demucs import catalogue
-from swift_demucs.catalogue.__main__ import main
+from swift_demucs.catalogue.__main__ import main, model_folder
 from swift_demucs.catalogue._engine import Engine
 from swift_demucs.catalogue._job import Failure
-from swift_demucs.catalogue._store import Store
+from swift_demucs.catalogue._store import Store, compare
+from swift_demucs.catalogue._table import Table
+from swift_demucs.catalogue._writer import Writer
 
 from .conftest import job, write_track
 
@@ -138,6 +144,143 @@ def test_a_process_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(Failure) as error:
         engine.separate({"id": "a", "path": "a.wav"})
     assert error.value.error_class == "timeout"
+
+
+def written(tmp_path: Path, table: Table) -> Writer:
+    found = catalogue.Catalogue([], "demo", [], {})
+    writer = Writer(table, tmp_path, "m.csv", job(tmp_path), found, 1)
+    table.begin(writer.run, tmp_path, take_over=False)
+    return writer
+
+
+def breaks(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> List[int]:
+    """Lets the next uploads of a table fail; returns the list of the failed ones."""
+    failed: List[int] = []
+    put = Store.put
+
+    def broken(store: Store, source: Path, url: str) -> None:
+        if url.endswith(".parquet") and len(failed) < times:
+            failed.append(1)
+            raise error
+        put(store, source, url)
+
+    monkeypatch.setattr(Store, "put", broken)
+    return failed
+
+
+ROW = {"id": "a", "status": "done", "duration_seconds": 1.0, "finished_at": 1.0, "node": "n"}
+ERRORS = [Failure("network", "no route"), OSError(errno.ENOSPC, "full"), ValueError("odd")]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_table_that_cannot_be_written_fails_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, times: int
+) -> None:
+    """A flush of the thread fails after the last row; the last flush may succeed."""
+    monkeypatch.setattr(Writer, "FIRST_PAUSE_SECONDS", 0.0)
+    table = Table(Store({}), str(tmp_path), "demo")
+    failed = breaks(monkeypatch, error, times)
+    kind = ValueError if isinstance(error, ValueError) else Failure
+    with pytest.raises(kind), written(tmp_path, table) as writer:
+        writer.add(ROW, is_final=True)
+        while not failed:
+            time.sleep(0.01)
+    assert [row["id"] for row in table.rows()] == (["a"] if times == 1 else [])
+    run = table.run()
+    assert run is not None and not run["ended"]
+
+
+def test_a_row_that_comes_after_an_error_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Writer, "FIRST_PAUSE_SECONDS", 0.0)
+    table = Table(Store({}), str(tmp_path), "demo")
+    breaks(monkeypatch, OSError(errno.ENOSPC, "full"), 1)
+    with pytest.raises(Failure, match="full") as raised, written(tmp_path, table) as writer:
+        for index in range(100):
+            writer.add({**ROW, "id": str(index)}, is_final=True)
+            time.sleep(0.1)
+    assert raised.value.error_class == "no_room"
+    rows = [row["id"] for row in table.rows()]
+    assert rows == [str(index) for index in range(writer.counts["done"])] and len(rows) < 100
+
+
+def test_the_error_of_a_run_comes_before_that_of_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(Store({}), str(tmp_path), "demo")
+    breaks(monkeypatch, OSError(errno.ENOSPC, "full"), 1)
+    with pytest.raises(KeyboardInterrupt), written(tmp_path, table) as writer:
+        writer.add(ROW, is_final=True)
+        raise KeyboardInterrupt
+    run = table.run()
+    assert run is not None and not run["ended"]
+
+
+def test_the_status_of_a_run_without_a_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["status", str(tmp_path), "--model", "demo"]
+    assert main(words) == 2
+    assert "no table of results" in capsys.readouterr().err
+    with written(tmp_path, Table(Store({}), str(tmp_path), "demo")):
+        assert main(words) == 0
+        assert "running: 0 of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "folder"),
+    [
+        ("htdemucs", "htdemucs"),
+        ("my.model", "my.model"),
+        ("hf://htdemucs", "htdemucs"),
+        ("hf://someone/model.v2", "someone_model.v2"),
+        ("ggml-model.bin", "ggml-model"),
+        ("models/955717e8-8726e21a.th", "955717e8-8726e21a"),
+        ("/models/my.model.onnx", "my.model"),
+        ("./bag.yaml", "bag"),
+        ("models/.hidden", ".hidden"),
+        ("models/odd.", "odd"),
+        ("models/plain", "plain"),
+    ],
+)
+def test_the_folder_of_a_model(model: str, folder: str) -> None:
+    assert model_folder(model) == folder
+
+
+@pytest.mark.parametrize("name", ["my.model.safetensors", "bag.yaml", "odd.weights"])
+def test_the_folder_of_a_model_is_the_commands(
+    tmp_path: Path, checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.safetensors").symlink_to(checkpoint.resolve())
+    if name == "bag.yaml":
+        (tmp_path / name).write_text("models: ['one']\n")
+    else:
+        (tmp_path / name).symlink_to(checkpoint.resolve())
+    (tmp_path / "m.csv").write_text("id,path\na,a.wav\n")
+    monkeypatch.chdir(tmp_path)
+    for model in (name, str(tmp_path / name)):
+        work = catalogue.Job(out=str(tmp_path), model=model)
+        found = catalogue.load("m.csv", work, Store({}), tmp_path)
+        assert model_folder(model) == found.model_folder
+
+
+class Encrypted(LocalFileSystem):
+    """Storage that encrypts: its tags look like MD5 sums and are none."""
+
+    def info(self, path: str, **options: Any) -> Dict[str, Any]:
+        return {**super().info(path, **options), "ETag": f'"{"0" * 32}"'}
+
+
+def test_tags_that_are_no_checksums_are_not_trusted(tmp_path: Path) -> None:
+    source, stored = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"samples")
+    stored.write_bytes(b"samples")
+    compare(Encrypted(), str(stored), source)
+    stored.write_bytes(b"simples")
+    with pytest.raises(OSError, match="checksum"):
+        compare(Encrypted(), str(stored), source)
 
 
 def test_the_commands_follow_a_run(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ from ._store import Store
 from ._table import Table
 from ._verify import verify
 
+#: Extensions of checkpoints and bags.
+EXTENSIONS = frozenset({"safetensors", "th", "bin", "onnx", "yaml", "yml"})
+
 
 def parser() -> argparse.ArgumentParser:
     """Parser of all commands and their options."""
@@ -129,6 +132,18 @@ def _job(arguments: argparse.Namespace) -> Job:
     )
 
 
+def model_folder(model: str) -> str:
+    """Name of a model's folder, as the native command makes it."""
+    hub = "hf://"
+    if model.startswith(hub):
+        return model[len(hub) :].replace("/", "_")
+    name = model.rpartition("/")[2]
+    dot = name.rfind(".")
+    # A published name may have a dot; the file need not be on the machine that asks.
+    is_file = name != model or Path(model).is_file() or name[dot + 1 :] in EXTENSIONS
+    return name[:dot] if is_file and dot > 0 else name
+
+
 def _absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).resolve())
 
@@ -137,7 +152,7 @@ def main(words: Optional[List[str]] = None) -> int:
     """Runs a command.
 
     Returns the exit code: 0 if all tracks succeeded, 1 if some failed, 2 if the command can't
-    start, 130 if it was interrupted.
+    start or go on, 130 if it was interrupted.
     """
     arguments = parser().parse_args(words)
     # Slurm and Kubernetes end a run with SIGTERM; finished tracks still go into the table.
@@ -175,10 +190,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         print(json.dumps(counts, sort_keys=True))
         return 1 if counts.get("failed") else 0
     store = Store(fsspec.config.conf)
-    # The native command names the folder of a checkpoint file in the same way.
-    model = Path(arguments.model).name.removesuffix(".safetensors").removesuffix(".th")
-    table = Table(store, _absolute(arguments.out), model)
-    if not table.parts():
+    table = Table(store, _absolute(arguments.out), model_folder(arguments.model))
+    # Before its first track has ended, a run has signed and the table has no part.
+    is_begun = arguments.command == "status" and table.run() is not None
+    if not table.parts() and not is_begun:
         raise ManifestError(f"{table.folder}: no table of results; check OUT and --model")
     if arguments.command == "status":
         print(status(table).text())

@@ -250,12 +250,11 @@ def compare(fs: Any, path: str, source: Path) -> None:
     if info["size"] != size:
         raise OSError(f"{info['size']} of {size} bytes arrived")
     tag = str(info.get("ETag") or "").strip('"')
-    # Such a tag is the MD5 of an object that was uploaded in one piece; no other is a checksum.
-    if len(tag) == 32 and "-" not in tag:
-        is_equal = tag == checksum(source.open("rb"), "md5")
-    else:
-        is_equal = checksum(fs.open(path, "rb"), "sha256") == checksum(source.open("rb"), "sha256")
-    if not is_equal:
+    # The MD5 of an object that was uploaded in one piece, unless a key of the caller or of a key
+    # service encrypts it (SSE-C, SSE-KMS).
+    if len(tag) == 32 and tag == checksum(source.open("rb"), "md5"):
+        return
+    if checksum(fs.open(path, "rb"), "sha256") != checksum(source.open("rb"), "sha256"):
         raise OSError("the stored file has another checksum than the one that was sent")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 import sys
@@ -9,11 +11,19 @@ import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Type
 
 from ._job import Failure, Job
 from ._manifest import Catalogue
 from ._table import Table
+
+
+class TakenOver(Failure):
+    """Another run has made itself the table's writer."""
+
+    def __init__(self) -> None:
+        super().__init__("node", "another run has taken over the table")
 
 
 class Writer:
@@ -38,7 +48,7 @@ class Writer:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._error: Optional[Failure] = None
+        self._error: Optional[Exception] = None
         #: Number of tracks by final status.
         self.counts: Dict[str, int] = {}
         self.run: Dict[str, Any] = {
@@ -57,15 +67,15 @@ class Writer:
         self.counts = dict(counts)
 
     def add(self, row: Dict[str, Any], *, is_final: bool) -> None:
-        """Queues a row. Raises :class:`Failure` if the table can't be written any more."""
-        if self._error:
-            raise self._error
+        """Queues a row. Raises the error after which the table is not written any more."""
         with self._lock:
             self._rows.append(row)
             if is_final:
                 self.run["finished"] += 1
                 self.run["audio_seconds"] += row.get("duration_seconds") or 0.0
                 self.counts[row["status"]] = self.counts.get(row["status"], 0) + 1
+        if self._error is not None:
+            raise self._error
 
     def _follow(self) -> None:
         began = written = signed = time.monotonic()
@@ -79,14 +89,16 @@ class Writer:
                 if now - written > pause:
                     self._flush()
                     written = now
-                    print(self.progress(), file=sys.stderr, flush=True)
+                    # A closed terminal does not end a run.
+                    with contextlib.suppress(OSError, ValueError):
+                        print(self.progress(), file=sys.stderr, flush=True)
                 if now - signed > self.SIGN_SECONDS:
                     if not self._table.is_writer(self.run):
-                        raise Failure("node", "another run has taken over the table")
+                        raise TakenOver
                     self._table.sign(self.run, self._scratch)
                     signed = now
-            except Failure as failure:
-                self._error = failure
+            except Exception as error:
+                self._error = _failure(error)
                 return
 
     def _flush(self) -> None:
@@ -94,7 +106,7 @@ class Writer:
             rows, self._rows = self._rows, []
         try:
             self._table.append(rows, self._scratch)
-        except Failure:
+        except Exception:
             with self._lock:
                 self._rows = rows + self._rows
             raise
@@ -113,10 +125,31 @@ class Writer:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        _type: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        _traceback: Optional[TracebackType],
+    ) -> None:
         self._ended.set()
         self._thread.join()
-        if self._error is None:
-            self._flush()
-            self.run["ended"] = True
-            self._table.sign(self.run, self._scratch)
+        try:
+            # After an error too: the storage may have recovered.
+            if not isinstance(self._error, TakenOver):
+                self._flush()
+            if self._error is None:
+                self._table.sign({**self.run, "ended": True}, self._scratch)
+        except Exception as failed:
+            self._error = self._error or _failure(failed)
+        if self._error is not None and error is None:
+            raise self._error
+
+
+def _failure(error: Exception) -> Exception:
+    """An error of the disk as a failure of this node; other errors unchanged."""
+    if not isinstance(error, OSError):
+        return error
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    failure = Failure("no_room" if is_full else "node", f"the table can't be written: {error}")
+    failure.__cause__ = error
+    return failure
