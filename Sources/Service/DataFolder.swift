@@ -139,11 +139,25 @@ final class DataFolder: Sendable {
         return Int(bytes)
     }
 
-    /// Bytes of a job's results and of their copies.
-    func countBytes(of id: String) -> Int {
+    /// Bytes of all results and of their copies, which the service may remove.
+    func countRemovableBytes() -> Int {
         var bytes = 0.0
-        for folder in [results(of: id), cache(of: id)] { DataFolder.add(&bytes, below: folder) }
+        for folder in [results, cache] { DataFolder.add(&bytes, below: folder) }
         return Int(bytes)
+    }
+
+    /// Bytes of a job's copies, mixes and waveforms.
+    func countCacheBytes(of id: String) -> Int {
+        var bytes = 0.0
+        DataFolder.add(&bytes, below: cache(of: id))
+        return Int(bytes)
+    }
+
+    /// Ids of jobs with a folder in the cache, the least recently changed folder first.
+    func cachedJobs() -> [String] {
+        FilePath.entries(of: cache)
+            .map { ($0, FilePath.status(cache(of: $0))?.modifiedNanoseconds ?? 0) }
+            .sorted { $0.1 < $1.1 }.map(\.0)
     }
 
     private static func add(_ bytes: inout Double, below folder: String) {

@@ -48,26 +48,35 @@ final class EventHub: @unchecked Sendable {
         }
     }
 
-    /// The events after `id`; nil if some of them are no longer kept.
-    func events(after id: Int, job: String?) -> [Event]? {
-        condition.withLock {
-            guard id <= last, id >= (events.first?.id ?? last + 1) - 1 else { return nil }
-            return newer(id, job)
-        }
+    /// Whether all events after `id` are kept.
+    func isKept(after id: Int) -> Bool { condition.withLock { keeps(id) } }
+
+    /// What a stream sends next.
+    enum News {
+        /// Events, up to the id `last`; none if the deadline has come.
+        case events([Event], last: Int)
+        /// Some of the events are no longer kept: the present state replaces them.
+        case trimmed
+        case closed
     }
 
     /// Waits for events after `id`, or for the deadline.
-    ///
-    /// - Returns: nil once the hub is closed.
-    func next(after id: Int, job: String?, deadline: Double) -> [Event]? {
+    func next(after id: Int, job: String?, deadline: Double) -> News {
         condition.withLock {
             while true {
-                if isClosed { return nil }
+                if isClosed { return .closed }
+                if !keeps(id) { return .trimmed }
                 let found = newer(id, job)
-                if !found.isEmpty || Timestamp.uptime >= deadline { return found }
+                if !found.isEmpty || Timestamp.uptime >= deadline {
+                    return .events(found, last: last)
+                }
                 condition.wait()
             }
         }
+    }
+
+    private func keeps(_ id: Int) -> Bool {
+        id <= last && id >= (events.first?.id ?? last + 1) - 1
     }
 
     private func newer(_ id: Int, _ job: String?) -> [Event] {
@@ -83,35 +92,50 @@ final class EventHub: @unchecked Sendable {
 
 /// The stream of events for one client.
 final class EventStream: ByteStream {
+    /// The present state of the stream's jobs, and the id of the last event that it includes.
+    typealias State = () -> (jobs: [JSON], lastEvent: Int)
+
     private let hub: EventHub
     private let job: String?
+    private let state: State
     private var cursor: Int
-    private var pending: [UInt8]
+    private var pending = Array("retry: 2000\n\n".utf8)
     private var lastSent = Timestamp.uptime
 
     /// Time without events after which a comment is sent, to detect a closed connection.
-    private static let heartbeatSeconds = 10.0
+    private static let heartbeatSeconds = 10
+    /// Two heartbeats, because one may be late on a busy machine.
+    let silenceSeconds = 2 * EventStream.heartbeatSeconds
 
     /// - Parameters:
     ///   - job: id of the job whose events are sent; nil for all jobs.
-    ///   - cursor: id of the last event that the client has received.
-    ///   - beginning: bytes to send first.
-    init(_ hub: EventHub, job: String?, after cursor: Int, beginning: [UInt8]) {
+    ///   - cursor: id of the last event that the client has received; nil to begin with the present
+    ///     state.
+    init(_ hub: EventHub, job: String?, after cursor: Int?, state: @escaping State) {
         self.hub = hub
         self.job = job
-        self.cursor = cursor
-        pending = Array("retry: 2000\n\n".utf8) + beginning
+        self.state = state
+        self.cursor = cursor ?? 0
+        if cursor.map({ hub.isKept(after: $0) }) != true { addState() }
+    }
+
+    private func addState() {
+        let (jobs, lastEvent) = state()
+        for job in jobs { pending += EventHub.text("job", id: lastEvent, job) }
+        cursor = lastEvent
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         if pending.isEmpty {
-            let deadline = lastSent + EventStream.heartbeatSeconds
-            guard let events = hub.next(after: cursor, job: job, deadline: deadline) else {
-                return nil
+            let deadline = lastSent + Double(EventStream.heartbeatSeconds)
+            switch hub.next(after: cursor, job: job, deadline: deadline) {
+            case .closed: return nil
+            case .trimmed: addState()
+            case .events(let events, let last):
+                for event in events { pending += event.text }
+                cursor = last
             }
-            for event in events { pending += event.text }
-            cursor = events.last?.id ?? cursor
-            if events.isEmpty { pending = Array(": still here\n\n".utf8) }
+            if pending.isEmpty { pending = Array(": still here\n\n".utf8) }
         }
         let count = min(buffer.count, pending.count)
         pending.withUnsafeBytes {

@@ -160,6 +160,13 @@ final class HTTPServer: @unchecked Sendable {
     }
 
     private func response(_ reply: Reply, of connection: OpaquePointer) -> OpaquePointer? {
+        // A client that stops reading is disconnected after this time. A connection keeps the timeout
+        // of its last reply, so that every reply sets it.
+        var timeoutSeconds = connections.limits.idleSeconds
+        if case .stream(let stream) = reply.body { timeoutSeconds += stream.silenceSeconds }
+        withUnsafePointer(to: libraries.http) {
+            http_set_timeout($0, connection, UInt32(timeoutSeconds))
+        }
         switch reply.body {
         case .bytes(let bytes):
             var bytes = bytes
@@ -171,8 +178,6 @@ final class HTTPServer: @unchecked Sendable {
             return libraries.http.create_response_from_fd_at_offset64(
                 UInt64(count), descriptor, UInt64(offset))
         case .stream(let stream):
-            // A stream may be silent for longer than the idle timeout of clients.
-            withUnsafePointer(to: libraries.http) { http_set_timeout($0, connection, 0) }
             return libraries.http.create_response_from_callback(
                 http_size_unknown(), 1 << 16, readStream,
                 Unmanaged.passRetained(StreamBox(stream)).toOpaque(),

@@ -1,9 +1,10 @@
-// Removes finished jobs: those that are too old, and the oldest ones while the folder is over its
-// limit.
+// Removes finished jobs that are too old. While results and copies are over their limit, it removes
+// copies, which can be recreated, and then the oldest jobs.
 
 struct Janitor {
     let book: JobBook
     let folder: DataFolder
+    let workshop: Workshop
     let metrics: Metrics
     let settings: ServiceSettings
     private var lastMeasured = 0.0
@@ -11,9 +12,13 @@ struct Janitor {
     /// Shortest time between two measurements of the folder.
     private static let measureSeconds = 2.0
 
-    init(book: JobBook, folder: DataFolder, metrics: Metrics, settings: ServiceSettings) {
+    init(
+        book: JobBook, folder: DataFolder, workshop: Workshop, metrics: Metrics,
+        settings: ServiceSettings
+    ) {
         self.book = book
         self.folder = folder
+        self.workshop = workshop
         self.metrics = metrics
         self.settings = settings
     }
@@ -29,9 +34,15 @@ struct Janitor {
             Timestamp.uptime - lastMeasured >= Janitor.measureSeconds
         else { return }
         lastMeasured = Timestamp.uptime
-        guard folder.countBytes() > quota else { return }
+        var bytes = folder.countRemovableBytes()
+        guard bytes > quota else { return }
+        for id in folder.cachedJobs() {
+            let cached = folder.countCacheBytes(of: id)
+            if workshop.removeCache(of: id) { bytes -= cached }
+            if bytes <= quota { return }
+        }
         for job in book.finished() where job.state == .done {
-            if folder.countBytes() <= quota { return }
+            if folder.countRemovableBytes() <= quota { return }
             remove(job)
         }
     }

@@ -41,6 +41,8 @@ struct Job: Codable, Equatable, Sendable {
     let inputBytes: Int
     var durationSeconds: Double?
     let sampleRateHz: Int
+    /// Rate of the stems; nil before the job is done, and in records of versions without it.
+    var stemRateHz: Int?
     let channels: Int
     var stems: [Stem] = []
     var warnings: [String] = []
@@ -102,7 +104,8 @@ extension Job {
             "model": .text(model), "options": options.json, "queue_position": JSON(queuePosition),
             "fraction": .number(state == .done ? 1 : progress.fraction),
             "seconds_left": JSON(progress.secondsLeft), "duration_seconds": JSON(durationSeconds),
-            "sample_rate": .integer(sampleRateHz), "channels": .integer(channels),
+            "sample_rate": .integer(sampleRateHz), "stem_rate": JSON(stemRateHz),
+            "channels": .integer(channels),
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
             "error": error?.json(instance: address) ?? .null, "cached": .bool(isCached),
         ]

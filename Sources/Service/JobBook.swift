@@ -137,7 +137,8 @@ final class JobBook: @unchecked Sendable {
         }
     }
 
-    /// Wakes waiting requests, so that they check whether their clients are connected.
+    /// Wakes waiting requests and runners, so that they check whether their clients are connected
+    /// and whether jobs may start.
     func tick() { condition.withLock { condition.broadcast() } }
 
     // MARK: - Changes by clients
@@ -208,12 +209,13 @@ final class JobBook: @unchecked Sendable {
 
     /// Waits for the next job and starts it.
     ///
+    /// - Parameter isReady: whether jobs may start; called at every change.
     /// - Returns: nil once the book is closed.
-    func startNext() -> (job: Job, cancellation: CancellationToken)? {
+    func startNext(isReady: () -> Bool) -> (job: Job, cancellation: CancellationToken)? {
         condition.withLock {
             while true {
                 if isClosing { return nil }
-                if var job = queued().first?.job {
+                if isReady(), var job = queued().first?.job {
                     job.state = .running
                     job.started = Timestamp.now
                     let token = CancellationToken()
@@ -258,11 +260,11 @@ final class JobBook: @unchecked Sendable {
             if entry.isUnwanted {
                 job.state = .cancelled
                 job.stems = []
+                job.stemRateHz = nil
                 job.error = nil
             }
             entries[job.id]?.cancellation = nil
             save(job)
-            if job.state == .done { unlink(job.id) } else { folder.removeFiles(of: job.id) }
             tell(job.id)
             condition.broadcast()
         }
@@ -276,7 +278,6 @@ final class JobBook: @unchecked Sendable {
             if entry.isUnwanted {
                 job.state = .cancelled
                 job.finished = Timestamp.now
-                folder.removeFiles(of: id)
             } else {
                 job.state = .queued
                 job.started = nil
@@ -307,21 +308,26 @@ final class JobBook: @unchecked Sendable {
 
     // MARK: - Under the lock
 
-    private func unlink(_ id: String) { DataFolder.remove(folder.input(id)) }
-
     private func queued() -> [Entry] {
         entries.values.filter { $0.job.state == .queued }
             .sorted { $0.job.sequence < $1.job.sequence }
     }
 
+    /// Stores a job, and removes the files that it no longer needs once it is stored.
     private func save(_ job: Job) {
         entries[job.id]?.job = job
         do throws(ServiceError) {
             try database.save(job)
             entries[job.id]?.isUnsaved = false
         } catch {
-            // The disk may be full. After a restart the job runs again.
+            // The disk may be full. After a restart the job runs again, and needs its sound.
             entries[job.id]?.isUnsaved = true
+            return
+        }
+        if job.state == .done {
+            DataFolder.remove(folder.input(job.id))
+        } else if job.state.isFinal {
+            folder.removeFiles(of: job.id)
         }
     }
 

@@ -15,15 +15,17 @@ struct JobRunner: Sendable {
     let metrics: Metrics
     let ffmpeg: FFmpeg?
 
-    /// Runs jobs until the book is closed.
+    /// Runs jobs until the book is closed. Jobs stay queued until the service's own model is loaded:
+    /// only then the shelf knows its name.
     func run() {
-        while let (job, cancellation) = book.startNext() {
+        while let (job, cancellation) = book.startNext(isReady: { shelf.readiness == .ready }) {
             var job = job
             do {
                 if let known = book.done(key: job.key), copyResults(of: known, to: job.id) {
                     job.stems = known.stems
                     job.warnings = known.warnings
                     job.durationSeconds = known.durationSeconds
+                    job.stemRateHz = known.stemRateHz
                     job.isCached = true
                 } else {
                     try separate(&job, cancellation)
@@ -100,6 +102,8 @@ struct JobRunner: Sendable {
                 book.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
             })
         job.durationSeconds = report.durationSeconds
+        job.stemRateHz =
+            job.options.outputRate == .input ? report.sampleRateHz : separator.model.sampleRateHz
         job.warnings = report.warnings.map { Problem.oneLine("\($0)") }
         job.stems = zip(report.outputs, zip(outputs, files)).map { written, planned in
             DataFolder.sync("\(target)/\(planned.1)")
@@ -118,8 +122,10 @@ struct JobRunner: Sendable {
 struct JobInput {
     let audio: AudioInput
 
+    /// - Parameter limitSeconds: little more is decoded by ffmpeg; nil for a sound whose length was
+    ///   checked before.
     init(
-        path: String, name: String, ffmpeg: FFmpeg?, folder: String,
+        path: String, name: String, ffmpeg: FFmpeg?, folder: String, limitSeconds: Double? = nil,
         isCancelled: @escaping () -> Bool
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
@@ -129,7 +135,9 @@ struct JobInput {
         do {
             audio = try AudioInput(
                 descriptor: descriptor, name: name,
-                spool: Spool(folder: folder, isCancelled: isCancelled), ffmpeg: ffmpeg)
+                spool: Spool(
+                    folder: folder, limitSeconds: limitSeconds, isCancelled: isCancelled),
+                ffmpeg: ffmpeg)
         } catch AudioError.ffmpegMissing(_, let reason) {
             throw AudioError.notAudio(path: name, reason: reason)
         }

@@ -65,6 +65,9 @@ final class ModelShelf: Sendable {
 
     var readiness: Readiness { state.withLock { $0.readiness } }
 
+    /// The reason why the service's own model could not be loaded; nil if there is none.
+    var failure: String? { if case .failed(let reason) = readiness { reason } else { nil } }
+
     /// Finds and loads the service's own model.
     func loadOwn() {
         do {
@@ -107,6 +110,11 @@ final class ModelShelf: Sendable {
 
     private static let mostLoadingSeconds = 10.0
 
+    /// The problem of requests after the service's own model could not be loaded.
+    static func noModel(_ reason: String) -> Problem {
+        Problem(.notReady, "There is no model: \(reason)")
+    }
+
     /// Names that jobs may use, besides the service's own.
     private static let names = PublishedModel.all.map(\.name) + [ModelStore.demoModel]
 
@@ -121,7 +129,7 @@ final class ModelShelf: Sendable {
         guard let name else {
             if let own { return own }
             switch readiness {
-            case .failed(let reason): throw Problem(.notReady, "There is no model: \(reason)")
+            case .failed(let reason): throw ModelShelf.noModel(reason)
             default: throw Problem(.notReady, "The model is being loaded. Try again soon.")
             }
         }

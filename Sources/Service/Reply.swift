@@ -4,6 +4,9 @@ import LibC
 
 /// Bytes that are produced while they are sent. Used by one thread at a time.
 protocol ByteStream: AnyObject {
+    /// Longest time in seconds for which ``read(into:)`` may block.
+    var silenceSeconds: Int { get }
+
     /// Fills a part of the buffer; blocks until there are bytes.
     ///
     /// - Returns: the number of bytes, or nil at the end.

@@ -138,8 +138,7 @@ extension Service {
             return .problem(
                 Problem(.notReady, "The model is being loaded."), path: request.target.path)
         case .failed(let reason):
-            return .problem(
-                Problem(.notReady, "There is no model: \(reason)"), path: request.target.path)
+            return .problem(ModelShelf.noModel(reason), path: request.target.path)
         }
     }
 
@@ -205,29 +204,18 @@ extension Service {
         if id != nil { _ = try job(of: request) }
         let cursor = (request.header("last-event-id") ?? request.query("last-event-id"))
             .flatMap { Int($0) }
-        var after: Int
-        var beginning: [UInt8] = []
-        if let cursor, hub.events(after: cursor, job: id) != nil {
-            after = cursor
-        } else {
-            // The present state of everything.
-            let jobs: [JSON]
-            if let id {
-                let found = book.json(id)
-                jobs = found.map { [$0.job] } ?? []
-                after = found?.lastEvent ?? hub.lastID
-            } else {
+        let stream = EventStream(hub, job: id, after: cursor) { [book, hub] in
+            guard let id else {
                 let list = book.list()
-                jobs = list.jobs.reversed()
-                after = list.lastEvent
+                return (list.jobs.reversed(), list.lastEvent)
             }
-            for job in jobs { beginning += EventHub.text("job", id: after, job) }
+            return book.json(id).map { ([$0.job], $0.lastEvent) } ?? ([], hub.lastID)
         }
         return Reply(
             200,
             headers: [
                 ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"),
                 ("X-Accel-Buffering", "no"),
-            ], body: .stream(EventStream(hub, job: id, after: after, beginning: beginning)))
+            ], body: .stream(stream))
     }
 }

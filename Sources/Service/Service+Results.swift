@@ -41,12 +41,17 @@ extension Service {
         let job = try doneJob(of: request)
         let format = try format(request) ?? job.options.format
         var entries: [ZipStream.Entry] = []
-        for stem in job.stems {
-            let file = try workshop.stem(stem, of: job, format: format)
-            entries.append(
-                ZipStream.Entry(
-                    name: FileReply.safeName("\(stem.name).\(format.rawValue)"),
-                    descriptor: file.descriptor, bytes: file.bytes))
+        do {
+            for stem in job.stems {
+                let file = try workshop.stem(stem, of: job, format: format)
+                entries.append(
+                    ZipStream.Entry(
+                        name: FileReply.safeName("\(stem.name).\(format.rawValue)"),
+                        descriptor: file.descriptor, bytes: file.bytes))
+            }
+        } catch {
+            for entry in entries { close(entry.descriptor) }
+            throw error
         }
         let name = FileReply.safeName("\(FilePath.stem(of: job.name)) - stems.zip")
         return Reply(

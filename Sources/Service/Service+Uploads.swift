@@ -13,7 +13,7 @@ extension Service {
         if request.route?.operation == .separateNow { _ = try wanted(request) }
         _ = try JobOptions(fields: optionFields(of: request))
         // A missing model is reported before a gigabyte is sent.
-        if case .failed = shelf.readiness { _ = try shelf.model(nil) }
+        if let failure = shelf.failure { throw ModelShelf.noModel(failure) }
         try book.checkRoom()
         let limit = settings.limits.bodyBytes
         // A form is a little larger than its file.
@@ -98,7 +98,8 @@ extension Service {
         let name = Job.label(upload.fileName)
         let facts = try JobInput(
             path: upload.path, name: name, ffmpeg: settings.allowsFFmpeg ? .onPath : nil,
-            folder: folder.temporary, isCancelled: { request.isAbandoned }
+            folder: folder.temporary, limitSeconds: settings.limits.seconds,
+            isCancelled: { request.isAbandoned }
         ).check(settings.limits, isCancelled: { request.isAbandoned })
         var equal = options
         equal.model = nil
@@ -134,19 +135,25 @@ extension Service {
             book: book, shelf: shelf, folder: folder, metrics: metrics, ffmpeg: nil)
         let id = make(0).id
         guard runner.copyResults(of: known, to: id) else { return nil }
-        let job = try book.accept { sequence in
-            var job = make(sequence)
-            job.state = .done
-            job.started = job.created
-            job.finished = job.created
-            job.stems = known.stems
-            job.durationSeconds = known.durationSeconds
-            job.warnings = known.warnings
-            job.isCached = true
+        do {
+            let job = try book.accept { sequence in
+                var job = make(sequence)
+                job.state = .done
+                job.started = job.created
+                job.finished = job.created
+                job.stems = known.stems
+                job.stemRateHz = known.stemRateHz
+                job.durationSeconds = known.durationSeconds
+                job.warnings = known.warnings
+                job.isCached = true
+                return job
+            }
+            metrics.count(job)
             return job
+        } catch {
+            folder.removeFiles(of: id)
+            throw error
         }
-        metrics.count(job)
-        return job
     }
 
     // MARK: - Stems in the reply to an upload
@@ -166,7 +173,7 @@ extension Service {
     func separateNow(_ request: Request) throws -> Reply {
         let (stem, format) = try wanted(request)
         var fields = [(name: "format", value: format.rawValue)]
-        let given = (optionFields(of: request) + (request.upload?.fields ?? [])).map(\.name)
+        let given = optionFields(of: request).map(\.name) + (request.upload?.fieldNames ?? [])
         if stem.hasPrefix("no_") {
             if !given.contains("two-stems") {
                 fields.append(("two-stems", String(stem.dropFirst(3))))
@@ -176,8 +183,13 @@ extension Service {
         }
         let job = try accept(request, more: fields)
         guard
-            let done = book.waitForEnd(job.id, isOver: { request.isAbandoned })
+            let done = book.waitForEnd(
+                job.id, isOver: { request.isAbandoned || shelf.failure != nil })
         else {
+            if let failure = shelf.failure {
+                _ = try book.cancelOrRemove(job.id)
+                throw ModelShelf.noModel(failure)
+            }
             // The client has disconnected; at the end of the service the job stays in the queue.
             if request.isAbandoned { _ = try book.cancelOrRemove(job.id) }
             throw Problem(.busy, "The service is stopping; the job continues after a restart.")

@@ -18,8 +18,8 @@ package struct ServiceSettings: Sendable {
     package var jobs = 1
     /// How long finished jobs are kept; nil for ever.
     package var keepSeconds: Double?
-    /// Limit of the data folder in bytes, above which the oldest results are removed; nil for no
-    /// limit.
+    /// Limit of results and their copies in bytes, above which first copies and then the oldest
+    /// results are removed; nil for no limit.
     package var quotaBytes: Int?
     package var tokenFile: String?
     /// Host names that browsers may use, besides the address.
@@ -116,9 +116,7 @@ package final class Service: Sendable {
     }
 
     /// The reason why the model could not be loaded; nil if there is none.
-    package var modelProblem: String? {
-        if case .failed(let reason) = shelf.readiness { reason } else { nil }
-    }
+    package var modelProblem: String? { shelf.failure }
 
     /// Opens the jobs of an earlier run. A damaged database is moved aside.
     private static func book(
@@ -174,7 +172,10 @@ package final class Service: Sendable {
         let runner = JobRunner(
             book: book, shelf: shelf, folder: folder, metrics: metrics,
             ffmpeg: settings.allowsFFmpeg ? .onPath : nil)
-        run { [shelf] in shelf.loadOwn() }
+        run { [shelf, book] in
+            shelf.loadOwn()
+            book.tick()
+        }
         for _ in 0..<settings.jobs { run { runner.run() } }
         run { [unowned self] in keepTime() }
     }
@@ -201,7 +202,8 @@ package final class Service: Sendable {
     /// Closes late connections, wakes streams and removes old results, periodically.
     private func keepTime() {
         var lastTick = 0.0
-        var janitor = Janitor(book: book, folder: folder, metrics: metrics, settings: settings)
+        var janitor = Janitor(
+            book: book, folder: folder, workshop: workshop, metrics: metrics, settings: settings)
         while !isClosing.load(ordering: .relaxed) {
             usleep(100_000)
             connections.closeLate()

@@ -8,8 +8,10 @@ import LibC
 final class Upload {
     /// Path of the file with the sound.
     let path: String
-    /// Fields of the form, in their order.
+    /// Fields of the form, in their order; set by ``finish()``.
     private(set) var fields: [(name: String, value: String)] = []
+    /// Names of the form's fields, in their order.
+    var fieldNames: [String] { received.map(\.name) }
     /// The file name from the client; a label, never a path.
     var fileName: String?
     /// The first problem; the rest of the body is dropped.
@@ -24,6 +26,8 @@ final class Upload {
     private var formState: FormState?
     private var droppedBytes = 0
     private var fieldBytes = 0
+    /// Fields as received. A piece may end within a character.
+    private var received: [(name: String, bytes: [UInt8])] = []
 
     /// Limit of bytes that are read after a problem, so that the client can receive the reply.
     private static let mostDroppedBytes = 64 << 20
@@ -89,6 +93,7 @@ final class Upload {
             if formState == .beforeFile {
                 fail(Problem(.badRequest, "The form has no field 'file' with the sound."))
             }
+            decodeFields()
         }
         // An accepted sound must survive a crash of the machine.
         if problem == nil, fsync(descriptor) != 0 { failWriting(.last) }
@@ -100,6 +105,15 @@ final class Upload {
         close(descriptor)
         descriptor = -1
         return hash.hexadecimal
+    }
+
+    private func decodeFields() {
+        for (name, bytes) in received {
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                return fail(Problem(.badRequest, "The form's field '\(name)' is not valid UTF-8."))
+            }
+            fields.append((name, text))
+        }
     }
 
     /// Closes the open file, which stays on the disk.
@@ -149,16 +163,16 @@ final class Upload {
         }
         if formState == .inFile { formState = .afterFile }
         fieldBytes += name.utf8.count + bytes.count
-        guard fieldBytes <= Upload.mostFieldBytes, fields.count < 100 else {
+        guard fieldBytes <= Upload.mostFieldBytes, received.count < 100 else {
             return fail(Problem(.badRequest, "The form's fields are too many or too long."))
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            return fail(Problem(.badRequest, "The form's field '\(name)' is not valid UTF-8."))
-        }
-        if offset > 0, let last = fields.indices.last, fields[last].name == name {
-            fields[last].value += text
+        // The first piece may be empty.
+        if let last = received.indices.last, received[last].name == name,
+            offset > 0 || received[last].bytes.isEmpty
+        {
+            received[last].bytes += bytes
         } else {
-            fields.append((name, text))
+            received.append((name, Array(bytes)))
         }
     }
 }

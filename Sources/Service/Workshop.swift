@@ -41,6 +41,17 @@ final class Workshop: @unchecked Sendable {
         return file
     }
 
+    /// Removes the cache of a job, unless one of its files is being made.
+    ///
+    /// - Returns: whether it was removed.
+    func removeCache(of id: String) -> Bool {
+        condition.withLock {
+            if underWay.contains(where: { $0.hasPrefix("\(id)/") }) { return false }
+            DataFolder.remove(folder.cache(of: id))
+            return true
+        }
+    }
+
     private static let gone = Problem(.notFound, "The job's files were removed.")
 
     /// Opens a stem in a format.

@@ -14,6 +14,8 @@ final class ZipStream: ByteStream {
 
     private struct Broken: Error {}
 
+    let silenceSeconds = 0
+
     private let zip: zip_library
     private let archive: OpaquePointer
     private let modified: Double

@@ -134,8 +134,8 @@ extension Option {
     fileprivate static let diskQuota = Option(
         "disk-quota", value: "size",
         help:
-            "Remove the oldest results when the data folder grows beyond this size, such as 20GB. "
-            + "(default: no limit)")
+            "Limit results and their copies to this size, such as 20GB: the oldest copies are removed "
+            + "first, then the oldest results. (default: no limit)")
     fileprivate static let tokenFile = Option(
         "token-file", value: "file",
         help: "A file whose only line is the token that clients must send.")

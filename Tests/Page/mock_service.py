@@ -25,6 +25,8 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "Sources" / "Service" / "Page"
 SAMPLE_RATE = 44100
+# Rate of the uploaded songs: not that of the stems.
+SONG_SAMPLE_RATE = 48000
 STEMS = ["drums", "bass", "other", "vocals"]
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -182,7 +184,7 @@ class Mock:
             job = {
                 "id": identity, "state": "queued", "name": name, "created": now(), "started": None, "finished": None,
                 "model": options.get("model", "htdemucs"), "options": {"precision": "int8", **options}, "fraction": 0.0,
-                "seconds_left": None, "duration_seconds": music_seconds or self.music_seconds, "sample_rate": SAMPLE_RATE, "channels": 2,
+                "seconds_left": None, "duration_seconds": music_seconds or self.music_seconds, "sample_rate": SONG_SAMPLE_RATE, "stem_rate": None, "channels": 2,
                 "stems": [], "warnings": [], "error": None, "cached": False, "_seed": self.created,
             }
             self.jobs[identity] = job
@@ -207,7 +209,7 @@ class Mock:
             stems = {two: stems[two], f"no_{two}": numpy.clip(rest, -32768, 32767).astype(numpy.int16)}
         self.music[job["id"]] = stems
         form = job["options"].get("format", "wav")
-        job.update(state="done", started=job["started"] or now(), finished=now(), fraction=1.0, seconds_left=None, stems=[
+        job.update(state="done", started=job["started"] or now(), finished=now(), fraction=1.0, seconds_left=None, stem_rate=SAMPLE_RATE, stems=[
             {"name": name, "peak": float(numpy.abs(signal.astype(numpy.int32)).max()) / 32768, "bytes": len(self.file(job["id"], name, form)),
              "url": f"/v1/separations/{job['id']}/stems/{name}.{form}"} for name, signal in stems.items()])
 

@@ -54,15 +54,15 @@ const decode = async (job, path) => {
   return [0, 1].map((channel) => Float32Array.from({ length: frames }, (_, frame) => samples[frame * channels + Math.min(channel, channels - 1)] / 32768));
 };
 const decodeStems = (job) => Promise.all(job.stems.map((stem) => decode(job, stem.url.replace(/\\.\\w+$/, ".wav"))));
-const lead = Math.ceil(0.03 * stage.mixer.job.sample_rate);
-const fade = Math.ceil(0.015 * stage.mixer.job.sample_rate);
+const lead = Math.ceil(0.03 * stage.mixer.job.stem_rate);
+const fade = Math.ceil(0.015 * stage.mixer.job.stem_rate);
 /** Renders the page's engine offline; `prepare(engine)` turns its controls before it plays from a frame. */
 const render = async (seconds, from, prepare) => {
   const { Engine } = await import("/engine.js");
   const { Pieces } = await import("/pieces.js");
   const job = stage.mixer.job;
   const pieces = await Pieces.open(job);
-  const context = new OfflineAudioContext(2, Math.round(seconds * job.sample_rate), job.sample_rate);
+  const context = new OfflineAudioContext(2, Math.round(seconds * job.stem_rate), job.stem_rate);
   const engine = new Engine(context, pieces, job.stems.length);
   await prepare(engine);
   await engine.play(from);
@@ -566,7 +566,7 @@ class MixerTests(PageTest):
         self.find(".menu .choices button").click()
         mix, rate = soundfile.read(io.BytesIO(saved("song - mix*.wav")))
         stems = [soundfile.read(io.BytesIO(subject.request("GET", stem["url"].lstrip("/"))))[0] for stem in self.job["stems"][1:]]
-        self.assertEqual(rate, self.job["sample_rate"])
+        self.assertEqual(rate, self.job["stem_rate"])
         self.assertLess(numpy.abs(numpy.clip(sum(stems), -1, 1) - mix).max(), 2.5 / 32768)
         self.find(".menu .entry").click()
         self.assertEqual(saved("song - drums*.wav")[:4], b"RIFF")

@@ -11,8 +11,10 @@ struct EventTests {
         let data: [String: Any]
     }
 
-    private func events(_ text: String) -> [Event] {
-        text.components(separatedBy: "\n\n").compactMap { block in
+    /// The events in a body that is sent in chunks.
+    private func events(_ body: String) -> [Event] {
+        let text = body.replacing(/\r\n[0-9A-Fa-f]+\r\n/, with: "")
+        return text.components(separatedBy: "\n\n").compactMap { block in
             var fields: [String: String] = [:]
             for line in block.split(whereSeparator: \.isNewline) {
                 let sides = line.split(separator: ":", maxSplits: 1)
@@ -39,7 +41,7 @@ struct EventTests {
         let answer = connection.receive(until: text)
         #expect(answer.contains("text/event-stream"))
         #expect(answer.contains("retry: "))
-        return events(answer.replacing(/\r\n[0-9a-f]+\r\n/, with: ""))
+        return events(answer)
     }
 
     @Test func aStreamTellsOfAJobUntilItIsDone() throws {
@@ -88,5 +90,38 @@ struct EventTests {
         #expect(
             try service.get("/v1/separations/\(String(repeating: "0", count: 24))/events").status
                 == 404)
+    }
+
+    @Test func aStreamOutlivesTheIdleTimeout() throws {
+        let service = try RunningService { $0.limits.idleSeconds = 1 }
+        let connection = try Connection(port: service.port)
+        connection.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(connection.receive(until: "still here").contains("still here"))
+        let id = try service.doneJob(Sound.tone(seconds: 0.2))
+        let told = connection.receive(until: "\"state\":\"done\"")
+        #expect(told.contains(id))
+    }
+
+    @Test func aSlowClientGetsThePresentStateForLostEvents() throws {
+        // Nothing runs, and each cancelled job changes the positions of all later ones.
+        let service = try RunningService {
+            $0.jobs = 0
+            $0.limits.queue = 250
+        }
+        let sound = Sound.tone(seconds: 0.02)
+        let connection = try Connection(port: service.port, receivedBytes: 4096)
+        let ids = try (0..<200).map { _ in
+            try #require(try service.upload(sound).object["id"] as? String)
+        }
+        connection.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        let beginning = connection.receive(until: ids[0])
+        for id in ids { _ = try service.request("DELETE", "/v1/separations/\(id)") }
+        let last = try #require(try service.upload(sound).object["id"] as? String)
+        let rest = connection.receive(until: "\"id\":\"\(last)\"")
+        var states: [String: String] = [:]
+        for event in events(beginning + rest) {
+            states[event.data["id"] as? String ?? ""] = event.data["state"] as? String
+        }
+        #expect(ids.filter { states[$0] != "cancelled" } == [])
     }
 }

@@ -63,8 +63,12 @@ struct Answer {
 final class Connection {
     private let descriptor: Int32
 
-    init(port: Int) throws {
+    /// - Parameter receivedBytes: size of the system's buffer of received bytes; nil for its default.
+    init(port: Int, receivedBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if var receivedBytes {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receivedBytes, 4)
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
@@ -117,7 +121,9 @@ final class Connection {
     /// All bytes until a text has arrived; for streams of events.
     func receive(until text: String) -> String {
         var all = Data()
-        while all.range(of: Data(text.utf8)) == nil {
+        var searched = 0
+        while all[searched...].range(of: Data(text.utf8)) == nil {
+            searched = max(0, all.count - text.utf8.count)
             let piece = receive()
             if piece.isEmpty { break }
             all += piece

@@ -155,4 +155,54 @@ struct LimitTests {
         #expect(try service.upload(Sound.tone()).status == 503)
         #expect(try service.get("/livez").status == 200)
     }
+
+    @Test func clientsThatStopReadingLoseTheirConnections() throws {
+        let service = try RunningService { $0.limits.idleSeconds = 1 }
+        let short = try service.doneJob(Sound.tone(seconds: 0.2))
+        let long = try service.doneJob(Sound.tone(seconds: 90))
+        let archive = try Connection(port: service.port)
+        archive.send(
+            Data("GET /v1/separations/\(long)/stems.zip HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        // A reply after an archive, on the same connection, has the same limit.
+        let file = try Connection(port: service.port)
+        file.send(
+            Data("GET /v1/separations/\(short)/stems.zip HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(file.receive(until: "\r\n0\r\n\r\n").contains("200 OK"))
+        file.send(
+            Data(
+                "GET /v1/separations/\(long)/stems/bass.wav HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    .utf8))
+        Thread.sleep(forTimeInterval: 5)
+        let stemBytes = 90 * 44_100 * 4
+        #expect(archive.receiveAll().count < 4 * stemBytes)
+        #expect(file.receiveAll().count < stemBytes)
+    }
+
+    @Test func aFieldThatArrivesInPiecesKeepsItsCharacters() throws {
+        let service = try RunningService()
+        try service.waitUntilReady()
+        let value = "ÄöüñÅçßé"
+        let body = Form.body([("stems", value)], file: Sound.tone(seconds: 0.1))
+        let found = try #require(body.range(of: Data(value.utf8)))
+        let connection = try Connection(port: service.port)
+        connection.send(
+            Data(
+                ("POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                    + "\(Form.type)\r\nContent-Length: \(body.count)\r\n\r\n").utf8))
+        connection.send(body[..<found.lowerBound])
+        for index in found.lowerBound..<found.upperBound + 8 {
+            Thread.sleep(forTimeInterval: 0.05)
+            connection.send(body[index...index])
+        }
+        connection.send(body[(found.upperBound + 8)...])
+        let answer = try #require(Answer(connection.receiveAll()))
+        #expect(answer.status == 422, "\(answer.text)")
+        #expect(answer.detail.contains(value), "\(answer.detail)")
+        let invalid = try service.request(
+            "POST", "/v1/separations", [Form.type],
+            body: Data(
+                body[..<found.lowerBound] + [0xC3, 0x28] + body[found.upperBound...]))
+        #expect(invalid.status == 400)
+        #expect(invalid.detail.contains("UTF-8"))
+    }
 }

@@ -153,4 +153,39 @@ struct ResultTests {
         }
         _ = try service.request("DELETE", "/v1/separations/\(id)")
     }
+
+    @Test func anArchiveThatCannotBeMadeLeavesNoFileOpen() throws {
+        let service = try RunningService()
+        let id = try service.doneJob(Sound.tone(seconds: 0.2))
+        let results = service.folder.path("data/results/\(id)")
+        try FileManager.default.removeItem(atPath: "\(results)/3.wav")
+        for _ in 0..<5 {
+            #expect(try service.get("/v1/separations/\(id)/stems.zip").status == 404)
+        }
+        let descriptors =
+            (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        let open = descriptors.compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+        }
+        #expect(open.filter { $0.contains(id) } == [])
+    }
+
+    @Test func aJobTellsTheRateOfItsStems() throws {
+        let service = try RunningService()
+        let samples = (0..<24_000).map { 0.3 * sin(Float($0) / 20) }
+        let sound = Sound.wav(channels: [samples, samples], rate: 48_000)
+        for (query, rate) in [("shifts=0", 44_100), ("shifts=0&output-rate=input", 48_000)] {
+            // The second time, the results of the first are found.
+            for _ in 0..<2 {
+                let id = try service.doneJob(sound, query: query)
+                let job = try service.get("/v1/separations/\(id)").object
+                #expect(job["sample_rate"] as? Int == 48_000)
+                #expect(job["stem_rate"] as? Int == rate)
+                let stem = try service.get("/v1/separations/\(id)/stems/bass.wav").body
+                #expect(Array(stem[24..<28]) == [UInt8(rate & 255), UInt8(rate >> 8), 0, 0])
+            }
+        }
+        let queued = try service.upload(Sound.tone(seconds: 30)).object
+        #expect(queued["stem_rate"] is NSNull)
+    }
 }

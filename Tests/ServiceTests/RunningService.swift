@@ -15,9 +15,10 @@ final class RunningService {
     /// - Parameters:
     ///   - folder: folder of an earlier service, to continue with its jobs.
     ///   - model: the path of the service's model.
+    ///   - findSeconds: time until the model is found, as for a download.
     ///   - change: changes the settings.
     init(
-        in folder: TemporaryFolder? = nil, model: String? = nil,
+        in folder: TemporaryFolder? = nil, model: String? = nil, findSeconds: Double = 0,
         _ change: (inout ServiceSettings) -> Void = { _ in }
     ) throws {
         self.folder = try folder ?? TemporaryFolder()
@@ -29,7 +30,10 @@ final class RunningService {
         let path = model ?? "\(models)/demo.safetensors"
         service = try Service(
             settings, store: ModelStore(isOffline: true, bundledFolders: [models], environment: [:])
-        ) { ModelFiles(checkpoint: path) }
+        ) {
+            Thread.sleep(forTimeInterval: findSeconds)
+            return ModelFiles(checkpoint: path)
+        }
         try service.start()
     }
 

@@ -9,7 +9,7 @@ import { Lane } from "./lane.js";
 import * as link from "./link.js";
 import { gain, loudestDecibels, mixQuery, newStrip, silenceDecibels } from "./mix.js";
 import { loudest, resolutionFor } from "./peaks.js";
-import { Pieces } from "./pieces.js";
+import { Pieces, stemRate } from "./pieces.js";
 import { downloadMenu } from "./downloads.js";
 import { Pointer } from "./pointer.js";
 import { Ruler } from "./ruler.js";
@@ -40,9 +40,12 @@ export class Mixer {
   /** Start of a loop whose end is not set yet. */
   #loopStart = null;
   #startTime = 0;
+  /** Rate of the stems, and so of the engine. */
+  #rate;
 
   constructor(job, saved) {
     this.job = job;
+    this.#rate = stemRate(job);
     this.names = job.stems.map((stem) => stem.name);
     this.timeline = new Timeline(job.duration_seconds);
     this.loop = saved?.loop?.[1] <= this.timeline.duration + 0.01 ? saved.loop : null;
@@ -68,7 +71,7 @@ export class Mixer {
   }
 
   get time() {
-    return this.engine ? this.engine.position / this.job.sample_rate : this.#startTime;
+    return this.engine ? this.engine.position / this.#rate : this.#startTime;
   }
 
   get isPlaying() {
@@ -79,13 +82,13 @@ export class Mixer {
 
   /** Opens the sound when it is first played: a context may only start on a click or key. */
   #open() {
-    const audio = contextAt(this.job.sample_rate);
+    const audio = contextAt(this.#rate);
     // In the click's handler: some browsers refuse to resume later.
     audio.resume();
     this.#opening ??= (async () => {
       this.pieces ??= await Pieces.open(this.job);
       const engine = new Engine(audio, this.pieces, this.names.length, (error) => this.#onEngineState(error));
-      await engine.seek(this.#startTime * this.job.sample_rate);
+      await engine.seek(this.#startTime * this.#rate);
       this.engine = engine;
       this.#applyStrips();
       this.#applyLoop();
@@ -107,7 +110,7 @@ export class Mixer {
 
   async seek(seconds) {
     const time = Math.min(this.timeline.duration, Math.max(0, seconds));
-    if (this.engine) this.engine.seek(time * this.job.sample_rate);
+    if (this.engine) this.engine.seek(time * this.#rate);
     else this.#startTime = time;
     if (this.timeline.isZoomed) this.timeline.follow(time);
     this.redraw(true);
@@ -147,8 +150,7 @@ export class Mixer {
 
   #applyLoop() {
     if (!this.engine) return;
-    const rate = this.job.sample_rate;
-    this.engine.loop = this.loop && { start: this.loop[0] * rate, end: this.loop[1] * rate };
+    this.engine.loop = this.loop && { start: this.loop[0] * this.#rate, end: this.loop[1] * this.#rate };
   }
 
   // Mixer
@@ -283,14 +285,14 @@ export class Mixer {
   #frame() {
     this.#isDrawn = true;
     if (this.#isClosed) return;
-    const { timeline, job } = this;
+    const { timeline } = this;
     const time = this.time;
     if (this.isPlaying && timeline.follow(time)) this.lanes.forEach((lane) => lane.invalidate());
     const isSpectrogram = this.isSpectrogram && timeline.span <= longestWindowSeconds;
     this.hint.hidden = !this.isSpectrogram || isSpectrogram;
     const stems = this.#bestPeaks;
     const ink = getComputedStyle(this.root).color;
-    const scene = { timeline, position: time, hover: this.#hover, loop: this.loop, ink, sampleRate: job.sample_rate, scale: this.scale ?? 1, spectrograms: isSpectrogram ? this.#spectrograms : null };
+    const scene = { timeline, position: time, hover: this.#hover, loop: this.loop, ink, sampleRate: this.#rate, scale: this.scale ?? 1, spectrograms: isSpectrogram ? this.#spectrograms : null };
     this.lanes.forEach((lane, index) => {
       lane.draw({ ...scene, index, peaks: stems?.find((stem) => stem.name === lane.name)?.channels });
     });

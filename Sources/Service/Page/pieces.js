@@ -10,6 +10,11 @@ export const pieceFrames = 1 << 18;
 /** Limit of decoded sound in memory, in bytes; a quarter on a small device. */
 const keptBytes = (navigator.deviceMemory ?? 8) < 4 ? 96e6 : 384e6;
 
+/** The rate of a job's stems. Jobs of older versions don't tell it; most have the sound's. */
+export function stemRate(job) {
+  return job.stem_rate ?? job.sample_rate;
+}
+
 /** A stem whose WAV file is read by ranges. */
 class RangedStem {
   constructor(path, format) {
@@ -80,7 +85,8 @@ export class Pieces {
   }
 
   static async open(job) {
-    return new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, job.sample_rate))), job.sample_rate);
+    const rate = stemRate(job);
+    return new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, rate))), rate);
   }
 
   get count() {
