@@ -35,7 +35,7 @@
 # %%
 import numpy as np
 
-from engine import MODEL, check, true_stems, true_values
+from engine import MODEL, TRACE_SECOND, check, true_stems, true_values
 from htdemucs import dconv, gate, gelu, kernel, load, window
 
 
@@ -143,7 +143,8 @@ back_to_sound.shares(config.sources, from_spectrogram, found["add_67"])
 # deviation 1. The true stems get the same scale, which follows from the mixture.
 
 # %% tags=["answer"]
-second = slice(20 * config.samplerate, 20 * config.samplerate + samples)
+start = TRACE_SECOND * config.samplerate
+second = slice(start, start + samples)
 stems = {name: stem[:, second] for name, stem in true_stems().items()}
 mixture = sum(stems.values())
 scale = np.sqrt(np.square(truth["mix"]).sum() / np.square(mixture).sum())

@@ -29,7 +29,9 @@ WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work")
 TRACE = WORK / "trace.safetensors"
 TRUTH = WORK / "truth"
 # The second of the demo track that is traced, and the heads whose attention is kept.
-TRACE_OPTIONS = ["--start", "20", "--chunk", "1", "--attention", "layers.0:0,layers_t.1:0"]
+TRACE_SECOND = 20
+HEADS = "layers.0:0,layers_t.1:0"
+TRACE_OPTIONS = ["--start", str(TRACE_SECOND), "--chunk", "1", "--attention", HEADS]
 MINIMUM_SNR_DB = 100
 # No random shifts and no change of the level, so that a chapter can compute the same stems.
 EXACTLY = ["--shifts", "0", "--float32", "--clip-mode", "none"]
@@ -169,7 +171,7 @@ def true_stems() -> dict[str, np.ndarray]:
         raise CourseError(f"{TRUE_STEMS}: no true stems; take the folder from the repository")
     for source in sources:
         decoded = TRUTH / f"{source.stem}.wav"
-        if not decoded.exists():
+        if not decoded.exists() or decoded.stat().st_mtime < source.stat().st_mtime:
             write_wav(decoded, read_track(source))
     return {source.stem: read_wav(TRUTH / f"{source.stem}.wav") for source in sources}
 
