@@ -454,6 +454,7 @@ sd_status sd_read(const char *input, int32_t channels, int32_t sample_rate,
 /* Converts channels and rate, as the reference does before it separates: mono is doubled, one
  * channel is the mean of all, and of more than wanted the first are used.
  *
+ * channels, sample_rate: of the result; 0 for those of the audio.
  * samples: receives [channel][frame] or [frame][channel], by `layout`; NULL only counts.
  * capacity: frames that each channel has room for.
  * frames: receives the number of frames.

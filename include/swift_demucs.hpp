@@ -298,7 +298,7 @@ inline void read(const std::string &input, const Blocks &callback, int32_t chann
     });
 }
 
-// The samples of all channels, in `layout`.
+// The samples of all channels, in `layout`; channels and rate of 0 are those of the audio.
 inline std::vector<float> convert(const sd_audio &audio, int32_t channels, int32_t sample_rate,
                                   sd_layout layout = SD_PLANAR) {
     std::vector<float> samples;
@@ -310,7 +310,7 @@ inline std::vector<float> convert(const sd_audio &audio, int32_t channels, int32
         });
     };
     into(nullptr);
-    samples.resize(static_cast<size_t>(channels) * frames);
+    samples.resize(static_cast<size_t>(channels > 0 ? channels : audio.channels) * frames);
     into(samples.data());
     return samples;
 }

@@ -178,6 +178,7 @@ void aWrittenFileIsReadBackAndConverted() {
     CHECK(decoded(0, 0) == convert(audio, 2, 1600, SD_INTERLEAVED), "as written");
     CHECK(decoded(1, 3200) == convert(audio, 1, 3200), "converted");
     CHECK(convert(audio, 2, 1600) == samples, "nothing to convert");
+    CHECK(convert(audio, 0, 0) == samples, "as it is");
 
     const auto stop = [](const sd_audio &) { return false; };
     CHECK(thrown<Error>([&] { read(path, stop); }).status == SD_CANCELLED, "false");
