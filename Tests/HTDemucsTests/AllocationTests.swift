@@ -35,7 +35,11 @@ import WeightsLoader
                 let backend = try Backend(threads: threads, precision: precision)
                 // OpenBLAS's kernels for AVX-512 allocate blocks of their own.
                 let allocating = ["SkylakeX", "Cooperlake", "SapphireRapids"]
-                if allocating.contains(where: backend.productsDescription.hasSuffix) { continue }
+                if precision == .float32,
+                    allocating.contains(where: backend.productsDescription.hasSuffix)
+                {
+                    continue
+                }
                 let model = try checkpoint.network(backend: backend)
                 let samples = model.configuration.segmentSamples
                 let short = try Self.allocations(of: model, samples: 4 * samples)
