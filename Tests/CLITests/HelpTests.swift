@@ -86,7 +86,7 @@ struct HelpTests {
                                           with an SNR of 42 dB against float32; int8 is smaller
                                           and faster still, with 39 dB; auto picks the faster of
                                           float32 and bfloat16. The SDR of the demo model's
-                                          stems changes by less than 0.01 dB. (default: float32;
+                                          stems changes by 0.01 dB at most. (default: float32;
                                           int8 for INT8 weights)
 
                 FILES:

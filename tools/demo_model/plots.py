@@ -39,7 +39,7 @@ def curve(log: Path, picture: Path) -> None:
     left.plot(
         [step for step, _ in checks], [v["loss"] for _, v in checks], "o-", label="validation"
     )
-    left.set(xlabel="step", ylabel="L1 loss", ylim=(0, None))
+    left.set(xlabel="step", ylabel="L1 loss relative to the mixture's level", ylim=(0, None))
     for name in STEMS:
         right.plot(
             [step for step, _ in checks], [v["sdr"][name] for _, v in checks], "o-", label=name

@@ -152,7 +152,7 @@ class Optimiser:
 
 
 class Validation:
-    """L1 loss and SDR on a few songs, generated at first use and kept in the working folder."""
+    """Loss and SDR on a few songs, generated at first use and kept in the working folder."""
 
     def __init__(self, work: Path, seconds: float, kind: str | None = None) -> None:
         self.path = work / "validation.npy"
@@ -179,7 +179,7 @@ class Validation:
             start = (stems.shape[2] - count) // 2
             truth = torch.from_numpy(stems[None, :, :, start : start + count].copy()).to(device)
             estimate = model(truth.sum(1))
-            losses.append(float((estimate - truth).abs().mean()))
+            losses.append(float(loss_of(estimate, truth)))
             pairs = zip(STEMS, truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
             for name, reference, guess in pairs:
                 if np.square(reference).mean() > 1e-6:
