@@ -36,7 +36,13 @@ final class Workshop: @unchecked Sendable {
         }
         if let file = folder.open(folder.cache, job.id, name) { return file }
         mkdir(folder.cache(of: job.id), 0o700)
-        try make("\(folder.cache(of: job.id))/\(name)")
+        do {
+            try make("\(folder.cache(of: job.id))/\(name)")
+        } catch {
+            // The job may have been removed while its file was being made.
+            if FilePath.status(folder.results(of: job.id)) == nil { throw Workshop.gone }
+            throw error
+        }
         guard let file = folder.open(folder.cache, job.id, name) else { throw Workshop.gone }
         return file
     }
