@@ -87,6 +87,15 @@ struct JobProgress: Equatable, Sendable {
 }
 
 extension Job {
+    /// Describes the results of an equal job, whose files were copied.
+    mutating func takeResults(of known: Job) {
+        stems = known.stems
+        stemRateHz = known.stemRateHz
+        durationSeconds = known.durationSeconds
+        warnings = known.warnings
+        isCached = true
+    }
+
     /// - Parameter queuePosition: position in the queue, from 1; nil for jobs that are not queued.
     func json(_ progress: JobProgress, queuePosition: Int?) -> JSON {
         let address = "/v1/separations/\(id)"

@@ -22,11 +22,7 @@ struct JobRunner: Sendable {
             var job = job
             do {
                 if let known = book.done(key: job.key), copyResults(of: known, to: job.id) {
-                    job.stems = known.stems
-                    job.warnings = known.warnings
-                    job.durationSeconds = known.durationSeconds
-                    job.stemRateHz = known.stemRateHz
-                    job.isCached = true
+                    job.takeResults(of: known)
                 } else {
                     try separate(&job, cancellation)
                 }

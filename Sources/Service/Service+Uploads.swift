@@ -141,11 +141,7 @@ extension Service {
                 job.state = .done
                 job.started = job.created
                 job.finished = job.created
-                job.stems = known.stems
-                job.stemRateHz = known.stemRateHz
-                job.durationSeconds = known.durationSeconds
-                job.warnings = known.warnings
-                job.isCached = true
+                job.takeResults(of: known)
                 return job
             }
             metrics.count(job)
