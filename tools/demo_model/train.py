@@ -46,6 +46,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from evaluate import mdx_sdr
 from generate import KINDS, generate
 from mixing import Batches
+from optimiser import Average, Optimiser
 from oscillators import RATE_HZ, Array
 from reference import HTDemucs, load, save_safetensors
 from song import STEMS
@@ -78,21 +79,6 @@ QUIET = 0.01
 SETTINGS = {"batch": 2, "long_batch": 2, "rate": 1.5e-3, "decay": 0.999, "clip": 0.2}
 
 
-class Average:
-    """Exponential moving average of a model's parameters, fast at first and slow later."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in model.named_parameters()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Moves the average towards the model's present parameters."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.named_parameters():
-            self.values[name].lerp_(value, share)
-
-
 def rate_at(step: int, cooled: float, peak: float) -> float:
     """Learning rate of a step since the start: a linear rise, then constant, then a linear fall
     during the cooldown.
@@ -108,47 +94,6 @@ def loss_of(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
     """
     level = stems.sum(1).std((1, 2)).clamp(min=QUIET)
     return ((estimate - stems).abs().mean((1, 2, 3)) / level).mean()
-
-
-class Optimiser:
-    """Muon (Jordan et al. 2024) for matrices and convolutions, Adam for vectors.
-
-    Muon replaces the momentum of a matrix by the nearest orthogonal matrix, so that all directions
-    learn at the same pace; a convolution counts as a matrix with a row for each output.
-    """
-
-    def __init__(self, model: nn.Module, rate: float) -> None:
-        self.pairs = []
-        vectors = []
-        for parameter in model.parameters():
-            rows = parameter.shape[0]
-            if parameter.ndim >= 2 and 1 < rows < parameter.numel():
-                self.pairs.append((parameter, nn.Parameter(parameter.data.view(rows, -1))))
-            else:
-                vectors.append(parameter)
-        matrices = [view for _, view in self.pairs]
-        self.parts: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.Adam(vectors, rate, fused=True),
-        ]
-
-    def step(self, rate: float) -> None:
-        """Takes a step along the gradients with a learning rate."""
-        for parameter, view in self.pairs:
-            view.grad = parameter.grad.view(view.shape)
-        for part in self.parts:
-            for group in part.param_groups:
-                group["lr"] = rate
-            part.step()
-
-    def state(self) -> list[dict[str, Any]]:
-        """State of the optimiser, for `load`."""
-        return [part.state_dict() for part in self.parts]
-
-    def load(self, state: list[dict[str, Any]]) -> None:
-        """Restores the state that `state` has returned."""
-        for part, its in zip(self.parts, state, strict=True):
-            part.load_state_dict(its)
 
 
 class Validation:
