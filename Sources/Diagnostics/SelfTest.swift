@@ -177,7 +177,7 @@ extension Precision {
     ///
     /// With float32 sums in another order, all of these vectors have 110 dB or more; with one wrong
     /// element in a kernel they have less than 60 dB. With products of bfloat16, whose mantissa has
-    /// eight bits, they have 47 dB or more.
+    /// eight bits, they have 42 dB or more, and with INT8 activations 30 dB or more.
     fileprivate var minimumSNRDecibels: Double {
         switch self {
         case .float32: 100

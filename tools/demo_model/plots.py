@@ -47,7 +47,7 @@ def curve(log: Path, picture: Path) -> None:
     right.set(xlabel="step", ylabel="SDR in dB, 15 validation songs, moving average of weights")
     right.yaxis.label.set_size(8)
     for axes in (left, right):
-        axes.legend()
+        axes.legend(loc="lower right")
         axes.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(picture, dpi=75)

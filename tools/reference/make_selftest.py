@@ -23,8 +23,9 @@ from fixture import ROOT as FIXTURES
 from fixture import read
 
 MODELS = Path(__file__).resolve().parents[2] / "Models"
-# All four stems sound here.
-START_SECONDS, SECONDS = 20.0, 0.5
+# All four stems sound here. The model pads the excerpt with zeros to its segment of 4 s: half a second
+# would be mostly padding, where INT8 has 28 dB, a second has 43 dB and the whole segment 45 dB.
+START_SECONDS, SECONDS = 20.0, 1.0
 # One of so many samples of the demo's stems is kept: every sample depends on every weight.
 STEP = 11
 
