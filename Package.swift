@@ -23,70 +23,74 @@ let package = Package(
         .systemLibrary(name: "CSwiftDemucs", path: "include"),
 
         .target(name: "CPlatform"),
-        .target(name: "LibC", dependencies: ["CPlatform"]),
+        .target(name: "System", dependencies: ["CPlatform"]),
         // libcurl is opened when it is needed, so it is not linked.
         .target(name: "CCurl"),
         // The service's libraries are opened when it starts, so they are not linked.
         .target(name: "CServiceLibraries"),
-        .target(name: "Files", dependencies: ["LibC", "CPlatform"]),
-        .target(name: "Tensor", dependencies: ["CKernels", "COpenBLAS", "LibC"]),
-        .target(name: "Signal", dependencies: ["Tensor", "CKernels", "LibC"]),
-        .target(name: "Layers", dependencies: ["Tensor", "CKernels", "LibC"]),
-        .target(name: "WeightsLoader", dependencies: ["Files", "LibC"]),
-        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "Files", "LibC"]),
+        .target(name: "CPage"),
+        .target(name: "Tensor", dependencies: ["System", "CKernels", "COpenBLAS"]),
+        .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
+        .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
+        .target(name: "WeightsLoader", dependencies: ["System"]),
+        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "System"]),
         .target(
             name: "HTDemucs",
-            dependencies: ["Layers", "Signal", "WeightsLoader", "Files", "Tensor"]),
+            dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"]),
         .target(
             name: "Quantization",
             dependencies: [
-                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Files", "Tensor", "CKernels",
+                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System", "CKernels",
             ]),
-        .target(name: "Audio", dependencies: ["Signal", "Files", "LibC", "CSndFile", "CLAME"]),
+        .target(name: "Audio", dependencies: ["Signal", "System", "CSndFile", "CLAME"]),
         .target(
             name: "Demucs",
             dependencies: [
-                "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor",
-                "LibC",
+                "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor", "System",
             ]),
         .target(
             name: "ModelDownloads",
-            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "CCurl", "LibC"]),
+            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "System", "CCurl"]),
         .target(
             name: "Diagnostics",
             dependencies: [
                 "Demucs", "Quantization", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
-                "Layers", "Signal", "Files", "Tensor", "LibC",
+                "Layers", "Signal", "Tensor", "System",
             ]),
         .target(
-            name: "Evaluation", dependencies: ["Quantization", "Audio", "Signal", "Tensor", "LibC"]),
+            name: "Runs",
+            dependencies: [
+                "Demucs", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader", "Tensor", "System",
+                "CSwiftDemucs",
+            ]),
+        .target(name: "Evaluation", dependencies: ["Audio", "Signal", "Tensor", "System"]),
         .target(
             name: "Porting",
             dependencies: [
-                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files",
-                "Tensor", "LibC",
+                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
+                "System",
             ]),
         .target(
             name: "CInterface",
             dependencies: [
                 "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "HTDemucs",
-                "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files", "Tensor", "LibC",
-                "CSwiftDemucs",
+                "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor", "System", "CSwiftDemucs",
             ],
             exclude: ["abi.txt", "exports.map"]),
         .target(
             name: "Service",
             dependencies: [
-                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Files",
-                "Tensor", "LibC", "CServiceLibraries",
+                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
+                "System", "CServiceLibraries", "CPage",
             ],
-            resources: [.embedInCode("Page"), .embedInCode("openapi.json")]),
+            // CPage embeds them.
+            exclude: ["Page", "openapi.json"]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [
-                "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting", "Evaluation",
-                "Service", "ModelZoo", "WeightsLoader", "HTDemucs", "Signal", "Files", "Tensor",
-                "LibC", "CSwiftDemucs",
+                "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
+                "Evaluation", "Service", "ModelZoo", "WeightsLoader", "HTDemucs", "Signal",
+                "Tensor", "System", "CSwiftDemucs",
             ],
             path: "Sources/cli"),
 
@@ -101,12 +105,12 @@ let package = Package(
         // Not a product: `swift run -c release fuzz-readers`.
         .executableTarget(
             name: "fuzz-readers", dependencies: ["HTDemucs", "WeightsLoader", "TestSupport"],
-            path: "tools/fuzz"),
+            path: "Tests/Fuzz"),
         .testTarget(
             name: "KernelTests",
             dependencies: ["CKernels", "CKernelTester", "Tensor", "TestSupport"]),
         .testTarget(
-            name: "FilesTests", dependencies: ["Files", "LibC", "CPlatform", "TestSupport"]),
+            name: "SystemTests", dependencies: ["System", "TestSupport"]),
         .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
         .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
@@ -116,10 +120,10 @@ let package = Package(
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),
-        .testTarget(name: "AudioTests", dependencies: ["Audio", "Files", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "System", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",
-            dependencies: ["Demucs", "ModelZoo", "Files", "TestSupport"]),
+            dependencies: ["Demucs", "ModelZoo", "System", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "Tensor", "TestSupport"]),
@@ -127,16 +131,31 @@ let package = Package(
             name: "PortingTests", dependencies: ["Porting", "Demucs", "ModelZoo", "TestSupport"]),
         .testTarget(
             name: "ModelZooTests",
-            dependencies: ["ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
+            dependencies: ["ModelZoo", "WeightsLoader", "System", "TestSupport"]),
         .testTarget(
             name: "ModelDownloadsTests",
-            dependencies: ["ModelDownloads", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
+            dependencies: ["ModelDownloads", "ModelZoo", "WeightsLoader", "System", "TestSupport"]),
         .testTarget(
             name: "ServiceTests",
-            dependencies: ["Service", "Demucs", "ModelZoo", "TestSupport"]),
+            dependencies: ["Service", "Demucs", "ModelZoo", "System", "TestSupport"]),
+        .testTarget(name: "RunsTests", dependencies: ["Runs", "System"]),
+        .testTarget(
+            name: "CInterfaceTests", dependencies: ["CInterface", "CSwiftDemucs", "System"]),
         .testTarget(
             name: "CLITests",
-            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "Files", "TestSupport"]),
+            dependencies: [
+                "swift-demucs", "Demucs", "ModelZoo", "WeightsLoader", "System", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// In `.ci/run` all warnings are errors. Not for users, whose newer compilers may warn of more.
+if Context.environment["SWIFT_DEMUCS_WARNINGS"] == "error" {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = [.treatAllWarnings(as: .error)]
+        target.cSettings =
+            ["all", "extra", "shadow", "conversion"].map { .enableWarning($0) }
+            + [.treatAllWarnings(as: .error)]
+    }
+}

@@ -1,5 +1,5 @@
 /* The static libstdc++ of Debian 12 takes random numbers from `arc4random`, which glibc has since 2.36.
- * With this definition, the binaries of tools/build_static run on glibc 2.34 too. */
+ * With this definition, the binaries of packaging/build_static run on glibc 2.34 too. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/random.h>

@@ -29,14 +29,14 @@ class EngineBuild(BuildHookInterface):
         if self.target_name == "sdist":
             # Package.swift names the tests too; their data would double the size.
             tests = Path(self.root).parent / "Tests"
-            for folder in sorted(tests.iterdir()):
-                if folder.name not in ("Fixtures", "Page"):
+            for folder in sorted(path for path in tests.iterdir() if path.is_dir()):
+                if folder.name not in ("Fixtures", "Page", "system"):
                     build_data["force_include"][str(folder)] = f"engine/Tests/{folder.name}"
             return
         packed = Path(self.root) / "engine"
         engine = packed if packed.is_dir() else Path(self.root).parent
         self.out = Path(tempfile.mkdtemp())
-        subprocess.run([engine / "tools" / "build_static", self.out], check=True)
+        subprocess.run([engine / "packaging" / "build_static", self.out], check=True)
         library = next(self.out.glob("libswiftdemucs.so.*"))
         files = {
             library: "swift_demucs/lib/libswiftdemucs.so.1",

@@ -1,6 +1,6 @@
 // Errors and warnings of reading, converting and writing sound files.
 
-import Files
+import System
 
 /// A sound file could not be read, converted or written.
 public enum AudioError: Error, Equatable, Sendable, DescribedError {
@@ -14,10 +14,12 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case unreadable(path: String, reason: String)
     /// The file has no bytes.
     case empty(path: String)
-    /// No decoder knows the content, or its header is damaged.
+    /// Neither libsndfile nor ffmpeg knows the content, or its header is damaged.
     case notAudio(path: String, reason: String)
-    /// libsndfile doesn't know the content, and ffmpeg is missing.
+    /// libsndfile doesn't know the content, and there is no ffmpeg that may decode it.
     case ffmpegMissing(path: String, reason: String)
+    /// A temporary copy would take more bytes than it may.
+    case copyTooLarge(path: String, limitBytes: Int)
     /// The file was written to after it was opened.
     case changed(path: String)
     /// The header is valid, but no sample follows.
@@ -76,6 +78,10 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
                 "\(path): is not a sound file that libsndfile decodes (\(reason)), and there is no "
                 + "ffmpeg on PATH. Install ffmpeg for AAC, M4A, WMA, video and the like, or convert "
                 + "the file."
+        case .copyTooLarge(let path, let limitBytes):
+            return
+                "\(path): its temporary copy takes more than the "
+                + "\((Double(limitBytes) / 1e6).fixed(1)) MB that it may take. Cut it into parts."
         case .changed(let path):
             return
                 "\(path): was changed while it was being read. "
@@ -123,6 +129,35 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
 
     static func time(_ seconds: Double) -> String {
         "\(seconds.fixed(3)) s"
+    }
+}
+
+extension AudioError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .notFound, .isFolder, .notAFile, .changed, .notFinite: .input
+        case .unreadable: .inputAccess
+        case .empty, .notAudio, .ffmpegMissing, .nothingDecodable, .implausibleHeader: .notAudio
+        case .tooLong: .tooLong
+        case .tooFewChannels, .invalidAudio: .unsuitable
+        case .copyTooLarge: .noRoom
+        case .unwritable, .writeFailed: .output
+        case .readerGone, .encodingFailed: .encoding
+        case .unsupportedOutput: .argument
+        case .outputNotFinite: .modelResult
+        }
+    }
+
+    package var reason: String? {
+        switch self {
+        case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason):
+            reason
+        case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
+        case .notFound, .isFolder, .notAFile, .empty, .notAudio, .ffmpegMissing, .copyTooLarge,
+            .changed, .nothingDecodable, .implausibleHeader, .tooLong, .notFinite, .tooFewChannels,
+            .invalidAudio, .readerGone, .encodingFailed, .outputNotFinite:
+            nil
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // Kinds of sound files, by file name extension.
 
-import Files
+import System
 
 /// A kind of sound file by its file name extension. The decoder looks at the content instead.
 public struct AudioFileType: Sendable, Equatable {

@@ -1,7 +1,6 @@
 // A track to decode: a file of any format, or an unseekable stream that is spooled to a file.
 
-import Files
-import LibC
+import System
 
 /// A track that can be decoded more than once, by several readers at a time.
 ///

@@ -1,7 +1,7 @@
 // Title, artist and so on, which stems take over from their track.
 
 import CSndFile
-import LibC
+import System
 
 /// Texts of a file's tags, in any script; nil for a tag that the file doesn't have.
 public struct AudioTags: Sendable, Equatable {

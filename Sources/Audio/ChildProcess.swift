@@ -1,8 +1,8 @@
 // A child process: a program that runs beside this one until it ends or is killed.
 
-import Files
+import System
 // `environ` is a global variable of C, for which Swift can't check data races.
-@preconcurrency import LibC
+@preconcurrency import System
 
 final class ChildProcess {
     private let identifier: pid_t
@@ -73,7 +73,7 @@ final class ChildProcess {
     /// Kills the process if it still runs, and waits for its end.
     func kill() {
         guard status == nil else { return }
-        _ = LibC.kill(identifier, SIGKILL)
+        _ = System.kill(identifier, SIGKILL)
         wait(0)
     }
 

@@ -1,6 +1,6 @@
 // Clip modes and sample formats. Reference: prevent_clip and encode_wav in demucs/audio.py.
 
-import LibC
+import System
 
 /// How samples beyond ±1 are brought into range before they are written.
 public enum ClipMode: String, Sendable, CaseIterable {
@@ -31,7 +31,7 @@ public enum ClipMode: String, Sendable, CaseIterable {
             // In double precision: the float32 result is then nearly always correctly rounded, as
             // PyTorch's is.
             for index in samples.indices {
-                samples[index] = Float(LibC.tanh(Double(samples[index])))
+                samples[index] = Float(System.tanh(Double(samples[index])))
             }
         case .none:
             break

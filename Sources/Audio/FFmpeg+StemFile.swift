@@ -1,8 +1,7 @@
 // Encodes and muxes stem files with ffmpeg; the box of the names and the flags of the tracks are
 // written here.
 
-import Files
-import LibC
+import System
 
 extension FFmpeg {
     /// Writes a stem file, which gets its name when it is complete.
@@ -100,8 +99,7 @@ extension FFmpeg {
             let files = [descriptor, descriptor]
             // Without an output ffmpeg lists the streams on standard error, and fails.
             let listing = try? ffmpeg.run(
-                ["-nostdin", "-hide_banner", "-protocol_whitelist", "file"]
-                    + ["-i", "file:/dev/stdin"],
+                ["-nostdin", "-hide_banner"] + FFmpeg.input("file:/dev/stdin"),
                 descriptors: files, spool, limit: 1 << 20
             ).text
             try spool.checkCancellation()
@@ -123,20 +121,19 @@ extension FFmpeg {
                 guard let codec, !number.isEmpty else { continue }
                 let picture = try TemporaryFiles.createUnnamed(in: spool.folder, for: "the cover")
                 let result = try? ffmpeg.run(
-                    FFmpeg.quiet + [
-                        "-i", "file:/dev/stdin", "-map", "0:\(number)", "-frames:v", "1",
-                    ]
-                        + ["-c", "copy", "-f", "image2pipe", "-y", "file:/dev/stdout"],
+                    FFmpeg.quiet + FFmpeg.input("file:/dev/stdin")
+                        + ["-map", "0:\(number)", "-frames:v", "1", "-c", "copy"]
+                        + ["-f", "image2pipe", "-y", "file:/dev/stdout"],
                     descriptors: [source, picture], spool)
                 if result?.status == 0, lseek(picture, 0, SEEK_END) > 0 { return (codec, picture) }
-                LibC.close(picture)
+                System.close(picture)
                 try spool.checkCancellation()
             }
             return nil
         }
 
         func close() {
-            if let cover { LibC.close(cover.descriptor) }
+            if let cover { System.close(cover.descriptor) }
         }
     }
 
@@ -144,7 +141,7 @@ extension FFmpeg {
 
     /// The arguments of the run that encodes all tracks.
     private struct StemFileCommand {
-        private var inputs: [(options: [String], descriptor: Int32)]
+        private var inputs: [(demuxer: String?, descriptor: Int32)]
         private var attached: Int32?
         private var output: [String] = []
         private let format: StemFileFormat
@@ -154,7 +151,7 @@ extension FFmpeg {
             _ format: StemFileFormat
         ) {
             self.format = format
-            inputs = tracks.map { (["-f", "wav"], $0.descriptor) }
+            inputs = tracks.map { ("wav", $0.descriptor) }
             for (index, track) in tracks.enumerated() {
                 output += ["-map", "\(index):a", "-disposition:a:\(index)"]
                 output += [index == 0 ? "default" : "0"]
@@ -181,7 +178,7 @@ extension FFmpeg {
         mutating func addTags(_ tags: AudioTags?, _ source: SourceDetails?) {
             if let source, source.isKnown {
                 let input = inputs.count
-                inputs.append(([], source.descriptor))
+                inputs.append((nil, source.descriptor))
                 output += ["-map_metadata", "\(input):g"]
                 if source.isOgg { output += ["-map_metadata", "\(input):s:a:0"] }
                 // Clears tags about the source's container.
@@ -201,7 +198,7 @@ extension FFmpeg {
             switch format.container {
             case .mp4:
                 let input = inputs.count
-                inputs.append((["-f", isPNG ? "png_pipe" : "jpeg_pipe"], cover.descriptor))
+                inputs.append((isPNG ? "png_pipe" : "jpeg_pipe", cover.descriptor))
                 output += ["-map", "\(input):v", "-c:v", "copy"]
                 output += ["-disposition:v:0", "attached_pic"]
             case .mka:
@@ -219,7 +216,7 @@ extension FFmpeg {
 
         var arguments: [String] {
             let opened = inputs.enumerated().flatMap { index, input in
-                input.options + ["-i", Self.name(index)]
+                FFmpeg.input(Self.name(index), demuxer: input.demuxer)
             }
             // The streams' own tags come after those that are mapped, which would replace them.
             let attachment = attached == nil ? [] : ["-attach", Self.name(inputs.count)]

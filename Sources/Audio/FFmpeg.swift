@@ -1,7 +1,6 @@
 // Decodes formats that libsndfile doesn't know with ffmpeg: AAC, M4A, WMA, the sound of videos.
 
-import Files
-import LibC
+import System
 
 /// The command `ffmpeg`, which is optional.
 package struct FFmpeg: Sendable {
@@ -23,18 +22,57 @@ package struct FFmpeg: Sendable {
     /// in a temporary WAV file.
     ///
     /// - Throws: ``AudioError/notAudio(path:reason:)`` with the first line that ffmpeg printed;
+    ///   ``AudioError/copyTooLarge(path:limitBytes:)``; the errors of the spool's `refuse`;
     ///   `CancellationError`.
     func decode(_ input: InputFile, to spool: Spool) throws -> InputFile {
+        if let refuse = spool.limits.refuse, let properties = try properties(of: input, spool) {
+            try refuse(properties)
+            let seconds = min(properties.announcedSeconds ?? 0, spool.limits.seconds ?? .infinity)
+            let bytes = seconds * Double(properties.sampleRateHz * properties.channelCount * 4)
+            try spool.checkRoom(for: Int(min(bytes, 1e18)), name: input.path)
+        }
+        let limits = spool.limits
+        // A second and a byte more are written, so that a sound beyond the limits is noticed.
+        let options =
+            (limits.seconds.map { ["-t", "\($0 + 1)"] } ?? [])
+            + (limits.bytes.map { ["-fs", "\($0 + 1)"] } ?? [])
+        let (output, result) = try convert(input, Self.quiet, options, spool)
+        return try InputFile(
+            descriptor: output, path: input.path,
+            warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
+    }
+
+    /// What a file states about its first sound stream, by decoding a little of it; nil if that
+    /// fails.
+    private func properties(of input: InputFile, _ spool: Spool) throws -> SoundProperties? {
+        let options = ["-nostdin", "-hide_banner", "-nostats"]
+        guard let (output, result) = try? convert(input, options, ["-frames:a", "1"], spool) else {
+            try spool.checkCancellation()
+            return nil
+        }
+        let reader = try AudioReader(file: InputFile(descriptor: output, path: input.path))
+        return SoundProperties(
+            channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
+            announcedSeconds: result.announcedSeconds)
+    }
+
+    /// Converts the first sound stream of a file.
+    ///
+    /// - Returns: a temporary WAV file with the samples, and the messages of ffmpeg.
+    /// - Throws: ``AudioError``, `CancellationError`.
+    private func convert(
+        _ input: InputFile, _ first: [String], _ options: [String], _ spool: Spool
+    ) throws -> (output: Int32, result: Result) {
         func failed(_ reason: String) -> AudioError {
             .notAudio(path: input.path, reason: "ffmpeg: \(reason)")
         }
         let copy = "the decoded copy of \(input.path)"
         let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
-        let result: Result
         do {
-            result = try run(
-                Self.arguments(limitSeconds: spool.limitSeconds),
-                descriptors: [input.descriptor, output], spool)
+            let result = try run(
+                first + Self.input("file:/dev/stdin") + ["-map", "0:a:0", "-c:a", "pcm_f32le"]
+                    + options + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"],
+                descriptors: [input.descriptor, output], spool, limit: 1 << 16)
             try input.checkUnchanged()
             let diskFull = SystemError(code: ENOSPC).description
             if result.complaint?.hasSuffix(diskFull) == true {
@@ -43,31 +81,19 @@ package struct FFmpeg: Sendable {
             if result.status != 0 {
                 throw failed(result.complaint ?? "ended with status \(result.status)")
             }
-            if lseek(output, 0, SEEK_END) == 0 { throw failed("wrote nothing") }
+            let countBytes = Int(lseek(output, 0, SEEK_END))
+            if countBytes == 0 { throw failed("wrote nothing") }
+            try spool.checkRoom(for: countBytes, name: input.path)
+            return (output, result)
         } catch {
             close(output)
             throw error is AudioError || error is CancellationError
                 ? error : failed("can't be started (\(error))")
         }
-        return try InputFile(
-            descriptor: output, path: input.path,
-            warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
     }
 
-    /// The first options of every command: errors only, and no input but files.
-    static let quiet =
-        ["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
-
-    /// Input and output are open files, named by their descriptors, so no name is mistaken for an
-    /// option or an address, and a file without a name will do. Only files may be opened: a
-    /// playlist with the name of a song must not make ffmpeg fetch addresses.
-    ///
-    /// - Parameter limitSeconds: a second more is decoded, so that a longer track is noticed.
-    private static func arguments(limitSeconds: Double?) -> [String] {
-        quiet + ["-i", "file:/dev/stdin", "-map", "0:a:0", "-c:a", "pcm_f32le"]
-            + (limitSeconds.map { ["-t", "\($0 + 1)"] } ?? [])
-            + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"]
-    }
+    /// The first options of every command that reports errors only.
+    static let quiet = ["-nostdin", "-hide_banner", "-loglevel", "error"]
 
     /// Exit status and messages of a run.
     struct Result {
@@ -77,9 +103,22 @@ package struct FFmpeg: Sendable {
 
         /// The first line of ``text``, without internal names.
         var complaint: String? { FFmpeg.complaint(in: text) }
+
+        /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000".
+        var announcedSeconds: Double? {
+            let label = "Duration: "
+            let lines = text.split(whereSeparator: \.isNewline).lazy.map { $0.drop { $0 == " " } }
+            guard let line = lines.first(where: { $0.hasPrefix(label) }) else { return nil }
+            let parts = line.dropFirst(label.count).prefix { $0 != "," }.split(separator: ":")
+                .map { Double($0) }
+            guard parts.count == 3, let hours = parts[0], let minutes = parts[1],
+                let seconds = parts[2]
+            else { return nil }
+            return hours * 3600 + minutes * 60 + seconds
+        }
     }
 
-    /// Runs ffmpeg to its end.
+    /// Runs ffmpeg to its end, or until it has been silent for too long.
     ///
     /// - Parameters:
     ///   - descriptors: standard input and output, then the descriptors that ffmpeg gets as 3, 4,
@@ -99,30 +138,79 @@ package struct FFmpeg: Sendable {
         }()
         // ffmpeg reads files and writes one without a name: killing it loses nothing.
         defer { process.kill() }
-        let text = try text(from: errors.read, spool, limit)
-        while true {
-            if let status = process.status { return Result(status: status, text: text) }
-            try spool.checkCancellation()
-            usleep(1_000)
+        var silence = Silence(
+            of: descriptors[1],
+            inputs: descriptors.enumerated().filter { $0.offset != 1 }
+                .map(\.element), spool.limits.silenceSeconds)
+        do {
+            let text = try text(from: errors.read, limit) {
+                try spool.checkCancellation()
+                try silence.check()
+            }
+            while true {
+                if let status = process.status { return Result(status: status, text: text) }
+                try spool.checkCancellation()
+                try silence.check()
+                usleep(1_000)
+            }
+        } catch let stuck as Silence.TooLong {
+            return Result(status: SIGKILL, text: stuck.description)
+        }
+    }
+
+    /// The time since a file was written to.
+    private struct Silence {
+        struct TooLong: Error {
+            let description: String
+        }
+
+        private let output: Int32
+        private let limit: Duration
+        private var lastBytes = 0
+        private var lastGrowth = ContinuousClock.now
+
+        /// Least rate at which ffmpeg reads.
+        private static let bytesPerSecond = 20e6
+
+        init(of output: Int32, inputs: [Int32], _ seconds: Double) {
+            self.output = output
+            let bytes = inputs.reduce(0.0) { $0 + Double(Self.countBytes($1)) }
+            limit = .seconds(seconds + bytes / Self.bytesPerSecond)
+        }
+
+        mutating func check() throws(TooLong) {
+            let bytes = Self.countBytes(output)
+            if bytes != lastBytes {
+                lastBytes = bytes
+                lastGrowth = .now
+            } else if ContinuousClock.now - lastGrowth > limit {
+                let seconds = (limit / .seconds(1)).fixed(1)
+                throw TooLong(description: "ended because it wrote nothing for \(seconds) s")
+            }
+        }
+
+        private static func countBytes(_ descriptor: Int32) -> Int {
+            var status = stat()
+            return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
         }
     }
 
     /// A pipe whose ends other programs don't inherit.
     private static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
-        guard LibC.pipe(&ends) == 0 else { throw .last }
+        guard System.pipe(&ends) == 0 else { throw .last }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
 
     /// The beginning of the text that arrives at a descriptor until that is closed.
     private func text(
-        from descriptor: Int32, _ spool: Spool, _ limit: Int
+        from descriptor: Int32, _ limit: Int, check: () throws -> Void
     ) throws -> String {
         var beginning: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while true {
-            try spool.checkCancellation()
+            try check()
             var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&request, 1, Spool.waitMilliseconds) > 0 else { continue }
             let count =
@@ -136,6 +224,7 @@ package struct FFmpeg: Sendable {
     private static func complaint(in text: String) -> String? {
         guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
         if line.contains("matches no streams") { return "no sound in it" }
+        if line.contains(refusal.message) { return refusal.reason }
         // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
         if line.hasPrefix("["), let end = line.firstRange(of: "] ") {
             line = line[end.upperBound...]

@@ -1,7 +1,7 @@
 // A movie file of ISO boxes that gets user data and new track flags while it is copied. Media data
 // stay as they are.
 
-import Files
+import System
 
 /// The positions of a file's outer boxes, and its box `moov` in memory.
 package struct ISOMovie {

@@ -1,8 +1,7 @@
 // An open regular file: its raw bytes, and libsndfile's view of them.
 
 import CSndFile
-import Files
-import LibC
+import System
 
 /// A regular file that is open for reading until the object is freed. Any number of threads may
 /// read, because no read moves the descriptor's position.

@@ -1,7 +1,6 @@
 // Writes encoded bytes to a file that gets its name when it is complete, or to a given descriptor.
 
-import Files
-import LibC
+import System
 
 /// Takes bytes in order; if the destination is a file, some of them can be replaced later.
 ///
@@ -19,8 +18,8 @@ final class OutputSink {
     private(set) var failure: AudioError?
     private let descriptor: Int32
 
-    /// The temporary name of the file, and the final one.
-    private let paths: (temporary: String, final: String)?
+    /// nil for a given descriptor.
+    private let file: UnfinishedFile?
 
     /// The checksum of all bytes, as long as they come in order.
     private var hash: SHA256? = SHA256()
@@ -34,16 +33,20 @@ final class OutputSink {
             if FilePath.isFolder(path) {
                 throw .unwritable(path: path, reason: SystemError(code: EISDIR).description)
             }
-            let file = try TemporaryFiles.create(in: FilePath.folder(of: path), for: path)
-            descriptor = file.descriptor
-            paths = (file.path, path)
+            do {
+                let file = try UnfinishedFile(path)
+                descriptor = file.descriptor
+                self.file = file
+            } catch {
+                throw .unwritable(path: path, reason: error.description)
+            }
             canReplace = true
         case .descriptor(let number):
             guard fcntl(number, F_GETFL) >= 0 else {
                 throw .unwritable(path: destination.name, reason: SystemError.last.description)
             }
             descriptor = number
-            paths = nil
+            file = nil
             canReplace = false
         }
     }
@@ -55,7 +58,7 @@ final class OutputSink {
     /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) {
         hash?.update(bytes)
-        transfer(bytes) { LibC.write(descriptor, $0, $1) }
+        transfer(bytes) { System.write(descriptor, $0, $1) }
         if failure == nil { countBytes += bytes.count }
     }
 
@@ -84,31 +87,21 @@ final class OutputSink {
     func complete() throws(AudioError) -> (count: Int, sha256: String) {
         precondition(isOpen)
         if failure == nil && hash == nil { readBack() }
-        guard let paths, failure == nil else {
+        guard let file, failure == nil else {
             discard()
             if let failure { throw failure }
             return written
         }
         isOpen = false
-        // Some file systems report only on closing that there was no room. The lock has to last
-        // until the file has its name, so this closes a copy of the descriptor.
-        let copy = dup(descriptor)
-        if copy >= 0 && close(copy) != 0 || rename(paths.temporary, paths.final) != 0 {
-            fail(.last)
-            unlink(paths.temporary)
-        }
-        close(descriptor)
+        do { try file.complete() } catch { fail(error) }
         if let failure { throw failure }
         return written
     }
 
     /// Removes an unfinished file. A given descriptor stays open.
     func discard() {
-        guard isOpen else { return }
         isOpen = false
-        guard let paths else { return }
-        unlink(paths.temporary)
-        close(descriptor)
+        file?.discard()
     }
 
     private var written: (count: Int, sha256: String) { (countBytes, hash?.hexadecimal ?? "") }

@@ -1,27 +1,54 @@
 // Temporary copies of unseekable input.
 
-import Files
-import LibC
+import System
 
-/// The folder of temporary copies, and a check for cancellation while they are made.
+/// What a sound file states before all of it is decoded.
+package struct SoundProperties: Sendable {
+    package let channelCount: Int
+    package let sampleRateHz: Int
+    /// nil if the file announces no length; it may be wrong.
+    package let announcedSeconds: Double?
+}
+
+/// Limits of temporary copies: a small file may hold days of silence, which would fill the disk.
+package struct SpoolLimits {
+    /// ffmpeg decodes little more than this; nil for any length.
+    package var seconds: Double?
+    /// Most bytes of a copy; nil for any number. The copy that ffmpeg makes of an hour of stereo
+    /// takes 1.3 GB.
+    package var bytes: Int?
+    /// Refuses a sound, by an error of its own, before ffmpeg decodes all of it; nil for none.
+    package var refuse: ((SoundProperties) throws -> Void)?
+    /// ffmpeg is killed when it has written nothing for this long. Large files get a second more
+    /// for each 20 MB, because ffmpeg may have to read to their end, for example in a video whose
+    /// sound ends early.
+    package var silenceSeconds = 60.0
+
+    package init(
+        seconds: Double? = nil, bytes: Int? = nil,
+        refuse: ((SoundProperties) throws -> Void)? = nil
+    ) {
+        self.seconds = seconds
+        self.bytes = bytes
+        self.refuse = refuse
+    }
+}
+
+/// The folder and the limits of temporary copies, and a check for cancellation while they are made.
 package struct Spool {
     let folder: String?
-    /// ffmpeg decodes little more than this many seconds; nil for any length.
-    let limitSeconds: Double?
+    let limits: SpoolLimits
     private let isCancelled: () -> Bool
 
     /// - Parameters:
-    ///   - folder: nil for the system's folder of temporary files. The copy that ffmpeg makes of an
-    ///     hour of stereo takes 1.3 GB.
-    ///   - limitSeconds: the longest track that the caller takes; nil for any length. A small file may
-    ///     hold days of silence, which would fill the disk.
+    ///   - folder: nil for the system's folder of temporary files.
     ///   - isCancelled: called while a copy is made; `true` ends it with `CancellationError`.
     package init(
-        folder: String? = nil, limitSeconds: Double? = nil,
+        folder: String? = nil, limits: SpoolLimits = SpoolLimits(),
         isCancelled: @escaping () -> Bool = { false }
     ) {
         self.folder = folder
-        self.limitSeconds = limitSeconds
+        self.limits = limits
         self.isCancelled = isCancelled
     }
 
@@ -49,6 +76,7 @@ package struct Spool {
 
     private func transfer(from source: Int32, to copy: Int32, name: String) throws {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        var countBytes = 0
         while true {
             try checkCancellation()
             // For a named pipe without a writer, read() reports its end, but poll() waits.
@@ -62,6 +90,8 @@ package struct Spool {
                 throw AudioError.unreadable(path: name, reason: error.description)
             }
             if count == 0 { return }
+            countBytes += count
+            try checkRoom(for: countBytes, name: name)
             do {
                 try buffer.withUnsafeBytes {
                     try writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), to: copy)
@@ -69,6 +99,13 @@ package struct Spool {
             } catch {
                 throw AudioError.writeFailed(path: "the copy of \(name)", reason: "\(error)")
             }
+        }
+    }
+
+    /// - Throws: ``AudioError/copyTooLarge(path:limitBytes:)``.
+    func checkRoom(for bytes: Int, name: String) throws(AudioError) {
+        if let limit = limits.bytes, bytes > limit {
+            throw .copyTooLarge(path: name, limitBytes: limit)
         }
     }
 

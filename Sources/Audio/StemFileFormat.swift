@@ -1,6 +1,6 @@
 // Stem files: one file with a mix and its four stems, for DJ software.
 
-import Files
+import System
 
 /// The container and the codec of a stem file.
 package struct StemFileFormat: Sendable, Equatable {

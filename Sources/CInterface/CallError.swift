@@ -4,16 +4,8 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 
 import CSwiftDemucs
-import Demucs
-import Evaluation
-import Files
-import HTDemucs
-import LibC
 import ModelZoo
-import Porting
-import Quantization
-import Tensor
-import WeightsLoader
+import System
 
 /// An error with the status that the caller gets.
 struct CallError: Error {
@@ -92,51 +84,26 @@ extension CallError {
                 SD_ERROR_MODEL_MISSING,
                 "\(error); this library downloads nothing: 'swift-demucs models fetch \(name)' does"
             )
-        case let error as ModelStoreError: self.init(CallError.status(error), "\(error)")
-        case WeightsError.fileMissing: self.init(SD_ERROR_MODEL_MISSING, "\(error)")
-        case is WeightsError, is ConfigurationError, is BagError:
-            self.init(SD_ERROR_MODEL, "\(error)")
-        case let error as AudioError: self.init(CallError.status(error), "\(error)")
-        case let error as SeparationError: self.init(CallError.status(error), "\(error)")
-        case let error as PortingError: self.init(CallError.status(error), "\(error)")
-        case is EvaluationError: self.init(SD_ERROR_ARGUMENT, "\(error)")
-        case is QuantizationError: self.init(SD_ERROR_UNREACHABLE, "\(error)")
-        case is BLASError, is InstructionSetError, is GEMMBackendError:
-            self.init(SD_ERROR_ENGINE, "\(error)")
-        case is SystemError: self.init(SD_ERROR_OUTPUT, "\(error)")
-        default: self.init(SD_ERROR_INTERNAL, "\(error)")
+        default: self.init(sd_status(ErrorCause(of: error)), "\(error)")
         }
     }
+}
 
-    private static func status(_ error: ModelStoreError) -> sd_status {
-        switch error {
-        case .invalidName, .repositoryMissing: SD_ERROR_ARGUMENT
-        default: SD_ERROR_MODEL_MISSING
-        }
-    }
-
-    private static func status(_ error: AudioError) -> sd_status {
-        switch error {
-        case .invalidAudio, .unsupportedOutput, .tooFewChannels: SD_ERROR_ARGUMENT
-        case .unwritable, .writeFailed, .readerGone, .encodingFailed, .outputNotFinite:
-            SD_ERROR_OUTPUT
-        default: SD_ERROR_INPUT
-        }
-    }
-
-    private static func status(_ error: SeparationError) -> sd_status {
-        switch error {
-        case .folderUnusable, .notEnoughSpace, .spoolFailed: SD_ERROR_OUTPUT
-        case .inputChanged, .tooLoud: SD_ERROR_INPUT
-        default: SD_ERROR_ARGUMENT
-        }
-    }
-
-    private static func status(_ error: PortingError) -> sd_status {
-        switch error {
-        case .bagOfSeveral: SD_ERROR_MODEL
-        default: SD_ERROR_ARGUMENT
-        }
+extension sd_status {
+    /// The status of an error by its cause.
+    package init(_ cause: ErrorCause) {
+        self =
+            switch cause {
+            case .argument, .unsuitable, .tooLong, .modelName: SD_ERROR_ARGUMENT
+            case .modelMissing: SD_ERROR_MODEL_MISSING
+            case .model: SD_ERROR_MODEL
+            case .input, .inputAccess, .notAudio: SD_ERROR_INPUT
+            case .noRoom, .output, .encoding, .modelResult, .system: SD_ERROR_OUTPUT
+            case .target: SD_ERROR_UNREACHABLE
+            case .engine: SD_ERROR_ENGINE
+            case .cancelled: SD_CANCELLED
+            case .internal: SD_ERROR_INTERNAL
+            }
     }
 }
 

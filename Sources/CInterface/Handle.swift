@@ -1,7 +1,7 @@
 // Handles: the objects behind `sd_model *` and the other opaque pointers.
 
 import CSwiftDemucs
-import LibC
+import System
 
 /// An object that C refers to by an opaque pointer.
 ///

@@ -11,6 +11,7 @@ import Evaluation
 import HTDemucs
 import Porting
 import Quantization
+import System
 import Tensor
 import WeightsLoader
 

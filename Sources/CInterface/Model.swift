@@ -5,10 +5,8 @@
 
 import CSwiftDemucs
 import Demucs
-import Files
-import HTDemucs
-import LibC
 import ModelZoo
+import System
 import Tensor
 
 let modelHandle = Handle<LoadedModel>("sd_model", kind: 1)

@@ -5,8 +5,7 @@
 
 import CSwiftDemucs
 import Demucs
-import HTDemucs
-import Tensor
+import System
 
 /// A structure that begins with its size.
 protocol SizedStructure {
@@ -177,7 +176,8 @@ extension sd_separation_options {
     }
 
     /// Reports a segment to the caller, and cancels the work if the caller asks for it.
-    func tell(_ segment: SegmentEvent, bag memberCount: Int, cancelling token: CancellationToken) {
+    func report(_ segment: SegmentEvent, bag memberCount: Int, cancelling token: CancellationToken)
+    {
         guard let progress else { return }
         let total = segment.segmentsTotal
         var value = sd_progress(

@@ -6,8 +6,8 @@
 import Audio
 import CSwiftDemucs
 import Demucs
-import LibC
 import Signal
+import System
 
 /// A conversion to other channels and another rate; 0 keeps those of the audio.
 private func conversion(

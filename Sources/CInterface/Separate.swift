@@ -82,7 +82,7 @@ public func sd_separate(
             { mix.reader() }, options: options, random: &random, order: order, cancellation: token,
             started: { _, pipeline in
                 pipeline.onSegment = {
-                    given.tell($0, bag: information.memberCount, cancelling: token)
+                    given.report($0, bag: information.memberCount, cancelling: token)
                 }
             }, sink: { put(resampling.append($0.stems, limit: frames)) })
         put(resampling.finish(outputCount: frames))
@@ -118,7 +118,7 @@ public func sd_separate_file(
             order: try given.passOrder(), cancellation: token,
             started: { pipeline in
                 pipeline.onSegment = {
-                    given.tell(
+                    given.report(
                         $0, bag: model.separator.model.memberCount, cancelling: token)
                 }
             })

@@ -46,7 +46,7 @@ final class OpenStream {
             spoolFolder: try optionalText(stream.temporary_folder, "temporary_folder"),
             options: try options.options(), random: try options.generator().random, order: order,
             cancellation: token,
-            onSegment: { options.tell($0, bag: memberCount, cancelling: token) })
+            onSegment: { options.report($0, bag: memberCount, cancelling: token) })
         options.giveBack(self.stream.random)
         rowCount = model.rowCount
         self.channels = model.separator.model.audioChannels

@@ -5,8 +5,11 @@
 
 #include <immintrin.h>
 
+#include "x86_features.h"
+
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define SUFFIX avx2
+#define ABILITIES .multiplies_14_bits = true, .blas_core = "Haswell",
 #include "ops_avx2.h"
 
 #include "bf16_widened.h"
@@ -16,14 +19,6 @@
 #include "simd_kernels.h"
 #pragma clang attribute pop
 
-const kernel_table *kernels_avx2(void) {
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &table__avx2;
-    return NULL;
-}
-
-#else
-
-const kernel_table *kernels_avx2(void) { return NULL; }
+const kernel_table *kernels_avx2(void) { return cpu_has_avx2() ? &table__avx2 : NULL; }
 
 #endif

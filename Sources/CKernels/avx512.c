@@ -5,11 +5,14 @@
 
 #include <immintrin.h>
 
+#include "x86_features.h"
+
 /* Without min_vector_width clang splits 512-bit vectors on CPUs where they lowered the clock. */
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"), min_vector_width(512))),      \
     apply_to = function)
 #define SUFFIX avx512
+#define ABILITIES .multiplies_14_bits = true, .blas_core = "SkylakeX",
 #include "ops_avx512.h"
 
 #include "bf16_widened.h"
@@ -19,15 +22,6 @@
 #include "simd_kernels.h"
 #pragma clang attribute pop
 
-const kernel_table *kernels_avx512(void) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return &table__avx512;
-    return NULL;
-}
-
-#else
-
-const kernel_table *kernels_avx512(void) { return NULL; }
+const kernel_table *kernels_avx512(void) { return cpu_has_avx512() ? &table__avx512 : NULL; }
 
 #endif

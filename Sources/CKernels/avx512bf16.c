@@ -5,12 +5,15 @@
 
 #include <immintrin.h>
 
+#include "x86_features.h"
+
 /* Without min_vector_width clang splits 512-bit vectors on CPUs where they lowered the clock. */
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,fma"),         \
                    min_vector_width(512))),                                                        \
     apply_to = function)
 #define SUFFIX avx512bf16
+#define ABILITIES .multiplies_bf16 = true, .blas_core = "SkylakeX",
 #include "ops_avx512.h"
 
 #include "ops_avx512bf16.h"
@@ -21,15 +24,7 @@
 #pragma clang attribute pop
 
 const kernel_table *kernels_avx512bf16(void) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"))
-        return &table__avx512bf16;
-    return NULL;
+    return cpu_has_avx512vnni() && __builtin_cpu_supports("avx512bf16") ? &table__avx512bf16 : NULL;
 }
-
-#else
-
-const kernel_table *kernels_avx512bf16(void) { return NULL; }
 
 #endif

@@ -5,12 +5,15 @@
 
 #include <immintrin.h>
 
+#include "x86_features.h"
+
 /* Without min_vector_width clang splits 512-bit vectors on CPUs where they lowered the clock. */
 #pragma clang attribute push(                                                                      \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"),                    \
                    min_vector_width(512))),                                                        \
     apply_to = function)
 #define SUFFIX avx512vnni
+#define ABILITIES .multiplies_14_bits = true, .blas_core = "SkylakeX",
 #include "ops_avx512.h"
 
 #include "bf16_widened.h"
@@ -21,15 +24,7 @@
 #pragma clang attribute pop
 
 const kernel_table *kernels_avx512vnni(void) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vnni"))
-        return &table__avx512vnni;
-    return NULL;
+    return cpu_has_avx512vnni() ? &table__avx512vnni : NULL;
 }
-
-#else
-
-const kernel_table *kernels_avx512vnni(void) { return NULL; }
 
 #endif

@@ -6,8 +6,11 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
+#include "x86_features.h"
+
 #pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni"))), apply_to = function)
 #define SUFFIX avxvnni
+#define ABILITIES .multiplies_14_bits = true, .blas_core = "Haswell",
 #include "ops_avx2.h"
 
 #include "bf16_widened.h"
@@ -25,13 +28,7 @@ static int has_avx_vnni(void) {
 
 const kernel_table *kernels_avxvnni(void) {
     /* The builtin reports AVX2 only if the system also saves the 256-bit registers. */
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_avx_vnni())
-        return &table__avxvnni;
-    return NULL;
+    return cpu_has_avx2() && has_avx_vnni() ? &table__avxvnni : NULL;
 }
-
-#else
-
-const kernel_table *kernels_avxvnni(void) { return NULL; }
 
 #endif

@@ -1,6 +1,7 @@
 /* INT8 products of the x86 sets without VPDPBUSD: VPMADDWD adds two 16-bit products. A panel of B
  * is widened to 16 bits once for a block of A: widening it again for each tile, in registers, took
  * a tenth of the time. */
+#include "simd_vector.h"
 
 enum { GROUP = 2, INT8_FLIP = 0, MULTIPLIES_BYTES_IN_PLACE = 0 };
 typedef pair_element q_element;

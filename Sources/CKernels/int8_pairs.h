@@ -1,4 +1,5 @@
 /* INT8 products of NEON, which adds pairs of products with one instruction (see ops_neon.h). */
+#include "simd_vector.h"
 
 enum { GROUP = 2, INT8_FLIP = 0, MULTIPLIES_BYTES_IN_PLACE = 0 };
 typedef pair_element q_element;

@@ -1,6 +1,7 @@
 /* INT8 products of the sets with VPDPBUSD, which adds four products of unsigned bytes (of B) with
  * signed bytes (of A). The header of the set, ops_<set>.h, must define `dot_bytes` before: this
  * instruction on vectors of WIDTH sums. */
+#include "simd_vector.h"
 
 enum { GROUP = 4, INT8_FLIP = 0x80, MULTIPLIES_BYTES_IN_PLACE = 1 };
 typedef int8_t q_element;

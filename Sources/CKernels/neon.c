@@ -6,6 +6,7 @@
 #include <arm_neon.h>
 
 #define SUFFIX neon
+#define ABILITIES
 #include "ops_neon.h"
 
 #include "bf16_widened.h"
@@ -15,9 +16,5 @@
 #include "simd_kernels.h"
 
 const kernel_table *kernels_neon(void) { return &table__neon; }
-
-#else
-
-const kernel_table *kernels_neon(void) { return NULL; }
 
 #endif

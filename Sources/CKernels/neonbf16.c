@@ -8,7 +8,7 @@
  * only one of them runs neondot. */
 #include "ckernels.h"
 
-#if defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
+#if defined(__aarch64__)
 
 #include <arm_neon.h>
 
@@ -21,6 +21,7 @@
 
 #pragma clang attribute push(__attribute__((target("i8mm,bf16"))), apply_to = function)
 #define SUFFIX neonbf16
+#define ABILITIES .multiplies_bf16 = true,
 #include "ops_neon.h"
 
 #include "ops_neonbf16.h"
@@ -53,9 +54,5 @@ const kernel_table *kernels_neonbf16(void) {
 }
 
 #endif
-
-#else
-
-const kernel_table *kernels_neonbf16(void) { return NULL; }
 
 #endif

@@ -1,7 +1,7 @@
 /* NEON kernels with the dot product of bytes (FEAT_DotProd, from Armv8.2 on). */
 #include "ckernels.h"
 
-#if defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
+#if defined(__aarch64__)
 
 #include <arm_neon.h>
 
@@ -12,6 +12,7 @@
 
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 #define SUFFIX neondot
+#define ABILITIES .multiplies_14_bits = true,
 #include "ops_neon.h"
 
 #include "bf16_widened.h"
@@ -29,9 +30,5 @@ const kernel_table *kernels_neondot(void) {
     return &table__neondot;
 #endif
 }
-
-#else
-
-const kernel_table *kernels_neondot(void) { return NULL; }
 
 #endif

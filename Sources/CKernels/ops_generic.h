@@ -1,4 +1,5 @@
 /* The primitives for which NEON has no instruction. */
+#include "simd_vector.h"
 
 static inline vec load_part(const float *p, ptrdiff_t n) {
     float lanes[WIDTH] = {0};

@@ -26,7 +26,7 @@ static inline vec bf16_add_quad(vec sum, uint8x16_t a, uint8x16_t b) {
 
 #define bf16_QUADS 1
 #define PRODUCT bf16
-#include "neon_quads.h"
+#include "neon_quads.inc.h"
 #undef PRODUCT
 
 /* The address of position k of a row; its elements alternate with those of another row. */

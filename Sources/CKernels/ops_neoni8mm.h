@@ -14,7 +14,7 @@ static inline vec_int int8_add_quad(vec_int sum, uint8x16_t a, uint8x16_t b) {
 
 #define int8_QUADS 1
 #define PRODUCT int8
-#include "neon_quads.h"
+#include "neon_quads.inc.h"
 #undef PRODUCT
 
 static inline int32_t sum_of_bytes(const signed char *p, ptrdiff_t n) {

@@ -224,6 +224,7 @@ static void f32_column_magnitudes__plain(ptrdiff_t rows, ptrdiff_t cols, const f
 const kernel_table *kernels_plain(void) {
 #define TABLE_ENTRY(name, family) .name = KERNEL(name),
     /* Plain matrices may be cut at any column; 16 floats are a cache line. */
-    static const kernel_table table = {.panel_columns = 16, KERNEL_LIST(TABLE_ENTRY)};
+    static const kernel_table table = {
+        .name = "plain", .panel_columns = 16, KERNEL_LIST(TABLE_ENTRY)};
     return &table;
 }

@@ -1,4 +1,7 @@
 /* Rounding of float32 to bfloat16, to nearest, ties to even. */
+#pragma once
+
+#include "simd_vector.h"
 
 /* ---- Defined by ops_avx512bf16.h, ops_neonbf16.h, and bf16_widened.h for all other sets ---- */
 

@@ -1,4 +1,8 @@
 /* The elementwise kernels. */
+#pragma once
+
+#include "simd_bfloat16.h"
+#include "simd_math.h"
 
 /* The first n columns of x * scale + shift; n is the constant WIDTH in the loops over whole
  * vectors. */

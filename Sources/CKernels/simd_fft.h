@@ -3,6 +3,9 @@
  * Lanes are signals, so butterflies need no shuffles. Only frames and spectra, in which a signal's
  * samples and a number's two parts are neighbours, are transposed on input and output.
  */
+#pragma once
+
+#include "simd_vector.h"
 
 typedef struct {
     vec re, im;
@@ -18,11 +21,6 @@ static inline complex_vec minus(complex_vec a, complex_vec b) {
 
 static inline complex_vec scaled(complex_vec a, float factor) {
     return (complex_vec){a.re * factor, a.im * factor};
-}
-
-/* a + b * factor */
-static inline complex_vec plus_scaled(complex_vec a, complex_vec b, float factor) {
-    return (complex_vec){fma((vec)factor, b.re, a.re), fma((vec)factor, b.im, a.im)};
 }
 
 static inline complex_vec times_i(complex_vec a) { return (complex_vec){-a.im, a.re}; }
@@ -50,15 +48,6 @@ static inline void butterfly2(complex_vec c[]) {
     c[0] = sum;
 }
 
-static inline void butterfly3(complex_vec c[]) {
-    const float sin60 = 0.86602540378443865f;
-    complex_vec sum = plus(c[1], c[2]), difference = times_i(scaled(minus(c[1], c[2]), sin60));
-    complex_vec centre = plus_scaled(c[0], sum, -0.5f);
-    c[0] = plus(c[0], sum);
-    c[1] = minus(centre, difference);
-    c[2] = plus(centre, difference);
-}
-
 static inline void butterfly4(complex_vec c[]) {
     complex_vec even_sum = plus(c[0], c[2]), even_difference = minus(c[0], c[2]);
     complex_vec odd_sum = plus(c[1], c[3]), odd_difference = times_i(minus(c[1], c[3]));
@@ -66,24 +55,6 @@ static inline void butterfly4(complex_vec c[]) {
     c[1] = minus(even_difference, odd_difference);
     c[2] = minus(even_sum, odd_sum);
     c[3] = plus(even_difference, odd_difference);
-}
-
-static inline void butterfly5(complex_vec c[]) {
-    const float cos72 = 0.30901699437494742f, cos144 = -0.80901699437494742f;
-    const float sin72 = 0.95105651629515357f, sin144 = 0.58778525229247313f;
-    complex_vec outer = plus(c[1], c[4]), outer_difference = minus(c[1], c[4]);
-    complex_vec inner = plus(c[2], c[3]), inner_difference = minus(c[2], c[3]);
-    complex_vec first = plus_scaled(plus_scaled(c[0], outer, cos72), inner, cos144);
-    complex_vec second = plus_scaled(plus_scaled(c[0], outer, cos144), inner, cos72);
-    complex_vec first_turned =
-        times_i(plus_scaled(scaled(outer_difference, sin72), inner_difference, sin144));
-    complex_vec second_turned =
-        times_i(plus_scaled(scaled(outer_difference, sin144), inner_difference, -sin72));
-    c[0] = plus(plus(c[0], outer), inner);
-    c[1] = minus(first, first_turned);
-    c[2] = minus(second, second_turned);
-    c[3] = plus(second, second_turned);
-    c[4] = plus(first, first_turned);
 }
 
 static inline void butterfly8(complex_vec c[]) {
@@ -129,14 +100,8 @@ static void KERNEL(f32_fft_pass)(ptrdiff_t radix, ptrdiff_t groups, ptrdiff_t st
     case 2:
         fft_pass(2, butterfly2, groups, stride, twiddles, x, y);
         break;
-    case 3:
-        fft_pass(3, butterfly3, groups, stride, twiddles, x, y);
-        break;
     case 4:
         fft_pass(4, butterfly4, groups, stride, twiddles, x, y);
-        break;
-    case 5:
-        fft_pass(5, butterfly5, groups, stride, twiddles, x, y);
         break;
     default:
         fft_pass(8, butterfly8, groups, stride, twiddles, x, y);

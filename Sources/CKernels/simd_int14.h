@@ -4,6 +4,9 @@
  * two planes: (high << LOW_BITS) + low. The tile multiplies the high plane, shifts the sums and adds
  * the low plane, so the product takes twice the time of a product of bytes.
  */
+#pragma once
+
+#include "simd_int8.h"
 
 enum { HAS_PLANES = sizeof(q_element) == 1 };
 

@@ -1,5 +1,8 @@
 /* Packing of INT8 weights, and of floats that are quantised on the way, in the layout of simd_int8.h.
  */
+#pragma once
+
+#include "simd_int8.h"
 
 static ptrdiff_t KERNEL(qc8w_packed_bytes)(ptrdiff_t inner, ptrdiff_t columns) {
     return whole_groups(inner) * ((columns + WIDTH - 1) / WIDTH * WIDTH);

@@ -1,5 +1,8 @@
 /* Products of INT8 weights with float activations: a part of a panel is widened once, into the L1
  * cache, and the bfloat16 or float32 tile multiplies many rows by it. */
+#pragma once
+
+#include "simd_int8.h"
 
 /* out[r, :n] (+)= buffer[r, :] * scales, rows of the buffer `width` floats apart. */
 static void add_scaled(ptrdiff_t rows, ptrdiff_t n, const float *buffer, ptrdiff_t width,

@@ -1,8 +1,9 @@
 /* The SIMD kernels, written once with clang's vector types.
  *
  * Included by one file per instruction set. The file first defines SUFFIX (the name of the set) and
- * includes the primitives of the set, ops_<set>.h and the headers for bfloat16 and INT8; it
- * compiles everything under the set's target attribute.
+ * ABILITIES (the initialisers of its abilities in kernel_table), and includes the primitives of the
+ * set, ops_<set>.h and the headers for bfloat16 and INT8; it compiles everything under the set's
+ * target attribute. Headers named *.inc.h are templates, which are included several times.
  */
 #include "simd_elementwise.h"
 
@@ -27,4 +28,7 @@
 #include "kernel_variants.h"
 
 #define TABLE_ENTRY(name, family) .name = KERNEL(name),
-static const kernel_table KERNEL(table) = {.panel_columns = PANEL, KERNEL_LIST(TABLE_ENTRY)};
+#define TEXT_(name) #name
+#define TEXT(name) TEXT_(name)
+static const kernel_table KERNEL(table) = {
+    .name = TEXT(SUFFIX), .panel_columns = PANEL, ABILITIES KERNEL_LIST(TABLE_ENTRY)};

@@ -2,6 +2,9 @@
  *
  * The coarse versions have an error of up to 2^-13 of their largest factor; they are for results
  * that a product rounds to 8 or 16 bits anyway. */
+#pragma once
+
+#include "simd_vector.h"
 
 /* Coefficients of 2^x in 0...1, the highest first: the polynomial of degree 6 with the least
  * relative error (2e-9) that is 1 at 0, an iteratively reweighted least-squares fit. */

@@ -1,4 +1,8 @@
 /* The kernels with sums over rows: moments, layer normalisation, softmax. */
+#pragma once
+
+#include "simd_bfloat16.h"
+#include "simd_math.h"
 
 /* Float32 sums of differences from a pivot and of their squares, over a run of vectors. Four sums
  * of each, because short chains of additions are faster and have a smaller error. */

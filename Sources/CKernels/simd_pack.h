@@ -1,4 +1,8 @@
 /* Packing the right operand of a product into panels, each with its columns side by side. */
+#pragma once
+
+#include "simd_bfloat16.h"
+#include "simd_products.h"
 
 static void KERNEL(f32_pack)(packed_matrix to, ptrdiff_t first, ptrdiff_t count, ptrdiff_t column,
                              ptrdiff_t columns, const float *b, ptrdiff_t inner_stride,

@@ -4,6 +4,9 @@
  * of Arm multiply pairs of them; all other sets widen bfloat16 to float32, with the same rounding of
  * the operands, so results agree across CPUs within the rounding of the sums.
  */
+#pragma once
+
+#include "simd_vector.h"
 
 /* Columns of a panel of B, and rows of a block of A, a multiple of a tile's rows. */
 enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
@@ -17,8 +20,8 @@ enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
  *                 different sets of the cache;
  *   PREFETCH      whether the next panel is prefetched while one is multiplied;
  *   operand, load_operand, broadcast, multiply_add; or QUADS, defined as 1, and the definitions for
- *                 neon_quads.h;
- * and for each form of A the definitions for simd_gemm.h. */
+ *                 neon_quads.inc.h;
+ * and for each form of A the definitions for simd_gemm.inc.h. */
 
 /* float32: a row of B at a time. */
 typedef float f32_element;
@@ -43,10 +46,10 @@ static inline vec f32_broadcast(const f32_element *a) { return (vec)*a; }
 static inline vec f32_multiply_add(vec a, vec b, vec sum) { return fma(a, b, sum); }
 
 #define PRODUCT f32
-#include "simd_tiles.h"
+#include "simd_tiles.inc.h"
 #define SOURCE f32
 #define GEMM f32_gemm
-#include "simd_gemm.h"
+#include "simd_gemm.inc.h"
 #undef PRODUCT
 
 /* bfloat16: ops_avx512bf16.h, ops_neonbf16.h or bf16_widened.h has the other definitions. A is
@@ -58,11 +61,11 @@ enum { f32a_DIRECT = 0 };
 typedef uint16_t bf16a_stored;
 
 #define PRODUCT bf16
-#include "simd_tiles.h"
+#include "simd_tiles.inc.h"
 #define SOURCE f32a
 #define GEMM f32_bf16w_gemm
-#include "simd_gemm.h"
+#include "simd_gemm.inc.h"
 #define SOURCE bf16a
 #define GEMM bf16_gemm
-#include "simd_gemm.h"
+#include "simd_gemm.inc.h"
 #undef PRODUCT

@@ -4,6 +4,8 @@
  * Columns after the last whole vector are loaded into a vector filled with zeros, so no kernel
  * reads or writes outside its rows.
  */
+#pragma once
+
 #include "ckernels.h"
 
 #include <stdint.h>

@@ -1,4 +1,7 @@
 /* The transforms of Winograd's F(4, 3) along time, and of F(2, 3) along frequency. */
+#pragma once
+
+#include "simd_bfloat16.h"
 
 /* The points: sqrt 1/2 and sqrt 2. */
 static const float POINT_A = 0.70710678118654752f, POINT_B = 1.4142135623730951f;

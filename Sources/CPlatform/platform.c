@@ -10,6 +10,18 @@
 #include <sched.h>
 #include <unistd.h>
 
+static char **arguments;
+
+#if defined(__GLIBC__) || defined(__APPLE__)
+/* These C libraries call constructors with the arguments of main. */
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    (void)count;
+    arguments = values;
+}
+#endif
+
+char **program_arguments(void) { return arguments; }
+
 int count_available_cores(void) {
 #if defined(__linux__)
     cpu_set_t cores;

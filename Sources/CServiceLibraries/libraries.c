@@ -3,6 +3,17 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
+
+#ifdef __APPLE__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#else
+/* The kernel's own header: glibc's tcp_info ends before the member. */
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#endif
 
 #ifdef __APPLE__
 #define HTTP_NAME "libmicrohttpd.12.dylib"
@@ -94,6 +105,23 @@ int http_socket(const struct http_library *library, struct MHD_Connection *conne
     const union MHD_ConnectionInfo *info =
         library->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
+}
+
+int64_t http_received_bytes(int socket) {
+#ifdef __APPLE__
+    struct tcp_connection_info info;
+    socklen_t size = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_CONNECTION_INFO, &info, &size))
+        return -1;
+    return (int64_t)(info.tcpi_txbytes - info.tcpi_snd_sbbytes);
+#else
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) ||
+        size < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+        return -1;
+    return (int64_t)info.tcpi_bytes_acked;
+#endif
 }
 
 unsigned int http_port(const struct http_library *library, struct MHD_Daemon *daemon) {

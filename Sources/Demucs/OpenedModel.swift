@@ -75,7 +75,7 @@ package struct OpenedModel: Sendable {
     ///
     /// - Parameter stems: names of the wanted sources; `nil` wants all.
     /// - Throws: `SeparationError.invalidOption` for an unknown stem, or none.
-    func bag(of stems: [String]?) throws(SeparationError) -> Bag {
+    package func bag(of stems: [String]?) throws(SeparationError) -> Bag {
         let wanted = stems ?? sources
         try SeparationError.requireStems(wanted, of: sources)
         let indices = sources.indices.filter { wanted.contains(sources[$0]) }

@@ -1,8 +1,7 @@
 // Spools samples to the disk until the peak of a signal, or the end of a track, is known.
 
 import Audio
-import Files
-import LibC
+import System
 
 /// A signal in a temporary file without a name, which is freed with this object, or when the
 /// process ends.

@@ -2,7 +2,7 @@
 // Reference: `apply_model` in demucs/apply.py.
 
 import HTDemucs
-import LibC
+import System
 
 /// The properties of a network that decide how a track is cut into segments.
 package struct NetworkFormat: Sendable, Equatable {

@@ -1,8 +1,6 @@
 // Runs several segments at once, with results in the order of submission.
 
-import Files
-import HTDemucs
-import LibC
+import System
 import Tensor
 
 /// Threads that each take the next waiting segment and run it through a network.

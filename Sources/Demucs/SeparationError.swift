@@ -1,4 +1,4 @@
-import Files
+import System
 
 /// A track could not be separated as asked.
 public enum SeparationError: Error, Equatable, Sendable {
@@ -83,7 +83,31 @@ extension SeparationError: DescribedError {
         for stem in wanted { try require(known.contains(stem), "stems", stem, "one of \(names)") }
     }
 
-    private static func megabytes(_ bytes: Int) -> String {
+    package static func megabytes(_ bytes: Int) -> String {
         "\((Double(bytes) / 1e6).fixed(1)) MB"
+    }
+}
+
+extension SeparationError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .invalidOption, .buffersDiffer: .argument
+        case .trackTooLong, .longerThanAllowed: .tooLong
+        case .emptyAudio, .excerptOutside: .unsuitable
+        case .tooLoud, .inputChanged: .input
+        case .folderUnusable, .notEnoughSpace, .spoolFailed: .output
+        }
+    }
+
+    package var reason: String? {
+        switch self {
+        case .folderUnusable(_, let reason), .spoolFailed(_, let reason): reason
+        case .notEnoughSpace(_, let neededBytes, let freeBytes):
+            "\(SeparationError.megabytes(neededBytes)) are needed, and "
+                + "\(SeparationError.megabytes(freeBytes)) are free"
+        case .invalidOption, .buffersDiffer, .trackTooLong, .longerThanAllowed, .emptyAudio,
+            .excerptOutside, .tooLoud, .inputChanged:
+            nil
+        }
     }
 }

@@ -1,9 +1,8 @@
 // A separation that takes audio in blocks and returns stems in blocks.
 
 import Audio
-import Files
-import HTDemucs
 import Signal
+import System
 
 /// Separates audio that arrives in blocks, in constant memory.
 ///

@@ -2,10 +2,8 @@
 // blocking counterpart on its own thread.
 
 import Audio
-import Files
-import HTDemucs
-import LibC
 import ModelZoo
+import System
 import Tensor
 
 extension Separator {

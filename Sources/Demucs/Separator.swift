@@ -2,8 +2,8 @@
 
 import Audio
 import HTDemucs
-import LibC
 import ModelZoo
+import System
 import Tensor
 
 /// A model that separates tracks into stems.
@@ -81,9 +81,7 @@ public final class Separator: Sendable {
     ///
     /// - Throws: `SeparationError.invalidOption`.
     public func validate(_ options: SeparationOptions) throws {
-        for member in bag.members {
-            _ = try SegmentPlan(format: member.format, options: options, trackSamples: 1)
-        }
+        _ = try bag.plans(options, trackSamples: 1)
     }
 
     // MARK: - In memory
@@ -245,7 +243,7 @@ public final class Separator: Sendable {
             try SeparationError.requireStems(wanted, of: model.sources)
         }
         let needed = zip(bag.stems, model.sources).filter { names.contains($0.1) }
-        return (Bag(bag.members, stems: needed.map(\.0)), needed.map(\.1))
+        return (bag.giving(needed.map(\.0)), needed.map(\.1))
     }
 
     // MARK: - For memory and files

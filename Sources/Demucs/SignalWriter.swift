@@ -1,8 +1,8 @@
 // Writes one signal from separated stems into a file.
 
 import Audio
-import HTDemucs
 import Signal
+import System
 
 /// Channels, rates and length of the written signals of a track.
 package struct SignalShape: Sendable {

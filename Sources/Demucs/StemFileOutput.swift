@@ -2,9 +2,7 @@
 // first written as WAV to temporary files without names, and encoded together at the end.
 
 import Audio
-import Files
-import HTDemucs
-import LibC
+import System
 
 /// A stem file that a separation writes beside its other signals.
 package struct StemFileOutput: Sendable {

@@ -1,11 +1,8 @@
 // Writes all signals of a track to files, several signals at once.
 
 import Audio
-import Files
-import HTDemucs
-import LibC
 import Synchronization
-import Tensor
+import System
 
 /// Writes the files of one track, from the first block of stems to their final names.
 package final class StemFiles: Sendable {
@@ -147,24 +144,39 @@ extension StemOutput {
         options.spoolFolder ?? folder ?? FilePath.temporaryFolder
     }
 
-    /// Adds the sizes of the temporary file and the file. The size of FLAC is not known, and not
-    /// counted.
+    /// Adds the sizes of the temporary file and the file. FLAC is not counted: it takes less than its
+    /// upper bound.
     fileprivate func reserve(
         _ space: inout DiskSpace, shape: SignalShape, options: OutputOptions
     ) throws(SeparationError) {
-        let values = shape.sampleCount * shape.channelCount
         if options.clipMode == .rescale {
-            try space.add(values * MemoryLayout<Float>.stride, in: spoolFolder(options))
+            try space.add(shape.spoolBytes(options), in: spoolFolder(options))
         }
         guard let folder else { return }
-        let bytes =
-            switch options.format.container {
-            case .wav, .rawFloat32: values * options.format.storedFormat.sampleBytes
-            case .mp3(let settings):
-                shape.sampleCount / shape.sampleRateHz * settings.bitRateKilobitsPerSecond * 125
-            case .flac: 0
-            }
+        let bytes = options.format.container == .flac ? 0 : shape.mostBytes(options.format)
         try space.add(bytes, in: folder)
+    }
+}
+
+extension SignalShape {
+    /// Bytes of the temporary file in which a signal waits until its peak is known.
+    package func spoolBytes(_ options: OutputOptions) -> Int {
+        options.clipMode == .rescale
+            ? sampleCount * channelCount * MemoryLayout<Float>.stride : 0
+    }
+
+    /// Upper bound of a signal's size in a format, without header and tags.
+    package func mostBytes(_ format: OutputFormat) -> Int {
+        let bytes = sampleCount * channelCount * format.storedFormat.sampleBytes
+        switch format.container {
+        case .wav, .rawFloat32: return bytes
+        // Noise is stored as it is, in frames with headers of less than 1 %.
+        case .flac: return bytes + bytes / 100
+        case .mp3(let settings):
+            // 32 kbit/s is the lowest rate of MPEG-1, to which LAME raises lower ones.
+            let kilobitsPerSecond = max(32, settings.bitRateKilobitsPerSecond)
+            return (sampleCount / sampleRateHz + 1) * kilobitsPerSecond * 125
+        }
     }
 }
 

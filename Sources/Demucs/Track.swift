@@ -3,7 +3,7 @@
 // Reference: `Separator.separate_tensor` in demucs/api.py.
 
 import Audio
-import HTDemucs
+import System
 import Tensor
 
 /// A track that has been read once, and can be read again any number of times.

@@ -5,7 +5,7 @@
 // (demucs/apply.py).
 
 import Audio
-import HTDemucs
+import System
 import Tensor
 
 /// The next finished samples of all stems, and the track's samples at the same place.
@@ -221,7 +221,7 @@ package final class TrackPipeline {
             while begun < min(underWay.count, workers.count) {
                 // Segments of one pass begin in their order.
                 let earlier = underWay[..<begun].count { $0 == underWay[begun] }
-                tell(passes[underWay[begun]].segmentUnderWay(earlier), hasEnded: false)
+                reportSegment(passes[underWay[begun]].segmentUnderWay(earlier), hasEnded: false)
                 begun += 1
             }
             try cancellation.check()
@@ -230,7 +230,7 @@ package final class TrackPipeline {
             passes[index].add(try workers.next())
             begun -= 1
             segmentsDone += 1
-            tell(segment, hasEnded: true)
+            reportSegment(segment, hasEnded: true)
             report(progress)
             // The workers may have finished all segments before they saw the cancellation.
             try cancellation.check()
@@ -274,7 +274,7 @@ package final class TrackPipeline {
             }, mixture: mixture)
     }
 
-    private func tell(
+    private func reportSegment(
         _ segment: (member: Int, shift: Int, offsetSamples: Int), hasEnded: Bool
     ) {
         onSegment?(
@@ -298,14 +298,12 @@ package final class TrackPipeline {
     private static func passes(
         _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int?
     ) throws -> [ShiftedPass] {
-        try bag.members.indices.flatMap { index -> [ShiftedPass] in
+        let plans = try bag.plans(options, trackSamples: trackSamples ?? 0)
+        return plans.enumerated().flatMap { index, plan -> [ShiftedPass] in
             let member = bag.members[index]
-            let plan = try SegmentPlan(
-                format: member.format, options: options, trackSamples: trackSamples ?? 0)
             // Members that don't run draw offsets too, so that the others' offsets stay the same.
             let leads = leads(
-                member.format, plan, shifts: options.shifts, trackSamples: trackSamples ?? 0,
-                &random)
+                member.format, plan, options, trackSamples: trackSamples ?? 0, &random)
             let rows = bag.rows(ofMember: index)
             if rows.isEmpty { return [] }
             return leads.enumerated().map { shift, lead in
@@ -323,12 +321,12 @@ package final class TrackPipeline {
     /// is 0 in every released model. That changes only the generator's state, and with it the
     /// offsets of later passes.
     private static func leads(
-        _ format: NetworkFormat, _ plan: SegmentPlan, shifts: Int, trackSamples: Int,
-        _ random: inout PythonRandom
+        _ format: NetworkFormat, _ plan: SegmentPlan, _ options: SeparationOptions,
+        trackSamples: Int, _ random: inout PythonRandom
     ) -> [Int] {
         let maximum = format.maximumShiftSamples
-        return (0..<max(1, shifts)).map { _ in
-            let lead = shifts > 0 ? maximum - random.integer(upTo: maximum) : 0
+        return (0..<options.passCount).map { _ in
+            let lead = options.shifts > 0 ? maximum - random.integer(upTo: maximum) : 0
             if format.drawsRandomNumbers {
                 for _ in 0..<plan.segmentCount(forTrackSamples: lead + trackSamples) {
                     _ = random.integer(upTo: 0)

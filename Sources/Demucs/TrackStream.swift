@@ -47,6 +47,7 @@ extension RecordingReader {
 /// One pass over a track, in a model's channels and rate.
 package final class TrackStream {
     let reader: any RecordingReader
+    private let excerpt: Excerpt?
     /// The excerpt in samples of the recording.
     private let range: Range<Int>
     /// Samples of the recording that were read.
@@ -61,6 +62,7 @@ package final class TrackStream {
         downmix: Downmix
     ) throws {
         self.reader = reader
+        self.excerpt = excerpt
         range = try excerpt?.samples(rateHz: reader.sampleRateHz) ?? 0..<Int.max
         conversion = try AudioConversion(
             fromChannels: reader.channelCount, rateHz: reader.sampleRateHz,
@@ -93,11 +95,7 @@ package final class TrackStream {
         while position < range.upperBound {
             guard let block = try reader.next() else {
                 isAtEnd = true
-                guard position > range.lowerBound || position == 0 else {
-                    throw SeparationError.excerptOutside(
-                        startSeconds: Double(range.lowerBound) / Double(reader.sampleRateHz),
-                        trackSeconds: Double(position) / Double(reader.sampleRateHz))
-                }
+                _ = try excerpt?.range(in: position, rateHz: reader.sampleRateHz)
                 return nil
             }
             let start = position
@@ -124,6 +122,21 @@ extension Excerpt {
         try SeparationError.require(
             durationSeconds > 0 && durationSeconds <= Excerpt.longestSeconds, "duration",
             durationSeconds, "a positive number of seconds")
+    }
+
+    /// Range of the excerpt's samples in a recording.
+    ///
+    /// - Parameter sampleCount: length of the recording.
+    /// - Throws: `SeparationError.excerptOutside` if the excerpt begins after the end,
+    ///   `SeparationError.invalidOption`.
+    package func range(in sampleCount: Int, rateHz: Int) throws(SeparationError) -> Range<Int> {
+        let range = try samples(rateHz: rateHz)
+        guard sampleCount > range.lowerBound || sampleCount == 0 else {
+            throw .excerptOutside(
+                startSeconds: Double(range.lowerBound) / Double(rateHz),
+                trackSeconds: Double(sampleCount) / Double(rateHz))
+        }
+        return range.clamped(to: 0..<sampleCount)
     }
 
     /// Range of the excerpt's samples in a recording of this rate; both ends are rounded to the

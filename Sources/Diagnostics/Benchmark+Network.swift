@@ -1,9 +1,8 @@
 // The networks that can be measured, and how they are loaded.
 
-import Files
 import HTDemucs
-import LibC
 import Quantization
+import System
 import Tensor
 import WeightsLoader
 

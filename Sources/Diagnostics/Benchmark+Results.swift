@@ -2,6 +2,7 @@
 
 import HTDemucs
 import Signal
+import System
 import Tensor
 
 extension Benchmark {
@@ -34,8 +35,6 @@ extension Benchmark {
         package let blocks: [BlockTime]
         /// Results of the track; nil if none was given.
         package internal(set) var track: TrackTime?
-        /// The prediction for more threads; nil if it was not requested.
-        package internal(set) var scaling: ThreadScaling?
 
         package var medianSeconds: Double { median(segmentSeconds) }
         /// Seconds of audio processed in a second.

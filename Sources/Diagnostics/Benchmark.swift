@@ -4,6 +4,7 @@ import Audio
 import Demucs
 import HTDemucs
 import Signal
+import System
 import Tensor
 import WeightsLoader
 
@@ -30,21 +31,16 @@ package struct Benchmark {
     private let threads: Int
     private let runs: Int
     private let track: Track?
-    private let timesTiles: Bool
 
     /// - Parameters:
     ///   - threads: at least 1.
     ///   - runs: number of runs of the segment, at least 1, after a warm-up run.
     ///   - track: a track to separate once, without shifts, if the network is a checkpoint.
-    ///   - timesTiles: whether to time the tiles of all loops, for ``ThreadScaling``.
-    package init(
-        _ network: Network, threads: Int, runs: Int, track: Track? = nil, timesTiles: Bool = false
-    ) {
+    package init(_ network: Network, threads: Int, runs: Int, track: Track? = nil) {
         self.network = network
         self.threads = threads
         self.runs = runs
         self.track = track
-        self.timesTiles = timesTiles
     }
 
     /// Measures the network in each of the precisions.
@@ -129,9 +125,7 @@ package struct Benchmark {
             peakOperationsPerSecond: rates.operationsPerSecond,
             memoryBytesPerSecond: rates.memoryBytesPerSecond,
             peakResidentBytes: peakBytes, worstSNRDecibels: .infinity,
-            blocks: clock.times(configuration, precision), track: nil,
-            scaling: timesTiles
-                ? try ThreadScaling(network, mix, runs: runs, cancellation: cancellation) : nil)
+            blocks: clock.times(configuration, precision), track: nil)
         return (measurement, (stems.floats, stems.shape[0]))
     }
 

@@ -3,6 +3,7 @@
 import Audio
 import Demucs
 import HTDemucs
+import System
 import Tensor
 import WeightsLoader
 

@@ -4,7 +4,7 @@ import HTDemucs
 
 /// Random parameters of a configuration without a checkpoint, seeded with their names.
 ///
-/// As in tools/reference/seeded_model.py, and unlike at the start of training, no value hides
+/// As in reference/seeded_model.py, and unlike at the start of training, no value hides
 /// errors: a LayerScale of 1e-4 would mute whole transformers. LayerScale is in 0.05 to 0.35, gains
 /// of norms in 0.8 to 1.2, biases in ±0.1, and the variance of weights keeps activations near one.
 /// Weights are uniform, which is faster to draw than normal.

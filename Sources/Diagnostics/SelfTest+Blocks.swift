@@ -40,26 +40,26 @@ extension SelfTest {
         Case(name: "encoder", output: [8, 19, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 4), isFrequency: true)
-            return layer(try vector.tensor("x", 32, 19, 4), on: vector.backend)
+            return layer(try vector.tensor("x", 32, 19, 4), in: ForwardPass(on: vector.backend))
         },
         Case(name: "tencoder", output: [1, 64, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 2), isFrequency: false)
-            return layer(try vector.tensor("x", 1, 256, 2), on: vector.backend)
+            return layer(try vector.tensor("x", 1, 256, 2), in: ForwardPass(on: vector.backend))
         },
         Case(name: "decoder", output: [32, 19, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: true)
             let x = try vector.tensor("x", 8, 19, 16)
             vector.backend.add(try vector.tensor("skip", 8, 19, 16), to: x)
-            return layer(x, on: vector.backend).output
+            return layer(x, in: ForwardPass(on: vector.backend)).output
         },
         Case(name: "tdecoder", output: [1, 256, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: false)
             let x = try vector.tensor("x", 1, 64, 16)
             vector.backend.add(try vector.tensor("skip", 1, 64, 16), to: x)
-            return layer(x, length: 256, on: vector.backend).output
+            return layer(x, length: 256, in: ForwardPass(on: vector.backend)).output
         },
     ]
 
@@ -71,7 +71,7 @@ extension SelfTest {
             vector.reader, channels: channels, hidden: channels / compress,
             dilations: reader.configuration.dconvDilations, hasLSTM: isDeep,
             hasAttention: isDeep)
-        dconv(x, on: vector.backend)
+        dconv(x, in: ForwardPass(on: vector.backend))
         return x
     }
 
@@ -111,7 +111,8 @@ extension SelfTest {
         let layer = try reader.transformerLayer(vector.reader, isCross: others != nil)
         let x = try vector.tensor("x", 45, 32)
         let (queries, keysValues) = layer.project(x, others: others ?? x, on: vector.backend)
-        layer.finish(x, queries: queries, keysValues: keysValues, on: vector.backend)
+        layer.finish(
+            x, queries: queries, keysValues: keysValues, in: ForwardPass(on: vector.backend))
         return x
     }
 }

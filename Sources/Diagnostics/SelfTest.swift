@@ -3,9 +3,9 @@
 
 import Audio
 import Demucs
-import Files
 import ModelZoo
 import Signal
+import System
 import Tensor
 import WeightsLoader
 
@@ -21,7 +21,7 @@ package struct SelfTest {
         /// OpenBLAS determines its core.
         package static var available: [Engine] {
             Precision.allCases.flatMap { precision in
-                InstructionSet.allCases.reversed().filter(\.isAvailable).flatMap { instructions in
+                InstructionSet.available.reversed().flatMap { instructions in
                     // BLAS multiplies only float32.
                     let kinds = precision == .float32 ? GEMMBackend.Kind.allCases : [.packed]
                     return kinds.map { products in
@@ -72,7 +72,7 @@ package struct SelfTest {
             throw SelfTestError(
                 description: "\(vectorsPath) was made for a demo model with the fingerprint "
                     + "\(expected ?? "none"), but \(demoPath) has \(found); install both from one "
-                    + "release, or make the vectors again with tools/reference/make_selftest.py")
+                    + "release, or make the vectors again with reference/make_selftest.py")
         }
     }
 
@@ -136,7 +136,7 @@ package struct SelfTest {
     /// Longest piece of music that the script makes.
     private static let maximumSamples = 1 << 20
 
-    /// Separates the vectors' piece of music like `separate --shifts 0`.
+    /// Separates the vectors' piece of music without shifts.
     ///
     /// - Returns: the samples of all stems at the stored intervals.
     private func separateDemo(
@@ -188,6 +188,7 @@ extension Precision {
 }
 
 /// A self-test that can't be run.
-package struct SelfTestError: Error, CustomStringConvertible {
+package struct SelfTestError: CausedError, CustomStringConvertible {
+    package var cause: ErrorCause { .input }
     package let description: String
 }

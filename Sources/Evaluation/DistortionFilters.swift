@@ -1,7 +1,6 @@
 // The least-squares filters of BSSEval, which approximate an estimate by filtered true stems.
 
-// For Cholesky: Quantization holds the linear algebra.
-import Quantization
+import Signal
 import Tensor
 
 /// Least-squares filters for each estimated signal: on the channels of its own true stem, and on

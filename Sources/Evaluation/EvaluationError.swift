@@ -1,5 +1,7 @@
 // Errors and warnings of scoring a track.
 
+import System
+
 /// Stems that can't be scored.
 package enum EvaluationError: Error, Equatable, CustomStringConvertible {
     case noStems
@@ -19,6 +21,14 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible {
         case .tooManySignals(let found, let maximum):
             "BSSEval takes at most \(maximum) channels over all stems, found \(found); "
                 + "choose stems or other metrics"
+        }
+    }
+}
+
+extension EvaluationError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .noStems, .mismatch, .tooManySignals: .unsuitable
         }
     }
 }

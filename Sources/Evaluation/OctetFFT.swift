@@ -2,7 +2,7 @@
 // are ill-conditioned for music and would amplify the rounding errors of Signal's float32
 // transforms.
 
-import LibC
+import System
 
 /// One element of eight real signals, stored as four complex numbers: signals 0 to 3 are the real
 /// parts, signals 4 to 7 the imaginary parts.

@@ -51,23 +51,23 @@ package enum Architecture: Sendable, CaseIterable {
     /// Options of the class that are supported only with their default value. Their sub-options
     /// (the Wiener filter's iterations, those of cape, masks and sparsity, `multi_freqs_depth`) are
     /// ignored, and so are options that only training uses.
-    var unbuilt: [(key: String, default: ArgumentValue)] {
+    var unsupported: [(key: String, default: ArgumentValue)] {
         switch self {
-        case .htdemucs: Self.unbuiltHybrid + Self.unbuiltTransformer
-        case .hdemucs: Self.unbuiltHybrid + [("hybrid", .bool(true))]
+        case .htdemucs: Self.unsupportedHybrid + Self.unsupportedTransformer
+        case .hdemucs: Self.unsupportedHybrid + [("hybrid", .bool(true))]
         case .demucs: [("rewrite", .bool(true)), ("gelu", .bool(true)), ("glu", .bool(true))]
         }
     }
 
     // Computed, not stored: a leak checker can't follow the tagged pointers of static values.
-    private static var unbuiltHybrid: [(key: String, default: ArgumentValue)] {
+    private static var unsupportedHybrid: [(key: String, default: ArgumentValue)] {
         [
             ("channels_time", .null), ("cac", .bool(true)), ("rewrite", .bool(true)),
             ("multi_freqs", .null),
         ]
     }
 
-    private static var unbuiltTransformer: [(key: String, default: ArgumentValue)] {
+    private static var unsupportedTransformer: [(key: String, default: ArgumentValue)] {
         [
             ("t_emb", .string("sin")),
             ("t_norm_in", .bool(true)),

@@ -24,7 +24,7 @@ extension Configuration {
         _ arguments: ModelArguments
     ) throws -> (configuration: Configuration, warnings: [String]) {
         let table = try ArgumentTable(arguments)
-        try table.refuseUnbuilt()
+        try table.refuseUnsupported()
         let configuration = try Configuration(table.hyperparameters())
         let warnings = table.unknown.map {
             "unknown argument \($0) of the model's class; ignored, as the reference does"
@@ -73,8 +73,8 @@ private struct ArgumentTable {
     }
 
     /// Refuses options that are not supported.
-    func refuseUnbuilt() throws {
-        for (key, standard) in architecture.unbuilt {
+    func refuseUnsupported() throws {
+        for (key, standard) in architecture.unsupported {
             guard let value = values[key], !Self.equalInPython(value, standard) else { continue }
             // An empty list splits no frequencies, like the default.
             if key == "multi_freqs", value == .array([]) { continue }

@@ -2,6 +2,8 @@
 // damaged file from requesting more memory than the machine has, and products of sizes from
 // overflowing.
 
+import Signal
+
 extension Configuration {
     /// Limits that several checks or the inference of arguments use.
     enum Limits {
@@ -134,10 +136,9 @@ extension Configuration.Hyperparameters {
     func checkRanges() throws {
         for parameter in Self.integers { try parameter.check(self) }
         for parameter in Self.numbers { try parameter.check(self) }
-        // The hop nfft / 4 must be even for the spectrogram's padding of 1.5 hops.
-        guard nfft % 8 == 0 else {
+        guard STFT.supports(nfft: nfft) else {
             throw ConfigurationError.invalid(
-                key: "nfft", found: "\(nfft)", allowed: "it must be a multiple of 8")
+                key: "nfft", found: "\(nfft)", allowed: "it must be a power of two, at least 8")
         }
     }
 

@@ -1,6 +1,6 @@
 // Errors in a model's constructor arguments.
 
-import Files
+import System
 
 /// An error in a model's constructor arguments. Keys are the reference's argument names.
 public enum ConfigurationError: Error, Equatable, Sendable {
@@ -39,4 +39,12 @@ extension ConfigurationError: DescribedError {
     }
 
     public var errorDescription: String? { description }
+}
+
+extension ConfigurationError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .unsupported, .wrongType, .invalid, .missing, .tooManyPositional, .givenTwice: .model
+        }
+    }
 }

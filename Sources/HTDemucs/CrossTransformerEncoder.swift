@@ -22,14 +22,14 @@ package struct CrossTransformerEncoder: Sendable {
     /// - Parameters:
     ///   - spectrogram: tokens, `[time · freq, channels]`, ordered by time, then by frequency.
     ///   - waveform: tokens, `[time, channels]`.
-    ///   - observer: notified after each layer; may take intermediate values and stop the pass.
+    ///   - pass: its observer is notified after each layer.
     /// - Returns: the tokens of both branches after the last layer, in the shapes of the inputs.
     /// - Throws: the observer's errors.
     package func callAsFunction(
         _ spectrogram: consuming Tensor, freqs: Int, _ waveform: consuming Tensor,
-        observer: some ForwardObserver, on backend: Backend
+        in pass: ForwardPass
     ) throws -> (x: Tensor, xt: Tensor) {
-        let probe = observer.probe?.scope("crosstransformer")
+        let (backend, probe) = (pass.backend, pass.probe)
         var (x, xt) = (spectrogram, waveform)
         let times = x.shape[0] / freqs
         let positions = positions(freqs: freqs, times: times, length: xt.shape[0], on: backend)
@@ -41,22 +41,20 @@ package struct CrossTransformerEncoder: Sendable {
         xt = embed(xt, normInTime, positions.waveform, on: backend)
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
-            let (own, time) = (probe?.scope("layers.\(index)"), probe?.scope("layers_t.\(index)"))
+            let (own, time) = (pass.scope("layers.\(index)"), pass.scope("layers_t.\(index)"))
             if layer.isCross {
                 // Each branch reads the other branch's tokens as they were before this layer.
                 let (queries, keysValues) = layer.project(x, others: xt, on: backend)
                 let (queriesTime, keysValuesTime) = layerTime.project(xt, others: x, on: backend)
                 layer.finish(
-                    x, queries: consume queries, keysValues: consume keysValues, probe: own,
-                    on: backend)
+                    x, queries: consume queries, keysValues: consume keysValues, in: own)
                 layerTime.finish(
-                    xt, queries: consume queriesTime, keysValues: consume keysValuesTime,
-                    probe: time, on: backend)
+                    xt, queries: consume queriesTime, keysValues: consume keysValuesTime, in: time)
             } else {
-                layer.attend(x, probe: own, on: backend)
-                layerTime.attend(xt, probe: time, on: backend)
+                layer.attend(x, in: own)
+                layerTime.attend(xt, in: time)
             }
-            try observer.completed(.crosstransformer)
+            try pass.completed(.crosstransformer)
         }
         return (x, xt)
     }

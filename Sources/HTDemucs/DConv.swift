@@ -56,11 +56,12 @@ package struct DConv: Sendable {
     /// - Parameters:
     ///   - x: `[freq, time, channels]`, changed in place.
     ///   - layout: layout of the encoder or decoder layer that contains this DConv.
-    ///   - probe: takes intermediate values, in that layer's scope.
+    ///   - pass: in that layer's scope.
     package func callAsFunction(
-        _ x: Tensor, layout: Probe.Layout = .spectrogram, probe: Probe? = nil, on backend: Backend
+        _ x: Tensor, layout: Probe.Layout = .spectrogram, in pass: ForwardPass
     ) {
-        guard let probe else { return apply(layers[...], x, on: backend) }
+        let backend = pass.backend
+        guard let probe = pass.probe else { return apply(layers[...], x, on: backend) }
         var rows = layout
         if case .spectrogram = layout { rows = .rows }
         for index in layers.indices {

@@ -1,5 +1,6 @@
 // Observers of a forward pass: its progress, its intermediate values, and a way to stop it.
 
+import System
 import Tensor
 
 /// Observes a forward pass, on the thread that runs it.

@@ -36,14 +36,15 @@ package struct HDecLayer: Sendable {
     ///     output is in the cache; nil for none.
     ///   - returnsInner: whether to return the input of the transposed convolution too: after a
     ///     merge the waveform decoder starts from it.
-    ///   - probe: takes intermediate values and the output without the skip.
+    ///   - pass: its probe takes the output without the skip.
     /// - Returns: the output, `[freq · stride, time, outputs]` or `[1, length, outputs]`, and the
     ///   input of the transposed convolution if `returnsInner`.
     package func callAsFunction(
         _ x: consuming Tensor, length: Int = 0, nextSkip: Skip? = nil,
-        returnsInner: Bool = false, probe: Probe? = nil, on backend: Backend
+        returnsInner: Bool = false, in pass: ForwardPass
     ) -> (output: Tensor, inner: Tensor?) {
-        if let body { x = rewritten(x, body, probe: probe, on: backend) }
+        let (backend, probe) = (pass.backend, pass.probe)
+        if let body { x = rewritten(x, body, in: pass) }
         let y = x
         let whole = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
         probe?("conv_tr", layout, transpose(y, keeping: 0..<whole, activates: false, on: backend))
@@ -67,15 +68,14 @@ package struct HDecLayer: Sendable {
         return (output, returnsInner ? y : nil)
     }
 
-    private func rewritten(
-        _ x: Tensor, _ body: Body, probe: Probe?, on backend: Backend
-    ) -> Tensor {
+    private func rewritten(_ x: Tensor, _ body: Body, in pass: ForwardPass) -> Tensor {
+        let (backend, probe) = (pass.backend, pass.probe)
         guard isFrequency, body.rewrite.norm == nil, probe == nil, let dconv = body.dconv,
             dconv.isFusible
         else {
             probe?("rewrite", layout, body.rewrite.convolve(x, on: backend))
             let y = body.rewrite(x, on: backend)
-            body.dconv?(y, layout: layout, probe: probe, on: backend)
+            body.dconv?(y, layout: layout, in: pass)
             return y
         }
         // Rewrite and DConv run on a row while it is in the L2 cache.

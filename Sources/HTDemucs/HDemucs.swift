@@ -11,27 +11,18 @@ import WeightsLoader
 ///
 /// Input may have any length; the caller chooses segments.   PyTorch: `demucs.hdemucs.HDemucs`.
 package struct HDemucs: HybridNetwork {
-    package let configuration: Configuration
-    package let warnings: [String]
-    package let parameterCount: Int
-    package var backend: Backend
+    package var properties: NetworkProperties
     package let branches: HybridBranches
 
-    package init(
-        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
-    ) throws {
-        configuration = reader.configuration
-        self.warnings = warnings
-        backend = reader.backend
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws {
+        properties = NetworkProperties(reader)
         branches = try reader.branches(parameters)
-        parameterCount = parameters.askedCount
     }
 
     /// The reference's spectrogram decoder begins with zeros plus the skip, which is `x`. The
     /// waveform decoder begins where the branches separate again; `xt` is not used.
     package func bottom(
-        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
-        observer: some ForwardObserver
+        _ x: consuming Tensor, _ xt: consuming Tensor, skips: LevelSkips, in pass: ForwardPass
     ) throws -> (x: Tensor, xt: Tensor) {
         (x, xt)
     }

@@ -36,11 +36,11 @@ package struct HEncLayer: Sendable {
     ///   - x: `[freq, time, inputs]`
     ///   - inject: `[1, time, outputs]`, added after the convolution where the branches merge: the
     ///     waveform branch's output.
-    ///   - probe: takes intermediate values and the output.
     /// - Returns: `[freq / stride, time, outputs]`
     package func callAsFunction(
-        _ x: Tensor, inject: Tensor? = nil, probe: Probe? = nil, on backend: Backend
+        _ x: Tensor, inject: Tensor? = nil, in pass: ForwardPass
     ) -> Tensor {
+        let (backend, probe) = (pass.backend, pass.probe)
         if inject == nil, probe == nil, let body, body.isFusible {
             return x.shape[0] > 1 ? rows(x, body, on: backend) : signal(x, body, on: backend)
         }
@@ -58,7 +58,7 @@ package struct HEncLayer: Sendable {
                         activates: true, on: backend)
                 }
             }
-            body.dconv?(y, layout: layout, probe: probe, on: backend)
+            body.dconv?(y, layout: layout, in: pass)
             probe?("rewrite", layout, body.rewrite.convolve(y, on: backend))
             y = body.rewrite(y, on: backend)
         }

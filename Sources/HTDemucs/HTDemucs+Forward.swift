@@ -11,14 +11,12 @@ import Tensor
 
 extension HTDemucs {
     package func bottom(
-        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
-        observer: some ForwardObserver
+        _ x: consuming Tensor, _ xt: consuming Tensor, skips: LevelSkips, in pass: ForwardPass
     ) throws -> (x: Tensor, xt: Tensor) {
         // [8, 336, 384], [1, 1344, 384]
-        (x, xt) = try transform(consume x, consume xt, observer: observer)
-        try observer.completed(.crosstransformer)
-        skip.add(to: x, on: backend)
-        skipTime?.add(to: xt, on: backend)
+        (x, xt) = try transform(consume x, consume xt, in: pass)
+        try pass.completed(.crosstransformer)
+        skips.add(to: x, xt, on: backend)
         return (x, xt)
     }
 
@@ -30,10 +28,10 @@ extension HTDemucs {
     ///   - xt: `[1, time, channel]`
     /// - Returns: tensors of the same shapes in new storage, because the inputs may also be skips.
     private func transform(
-        _ x: consuming Tensor, _ xt: consuming Tensor, observer: some ForwardObserver
+        _ x: consuming Tensor, _ xt: consuming Tensor, in pass: ForwardPass
     ) throws -> (x: Tensor, xt: Tensor) {
         guard let crosstransformer else { return (copy(x), copy(xt)) }
-        let probe = observer.probe
+        let probe = pass.probe
         let (freqs, times, timesOfWaveform) = (x.shape[0], x.shape[1], xt.shape[1])
         // Tokens are ordered by time, and by frequency within it.
         var tokens = transposed(consume x)  // [336 · 8, 384]
@@ -46,7 +44,7 @@ extension HTDemucs {
             probe?("channel_upsampler_t", .waveform, tokensTime)
         }
         (tokens, tokensTime) = try crosstransformer(
-            consume tokens, freqs: freqs, consume tokensTime, observer: observer, on: backend)
+            consume tokens, freqs: freqs, consume tokensTime, in: pass.scope("crosstransformer"))
         if let samplers {
             tokens = samplers.down(tokens, on: backend)  // [336 · 8, 384]
             tokensTime = samplers.downTime(tokensTime, on: backend)  // [1344, 384]

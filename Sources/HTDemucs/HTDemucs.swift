@@ -10,15 +10,7 @@ import WeightsLoader
 /// Two U-Nets, one over the complex spectrogram and one over the waveform, that meet in a
 /// transformer.   PyTorch: `demucs.htdemucs.HTDemucs`.
 package struct HTDemucs: HybridNetwork {
-    package let configuration: Configuration
-
-    /// Contents of the checkpoint that this engine ignores, a line each.
-    package let warnings: [String]
-
-    /// Number of elements of all parameters.
-    package let parameterCount: Int
-
-    package var backend: Backend
+    package var properties: NetworkProperties
     package let branches: HybridBranches
     let samplers: Samplers?
     let crosstransformer: CrossTransformerEncoder?
@@ -31,12 +23,9 @@ package struct HTDemucs: HybridNetwork {
         let downTime: Linear
     }
 
-    package init(
-        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
-    ) throws {
-        configuration = reader.configuration
-        self.warnings = warnings
-        backend = reader.backend
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws {
+        properties = NetworkProperties(reader)
+        let configuration = reader.configuration
         branches = try reader.branches(parameters)
 
         let inner = configuration.innerChannels
@@ -53,6 +42,5 @@ package struct HTDemucs: HybridNetwork {
                 down: try sampler("channel_downsampler", bottom, inner),
                 downTime: try sampler("channel_downsampler_t", bottom, inner))
         crosstransformer = try reader.crossTransformer(parameters.scope("crosstransformer"))
-        parameterCount = parameters.askedCount
     }
 }

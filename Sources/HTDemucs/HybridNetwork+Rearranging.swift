@@ -24,25 +24,6 @@ extension HybridNetwork {
         return (result, statistics)
     }
 
-    /// Adds the embedding of each frequency, so that the convolutions know the position on the
-    /// frequency axis (Isik et al. 2020, arXiv:2008.04470).
-    ///
-    /// - Parameters:
-    ///   - x: `[freq, time, channel]`, changed in place.
-    ///   - probe: takes the result as `encoder.0.embedded`.
-    func embedFrequencies(_ x: Tensor, _ probe: Probe?) {
-        guard let frequencyEmbedding = branches.frequencyEmbedding else { return }
-        let (times, channels) = (x.shape[1], x.shape[2])
-        backend.parallelFor(x.shape[0]) { row in
-            let embedding = frequencyEmbedding.pointer + row * channels
-            for time in 0..<times {
-                let values = x.pointer + (row * times + time) * channels
-                for channel in 0..<channels { values[channel] += embedding[channel] }
-            }
-        }
-        probe?("encoder.0.embedded", branches.encoder[0].layout, x)
-    }
-
     /// Pads a mix that is shorter than a training segment with zeros at its end, if the
     /// configuration has `use_train_segment`.
     func extended(_ mix: Tensor) -> Tensor {

@@ -1,21 +1,22 @@
-// The common part of HTDemucs and HDemucs: two U-Nets, over the complex spectrogram and over the
-// waveform.
+// The forward pass of the models with a spectrogram, top to bottom as in the papers' figures
+// (Défossez 2021, arXiv:2111.03600, figure 2; Rouard, Massa, Défossez 2022, arXiv:2211.08553,
+// figure 1). Activations are `[freq, time, channel]`; waveforms are `[1, time, channel]`.
+//
+// Sizes in the comments are those of the published htdemucs on its training segment of 7.8 s:
+// 343,980 samples, 336 frames, 4 sources, 2 audio channels.
 
+import Layers
 import Signal
+import System
 import Tensor
 
 /// The transform and the two U-Nets of a network with a spectrogram.
 package struct HybridBranches: Sendable {
     let stft: STFT
-    /// Encoder layers, outermost first. After a merge `encoder` has layers without a counterpart in
-    /// `tencoder`.
-    let encoder: [HEncLayer]
-    let tencoder: [HEncLayer]
-    /// Decoder layers, innermost first, as in the reference.
-    let decoder: [HDecLayer]
-    let tdecoder: [HDecLayer]
-    /// `[freq, channel]`; nil if the configuration has no frequency embedding.
-    let frequencyEmbedding: Tensor?
+    /// Outermost first.
+    let encoder: [EncoderLevel]
+    /// Innermost first, as in the reference.
+    let decoder: [DecoderLevel]
 }
 
 /// A network with a spectrogram. The forward pass is in extensions of this protocol; the models
@@ -23,16 +24,83 @@ package struct HybridBranches: Sendable {
 package protocol HybridNetwork: SeparationNetwork {
     var branches: HybridBranches { get }
 
-    /// The layers between the encoders and the decoders, and the sum with the innermost skips.
+    /// The layers between the encoders and the decoders, and the sum with the innermost skips: the
+    /// encoders' outputs.
     ///
     /// - Parameters:
     ///   - x: the spectrogram encoder's output, `[freq, time, channel]`.
     ///   - xt: the waveform encoder's output, `[1, time, channel]`.
-    ///   - skip: the skip of `x`.
-    ///   - skipTime: the skip of `xt`; nil if it has merged into the spectrogram.
+    ///   - skips: those of `x` and `xt`.
     /// - Returns: the inputs of the innermost decoder layers, which may change them in place.
     func bottom(
-        _ x: consuming Tensor, _ xt: consuming Tensor, skip: Skip, skipTime: Skip?,
-        observer: some ForwardObserver
+        _ x: consuming Tensor, _ xt: consuming Tensor, skips: LevelSkips, in pass: ForwardPass
     ) throws -> (x: Tensor, xt: Tensor)
+}
+
+extension HybridNetwork {
+    /// Separates a piece of music.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`, at least one sample. With `use_train_segment`, a mix
+    ///     shorter than a training segment is padded with zeros and the result is cropped. A longer
+    ///     mix is run as it is, although the network was not trained on it: refusing it is up to
+    ///     the caller, as in the reference.
+    ///   - observer: notified after each block; may stop the pass.
+    /// - Returns: `[sources, audioChannels, samples]`
+    /// - Throws: the observer's errors, at the next block of the network.
+    ///
+    /// PyTorch: `HTDemucs.forward`, `HDemucs.forward`.
+    package func forward(
+        _ mix: Tensor, observer: some ForwardObserver = CancellationToken()
+    ) throws -> Tensor {
+        let samples = mix.shape[1]
+        let mix = extended(mix)  // [2, 343980]
+
+        let z = branches.stft.forward(mix, on: backend)  // [2048, 336, 4]
+        try observer.completed(.stft)
+        // [2048, 336, 16], [1, 343980, 8]
+        let (x, xt) = try core(mix, consume z, observer: observer)
+        let waveforms = branches.stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
+        let stems = sum(waveforms, xt, samples: samples)  // [4, 2, samples]
+        try observer.completed(.istft)
+        return stems
+    }
+
+    /// The core: the network between the two transforms, as other runtimes run it.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`
+    ///   - z: its spectrogram with complex numbers as channels (L re, L im, R re, R im),
+    ///     `[freq, time, 2 · audioChannels]`; freed once it is normalised.
+    ///   - observer: notified after each block; may take intermediate values and stop the pass.
+    /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
+    ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
+    ///   outputs `output` and `add_67` of an ONNX export, channels last.
+    /// - Throws: the observer's errors.
+    package func core(
+        _ mix: Tensor, _ z: consuming Tensor, observer: some ForwardObserver = CancellationToken()
+    ) throws -> (x: Tensor, xt: Tensor) {
+        let pass = ForwardPass(on: backend, observer: observer)
+        var (x, statistics) = normalised(consume z)  // [2048, 336, 4]
+        var (xt, statisticsTime) = normalised(channelsLast(mix))  // [1, 343980, 2]
+        pass.probe?("x", .spectrogram, x)
+        pass.probe?("xt", .waveform, xt)
+        try pass.completed(.normalisation)
+
+        var skips = [LevelSkips(times: x.shape[1], timesOfWaveform: xt.shape[1])]
+        for level in branches.encoder {
+            (x, xt) = try level(consume x, consume xt, skips: &skips, in: pass)
+            // [512, 336, 48] … [8, 336, 384], [1, 85995, 48] … [1, 1344, 384]
+        }
+        (x, xt) = try bottom(consume x, consume xt, skips: skips.removeLast(), in: pass)
+        for level in branches.decoder {
+            (x, xt) = try level(consume x, consume xt, skips: &skips, in: pass)
+            // [32, 336, 192] … [2048, 336, 16], [1, 5375, 192] … [1, 343980, 8]
+        }
+
+        denormalise(x, statistics)
+        denormalise(xt, statisticsTime)
+        try pass.completed(.normalisation)
+        return (x, xt)
+    }
 }

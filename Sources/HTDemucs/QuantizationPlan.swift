@@ -20,7 +20,7 @@ package struct QuantizationPlan: Sendable {
 
     package subscript(tensor: String) -> LayerForm { form(tensor) }
 
-    /// The plan of `--precision int8` for a model with float weights (docs/int8.md).
+    /// The plan of the precision INT8 for a model with float weights (docs/int8.md).
     ///
     /// The first encoder and the last two decoder layers of both branches stay floats: their errors go
     /// straight into the signal, they are small, and their 3 × 3 rewrites are as fast in bfloat16 with

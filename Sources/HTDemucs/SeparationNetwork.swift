@@ -1,29 +1,19 @@
 // The interface of all networks, and building a network from a checkpoint.
 
 import Layers
+import System
 import Tensor
 import WeightsLoader
 
 /// A model with its weights, ready to run.
 package protocol SeparationNetwork: Sendable {
-    var configuration: Configuration { get }
-
-    /// Contents of the checkpoint that this engine ignores, a line each.
-    var warnings: [String] { get }
-
-    /// Number of elements of all parameters.
-    var parameterCount: Int { get }
-
-    /// The backend that the network runs on; a new one must have the same kernels and precision.
-    var backend: Backend { get set }
+    var properties: NetworkProperties { get set }
 
     /// Builds a model of the reader's configuration, on its backend.
     ///
     /// - Parameter parameters: all parameters of a checkpoint.
     /// - Throws: ``WeightsError``.
-    init(
-        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
-    ) throws
+    init(_ reader: StateDictReader, _ parameters: ParameterReader) throws
 
     /// Separates a piece of music.
     ///
@@ -35,7 +25,30 @@ package protocol SeparationNetwork: Sendable {
     func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor
 }
 
+/// The properties that networks of all architectures have.
+package struct NetworkProperties: Sendable {
+    let configuration: Configuration
+    fileprivate(set) var backend: Backend
+    fileprivate(set) var warnings: [String] = []
+    fileprivate(set) var parameterCount = 0
+
+    init(_ reader: StateDictReader) {
+        configuration = reader.configuration
+        backend = reader.backend
+    }
+}
+
 extension SeparationNetwork {
+    package var configuration: Configuration { properties.configuration }
+
+    /// Contents of the checkpoint that this engine ignores, a line each.
+    package var warnings: [String] { properties.warnings }
+
+    /// Number of elements of all parameters.
+    package var parameterCount: Int { properties.parameterCount }
+
+    package var backend: Backend { properties.backend }
+
     package func forward(_ mix: Tensor) throws -> Tensor {
         try forward(mix, observer: CancellationToken())
     }
@@ -43,7 +56,7 @@ extension SeparationNetwork {
     /// This network, with shared weights, on another backend of the same kernels and precision.
     package func running(on backend: Backend) -> Self {
         var copy = self
-        copy.backend = backend
+        copy.properties.backend = backend
         return copy
     }
 }
@@ -69,8 +82,10 @@ extension Configuration {
         }
         let reader = StateDictReader(
             configuration: self, backend: backend, plan: plan, observer: observer)
-        let network = try self.architecture.network.init(reader, parameters, warnings: warnings)
+        var network = try self.architecture.network.init(reader, parameters)
         try parameters.finish()
+        network.properties.warnings = warnings
+        network.properties.parameterCount = parameters.askedCount
         return network
     }
 }

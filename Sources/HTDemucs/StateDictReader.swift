@@ -86,13 +86,26 @@ package struct StateDictReader {
                     isFrequency: isFrequency && !layer.isTimeOnly)
             }
         }
+        let encoder = try encoders("encoder", layers, isFrequency: true)
+        let tencoder = try encoders("tencoder", both, isFrequency: false)
+        let decoder = try decoders("decoder", layers, isFrequency: true)
+        let tdecoder = try decoders("tdecoder", both, isFrequency: false)
+        // The innermost levels, where the branches are merged, have no layers of the waveform.
+        let merged = decoder.count - tdecoder.count
+        let frequencyEmbedding = try frequencyEmbedding(parameters.scope("freq_emb"))
         return HybridBranches(
             stft: STFT(nfft: configuration.nfft, framing: configuration.framing),
-            encoder: try encoders("encoder", layers, isFrequency: true),
-            tencoder: try encoders("tencoder", both, isFrequency: false),
-            decoder: try decoders("decoder", layers, isFrequency: true),
-            tdecoder: try decoders("tdecoder", both, isFrequency: false),
-            frequencyEmbedding: try frequencyEmbedding(parameters.scope("freq_emb")))
+            encoder: encoder.enumerated().map { index, layer in
+                EncoderLevel(
+                    index: index, spectrogram: layer,
+                    waveform: index < tencoder.count ? tencoder[index] : nil,
+                    frequencyEmbedding: index == 0 ? frequencyEmbedding : nil)
+            },
+            decoder: decoder.enumerated().map { index, layer in
+                DecoderLevel(
+                    index: index, spectrogram: layer,
+                    waveform: index < merged ? nil : (index - merged, tdecoder[index - merged]))
+            })
     }
 
     /// `encoder.{index}` or `tencoder.{index}`

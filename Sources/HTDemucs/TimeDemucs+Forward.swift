@@ -15,28 +15,28 @@ extension TimeDemucs {
     ///
     /// PyTorch: `Demucs.forward`.
     package func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor {
-        let probe = observer.probe
+        let pass = ForwardPass(on: backend, observer: observer)
         let samples = mix.shape[1]
         let statistics = configuration.normalize ? monoStatistics(mix) : nil
-        try observer.completed(.normalisation)
+        try pass.completed(.normalisation)
         let valid = validLength(samples)
         let lead = (valid - samples) / 2
         var x = upsampled(mix, valid: valid, lead: lead, statistics)  // [1, 3884372, 2]
-        try observer.completed(.resample)
-        probe?("x", .waveform, x)
+        try pass.completed(.resample)
+        pass.probe?("x", .waveform, x)
 
         var skips: [Skip] = []
         for (level, encode) in encoder.enumerated() {
-            x = encode(x, probe: probe?.scope("encoder.\(level)"), on: backend)
+            x = encode(x, in: pass.scope("encoder.\(level)"))
             // [1, 971092, 64] … [1, 947, 2048]
-            try observer.completed(.encoder(level))
+            try pass.completed(.encoder(level))
             if level < encoder.count - 1 { skips.append(Skip(x, on: backend)) }
         }
         if let lstm {
             let skip = Skip(x, on: backend)
             x = lstm(x, on: backend)
-            probe?("lstm", .waveform, x)
-            try observer.completed(.lstm)
+            pass.probe?("lstm", .waveform, x)
+            try pass.completed(.lstm)
             skip.add(to: x, on: backend)
         } else {
             // Without an LSTM the innermost skip equals x.
@@ -48,12 +48,12 @@ extension TimeDemucs {
             let length = decode.convTranspose.outputLength(x.shape[1])
             (x, _) = decode(
                 consume x, length: length, nextSkip: skips.popLast(),
-                probe: probe?.scope("decoder.\(index)"), on: backend)
+                in: pass.scope("decoder.\(index)"))
             // [1, 3792, 1024] … [1, 3884372, 8]
-            try observer.completed(.decoder(index))
+            try pass.completed(.decoder(index))
         }
         let stems = downsampled(x, samples: samples, lead: lead, statistics)
-        try observer.completed(.resample)
+        try pass.completed(.resample)
         return stems
     }
 

@@ -11,10 +11,7 @@ import WeightsLoader
 ///
 /// PyTorch: `demucs.demucs.Demucs`.
 package struct TimeDemucs: SeparationNetwork {
-    package let configuration: Configuration
-    package let warnings: [String]
-    package let parameterCount: Int
-    package var backend: Backend
+    package var properties: NetworkProperties
     /// Encoder layers, outermost first.
     let encoder: [HEncLayer]
     /// Decoder layers, innermost first, as in the reference.
@@ -25,12 +22,9 @@ package struct TimeDemucs: SeparationNetwork {
     let downsampler: Resampler
     let validLength: ValidLength
 
-    package init(
-        _ reader: StateDictReader, _ parameters: ParameterReader, warnings: [String]
-    ) throws {
-        configuration = reader.configuration
-        self.warnings = warnings
-        backend = reader.backend
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws {
+        properties = NetworkProperties(reader)
+        let configuration = reader.configuration
         let factor = configuration.resample ? 2 : 1
         upsampler = Resampler(from: 1, to: factor)
         downsampler = Resampler(from: factor, to: 1)
@@ -50,6 +44,36 @@ package struct TimeDemucs: SeparationNetwork {
             : try reader.blstm(
                 parameters.scope("lstm"), channels: configuration.innerChannels,
                 layers: configuration.lstmLayers, windowTimes: nil, skips: false)
-        parameterCount = parameters.askedCount
+    }
+}
+
+/// The shortest length, not below a given one, for which (length − kernel) is a multiple of the
+/// stride in every layer.
+///
+/// PyTorch: `Demucs.valid_length`.
+package struct ValidLength: Sendable, Equatable {
+    private let depth: Int
+    private let kernel: Int
+    private let stride: Int
+    /// Whether the layers run at twice the sample rate.
+    private let resamples: Bool
+
+    init(depth: Int, kernel: Int, stride: Int, resamples: Bool) {
+        self.depth = depth
+        self.kernel = kernel
+        self.stride = stride
+        self.resamples = resamples
+    }
+
+    package func callAsFunction(_ samples: Int) -> Int {
+        var length = resamples ? 2 * samples : samples
+        for _ in 0..<depth {
+            // The excess may be negative; like Python's ceil, the division rounds it up.
+            let excess = length - kernel
+            length = max(1, (excess > 0 ? (excess + stride - 1) / stride : excess / stride) + 1)
+        }
+        // 2^40 is far above any real length; it keeps absurd configurations from overflowing.
+        for _ in 0..<depth { length = min((length - 1) * stride + kernel, 1 << 40) }
+        return resamples ? (length + 1) / 2 : length
     }
 }

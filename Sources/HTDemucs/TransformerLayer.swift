@@ -54,13 +54,10 @@ package struct TransformerLayer: Sendable {
 
     /// Runs a self-attention layer, in place.
     ///
-    /// - Parameters:
-    ///   - x: `[tokens, channels]`
-    ///   - probe: takes intermediate values and the output.
-    package func attend(_ x: Tensor, probe: Probe? = nil, on backend: Backend) {
-        let (queries, keysValues) = project(x, others: x, on: backend)
-        finish(
-            x, queries: consume queries, keysValues: consume keysValues, probe: probe, on: backend)
+    /// - Parameter x: `[tokens, channels]`
+    package func attend(_ x: Tensor, in pass: ForwardPass) {
+        let (queries, keysValues) = project(x, others: x, on: pass.backend)
+        finish(x, queries: consume queries, keysValues: consume keysValues, in: pass)
     }
 
     /// Runs the layer after the projections, in place.
@@ -69,11 +66,11 @@ package struct TransformerLayer: Sendable {
     ///   - x: `[tokens, channels]`
     ///   - queries: projected queries of `x`; consumed.
     ///   - keysValues: projected keys and values of `x` or of the other branch's tokens; consumed.
-    ///   - probe: takes intermediate values and the output.
     package func finish(
         _ x: Tensor, queries: consuming Tensor, keysValues: consuming Tensor,
-        probe: Probe? = nil, on backend: Backend
+        in pass: ForwardPass
     ) {
+        let (backend, probe) = (pass.backend, pass.probe)
         let part = isCross ? "cross_attn" : "self_attn"
         if let probe { trace(probe.scope(part), queries, keysValues, on: backend) }
         let attended = attention.attend(consume queries, consume keysValues, on: backend)

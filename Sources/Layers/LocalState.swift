@@ -1,7 +1,7 @@
 // The local attention of the inner DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2): a
 // penalty on distance, which each query sets, takes the place of position embeddings.
 
-import LibC
+import System
 import Tensor
 
 /// x + proj(softmax(qᵀk / √d − slope · |distance|) · content) for each head, where no position

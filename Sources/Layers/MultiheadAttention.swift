@@ -2,7 +2,7 @@
 // (Milakov, Gimelshein 2018, arXiv:1805.02867): the scores of 2688 × 2688 tokens are never stored.
 
 import CKernels
-import LibC
+import System
 import Tensor
 
 /// Multi-head attention, softmax(Q·Kᵀ / √d)·V for each head, with the projections before and after.

@@ -3,7 +3,7 @@
 // arXiv:2211.08553, section 3). Each step is rounded to float32 where the reference rounds it, so
 // that large phases have the same rounding error.
 
-import LibC
+import System
 
 package enum PositionalEmbedding {
     /// cos(p / P^(i/(d/2−1))) in the first half of the channels, sin in the second.

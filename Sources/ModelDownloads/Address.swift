@@ -2,8 +2,8 @@
 // take different parts of a text for the host.
 
 import CCurl
-import LibC
 import ModelZoo
+import System
 
 /// An address as libcurl reads it.
 struct Address: Sendable {

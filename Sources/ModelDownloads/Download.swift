@@ -5,10 +5,12 @@
 //     <file>.part                 the bytes received so far
 //     <file>.part.origin.json     the origin of these bytes
 //     <file>.lock                 held while a process downloads it
+//
+// A `.part` file stays after a failure, because the next download goes on with it. So it is none of
+// the `TemporaryFiles`, which are removed.
 
-import Files
-import LibC
 import ModelZoo
+import System
 
 /// A file to be downloaded.
 package struct Download {
@@ -277,4 +279,25 @@ package struct Download {
         FileOrigin.remove(of: partPath)
         report(.finished(file: name, countBytes: file.countBytes))
     }
+}
+
+/// Runs `body` while this process holds an advisory lock on a file. The empty file is not removed.
+///
+/// - Parameter waiting: called once if another process has the lock.
+/// - Throws: `DownloadError` if the file can't be locked, `CancellationError`, the errors of `body`.
+func withFileLock(
+    _ path: String, waiting: () -> Void, isCancelled: () -> Bool, body: () throws -> Void
+) throws {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw DownloadError(path: path, .last) }
+    defer { close(descriptor) }
+    var hasReported = false
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        guard errno == EWOULDBLOCK || errno == EINTR else { throw DownloadError(path: path, .last) }
+        if !hasReported { waiting() }
+        hasReported = true
+        if isCancelled() { throw CancellationError() }
+        usleep(50_000)
+    }
+    try body()
 }

@@ -3,8 +3,8 @@
 // Reference: `get_hf_model` in demucs/hf.py, `_parse_remote_files` in demucs/pretrained.py.
 
 import Demucs
-import Files
 import ModelZoo
+import System
 import WeightsLoader
 
 extension ModelStore {
@@ -72,11 +72,7 @@ extension ModelStore {
                 } catch let error as DownloadError {
                     reasons.append(error)
                     // Another server can't help if the disk is full or libcurl is missing.
-                    switch error {
-                    case .diskFull, .unwritable, .libraryUnusable:
-                        throw ModelStoreError.notFetched(name: shown, reasons: reasons)
-                    default: break
-                    }
+                    if error.cause != .modelMissing { break }
                 }
             }
             throw ModelStoreError.notFetched(name: shown, reasons: reasons)

@@ -1,7 +1,7 @@
 // Verifies the checksums of the models on this machine.
 
-import Files
 import ModelZoo
+import System
 import WeightsLoader
 
 extension ModelStore {

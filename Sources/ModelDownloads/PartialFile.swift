@@ -1,8 +1,7 @@
 // The temporary file of a download, and the record of its origin.
 
-import Files
-import LibC
 import ModelZoo
+import System
 import WeightsLoader
 
 #if canImport(FoundationEssentials)

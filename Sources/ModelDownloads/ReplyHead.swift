@@ -1,7 +1,7 @@
 // The head of a server's reply.
 
 import CCurl
-import LibC
+import System
 
 /// The fields of a reply that a download uses; untrusted input.
 struct ReplyHead {

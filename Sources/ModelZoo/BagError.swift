@@ -1,6 +1,6 @@
 // Errors of a bag of models.
 
-import Files
+import System
 
 /// A bag of models can't be used.
 public enum BagError: Error, Equatable, Sendable {
@@ -39,6 +39,15 @@ extension BagError: DescribedError {
         case .zeroWeights(let name, let source):
             "the weights of the bag '\(name)' for '\(source)' add up to zero or overflow "
                 + "float32; the sum divides the models' outputs, so give others"
+        }
+    }
+}
+
+extension BagError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .tooLong, .invalid, .modelsMissing, .empty, .membersDiffer, .weightCount, .zeroWeights:
+            .model
         }
     }
 }

@@ -9,8 +9,7 @@
 //     models--adefossez--HTDemucs/refs/main               the newest known commit of `main`
 //     models--adefossez--HTDemucs/snapshots/<commit>/…    links to the files of that commit
 
-import Files
-import LibC
+import System
 import WeightsLoader
 
 /// Caches that may hold checkpoints; each folder may be missing.

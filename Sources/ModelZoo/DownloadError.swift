@@ -1,6 +1,6 @@
 // Errors of downloads.
 
-import Files
+import System
 
 /// A file could not be downloaded.
 public enum DownloadError: Error, Equatable, Sendable {
@@ -36,7 +36,7 @@ extension DownloadError: DescribedError {
         switch self {
         case .libraryUnusable(let reason):
             "libcurl can't be used: \(reason); install it (Debian package libcurl4), or copy the "
-                + "model's files to this machine and give their path with -n"
+                + "model's files to this machine and give their path"
         case .unreachable(let url, let reason):
             "\(url) can't be reached: \(reason); check the network, or use a model file"
         case .interrupted(let url, let received, let expected, let reason):
@@ -86,5 +86,17 @@ extension DownloadError: DescribedError {
     private static func text(_ seconds: Double) -> String {
         seconds == seconds.rounded() && seconds < 1e9
             ? "\(Int(seconds))" : seconds.fixed(1)
+    }
+}
+
+extension DownloadError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .libraryUnusable: .engine
+        case .unreachable, .interrupted, .stalled, .insecureAddress, .insecureRedirect, .refused,
+            .tooManyRequests, .wrongSize, .tooLarge, .wrongChecksum, .wrongContent:
+            .modelMissing
+        case .diskFull, .unwritable: .output
+        }
     }
 }

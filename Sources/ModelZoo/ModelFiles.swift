@@ -1,6 +1,6 @@
 // The files of a model on this machine, from which a separator is made.
 
-import Files
+import System
 import WeightsLoader
 
 /// The files of a model: one checkpoint, or the checkpoints of a bag with their weights.

@@ -1,6 +1,6 @@
 // The default model, and the files that are installed with the program.
 
-import Files
+import System
 
 #if canImport(Darwin)
     import MachO

@@ -1,6 +1,6 @@
 // The models on this machine.
 
-import Files
+import System
 
 extension ModelStore {
     /// A published model and its files on this machine.

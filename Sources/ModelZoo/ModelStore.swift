@@ -1,7 +1,6 @@
 // Finds a model's files by its name: the folders that are searched, and their order.
 
-import Files
-import LibC
+import System
 
 /// Finds published and local models by name on this machine. The module `ModelDownloads` fetches
 /// missing ones.
@@ -20,8 +19,8 @@ public struct ModelStore: Sendable {
     /// The repository folder and the folders of SWIFT_DEMUCS_MODELS.
     let userFolders: [String]
     let bundledFolders: [String]
-    /// The option or variable that disables fetching; nil if fetching is enabled.
-    package let offlineReason: String?
+    /// Nil if fetching is enabled.
+    package let offlineReason: OfflineReason?
 
     /// - Parameters:
     ///   - repository: a folder of models that is searched first.
@@ -46,7 +45,7 @@ public struct ModelStore: Sendable {
         let flag = (environment["HF_HUB_OFFLINE"] ?? "").uppercased()
         offlineReason =
             isOffline
-            ? "--offline" : ["1", "ON", "YES", "TRUE"].contains(flag) ? "HF_HUB_OFFLINE" : nil
+            ? .requested : ["1", "ON", "YES", "TRUE"].contains(flag) ? .environment : nil
     }
 
     /// The variables of the process that affect finding and fetching.

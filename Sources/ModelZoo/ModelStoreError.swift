@@ -1,24 +1,32 @@
 // Errors of finding and fetching a named model.
 
-import Files
+import System
 
 /// A named model can't be found or fetched.
 public enum ModelStoreError: Error, Equatable, Sendable {
     case invalidName(name: String, problem: String)
-    /// The repository (`--repo`) is not a folder.
+    /// The repository is not a folder.
     case repositoryMissing(path: String)
     /// Files of the model are missing; `missing` has their signatures if the other files exist.
     case notFound(name: String, folders: [String], missing: [String])
     /// A published model whose weights can't be read.
     case packed(name: String)
-    /// The model isn't on this machine, and `reason` (an option or a variable) disables fetching.
-    case offline(name: String, folders: [String], reason: String)
+    /// The model isn't on this machine, and fetching is disabled.
+    case offline(name: String, folders: [String], reason: OfflineReason)
     /// Every server of the model failed; `reasons` has one error for each.
     case notFetched(name: String, reasons: [DownloadError])
     /// `HF_ENDPOINT` can't be used.
     case invalidEndpoint(value: String)
     /// A file that is installed with the program is missing.
     case bundledFileMissing(name: String, folders: [String])
+}
+
+/// Why a store fetches nothing.
+public enum OfflineReason: Equatable, Sendable {
+    /// The store was made with `isOffline`.
+    case requested
+    /// The variable `HF_HUB_OFFLINE` of the environment.
+    case environment
 }
 
 extension ModelStoreError: DescribedError {
@@ -41,8 +49,10 @@ extension ModelStoreError: DescribedError {
                     ? "'\(name.dropLast("_q".count))'" : "'mdx' or 'mdx_extra'")
                 + ", the same models in floats, or unpack it with the official package (docs/models.md)"
         case .offline(let name, let folders, let reason):
-            "the model '\(name)' was not found" + Self.places(folders)
-                + ", and is not fetched because of \(reason)"
+            switch reason {
+            case .requested: Self.offline(name, folders, "the store is offline")
+            case .environment: Self.offline(name, folders, "of HF_HUB_OFFLINE")
+            }
         case .notFetched(let name, let reasons):
             "the model '\(name)' could not be fetched: "
                 + reasons.map(\.description).joined(separator: "; and ")
@@ -55,7 +65,22 @@ extension ModelStoreError: DescribedError {
         }
     }
 
+    /// - Parameter reason: completes "because …".
+    package static func offline(_ name: String, _ folders: [String], _ reason: String) -> String {
+        "the model '\(name)' was not found\(places(folders)), and is not fetched because \(reason)"
+    }
+
     private static func places(_ folders: [String]) -> String {
         folders.isEmpty ? "" : " in \(folders.joined(separator: ", "))"
+    }
+}
+
+extension ModelStoreError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .invalidName, .repositoryMissing: .modelName
+        case .notFound, .packed, .offline, .notFetched, .invalidEndpoint, .bundledFileMissing:
+            .modelMissing
+        }
     }
 }

@@ -3,9 +3,7 @@
 
 import Audio
 import Demucs
-import Files
-import HTDemucs
-import LibC
+import System
 import Tensor
 
 /// Chooses pieces of tracks and writes the core's inputs of each, with lists of the files.

@@ -1,6 +1,6 @@
 // The files of chunks: DIR/chunk-00000/input.raw and so on.
 
-import Files
+import System
 
 /// Names of the core's inputs and outputs, as in ONNX exports.
 package enum CoreTensor {

@@ -1,9 +1,7 @@
 // `tensors run`: runs the engine's core on chunks in files.
 
 import Demucs
-import Files
-import HTDemucs
-import LibC
+import System
 import Tensor
 
 #if canImport(FoundationEssentials)

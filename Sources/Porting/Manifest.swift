@@ -1,8 +1,8 @@
 // The manifest that `tensors prepare` writes beside its chunks (docs/formats.md).
 
-import Files
 import HTDemucs
 import Signal
+import System
 import Tensor
 
 #if canImport(FoundationEssentials)

@@ -1,9 +1,9 @@
 // Opening a model for the porting commands: a single network with a core.
 
 import Demucs
-import Files
 import HTDemucs
 import ModelZoo
+import System
 import Tensor
 
 extension OpenedModel {
@@ -63,7 +63,8 @@ extension OpenedModel {
             ("hybrid_old", "\(configuration.hybridOld)", "\(prepared.hybridOld ?? false)"),
         ]
         for (property, found, expected) in properties where found != expected {
-            throw .modelDiffers(folder, "\(property) \(expected)", found: found)
+            throw .modelDiffers(
+                path: folder, prepared: "\(property) \(expected)", found: found)
         }
     }
 }
@@ -82,22 +83,11 @@ extension Manifest {
         let sources = model.sources
         guard sources.count == self.model.sources.count else {
             throw .modelDiffers(
-                folder, "a number of sources of \(self.model.sources.count)",
+                path: folder, prepared: "a number of sources of \(self.model.sources.count)",
                 found: "\(sources.count)")
         }
         var renamed = self
         renamed.model.sources = sources
         return renamed
-    }
-}
-
-extension PortingError {
-    fileprivate static func modelDiffers(
-        _ folder: String, _ prepared: String, found: String
-    ) -> PortingError {
-        .unusable(
-            path: folder,
-            problem: "was prepared for \(prepared), the model has \(found); prepare it with this "
-                + "model, or give that model with -n")
     }
 }

@@ -1,5 +1,7 @@
 // Errors of tensor files, folders of chunks, and invalid options.
 
+import System
+
 /// An error in writing, reading or comparing tensors. Messages name the path, the value found and
 /// the value expected.
 package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -8,6 +10,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     case notFinite(path: String, tensor: String, index: Int)
     /// The folder has chunks of another track, model or plan.
     case folderTaken(path: String, difference: String)
+    /// The chunks were prepared for a model that differs in one property.
+    case modelDiffers(path: String, prepared: String, found: String)
     case bagOfSeveral(name: String, checkpoints: [String])
     /// The model has no core, because it runs on the waveform alone.
     case noCore(name: String)
@@ -24,21 +28,37 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
         case .folderTaken(let path, let difference):
             "\(path): has chunks of another run (\(difference)); choose another folder, or remove "
                 + "this one"
+        case .modelDiffers(let path, let prepared, let found):
+            "\(path): was prepared for \(prepared), the model has \(found); prepare it with this "
+                + "model, or give that model"
         case .bagOfSeveral(let name, let checkpoints):
             "\(name): is a bag of \(checkpoints.count) models, expected a single model; give one "
                 + "of its checkpoints: \(checkpoints.joined(separator: ", "))"
         case .noCore(let name):
             "\(name): runs on the waveform alone and has no core; give a hybrid model, or use trace"
         case .invalidOption(let name, let value, let allowed):
-            "The value '\(value)' is invalid for '--\(name)': expected \(allowed)"
+            "The value '\(value)' is invalid for '\(name)': expected \(allowed)"
         case .nothingLoud(let limit):
             "No piece of the files is louder than \(limit) dB of full scale; give music"
         case .tooFewSamples(let found, let wanted):
             "The files have \(found) pieces that aren't silent, but \(wanted) samples were "
-                + "requested; give more files, or request fewer with --samples"
+                + "requested; give more files, or request fewer"
         case .noMatch(let patterns, let names):
             "Nothing matches '\(patterns.map(\.text).joined(separator: ","))'; there are names like "
                 + names.prefix(12).joined(separator: ", ")
+        }
+    }
+}
+
+extension PortingError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .invalidOption: .argument
+        case .bagOfSeveral: .model
+        // Their callers name the files of tensors as arguments.
+        case .unusable, .notFinite, .folderTaken, .modelDiffers, .noCore, .nothingLoud,
+            .tooFewSamples, .noMatch:
+            .unsuitable
         }
     }
 }

@@ -2,8 +2,8 @@
 
 import Audio
 import Demucs
-import Files
 import HTDemucs
+import System
 import Tensor
 
 /// Cuts a track into chunks and writes the core's inputs of each.

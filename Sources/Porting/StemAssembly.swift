@@ -2,8 +2,7 @@
 
 import Audio
 import Demucs
-import Files
-import HTDemucs
+import System
 import Tensor
 
 /// Makes stems from the core's outputs: inverse transform, sum, overlap-add, denormalisation and

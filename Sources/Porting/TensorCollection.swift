@@ -1,7 +1,7 @@
 // Named tensors for `compare`: from files of tensors, folders of tensors, or folders of stems.
 
 import Audio
-import Files
+import System
 import WeightsLoader
 
 /// Named tensors in a file or a folder, read on demand.

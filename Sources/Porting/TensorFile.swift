@@ -1,6 +1,6 @@
 // Files of one tensor: raw, .npy or safetensors.
 
-import Files
+import System
 import WeightsLoader
 
 /// Reads and writes files of one tensor.

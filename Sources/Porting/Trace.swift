@@ -2,9 +2,8 @@
 
 import Audio
 import Demucs
-import Files
 import HTDemucs
-import LibC
+import System
 import Tensor
 
 /// Writes the intermediate values of the network for one chunk, under the reference's names.
@@ -244,10 +243,8 @@ private final class TraceObserver: ForwardObserver {
 /// name when it is complete.
 private final class TraceWriter {
     private let path: String
-    private let temporaryPath: String
-    private let descriptor: Int32
+    private let file: UnfinishedFile
     private var header: SafetensorsHeader
-    private var isFinished = false
     private(set) var names: [String] = []
 
     /// Reserved size of the header, which precedes the tensors but is known only after them: enough
@@ -256,16 +253,9 @@ private final class TraceWriter {
 
     init(_ path: String, metadata: [String: String]) throws(PortingError) {
         self.path = path
-        temporaryPath = "\(path).\(getpid()).partial"
         header = SafetensorsHeader(metadata: metadata)
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        if descriptor < 0 { throw .unwritable(path, "\(SystemError.last)") }
+        do { file = try UnfinishedFile(path) } catch { throw .unwritable(path, "\(error)") }
         try write([UInt8](repeating: UInt8(ascii: " "), count: Self.headerBytes))
-    }
-
-    deinit {
-        close(descriptor)
-        if !isFinished { unlink(temporaryPath) }
     }
 
     func append(_ tensor: NamedTensor) throws(PortingError) {
@@ -278,15 +268,14 @@ private final class TraceWriter {
         guard let bytes = header.bytes(reserved: Self.headerBytes) else {
             throw .unwritable(path, "the names of \(names.count) tensors don't fit its header")
         }
-        lseek(descriptor, 0, SEEK_SET)
+        lseek(file.descriptor, 0, SEEK_SET)
         try write(bytes)
-        if rename(temporaryPath, path) != 0 { throw .unwritable(path, "\(SystemError.last)") }
-        isFinished = true
+        do { try file.complete() } catch { throw .unwritable(path, "\(error)") }
     }
 
     private func write(_ bytes: [UInt8]) throws(PortingError) {
         do {
-            try bytes.withUnsafeBytes { try writeAll($0, to: descriptor) }
+            try bytes.withUnsafeBytes { try writeAll($0, to: file.descriptor) }
         } catch {
             throw .unwritable(path, "\(error)")
         }

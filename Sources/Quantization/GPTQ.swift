@@ -5,6 +5,7 @@
 // Chee, Cai, Kuleshov, De Sa 2023, "QuIP", arXiv:2307.13304.
 
 import Layers
+import Signal
 import Tensor
 
 /// Rounds a matrix of weights W to a Ŵ with a small E[|x·(Ŵ − W)|²].

@@ -5,6 +5,7 @@
 
 import HTDemucs
 import Signal
+import System
 import Tensor
 import WeightsLoader
 

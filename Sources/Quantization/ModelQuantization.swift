@@ -2,9 +2,9 @@
 // and the choice of each layer's form. docs/int8.md describes these steps, and
 // docs/int8-study.md has the measurements behind them.
 
-import Files
 import HTDemucs
 import Layers
+import System
 import Tensor
 import WeightsLoader
 
@@ -120,7 +120,8 @@ package struct ModelQuantization {
 }
 
 /// A quantisation target that can't be reached.
-package struct QuantizationError: Error, CustomStringConvertible {
+package struct QuantizationError: CausedError, CustomStringConvertible {
+    package var cause: ErrorCause { .target }
     package let description: String
 
     /// - Parameters:

@@ -1,7 +1,6 @@
-// Access control: hosts, origins, the token.
+// Access control: hosts, origins, tokens.
 
-import Files
-import LibC
+import System
 
 /// The checks that run first for every request.
 struct AccessRules: Sendable {
@@ -9,28 +8,30 @@ struct AccessRules: Sendable {
     let hosts: Set<String>
     /// Other origins whose pages may call the service, `https://example.org`.
     let origins: Set<String>
-    /// The required token; nil if none is required.
-    let token: [UInt8]?
+    /// The tokens of the users; nil if no token is needed.
+    let tokens: UserTokens?
     /// Whether only this machine can reach the service.
     let isLoopback: Bool
 
+    /// - Returns: the name of the user by the token; nil for the user without a name.
     /// - Throws: `Problem` for a request that another site may have caused, or for a missing or
     ///   wrong token.
-    func check(_ request: Request, needsToken: Bool) throws(Problem) {
+    @discardableResult
+    func check(_ request: Request, needsToken: Bool) throws(Problem) -> String? {
         let host = request.header("host") ?? ""
         // In a DNS rebinding attack, the page's own host name resolves to this service, and the
         // Host header has that name.
         guard request.version == "HTTP/1.0" && host.isEmpty || isAllowed(host: host) else {
             throw Problem(
                 .wrongHost,
-                "The Host '\(host.prefix(100))' is not a name of this service. Use its address, or name "
-                    + "the host with '--allow-host'.")
+                "The Host '\(host.prefix(100))' is not a name of this service. Use its address, or "
+                    + "have its owner allow the host.")
         }
         if let origin = request.header("origin"), !isAllowed(origin: origin, host: host) {
             throw Problem(
                 .forbidden,
-                "The origin '\(origin.prefix(100))' may not use the service. Name it with "
-                    + "'--allow-origin' if it is yours.")
+                "The origin '\(origin.prefix(100))' may not use the service. Have "
+                    + "the owner of the service allow it if it is yours.")
         }
         if request.method != "GET", request.method != "HEAD", request.method != "OPTIONS",
             request.header("origin") == nil,
@@ -44,29 +45,20 @@ struct AccessRules: Sendable {
                 "A token in the address ends up in logs and is refused. Send it in the header "
                     + "'Authorization: Bearer'.")
         }
-        if needsToken, let token { try check(request.header("authorization"), token) }
+        guard needsToken, let tokens else { return nil }
+        return try user(of: request.header("authorization"), tokens)
     }
 
-    private func check(_ header: String?, _ token: [UInt8]) throws(Problem) {
-        guard let header else {
+    /// The user of a request by its token.
+    private func user(
+        of header: String?, _ tokens: UserTokens
+    ) throws(Problem) -> String? {
+        let parts = (header ?? "").split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem(
                 .unauthorized, "The request has no token. Send 'Authorization: Bearer <token>'.")
         }
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer",
-            AccessRules.isEqual(Array(parts[1].utf8), token)
-        else { throw Problem(.unauthorized, "The token is wrong.") }
-    }
-
-    /// Compares two texts by their digests, in a time that depends only on the texts' lengths and
-    /// not on their content.
-    private static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
-        func digest(_ bytes: [UInt8]) -> [UInt8] {
-            var hash = SHA256()
-            hash.update(bytes)
-            return hash.digest
-        }
-        return zip(digest(one), digest(other)).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        return try tokens.user(with: parts[1])
     }
 
     private func isAllowed(host: String) -> Bool {
@@ -97,24 +89,5 @@ struct AccessRules: Sendable {
         var four = in_addr()
         var six = in6_addr()
         return inet_pton(AF_INET, text, &four) == 1 || inet_pton(AF_INET6, text, &six) == 1
-    }
-
-    /// Reads the token from a file: its first line.
-    ///
-    /// - Throws: ``ServiceError/tokenUnusable(path:reason:)``.
-    static func token(inFile path: String) throws(ServiceError) -> [UInt8] {
-        let content: [UInt8]
-        do { content = try readFile(path) } catch {
-            throw .tokenUnusable(path: path, reason: "\(error)")
-        }
-        var token = content
-        while token.last == 10 || token.last == 13 { token.removeLast() }
-        guard (16...1024).contains(token.count) else {
-            throw .tokenUnusable(path: path, reason: "it holds \(token.count) characters")
-        }
-        guard token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw .tokenUnusable(path: path, reason: "it holds spaces or other characters")
-        }
-        return token
     }
 }

@@ -1,8 +1,7 @@
 // The files of the service: uploads, results, copies in other formats. Names of files never come from
 // clients, and links in the folder are not followed.
 
-import Files
-import LibC
+import System
 
 /// The data folder, which only one service may use at a time.
 final class DataFolder: Sendable {
@@ -33,7 +32,10 @@ final class DataFolder: Sendable {
             .folderUnusable(path: path, reason: error.description)
         }
         do { try FilePath.makeFolder(path) } catch { throw unusable(error) }
-        lock = LibC.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        // Only the owner may read the music, its stems and the names of the songs, also in a folder
+        // that existed before.
+        chmod(path, 0o700)
+        lock = System.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw unusable(.last) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
@@ -44,6 +46,7 @@ final class DataFolder: Sendable {
             throw unusable(error)
         }
         for folder in [uploads, temporary] { DataFolder.removeContents(of: folder) }
+        for id in FilePath.entries(of: cache) { TemporaryFiles.removeLeftovers(in: cache(of: id)) }
     }
 
     deinit { close(lock) }
@@ -53,7 +56,6 @@ final class DataFolder: Sendable {
             let folder = "\(path)/\(name)"
             if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
             try FilePath.makeFolder(folder)
-            // Only the owner may read the music and its stems.
             chmod(folder, 0o700)
         }
     }
@@ -112,12 +114,23 @@ final class DataFolder: Sendable {
     /// Opens a file of a job without following links.
     ///
     /// - Returns: nil if there is no regular file of that name.
-    func open(_ folder: String, _ id: String, _ name: String) -> (descriptor: Int32, bytes: Int)? {
+    /// - Throws: `Problem` if too many files are open.
+    func open(
+        _ folder: String, _ id: String, _ name: String
+    ) throws(Problem) -> (descriptor: Int32, bytes: Int)? {
         let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-        let outer = LibC.open("\(folder)/\(id)", flags | O_DIRECTORY)
+        let outer = try DataFolder.checked(System.open("\(folder)/\(id)", flags | O_DIRECTORY))
         guard outer >= 0 else { return nil }
         defer { close(outer) }
-        return DataFolder.regularFile(openat(outer, name, flags))
+        return DataFolder.regularFile(try DataFolder.checked(openat(outer, name, flags)))
+    }
+
+    /// Returns the result of opening a file.
+    ///
+    /// - Throws: `Problem` if too many files are open.
+    static func checked(_ descriptor: Int32) throws(Problem) -> Int32 {
+        if descriptor < 0, let problem = Problem.outOfDescriptors(.last) { throw problem }
+        return descriptor
     }
 
     /// A descriptor with its file's size; nil for anything but a regular file, and the descriptor
@@ -132,6 +145,11 @@ final class DataFolder: Sendable {
         return (descriptor, Int(status.st_size))
     }
 
+    /// Most bytes of a temporary copy: the free space, and no more than the quota.
+    func roomForCopy(quotaBytes: Int?) -> Int {
+        min(TemporaryFiles.freeBytes(in: temporary) ?? .max, quotaBytes ?? .max)
+    }
+
     /// Bytes of all files; a file with several hard links counts once.
     func countBytes() -> Int {
         var bytes = 0.0
@@ -139,26 +157,49 @@ final class DataFolder: Sendable {
         return Int(bytes)
     }
 
-    /// Bytes of all results and of their copies, which the service may remove.
-    func countRemovableBytes() -> Int {
+    /// Bytes of all results.
+    func countResultBytes() -> Int {
         var bytes = 0.0
-        for folder in [results, cache] { DataFolder.add(&bytes, below: folder) }
+        DataFolder.add(&bytes, below: results)
         return Int(bytes)
     }
 
-    /// Bytes of a job's copies, mixes and waveforms.
-    func countCacheBytes(of id: String) -> Int {
-        var bytes = 0.0
-        DataFolder.add(&bytes, below: cache(of: id))
-        return Int(bytes)
+    /// A copy, a mix or the waveforms of a job.
+    struct CachedFile {
+        let id: String
+        let name: String
+        let bytes: Int
+        let usedNanoseconds: Int
     }
 
-    /// Ids of jobs with a folder in the cache, the least recently changed folder first.
-    func cachedJobs() -> [String] {
-        FilePath.entries(of: cache)
-            .map { ($0, FilePath.status(cache(of: $0))?.modifiedNanoseconds ?? 0) }
-            .sorted { $0.1 < $1.1 }.map(\.0)
+    /// Opens a file of the cache, and marks it as used now.
+    ///
+    /// - Returns: nil if there is no such file.
+    /// - Throws: `Problem` if too many files are open.
+    func openCached(
+        _ id: String, _ name: String
+    ) throws(Problem) -> (descriptor: Int32, bytes: Int)? {
+        let file = try open(cache, id, name)
+        if let file { futimens(file.descriptor, nil) }
+        return file
     }
+
+    /// Complete files of the cache, the most recently used first.
+    func cachedFiles() -> [CachedFile] {
+        let names = FilePath.entries(of: cache).filter { !DataFolder.isLink(cache(of: $0)) }
+            .flatMap { id in FilePath.entries(of: cache(of: id)).map { (id, $0) } }
+        return names.compactMap { id, name in
+            var status = stat()
+            guard !name.hasPrefix("."), lstat("\(cache(of: id))/\(name)", &status) == 0 else {
+                return nil
+            }
+            return CachedFile(
+                id: id, name: name, bytes: Int(status.st_size),
+                usedNanoseconds: status.modifiedNanoseconds)
+        }.sorted { $0.usedNanoseconds > $1.usedNanoseconds }
+    }
+
+    func removeCached(_ file: CachedFile) { unlink("\(cache(of: file.id))/\(file.name)") }
 
     private static func add(_ bytes: inout Double, below folder: String) {
         for name in FilePath.entries(of: folder) {
@@ -199,7 +240,7 @@ final class DataFolder: Sendable {
     /// Writes a folder's directory entries to the disk, so that they survive a crash of the
     /// machine.
     static func sync(_ path: String) {
-        let descriptor = LibC.open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = System.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         fsync(descriptor)
         close(descriptor)

@@ -1,7 +1,7 @@
 // Files as replies: ranges, entity tags, file names for downloads. Reference: RFC 9110, sections
 // 8.8, 13 and 14; RFC 6266.
 
-import LibC
+import System
 
 enum FileReply {
     /// A reply with a file or a part of it, or that it has not changed.

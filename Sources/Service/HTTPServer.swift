@@ -1,7 +1,7 @@
 // An HTTP server on libmicrohttpd: a thread for each connection, so that a handler may block.
 
 import CServiceLibraries
-import LibC
+import System
 
 /// Listens, and passes requests to the service.
 final class HTTPServer: @unchecked Sendable {
@@ -156,6 +156,16 @@ final class HTTPServer: @unchecked Sendable {
             _ = libraries.http.add_response_header(response, name, value)
         }
         request.status = reply.status
+        var isEvents = false
+        if case .stream(let stream) = reply.body {
+            isEvents = stream.silenceSeconds > 0
+            // The library ends a stream with an empty chunk also for HEAD, and a client would take it
+            // for the beginning of the next reply.
+            if request.method == "HEAD" {
+                _ = libraries.http.add_response_header(response, "Connection", "close")
+            }
+        }
+        connections.replyBegan(request.socket, isEvents: isEvents)
         return libraries.http.queue_response(connection, UInt32(reply.status), response)
     }
 
@@ -229,8 +239,19 @@ private let requestStarted:
             let request = Request(
                 rawTarget: target.map { String(cString: $0) } ?? "", socket: socket,
                 connection: connection)
+            if let target { hideFields(of: target) }
             return Unmanaged.passRetained(request).toOpaque()
         }
+
+/// Hides the fields of the query from the library, which would make a record of 70 bytes of each, and
+/// close the connection without a reply when they fill its memory. ``RequestTarget`` parses the query.
+private func hideFields(of target: UnsafePointer<CChar>) {
+    // The text is in the connection's memory, and the library has not split it yet.
+    let text = UnsafeMutablePointer(mutating: target)
+    for index in 0..<strlen(target) where text[index] == CChar(UInt8(ascii: "&")) {
+        text[index] = CChar(UInt8(ascii: "_"))
+    }
+}
 
 private let requestArrived: MHD_AccessHandlerCallback = {
     context, connection, _, method, version, data, count, slot in

@@ -19,8 +19,8 @@ enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
     case bool(Bool)
     case null
 
-    init(dictionaryLiteral members: (String, JSON)...) {
-        self = .object(Dictionary(members) { $1 })
+    init(dictionaryLiteral fields: (String, JSON)...) {
+        self = .object(Dictionary(fields) { $1 })
     }
     init(arrayLiteral elements: JSON...) { self = .array(elements) }
     init(stringLiteral value: String) { self = .text(value) }
@@ -38,7 +38,7 @@ enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
     func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
-        case .object(let members): try container.encode(members)
+        case .object(let fields): try container.encode(fields)
         case .array(let elements): try container.encode(elements)
         case .text(let value): try container.encode(value)
         case .integer(let value): try container.encode(value)

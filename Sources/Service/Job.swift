@@ -1,6 +1,7 @@
 // A job: its record in the database, and its JSON for clients.
 
-import Files
+import Demucs
+import System
 
 /// A job as the database stores it.
 struct Job: Codable, Equatable, Sendable {
@@ -20,7 +21,7 @@ struct Job: Codable, Equatable, Sendable {
         let peak: Double
         let bytes: Int
         let sha256: String
-        /// Whether the stem is one of the signals that sum to the track.
+        /// Whether the stem adds something to a mix; false for a sum that repeats other stems.
         let isPart: Bool
     }
 
@@ -33,7 +34,9 @@ struct Job: Codable, Equatable, Sendable {
     let created: Double
     var started: Double?
     var finished: Double?
-    let options: JobOptions
+    /// The end on the ``RunClock``; nil for jobs that ended before there was that clock.
+    var finishedRunSeconds: Double?
+    let options: SeparationRequest
     let model: String
     let precision: String
     /// Digest of the sound, the options and the model: equal keys mean equal results.
@@ -48,6 +51,8 @@ struct Job: Codable, Equatable, Sendable {
     var warnings: [String] = []
     var error: Problem?
     var isCached = false
+    /// Name of the user who may use the job; nil for the user without a name.
+    var owner: String?
 
     /// A random id of 96 bits, which can't be guessed.
     static func newID() -> String {
@@ -104,6 +109,7 @@ extension Job {
             return [
                 "name": .text(stem.name), "peak": .number(stem.peak), "bytes": .integer(stem.bytes),
                 "url": .text("\(address)/stems/\(name).\(options.format.rawValue)"),
+                "is_part": .bool(stem.isPart),
             ]
         }
         func time(_ seconds: Double?) -> JSON { JSON(seconds.map(Timestamp.text)) }

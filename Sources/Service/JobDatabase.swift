@@ -1,12 +1,11 @@
 // Stores jobs on the disk with SQLite.
 
 import CServiceLibraries
-import Files
-import LibC
+import System
 
-/// The table of jobs. Used only under the lock of the ``JobBook``.
+/// The table of jobs. Used by one thread at a time.
 final class JobDatabase: @unchecked Sendable {
-    // @unchecked: the lock of the ``JobBook`` guards it.
+    // @unchecked: a lock of the ``JobQueue`` guards it.
     private let sql: sql_library
     private let path: String
     private var handle: OpaquePointer?
@@ -17,6 +16,7 @@ final class JobDatabase: @unchecked Sendable {
     init(_ libraries: ServiceLibraries, path: String) throws(ServiceError) {
         sql = libraries.sql
         self.path = path
+        JobDatabase.makePrivate(path)
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX
         let result = sql.open_v2(path, &handle, flags, nil)
         do throws(ServiceError) {
@@ -30,7 +30,9 @@ final class JobDatabase: @unchecked Sendable {
             try run(
                 "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, "
                     + "state TEXT NOT NULL, record TEXT NOT NULL) STRICT")
-            _ = try jobs()
+            try run(
+                "CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), "
+                    + "seconds INTEGER NOT NULL) STRICT")
         } catch {
             close()
             throw error
@@ -38,6 +40,14 @@ final class JobDatabase: @unchecked Sendable {
     }
 
     deinit { close() }
+
+    /// Lets only the owner read the database, which has the names of all songs. SQLite gives new
+    /// files beside it the same permissions.
+    private static func makePrivate(_ path: String) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if descriptor >= 0 { System.close(descriptor) }
+        for ending in ["", "-wal", "-shm"] { chmod(path + ending, 0o600) }
+    }
 
     func close() {
         if let handle { _ = sql.close_v2(handle) }
@@ -72,6 +82,20 @@ final class JobDatabase: @unchecked Sendable {
     /// - Throws: ``ServiceError/database(path:reason:)``.
     func remove(_ id: String) throws(ServiceError) {
         try run("DELETE FROM jobs WHERE id = ?1", .text(id))
+    }
+
+    /// Seconds for which the service has run with this database.
+    ///
+    /// - Throws: ``ServiceError/database(path:reason:)``.
+    func runSeconds() throws(ServiceError) -> Double {
+        try texts("SELECT seconds FROM clock").first.flatMap(Double.init) ?? 0
+    }
+
+    /// - Throws: ``ServiceError/database(path:reason:)``.
+    func save(runSeconds seconds: Double) throws(ServiceError) {
+        try run(
+            "INSERT INTO clock (id, seconds) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET "
+                + "seconds = ?1", .number(Int(seconds)))
     }
 
     // MARK: - Statements

@@ -2,26 +2,25 @@
 
 import Audio
 import Demucs
-import Files
-import HTDemucs
-import LibC
-import Tensor
+import System
 
 /// A thread that takes jobs from the queue and separates their sounds.
 struct JobRunner: Sendable {
-    let book: JobBook
-    let shelf: ModelShelf
+    let queue: JobQueue
+    let models: LoadedModels
     let folder: DataFolder
     let metrics: Metrics
-    let ffmpeg: FFmpeg?
+    let settings: ServiceSettings
 
-    /// Runs jobs until the book is closed. Jobs stay queued until the service's own model is loaded:
-    /// only then the shelf knows its name.
+    /// Runs jobs until the queue is closed. Jobs stay queued until the service's own model is loaded:
+    /// only then is its name known.
     func run() {
-        while let (job, cancellation) = book.startNext(isReady: { shelf.readiness == .ready }) {
+        while let (job, cancellation) = queue.startNext(isReady: { models.readiness == .ready }) {
             var job = job
             do {
-                if let known = book.done(key: job.key), copyResults(of: known, to: job.id) {
+                if let known = queue.done(key: job.key, owner: job.owner),
+                    copyResults(of: known, to: job.id)
+                {
                     job.takeResults(of: known)
                 } else {
                     try separate(&job, cancellation)
@@ -30,17 +29,14 @@ struct JobRunner: Sendable {
             } catch is CancellationError {
                 DataFolder.remove(folder.unfinishedResults(of: job.id))
                 // A client or the end of the service cancelled the job.
-                book.putBack(job.id)
+                queue.putBack(job)
                 continue
             } catch {
-                let problem = Problem(error)
                 job.state = .failed
-                job.error = Problem(
-                    problem.kind, problem.detail.replacing(folder.path, with: "the data folder"))
+                job.error = Problem(error)
             }
             job.finished = Timestamp.now
-            metrics.count(job)
-            book.finish(job)
+            queue.finish(job)
         }
     }
 
@@ -69,13 +65,13 @@ struct JobRunner: Sendable {
     }
 
     private func separate(_ job: inout Job, _ cancellation: CancellationToken) throws {
-        let model = try shelf.model(job.model)
-        let precision = try shelf.precision(of: model, job.options.precisionChoice)
-        let separator = try shelf.separator(model, precision)
+        let model = try models.model(job.model)
+        let precision = try models.precision(of: model, job.options.precisionChoice)
+        let separator = try models.separator(model, precision)
         let input = try JobInput(
-            path: folder.input(job.id), name: job.name, ffmpeg: ffmpeg, folder: folder.temporary,
+            path: folder.input(job.id), name: job.name, in: folder, settings,
             isCancelled: { cancellation.isCancelled })
-        let outputs = try job.options.outputs(ofSources: model.sources)
+        let outputs = try job.options.jobOutputs(of: model.sources)
         let target = folder.unfinishedResults(of: job.id)
         DataFolder.remove(target)
         guard mkdir(target, 0o700) == 0 else {
@@ -89,13 +85,14 @@ struct JobRunner: Sendable {
             into: zip(outputs, files).map {
                 StemOutput(name: $0.name, signal: $0.signal, to: .file("\(target)/\($1)"))
             },
-            output: job.options.output(spoolFolder: folder.temporary),
+            output: job.options.output(
+                gain: SeparationRequest.jobGain, spoolFolder: folder.temporary),
             options: job.options.separation, cancellation: cancellation,
             progress: { progress in
                 let now = Timestamp.uptime
                 if progress.segmentsDone > 0 { metrics.countSegment(seconds: now - lastSegment) }
                 lastSegment = now
-                book.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
+                queue.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
             })
         job.durationSeconds = report.durationSeconds
         job.stemRateHz =
@@ -118,65 +115,117 @@ struct JobRunner: Sendable {
 struct JobInput {
     let audio: AudioInput
 
-    /// - Parameter limitSeconds: little more is decoded by ffmpeg; nil for a sound whose length was
-    ///   checked before.
+    /// Opens a sound, and decodes it to a temporary copy if it needs ffmpeg.
+    ///
+    /// - Throws: `AudioError`, `Problem`, `CancellationError`.
     init(
-        path: String, name: String, ffmpeg: FFmpeg?, folder: String, limitSeconds: Double? = nil,
+        path: String, name: String, in folder: DataFolder, _ settings: ServiceSettings,
         isCancelled: @escaping () -> Bool
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
-            throw AudioError.unreadable(path: name, reason: SystemError.last.description)
+            let failure = SystemError.last
+            throw Problem.outOfDescriptors(failure)
+                ?? AudioError.unreadable(path: name, reason: failure.description)
         }
+        let limits = settings.limits.ofCopies(
+            bytes: folder.roomForCopy(quotaBytes: settings.quotaBytes))
         do {
             audio = try AudioInput(
                 descriptor: descriptor, name: name,
-                spool: Spool(
-                    folder: folder, limitSeconds: limitSeconds, isCancelled: isCancelled),
-                ffmpeg: ffmpeg)
+                spool: Spool(folder: folder.temporary, limits: limits, isCancelled: isCancelled),
+                ffmpeg: settings.allowsFFmpeg ? .onPath : nil)
         } catch AudioError.ffmpegMissing(_, let reason) {
-            throw AudioError.notAudio(path: name, reason: reason)
+            let remedy =
+                settings.allowsFFmpeg
+                ? "install ffmpeg" : "allow ffmpeg"
+            throw Problem(
+                .notASound,
+                "\(name): is not a sound file that this service decodes (\(reason)). Expected WAV, "
+                    + "AIFF, FLAC, Ogg Vorbis, Opus or MP3. For M4A, AAC, WMA and videos, the "
+                    + "operator of the service can \(remedy).")
         }
     }
 
+    /// A file that is cut short is separated as far as it can be decoded, unless hardly anything is
+    /// left of it.
+    private static let leastDecodedShare = 0.01
+
     /// Properties of the sound, found by decoding it.
     struct Facts {
-        let durationSeconds: Double
+        let sampleCount: Int
         let sampleRateHz: Int
         let channels: Int
         let warnings: [String]
+
+        var durationSeconds: Double { Double(sampleCount) / Double(sampleRateHz) }
     }
 
     /// Decodes the whole sound, up to the limits: a small file may hold days of silence.
     ///
-    /// - Throws: `AudioError`, `Problem`, `CancellationError`.
-    func check(_ limits: ServiceLimits, isCancelled: () -> Bool) throws -> Facts {
+    /// - Parameter goOn: called now and then; its error ends the check.
+    /// - Throws: `AudioError`, `Problem`, the error of `goOn`.
+    func check(_ limits: ServiceLimits, goOn: () throws -> Void) throws -> Facts {
         let reader = try audio.reader()
-        guard reader.channelCount <= limits.channels else {
-            throw Problem(
-                .unusableSound,
-                "The sound has \(reader.channelCount) channels, expected at most "
-                    + "\(limits.channels). Mix it down.")
+        func refuse() throws(Problem) {
+            try limits.refuse(
+                channels: reader.channelCount, sampleRateHz: reader.sampleRateHz,
+                seconds: Double(reader.decodedSamples) / Double(reader.sampleRateHz))
         }
-        guard reader.sampleRateHz <= limits.sampleRateHz else {
-            throw Problem(
-                .unusableSound,
-                "The sound has \(reader.sampleRateHz) samples a second, expected at most "
-                    + "\(limits.sampleRateHz). Resample it.")
-        }
+        try refuse()
         while try reader.next() != nil {
-            if isCancelled() { throw CancellationError() }
-            if Double(reader.decodedSamples) > limits.seconds * Double(reader.sampleRateHz) {
-                throw Problem(
-                    .tooLarge,
-                    "The sound is longer than the \(Int(limits.seconds)) seconds that the service "
-                        + "takes. Cut it into parts.")
-            }
+            try goOn()
+            try refuse()
         }
         if reader.decodedSamples == 0 { throw reader.emptyError }
+        let warnings = reader.warnings
+        for case .truncated(_, let decoded, let announced?, _) in warnings
+        where decoded < JobInput.leastDecodedShare * announced {
+            throw Problem(
+                .unusableSound,
+                "\(audio.name): only \(decoded.fixed(3)) s of the announced \(announced.fixed(3)) s "
+                    + "can be decoded. Send the whole file again, or export it again.")
+        }
         return Facts(
-            durationSeconds: Double(reader.decodedSamples) / Double(reader.sampleRateHz),
-            sampleRateHz: reader.sampleRateHz, channels: reader.channelCount,
-            warnings: reader.warnings.map { Problem.oneLine("\($0)") })
+            sampleCount: reader.decodedSamples, sampleRateHz: reader.sampleRateHz,
+            channels: reader.channelCount,
+            warnings: warnings.map { Problem.oneLine("\($0)") })
+    }
+}
+
+extension ServiceLimits {
+    /// Limits of the copies that ffmpeg makes.
+    ///
+    /// - Parameter bytes: most bytes of a copy.
+    fileprivate func ofCopies(bytes: Int) -> SpoolLimits {
+        SpoolLimits(seconds: seconds, bytes: bytes) { sound in
+            try refuse(
+                channels: sound.channelCount, sampleRateHz: sound.sampleRateHz,
+                seconds: sound.announcedSeconds ?? 0)
+        }
+    }
+
+    /// Refuses a sound beyond the limits.
+    fileprivate func refuse(
+        channels: Int, sampleRateHz: Int, seconds: Double
+    ) throws(Problem) {
+        guard channels <= self.channels else {
+            throw Problem(
+                .unusableSound,
+                "The sound has \(channels) channels, expected at most \(self.channels). Mix it down."
+            )
+        }
+        guard sampleRateHz <= self.sampleRateHz else {
+            throw Problem(
+                .unusableSound,
+                "The sound has \(sampleRateHz) samples a second, expected at most "
+                    + "\(self.sampleRateHz). Resample it.")
+        }
+        guard seconds <= self.seconds else {
+            throw Problem(
+                .tooLarge,
+                "The sound is longer than the \(Int(self.seconds)) seconds that the service takes. "
+                    + "Cut it into parts.")
+        }
     }
 }

@@ -1,7 +1,7 @@
 // The libraries of the service, opened when the service starts.
 
 import CServiceLibraries
-import Files
+import System
 
 /// Functions of libmicrohttpd, SQLite and libarchive.
 struct ServiceLibraries: @unchecked Sendable {
@@ -41,7 +41,7 @@ package enum ServiceError: Error, DescribedError {
     case notAnAddress(host: String)
     /// Other machines could use the service without a token.
     case tokenNeeded(host: String)
-    /// The token's file can't be used.
+    /// The file of tokens can't be used.
     case tokenUnusable(path: String, reason: String)
     /// The data folder can't be used.
     case folderUnusable(path: String, reason: String)
@@ -56,23 +56,33 @@ package enum ServiceError: Error, DescribedError {
             "The service needs \(name), which can't be opened (\(reason)). Install it: "
                 + "apt install \(package)"
         case .cannotListen(let host, let port, let reason):
-            "Can't listen at \(host), port \(port) (\(reason)). Choose another one with --port."
+            "Can't listen at \(host), port \(port) (\(reason)). Choose another port."
         case .notAnAddress(let host):
-            "The value '\(host)' is invalid for '--host <address>': expected an address such as "
-                + "127.0.0.1, 0.0.0.0 or ::1"
+            "The value '\(host)' is invalid for the host: expected an address such as "
+                + "127.0.0.1, 0.0.0.0 or ::1."
         case .tokenNeeded(let host):
-            "'--host \(host)' opens the service to other machines and requires "
-                + "'--token-file <file>'; put a long random text into that file"
+            "The host \(host) opens the service to other machines, which requires a file of tokens: "
+                + "put a long random text into one."
         case .tokenUnusable(let path, let reason):
-            "\(path): can't be used as the token's file (\(reason)). Expected one line of 16 to "
-                + "1024 visible ASCII characters."
+            "\(path): can't be used as the file of tokens (\(reason)). Expected on each line 16 to "
+                + "1024 visible ASCII characters, or a name, ':' and so many characters."
         case .folderUnusable(let path, let reason):
-            "\(path): can't be used as the data folder (\(reason)). Choose another one with --data."
+            "\(path): can't be used as the data folder (\(reason)). Choose another one."
         case .folderInUse(let path):
-            "\(path): is in use by another 'swift-demucs serve'. Stop it, or choose another "
-                + "folder with --data."
+            "\(path): is in use by another service. Stop it, or choose another data folder."
         case .database(let path, let reason):
             "\(path): the database failed (\(reason)). Check the space on its disk."
+        }
+    }
+}
+
+extension ServiceError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .libraryMissing: .engine
+        case .cannotListen, .notAnAddress, .tokenNeeded: .argument
+        case .tokenUnusable: .input
+        case .folderUnusable, .folderInUse, .database: .output
         }
     }
 }

@@ -1,7 +1,6 @@
 // The listening socket of the service.
 
-import Files
-import LibC
+import System
 
 /// A socket that listens.
 final class ListeningSocket: Sendable {
@@ -64,7 +63,7 @@ final class ListeningSocket: Sendable {
     private static func bind<Address>(_ descriptor: Int32, _ address: inout Address) -> Int32 {
         withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                LibC.bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
+                System.bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
             }
         }
     }

@@ -14,6 +14,7 @@ final class Metrics: Sendable {
         var bytesReceived = 0
         var cacheHits = 0
         var evicted = 0
+        var dataBytes = 0
     }
 
     private let counters = Mutex(Counters())
@@ -50,11 +51,14 @@ final class Metrics: Sendable {
         }
     }
 
+    /// Notes the size of the data folder, which takes too long to measure for each reader.
+    func measured(dataBytes: Int) { counters.withLock { $0.dataBytes = dataBytes } }
+
     func countEvicted() { counters.withLock { $0.evicted += 1 } }
 
     /// - Parameter states: number of jobs in each state.
     func text(
-        states: [Job.State: Int], connections: Int, dataBytes: Int, isReady: Bool
+        states: [Job.State: Int], connections: Int, isReady: Bool
     ) -> String {
         let counters = counters.withLock { $0 }
         var lines: [String] = []
@@ -95,7 +99,7 @@ final class Metrics: Sendable {
             "real_time_factor", "gauge", "Seconds of sound separated in a second, on average.",
             counters.workSeconds > 0 ? counters.audioSeconds / counters.workSeconds : 0)
         add("received_bytes_total", "counter", "Bytes of uploads.", counters.bytesReceived)
-        add("data_bytes", "gauge", "Bytes in the data folder.", dataBytes)
+        add("data_bytes", "gauge", "Bytes in the data folder.", counters.dataBytes)
         add("connections", "gauge", "Open connections.", connections)
         add(
             "requests_total", "counter", "Requests by status.",

@@ -1,7 +1,7 @@
 // Gain and pan of a stem in a mix.
 
 import Audio
-import LibC
+import System
 
 /// Gain and pan of a stem in a mix.
 struct MixStrip: Sendable, Equatable {

@@ -1,53 +1,78 @@
 // The files of the page, which are embedded in the program.
 
+import CPage
+import System
+
 /// A file of the page.
 struct PageFile: Sendable {
     let name: String
-    let type: String
     let bytes: [UInt8]
 
-    /// All files; a test compares the names with those in the folder `Page`.
-    static let all = [
-        PageFile(name: "index.html", type: "text/html", bytes: PackageResources.index_html),
-        PageFile(name: "api.js", type: "text/javascript", bytes: PackageResources.api_js),
-        PageFile(name: "colours.js", type: "text/javascript", bytes: PackageResources.colours_js),
-        PageFile(name: "dom.js", type: "text/javascript", bytes: PackageResources.dom_js),
-        PageFile(
-            name: "downloads.js", type: "text/javascript", bytes: PackageResources.downloads_js),
-        PageFile(name: "drop.js", type: "text/javascript", bytes: PackageResources.drop_js),
-        PageFile(name: "engine.js", type: "text/javascript", bytes: PackageResources.engine_js),
-        PageFile(name: "feed.js", type: "text/javascript", bytes: PackageResources.feed_js),
-        PageFile(name: "format.js", type: "text/javascript", bytes: PackageResources.format_js),
-        PageFile(name: "icons.svg", type: "image/svg+xml", bytes: PackageResources.icons_svg),
-        PageFile(name: "jobs.js", type: "text/javascript", bytes: PackageResources.jobs_js),
-        PageFile(name: "keys.js", type: "text/javascript", bytes: PackageResources.keys_js),
-        PageFile(name: "lane.js", type: "text/javascript", bytes: PackageResources.lane_js),
-        PageFile(name: "link.js", type: "text/javascript", bytes: PackageResources.link_js),
-        PageFile(name: "logo.svg", type: "image/svg+xml", bytes: PackageResources.logo_svg),
-        PageFile(name: "main.js", type: "text/javascript", bytes: PackageResources.main_js),
-        PageFile(name: "mix.js", type: "text/javascript", bytes: PackageResources.mix_js),
-        PageFile(name: "mixer.js", type: "text/javascript", bytes: PackageResources.mixer_js),
-        PageFile(name: "options.js", type: "text/javascript", bytes: PackageResources.options_js),
-        PageFile(name: "parts.svg", type: "image/svg+xml", bytes: PackageResources.parts_svg),
-        PageFile(name: "peaks.js", type: "text/javascript", bytes: PackageResources.peaks_js),
-        PageFile(name: "pieces.js", type: "text/javascript", bytes: PackageResources.pieces_js),
-        PageFile(name: "pointer.js", type: "text/javascript", bytes: PackageResources.pointer_js),
-        PageFile(name: "queue.js", type: "text/javascript", bytes: PackageResources.queue_js),
-        PageFile(name: "ruler.js", type: "text/javascript", bytes: PackageResources.ruler_js),
-        PageFile(name: "service.js", type: "text/javascript", bytes: PackageResources.service_js),
-        PageFile(
-            name: "spectrograms.js", type: "text/javascript",
-            bytes: PackageResources.spectrograms_js),
-        PageFile(name: "spectrum.js", type: "text/javascript", bytes: PackageResources.spectrum_js),
-        PageFile(name: "stage.js", type: "text/javascript", bytes: PackageResources.stage_js),
-        PageFile(name: "style.css", type: "text/css", bytes: PackageResources.style_css),
-        PageFile(name: "theme.js", type: "text/javascript", bytes: PackageResources.theme_js),
-        PageFile(name: "timeline.js", type: "text/javascript", bytes: PackageResources.timeline_js),
-        PageFile(name: "token.js", type: "text/javascript", bytes: PackageResources.token_js),
-        PageFile(name: "uploads.js", type: "text/javascript", bytes: PackageResources.uploads_js),
-        PageFile(name: "wav.js", type: "text/javascript", bytes: PackageResources.wav_js),
-        PageFile(name: "words.js", type: "text/javascript", bytes: PackageResources.words_js),
-    ]
+    init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
 
-    static let description = PackageResources.openapi_json
+    private init(_ file: page_file) {
+        name = String(cString: file.name)
+        bytes = Array(UnsafeBufferPointer(start: file.bytes, count: file.count))
+    }
+
+    /// Media type, by the ending.
+    var type: String {
+        switch name.split(separator: ".").last {
+        case "html": "text/html"
+        case "css": "text/css"
+        case "js": "text/javascript"
+        case "svg": "image/svg+xml"
+        default: "application/json"
+        }
+    }
+
+    /// All files; a test compares the names with those in the folder `Page`.
+    static let all = UnsafeBufferPointer(start: page_files, count: page_file_count)
+        .map(PageFile.init)
+
+    static let description = PageFile(http_description)
+
+    /// The files as the service sends them: the modules of the page are one script.
+    static var sent: [PageFile] {
+        let modules = all.filter { $0.type == "text/javascript" }
+            .map { ($0.name, String(decoding: $0.bytes, as: UTF8.self)) }
+        let script = PageScript.bundle(Dictionary(uniqueKeysWithValues: modules), entry: "main.js")
+        return (all + [description]).map { file in
+            guard file.name == "main.js", let script else { return file }
+            return PageFile(name: file.name, bytes: Array(script.utf8))
+        }
+    }
+}
+
+/// A file of the page with its tag, and compressed.
+struct SentFile: Sendable {
+    let type: String
+    let bytes: [UInt8]
+    let gzip: [UInt8]?
+    /// Entity tag of the bytes; that of the compressed ones ends in `-gzip`.
+    let tag: String
+
+    init(_ file: PageFile, _ libraries: ServiceLibraries) {
+        type = file.type
+        bytes = file.bytes
+        gzip = Gzip.compressed(file.bytes, level: 9, libraries)
+        var hash = SHA256()
+        hash.update(file.bytes)
+        tag = String(hash.hexadecimal.prefix(32))
+    }
+
+    func reply(_ request: Request) -> Reply {
+        let isGzip = gzip != nil && Gzip.isAccepted(request.header("accept-encoding"))
+        let tag = "\"\(tag)\(isGzip ? "-gzip" : "")\""
+        var headers = [
+            (name: "Content-Type", value: type), ("Cache-Control", "no-cache"), ("ETag", tag),
+            ("Vary", "Accept-Encoding"),
+        ]
+        if isGzip { headers.append(("Content-Encoding", "gzip")) }
+        if request.header("if-none-match") == tag { return Reply(304, headers: headers) }
+        return Reply(200, headers: headers, body: .bytes(isGzip ? gzip ?? bytes : bytes))
+    }
 }

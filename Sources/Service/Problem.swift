@@ -1,13 +1,12 @@
 // Errors of requests, as problem documents. Reference: RFC 9457.
 
-import Audio
 import Demucs
-import ModelZoo
+import System
 
 /// The reason why a request was refused or a job failed.
-struct Problem: Error, Codable, Equatable, Sendable {
+package struct Problem: Error, Codable, Equatable, Sendable {
     /// The kind of a problem: the last part of its `type`.
-    enum Kind: String, Codable, Sendable, CaseIterable {
+    package enum Kind: String, Codable, Sendable, CaseIterable {
         case badRequest = "bad-request"
         case unauthorized
         case forbidden
@@ -19,8 +18,11 @@ struct Problem: Error, Codable, Equatable, Sendable {
         case rangeNotSatisfiable = "range-not-satisfiable"
         case wrongHost = "wrong-host"
         case invalidOption = "invalid-option"
+        case tooMuchWork = "too-much-work"
+        case noRoom = "no-room"
         case unusableSound = "unusable-sound"
         case queueFull = "queue-full"
+        case noModel = "no-model"
         case notReady = "not-ready"
         case busy
         case diskFull = "disk-full"
@@ -38,9 +40,9 @@ struct Problem: Error, Codable, Equatable, Sendable {
             case .notASound: 415
             case .rangeNotSatisfiable: 416
             case .wrongHost: 421
-            case .invalidOption, .unusableSound: 422
+            case .invalidOption, .tooMuchWork, .noRoom, .unusableSound: 422
             case .queueFull: 429
-            case .notReady, .busy, .diskFull: 503
+            case .noModel, .notReady, .busy, .diskFull: 503
             case .failed: 500
             }
         }
@@ -58,8 +60,11 @@ struct Problem: Error, Codable, Equatable, Sendable {
             case .rangeNotSatisfiable: "The range is outside the file"
             case .wrongHost: "The service does not answer for this host"
             case .invalidOption: "An option is invalid"
+            case .tooMuchWork: "The job is too much work"
+            case .noRoom: "The results would not fit"
             case .unusableSound: "The sound can't be separated"
             case .queueFull: "The queue is full"
+            case .noModel: "The model is missing"
             case .notReady: "The service is not ready"
             case .busy: "The service is busy"
             case .diskFull: "The disk is full"
@@ -68,19 +73,19 @@ struct Problem: Error, Codable, Equatable, Sendable {
         }
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// One line: what failed, the value found, the value expected, what to do.
-    let detail: String
+    package let detail: String
 
     init(_ kind: Kind, _ detail: String) {
         self.kind = kind
         self.detail = detail
     }
 
-    /// Seconds after which the client may try again.
+    /// Seconds after which the same request may succeed; nil if somebody has to do something first.
     var retryAfterSeconds: Int? {
         switch kind {
-        case .queueFull, .diskFull: 30
+        case .queueFull: 30
         case .notReady, .busy: 5
         default: nil
         }
@@ -94,6 +99,24 @@ struct Problem: Error, Codable, Equatable, Sendable {
         ]
     }
 
+    /// The problem of a file that the service could not write.
+    static func unstored(_ error: SystemError) -> Problem {
+        outOfDescriptors(error)
+            ?? Problem(
+                .diskFull,
+                "The service can't store the sound (\(error)). Its owner has to make room.")
+    }
+
+    /// The problem of a file that could not be opened because too many are open; nil for other
+    /// errors.
+    static func outOfDescriptors(_ error: SystemError) -> Problem? {
+        error.code == EMFILE || error.code == ENFILE
+            ? Problem(
+                .busy, "The service has too many open files (\(error)). Try again in a few seconds."
+            )
+            : nil
+    }
+
     /// The problem of an invalid option or field.
     static func option(_ name: String, value: String, expected: String) -> Problem {
         Problem(
@@ -104,32 +127,48 @@ struct Problem: Error, Codable, Equatable, Sendable {
 
 extension Problem {
     /// The problem of a sound that could not be decoded or separated.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         if let problem = error as? Problem {
             self = problem
             return
         }
-        if error is CancellationError {
-            self.init(.badRequest, "The client closed its connection before the reply.")
+        if case SeparationError.notEnoughSpace(_, let needed, let free) = error {
+            // More helpful than the text of its cause.
+            self.init(
+                .diskFull,
+                "The stems need \(SeparationError.megabytes(needed)) on the disk of the service while "
+                    + "they are made, and \(SeparationError.megabytes(free)) are free. Separate a "
+                    + "part of the song, or ask the owner of the service to make room.")
             return
         }
-        let kind: Kind =
-            switch error {
-            case AudioError.writeFailed, AudioError.unwritable, SeparationError.notEnoughSpace,
-                SeparationError.spoolFailed, SeparationError.folderUnusable:
-                .diskFull
-            case AudioError.empty, AudioError.notAudio, AudioError.ffmpegMissing,
-                AudioError.implausibleHeader, AudioError.nothingDecodable:
-                .notASound
-            case is AudioError, SeparationError.emptyAudio, SeparationError.tooLoud,
-                SeparationError.excerptOutside, SeparationError.trackTooLong,
-                SeparationError.longerThanAllowed:
-                .unusableSound
-            case is SeparationError: .invalidOption
-            case is ModelStoreError, is BagError: .notReady
-            default: .failed
-            }
-        self.init(kind, Problem.oneLine("\(error)"))
+        let caused = error as? any CausedError
+        // These texts name the client's own file or option.
+        let text = Problem.oneLine(caused?.reason ?? "\(error)")
+        switch ErrorCause(of: error) {
+        case .argument: self.init(.invalidOption, text)
+        case .unsuitable, .tooLong, .input: self.init(.unusableSound, text)
+        case .notAudio: self.init(.notASound, text)
+        case .noRoom: self.init(.noRoom, text)
+        // Paths of the service are not for its clients.
+        case .inputAccess, .output, .system: self = .unusableFiles(caused?.reason)
+        case .encoding, .modelResult:
+            self.init(.failed, "The result can't be written as a sound file.")
+        case .modelName, .modelMissing, .model:
+            self.init(.noModel, "The model of the job is missing or can't be loaded.")
+        case .target, .engine, .internal:
+            self.init(.failed, "The separation failed for a reason inside the service.")
+        case .cancelled:
+            self.init(.badRequest, "The client closed its connection before the reply.")
+        }
+    }
+
+    private static func unusableFiles(_ reason: String?) -> Problem {
+        guard let reason else { return Problem(.diskFull, "The service can't store the job.") }
+        let failures = [EMFILE, ENFILE].map { SystemError(code: $0) }
+        return failures.first { $0.description == reason }.flatMap(outOfDescriptors)
+            ?? Problem(
+                .diskFull,
+                "The service can't use its files (\(reason)). Its owner has to look at its disk.")
     }
 
     static func oneLine(_ text: String) -> String {

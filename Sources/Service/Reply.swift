@@ -1,6 +1,6 @@
 // Replies of the service.
 
-import LibC
+import System
 
 /// Bytes that are produced while they are sent. Used by one thread at a time.
 protocol ByteStream: AnyObject {
@@ -35,11 +35,18 @@ struct Reply {
     static func json(
         _ value: JSON, status: Int = 200, headers: [(name: String, value: String)] = []
     ) -> Reply {
+        json(value.bytes, status: status, headers: headers)
+    }
+
+    /// - Parameter bytes: JSON in one line.
+    static func json(
+        _ bytes: [UInt8], status: Int = 200, headers: [(name: String, value: String)] = []
+    ) -> Reply {
         Reply(
             status,
             headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
                 + headers,
-            body: .bytes(value.bytes + Array("\n".utf8)))
+            body: .bytes(bytes + Array("\n".utf8)))
     }
 
     static func text(_ text: String, status: Int = 200, type: String = "text/plain") -> Reply {
@@ -62,6 +69,22 @@ struct Reply {
         return Reply(
             problem.kind.status, headers: headers,
             body: .bytes(problem.json(instance: path).bytes + Array("\n".utf8)))
+    }
+
+    /// Compresses a text, if it is long enough and the client takes gzip.
+    mutating func compress(for request: Request, _ libraries: ServiceLibraries) {
+        guard case .bytes(let bytes) = body, bytes.count >= Gzip.leastBytes,
+            let type = headers.first(where: { $0.name == "Content-Type" })?.value,
+            type.hasPrefix("text/") || type.hasPrefix("application/"),
+            !headers.contains(where: { $0.name == "Vary" })
+        else { return }
+        headers.append(("Vary", "Accept-Encoding"))
+        // The lowest level: the text is sent once.
+        guard Gzip.isAccepted(request.header("accept-encoding")),
+            let gzip = Gzip.compressed(bytes, level: 1, libraries)
+        else { return }
+        headers.append(("Content-Encoding", "gzip"))
+        body = .bytes(gzip)
     }
 
     /// Releases the resources of a reply that is never sent.

@@ -1,7 +1,7 @@
 // A request: its head, the handling of its body, and its reply.
 
 import CServiceLibraries
-import LibC
+import System
 
 /// A request. Used only by the thread of its connection.
 final class Request {
@@ -21,6 +21,8 @@ final class Request {
     /// Values of the route's variable parts by name.
     var parameters: [String: String] = [:]
     var route: Route?
+    /// Name of the user by the token; nil for the user without a name.
+    var user: String?
     /// Whether the head was read.
     var isBegun = false
     /// The reply to a request that was refused by its head. It is sent after the body was read: a

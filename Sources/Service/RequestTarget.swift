@@ -9,6 +9,9 @@ struct RequestTarget: Sendable, Equatable {
     /// The path as sent, for messages.
     let path: String
 
+    /// Longest target: a quarter of the memory for a request's head.
+    static let mostBytes = 8 << 10
+
     static let root = RequestTarget(segments: [], query: [], path: "/")
 
     private init(segments: [String], query: [(name: String, value: String)], path: String) {

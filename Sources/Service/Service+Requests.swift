@@ -1,8 +1,7 @@
 // Handles requests.
 
 import Audio
-import Files
-import LibC
+import System
 
 extension Service {
     /// Checks a request's head.
@@ -10,8 +9,15 @@ extension Service {
     /// - Returns: a reply that needs no body; nil to continue.
     func begin(_ request: Request) -> Reply? {
         answering(request) { () throws(Problem) -> Reply? in
-            request.target = try RequestTarget(request.rawTarget)
             try request.checkHead()
+            let targetBytes = request.rawTarget.utf8.count
+            guard targetBytes <= RequestTarget.mostBytes else {
+                throw Problem(
+                    .badRequest,
+                    "The address has \(targetBytes) bytes, expected at most "
+                        + "\(RequestTarget.mostBytes). Send options as fields of a form.")
+            }
+            request.target = try RequestTarget(request.rawTarget)
             if connections.count > settings.limits.connections {
                 throw Problem(.busy, "There are too many connections. Try again later.")
             }
@@ -20,7 +26,7 @@ extension Service {
                 return preflight(request)
             }
             let found = try Route.find(request.method, request.target)
-            try rules.check(request, needsToken: found.route.needsToken)
+            request.user = try rules.check(request, needsToken: found.route.needsToken)
             request.route = found.route
             request.parameters = found.parameters
             switch found.route.operation {
@@ -60,16 +66,13 @@ extension Service {
         do throws(Failure) {
             reply = try body()
         } catch {
-            var problem = Problem(error)
-            if error is ServiceError {
-                problem = Problem(.diskFull, "The job can't be stored. Try again later.")
-            }
+            let problem = Problem(error)
             metrics.count(problem)
-            let detail = problem.detail.replacing(folder.path, with: "the data folder")
-            reply = .problem(Problem(problem.kind, detail), path: request.target.path)
+            reply = .problem(problem, path: request.target.path)
         }
-        guard var reply, let origin = request.header("origin"), rules.origins.contains(origin)
-        else {
+        guard var reply else { return nil }
+        reply.compress(for: request, libraries)
+        guard let origin = request.header("origin"), rules.origins.contains(origin) else {
             return reply
         }
         reply.headers += [
@@ -99,9 +102,9 @@ extension Service {
 
     private func answer(_ request: Request, _ operation: Route.Operation) throws -> Reply {
         switch operation {
-        case .listJobs: .json(["separations": .array(book.list().jobs)])
+        case .listJobs: try listJobs(request)
         case .createJob: try createJob(request)
-        case .showJob: .json(try json(of: request))
+        case .showJob: .json(try snapshot(of: request).bytes)
         case .deleteJob: try deleteJob(request)
         case .jobEvents: try events(request, job: request.parameters["id"])
         case .allEvents: try events(request, job: nil)
@@ -110,61 +113,50 @@ extension Service {
         case .mix: try mix(request)
         case .peaks: try peaks(request)
         case .separateNow: try separateNow(request)
-        case .models: .json(shelf.json(version: settings.version, limits: settings.limits))
+        case .models:
+            .json(
+                models.json(
+                    version: settings.version, limits: settings.limits,
+                    keepSeconds: settings.keepSeconds))
         case .alive: .text("ok\n")
         case .ready: ready(request)
         case .metrics:
             .text(
                 metrics.text(
-                    states: book.counts(), connections: connections.count,
-                    dataBytes: folder.countBytes(), isReady: shelf.readiness == .ready),
+                    states: queue.counts(), connections: connections.count,
+                    isReady: models.readiness == .ready),
                 type: "text/plain; version=0.0.4")
-        case .description:
-            Reply(
-                200,
-                headers: [("Content-Type", "application/json"), ("Cache-Control", "no-cache")],
-                body: .bytes(PageFile.description))
+        case .description: try page(request, "openapi.json")
         case .example: try exampleTrack(request)
-        case .page: try page(request)
+        case .page: try page(request, request.parameters["file"] ?? "index.html")
         }
     }
 
     // MARK: - Small replies
 
     private func ready(_ request: Request) -> Reply {
-        switch shelf.readiness {
+        switch models.readiness {
         case .ready: return .text("ready\n")
         case .loading:
             return .problem(
-                Problem(.notReady, "The model is being loaded."), path: request.target.path)
-        case .failed(let reason):
-            return .problem(ModelShelf.noModel(reason), path: request.target.path)
+                Problem(.notReady, "The model '\(models.ownName)' is being loaded."),
+                path: request.target.path)
+        case .failed: return .problem(models.noModel, path: request.target.path)
         }
     }
 
-    private func page(_ request: Request) throws(Problem) -> Reply {
-        let name = request.parameters["file"] ?? "index.html"
-        guard let file = PageFile.all.first(where: { $0.name == name }) else {
+    private func page(_ request: Request, _ name: String) throws(Problem) -> Reply {
+        guard let file = pageFiles[name] else {
             throw Problem(.notFound, "There is nothing at this address.")
         }
-        var hash = SHA256()
-        hash.update(file.bytes)
-        let tag = "\"\(hash.hexadecimal.prefix(32))\""
-        let headers = [
-            (name: "Content-Type", value: file.type), ("Cache-Control", "no-cache"), ("ETag", tag),
-        ]
-        if request.header("if-none-match") == tag { return Reply(304, headers: headers) }
-        return Reply(200, headers: headers, body: .bytes(file.bytes))
+        return file.reply(request)
     }
 
     /// The job of a request.
     ///
     /// - Throws: `Problem`.
     func job(of request: Request) throws(Problem) -> Job {
-        guard let id = request.parameters["id"], Job.isID(id), let job = book.job(id) else {
-            throw Problem(.notFound, "There is no such job; it may have been removed.")
-        }
-        return job
+        try snapshot(of: request).job
     }
 
     /// The job of a request, if it has results.
@@ -181,35 +173,70 @@ extension Service {
         return job
     }
 
-    private func json(of request: Request) throws(Problem) -> JSON {
-        guard let json = book.json(try job(of: request).id) else {
-            throw Problem(.notFound, "There is no such job; it may have been removed.")
-        }
-        return json.job
+    /// - Throws: `Problem`, also for a job of another user.
+    private func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
+        guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
+            snapshot.job.owner == request.user
+        else { throw Service.noJob }
+        return snapshot
     }
+
+    private static let noJob = Problem(
+        .notFound, "There is no such job; it may have been removed.")
+
+    private func listJobs(_ request: Request) throws(Problem) -> Reply {
+        var cursor: Int?
+        if let text = request.query("after") {
+            guard let number = Int(text) else {
+                throw .option("after", value: text, expected: "the 'next' of an earlier reply")
+            }
+            cursor = number
+        }
+        let limit = try pageLimit(request, in: 1...Service.mostPageJobs)
+        return .json(queue.page(of: request.user, limit: limit, after: cursor).bytes)
+    }
+
+    private func pageLimit(_ request: Request, in range: ClosedRange<Int>) throws(Problem) -> Int {
+        guard let text = request.query("limit") else { return Service.pageJobs }
+        guard let limit = Int(text), range.contains(limit) else {
+            throw .option(
+                "limit", value: text,
+                expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return limit
+    }
+
+    /// Jobs in a page of the list, by default and at most.
+    private static let pageJobs = 100
+    private static let mostPageJobs = 1000
 
     private func deleteJob(_ request: Request) throws -> Reply {
         let id = try job(of: request).id
-        guard let isRemoved = try book.cancelOrRemove(id) else {
-            throw Problem(.notFound, "There is no such job; it may have been removed.")
-        }
+        guard let isRemoved = try queue.cancelOrRemove(id) else { throw Service.noJob }
         if isRemoved { return Reply(204) }
         // Cancelling a running job takes up to a segment.
-        let deadline = Timestamp.uptime + 10
-        _ = book.waitForEnd(id) { Timestamp.uptime > deadline || request.isAbandoned }
-        return .json(book.json(id)?.job ?? .null)
+        let deadline = clock.now() + 10
+        _ = queue.waitForEnd(id) { clock.now() > deadline || request.isAbandoned }
+        return .json(try snapshot(of: request).bytes)
     }
 
     private func events(_ request: Request, job id: String?) throws(Problem) -> Reply {
         if id != nil { _ = try job(of: request) }
         let cursor = (request.header("last-event-id") ?? request.query("last-event-id"))
             .flatMap { Int($0) }
-        let stream = EventStream(hub, job: id, after: cursor) { [book, hub] in
-            guard let id else {
-                let list = book.list()
-                return (list.jobs.reversed(), list.lastEvent)
+        let limit = id == nil ? try pageLimit(request, in: 0...Service.mostPageJobs) : 0
+        let user = request.user
+        let filter = EventLog.Filter(owner: user, job: id)
+        let stream = EventStream(eventLog, filter, after: cursor) { [queue] in
+            if let id {
+                let (job, lastEvent) = queue.state(of: id)
+                return ([job.map(EventContent.job) ?? .removed(id)], lastEvent)
             }
-            return book.json(id).map { ([$0.job], $0.lastEvent) } ?? ([], hub.lastID)
+            let page = queue.state(of: user, limit: limit)
+            return (
+                [.state(total: page.total, cursor: page.cursor)]
+                    + page.jobs.reversed().map(EventContent.job), page.lastEvent
+            )
         }
         return Reply(
             200,

@@ -1,13 +1,13 @@
 // Requests for the results of jobs.
 
-import Files
-import LibC
+import Demucs
+import System
 
 extension Service {
     func stem(_ request: Request) throws -> Reply {
         let job = try doneJob(of: request)
         let file = request.parameters["file"] ?? ""
-        guard let format = JobOptions.Format(rawValue: FilePath.pathExtension(of: file)),
+        guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file)),
             let stem = job.stems.first(where: { $0.name == FilePath.stem(of: file) })
         else {
             let names = job.stems.map(\.name).joined(separator: ", ")
@@ -21,9 +21,9 @@ extension Service {
 
     /// A stem as a file.
     func reply(
-        _ request: Request, _ stem: Job.Stem, of job: Job, _ format: JobOptions.Format
+        _ request: Request, _ stem: Job.Stem, of job: Job, _ format: SeparationRequest.Format
     ) throws -> Reply {
-        let file = try workshop.stem(stem, of: job, format: format)
+        let file = try derivedFiles.stem(stem, of: job, format: format, for: request)
         return FileReply.reply(
             request, file, type: format.mediaType,
             tag: "\(stem.sha256.prefix(32))-\(format.rawValue)",
@@ -32,7 +32,7 @@ extension Service {
 
     /// File name for saving, `song - vocals.wav`.
     private static func fileName(
-        _ job: Job, _ part: String, _ format: JobOptions.Format
+        _ job: Job, _ part: String, _ format: SeparationRequest.Format
     ) -> String {
         FileReply.safeName("\(FilePath.stem(of: job.name)) - \(part).\(format.rawValue)")
     }
@@ -43,7 +43,7 @@ extension Service {
         var entries: [ZipStream.Entry] = []
         do {
             for stem in job.stems {
-                let file = try workshop.stem(stem, of: job, format: format)
+                let file = try derivedFiles.stem(stem, of: job, format: format, for: request)
                 entries.append(
                     ZipStream.Entry(
                         name: FileReply.safeName("\(stem.name).\(format.rawValue)"),
@@ -62,9 +62,9 @@ extension Service {
             ], body: .stream(try ZipStream(libraries, entries, modified: job.created)))
     }
 
-    private func format(_ request: Request) throws(Problem) -> JobOptions.Format? {
+    private func format(_ request: Request) throws(Problem) -> SeparationRequest.Format? {
         guard let text = request.query("format") else { return nil }
-        guard let format = JobOptions.Format(rawValue: text) else {
+        guard let format = SeparationRequest.Format(rawValue: text) else {
             throw .option("format", value: text, expected: "one of wav, flac, mp3")
         }
         return format
@@ -93,7 +93,7 @@ extension Service {
                     name, value: value, expected: "a stem, or a stem with .pan; stems: \(names)")
             }
         }
-        let mix = try workshop.mix(job, strips: strips, format: format)
+        let mix = try derivedFiles.mix(job, strips: strips, format: format, for: request)
         return FileReply.reply(
             request, mix.file, type: format.mediaType, tag: "\(mix.tag)-\(format.rawValue)",
             name: Service.fileName(job, "mix", format))
@@ -102,7 +102,8 @@ extension Service {
     /// The track that is installed with the program, for a first try on the page.
     func exampleTrack(_ request: Request) throws -> Reply {
         guard let example,
-            let file = DataFolder.regularFile(open(example, O_RDONLY | O_CLOEXEC))
+            let file = DataFolder.regularFile(
+                try DataFolder.checked(open(example, O_RDONLY | O_CLOEXEC)))
         else {
             throw Problem(.notFound, "This installation has no example track.")
         }
@@ -119,12 +120,11 @@ extension Service {
             }
             points = number
         }
-        let waveforms = try workshop.waveforms(of: job)
         return Reply(
             200,
             headers: [
                 ("Content-Type", "application/json"), ("Cache-Control", "private, max-age=3600"),
             ],
-            body: .bytes(waveforms.json(points: points, names: job.stems.map(\.name))))
+            body: .bytes(try derivedFiles.peaks(of: job, points: points, for: request)))
     }
 }

@@ -2,8 +2,7 @@
 
 import Audio
 import Demucs
-import Files
-import LibC
+import System
 
 extension Service {
     /// Prepares to receive a sound, unless the request will certainly be refused.
@@ -11,10 +10,10 @@ extension Service {
     /// - Throws: `Problem`.
     func beginUpload(_ request: Request) throws(Problem) {
         if request.route?.operation == .separateNow { _ = try wanted(request) }
-        _ = try JobOptions(fields: optionFields(of: request))
+        let options = try SeparationRequest(fields: optionFields(of: request))
         // A missing model is reported before a gigabyte is sent.
-        if let failure = shelf.failure { throw ModelShelf.noModel(failure) }
-        try book.checkRoom()
+        if models.failure != nil { throw models.noModel }
+        try queue.checkRoom()
         let limit = settings.limits.bodyBytes
         // A form is a little larger than its file.
         if let bytes = request.announcedBytes, bytes > limit + (1 << 20) {
@@ -24,7 +23,9 @@ extension Service {
             let free = TemporaryFiles.freeBytes(in: folder.uploads), bytes > free
         {
             throw Problem(
-                .diskFull, "There is no room for the \(bytes) bytes of the sound. Try again later.")
+                .diskFull,
+                "The service has no room for the \(bytes) bytes of the sound. Its owner has to make "
+                    + "room.")
         }
         let type = request.header("content-type")?.lowercased() ?? ""
         let isForm = type.hasPrefix("multipart/form-data")
@@ -34,6 +35,12 @@ extension Service {
         }
         guard request.hasBody else {
             throw Problem(.badRequest, "The request has no body, expected a sound file.")
+        }
+        // A form may still have fields with other options.
+        if !isForm, request.route?.operation == .createJob, models.readiness == .ready {
+            do { try JobPlan.check(options, models.model(options.model)) } catch {
+                throw Problem(error)
+            }
         }
         let upload = try Upload(
             to: folder.newUpload(), limitBytes: limit, libraries: libraries,
@@ -75,10 +82,11 @@ extension Service {
 
     func createJob(_ request: Request) throws -> Reply {
         let job = try accept(request, more: [])
-        guard let json = book.json(job.id)?.job else {
+        guard let snapshot = queue.snapshot(job.id) else {
             throw Problem(.notFound, "The job was removed.")
         }
-        return .json(json, status: 202, headers: [("Location", "/v1/separations/\(job.id)")])
+        return .json(
+            snapshot.bytes, status: 202, headers: [("Location", "/v1/separations/\(job.id)")])
     }
 
     /// Creates a job from a complete request.
@@ -89,18 +97,21 @@ extension Service {
     ) throws -> Job {
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
-        let options = try JobOptions(fields: optionFields(of: request) + upload.fields + more)
-        shelf.awaitOwn()
-        let model = try shelf.model(options.model)
-        let precision = try shelf.precision(of: model, options.precisionChoice)
-        _ = try options.outputs(ofSources: model.sources)
+        let options = try SeparationRequest(
+            fields: optionFields(of: request) + upload.fields + more)
+        models.awaitOwn()
+        let model = try models.model(options.model)
+        let precision = try models.precision(of: model, options.precisionChoice)
+        try JobPlan.check(options, model)
         let id = Job.newID()
         let name = Job.label(upload.fileName)
-        let facts = try JobInput(
-            path: upload.path, name: name, ffmpeg: settings.allowsFFmpeg ? .onPath : nil,
-            folder: folder.temporary, limitSeconds: settings.limits.seconds,
-            isCancelled: { request.isAbandoned }
-        ).check(settings.limits, isCancelled: { request.isAbandoned })
+        let facts = try slots.run(id, for: request) {
+            try JobInput(
+                path: upload.path, name: name, in: folder, settings,
+                isCancelled: { [slots] in slots.isOver(request) }
+            ).check(settings.limits, goOn: { try slots.check(request) })
+        }
+        let plan = try JobPlan(options, facts, model, settings.limits)
         var equal = options
         equal.model = nil
         equal.precision = nil
@@ -113,17 +124,21 @@ extension Service {
                 id: id, sequence: sequence, name: name, created: Timestamp.now, options: options,
                 model: model.name, precision: precision.rawValue, key: key,
                 inputBytes: upload.countBytes, durationSeconds: facts.durationSeconds,
-                sampleRateHz: facts.sampleRateHz, channels: facts.channels, warnings: facts.warnings
-            )
+                sampleRateHz: facts.sampleRateHz, channels: facts.channels,
+                warnings: facts.warnings,
+                owner: request.user)
         }
-        if let known = book.done(key: key), let found = try acceptCopy(of: known, as: job) {
+        if let known = queue.done(key: key, owner: request.user),
+            let found = try acceptCopy(of: known, as: job)
+        {
             return found
         }
+        try plan.checkRoom(in: folder, quotaBytes: settings.quotaBytes)
         guard rename(upload.path, folder.input(id)) == 0 else {
-            throw Problem(.diskFull, "The upload can't be stored (\(SystemError.last)).")
+            throw Problem.unstored(.last)
         }
         DataFolder.sync(folder.inputs)
-        do { return try book.accept(job) } catch {
+        do { return try queue.accept(job) } catch {
             unlink(folder.input(id))
             throw error
         }
@@ -132,11 +147,11 @@ extension Service {
     /// Creates a job with the results of a finished one.
     private func acceptCopy(of known: Job, as make: (_ sequence: Int) -> Job) throws -> Job? {
         let runner = JobRunner(
-            book: book, shelf: shelf, folder: folder, metrics: metrics, ffmpeg: nil)
+            queue: queue, models: models, folder: folder, metrics: metrics, settings: settings)
         let id = make(0).id
         guard runner.copyResults(of: known, to: id) else { return nil }
         do {
-            let job = try book.accept { sequence in
+            return try queue.accept { sequence in
                 var job = make(sequence)
                 job.state = .done
                 job.started = job.created
@@ -144,8 +159,6 @@ extension Service {
                 job.takeResults(of: known)
                 return job
             }
-            metrics.count(job)
-            return job
         } catch {
             folder.removeFiles(of: id)
             throw error
@@ -157,9 +170,10 @@ extension Service {
     /// The stem and the format in the address.
     private func wanted(
         _ request: Request
-    ) throws(Problem) -> (stem: String, format: JobOptions.Format) {
+    ) throws(Problem) -> (stem: String, format: SeparationRequest.Format) {
         let file = request.parameters["file"] ?? ""
-        guard let format = JobOptions.Format(rawValue: FilePath.pathExtension(of: file)) else {
+        guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file))
+        else {
             throw Problem(
                 .notFound, "The address must end in .wav, .flac or .mp3, as in vocals.wav.")
         }
@@ -179,15 +193,15 @@ extension Service {
         }
         let job = try accept(request, more: fields)
         guard
-            let done = book.waitForEnd(
-                job.id, isOver: { request.isAbandoned || shelf.failure != nil })
+            let done = queue.waitForEnd(
+                job.id, isOver: { request.isAbandoned || models.failure != nil })
         else {
-            if let failure = shelf.failure {
-                _ = try book.cancelOrRemove(job.id)
-                throw ModelShelf.noModel(failure)
+            if models.failure != nil {
+                _ = try queue.cancelOrRemove(job.id)
+                throw models.noModel
             }
             // The client has disconnected; at the end of the service the job stays in the queue.
-            if request.isAbandoned { _ = try book.cancelOrRemove(job.id) }
+            if request.isAbandoned { _ = try queue.cancelOrRemove(job.id) }
             throw Problem(.busy, "The service is stopping; the job continues after a restart.")
         }
         if let error = done.error { throw error }

@@ -1,12 +1,11 @@
 // The service: its parts, start and end.
 
 import Audio
+import CServiceLibraries
 import Demucs
-import Files
-import LibC
 import ModelZoo
 import Synchronization
-import Tensor
+import System
 
 /// Settings of a service.
 package struct ServiceSettings: Sendable {
@@ -21,6 +20,8 @@ package struct ServiceSettings: Sendable {
     /// Limit of results and their copies in bytes, above which first copies and then the oldest
     /// results are removed; nil for no limit.
     package var quotaBytes: Int?
+    /// Limit of the results' copies in bytes, above which the least recently used are removed.
+    package var cacheBytes = 2_000_000_000
     package var tokenFile: String?
     /// Host names that browsers may use, besides the address.
     package var allowedHosts: [String] = []
@@ -28,11 +29,15 @@ package struct ServiceSettings: Sendable {
     package var allowedOrigins: [String] = []
     package var allowsFFmpeg = false
     package var limits = ServiceLimits()
+    package var clock = ServiceClock.system
     package var threads: Int
     package var precision = PrecisionChoice.ofModel
     package var version: String
+    /// Name or path of the service's own model, for messages.
+    package var modelName: String
 
-    package init(dataFolder: String, threads: Int, version: String) {
+    package init(dataFolder: String, modelName: String, threads: Int, version: String) {
+        self.modelName = modelName
         self.dataFolder = dataFolder
         self.threads = threads
         self.version = version
@@ -45,12 +50,17 @@ package final class Service: Sendable {
     let libraries: ServiceLibraries
     let rules: AccessRules
     let folder: DataFolder
-    let hub = EventHub()
-    let book: JobBook
-    let shelf: ModelShelf
-    let metrics = Metrics()
-    let workshop: Workshop
+    let eventLog: EventLog
+    let queue: JobQueue
+    let models: LoadedModels
+    let metrics: Metrics
+    let derivedFiles: DerivedFiles
+    let clock: ServiceClock
+    /// Slots for the work of requests outside the queue.
+    let slots: WorkSlots
     let connections: ConnectionTable
+    /// The page's files by their names.
+    let pageFiles: [String: SentFile]
     /// Path of the track that is installed with the program.
     let example: String?
     /// Problems at the start that did not prevent it.
@@ -60,6 +70,9 @@ package final class Service: Sendable {
     private let server: Mutex<HTTPServer?> = Mutex(nil)
     private let threads = Mutex<[SystemThread]>([])
     private let isClosing = Atomic(false)
+    /// Broadcast when the service ends.
+    private let closing = Condition()
+    private let cleanup: Mutex<Cleanup>
 
     /// Opens the libraries, the data folder and the port.
     ///
@@ -75,6 +88,16 @@ package final class Service: Sendable {
         if !isLoopback, settings.tokenFile == nil {
             throw ServiceError.tokenNeeded(host: settings.host)
         }
+        var settings = settings
+        var warnings: [String] = []
+        // A connection needs a descriptor, and many replies a file.
+        let descriptors = Service.raiseDescriptorLimit(to: 2 * settings.limits.connections + 512)
+        if descriptors / 2 < settings.limits.connections {
+            settings.limits.connections = max(1, descriptors / 2)
+            warnings.append(
+                "The limit of \(descriptors) open files allows only \(settings.limits.connections) "
+                    + "connections. Raise it with 'ulimit -n'.")
+        }
         self.settings = settings
         libraries = try ServiceLibraries()
         rules = AccessRules(
@@ -82,20 +105,40 @@ package final class Service: Sendable {
                 (["localhost", "127.0.0.1", "::1", settings.host] + settings.allowedHosts)
                     .map { $0.lowercased() }),
             origins: Set(settings.allowedOrigins),
-            token: try settings.tokenFile.map { path throws(ServiceError) in
-                try AccessRules.token(inFile: path)
+            tokens: try settings.tokenFile.map { path throws(ServiceError) in
+                try UserTokens(file: path)
             }, isLoopback: isLoopback)
         folder = try DataFolder(settings.dataFolder)
-        var warnings: [String] = []
-        book = try Service.book(libraries, folder, hub, settings.limits, &warnings)
+        if let path = settings.tokenFile, UserTokens.isOpenToOthers(path) {
+            warnings.append(
+                "\(path): every user of this machine can read or change the tokens. Run: "
+                    + "chmod 600 \(path)")
+        }
+        metrics = Metrics()
+        clock = settings.clock
+        eventLog = EventLog(clock)
+        queue = try Service.openQueue(
+            libraries, folder, eventLog, metrics, settings, &warnings)
         self.warnings = warnings
-        shelf = ModelShelf(
-            store: store, precision: settings.precision, threads: settings.threads,
+        models = LoadedModels(
+            store: store, ownName: settings.modelName, precision: settings.precision,
+            threads: settings.threads, clock: clock,
             findOwn: findModel)
-        workshop = Workshop(folder)
+        slots = WorkSlots(count: settings.limits.workSlots)
+        derivedFiles = DerivedFiles(folder, slots)
+        cleanup = Mutex(
+            Cleanup(
+                queue: queue, folder: folder, derivedFiles: derivedFiles, metrics: metrics,
+                settings: settings))
+        pageFiles = Dictionary(
+            uniqueKeysWithValues: PageFile.sent.map { [libraries] in
+                ($0.name, SentFile($0, libraries))
+            })
         example = try? store.bundledFile("demo_track.ogg")
-        Service.raiseDescriptorLimit(for: settings.limits.connections)
-        connections = ConnectionTable(limits: settings.limits)
+        connections = ConnectionTable(limits: settings.limits, clock: clock) {
+            let count = http_received_bytes($0)
+            return count >= 0 ? Int(count) : nil
+        }
         listener = try ListeningSocket(host: settings.host, port: settings.port)
     }
 
@@ -116,17 +159,21 @@ package final class Service: Sendable {
     }
 
     /// The reason why the model could not be loaded; nil if there is none.
-    package var modelProblem: String? { shelf.failure }
+    package var modelProblem: (any Error)? { models.failure }
+
+    /// Waits until the model is loaded, or has failed.
+    package func waitUntilLoaded() { models.waitUntilLoaded() }
 
     /// Opens the jobs of an earlier run. A damaged database is moved aside.
-    private static func book(
-        _ libraries: ServiceLibraries, _ folder: DataFolder, _ hub: EventHub,
-        _ limits: ServiceLimits, _ warnings: inout [String]
-    ) throws(ServiceError) -> JobBook {
-        func open() throws(ServiceError) -> JobBook {
-            try JobBook(
-                JobDatabase(libraries, path: folder.database), folder: folder, hub: hub,
-                mostQueued: limits.queue)
+    private static func openQueue(
+        _ libraries: ServiceLibraries, _ folder: DataFolder, _ eventLog: EventLog,
+        _ metrics: Metrics,
+        _ settings: ServiceSettings, _ warnings: inout [String]
+    ) throws(ServiceError) -> JobQueue {
+        func open() throws(ServiceError) -> JobQueue {
+            try JobQueue(
+                JobDatabase(libraries, path: folder.database), folder: folder, events: eventLog,
+                metrics: metrics, mostQueued: settings.limits.queue, clock: settings.clock)
         }
         do {
             return try open()
@@ -143,17 +190,20 @@ package final class Service: Sendable {
         }
     }
 
-    /// Raises the limit of open files: a connection needs one or more descriptors.
-    private static func raiseDescriptorLimit(for connections: Int) {
+    /// Raises the limit of open files, as far as the system allows.
+    ///
+    /// - Returns: the limit.
+    private static func raiseDescriptorLimit(to wanted: Int) -> Int {
         #if canImport(Darwin)
             let resource = RLIMIT_NOFILE
         #else
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         #endif
         var limit = rlimit()
-        guard getrlimit(resource, &limit) == 0 else { return }
-        limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, rlim_t(2 * connections + 512)))
+        guard getrlimit(resource, &limit) == 0 else { return wanted }
+        limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, rlim_t(wanted)))
         setrlimit(resource, &limit)
+        return Int(clamping: limit.rlim_cur)
     }
 
     // MARK: - Running
@@ -170,14 +220,18 @@ package final class Service: Sendable {
         try server.start()
         self.server.withLock { $0 = server }
         let runner = JobRunner(
-            book: book, shelf: shelf, folder: folder, metrics: metrics,
-            ffmpeg: settings.allowsFFmpeg ? .onPath : nil)
-        run { [shelf, book] in
-            shelf.loadOwn()
-            book.tick()
+            queue: queue, models: models, folder: folder, metrics: metrics,
+            settings: settings)
+        run { [models, queue] in
+            models.loadOwn()
+            queue.tick()
         }
         for _ in 0..<settings.jobs { run { runner.run() } }
         run { [unowned self] in keepTime() }
+        run { [unowned self] in
+            repeatUntilEnd(every: 0.5) { cleanUp() }
+            queue.saveClock()
+        }
     }
 
     private func run(_ body: @escaping @Sendable () -> Void) {
@@ -187,33 +241,58 @@ package final class Service: Sendable {
     /// Ends the service: the running job stops within its segment and is queued again.
     package func stop() {
         guard !isClosing.exchange(true, ordering: .relaxed) else { return }
+        closing.withLock { closing.broadcast() }
         let server = self.server.withLock { $0 }
         server?.quiesce()
-        book.close()
-        hub.close()
+        queue.close()
+        slots.close()
+        eventLog.close()
         // Replies that are being sent get up to a second to arrive.
-        let deadline = Timestamp.uptime + 1
-        while connections.replying > 0, Timestamp.uptime < deadline { usleep(20_000) }
+        connections.waitForReplies(atMost: 1)
         server?.stop()
         self.server.withLock { $0 = nil }
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
-    /// Closes late connections, wakes streams and removes old results, periodically.
+    /// Repeats an action until the service ends.
+    private func repeatUntilEnd(every seconds: Double, _ action: () -> Void) {
+        while !isClosing.load(ordering: .relaxed) {
+            action()
+            let deadline = clock.now() + seconds
+            closing.withLock {
+                while !isClosing.load(ordering: .relaxed), clock.now() < deadline {
+                    clock.wait(closing, deadline)
+                }
+            }
+        }
+    }
+
+    /// Closes late connections and wakes waiting requests, periodically.
     private func keepTime() {
         var lastTick = 0.0
-        var janitor = Janitor(
-            book: book, folder: folder, workshop: workshop, metrics: metrics, settings: settings)
-        while !isClosing.load(ordering: .relaxed) {
-            usleep(100_000)
+        repeatUntilEnd(every: 0.1) {
             connections.closeLate()
-            let now = Timestamp.uptime
-            guard now - lastTick >= 0.5 else { continue }
-            lastTick = now
-            hub.tick()
-            book.tick()
-            book.saveAgain()
-            janitor.cleanUp()
+            guard clock.now() - lastTick >= 0.5 else { return }
+            lastTick = clock.now()
+            slots.tick()
+            queue.tick()
         }
+    }
+
+    /// Stores what could not be stored before, and removes old results. Not in ``keepTime()``, because
+    /// it takes as long as the disk does.
+    private func cleanUp() {
+        cleanup.withLock { cleanup in
+            queue.saveAgain()
+            cleanup.run()
+        }
+    }
+
+    /// Does the periodic work that is due. Tests call it after they have advanced the clock.
+    package func doDueWork() {
+        connections.closeLate()
+        slots.tick()
+        queue.tick()
+        cleanUp()
     }
 }

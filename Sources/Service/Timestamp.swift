@@ -1,7 +1,6 @@
 // Times of jobs: seconds since 1970, shown as RFC 3339.
 
-import Files
-import LibC
+import System
 
 enum Timestamp {
     /// Seconds since 1970.
@@ -9,6 +8,16 @@ enum Timestamp {
 
     /// Seconds on the monotonic clock, which is never set.
     static var uptime: Double { seconds(CLOCK_MONOTONIC) }
+
+    /// Seconds since the machine was started, its sleep included.
+    static var sinceBoot: Double {
+        #if canImport(Darwin)
+            // On Linux, this clock stops during sleep.
+            seconds(CLOCK_MONOTONIC)
+        #else
+            seconds(CLOCK_BOOTTIME)
+        #endif
+    }
 
     private static func seconds(_ clock: clockid_t) -> Double {
         var time = timespec()

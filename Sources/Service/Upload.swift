@@ -1,8 +1,7 @@
 // The body of a request, written to the disk: raw bytes, or the field `file` of a form.
 
 import CServiceLibraries
-import Files
-import LibC
+import System
 
 /// Receives a body piece by piece; holds only one piece in memory.
 final class Upload {
@@ -20,7 +19,7 @@ final class Upload {
 
     private let libraries: ServiceLibraries
     private let limitBytes: Int
-    private var descriptor: Int32
+    private var descriptor: Int32 = -1
     private var hash = SHA256()
     private var form: OpaquePointer?
     private var formState: FormState?
@@ -43,18 +42,17 @@ final class Upload {
         self.path = path
         self.limitBytes = limitBytes
         self.libraries = libraries
+        if let connection {
+            form = libraries.http.create_post_processor(
+                connection, 1 << 16, takeField, Unmanaged.passUnretained(self).toOpaque())
+            guard form != nil else {
+                throw Problem(.badRequest, "The multipart form has no valid boundary.")
+            }
+            formState = .beforeFile
+        }
+        // Last, because a refused request must leave no file.
         descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
-            throw Problem(.diskFull, "The upload can't be stored (\(SystemError.last)).")
-        }
-        guard let connection else { return }
-        form = libraries.http.create_post_processor(
-            connection, 1 << 16, takeField, Unmanaged.passUnretained(self).toOpaque())
-        if form == nil {
-            discard()
-            throw Problem(.badRequest, "The multipart form has no valid boundary.")
-        }
-        formState = .beforeFile
+        guard descriptor >= 0 else { throw Problem.unstored(.last) }
     }
 
     deinit { discard() }
@@ -96,7 +94,7 @@ final class Upload {
             decodeFields()
         }
         // An accepted sound must survive a crash of the machine.
-        if problem == nil, fsync(descriptor) != 0 { failWriting(.last) }
+        if problem == nil, fsync(descriptor) != 0 { fail(.unstored(.last)) }
         if let problem { throw problem }
         if countBytes == 0 {
             throw Problem(
@@ -128,7 +126,7 @@ final class Upload {
         countBytes += bytes.count
         if countBytes > limitBytes { return fail(Upload.tooLarge(limitBytes)) }
         hash.update(bytes)
-        do { try writeAll(bytes, to: descriptor) } catch { failWriting(error) }
+        do { try writeAll(bytes, to: descriptor) } catch { fail(.unstored(error)) }
     }
 
     static func tooLarge(_ limitBytes: Int) -> Problem {
@@ -136,10 +134,6 @@ final class Upload {
             .tooLarge,
             "The sound has more than the \(limitBytes) bytes that the service takes. Cut it, or "
                 + "send it as FLAC.")
-    }
-
-    private func failWriting(_ error: SystemError) {
-        fail(Problem(.diskFull, "The upload can't be stored (\(error)). Try again later."))
     }
 
     private func fail(_ problem: Problem) {

@@ -24,7 +24,9 @@ struct Waveforms {
         }
 
         /// Computes the waveform of a stem by decoding it.
-        init(_ reader: AudioReader) throws {
+        ///
+        /// - Parameter goOn: called for each block; its error ends the work.
+        init(_ reader: AudioReader, goOn: () throws -> Void) throws {
             var minima = [[Int8]](repeating: [], count: reader.channelCount)
             var maxima = minima
             var rest = [[Float]](repeating: [], count: reader.channelCount)
@@ -46,6 +48,7 @@ struct Waveforms {
                 }
             }
             while let block = try reader.next() {
+                try goOn()
                 count += block.sampleCount
                 for channel in rest.indices { rest[channel] += block.channels[channel] }
                 take(false)

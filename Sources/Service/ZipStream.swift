@@ -1,7 +1,7 @@
 // Stems as a ZIP archive that is made while it is sent, with libarchive.
 
 import CServiceLibraries
-import LibC
+import System
 
 /// The archive: each read packs the next piece of a file. Nothing is compressed, because audio
 /// hardly gets smaller.

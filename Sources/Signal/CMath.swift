@@ -1,6 +1,6 @@
 // Functions of the C library, on every platform.
 
-import LibC
+import System
 
 func logarithm10(_ x: Double) -> Double { log10(x) }
 func sine(_ x: Double) -> Double { sin(x) }

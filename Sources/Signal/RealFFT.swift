@@ -1,8 +1,10 @@
-// The Fourier transform of real signals, `FFT_SIGNALS` at once.
+// The Fourier transform of real signals, `FFT_SIGNALS` at once: Stockham's self-sorting algorithm on
+// half as many complex numbers.
 
 import CKernels
 
-/// The plan of a real transform of one even length, forward and inverse. Immutable: threads share it.
+/// The plan of a real transform of one length, a power of two, forward and inverse. Immutable:
+/// threads share it.
 ///
 /// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2 − 1. Inverse: the sum with the
 /// opposite sign over the whole conjugate-symmetric spectrum. Neither is scaled, so forward and
@@ -22,18 +24,18 @@ package struct RealFFT: Sendable {
     /// Capacity of each of the two buffers of a transform, in floats.
     package let bufferFloats: Int
 
-    private let complex: ComplexFFT
+    private let passes: [Pass]
 
     /// exp(−2πi·k / length) for k = 0 ..< bins.
     private let twiddles: [Float]
 
-    /// - Parameter length: even, at least 2.
+    /// - Parameter length: a power of two, at least 2.
     package init(length: Int) {
-        precondition(length >= 2 && length % 2 == 0)
+        precondition(length >= 2 && length & (length - 1) == 0)
         self.length = length
         bins = length / 2
-        complex = ComplexFFT(length: bins)
-        bufferFloats = complex.capacity * 2 * Int(FFT_SIGNALS)
+        bufferFloats = bins * 2 * Int(FFT_SIGNALS)
+        passes = Pass.all(for: bins)
         twiddles = rootsOfUnity(0..<bins, denominator: length)
     }
 
@@ -48,7 +50,7 @@ package struct RealFFT: Sendable {
         _ signals: SignalBuffer, spare: SignalBuffer, into spectra: UnsafeMutablePointer<Float>,
         rowLength: Int, count: Int, with kernels: kernel_table
     ) {
-        let transformed = complex.transform(signals, spare, with: kernels)
+        let transformed = transform(signals, spare, with: kernels)
         kernels.f32_rfft_bins(bins, count, twiddles, transformed, spectra, rowLength)
     }
 
@@ -64,6 +66,71 @@ package struct RealFFT: Sendable {
         _ second: SignalBuffer, with kernels: kernel_table
     ) -> SignalBuffer {
         kernels.f32_irfft_bins(bins, count, twiddles, spectra, rowLength, first)
-        return complex.transform(first, second, with: kernels)
+        return transform(first, second, with: kernels)
+    }
+
+    /// The complex transforms of `bins` elements, X[k] = Σₙ x[n] · exp(−2πi·nk / bins), without a
+    /// scale. Both buffers are overwritten; kernel_families.h describes their layout.
+    ///
+    /// There is no inverse one: the inverse is the forward transform of the reversed input,
+    /// x[−k mod bins], which `f32_irfft_bins` writes.
+    ///
+    /// - Returns: the one of the two buffers that holds the transforms.
+    private func transform(
+        _ input: SignalBuffer, _ spare: SignalBuffer, with kernels: kernel_table
+    ) -> SignalBuffer {
+        var (source, target) = (input, spare)
+        for pass in passes {
+            kernels.f32_fft_pass(
+                pass.radix, pass.groups, pass.stride, pass.twiddles, source, target)
+            swap(&source, &target)
+        }
+        return source
+    }
+}
+
+/// A buffer of complex elements of `FFT_SIGNALS` signals, or of twice as many real samples.
+package typealias SignalBuffer = UnsafeMutablePointer<Float>
+
+/// exp(−2πi · numerator / denominator) for a run of numerators, as (real, imaginary) pairs, evaluated
+/// in double.
+///
+/// Numerators are reduced modulo the denominator first: the cosine of a large angle loses digits.
+private func rootsOfUnity(_ numerators: some Sequence<Int>, denominator: Int) -> [Float] {
+    numerators.flatMap { numerator in
+        let angle = -2 * Double.pi * Double(numerator % denominator) / Double(denominator)
+        return [Float(cosine(angle)), Float(sine(angle))]
+    }
+}
+
+/// The arguments of `f32_fft_pass`: n = `remaining` points still to be transformed, n / radix
+/// groups, and `stride` points already transformed.
+private struct Pass: Sendable {
+    let radix: Int
+    let groups: Int
+    let stride: Int
+
+    /// exp(−2πi·pk / n): for each group p the factors of k = 1 ..< radix.
+    let twiddles: [Float]
+
+    /// The passes of a length, a power of two: as few as possible.
+    static func all(for length: Int) -> [Pass] {
+        var passes: [Pass] = []
+        var remaining = length
+        while remaining > 1 {
+            let radix = min(8, remaining)
+            passes.append(Pass(radix: radix, remaining: remaining, stride: length / remaining))
+            remaining /= radix
+        }
+        return passes
+    }
+
+    private init(radix: Int, remaining: Int, stride: Int) {
+        self.radix = radix
+        self.stride = stride
+        let groups = remaining / radix
+        self.groups = groups
+        twiddles = rootsOfUnity(
+            (0..<groups).flatMap { p in (1..<radix).map { k in p * k } }, denominator: remaining)
     }
 }

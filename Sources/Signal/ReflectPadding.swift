@@ -34,16 +34,11 @@ package struct ReflectPadding {
     package var paddedCount: Int { left + count + right }
 
     /// The input sample at a position of the padded signal, or nil for a zero.
-    ///
-    /// Positions just outside the padded signal reflect once more, at its own edges: frames of an
-    /// `nfft` that is no multiple of four reach one sample into the padding that `torch.stft` adds
-    /// because of `center=True`.
     package func source(at position: Int) -> Int? {
-        let inside = Self.reflect(position, count: paddedCount)
         guard reflects else {
-            return left..<left + count ~= inside ? inside - left : nil
+            return left..<left + count ~= position ? position - left : nil
         }
-        let extended = Self.reflect(inside - (left - zerosLeft), count: extendedCount)
+        let extended = Self.reflect(position - (left - zerosLeft), count: extendedCount)
         let index = extended - zerosLeft
         return index >= 0 && index < count ? index : nil
     }

@@ -37,7 +37,7 @@ extension STFT {
                     let item = firstItem + min(index, count - 1)
                     let source = frame(
                         of: signal.pointer + item % channels * samples,
-                        from: item / channels * hop + firstFrameStart, padding,
+                        from: item / channels * hop, padding,
                         ifPadded: second + index * nfft)
                     sources.initializeElement(at: index, to: source)
                 }

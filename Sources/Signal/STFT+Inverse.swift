@@ -68,7 +68,7 @@ extension STFT {
                 for index in 0..<count {
                     let item = firstItem + index
                     // The frame's first position, which may lie before the signal or past its end.
-                    let start = item / channels * hop + firstFrameStart - cut
+                    let start = item / channels * hop - cut
                     let first = min(max(0, -start), nfft)
                     let end = max(first, min(nfft, samples - start))
                     let inside = end > first ? start + first : 0

@@ -9,8 +9,7 @@ import Tensor
 /// Hop nfft/4, periodic Hann window, scaled by 1/√nfft in both directions. The input is padded by
 /// reflection: 3/2 hops on the left, and on the right 3/2 hops plus the rest to a whole hop. Frame
 /// t begins at sample t·hop of the padded signal. (`torch.stft` pads once more, and the reference
-/// drops the frames in that padding; only for an `nfft` that is no multiple of four, frames reach
-/// one sample into it on each side.) The forward transform drops the Nyquist bin; the inverse takes
+/// drops the frames in that padding.) The forward transform drops the Nyquist bin; the inverse takes
 /// it as zero.
 ///
 /// Work is cut into blocks of frames that do not depend on the number of threads, so the results
@@ -49,11 +48,9 @@ package struct STFT: Sendable {
     /// Factors for the samples of the inverse's first hop; empty if all are one.
     let firstHopGains: [Float]
 
-    /// Whether the reference can frame with this `nfft`: even, for the inverse, and with an even
-    /// hop, for a whole number of frames.
-    package static func supports(nfft: Int) -> Bool {
-        nfft >= 8 && nfft % 2 == 0 && nfft / 4 % 2 == 0
-    }
+    /// Whether `nfft` is a power of two with an even hop: the padding is 3/2 hops. (The published
+    /// models have 4096; the reference runs with any multiple of 8.)
+    package static func supports(nfft: Int) -> Bool { nfft >= 8 && nfft & (nfft - 1) == 0 }
 
     /// - Parameter nfft: a length that ``supports(nfft:)``.
     package init(nfft: Int, framing: Framing = .reflected) {
@@ -88,9 +85,6 @@ package struct STFT: Sendable {
 
     /// Number of frames of a signal: samples / hop, rounded up.
     package func frames(samples: Int) -> Int { (samples + hop - 1) / hop }
-
-    /// The first sample of frame 0 in the padded signal: 0, or −1 if `nfft` is no multiple of four.
-    var firstFrameStart: Int { 2 * hop - nfft / 2 }
 
     /// Samples of the padding that the inverse cuts off.
     var cut: Int { framing == .reflected ? padding : 0 }

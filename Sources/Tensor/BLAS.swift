@@ -1,12 +1,12 @@
 // Single-precision matrix products: OpenBLAS where it is installed, Accelerate on Apple platforms.
 
 import CKernels
+import System
 
 #if canImport(Accelerate)
     import Accelerate
 #else
     import COpenBLAS
-    import LibC
 #endif
 
 /// The BLAS library could not be used.
@@ -24,6 +24,14 @@ public enum BLASError: Error, Equatable, CustomStringConvertible {
         case .symbolNotFound(let symbol, let library):
             "\(library) has no function \(symbol): it is not a complete OpenBLAS; "
                 + "install Debian's libopenblas0-pthread"
+        }
+    }
+}
+
+extension BLASError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .libraryNotFound, .symbolNotFound: .engine
         }
     }
 }

@@ -19,8 +19,6 @@ package final class Backend: Sendable {
     let products: GEMMBackend
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
-    /// Times the tiles of all loops; nil except in measurements.
-    private let clock: TileClock?
     private let storagePool = StoragePool()
     /// Pool of the tensors that outlive a pass (inputs, results, tables). In the pool of
     /// activations they would split the free memory that large activations need.
@@ -36,36 +34,22 @@ package final class Backend: Sendable {
     /// - Throws: ``BLASError`` if BLAS is needed and can't be loaded, ``InstructionSetError`` or
     ///   ``GEMMBackendError`` if the environment forces kernels that this CPU cannot run.
     package convenience init(threads: Int, precision: Precision = .float32) throws {
-        let (instructions, products) = try Self.selectedKernels()
-        self.init(threads: threads, precision, instructions, products)
-    }
-
-    /// A backend of one thread that times the tiles of its loops.
-    ///
-    /// - Throws: the errors of ``init(threads:precision:)``.
-    package convenience init(precision: Precision, timing clock: TileClock) throws {
-        let (instructions, products) = try Self.selectedKernels()
-        self.init(threads: 1, precision, instructions, products, clock)
-    }
-
-    private static func selectedKernels() throws -> (InstructionSet, GEMMBackend) {
-        try environment.withLock { _ in
+        let (instructions, products) = try Self.environment.withLock { _ in
             let instructions = try InstructionSet.selected()
             return (instructions, try GEMMBackend.selected(for: instructions))
         }
+        self.init(threads: threads, precision, instructions, products)
     }
 
     /// A backend on given kernels; the environment is ignored.
     ///
     /// OpenBLAS takes the core of the first backend that opens it.
     ///
-    /// - Parameter instructions: an available set.
     /// - Throws: ``BLASError`` if `kind` is BLAS and it can't be loaded.
     package convenience init(
         threads: Int, precision: Precision = .float32, instructions: InstructionSet,
         products kind: GEMMBackend.Kind
     ) throws {
-        precondition(instructions.isAvailable)
         let products = try Self.environment.withLock { _ in
             try GEMMBackend.of(kind, for: instructions)
         }
@@ -74,9 +58,8 @@ package final class Backend: Sendable {
 
     private init(
         threads: Int, _ precision: Precision, _ instructions: InstructionSet,
-        _ products: GEMMBackend, _ clock: TileClock? = nil
+        _ products: GEMMBackend
     ) {
-        self.clock = clock
         self.precision = precision
         self.instructions = instructions
         self.products = products
@@ -93,7 +76,7 @@ package final class Backend: Sendable {
     }
 
     /// The kernels in use (`avx512bf16`, `avx2`, `neondot`, `plain` and so on).
-    package var instructionSet: String { instructions.rawValue }
+    package var instructionSet: String { instructions.name }
 
     /// The precision in which products are the fastest on this CPU.
     package var fastestPrecision: Precision {
@@ -157,7 +140,6 @@ package final class Backend: Sendable {
     /// The result of a body may depend on its index alone, never on the thread or the number of
     /// threads. A body must not start a loop of its own.
     package func parallelFor(_ count: Int, _ body: (_ index: Int) -> Void) {
-        if let clock { return clock.run(count, body) }
         threadPool.run(count) { index, _ in body(index) }
     }
 
@@ -168,7 +150,6 @@ package final class Backend: Sendable {
         _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
         let blocks = scratch.reserve(floats)
-        if let clock { return clock.run(count) { body($0, blocks[0].base) } }
         threadPool.run(count) { index, thread in
             body(index, blocks[thread].base)
         }

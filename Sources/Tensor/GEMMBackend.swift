@@ -2,6 +2,7 @@
 // kernels or BLAS.
 
 import CKernels
+import System
 
 /// The code that computes float32 matrix products.
 ///
@@ -60,6 +61,10 @@ public struct GEMMBackendError: Error, Equatable, CustomStringConvertible {
         "the environment variable SWIFT_DEMUCS_PRODUCTS is '\(value)'; use packed or blas, or "
             + "unset it"
     }
+}
+
+extension GEMMBackendError: CausedError {
+    package var cause: ErrorCause { .engine }
 }
 
 /// Sizes and precision of a packed matrix, the right operand of products.

@@ -1,33 +1,55 @@
 // The choice of the kernels: the fastest set that the CPU can run, or the set that the user forces.
 
 import CKernels
-import LibC
+import System
 
-/// A set of kernels, named after the instructions that they use.
-package enum InstructionSet: String, CaseIterable, Sendable {
-    case plain, avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16
+/// A set of kernels that this CPU and build can run, named after the instructions that it uses.
+package struct InstructionSet: Sendable, CustomStringConvertible {
+    package let kernels: kernel_table
+
+    /// The names of the sets of all CPUs, as kernel_sets.h lists them.
+    package static var names: [String] {
+        var names: [String] = []
+        while let name = kernel_set_name(names.count) { names.append(String(cString: name)) }
+        return names
+    }
+
+    /// The sets that this CPU and build can run; a set follows those whose instructions it has.
+    package static var available: [InstructionSet] { names.compactMap(InstructionSet.init) }
+
+    /// The plain kernels, which run everywhere.
+    package static var plain: InstructionSet { InstructionSet(kernels: kernels_plain().pointee) }
+
+    /// The fastest set that this CPU and build can run.
+    package static var best: InstructionSet { available.last ?? plain }
 
     /// Forces a set of kernels, for tests and measurements.
     package static let environmentVariable = "SWIFT_DEMUCS_ISA"
 
-    /// The fastest set that this CPU and build can run.
-    package static var best: InstructionSet {
-        allCases.last { $0.isAvailable } ?? .plain
+    private init(kernels: kernel_table) { self.kernels = kernels }
+
+    /// - Returns: nil for a set that is unknown, or that this CPU or build can't run.
+    package init?(named name: String) {
+        guard let table = kernel_set(name) else { return nil }
+        kernels = table.pointee
     }
+
+    /// `avx512bf16`, `neondot`, `plain` and so on.
+    package var name: String { Self.text(kernels.name) }
+    package var description: String { name }
 
     /// Whether products in bfloat16 are faster than in float32.
-    package var multipliesBFloat16: Bool { self == .avx512bf16 || self == .neonbf16 }
+    var multipliesBFloat16: Bool { kernels.multiplies_bf16 }
 
     /// Whether products of INT8 weights with activations of 14 bits are faster than those with
-    /// floats: integers are multiplied at least twice as fast as floats, and bfloat16 is not.
-    package var multiplies14Bits: Bool {
-        switch self {
-        case .avx2, .avxvnni, .avx512, .avx512vnni, .neondot: true
-        case .plain, .avx512bf16, .neon, .neonbf16: false
-        }
-    }
+    /// floats.
+    var multiplies14Bits: Bool { kernels.multiplies_14_bits }
 
-    package var isAvailable: Bool { table != nil }
+    /// The name of OpenBLAS's kernels for the same instructions; nil leaves the choice to OpenBLAS.
+    var openBLASCoreType: String? {
+        let core = Self.text(kernels.blas_core)
+        return core.isEmpty ? nil : core
+    }
 
     /// The set that runs: `SWIFT_DEMUCS_ISA` if it is set, else the best.
     ///
@@ -35,9 +57,8 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     ///   CPU can't run.
     package static func selected() throws -> InstructionSet {
         guard let value = forced(by: environmentVariable) else { return best }
-        guard let forced = InstructionSet(rawValue: value), forced.isAvailable else {
-            throw InstructionSetError(
-                value: value, available: allCases.filter(\.isAvailable).map(\.rawValue))
+        guard let forced = InstructionSet(named: value) else {
+            throw InstructionSetError(value: value, available: available.map(\.name))
         }
         return forced
     }
@@ -48,31 +69,15 @@ package enum InstructionSet: String, CaseIterable, Sendable {
         return String(cString: value)
     }
 
-    /// The kernels of this set; the plain ones where it is not available.
-    package var kernels: kernel_table { (table ?? kernels_plain()).pointee }
-
-    private var table: UnsafePointer<kernel_table>? {
-        switch self {
-        case .plain: kernels_plain()
-        case .avx2: kernels_avx2()
-        case .avxvnni: kernels_avxvnni()
-        case .avx512: kernels_avx512()
-        case .avx512vnni: kernels_avx512vnni()
-        case .avx512bf16: kernels_avx512bf16()
-        case .neon: kernels_neon()
-        case .neondot: kernels_neondot()
-        case .neonbf16: kernels_neonbf16()
-        }
+    /// The text in an array of characters of C, which Swift imports as a tuple.
+    private static func text(_ characters: some Any) -> String {
+        withUnsafeBytes(of: characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
+}
 
-    /// The name of OpenBLAS's kernels for the same instructions; nil leaves the choice to OpenBLAS.
-    var openBLASCoreType: String? {
-        switch self {
-        case .plain: nil
-        case .avx2, .avxvnni: "Haswell"
-        case .avx512, .avx512vnni, .avx512bf16: "SkylakeX"
-        case .neon, .neondot, .neonbf16: nil
-        }
+extension InstructionSet: Equatable {
+    package static func == (first: InstructionSet, second: InstructionSet) -> Bool {
+        first.name == second.name
     }
 }
 
@@ -85,4 +90,8 @@ public struct InstructionSetError: Error, Equatable, CustomStringConvertible {
         "the environment variable SWIFT_DEMUCS_ISA is '\(value)', which this CPU and build can't "
             + "run; use one of \(available.joined(separator: ", ")), or unset it"
     }
+}
+
+extension InstructionSetError: CausedError {
+    package var cause: ErrorCause { .engine }
 }

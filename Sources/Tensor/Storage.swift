@@ -1,7 +1,7 @@
 // Pooled, aligned float32 memory: the one place that keeps a raw pointer.
 
-import LibC
 import Synchronization
+import System
 
 /// A block of 64-byte aligned float32 memory inside a region.
 ///

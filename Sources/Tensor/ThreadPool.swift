@@ -1,8 +1,8 @@
 // The one thread pool: fixed threads that share the indices of a parallel loop.
 
 import CKernels
-import LibC
 import Synchronization
+import System
 
 /// A fixed set of threads that run parallel loops one after the other.
 ///

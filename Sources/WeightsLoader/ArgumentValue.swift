@@ -1,6 +1,6 @@
 // The Python values of constructor arguments in checkpoints.
 
-import Files
+import System
 
 /// A constructor argument with Python's types: `True` is not 1, and 4 is not 4.0.
 package indirect enum ArgumentValue: Sendable, Equatable {

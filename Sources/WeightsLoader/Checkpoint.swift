@@ -1,7 +1,7 @@
 // A checkpoint: named tensors and metadata in a memory-mapped file. The reader of each file format
 // returns a `CheckpointContents`; all other code is common to the formats.
 
-import Files
+import System
 
 /// The checked content of a checkpoint file, the result of a format's reader; values are not
 /// converted yet.

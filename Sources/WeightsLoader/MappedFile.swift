@@ -1,7 +1,6 @@
 // A file mapped into memory, read-only.
 
-import Files
-import LibC
+import System
 
 /// A read-only memory mapping of a file, released with its last reference.
 ///

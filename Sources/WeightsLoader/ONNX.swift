@@ -1,7 +1,7 @@
 // Reader of ONNX files: a graph's initialisers as tensors. `ONNXStateDict.swift` maps their names
 // to the official state dict.
 
-import Files
+import System
 
 /// The ONNX format of exported graphs.
 enum ONNX {

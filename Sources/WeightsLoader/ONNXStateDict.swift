@@ -10,7 +10,7 @@
 //
 // Equal tensors are stored once and shared through Identity.
 
-import Files
+import System
 
 /// The state dict of a graph.
 struct ONNXStateDict {

@@ -1,7 +1,6 @@
 // Writer of safetensors files in the official layout, tensor by tensor.
 
-import Files
-import LibC
+import System
 
 /// Writes a checkpoint as a safetensors file.
 package struct SafetensorsWriter {

@@ -1,7 +1,7 @@
 // Errors of checkpoints. The text says what failed, the value found, the value expected and what to
 // do.
 
-import Files
+import System
 
 /// An error in a checkpoint, or in writing one.
 public enum WeightsError: Error, Equatable, Sendable {
@@ -102,17 +102,34 @@ extension WeightsError: DescribedError {
             "contains a model of class \(found.quoted); supported: "
                 + expected.joined(separator: ", ")
         case .severalModels(_, let submodels):
-            "contains \(submodels.count) models; choose one of them (--member): "
-                + Self.list(submodels)
+            Self.severalModels(submodels, choice: "choose one of them")
         case .submodelMissing(_, let name, let submodels):
             "contains no model \(name.quoted); it has \(Self.list(submodels))"
         }
+    }
+
+    package static func severalModels(_ submodels: [String], choice: String) -> String {
+        "contains \(submodels.count) models; \(choice): \(list(submodels))"
     }
 
     /// Up to ten names, then the number of the others.
     private static func list(_ names: [String]) -> String {
         let shown = names.prefix(10).map(\.quoted).joined(separator: ", ")
         return names.count > 10 ? "\(shown) and \(names.count - 10) more" : shown
+    }
+}
+
+extension WeightsError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .fileMissing: .modelMissing
+        // A checkpoint that can't be written too: its caller works on models, not on tracks.
+        case .fileEmpty, .fileUnreadable, .fileUnwritable, .notSafetensors, .damaged, .unsupported,
+            .notFloats, .tensorMissing, .tensorsUnused, .shapeMismatch, .scalesInvalid,
+            .notStorable, .metadataMissing, .metadataInvalid, .otherModel, .severalModels,
+            .submodelMissing:
+            .model
+        }
     }
 }
 

@@ -4,7 +4,7 @@ struct ParsedArguments: Equatable {
     /// Operands in the order given.
     fileprivate(set) var operands: [String] = []
     /// Values by option name, in the order given; the values of flags are empty, or `shortForm`.
-    private var values: [String: [String]] = [:]
+    private(set) var values: [String: [String]] = [:]
 
     /// The value of a flag that was given by its short form.
     static let shortForm = "-"

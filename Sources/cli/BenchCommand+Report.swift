@@ -2,6 +2,7 @@
 
 import Demucs
 import Diagnostics
+import System
 
 struct BenchReport {
     let model: String
@@ -20,14 +21,11 @@ struct BenchReport {
         if showsLayers {
             for measurement in measurements { lines += [""] + blockLines(measurement) }
         }
-        for measurement in measurements where measurement.scaling != nil {
-            lines += [""] + TextTable.aligned(scalingRows(measurement))
-        }
         return lines.joined(separator: "\n")
     }
 
     /// Lines about the model, the segment and the machine.
-    var heading: [String] {
+    private var heading: [String] {
         let first = measurements[0]
         let runs = first.segmentSeconds.count
         return [
@@ -40,12 +38,12 @@ struct BenchReport {
     }
 
     /// The titles of the columns, then a row for each precision.
-    var rows: [[String]] {
+    private var rows: [[String]] {
         let hasScores = measurements.contains { $0.track?.sdr != nil }
         return [Self.columns + (hasScores ? ["SDR dB"] : [])] + measurements.map(row)
     }
 
-    func name(_ measurement: Benchmark.Measurement) -> String {
+    private func name(_ measurement: Benchmark.Measurement) -> String {
         measurement.precision.rawValue + (measurement.isFromFloat16 ? " of float16" : "")
     }
 
@@ -89,7 +87,7 @@ struct BenchReport {
     /// arithmetic at the peak rate of the cores, and as its compulsory traffic at the rate of the
     /// memory. The longer time is its bound; the last column is the bound's share of the measured
     /// time.
-    func blockRows(_ measurement: Benchmark.Measurement) -> [[String]] {
+    private func blockRows(_ measurement: Benchmark.Measurement) -> [[String]] {
         let total = blockSeconds(measurement)
         let rows = measurement.blocks.map { block in
             let arithmetic = block.operations / measurement.peakOperationsPerSecond
@@ -116,39 +114,6 @@ struct BenchReport {
             "peak \((measurement.peakOperationsPerSecond / 1e9).fixed(1)) GFLOP/s, "
             + "memory \((measurement.memoryBytesPerSecond / 1e9).fixed(1)) GB/s"
         return [peaks] + TextTable.aligned(blockRows(measurement))
-    }
-
-    /// Relative speeds of the threads to predict for; the last ones are four cores and four of half
-    /// the speed.
-    private static let speeds =
-        [1, 2, 4, 8, 16].map { [Double](repeating: 1, count: $0) }
-        + [[1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5]]
-
-    private func predictions(_ measurement: Benchmark.Measurement) -> [ThreadScaling.Prediction] {
-        measurement.scaling.map { scaling in Self.speeds.map(scaling.prediction) } ?? []
-    }
-
-    /// The titles of the columns, then a row for each number of threads; empty without `--scaling`.
-    func scalingRows(_ measurement: Benchmark.Measurement) -> [[String]] {
-        let predictions = predictions(measurement)
-        guard let alone = predictions.first?.segmentSeconds else { return [] }
-        let heading = [
-            "\(name(measurement)), threads", "predicted s", "speedup", "efficiency",
-            "most waiting in", "its share",
-        ]
-        return [heading]
-            + predictions.map { prediction in
-                let slow = prediction.speeds.filter { $0 < 1 }.count
-                return [
-                    "\(prediction.speeds.count)"
-                        + (slow > 0 ? ", \(slow) of them at half speed" : ""),
-                    prediction.segmentSeconds.fixed(3),
-                    (alone / prediction.segmentSeconds).fixed(2),
-                    (prediction.efficiency * 100).fixed(0) + " %",
-                    "\(prediction.worst.block)",
-                    (prediction.worst.share * 100).fixed(1) + " %",
-                ]
-            }
     }
 
     private func blockSeconds(_ measurement: Benchmark.Measurement) -> Double {
@@ -182,15 +147,6 @@ struct BenchReport {
                 "peak_rss_bytes": track.peakResidentBytes, "sdr_db": track.sdr,
             ]
         }
-        let scaling = predictions(measurement).map { prediction -> JSONObject in
-            [
-                "speeds": prediction.speeds, "seconds": prediction.segmentSeconds,
-                "efficiency": prediction.efficiency,
-                "most_waiting": [
-                    "name": "\(prediction.worst.block)", "share": prediction.worst.share,
-                ] as JSONObject,
-            ]
-        }
         return [
             "precision": measurement.precision.rawValue,
             "widened_from": measurement.isFromFloat16 ? "float16" : nil,
@@ -201,12 +157,12 @@ struct BenchReport {
             "realtime_factor": measurement.realtimeFactor,
             "gflops": measurement.operationsPerSecond / 1e9,
             "share_of_peak": measurement.shareOfPeak,
+            "memory_bytes_per_second": measurement.memoryBytesPerSecond,
             "peak_rss_bytes": measurement.peakResidentBytes,
             "snr_db": measurement.worstSNRDecibels,
             "isa": measurement.instructionSet,
             "blas": measurement.products,
             "layers": showsLayers ? layers : nil,
-            "scaling": scaling.isEmpty ? nil : scaling,
             "track": track,
         ]
     }

@@ -5,6 +5,7 @@ import Diagnostics
 import Evaluation
 import HTDemucs
 import ModelZoo
+import System
 import Tensor
 
 struct BenchCommand {
@@ -57,7 +58,6 @@ struct BenchCommand {
                 return .done
             } catch let error
                 where error is AudioError || error is StemFolderError || error is EvaluationError
-                || error is UnwritableReport
             {
                 console.error("\(error)")
                 return .trackFailed
@@ -69,8 +69,7 @@ struct BenchCommand {
         let track = try track()
         let (name, network) = try network()
         let benchmark = Benchmark(
-            network, threads: threads, runs: runs, track: track,
-            timesTiles: arguments.has(.scaling))
+            network, threads: threads, runs: runs, track: track)
         let measurements = try benchmark.measure(
             precisions ?? [try network.ownPrecision()],
             includesFloat16File: precisions == Set(Precision.allCases), cancellation: cancellation,
@@ -78,7 +77,6 @@ struct BenchCommand {
         let report = BenchReport(
             model: name, measurements: measurements, showsLayers: arguments.has(.layers))
         console.result(arguments.has(.json) ? report.json : report.table)
-        try arguments.writePage(report.page)
     }
 
     /// The track to separate and the scoring of its stems; nil without `--track`.
@@ -126,7 +124,8 @@ struct BenchCommand {
 }
 
 /// The model is a bag of several networks.
-private struct SeveralNetworks: Error, CustomStringConvertible {
+private struct SeveralNetworks: CausedError, CustomStringConvertible {
+    var cause: ErrorCause { .model }
     let name: String
     let checkpoints: [String]
 
@@ -152,10 +151,6 @@ extension Option {
         help: "Timed runs, 1 to 1000, after one that doesn't count. (default: 5)")
     static let layers = Option(
         "layers", help: "Also print the time, speed and bound of each block of the network.")
-    static let scaling = Option(
-        "scaling",
-        help: "Also predict the time on 1 to 16 threads, from the time of each piece of work that "
-            + "threads share. Memory is taken to be as fast for many threads as for one.")
     static let benchTrack = Option(
         "track", value: "file", help: "Also separate this track, once, without shifts.")
     static let references = Option(
@@ -170,17 +165,17 @@ extension BenchCommand {
         topics: [
             "MODEL": [.name, .randomWeights, .repo, .offline],
             "MEASUREMENT": [
-                .measuredPrecision, .runs, .layers, .scaling, .benchTrack, .references,
+                .measuredPrecision, .runs, .layers, .benchTrack, .references,
                 .threads,
             ],
-            "OUTPUT": [.json, .html] + Option.common,
+            "OUTPUT": [.json] + Option.common,
         ],
         exclusive: [[.name, .randomWeights], [.randomWeights, .benchTrack]],
         examples: [
             "swift-demucs bench --random-weights htdemucs --precision all":
                 "The time of a segment on this machine in each precision, without a download.",
-            "swift-demucs bench -n demo --layers --html bench.html":
-                "The time of each block, as a page with plots.",
+            "swift-demucs bench -n demo --layers":
+                "The time of each block, and how far it is from the machine's limits.",
         ]
     ) { arguments, console throws(UsageError) in
         try BenchCommand(arguments, console).run()

@@ -127,7 +127,7 @@ struct EnvironmentVariable {
         EnvironmentVariable(
             name: InstructionSet.environmentVariable,
             help: "The instruction set to compute with, instead of the best that the CPU has: "
-                + InstructionSet.allCases.map(\.rawValue).joined(separator: ", ") + ".",
+                + InstructionSet.names.joined(separator: ", ") + ".",
             option: .threads),
     ]
 }

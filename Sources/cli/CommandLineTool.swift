@@ -2,11 +2,8 @@
 
 import CSwiftDemucs
 import Demucs
-import HTDemucs
-import LibC
-import ModelZoo
-import Porting
-import WeightsLoader
+import Runs
+import System
 
 struct CommandLineTool {
     static let version = SD_VERSION
@@ -51,7 +48,7 @@ struct CommandLineTool {
     }
 }
 
-enum ExitCode: Int32, CaseIterable {
+package enum ExitCode: Int32, CaseIterable {
     case done = 0
     case trackFailed = 1
     case wrongUsage = 2
@@ -61,15 +58,26 @@ enum ExitCode: Int32, CaseIterable {
     case pipeClosed = 141
 
     /// The exit code for an error that ends a command.
-    init(for error: any Error) {
-        switch error {
-        case is UsageError, PortingError.invalidOption: self = .wrongUsage
-        case is CancellationError: self = .interrupted
-        case is ModelStoreError, is BagError, is WeightsError, is ConfigurationError,
-            PortingError.bagOfSeveral:
-            self = .modelUnusable
-        default: self = .trackFailed
-        }
+    package init(_ cause: ErrorCause) {
+        self =
+            switch cause {
+            case .argument: .wrongUsage
+            case .cancelled: .interrupted
+            case .modelName, .modelMissing, .model: .modelUnusable
+            case .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .noRoom, .output,
+                .encoding, .modelResult, .target, .engine, .system, .internal:
+                .trackFailed
+            }
+    }
+
+    init(_ outcome: RunOutcome) {
+        self =
+            switch outcome {
+            case .done: .done
+            case .trackFailed: .trackFailed
+            case .interrupted: .interrupted
+            case .pipeClosed: .pipeClosed
+            }
     }
 
     /// Meaning of the code in the manual.

@@ -2,6 +2,7 @@
 
 import Demucs
 import Porting
+import System
 
 extension Option {
     static let bound = Option(
@@ -21,7 +22,7 @@ enum CompareCommand {
             + "of stems. Tensors only in the second are listed.",
         topics: [
             "COMPARISON": [.only, .minSNR, .bound],
-            "OUTPUT": [.json, .html, .version, .help],
+            "OUTPUT": [.json, .version, .help],
         ],
         examples: [
             "swift-demucs compare trace.safetensors mine.safetensors --min-snr 100":
@@ -43,7 +44,6 @@ enum CompareCommand {
             worst = report.worstSNRDecibels
             let text = CompareReport(report: report)
             console.result(arguments.has(.json) ? text.json : text.table)
-            try arguments.writePage(text.page)
         }
         guard code == .done, let minimum else { return code }
         return worst >= minimum ? .done : .trackFailed
@@ -61,15 +61,15 @@ struct CompareReport {
     }
 
     /// The titles of the columns, then a row for each tensor of both sides.
-    var rows: [[String]] {
+    private var rows: [[String]] {
         [Self.columns] + report.comparisons.filter { $0.foundShape != nil }.map(row)
     }
 
     /// Left-aligned columns: the tensor, its shape and the first bad index.
-    static let nameColumns: Set = [0, 4, 5]
+    private static let nameColumns: Set = [0, 4, 5]
 
     /// The first tensor below the bound, and tensors of one side only.
-    var summaryLines: [String] {
+    private var summaryLines: [String] {
         var lines: [String] = []
         let bound = report.boundSNRDecibels.fixed(0)
         if let first = report.firstBelow {

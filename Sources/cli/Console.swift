@@ -1,7 +1,6 @@
 // Output of a command: results to stdout, everything else to stderr.
 
-import Files
-import LibC
+import System
 
 struct Console: Sendable {
     var isQuiet = false
@@ -51,8 +50,8 @@ struct Console: Sendable {
             error(interruption)
             return .interrupted
         } catch let failure {
-            error("\(failure)")
-            return code ?? ExitCode(for: failure)
+            error(commandText(of: failure))
+            return code ?? ExitCode(ErrorCause(of: failure))
         }
     }
 

@@ -2,11 +2,12 @@
 
 import Evaluation
 import Signal
+import System
 
 struct EvalReport {
     private let metrics: [Metric]
     private let hasOther: Bool
-    private(set) var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
+    private var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
 
     init(metrics: Set<Metric>, hasOther: Bool) {
         self.metrics = Metric.allCases.filter(metrics.contains)
@@ -14,7 +15,7 @@ struct EvalReport {
     }
 
     /// The columns: regularised scores only if a track has them.
-    var columns: [Score] {
+    private var columns: [Score] {
         let isSingular = tracks.contains { $0.scores.isSingular }
         return metrics.flatMap { $0.scores + (isSingular ? $0.regularisedScores : []) }
             + (hasOther ? [.snr] : [])
@@ -27,9 +28,9 @@ struct EvalReport {
     }
 
     /// A stem's name and its values in the order of the columns.
-    typealias Row = (name: String, values: [Double])
+    private typealias Row = (name: String, values: [Double])
 
-    func rows(_ scores: TrackScores) -> [Row] {
+    private func rows(_ scores: TrackScores) -> [Row] {
         // Where the equations are regular, regularised scores equal the plain ones.
         let plain = Dictionary(
             uniqueKeysWithValues: zip(Metric.bssEval.regularisedScores, Metric.bssEval.scores))
@@ -42,7 +43,7 @@ struct EvalReport {
     }
 
     /// The median over tracks of each stem, in the order of their first appearance.
-    var medians: [Row] {
+    private var medians: [Row] {
         let all = tracks.flatMap { rows($0.scores) }
         var names: [String] = []
         for row in all where !names.contains(row.name) { names.append(row.name) }
@@ -85,7 +86,7 @@ struct EvalReport {
     }
 
     /// A score with two decimals; a dash for no value.
-    static func figure(_ value: Double) -> String {
+    private static func figure(_ value: Double) -> String {
         if value.isNaN { return "–" }
         return value.isFinite ? value.fixed(2) : value > 0 ? "inf" : "-inf"
     }

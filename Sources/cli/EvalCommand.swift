@@ -72,7 +72,6 @@ struct EvalCommand {
         }
         if !report.isEmpty {
             console.result(arguments.has(.json) ? report.json : report.table)
-            try arguments.writePage(report.page)
         }
         if failed.isEmpty { return .done }
         if reference.tracks.count > 1 {
@@ -143,14 +142,14 @@ extension EvalCommand {
             + "or of several tracks in folders of their own. Stems are matched by name.",
         topics: [
             "SCORES": [.metrics, .stems, .against],
-            "OUTPUT": [.json, .html],
+            "OUTPUT": [.json],
             "RUNNING": [.threads] + Option.common,
         ],
         examples: [
             "swift-demucs eval true/song separated/htdemucs/song":
                 "Every score of each stem, and the medians.",
-            "swift-demucs eval true separated/htdemucs --metrics sdr --html scores.html":
-                "SDR of all tracks, as a table and as a page with plots.",
+            "swift-demucs eval true separated/htdemucs --metrics sdr":
+                "SDR of all tracks.",
         ]
     ) { arguments, console throws(UsageError) in
         let command = try EvalCommand(arguments, console)

@@ -2,9 +2,7 @@
 // all other threads block them.
 
 import Demucs
-import HTDemucs
-import LibC
-import Tensor
+import System
 
 enum Interruption {
     /// A token that SIGINT or SIGTERM cancels. The next such signal ends the process.

@@ -1,9 +1,10 @@
 // Finds a model's files by `--name`, with messages on the console.
 
 import Demucs
-import HTDemucs
 import ModelDownloads
 import ModelZoo
+import Runs
+import System
 
 extension ModelStore {
     /// The named model, or the default one.
@@ -16,8 +17,8 @@ extension ModelStore {
     ) throws -> ModelFiles {
         try model(named: name) { error in
             console.warning(
-                "\(error); using the bundled '\(ModelStore.demoModel)': expect an SDR of about 4 dB on "
-                    + "real songs, where '\(ModelStore.defaultModel)' has about 9; "
+                commandText(of: error) + "; using the bundled '\(ModelStore.demoModel)': expect an "
+                    + "SDR of about 4 dB on real songs, where '\(ModelStore.defaultModel)' has about 9; "
                     + "'swift-demucs models fetch \(ModelStore.defaultModel)' gets it (84 MB)")
         } find: { name in
             isFetched
@@ -36,51 +37,20 @@ extension ModelStore {
     }
 }
 
-/// The model of a separation.
-struct SeparationModel {
-    let files: ModelFiles
-    /// Folder of the stems below `--out`.
-    let folder: String
-    /// Names of the model's stems.
-    let sources: [String]
-
-    /// Finds the model, and fetches missing files unless the run is dry.
+extension SeparationModel {
+    /// Finds the model of the options, and fetches missing files unless the run is dry.
     ///
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `ConfigurationError`,
     ///   `CancellationError`.
     init(
         _ settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken
     ) throws {
+        let name = settings.arguments.value(.name)
         var files = try settings.arguments.modelStore().model(
-            named: settings.model, isFetched: !settings.isDryRun, console: console,
+            named: name, isFetched: !settings.run.isDryRun, console: console,
             cancellation: cancellation)
-        files.submodel = settings.member
-        self.files = files
-        folder = SeparationModel.folder(settings, files)
-        sources = try Configuration.read(from: files.open(files.checkpoints[0])).0.sources
-    }
-
-    /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the
-    /// scheme, and with `_` for each `/`.
-    private static func folder(
-        _ settings: SeparateCommand.Settings, _ files: ModelFiles
-    ) -> String {
-        var name = files.name
-        let scheme = "hf://"
-        if let given = settings.model, given.hasPrefix(scheme) {
-            name = String(given.dropFirst(scheme.count))
-        }
-        if let member = settings.member { name += "_\(member)" }
-        return name.replacing("/", with: "_")
-    }
-
-    /// The checksums of the checkpoints and how they are combined.
-    ///
-    /// - Parameter checksums: SHA-256 of the checkpoints, in the order of the bag.
-    func identity(_ checksums: [String]) -> SeparationRecord.Model {
-        SeparationRecord.Model(
-            checkpoints: checksums, member: files.submodel, weights: files.weights,
-            segmentSeconds: files.segmentSeconds)
+        files.submodel = settings.arguments.value(.member)
+        try self.init(files, name: name)
     }
 }
 
@@ -152,7 +122,7 @@ struct DownloadDisplay {
         }
         let left =
             rate > 0
-            ? ["\(ProgressDisplay.clock(Double(max(0, total - received)) / rate)) left"] : []
+            ? ["\((Double(max(0, total - received)) / rate).clockText) left"] : []
         return ProgressBar.line(
             share: Double(received) / Double(total),
             ["\(received.megabytes()) of \(total.megabytes()) MB"] + speed + left, columns: columns)

@@ -4,6 +4,7 @@ import Demucs
 import HTDemucs
 import ModelDownloads
 import ModelZoo
+import System
 
 struct ModelsCommand {
     private let arguments: ParsedArguments
@@ -96,7 +97,7 @@ struct ModelsCommand {
                 console.error("interrupted while fetching \(name); run it again to resume")
                 return .interrupted
             } catch {
-                console.error("\(error)")
+                console.error(commandText(of: error))
                 code = .modelUnusable
             }
         }

@@ -3,6 +3,7 @@
 
 import Demucs
 import ModelZoo
+import System
 import Tensor
 
 struct Option: Sendable, Equatable {
@@ -71,10 +72,6 @@ extension Option {
         "help", short: "h", help: "Show this help; -h shows a shorter one.")
 
     static let json = Option("json", help: "Write JSON instead of text.")
-    static let html = Option(
-        "html", value: "file",
-        help: "Also write the report as a web page with plots, in one file that needs nothing else."
-    )
     static let threads = Option(
         "threads", value: "n",
         help: "Number of threads, 1 to \(Separator.supportedThreads.upperBound). Results do not "
@@ -93,13 +90,7 @@ extension Option {
     static let repo = Option(
         "repo", value: "folder", help: "A folder to search for models first.")
     static let offline = Option("offline", help: "Never download anything.")
-    static let precision = Option(
-        "precision", values: ["float32", "bfloat16", "int8", "auto"],
-        help:
-            "Numbers to compute with: float32 matches the reference; bfloat16 is faster on CPUs that support it, with an "
-            + "SNR of 42 dB against float32; int8 is smaller and faster still, with 39 dB; auto "
-            + "picks the faster of float32 and bfloat16. The SDR of the demo model's stems changes "
-            + "by 0.01 dB at most. (default: float32; int8 for INT8 weights)")
+    static let precision = Option(field: "precision")
     static let outFile = Option(
         "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
 }

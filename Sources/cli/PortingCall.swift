@@ -2,9 +2,9 @@
 // `trace`, `compare`.
 
 import Demucs
-import HTDemucs
 import ModelZoo
 import Porting
+import System
 import Tensor
 
 struct PortingCall {

@@ -1,9 +1,8 @@
 // The progress of a track: a bar with speed and time left on a terminal, no output elsewhere.
 
 import Demucs
-import Files
-import LibC
 import Synchronization
+import System
 
 /// Redraws one line, on the thread that separates and on the one that handles resized terminals.
 final class ProgressDisplay: Sendable {
@@ -73,26 +72,19 @@ final class ProgressDisplay: Sendable {
     ) -> String {
         var parts = [String]()
         if !track.label.isEmpty { parts.append(track.label) }
-        parts.append("\(clock(progress.audioSecondsDone)) of \(clock(progress.audioSecondsTotal))")
+        parts.append(
+            "\(progress.audioSecondsDone.clockText) of \(progress.audioSecondsTotal.clockText)")
         let secondsAll = track.estimate.seconds(forSegments: progress.segmentsTotal)
         if let secondsAll, secondsAll > 0 {
             let rate = progress.audioSecondsTotal / secondsAll
             parts.append("\(rate.fixed(rate < 10 ? 1 : 0))×")
             let left = progress.segmentsTotal - progress.segmentsDone
             parts.append(
-                "\(clock(secondsAll / Double(progress.segmentsTotal) * Double(left))) left")
+                "\((secondsAll / Double(progress.segmentsTotal) * Double(left)).clockText) left")
         }
         return ProgressBar.line(
             share: Double(progress.segmentsDone) / Double(progress.segmentsTotal), parts,
             columns: columns)
-    }
-
-    /// Seconds as `4:05` or `1:04:05`.
-    static func clock(_ seconds: Double) -> String {
-        let total = Int(min(seconds.rounded(), 1e9))
-        let (hours, minutes) = (total / 3600, total / 60 % 60)
-        let seconds = (total % 60).zeroPadded(2)
-        return hours > 0 ? "\(hours):\(minutes.zeroPadded(2)):\(seconds)" : "\(minutes):\(seconds)"
     }
 }
 
@@ -151,30 +143,5 @@ struct TimeEstimate {
         else { return nil }
         return (last.time - first.time).seconds / Double(last.segments - first.segments)
             * Double(count)
-    }
-}
-
-extension Duration {
-    var seconds: Double { self / .seconds(1) }
-}
-
-enum ProcessAge {
-    /// Seconds since the process started, to a hundredth; nil without /proc.
-    static var seconds: Double? {
-        #if os(Linux)
-            // Field 22 of proc_pid_stat(5), in ticks since boot. The second field, the program's name
-            // in parentheses, may contain spaces.
-            guard let bytes = try? readFile("/proc/self/stat") else { return nil }
-            let stat = String(decoding: bytes, as: UTF8.self)
-            guard let end = stat.lastIndex(of: ")") else { return nil }
-            let fields = stat[stat.index(after: end)...].split(separator: " ")
-            guard fields.count > 19, let ticks = Double(fields[19]) else { return nil }
-            var now = timespec()
-            guard clock_gettime(CLOCK_BOOTTIME, &now) == 0 else { return nil }
-            let ticksPerSecond = Double(sysconf(Int32(_SC_CLK_TCK)))
-            return Double(now.tv_sec) + Double(now.tv_nsec) * 1e-9 - ticks / ticksPerSecond
-        #else
-            return nil
-        #endif
     }
 }

@@ -2,9 +2,10 @@
 
 import Demucs
 import Diagnostics
-import Files
 import HTDemucs
 import Quantization
+import Runs
+import System
 import Tensor
 import WeightsLoader
 
@@ -68,7 +69,6 @@ struct QuantizeCommand {
                     throw WeightsError.fileUnwritable(path: path, reason: "\(error)")
                 }
             }
-            try arguments.writePage(report.page)
             console.result(report.table)
             console.result(output)
             return .done
@@ -159,7 +159,7 @@ extension QuantizeCommand {
         topics: [
             "CALIBRATION": [.calibrate, .calibrationSamples],
             "TARGETS": [.quantizedPrecision, .leastSNR, .maxBytes],
-            "OUTPUT": [.outFile, .report, .html],
+            "OUTPUT": [.outFile, .report],
             "RUNNING": [.member, .threads] + Option.common,
         ],
         examples: [
@@ -186,7 +186,7 @@ struct QuantizationReport {
     }
 
     /// The titles of the columns, then a row for each tensor.
-    var rows: [[String]] {
+    private var rows: [[String]] {
         [["layer", "form", "bytes", "weights dB", "output dB"]]
             + model.layers.map { layer in
                 [
@@ -197,7 +197,7 @@ struct QuantizationReport {
             }
     }
 
-    var summary: String {
+    private var summary: String {
         let share = Double(model.countBytes) / Double(source.countBytes)
         return
             "\(model.countBytes) bytes, \((share * 100).fixed(0)) % of \(source.countBytes); SNR of "

@@ -1,12 +1,6 @@
-// Text of reports: aligned tables, numbers, JSON.
+// Text of reports: aligned tables and numbers.
 
-import Files
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import System
 
 enum TextTable {
     /// Rows with columns as wide as their widest cell: names left-aligned, numbers right-aligned,
@@ -47,76 +41,4 @@ extension Double {
 extension Int {
     /// A number of bytes in MB.
     func megabytes(_ digits: Int = 1) -> String { (Double(self) / 1e6).fixed(digits) }
-}
-
-/// A JSON object with values of different types. Members that are nil are left out.
-struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
-    private struct Name: CodingKey {
-        let stringValue: String
-        let intValue: Int? = nil
-
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    private let members: [(String, (any Encodable)?)]
-
-    init(dictionaryLiteral members: (String, (any Encodable)?)...) {
-        self.members = members
-    }
-
-    private init(_ members: [(String, (any Encodable)?)]) { self.members = members }
-
-    static func + (first: JSONObject, second: JSONObject) -> JSONObject {
-        JSONObject(first.members + second.members)
-    }
-
-    /// The members of a fixed schema: null where this object has no value.
-    func filled(_ names: [String]) -> JSONObject {
-        JSONObject(
-            names.map { name in
-                (name, members.last { $0.0 == name }?.1 ?? Null())
-            })
-    }
-
-    private struct Null: Encodable {
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
-            try container.encodeNil()
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Name.self)
-        for case (let name, let value?) in members {
-            try container.encode(value, forKey: Name(stringValue: name))
-        }
-    }
-}
-
-/// JSON with sorted keys. Infinite numbers become the strings `Infinity` and `-Infinity`.
-enum JSONText {
-    /// - Parameters:
-    ///   - formatting: by default indented; `[]` for one line.
-    ///   - keys: by default, names of Swift's properties become `snake_case`.
-    static func of(
-        _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting = .prettyPrinted,
-        keys: JSONEncoder.KeyEncodingStrategy = .convertToSnakeCase
-    ) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
-        encoder.keyEncodingStrategy = keys
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        // Strings and floats with that strategy can always be encoded.
-        let data = (try? encoder.encode(value)) ?? Data()
-        return String(decoding: data, as: UTF8.self)
-    }
-
-    /// Reads a file with text that `of` wrote; nil if that fails.
-    static func read<Value: Decodable>(_ path: String) -> Value? {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try? decoder.decode(Value.self, from: Data(readFile(path)))
-    }
 }

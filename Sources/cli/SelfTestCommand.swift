@@ -3,6 +3,7 @@
 import Demucs
 import Diagnostics
 import ModelZoo
+import System
 import Tensor
 
 enum SelfTestCommand {
@@ -32,7 +33,13 @@ enum SelfTestCommand {
                         engine, threads: countAvailableCores()))
             }
             let report = SelfTestReport(runs: runs, seconds: (ContinuousClock.now - start).seconds)
-            console.result(arguments.has(.json) ? report.json : report.table)
+            if arguments.has(.json) {
+                console.result(report.json)
+            } else if console.isQuiet {
+                for failure in report.failures { console.error(failure) }
+            } else {
+                console.result(report.table)
+            }
             return report.passed ? .done : .trackFailed
         }
     }
@@ -47,7 +54,18 @@ struct SelfTestReport {
     private var comparisons: [SelfTest.Comparison] { runs.flatMap(\.comparisons) }
 
     static func heading(_ engine: SelfTest.Engine) -> [String] {
-        [engine.precision.rawValue, engine.instructionSet.rawValue, engine.products.rawValue]
+        [engine.precision.rawValue, engine.instructionSet.name, engine.products.rawValue]
+    }
+
+    /// A sentence for each comparison that failed.
+    var failures: [String] {
+        runs.flatMap { run in
+            let engine = SelfTestReport.heading(run.engine).joined(separator: " ")
+            return run.comparisons.filter { !$0.passed }.map {
+                "\($0.name), \(engine): \($0.snrDecibels.decibelText) dB against PyTorch, "
+                    + "expected at least \($0.minimumSNRDecibels.decibelText) dB"
+            }
+        }
     }
 
     /// For each precision a block with a row for each vector and a column for each set of kernels;
@@ -112,7 +130,7 @@ struct SelfTestReport {
         }
         return [
             "precision": run.engine.precision.rawValue,
-            "instruction_set": run.engine.instructionSet.rawValue,
+            "instruction_set": run.engine.instructionSet.name,
             "products": run.engine.products.rawValue,
             "products_description": run.productsDescription,
             "skipped": run.isSkipped, "passed": run.passed, "comparisons": comparisons,

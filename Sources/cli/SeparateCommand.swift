@@ -1,10 +1,9 @@
 // `swift-demucs separate`: finds the tracks and the model, plans the files, and runs the plan.
 
 import Demucs
-import Files
-import HTDemucs
-import LibC
 import ModelZoo
+import Runs
+import System
 
 struct SeparateCommand {
     let settings: Settings
@@ -14,22 +13,24 @@ struct SeparateCommand {
     func run() -> ExitCode {
         let display = ProgressDisplay(console: console)
         let cancellation = Interruption.cancellation(onResize: display.redraw)
+        let reporter = ConsoleReporter(
+            console: console, display: display, takesEvents: settings.isJSON)
         do {
             if settings.arguments.has(.listModels) { return try listModels() }
-            try settings.separation.validate()
             let manifest = try settings.manifest.map {
-                try TrackManifest($0, settings: settings, cancellation: cancellation)
+                try TrackManifest($0, settings: settings.run, cancellation: cancellation)
             }
             let found = TrackDiscovery(settings.arguments.operands)
             if settings.arguments.has(.stdout) { try checkStandardOutput(found) }
             // A mistyped name must not start a download.
             if manifest == nil, !found.tracks.contains(where: \.isThere) {
-                return reportMissing(found)
+                return reportMissing(found, to: reporter)
             }
             var run = try SeparationRun(
-                of: found.tracks, manifest, settings: settings, console: console,
-                cancellation: cancellation, display: display)
-            return try run.run(problems: found.problems)
+                of: found.tracks, manifest,
+                with: SeparationModel(settings, console: console, cancellation: cancellation),
+                settings: settings.run, reporter: reporter, cancellation: cancellation)
+            return try ExitCode(run.run(problems: found.problems))
         } catch {
             return report(error)
         }
@@ -37,23 +38,24 @@ struct SeparateCommand {
 
     /// Reports that no operand names a track. The model is not looked for, so the events don't name
     /// it.
-    private func reportMissing(_ found: TrackDiscovery) -> ExitCode {
-        var events = SeparationEvents(console: console, isShown: settings.isJSON)
+    private func reportMissing(
+        _ found: TrackDiscovery, to reporter: ConsoleReporter
+    ) -> ExitCode {
+        var events = SeparationEvents(reporter)
         var problems = found.problems
         for track in found.tracks {
             problems.append((track.path, "\(AudioError.notFound(path: track.path))"))
         }
         events.start(tracks: problems.count)
         for problem in problems {
-            console.error(problem.text)
-            events.ended(.init(problem.operand, .failed, ["error": problem.text]))
+            events.failed(problem.operand, problem.text)
         }
         if let word = settings.arguments.operands.first,
             let name = nearestWord(to: word, among: Command.all.map(\.name))
         {
             console.error("'\(word)' is not a command either. Did you mean '\(name)'?")
         }
-        events.manifest(exitCode: .trackFailed)
+        events.manifest(.trackFailed)
         return .trackFailed
     }
 
@@ -96,27 +98,13 @@ struct SeparateCommand {
         case let error as SeparationError:
             let usage = UsageError(error, settings.arguments)
             console.error("\(usage?.description ?? error.description)")
-            return ExitCode(for: usage ?? error)
+        case let error as RunError:
+            console.error("\(UsageError(error, settings.arguments))")
         case is CancellationError:
             console.error("interrupted before the first track")
         default:
-            console.error("\(error)")
+            console.error(commandText(of: error))
         }
-        return ExitCode(for: error)
-    }
-}
-
-extension UsageError {
-    /// Converts the library's error about an option into the command's terms.
-    ///
-    /// - Returns: nil for any other error.
-    init?(_ error: SeparationError, _ arguments: ParsedArguments) {
-        guard case .invalidOption(let name, let value, let allowed) = error else { return nil }
-        // The library and the command use the same option names. Values are shown as typed.
-        guard let option = SeparateCommand.command.options.first(where: { $0.name == name }) else {
-            self.init(error.description)
-            return
-        }
-        self = .invalidValue(option, value: arguments.value(option) ?? value, allowed: allowed)
+        return ExitCode(ErrorCause(of: error))
     }
 }

@@ -39,56 +39,23 @@ extension Option {
     // MARK: - Which stems
 
     static let writtenStems = Option(
-        "stems", value: "list",
-        help: "Write only these stems, separated by commas; models that only other stems need do "
-            + "not run. With --stem-file, none writes the stem file alone. (default: all)")
-    static let twoStems = Option(
-        "two-stems", value: "stem", help: "Write only this stem and the rest of the track.")
-    static let otherMethod = Option(
-        "other-method", values: OtherMethod.allCases.map(\.rawValue),
-        help:
-            "How --two-stems makes the rest of the track: add sums the other stems into no_<stem>, minus "
-            + "subtracts the stem from the track into minus_<stem>, none writes no rest. (default: "
-            + "add)")
-    static let mix = Option(
-        "mix", value: "name=a+b",
-        help: "Also write a sum of stems under a new name, such as karaoke=drums+bass+other. Can "
-            + "be repeated. --stems accepts the name too.")
-    static let residual = Option(
-        "residual", help: "Also write 'residual', the track minus the sum of all stems.")
+        field: "stems",
+        more: "With --stem-file, none writes the stem file alone.")
+    static let twoStems = Option(field: "two-stems")
+    static let otherMethod = Option(field: "other-method")
+    static let mix = Option(field: "mix")
+    static let residual = Option(field: "residual")
 
     // MARK: - Separation
 
-    static let shifts = Option(
-        "shifts", value: "n",
-        help: "Average over this many passes with random shifts in time: 0 to 100. Each pass takes "
-            + "the time of a separation: 5 takes five times as long as 1. The demo model gains 0.09 "
-            + "dB of SDR with 2 and 0.14 dB with 5. 0 is one pass without a shift, as fast as 1 "
-            + "and the same each time. (default: 1)")
-    static let seed = Option(
-        "seed", value: "n",
-        help: "Seed of the shifts, a whole number, to repeat a run. (default: random)")
-    static let overlap = Option(
-        "overlap", value: "fraction",
-        help: "Fraction of each segment that overlaps the next one: 0 to less than 1. The time "
-            + "grows as 1 / (1 - overlap): 0.1 takes a sixth less time than 0.25, 0.5 half as much "
-            + "again. (default: 0.25)")
-    static let segment = Option(
-        "segment", value: "seconds",
-        help: "Length of a segment, decimals allowed. (default: the model's own, the longest "
-            + "possible one of HTDemucs)")
-    static let noSplit = Option(
-        "no-split", help: "Separate a short track as a whole, without segments.")
-    static let start = Option(
-        "start", value: "time",
-        help: "Start here, in seconds or as 1:02:03.5. (default: the track's start)")
-    static let duration = Option(
-        "duration", value: "time",
-        help: "Separate a part of this length, as if the track ended there. (default: to its end)")
-    static let downmix = Option(
-        "downmix", values: ["first", "average"],
-        help: "How to reduce more channels than the model takes: first keeps the first ones, "
-            + "average averages all. (default: first)")
+    static let shifts = Option(field: "shifts")
+    static let seed = Option(field: "seed")
+    static let overlap = Option(field: "overlap")
+    static let segment = Option(field: "segment")
+    static let noSplit = Option(field: "no-split")
+    static let start = Option(field: "start")
+    static let duration = Option(field: "duration")
+    static let downmix = Option(field: "downmix")
 
     // MARK: - Files
 
@@ -100,25 +67,14 @@ extension Option {
         "filename", value: "template",
         help: "Names of the files below the model's folder, with {track}, {trackext}, {stem} and "
             + "{ext}. (default: {track}/{stem}.{ext})")
-    static let int24 = Option("int24", help: "Write 24-bit samples. (default: 16 bits)")
-    static let float32 = Option("float32", help: "Write 32-bit floating-point samples.")
-    static let clipMode = Option(
-        "clip-mode", values: ["rescale", "clamp", "none"],
-        help: "How to avoid clipping: rescale the stem, clamp its peaks, or none. (default: "
-            + "rescale)")
-    static let gain = Option(
-        "gain", values: ["stem", "common"],
-        help: "Whether --clip-mode rescale scales each stem by its own gain, or all by a common "
-            + "one, so that they still add up to the track. (default: stem)")
-    static let flac = Option("flac", help: "Write FLAC files.")
-    static let mp3 = Option("mp3", help: "Write MP3 files.")
-    static let mp3Bitrate = Option(
-        "mp3-bitrate", value: "kbit/s",
-        help: "Bit rate of MP3 files, \(MP3Settings.supportedBitRates.lowerBound) to "
-            + "\(MP3Settings.supportedBitRates.upperBound). (default: 320)")
-    static let mp3Preset = Option(
-        "mp3-preset", values: (2...7).map(String.init),
-        help: "Preset of the MP3 encoder, from 2 (best) to 7 (fastest). (default: 2)")
+    static let int24 = Option(field: "int24")
+    static let float32 = Option(field: "float32")
+    static let clipMode = Option(field: "clip-mode")
+    static let gain = Option(field: "gain")
+    static let flac = Option(field: "flac")
+    static let mp3 = Option(field: "mp3")
+    static let mp3Bitrate = Option(field: "mp3-bitrate")
+    static let mp3Preset = Option(field: "mp3-preset")
     static let stemFile = Option(
         "stem-file", values: StemFileFormat.Container.allCases.map(\.rawValue),
         help: "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
@@ -129,9 +85,7 @@ extension Option {
         help: "Codec of the stem file: alac and flac are lossless, aac has 256 kbit/s for each of "
             + "the five tracks. mp4 holds alac and aac, mka flac and alac. (default: alac, for mka "
             + "flac)")
-    static let outputRate = Option(
-        "output-rate", values: ["model", "input"],
-        help: "Sample rate of the stems: the model's, or the track's own. (default: model)")
+    static let outputRate = Option(field: "output-rate")
     static let stdout = Option(
         "stdout", value: "stem",
         help: "Write this stem of a single track to standard output, as WAV, and no file.")
@@ -194,10 +148,9 @@ extension SeparateCommand {
             ],
         ],
         exclusive: [
-            [.signature, .name], [.segment, .noSplit], [.int24, .float32], [.flac, .mp3],
-            [.quiet, .verbose], [.writtenStems, .twoStems], [.writtenStems, .stdout],
-            [.raw, .int24],
+            [.signature, .name], [.quiet, .verbose], [.writtenStems, .stdout], [.raw, .int24],
         ]
+            + SeparationRequest.exclusive.map { $0.map { Option(field: $0) } }
             // With audio on standard output there are no files to name or to report.
             + [
                 .out, .filename, .flac, .mp3, .stemFile, .skipExisting, .dryRun, .jsonLines,

@@ -1,38 +1,13 @@
 // The arguments of `separate`, typed and checked as far as possible without the model and the tracks.
 
 import Demucs
-import ModelZoo
-import Tensor
-
-/// Second stem of `--two-stems`: none, the sum of the other stems, or the mixture minus the stem.
-enum OtherMethod: String, CaseIterable {
-    case none
-    case add
-    case minus
-}
+import Runs
 
 extension SeparateCommand {
     struct Settings {
         /// The arguments as typed.
         let arguments: ParsedArguments
-        let selection: OutputSelection
-        let separation: SeparationOptions
-        /// Part of the track to separate; nil for the whole track.
-        let excerpt: Excerpt?
-        let output: OutputOptions
-        /// Format of the stem file; nil without one.
-        let stemFile: StemFileFormat?
-        let template: FileNameTemplate
-        let precision: PrecisionChoice
-        let threads: Int
-        let jobs: Int
-        /// The part of the manifest to separate; nil for all of it.
-        let shard: Shard?
-        let timeoutSeconds: Double?
-        /// Longest track to separate, in seconds.
-        let maximumSeconds: Double?
-        /// Number of failures after which a track is not tried again.
-        let quarantineAfter: Int?
+        let run: RunSettings
 
         init(_ arguments: ParsedArguments) throws(UsageError) {
             if arguments.has(.signature) {
@@ -47,37 +22,46 @@ extension SeparateCommand {
                     .device, value: device, allowed: "cpu, the only supported device")
             }
             self.arguments = arguments
-            selection = try OutputSelection(arguments)
-            separation = try Settings.separation(arguments)
-            excerpt = try Settings.excerpt(arguments)
-            output = try Settings.output(arguments)
-            stemFile = try Settings.stemFile(arguments)
-            template = try FileNameTemplate(arguments.value(.filename))
-            precision = try PrecisionChoice(arguments)
-            threads = try arguments.threads()
-            jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
-            shard = try arguments.value(
+            let request = try arguments.request()
+            if request.hasNoStems, !arguments.has(.stemFile) {
+                throw UsageError(
+                    "'\(Option.writtenStems.long) \(SeparationRequest.noStems)' needs "
+                        + "'\(Option.stemFile.long)', or nothing would be written")
+            }
+            var run = RunSettings(
+                request: request, givenFields: arguments.givenFields,
+                output: Settings.output(request, arguments))
+            run.stemFile = try Settings.stemFile(arguments)
+            if let folder = arguments.value(.out) { run.folder = folder }
+            if let text = arguments.value(.filename) {
+                do throws(RunError) { run.template = try FileNameTemplate(text) } catch {
+                    throw UsageError(error)
+                }
+            }
+            run.standardOutput = arguments.value(.stdout)
+            run.threads = try arguments.threads()
+            run.jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
+            run.shard = try arguments.value(
                 .shard,
                 allowed: "I/N, shard I of N, counted from 0, such as 0/8 for the first of eight"
             ) { Shard($0) }
-            timeoutSeconds = try arguments.value(
+            run.isFollowing = arguments.has(.follow)
+            run.timeoutSeconds = try arguments.value(
                 .timeout, allowed: "a number of seconds above 0 and at most 1000000000"
             ) {
                 Double($0).flatMap { $0 > 0 && $0 <= 1e9 ? $0 : nil }
             }
-            maximumSeconds = try Settings.time(.maxDuration, arguments)
-            quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)
+            run.maximumSeconds = try arguments.time(.maxDuration)
+            run.quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)
+            run.isDryRun = arguments.has(.dryRun)
+            run.skipsExisting = arguments.has(.skipExisting)
+            run.isForced = arguments.has(.force)
+            self.run = run
             try checkManifestOptions()
         }
 
-        /// Name of the model; nil for the default.
-        var model: String? { arguments.value(.name) }
-        var member: String? { arguments.value(.member) }
-        var isDryRun: Bool { arguments.has(.dryRun) }
         var isJSON: Bool { arguments.has(.jsonLines) }
         var manifest: String? { arguments.value(.manifest) }
-        /// Whether the manifest is read line by line while it is written.
-        var isFollowing: Bool { arguments.has(.follow) }
 
         private func checkManifestOptions() throws(UsageError) {
             if manifest == nil {
@@ -91,82 +75,16 @@ extension SeparateCommand {
             }
         }
 
-        static func separation(
-            _ arguments: ParsedArguments
-        ) throws(UsageError) -> SeparationOptions {
-            var options = SeparationOptions()
-            options.split = !arguments.has(.noSplit)
-            options.seed = try arguments.value(
-                .seed, allowed: "a whole number from 0 to \(UInt64.max)"
-            ) { UInt64($0) }
-            options.shifts =
-                try arguments.value(.shifts, allowed: "a whole number") { Int($0) }
-                ?? options.shifts
-            options.overlap =
-                try arguments.value(.overlap, allowed: "a number") { Double($0) }
-                ?? options.overlap
-            options.segmentSeconds = try arguments.value(
-                .segment, allowed: "a number of seconds"
-            ) { Double($0) }
-            return options
-        }
-
-        static func excerpt(_ arguments: ParsedArguments) throws(UsageError) -> Excerpt? {
-            let start = try time(.start, arguments)
-            let duration = try time(.duration, arguments)
-            if duration == 0 {
-                throw .invalidValue(.duration, value: "0", allowed: "more than 0")
-            }
-            if start == nil && duration == nil { return nil }
-            return Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
-        }
-
-        /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`.
-        static func time(
-            _ option: Option, _ arguments: ParsedArguments
-        ) throws(UsageError) -> Double? {
-            try arguments.value(
-                option, allowed: "seconds, minutes:seconds or hours:minutes:seconds"
-            ) { text in
-                var seconds = 0.0
-                let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-                for part in parts {
-                    // Digits and a point only: no "nan", "1e9" or signs.
-                    let isPlain = part.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
-                    guard parts.count <= 3, isPlain, let value = Double(part) else { return nil }
-                    seconds = seconds * 60 + value
-                }
-                return seconds
-            }
-        }
-
-        static func output(_ arguments: ParsedArguments) throws(UsageError) -> OutputOptions {
-            let mp3 = try mp3(arguments)
-            // The reference's command has these three, but not the library's tanh.
-            let clipModes: [ClipMode] = [.rescale, .clamp, .none]
-            let sampleFormat: SampleFormat =
-                arguments.has(.float32) ? .float32 : arguments.has(.int24) ? .int24 : .int16
-            let container: OutputFormat.Container =
-                arguments.has(.raw)
-                ? .rawFloat32
-                : arguments.has(.flac) ? .flac : arguments.has(.mp3) ? .mp3(mp3) : .wav
-            let clipMode = try arguments.choice(.clipMode, of: clipModes) ?? .rescale
+        /// - Returns: how the files of a request are written.
+        static func output(
+            _ request: SeparationRequest, _ arguments: ParsedArguments
+        ) -> OutputOptions {
             // DJ software plays the four stems of a stem file together: they have to sum to the mix.
-            let usualGain: OutputOptions.Gain =
-                arguments.has(.stemFile) && clipMode == .rescale ? .common : .perStem
-            let gain = try arguments.choice(.gain, of: OutputOptions.Gain.allCases) ?? usualGain
-            if gain == .common, clipMode != .rescale {
-                throw .invalidValue(
-                    .gain, value: gain.rawValue,
-                    allowed:
-                        "stem, because '\(Option.clipMode.long) \(clipMode.rawValue)' has no gain")
-            }
-            return OutputOptions(
-                format: OutputFormat(container: container, sampleFormat: sampleFormat),
-                clipMode: clipMode, gain: gain,
-                rate: try arguments.choice(.outputRate, of: OutputOptions.Rate.allCases) ?? .model,
-                downmix: try arguments.choice(.downmix, of: Downmix.allCases) ?? .first,
+            var options = request.output(
+                gain: arguments.has(.stemFile) ? .common : .perStem,
                 spoolFolder: arguments.value(.spool))
+            if arguments.has(.raw) { options.format.container = .rawFloat32 }
+            return options
         }
 
         private static func stemFile(
@@ -188,28 +106,12 @@ extension SeparateCommand {
             }
             return StemFileFormat(container: container, codec: codec ?? container.codecs[0])
         }
-
-        /// Settings of MP3, chosen by an option or by the extension in `--filename`.
-        static func mp3(_ arguments: ParsedArguments) throws(UsageError) -> MP3Settings {
-            var settings = MP3Settings()
-            settings.bitRateKilobitsPerSecond =
-                try arguments.number(.mp3Bitrate, in: MP3Settings.supportedBitRates)
-                ?? settings.bitRateKilobitsPerSecond
-            settings.preset =
-                try arguments.number(.mp3Preset, in: MP3Settings.supportedPresets)
-                ?? settings.preset
-            return settings
-        }
     }
 }
 
-extension PrecisionChoice {
-    init(_ arguments: ParsedArguments) throws(UsageError) {
-        if arguments.value(.precision) == "auto" {
-            self = .fastest
-        } else {
-            let fixed = try arguments.choice(.precision, of: Precision.allCases, or: ["auto"])
-            self = fixed.map(PrecisionChoice.fixed) ?? .ofModel
-        }
+extension ParsedArguments {
+    /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`.
+    func time(_ option: Option) throws(UsageError) -> Double? {
+        try value(option, allowed: SeparationRequest.expectedTime, SeparationRequest.seconds)
     }
 }

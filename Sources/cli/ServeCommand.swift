@@ -1,11 +1,10 @@
 // `swift-demucs serve`: runs the service until a signal ends it.
 
 import Demucs
-import Files
-import LibC
 import ModelDownloads
 import ModelZoo
 import Service
+import System
 import Tensor
 
 struct ServeCommand {
@@ -30,14 +29,14 @@ struct ServeCommand {
             try service.start()
             console.status("Listening at \(service.address)")
             if let file = settings.tokenFile {
-                console.detail("Clients need the token in \(file)")
+                console.detail("Clients need a token of \(file)")
             }
             var isProblemShown = false
             while !cancellation.isCancelled {
                 usleep(ServeCommand.waitMicroseconds)
                 if !isProblemShown, let problem = service.modelProblem {
                     isProblemShown = true
-                    console.error(problem)
+                    console.error(commandText(of: problem))
                 }
             }
             console.status("Ending; jobs that are not done stay in the queue")
@@ -52,6 +51,7 @@ struct ServeCommand {
     ) throws(UsageError) -> ServiceSettings {
         var settings = ServiceSettings(
             dataFolder: arguments.value(.data) ?? defaultDataFolder,
+            modelName: arguments.value(.name) ?? ModelStore.defaultModel,
             threads: try arguments.threads(), version: CommandLineTool.version)
         settings.host = arguments.value(.host) ?? settings.host
         settings.port = try arguments.number(.port, in: 0...65_535) ?? settings.port
@@ -59,7 +59,11 @@ struct ServeCommand {
         settings.keepSeconds = try arguments.value(
             .keep, allowed: "a number with s, m, h or d, such as 24h", seconds)
         let sizes = "a number with kB, MB, GB or TB, such as 20GB"
-        settings.quotaBytes = try arguments.value(.diskQuota, allowed: sizes, bytes)
+        settings.quotaBytes = try arguments.value(
+            .diskQuota, allowed: "\(sizes), of at least 10MB"
+        ) { text in bytes(text).flatMap { $0 >= 10_000_000 ? $0 : nil } }
+        settings.cacheBytes =
+            try arguments.value(.cacheQuota, allowed: sizes, bytes) ?? settings.cacheBytes
         settings.limits.bodyBytes =
             try arguments.value(.maxBody, allowed: sizes, bytes) ?? settings.limits.bodyBytes
         settings.limits.seconds =
@@ -68,11 +72,15 @@ struct ServeCommand {
             ?? settings.limits.seconds
         settings.limits.queue =
             try arguments.number(.maxQueue, in: 1...100_000) ?? settings.limits.queue
+        settings.limits.finished =
+            try arguments.number(.maxFinished, in: 1...1_000_000) ?? settings.limits.finished
+        settings.limits.work =
+            try arguments.number(.maxWork, in: 1...1_000_000) ?? settings.limits.work
         settings.tokenFile = arguments.value(.tokenFile)
         settings.allowedHosts = arguments.values(.allowHost)
         settings.allowedOrigins = arguments.values(.allowOrigin)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)
-        settings.precision = try PrecisionChoice(arguments)
+        settings.precision = try arguments.precisionChoice()
         return settings
     }
 
@@ -114,14 +122,14 @@ struct ServeCommand {
 // MARK: - Options
 
 extension Option {
-    fileprivate static let host = Option(
+    static let host = Option(
         "host", value: "address",
         help:
             "The address to listen on. An address other than loopback, such as 0.0.0.0, "
             + "requires --token-file. (default: 127.0.0.1)")
-    fileprivate static let port = Option(
+    static let port = Option(
         "port", value: "n", help: "The port; 0 chooses a free one. (default: 8765)")
-    fileprivate static let data = Option(
+    static let data = Option(
         "data", value: "folder",
         help: "The folder of jobs and results. (default: swift-demucs in XDG_DATA_HOME or "
             + "~/.local/share)")
@@ -134,11 +142,17 @@ extension Option {
     fileprivate static let diskQuota = Option(
         "disk-quota", value: "size",
         help:
-            "Limit results and their copies to this size, such as 20GB: the oldest copies are removed "
-            + "first, then the oldest results. (default: no limit)")
-    fileprivate static let tokenFile = Option(
+            "Limit results and their copies to this size, such as 20GB, at least 10MB: the copies "
+            + "are removed first, then the oldest results. (default: no limit)")
+    fileprivate static let cacheQuota = Option(
+        "cache-quota", value: "size",
+        help:
+            "Limit the results' copies in other formats, mixes and waveforms to this size: the least "
+            + "recently used are removed first. (default: 2GB)")
+    static let tokenFile = Option(
         "token-file", value: "file",
-        help: "A file whose only line is the token that clients must send.")
+        help: "A file with the tokens that clients must send, one a line. A line NAME:TOKEN gives "
+            + "the user NAME jobs of their own.")
     fileprivate static let allowHost = Option(
         "allow-host", value: "name",
         help: "Another name of the service, as a reverse proxy passes it on. Can be repeated.")
@@ -155,6 +169,13 @@ extension Option {
         "max-length", value: "time", help: "The longest track. (default: 4h)")
     fileprivate static let maxQueue = Option(
         "max-queue", value: "n", help: "Jobs that may wait. (default: 100)")
+    fileprivate static let maxFinished = Option(
+        "max-finished", value: "n",
+        help: "Finished jobs to keep; older ones are removed. (default: 10000)")
+    fileprivate static let maxWork = Option(
+        "max-work", value: "n",
+        help: "The most work of a job, as a multiple of the default options' work for the same "
+            + "track and model. (default: 20)")
 }
 
 extension ServeCommand {
@@ -163,9 +184,9 @@ extension ServeCommand {
         overview: "Run a service with a web page, by default for this machine alone.",
         topics: [
             "MODEL": [.name, .member, .repo, .offline, .precision],
-            "SERVICE": [.host, .port, .data, .serveJobs, .keep, .diskQuota, .threads],
+            "SERVICE": [.host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .threads],
             "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
-            "LIMITS": [.maxBody, .maxLength, .maxQueue],
+            "LIMITS": [.maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork],
             "OTHER": [.quiet, .verbose, .version, .help],
         ], exclusive: [[.quiet, .verbose]],
         examples: [

@@ -1,9 +1,10 @@
 // Folders of stems for `eval` and `bench`: those of one track, or of many.
 
-import Files
+import System
 
 /// A folder that can't be read, or doesn't match another.
-struct StemFolderError: Error, CustomStringConvertible {
+struct StemFolderError: CausedError, CustomStringConvertible {
+    var cause: ErrorCause { .input }
     let description: String
 
     /// The folder holds neither stems nor folders with stems.

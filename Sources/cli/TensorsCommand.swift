@@ -101,7 +101,7 @@ enum TensorsCommand {
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]
-        let precision = try PrecisionChoice(arguments)
+        let precision = try arguments.precisionChoice()
         return call.run {
             let manifest = try Manifest(folder: folder)
             let model = try call.model(defaultName: manifest.model.name)
@@ -132,7 +132,7 @@ enum TensorsCommand {
         let out = try arguments.required(.tensorsOut)
         let outputs = try call.outputs
         let element = try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases)
-        let options = try SeparateCommand.Settings.output(arguments)
+        let options = SeparateCommand.Settings.output(try arguments.request(), arguments)
         return call.run {
             var manifest = try Manifest(folder: folder)
             if arguments.has(.portedName) {

@@ -1,8 +1,8 @@
 // `swift-demucs trace`: writes the activations inside the network for one chunk.
 
 import Demucs
-import Files
 import Porting
+import System
 
 extension Option {
     static let only = Option(
@@ -38,8 +38,8 @@ enum TraceCommand {
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.outFile)
         let seconds = try arguments.finiteNumber(.chunk)
-        let start = try SeparateCommand.Settings.time(.start, arguments)
-        let precision = try PrecisionChoice(arguments)
+        let start = try arguments.time(.start)
+        let precision = try arguments.precisionChoice()
         let track = arguments.operands[0]
         let isChunk = FilePath.isFolder(track)
         if isChunk, let option = [.chunk, .start].first(where: arguments.has) {

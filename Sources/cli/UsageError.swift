@@ -1,6 +1,9 @@
 // Errors in the arguments of a command, found before any work.
 
-struct UsageError: Error, CustomStringConvertible {
+import System
+
+struct UsageError: CausedError, CustomStringConvertible {
+    var cause: ErrorCause { .argument }
     let description: String
 
     init(_ description: String) { self.description = description }

@@ -1,6 +1,6 @@
 import Audio
-import Files
 import Foundation
+import System
 import TestSupport
 import Testing
 
@@ -76,7 +76,7 @@ struct ContainerTests {
     }
 
     @Test
-    func equalSignalsMakeEqualBytesWhoseChecksumIsTold() throws {
+    func equalSignalsMakeEqualBytesAndChecksums() throws {
         let tone = TestSignal.tone(samples: 20_000)
         var tags = AudioTags()
         tags.title = "A title"
@@ -163,7 +163,7 @@ struct ContainerTests {
         (.flac, 9, 44_100, "8 channels, not 9"),
         (.flac, 2, 768_000, "655350 Hz, not 768000 Hz"),
     ])
-    func whatAContainerCannotHoldIsSaid(
+    func aSignalBeyondTheContainerIsRefused(
         format: OutputFormat, channels: Int, rateHz: Int, words: String
     ) throws {
         let path = folder.path("stem")

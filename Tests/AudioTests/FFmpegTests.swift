@@ -1,6 +1,6 @@
 import Audio
-import Files
 import Foundation
+import System
 import TestSupport
 import Testing
 
@@ -29,11 +29,10 @@ struct FFmpegTests {
     /// Opens the video with a script for ffmpeg.
     @discardableResult
     private func open(
-        _ script: String, limitSeconds: Double? = nil,
+        _ script: String, limits: SpoolLimits = SpoolLimits(),
         isCancelled: @escaping () -> Bool = { false }
     ) throws -> AudioInput {
-        let spool = Spool(
-            folder: folder.url.path, limitSeconds: limitSeconds, isCancelled: isCancelled)
+        let spool = Spool(folder: folder.url.path, limits: limits, isCancelled: isCancelled)
         return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg(script))
     }
 
@@ -66,10 +65,97 @@ struct FFmpegTests {
     func littleMoreThanTheLimitIsDecoded() throws {
         #expect(throws: AudioError.self) {
             try open(
-                "printf '%s ' \"$@\" > '\(folder.path("arguments"))'; exit 1", limitSeconds: 90)
+                "printf '%s ' \"$@\" > '\(folder.path("arguments"))'; exit 1",
+                limits: SpoolLimits(seconds: 90, bytes: 5_000))
         }
         let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
-        #expect(arguments.contains(" -t 91.0 -f wav "))
+        #expect(arguments.contains(" -t 91.0 -fs 5001 -f wav "))
+    }
+
+    @Test
+    func aSilentFFmpegIsEnded() throws {
+        var limits = SpoolLimits()
+        limits.silenceSeconds = 0.3
+        #expect(
+            throws: AudioError.notAudio(
+                path: video, reason: "ffmpeg: ended because it wrote nothing for 0.3 s")
+        ) {
+            try open(
+                "\(Self.output) echo a > $file; while :; do echo noise >&2; done", limits: limits)
+        }
+    }
+
+    @Test
+    func aSlowFFmpegThatGoesOnIsNotEnded() throws {
+        var limits = SpoolLimits()
+        limits.silenceSeconds = 0.8
+        let sound = try Recording.floatWAV.data
+        let begin = try folder.write("begin", sound.prefix(100))
+        let end = try folder.write("end", sound.dropFirst(100))
+        let input = try open(
+            """
+            \(Self.output) sleep 0.5; cat '\(begin)' > $file; sleep 0.5
+            cat '\(end)' >> $file; sleep 0.5
+            """, limits: limits)
+        #expect(try AudioFile.read(input) == AudioFile.read(Recording.floatWAV.path))
+    }
+
+    @Test
+    func aCopyBeyondTheLimitIsRefused() throws {
+        let script = "\(Self.output) cat '\(Recording.floatWAV.path)' > $file"
+        let bytes = try Recording.floatWAV.data.count
+        try open(script, limits: SpoolLimits(bytes: bytes))
+        let error = #expect(throws: AudioError.copyTooLarge(path: video, limitBytes: bytes - 1)) {
+            try open(script, limits: SpoolLimits(bytes: bytes - 1))
+        }
+        #expect(error?.description.contains("\(video): its temporary copy takes more than") == true)
+        #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
+    }
+
+    /// A copy of a pipe counts as well.
+    @Test
+    func aPipeBeyondTheLimitIsRefused() throws {
+        let sound = try Recording.floatWAV.data
+        let spool = Spool(folder: folder.url.path, limits: SpoolLimits(bytes: sound.count - 1))
+        #expect(throws: AudioError.copyTooLarge(path: "pipe", limitBytes: sound.count - 1)) {
+            try AudioInput(
+                descriptor: Conduit.holding(sound), name: "pipe", spool: spool, ffmpeg: nil)
+        }
+    }
+
+    private struct Refusal: Error, Equatable {
+        let channels: Int
+        let rateHz: Int
+        let seconds: Double?
+    }
+
+    /// The script decodes everything only if nothing refuses the beginning.
+    @Test
+    func soundsAreRefusedBeforeTheyAreDecoded() throws {
+        let script = """
+            echo '    title           : Duration: 9' >&2
+            echo '  Duration: 01:02:03.50, start: 0.000000, bitrate: 1 kb/s' >&2
+            for word; do test "$word" = -frames:a && only=1; done
+            test "$only" || echo > '\(folder.path("decoded"))'
+            \(Self.output) cat '\(Recording.sixChannels.path)' > $file
+            """
+        let refused = SpoolLimits(seconds: 5_000, bytes: 1 << 40) {
+            throw Refusal(
+                channels: $0.channelCount, rateHz: $0.sampleRateHz, seconds: $0.announcedSeconds)
+        }
+        #expect(throws: Refusal(channels: 6, rateHz: 48_000, seconds: 3723.5)) {
+            try open(script, limits: refused)
+        }
+        // 3,723.5 s of six channels at 48 kHz in float32.
+        let bytes = 4_289_472_000
+        #expect(throws: AudioError.copyTooLarge(path: video, limitBytes: bytes - 1)) {
+            try open(script, limits: SpoolLimits(bytes: bytes - 1) { _ in })
+        }
+        #expect(try folder.contents.contains("decoded") == false)
+        try open(script, limits: SpoolLimits(bytes: bytes) { _ in })
+        #expect(try folder.contents.contains("decoded"))
+        // No more than the limit of seconds is decoded.
+        try open(script, limits: SpoolLimits(seconds: 1, bytes: 2_000_000) { _ in })
     }
 
     @Test
@@ -101,7 +187,7 @@ struct FFmpegTests {
         ),
         ("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", nil),
     ])
-    func failureOfFFmpegIsTold(script: String, reason: String?) throws {
+    func aFailureOfFFmpegHasItsReason(script: String, reason: String?) throws {
         let error = #expect(throws: AudioError.self) { try open(script) }
         if let reason { #expect(error == .notAudio(path: video, reason: reason)) }
         #expect(error?.description.hasPrefix("\(video): is not a sound file") == true)
@@ -132,7 +218,7 @@ struct FFmpegTests {
     }
 
     @Test
-    func programThatDoesNotStartIsTold() throws {
+    func aProgramThatDoesNotStartIsAnError() throws {
         let path = try folder.write("ffmpeg", Data("no program".utf8))
         chmod(path, 0o755)
         let error = #expect(throws: AudioError.self) {

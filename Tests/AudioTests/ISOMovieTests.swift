@@ -1,6 +1,6 @@
 import Audio
-import Files
 import Foundation
+import System
 import TestSupport
 import Testing
 

@@ -12,7 +12,7 @@ struct ReadingErrorTests {
     }
 
     @Test
-    func pathsWithoutAFileOfSoundAreTold() throws {
+    func pathsWithoutASoundFileAreRefused() throws {
         let missing = folder.path("none.wav")
         expect(.notFound(path: missing), from: missing)
         expect(.isFolder(path: folder.url.path), from: folder.url.path)

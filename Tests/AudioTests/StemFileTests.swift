@@ -1,6 +1,6 @@
 import Audio
-import Files
 import Foundation
+import System
 import TestSupport
 import Testing
 
@@ -91,7 +91,7 @@ struct StemFileTests {
     }
 
     @Test
-    func failureIsToldAndNothingStays() throws {
+    func aFailureHasItsReasonAndLeavesNoFiles() throws {
         #expect(throws: AudioError.encodingFailed(path: path, reason: "Unknown encoder 'alac'")) {
             try write(script("echo \"Unknown encoder 'alac'\" >&2; exit 1"))
         }

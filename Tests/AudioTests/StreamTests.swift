@@ -1,6 +1,6 @@
 import Audio
-import Files
 import Foundation
+import System
 import TestSupport
 import Testing
 
@@ -78,7 +78,7 @@ struct StreamTests {
     }
 
     @Test(.enabled(if: access("/dev/full", W_OK) == 0), arguments: ContainerTests.formats)
-    func fullDeviceIsSaid(format: OutputFormat) {
+    func aFullDeviceIsAnError(format: OutputFormat) {
         let device = open("/dev/full", O_WRONLY)
         defer { close(device) }
         #expect(
@@ -107,7 +107,7 @@ struct StreamTests {
     }
 
     @Test
-    func folderThatIsRemovedMeanwhileIsSaid() throws {
+    func aFolderThatIsRemovedMeanwhileIsAnError() throws {
         let path = folder.path("gone/stem.wav")
         let gone = folder.url.appendingPathComponent("gone")
         try FileManager.default.createDirectory(at: gone, withIntermediateDirectories: false)

@@ -1,6 +1,7 @@
 import Audio
 import Foundation
 import Synchronization
+import System
 import TestSupport
 import Testing
 
@@ -74,7 +75,7 @@ struct TemporaryFileTests {
     }
 
     @Test
-    func freeBytesAreTold() throws {
+    func freeBytesOfAnExistingFolderAreKnown() throws {
         #expect(try #require(TemporaryFiles.freeBytes(in: folder.url.path)) > 0)
         #expect(try #require(TemporaryFiles.freeBytes(in: "")) > 0)
         #expect(TemporaryFiles.freeBytes(in: folder.path("none")) == nil)

@@ -1,4 +1,4 @@
-// Times for tools/bench_c_interface.py, one a process, in seconds on standard output.
+// Times for bench/bench_c_interface.py, one a process, in seconds on standard output.
 //
 // Usage: bench LIBRARY load
 //        bench LIBRARY describe MODEL

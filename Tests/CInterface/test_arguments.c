@@ -53,7 +53,7 @@ static void every_status_but_internal_error_can_be_had(void) {
 
     FAILS(SD_ERROR_ARGUMENT, sd_open("", NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL_MISSING, sd_open("no_such_model", NULL, &other, why, sizeof why));
-    CHECK(strstr(why, "no_such_model"), "the name is not told: %s", why);
+    CHECK(strstr(why, "no_such_model"), "the message lacks the name: %s", why);
     FAILS(SD_ERROR_MODEL_MISSING, sd_open("/no/such.safetensors", NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL, sd_open(garbage, NULL, &other, why, sizeof why));
     FAILS(SD_ERROR_MODEL,
@@ -497,7 +497,7 @@ static void messages_are_cut_at_a_characters_boundary(void) {
     sd_model *opened = NULL;
     char whole[SD_MESSAGE_BYTES];
     sd_open(name, NULL, &opened, whole, sizeof whole);
-    CHECK(strstr(whole, name), "the name is not told: %s", whole);
+    CHECK(strstr(whole, name), "the message lacks the name: %s", whole);
     for (size_t bytes = 0; bytes <= strlen(whole) + 2; bytes++) {
         char buffer[SD_MESSAGE_BYTES + 16];
         memset(buffer, 0x5a, sizeof buffer);

@@ -467,7 +467,7 @@ static void sequential_order_is_the_references_with_the_same_samples(void) {
         CHECK(now->segment_offset % STRIDE == 0, "offset %" PRId64, now->segment_offset);
         last = now;
     }
-    CHECK(last && last->member == 1 && last->shift == 1, "shifts and members are not told");
+    CHECK(last && last->member == 1 && last->shift == 1, "the progress lacks shifts and members");
     free(stems), free(expected);
     sd_close(bag);
 }

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Many tracks in one run, some of them damaged, and killed runs. `tools/batch_test` does the same
-/// with a thousand tracks.
+/// Many tracks in one run, some of them damaged, and killed runs. `Tests/system/batch_test` does
+/// the same with a thousand tracks.
 struct BatchTests {
     private static let count = 24
     private static let broken = [3, 11, 20]

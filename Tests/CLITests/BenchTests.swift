@@ -47,26 +47,6 @@ struct BenchTests {
         #expect(bytes.count == 4 && bytes[3] < bytes[0] * 2 / 3)
     }
 
-    @Test func scalingPredictsMoreThreads() throws {
-        let run = try run(
-            "-n", "base", "--threads", "1", "--runs", "2", "--scaling", "--json", "--quiet")
-        let scaling = try #require(try rows(run).first?["scaling"] as? [[String: Any]])
-        let speeds = scaling.compactMap { $0["speeds"] as? [Double] }
-        #expect(speeds.map(\.count) == [1, 2, 4, 8, 16, 8])
-        #expect(speeds.last == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5])
-        let seconds = scaling.compactMap { $0["seconds"] as? Double }
-        #expect(seconds.count == speeds.count)
-        for (time, threads) in zip(seconds, speeds) {
-            // No number of threads is faster than all of them together.
-            #expect(time >= seconds[0] / threads.reduce(0, +) * 0.999)
-        }
-        for row in scaling {
-            #expect((0...1.001).contains(row["efficiency"] as? Double ?? -1))
-            let worst = try #require(row["most_waiting"] as? [String: Any])
-            #expect(worst["name"] is String)
-        }
-    }
-
     /// `getrusage` of a child would include the peak of this process.
     @Test func thePeakOfMemoryIsTheProgramsOwn() throws {
         let countBytes = 400 << 20

@@ -142,7 +142,7 @@ struct ManifestTests {
         let results = try results(run)
         #expect(results.map { $0["status"] as? String } == ["failed", "done"])
         #expect(results[0]["error_class"] as? String == "timeout")
-        #expect(run.errors.contains("long: took longer than the 1.0 s of '--timeout'"))
+        #expect(run.errors.contains("long: took longer than the 1.0 s of the time limit"))
         #expect(!folder.exists("out/cross_first/long"))
     }
 

@@ -121,7 +121,7 @@ struct StemFileCommandTests {
         #expect(run.errors.contains("at least 4 stems; this one has 2: drums, rest"))
     }
 
-    @Test func missingFFmpegIsTold() throws {
+    @Test func aMissingFFmpegIsRefused() throws {
         let run = try CommandRun(
             ["a.wav", "-n", "base", "--stem-file=mp4"], in: folder.url,
             environment: ["PATH": folder.url.path], exits: 2)

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -225,6 +226,11 @@ struct UsageTests {
         the model 'nothing'…
         1 $ none.wav -n nothing
         none.wav: there is no such file. Check the path.
+        $ serve --disk-quota 9MB
+        The value '9MB' is invalid for '--disk-quota <size>': expected a number with kB, MB, GB or \
+        TB, such as 20GB, of at least 10MB
+        $ serve --max-work 0
+        The value '0' is invalid for '--max-work <n>': expected a whole number from 1 to 1000000
         $ help me
         Unknown command 'me': expected one of separate, serve, models, eval, selftest, inspect, \
         convert, quantize, bench, tensors, trace, compare, help, completions, manual
@@ -264,5 +270,31 @@ struct UsageTests {
         }
         #expect(run.output.isEmpty)
         #expect(folder.contents == ["track.wav", "text.safetensors"])
+    }
+
+    /// Runs a command in a mount namespace without /proc; nil if this user may not make one.
+    private static func withoutProc(_ words: String...) throws -> String? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+            + ["mount -t tmpfs none /proc && test ! -e /proc/self && exec \"$@\"", "sh"] + words
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return process.terminationStatus == 0 ? String(decoding: text, as: UTF8.self) : nil
+    }
+
+    private static let canHideProc = (try? withoutProc("echo", "a")) == "a\n"
+
+    @Test(.enabled(if: canHideProc, "needs a mount namespace"))
+    func argumentsNeedNoProc() throws {
+        let output = try Self.withoutProc(CommandRun.executable.path, "--version")
+        #expect(output?.hasPrefix("swift-demucs ") == true)
+        let help = try Self.withoutProc(CommandRun.executable.path, "help", "selftest")
+        #expect(help?.contains("selftest") == true)
     }
 }

@@ -2,6 +2,7 @@ import Demucs
 import Foundation
 import HTDemucs
 import ModelZoo
+import System
 import Tensor
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import Audio
 import Demucs
 import Foundation
-import HTDemucs
+import System
 import TestSupport
 import Testing
 
@@ -38,7 +38,7 @@ struct FileFailureTests {
     }
 
     @Test(arguments: modes)
-    func anInputThatChangesIsTold(mode: ClipMode) throws {
+    func anInputThatChangesIsAnError(mode: ClipMode) throws {
         let handle = try FileHandle(forUpdating: URL(fileURLWithPath: input.name))
         #expect(throws: AudioError.changed(path: input.name)) {
             try separate(mode: mode) {
@@ -50,7 +50,7 @@ struct FileFailureTests {
     }
 
     @Test(arguments: modes)
-    func anInputThatIsCutShortIsTold(mode: ClipMode) throws {
+    func anInputThatIsCutShortIsAnError(mode: ClipMode) throws {
         #expect(throws: AudioError.changed(path: input.name)) {
             try separate(mode: mode) { truncate(input.name, 8000) }
         }
@@ -58,7 +58,7 @@ struct FileFailureTests {
     }
 
     @Test(arguments: modes)
-    func aFolderThatGoesAwayIsTold(mode: ClipMode) throws {
+    func aFolderThatGoesAwayIsAnError(mode: ClipMode) throws {
         #expect(throws: AudioError.self) {
             try separate(mode: mode, into: outputs(in: "out")) {
                 try FileManager.default.removeItem(atPath: folder.path("out"))
@@ -79,7 +79,7 @@ struct FileFailureTests {
         #expect(try folder.contents == ["track.wav"])
     }
 
-    @Test func foldersThatCannotBeWrittenToAreToldBeforeTheWork() throws {
+    @Test func unwritableFoldersAreRefusedBeforeTheWork() throws {
         var steps = 0
         let nowhere = StemOutput(
             name: "drums", signal: .stem("drums"), to: .file(folder.path("nowhere/drums.wav")))
@@ -99,7 +99,7 @@ struct FileFailureTests {
         #expect(try folder.contents == ["track.wav"])
     }
 
-    @Test func aDiskThatIsTooSmallIsToldBeforeTheWork() throws {
+    @Test func aDiskThatIsTooSmallIsRefusedBeforeTheWork() throws {
         var space = DiskSpace()
         try space.add(1000, in: folder.url.path)
         try space.check()
@@ -116,7 +116,7 @@ struct FileFailureTests {
 
     /// Writes to a device that is always full.
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full")), arguments: modes)
-    func anOutputWithoutRoomIsTold(mode: ClipMode) throws {
+    func anOutputWithoutRoomIsAnError(mode: ClipMode) throws {
         let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
         let stem = StemOutput(
             name: "drums", signal: .stem("drums"), to: .descriptor(full.fileDescriptor))

@@ -1,8 +1,8 @@
 import Audio
 import Demucs
-import Files
 import Foundation
 import ModelZoo
+import System
 import TestSupport
 import Testing
 

@@ -3,8 +3,8 @@
 
 import Audio
 import Demucs
-import HTDemucs
 import Synchronization
+import System
 import Tensor
 import TestSupport
 

@@ -1,5 +1,5 @@
 import Demucs
-import HTDemucs
+import System
 import Testing
 
 /// Streams of blocks give the same samples as the whole track.

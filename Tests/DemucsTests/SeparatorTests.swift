@@ -1,7 +1,7 @@
 import Demucs
 import Foundation
-import HTDemucs
 import ModelZoo
+import System
 import TestSupport
 import Testing
 

@@ -49,7 +49,7 @@ import Testing
             try isRows
             ? block.golden.laidOut("x").permuted([0, 2, 1]) : block.golden.channelsLast("x")
         let x = backend.tensor(input.shape, input.values)
-        dconv(x, on: backend)
+        dconv(x, in: ForwardPass(on: backend))
         let output = LaidOut(x.shape, x.floats)
         try block.expect(isRows ? output.permuted([0, 2, 1]) : output.channelsFirst)
     }
@@ -64,7 +64,7 @@ import Testing
             block.parameters, shape, isFrequency: arguments.freq)
         let inject =
             block.golden.names.contains("inject") ? try block.input("inject") : nil
-        let output = layer(try block.input("x"), inject: inject, on: backend)
+        let output = layer(try block.input("x"), inject: inject, in: ForwardPass(on: backend))
         try block.expect(LaidOut(output.shape, output.floats).channelsFirst)
     }
 
@@ -81,7 +81,7 @@ import Testing
         let isEmpty = arguments.empty ?? false
         if !isEmpty { backend.add(try block.input("skip"), to: x) }
         let (output, inner) = layer(
-            x, length: times ?? x.shape[1], returnsInner: true, on: backend)
+            x, length: times ?? x.shape[1], returnsInner: true, in: ForwardPass(on: backend))
         try block.expect(LaidOut(output.shape, output.floats).channelsFirst)
         // An empty layer has no operation before its transposed convolution.
         let before = try #require(inner)
@@ -93,7 +93,8 @@ import Testing
         if !isEmpty { backend.add(try block.input("skip"), to: again) }
         let skip = backend.tensor(output.shape, (0..<output.count).map { Float($0 % 5) })
         let sum = layer(
-            again, length: times ?? x.shape[1], nextSkip: Skip(skip, on: backend), on: backend
+            again, length: times ?? x.shape[1], nextSkip: Skip(skip, on: backend),
+            in: ForwardPass(on: backend)
         ).output
         #expect(sum.floats == zip(output.floats, skip.floats).map(+))
     }

@@ -96,7 +96,7 @@ struct ConfigurationErrorTests {
     @Test(arguments: [
         ("audio_channels", "0"), ("audio_channels", "-2"), ("audio_channels", "1000000"),
         ("channels", "0"), ("channels", "9223372036854775807"), ("growth", "0.5"),
-        ("growth", "1e308"), ("nfft", "0"), ("nfft", "4095"), ("nfft", "4100"),
+        ("growth", "1e308"), ("nfft", "0"), ("nfft", "4095"), ("nfft", "4100"), ("nfft", "864"),
         ("nfft", "9223372036854775800"), ("depth", "0"), ("depth", "1000000000"),
         ("kernel_size", "0"), ("stride", "0"), ("stride", "9"), ("stride", "2"),
         ("time_stride", "0"), ("context", "-1"), ("context_enc", "65"), ("norm_groups", "0"),

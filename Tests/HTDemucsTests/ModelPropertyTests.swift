@@ -3,7 +3,7 @@
 
 import Dispatch
 import Foundation
-import HTDemucs
+import System
 import Tensor
 import TestSupport
 import Testing
@@ -124,7 +124,7 @@ import WeightsLoader
     }
 
     /// Includes one sample, which has no deviation and is shorter than every window and padding.
-    @Test(arguments: ["any_length", "merge", "kernel_4", "kernel_12", "context_2"])
+    @Test(arguments: ["any_length", "merge", "kernel_4", "context_2"])
     func inputsOfAnyLengthGiveFiniteStems(_ name: String) throws {
         var crafted = try RawCheckpoint(fixture: name)
         try crafted.set("use_train_segment", to: false)

@@ -81,7 +81,7 @@ import WeightsLoader
         (.demucs, "gelu", .bool(false)), (.demucs, "glu", .bool(false)),
         (.demucs, "rewrite", .bool(false)),
     ])
-    func unbuiltOptionsAreRefusedByName(
+    func unsupportedOptionsAreRefusedByName(
         architecture: Architecture, key: String, value: ArgumentValue
     ) throws {
         let error = #expect(throws: ConfigurationError.self) {

@@ -3,6 +3,7 @@
 // noticed.
 
 import HTDemucs
+import System
 import Tensor
 import TestSupport
 import Testing
@@ -37,7 +38,7 @@ import Testing
         let x = try tokens("x")
         let others = isCross ? try tokens("xt") : x
         let (queries, keysValues) = layer.project(x, others: others, on: backend)
-        layer.finish(x, queries: queries, keysValues: keysValues, on: backend)
+        layer.finish(x, queries: queries, keysValues: keysValues, in: ForwardPass(on: backend))
         try block.expect(LaidOut(x.shape, x.floats))
     }
 
@@ -78,13 +79,13 @@ import Testing
             freqs: freqs,
             try block.input("xt").reshaped([
                 try block.golden.shape("xt")[1], arguments.dim,
-            ]), observer: CancellationToken(), on: backend)
+            ]), in: ForwardPass(on: backend))
         try block.expect(
             LaidOut([times, freqs, arguments.dim], x.floats).permuted([2, 1, 0]), "x_out")
         try block.expect(LaidOut(xt.shape, xt.floats).permuted([1, 0]), "xt_out")
     }
 
-    @Test func crossTransformerTellsOfEachLayerAndCanBeStopped() throws {
+    @Test func crossTransformerReportsEachLayerAndCanBeStopped() throws {
         let block = try Block("cross_transformer_one_layer", on: backend)
         let arguments = try block.golden.arguments(as: Arguments.self)
         let transformer = try transformer(block, arguments)
@@ -93,7 +94,7 @@ import Testing
         #expect(throws: CancellationError.self) {
             _ = try transformer(
                 backend.zeros([6, arguments.dim]), freqs: 2, backend.zeros([5, arguments.dim]),
-                observer: cancelled, on: backend)
+                in: ForwardPass(on: backend, observer: cancelled))
         }
     }
 }

@@ -6,41 +6,36 @@ import Tensor
 import Testing
 
 @Suite struct InstructionSetTests {
-    @Test func plainKernelsRunEverywhereAndTheBestOnesHere() throws {
-        #expect(InstructionSet.plain.isAvailable)
-        #expect(InstructionSet.best.isAvailable)
+    @Test func plainKernelsRunEverywhere() {
+        #expect(InstructionSet.available.first == .plain)
     }
 
-    /// The best set is the last that is available.
-    @Test(arguments: [
-        [InstructionSet.plain, .avx2, .avxvnni, .avx512, .avx512vnni, .avx512bf16],
-        [.plain, .neon, .neondot, .neonbf16],
-    ])
-    func aSetFollowsTheOnesThatItHasTheInstructionsOf(family: [InstructionSet]) {
-        #expect(InstructionSet.allCases.filter(family.contains) == family)
+    /// A table under another name would be forced by that name, and reported as another set.
+    @Test func eachSetHasTheNameThatItIsFoundBy() {
+        #expect(Set(InstructionSet.names).count == InstructionSet.names.count)
+        for name in InstructionSet.names {
+            let set = InstructionSet(named: name)
+            #expect(set == nil || set?.name == name)
+        }
     }
 
-    @Test func bfloat16IsTheFastestPrecisionWhereTheCPUMultipliesIt() {
-        #expect(InstructionSet.allCases.filter(\.multipliesBFloat16) == [.avx512bf16, .neonbf16])
-    }
-
-    @Test(arguments: [InstructionSet.avx2, .avxvnni, .avx512, .avx512vnni])
+    @Test(arguments: InstructionSet.available)
     func nothingIsRoundedToBFloat16WhereItIsNotMultiplied(_ set: InstructionSet) throws {
-        guard set.isAvailable else { return }
         for precision in [Precision.float32, .int8] {
             let backend = try Backend(
                 threads: 1, precision: precision, instructions: set, products: .packed)
-            #expect(backend.fastestPrecision == .float32)
-            #expect(backend.precisionOfFloats == .float32)
+            let multiplies = set.kernels.multiplies_bf16
+            #expect(backend.fastestPrecision == (multiplies ? .bfloat16 : .float32))
+            #expect((backend.precisionOfFloats == .bfloat16) == (multiplies && precision == .int8))
         }
     }
 
     @Test func everyAvailableSetCanBeForced() async {
         await #expect(processExitsWith: .success) {
-            for instructions in InstructionSet.allCases where instructions.isAvailable {
-                setenv(InstructionSet.environmentVariable, instructions.rawValue, 1)
+            for instructions in InstructionSet.available {
+                setenv(InstructionSet.environmentVariable, instructions.name, 1)
                 let backend = try Backend(threads: 1)
-                guard backend.instructionSet == instructions.rawValue else { exit(EXIT_FAILURE) }
+                guard backend.instructionSet == instructions.name else { exit(EXIT_FAILURE) }
             }
         }
     }
@@ -70,13 +65,13 @@ import Testing
     @Test func aSetThatIsNotAvailableIsRefused() async {
         await #expect(processExitsWith: .success) {
             // No CPU has both of these sets.
-            for instructions in [InstructionSet.neon, .avx2] where !instructions.isAvailable {
-                setenv(InstructionSet.environmentVariable, instructions.rawValue, 1)
+            for name in ["neon", "avx2"] where InstructionSet(named: name) == nil {
+                setenv(InstructionSet.environmentVariable, name, 1)
                 do {
                     _ = try InstructionSet.selected()
                     exit(EXIT_FAILURE)
                 } catch let error as InstructionSetError {
-                    guard error.value == instructions.rawValue else { exit(EXIT_FAILURE) }
+                    guard error.value == name else { exit(EXIT_FAILURE) }
                 }
             }
         }

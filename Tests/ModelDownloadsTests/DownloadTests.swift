@@ -1,8 +1,8 @@
-import Files
 import Foundation
 import ModelDownloads
 import ModelZoo
 import Synchronization
+import System
 import TestSupport
 import Testing
 import WeightsLoader

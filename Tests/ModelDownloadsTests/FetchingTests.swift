@@ -1,7 +1,7 @@
-import Files
 import Foundation
 import ModelDownloads
 import ModelZoo
+import System
 import TestSupport
 import Testing
 import WeightsLoader
@@ -146,9 +146,9 @@ import WeightsLoader
     @Test func offlineFetchesNothing() throws {
         let hub = try hub([:], at: "/")
         for (isOffline, variables, reason) in [
-            (true, [:], "--offline"), (false, ["HF_HUB_OFFLINE": "1"], "HF_HUB_OFFLINE"),
-            (false, ["HF_HUB_OFFLINE": "true"], "HF_HUB_OFFLINE"),
-        ] {
+            (true, [:], .requested), (false, ["HF_HUB_OFFLINE": "1"], .environment),
+            (false, ["HF_HUB_OFFLINE": "true"], .environment),
+        ] as [(Bool, [String: String], OfflineReason)] {
             let error = #expect(throws: ModelStoreError.self) {
                 _ = try store(hub.address, isOffline: isOffline, variables)
                     .findOrFetch("htdemucs", policy: Self.policy)

@@ -10,7 +10,7 @@ struct VerifyingTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    @Test func checksumsTellDamage() throws {
+    @Test func checksumsDetectDamage() throws {
         let data = Data("abc".utf8)
         let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         let store = try ModelStore(environment: ["HOME": folder.path("home")])

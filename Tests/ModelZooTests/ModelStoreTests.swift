@@ -1,6 +1,6 @@
-import Files
 import Foundation
 import ModelZoo
+import System
 import TestSupport
 import Testing
 import WeightsLoader

@@ -97,9 +97,36 @@ def panned(signal: numpy.ndarray, pan: float) -> numpy.ndarray:
     return numpy.stack([left * numpy.cos(angle), right + left * numpy.sin(angle)], axis=1)
 
 
+def defaults(options: dict) -> dict:
+    """A job's options with the defaults that the service would add."""
+    return {"two-stems": None, "other-method": "add", "stems": None, "mix": [], "residual": False, "precision": "int8", "format": "wav", **options}
+
+
 class Refused(Exception):
-    def __init__(self, status: int, title: str, detail: str, headers: dict | None = None):
-        self.status, self.title, self.detail, self.headers = status, title, detail, headers or {}
+    """A problem document; `retry_after` in seconds if the same request can succeed later."""
+
+    def __init__(self, status: int, kind: str, title: str, detail: str, retry_after: int | None = None, headers: dict | None = None):
+        self.status, self.kind, self.title, self.detail = status, kind, title, detail
+        self.headers = {**(headers or {}), **({} if retry_after is None else {"Retry-After": str(retry_after)})}
+
+    def document(self, instance: str) -> dict:
+        return {"type": f"urn:swift-demucs:problem:{self.kind}", "title": self.title, "status": self.status, "detail": self.detail, "instance": instance}
+
+
+def queue_full() -> Refused:
+    return Refused(429, "queue-full", "The queue is full", "100 jobs are waiting. Try again when some are done.", 1)
+
+
+def disk_full() -> Refused:
+    return Refused(503, "disk-full", "The disk is full", "The disk is full: 12 MB are free, 40 MB are needed. Delete songs.")
+
+
+def not_ready() -> Refused:
+    return Refused(503, "not-ready", "The service is not ready", "The model is being loaded.", 1)
+
+
+def no_model() -> Refused:
+    return Refused(503, "no-model", "There is no model", "The model htdemucs is not installed.")
 
 
 class Mock:
@@ -110,10 +137,15 @@ class Mock:
         self.job_seconds = seconds
         self.music_seconds = music_seconds
         self.token = None
+        # Reply of /readyz: None or a `Refused`.
         self.not_ready = None
         self.is_installed = True
         self.fails = None
-        self.full_queue = 0
+        # Replies to the next uploads.
+        self.refusals = []
+        self.keep_seconds = None
+        # The sound of the last accepted upload.
+        self.received = b""
         self.upload_bytes_per_second = None
         self.drops_ranges = False
         self.lock = threading.Condition()
@@ -165,16 +197,32 @@ class Mock:
 
     # Jobs
 
-    def public(self, job: dict) -> dict:
-        waiting = [other["id"] for other in self.jobs.values() if other["state"] == "queued"]
+    def waiting(self) -> list[str]:
+        return [job["id"] for job in self.jobs.values() if job["state"] == "queued"]
+
+    def public(self, job: dict, waiting: list[str] | None = None) -> dict:
+        waiting = self.waiting() if waiting is None else waiting
         return {key: value for key, value in job.items() if not key.startswith("_")} | {
             "queue_position": waiting.index(job["id"]) + 1 if job["id"] in waiting else None,
         }
 
+    def page(self, limit: int, after: str | None) -> tuple[list[dict], str | None]:
+        """Jobs, newest first, and the cursor of the next page."""
+        older = [job for job in reversed(self.jobs.values()) if after is None or job["_seed"] < int(after)]
+        return older[:limit], str(older[limit - 1]["_seed"]) if len(older) > limit else None
+
+    def state(self) -> list[tuple[int, str, str]]:
+        """The events that tell the present state to a stream that begins."""
+        newest, following = self.page(100, None)
+        active = [job for job in reversed(self.jobs.values()) if job["state"] in ("queued", "running") and job not in newest]
+        waiting = self.waiting()
+        return [(self.last_event, "state", json.dumps({"total": len(self.jobs), "next": following})),
+                *((self.last_event, "job", json.dumps(self.public(job, waiting))) for job in newest + active)]
+
     def emit(self, kind: str, data: dict) -> None:
         self.last_event += 1
         self.events.append((self.last_event, kind, json.dumps(data)))
-        del self.events[:-2000]
+        del self.events[:-4000]
         self.lock.notify_all()
 
     def add(self, name: str, options: dict, state: str = "queued", music_seconds: float | None = None) -> dict:
@@ -183,7 +231,7 @@ class Mock:
             identity = hashlib.sha256(f"{name} {self.created}".encode()).hexdigest()[:16]
             job = {
                 "id": identity, "state": "queued", "name": name, "created": now(), "started": None, "finished": None,
-                "model": options.get("model", "htdemucs"), "options": {"precision": "int8", **options}, "fraction": 0.0,
+                "model": options.get("model", "htdemucs"), "options": defaults(options), "fraction": 0.0,
                 "seconds_left": None, "duration_seconds": music_seconds or self.music_seconds, "sample_rate": SONG_SAMPLE_RATE, "stem_rate": None, "channels": 2,
                 "stems": [], "warnings": [], "error": None, "cached": False, "_seed": self.created,
             }
@@ -197,20 +245,39 @@ class Mock:
             self.emit("job", self.public(job))
             return self.public(job)
 
+    def fill(self, count: int) -> None:
+        """Adds many finished jobs with the sound of one."""
+        first = self.add("Song 1.wav", {}, "done", 5)
+        with self.lock:
+            model = self.jobs[first["id"]]
+            for number in range(2, count + 1):
+                self.created += 1
+                identity = hashlib.sha256(f"many {self.created}".encode()).hexdigest()[:16]
+                stems = [{**stem, "url": stem["url"].replace(model["id"], identity)} for stem in model["stems"]]
+                self.jobs[identity] = {**model, "id": identity, "name": f"Song {number}.wav", "created": now(), "stems": stems, "_seed": self.created}
+                self.music[identity] = self.music[model["id"]]
+
     def fail(self, job: dict, title: str, detail: str) -> None:
-        problem = {"type": "about:blank", "title": title, "status": 422, "detail": detail, "instance": f"/v1/separations/{job['id']}"}
+        problem = Refused(422, "unusable-sound", title, detail).document(f"/v1/separations/{job['id']}")
         job.update(state="failed", finished=now(), error=problem)
 
     def finish(self, job: dict) -> None:
         stems = make_music(job["duration_seconds"], job["_seed"])
-        two = job["options"].get("two-stems")
+        options = job["options"]
+        sources, two = stems, options["two-stems"]
+
+        def total(names) -> numpy.ndarray:
+            return numpy.clip(sum(sources[name].astype(numpy.int32) for name in names), -32768, 32767).astype(numpy.int16)
+
         if two:
-            rest = sum(signal.astype(numpy.int32) for name, signal in stems.items() if name != two)
-            stems = {two: stems[two], f"no_{two}": numpy.clip(rest, -32768, 32767).astype(numpy.int16)}
+            rest = {"add": [f"no_{two}"], "minus": [f"minus_{two}"], "none": []}[options["other-method"]]
+            stems = {two: sources[two], **{name: total(set(sources) - {two}) for name in rest}}
+        sums = dict(mix.split("=") for mix in options["mix"])
+        stems = {**stems, **{name: total(parts.split("+")) for name, parts in sums.items()}}
         self.music[job["id"]] = stems
-        form = job["options"].get("format", "wav")
+        form = options["format"]
         job.update(state="done", started=job["started"] or now(), finished=now(), fraction=1.0, seconds_left=None, stem_rate=SAMPLE_RATE, stems=[
-            {"name": name, "peak": float(numpy.abs(signal.astype(numpy.int32)).max()) / 32768, "bytes": len(self.file(job["id"], name, form)),
+            {"name": name, "is_part": name not in sums, "peak": float(numpy.abs(signal.astype(numpy.int32)).max()) / 32768, "bytes": len(self.file(job["id"], name, form)),
              "url": f"/v1/separations/{job['id']}/stems/{name}.{form}"} for name, signal in stems.items()])
 
     def file(self, identity: str, name: str, form: str) -> bytes:
@@ -228,9 +295,10 @@ class Mock:
                     self.lock.wait(0.2)
                     continue
                 job.update(state="running", started=job["started"] or now())
+                waiting = self.waiting()
                 for other in self.jobs.values():
                     if other["state"] in ("queued", "running"):
-                        self.emit("job", self.public(other))
+                        self.emit("job", self.public(other, waiting))
             while True:
                 time.sleep(0.1)
                 with self.lock:
@@ -249,7 +317,7 @@ class Mock:
         with self.lock:
             job = self.jobs.get(identity)
             if job is None:
-                raise Refused(404, "Not found", "There is no such separation; it may have been deleted.")
+                raise Refused(404, "not-found", "Not found", "There is no such separation; it may have been deleted.")
             if job["state"] in ("queued", "running"):
                 job.update(state="cancelled", finished=now(), seconds_left=None)
                 self.emit("job", self.public(job))
@@ -289,13 +357,12 @@ class Handler(BaseHTTPRequestHandler):
             if self.command in ("GET", "HEAD") and self.send_page(url.path):
                 return
             if self.mock.token and self.headers.get("Authorization") != f"Bearer {self.mock.token}":
-                raise Refused(401, "Token wanted", "This service wants a token.", {"WWW-Authenticate": "Bearer"})
+                raise Refused(401, "unauthorized", "A token is needed", "This service wants a token.", headers={"WWW-Authenticate": "Bearer"})
             self.route(url.path, dict(urllib.parse.parse_qsl(url.query)))
         except Refused as refusal:
-            document = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": refusal.detail, "instance": url.path}
             # Unread bytes of the body would be parsed as the next request.
             self.close_connection = self.command == "POST"
-            self.reply(refusal.status, json.dumps(document).encode(), "application/problem+json", refusal.headers)
+            self.reply(refusal.status, json.dumps(refusal.document(url.path)).encode(), "application/problem+json", refusal.headers)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -327,26 +394,28 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_ranged((ROOT / "Models" / "demo_track.ogg").read_bytes(), "audio/ogg")
         if path == "/readyz":
             if mock.not_ready:
-                raise Refused(503, "Not ready", mock.not_ready, {"Retry-After": "2"})
+                raise mock.not_ready
             return self.reply(200, b"ready\n", "text/plain")
         if path == "/v1/models":
             return self.json({
-                "engine": {"model": "htdemucs", "precision": "int8", "threads": 2, "instruction_set": "avx2", "version": "1.0.0"},
+                "engine": {"model": "htdemucs" if mock.is_installed else None, "precision": "int8" if mock.is_installed else None, "threads": 2, "instruction_set": "avx2", "version": "1.0.0"},
                 "models": [{"name": "htdemucs", "is_loaded": mock.is_installed, "is_installed": mock.is_installed, "stems": STEMS},
                            {"name": "htdemucs_6s", "is_loaded": False, "is_installed": False, "stems": [*STEMS, "guitar", "piano"]}],
                 "formats": ["wav", "flac", "mp3"], "precisions": ["float32", "bfloat16", "int8", "auto"],
-                "limits": {"body_bytes": 100_000_000, "seconds": 7200, "queue": 100}})
+                "limits": {"body_bytes": 100_000_000, "seconds": 7200, "queue": 100, "keep_seconds": mock.keep_seconds}})
         if path == "/v1/events":
             return self.stream()
         if path == "/v1/separations":
             if self.command == "POST":
                 return self.accept(query)
             with mock.lock:
-                return self.json({"separations": [mock.public(job) for job in reversed(mock.jobs.values())]})
+                jobs, following = mock.page(int(query.get("limit", 100)), query.get("after"))
+                waiting = mock.waiting()
+                return self.json({"separations": [mock.public(job, waiting) for job in jobs], "next": following, "total": len(mock.jobs), "last_event": mock.last_event})
         match = re.fullmatch(r"/v1/separations/([0-9a-f]+)(/.*)?", path)
         job = match and mock.jobs.get(match[1])
         if not job:
-            raise Refused(404, "Not found", "There is no such separation; it may have been deleted.")
+            raise Refused(404, "not-found", "Not found", "There is no such separation; it may have been deleted.")
         rest = match[2]
         if rest is None:
             if self.command == "DELETE":
@@ -356,7 +425,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.json(mock.public(job))
         stems = mock.music.get(job["id"])
         if stems is None:
-            raise Refused(409, "Not done", "This separation has no results yet.")
+            raise Refused(409, "conflict", "Not done", "This separation has no results yet.")
         match = re.fullmatch(r"/stems/(\w+)\.(wav|flac|mp3)", rest)
         if match and match[1] in stems:
             return self.send_ranged(mock.file(job["id"], match[1], match[2]), TYPES["." + match[2]])
@@ -367,13 +436,14 @@ class Handler(BaseHTTPRequestHandler):
                     archive.writestr(f"{stem['name']}.wav", mock.file(job["id"], stem["name"], "wav"))
             return self.reply(200, out.getvalue(), "application/zip", self.attachment(job, "stems", "zip"))
         if rest == "/mix":
-            total = sum(panned(signal * float(query.get(name, 1)) / 32768, float(query.get(f"{name}.pan", 0)))
+            parts = {stem["name"]: stem["is_part"] for stem in job["stems"]}
+            total = sum(panned(signal * float(query.get(name, parts[name])) / 32768, float(query.get(f"{name}.pan", 0)))
                         for name, signal in stems.items())
             form = query.get("format", "wav")
             return self.reply(200, encode(total, form), TYPES["." + form], self.attachment(job, "mix", form))
         if rest == "/peaks":
             return self.json(self.peaks(job, stems, int(query.get("points", 1000))))
-        raise Refused(404, "Not found", f"There is nothing at {rest}.")
+        raise Refused(404, "not-found", "Not found", f"There is nothing at {rest}.")
 
     def peaks(self, job: dict, stems: dict, points: int) -> dict:
         reply = {"points": points, "duration_seconds": job["duration_seconds"], "stems": []}
@@ -397,14 +467,13 @@ class Handler(BaseHTTPRequestHandler):
         first = int(wanted[1])
         last = min(int(wanted[2] or len(body)), len(body) - 1)
         if first > last:
-            raise Refused(416, "Range not satisfiable", "The range lies behind the end.", {"Content-Range": f"bytes */{len(body)}"})
+            raise Refused(416, "range-not-satisfiable", "Range not satisfiable", "The range lies behind the end.", headers={"Content-Range": f"bytes */{len(body)}"})
         return self.reply(206, body[first:last + 1], kind, {**headers, "Content-Range": f"bytes {first}-{last}/{len(body)}"})
 
     def accept(self, query: dict):
         mock = self.mock
-        if mock.full_queue > 0:
-            mock.full_queue -= 1
-            raise Refused(429, "Queue full", "The queue is full.", {"Retry-After": "1"})
+        if mock.refusals:
+            raise mock.refusals.pop(0)
         left = int(self.headers["Content-Length"])
         chunks = []
         while left:
@@ -421,12 +490,15 @@ class Handler(BaseHTTPRequestHandler):
             field = part.get_param("name", header="content-disposition")
             if field == "file":
                 name, sound = part.get_filename() or name, part.get_payload(decode=True)
+            elif field == "mix":
+                options.setdefault("mix", []).append(part.get_payload(decode=True).decode())
             else:
                 options[field] = part.get_payload(decode=True).decode()
         # BytesParser returns non-ASCII bytes as surrogates.
         name = name.encode("ascii", "surrogateescape").decode("utf-8", "replace")
         if not sound.startswith((b"RIFF", b"fLaC", b"OggS", b"ID3", b"\xff\xfb")):
-            raise Refused(415, "Not a sound file", f"{name} is not a sound file that this service reads: WAV, FLAC, OGG, MP3 and AIFF are.")
+            raise Refused(415, "not-a-sound", "The file is not a sound file", f"{name} is not a sound file that this service reads: WAV, FLAC, OGG, MP3 and AIFF are.")
+        mock.received = sound
         job = mock.add(name, options)
         self.json(job, 202, {"Location": f"/v1/separations/{job['id']}"})
 
@@ -440,13 +512,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with mock.lock:
             epoch = mock.epoch
-            seen = int(last) if last else mock.last_event
+        seen = int(last) if last else -1
         self.wfile.write(b": hello\n\n")
         while True:
             with mock.lock:
                 if mock.epoch != epoch:
                     return
-                fresh = [event for event in mock.events if event[0] > seen]
+                oldest = mock.events[0][0] if mock.events else mock.last_event + 1
+                is_kept = oldest - 1 <= seen <= mock.last_event
+                fresh = [event for event in mock.events if event[0] > seen] if is_kept else mock.state()
                 if not fresh and not mock.lock.wait(5):
                     fresh = [(seen, None, None)]
             for number, kind, data in fresh:

@@ -18,7 +18,7 @@ const test = async (name, body) => {
 const format = await import("/format.js");
 await test("times are written as clocks show them", () => {
   equal([0, 9.99, 59.9999999, 192, 3661, -4].map(format.clock), ["0:00", "0:09", "1:00", "3:12", "1:01:01", "0:00"], "clock");
-  equal([8.2, 61, 119, 3900].map(format.roughTime), ["8 seconds", "1 minute", "2 minutes", "1 hour 5 minutes"], "roughTime");
+  equal([8.2, 61, 119, 3900, 86400, 2592000].map(format.roughTime), ["8 seconds", "1 minute", "2 minutes", "1 hour 5 minutes", "24 hours", "30 days"], "roughTime");
   equal([0, 61, 3600].map(format.spokenTime), ["0 seconds", "1 minute 1 second", "1 hour 0 minutes 0 seconds"], "spokenTime");
 });
 await test("decibels have a true minus sign and a word for silence", () => {
@@ -58,6 +58,13 @@ await test("WAV headers that cannot be read are refused", () => {
     equal(wav.parseHeader(bytes, 1000), null, "refused");
   }
 });
+await test("a WAV file that the page writes is read as it was", () => {
+  const planes = [[0, 0.5, -1], [1.25, -0.125, 0]].map((samples) => Float32Array.from(samples));
+  const samples = wav.encodeFrames(planes);
+  const format = wav.parseHeader(wav.wavHeader(2, 44100, 3), 44 + samples.byteLength);
+  equal([format.isFloat, format.sampleRate, format.frames, format.dataOffset], [true, 44100, 3, 44], "header");
+  equal(wav.decodeFrames(samples.buffer, format).map((plane) => [...plane]), planes.map((plane) => [...plane]), "samples");
+});
 await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
   const decode = (bytes, bits, isFloat = false) => [...wav.decodeFrames(new Uint8Array(bytes).buffer, { channels: 1, bits, isFloat, bytesPerFrame: bits / 8 })[0]];
   equal(decode([0, 0x80, 0, 0x40], 16), [-1, 0.5], "16 bits");
@@ -80,22 +87,26 @@ await test("the resolution follows zoom and width", () => {
 
 const mix = await import("/mix.js");
 const strip = (changes) => ({ ...mix.newStrip(), ...changes });
+const controls = ({ isPart, ...rest }) => rest;
 await test("solos add up, mute wins, the lowest volume is silence", () => {
   const strips = [strip({}), strip({ isSolo: true }), strip({ isSolo: true, isMuted: true }), strip({ isSolo: true, volume: -6 }), strip({ isSolo: true, volume: mix.silenceDecibels })];
   equal(strips.map((one) => Number(mix.gain(one, strips).toFixed(3))), [0, 1, 0, 0.501, 0], "gains");
+  const sum = (changes) => ({ ...mix.newStrip(false), ...changes });
+  const withSum = (changes) => [strip({}), strip({}), sum(changes)];
+  equal([{}, { isSolo: true }, { isMuted: false }].map((changes) => withSum(changes).map((one, _, all) => mix.gain(one, all))), [[1, 1, 0], [0, 0, 1], [1, 1, 1]], "sums");
   equal(mix.mixQuery(["a", "b"], [strip({}), strip({ isMuted: true })], "flac"), "a=1&b=0&format=flac", "query");
 });
 
 const link = await import("/link.js");
 await test("a link gives back what it was made of", () => {
   const state = { song: "ab 1/&#", time: 42.5, loop: [10, 20.25], names: ["drums", "my & mix"], strips: [strip({ volume: -3, pan: 40, isSolo: true }), strip({ isMuted: true })] };
-  const read = link.read(link.write(state));
+  const read = link.readLink(link.writeLink(state));
   equal([read.song, read.time, read.loop], [state.song, 42.5, [10, 20.25]], "place");
-  equal([read.strips.drums, read.strips["my & mix"]], state.strips, "strips");
+  equal([read.strips.drums, read.strips["my & mix"]], state.strips.map(controls), "strips");
 });
 await test("links that make no sense are harmless", () => {
-  equal(link.read("#song=a&t=NaN&loop=5,1&mix.x=1e99,-900,q").strips.x, strip({ volume: 6, pan: -100 }), "clamped");
-  equal([link.read("#").song, link.read("#t=-5").time, link.read("#loop=1").loop], [null, 0, null], "empty");
+  equal(link.readLink("#song=a&t=NaN&loop=5,1&mix.x=1e99,-900,q").strips.x, controls(strip({ volume: 6, pan: -100 })), "clamped");
+  equal([link.readLink("#").song, link.readLink("#t=-5").time, link.readLink("#loop=1").loop], [null, 0, null], "empty");
 });
 
 const { Timeline } = await import("/timeline.js");
@@ -137,7 +148,14 @@ await test("a tone lights its own band of the spectrogram, at its own loudness",
 });
 
 const words = await import("/words.js");
-await test("a job's state is said in words", () => {
+await test("the stems of a job are known before it is done", () => {
+  const sources = ["drums", "bass", "other", "vocals"];
+  const plan = (options) => words.plannedStems({ "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, ...options }, sources);
+  equal(plan({}), sources, "all");
+  equal(["add", "minus", "none"].map((method) => plan({ "two-stems": "bass", "other-method": method })), [["bass", "no_bass"], ["bass", "minus_bass"], ["bass"]], "two stems");
+  equal(plan({ stems: ["vocals", "karaoke"], mix: ["karaoke=drums+bass"], residual: true }), ["vocals", "karaoke", "residual"], "some stems, a mix, the rest");
+});
+await test("a job's state is written in words", () => {
   equal(words.stateWords({ state: "running", seconds_left: 8 }), "Separating, 8 seconds left", "running");
   equal([1, 2, null].map((queue_position) => words.stateWords({ state: "queued", queue_position })), ["Next in line", "2nd in line", "Waiting"], "queued");
   equal([0, 0.24, 0.25, 0.99, 1].map(words.quarters), [0, 0, 1, 3, 4], "quarters");

@@ -18,6 +18,9 @@ def make(browser: Browser, folder: Path) -> None:
             browser.size(width, height)
             browser.dark(is_dark)
             browser.get(mock.url)
+            # The mix of the picture before is not remembered.
+            browser.execute_script("localStorage.clear()")
+            browser.refresh()
             browser.wait("document.querySelectorAll('#queue li').length === 4")
             browser.execute_script("document.querySelector('#queue li[data-state=done] .open').click()")
             browser.wait("document.querySelector('.mixer .play')")

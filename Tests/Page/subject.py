@@ -18,8 +18,8 @@ class Subject:
     can_restart = False
     url: str
 
-    def request(self, method: str, path: str) -> bytes:
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, method=method), timeout=30) as reply:
+    def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] = {}) -> bytes:
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers, method=method), timeout=30) as reply:
             return reply.read()
 
     def jobs(self) -> list[dict]:

@@ -1,8 +1,7 @@
 import Audio
 import Foundation
-import HTDemucs
 import Porting
-import Tensor
+import System
 import TestSupport
 import Testing
 

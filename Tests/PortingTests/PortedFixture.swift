@@ -3,9 +3,9 @@
 import Audio
 import Demucs
 import Foundation
-import HTDemucs
 import ModelZoo
 import Porting
+import System
 import Tensor
 import TestSupport
 import WeightsLoader

@@ -1,8 +1,8 @@
 // Activations inside the network against those of PyTorch's hooks.
 
 import Foundation
-import HTDemucs
 import Porting
+import System
 import Tensor
 import TestSupport
 import Testing

@@ -1,9 +1,9 @@
 // Bias correction: biases compensate for the mean of a layer's rounding errors, b' = b + Σ E[x]·(w
 // − ŵ).
 
-import HTDemucs
 import Layers
 import Quantization
+import System
 import Tensor
 import TestSupport
 import Testing

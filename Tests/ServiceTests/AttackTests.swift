@@ -97,7 +97,7 @@ struct AttackTests {
         let error = #expect(throws: ServiceError.self) {
             _ = try RunningService(in: folder) { $0.host = "0.0.0.0" }
         }
-        #expect(error?.description.contains("--token-file") == true)
+        #expect(error?.description.contains("file of tokens") == true)
         let short = try folder.write("token", Data("short".utf8))
         #expect(throws: ServiceError.self) {
             _ = try RunningService(in: folder) { $0.tokenFile = short }
@@ -150,6 +150,25 @@ struct AttackTests {
         #expect(try service.request("BREW", "/livez").status == 405)
     }
 
+    @Test func aQueryOfManyFieldsGetsAReply() throws {
+        let service = try RunningService()
+        try service.waitUntilReady()
+        let body = Sound.tone(seconds: 0.2)
+        for count in [100, 260, 330, 500, 900] {
+            let fields = Array(repeating: "shifts=0", count: count).joined(separator: "&")
+            #expect(try service.get("/livez?\(fields)").status == 200, "\(count)")
+            let answer = try service.upload(body, query: fields)
+            #expect(answer.status == 202, "\(count): \(answer.text)")
+        }
+        for count in [1000, 1700, 3000] {
+            let fields = Array(repeating: "shifts=0", count: count).joined(separator: "&")
+            #expect(try service.get("/livez?\(fields)").status == 400, "\(count)")
+            #expect(try service.upload(body, query: fields).status == 400, "\(count)")
+        }
+        let long = try service.get("/livez?" + String(repeating: "a&", count: 50_000))
+        #expect(long.status == 414)
+    }
+
     @Test func namesInArchivesHaveNoSlashes() throws {
         let service = try RunningService()
         let refused = try service.upload(
@@ -160,6 +179,28 @@ struct AttackTests {
         let zip = try service.get("/v1/separations/\(id)/stems.zip").body
         #expect(zip.range(of: Data("my band.wav".utf8)) != nil)
         #expect(zip.range(of: Data("../".utf8)) == nil)
+    }
+
+    @Test func onlyTheOwnerReadsTheDataFolder() throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path("data")
+        func permissions(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        // A folder that was made by another program, or by an older version.
+        try FileManager.default.createDirectory(
+            atPath: data, withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o755])
+        for _ in 0..<2 {
+            let service = try RunningService(in: folder)
+            _ = try service.doneJob(Sound.tone(seconds: 0.1))
+            #expect(try permissions(data) == 0o700)
+            for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
+                #expect(try permissions("\(data)/\(name)") == 0o600, "\(name)")
+            }
+            service.service.stop()
+            for path in [data, "\(data)/jobs.sqlite"] { chmod(path, 0o755) }
+        }
     }
 
     @Test func linksInTheDataFolderAreNotFollowed() throws {

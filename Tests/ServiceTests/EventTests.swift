@@ -6,7 +6,8 @@ import Testing
 @Suite(.serialized)
 struct EventTests {
     private struct Event {
-        let id: Int
+        /// Nil for events before the end of the present state.
+        let id: Int?
         let name: String
         let data: [String: Any]
     }
@@ -22,11 +23,12 @@ struct EventTests {
                     fields[String(sides[0])] = sides[1].trimmingCharacters(in: .whitespaces)
                 }
             }
-            guard let id = fields["id"].flatMap({ Int($0) }), let name = fields["event"],
-                let data = fields["data"],
+            guard let name = fields["event"], let data = fields["data"],
                 let object = try? JSONSerialization.jsonObject(with: Data(data.utf8))
             else { return nil }
-            return Event(id: id, name: name, data: object as? [String: Any] ?? [:])
+            return Event(
+                id: fields["id"].flatMap { Int($0) }, name: name,
+                data: object as? [String: Any] ?? [:])
         }
     }
 
@@ -44,39 +46,42 @@ struct EventTests {
         return events(answer)
     }
 
-    @Test func aStreamTellsOfAJobUntilItIsDone() throws {
+    @Test func aStreamSendsAJobUntilItIsDone() throws {
         let service = try RunningService()
         let id = try #require(
             try service.upload(Sound.tone(seconds: 20)).object["id"] as? String)
-        let told = try stream(
+        let received = try stream(
             service, "/v1/separations/\(id)/events", until: "\"state\":\"done\"")
-        #expect(told.map(\.id) == told.map(\.id).sorted())
-        #expect(Set(told.map(\.name)) == ["job"])
-        let fractions = told.compactMap { $0.data["fraction"] as? Double }
+        let ids = received.compactMap(\.id)
+        #expect(ids.count == received.count && ids == ids.sorted())
+        #expect(Set(received.map(\.name)) == ["job"])
+        let fractions = received.compactMap { $0.data["fraction"] as? Double }
         #expect(fractions == fractions.sorted())
         #expect(fractions.contains { $0 > 0 && $0 < 1 })
-        #expect(told.last?.data["state"] as? String == "done")
+        #expect(received.last?.data["state"] as? String == "done")
     }
 
     @Test func aClientThatComesBackMissesNothing() throws {
         let service = try RunningService()
         let id = try service.doneJob(Sound.tone(seconds: 20))
         let all = try stream(service, "/v1/events", after: 1, until: "\"state\":\"done\"")
-        #expect(all.count == 1)
+        #expect(all.map(\.name) == ["state", "job"])
+        #expect(all[0].id == nil)
+        let seen = try #require(all[1].id)
         // After an id that is still kept, all later events are sent again.
         let second = try service.doneJob(Sound.tone(seconds: 20, pitchHz: 330))
-        let told = try stream(
-            service, "/v1/events", after: all[0].id,
+        let received = try stream(
+            service, "/v1/events", after: seen,
             until: "\"id\":\"\(second)\",\"model\":\"demo\"")
-        #expect(told.first.map { $0.id == all[0].id + 1 } == true)
-        #expect(told.first?.data["id"] as? String == second)
-        #expect(told.first?.data["state"] as? String == "queued")
+        #expect(received.first.map { $0.id == seen + 1 } == true)
+        #expect(received.first?.data["id"] as? String == second)
+        #expect(received.first?.data["state"] as? String == "queued")
         _ = try service.request("DELETE", "/v1/separations/\(id)")
         let removed = try stream(
-            service, "/v1/events", after: all[0].id, until: "event: removed")
-        #expect(removed.map(\.id) == Array(all[0].id + 1...all[0].id + removed.count))
+            service, "/v1/events", after: seen, until: "event: removed")
+        #expect(removed.map(\.id) == Array(seen + 1...seen + removed.count))
         let last = try stream(
-            service, "/v1/events", after: removed.map(\.id).max() ?? 0, until: "\n\n")
+            service, "/v1/events", after: removed.compactMap(\.id).max(), until: "\n\n")
         #expect(last.isEmpty)
     }
 
@@ -85,21 +90,27 @@ struct EventTests {
         let ids = try (0..<3).map { index in
             try service.doneJob(Sound.tone(seconds: 0.5, pitchHz: Double(200 + index)))
         }
-        let told = try stream(service, "/v1/events", until: ids[2])
-        #expect(told.compactMap { $0.data["id"] as? String }.first == ids[0])
+        let received = try stream(service, "/v1/events", until: ids[2])
+        #expect(received.compactMap { $0.data["id"] as? String }.first == ids[0])
         #expect(
             try service.get("/v1/separations/\(String(repeating: "0", count: 24))/events").status
                 == 404)
     }
 
     @Test func aStreamOutlivesTheIdleTimeout() throws {
-        let service = try RunningService { $0.limits.idleSeconds = 1 }
+        let service = try RunningService(clock: ManualClock()) { $0.limits.idleSeconds = 1 }
         let connection = try Connection(port: service.port)
         connection.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(connection.receive(until: "event: state").contains("event: state"))
+        service.advance(by: 11)
         #expect(connection.receive(until: "still here").contains("still here"))
+        // The library closes a connection that is idle after the stream's last bytes.
+        let idle = try Connection(port: service.port)
+        idle.send(Data("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(String(decoding: idle.receiveAll(), as: UTF8.self).contains("200 OK"))
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
-        let told = connection.receive(until: "\"state\":\"done\"")
-        #expect(told.contains(id))
+        let received = connection.receive(until: "\"state\":\"done\"")
+        #expect(received.contains(id))
     }
 
     @Test func aSlowClientGetsThePresentStateForLostEvents() throws {
@@ -110,10 +121,11 @@ struct EventTests {
         }
         let sound = Sound.tone(seconds: 0.02)
         let connection = try Connection(port: service.port, receivedBytes: 4096)
+        let head = "GET /v1/events?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
         let ids = try (0..<200).map { _ in
             try #require(try service.upload(sound).object["id"] as? String)
         }
-        connection.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        connection.send(Data(head.utf8))
         let beginning = connection.receive(until: ids[0])
         for id in ids { _ = try service.request("DELETE", "/v1/separations/\(id)") }
         let last = try #require(try service.upload(sound).object["id"] as? String)
@@ -123,5 +135,48 @@ struct EventTests {
             states[event.data["id"] as? String ?? ""] = event.data["state"] as? String
         }
         #expect(ids.filter { states[$0] != "cancelled" } == [])
+    }
+
+    @Test func aStreamBeginsWithOnePageAndAllWaitingJobs() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        let sound = Sound.tone(seconds: 0.02)
+        let ids = try (0..<5).map { _ in
+            try #require(try service.upload(sound).object["id"] as? String)
+        }
+        for id in ids[2...] { _ = try service.request("DELETE", "/v1/separations/\(id)") }
+        let events = try stream(service, "/v1/events?limit=2", until: ids[4])
+        #expect(events.map(\.name) == ["state", "job", "job", "job", "job"])
+        #expect(events[0].data["total"] as? Int == 5)
+        let ends = events.dropFirst().map { $0.data["id"] as? String }
+        #expect(ends == [ids[0], ids[1], ids[3], ids[4]])
+        // Only the end of the state has an id: a client that loses it before gets all again.
+        #expect(events.map { $0.id != nil } == [false, false, false, false, true])
+        let next = try #require(events[0].data["next"] as? String)
+        let page = try service.get("/v1/separations?limit=1&after=\(next)").object
+        #expect((page["separations"] as? [[String: Any]])?.first?["id"] as? String == ids[2])
+        let none = try stream(service, "/v1/events?limit=0", until: ids[1])
+        #expect(none.map(\.name) == ["state", "job", "job"])
+        #expect(try service.get("/v1/events?limit=1001").status == 422)
+        // The list's last event continues in the stream.
+        let last = try #require(
+            try service.get("/v1/separations?limit=1").object["last_event"] as? Int)
+        _ = try service.request("DELETE", "/v1/separations/\(ids[0])")
+        let later = try stream(
+            service, "/v1/events?last-event-id=\(last)", until: "\"state\":\"cancelled\"")
+        #expect(later.first?.id == last + 1)
+        #expect(later.first?.data["id"] as? String == ids[0])
+    }
+
+    @Test func aStreamOfARemovedJobSendsTheRemoval() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        let id = try #require(
+            try service.upload(Sound.tone(seconds: 0.02)).object["id"] as? String)
+        let connection = try Connection(port: service.port)
+        connection.send(
+            Data(
+                "GET /v1/separations/\(id)/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        _ = connection.receive(until: id)
+        for _ in 0..<2 { _ = try service.request("DELETE", "/v1/separations/\(id)") }
+        #expect(connection.receive(until: "event: removed").contains("event: removed"))
     }
 }

@@ -79,12 +79,16 @@ final class Connection {
             }
         }
         try #require(result == 0)
-        var limit = timeval(tv_sec: 30, tv_usec: 0)
+        // Against hangs only: a job may take a minute.
+        var limit = timeval(tv_sec: 120, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { close(descriptor) }
+
+    /// Closes the connection for both sides.
+    func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// - Returns: false once the other side has closed.
     @discardableResult
@@ -118,12 +122,19 @@ final class Connection {
         }
     }
 
-    /// All bytes until a text has arrived; for streams of events.
-    func receive(until text: String) -> String {
+    /// All bytes until one of some texts has arrived; for streams of events.
+    func receive(until texts: String...) -> String { receive(untilOneOf: texts) }
+
+    func receive(untilOneOf texts: [String]) -> String {
+        let longest = texts.map(\.utf8.count).max() ?? 0
         var all = Data()
         var searched = 0
-        while all[searched...].range(of: Data(text.utf8)) == nil {
-            searched = max(0, all.count - text.utf8.count)
+        // Against hangs only: comments keep a stream of events open.
+        let end = ContinuousClock.now + .seconds(180)
+        while ContinuousClock.now < end,
+            !texts.contains(where: { all[searched...].range(of: Data($0.utf8)) != nil })
+        {
+            searched = max(0, all.count - longest)
             let piece = receive()
             if piece.isEmpty { break }
             all += piece

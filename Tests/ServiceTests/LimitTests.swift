@@ -1,4 +1,6 @@
+import Demucs
 import Foundation
+import Service
 import TestSupport
 import Testing
 
@@ -40,36 +42,34 @@ struct LimitTests {
     }
 
     @Test func slowClientsLoseTheirConnections() throws {
-        let service = try RunningService { $0.limits.headSeconds = 1 }
+        let service = try RunningService(clock: ManualClock())
+        try service.waitUntilReady()
         let silent = try Connection(port: service.port)
         let trickling = try Connection(port: service.port)
         let uploading = try Connection(port: service.port)
-        try service.waitUntilReady()
         uploading.send(
             Data(
                 "POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n"
                     .utf8))
         trickling.send(Data("GET /livez HTTP/1.1\r\n".utf8))
-        let start = Date()
-        for _ in 0..<30 where Date().timeIntervalSince(start) < 3 {
+        let uploads = service.folder.path("data/uploads")
+        try waitUntil("the upload has begun") {
+            try !FileManager.default.contentsOfDirectory(atPath: uploads).isEmpty
+        }
+        try waitUntil("all connections are closed") {
             trickling.send(Data("X-a: b\r\n".utf8))
             uploading.send(Data("a".utf8))
-            Thread.sleep(forTimeInterval: 0.1)
+            service.advance(by: 11)
+            return try service.connectionCount() == 0
         }
         #expect(silent.receiveAll().isEmpty)
-        _ = trickling.receiveAll()
-        _ = uploading.receiveAll()
-        #expect(Date().timeIntervalSince(start) < 6)
     }
 
-    @Test func aFullQueueIsSaid() throws {
+    @Test func aFullQueueRefusesJobs() throws {
         let service = try RunningService { $0.limits.queue = 2 }
         let running = try #require(
             try service.upload(Sound.tone(seconds: 120)).object["id"] as? String)
-        while try service.get("/v1/separations/\(running)").object["state"] as? String != "running"
-        {
-            Thread.sleep(forTimeInterval: 0.01)
-        }
+        try service.waitUntilRunning(running)
         for pitch in [300.0, 301] {
             #expect(try service.upload(Sound.tone(pitchHz: pitch)).status == 202)
         }
@@ -140,29 +140,59 @@ struct LimitTests {
             let answer = try service.request("POST", "/v1/separations", [Form.type], body: body)
             #expect(answer.status == 400, "\(answer.text)")
         }
-        let noBoundary = try service.request(
-            "POST", "/v1/separations", ["Content-Type: multipart/form-data"], body: whole)
-        #expect(noBoundary.status == 400)
+        let uploads = service.folder.path("data/uploads")
+        for boundary in ["", "; boundary=", "; boundary=x", "; boundary=\"\""] {
+            let answer = try service.request(
+                "POST", "/v1/separations", ["Content-Type: multipart/form-data\(boundary)"],
+                body: whole)
+            #expect(answer.status == 400, "\(boundary)")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: uploads).isEmpty)
     }
 
-    @Test func aMissingModelIsSaid() throws {
+    @Test func aMissingModelIsRefused() throws {
         let service = try RunningService(model: "/nowhere/none.safetensors")
-        var answer = try service.get("/readyz")
-        while answer.detail.contains("being loaded") { answer = try service.get("/readyz") }
+        service.service.waitUntilLoaded()
+        let answer = try service.get("/readyz")
         #expect(answer.status == 503)
-        #expect(answer.detail.contains("none.safetensors"))
-        #expect(answer.headers["retry-after"] != nil)
-        #expect(try service.upload(Sound.tone()).status == 503)
+        let texts = try [
+            answer, service.upload(Sound.tone()),
+            service.request("PUT", "/v1/separate/bass.wav", body: Sound.tone()),
+        ]
+        for answer in texts {
+            #expect(answer.object["type"] as? String == "urn:swift-demucs:problem:no-model")
+            #expect(answer.status == 503)
+            // The model does not come by waiting.
+            #expect(answer.headers["retry-after"] == nil)
+            #expect(answer.detail.contains("'none.safetensors'"))
+            #expect(!answer.detail.contains("/"))
+        }
+        let problem = try #require(service.service.modelProblem)
+        #expect("\(problem)".contains("/nowhere/none.safetensors"))
         #expect(try service.get("/livez").status == 200)
     }
 
+    @Test func repliesNameNoPathOfTheServer() throws {
+        let service = try RunningService()
+        let id = try service.doneJob(Sound.tone(seconds: 0.2))
+        // A file where a folder of the cache should be.
+        _ = try service.folder.write("data/cache/\(id)", Data())
+        for part in ["stems/bass.flac", "stems.zip?format=mp3", "mix?bass=0.5", "peaks"] {
+            let answer = try service.get("/v1/separations/\(id)/\(part)")
+            #expect(answer.status == 503)
+            #expect(answer.detail.contains("can't use its files"))
+            #expect(!answer.detail.contains("cache"), "\(answer.detail)")
+        }
+    }
+
     @Test func clientsThatStopReadingLoseTheirConnections() throws {
-        let service = try RunningService { $0.limits.idleSeconds = 1 }
+        let service = try RunningService(clock: ManualClock())
         let short = try service.doneJob(Sound.tone(seconds: 0.2))
         let long = try service.doneJob(Sound.tone(seconds: 90))
         let archive = try Connection(port: service.port)
         archive.send(
             Data("GET /v1/separations/\(long)/stems.zip HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(archive.receive(until: "200 OK").contains("200 OK"))
         // A reply after an archive, on the same connection, has the same limit.
         let file = try Connection(port: service.port)
         file.send(
@@ -172,7 +202,11 @@ struct LimitTests {
             Data(
                 "GET /v1/separations/\(long)/stems/bass.wav HTTP/1.1\r\nHost: localhost\r\n\r\n"
                     .utf8))
-        Thread.sleep(forTimeInterval: 5)
+        #expect(file.receive(until: "200 OK").contains("200 OK"))
+        try waitUntil("both connections are closed") {
+            service.advance(by: 31)
+            return try service.connectionCount() == 0
+        }
         let stemBytes = 90 * 44_100 * 4
         #expect(archive.receiveAll().count < 4 * stemBytes)
         #expect(file.receiveAll().count < stemBytes)
@@ -204,5 +238,58 @@ struct LimitTests {
                 body[..<found.lowerBound] + [0xC3, 0x28] + body[found.upperBound...]))
         #expect(invalid.status == 400)
         #expect(invalid.detail.contains("UTF-8"))
+    }
+
+    // MARK: - ffmpeg
+
+    /// The beginning of an M4A file, which libsndfile doesn't know.
+    private static let m4a = Data("\0\0\0\u{18}ftypM4A \0\0\0\0M4A isom".utf8)
+
+    @Test func theRefusalOfM4ANamesTheRemedy() throws {
+        let service = try RunningService()
+        try service.waitUntilReady()
+        let answer = try service.upload(Self.m4a, headers: ["X-Filename: song.m4a"])
+        #expect(answer.status == 415)
+        #expect(answer.detail.contains("the operator of the service can allow ffmpeg"))
+        #expect(!answer.detail.contains("or a format that ffmpeg decodes"))
+    }
+
+    /// Eight seconds of silence in stereo, in a file of a few hundred bytes.
+    private func silence(in folder: TemporaryFolder) throws -> Data {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            "ffmpeg -nostdin -loglevel fatal -f lavfi -i anullsrc -t 8 -c:a alac -y"
+            .split(separator: " ").map(String.init) + [folder.path("song.m4a")]
+        try process.run()
+        process.waitUntilExit()
+        return try Data(contentsOf: folder.url.appendingPathComponent("song.m4a"))
+    }
+
+    @Test(.enabled(if: FFmpeg.onPath != nil, "needs ffmpeg"))
+    func soundsBeyondTheLimitsAreNotDecoded() throws {
+        let folder = try TemporaryFolder()
+        let sound = try silence(in: folder)
+        func answer(_ change: (inout ServiceSettings) -> Void) throws -> Answer {
+            let service = try RunningService {
+                $0.allowsFFmpeg = true
+                change(&$0)
+            }
+            try service.waitUntilReady()
+            return try service.upload(sound, headers: ["X-Filename: song.m4a"])
+        }
+        #expect(try answer { _ in }.status == 202)
+        let channels = try answer { $0.limits.channels = 1 }
+        #expect(channels.status == 422)
+        #expect(channels.detail.contains("has 2 channels, expected at most 1"))
+        let rate = try answer { $0.limits.sampleRateHz = 22_050 }
+        #expect(rate.status == 422)
+        #expect(rate.detail.contains("has 44100 samples a second, expected at most 22050"))
+        let length = try answer { $0.limits.seconds = 7 }
+        #expect(length.status == 413)
+        // Eight seconds take 2.8 MB, the file a few hundred bytes.
+        let copy = try answer { $0.quotaBytes = 2_000_000 }
+        #expect(copy.status == 422)
+        #expect(copy.detail.contains("more than the 2.0 MB that it may take"))
     }
 }

@@ -100,6 +100,37 @@ struct ResultTests {
         #expect(try service.get("\(address)/mix?bass=nan").status == 422)
     }
 
+    @Test func sumsThatRepeatStemsAreMarkedAndSilentInTheMix() throws {
+        let service = try RunningService()
+        for (query, parts) in [
+            (
+                "mix=karaoke=drums%2Bbass%2Bother",
+                ["drums": true, "bass": true, "other": true, "vocals": true, "karaoke": false]
+            ),
+            ("stems=vocals&mix=rest=drums%2Bbass", ["vocals": true, "rest": true]),
+            ("stems=rest&mix=rest=drums%2Bbass", ["rest": true]),
+            (
+                "two-stems=vocals&mix=band=drums%2Bbass",
+                ["vocals": true, "no_vocals": true, "band": false]
+            ),
+        ] {
+            let id = try service.doneJob(Sound.tone(), query: "shifts=0&\(query)")
+            let job = try service.get("/v1/separations/\(id)").object
+            let stems = try #require(job["stems"] as? [[String: Any]])
+            let found = stems.compactMap { stem in
+                (stem["name"] as? String).flatMap { name in
+                    (stem["is_part"] as? Bool).map { (name, $0) }
+                }
+            }
+            #expect(Dictionary(uniqueKeysWithValues: found) == parts, "\(query)")
+            // The default mix has each part once, and no sum that repeats them.
+            let gains = parts.map { "\($0.key)=\($0.value ? 1 : 0)" }.joined(separator: "&")
+            let address = "/v1/separations/\(id)/mix"
+            let asked = try service.get("\(address)?\(gains)").body
+            #expect(try service.get(address).body == asked, "\(query)")
+        }
+    }
+
     @Test func theArchiveHoldsAllStems() throws {
         let service = try RunningService()
         let address = "/v1/separations/\(try service.doneJob(Sound.tone()))"
@@ -170,7 +201,37 @@ struct ResultTests {
         #expect(open.filter { $0.contains(id) } == [])
     }
 
-    @Test func aJobTellsTheRateOfItsStems() throws {
+    @Test func mixesShareTheSlotsAndEndWithTheirClients() throws {
+        let service = try RunningService { $0.limits.workSlots = 1 }
+        let id = try service.doneJob(Sound.tone(seconds: 120), query: "shifts=0")
+        let cache = service.folder.path("data/cache/\(id)")
+        let connections = try (1...6).map { index in
+            let connection = try Connection(port: service.port)
+            connection.send(
+                Data(
+                    ("GET /v1/separations/\(id)/mix?bass=0.\(index)&format=flac HTTP/1.1\r\n"
+                        + "Host: localhost\r\nConnection: close\r\n\r\n").utf8))
+            Thread.sleep(forTimeInterval: 0.02)
+            return connection
+        }
+        func names() -> [String] {
+            (try? FileManager.default.contentsOfDirectory(atPath: cache)) ?? []
+        }
+        // Only the first and the last client stay.
+        for connection in connections[1...4] { connection.shutDown() }
+        var most = 0
+        try waitUntil("two mixes are made") {
+            most = max(most, names().count { $0.hasPrefix(".") })
+            return names().count { $0.hasPrefix("mix-") } == 2
+        }
+        #expect(most == 1)
+        for connection in [connections[0], connections[5]] {
+            #expect(Answer(connection.receiveAll())?.status == 200)
+        }
+        #expect(names().count == 2, "\(names())")
+    }
+
+    @Test func aJobHasTheRateOfItsStems() throws {
         let service = try RunningService()
         let samples = (0..<24_000).map { 0.3 * sin(Float($0) / 20) }
         let sound = Sound.wav(channels: [samples, samples], rate: 48_000)

@@ -9,29 +9,34 @@ import Testing
 
 final class RunningService {
     let service: Service
+    private let clock: ManualClock?
     let folder: TemporaryFolder
     var port: Int { service.port }
 
     /// - Parameters:
     ///   - folder: folder of an earlier service, to continue with its jobs.
     ///   - model: the path of the service's model.
-    ///   - findSeconds: time until the model is found, as for a download.
+    ///   - clock: a clock that the test advances; nil for the system's.
+    ///   - download: signalled when the model may be found; nil for at once.
     ///   - change: changes the settings.
     init(
-        in folder: TemporaryFolder? = nil, model: String? = nil, findSeconds: Double = 0,
+        in folder: TemporaryFolder? = nil, model: String? = nil, clock: ManualClock? = nil,
+        download: DispatchSemaphore? = nil,
         _ change: (inout ServiceSettings) -> Void = { _ in }
     ) throws {
         self.folder = try folder ?? TemporaryFolder()
-        var settings = ServiceSettings(
-            dataFolder: self.folder.path("data"), threads: 2, version: "test")
-        settings.port = 0
-        change(&settings)
         let models = Fixture.bundledModels.path
         let path = model ?? "\(models)/demo.safetensors"
+        var settings = ServiceSettings(
+            dataFolder: self.folder.path("data"), modelName: path, threads: 2, version: "test")
+        settings.port = 0
+        if let clock { settings.clock = clock.clock }
+        self.clock = clock
+        change(&settings)
         service = try Service(
             settings, store: ModelStore(isOffline: true, bundledFolders: [models], environment: [:])
         ) {
-            Thread.sleep(forTimeInterval: findSeconds)
+            download?.wait()
             return ModelFiles(checkpoint: path)
         }
         try service.start()
@@ -70,15 +75,26 @@ final class RunningService {
 
     /// Waits until a job is final.
     @discardableResult
-    func finished(_ id: String) throws -> [String: Any] {
-        let deadline = Date(timeIntervalSinceNow: 120)
-        while Date() < deadline {
-            let job = try get("/v1/separations/\(id)").object
-            if ["done", "failed", "cancelled"].contains(job["state"] as? String) { return job }
-            Thread.sleep(forTimeInterval: 0.02)
-        }
-        Issue.record("job \(id) does not end")
-        return [:]
+    func finished(_ id: String, _ headers: [String] = []) throws -> [String: Any] {
+        try waitForState([], of: id, headers)
+        return try get("/v1/separations/\(id)", headers).object
+    }
+
+    /// Waits until a job runs.
+    func waitUntilRunning(_ id: String) throws { try waitForState(["running"], of: id) }
+
+    /// Waits for an event with one of some states of a job, or with its end.
+    private func waitForState(
+        _ states: [String], of id: String, _ headers: [String] = []
+    ) throws {
+        let lines =
+            ["GET /v1/separations/\(id)/events HTTP/1.1", "Host: localhost", "Connection: close"]
+            + headers
+        let connection = try Connection(port: port)
+        connection.send(Data((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
+        let words = (states + ["done", "failed", "cancelled"]).map { "\"state\":\"\($0)\"" }
+        let received = connection.receive(untilOneOf: words)
+        try #require(words.contains { received.contains($0) }, "job \(id): \(received.suffix(300))")
     }
 
     /// Creates a job and waits until it is done.
@@ -93,7 +109,33 @@ final class RunningService {
 
     /// Waits until the model is loaded.
     func waitUntilReady() throws {
-        while try get("/readyz").status != 200 { Thread.sleep(forTimeInterval: 0.01) }
+        service.waitUntilLoaded()
+        #expect(try get("/readyz").status == 200)
+    }
+
+    // MARK: - Time
+
+    /// Advances the test's clock, and does the periodic work that is due then.
+    func advance(by seconds: Double) {
+        clock?.advance(by: seconds)
+        service.doDueWork()
+    }
+
+    /// Number of open connections, without that of the request for it.
+    func connectionCount() throws -> Int {
+        let metrics = try get("/metrics").text
+        let line = try #require(metrics.firstMatch(of: /\nswift_demucs_connections (\d+)\n/))
+        return try #require(Int(line.1)) - 1
+    }
+}
+
+/// Waits for a state of which there is no event.
+func waitUntil(_ state: String, _ isReached: () throws -> Bool) throws {
+    // Against hangs only.
+    let end = ContinuousClock.now + .seconds(60)
+    while try !isReached() {
+        try #require(ContinuousClock.now < end, "waited in vain for: \(state)")
+        usleep(2_000)
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 struct STFTTests {
     static let goldenCases: [(nfft: Int, samples: Int)] = [
         (256, 640), (256, 1000), (256, 129), (256, 128), (256, 97), (256, 96), (256, 40), (256, 10),
-        (256, 1), (258, 300), (258, 130), (258, 20), (1000, 1100), (4096, 2000),
+        (256, 1), (4096, 2000),
     ]
 
     private let backend: Backend
@@ -24,7 +24,7 @@ struct STFTTests {
         #expect(Array(spectrogram.shape) == (try fixture.shape("spectrogram_\(samples)")))
         let comparison = Comparison(
             actual: spectrogram.floats, expected: try fixture.floats("spectrogram_\(samples)"))
-        // Two float32 transforms with different orders of rounding; Bluestein (258) has the most.
+        // Two float32 transforms with different orders of rounding.
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
@@ -44,7 +44,7 @@ struct STFTTests {
     /// The reference doesn't restore the signal within nfft samples of an end, because it leaves
     /// out the frames that begin in the padding. It drops the Nyquist bin, so the signal has no
     /// energy near it.
-    @Test(arguments: [256, 258, 1000, 4096], [1, 3])
+    @Test(arguments: [256, 512, 4096], [1, 3])
     func inverseRestoresTheInteriorOfASmoothSignal(nfft: Int, channels: Int) {
         var random = SplitMix64(seed: UInt64(nfft))
         let samples = 3 * nfft + 17
@@ -104,10 +104,10 @@ struct STFTTests {
     }
 
     @Test(arguments: [
-        (4096, true), (258, true), (8, true), (0, false), (4, false), (12, false), (257, false),
+        (4096, true), (8, true), (0, false), (4, false), (24, false), (1000, false), (257, false),
         (-8, false),
     ])
-    func supportedLengthsHaveAnEvenHop(nfft: Int, supported: Bool) {
+    func supportedLengthsArePowersOfTwoWithAnEvenHop(nfft: Int, supported: Bool) {
         #expect(STFT.supports(nfft: nfft) == supported)
     }
 

@@ -1,5 +1,5 @@
 // Tensors that fixtures describe by a rule and a seed instead of storing them.
-// tools/reference/draw.py defines the rules and draws the same bits.
+// reference/draw.py defines the rules and draws the same bits.
 
 /// A float32 tensor whose values depend only on a seed, its name and their index.
 package struct DrawnTensor: Sendable {

@@ -1,5 +1,5 @@
 // Complete copies of fixtures, including the tensors that the files in Tests/Fixtures only describe
-// (tools/reference/draw.py).
+// (reference/draw.py).
 
 import Foundation
 import Synchronization

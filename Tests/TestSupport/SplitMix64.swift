@@ -1,7 +1,7 @@
 /// The random generator of all tests: Steele, Lea and Flood's, the same on every machine and with
 /// every version of Swift, so that a failure can be repeated.
 ///
-/// Its floats are those of `tools/reference/draw.py`, bit for bit.
+/// Its floats are those of `reference/draw.py`, bit for bit.
 package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

@@ -13,7 +13,7 @@ struct DrawnTensorTests {
             ])
     }
 
-    /// Compares with the tensors that tools/reference/support_fixtures.py has stored beside the
+    /// Compares with the tensors that reference/support_fixtures.py has stored beside the
     /// rules.
     @Test func drawnTensorsAreThoseOfPythonBitForBit() throws {
         let fixture = try Fixture("support/draws")

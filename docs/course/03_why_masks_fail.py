@@ -86,7 +86,7 @@ import sys
 
 from engine import ROOT, require
 
-script = ROOT / "tools/demo_model/mask_baseline.py"
+script = ROOT / "training/mask_baseline.py"
 call = [sys.executable, script, "--training-songs", "6", "--songs", "4", "--seconds", "8"]
 call += ["--kind", "formula"]
 table = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)

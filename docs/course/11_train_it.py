@@ -28,7 +28,7 @@
 # move at each step.
 #
 # This is the first chapter that needs PyTorch: gradients by hand would be a course of their own. The scripts
-# are those that trained the demo model, in [tools/demo_model](../../tools/demo_model/README.md).
+# are those that trained the demo model, in [training/](../../training/README.md).
 #
 # ## A bank of songs
 
@@ -44,7 +44,7 @@ from engine import MODEL, ROOT, WORK, require
 # COURSE_STEPS=20 runs a shorter training, to see that everything works.
 STEPS = int(os.environ.get("COURSE_STEPS", "300"))
 SONGS, PARTS = (24 if STEPS >= 300 else 4), (3 if STEPS >= 60 else 1)
-scripts = ROOT / "tools" / "demo_model"
+scripts = ROOT / "training"
 work = WORK / "training"
 shutil.rmtree(work, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 # Homebrew formula: builds from source with Xcode's Swift, or the swift formula's on Linux.
 #
-# Not tested: neither `brew install` nor `brew audit` has been run; tools/check_packaging checks syntax and
+# Not tested: neither `brew install` nor `brew audit` has been run; Tests/system/check_packaging checks syntax and
 # version. For a release, OWNER becomes the owner of the repository and sha256 the checksum of the
 # tag's source archive (`curl -L URL | sha256sum`), which exists only once the tag does.
 class SwiftDemucs < Formula
@@ -24,7 +24,7 @@ class SwiftDemucs < Formula
   def install
     system "swift", "build", "--disable-sandbox", "-c", "release", "--product", "swift-demucs"
     binaries = Utils.safe_popen_read("swift", "build", "-c", "release", "--show-bin-path").chomp
-    system "tools/layout", "program", binaries, prefix
+    system "packaging/layout", "program", binaries, prefix
   end
 
   test do

@@ -12,13 +12,13 @@ import pytest
 
 import swift_demucs
 
-# The tests of the extra `ray` run in tools/test_cluster.
+# The tests of the extra `ray` run in Tests/system/test_cluster.
 collect_ignore = [] if importlib.util.find_spec("ray") else ["catalogue"]
 
 TREE = Path(__file__).resolve().parents[1]
 assert TREE / "src" not in Path(swift_demucs.__file__).parents, "install the wheel"
 
-# The checkout, or the folder that tools/test_python copies the track to.
+# The checkout, or the folder that Tests/system/test_python copies the track to.
 MODELS = Path(os.environ.get("SWIFT_DEMUCS_TEST_MODELS", TREE.parent / "Models"))
 RATE = 44_100
 

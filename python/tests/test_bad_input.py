@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -120,14 +117,3 @@ def test_the_structures_are_the_headers() -> None:
         value = _library.defaults(structure, f"sd_{name}_options_init")
         assert value.size == ctypes.sizeof(structure), name
     assert _library.library().sd_version().decode() == swift_demucs.__version__
-
-
-FUZZ = Path(__file__).with_name("fuzz_calls.py")
-
-
-def test_2000_calls_with_random_arguments_never_crash(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", FUZZ, "2000"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr

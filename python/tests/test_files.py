@@ -264,6 +264,16 @@ def test_quantising(
     )
     assert report.path == output and output.stat().st_size == report.bytes
     assert report.bytes < 0.6 * report.source_bytes and report.snr > 15
+    # The command writes the same bytes.
+    written = tmp_path / "command.safetensors"
+    subprocess.run(
+        [
+            sys.executable, "-m", "swift_demucs", "quantize", checkpoint, "-q", "-o", written,
+            "--calibrate", track, "--samples", "2", "--threads", "2",
+        ],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert output.read_bytes() == written.read_bytes()
     with swift_demucs.load(output) as small:
         golden = model.separate(music, shifts=0).array
         assert snr(golden, small.separate(music, shifts=0).array) > 15

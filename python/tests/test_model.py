@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, List
 
@@ -255,6 +258,27 @@ def test_traces_have_the_references_names(model: Model, music: Any, track: Path)
     assert {"encoder.0", "encoder.3", "crosstransformer.layers.0"} <= set(values)
     assert values["encoder.0"].shape[0] == 16 and values["encoder.0"].dtype == np.float32
     assert model.trace(track, start=1.0, seconds=2.0, names="encoder.0").keys() == {"encoder.0"}
+
+
+def test_a_trace_equals_the_commands_file(model: Model, track: Path, tmp_path: Path) -> None:
+    written = tmp_path / "trace.safetensors"
+    subprocess.run(
+        [
+            sys.executable, "-m", "swift_demucs", "trace", "-n", "demo", "-q", "--start", "1",
+            "--chunk", "2", "--only", "encoder.*,crosstransformer*", "-o", written, track,
+        ],
+        check=True,
+    )  # fmt: skip
+    data = written.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    header.pop("__metadata__", None)
+    found = model.trace(track, start=1.0, seconds=2.0, names=["encoder.*", "crosstransformer*"])
+    assert len(header) > 5 and found.keys() == header.keys()
+    for name, entry in header.items():
+        first, end = entry["data_offsets"]
+        assert list(found[name].shape) == entry["shape"], name
+        assert found[name].tobytes() == data[begin + first : begin + end], name
 
 
 def test_a_pickled_model_is_loaded_again(model: Model, music: Any) -> None:

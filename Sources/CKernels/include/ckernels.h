@@ -1,19 +1,31 @@
 /* The kernels: a table of functions for each instruction set. The caller chooses the fastest set
  * that the CPU can run.
  *
- * kernel_families.h has the contract of each kernel, kernel_list.h the names. The functions are
- * called `<name>__<instruction set>`. The plain version defines the result; all others pass the
- * same test.
+ * kernel_families.h has the contract of each kernel, kernel_list.h the names, kernel_sets.h the
+ * sets. The functions are called `<name>__<instruction set>`. The plain version defines the result;
+ * all others pass the same test.
  */
 #ifndef SWIFT_DEMUCS_CKERNELS_H
 #define SWIFT_DEMUCS_CKERNELS_H
 
 #include "kernel_families.h"
 #include "kernel_list.h"
+#include "kernel_sets.h"
+
+#include <stdbool.h>
 
 #pragma clang assume_nonnull begin
 
 typedef struct kernel_table {
+    /* The name of the set. Arrays, so that Swift can share tables among threads. */
+    char name[16];
+    /* Whether products in bfloat16 are faster than in float32. */
+    bool multiplies_bf16;
+    /* Whether products of INT8 weights with activations of 14 bits are faster than those with
+     * floats: integers are multiplied at least twice as fast as floats, and bfloat16 is not. */
+    bool multiplies_14_bits;
+    /* OpenBLAS's name of its kernels for the same instructions; empty leaves the choice to it. */
+    char blas_core[16];
     /* Unit of columns of a packed matrix: parts of the matrix begin at a multiple of it. */
     ptrdiff_t panel_columns;
 #define KERNEL_FIELD(name, family) family *name;
@@ -21,16 +33,18 @@ typedef struct kernel_table {
 #undef KERNEL_FIELD
 } kernel_table;
 
-/* The kernels of an instruction set; NULL if this build or this CPU does not have it. */
 const kernel_table *kernels_plain(void);
-const kernel_table *_Nullable kernels_avx2(void);       /* AVX2 and FMA */
-const kernel_table *_Nullable kernels_avxvnni(void);    /* AVX2, FMA and AVX-VNNI */
-const kernel_table *_Nullable kernels_avx512(void);     /* AVX-512 F, BW, DQ, VL */
-const kernel_table *_Nullable kernels_avx512vnni(void); /* avx512 and AVX512-VNNI */
-const kernel_table *_Nullable kernels_avx512bf16(void); /* avx512vnni and AVX512-BF16 */
-const kernel_table *_Nullable kernels_neon(void);
-const kernel_table *_Nullable kernels_neondot(void);  /* NEON and FEAT_DotProd */
-const kernel_table *_Nullable kernels_neonbf16(void); /* NEON, FEAT_I8MM and FEAT_BF16 */
+
+/* The kernels of each other set of this build; NULL if this CPU does not have it. */
+#define KERNELS_OF_SET(set) const kernel_table *_Nullable kernels_##set(void);
+KERNEL_SETS(KERNELS_OF_SET)
+#undef KERNELS_OF_SET
+
+/* The name of the set at a place in the list of all sets; NULL after the last one. */
+const char *_Nullable kernel_set_name(ptrdiff_t index);
+
+/* The kernels of the set of that name; NULL if there is none, or this build or CPU lacks it. */
+const kernel_table *_Nullable kernel_set(const char *name);
 
 /* Hint for the CPU in a spin loop. */
 static inline void cpu_relax(void) {

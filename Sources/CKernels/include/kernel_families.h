@@ -340,7 +340,7 @@ typedef struct fft_frame_part {
 typedef void fft_frames_kernel(ptrdiff_t samples, const float *window,
                                const float *_Nonnull const *_Nonnull frames, float *x);
 
-/* f32_fft_pass: one pass of Stockham's self-sorting algorithm with radix 2, 3, 4, 5 or 8. For
+/* f32_fft_pass: one pass of Stockham's self-sorting algorithm with radix 2, 4 or 8. For
  * p < groups, q < stride and k < radix, w[p, 0] = 1 and w[p, k] = twiddles[(radix - 1) p + k - 1],
  *   y[q + stride (radix p + k)] =
  *       w[p, k] * sum over j < radix of x[q + stride (p + groups j)] exp(-2 pi i j k / radix).

@@ -5,6 +5,10 @@
 /* The number of cores that this process may run on. */
 int count_available_cores(void);
 
+/* The arguments of `main`, the program's name first, with a NULL at the end. NULL if the C library
+ * doesn't tell (musl). */
+char *_Nullable *_Nullable program_arguments(void);
+
 /* The path of the program or library that holds an address, as it was loaded; NULL if the system
  * doesn't tell. Lasts as long as that binary is loaded. */
 const char *_Nullable path_of_binary(const void *_Nonnull address);

@@ -51,6 +51,8 @@
     USE(write_fail)                                                                                \
     USE(write_close)                                                                               \
     USE(write_set_format_zip)                                                                      \
+    USE(write_set_format_raw)                                                                      \
+    USE(write_add_filter_gzip)                                                                     \
     USE(write_set_options)                                                                         \
     USE(write_set_bytes_per_block)                                                                 \
     USE(write_open)                                                                                \
@@ -100,6 +102,8 @@ struct MHD_Daemon *http_start(const struct http_library *, int is_ipv6,
 void http_set_timeout(const struct http_library *, struct MHD_Connection *, unsigned int seconds);
 /* The connection's socket, or -1. */
 int http_socket(const struct http_library *, struct MHD_Connection *);
+/* Number of bytes that the other side of a socket has received; -1 if the system can't tell. */
+int64_t http_received_bytes(int socket);
 /* The daemon's port, or 0. */
 unsigned int http_port(const struct http_library *, struct MHD_Daemon *);
 

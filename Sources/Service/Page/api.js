@@ -5,13 +5,21 @@ import { askForToken } from "./token.js";
 const stored = "swift-demucs token";
 let token = sessionStorage.getItem(stored);
 let asking = null;
+/** Also for a `Retry-After` that is no number. */
+const leastRetrySeconds = 1;
 
-/** An error reply; the message is the service's text. */
+/**
+ * An error reply; the message is the service's text. `kind` is the last part of its type.
+ *
+ * `retryAfterSeconds` is null unless the same request can succeed later without anybody doing
+ * something.
+ */
 export class Problem extends Error {
-  constructor(status, document, retryAfter = null) {
+  constructor(status, document, retryAfter) {
     super(document?.detail || document?.title || `The service answered with code ${status}.`);
     this.status = status;
-    this.retryAfterSeconds = retryAfter;
+    this.kind = document?.type?.split(":").pop() ?? null;
+    this.retryAfterSeconds = retryAfter === null ? null : Number(retryAfter) || leastRetrySeconds;
   }
 }
 
@@ -45,7 +53,7 @@ export async function request(path, options = {}) {
     const reply = await fetch(path, { ...options, headers: { ...options.headers, ...credentials() } });
     if (reply.ok) return reply;
     if (reply.status !== 401) {
-      throw new Problem(reply.status, parseProblem(await reply.text()), Number(reply.headers.get("Retry-After")) || null);
+      throw new Problem(reply.status, parseProblem(await reply.text()), reply.headers.get("Retry-After"));
     }
     await renewToken(used);
   }
@@ -63,7 +71,7 @@ export function upload(path, form, onProgress, signal) {
     exchange.onload = () => {
       const document = parseProblem(exchange.responseText);
       if (exchange.status < 300) resolve(document);
-      else reject(new Problem(exchange.status, document, Number(exchange.getResponseHeader("Retry-After")) || null));
+      else reject(new Problem(exchange.status, document, exchange.getResponseHeader("Retry-After")));
     };
     exchange.onerror = () => reject(new TypeError("The connection was lost."));
     exchange.onabort = () => reject(new DOMException("Stopped", "AbortError"));

@@ -13,5 +13,5 @@ const spare = Object.values(known);
 
 /** The colour of a stem; a mix named by the user gets one by its position. */
 export function colourOf(name, index) {
-  return known[name] ?? known[name.replace(/^no_/, "")] ?? spare[index % spare.length];
+  return known[name] ?? known[name.replace(/^(no|minus)_/, "")] ?? spare[index % spare.length];
 }

@@ -65,3 +65,24 @@ export function setText(node, text) {
 export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
+
+const hiddenMilliseconds = 500;
+
+/**
+ * A function that calls `work` once in the next animation frame, however often it is called before.
+ * A hidden page has no frames; a timer stands in for them.
+ */
+export function oncePerFrame(work) {
+  let timer = null;
+  const run = () => {
+    if (timer === null) return;
+    clearTimeout(timer);
+    timer = null;
+    work();
+  };
+  return () => {
+    if (timer !== null) return;
+    timer = setTimeout(run, hiddenMilliseconds);
+    requestAnimationFrame(run);
+  };
+}

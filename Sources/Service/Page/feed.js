@@ -37,13 +37,18 @@ const longestDelaySeconds = 5;
 /** The service sends a heartbeat every few seconds; a longer silence is a dead connection. */
 const silenceSeconds = 45;
 
+/** Events are handled this long before the page may draw and answer a click. */
+const sliceMilliseconds = 12;
+
 /**
  * Follows the events of all jobs as long as the page is open.
  *
- * `onOpen` is called at each connection, before its first event; `onEvent` with type and data;
- * `onLost` when a connection ends or fails, with the service's problem if it sent one.
+ * `begin` loads the present state and resolves with the id of the last event that it includes; the
+ * stream continues there. `onOpen` is called at each connection, before its first event; `onEvent`
+ * with type and data; `onLost` when a connection ends or fails, with the service's problem if it
+ * sent one.
  */
-export async function follow(path, { onOpen, onEvent, onLost }) {
+export async function follow(path, { begin, onOpen, onEvent, onLost }) {
   const parser = new EventParser();
   let delay = firstDelaySeconds;
   let watchdog;
@@ -53,7 +58,8 @@ export async function follow(path, { onOpen, onEvent, onLost }) {
     watchdog = new AbortController();
     let timer;
     try {
-      const headers = { Accept: "text/event-stream", ...(parser.lastId === null ? {} : { "Last-Event-ID": parser.lastId }) };
+      parser.lastId ??= await begin();
+      const headers = { Accept: "text/event-stream", "Last-Event-ID": parser.lastId };
       const reply = await request(path, { headers, cache: "no-store", signal: watchdog.signal });
       delay = firstDelaySeconds;
       parser.reset();
@@ -64,7 +70,13 @@ export async function follow(path, { onOpen, onEvent, onLost }) {
         timer = setTimeout(() => watchdog.abort(), silenceSeconds * 1000);
         const { done, value } = await reader.read();
         if (done) break;
-        for (const { type, data } of parser.push(value)) onEvent(type, JSON.parse(data));
+        let sliceEnd = performance.now() + sliceMilliseconds;
+        for (const { type, data } of parser.push(value)) {
+          onEvent(type, JSON.parse(data));
+          if (performance.now() < sliceEnd || document.hidden) continue;
+          await new Promise((resolve) => setTimeout(resolve));
+          sliceEnd = performance.now() + sliceMilliseconds;
+        }
       }
       onLost(null);
     } catch (error) {

@@ -21,12 +21,13 @@ export function spokenTime(seconds) {
   return parts.join(" ");
 }
 
-/** "8 seconds", "2 minutes", "1 hour 5 minutes": rounded, for estimates. */
+/** "8 seconds", "2 minutes", "1 hour 5 minutes", "3 days": rounded, for estimates. */
 export function roughTime(seconds) {
   const whole = Math.max(1, Math.round(seconds));
   if (whole < 60) return count(whole, "second");
   const minutes = Math.round(whole / 60);
   if (minutes < 60) return count(minutes, "minute");
+  if (minutes >= 2 * 24 * 60) return count(Math.round(minutes / (24 * 60)), "day");
   const rest = minutes % 60;
   return count(Math.floor(minutes / 60), "hour") + (rest ? ` ${count(rest, "minute")}` : "");
 }

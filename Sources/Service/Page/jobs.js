@@ -1,12 +1,23 @@
-// The service's jobs on the page. Events update them; each connection starts with a list.
+// The service's jobs on the page. The newest are loaded first, events keep them up to date, and
+// older ones are loaded page by page.
 
-import { json } from "./api.js";
+import { json, Problem } from "./api.js";
 import { follow } from "./feed.js";
+
+const pageJobs = 100;
 
 export class Jobs {
   #jobs = new Map();
-  /** Jobs with an event since the connection began: newer than the list that is being loaded. */
-  #touched = new Set();
+  /** The jobs before a `state` event, to tell what has changed since. */
+  #before = new Map();
+  /** Ids in the order of the list; null if jobs were added or removed since. */
+  #sorted = null;
+  /** Where the next older page begins; null if all jobs are loaded. */
+  #next = null;
+  /** One set for each request under way: the jobs with an event since it began, which is newer than the reply. */
+  #loads = new Set();
+  #finding = new Set();
+  #missing = new Set();
   isLoaded = false;
 
   /** `onChange(job, before)`: `job` is null for a removed job, `before` for a new one; `onConnection(isOpen, problem)`. */
@@ -18,13 +29,28 @@ export class Jobs {
     return this.#jobs.get(id);
   }
 
-  /** All jobs, newest first. */
+  /** The loaded jobs, newest first. */
   list() {
-    return [...this.#jobs.values()].sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
+    this.#sorted ??= [...this.#jobs.keys()].sort((a, b) => {
+      const [first, second] = [this.#jobs.get(a).created, this.#jobs.get(b).created];
+      return first < second ? 1 : first > second ? -1 : 0;
+    });
+    return this.#sorted.map((id) => this.#jobs.get(id));
+  }
+
+  /** Whether the service has jobs that are older than the loaded ones. */
+  get hasOlder() {
+    return this.#next !== null;
+  }
+
+  /** Whether the service has said that it has no such job. */
+  isMissing(id) {
+    return this.#missing.has(id);
   }
 
   apply(job) {
-    const before = this.#jobs.get(job.id) ?? null;
+    const before = this.#jobs.get(job.id) ?? this.#before.get(job.id) ?? null;
+    if (!this.#jobs.has(job.id)) this.#sorted = null;
     this.#jobs.set(job.id, job);
     this.onChange(job, before);
   }
@@ -33,38 +59,72 @@ export class Jobs {
     const before = this.#jobs.get(id);
     if (!before) return;
     this.#jobs.delete(id);
+    this.#sorted = null;
     this.onChange(null, before);
   }
 
   start() {
     follow("v1/events", {
-      onOpen: () => {
-        this.#touched.clear();
-        this.onConnection(true, null);
-        this.#load();
+      begin: async () => {
+        const reply = await json(`v1/separations?limit=${pageJobs}`);
+        this.#forget(reply.next ?? null);
+        for (const job of reply.separations) this.apply(job);
+        this.isLoaded = true;
+        this.onLoaded();
+        return String(reply.last_event);
       },
+      onOpen: () => this.onConnection(true, null),
       onEvent: (type, data) => {
-        if (!data.id) return;
-        this.#touched.add(data.id);
-        if (type === "removed") this.remove(data.id);
+        for (const touched of this.#loads) touched.add(data.id);
+        if (type === "state") this.#forget(data.next);
+        else if (type === "removed") this.remove(data.id);
         else if (type === "job") this.apply(data);
       },
       onLost: (problem) => this.onConnection(false, problem),
     });
   }
 
-  async #load() {
-    let jobs;
+  /** Loads the next page of older jobs. */
+  async loadOlder() {
+    const from = this.#next;
+    if (from === null || this.#loads.size) return;
+    const reply = await this.#load(`v1/separations?limit=${pageJobs}&after=${encodeURIComponent(from)}`);
+    // After a `state` event, the pages begin again.
+    if (!reply || this.#next !== from) return;
+    this.#next = reply.document.next ?? null;
+    for (const job of reply.document.separations) if (!reply.touched.has(job.id)) this.apply(job);
+  }
+
+  /** Loads one job that is on no loaded page. */
+  async find(id) {
+    if (this.#finding.has(id) || this.#missing.has(id)) return;
+    this.#finding.add(id);
+    const reply = await this.#load(`v1/separations/${encodeURIComponent(id)}`, () => {
+      this.#missing.add(id);
+      this.onChange(null, { id });
+    });
+    this.#finding.delete(id);
+    if (reply && !reply.touched.has(id)) this.apply(reply.document);
+  }
+
+  /** Returns null if the request failed; `onRefused` is called if the service refused it. */
+  async #load(path, onRefused = () => {}) {
+    const touched = new Set();
+    this.#loads.add(touched);
     try {
-      jobs = (await json("v1/separations")).separations;
-    } catch {
-      // The event stream breaks at the same time as the list, and reconnecting starts both again.
-      return;
+      return { document: await json(path), touched };
+    } catch (error) {
+      if (error instanceof Problem) onRefused();
+      return null;
+    } finally {
+      this.#loads.delete(touched);
     }
-    const present = new Set(jobs.map((job) => job.id));
-    for (const id of this.#jobs.keys()) if (!present.has(id) && !this.#touched.has(id)) this.remove(id);
-    for (const job of jobs) if (!this.#touched.has(job.id)) this.apply(job);
-    this.isLoaded = true;
-    this.onLoaded();
+  }
+
+  #forget(next) {
+    this.#before = this.#jobs;
+    this.#jobs = new Map();
+    this.#sorted = null;
+    this.#next = next;
   }
 }

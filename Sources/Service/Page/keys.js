@@ -1,11 +1,28 @@
-// Keyboard shortcuts. Elements keep the keys that they need themselves: Space presses a button,
-// arrows move a slider or a choice.
+// Keyboard shortcuts. Elements keep the keys that they need themselves: Space presses a button that
+// was reached by the keyboard, arrows move a slider or a choice.
 
 const moveSeconds = 5;
 
 /** `mixer()` is the mixer on stage or null; `help()` shows the keys. */
 export function listen(mixer, help) {
+  /** The element that a click has left the focus on: Space plays, and does not press it again. */
+  let clicked = null;
+  let isPointer = false;
+  let isTaken = false;
+  document.addEventListener("pointerdown", (event) => {
+    isPointer = true;
+    clicked = event.target.closest("button, summary, a");
+  }, { capture: true });
+  document.addEventListener("focusin", (event) => {
+    clicked = isPointer ? event.target : null;
+  });
+  // Firefox presses a button when Space is released.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && isTaken) event.preventDefault();
+    isTaken = false;
+  });
   document.addEventListener("keydown", (event) => {
+    isPointer = false;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = event.target;
     if (target.matches("input:not([type=range]), select, textarea")) return;
@@ -17,13 +34,17 @@ export function listen(mixer, help) {
     if (!desk) return;
     const isSlider = target.matches("input[type=range]:not(.position)");
     const digit = /^(?:Digit|Numpad)([1-6])$/.exec(event.code)?.[1];
-    const lane = desk.lanes.findIndex(({ root }) => root.contains(target));
+    const strip = desk.stripViews.findIndex(({ root }) => root.contains(target));
     const actions = {
-      " ": () => target.closest("button, summary, a") === null && desk.toggle(),
+      " ": () => {
+        if (target !== clicked && target.closest("button, summary, a")) return false;
+        isTaken = true;
+        if (!event.repeat) desk.toggle();
+      },
       ArrowLeft: () => !isSlider && desk.move(-moveSeconds),
       ArrowRight: () => !isSlider && desk.move(moveSeconds),
-      ArrowUp: () => !isSlider && lane >= 0 && desk.changeVolume(lane, 1),
-      ArrowDown: () => !isSlider && lane >= 0 && desk.changeVolume(lane, -1),
+      ArrowUp: () => !isSlider && strip >= 0 && desk.changeVolume(strip, 1),
+      ArrowDown: () => !isSlider && strip >= 0 && desk.changeVolume(strip, -1),
       Home: () => !isSlider && desk.seek(0),
       End: () => !isSlider && desk.seek(desk.timeline.duration),
       l: () => desk.stepLoop(),

@@ -1,7 +1,7 @@
 // The content of a shared link: song, position, loop and mixer, all in the fragment, which is never
 // sent to a server.
 
-import { loudestDecibels, newStrip, silenceDecibels } from "./mix.js";
+import { loudestDecibels, silenceDecibels } from "./mix.js";
 
 const within = (text, low, high) => {
   const number = Number(text);
@@ -9,21 +9,33 @@ const within = (text, low, high) => {
 };
 
 /** `#song=ID&t=42.5&loop=10,20&mix.vocals=-3,40,ms`: volume in decibels, pan in percent, mute and solo. */
-export function write({ song, time = 0, loop = null, names = [], strips = [] }) {
+export function writeLink({ song, time = 0, loop = null, names = [], strips = [] }) {
   if (!song) return "";
   const parts = [`song=${encodeURIComponent(song)}`];
   if (time > 0) parts.push(`t=${Number(time.toFixed(2))}`);
   if (loop) parts.push(`loop=${loop.map((edge) => Number(edge.toFixed(3))).join(",")}`);
   names.forEach((name, index) => {
-    const { volume, pan, isMuted, isSolo } = strips[index];
-    if (!volume && !pan && !isMuted && !isSolo) return;
+    const { volume, pan, isMuted, isSolo, isPart } = strips[index];
+    if (!volume && !pan && isMuted !== isPart && !isSolo) return;
     parts.push(`mix.${encodeURIComponent(name)}=${volume},${pan},${isMuted ? "m" : ""}${isSolo ? "s" : ""}`);
   });
   return `#${parts.join("&")}`;
 }
 
-/** Parses the fragment of `write`; invalid parts are left out. `strips` maps names to strips. */
-export function read(fragment) {
+/** Shows a link to the present place in the address bar; `isNew` keeps the place before for Back. */
+export function showLink(fragment, isNew = false) {
+  const change = isNew ? "pushState" : "replaceState";
+  // The state tells entries of the page's own from links that were pasted.
+  history[change]({ isOwn: true }, "", fragment || location.pathname);
+}
+
+/** The place and mix of the address bar; `isOwn` if the page itself has put it there. */
+export function shownLink() {
+  return { ...readLink(location.hash), isOwn: history.state?.isOwn === true };
+}
+
+/** Parses the fragment of `writeLink`; invalid parts are left out. `strips` maps names to controls of strips. */
+export function readLink(fragment) {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, strips: {} };
   const edges = (fields.get("loop") ?? "").split(",").map((edge) => within(edge, 0, 1e6));
@@ -32,7 +44,6 @@ export function read(fragment) {
     if (!key.startsWith("mix.")) continue;
     const [volume = "", pan = "", flags = ""] = value.split(",");
     state.strips[key.slice(4)] = {
-      ...newStrip(),
       volume: Math.round(within(volume, silenceDecibels, loudestDecibels)),
       pan: Math.round(within(pan, -100, 100)),
       isMuted: flags.includes("m"),

@@ -1,31 +1,40 @@
 // The page's main module: connects the service's jobs with the queue and the stage.
 
 import { request } from "./api.js";
-import { announce, loadIcons } from "./dom.js";
+import { announce, loadIcons, oncePerFrame } from "./dom.js";
 import { acceptFiles } from "./drop.js";
 import { title } from "./format.js";
 import { Jobs } from "./jobs.js";
 import { listen } from "./keys.js";
-import * as link from "./link.js";
+import { shownLink, showLink, writeLink } from "./link.js";
+import { forget, recall, remember } from "./memory.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
 import { Service } from "./service.js";
 import { Stage } from "./stage.js";
 import { Uploads } from "./uploads.js";
-import { isWaiting, problemWords, quarters, quarterWords } from "./words.js";
+import { isWaiting, plannedStems, problemWords, quarters, quarterWords } from "./words.js";
 
-/** The song on stage, and the state of the link that opened it. */
+/** The song on stage, and the place and mix that it opens with. */
 let openId = null;
-let saved = link.read(location.hash);
+let saved = null;
+/** Updates the page after changes, once for all that come before the next frame. */
+const show = oncePerFrame(showNow);
+
+let isExampleSought = false;
+/** How long the service keeps results; null is for ever. */
+let keepSeconds = null;
 
 const options = new Options();
 const service = new Service((reply) => {
   options.offer(reply);
-  uploads.bodyLimitBytes = reply.limits?.body_bytes ?? Infinity;
+  uploads.bodyLimitBytes = reply.limits.body_bytes;
+  keepSeconds = reply.limits.keep_seconds ?? null;
+  show();
 });
 
 const uploads = new Uploads({
-  onChange: () => show(),
+  onChange: show,
   onJob: (job) => {
     // Events about the job may have come first, and are newer.
     if (!jobs.get(job.id)) jobs.apply(job);
@@ -35,12 +44,15 @@ const uploads = new Uploads({
 
 const jobs = new Jobs({
   onChange: (job, before) => {
-    if (job && before) tell(job, before);
-    if (!job && before.id === openId) openNext();
+    if (job && before) announceChange(job, before);
+    if (!job) {
+      forget(before.id);
+      if (before.id === openId && !jobs.isMissing(openId)) openNext();
+    }
     show();
   },
   onLoaded: () => {
-    if (!openId) openFirst();
+    if (!openId) openShown();
     show();
   },
   onConnection: (isOpen, problem) => {
@@ -53,6 +65,7 @@ const actions = {
   open: (item) => {
     if (!jobs.get(item.id)) return;
     open(item.id);
+    showNow();
     // On a narrow screen the song is below the list.
     document.getElementById("stage").scrollIntoView({ block: "nearest" });
   },
@@ -61,35 +74,46 @@ const actions = {
   retry: (item) => (item.file ? uploads.retryItem(item) : retry(item)),
   canRetry: (item) => Boolean(item.file) || uploads.canRetry(item.id),
   choose: () => document.getElementById("chooser").click(),
-  stemsOf: (job) => {
-    const two = job.options?.["two-stems"] ?? job.options?.two_stems;
-    return two ? [two, `no_${two}`] : (options.models?.find(({ name }) => name === job.model)?.stems ?? ["drums", "bass", "other", "vocals"]);
-  },
+  loadOlder: () => jobs.loadOlder(),
+  stemsOf: (job) => plannedStems(job.options, options.models?.find(({ name }) => name === job.model)?.stems ?? ["drums", "bass", "other", "vocals"]),
 };
 
 const queue = new Queue(actions);
 export const stage = new Stage(actions);
 
+/** Opens a song as its user left it; Back returns to the one before. */
 function open(id) {
   if (id === openId) return;
+  if (stage.mixer?.job.id === openId) showLink(stage.mixer.fragment);
+  place(id, openId !== null);
+}
+
+/** Opens the newest finished song, at the start or in place of one that is gone. */
+function openNext() {
+  const list = jobs.list();
+  place((list.find((job) => job.state === "done") ?? list[0])?.id ?? null, false);
+}
+
+function place(id, isNew) {
   openId = id;
-  history.replaceState(null, "", link.write({ song: id }) || location.pathname);
+  saved = recall(id);
+  showLink(writeLink({ song: id, loop: saved.loop }), isNew);
   show();
 }
 
-/** Opens the song of the link, or else the newest finished one. */
-function openFirst() {
-  if (saved.song) {
-    openId = saved.song;
+/** Opens the song of the address bar, or else the newest finished one. */
+function openShown() {
+  const link = shownLink();
+  if (!link.song) {
+    openNext();
     return;
   }
-  openNext();
-}
-
-function openNext() {
-  const list = jobs.list();
-  openId = (list.find((job) => job.state === "done") ?? list[0])?.id ?? null;
-  history.replaceState(null, "", link.write({ song: openId }) || location.pathname);
+  const hasMix = link.loop !== null || Object.keys(link.strips).length > 0;
+  if (hasMix && !link.isOwn) remember(link.song, location.hash);
+  openId = link.song;
+  // The latest mix counts, not that of an older entry of the history.
+  saved = { ...link, ...recall(openId) };
+  show();
 }
 
 async function remove(job) {
@@ -108,35 +132,44 @@ function retry(job) {
 }
 
 /** Announces quarters of the progress and ends of jobs to screen readers. */
-function tell(job, before) {
+function announceChange(job, before) {
   const name = title(job.name);
   if (job.state === "done" && before.state !== "done") announce(`${name} is done`);
   else if (job.state === "failed" && before.state !== "failed") announce(`${name} failed. ${problemWords(job.error)}`);
   else if (job.state === "running" && quarters(job.fraction) > quarters(before.fraction)) announce(`${name}, ${quarterWords[quarters(job.fraction)]}`);
 }
 
-function show() {
+function showNow() {
   const list = jobs.list();
-  queue.show([...uploads.items].reverse().concat(list), openId, actions.canRetry);
+  queue.show({ uploads: [...uploads.items].reverse(), jobs: list, openId, hasOlder: jobs.hasOlder });
   const job = jobs.get(openId);
-  if (job) stage.show(job, saved.song === job.id ? saved : null);
-  else if (openId && jobs.isLoaded) stage.showGone();
-  else if (jobs.isLoaded || !saved.song) stage.showEmpty();
+  if (job) stage.show(job, saved);
+  else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
+  else if (openId) jobs.find(openId);
+  else if (jobs.isLoaded) {
+    stage.showEmpty();
+    offerExample();
+  }
   const running = list.find(({ state }) => state === "running");
   document.title = running ? `${Math.floor(running.fraction * 100)} % · ${title(running.name)}` : job ? `${title(job.name)} · swift-demucs` : "swift-demucs";
 }
 
-/** Opens a link to another song that was pasted into the address bar. */
-addEventListener("hashchange", () => {
-  saved = link.read(location.hash);
+/** Back, Forward, or a link that was pasted into the address bar. */
+addEventListener("popstate", () => {
+  // The link to the stage names no song.
+  if (!shownLink().song && stage.mixer) {
+    showLink(stage.mixer.fragment);
+    return;
+  }
   stage.reset();
-  openId = null;
-  openFirst();
-  show();
+  openShown();
 });
 
+/** Shows the button with the example song, if the service has one. */
 async function offerExample() {
   const button = document.getElementById("example");
+  if (isExampleSought) return;
+  isExampleSought = true;
   try {
     await request("demo_track.ogg", { method: "HEAD" });
   } catch {
@@ -167,4 +200,3 @@ listen(() => stage.mixer, () => help.showModal());
 loadIcons();
 show();
 jobs.start();
-offerExample();

@@ -3,11 +3,15 @@
 export const silenceDecibels = -48;
 export const loudestDecibels = 6;
 
-export const newStrip = () => ({ volume: 0, pan: 0, isMuted: false, isSolo: false });
+/** The strip of a stem. A sum of other stems (`isPart` is false) is muted at first: with them it would sound twice. */
+export const newStrip = (isPart = true) => ({ volume: 0, pan: 0, isMuted: !isPart, isSolo: false, isPart });
 
-/** Linear gain of one strip among all strips. Several strips may be solo; mute overrides solo. */
+/**
+ * Linear gain of one strip among all strips. Several strips may be solo; mute overrides solo, but
+ * not in a sum, which is muted at first.
+ */
 export function gain(strip, strips) {
-  const isHeard = !strip.isMuted && (strip.isSolo || !strips.some((other) => other.isSolo));
+  const isHeard = strip.isSolo ? !strip.isMuted || !strip.isPart : !strip.isMuted && !strips.some((other) => other.isSolo);
   if (!isHeard || strip.volume <= silenceDecibels) return 0;
   return 10 ** (strip.volume / 20);
 }

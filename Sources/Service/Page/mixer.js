@@ -1,19 +1,20 @@
-// The mixer of a finished song: lanes, transport, loop, zoom and downloads.
+// The mixer of a finished song: strips, transport, loop, zoom and downloads.
 
 import { download, json } from "./api.js";
 import { colourOf } from "./colours.js";
 import { announce, element, icon, iconButton, relabel, setIcon, setText } from "./dom.js";
+import { downloadMenu } from "./downloads.js";
 import { Engine } from "./engine.js";
 import { clock, spokenTime, title } from "./format.js";
-import { Lane } from "./lane.js";
-import * as link from "./link.js";
+import { showLink, writeLink } from "./link.js";
+import { remember } from "./memory.js";
 import { gain, loudestDecibels, mixQuery, newStrip, silenceDecibels } from "./mix.js";
 import { loudest, resolutionFor } from "./peaks.js";
 import { Pieces, stemRate } from "./pieces.js";
-import { downloadMenu } from "./downloads.js";
 import { Pointer } from "./pointer.js";
 import { Ruler } from "./ruler.js";
 import { longestWindowSeconds, Spectrograms } from "./spectrograms.js";
+import { StripView } from "./strip.js";
 import { Timeline } from "./timeline.js";
 
 /** One audio context for the page: browsers allow only a few. */
@@ -50,13 +51,13 @@ export class Mixer {
     this.timeline = new Timeline(job.duration_seconds);
     this.loop = saved?.loop?.[1] <= this.timeline.duration + 0.01 ? saved.loop : null;
     this.#startTime = Math.min(saved?.time ?? 0, this.timeline.duration);
-    this.strips = this.names.map((name) => saved?.strips[name] ?? newStrip());
+    this.strips = job.stems.map((stem) => ({ ...newStrip(stem.is_part), ...saved?.strips[stem.name] }));
     this.#build();
     this.#applyStrips();
     this.#loadPeaks();
     this.#update();
     this.resize = new ResizeObserver(() => this.redraw(true));
-    this.resize.observe(this.lanesNode);
+    this.resize.observe(this.stripsNode);
     this.onTheme = () => this.redraw(true);
     document.addEventListener("theme", this.onTheme);
   }
@@ -101,7 +102,9 @@ export class Mixer {
     this.root.classList.add("waiting");
     try {
       await this.#open();
-      if (!this.#isClosed) await this.engine.play();
+      if (this.#isClosed) return;
+      const { position, loop } = this.engine;
+      await this.engine.play(loop && (position < loop.start || position >= loop.end) ? loop.start : position);
     } catch (error) {
       this.#opening = null;
       this.#onEngineState(error);
@@ -127,7 +130,7 @@ export class Mixer {
     this.#applyLoop();
     this.#update();
     this.redraw();
-    this.#saveLink();
+    this.#saveMix();
   }
 
   /** Sets the loop's start, then its end, then removes the loop. */
@@ -156,32 +159,32 @@ export class Mixer {
   // Mixer
 
   toggleStrip(index, key) {
-    const lane = this.lanes[index];
-    if (!lane) return;
-    lane.toggle(key, () => {
-      lane.refresh();
+    const view = this.stripViews[index];
+    if (!view) return;
+    view.toggle(key, () => {
+      view.refresh();
       this.#onStrips();
     });
-    announce(`${lane.name} ${key === "isMuted" ? "mute" : "solo"} ${this.strips[index][key] ? "on" : "off"}`);
+    announce(`${view.name} ${key === "isMuted" ? "mute" : "solo"} ${this.strips[index][key] ? "on" : "off"}`);
   }
 
   changeVolume(index, step) {
     const strip = this.strips[index];
     strip.volume = Math.min(loudestDecibels, Math.max(silenceDecibels, strip.volume + step));
-    this.lanes[index].refresh();
+    this.stripViews[index].refresh();
     this.#onStrips();
   }
 
   #onStrips() {
     this.#applyStrips();
     this.redraw();
-    this.#saveLink();
+    this.#saveMix();
   }
 
   #applyStrips() {
     this.strips.forEach((strip, index) => {
       const value = gain(strip, this.strips);
-      this.lanes[index].setHeard(value > 0);
+      this.stripViews[index].setHeard(value > 0);
       this.engine?.setGain(index, value);
       this.engine?.setPan(index, strip.pan / 100);
     });
@@ -194,19 +197,24 @@ export class Mixer {
   // Links
 
   get fragment() {
-    return link.write({ song: this.job.id, time: this.time, loop: this.loop, names: this.names, strips: this.strips });
+    return writeLink({ song: this.job.id, time: this.time, loop: this.loop, names: this.names, strips: this.strips });
+  }
+
+  #saveMix() {
+    remember(this.job.id, writeLink({ song: this.job.id, loop: this.loop, names: this.names, strips: this.strips }));
+    this.#saveLink();
   }
 
   #saveLink() {
     // Browsers limit how often the address may change.
     this.#linkTimer ??= setTimeout(() => {
       this.#linkTimer = null;
-      if (!this.#isClosed) history.replaceState(null, "", this.fragment);
+      if (!this.#isClosed) showLink(this.fragment);
     }, 400);
   }
 
   async #share() {
-    history.replaceState(null, "", this.fragment);
+    showLink(this.fragment);
     try {
       await navigator.clipboard.writeText(location.href);
       this.#say("Link copied, with this mix and position");
@@ -225,7 +233,7 @@ export class Mixer {
   // Drawing
 
   async #loadPeaks() {
-    const width = this.lanes[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000;
+    const width = this.stripViews[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000;
     const points = resolutionFor(width, this.timeline.span / this.timeline.duration);
     if (this.#peaksWanted.has(points)) return;
     this.#peaksWanted.add(points);
@@ -266,8 +274,8 @@ export class Mixer {
         return this.#onEngineState(error);
       }
       if (this.#isClosed) return;
-      this.#spectrograms = new Spectrograms(this.pieces, this.lanes.map((lane) => lane.colour), (stem) => {
-        this.lanes[stem].invalidate();
+      this.#spectrograms = new Spectrograms(this.pieces, this.stripViews.map((view) => view.colour), (stem) => {
+        this.stripViews[stem].invalidate();
         this.redraw();
       });
     }
@@ -276,7 +284,7 @@ export class Mixer {
 
   /** Draws in the next animation frame; `isStale` also redraws the waveforms. */
   redraw(isStale = false) {
-    if (isStale) this.lanes.forEach((lane) => lane.invalidate());
+    if (isStale) this.stripViews.forEach((view) => view.invalidate());
     if (!this.#isDrawn) return;
     this.#isDrawn = false;
     requestAnimationFrame(() => this.#frame());
@@ -287,22 +295,22 @@ export class Mixer {
     if (this.#isClosed) return;
     const { timeline } = this;
     const time = this.time;
-    if (this.isPlaying && timeline.follow(time)) this.lanes.forEach((lane) => lane.invalidate());
+    if (this.isPlaying && timeline.follow(time)) this.stripViews.forEach((view) => view.invalidate());
     const isSpectrogram = this.isSpectrogram && timeline.span <= longestWindowSeconds;
     this.hint.hidden = !this.isSpectrogram || isSpectrogram;
     const stems = this.#bestPeaks;
     const ink = getComputedStyle(this.root).color;
     const scene = { timeline, position: time, hover: this.#hover, loop: this.loop, ink, sampleRate: this.#rate, scale: this.scale ?? 1, spectrograms: isSpectrogram ? this.#spectrograms : null };
-    this.lanes.forEach((lane, index) => {
-      lane.draw({ ...scene, index, peaks: stems?.find((stem) => stem.name === lane.name)?.channels });
+    this.stripViews.forEach((view, index) => {
+      view.draw({ ...scene, index, peaks: stems?.find((stem) => stem.name === view.name)?.channels });
     });
     this.ruler.draw({ ...scene, loopStart: this.#loopStart });
     setText(this.elapsed, clock(time));
     setText(this.remaining, `−${clock(timeline.duration - time)}`);
+    this.position.value = time;
     const second = Math.floor(time);
     if (second !== this.shownSecond) {
       this.shownSecond = second;
-      this.position.value = time;
       this.position.setAttribute("aria-valuetext", `${spokenTime(time)} of ${spokenTime(timeline.duration)}`);
     }
     this.position.style.setProperty("--at", time / timeline.duration);
@@ -324,7 +332,7 @@ export class Mixer {
     this.spectrumButton = iconButton("spectrum", "Spectrogram", () => this.#toggleSpectrogram(), { "aria-pressed": "false" });
     this.note = element("p", { className: "note" });
     this.hint = element("p", { className: "note", hidden: true, textContent: "Zoom in to 15 minutes or less to see the spectrogram." });
-    this.lanes = job.stems.map((stem, index) => new Lane({
+    this.stripViews = job.stems.map((stem, index) => new StripView({
       name: stem.name,
       index,
       colour: colourOf(stem.name, index),
@@ -333,7 +341,11 @@ export class Mixer {
       onDownload: () => this.#save(stem.url, `${name} ${stem.name}.${stem.url.split(".").pop()}`),
     }));
     this.ruler = new Ruler();
-    this.lanesNode = element("div", { className: "lanes" }, this.ruler.root, ...this.lanes.map((lane) => lane.root));
+    this.stripsNode = element("div", { className: "strips" }, this.ruler.root, ...this.stripViews.map((view) => view.root));
+    const sums = job.stems.filter((stem) => !stem.is_part).map((stem) => stem.name);
+    const aboutSums = sums.length === 1
+      ? `${sums[0]} is a sum of other stems: silent until you unmute or solo it.`
+      : `${sums.join(", ")} are sums of other stems: silent until you unmute or solo them.`;
     const facts = [clock(job.duration_seconds), job.model, job.options?.precision].filter(Boolean).join(" · ");
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${name}` },
       element("header", { className: "song" },
@@ -347,9 +359,11 @@ export class Mixer {
         this.play, this.elapsed, this.position, this.remaining, this.loopButton,
         element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrumButton)),
       ...job.warnings.map((text) => element("p", { className: "note", textContent: text })),
-      this.lanesNode, this.hint, this.note);
-    this.lanesNode.style.setProperty("--count", this.lanes.length);
-    this.pointer = new Pointer(this.lanesNode, ".wave, .ruler", {
+      this.stripsNode,
+      sums.length ? element("p", { className: "note", textContent: aboutSums }) : null,
+      this.hint, this.note);
+    this.stripsNode.style.setProperty("--count", this.stripViews.length);
+    this.pointer = new Pointer(this.stripsNode, ".wave, .ruler", {
       seek: (share) => this.seek(this.timeline.time(share)),
       hover: (share) => {
         this.#hover = share === null ? null : this.timeline.time(share);

@@ -30,8 +30,8 @@ export class Options {
     this.engine = engine;
     const { model, precision, format } = this.#form.elements;
     const fill = (select, choices) => select.replaceChildren(...choices.map(([value, text]) => element("option", { value, textContent: text })));
-    fill(model, [["", `${engine.model} (ready)`], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, name])]);
-    fill(precision, [["", `As the service runs (${engine.precision})`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
+    fill(model, [["", engine.model ?? "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, name])]);
+    fill(precision, [["", `As the service runs${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
     fill(format, formats.map((name) => [name, formatWords[name] ?? name]));
     this.#fillStems();
     this.#restore();

@@ -1,14 +1,19 @@
-// The list of songs: uploading, queued, running and done.
+// The list of songs: uploads, then the jobs, of which only those in view have elements.
 
-import { element, icon, iconButton, relabel, setIcon, setText } from "./dom.js";
+import { element, icon, iconButton, oncePerFrame, relabel, setIcon, setText } from "./dom.js";
 import { title } from "./format.js";
 import { isWaiting, problemWords, stateWords } from "./words.js";
 
 const armedSeconds = 4;
+/** Rows above and below the visible ones, so that scrolling and the Tab key find them. */
+const rowsAround = 12;
+/** Rows before the end of the loaded jobs at which older ones are loaded. */
+const rowsAhead = 40;
 
-/** A song of the list; its element is never replaced, which keeps focus and layout. */
+/** A song of the list; its element is kept while the song is in view, which keeps focus and layout. */
 class Row {
   #armed = null;
+  #shown = [];
 
   constructor(actions) {
     this.mark = element("span", { className: "mark" }, icon("queued"));
@@ -31,26 +36,31 @@ class Row {
       return;
     }
     this.#armed = setTimeout(() => this.#disarm(), armedSeconds * 1000);
-    this.update(this.item, this.isOpen);
+    this.update(this.item, this.isOpen, this.canRetry);
   }
 
   #disarm() {
     clearTimeout(this.#armed);
     this.#armed = null;
-    if (this.item) this.update(this.item, this.isOpen);
+    this.update(this.item, this.isOpen, this.canRetry);
   }
 
-  update(item, isOpen, canRetry = this.canRetry) {
+  update(item, isOpen, canRetry) {
     Object.assign(this, { item, isOpen, canRetry });
+    // A job is replaced when it changes, an upload is not.
+    const shown = [item, item.state, item.fraction, item.words, isOpen, canRetry, this.#armed];
+    if (shown.every((value, index) => value === this.#shown[index])) return;
+    this.#shown = shown;
     const { state } = item;
     const name = title(item.name);
     this.root.dataset.state = state;
     this.root.dataset.id = item.id;
-    setIcon(this.mark, { waiting: "queued", delayed: "queued", uploading: "upload", queued: "queued", running: "running", done: "done", failed: "failed", cancelled: "cancelled" }[state] ?? "queued");
+    setIcon(this.mark, { waiting: "queued", delayed: "queued", decoding: "upload", uploading: "upload", queued: "queued", running: "running", done: "done", failed: "failed", cancelled: "cancelled" }[state] ?? "queued");
     setText(this.nameNode, name);
     this.nameNode.title = item.name;
     const isArmed = this.#armed !== null;
     setText(this.words, isArmed ? "Press again to delete" : uploadWords(item) ?? stateWords(item));
+    this.words.title = state === "failed" ? this.words.textContent : "";
     const isMoving = state === "uploading" || state === "running";
     const percent = Math.floor(item.fraction * 100);
     setText(this.percent, isMoving ? `${percent} %` : "");
@@ -62,7 +72,7 @@ class Row {
     else this.open.removeAttribute("aria-current");
     this.retry.hidden = !((state === "failed" || state === "cancelled") && canRetry);
     relabel(this.retry, `Try ${name} again`);
-    relabel(this.remove, isWaiting(state) || state === "delayed" ? `Cancel ${name}` : isArmed ? `Press again to delete ${name}` : state === "done" ? `Delete ${name}` : `Remove ${name}`);
+    relabel(this.remove, isWaiting(state) ? `Cancel ${name}` : isArmed ? `Press again to delete ${name}` : state === "done" ? `Delete ${name}` : `Remove ${name}`);
     setIcon(this.remove, state === "done" ? "delete" : "close");
     this.remove.classList.toggle("armed", isArmed);
   }
@@ -70,6 +80,7 @@ class Row {
 
 function uploadWords(item) {
   if (item.state === "waiting") return "Waiting to upload";
+  if (item.state === "decoding") return "Converting to WAV in the browser";
   if (item.state === "uploading") return item.fraction < 1 ? "Uploading" : "Almost there";
   if (item.state === "delayed") return item.words;
   if (item.state === "failed" && item.file) return problemWords(item.error);
@@ -77,40 +88,100 @@ function uploadWords(item) {
 }
 
 export class Queue {
-  #list = document.getElementById("queue");
+  #region = document.getElementById("queue-region");
+  #scroller = document.getElementById("queue");
+  #uploads = document.getElementById("uploads");
+  #jobs = document.getElementById("jobs");
+  #older = document.getElementById("older");
   #rows = new Map();
+  #songs = { uploads: [], jobs: [], openId: null, hasOlder: false };
+  /** The job at the upper edge of the list and its index: it stays there when songs are added above. */
+  #top = null;
 
-  /** `open`, `retry` and `remove` are called with the item: an upload or a job. */
+  /** `open`, `retry` and `remove` are called with the item: an upload or a job; `canRetry(item)`; `loadOlder()`. */
   constructor(actions) {
     this.actions = actions;
+    const draw = oncePerFrame(() => this.#draw());
+    this.#scroller.addEventListener("scroll", draw, { passive: true });
+    new ResizeObserver(draw).observe(this.#scroller);
   }
 
-  /** Shows the items in this order; `openId` is the open one. */
-  show(items, openId, canRetry) {
-    document.getElementById("queue-region").hidden = items.length === 0;
-    const wanted = new Set(items.map((item) => item.id));
-    for (const [id, row] of this.#rows) {
+  /** Shows the songs in this order; `openId` is the open one; `hasOlder` says that the service has more jobs. */
+  show(songs) {
+    this.#songs = songs;
+    this.#draw();
+  }
+
+  #draw() {
+    const { uploads, jobs, hasOlder } = this.#songs;
+    this.#region.hidden = uploads.length + jobs.length === 0;
+    this.#older.hidden = !hasOlder;
+    this.#jobs.style.height = `calc(${jobs.length} * var(--row))`;
+    this.#holdPlace();
+    const [first, end] = this.#range();
+    const indices = Array.from({ length: end - first }, (_, index) => first + index);
+    // The row with the focus keeps it out of view.
+    const focused = document.activeElement?.closest("#jobs li")?.dataset.id;
+    const at = focused ? jobs.findIndex(({ id }) => id === focused) : -1;
+    if (at >= 0 && at < first) indices.unshift(at);
+    else if (at >= end) indices.push(at);
+    this.#leave(new Set([...uploads, ...indices.map((index) => jobs[index])].map(({ id }) => id)));
+    uploads.forEach((item, place) => this.#place(item, this.#uploads, place));
+    indices.forEach((index, place) => {
+      const { root } = this.#place(jobs[index], this.#jobs, place);
+      root.style.top = `calc(${index} * var(--row))`;
+      root.setAttribute("aria-posinset", index + 1);
+      root.setAttribute("aria-setsize", hasOlder ? -1 : jobs.length);
+    });
+    if (hasOlder && end > jobs.length - rowsAhead) this.actions.loadOlder();
+  }
+
+  /** The jobs in view and some around them: first and end. */
+  #range() {
+    const count = this.#songs.jobs.length;
+    const rowPixels = this.#rowPixels;
+    const perScreen = rowPixels > 0 ? Math.ceil(this.#scroller.clientHeight / rowPixels) : 0;
+    const above = rowPixels > 0 ? Math.floor((this.#scroller.scrollTop - this.#jobs.offsetTop) / rowPixels) : 0;
+    const first = Math.min(Math.max(0, above - rowsAround), Math.max(0, count - perScreen - rowsAround));
+    const end = Math.min(count, Math.max(0, above) + perScreen + rowsAround);
+    this.#top = above > 0 && above < count ? { id: this.#songs.jobs[above].id, index: above } : null;
+    return [first, end];
+  }
+
+  /** The height of a row; 0 without jobs or without a layout. */
+  get #rowPixels() {
+    return this.#jobs.offsetHeight / Math.max(1, this.#songs.jobs.length);
+  }
+
+  /** Scrolls by the rows that were added or removed above the view. */
+  #holdPlace() {
+    const { jobs } = this.#songs;
+    if (!this.#top || jobs[this.#top.index]?.id === this.#top.id) return;
+    const index = jobs.findIndex(({ id }) => id === this.#top.id);
+    if (index >= 0) this.#scroller.scrollTop += (index - this.#top.index) * this.#rowPixels;
+  }
+
+  #place(item, list, place) {
+    let row = this.#rows.get(item.id);
+    if (!row) {
+      row = new Row(this.actions);
+      this.#rows.set(item.id, row);
+    }
+    row.update(item, item.id === this.#songs.openId, this.actions.canRetry(item));
+    if (list.children[place] !== row.root) list.insertBefore(row.root, list.children[place] ?? null);
+    return row;
+  }
+
+  /** Removes the other rows; the focus of a removed one moves to its neighbour. */
+  #leave(wanted) {
+    for (const [id, { root }] of this.#rows) {
       if (wanted.has(id)) continue;
-      this.#leave(row);
+      if (root.contains(document.activeElement)) {
+        const next = root.nextElementSibling ?? root.previousElementSibling;
+        (next?.querySelector("button.open") ?? document.getElementById("choose")).focus();
+      }
+      root.remove();
       this.#rows.delete(id);
     }
-    items.forEach((item, index) => {
-      let row = this.#rows.get(item.id);
-      if (!row) {
-        row = new Row(this.actions);
-        this.#rows.set(item.id, row);
-      }
-      row.update(item, item.id === openId, canRetry(item));
-      if (this.#list.children[index] !== row.root) this.#list.insertBefore(row.root, this.#list.children[index] ?? null);
-    });
-  }
-
-  /** Removes a row and moves its focus to the neighbour. */
-  #leave(row) {
-    if (row.root.contains(document.activeElement)) {
-      const next = row.root.nextElementSibling ?? row.root.previousElementSibling;
-      (next?.querySelector("button.open") ?? document.getElementById("choose")).focus();
-    }
-    row.root.remove();
   }
 }

@@ -29,7 +29,7 @@ export class Service {
     clearTimeout(this.#timer);
     this.#isOpen = isOpen;
     if (isOpen) this.#check();
-    else if (problem) this.#say("The service is starting.", problem.message);
+    else if (problem) this.#say(problem.kind === "not-ready" ? "The service is starting." : "The service can't be used now.", problem.message);
     else this.#timer = setTimeout(() => this.#say("No connection to the service.", "Trying again. Queued songs are kept."), patienceSeconds * 1000);
   }
 
@@ -43,10 +43,9 @@ export class Service {
         this.#banner.hidden = true;
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        const isMissing = !models.models.some((model) => model.is_installed);
-        if (isMissing) this.#say("There is no model yet.", "On the machine of the service, fetch one:", `swift-demucs models fetch ${models.engine.model || "htdemucs"}`);
-        else this.#say("The service is getting ready.", error.message);
-        this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
+        if (error.kind === "no-model") this.#say("There is no model yet.", `${error.message} On the machine of the service, fetch it and start the service again:`, `swift-demucs models fetch ${models.engine.model ?? "htdemucs"}`);
+        else this.#say(error.retryAfterSeconds ? "The service is getting ready." : "The service can't separate songs now.", error.message);
+        if (error.retryAfterSeconds) this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
       }
     } catch {
       // The event stream also notices a lost connection, and then starts this again.

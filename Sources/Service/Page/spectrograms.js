@@ -7,7 +7,7 @@ import { bands } from "./spectrum.js";
 export const longestWindowSeconds = 900;
 
 export class Spectrograms {
-  #worker = new Worker(new URL("spectrum.js", import.meta.url), { type: "module" });
+  #worker = new Worker("spectrum.js", { type: "module" });
   #pictures = new Map();
   #pieces;
   #colours;

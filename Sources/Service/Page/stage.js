@@ -2,7 +2,7 @@
 
 import { colourOf } from "./colours.js";
 import { element, icon, setText } from "./dom.js";
-import { title } from "./format.js";
+import { roughTime, title } from "./format.js";
 import { Mixer } from "./mixer.js";
 import { isWaiting, stateWords } from "./words.js";
 
@@ -19,18 +19,21 @@ export class Stage {
 
   /** Shows the welcome, if no song is open. */
   showEmpty() {
+    if (this.#shown === "empty") return;
     this.#clear("empty");
     this.#empty.hidden = false;
   }
 
-  /** Tells that the song of a link was removed. */
-  showGone() {
-    this.#clear("gone");
-    this.#root.append(this.#message("This song is no longer here", "Results are kept for a limited time. Drop the song to separate it again.",
+  /** Tells that a song was removed; `keepSeconds` is null if the service keeps songs until they are deleted. */
+  showGone(keepSeconds) {
+    const reason = keepSeconds === null ? "It was deleted." : `Songs are kept for ${roughTime(keepSeconds)}.`;
+    if (this.#shown === `gone ${reason}`) return;
+    this.#clear(`gone ${reason}`);
+    this.#root.append(this.#message("This song is no longer here", `${reason} Drop it to separate it again.`,
       element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
   }
 
-  /** Shows a job; `saved` is the state of a link to it. */
+  /** Shows a job; `saved` is the place and mix that it opens with. */
   show(job, saved) {
     const kind = job.state === "done" ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
     if (this.#shown !== `${kind} ${job.id}`) {
@@ -65,25 +68,25 @@ export class Stage {
     this.words = element("p", { className: "facts" });
     this.percent = element("p", { className: "big-percent" });
     this.fills = [];
-    const lanes = this.actions.stemsOf(job).map((name, index) => {
+    const strips = this.actions.stemsOf(job).map((name, index) => {
       const fill = element("div", { className: "growing" });
       this.fills.push(fill);
-      const lane = element("div", { className: "lane pending" },
-        element("div", { className: "strip" }, element("div", { className: "strip-head" }, element("span", { className: "chip" }), element("span", { className: "stem-name", textContent: name }))),
+      const strip = element("div", { className: "strip pending" },
+        element("div", { className: "controls" }, element("div", { className: "controls-head" }, element("span", { className: "chip" }), element("span", { className: "stem-name", textContent: name }))),
         element("div", { className: "wave" }, fill));
-      lane.style.setProperty("--stem", colourOf(name, index));
-      return lane;
+      strip.style.setProperty("--stem", colourOf(name, index));
+      return strip;
     });
     this.fills.push(element("span", { className: "fill" }));
-    const lanesNode = element("div", { className: "lanes" }, element("div", { className: "ruler-row" }), ...lanes);
-    lanesNode.style.setProperty("--count", lanes.length);
+    const stripsNode = element("div", { className: "strips" }, element("div", { className: "ruler-row" }), ...strips);
+    stripsNode.style.setProperty("--count", strips.length);
     return element("section", { className: "mixer", "aria-label": title(job.name) },
       element("header", { className: "song" },
         element("div", {}, element("h1", { textContent: title(job.name), title: job.name }), this.words),
         element("div", { className: "actions" },
           element("button", { type: "button", className: "plain", onclick: () => this.actions.cancel(job) }, icon("close"), element("span", { textContent: "Cancel" })))),
       element("div", { className: "progress-row" }, this.percent, element("div", {}, this.fills.at(-1))),
-      lanesNode);
+      stripsNode);
   }
 
   #updateProgress(job) {

@@ -1,11 +1,12 @@
 // Uploads songs one after the other: two at once would both be slower.
 
 import { upload } from "./api.js";
-import { bytes } from "./format.js";
+import { decodeToWAV, longestDecodedSeconds, TooLong } from "./decode.js";
+import { bytes, roughTime } from "./format.js";
 
 /** Attempts after a lost connection, before the upload fails. */
 const mostAttempts = 4;
-const fullQueueSeconds = 10;
+const unsupportedMediaType = 415;
 
 export class Uploads {
   #items = [];
@@ -33,9 +34,9 @@ export class Uploads {
   /** Queues files; `options` are fields of the form. */
   add(files, options) {
     for (const file of files) {
-      const item = { id: `upload-${(this.#count += 1)}`, file, name: file.name, options, state: "waiting", fraction: 0, attempts: 0, stop: new AbortController() };
-      if (file.size > this.bodyLimitBytes) this.#refuse(item, `This file has ${bytes(file.size)}; the service takes up to ${bytes(this.bodyLimitBytes)}.`);
-      else if (file.size === 0) this.#refuse(item, "This file is empty.");
+      const item = { id: `upload-${(this.#count += 1)}`, file, sound: file, name: file.name, options, state: "waiting", fraction: 0, attempts: 0, stop: new AbortController() };
+      if (file.size === 0) this.#refuse(item, "This file is empty.");
+      else this.#checkSize(item);
       this.#items.push(item);
     }
     this.onChange();
@@ -67,6 +68,11 @@ export class Uploads {
     Object.assign(item, { state: "failed", error: { detail: sentence } });
   }
 
+  #checkSize(item) {
+    const { size } = item.sound;
+    if (size > this.bodyLimitBytes) this.#refuse(item, `This file has ${bytes(size)}; the service takes up to ${bytes(this.bodyLimitBytes)}.`);
+  }
+
   async #next() {
     const item = this.#items.find(({ state }) => state === "waiting");
     if (this.#isBusy || !this.#isConnected || !item) return;
@@ -77,7 +83,7 @@ export class Uploads {
     // Fields first, because the service reads the form as a stream.
     const form = new FormData();
     for (const [name, value] of Object.entries(item.options)) form.append(name, value);
-    form.append("file", item.file, item.name);
+    form.append("file", item.sound, item.name);
     try {
       const job = await upload("v1/separations", form, (fraction) => {
         item.fraction = fraction;
@@ -87,28 +93,44 @@ export class Uploads {
       this.#items = this.#items.filter((other) => other !== item);
       this.onJob(job);
     } catch (error) {
-      this.#handle(item, error);
+      await this.#handle(item, error);
     }
     this.#isBusy = false;
     this.onChange();
     this.#next();
   }
 
-  #handle(item, error) {
+  async #handle(item, error) {
     if (error.name === "AbortError") return;
     item.fraction = 0;
-    const isBusy = error.status === 429 || error.status === 503;
-    if (isBusy || (error instanceof TypeError && item.attempts < mostAttempts)) {
+    const isLost = error instanceof TypeError && item.attempts < mostAttempts;
+    if (isLost || error.retryAfterSeconds) {
       item.state = "delayed";
-      item.words = isBusy ? "The queue is full. Trying again soon." : "Connection lost. Trying again.";
+      item.words = isLost ? "Connection lost. Trying again." : `${error.message} Trying again by itself.`;
       setTimeout(() => {
         if (item.state !== "delayed") return;
         item.state = "waiting";
         this.onChange();
         this.#next();
-      }, (error.retryAfterSeconds ?? (isBusy ? fullQueueSeconds : 1)) * 1000);
+      }, (error.retryAfterSeconds ?? 1) * 1000);
+    } else if (error.status === unsupportedMediaType && item.sound === item.file) {
+      await this.#decode(item, error.message);
     } else {
       this.#refuse(item, error.message);
+    }
+  }
+
+  /** Decodes a file in the browser, because the service can't read it: `sentence` is its reason. */
+  async #decode(item, sentence) {
+    item.state = "decoding";
+    this.onChange();
+    try {
+      item.sound = await decodeToWAV(item.file);
+      item.state = "waiting";
+      this.#checkSize(item);
+    } catch (error) {
+      const isTooLong = error instanceof TooLong;
+      this.#refuse(item, isTooLong ? `${sentence} The browser can convert it only up to ${roughTime(longestDecodedSeconds)}.` : sentence);
     }
   }
 }

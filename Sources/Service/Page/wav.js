@@ -1,5 +1,5 @@
-// Reads headers and samples of WAV files: enough to play any range of a stem without the rest of
-// its file.
+// Reads headers and samples of WAV files, enough to play any range of a stem without the rest of
+// its file, and writes them.
 
 const pcm = 1;
 const float = 3;
@@ -65,4 +65,33 @@ export function decodeFrames(buffer, format) {
     for (let frame = 0, at = channel * step; frame < frames; frame += 1, at += bytesPerFrame) plane[frame] = read(at);
   }
   return planes;
+}
+
+/** The head of a WAV file with float samples. */
+export function wavHeader(channels, sampleRate, frames) {
+  const view = new DataView(new ArrayBuffer(44));
+  const tag = (at, text) => [...text].forEach((letter, index) => view.setUint8(at + index, letter.charCodeAt(0)));
+  const bytesPerFrame = 4 * channels;
+  tag(0, "RIFF");
+  view.setUint32(4, 36 + frames * bytesPerFrame, true);
+  tag(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, float, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, sampleRate, true);
+  view.setUint32(28, sampleRate * bytesPerFrame, true);
+  view.setUint16(32, bytesPerFrame, true);
+  view.setUint16(34, 32, true);
+  tag(36, "data");
+  view.setUint32(40, frames * bytesPerFrame, true);
+  return view.buffer;
+}
+
+/** Interleaved float samples: the opposite of `decodeFrames`. */
+export function encodeFrames(planes) {
+  const samples = new Float32Array(planes[0].length * planes.length);
+  planes.forEach((plane, channel) => {
+    for (let frame = 0, at = channel; frame < plane.length; frame += 1, at += planes.length) samples[at] = plane[frame];
+  });
+  return samples;
 }

@@ -26,4 +26,15 @@ export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
 
 export const quarterWords = ["", "a quarter done", "half done", "three quarters done", "done"];
 
-export const isWaiting = (state) => state === "queued" || state === "running" || state === "waiting" || state === "uploading";
+export const isWaiting = (state) => ["queued", "running", "waiting", "uploading", "delayed", "decoding"].includes(state);
+
+/** The stems that a job will have, from its options and the model's sources. */
+export function plannedStems(options, sources) {
+  const two = options["two-stems"];
+  const rest = { add: [`no_${two}`], minus: [`minus_${two}`], none: [] }[options["other-method"]];
+  return [
+    ...(two ? [two, ...rest] : sources.filter((name) => options.stems?.includes(name) ?? true)),
+    ...options.mix.map((mix) => mix.split("=")[0]),
+    ...(options.residual ? ["residual"] : []),
+  ];
+}

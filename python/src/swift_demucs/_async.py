@@ -20,10 +20,10 @@ async def run(function: Callable[..., Any], *arguments: Any, **options: Any) -> 
     if callable(progress):
 
         def report(value: Any) -> None:
-            async def tell() -> None:
+            async def publish() -> None:
                 progress(value)
 
-            asyncio.run_coroutine_threadsafe(tell(), loop).result()
+            asyncio.run_coroutine_threadsafe(publish(), loop).result()
 
         options["progress"] = report
     with concurrent.futures.ThreadPoolExecutor(1, "swift-demucs") as pool:

@@ -105,7 +105,7 @@ def test_a_result_whose_row_was_lost_is_found(
         ("", "/proc/stems", "/proc/stems: stems can't be written there"),
     ],
 )
-def test_a_place_that_cannot_be_used_is_said_before_anything_starts(
+def test_an_unusable_place_is_refused_before_anything_starts(
     tmp_path: Path, s3: FaultyProxy, s3_store: Store, source: str, out: str, message: str
 ) -> None:
     manifest = tmp_path / "manifest.jsonl"
@@ -141,7 +141,7 @@ def test_broken_connections_of_sftp_are_made_anew(tmp_path: Path, sshd: SSHServe
     assert sum(broken) > 0
 
 
-def test_a_wrong_key_is_said(tmp_path: Path, sshd: SSHServer) -> None:
+def test_a_wrong_key_is_a_network_failure(tmp_path: Path, sshd: SSHServer) -> None:
     storage = sshd.storage()
     storage["sftp"]["key_filename"] = str(sshd.folder / "host")
     with pytest.raises(Failure) as error:

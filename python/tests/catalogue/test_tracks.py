@@ -56,7 +56,7 @@ def test_manifests_have_the_same_tracks_in_any_form(tmp_path: Path, form: str) -
     ],
 )
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
-def test_a_faulty_manifest_is_said_with_its_line(
+def test_a_faulty_manifest_is_refused_with_its_line(
     tmp_path: Path, rows: list, message: str, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / f"manifest.{form}"

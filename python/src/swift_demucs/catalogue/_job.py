@@ -96,8 +96,8 @@ class Track:
         return Track(**values)
 
 
-#: Error classes of the place, not the track: a try elsewhere or later may succeed.
-PLACE_ERRORS = frozenset({"network", "no_room", "model", "node"})
+#: Classes of transient errors: a try later or on another node may succeed.
+TRANSIENT_ERRORS = frozenset({"network", "no_room", "model", "node"})
 
 
 class Failure(Exception):

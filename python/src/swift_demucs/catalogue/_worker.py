@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Set
 
 from ._engine import Engine
-from ._job import PLACE_ERRORS, Failure, Job, Track
+from ._job import TRANSIENT_ERRORS, Failure, Job, Track
 from ._store import Store, is_url, join
 
 SCRATCH = "swift-demucs-catalogue-"
@@ -72,7 +72,7 @@ class Worker:
         row.update(id=row["id"], path=row["path"], status="failed", outputs=[])
         row.update(error_class=failure.error_class, error=str(failure))
         limits = self._job.limits
-        if failure.error_class in PLACE_ERRORS:
+        if failure.error_class in TRANSIENT_ERRORS:
             row["place_tries"] += 1
             row["avoid"] = [*row["avoid"], self._node]
             self._place_failures += 1

@@ -1,0 +1,20 @@
+/* The instruction sets by name. */
+#include "ckernels.h"
+
+#include <string.h>
+
+const char *kernel_set_name(ptrdiff_t index) {
+#define NAME(set) #set,
+    static const char *const names[] = {"plain", X86_KERNEL_SETS(NAME) ARM_KERNEL_SETS(NAME)};
+    return index < (ptrdiff_t)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
+const kernel_table *kernel_set(const char *name) {
+    if (strcmp(name, "plain") == 0)
+        return kernels_plain();
+#define FIND(set)                                                                                  \
+    if (strcmp(name, #set) == 0)                                                                   \
+        return kernels_##set();
+    KERNEL_SETS(FIND)
+    return NULL;
+}

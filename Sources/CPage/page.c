@@ -1,0 +1,172 @@
+/* The page's files and the description of the HTTP interface, as the program carries them. The preprocessor
+ * embeds them: Swift's optimizer needs a minute for array literals of their size. */
+#include "page.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions" /* #embed */
+
+static const unsigned char index_html[] = {
+#embed "../Service/Page/index.html"
+};
+static const unsigned char api_js[] = {
+#embed "../Service/Page/api.js"
+};
+static const unsigned char colours_js[] = {
+#embed "../Service/Page/colours.js"
+};
+static const unsigned char decode_js[] = {
+#embed "../Service/Page/decode.js"
+};
+static const unsigned char dom_js[] = {
+#embed "../Service/Page/dom.js"
+};
+static const unsigned char downloads_js[] = {
+#embed "../Service/Page/downloads.js"
+};
+static const unsigned char drop_js[] = {
+#embed "../Service/Page/drop.js"
+};
+static const unsigned char engine_js[] = {
+#embed "../Service/Page/engine.js"
+};
+static const unsigned char feed_js[] = {
+#embed "../Service/Page/feed.js"
+};
+static const unsigned char format_js[] = {
+#embed "../Service/Page/format.js"
+};
+static const unsigned char icons_svg[] = {
+#embed "../Service/Page/icons.svg"
+};
+static const unsigned char jobs_js[] = {
+#embed "../Service/Page/jobs.js"
+};
+static const unsigned char keys_js[] = {
+#embed "../Service/Page/keys.js"
+};
+static const unsigned char link_js[] = {
+#embed "../Service/Page/link.js"
+};
+static const unsigned char logo_svg[] = {
+#embed "../Service/Page/logo.svg"
+};
+static const unsigned char main_js[] = {
+#embed "../Service/Page/main.js"
+};
+static const unsigned char memory_js[] = {
+#embed "../Service/Page/memory.js"
+};
+static const unsigned char mix_js[] = {
+#embed "../Service/Page/mix.js"
+};
+static const unsigned char mixer_js[] = {
+#embed "../Service/Page/mixer.js"
+};
+static const unsigned char options_js[] = {
+#embed "../Service/Page/options.js"
+};
+static const unsigned char parts_svg[] = {
+#embed "../Service/Page/parts.svg"
+};
+static const unsigned char peaks_js[] = {
+#embed "../Service/Page/peaks.js"
+};
+static const unsigned char pieces_js[] = {
+#embed "../Service/Page/pieces.js"
+};
+static const unsigned char pointer_js[] = {
+#embed "../Service/Page/pointer.js"
+};
+static const unsigned char queue_js[] = {
+#embed "../Service/Page/queue.js"
+};
+static const unsigned char ruler_js[] = {
+#embed "../Service/Page/ruler.js"
+};
+static const unsigned char service_js[] = {
+#embed "../Service/Page/service.js"
+};
+static const unsigned char spectrograms_js[] = {
+#embed "../Service/Page/spectrograms.js"
+};
+static const unsigned char spectrum_js[] = {
+#embed "../Service/Page/spectrum.js"
+};
+static const unsigned char stage_js[] = {
+#embed "../Service/Page/stage.js"
+};
+static const unsigned char strip_js[] = {
+#embed "../Service/Page/strip.js"
+};
+static const unsigned char style_css[] = {
+#embed "../Service/Page/style.css"
+};
+static const unsigned char theme_js[] = {
+#embed "../Service/Page/theme.js"
+};
+static const unsigned char timeline_js[] = {
+#embed "../Service/Page/timeline.js"
+};
+static const unsigned char token_js[] = {
+#embed "../Service/Page/token.js"
+};
+static const unsigned char uploads_js[] = {
+#embed "../Service/Page/uploads.js"
+};
+static const unsigned char wav_js[] = {
+#embed "../Service/Page/wav.js"
+};
+static const unsigned char words_js[] = {
+#embed "../Service/Page/words.js"
+};
+static const unsigned char openapi_json[] = {
+#embed "../Service/openapi.json"
+};
+
+#define FILE(name, array)                                                                          \
+    { name, array, sizeof(array) }
+
+static const struct page_file files[] = {
+    FILE("index.html", index_html), // then the others by name
+    FILE("api.js", api_js),
+    FILE("colours.js", colours_js),
+    FILE("decode.js", decode_js),
+    FILE("dom.js", dom_js),
+    FILE("downloads.js", downloads_js),
+    FILE("drop.js", drop_js),
+    FILE("engine.js", engine_js),
+    FILE("feed.js", feed_js),
+    FILE("format.js", format_js),
+    FILE("icons.svg", icons_svg),
+    FILE("jobs.js", jobs_js),
+    FILE("keys.js", keys_js),
+    FILE("link.js", link_js),
+    FILE("logo.svg", logo_svg),
+    FILE("main.js", main_js),
+    FILE("memory.js", memory_js),
+    FILE("mix.js", mix_js),
+    FILE("mixer.js", mixer_js),
+    FILE("options.js", options_js),
+    FILE("parts.svg", parts_svg),
+    FILE("peaks.js", peaks_js),
+    FILE("pieces.js", pieces_js),
+    FILE("pointer.js", pointer_js),
+    FILE("queue.js", queue_js),
+    FILE("ruler.js", ruler_js),
+    FILE("service.js", service_js),
+    FILE("spectrograms.js", spectrograms_js),
+    FILE("spectrum.js", spectrum_js),
+    FILE("stage.js", stage_js),
+    FILE("strip.js", strip_js),
+    FILE("style.css", style_css),
+    FILE("theme.js", theme_js),
+    FILE("timeline.js", timeline_js),
+    FILE("token.js", token_js),
+    FILE("uploads.js", uploads_js),
+    FILE("wav.js", wav_js),
+    FILE("words.js", words_js),
+};
+
+const struct page_file *const page_files = files;
+const size_t page_file_count = sizeof files / sizeof *files;
+
+const struct page_file http_description = FILE("openapi.json", openapi_json);

@@ -1,0 +1,93 @@
+// The signals that a request asks for: stems, sums of stems, the residual.
+// Reference: `--two-stems` in demucs/separate.py.
+
+extension SeparationRequest {
+    /// A signal that is asked for, and its name.
+    package struct Output: Equatable, Sendable, CustomStringConvertible {
+        package let name: String
+        package let signal: StemOutput.Signal
+        /// Whether it adds something to a mix of all outputs; false for a sum that repeats others.
+        package let isPart: Bool
+
+        /// The output as a formula: `no_vocals = drums + bass + other`,
+        /// `minus_vocals = track - vocals`.
+        package var description: String {
+            switch signal {
+            case .stem(let stem): stem
+            case .sum(let stems): "\(name) = " + stems.joined(separator: " + ")
+            case .mixtureMinus(let stems): "\(name) = track - " + stems.joined(separator: " - ")
+            case .mixture: "\(name) = track"
+            }
+        }
+
+        package init(_ name: String, _ signal: StemOutput.Signal, isPart: Bool = true) {
+            self.name = name
+            self.signal = signal
+            self.isPart = isPart
+        }
+    }
+
+    package static let residualName = "residual"
+    /// Value of `stems` that asks for none.
+    package static let noStems = "none"
+
+    /// Whether the request asks for no files of single stems.
+    package var hasNoStems: Bool { stems == [SeparationRequest.noStems] }
+
+    /// The outputs for a model: stems in the model's order, then mixes, then the residual.
+    ///
+    /// - Throws: `RequestError` for names that the model doesn't have, and for duplicate names.
+    package func outputs(of sources: [String]) throws(RequestError) -> [Output] {
+        var outputs = if let twoStems { try pair(twoStems, sources) } else { try single(sources) }
+        // Sources that the outputs so far contain: both of a pair contain all.
+        var contained = Set(
+            twoStems != nil && outputs.count == 2 ? sources : outputs.flatMap(\.signal.stems))
+        for mix in mixes {
+            try check(mix.parts, "mix", allowed: sources)
+            // Without single stems, a mix is only a part of the stem file.
+            if hasNoStems { continue }
+            outputs.append(
+                Output(
+                    mix.name, .sum(sources.filter(mix.parts.contains)),
+                    isPart: contained.isDisjoint(with: mix.parts)))
+            contained.formUnion(mix.parts)
+        }
+        if hasResidual {
+            outputs.append(Output(SeparationRequest.residualName, .mixtureMinus(sources)))
+        }
+        var names: Set<String> = []
+        // Some file systems are case-insensitive.
+        for output in outputs where !names.insert(output.name.lowercased()).inserted {
+            throw .sameName(output.name)
+        }
+        return outputs
+    }
+
+    private func pair(_ stem: String, _ sources: [String]) throws(RequestError) -> [Output] {
+        try check([stem], "two-stems", allowed: sources)
+        let one = Output(stem, .stem(stem))
+        switch otherMethod {
+        case .none: return [one]
+        case .add: return [one, Output("no_\(stem)", .sum(sources.filter { $0 != stem }))]
+        case .minus: return [Output("minus_\(stem)", .mixtureMinus([stem])), one]
+        }
+    }
+
+    private func single(_ sources: [String]) throws(RequestError) -> [Output] {
+        if hasNoStems { return [] }
+        let others = mixes.map(\.name) + (hasResidual ? [SeparationRequest.residualName] : [])
+        if let stems { try check(stems, "stems", allowed: sources + others) }
+        return sources.filter { stems?.contains($0) ?? true }.map { Output($0, .stem($0)) }
+    }
+
+    /// - Throws: `RequestError.invalidValue` for the first name that is not allowed.
+    package func check(
+        _ names: [String], _ field: String, allowed: [String]
+    ) throws(RequestError) {
+        if let unknown = names.first(where: { !allowed.contains($0) }) {
+            throw .invalidValue(
+                field: field, value: unknown,
+                expected: "one of " + allowed.joined(separator: ", "))
+        }
+    }
+}

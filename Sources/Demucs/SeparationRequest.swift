@@ -1,0 +1,163 @@
+// What to make of a track: the outputs and all options that decide their content, in one value.
+
+import Audio
+import Signal
+import System
+import Tensor
+
+/// A request for a separation, before the model and the track are known.
+///
+/// The command's options, a manifest's keys and the service's fields are views of
+/// ``SeparationRequest/fields``. Two requests that are equal give equal files for the same track and
+/// model, if they have a seed or no shifts.
+package struct SeparationRequest: Codable, Equatable, Sendable {
+    /// A sum of stems under a name of its own.
+    package struct Mix: Codable, Equatable, Sendable {
+        package let name: String
+        package let parts: [String]
+    }
+
+    /// The second output of `two-stems`.
+    package enum OtherMethod: String, Codable, Sendable, CaseIterable {
+        case none
+        /// The sum of the other stems, `no_vocals`.
+        case add
+        /// The mixture minus the stem, `minus_vocals`.
+        case minus
+    }
+
+    /// A container that a request can name.
+    package enum Format: String, Codable, Sendable, CaseIterable { case wav, flac, mp3 }
+
+    /// Name of the model; nil for the default.
+    package var model: String?
+    /// Stems to write; nil for all.
+    package var stems: [String]?
+    package var twoStems: String?
+    package var otherMethod = OtherMethod.add
+    package var mixes: [Mix] = []
+    package var hasResidual = false
+    package var shifts = SeparationOptions().shifts
+    package var seed: UInt64?
+    package var overlap = SeparationOptions().overlap
+    /// Length of a segment in seconds; nil for the model's own.
+    package var segment: Double?
+    package var split = true
+    /// Start of the excerpt in seconds; nil for the track's.
+    package var start: Double?
+    /// Length of the excerpt in seconds; nil up to the track's end.
+    package var duration: Double?
+    package var downmix = Downmix.first
+    /// A precision or `auto`; nil for the default.
+    package var precision: String?
+    package var format = Format.wav
+    package var sampleFormat = SampleFormat.int16
+    package var clipMode = ClipMode.rescale
+    /// Nil for the default, which is ``OutputOptions/Gain/perStem`` for files that are used alone, and
+    /// ``OutputOptions/Gain/common`` for stems that are played together.
+    package var gain: OutputOptions.Gain?
+    package var mp3Bitrate = MP3Settings().bitRateKilobitsPerSecond
+    package var mp3Preset = MP3Settings().preset
+    package var outputRate = OutputOptions.Rate.model
+
+    package init() {}
+}
+
+extension Downmix: Codable {}
+extension ClipMode: Codable {}
+extension SampleFormat: Codable {}
+extension OutputOptions.Gain: Codable {}
+extension OutputOptions.Rate: Codable {}
+
+// MARK: - The engine's options
+
+extension SeparationRequest {
+    package static let precisions = Precision.allCases.map(\.rawValue) + ["auto"]
+
+    package var separation: SeparationOptions {
+        SeparationOptions(
+            shifts: shifts, seed: seed, overlap: overlap, segmentSeconds: segment, split: split)
+    }
+
+    /// The part of the track to separate; nil for all of it.
+    package var excerpt: Excerpt? {
+        start == nil && duration == nil
+            ? nil : Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
+    }
+
+    package var precisionChoice: PrecisionChoice {
+        switch precision {
+        case "auto": .fastest
+        case let name?: Precision(rawValue: name).map(PrecisionChoice.fixed) ?? .ofModel
+        case nil: .ofModel
+        }
+    }
+
+    /// - Parameters:
+    ///   - gain: the default gain; one for each signal where the clip mode has none.
+    ///   - folder: folder of temporary files; nil for the default.
+    package func output(
+        gain defaultGain: OutputOptions.Gain = .perStem, spoolFolder folder: String? = nil
+    ) -> OutputOptions {
+        OutputOptions(
+            format: outputFormat(format), clipMode: clipMode,
+            gain: gain ?? (clipMode == .rescale ? defaultGain : .perStem), rate: outputRate,
+            downmix: downmix, spoolFolder: folder)
+    }
+
+    package var mp3: MP3Settings {
+        MP3Settings(bitRateKilobitsPerSecond: mp3Bitrate, preset: mp3Preset)
+    }
+
+    /// The request's sample format and settings in a container.
+    package func outputFormat(_ format: Format) -> OutputFormat {
+        let container: OutputFormat.Container =
+            switch format {
+            case .wav: .wav
+            case .flac: .flac
+            case .mp3: .mp3(mp3)
+            }
+        return OutputFormat(container: container, sampleFormat: sampleFormat)
+    }
+}
+
+/// A request that can't be fulfilled, in terms of its fields. Each door adds how it writes a field.
+package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// - expected: completes "expected …".
+    case invalidValue(field: String, value: String, expected: String)
+    case unknownField(String)
+    /// Two fields that exclude each other.
+    case combined(String, String)
+    /// Two outputs would have the same name.
+    case sameName(String)
+
+    package var description: String {
+        switch self {
+        case .invalidValue(let field, let value, let expected):
+            "the value '\(value)' is invalid for '\(field)': expected "
+                + expected.replacing("`", with: "'")
+        case .unknownField(let name): "unknown field '\(name)'"
+        case .combined(let one, let other): "'\(one)' can't be combined with '\(other)'"
+        case .sameName(let name):
+            "two outputs would be called '\(name)'; rename the one in 'mix'"
+        }
+    }
+
+    /// The error with a number as it was given: `2`, where the engine says `2.0`.
+    ///
+    /// - Parameter given: the text of a field; nil for a field that was not given.
+    package func withValueAsGiven(_ given: (_ field: String) -> String?) -> RequestError {
+        guard case .invalidValue(let field, let value, let expected) = self,
+            let text = given(field), let number = Double(value), number == Double(text)
+        else { return self }
+        return .invalidValue(field: field, value: text, expected: expected)
+    }
+}
+
+extension RequestError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .invalidValue, .unknownField, .combined, .sameName: .argument
+        }
+    }
+}

@@ -1,0 +1,173 @@
+// The open file of a manifest, and its lines.
+
+import Audio
+import System
+
+/// A manifest that can be read more than once. Standard input and pipes are copied to a temporary file.
+final class ManifestFile {
+    /// Name of the file in messages.
+    let name: String
+    /// Whether the file is read once, as its writer goes on.
+    let isFollowed: Bool
+    private let descriptor: Int32
+    private let cancellation: CancellationToken
+
+    /// - Parameters:
+    ///   - path: `-` for standard input.
+    ///   - isFollowed: whether to read it once, line by line, without a copy.
+    ///   - folder: folder for the copy of a pipe; nil for the system's.
+    /// - Throws: `RunError`, `AudioError` if the copy can't be made, `CancellationError`.
+    init(
+        _ path: String, isFollowed: Bool, spoolFolder folder: String?,
+        cancellation: CancellationToken
+    ) throws {
+        self.isFollowed = isFollowed
+        self.cancellation = cancellation
+        let isStandardInput = path == "-"
+        name = isStandardInput ? "standard input" : path
+        let opened =
+            isStandardInput
+            ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC)
+        guard opened >= 0 else { throw ManifestFile.unreadable(name, "\(SystemError.last)") }
+        var status = stat()
+        fstat(opened, &status)
+        if isFollowed || status.st_mode & S_IFMT == S_IFREG {
+            descriptor = opened
+        } else {
+            defer { close(opened) }
+            descriptor = try ManifestFile.copy(of: opened, name, folder, cancellation)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    private static func copy(
+        of stream: Int32, _ name: String, _ folder: String?, _ cancellation: CancellationToken
+    ) throws -> Int32 {
+        let copy = try TemporaryFiles.createUnnamed(in: folder, for: "a copy of \(name)")
+        do {
+            try forEachPiece(of: stream) { piece in
+                try cancellation.check()
+                try writeAll(piece, to: copy)
+            }
+        } catch let error as SystemError {
+            close(copy)
+            throw unreadable(name, "\(error)")
+        } catch {
+            close(copy)
+            throw error
+        }
+        return copy
+    }
+
+    /// Reads up to the end of a buffer, or as much as a followed file has now.
+    ///
+    /// - Parameter offset: ignored for a followed file.
+    /// - Returns: the number of bytes; 0 at the end.
+    fileprivate func read(
+        into bytes: UnsafeMutableRawBufferPointer, at offset: Int
+    ) throws(SystemError) -> Int {
+        if !isFollowed { return try readAll(into: bytes, from: descriptor, at: offset) }
+        while !cancellation.isCancelled {
+            var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            // A signal cancels the token on another thread, and doesn't end this wait.
+            if poll(&state, 1, 200) <= 0 { continue }
+            let count = System.read(descriptor, bytes.baseAddress, bytes.count)
+            if count >= 0 { return count }
+            if errno != EINTR && errno != EAGAIN { throw SystemError.last }
+        }
+        return 0
+    }
+
+    private static func unreadable(_ name: String, _ reason: String) -> RunError {
+        .manifestUnreadable(name: name, reason: reason)
+    }
+
+    /// The manifest, and a line of it.
+    func place(_ line: Int?) -> String { name + (line.map { ": line \($0)" } ?? "") }
+
+    /// An error in a line.
+    ///
+    /// - Parameter line: counted from 1; nil for the whole file.
+    func failure(_ line: Int?, _ problem: String) -> RunError {
+        .manifest("\(place(line)): \(problem)")
+    }
+}
+
+/// The lines of a manifest, read block by block: memory does not grow with the file.
+struct ManifestLines {
+    static let longestLineBytes = 1 << 20
+    private static let blockBytes = 1 << 20
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    let file: ManifestFile
+    /// The number of the last line, counted from 1.
+    private(set) var number = 0
+    /// Bytes of the file that were read; those from `position` on were not returned yet.
+    private var block: [UInt8] = []
+    private var position = 0
+    private var offset = 0
+    private var isAtEnd = false
+    private var returned: [UInt8]?
+
+    init(_ file: ManifestFile) { self.file = file }
+
+    /// The next line without its end (LF or CRLF) and without a byte order mark; nil after the last.
+    mutating func next() throws(RunError) -> [UInt8]? {
+        if let line = returned {
+            returned = nil
+            number += 1
+            return line
+        }
+        while true {
+            if let end = block[position...].firstIndex(of: UInt8(ascii: "\n")) {
+                defer { position = end + 1 }
+                return line(upTo: end)
+            }
+            if isAtEnd {
+                guard position < block.count else { return nil }
+                defer { position = block.count }
+                return line(upTo: block.count)
+            }
+            if block.count - position > Self.longestLineBytes {
+                throw file.failure(number + 1, "longer than \(Self.longestLineBytes) bytes")
+            }
+            try readBlock()
+        }
+    }
+
+    /// Puts the last line back, so that it is the next one again.
+    mutating func putBack(_ line: [UInt8]) {
+        returned = line
+        number -= 1
+    }
+
+    private mutating func line(upTo end: Int) -> [UInt8] {
+        number += 1
+        var line = block[position..<end]
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        if number == 1, line.starts(with: Self.byteOrderMark) {
+            line.removeFirst(Self.byteOrderMark.count)
+        }
+        return Array(line)
+    }
+
+    private mutating func readBlock() throws(RunError) {
+        block.removeFirst(position)
+        position = 0
+        let kept = block.count
+        block += [UInt8](repeating: 0, count: Self.blockBytes)
+        let count: Int
+        do {
+            count = try block.withUnsafeMutableBytes { bytes throws(SystemError) in
+                try file.read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: bytes[kept...]), at: offset)
+            }
+        } catch {
+            throw file.failure(nil, "the manifest can't be read (\(error))")
+        }
+        block.removeLast(Self.blockBytes - count)
+        offset += count
+        isAtEnd = file.isFollowed ? count == 0 : count < Self.blockBytes
+    }
+}

@@ -1,0 +1,233 @@
+// Plans the files that a run will write, before the first track, and makes their folders.
+
+import Demucs
+import System
+
+/// A track and its output files.
+struct PlannedTrack {
+    let input: InputTrack
+    /// Paths in the order of the outputs; empty for standard output.
+    let stemPaths: [String]
+    /// Path of the stem file; nil without one.
+    let stemFilePath: String?
+    /// The record of a complete result; nil for standard output.
+    let record: SeparationRecord.Place?
+
+    /// Whether a record is written: standard input and pipes can't be read again.
+    var isRecorded: Bool {
+        record != nil && !input.isStandardInput && FilePath.isRegularFile(input.path)
+    }
+
+    /// Paths of all files; the stem file is last.
+    var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
+
+    /// The outputs with their destinations.
+    func outputs(_ selected: [SeparationRequest.Output]) -> [StemOutput] {
+        selected.enumerated().map { index, output in
+            StemOutput(
+                name: output.name, signal: output.signal,
+                to: stemPaths.isEmpty
+                    ? .descriptor(STDOUT_FILENO) : .file(stemPaths[index]))
+        }
+    }
+
+    /// Checks that no name is too long for a file, and that no file would replace the track.
+    ///
+    /// - Throws: `AudioError.unwritable`.
+    func checkPaths() throws(AudioError) {
+        let track = input.file
+        for path in paths {
+            if FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
+                throw .unwritable(path: path, reason: "\(SystemError(code: ENAMETOOLONG))")
+            }
+            if let track, FilePath.status(path)?.file == track {
+                throw .unwritable(path: path, reason: "it is the track itself")
+            }
+        }
+    }
+
+    /// The folders of the files, each once.
+    var folders: [String] {
+        paths.map(FilePath.folder).reduce(into: []) { folders, folder in
+            if !folders.contains(folder) { folders.append(folder) }
+        }
+    }
+}
+
+struct OutputPlan {
+    /// Tracks of the operands; those of a manifest are planned one by one.
+    private(set) var tracks: [PlannedTrack] = []
+
+    /// The folder of all files, unless a template leads out of it; nil for standard output.
+    let folder: String?
+
+    /// The format of the files. An extension in the template overrides the settings.
+    let format: OutputFormat
+
+    private let out: String
+    private let names: [String]
+    private let template: FileNameTemplate
+    private let stemFile: StemFileFormat?
+
+    /// - Parameters:
+    ///   - names: names of the outputs.
+    ///   - otherNames: names of outputs that only some tracks of a manifest have.
+    ///   - modelFolder: the folder below the run's, `htdemucs`.
+    /// - Throws: `RunError` if two tracks, or two outputs of a track, would be written to the same
+    ///   file, if an output would replace a track, and for a template with an unknown extension.
+    init(
+        _ inputs: [InputTrack], names: [String], otherNames: [String], modelFolder: String,
+        isManifest: Bool, settings: RunSettings
+    ) throws(RunError) {
+        format = try OutputPlan.format(settings)
+        out = settings.folder
+        folder = FilePath.joined(out, modelFolder)
+        self.names = names
+        template = settings.template
+        stemFile = settings.stemFile
+        if isManifest {
+            try template.checkIDsDecide(
+                outputs: names + otherNames.filter { !names.contains($0) }, format: format)
+        }
+        var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
+        for input in inputs {
+            let track = try planned(input)
+            let firstOwner = owners[FilePath.key(track.paths[0])]?.input
+            if let firstOwner, OutputPlan.isSameFile(firstOwner, input) { continue }
+            for (output, path) in track.paths.enumerated() {
+                if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
+                    if owner.input == input {
+                        let labels = names + (stemFile.map { [$0.fileExtension] } ?? [])
+                        throw .sharedFileOfTrack(labels[owner.output], labels[output], path: path)
+                    }
+                    throw .sharedFile(
+                        owner.input.path, input.path, path: path,
+                        isStemFile: output >= names.count)
+                }
+            }
+            tracks.append(track)
+        }
+        try checkInputsRemain(inputs)
+    }
+
+    /// - Throws: `RunError` if a file of a track would replace a track.
+    private func checkInputsRemain(_ inputs: [InputTrack]) throws(RunError) {
+        let known = Dictionary(
+            inputs.compactMap { input in input.file.map { ($0, input) } },
+            uniquingKeysWith: { first, _ in first })
+        for track in tracks {
+            for path in track.paths {
+                guard let input = FilePath.status(path).flatMap({ known[$0.file] }) else {
+                    continue
+                }
+                throw .trackReplaced(input.path, path: path, of: track.input.path)
+            }
+        }
+    }
+
+    /// A track with its files.
+    ///
+    /// - Throws: never for a template that `init` has used.
+    func planned(_ input: InputTrack) throws(RunError) -> PlannedTrack {
+        let folder = FilePath.joined(self.folder ?? "", input.relativeFolder)
+        let names = input.outputs?.map(\.name) ?? names
+        let paths = try names.map { name throws(RunError) in
+            FilePath.joined(
+                folder, try template.path(track: input.nameParts, stem: name, format: format))
+        }
+        let stemFilePath = stemFile.map {
+            FilePath.joined(folder, "\(input.nameParts.name).\($0.fileExtension)")
+        }
+        return PlannedTrack(
+            input: input, stemPaths: paths, stemFilePath: stemFilePath,
+            record: (paths.first ?? stemFilePath).map {
+                SeparationRecord.Place(of: input, in: out, firstOutput: $0)
+            })
+    }
+
+    /// Plans audio for standard output, without files.
+    init(toStandardOutput input: InputTrack, settings: RunSettings) {
+        format = settings.output.format
+        folder = nil
+        out = ""
+        names = []
+        template = settings.template
+        stemFile = nil
+        tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, record: nil)]
+    }
+
+    /// Whether two arguments name the same file; such a file is separated once.
+    private static func isSameFile(_ first: InputTrack, _ second: InputTrack) -> Bool {
+        if first == second { return true }
+        guard let one = first.file, let other = second.file else { return false }
+        return one == other
+    }
+
+    /// The format of the files: an extension in the template overrides the options, as in the
+    /// reference.
+    private static func format(_ settings: RunSettings) throws(RunError)
+        -> OutputFormat
+    {
+        let path = try settings.template.path(
+            track: ("track", ""), stem: "stem", format: settings.output.format)
+        let name = FilePath.name(of: path)
+        let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        var format = settings.output.format
+        switch ending {
+        case format.fileExtension: break
+        case "wav": format.container = .wav
+        case "flac": format.container = .flac
+        case "mp3": format.container = .mp3(settings.request.mp3)
+        default:
+            throw settings.template.invalid("a name that ends in .{ext}, .wav, .flac or .mp3")
+        }
+        return format
+    }
+}
+
+/// An output folder, made before the work starts to find an unwritable one early.
+struct OutputFolder {
+    let path: String
+
+    /// The folders that were made, outermost first.
+    private let made: [String]
+
+    /// Makes the folder and its parents, unless they exist.
+    ///
+    /// - Parameter tries: number of attempts, if another run removes an empty parent meanwhile.
+    /// - Throws: `AudioError.unwritable` if it can't be made or no files can be made in it.
+    init(making path: String, tries: Int = 10) throws(AudioError) {
+        self.path = path
+        var missing: [String] = []
+        var folder = path
+        while FilePath.status(folder) == nil, folder != missing.last {
+            missing.append(folder)
+            folder = FilePath.folder(of: folder)
+        }
+        var made: [String] = []
+        for folder in missing.reversed() {
+            if mkdir(folder, 0o777) == 0 {
+                made.append(folder)
+            } else if errno == ENOENT, tries > 1 {
+                let again = try OutputFolder(making: path, tries: tries - 1)
+                self.made = made + again.made
+                return
+            } else if errno != EEXIST {
+                throw OutputFolder.unwritable(folder, errno)
+            }
+        }
+        self.made = made
+        if !FilePath.isFolder(path) { throw OutputFolder.unwritable(path, ENOTDIR) }
+        if access(path, W_OK | X_OK) != 0 { throw OutputFolder.unwritable(path, errno) }
+    }
+
+    /// Removes the folders that were made, if they are empty.
+    func removeIfEmpty() {
+        // rmdir fails for a folder that isn't empty.
+        for folder in made.reversed() { rmdir(folder) }
+    }
+
+    private static func unwritable(_ path: String, _ code: Int32) -> AudioError {
+        .unwritable(path: path, reason: "\(SystemError(code: code))")
+    }
+}

@@ -1,0 +1,72 @@
+// Errors in the settings and lists of a run, found before a track is separated.
+
+import Demucs
+import System
+
+/// A run that can't begin, or a line of a followed manifest that can't be used. The descriptions say
+/// what failed; each door adds the names of its options.
+package enum RunError: Error, Equatable, CustomStringConvertible {
+    case request(RequestError)
+    /// - expected: completes "expected …".
+    case invalidTemplate(String, expected: String)
+    /// Two tracks would be written to the same file.
+    ///
+    /// - isStemFile: the template doesn't change the names of stem files.
+    case sharedFile(String, String, path: String, isStemFile: Bool)
+    /// Two outputs of a track would be written to the same file.
+    case sharedFileOfTrack(String, String, path: String)
+    /// - path: the file that would replace the track.
+    case trackReplaced(String, path: String, of: String)
+    case ffmpegMissing
+    case tooFewStems([String])
+    /// The mixes don't leave as many stems as a stem file has.
+    ///
+    /// - joined: stems that a mix could join.
+    case stemsOfFile([String], joined: [String])
+    /// A fault of the manifest; the text begins with its name.
+    case manifest(String)
+    case manifestUnreadable(name: String, reason: String)
+    /// - place: the manifest and the line.
+    case trackRequest(place: String, RequestError)
+
+    package var description: String {
+        switch self {
+        case .request(let error): "\(error)"
+        case .invalidTemplate(let text, let expected):
+            "the file name template '\(text)' is invalid: expected \(expected)"
+        case .sharedFile(let first, let second, let path, _):
+            "'\(first)' and '\(second)' would both be written to '\(path)'; separate them in two "
+                + "runs with different folders"
+        case .sharedFileOfTrack(let first, let second, let path):
+            "'\(first)' and '\(second)' would both be written to '\(path)'; include {stem} in the "
+                + "file name template"
+        case .trackReplaced(let track, let path, let owner):
+            "'\(track)' is a track and would be replaced by '\(path)', a file of '\(owner)'; choose "
+                + "another folder or file name template"
+        case .ffmpegMissing: "stem files need ffmpeg, and there is none on PATH; install it"
+        case .tooFewStems(let sources):
+            "stem files need a model of at least \(StemFileFormat.stemCount) stems; this one has "
+                + "\(sources.count): \(sources.joined(separator: ", "))"
+        case .stemsOfFile(let sources, let joined):
+            "a stem file has \(StemFileFormat.stemCount) stems, and this model has "
+                + "\(sources.count): \(sources.joined(separator: ", ")). Join some with mixes, each "
+                + "in one mix, until \(StemFileFormat.stemCount) are left, such as "
+                + "rest=\(joined.joined(separator: "+"))"
+        case .manifest(let text): text
+        case .manifestUnreadable(let name, let reason):
+            "\(name): the manifest can't be read (\(reason)); expected a file of JSON lines or CSV"
+        case .trackRequest(let place, let error): "\(place): \(error)"
+        }
+    }
+}
+
+extension RunError: CausedError {
+    package var cause: ErrorCause {
+        switch self {
+        case .request, .invalidTemplate, .sharedFile, .sharedFileOfTrack, .trackReplaced,
+            .ffmpegMissing, .tooFewStems, .stemsOfFile, .manifest, .manifestUnreadable,
+            .trackRequest:
+            .argument
+        }
+    }
+}

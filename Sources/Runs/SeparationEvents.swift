@@ -1,0 +1,160 @@
+// The events of a run as lines of JSON, and the results that the manifest and the summary count. The
+// format is described in docs/formats.md.
+
+import CSwiftDemucs
+import Demucs
+import System
+
+package struct SeparationEvents {
+    /// The result of a track.
+    enum Status: String, Encodable {
+        case done
+        /// Finished by an earlier run.
+        case skipped
+        case failed
+        case interrupted
+        /// Listed by a dry run.
+        case planned
+        /// Not tried again after too many failures.
+        case quarantined
+    }
+
+    /// A track's result for the summary, and the members of its event.
+    struct Track {
+        let name: String
+        let status: Status
+        /// The failure; nil for other results.
+        let failure: TrackFailure?
+        let members: JSONObject
+
+        /// - Parameters:
+        ///   - details: members that only some results have, such as `error`.
+        ///   - outputs: the track's files, written or planned.
+        ///   - schema: the members of a line with a fixed schema; nil for all members that have a
+        ///     value.
+        init(
+            _ name: String, _ status: Status, _ details: JSONObject = [:],
+            failure: TrackFailure? = nil, warnings: [String] = [], outputs: [JSONObject] = [],
+            schema: [String]? = nil
+        ) {
+            self.name = name
+            self.status = status
+            self.failure = failure
+            let all: JSONObject =
+                [
+                    "track": name, "status": status, "warnings": warnings, "outputs": outputs,
+                ] + details
+            members = schema.map(all.filled) ?? all
+        }
+
+        /// A track that was separated.
+        init(_ name: String, _ report: TrackReport, elapsedSeconds: Double) {
+            let details: JSONObject = [
+                "seed": report.seed, "duration_seconds": report.durationSeconds,
+                "sample_rate_hz": report.sampleRateHz, "channels": report.channelCount,
+                "elapsed_seconds": elapsedSeconds,
+            ]
+            self.init(
+                name, .done, details, warnings: report.warnings.map(\.description),
+                outputs: Self.outputs(of: report))
+        }
+
+        static func outputs(of report: TrackReport) -> [JSONObject] {
+            report.outputs.map { output in
+                [
+                    "stem": output.name, "path": output.path ?? "", "peak": output.peak,
+                    "gain": output.gain, "duration_seconds": output.durationSeconds,
+                    "bytes": output.bytes, "sha256": output.sha256,
+                ]
+            }
+        }
+    }
+
+    struct Model: Encodable {
+        let name: String
+        let files: [String]
+        /// Checksums of the files; nil until computed.
+        var sha256: [String]?
+    }
+
+    private let reporter: any RunReporter
+    /// Nil if no track was found, so that no model was looked for.
+    private let parameters: SeparationParameters?
+    var model: Model?
+    /// Results of all tracks; empty for a manifest, whose tracks may not fit into memory.
+    private(set) var tracks: [Track] = []
+    private var counts: [Status: Int] = [:]
+    private let isManifest: Bool
+
+    /// Events of a run that ends before it looks for its model.
+    package init(_ reporter: any RunReporter) {
+        self.init(reporter, isManifest: false, model: nil, parameters: nil)
+    }
+
+    init(
+        _ reporter: any RunReporter, isManifest: Bool, model: Model?,
+        parameters: SeparationParameters?
+    ) {
+        self.reporter = reporter
+        self.isManifest = isManifest
+        self.model = model
+        self.parameters = parameters
+    }
+
+    /// - Parameter members: evaluated only if events are wanted.
+    private func write(_ event: String, _ members: @autoclosure () -> JSONObject) {
+        if reporter.takesEvents { reporter.event(JSONText.of(["event": event] + members(), [])) }
+    }
+
+    package func start(tracks: Int?) {
+        write(
+            "start",
+            [
+                "version": SD_VERSION, "model": model, "parameters": parameters,
+                "tracks": tracks,
+            ])
+    }
+
+    func progress(_ progress: SeparationProgress, of track: InputTrack, secondsLeft: Double?) {
+        write(
+            "progress",
+            [
+                "id": track.id, "track": track.path, "segments_done": progress.segmentsDone,
+                "segments_total": progress.segmentsTotal,
+                "audio_seconds_done": progress.audioSecondsDone,
+                "audio_seconds_total": progress.audioSecondsTotal, "seconds_left": secondsLeft,
+            ])
+    }
+
+    /// A name that is no track.
+    package mutating func failed(_ name: String, _ text: String) {
+        reporter.error(text)
+        ended(Track(name, .failed, ["error": text]))
+    }
+
+    mutating func ended(_ track: Track) {
+        counts[track.status, default: 0] += 1
+        if isManifest {
+            write("result", track.members)
+        } else {
+            tracks.append(track)
+            write("track", track.members)
+        }
+    }
+
+    func count(_ status: Status) -> Int { counts[status] ?? 0 }
+
+    /// Number of tracks that have ended.
+    var count: Int { counts.values.reduce(0, +) }
+
+    package func manifest(_ outcome: RunOutcome) {
+        let names = Dictionary(uniqueKeysWithValues: counts.map { ($0.rawValue, $1) })
+        write(
+            "manifest",
+            [
+                "version": SD_VERSION, "model": model, "parameters": parameters,
+                "tracks": isManifest ? nil : tracks.map(\.members), "counts": names,
+                "exit_code": outcome.rawValue,
+            ])
+    }
+}

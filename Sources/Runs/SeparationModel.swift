@@ -1,0 +1,43 @@
+// The model of a run.
+
+import Demucs
+import HTDemucs
+import ModelZoo
+
+/// The files of a model, and what a run has to know before it loads them.
+package struct SeparationModel {
+    let files: ModelFiles
+    /// Folder of the stems below that of the run.
+    let folder: String
+    /// Names of the model's stems.
+    let sources: [String]
+
+    /// - Parameters:
+    ///   - files: the model's files, with the member to use.
+    ///   - name: the name that was asked for; nil for the default.
+    /// - Throws: `WeightsError`, `ConfigurationError`.
+    package init(_ files: ModelFiles, name: String?) throws {
+        self.files = files
+        folder = SeparationModel.folder(files, name)
+        sources = try Configuration.read(from: files.open(files.checkpoints[0])).0.sources
+    }
+
+    /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the
+    /// scheme, and with `_` for each `/`.
+    private static func folder(_ files: ModelFiles, _ given: String?) -> String {
+        var name = files.name
+        let scheme = "hf://"
+        if let given, given.hasPrefix(scheme) { name = String(given.dropFirst(scheme.count)) }
+        if let member = files.submodel { name += "_\(member)" }
+        return name.replacing("/", with: "_")
+    }
+
+    /// The checksums of the checkpoints and how they are combined.
+    ///
+    /// - Parameter checksums: SHA-256 of the checkpoints, in the order of the bag.
+    func identity(_ checksums: [String]) -> SeparationRecord.Model {
+        SeparationRecord.Model(
+            checkpoints: checksums, member: files.submodel, weights: files.weights,
+            segmentSeconds: files.segmentSeconds)
+    }
+}

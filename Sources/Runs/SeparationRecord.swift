@@ -1,0 +1,226 @@
+// The record of a finished track, by which a later run recognises it. The format
+// is described in docs/formats.md.
+
+import CSwiftDemucs
+import Demucs
+import System
+
+/// A complete result: the input, the model, the options and the files.
+package struct SeparationRecord: Codable, Equatable {
+    static let currentVersion = 1
+
+    /// The checkpoints by content, and how they are combined.
+    struct Model: Codable, Equatable {
+        /// SHA-256 of each file, in the order of the bag.
+        let checkpoints: [String]
+        let member: String?
+        let weights: [[Double]]?
+        let segmentSeconds: Double?
+    }
+
+    /// A file at the time of the record.
+    struct File: Codable, Equatable {
+        let name: String
+        let bytes: Int
+        /// Time of the last change, in nanoseconds since 1970.
+        let modified: Int
+        let sha256: String
+
+        /// - Returns: nil if the file doesn't exist.
+        init?(_ path: String, sha256: String) {
+            guard let status = FilePath.status(path) else { return nil }
+            name = FilePath.name(of: path)
+            bytes = Int(status.st_size)
+            modified = status.modifiedNanoseconds
+            self.sha256 = sha256
+        }
+
+        /// Whether the file at a path has the same content. The file is read only if its time
+        /// differs.
+        func isUnchanged(at path: String) -> Bool {
+            guard let status = FilePath.status(path), Int(status.st_size) == bytes else {
+                return false
+            }
+            return status.modifiedNanoseconds == modified || FileChecksum.of(path) == sha256
+        }
+
+        /// Whether size and time equal those of this record.
+        func isSame(as status: stat) -> Bool {
+            Int(status.st_size) == bytes && status.modifiedNanoseconds == modified
+        }
+    }
+
+    struct Output: Codable, Equatable {
+        let stem: String
+        let file: File
+        let peak: Float
+        let gain: Float
+        let durationSeconds: Double
+    }
+
+    var version = currentVersion
+    /// Version of the program.
+    var program = SD_VERSION
+    let model: Model
+    let parameters: SeparationParameters
+    /// The seed of the shifts; nil without shifts.
+    let seed: UInt64?
+    let input: File
+    let outputs: [Output]
+}
+
+extension SeparationRecord {
+    // MARK: - On the disk
+
+    /// The paths of a track's record.
+    struct Place {
+        let path: String
+        /// Path of the record in the first version of the program, which is still read: beside the
+        /// stems, where players and people came across it.
+        private let formerPath: String
+        /// Path of the record of the track's failures.
+        let failurePath: String
+
+        /// The path is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: the name of the track,
+        /// and a checksum of the first stem's path below the output folder. So the folder may be
+        /// moved.
+        ///
+        /// - Parameters:
+        ///   - folder: the folder of the run.
+        ///   - output: the path of the first stem, which begins with `folder`.
+        init(of input: InputTrack, in folder: String, firstOutput output: String) {
+            let below = output.utf8.dropFirst(folder.utf8.count)
+            let relative = String(
+                decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
+            let checksum = FileChecksum.of(text: relative).prefix(16)
+            let name = input.id ?? input.fileName
+            let hidden = FilePath.joined(folder, ".swift-demucs")
+            path = FilePath.joined(hidden, Self.name(name, "-\(checksum).json"))
+            failurePath = FilePath.joined(hidden, Self.name(name, "-\(checksum).failed.json"))
+            formerPath = FilePath.joined(
+                FilePath.folder(of: output), Self.name("." + input.fileName, ".swift-demucs.json"))
+        }
+
+        /// A name with an ending. In a long name, a checksum replaces the last part.
+        private static func name(_ name: String, _ ending: String) -> String {
+            guard name.utf8.count + ending.utf8.count > FilePath.longestNameBytes else {
+                return name + ending
+            }
+            let checksum = FileChecksum.of(text: name).prefix(16)
+            let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
+            var short = name
+            while short.utf8.count > room { short.unicodeScalars.removeLast() }
+            return "\(short)-\(checksum)\(ending)"
+        }
+
+        /// Reads the record; nil if there is none.
+        func read() -> SeparationRecord? {
+            SeparationRecord(at: path) ?? SeparationRecord(at: formerPath)
+        }
+
+        /// Writes the record atomically. Errors are ignored: without a record the track is separated
+        /// again next time.
+        func write(_ record: SeparationRecord) {
+            do {
+                try FilePath.makeFolder(FilePath.folder(of: path))
+                try replaceFile(at: path, with: (JSONText.of(record) + "\n").utf8)
+                unlink(formerPath)
+            } catch {}
+        }
+    }
+
+    /// Reads a record.
+    ///
+    /// - Returns: nil if it is missing, damaged or of another version.
+    private init?(at path: String) {
+        guard let record: SeparationRecord = JSONText.read(path),
+            record.version == SeparationRecord.currentVersion
+        else { return nil }
+        self = record
+    }
+
+    // MARK: - Comparing
+
+    /// Whether separating the track again would give the same files.
+    ///
+    /// - Parameter seed: the requested seed; nil accepts any.
+    func covers(
+        _ track: PlannedTrack, model: @autoclosure () -> Model?,
+        parameters: SeparationParameters, seed: UInt64?
+    ) -> Bool {
+        self.parameters == parameters && (seed == nil || seed == self.seed)
+            && outputs.count == track.paths.count
+            && zip(outputs, track.paths).allSatisfy { $0.file.isUnchanged(at: $1) }
+            && input.isUnchanged(at: track.input.path) && self.model == model()
+    }
+}
+
+/// Everything except the model and the track that determines the content of the files.
+struct SeparationParameters: Codable, Equatable {
+    /// The outputs in their order, `no_vocals = drums + bass + other`.
+    let outputs: [String]
+    let shifts: Int
+    let overlap: Double
+    let segmentSeconds: Double?
+    let split: Bool
+    let startSeconds: Double
+    let durationSeconds: Double?
+    let downmix: String
+    let precision: String
+    let container: String
+    let sampleFormat: String
+    let mp3Kilobits: Int?
+    let mp3Preset: Int?
+    let clipMode: String
+    let gain: String
+    let rate: String
+    /// Container and codec of the stem file, then its stems; nil without one.
+    let stemFile: [String]?
+
+    /// - Parameter request: the request of the track, or of the command.
+    init(
+        _ settings: RunSettings, _ request: SeparationRequest,
+        outputs: [SeparationRequest.Output], stemFileParts: [SeparationRequest.Output],
+        format: OutputFormat, precision: Precision
+    ) {
+        self.outputs = outputs.map(\.description)
+        shifts = request.shifts
+        overlap = request.overlap
+        segmentSeconds = request.segment
+        split = request.split
+        startSeconds = request.start ?? 0
+        durationSeconds = request.duration
+        downmix = settings.output.downmix.rawValue
+        self.precision = precision.rawValue
+        container = format.fileExtension
+        sampleFormat = format.storedFormat.rawValue
+        if case .mp3(let mp3) = format.container {
+            mp3Kilobits = mp3.bitRateKilobitsPerSecond
+            mp3Preset = mp3.preset
+        } else {
+            mp3Kilobits = nil
+            mp3Preset = nil
+        }
+        clipMode = settings.output.clipMode.rawValue
+        gain = settings.output.gain.rawValue
+        rate = settings.output.rate.rawValue
+        stemFile = settings.stemFile.map {
+            [$0.container.rawValue, $0.codec.rawValue] + stemFileParts.map(\.description)
+        }
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+enum FileChecksum {
+    /// - Returns: nil if the file can't be read or the token is cancelled.
+    static func of(_ path: String, _ cancellation: CancellationToken? = nil) -> String? {
+        try? SHA256.hexadecimal(
+            ofFile: path, isCancelled: { cancellation?.isCancelled ?? false })
+    }
+
+    static func of(text: String) -> String {
+        var checksum = SHA256()
+        checksum.update(Array(text.utf8))
+        return checksum.hexadecimal
+    }
+}

@@ -1,0 +1,55 @@
+// The results of tracks in a run's report: an event for a track of the command line, a line of a
+// fixed schema for one of a manifest. The format is described in docs/formats.md.
+
+import CSwiftDemucs
+import Demucs
+import System
+
+extension SeparationRun {
+    private static let resultKeys = [
+        "id", "path", "status", "error_class", "error", "seconds", "peak_memory_bytes",
+        "realtime_factor", "duration_seconds", "seed", "warnings", "outputs", "engine_version",
+        "checkpoint_sha256", "parameters",
+    ]
+    private static let outputKeys = [
+        "stem", "path", "bytes", "sha256", "peak", "gain", "duration_seconds",
+    ]
+
+    /// A track that was separated.
+    func result(
+        of track: PlannedTrack, _ report: TrackReport, seconds: Double
+    ) -> SeparationEvents.Track {
+        guard track.input.id != nil else {
+            return .init(track.input.path, report, elapsedSeconds: seconds)
+        }
+        return result(
+            of: track, .done,
+            [
+                "realtime_factor": report.durationSeconds / seconds,
+                "duration_seconds": report.durationSeconds, "seed": report.seed,
+                "warnings": report.warnings.map(\.description),
+            ], outputs: SeparationEvents.Track.outputs(of: report), seconds: seconds)
+    }
+
+    /// The result of a track that was not separated.
+    ///
+    /// - Parameter details: members that only some results have.
+    func result(
+        of track: PlannedTrack, _ status: SeparationEvents.Status, _ details: JSONObject = [:],
+        failure: TrackFailure? = nil, outputs: [JSONObject] = [], seconds: Double? = nil
+    ) -> SeparationEvents.Track {
+        let details = details + ["error": failure?.text]
+        guard let id = track.input.id else {
+            return .init(track.input.path, status, details, failure: failure, outputs: outputs)
+        }
+        let members: JSONObject = [
+            "id": id, "path": track.input.path, "error_class": failure?.kind, "seconds": seconds,
+            "peak_memory_bytes": seconds == nil ? nil : peakResidentBytes(),
+            "engine_version": SD_VERSION, "checkpoint_sha256": events.model?.sha256,
+            "parameters": parameters(of: track),
+        ]
+        return .init(
+            id, status, details + members, failure: failure,
+            outputs: outputs.map { $0.filled(Self.outputKeys) }, schema: Self.resultKeys)
+    }
+}

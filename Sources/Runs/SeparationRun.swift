@@ -1,0 +1,271 @@
+// Runs a plan: track after track, then the summary.
+
+import Demucs
+import System
+
+package struct SeparationRun {
+    let settings: RunSettings
+    let reporter: any RunReporter
+    let cancellation: CancellationToken
+    let model: SeparationModel
+    let outputs: [SeparationRequest.Output]
+    /// The stems of stem files; empty without them.
+    private let stemFileParts: [SeparationRequest.Output]
+    private let ffmpeg: FFmpeg?
+    let plan: OutputPlan
+    let precision: Precision
+
+    private let manifest: TrackManifest?
+    /// Number of tracks; nil for a manifest that is followed.
+    let trackCount: Int?
+    var events: SeparationEvents
+    /// Whether the reader of standard output closed the pipe.
+    var isPipeClosed = false
+    private var separator: Separator?
+    /// Number of the present track, counted from 1.
+    private var trackNumber = 0
+    /// The model's folder, made when a track needs it.
+    private var folder: OutputFolder?
+    /// Seed of all tracks without their own seed, so that one number repeats the run.
+    private let seed: UInt64
+    private var modelChecksums: PendingChecksums?
+
+    /// Plans the files.
+    ///
+    /// - Throws: `RunError` for settings that don't fit the model or the tracks; the errors of
+    ///   `EngineInformation`.
+    package init(
+        of tracks: [InputTrack], _ manifest: TrackManifest?, with model: SeparationModel,
+        settings: RunSettings, reporter: any RunReporter, cancellation: CancellationToken
+    ) throws {
+        self.manifest = manifest
+        self.settings = settings
+        self.reporter = reporter
+        self.cancellation = cancellation
+        self.model = model
+        outputs = try settings.outputs(of: model.sources)
+        stemFileParts =
+            try settings.stemFile == nil
+            ? [] : settings.request.stemFileParts(of: model.sources)
+        ffmpeg = settings.stemFile == nil ? nil : .onPath
+        if settings.stemFile != nil, ffmpeg == nil { throw RunError.ffmpegMissing }
+        plan =
+            settings.standardOutput != nil
+            ? OutputPlan(toStandardOutput: tracks[0], settings: settings)
+            : try OutputPlan(
+                tracks, names: outputs.map(\.name),
+                // A track of a manifest may ask for other stems than the command.
+                otherNames: manifest?.mayHaveStems == true ? model.sources : [],
+                modelFolder: model.folder, isManifest: manifest != nil, settings: settings)
+        try manifest?.validateStems(settings, ofSources: model.sources)
+        precision = try settings.request.precisionChoice.precision(
+            isQuantized: model.files.isQuantized())
+        trackCount = manifest == nil ? plan.tracks.count : manifest?.count
+        seed = settings.request.separation.seedOrDrawn()
+        events = SeparationEvents(
+            reporter, isManifest: manifest != nil,
+            model: .init(name: model.files.name, files: model.files.checkpoints),
+            parameters: SeparationParameters(
+                settings, settings.request, outputs: outputs, stemFileParts: stemFileParts,
+                format: plan.format, precision: precision))
+    }
+
+    /// - Parameter problems: operands that name no track.
+    /// - Throws: errors of loading the model and making its folder, before the first track.
+    package mutating func run(
+        problems: [(operand: String, text: String)]
+    ) throws -> RunOutcome {
+        let start = ContinuousClock.now
+        // Each result line of a manifest names the checkpoints.
+        if manifest != nil, reporter.takesEvents { _ = identity() }
+        events.start(tracks: trackCount.map { $0 + problems.count })
+        for problem in problems {
+            events.failed(problem.operand, problem.text)
+        }
+        defer { folder?.removeIfEmpty() }
+        if let manifest {
+            var tracks = try manifest.tracks(settings, sources: model.sources)
+            while let input = try tracks.next() {
+                if try !run(plan.planned(input)) { break }
+            }
+        } else {
+            for track in plan.tracks {
+                if try !run(track) { break }
+            }
+        }
+        return end(seconds: (ContinuousClock.now - start).seconds)
+    }
+
+    /// Separates a track, unless it is finished, quarantined or only planned.
+    ///
+    /// - Returns: whether the run continues.
+    private mutating func run(_ track: PlannedTrack) throws -> Bool {
+        trackNumber += 1
+        if cancellation.isCancelled {
+            events.ended(interrupted(track))
+            return false
+        }
+        if let record = recordOfSameResult(track) {
+            report(track, status: .skipped, record)
+        } else if let failure = quarantine(track) {
+            events.ended(quarantined(track, failure))
+        } else if settings.isDryRun {
+            report(track, status: .planned)
+        } else {
+            if track.isRecorded { beginIdentity() }
+            let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
+            let separator = try loadedSeparator()
+            let failures = noteTry(track)
+            let result = separate(track, label: label, with: separator)
+            noteResult(result, track, after: failures)
+            events.ended(result)
+            if isPipeClosed || events.count(.interrupted) > 0 { return false }
+        }
+        return true
+    }
+
+    // MARK: - Tracks that are skipped or planned
+
+    /// The record of a track that an earlier run finished with the same result; nil for all others
+    /// and if such tracks are not left out.
+    private mutating func recordOfSameResult(_ track: PlannedTrack) -> SeparationRecord? {
+        guard settings.skipsExisting, !settings.isForced,
+            let record = track.record?.read(),
+            record.covers(
+                track, model: identity(), parameters: parameters(of: track),
+                seed: request(of: track).seed)
+        else { return nil }
+        return record
+    }
+
+    // MARK: - Options of a track
+
+    /// The track's request, or that of the command.
+    func request(of track: PlannedTrack) -> SeparationRequest {
+        track.input.request ?? settings.request
+    }
+
+    /// The track's options with the seed that will be used; nil without shifts.
+    func options(of track: PlannedTrack) -> SeparationOptions {
+        var options = request(of: track).separation
+        options.seed = options.shifts > 0 ? options.seed ?? seed : nil
+        return options
+    }
+
+    func outputs(of track: PlannedTrack) -> [SeparationRequest.Output] {
+        track.input.outputs ?? outputs
+    }
+
+    /// The stem file of a track; nil without stem files.
+    func stemFile(of track: PlannedTrack) -> StemFileOutput? {
+        guard let ffmpeg, let path = track.stemFilePath, let format = settings.stemFile else {
+            return nil
+        }
+        return StemFileOutput(
+            path: path, format: format,
+            parts: stemFileParts.map {
+                // Capitalised as in DJ software: "Drums".
+                .init(name: $0.name.prefix(1).uppercased() + $0.name.dropFirst(), signal: $0.signal)
+            }, ffmpeg: ffmpeg)
+    }
+
+    func parameters(of track: PlannedTrack) -> SeparationParameters {
+        SeparationParameters(
+            settings, request(of: track), outputs: outputs(of: track),
+            stemFileParts: stemFileParts, format: plan.format, precision: precision)
+    }
+
+    /// Starts computing the checksums of the model.
+    private mutating func beginIdentity() {
+        if modelChecksums == nil {
+            modelChecksums = PendingChecksums(of: model.files.checkpoints, cancellation)
+        }
+    }
+
+    /// The checksums of the model, computed once; nil if a file can't be read.
+    mutating func identity() -> SeparationRecord.Model? {
+        beginIdentity()
+        guard let checksums = modelChecksums?() else { return nil }
+        events.model?.sha256 = checksums
+        return model.identity(checksums)
+    }
+
+    /// Reports a track that isn't separated, and its files.
+    private mutating func report(
+        _ track: PlannedTrack, status: SeparationEvents.Status, _ record: SeparationRecord? = nil
+    ) {
+        if status == .planned {
+            reporter.status("Would separate \(track.input.label)")
+            track.paths.forEach(reporter.file)
+        } else {
+            reporter.status("Already done: \(track.input.label)")
+        }
+        // A record has the same outputs, in the same order.
+        let names = outputs(of: track).map(\.name) + [settings.stemFile?.fileExtension ?? ""]
+        let files = zip(names, track.paths).enumerated().map { index, file -> JSONObject in
+            let known = record?.outputs[index]
+            return [
+                "stem": file.0, "path": file.1, "peak": known?.peak, "gain": known?.gain,
+                "duration_seconds": known?.durationSeconds, "bytes": known?.file.bytes,
+                "sha256": known?.file.sha256,
+            ]
+        }
+        events.ended(result(of: track, status, ["seed": record?.seed], outputs: files))
+    }
+
+    // MARK: - Model
+
+    /// Loads the model for the first track that needs it: if all are skipped, no weights are read.
+    private mutating func loadedSeparator() throws -> Separator {
+        if let separator { return separator }
+        let loaded = try Separator(
+            model.files, stems: neededStems, threads: settings.threads,
+            segmentsInParallel: max(1, settings.jobs), precision: precision)
+        try loaded.validate(settings.request.separation)
+        try manifest?.validateSegments { try loaded.validate($0) }
+        loaded.model.warnings.forEach(reporter.warning)
+        for checkpoint in model.files.checkpoints { reporter.detail("Checkpoint \(checkpoint)") }
+        reporter.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
+        reporter.detail("Engine \(loaded.engineDescription)")
+        // An unwritable folder ends the run before the first track.
+        folder = try plan.folder.map { try OutputFolder(making: $0) }
+        if settings.request.shifts > 0 { reporter.status("Seed \(seed)") }
+        separator = loaded
+        return loaded
+    }
+
+    /// The stems to compute, in the model's order; nil for all.
+    private var neededStems: [String]? {
+        if manifest?.mayHaveStems == true { return nil }
+        let needed = Set((outputs + stemFileParts).flatMap(\.signal.stems))
+        let stems = model.sources.filter(needed.contains)
+        return stems.count == model.sources.count ? nil : stems
+    }
+
+    // MARK: - Summary
+
+    private func end(seconds: Double) -> RunOutcome {
+        let failed = events.count(.failed)
+        let outcome: RunOutcome =
+            events.count(.interrupted) > 0 || cancellation.isCancelled
+            ? .interrupted : isPipeClosed ? .pipeClosed : failed == 0 ? .done : .trackFailed
+        if events.count > 1 || manifest != nil, !settings.isDryRun {
+            let skipped = events.count(.skipped)
+            let quarantined = events.count(.quarantined)
+            reporter.status(
+                "\(events.count(.done)) of \(events.count) tracks separated"
+                    + (skipped > 0 ? ", \(skipped) already done" : "")
+                    + (quarantined > 0 ? ", \(quarantined) in quarantine" : "")
+                    + " in \(seconds.clockText)")
+            if failed > 0 {
+                // The names of all tracks of a manifest might not fit into memory.
+                let names = events.tracks.filter { $0.status == .failed }.map(\.name)
+                reporter.error(
+                    "\(failed) of \(events.count) tracks failed"
+                        + (names.isEmpty ? "" : ": " + names.joined(separator: ", ")))
+            }
+        }
+        events.manifest(outcome)
+        return outcome
+    }
+}

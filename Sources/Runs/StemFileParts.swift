@@ -1,0 +1,41 @@
+// The stems of a stem file.
+
+import Demucs
+
+extension SeparationRequest {
+    /// The four stems of a stem file: the model's own if it has four; otherwise mixes join stems
+    /// until four are left.
+    ///
+    /// - Throws: `RunError` for a model with fewer stems, or if the mixes don't leave four.
+    func stemFileParts(of sources: [String]) throws(RunError) -> [Output] {
+        let count = StemFileFormat.stemCount
+        if sources.count == count { return sources.map { Output($0, .stem($0)) } }
+        guard sources.count > count else { throw .tooFewStems(sources) }
+        do throws(RequestError) {
+            for mix in mixes { try check(mix.parts, "mix", allowed: sources) }
+        } catch {
+            throw .request(error)
+        }
+        var rest = mixes
+        var parts: [Output] = []
+        var used: Set<String> = []
+        for source in sources where !used.contains(source) {
+            guard let index = rest.firstIndex(where: { $0.parts.contains(source) }) else {
+                parts.append(Output(source, .stem(source)))
+                continue
+            }
+            let mix = rest.remove(at: index)
+            used.formUnion(mix.parts)
+            parts.append(Output(mix.name, .sum(sources.filter(mix.parts.contains))))
+        }
+        // A stem in two mixes would be added twice.
+        let isHeardOnce = mixes.reduce(0) { $0 + $1.parts.count } == used.count
+        if parts.count == count, isHeardOnce { return parts }
+        // The example in the error keeps drums, bass and vocals, which DJs use most.
+        let others = sources.filter { !["drums", "bass", "vocals"].contains($0) }
+        let joinedCount = sources.count - count + 1
+        throw .stemsOfFile(
+            sources,
+            joined: Array(others.count == joinedCount ? others[...] : sources.suffix(joinedCount)))
+    }
+}

@@ -1,0 +1,151 @@
+// Finds the tracks that the operands name: files, patterns that the shell left alone, folders with all
+// audio files below them, standard input.
+
+import Demucs
+import System
+
+package struct InputTrack: Equatable {
+    /// The path as given or found; `-` for standard input.
+    package let path: String
+    var isStandardInput = false
+    /// Folders between the operand and the file, `disc 1/live`; empty for none.
+    var relativeFolder = ""
+
+    /// Id of a track in a manifest, which names the track's files instead of its file name.
+    var id: String?
+    /// The track's own request; nil for that of the command.
+    var request: SeparationRequest?
+    /// The outputs of the track's own request, where its stems differ.
+    var outputs: [SeparationRequest.Output]?
+
+    /// Name of the file, from which names of stems are made; `stdin` for standard input.
+    var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }
+
+    /// The values of `{track}` and `{trackext}`. An id has no extension, even if it has dots.
+    var nameParts: (name: String, ending: String) {
+        let parts = FileNameTemplate.split(fileName)
+        return (id ?? parts.name, parts.ending)
+    }
+
+    /// Whether the file or stream exists.
+    package var isThere: Bool { isStandardInput || file != nil }
+
+    /// The file itself, whatever its path; nil for standard input and where no file is.
+    var file: FileIdentity? { isStandardInput ? nil : FilePath.status(path)?.file }
+
+    /// The name of the track in messages and reports about all tracks.
+    var label: String { id ?? path }
+}
+
+package struct TrackDiscovery {
+    /// Tracks in the order of the operands; those of a folder are sorted.
+    package private(set) var tracks: [InputTrack] = []
+    /// Operands and folders without tracks, each with a message that begins with its name.
+    package private(set) var problems: [(operand: String, text: String)] = []
+
+    package init(_ operands: [String]) {
+        for operand in operands { add(operand) }
+    }
+
+    private mutating func add(_ operand: String) {
+        if operand == "-" {
+            tracks.append(InputTrack(path: operand, isStandardInput: true))
+        } else if FilePath.status(operand) == nil, operand.utf8.contains(where: "*?[".utf8.contains)
+        {
+            addMatches(operand)
+        } else {
+            addPath(operand)
+        }
+    }
+
+    private mutating func addPath(_ path: String) {
+        if FilePath.isFolder(path) {
+            addFolder(path)
+        } else {
+            // A missing file is reported when its turn comes, like an undecodable one.
+            tracks.append(InputTrack(path: path))
+        }
+    }
+
+    // MARK: - Patterns
+
+    private mutating func addMatches(_ pattern: String) {
+        let paths = TrackDiscovery.matches(pattern)
+        if paths.isEmpty {
+            problems.append((pattern, "\(pattern): no such file, and none matches the pattern"))
+        }
+        for path in paths { addPath(path) }
+    }
+
+    /// Paths that match a shell pattern, sorted by their bytes.
+    private static func matches(_ pattern: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, GLOB_NOSORT, nil, &found) == 0, let list = found.gl_pathv else {
+            return []
+        }
+        return (0..<Int(found.gl_pathc)).compactMap {
+            list[$0].flatMap { String(validatingCString: $0) }
+        }
+        .sorted(by: inByteOrder)
+    }
+
+    private static func inByteOrder(_ first: String, _ second: String) -> Bool {
+        first.utf8.lexicographicallyPrecedes(second.utf8)
+    }
+
+    // MARK: - Folders
+
+    private mutating func addFolder(_ folder: String) {
+        let countBefore = tracks.count + problems.count
+        var open: [FileIdentity] = []
+        walk(folder, relative: "", &open)
+        if tracks.count + problems.count == countBefore {
+            problems.append(
+                (folder, "\(folder): no audio files found; name files of other types themselves"))
+        }
+    }
+
+    /// Adds the audio files of a folder, then those of its subfolders.
+    ///
+    /// - Parameter open: the folders that contain this one; links to them are not followed.
+    private mutating func walk(_ folder: String, relative: String, _ open: inout [FileIdentity]) {
+        guard let file = FilePath.status(folder)?.file, !open.contains(file) else { return }
+        open.append(file)
+        defer { open.removeLast() }
+        // Invalid UTF-8 in names is repaired here; `AudioInput` still finds the file.
+        let entries: [String]
+        do {
+            entries = try FilePath.names(in: folder).sorted(by: TrackDiscovery.inByteOrder)
+        } catch {
+            problems.append((folder, "\(folder): can't be read (\(error))"))
+            return
+        }
+        var folders: [String] = []
+        for name in entries where name.utf8.first != UInt8(ascii: ".") {
+            let path = FilePath.joined(folder, name)
+            if FilePath.isFolder(path) {
+                folders.append(name)
+            } else if AudioFileType(ofFile: name) != nil {
+                tracks.append(InputTrack(path: path, relativeFolder: relative))
+            }
+        }
+        for name in folders {
+            walk(
+                FilePath.joined(folder, name), relative: FilePath.joined(relative, name), &open)
+        }
+    }
+}
+
+/// A file or folder, equal for different paths to it.
+struct FileIdentity: Hashable {
+    fileprivate let device: UInt64
+    fileprivate let number: UInt64
+}
+
+extension stat {
+    var file: FileIdentity {
+        FileIdentity(
+            device: UInt64(truncatingIfNeeded: st_dev), number: UInt64(truncatingIfNeeded: st_ino))
+    }
+}

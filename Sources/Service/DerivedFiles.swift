@@ -1,0 +1,187 @@
+// Files that are made from results on request: other formats, mixes, waveforms.
+
+import Audio
+import Demucs
+import Signal
+import System
+
+/// Makes each file once, and stores it in the cache.
+struct DerivedFiles: Sendable {
+    let folder: DataFolder
+    private let slots: WorkSlots
+
+    /// - Parameter slots: limit the files that are made at once.
+    init(_ folder: DataFolder, _ slots: WorkSlots) {
+        self.folder = folder
+        self.slots = slots
+    }
+
+    /// Opens a file of the cache; makes it first if it is missing.
+    ///
+    /// - Parameter make: writes the file to a path.
+    /// - Throws: `Problem`, `CancellationError` if the client has gone, the errors of `make`.
+    private func cached(
+        _ job: Job, _ name: String, for request: Request, make: (_ path: String) throws -> Void
+    ) throws -> (descriptor: Int32, bytes: Int) {
+        if let file = try folder.openCached(job.id, name) { return file }
+        return try slots.run("\(job.id)/\(name)", for: request) {
+            if let file = try folder.openCached(job.id, name) { return file }
+            mkdir(folder.cache(of: job.id), 0o700)
+            do {
+                try make("\(folder.cache(of: job.id))/\(name)")
+            } catch {
+                // The job may have been removed while its file was being made.
+                if FilePath.status(folder.results(of: job.id)) == nil { throw DerivedFiles.gone }
+                throw error
+            }
+            guard let file = try folder.openCached(job.id, name) else { throw DerivedFiles.gone }
+            return file
+        }
+    }
+
+    /// Keeps the most recently used files of the cache that have at most this size together, and
+    /// removes the others, except files that are being made.
+    func shrinkCache(toBytes limit: Int) {
+        var bytes = 0
+        for file in folder.cachedFiles() {
+            if bytes + file.bytes <= limit {
+                bytes += file.bytes
+            } else {
+                slots.unlessUnderWay("\(file.id)/\(file.name)") { folder.removeCached(file) }
+            }
+        }
+    }
+
+    private static let gone = Problem(.notFound, "The job's files were removed.")
+
+    /// Opens a stem in a format.
+    func stem(
+        _ stem: Job.Stem, of job: Job, format: SeparationRequest.Format, for request: Request
+    ) throws -> (descriptor: Int32, bytes: Int) {
+        if format == job.options.format {
+            guard let file = try folder.open(folder.results, job.id, stem.file) else {
+                throw DerivedFiles.gone
+            }
+            return file
+        }
+        let name = "\(FilePath.stem(of: stem.file)).\(format.rawValue)"
+        return try cached(job, name, for: request) { path in
+            try mix(job, [(stem, MixStrip(gain: 1))], to: path, format: format, for: request)
+        }
+    }
+
+    /// Opens a weighted sum of stems.
+    ///
+    /// - Parameter gains: gain and pan of the stems, in their order.
+    func mix(
+        _ job: Job, strips: [MixStrip], format: SeparationRequest.Format, for request: Request
+    ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
+        var hash = SHA256()
+        let numbers = strips.map { "\($0.gain) \($0.pan)" }
+        hash.update(Array("\(job.key) \(numbers) \(format.rawValue)".utf8))
+        let tag = String(hash.hexadecimal.prefix(32))
+        let file = try cached(job, "mix-\(tag).\(format.rawValue)", for: request) { path in
+            try mix(job, Array(zip(job.stems, strips)), to: path, format: format, for: request)
+        }
+        return (file, tag)
+    }
+
+    private func mix(
+        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], to path: String,
+        format: SeparationRequest.Format, for request: Request
+    ) throws {
+        let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
+        // The first pass finds the peak: a sum beyond full scale is scaled down, not clipped.
+        var peak: Float = 0
+        if parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak }) {
+            try forEachBlock(job, parts, for: request) { peak = max(peak, $0.peak) }
+        }
+        var writer: AudioWriter?
+        try forEachBlock(job, parts, for: request) { block in
+            if writer == nil {
+                writer = try AudioWriter(
+                    to: .file(path), channelCount: block.channelCount,
+                    sampleRateHz: block.sampleRateHz, sampleCount: nil,
+                    format: job.options.outputFormat(format), clip: .rescale,
+                    divisor: max(peak, 1))
+            }
+            try writer?.append(block)
+        }
+        guard let writer else { throw DerivedFiles.gone }
+        try writer.finish()
+    }
+
+    /// Opens a stem for decoding.
+    func reader(_ stem: Job.Stem, of job: Job) throws -> AudioReader {
+        guard let file = try folder.open(folder.results, job.id, stem.file) else {
+            throw DerivedFiles.gone
+        }
+        return try AudioInput(
+            descriptor: file.descriptor, name: stem.name, spool: Spool(folder: folder.temporary),
+            ffmpeg: nil
+        ).reader()
+    }
+
+    /// Sums stems, block by block.
+    private func forEachBlock(
+        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], for request: Request,
+        _ body: (PlanarAudio) throws -> Void
+    ) throws {
+        // A mix without stems is silence, as long as the first stem.
+        let all = parts.isEmpty ? job.stems.prefix(1).map { ($0, MixStrip(gain: 0)) } : parts
+        let readers = try all.map { try reader($0.0, of: job) }
+        let isPanned = all.contains { $0.1.pan != 0 }
+        while true {
+            try slots.check(request)
+            // All stems have the same length, and every reader gives the same blocks.
+            let blocks = try readers.compactMap { try $0.next() }
+            guard let first = blocks.first, blocks.count == readers.count else { return }
+            var sum = PlanarAudio(
+                channelCount: isPanned ? max(first.channelCount, 2) : first.channelCount,
+                sampleRateHz: first.sampleRateHz, zeros: first.sampleCount)
+            for (block, (_, strip)) in zip(blocks, all) { strip.add(block, to: &sum) }
+            try body(sum)
+        }
+    }
+
+    // MARK: - Waveforms
+
+    /// The waveforms of all stems as JSON.
+    func peaks(of job: Job, points: Int, for request: Request) throws -> [UInt8] {
+        let name = "waveforms"
+        return try slots.run("\(job.id)/\(name)", for: request) {
+            let waveforms: Waveforms
+            if let stored = try storedWaveforms(of: job, name) {
+                waveforms = stored
+            } else {
+                waveforms = try makeWaveforms(of: job, name, for: request)
+            }
+            return waveforms.json(points: points, names: job.stems.map(\.name))
+        }
+    }
+
+    /// - Returns: nil if the file is missing or damaged.
+    private func storedWaveforms(of job: Job, _ name: String) throws -> Waveforms? {
+        guard let file = try folder.openCached(job.id, name) else { return nil }
+        defer { close(file.descriptor) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: file.bytes) { buffer, count in
+            count =
+                (try? readAll(
+                    into: UnsafeMutableRawBufferPointer(buffer), from: file.descriptor, at: 0)) ?? 0
+        }
+        let waveforms = Waveforms(stored: bytes)
+        return waveforms?.stems.count == job.stems.count ? waveforms : nil
+    }
+
+    private func makeWaveforms(
+        of job: Job, _ name: String, for request: Request
+    ) throws -> Waveforms {
+        let waveforms = Waveforms(
+            try job.stems.map { stem in
+                try Waveforms.Stem(reader(stem, of: job), goOn: { try slots.check(request) })
+            })
+        mkdir(folder.cache(of: job.id), 0o700)
+        try replaceFile(at: "\(folder.cache(of: job.id))/\(name)", with: waveforms.stored)
+        return waveforms
+    }
+}

@@ -1,0 +1,217 @@
+// Events about jobs for clients, with ids, so that a client that reconnects misses none.
+
+import System
+
+/// The content of an event.
+enum EventContent: Sendable {
+    case job(JobSnapshot)
+    /// The job with this id was removed.
+    case removed(String)
+    /// The present state follows: everything that the client knows is outdated.
+    case state(total: Int, cursor: JSON)
+
+    private var name: String {
+        switch self {
+        case .job: "job"
+        case .removed: "removed"
+        case .state: "state"
+        }
+    }
+
+    private var data: [UInt8] {
+        switch self {
+        case .job(let snapshot): snapshot.bytes
+        case .removed(let id): JSON.object(["id": .text(id)]).bytes
+        case .state(let total, let cursor):
+            JSON.object(["total": .integer(total), "next": cursor]).bytes
+        }
+    }
+
+    /// The event in the format of server-sent events, in pieces: the JSON of a job is shared by all
+    /// streams.
+    ///
+    /// - Parameter id: nil for an event that a client may miss when it reconnects.
+    func pieces(id: Int?) -> [[UInt8]] {
+        let head = (id.map { "id: \($0)\n" } ?? "") + "event: \(name)\ndata: "
+        return [Array(head.utf8), data, [10, 10]]
+    }
+}
+
+/// The latest events, and the streams that wait for the next.
+final class EventLog: @unchecked Sendable {
+    // @unchecked: everything that changes is guarded by the condition.
+
+    struct Event: Sendable {
+        let id: Int
+        let job: String
+        let owner: String?
+        let content: EventContent
+    }
+
+    /// The events that a stream sends.
+    struct Filter: Sendable {
+        let owner: String?
+        /// Id of a job; nil for all jobs.
+        let job: String?
+
+        fileprivate func fits(_ event: Event) -> Bool {
+            event.owner == owner && (job == nil || job == event.job)
+        }
+    }
+
+    let clock: ServiceClock
+    private let condition = Condition()
+    /// The kept events; their ids are consecutive.
+    private var events: [Event] = []
+    private var last: Int
+    private var isClosed = false
+
+    /// Number of events kept for clients that reconnect.
+    private static let keptEvents = 4096
+
+    init(_ clock: ServiceClock) {
+        self.clock = clock
+        // Ids keep rising after a restart of the service.
+        last = Int(Timestamp.now * 1000)
+    }
+
+    var lastID: Int { condition.withLock { last } }
+
+    /// Passes an event about a job to the streams of its owner.
+    func publish(_ content: EventContent, of job: Job) {
+        condition.withLock {
+            last += 1
+            events.append(Event(id: last, job: job.id, owner: job.owner, content: content))
+            if events.count > EventLog.keptEvents { events.removeFirst(EventLog.keptEvents / 4) }
+            condition.broadcast()
+        }
+    }
+
+    /// Ends all streams.
+    func close() {
+        condition.withLock {
+            isClosed = true
+            condition.broadcast()
+        }
+    }
+
+    /// Whether all events after `id` are kept.
+    func isKept(after id: Int) -> Bool { condition.withLock { keeps(id) } }
+
+    /// What a stream sends next.
+    enum News {
+        /// Events, up to the id `last`; none if the deadline has come.
+        case events([Event], last: Int)
+        /// Some of the events are no longer kept: the present state replaces them.
+        case trimmed
+        case closed
+    }
+
+    /// Waits for events after `id`, or for the deadline.
+    func next(after id: Int, _ filter: Filter, deadline: Double) -> News {
+        condition.withLock {
+            var id = id
+            while true {
+                if isClosed { return .closed }
+                if !keeps(id) { return .trimmed }
+                let found = events[index(after: id)...].filter(filter.fits)
+                if !found.isEmpty || clock.now() >= deadline { return .events(found, last: last) }
+                id = last
+                clock.wait(condition, deadline)
+            }
+        }
+    }
+
+    private func keeps(_ id: Int) -> Bool {
+        id <= last && id >= (events.first?.id ?? last + 1) - 1
+    }
+
+    /// The index of the first event after `id`, which is kept.
+    private func index(after id: Int) -> Int { id + 1 - (events.first?.id ?? id + 1) }
+}
+
+/// The stream of events for one client.
+final class EventStream: ByteStream {
+    /// The present state as events, and the id of the last event that it includes.
+    typealias State = () -> (events: [EventContent], lastEvent: Int)
+
+    private let log: EventLog
+    private let filter: EventLog.Filter
+    private let state: State
+    private var cursor: Int
+    /// What to send next, in pieces that other streams share, and how much of it was sent.
+    private var pending = [Array("retry: 2000\n\n".utf8)]
+    private var sentPieces = 0
+    private var sentBytes = 0
+    private var lastSent: Double
+
+    /// Time without events after which a comment is sent, to detect a closed connection.
+    private static let heartbeatSeconds = 10
+    /// Two heartbeats, because one may be late on a busy machine.
+    let silenceSeconds = 2 * EventStream.heartbeatSeconds
+
+    /// - Parameters:
+    ///   - cursor: id of the last event that the client has received; nil to begin with the present
+    ///     state.
+    init(
+        _ log: EventLog, _ filter: EventLog.Filter, after cursor: Int?, state: @escaping State
+    ) {
+        self.log = log
+        self.filter = filter
+        self.state = state
+        self.cursor = cursor ?? 0
+        lastSent = log.clock.now()
+        if cursor.map({ log.isKept(after: $0) }) != true { addState() }
+    }
+
+    private func addState() {
+        let (events, lastEvent) = state()
+        for (index, event) in events.enumerated() {
+            // Only the end of the state has the id: a client whose connection breaks before the end
+            // gets the whole state again.
+            pending += event.pieces(id: index == events.count - 1 ? lastEvent : nil)
+        }
+        cursor = lastEvent
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        if pending.isEmpty {
+            let deadline = lastSent + Double(EventStream.heartbeatSeconds)
+            switch log.next(after: cursor, filter, deadline: deadline) {
+            case .closed: return nil
+            case .trimmed: addState()
+            case .events(let events, let last):
+                for event in events { pending += event.content.pieces(id: event.id) }
+                cursor = last
+            }
+            if pending.isEmpty { pending = [Array(": still here\n\n".utf8)] }
+        }
+        let count = copyPending(into: buffer)
+        lastSent = log.clock.now()
+        return count
+    }
+
+    /// Fills the buffer, or sends everything that is pending.
+    private func copyPending(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        var count = 0
+        while count < buffer.count, sentPieces < pending.count {
+            let copied = pending[sentPieces].withUnsafeBytes { piece in
+                let rest = UnsafeRawBufferPointer(rebasing: piece[sentBytes...])
+                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(buffer.count - count))
+                UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyMemory(from: part)
+                return part.count
+            }
+            count += copied
+            sentBytes += copied
+            if sentBytes == pending[sentPieces].count {
+                sentPieces += 1
+                sentBytes = 0
+            }
+        }
+        if sentPieces == pending.count {
+            pending.removeAll()
+            sentPieces = 0
+        }
+        return count
+    }
+}

@@ -1,0 +1,136 @@
+// All jobs in memory, with the orders in which the service asks for them.
+
+/// The jobs by their sequence numbers, and sorted sets of these numbers for each question: no
+/// question looks at all jobs.
+struct JobIndex {
+    /// Orders jobs by their ends.
+    struct End: Comparable {
+        let runSeconds: Double
+        let sequence: Int
+
+        static func < (one: End, other: End) -> Bool {
+            (one.runSeconds, one.sequence) < (other.runSeconds, other.sequence)
+        }
+    }
+
+    private struct ResultKey: Hashable {
+        let owner: String?
+        let key: String
+    }
+
+    private var jobs: [Int: JobSnapshot] = [:]
+    private var sequences: [String: Int] = [:]
+    private var owned: [String?: SortedArray<Int>] = [:]
+    private var finished: [String?: SortedArray<End>] = [:]
+    /// Jobs with results, by what the results depend on.
+    private var results: [ResultKey: SortedArray<Int>] = [:]
+    private(set) var queue = SortedArray<Int>()
+    private(set) var running = SortedArray<Int>()
+    private(set) var counts: [Job.State: Int] = [:]
+
+    subscript(sequence: Int) -> JobSnapshot? { jobs[sequence] }
+
+    subscript(id: String) -> JobSnapshot? { sequences[id].flatMap { jobs[$0] } }
+
+    /// Adds a job, or replaces its earlier snapshot.
+    mutating func set(_ snapshot: JobSnapshot) {
+        let job = snapshot.job
+        let former = jobs.updateValue(snapshot, forKey: job.sequence)?.job
+        if let former, former.state == job.state,
+            former.finishedRunSeconds == job.finishedRunSeconds
+        {
+            return
+        }
+        if let former {
+            leave(former)
+        } else {
+            sequences[job.id] = job.sequence
+            owned[job.owner, default: SortedArray()].insert(job.sequence)
+        }
+        counts[job.state, default: 0] += 1
+        switch job.state {
+        case .queued: queue.insert(job.sequence)
+        case .running: running.insert(job.sequence)
+        case .done, .failed, .cancelled:
+            finished[job.owner, default: SortedArray()].insert(JobIndex.end(of: job))
+            if job.state == .done {
+                results[ResultKey(owner: job.owner, key: job.key), default: SortedArray()]
+                    .insert(job.sequence)
+            }
+        }
+    }
+
+    mutating func remove(_ job: Job) {
+        guard jobs.removeValue(forKey: job.sequence) != nil else { return }
+        sequences[job.id] = nil
+        owned[job.owner]?.remove(job.sequence)
+        if owned[job.owner]?.isEmpty == true { owned[job.owner] = nil }
+        leave(job)
+    }
+
+    /// Removes a job from the orders of its state.
+    private mutating func leave(_ job: Job) {
+        counts[job.state, default: 0] -= 1
+        queue.remove(job.sequence)
+        running.remove(job.sequence)
+        finished[job.owner]?.remove(JobIndex.end(of: job))
+        if finished[job.owner]?.isEmpty == true { finished[job.owner] = nil }
+        let key = ResultKey(owner: job.owner, key: job.key)
+        results[key]?.remove(job.sequence)
+        if results[key]?.isEmpty == true { results[key] = nil }
+    }
+
+    private static func end(of job: Job) -> End {
+        End(runSeconds: job.finishedRunSeconds ?? 0, sequence: job.sequence)
+    }
+
+    // MARK: - Questions
+
+    /// The position in the queue, from 1; nil for a job that does not wait.
+    func queuePosition(of job: Job) -> Int? {
+        job.state == .queued ? queue.index(atLeast: job.sequence) + 1 : nil
+    }
+
+    func count(of owner: String?) -> Int { owned[owner]?.count ?? 0 }
+
+    /// Jobs of a user, newest first.
+    ///
+    /// - Parameter cursor: only jobs with lower sequence numbers; nil for the newest.
+    func newest(
+        of owner: String?, limit: Int, before cursor: Int?
+    ) -> (jobs: [JobSnapshot], hasMore: Bool) {
+        guard let owned = owned[owner] else { return ([], false) }
+        let end = cursor.map { owned.index(atLeast: $0) } ?? owned.count
+        let begin = max(0, end - limit)
+        return (owned.elements[begin..<end].reversed().compactMap { jobs[$0] }, begin > 0)
+    }
+
+    /// Queued and running jobs of a user, oldest first.
+    func unfinished(of owner: String?) -> [JobSnapshot] {
+        (running.elements + queue.elements).sorted().compactMap { jobs[$0] }
+            .filter { $0.job.owner == owner }
+    }
+
+    /// The newest job of a user with these results.
+    func done(key: String, owner: String?) -> Job? {
+        results[ResultKey(owner: owner, key: key)]?.elements.last.flatMap { jobs[$0]?.job }
+    }
+
+    /// Finished jobs, oldest end first.
+    func finishedJobs() -> [Job] {
+        finished.values.flatMap(\.elements).sorted().compactMap { jobs[$0.sequence]?.job }
+    }
+
+    /// The job that ended first.
+    var oldestFinished: Job? {
+        finished.values.compactMap(\.first).min().flatMap { jobs[$0.sequence]?.job }
+    }
+
+    /// The job that ended first among those of the user with the most finished jobs, if there are
+    /// more than `limit` finished jobs: a user's jobs don't push out those of the others.
+    func finishedBeyond(_ limit: Int) -> Job? {
+        guard finished.values.reduce(0, { $0 + $1.count }) > limit else { return nil }
+        return finished.values.max { $0.count < $1.count }?.first
+            .flatMap { jobs[$0.sequence]?.job }
+    }
+}

@@ -1,0 +1,109 @@
+// The cost of a job, from its options, its sound and its model, before the job is accepted.
+
+import Audio
+import Demucs
+import Signal
+import System
+
+/// The room that a job needs.
+struct JobPlan {
+    /// Upper bound of the stems' size.
+    let stemBytes: Int
+    /// Size of the temporary files, which exist as long as the stems are made.
+    let spoolBytes: Int
+
+    /// Checks options against a model, before the sound is known.
+    ///
+    /// - Throws: `Problem`, `SeparationError`.
+    static func check(_ options: SeparationRequest, _ model: InstalledModel) throws {
+        _ = try options.jobOutputs(of: model.sources)
+        // Some models take longer segments, at the price of memory.
+        if let segment = options.segment, segment > model.bag.trainingSeconds {
+            throw Problem.option(
+                "segment", value: "\(segment)",
+                expected: "at most the \(model.bag.trainingSeconds) seconds that the model was "
+                    + "trained on")
+        }
+        _ = try model.bag.work(options.separation, trackSamples: 1)
+    }
+
+    /// Plans a job.
+    ///
+    /// - Throws: `Problem`, `SeparationError` for options that don't fit the sound or the model, and
+    ///   for too much work.
+    init(
+        _ options: SeparationRequest, _ facts: JobInput.Facts, _ model: InstalledModel,
+        _ limits: ServiceLimits
+    ) throws {
+        try JobPlan.check(options, model)
+        let bag = model.bag
+        let recordedSamples =
+            try options.excerpt?.range(in: facts.sampleCount, rateHz: facts.sampleRateHz).count
+            ?? facts.sampleCount
+        let trackSamples = Resampler.outputCount(
+            inputCount: recordedSamples, from: facts.sampleRateHz, to: bag.sampleRateHz)
+        guard trackSamples > 0 else {
+            throw SeparationError.emptyAudio(channels: facts.channels, samples: 0)
+        }
+        let seconds = Double(trackSamples) / Double(bag.sampleRateHz)
+        if !options.split, seconds > bag.trainingSeconds {
+            throw Problem.option(
+                "no-split", value: "true",
+                expected: "a sound of at most \(bag.trainingSeconds) seconds, and this one has "
+                    + "\(seconds.fixed(3))")
+        }
+
+        let outputs = try options.jobOutputs(of: model.sources)
+        let needed = Set(outputs.flatMap(\.signal.stems))
+        let work = try bag.giving(
+            model.sources.indices.filter { needed.contains(model.sources[$0]) }
+        )
+        .work(options.separation, trackSamples: trackSamples)
+        let usual = try bag.work(SeparationOptions(), trackSamples: trackSamples)
+        let multiple = work.samples / usual.samples
+        guard multiple <= Double(limits.work) else {
+            throw Problem(
+                .tooMuchWork,
+                "The options need \(Int(multiple.rounded(.up))) times the work of the default options "
+                    + "for this sound, expected at most \(limits.work) times. Lower 'shifts' or "
+                    + "'overlap', or leave out 'segment'.")
+        }
+
+        let isInputRate = options.outputRate == .input
+        let shape = SignalShape(
+            channelCount: bag.channelCount, modelRateHz: bag.sampleRateHz,
+            sampleRateHz: isInputRate ? facts.sampleRateHz : bag.sampleRateHz,
+            sampleCount: isInputRate ? recordedSamples : trackSamples)
+        let output = options.output(spoolFolder: "")
+        if let problem = output.format.problem(
+            channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
+        {
+            throw Problem(
+                .invalidOption, "\(problem). Choose another 'format', or leave out 'output-rate'.")
+        }
+        stemBytes = outputs.count * shape.mostBytes(output.format)
+        spoolBytes = outputs.count * shape.spoolBytes(output)
+    }
+
+    /// - Parameter quotaBytes: limit of all results; nil for none.
+    /// - Throws: `Problem` if the job's files don't fit.
+    func checkRoom(in folder: DataFolder, quotaBytes: Int?) throws(Problem) {
+        func refuse(_ found: String) -> Problem {
+            Problem(
+                .noRoom,
+                "\(found) Choose MP3 or FLAC, fewer stems, or a part of the song, or ask the owner of "
+                    + "the service for more room.")
+        }
+        if let quotaBytes, stemBytes > quotaBytes {
+            throw refuse(
+                "The stems may take \(SeparationError.megabytes(stemBytes)), and the service keeps at "
+                    + "most \(SeparationError.megabytes(quotaBytes)).")
+        }
+        let needed = stemBytes + spoolBytes
+        if let free = TemporaryFiles.freeBytes(in: folder.results), needed > free {
+            throw refuse(
+                "The stems may take \(SeparationError.megabytes(needed)) of the service's disk while "
+                    + "they are made, and \(SeparationError.megabytes(free)) are free.")
+        }
+    }
+}

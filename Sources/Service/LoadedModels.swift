@@ -1,0 +1,245 @@
+// The models that jobs may use; loads them.
+
+import Audio
+import Demucs
+import HTDemucs
+import ModelZoo
+import Synchronization
+import System
+import Tensor
+
+/// A model on this machine.
+struct InstalledModel: Sendable {
+    let name: String
+    let files: ModelFiles
+    /// Names of the model's stems.
+    let sources: [String]
+    /// The model's networks, for all of its stems.
+    let bag: Bag
+    /// Digest of the model's checkpoints and how they are combined.
+    let identity: String
+    let isQuantized: Bool
+}
+
+/// Loads models when they are needed. The service's own model stays loaded, and one other.
+final class LoadedModels: Sendable {
+    /// State of the service's own model.
+    enum Readiness: Sendable, Equatable {
+        case loading
+        case ready
+        case failed
+    }
+
+    private struct Key: Hashable {
+        let identity: String
+        let precision: Precision
+    }
+
+    private struct State {
+        var readiness = Readiness.loading
+        var failure: (any Error)?
+        var own: InstalledModel?
+        var models: [String: InstalledModel] = [:]
+        /// Loaded models; the service's own is first.
+        var loaded: [(key: Key, name: String, separator: Separator)] = []
+    }
+
+    let threads: Int
+    /// Name of the service's own model, for messages.
+    let ownName: String
+    private let store: ModelStore
+    private let findOwn: @Sendable () throws -> ModelFiles
+    private let precision: PrecisionChoice
+    private let clock: ServiceClock
+    private let state = Mutex(State())
+    /// Broadcast when the state of the service's own model has changed.
+    private let ownChanged = Condition()
+    /// Held while a model is loaded: one at a time.
+    private let loading = Mutex(())
+
+    /// - Parameters:
+    ///   - ownName: name or path of the service's own model.
+    ///   - precision: precision of jobs that set none.
+    ///   - findOwn: returns the service's own model; may take as long as a download.
+    init(
+        store: ModelStore, ownName: String, precision: PrecisionChoice, threads: Int,
+        clock: ServiceClock,
+        findOwn: @escaping @Sendable () throws -> ModelFiles
+    ) {
+        self.store = store
+        self.ownName = FilePath.name(of: ownName)
+        self.precision = precision
+        self.threads = threads
+        self.clock = clock
+        self.findOwn = findOwn
+    }
+
+    var readiness: Readiness { state.withLock { $0.readiness } }
+
+    /// The reason why the service's own model could not be loaded; nil if there is none.
+    var failure: (any Error)? { state.withLock { $0.failure } }
+
+    /// Finds and loads the service's own model.
+    func loadOwn() {
+        do {
+            let model = try installed(findOwn())
+            changeOwn {
+                $0.own = model
+                $0.models[model.name] = model
+            }
+            _ = try separator(model, precision(of: model, .ofModel))
+            changeOwn { $0.readiness = .ready }
+        } catch {
+            changeOwn {
+                $0.readiness = .failed
+                $0.failure = error
+            }
+        }
+    }
+
+    private func changeOwn(_ change: (inout State) -> Void) {
+        state.withLock { change(&$0) }
+        ownChanged.withLock { ownChanged.broadcast() }
+    }
+
+    private func installed(_ files: ModelFiles) throws -> InstalledModel {
+        // Opened first, because its errors name the file.
+        let opened = try OpenedModel(files)
+        var hash = SHA256()
+        for path in files.checkpoints {
+            hash.update(Array(try SHA256.hexadecimal(ofFile: path).utf8))
+        }
+        hash.update(
+            Array(
+                "\(files.weights ?? []) \(files.segmentSeconds ?? 0) \(files.submodel ?? "")".utf8))
+        return InstalledModel(
+            name: files.name, files: files, sources: opened.sources,
+            bag: try opened.bag(of: nil), identity: hash.hexadecimal,
+            isQuantized: try files.isQuantized())
+    }
+
+    /// Waits up to ten seconds for the service's own model: loading takes a second, a download
+    /// longer.
+    func awaitOwn() {
+        let deadline = clock.now() + LoadedModels.mostLoadingSeconds
+        ownChanged.withLock {
+            while readiness == .loading, state.withLock({ $0.own == nil }), clock.now() < deadline {
+                clock.wait(ownChanged, deadline)
+            }
+        }
+    }
+
+    /// Waits until the service's own model is loaded, or has failed.
+    func waitUntilLoaded() {
+        ownChanged.withLock { while readiness == .loading { ownChanged.wait() } }
+    }
+
+    private static let mostLoadingSeconds = 10.0
+
+    /// The problem of requests after the service's own model could not be loaded. The reason names
+    /// files, and is only for the owner of the service.
+    var noModel: Problem {
+        Problem(
+            .noModel,
+            "The model '\(ownName)' is missing or damaged. The messages of the service tell its owner "
+                + "the reason.")
+    }
+
+    /// Names that jobs may use, besides the service's own.
+    private static let names = PublishedModel.all.map(\.name) + [ModelStore.demoModel]
+
+    /// The model with a name on this machine; the service's own for nil. Nothing is fetched.
+    ///
+    /// - Throws: `Problem`.
+    func model(_ name: String?) throws(Problem) -> InstalledModel {
+        let (readiness, own, known) = state.withLock {
+            ($0.readiness, $0.own, name.flatMap { [models = $0.models] in models[$0] })
+        }
+        if let known { return known }
+        guard let name else {
+            if let own { return own }
+            switch readiness {
+            case .failed: throw noModel
+            default:
+                throw Problem(
+                    .notReady, "The model '\(ownName)' is being loaded. Try again soon.")
+            }
+        }
+        // Only names from the list reach the store, never a path or an address.
+        guard LoadedModels.names.contains(name) else {
+            throw .option(
+                "model", value: name,
+                expected: "one of " + LoadedModels.names.joined(separator: ", ")
+            )
+        }
+        do {
+            let model = try installed(store.find(name))
+            state.withLock { $0.models[name] = model }
+            return model
+        } catch is ModelStoreError {
+            throw .option(
+                "model", value: name,
+                expected: "a model that is installed; the owner of the service fetches it with "
+                    + "'swift-demucs models fetch \(name)'")
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    func precision(of model: InstalledModel, _ choice: PrecisionChoice) throws -> Precision {
+        try (choice == .ofModel ? precision : choice).precision(isQuantized: model.isQuantized)
+    }
+
+    /// The loaded model. Blocks until it is loaded.
+    func separator(_ model: InstalledModel, _ precision: Precision) throws -> Separator {
+        let key = Key(identity: model.identity, precision: precision)
+        func loaded() -> Separator? {
+            state.withLock { $0.loaded.first { $0.key == key }?.separator }
+        }
+        if let separator = loaded() { return separator }
+        return try loading.withLock { _ in
+            if let separator = loaded() { return separator }
+            // Removed before the new model is loaded, so that no more than two are in memory.
+            state.withLock { if $0.loaded.count > 1 { $0.loaded.removeLast() } }
+            let separator = try Separator(model.files, threads: threads, precision: precision)
+            state.withLock { $0.loaded.append((key, model.name, separator)) }
+            return separator
+        }
+    }
+
+    // MARK: - For clients
+
+    /// - Parameter keepSeconds: time for which finished jobs are kept; nil for ever.
+    func json(version: String, limits: ServiceLimits, keepSeconds: Double?) -> JSON {
+        let (own, loaded, known) = state.withLock {
+            ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
+        }
+        let kernels = try? EngineInformation()
+        let names = (own.map { [$0.name] } ?? []) + LoadedModels.names.filter { $0 != own?.name }
+        let models = names.map { name -> JSON in
+            let published = PublishedModel.all.first { $0.name == name }
+            let installed = known[name] ?? (try? model(name))
+            return [
+                "name": .text(name), "is_loaded": .bool(loaded.contains { $0.0 == name }),
+                "is_installed": .bool(installed != nil),
+                "stems": .array((installed?.sources ?? published?.sources ?? []).map(JSON.text)),
+            ]
+        }
+        return [
+            "engine": [
+                "model": .text(own?.name ?? ownName), "precision": JSON(loaded.first?.1.rawValue),
+                "threads": .integer(threads), "instruction_set": JSON(kernels?.instructionSet),
+                "version": .text(version),
+            ],
+            "models": .array(models),
+            "formats": .array(SeparationRequest.Format.allCases.map { .text($0.rawValue) }),
+            "precisions": .array(SeparationRequest.precisions.map(JSON.text)),
+            "limits": [
+                "body_bytes": .integer(limits.bodyBytes), "seconds": .number(limits.seconds),
+                "queue": .integer(limits.queue), "max_work": .integer(limits.work),
+                "max_outputs": .integer(SeparationRequest.mostJobOutputs),
+                "max_finished": .integer(limits.finished), "keep_seconds": JSON(keepSeconds),
+            ],
+        ]
+    }
+}

@@ -1,0 +1,94 @@
+// The tokens of a service's users.
+
+import System
+
+/// The tokens of a file: each line is a token, or `NAME:TOKEN` for a user who has jobs of their own.
+/// The lines without a name belong to one user, who has no name.
+struct UserTokens: Sendable {
+    private struct Entry {
+        /// SHA-256 of the token.
+        let digest: [UInt8]
+        let user: String?
+    }
+
+    private var entries: [Entry] = []
+
+    /// - Throws: ``ServiceError/tokenUnusable(path:reason:)``, which never quotes a token.
+    init(file path: String) throws(ServiceError) {
+        let content: [UInt8]
+        do { content = try readFile(path) } catch {
+            throw .tokenUnusable(path: path, reason: "\(error)")
+        }
+        for (index, line) in content.split(separator: 10, omittingEmptySubsequences: false)
+            .enumerated()
+        {
+            let line = line.last == 13 ? line.dropLast() : line
+            if line.isEmpty { continue }
+            do throws(Fault) { try add(line) } catch {
+                throw .tokenUnusable(path: path, reason: "line \(index + 1) \(error.text)")
+            }
+        }
+        if entries.isEmpty { throw .tokenUnusable(path: path, reason: "it holds no token") }
+    }
+
+    private struct Fault: Error { let text: String }
+
+    private mutating func add(_ line: ArraySlice<UInt8>) throws(Fault) {
+        let colon = line.firstIndex(of: UInt8(ascii: ":"))
+        let name = colon.map { line[..<$0] }
+        let token = colon.map { line[($0 + 1)...] } ?? line
+        if let name, !(1...64).contains(name.count) || !name.allSatisfy(UserTokens.isNameByte) {
+            throw Fault(
+                text:
+                    "has no valid name before ':', expected 1 to 64 letters, digits, '.', '_' or '-'"
+            )
+        }
+        guard (16...1024).contains(token.count) else {
+            throw Fault(text: "holds a token of \(token.count) characters")
+        }
+        guard token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw Fault(text: "holds spaces or other characters")
+        }
+        let digest = UserTokens.digest(token)
+        guard !entries.contains(where: { $0.digest == digest }) else {
+            throw Fault(text: "repeats the token of another line")
+        }
+        entries.append(
+            Entry(digest: digest, user: name.map { String(decoding: $0, as: UTF8.self) }))
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 48...57, 65...90, 97...122, UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+
+    /// The name of the user with a token; nil for the user without a name.
+    ///
+    /// - Throws: `Problem` for a token that is not in the file.
+    func user(with token: Substring) throws(Problem) -> String? {
+        let digest = UserTokens.digest(token.utf8)
+        var found: Entry?
+        // Digests are compared to the end, and all of them: the time doesn't depend on the content.
+        for entry in entries {
+            let difference = zip(entry.digest, digest).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
+            if difference == 0 { found = entry }
+        }
+        guard let found else { throw Problem(.unauthorized, "The token is wrong.") }
+        return found.user
+    }
+
+    private static func digest(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(Array(bytes))
+        return hash.digest
+    }
+
+    /// Whether users of this machine other than the file's owner and group may read or change it.
+    static func isOpenToOthers(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & 0o006 != 0
+    }
+}

@@ -1,0 +1,77 @@
+// Whose fault an error is. The command, the runs, the service and the C interface have each a table from
+// causes to their own answers, so that none lists the types of errors.
+
+/// The cause of an error: as many as the doors tell apart.
+package enum ErrorCause: String, CaseIterable, Sendable {
+    /// An invalid option, or options that exclude each other.
+    case argument
+    /// Valid data that don't suit the call, such as an excerpt after the end of the track.
+    case unsuitable
+    /// The track is longer than allowed, or than fits into memory.
+    case tooLong
+    /// An input file is missing, damaged or was changed.
+    case input
+    /// The system refuses to read an input file.
+    case inputAccess
+    /// Nothing in an input file can be decoded.
+    case notAudio
+    /// The caller's limit of bytes is too low.
+    case noRoom
+    /// Files can't be written.
+    case output
+    /// A result can't be encoded, or its reader has gone.
+    case encoding
+    /// The samples that a model gives are not finite.
+    case modelResult
+    /// An invalid name or folder of a model.
+    case modelName
+    case modelMissing
+    /// A file of a model can't be used.
+    case model
+    /// A wanted quality or size is out of reach.
+    case target
+    /// A library, the CPU or the environment prevents the engine from running.
+    case engine
+    /// A system call failed, without a file to name.
+    case system
+    case cancelled
+    /// A fault of this program.
+    case `internal`
+
+    /// The cause of any error.
+    package init(of error: any Error) {
+        self = (error as? any CausedError)?.cause ?? .internal
+    }
+
+    /// Whether the same call may succeed later or on another machine.
+    package var isTransient: Bool {
+        switch self {
+        case .noRoom, .output, .modelResult, .modelName, .modelMissing, .model: true
+        case .argument, .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .encoding, .target,
+            .engine, .system, .cancelled, .internal:
+            false
+        }
+    }
+}
+
+/// An error that knows its cause. Every error that leaves its module is one.
+package protocol CausedError: Error {
+    /// An exhaustive `switch` without `default`, so that a new case has to choose.
+    var cause: ErrorCause { get }
+    /// The failure without the paths of this machine, for readers elsewhere; nil if the description
+    /// names none.
+    var reason: String? { get }
+}
+
+extension CausedError {
+    package var reason: String? { nil }
+}
+
+extension CancellationError: CausedError {
+    package var cause: ErrorCause { .cancelled }
+}
+
+extension SystemError: CausedError {
+    package var cause: ErrorCause { .system }
+    package var reason: String? { description }
+}

@@ -1,0 +1,28 @@
+// Errors of system calls, and the protocol of all errors of this package.
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// An error whose `localizedDescription` is its `description`, for programs that show errors
+/// through Foundation.
+package protocol DescribedError: LocalizedError, CustomStringConvertible {}
+
+extension DescribedError {
+    public var errorDescription: String? { description }
+}
+
+/// A failed system call, with the text of `strerror`.
+package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The value of `errno`.
+    package let code: Int32
+
+    package init(code: Int32) { self.code = code }
+
+    /// The reason why the last call of this thread failed.
+    package static var last: SystemError { SystemError(code: errno) }
+
+    package var description: String { String(cString: strerror(code)) }
+}

@@ -1,0 +1,122 @@
+// Paths as bytes between slashes, as the system sees them. Swift compares characters: two encodings
+// of "é" would be one name, and "\r\n" one letter.
+
+package enum FilePath {
+    /// The longest name that common file systems allow.
+    package static let longestNameBytes = 255
+
+    /// The part after the last slash.
+    package static func name(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+        return String(path[path.utf8.index(after: slash)...])
+    }
+
+    /// The part of a file's name after its last dot; empty where there is none. A dot at the name's
+    /// start hides the file and begins no extension.
+    package static func pathExtension(of path: String) -> String {
+        let name = name(of: path)
+        return dot(in: name).map { String(name[name.utf8.index(after: $0)...]) } ?? ""
+    }
+
+    /// A file's name without its folder and its extension.
+    package static func stem(of path: String) -> String {
+        let name = name(of: path)
+        return dot(in: name).map { String(name[..<$0]) } ?? name
+    }
+
+    private static func dot(in name: String) -> String.Index? {
+        let dot = name.utf8.lastIndex(of: UInt8(ascii: "."))
+        return dot == name.startIndex ? nil : dot
+    }
+
+    /// The path of a file in the same folder as another.
+    package static func sibling(_ name: String, of path: String) -> String {
+        path.utf8.contains(UInt8(ascii: "/")) ? joined(folder(of: path), name) : name
+    }
+
+    /// The part before the last slash: `.` where there is none, `/` for an entry of the root.
+    package static func folder(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The folder that contains the file or folder at a path; slashes at the path's end don't
+    /// count.
+    package static func parent(of path: String) -> String {
+        var path = path[...]
+        while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") {
+            path = path[..<path.utf8.index(before: path.endIndex)]
+        }
+        return folder(of: String(path))
+    }
+
+    /// The absolute path, without `.` and `..`. Links are not resolved.
+    package static func absolute(_ path: String) -> String {
+        let current = getcwd(nil, 0)
+        defer { free(current) }
+        let folder = current.map { String(cString: $0) } ?? ""
+        var names: [Substring] = []
+        for name in joined(folder, path).utf8.split(separator: UInt8(ascii: "/")) {
+            switch Substring(name) {
+            case ".": break
+            case "..": _ = names.popLast()
+            case let name: names.append(name)
+            }
+        }
+        return "/" + names.joined(separator: "/")
+    }
+
+    /// A path relative to a folder; an absolute path stays as it is.
+    package static func joined(_ folder: String, _ path: String) -> String {
+        if folder.isEmpty || path.utf8.first == UInt8(ascii: "/") { return path }
+        return folder.utf8.last == UInt8(ascii: "/") ? folder + path : "\(folder)/\(path)"
+    }
+
+    /// A key that is equal for two paths exactly if the system takes them for the same. Links are
+    /// not resolved.
+    package static func key(_ path: String) -> [UInt8] {
+        let isAbsolute = path.utf8.first == UInt8(ascii: "/")
+        let names = path.utf8.split(separator: UInt8(ascii: "/")).filter {
+            !$0.elementsEqual(".".utf8)
+        }
+        return Array((isAbsolute ? "/" : "").utf8) + Array(names.joined(separator: "/".utf8))
+    }
+
+    /// The status of the file or folder at a path, links followed; nil if nothing is there.
+    package static func status(_ path: String) -> stat? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status : nil
+    }
+
+    package static func isFolder(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
+
+    /// Whether anything but a folder is at a path.
+    package static func isFile(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
+    }
+
+    /// Whether a regular file is at a path, which can be read more than once: no pipe or device.
+    package static func isRegularFile(_ path: String) -> Bool {
+        status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
+    }
+
+    /// Size of a file in bytes; 0 if it is missing.
+    package static func countBytes(_ path: String) -> Int {
+        status(path).map { Int(clamping: $0.st_size) } ?? 0
+    }
+}
+
+extension stat {
+    /// Time of the last change of the content, in nanoseconds since 1970.
+    package var modifiedNanoseconds: Int {
+        #if canImport(Darwin)
+            let time = st_mtimespec
+        #else
+            let time = st_mtim
+        #endif
+        // A damaged file system may give any number.
+        return Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
+    }
+}

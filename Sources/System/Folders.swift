@@ -1,0 +1,54 @@
+// Folders: their entries, their creation, and the folder of temporary files.
+
+extension FilePath {
+    /// The system's folder of temporary files.
+    package static var temporaryFolder: String {
+        guard let folder = getenv("TMPDIR"), folder.pointee != 0 else { return "/tmp" }
+        return String(cString: folder)
+    }
+
+    /// Names of a folder's entries as C strings with their zero byte, unsorted.
+    ///
+    /// - Throws: ``SystemError``.
+    package static func rawEntries(of folder: String) throws(SystemError) -> [[CChar]] {
+        guard let stream = opendir(folder) else { throw .last }
+        defer { closedir(stream) }
+        var names: [[CChar]] = []
+        while let entry = readdir(stream) {
+            // Read in place, not from a copy: an entry may be shorter than its declared type. The
+            // name ends with its zero byte, inside the record that the system gave.
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 1) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
+            }
+            if name != [46, 0] && name != [46, 46, 0] { names.append(name) }
+        }
+        return names
+    }
+
+    /// Names of a folder's entries, unsorted. U+FFFD stands for bytes that aren't UTF-8.
+    ///
+    /// - Throws: ``SystemError``.
+    package static func names(in folder: String) throws(SystemError) -> [String] {
+        try rawEntries(of: folder).map { name in
+            name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        }
+    }
+
+    /// Names of a folder's entries, sorted; empty if the folder can't be read.
+    package static func entries(of folder: String) -> [String] {
+        ((try? names(in: folder)) ?? []).sorted()
+    }
+
+    /// Makes a folder and its parents, unless they exist.
+    ///
+    /// - Throws: ``SystemError``.
+    package static func makeFolder(_ path: String) throws(SystemError) {
+        if isFolder(path) { return }
+        let parent = folder(of: path)
+        if status(parent) == nil, parent != path { try makeFolder(parent) }
+        // Another process may make the same folder at the same time.
+        guard mkdir(path, 0o777) == 0 || errno == EEXIST && isFolder(path) else { throw .last }
+    }
+}

@@ -1,0 +1,96 @@
+// JSON: objects, files, and quoted strings.
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+extension String {
+    /// The text as a string of JSON (RFC 8259, section 7), in quotation marks.
+    package var quotedAsJSON: String {
+        var quoted = "\""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case "\u{0}"..<" ", "\u{7F}":
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
+
+/// A JSON object with values of different types. Members that are nil are left out.
+package struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
+    private struct Name: CodingKey {
+        let stringValue: String
+        let intValue: Int? = nil
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    private let members: [(String, (any Encodable)?)]
+
+    package init(dictionaryLiteral members: (String, (any Encodable)?)...) {
+        self.members = members
+    }
+
+    private init(_ members: [(String, (any Encodable)?)]) { self.members = members }
+
+    package static func + (first: JSONObject, second: JSONObject) -> JSONObject {
+        JSONObject(first.members + second.members)
+    }
+
+    /// The members of a fixed schema: null where this object has no value.
+    package func filled(_ names: [String]) -> JSONObject {
+        JSONObject(
+            names.map { name in
+                (name, members.last { $0.0 == name }?.1 ?? Null())
+            })
+    }
+
+    private struct Null: Encodable {
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            try container.encodeNil()
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Name.self)
+        for case (let name, let value?) in members {
+            try container.encode(value, forKey: Name(stringValue: name))
+        }
+    }
+}
+
+/// JSON with sorted keys. Infinite numbers become the strings `Infinity` and `-Infinity`.
+package enum JSONText {
+    /// - Parameters:
+    ///   - formatting: by default indented; `[]` for one line.
+    ///   - keys: by default, names of Swift's properties become `snake_case`.
+    package static func of(
+        _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting = .prettyPrinted,
+        keys: JSONEncoder.KeyEncodingStrategy = .convertToSnakeCase
+    ) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
+        encoder.keyEncodingStrategy = keys
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        // Strings and floats with that strategy can always be encoded.
+        let data = (try? encoder.encode(value)) ?? Data()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// Reads a file with text that `of` wrote; nil if that fails.
+    package static func read<Value: Decodable>(_ path: String) -> Value? {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try? decoder.decode(Value.self, from: Data(readFile(path)))
+    }
+}

@@ -1,0 +1,141 @@
+// Temporary files: unfinished outputs, and leftovers of killed processes.
+
+/// Makes temporary files and finds abandoned ones.
+///
+/// A temporary file is named `.swift-demucs-….part` and locked (`flock`) by the process that writes
+/// it. The lock ends with the process, even if that is killed, in another container or, on network
+/// file systems, on another machine. So a file that can be locked is a leftover.
+package enum TemporaryFiles {
+    private static let prefix = ".swift-demucs-"
+    private static let suffix = ".part"
+
+    /// Makes and locks a file with a name of its own.
+    ///
+    /// - Parameter folder: "" for the current one.
+    /// - Throws: ``SystemError``.
+    fileprivate static func create(
+        in folder: String
+    ) throws(SystemError) -> (path: String, descriptor: Int32) {
+        while true {
+            // A short random name, because the final name may already be as long as the system
+            // allows.
+            let name = prefix + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+            let path = FilePath.joined(folder, name)
+            let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            guard descriptor >= 0 else { throw .last }
+            // Another process that removes leftovers may have found the file before it was locked:
+            // then it is gone, or soon will be. On a file system without locks, no process can take
+            // it for a leftover.
+            let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+            var status = stat()
+            if isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 {
+                return (path, descriptor)
+            }
+            close(descriptor)
+        }
+    }
+
+    /// Creates a file for reading and writing without a name. It is freed when its descriptor is
+    /// closed, even if the process is killed.
+    ///
+    /// - Parameter folder: nil for the system's folder of temporary files.
+    /// - Throws: ``SystemError``.
+    package static func createUnnamed(in folder: String?) throws(SystemError) -> Int32 {
+        let file = try create(in: folder ?? FilePath.temporaryFolder)
+        unlink(file.path)
+        return file.descriptor
+    }
+
+    /// Removes the temporary files that killed processes left in a folder, not in those inside it.
+    ///
+    /// - Returns: the number of removed files. Files that can't be opened or removed stay.
+    @discardableResult
+    package static func removeLeftovers(in folder: String) -> Int {
+        FilePath.entries(of: folder).count { name in
+            guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return false }
+            let path = FilePath.joined(folder, name)
+            let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { return false }
+            defer { close(descriptor) }
+            var status = stat()
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+                flock(descriptor, LOCK_EX | LOCK_NB) == 0
+            else { return false }
+            return unlink(path) == 0
+        }
+    }
+
+    /// Free bytes for the user in a folder; nil if the system doesn't tell.
+    package static func freeBytes(in folder: String) -> Int? {
+        var status = statvfs()
+        guard statvfs(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }
+        let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(
+            by: UInt64(status.f_frsize))
+        return overflow ? .max : Int(clamping: bytes)
+    }
+}
+
+/// A file that gets its name when it is complete; until then it is one of ``TemporaryFiles`` beside
+/// that name.
+package final class UnfinishedFile {
+    /// Open for reading and writing until the file is complete or discarded.
+    package let descriptor: Int32
+    private let path: String
+    private let temporaryPath: String
+    private var isOpen = true
+
+    /// - Throws: ``SystemError``.
+    package init(_ path: String) throws(SystemError) {
+        let file = try TemporaryFiles.create(in: FilePath.folder(of: path))
+        self.path = path
+        temporaryPath = file.path
+        descriptor = file.descriptor
+    }
+
+    deinit { discard() }
+
+    /// Closes the file and gives it its name; it replaces another file of that name.
+    ///
+    /// - Throws: ``SystemError``; the file is gone then.
+    package func complete() throws(SystemError) {
+        precondition(isOpen)
+        defer { discard() }
+        // Some file systems report only on closing that there was no room. The lock has to last
+        // until the file has its name, so this closes a copy of the descriptor.
+        let copy = dup(descriptor)
+        if copy >= 0, close(copy) != 0 { throw .last }
+        try retryingInterrupted { rename(temporaryPath, path) }
+        isOpen = false
+        close(descriptor)
+    }
+
+    /// Removes the file, unless it is complete.
+    package func discard() {
+        guard isOpen else { return }
+        isOpen = false
+        unlink(temporaryPath)
+        close(descriptor)
+    }
+}
+
+/// Replaces a file atomically: `write` fills a temporary file beside it, which is renamed once it
+/// is complete.
+///
+/// - Throws: ``SystemError``, the errors of `write`. No file is left under the temporary name.
+package func replaceFile(
+    at path: String, _ write: (_ descriptor: Int32) throws -> Void
+) throws {
+    let file = try UnfinishedFile(path)
+    defer { file.discard() }
+    try write(file.descriptor)
+    try file.complete()
+}
+
+/// Replaces a file atomically by `bytes`, through a temporary file beside it.
+///
+/// - Throws: ``SystemError``.
+package func replaceFile(at path: String, with bytes: some Sequence<UInt8>) throws {
+    try replaceFile(at: path) { descriptor in
+        try Array(bytes).withUnsafeBytes { try writeAll($0, to: descriptor) }
+    }
+}

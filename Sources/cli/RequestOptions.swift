@@ -1,0 +1,140 @@
+// The fields of a separation request as options of the command.
+
+import Demucs
+import Runs
+
+extension Option {
+    /// The option of a field.
+    ///
+    /// - Parameters:
+    ///   - more: a sentence that only the command's help has.
+    init(field name: String, more: String = "") {
+        // A test creates all options.
+        guard let field = SeparationRequest.field(name) else {
+            preconditionFailure("no field is called \(name)")
+        }
+        let isShown = !field.defaultText.isEmpty
+        let help =
+            field.help.replacing(/`([^`]+)`/) { "--\($0.output.1)" }
+            + (more.isEmpty ? "" : " \(more)")
+            + (isShown ? " (default: \(field.defaultText))" : "")
+        switch field.form {
+        case .flag: self.init(name, help: help)
+        case .text(let placeholder): self.init(name, value: placeholder, help: help)
+        case .choice(let words): self.init(name, values: words, help: help)
+        }
+    }
+}
+
+extension ParsedArguments {
+    /// The request that the options make.
+    ///
+    /// - Parameter fields: the fields whose options the command has.
+    /// - Throws: `UsageError` for an invalid value.
+    func request(
+        of fields: [SeparationRequest.Field] = SeparationRequest.fields
+    ) throws(UsageError) -> SeparationRequest {
+        var request = SeparationRequest()
+        var given: [String] = []
+        do throws(RequestError) {
+            for field in fields {
+                for value in values[field.name] ?? [] {
+                    try field.set(value, in: &request)
+                    given.append(field.name)
+                }
+            }
+            try request.validate(given: given)
+        } catch {
+            throw UsageError(error, self)
+        }
+        return request
+    }
+
+    /// Names of the request's fields whose options are given.
+    var givenFields: [String] {
+        SeparationRequest.fields.map(\.name).filter { values[$0] != nil }
+    }
+
+    /// `--precision` of commands without the other fields.
+    func precisionChoice() throws(UsageError) -> PrecisionChoice {
+        try request(of: SeparationRequest.fields.filter { $0.name == Option.precision.name })
+            .precisionChoice
+    }
+}
+
+extension UsageError {
+    /// The error of a request in the command's terms.
+    ///
+    /// - Parameter arguments: numbers are shown as they were typed.
+    init(_ error: RequestError, _ arguments: ParsedArguments) {
+        switch error.withValueAsGiven({ arguments.values[$0]?.last }) {
+        case .invalidValue(let field, let value, let expected):
+            let expected = expected.replacing(/`([^`]+)`/) { "'--\($0.output.1)'" }
+            guard let option = SeparateCommand.command.options.first(where: { $0.name == field })
+            else {
+                self.init("The value '\(value)' is invalid for \(field): expected \(expected)")
+                return
+            }
+            self = .invalidValue(option, value: value, allowed: expected)
+        case .unknownField(let name): self = .unknownOption("--\(name)", suggestion: nil)
+        case .combined(let one, let other):
+            self.init("'--\(one)' can't be combined with '--\(other)'")
+        case .sameName(let name):
+            self.init(
+                "Two outputs would be called '\(name)'; rename the one in "
+                    + "'\(Option.mix.usage)'")
+        }
+    }
+
+    /// The error of a run in the command's terms.
+    init(_ error: RunError, _ arguments: ParsedArguments = ParsedArguments()) {
+        switch error {
+        case .request(let error): self.init(error, arguments)
+        case .invalidTemplate(let text, let expected):
+            self = .invalidValue(.filename, value: text, allowed: expected)
+        case .sharedFile(let first, let second, let path, let isStemFile):
+            self.init(
+                "'\(first)' and '\(second)' would both be written to '\(path)'; separate them in "
+                    + "two runs with different '\(Option.out.long)' folders"
+                    + (isStemFile ? "" : ", or change '\(Option.filename.long)'"))
+        case .sharedFileOfTrack(let first, let second, let path):
+            self.init(
+                "'\(first)' and '\(second)' would both be written to '\(path)'; include {stem} in "
+                    + "'\(Option.filename.usage)'")
+        case .trackReplaced(let track, let path, let owner):
+            self.init(
+                "'\(track)' is a track and would be replaced by '\(path)', a file of '\(owner)'; "
+                    + "choose another '\(Option.out.long)' folder, or change "
+                    + "'\(Option.filename.long)'")
+        case .ffmpegMissing:
+            self.init(
+                "'\(Option.stemFile.long)' needs ffmpeg, and there is none on PATH; install it")
+        case .tooFewStems(let sources):
+            self.init(
+                "'\(Option.stemFile.long)' needs a model of at least \(StemFileFormat.stemCount) "
+                    + "stems; this one has \(sources.count): \(sources.joined(separator: ", "))")
+        case .stemsOfFile(let sources, let joined):
+            let (count, mix) = (StemFileFormat.stemCount, Option.mix.long)
+            self.init(
+                "A stem file has \(count) stems, and this model has \(sources.count): "
+                    + "\(sources.joined(separator: ", ")). Join some with '\(mix)', each in one "
+                    + "mix, until \(count) are left, such as "
+                    + "'\(mix) rest=\(joined.joined(separator: "+"))'")
+        case .manifest(let text): self.init(text)
+        case .manifestUnreadable(let name, let reason):
+            self.init(
+                "\(name): the manifest can't be read (\(reason)); '\(Option.manifest.usage)' takes "
+                    + "a file of JSON lines or CSV")
+        case .trackRequest(let place, let error):
+            self.init("\(place): \(UsageError(error, ParsedArguments()))")
+        }
+    }
+
+    /// The engine's error about an option, in the command's terms.
+    ///
+    /// - Returns: nil for any other error.
+    init?(_ error: SeparationError, _ arguments: ParsedArguments) {
+        guard case .invalidOption = error else { return nil }
+        self.init(RequestError(error), arguments)
+    }
+}

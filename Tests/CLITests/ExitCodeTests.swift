@@ -1,0 +1,16 @@
+import System
+import Testing
+import swift_demucs
+
+/// Errors become exit codes by their causes.
+struct ExitCodeTests {
+    private static let codes: [ErrorCause: ExitCode] = [
+        .argument: .wrongUsage, .cancelled: .interrupted, .modelName: .modelUnusable,
+        .modelMissing: .modelUnusable, .model: .modelUnusable,
+    ]
+
+    @Test(arguments: ErrorCause.allCases)
+    func everyCauseHasAnExitCode(cause: ErrorCause) {
+        #expect(ExitCode(cause) == Self.codes[cause] ?? .trackFailed)
+    }
+}

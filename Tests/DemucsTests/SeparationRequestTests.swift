@@ -1,0 +1,79 @@
+// Requests: the table of fields, and the outputs.
+
+import Demucs
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct SeparationRequestTests {
+    private static let sources = ["drums", "bass", "other", "vocals"]
+
+    private func request(_ fields: [(name: String, value: String)]) throws -> SeparationRequest {
+        var request = SeparationRequest()
+        for (name, value) in fields {
+            try #require(SeparationRequest.field(name)).set(value, in: &request)
+        }
+        try request.validate(given: fields.map(\.name))
+        return request
+    }
+
+    @Test(arguments: RequestCase.all)
+    func outputsAndRefusalsAreThoseOfAllDoors(wanted: RequestCase) throws {
+        if wanted.outputs.isEmpty {
+            #expect(throws: RequestError.self) {
+                _ = try request(wanted.fields).outputs(of: Self.sources)
+            }
+        } else {
+            let outputs = try request(wanted.fields).outputs(of: Self.sources)
+            #expect(outputs.map(\.name) == wanted.outputs)
+        }
+    }
+
+    @Test func aMixOfStemsThatAreWrittenTooIsNoPart() throws {
+        let outputs = try request([("mix", "karaoke=drums+bass"), ("residual", "")])
+            .outputs(of: Self.sources)
+        #expect(outputs.filter { !$0.isPart }.map(\.name) == ["karaoke"])
+        let pair = try request([("two-stems", "vocals")]).outputs(of: Self.sources)
+        #expect(pair.filter { !$0.isPart }.isEmpty)
+    }
+
+    @Test func aFieldSetToItsDefaultChangesNothing() throws {
+        for field in SeparationRequest.fields {
+            var request = SeparationRequest()
+            let isWord =
+                if case .choice(let words) = field.form {
+                    words.contains(field.defaultText)
+                } else {
+                    Double(field.defaultText) != nil
+                }
+            if !isWord { continue }
+            try field.set(field.defaultText, in: &request)
+            // The gain has no default of its own: that of the door is the same in the command.
+            if field.name == "gain" { request.gain = nil }
+            #expect(request == SeparationRequest(), "\(field.name)")
+        }
+    }
+
+    @Test func flagsTakeWordsForTrueAndFalse() throws {
+        for (word, isOn) in [("", true), ("yes", true), ("0", false), ("off", false)] {
+            #expect(try request([("residual", word)]).hasResidual == isOn)
+        }
+        #expect(throws: RequestError.self) { try request([("residual", "maybe")]) }
+    }
+
+    @Test func aStoredRequestIsReadAgain() throws {
+        let request = try request([
+            ("mix", "a=drums+bass"), ("seed", "18446744073709551615"), ("start", "1:23.5"),
+            ("clip-mode", "clamp"), ("precision", "auto"), ("mp3", ""),
+        ])
+        let data = try JSONEncoder().encode(request)
+        #expect(try JSONDecoder().decode(SeparationRequest.self, from: data) == request)
+        #expect(request.start == 83.5)
+    }
+
+    @Test func commonGainIsADefaultOfTheDoorAndNeedsRescale() throws {
+        #expect(try request([]).output(gain: .common).gain == .common)
+        #expect(try request([("clip-mode", "none")]).output(gain: .common).gain == .perStem)
+        #expect(try request([("gain", "stem")]).output(gain: .common).gain == .perStem)
+    }
+}

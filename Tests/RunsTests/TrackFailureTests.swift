@@ -1,0 +1,25 @@
+import Runs
+import System
+import Testing
+
+/// Errors become classes of failures by their causes.
+struct TrackFailureTests {
+    private static let classes: [ErrorCause: TrackFailure.Class] = [
+        .unsuitable: .unreadable, .input: .unreadable, .inputAccess: .unreadable,
+        .notAudio: .unreadable, .tooLong: .tooLong, .noRoom: .noRoom, .output: .noRoom,
+        .modelName: .model, .modelMissing: .model, .model: .model, .modelResult: .model,
+        .argument: .internal, .encoding: .internal, .target: .internal, .engine: .internal,
+        .system: .internal, .cancelled: .internal, .internal: .internal,
+    ]
+
+    @Test(arguments: ErrorCause.allCases)
+    func everyCauseHasAClass(cause: ErrorCause) {
+        #expect(TrackFailure.Class(cause) == Self.classes[cause])
+    }
+
+    /// Programs know the classes only: docs/formats.md names the transient ones.
+    @Test(arguments: ErrorCause.allCases)
+    func aClassIsTransientOrNot(cause: ErrorCause) {
+        #expect(cause.isTransient == [.noRoom, .model].contains(TrackFailure.Class(cause)))
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Service
+import TestSupport
+import Testing
+
+/// The way of replies to their clients: compressed, in few requests, and not too slowly.
+@Suite(.serialized)
+struct TransferTests {
+    /// The bytes that gzip had compressed.
+    private func unpacked(_ bytes: Data) throws -> Data {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("text.gz", bytes)
+        try Python.run(
+            "import gzip, sys; open(sys.argv[2], 'wb').write(gzip.open(sys.argv[1]).read())", path,
+            folder.path("text"))
+        return try Data(contentsOf: folder.url.appendingPathComponent("text"))
+    }
+
+    @Test func textsAreCompressedForClientsThatTakeThem() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        for _ in 0..<3 { _ = try service.upload(Sound.tone(seconds: 0.02)) }
+        for target in ["/", "/main.js", "/style.css", "/openapi.json", "/v1/separations"] {
+            let plain = try service.get(target)
+            let packed = try service.get(target, ["Accept-Encoding: br, gzip;q=0.5"])
+            #expect(plain.headers["content-encoding"] == nil)
+            #expect(packed.headers["content-encoding"] == "gzip", "\(target)")
+            #expect(plain.headers["vary"] == "Accept-Encoding", "\(target)")
+            #expect(packed.headers["vary"] == "Accept-Encoding", "\(target)")
+            #expect(packed.body.count < plain.body.count / 2, "\(target)")
+            #expect(try unpacked(packed.body) == plain.body, "\(target)")
+        }
+        for header in ["identity", "gzip;q=0", "gzip; q=0.0", "deflate", "xgzip"] {
+            let answer = try service.get("/main.js", ["Accept-Encoding: \(header)"])
+            #expect(answer.headers["content-encoding"] == nil, "\(header)")
+        }
+        // A short text is not worth it.
+        let short = try service.get("/livez", ["Accept-Encoding: gzip"])
+        #expect(short.headers["content-encoding"] == nil)
+        let first = try service.get("/main.js", ["Accept-Encoding: gzip"])
+        let tag = try #require(first.headers["etag"])
+        #expect(try service.get("/main.js").headers["etag"] != tag)
+        let again = try service.get("/main.js", ["Accept-Encoding: gzip", "If-None-Match: \(tag)"])
+        #expect(again.status == 304)
+    }
+
+    @Test func thePageIsOneScript() throws {
+        let service = try RunningService()
+        let page = try service.get("/").text
+        let script = try service.get("/main.js").text
+        #expect(page.contains("src=\"main.js\""))
+        // Nothing is imported, and so nothing else is loaded.
+        #expect(script.firstRange(of: /(?m)^\s*import\b/) == nil)
+        #expect(script.hasSuffix("\nexport const { stage } = $main;\n"))
+        let modules = Set(script.matches(of: /(?m)^const \$(\w+) = \(\(\) => \{$/).map { $0.1 })
+        let folder = Fixture.url("../../Sources/Service/Page").standardized
+        let main = try String(contentsOf: folder.appendingPathComponent("main.js"), encoding: .utf8)
+        for match in main.matches(of: /(?m)^import .* from "\.\/(\w+)\.js";$/) {
+            #expect(modules.contains(match.1), "\(match.1)")
+        }
+        #expect(modules.contains("main"))
+        let names = ["", "main.js", "style.css", "theme.js", "icons.svg", "logo.svg"]
+        let bytes = try names.map {
+            try service.get("/\($0)", ["Accept-Encoding: gzip"]).body.count
+        }
+        #expect(bytes.reduce(0, +) < 60_000)
+    }
+
+    @Test func slowReadersLoseTheirConnections() throws {
+        let service = try RunningService(clock: ManualClock()) {
+            $0.limits.bytesPerSecond = 100_000
+        }
+        let id = try service.doneJob(Sound.tone(seconds: 90))
+        // Reads all the time, and so is never idle.
+        let file = try Connection(port: service.port, receivedBytes: 4096)
+        file.send(
+            Data(
+                "GET /v1/separations/\(id)/stems/bass.wav HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    .utf8))
+        let events = try Connection(port: service.port)
+        events.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(events.receive(until: "event: state").contains("event: state"))
+        var received = file.receive(until: "200 OK").utf8.count
+        try waitUntil("only the stream of events is open") {
+            received += file.receive().count
+            service.advance(by: 31)
+            return try service.connectionCount() == 1
+        }
+        // What the system has taken still arrives; the rest of the file does not.
+        received += file.receiveAll().count
+        #expect(received < 90 * 44_100 * 4)
+        // A stream of events may be silent.
+        _ = try service.upload(Sound.tone(seconds: 0.2))
+        #expect(events.receive(until: "\"state\":\"queued\"").contains("queued"))
+    }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Service
+import TestSupport
+import Testing
+
+/// Users of a service, by their tokens.
+@Suite(.serialized)
+struct UserTests {
+    private static let tokens = """
+        anna:anna-has-this-token
+        ben:ben-has-another-token\r
+        anna:anna-has-a-second-one
+
+        somebody-without-name
+        """
+
+    private func bearer(_ token: String) -> String { "Authorization: Bearer \(token)" }
+
+    private func tokenFile(_ folder: TemporaryFolder, _ text: String = tokens) throws -> String {
+        let path = try folder.write("tokens", Data(text.utf8))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        return path
+    }
+
+    private func ids(_ answer: Answer) -> [String] {
+        (answer.object["separations"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }
+    }
+
+    private func waitUntilDone(_ service: RunningService, _ id: String, _ token: String) throws {
+        #expect(try service.finished(id, [token])["state"] as? String == "done")
+    }
+
+    @Test func aUserSeesNoJobsOfOthers() throws {
+        let folder = try TemporaryFolder()
+        // A job from the time before there were users belongs to the one without a name.
+        var first: RunningService? = try RunningService(in: folder)
+        let old = try #require(try first?.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300)))
+        first?.service.stop()
+        first = nil
+        let path = try tokenFile(folder)
+        let service = try RunningService(in: folder) { $0.tokenFile = path }
+        let anna = bearer("anna-has-this-token")
+        let ben = bearer("ben-has-another-token")
+        let nobody = bearer("somebody-without-name")
+        try service.waitUntilReady()
+        let sound = Sound.tone(seconds: 0.2)
+        func upload(_ token: String) throws -> (id: String, isCached: Bool) {
+            let job = try service.upload(sound, headers: [token]).object
+            let id = try #require(job["id"] as? String)
+            try waitUntilDone(service, id, token)
+            return (id, job["cached"] as? Bool == true)
+        }
+        let first1 = try upload(anna)
+        // Nobody learns that another user has the same sound.
+        let others = try upload(ben)
+        let again = try upload(bearer("anna-has-a-second-one"))
+        #expect([first1.isCached, others.isCached, again.isCached] == [false, false, true])
+        let address = "/v1/separations"
+        #expect(try ids(service.get(address, [anna])) == [again.id, first1.id])
+        #expect(try ids(service.get(address, [ben])) == [others.id])
+        #expect(try ids(service.get(address, [nobody])) == [old])
+        #expect(try service.get(address, [ben]).object["total"] as? Int == 1)
+        for part in [
+            "", "/stems/bass.wav", "/stems.zip", "/mix", "/mix?bass=0.5", "/peaks", "/events",
+        ] {
+            let answer = try service.get("\(address)/\(first1.id)\(part)", [ben])
+            #expect(answer.status == 404, "\(part)")
+            #expect(answer.detail.contains("no such job"))
+        }
+        #expect(try service.request("DELETE", "\(address)/\(first1.id)", [ben]).status == 404)
+        #expect(try service.get("\(address)/\(first1.id)/mix", [anna]).status == 200)
+        #expect(try service.get("\(address)/\(old)/mix", [nobody]).status == 200)
+    }
+
+    @Test func aUserGetsOnlyOwnEvents() throws {
+        let folder = try TemporaryFolder()
+        let path = try tokenFile(folder)
+        let service = try RunningService(in: folder) { $0.tokenFile = path }
+        try service.waitUntilReady()
+        func events(_ token: String) throws -> Connection {
+            let connection = try Connection(port: service.port)
+            connection.send(
+                Data(
+                    "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\(bearer(token))\r\n\r\n".utf8))
+            return connection
+        }
+        let ben = try events("ben-has-another-token")
+        #expect(ben.receive(until: "event: state\ndata: ").contains("event: state"))
+        func upload(_ token: String, _ pitch: Double) throws -> String {
+            let sound = Sound.tone(seconds: 0.2, pitchHz: pitch)
+            let job = try service.upload(sound, headers: [bearer(token)]).object
+            let id = try #require(job["id"] as? String)
+            try waitUntilDone(service, id, bearer(token))
+            return id
+        }
+        let annas = try upload("anna-has-this-token", 200)
+        let bens = try upload("ben-has-another-token", 300)
+        let seen = ben.receive(until: "\"state\":\"done\"")
+        #expect(seen.contains(bens))
+        #expect(!seen.contains(annas))
+        // The same with the events that were kept for a client that returns.
+        let again = try events("ben-has-another-token").receive(until: bens)
+        #expect(!again.contains(annas))
+    }
+
+    @Test func badFilesOfTokensAreRefused() throws {
+        let folder = try TemporaryFolder()
+        for (text, word) in [
+            ("", "no token"), ("\n\n", "no token"), ("anna:short", "5 characters"),
+            ("good-token-of-one-user\nx:short", "line 2"), (":token-without-a-name", "name"),
+            ("two words:token-of-somebody", "name"),
+            ("anna:the-same-token-twice\nben:the-same-token-twice", "line 2 repeats"),
+        ] {
+            let path = try tokenFile(folder, text)
+            let error = #expect(throws: ServiceError.self) {
+                _ = try RunningService(in: folder) { $0.tokenFile = path }
+            }
+            #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+            // The message is printed and kept in logs.
+            #expect(error?.description.contains("token-of") == false)
+        }
+    }
+
+    @Test func aFileOfTokensThatOthersCanReadIsReported() throws {
+        let folder = try TemporaryFolder()
+        let path = try tokenFile(folder)
+        for (mode, isReported) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            let service = try RunningService(in: folder) { $0.tokenFile = path }
+            let warnings = service.service.warnings
+            #expect(warnings.contains { $0.contains("chmod 600") } == isReported, "\(mode)")
+            service.service.stop()
+        }
+    }
+}

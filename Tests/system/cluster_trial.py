@@ -1,0 +1,320 @@
+"""Separates a catalogue with poisoned tracks on a Ray cluster of three simulated nodes, kills a node
+and actors during the run, and checks that every good track was done once and completely, and that
+every poisoned one is in quarantine with its error class. Tests/system/test_cluster runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import array
+import contextlib
+import json
+import math
+import os
+import random
+import signal
+import stat
+import sys
+import tempfile
+import threading
+import time
+import wave
+from collections import Counter
+from pathlib import Path
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+
+import ray
+from ray.cluster_utils import Cluster
+
+from swift_demucs import catalogue
+from swift_demucs.catalogue._store import Store
+
+# Error class of each kind of poisoned track.
+POISON = {
+    "truncated": "unreadable",
+    "text": "unreadable",
+    "nan": "unreadable",
+    "hours": "too_long",
+    "kill": "internal",
+}
+# Passes lines to the program; kills the program and itself at a track called kill-….
+PROGRAM = """#!{python}
+import os, signal, subprocess, sys
+program = {program!r}
+if "--follow" not in sys.argv:
+    os.execv(program, [program, *sys.argv[1:]])
+child = subprocess.Popen([program, *sys.argv[1:]], stdin=subprocess.PIPE)
+os.close(1)
+for line in sys.stdin.buffer:
+    if b'"id": "kill-' in line:
+        child.kill()
+        os.kill(os.getpid(), signal.SIGKILL)
+    child.stdin.write(line)
+    child.stdin.flush()
+child.stdin.close()
+sys.exit(child.wait())
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tracks", type=int, default=40, help="good and poisoned")
+    parser.add_argument("--poisoned", type=int, default=5)
+    parser.add_argument("--actor-kills", type=int, default=1)
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="length of a good track"
+    )
+    parser.add_argument("--nodes", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cluster-trial-") as folder:
+        trial(Path(folder), arguments)
+
+
+def trial(folder: Path, arguments: argparse.Namespace) -> None:
+    good, poisoned = make_tracks(folder, arguments)
+    manifest = folder / "manifest.jsonl"
+    # Shuffled, so that poisoned tracks are spread over the manifest.
+    names = good + list(poisoned)
+    random.Random(1).shuffle(names)
+    manifest.write_text(
+        "".join(
+            json.dumps({"id": name, "path": f"{folder}/{name}.wav"}) + "\n"
+            for name in names
+        )
+    )
+    program = folder / "program"
+    program.write_text(
+        PROGRAM.format(python=sys.executable, program=catalogue.Job(out="").command[0])
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    job = catalogue.Job(
+        out=f"{folder}/stems",
+        model="demo",
+        options=("--shifts", "0", "--flac"),
+        limits=catalogue.Limits(timeout_seconds=60, duration_seconds=60, tries=2),
+        program=str(program),
+    )
+    start = time.monotonic()
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={
+            "num_cpus": 1,
+            "object_store_memory": 200 << 20,
+            "include_dashboard": False,
+        },
+    )
+    nodes = [
+        cluster.add_node(num_cpus=1, object_store_memory=200 << 20)
+        for _ in range(arguments.nodes - 1)
+    ]
+    ray.init(address=cluster.address, log_to_driver=False)
+    cluster.wait_for_nodes()
+    print(f"{arguments.nodes} nodes after {time.monotonic() - start:.1f} s", flush=True)
+    ended = threading.Event()
+    kills: list[str] = []
+    killer = threading.Thread(
+        target=kill,
+        args=(cluster, nodes[-1], folder / "stems", len(good), arguments, ended, kills),
+    )
+    killer.start()
+    try:
+        start = time.monotonic()
+        counts = catalogue.run(str(manifest), job)
+        print(f"{counts} after {time.monotonic() - start:.1f} s", flush=True)
+        ended.set()
+        killer.join()
+        assert kills.count("actor") == arguments.actor_kills and "node" in kills, kills
+        check(folder, job, good, poisoned, counts)
+        rerun(folder, manifest, job, good, poisoned)
+    finally:
+        ended.set()
+        killer.join()
+        ray.shutdown()
+        cluster.shutdown()
+    print("Passed")
+
+
+def make_tracks(
+    folder: Path, arguments: argparse.Namespace
+) -> tuple[list[str], dict[str, str]]:
+    """Writes all tracks; returns the good names, and the poisoned names with their error class."""
+    noise = random.Random(0)
+    samples = array.array("h", (noise.randint(-9000, 9000) for _ in range(44_100 * 2)))
+
+    def write(name: str, seconds: float, phase: int) -> None:
+        with wave.open(f"{folder}/{name}.wav", "wb") as file:
+            file.setparams((2, 2, 44_100, 0, "NONE", ""))
+            count = int(seconds * 44_100) * 2
+            tone = array.array(
+                "h",
+                (
+                    round(9000 * math.sin((phase + 1) * index / 900))
+                    for index in range(99)
+                ),
+            )
+            data = tone + samples[phase:] + samples * (count // len(samples) + 1)
+            file.writeframes(data[:count].tobytes())
+
+    good = [
+        f"track-{index:04}" for index in range(arguments.tracks - arguments.poisoned)
+    ]
+    for index, name in enumerate(good):
+        write(name, arguments.seconds, index)
+    poisoned = {}
+    for index in range(arguments.poisoned):
+        kind = list(POISON)[index % len(POISON)]
+        name = f"{kind}-{index:04}"
+        poisoned[name] = POISON[kind]
+        path = folder / f"{name}.wav"
+        write(name, 0.5, index)
+        if kind == "truncated":
+            path.write_bytes(path.read_bytes()[:40])
+        elif kind == "text":
+            path.write_text("This is no music.\n" * 100)
+        elif kind == "nan":
+            values = array.array("f", [0.1, math.nan] * 5000).tobytes()
+            path.write_bytes(header(8000, 3, 32, len(values)) + values)
+        elif kind == "hours":
+            # A sparse file: its zeros take no room on the disk.
+            count = 10 * 3600 * 8000 * 2
+            path.write_bytes(header(8000, 1, 16, count))
+            os.truncate(path, 44 + count)
+    return good, poisoned
+
+
+def header(rate: int, kind: int, bits: int, count: int) -> bytes:
+    """Header of a mono WAV file with `count` bytes of samples."""
+    block = bits // 8
+
+    def number(value: int, size: int) -> bytes:
+        return value.to_bytes(size, "little")
+
+    format_ = number(kind, 2) + number(1, 2) + number(rate, 4) + number(rate * block, 4)
+    format_ += number(block, 2) + number(bits, 2)
+    return (
+        b"RIFF"
+        + number(36 + count, 4)
+        + b"WAVEfmt "
+        + number(16, 4)
+        + format_
+        + (b"data" + number(count, 4))
+    )
+
+
+def kill(
+    cluster: Cluster,
+    node: object,
+    stems: Path,
+    good: int,
+    arguments: argparse.Namespace,
+    ended: threading.Event,
+    kills: list[str],
+) -> None:
+    """Kills a node when half of the tracks are done, and actors at random moments."""
+    chance = random.Random(2)
+    moments = sorted(
+        chance.uniform(0.05, 0.95) * good for _ in range(arguments.actor_kills)
+    )
+    has_node = True
+    while not ended.wait(0.05) and (moments or has_node):
+        done = len(list(stems.glob("demo/*/result.json")))
+        if has_node and done >= good / 2:
+            print(f"killing a node after {done} tracks", flush=True)
+            cluster.remove_node(node, allow_graceful=False)
+            has_node = False
+            kills.append("node")
+        if moments and done >= moments[0]:
+            actors = workers()
+            if not actors:
+                continue
+            print(f"killing an actor after {done} tracks", flush=True)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(actors), signal.SIGKILL)
+            kills.append("actor")
+            del moments[0]
+
+
+def workers() -> list[int]:
+    """Process numbers of this cluster's actors."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            title = folder.joinpath("cmdline").read_bytes().split(b"\0")[0]
+            if title.startswith((b"ray::MapWorker", b"ray::_MapWorker")) and is_ours(
+                folder
+            ):
+                found.append(int(folder.name))
+    return sorted(found)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether this session of Ray started a process: its messages go to the session's folder."""
+    session = ray._private.worker._global_node._session_name
+    return any(session in os.readlink(link) for link in folder.glob("fd/[12]"))
+
+
+def check(
+    folder: Path,
+    job: catalogue.Job,
+    good: list[str],
+    poisoned: dict[str, str],
+    counts: dict[str, int],
+) -> None:
+    """Checks that good tracks are done once and whole, and poisoned ones quarantined by class."""
+    store = Store({})
+    table = catalogue.Table(store, job.out, "demo")
+    rows = list(table.rows())
+    done = Counter(row["id"] for row in rows if row["status"] == "done")
+    assert done == dict.fromkeys(good, 1), f"not each good track once: {done}"
+    latest = table.latest()
+    assert set(latest) == set(good) | set(poisoned)
+    for name, error_class in poisoned.items():
+        row = latest[name]
+        found = (row["status"], row["error_class"], row["tries"])
+        assert found == ("quarantined", error_class, 2), (
+            f"{name}: {found}: {row['error']}"
+        )
+    assert counts == {"done": len(good), "quarantined": len(poisoned)}, counts
+    with tempfile.TemporaryDirectory() as scratch:
+        verification = catalogue.verify(table, store, Path(scratch))
+    assert verification.problems == [], verification.problems
+    assert verification.files == 4 * len(good)
+    stems = sorted((folder / "stems" / "demo").rglob("*"))
+    assert not [path for path in stems if path.name.startswith(".part-")]
+    assert len([path for path in stems if path.suffix == ".flac"]) == 4 * len(good)
+    nodes = Counter(row["node"][:6] for row in latest.values())
+    print(
+        f"tracks by node: {dict(nodes)}; {len(rows)} rows in {len(table.parts())} parts"
+    )
+    print(catalogue.status(table).text(), flush=True)
+    page = catalogue.report(table)
+    assert page.count("<svg") >= 4 and "truncated-0000" in page
+
+
+def rerun(
+    folder: Path,
+    manifest: Path,
+    job: catalogue.Job,
+    good: list[str],
+    poisoned: dict[str, str],
+) -> None:
+    """Checks that another run separates and writes nothing."""
+
+    def files() -> dict[str, int]:
+        return {
+            str(path): path.stat().st_mtime_ns
+            for path in (folder / "stems").rglob("*")
+            if path.is_file() and path.name != "run.json"
+        }
+
+    before = files()
+    counts = catalogue.run(str(manifest), job)
+    assert counts == {"skipped": len(good), "quarantined": len(poisoned)}, counts
+    assert files() == before, "the rerun wrote files"
+    print(f"again: {counts}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Attacks on a running service, by subject. `attack_service.py` runs them."""

@@ -1,0 +1,306 @@
+"""Attacks on HTTP itself: ranges, methods, framing, heads, pipelines, expectations."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+from service_client import Service, replies, tone
+
+from .attack import Attack, attack, check
+
+
+def _head(service: Service, method: str, target: str, *lines: str, version: str = "HTTP/1.1") -> bytes:
+    return "\r\n".join([f"{method} {target} {version}", f"Host: 127.0.0.1:{service.port}", *lines, "", ""]).encode()
+
+
+@attack("ranges")
+def ranges(attack: Attack) -> str:
+    """Ranges and conditions that are inverted, huge, multiple or malformed."""
+    with attack.service() as service:
+        url = service.done(tone(1))["stems"][0]["url"]
+        whole = service.fetch(url)
+        count, tag = len(whole.body), whole.headers["etag"]
+        partial = {
+            "bytes=0-0": (0, 1),
+            "bytes=-100": (count - 100, count),
+            "bytes=100-": (100, count),
+            f"bytes=0-{10**15}": (0, count),
+            f"bytes=-{10**15}": (0, count),
+            f"bytes={count - 1}-": (count - 1, count),
+            "bytes=5-5": (5, 6),
+        }
+        for value, (start, end) in partial.items():
+            reply = service.fetch(url, {"Range": value})
+            check(reply.status == 206 and reply.body == whole.body[start:end], f"{value}: {reply.status}")
+            expected = f"bytes {start}-{end - 1}/{count}"
+            check(reply.headers["content-range"] == expected, f"{value}: {reply.headers['content-range']}")
+        outside = (f"bytes={count}-", f"bytes={10**15}-", "bytes=-0")
+        for value in outside:
+            reply = service.fetch(url, {"Range": value})
+            check(reply.status == 416, f"{value}: {reply.status}")
+            check(reply.headers["content-range"] == f"bytes */{count}", f"{value}: no length")
+        # RFC 9110: a server ignores a range that it can't read, and may ignore several ranges.
+        ignored = (
+            f"bytes={2**64}-",
+            f"bytes=0-{2**70}",
+            f"bytes=-{2**70}",
+            "bytes=9-1",
+            "bytes=--1",
+            "bytes=0-1,5-6",
+            "items=0-1",
+            "bytes=a-b",
+            "bytes=",
+            "bytes",
+            "bytes=1",
+        )
+        for value in ignored:
+            reply = service.fetch(url, {"Range": value})
+            check(reply.status == 416 or reply[0::2] == (200, whole.body), f"{value}: {reply.status}")
+        for condition, status in (
+            (tag, 206),
+            ('"other"', 200),
+            (f"W/{tag}", 200),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 200),
+        ):
+            reply = service.fetch(url, {"Range": "bytes=0-9", "If-Range": condition})
+            check(reply.status == status, f"If-Range {condition}: {reply.status}")
+        for condition, status in ((tag, 304), ("*", 304), (f'"a", {tag}', 304), (f"W/{tag}", 304), ('"a"', 200)):
+            reply = service.fetch(url, {"If-None-Match": condition})
+            check(reply.status == status, f"If-None-Match {condition}: {reply.status}")
+    return (
+        f"{len(partial)} ranges served to the byte, {len(outside)} refused (416), {len(ignored)} ignored; "
+        "conditions right"
+    )
+
+
+@attack("methods")
+def methods(attack: Attack) -> str:
+    """HEAD everywhere, methods that no address takes, other forms and versions of requests."""
+    with attack.service() as service:
+        base = f"/v1/separations/{service.done(tone(1))['id']}"
+        # Made first: a client that has ended its side of the connection counts as gone while they are made.
+        for name in ("mix?vocals=0", "peaks"):
+            service.get(f"{base}/{name}")
+        targets = (
+            "/",
+            "/livez",
+            "/metrics",
+            "/v1/models",
+            "/v1/separations",
+            base,
+            f"{base}/stems/bass.wav",
+            f"{base}/stems.zip",
+            f"{base}/mix?vocals=0",
+            f"{base}/peaks",
+            "/v1/events",
+            "/nothing",
+        )
+        for target in targets:
+            head, _, body = service.exchange(_head(service, "HEAD", target), seconds=5).partition(b"\r\n\r\n")
+            status = int(head.split(b" ")[1])
+            check(status == (404 if target == "/nothing" else 200), f"HEAD {target}: {status}")
+            # libmicrohttpd ends a reply of unknown length with an empty chunk also for HEAD. A client would take it
+            # for the beginning of the next reply.
+            is_last = body == b"0\r\n\r\n" and b"Connection: close" in head
+            check(not body or is_last, f"HEAD {target}: {len(body)} bytes of a body")
+            check(service.fetch(target, method="OPTIONS").status == 204, f"OPTIONS {target}")
+        for method, target in (
+            ("TRACE", "/"),
+            ("PATCH", base),
+            ("PUT", base),
+            ("DELETE", "/v1/separations"),
+            ("BREW", "/livez"),
+            ("get", "/livez"),
+            ("POST", "/livez"),
+        ):
+            status = service.fetch(target, method=method).status
+            check(status == 405, f"{method} {target}: {status}")
+        odd = {
+            "CONNECT": _head(service, "CONNECT", "127.0.0.1:22"),
+            "an absolute target": _head(service, "GET", "http://example.org/livez", "Connection: close"),
+            "HTTP/0.9": b"GET /livez\r\n\r\n",
+            "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "HTTP/3.0": _head(service, "GET", "/livez", version="HTTP/3.0"),
+            "a TLS hello": bytes.fromhex("16030100c8010000c40303") + bytes(200),
+        }
+        for name, request in odd.items():
+            statuses = [reply.status for reply in replies(service.exchange(request, seconds=5))]
+            check(all(400 <= status < 500 or status == 505 for status in statuses), f"{name}: {statuses}")
+        check(service.get("/livez")[0] == 200, "the service does not answer")
+    return (
+        f"HEAD of {len(targets)} addresses has no body; 7 methods get 405; other forms and versions get 400, "
+        "505 or no reply"
+    )
+
+
+@attack("smuggling")
+def smuggling(attack: Attack) -> str:
+    """Bodies whose length two servers could read differently."""
+    hidden = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    lines = (
+        ("Content-Length: 4", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Content-Length: 4"),
+        ("Content-Length: 4", "Content-Length: 5"),
+        ("Content-Length: 4", "Content-Length: 4"),
+        ("Transfer-Encoding: chunked, identity",),
+        ("Transfer-Encoding: identity, chunked",),
+        ("Transfer-Encoding: xchunked",),
+        ("Transfer-Encoding: gzip",),
+        ("Transfer-Encoding : chunked",),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+        ("Transfer-Encoding:\x0bchunked",),
+        ("Content-Length : 4",),
+        ("Content-Length: -1",),
+        ("Content-Length: +4",),
+        ("Content-Length: 4,4",),
+        ("Content-Length: 0x4",),
+        ("Content-Length: 1e1",),
+        (f"Content-Length: {'9' * 20}",),
+        ("Content-Length:",),
+        ("X-A: b\r\n Content-Length: 4",),
+    )
+    with attack.service() as service:
+        for some in lines:
+            request = _head(service, "POST", "/v1/separations?shifts=0", *some) + b"0\r\n\r\n" + hidden
+            found = replies(service.exchange(request, seconds=5))
+            statuses = [reply.status for reply in found]
+            check(not any(b'"models"' in reply.body for reply in found), f"{some}: the hidden request was answered")
+            check(all(400 <= status < 500 for status in statuses), f"{some}: {statuses}")
+        for name, request in {
+            "a bare line feed": _head(service, "GET", "/livez", "X-A: b\nX-C: d", "Connection: close"),
+            "a NUL": _head(service, "GET", "/livez", "X-A: b\0c", "Connection: close"),
+        }.items():
+            found = replies(service.exchange(request, seconds=5))
+            check(len(found) <= 1 and all(reply.status in (200, 400) for reply in found), f"{name}: {found}")
+        check(service.get("/v1/separations")[1].count(b'"id"') == 0, "a job was made")
+    return f"{len(lines)} ambiguous lengths: refused with 400 or closed, the hidden request is never answered"
+
+
+@attack("chunking")
+def chunking(attack: Attack) -> str:
+    """Chunks of impossible sizes, garbage, endless extensions and trailers."""
+    with attack.service("--max-body", "1MB") as service:
+        chunked = _head(service, "POST", "/v1/separations?shifts=0", "Transfer-Encoding: chunked")
+        bodies = {
+            "size 2^68": (b"100000000000000000\r\nabc\r\n0\r\n\r\n", {400, 413}),
+            "size -1": (b"-1\r\nabc\r\n0\r\n\r\n", {400}),
+            "garbage": (b"garbage\r\nabc\r\n0\r\n\r\n", {400}),
+            "no line end": (b"3abc0\r\n\r\n", {400}),
+            "a wrong end": (b"3\r\nabcXX0\r\n\r\n", {400}),
+            # libmicrohttpd's own reply, if the extension does not fit into its memory for a connection.
+            "an extension of 100 kB": (b"3;" + b"a" * 100_000 + b"\r\nabc\r\n0\r\n\r\n", {400, 413, 431, 500}),
+            "20,000 trailers": (b"3\r\nabc\r\n0\r\n" + b"X-A: b\r\n" * 20_000 + b"\r\n", {400, 413, 415, 431}),
+            "cut off": (b"ff\r\nabc", {400}),
+            "beyond the limit": (
+                b"10000\r\n" + bytes(0x10000) + b"\r\n" + b"200000\r\n" + bytes(0x200000) + b"\r\n",
+                {413},
+            ),
+        }
+        seen = []
+        for name, (body, expected) in bodies.items():
+            statuses = [reply.status for reply in replies(service.exchange(chunked + body, seconds=15))]
+            # A client that closes in the middle gets no reply.
+            check(len(statuses) <= 1 and set(statuses) <= expected, f"{name}: {statuses}")
+            seen.append(str(statuses[0]) if statuses else "closed")
+        check(not service.files_left("uploads"), "unfinished uploads were left behind")
+        check(service.get("/livez")[0] == 200, "the service does not answer")
+    return f"{len(bodies)} broken bodies: {', '.join(seen)}; no file left"
+
+
+@attack("headers")
+def headers(attack: Attack) -> str:
+    """Heads of megabytes, 20,000 headers, long addresses, hundreds of query fields with a body."""
+    with attack.service() as service:
+        before = service.memory_megabytes
+        for name, request, expected in (
+            ("8 MB in a header", _head(service, "GET", "/livez", "X-A: " + "a" * 8_000_000), {431}),
+            ("20,000 headers", _head(service, "GET", "/livez", *["X-A: b"] * 20_000), {431}),
+            ("an address of 100 kB", _head(service, "GET", "/livez?" + "a" * 100_000), {414}),
+        ):
+            statuses = {reply.status for reply in replies(service.exchange(request))}
+            check(statuses <= expected, f"{name}: {statuses}")
+        grown = service.memory_megabytes - before
+        check(grown < 20 or attack.is_sanitized, f"the memory has grown by {grown:.0f} MB")
+        body = tone(0.2)
+        for fields in (100, 300, 400, 800, 1500):
+            query = "&".join(f"a{index}=1" for index in range(fields))
+            request = (
+                _head(service, "POST", f"/v1/separations?{query}", f"Content-Length: {len(body)}", "Connection: close")
+                + body
+            )
+            statuses = [reply.status for reply in replies(service.exchange(request))]
+            check(len(statuses) == 1 and statuses[0] in (400, 413, 414, 422, 431), f"{fields} query fields: {statuses}")
+    return f"431, 431, 414; memory grows by {max(0, grown):.0f} MB; up to 1,500 query fields with a body get a reply"
+
+
+@attack("pipelining")
+def pipelining(attack: Attack) -> str:
+    """Pipelined requests, thousands on one connection, HTTP/1.0."""
+    with attack.service() as service:
+        targets = ("/livez", "/v1/models", "/readyz", "/nothing", "/livez")
+        found = replies(service.exchange(b"".join(_head(service, "GET", target) for target in targets), seconds=5))
+        check([reply.status for reply in found] == [200, 200, 200, 404, 200], f"pipelined: {found}")
+        check(b'"models"' in found[1].body and found[2].body == b"ready\n", "the order of the replies")
+        count = attack.size(2_000, 20_000)
+        start = time.monotonic()
+        with service.connect() as connection:
+            file = connection.makefile("rb")
+            for _ in range(count):
+                connection.sendall(_head(service, "GET", "/livez"))
+                check(b" 200 " in file.readline(), "a request on a used connection")
+                while file.readline() != b"\r\n":
+                    pass
+                file.read(3)
+        seconds = time.monotonic() - start
+        for request, status in (
+            (b"GET /livez HTTP/1.0\r\n\r\n", 200),
+            (b"GET /livez HTTP/1.0\r\nHost: evil\r\n\r\n", 421),
+            (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+        ):
+            found = replies(service.exchange(request))
+            check([reply.status for reply in found] == [status], f"{request!r}: {found}")
+    return (
+        f"5 pipelined requests answered in order; {count} requests on a connection in {seconds:.1f} s; "
+        "HTTP/1.0 needs no Host"
+    )
+
+
+@attack("expect")
+def expect(attack: Attack) -> str:
+    """Expectations, encodings and types of bodies."""
+    with attack.service("--max-body", "1MB") as service:
+        sound = tone(0.2)
+        with service.connect() as connection:
+            connection.sendall(
+                _head(
+                    service,
+                    "POST",
+                    "/v1/separations?shifts=0",
+                    f"Content-Length: {len(sound)}",
+                    "Expect: 100-continue",
+                    "Connection: close",
+                )
+            )
+            check(b" 100 " in connection.recv(1000), "no 100 before the body")
+            connection.sendall(sound)
+            check(b" 202 " in connection.recv(1000), "no 202 after the body")
+        with service.connect() as connection:
+            connection.sendall(
+                _head(service, "POST", "/v1/separations", "Content-Length: 9999999999", "Expect: 100-continue")
+            )
+            check(b" 413 " in connection.recv(1000), "a body beyond the limit was expected")
+        statuses = []
+        for named, body, expected in (
+            ({"Expect": "999-x"}, sound, {202, 417}),
+            ({"Content-Encoding": "gzip"}, gzip.compress(sound), {415}),
+            ({"Content-Type": "application/x-www-form-urlencoded"}, b"shifts=0&file=abc", {415}),
+            ({"Content-Type": "multipart/mixed; boundary=b"}, sound, {400, 415}),
+        ):
+            reply = service.post(body, headers=named)
+            check(reply.status in expected, f"{named}: {reply.status} {reply.body!r}")
+            statuses.append(str(reply.status))
+    return (
+        "100 and 202; 413 before the body; unknown expectation, gzip, URL-encoded, multipart/mixed: "
+        f"{', '.join(statuses)}"
+    )

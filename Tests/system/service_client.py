@@ -1,0 +1,307 @@
+"""A service under test and its client, with Python's standard library alone. Talks to 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import os
+import signal
+import socket
+import sqlite3
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+
+def tone(seconds: float, pitch: float = 220.0) -> bytes:
+    """A sine tone as a stereo WAV file."""
+    count = int(seconds * 44100)
+    period = [int(12000 * math.sin(2 * math.pi * i * pitch / 44100)) for i in range(44100)]
+    frames = b"".join(struct.pack("<hh", v, v // 2) for v in period)
+    data = (frames * (count // 44100 + 1))[: count * 4]
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 2, 44100, 176400, 4, 16,
+        b"data", len(data)) + data
+
+
+class Reply(NamedTuple):
+    """A reply to a request. The names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    @property
+    def kind(self) -> str:
+        """The last part of a problem's type; empty for other replies."""
+        try:
+            return self.json["type"].rsplit(":", 1)[1]
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+
+class Service:
+    """A running `swift-demucs serve`."""
+
+    def __init__(
+        self, program: str, data: Path, *options: str, log: Path | None = None, model: str = "demo",
+        environment: dict[str, str] | None = None, descriptors: int | None = None,
+    ):
+        self.words = [program, "serve", "-n", model, "--offline", "--data", str(data), *options]
+        if descriptors:
+            self.words = ["prlimit", f"--nofile={descriptors}", *self.words]
+        self.data = data
+        self.log = log or data.parent / f"{data.name}.log"
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.environment = {**os.environ, **(environment or {})}
+
+    def start(self, is_ready: Callable[[Reply], bool] = lambda reply: reply.status == 200) -> None:
+        """Starts the service and waits until its reply to `/readyz` is the expected one."""
+        port = str(self.port)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*self.words, "--port", port], stderr=log, stdout=log, env=self.environment)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            text = self.log.read_text(errors="replace")
+            if "Listening at" in text:
+                self.port = int(text.split("Listening at ")[1].split()[0].rsplit(":", 1)[1])
+                try:
+                    if is_ready(self.fetch("/readyz")):
+                        return
+                except OSError:
+                    pass
+            if self.process.poll() is not None:
+                raise SystemExit(f"error: the service ended: {text}")
+            time.sleep(0.01)
+        raise SystemExit("error: the service is not ready after 60 s")
+
+    def kill(self) -> None:
+        """Kills the service, as a crash would."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> float:
+        """Stops the service with SIGTERM. Returns the seconds that it took."""
+        assert self.process
+        start = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        return time.monotonic() - start
+
+    # Requests
+
+    def fetch(
+        self, target: str, headers: dict[str, str] | None = None, method: str = "GET",
+        body: bytes | None = None,
+    ) -> Reply:
+        """Sends a request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.request(method, target, body=body, headers=headers or {})
+            reply = connection.getresponse()
+            named = {name.lower(): value for name, value in reply.getheaders()}
+            return Reply(reply.status, named, reply.read())
+        finally:
+            connection.close()
+
+    def request(
+        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Sends a request; returns status and body of the reply."""
+        reply = self.fetch(target, headers, method, body)
+        return reply.status, reply.body
+
+    def get(self, target: str) -> tuple[int, bytes]:
+        return self.request("GET", target)
+
+    def post(self, sound: bytes, query: str = "shifts=0", headers: dict[str, str] | None = None) -> Reply:
+        """Uploads a sound."""
+        return self.fetch(f"/v1/separations?{query}", headers, "POST", sound)
+
+    def upload(self, sound: bytes, query: str = "shifts=0") -> tuple[int, dict]:
+        """Uploads a sound; returns status and JSON of the reply."""
+        reply = self.post(sound, query)
+        return reply.status, reply.json
+
+    def job(self, identifier: str) -> dict:
+        return json.loads(self.get(f"/v1/separations/{identifier}")[1])
+
+    def wait(self, identifier: str, seconds: float = 120) -> dict:
+        """Waits for the end of a job; returns the job."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            job = self.job(identifier)
+            if job["state"] in ("done", "failed", "cancelled"):
+                return job
+            time.sleep(0.02)
+        raise SystemExit(f"error: the job {identifier} does not end")
+
+    def done(self, sound: bytes, query: str = "shifts=0") -> dict:
+        """Uploads a sound and waits for its job, which must succeed."""
+        status, job = self.upload(sound, query)
+        if status == 202:
+            job = self.wait(job["id"])
+        if job.get("state") != "done":
+            raise SystemExit(f"error: status {status}, expected a job that succeeds: {job}")
+        return job
+
+    def connect(self, receive_bytes: int | None = None, segment_bytes: int | None = None) -> socket.socket:
+        """A connection, with a receive buffer and TCP segments of the given sizes."""
+        connection = socket.socket()
+        if receive_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        if segment_bytes:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_bytes)
+        connection.settimeout(60)
+        connection.connect(("127.0.0.1", self.port))
+        return connection
+
+    def exchange(self, request: bytes, seconds: float = 20) -> bytes:
+        """Sends any bytes; returns everything up to the connection's end, or what has come after the time."""
+        reply = b""
+        with self.connect() as connection:
+            connection.settimeout(seconds)
+            try:
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                # The service has refused the rest; its reply can still be read.
+                pass
+            try:
+                while piece := connection.recv(1 << 16):
+                    reply += piece
+            except (ConnectionError, TimeoutError):
+                pass
+        return reply
+
+    # Measurements
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def _status(self, name: str) -> float:
+        assert self.process
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024 / 1e6
+        return math.nan
+
+    @property
+    def memory_megabytes(self) -> float:
+        """Resident memory in MB."""
+        return self._status("VmRSS")
+
+    @property
+    def peak_megabytes(self) -> float:
+        """The largest resident memory since the start, or since `forget_peak`, in MB."""
+        return self._status("VmHWM")
+
+    def forget_peak(self) -> None:
+        assert self.process
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of all threads, without that of child processes."""
+        assert self.process
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def unnamed_megabytes(self) -> float:
+        """Size of the open files without a name, such as the decoded copy of a sound."""
+        assert self.process
+        total = 0
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            try:
+                if os.readlink(link).endswith(" (deleted)"):
+                    total += link.stat().st_size
+            except OSError:
+                pass
+        return total / 1e6
+
+    def files(self, *folders: str) -> list[str]:
+        """Paths of all files in some folders of the data folder, relative to it."""
+        return sorted(
+            str(path.relative_to(self.data)) for folder in folders
+            for path in (self.data / folder).rglob("*") if not path.is_dir())
+
+    def files_left(self, *folders: str) -> list[str]:
+        """The same for folders that should be empty: a refused sound is removed after the reply was sent."""
+        deadline = time.monotonic() + 5
+        while (left := self.files(*folders)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return left
+
+    def metric(self, name: str) -> float:
+        """A value of `/metrics`; `name` includes the labels."""
+        return float(self.get("/metrics")[1].decode().split(f"\n{name} ")[1].split("\n")[0])
+
+    def __enter__(self) -> Service:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_running:
+            self.kill()
+
+
+def replies(stream: bytes) -> list[Reply]:
+    """The replies in the bytes of a connection; an incomplete one is the last."""
+    found = []
+    while stream.startswith(b"HTTP/"):
+        head, _, stream = stream.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        status = int(first.split(" ")[1])
+        body = b""
+        if headers.get("transfer-encoding") == "chunked":
+            while stream:
+                size, _, stream = stream.partition(b"\r\n")
+                count = int(size or b"0", 16)
+                body += stream[:count]
+                stream = stream[count + 2:]
+                if count == 0:
+                    break
+        elif status >= 200 and status not in (204, 304):
+            count = int(headers.get("content-length", 0))
+            body, stream = stream[:count], stream[count:]
+        found.append(Reply(status, headers, body))
+    return found
+
+
+def multiply_jobs(data: Path, count: int) -> list[str]:
+    """Copies the only job of a stopped service until it has `count` jobs. Returns their ids, oldest first."""
+    with sqlite3.connect(data / "jobs.sqlite") as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(jobs)")]
+        row = dict(zip(columns, database.execute("SELECT * FROM jobs").fetchone()))
+        known = row["id"]
+        identifiers = [known]
+        for index in range(1, count):
+            identifier = f"{index:024x}"
+            record = json.loads(row["record"])
+            record["id"] = identifier
+            record["sequence"] = row["sequence"] + index
+            copy = {**row, "id": identifier, "sequence": record["sequence"], "record": json.dumps(record)}
+            database.execute(
+                f"INSERT INTO jobs ({', '.join(copy)}) VALUES ({', '.join('?' * len(copy))})",
+                list(copy.values()))
+            identifiers.append(identifier)
+            folder = data / "results" / identifier
+            folder.mkdir()
+            for file in (data / "results" / known).iterdir():
+                (folder / file.name).hardlink_to(file)
+    database.close()
+    return identifiers

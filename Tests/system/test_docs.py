@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Runs the examples of the documents: every block of sh, python and c in README.md, SPEED.md, docs and Models/README.md.
+
+Usage: Tests/system/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
+
+Shell blocks run in bash, Python blocks in an interpreter that has the package; C programs are compiled and linked. The
+blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and the demo
+model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
+(Tests/DemucsTests/DocumentationTests.swift), and tools/course runs the course.
+
+A block that can't run there has <!-- not run: REASON --> in the line before it; --list prints these blocks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = re.compile(r"<!-- not run: (.+) -->$")
+LONGEST_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Block:
+    document: Path
+    line: int
+    language: str
+    text: str
+    reason: str | None
+
+    @property
+    def place(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(document: Path) -> list[Block]:
+    """Fenced blocks of a document in a language that is run here."""
+    found = []
+    lines = document.read_text().splitlines()
+    number = 0
+    while number < len(lines):
+        fence = re.match(r"\s*```(\w*)", lines[number])
+        if not fence:
+            number += 1
+            continue
+        end = number + 1
+        while end < len(lines) and not lines[end].strip().startswith("```"):
+            end += 1
+        if end == len(lines):
+            raise SystemExit(f"error: {document}:{number + 1}: the block does not end; add a line ```")
+        mark = MARK.match(lines[number - 1].strip()) if number else None
+        if fence[1] in ("sh", "python", "c"):
+            indent = len(lines[number]) - len(lines[number].lstrip())
+            text = "".join(f"{line[indent:]}\n" for line in lines[number + 1:end])
+            found.append(Block(document, number + 1, fence[1], text, mark[1] if mark else None))
+        number = end + 1
+    return found
+
+
+class Bench:
+    """Folder and environment in which the blocks of a document run."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.folder = folder
+        self.options = options
+        home = folder / "home"
+        home.mkdir()
+        programs = folder / "bin"
+        programs.mkdir()
+        (programs / "swift-demucs").symlink_to(Path(options.binary).resolve())
+        nowhere = "http://127.0.0.1:9"
+        self.environment = {
+            "PATH": f"{programs}:{Path(options.python).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(home), "LC_ALL": "C.UTF-8", "SWIFT_DEMUCS_MODELS": str(folder / "models"),
+            "http_proxy": nowhere, "https_proxy": nowhere, "TMPDIR": str(folder / "tmp"),
+        }
+        (folder / "tmp").mkdir()
+        libraries = folder / "lib"
+        libraries.mkdir()
+        library = next(Path(options.library).glob("libswiftdemucs.so*"), None)
+        if not library:
+            raise SystemExit(f"error: no libswiftdemucs.so in {options.library}; run: tools/package deb")
+        (libraries / "libswiftdemucs.so").symlink_to(library.resolve())
+
+    def prepare(self) -> None:
+        """Writes the tracks, and the demo model under the name htdemucs."""
+        models = self.folder / "models"
+        models.mkdir()
+        demo = ROOT / "Models/demo.safetensors"
+        shutil.copy(demo, models / "htdemucs.safetensors")
+        tracks = self.folder / "tracks"
+        (tracks / "music").mkdir(parents=True)
+        (track,) = (ROOT / "Models").glob("demo_track.*")
+        for names, options in (
+            (("song.mp3", "music/one.mp3"), ["--mp3"]), (("a.flac",), ["--flac"]),
+            (("song.wav", "b.wav", "music/two.wav"), []),
+        ):
+            self.check(
+                ["swift-demucs", "-n", "demo", "-q", "--duration", "9", "--shifts", "0", "--mix",
+                 "all=drums+bass+other+vocals", "--stems", "all", "-o", "made", *options, str(track)], tracks)
+            made = next((tracks / "made").rglob("all.*"))
+            for name in names:
+                shutil.copy(made, tracks / name)
+            shutil.rmtree(tracks / "made")
+        shutil.copy(demo, tracks / "htdemucs.safetensors")
+
+    def check(self, command: list[str], folder: Path) -> None:
+        reply = subprocess.run(
+            command, cwd=folder, env=self.environment, timeout=LONGEST_SECONDS, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if reply.returncode != 0:
+            raise RuntimeError(f"exit code {reply.returncode}\n{reply.stdout[-4000:]}")
+
+    def run(self, block: Block, folder: Path) -> None:
+        if block.language == "sh":
+            self.check(["bash", "-e", "-o", "pipefail", "-c", block.text], folder)
+        elif block.language == "python":
+            self.check([str(self.options.python), "-c", block.text], folder)
+        else:
+            source = folder / "block.c"
+            source.write_text(block.text)
+            self.check(
+                ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", str(source), "-o", "block",
+                 f"-L{self.folder / 'lib'}", "-lswiftdemucs"], folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("documents", nargs="*", type=Path, help="default: all")
+    parser.add_argument("--list", action="store_true", help="only list the blocks that are not run")
+    parser.add_argument("--binary", default=ROOT / ".build/release/swift-demucs", help="our program")
+    parser.add_argument(
+        "--library", default=ROOT / ".build/packages", help="folder of libswiftdemucs.so (default: of tools/package)")
+    parser.add_argument("--python", type=Path, help="an interpreter with the package (default: one is made, with dist's wheel)")
+    options = parser.parse_args()
+    documents = [path.resolve() for path in options.documents] or [
+        ROOT / "README.md", ROOT / "SPEED.md", ROOT / "Models/README.md",
+        *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "course")]
+    found = [block for document in documents for block in blocks(document)]
+    if options.list:
+        for block in found:
+            if block.reason:
+                print(f"{block.place}: {block.reason}")
+        return
+
+    failures = []
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        if not options.python:
+            wheels = sorted((ROOT / "dist").glob("swift_demucs-*.whl"))
+            if len(wheels) != 1:
+                raise SystemExit("error: dist/ should hold one wheel; run: tools/package wheel")
+            subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
+            subprocess.run(
+                [work / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheels[0], "soundfile"],
+                check=True)
+            options.python = work / "venv/bin/python"
+        bench = Bench(work, options)
+        bench.prepare()
+        for document in documents:
+            folder = work / "document"
+            shutil.copytree(work / "tracks", folder)
+            for block in blocks(document):
+                if block.reason:
+                    continue
+                try:
+                    bench.run(block, folder)
+                    print(f"{block.place}: passed")
+                except (RuntimeError, subprocess.TimeoutExpired) as error:
+                    failures.append(block.place)
+                    print(f"{block.place}: FAILED\n{block.text}{error}")
+            shutil.rmtree(folder)
+    skipped = sum(block.reason is not None for block in found)
+    print(f"{len(found) - skipped - len(failures)} blocks passed, {len(failures)} failed, {skipped} are not run (--list)")
+    if failures:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

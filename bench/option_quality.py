@@ -1,0 +1,76 @@
+"""Measures the effect of --shifts, --overlap and --precision on the SDR of the demo model.
+
+    python bench/option_quality.py --songs 12 --seconds 12
+
+Separates songs that the demo model never heard (training/generate.py, seeds from 1,000,000
+up), scores them with `swift-demucs eval`, and prints the SDR of each stem as the Music Demixing
+Challenge defines it: the median over the songs in dB, and in brackets the mean change from a
+separation without shifts, with overlap 0.25, in float32. The last column is the mean of the
+changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from chunk_quality import DEFAULT_BINARY, GENERATE, STEMS, call, score
+
+CASES: dict[str, list[str]] = {
+    "`--shifts 0`": ["--shifts", "0"],
+    "`--shifts 1`, the default": ["--shifts", "1", "--seed", "1"],
+    "`--shifts 2`": ["--shifts", "2", "--seed", "1"],
+    "`--shifts 5`": ["--shifts", "5", "--seed", "1"],
+    "`--shifts 10`": ["--shifts", "10", "--seed", "1"],
+    "`--shifts 0 --overlap 0.1`": ["--shifts", "0", "--overlap", "0.1"],
+    "`--shifts 0 --overlap 0.5`": ["--shifts", "0", "--overlap", "0.5"],
+    "`--shifts 0 --precision bfloat16`": ["--shifts", "0", "--precision", "bfloat16"],
+    "`--shifts 0 --precision int8`": ["--shifts", "0", "--precision", "int8"],
+}
+
+
+def row(name: str, scores: list[dict[str, float]], plain: list[dict[str, float]]) -> str:
+    """Row of the table: median SDR and mean change of each stem, in dB."""
+    cells, changes = [], []
+    for stem in STEMS:
+        found = [song[stem] for song in scores]
+        change = statistics.mean(s - p[stem] for s, p in zip(found, plain, strict=True))
+        cells.append(f"{statistics.median(found):.2f} ({change:+.3f})")
+        changes.append(change)
+    return f"| {name} | " + " | ".join(cells) + f" | {statistics.mean(changes):+.3f} |"
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--songs", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first song")
+    parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        songs = [Path(folder) / str(options.seed + k) for k in range(options.songs)]
+        for song in songs:
+            call(sys.executable, GENERATE, "--seed", song.name, "--seconds", options.seconds, song)
+        print("| options | " + " | ".join(STEMS) + " | change |")
+        print("|---|" + "---|" * (len(STEMS) + 1))
+        plain: list[dict[str, float]] = []
+        for name, words in CASES.items():
+            scores = []
+            for song in songs:
+                with tempfile.TemporaryDirectory() as out:
+                    written = ["-o", out, "--float32", "--clip-mode", "none", "-q"]
+                    call(options.binary, "-n", "demo", *words, *written, song / "mixture.wav")
+                    scores.append(score(options.binary, song, Path(out) / "demo" / "mixture"))
+            plain = plain or scores
+            print(row(name, scores, plain), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Compares swift_demucs.api with demucs.api: the same calls, sample by sample, callback by callback.
+
+    pip install dist/swift_demucs-*.whl
+    python python_parity.py TRACK...
+    python python_parity.py --cases shifts bag --seconds 10 TRACK...
+
+Each case constructs both `Separator`s with the same arguments, seeds Python's `random`, and
+separates the track twice without seeding again, so that the generator's state must agree too.
+Prints the worst SNR over both runs and all stems, and whether all callbacks had the same values in
+the same order. Exits with 1 for a case below --min-snr, or one that differs. For mono and for other
+rates, the converted input is compared too.
+
+The model is the demo model; bags are a folder with the demo model under two names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import julius
+import numpy as np
+import torch
+from swift_demucs import api as ours
+from swift_demucs import read
+
+import seeded_model as reference
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Track = tuple[torch.Tensor, int]
+Prepare = Callable[[torch.Tensor], Track]
+
+
+def as_is(wav: torch.Tensor) -> Track:
+    """The track itself."""
+    return wav, 44_100
+
+
+def mono_48k(wav: torch.Tensor) -> Track:
+    """One channel at 48 kHz."""
+    return julius.resample_frac(wav.mean(0, keepdim=True), 44_100, 48_000), 48_000
+
+
+def at_rate(rate: int) -> Prepare:
+    """Both channels at another rate."""
+    return lambda wav: (julius.resample_frac(wav, 44_100, rate), rate)
+
+
+def cut(seconds: float) -> Prepare:
+    """The beginning of the track."""
+    return lambda wav: (wav[:, : int(seconds * 44_100)], 44_100)
+
+
+def transposed(wav: torch.Tensor) -> Track:
+    """The same samples, interleaved in memory."""
+    return wav.T.contiguous().T, 44_100
+
+
+@dataclass(frozen=True)
+class Case:
+    """Preparation of the track, and the separators' arguments."""
+
+    prepare: Prepare = as_is
+    options: dict[str, Any] = field(default_factory=dict)
+    members: int = 1
+
+
+CASES = {
+    "defaults": Case(),
+    "no_shift": Case(options={"shifts": 0}),
+    "shifts": Case(options={"shifts": 3}),
+    "overlap": Case(options={"overlap": 0.1}),
+    "segment": Case(options={"segment": 2, "shifts": 2}),
+    "no_split": Case(cut(3.4), {"split": False, "shifts": 2}),
+    "jobs": Case(options={"jobs": 2, "shifts": 0}),
+    "bag": Case(members=2),
+    "bag_shifts": Case(options={"shifts": 2, "segment": 3}, members=2),
+    "mono_48k": Case(mono_48k),
+    "22050": Case(at_rate(22_050)),
+    "transposed": Case(transposed, {"shifts": 0}),
+}
+
+
+def snr(golden: torch.Tensor, found: torch.Tensor) -> float:
+    """SNR in dB; infinite for equal samples."""
+    if golden.shape != found.shape:
+        return -math.inf
+    noise = float((golden.double() - found.double()).square().sum())
+    return (
+        math.inf if noise == 0 else 10 * math.log10(float(golden.double().square().sum()) / noise)
+    )
+
+
+def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+    """Separates twice; returns all signals, and Python's next random numbers."""
+    random.seed(7)
+    found = []
+    for _ in range(2):
+        mix, stems = separator.separate_tensor(*track)
+        calls.append({"state": "separated"})
+        found += [mix, *stems.values()]
+    return found, [random.random() for _ in range(3)]
+
+
+def compare(case: Case, wav: torch.Tensor, checkpoint: Path) -> tuple[float, bool, str]:
+    """Worst SNR, whether everything else is equal, and the number of callbacks as text."""
+    track = case.prepare(wav)
+    calls: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    arguments = [{"callback_arg": {"name": "x"}, "callback": each.append} for each in calls]
+    with tempfile.TemporaryDirectory() as folder:
+        repo = Path(folder)
+        model = reference.load(checkpoint)
+        name = "one"
+        (repo / "one.safetensors").symlink_to(checkpoint)
+        if case.members > 1:
+            from demucs.apply import BagOfModels
+
+            name = "bag"
+            (repo / "two.safetensors").symlink_to(checkpoint)
+            weights = [[1.0, 0.0, 0.5, 0.3], [0.5, 1.0, 0.5, 0.9]]
+            model = BagOfModels([model, reference.load(checkpoint)], weights)
+            (repo / "bag.yaml").write_text(f"models: ['one', 'two']\nweights: {weights}\n")
+        model.eval()
+        with mock.patch("demucs.api.get_model", return_value=model):
+            official = reference.Separator(**arguments[0], **case.options)
+        golden, golden_random = run(official, track, calls[0])
+        separator = ours.Separator(name, repo=repo, **arguments[1], **case.options)
+        found, found_random = run(separator, track, calls[1])
+    for call in calls[1]:
+        call.pop("progress", None)
+    if case.options.get("jobs", 0) > 1:
+        for each in calls:
+            each.sort(key=lambda call: sorted(map(str, call.items())))
+    same = calls[0] == calls[1] and golden_random == found_random
+    worst = min(snr(*pair) for pair in zip(golden, found, strict=True))
+    return worst, same, f"{len(calls[0])} calls"
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tracks", type=Path, nargs="+")
+    parser.add_argument("--model", type=Path, default=ROOT / "Models" / "demo.safetensors")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--min-snr", type=float, default=100.0, help="dB")
+    given = parser.parse_args()
+    failed = []
+    for path in given.tracks:
+        samples, _ = read(path, sample_rate=44_100, channels=2)
+        wav = torch.from_numpy(np.ascontiguousarray(samples[:, : int(given.seconds * 44_100)]))
+        print(path.name)
+        for name in given.cases:
+            worst, same, text = compare(CASES[name], wav, given.model.resolve())
+            passed = worst >= given.min_snr and same
+            verdict = "the same" if same else "DIFFER"
+            print(
+                f"  {'ok' if passed else 'FAIL':5}{name:12}{worst:8.1f} dB   {text:10} {verdict}",
+                flush=True,
+            )
+            if not passed:
+                failed.append(f"{path.name} {name}")
+    if failed:
+        print(f"below {given.min_snr:g} dB or different: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

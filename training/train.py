@@ -1,0 +1,395 @@
+"""Trains the demo model on a bank of generated songs; resumes an interrupted training.
+
+    python bank.py BANK_DIR &
+    python train.py BANK_DIR --work WORK_DIR --start ../Models/demo.safetensors
+    python train.py BANK_DIR --work WORK_DIR --cooldown 20000
+    python train.py BANK_DIR --work WORK_DIR --export ../Models/demo.safetensors
+
+The first call starts with the weights of `--start`, or with random ones without it. The same call
+resumes from WORK_DIR/state.pt after any interruption: the state is written at the start, every
+three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the
+step. With `--start` steps are counted from those of the exported model, so that each continuation
+draws other excerpts.
+WORK_DIR/log.jsonl has loss, learning rate and pace every 20 steps and validation every quarter of
+an hour.
+
+The learning rate rises over the first steps and then stays constant. `--cooldown STEPS` makes it
+fall to zero over the next STEPS steps, the last part of them with excerpts as long as the model's
+segment; then training ends. The state stores the cooldown and the other settings: later calls need
+not repeat them.
+A cooldown as long as the constant part gives the best model; one of a third is nearly as good.
+`--export` writes the moving average of the weights at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import functools
+import json
+import math
+import os
+import signal
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from evaluate import mdx_sdr
+from generate import KINDS, generate
+from mixing import Batches
+from optimiser import Average, Optimiser
+from oscillators import RATE_HZ, Array
+from reference import HTDemucs, load, save_safetensors
+from song import STEMS
+
+CONFIGURATION: dict[str, Any] = {
+    "sources": list(STEMS),
+    "channels": 16,
+    "bottom_channels": 128,
+    "dconv_mode": 3,
+    "t_layers": 3,
+    "t_heads": 4,
+    "segment": Fraction(4),
+}
+# Ways to compute attention. On a CPU plain matrix products are faster than the first.
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+# Seeds and kinds of the songs for validation, used neither for training nor for the scores.
+VALIDATION_SONGS = [
+    *((seed, "sampled") for seed in range(2_000_000, 2_000_012)),
+    *((seed, "formula") for seed in range(2_000_012, 2_000_015)),
+]
+SHORT_SECONDS = 2.0
+LONG_SHARE = 0.28  # share of the cooldown with excerpts as long as the model's segment
+STATE_SECONDS = 180.0
+VALIDATION_SECONDS = 900.0
+LOG_STEPS = 20
+WARM_UP_STEPS = 100
+# The level below which an excerpt counts for less, as a standard deviation.
+QUIET = 0.01
+# Settings that the state stores, with their values in a new training.
+SETTINGS = {"batch": 2, "long_batch": 2, "rate": 1.5e-3, "decay": 0.999, "clip": 0.2}
+
+
+def rate_at(step: int, cooled: float, peak: float) -> float:
+    """Learning rate of a step since the start: a linear rise, then constant, then a linear fall
+    during the cooldown.
+    """
+    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 1 - cooled))
+
+
+def loss_of(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error of stems [batch, 4, 2, n] relative to the level of each mixture.
+
+    HTDemucs normalises each mixture, and the SDR is independent of level. Without the division,
+    loud excerpts would dominate the gradient.
+    """
+    level = stems.sum(1).std((1, 2)).clamp(min=QUIET)
+    return ((estimate - stems).abs().mean((1, 2, 3)) / level).mean()
+
+
+class Validation:
+    """Loss and SDR on a few songs, generated at first use and kept in the working folder."""
+
+    def __init__(self, work: Path, seconds: float, kind: str | None = None) -> None:
+        self.path = work / "validation.npy"
+        self.seconds = seconds
+        self.songs = [song for song in VALIDATION_SONGS if kind in (None, song[1])]
+
+    @functools.cached_property
+    def stems(self) -> Array:
+        """The stems of all songs [songs, 4, 2, n]."""
+        if not self.path.exists():
+            pending = self.path.with_name("validation.pending.npy")
+            np.save(pending, np.stack([generate(seed, 12.0, kind) for seed, kind in self.songs]))
+            pending.rename(self.path)
+        return np.load(self.path, mmap_mode="r")
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module) -> dict[str, Any]:
+        """Mean loss, and median SDR of each stem, over an excerpt from the middle of each song."""
+        count = int(self.seconds * RATE_HZ)
+        device = next(model.parameters()).device
+        losses: list[float] = []
+        scores: dict[str, list[float]] = {name: [] for name in STEMS}
+        for stems in self.stems:
+            start = (stems.shape[2] - count) // 2
+            truth = torch.from_numpy(stems[None, :, :, start : start + count].copy()).to(device)
+            estimate = model(truth.sum(1))
+            losses.append(float(loss_of(estimate, truth)))
+            pairs = zip(STEMS, truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
+            for name, reference, guess in pairs:
+                if np.square(reference).mean() > 1e-6:
+                    scores[name].append(mdx_sdr(reference, guess))
+        medians = {name: round(float(np.median(found)), 2) for name, found in scores.items()}
+        return {"loss": float(np.mean(losses)), "sdr": medians}
+
+
+class Training:
+    """A training run: model, optimiser, average of the weights, step and cooldown."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = torch.device(options.device)
+        torch.manual_seed(1)
+        self.model = HTDemucs(**CONFIGURATION).to(self.device)
+        self.optimiser = Optimiser(self.model, options.rate)
+        self.average = Average(self.model, options.decay)
+        # One copy for each worker, with shared parameters and its own gradients.
+        self.replicas = [self.model]
+        for _ in range(options.workers - 1):
+            replica = copy.deepcopy(self.model)
+            for mine, shared in zip(replica.parameters(), self.model.parameters(), strict=True):
+                mine.data = shared.data
+            self.replicas.append(replica)
+        self.pool = ThreadPoolExecutor(options.workers, initializer=settle_thread)
+        self.step = 0
+        self.first = 0  # the step at which the training began
+        self.rate = 0.0
+        self.cooldown: list[int] | None = None  # first step and number of steps
+        self.coming: Future[torch.Tensor] | None = None  # the next step's excerpts
+        self.path = options.work / "state.pt"
+
+    def start(self, checkpoint: Path) -> None:
+        """Loads the weights of an exported model."""
+        self.model.load_state_dict(load(checkpoint).state_dict())
+        self.average = Average(self.model, self.options.decay)
+        with safe_open(checkpoint, "pt") as file:
+            self.step = self.first = int((file.metadata() or {}).get("training_steps", 0))
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Restores everything from a state."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load(state["optimiser"])
+        self.average.values = state["average"]
+        self.step = state["step"]
+        self.first = state["first"]
+        self.cooldown = state["cooldown"]
+
+    def save(self) -> None:
+        """Writes the state; the previous one stays until the new one is complete."""
+        pending = self.path.with_suffix(".pending")
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "optimiser": self.optimiser.state(),
+                "average": self.average.values,
+                "step": self.step,
+                "first": self.first,
+                "cooldown": self.cooldown,
+                "settings": {name: getattr(self.options, name) for name in SETTINGS},
+            },
+            pending,
+        )
+        pending.rename(self.path)
+
+    def averaged(self) -> HTDemucs:
+        """A model with the averaged weights, in evaluation mode."""
+        model = HTDemucs(**CONFIGURATION).to(self.device)
+        model.load_state_dict(self.average.values)
+        return model.eval()
+
+    def gradient(self, model: HTDemucs, stems: torch.Tensor) -> float:
+        """Computes the gradient of the loss on some excerpts into a model; returns the loss."""
+        device = self.device.type
+        with sdpa_kernel(ATTENTION[device == "cpu" :]):
+            with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
+                estimate = model(stems.sum(1))
+            loss = loss_of(estimate.float(), stems)
+            model.zero_grad()
+            loss.backward()
+        return float(loss.detach())
+
+    def cooled(self, step: int) -> float:
+        """Share of the cooldown completed before a step; 0 before the cooldown, 1 at its end."""
+        if self.cooldown is None:
+            return 0.0
+        return (step - self.cooldown[0]) / self.cooldown[1]
+
+    def excerpts(self, batches: Batches, step: int) -> torch.Tensor:
+        """Draws the excerpts of a step [batch, 4, 2, n]."""
+        options = self.options
+        if self.cooled(step) >= 1 - LONG_SHARE:
+            return batches.draw(step, options.long_batch, float(CONFIGURATION["segment"]))
+        return batches.draw(step, options.batch, SHORT_SECONDS)
+
+    def advance(self, batches: Batches) -> float:
+        """Trains one step; returns its loss."""
+        options = self.options
+        self.rate = rate_at(self.step - self.first, self.cooled(self.step), options.rate)
+        stems = self.coming.result() if self.coming else self.excerpts(batches, self.step)
+        losses = list(self.pool.map(self.gradient, self.replicas, stems.chunk(options.workers)))
+        # Another thread draws while this one changes the weights, so that two cores stay busy.
+        self.coming = self.pool.submit(self.excerpts, batches, self.step + 1)
+        for replica in self.replicas[1:]:
+            for mine, other in zip(self.model.parameters(), replica.parameters(), strict=True):
+                mine.grad += other.grad
+        for mine in self.model.parameters():
+            mine.grad /= options.workers
+        nn.utils.clip_grad_norm_(self.model.parameters(), options.clip)
+        self.optimiser.step(self.rate)
+        self.step += 1
+        self.average.update(self.model, self.step - self.first)
+        return float(np.mean(losses))
+
+
+def run(training: Training, options: argparse.Namespace) -> None:
+    """Trains until the last step or a signal."""
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    batches = Batches(options.bank, training.device)
+    validation = Validation(options.work, float(CONFIGURATION["segment"]), options.kind)
+    log = (options.work / "log.jsonl").open("a")
+
+    def note(entry: dict[str, Any]) -> None:
+        line = json.dumps({"step": training.step, **entry})
+        print(line, flush=True)
+        print(line, file=log, flush=True)
+
+    training.save()
+    losses: list[float] = []
+    began = saved = validated = time.monotonic()
+    for model in training.replicas:
+        model.train()
+    while training.cooled(training.step) < 1 and training.step < options.steps and not stopped:
+        losses.append(training.advance(batches))
+        now = time.monotonic()
+        if training.step % LOG_STEPS == 0:
+            pace = len(losses) / (now - began)
+            entry = {"loss": float(np.mean(losses)), "rate": training.rate}
+            note({**entry, "steps_per_second": round(pace, 3)})
+            losses, began = [], now
+        if now - saved > STATE_SECONDS:
+            training.save()
+            saved = time.monotonic()
+        if now - validated > VALIDATION_SECONDS:
+            note({"validation": validation.measure(training.averaged())})
+            validated = time.monotonic()
+            losses, began = [], validated
+    training.save()
+    if not stopped:
+        note({"validation": validation.measure(training.averaged())})
+
+
+def settle_thread() -> None:
+    """Per-thread settings of PyTorch: operators use no other threads, denormal numbers are zero.
+
+    Workers that synchronise once a step cost far less than operators whose threads synchronise at
+    the end of each, above all if other processes share the cores.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def settle() -> None:
+    """Restarts the process with environment variables that are read only at its start.
+
+    The allocator keeps freed memory: otherwise each step maps and clears the same memory again.
+    Waiting threads sleep: if other processes share the cores, spinning makes a step several times
+    slower.
+    """
+    wanted = {
+        "MALLOC_MMAP_THRESHOLD_": "4294967296",
+        "MALLOC_TRIM_THRESHOLD_": "17179869184",
+        "OMP_WAIT_POLICY": "passive",
+        "GOMP_SPINCOUNT": "0",
+    }
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.environ.update(wanted)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bank", type=Path, metavar="BANK_DIR")
+    parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
+    parser.add_argument(
+        "--steps", type=int, default=sys.maxsize, help="stop after this many steps in total"
+    )
+    parser.add_argument(
+        "--cooldown",
+        type=int,
+        metavar="STEPS",
+        help="let the rate fall to zero over this many steps",
+    )
+    parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
+    parser.add_argument(
+        "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
+    )
+    parser.add_argument(
+        "--kind", choices=KINDS, help="kind of the validation songs (default: both)"
+    )
+    for name, what in {
+        "batch": "short excerpts of a step",
+        "long_batch": "long excerpts of a step",
+        "rate": "highest learning rate",
+        "decay": "decay of the moving average",
+        "clip": "largest norm of the gradient",
+    }.items():
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=type(SETTINGS[name]),
+            help=f"{what} (default: as before, at first {SETTINGS[name]})",
+        )
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="compute in bfloat16 where PyTorch finds it safe"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="threads that share a batch; a core each, one with a GPU"
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+    settle()
+    options.work.mkdir(parents=True, exist_ok=True)
+    path = options.work / "state.pt"
+    state = None
+    if path.exists():
+        state = torch.load(path, map_location=options.device, weights_only=True)
+    for name, value in (state["settings"] if state else SETTINGS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    batches = math.gcd(options.batch, options.long_batch)
+    if options.workers is None:
+        options.workers = math.gcd(batches, os.cpu_count() or 1) if options.device == "cpu" else 1
+    if options.workers < 1 or batches % options.workers:
+        parser.error(
+            f"{options.workers} workers; expected a number that divides both batches, "
+            f"{options.batch} and {options.long_batch}"
+        )
+    settle_thread()
+    training = Training(options)
+    if state:
+        training.load(state)
+    elif options.export:
+        parser.error(f"{training.path}: no such file; nothing was trained in {options.work}")
+    elif options.start:
+        training.start(options.start)
+    if options.cooldown and training.cooldown is None:
+        training.cooldown = [training.step, options.cooldown]
+    if options.export:
+        note = {"training_steps": str(training.step)}
+        size = save_safetensors(training.averaged().cpu(), options.export, torch.float16, note)
+        print(f"{options.export}: {size:,} bytes after {training.step:,} steps")
+        return
+    run(training, options)
+
+
+if __name__ == "__main__":
+    main()
