@@ -108,17 +108,11 @@ struct ManifestLines {
     private var position = 0
     private var offset = 0
     private var isAtEnd = false
-    private var returned: [UInt8]?
 
     init(_ file: ManifestFile) { self.file = file }
 
     /// The next line without its end (LF or CRLF) and without a byte order mark; nil after the last.
     mutating func next() throws(RunError) -> [UInt8]? {
-        if let line = returned {
-            returned = nil
-            number += 1
-            return line
-        }
         while true {
             if let end = block[position...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { position = end + 1 }
@@ -134,12 +128,6 @@ struct ManifestLines {
             }
             try readBlock()
         }
-    }
-
-    /// Puts the last line back, so that it is the next one again.
-    mutating func putBack(_ line: [UInt8]) {
-        returned = line
-        number -= 1
     }
 
     private mutating func line(upTo end: Int) -> [UInt8] {

@@ -1,5 +1,4 @@
-// The tracks of a manifest, one after the other, from JSON lines or CSV. The format is described in
-// docs/formats.md.
+// The tracks of a manifest, one after the other. The format is described in docs/formats.md.
 
 import Demucs
 import WeightsLoader
@@ -20,48 +19,14 @@ struct ManifestReader {
     /// The fields that a track may set: those that need no other model.
     static let fields = ["seed", "shifts", "overlap", "segment", "start", "duration", "stems"]
         .compactMap(SeparationRequest.field)
-    private static let required = ["id", "path"]
-    private static let keys = required + fields.map(\.name)
-
-    private enum Source {
-        case json(ManifestLines)
-        /// - columns: column names in the first record.
-        case csv(CSVRecords, columns: [String])
-    }
+    private static let keys = ["id", "path"] + fields.map(\.name)
 
     private let file: ManifestFile
-    private var source: Source
+    private var lines: ManifestLines
 
-    /// Reads up to the first track. The first character decides: `{` begins JSON lines, anything else
-    /// the header of CSV.
-    init(_ file: ManifestFile) throws(RunError) {
+    init(_ file: ManifestFile) {
         self.file = file
-        var lines = ManifestLines(file)
-        var first: [UInt8] = []
-        while first.allSatisfy(Self.isSpace) {
-            guard let line = try lines.next() else {
-                throw file.failure(nil, "the manifest has no tracks")
-            }
-            first = line
-        }
-        lines.putBack(first)
-        if first.starts(with: "PAR1".utf8) {
-            throw file.failure(
-                nil,
-                "is a Parquet file, expected JSON lines or CSV; convert it, or use the Python "
-                    + "package, which reads Parquet")
-        }
-        if first.first(where: { !Self.isSpace($0) }) == UInt8(ascii: "{") {
-            source = .json(lines)
-        } else {
-            var records = CSVRecords(lines)
-            let header = try records.next()
-            source = .csv(records, columns: [])
-            if let header {
-                try check(header.fields, header.line)
-                source = .csv(records, columns: header.fields)
-            }
-        }
+        lines = ManifestLines(file)
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
@@ -71,28 +36,21 @@ struct ManifestReader {
     /// - Throws: `RunError` for an invalid line: syntax, keys, id and path. Values of options are
     ///   not checked.
     mutating func next() throws(RunError) -> ManifestTrack? {
-        switch source {
-        case .json(var lines):
-            defer { source = .json(lines) }
-            while let line = try lines.next() {
-                if !line.allSatisfy(Self.isSpace) {
-                    return try track(lines.number, try members(line, lines.number))
-                }
+        while let line = try lines.next() {
+            if let first = line.first(where: { !Self.isSpace($0) }) {
+                if lines.number == 1, first != UInt8(ascii: "{") { throw isNoManifest }
+                return try track(lines.number, try members(line, lines.number))
             }
-            return nil
-        case .csv(var records, let columns):
-            defer { source = .csv(records, columns: columns) }
-            guard let (line, fields) = try records.next() else { return nil }
-            guard fields.count == columns.count else {
-                throw file.failure(
-                    line,
-                    "has \(fields.count) fields, expected the \(columns.count) of the "
-                        + "header: " + columns.joined(separator: ", "))
-            }
-            // An empty field counts as no value.
-            let pairs = zip(columns, fields).filter { !$1.isEmpty }
-            return try track(line, Dictionary(uniqueKeysWithValues: pairs))
         }
+        return nil
+    }
+
+    /// Tables begin with the names of their columns.
+    private var isNoManifest: RunError {
+        file.failure(
+            1,
+            "does not begin with '{', expected a JSON object on each line; 'python -m "
+                + "swift_demucs.catalogue lines FILE' converts CSV and Parquet")
     }
 
     // MARK: - Lines
@@ -149,22 +107,6 @@ struct ManifestReader {
 
     private func missing(_ key: String, _ line: Int) -> RunError {
         file.failure(line, "has no '\(key)'; each track needs an id and a path")
-    }
-
-    // MARK: - Names
-
-    /// Checks the columns of CSV.
-    private func check(_ columns: [String], _ line: Int) throws(RunError) {
-        for column in columns { try checkKnown(column, line) }
-        for key in Self.required where !columns.contains(key) {
-            throw file.failure(
-                line,
-                "the column '\(key)' is missing; the first line names the columns, at least "
-                    + "id and path")
-        }
-        if let twice = columns.first(where: { name in columns.count { $0 == name } > 1 }) {
-            throw file.failure(line, "the column '\(twice)' appears twice")
-        }
     }
 
     private func checkKnown(_ key: String, _ line: Int) throws(RunError) {

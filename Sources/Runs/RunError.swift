@@ -54,7 +54,7 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
                 + "rest=\(joined.joined(separator: "+"))"
         case .manifest(let text): text
         case .manifestUnreadable(let name, let reason):
-            "\(name): the manifest can't be read (\(reason)); expected a file of JSON lines or CSV"
+            "\(name): the manifest can't be read (\(reason)); expected a file of JSON lines"
         case .trackRequest(let place, let error): "\(place): \(error)"
         }
     }

@@ -35,7 +35,7 @@ package struct TrackManifest {
             stemLists = [:]
             return
         }
-        var reader = try ManifestReader(file)
+        var reader = ManifestReader(file)
         var hashes = ContiguousArray<UInt64>()
         var count = 0
         var longestSegment: (line: Int, options: SeparationOptions)?
@@ -67,7 +67,7 @@ package struct TrackManifest {
     private static func checkIDs(_ hashes: Set<UInt64>, in file: ManifestFile) throws(RunError) {
         if hashes.isEmpty { return }
         var lines: [String: Int] = [:]
-        var reader = try ManifestReader(file)
+        var reader = ManifestReader(file)
         while let track = try reader.next() {
             guard hashes.contains(Shard.hash(track.id)) else { continue }
             if let first = lines.updateValue(track.line, forKey: track.id) {
@@ -112,7 +112,7 @@ package struct TrackManifest {
             self.manifest = manifest
             self.settings = settings
             self.sources = sources
-            reader = try ManifestReader(manifest.file)
+            reader = ManifestReader(manifest.file)
         }
 
         /// - Throws: `RunError` for an invalid line of a file that was not checked, or was

@@ -124,7 +124,7 @@ extension UsageError {
         case .manifestUnreadable(let name, let reason):
             self.init(
                 "\(name): the manifest can't be read (\(reason)); '\(Option.manifest.usage)' takes "
-                    + "a file of JSON lines or CSV")
+                    + "a file of JSON lines")
         case .trackRequest(let place, let error):
             self.init("\(place): \(UsageError(error, ParsedArguments()))")
         }

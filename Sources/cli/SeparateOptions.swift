@@ -16,8 +16,8 @@ extension Option {
 
     static let manifest = Option(
         "manifest", value: "file",
-        help: "Separate the tracks that a file lists, as JSON lines or CSV with id, path and "
-            + "options of their own, or - for standard input. The id names the stems: "
+        help: "Separate the tracks that a file lists, as JSON lines with id, path and options of "
+            + "their own, or - for standard input. The id names the stems: "
             + "<out>/<model>/<id>/<stem>.wav.")
     static let shard = Option(
         "shard", value: "i/n",

@@ -136,8 +136,8 @@ struct HelpTests {
 
                 MANY TRACKS:
                   --manifest <file>       Separate the tracks that a file lists, as JSON lines
-                                          or CSV with id, path and options of their own, or -
-                                          for standard input. The id names the stems:
+                                          with id, path and options of their own, or - for
+                                          standard input. The id names the stems:
                                           <out>/<model>/<id>/<stem>.wav.
                   --shard <i/n>           Separate part i of n of the manifest, counted from 0;
                                           a hash of the id decides.
@@ -305,8 +305,8 @@ struct HelpTests {
 
                 MANY TRACKS:
                   --manifest <file>       Separate the tracks that a file lists, as JSON lines
-                                          or CSV with id, path and options of their own, or -
-                                          for standard input.
+                                          with id, path and options of their own, or - for
+                                          standard input.
                   --shard <i/n>           Separate part i of n of the manifest, counted from 0.
                   --follow                Separate each track of the manifest as soon as its
                                           line arrives, until its end.

@@ -45,22 +45,23 @@ struct ManifestTests {
     }
 
     @Test(arguments: ["file", "pipe"])
-    func commaSeparatedValuesFollowTheirRules(source: String) throws {
+    func byteOrderMarksEmptyLinesAndLineEndsOfWindowsAreAccepted(source: String) throws {
         let text =
-            "\u{FEFF}path,shifts,id\r\n\"a.wav\",,plain\r\n\r\n\"b.wav\",0,\"a \"\"b\"\", c\"\r\n"
-        try folder.write(text, "list.csv")
+            "\u{FEFF}" + #"{"path": "a.wav", "id": "plain"}"# + "\r\n\r\n"
+            + #"{"id": "a 'b', c", "path": "b.wav"}"# + "\r\n"
+        try folder.write(text, "list.jsonl")
         if source == "file" {
-            try run("list.csv")
+            try run("list.jsonl")
         } else {
             _ = try CommandRun(
                 [
-                    "-c", "cat list.csv | \"$0\" --manifest - -n cross_first -o out",
+                    "-c", "cat list.jsonl | \"$0\" --manifest - -n cross_first -o out",
                     CommandRun.executable.path,
                 ],
                 in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"))
         }
         #expect(folder.exists("out/cross_first/plain/drums.wav"))
-        #expect(folder.exists("out/cross_first/a \"b\", c/drums.wav"))
+        #expect(folder.exists("out/cross_first/a 'b', c/drums.wav"))
     }
 
     @Test func tracksHaveOptionsOfTheirOwn() throws {
@@ -107,9 +108,15 @@ struct ManifestTests {
 
     @Test func aResultHasAllMembersWhateverItsStatus() throws {
         try folder.write("text", "bad.wav")
-        try folder.write("id,path\nx,a.wav\ny,bad.wav\nz,gone.wav\n", "list.csv")
-        try run("list.csv", exits: 1)
-        let run = try run("list.csv", ["--json", "--skip-existing"], exits: 1)
+        try folder.write(
+            """
+            {"id": "x", "path": "a.wav"}
+            {"id": "y", "path": "bad.wav"}
+            {"id": "z", "path": "gone.wav"}
+
+            """, "list.jsonl")
+        try run("list.jsonl", exits: 1)
+        let run = try run("list.jsonl", ["--json", "--skip-existing"], exits: 1)
         let results = try results(run)
         #expect(results.map { $0["status"] as? String } == ["skipped", "failed", "failed"])
         #expect(
@@ -137,8 +144,13 @@ struct ManifestTests {
 
     @Test func aTrackThatTakesTooLongFailsAndTheNextIsDone() throws {
         try folder.writeTrack("long.wav", samples: 200_000)
-        try folder.write("id,path,shifts\nlong,long.wav,100\nshort,a.wav,0\n", "list.csv")
-        let run = try run("list.csv", ["--json", "--timeout=1"], exits: 1)
+        try folder.write(
+            """
+            {"id": "long", "path": "long.wav", "shifts": 100}
+            {"id": "short", "path": "a.wav", "shifts": 0}
+
+            """, "list.jsonl")
+        let run = try run("list.jsonl", ["--json", "--timeout=1"], exits: 1)
         let results = try results(run)
         #expect(results.map { $0["status"] as? String } == ["failed", "done"])
         #expect(results[0]["error_class"] as? String == "timeout")
@@ -148,10 +160,15 @@ struct ManifestTests {
 
     @Test func aTrackThatFailsAgainAndAgainGoesIntoQuarantine() throws {
         try folder.write("text", "bad.wav")
-        try folder.write("id,path\nx,a.wav\ny,bad.wav\n", "list.csv")
+        try folder.write(
+            """
+            {"id": "x", "path": "a.wav"}
+            {"id": "y", "path": "bad.wav"}
+
+            """, "list.jsonl")
         let options = ["--json", "--skip-existing", "--quarantine-after=2"]
         func status(_ more: [String] = [], exits code: Int32) throws -> String? {
-            try results(run("list.csv", options + more, exits: code)).last?["status"] as? String
+            try results(run("list.jsonl", options + more, exits: code)).last?["status"] as? String
         }
         #expect(try status(exits: 1) == "failed")
         #expect(try status(exits: 1) == "failed")
@@ -164,18 +181,23 @@ struct ManifestTests {
     }
 
     @Test func aTrackHasStemsOfItsOwn() throws {
-        try folder.write("id,path,stems\nx,a.wav,\ny,b.wav,rest\n", "list.csv")
-        let found = try results(run("list.csv", ["--json", "--stems=drums"]))
+        try folder.write(
+            """
+            {"id": "x", "path": "a.wav"}
+            {"id": "y", "path": "b.wav", "stems": "rest"}
+
+            """, "list.jsonl")
+        let found = try results(run("list.jsonl", ["--json", "--stems=drums"]))
         let stems = found.map { track in
             (track["outputs"] as? [[String: Any]])?.compactMap { $0["stem"] as? String }
         }
         #expect(stems == [["drums"], ["rest"]])
         let parameters = try #require(found.last?["parameters"] as? [String: Any])
         #expect(parameters["outputs"] as? [String] == ["rest"])
-        let again = try run("list.csv", ["--stems=drums", "--skip-existing"])
+        let again = try run("list.jsonl", ["--stems=drums", "--skip-existing"])
         #expect(again.errors.contains("Already done: x\nAlready done: y\n"))
         // Without {stem}, different stems of a track would have the same file name.
-        try run("list.csv", ["--stems=drums", "--filename={track}.{ext}"], exits: 2)
+        try run("list.jsonl", ["--stems=drums", "--filename={track}.{ext}"], exits: 2)
     }
 
     @Test func aFollowedManifestIsSeparatedLineByLine() throws {
@@ -232,16 +254,20 @@ struct ManifestTests {
 
     @Test func anInterruptionIsNoFailureAndAKilledProcessIsOne() throws {
         try folder.writeTrack("long.wav", samples: 200_000)
-        try folder.write("id,path,shifts\nlong,long.wav,100\n", "list.csv")
+        try folder.write(
+            """
+            {"id": "long", "path": "long.wav", "shifts": 100}
+
+            """, "list.jsonl")
         let arguments = [
-            "--manifest=list.csv", "-n", "cross_first", "-o", "out", "--quarantine-after=1",
+            "--manifest=list.jsonl", "-n", "cross_first", "-o", "out", "--quarantine-after=1",
         ]
         _ = try CommandRun(arguments, in: folder.url, interruptedAt: "Separating", exits: 130)
         #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
         _ = try CommandRun(
             arguments, in: folder.url, interruptedAt: "Separating", signal: SIGKILL,
             exits: SIGKILL)
-        let run = try run("list.csv", ["--quarantine-after=1", "--json"])
+        let run = try run("list.jsonl", ["--quarantine-after=1", "--json"])
         #expect(try results(run).first?["status"] as? String == "quarantined")
         #expect(try results(run).first?["error_class"] as? String == "internal")
     }

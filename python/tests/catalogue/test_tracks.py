@@ -82,6 +82,28 @@ def test_lines_of_a_parquet_manifest_go_to_the_command(
     ]
 
 
+def test_lines_of_a_csv_manifest_go_to_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text('\ufeffpath,shifts,id\r\na.wav,,plain\r\n\r\nb.wav,0,"a ""b"", c"\r\n')
+    assert main(["lines", str(path)]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {"path": "a.wav", "id": "plain"},
+        {"path": "b.wav", "shifts": "0", "id": 'a "b", c'},
+    ]
+    for text, message in (
+        ("id,path,id\n", "a column appears twice"),
+        ("id,path\na\n", "line 2: expected 2 fields"),
+        ("id,path\na,b,c\n", "line 2: expected 2 fields"),
+        ('id,path\na,"b" c\n', "can't be read"),
+        ('id,path\na,"b\n', "can't be read"),
+    ):
+        path.write_text(text)
+        assert main(["lines", str(path)]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_the_table_has_the_members_of_the_result_line(tmp_path: Path) -> None:
     write_track(tmp_path / "a.wav")
     engine = Engine(job(tmp_path), tmp_path)

@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command = add("report", "Write a page with plots about the table.")
     command.add_argument("--html", default="report.html", help="(default: report.html)")
-    add("lines", "Print a Parquet manifest as JSON lines, which swift-demucs reads.")
+    add("lines", "Print a manifest of CSV or Parquet as JSON lines, which swift-demucs reads.")
     return result
 
 
@@ -170,7 +170,7 @@ def main(words: Optional[List[str]] = None) -> int:
 def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "lines":
         for line in _manifest.lines(arguments.manifest, Store(fsspec.config.conf)):
-            print(json.dumps(line, default=str))
+            print(line)
         return 0
     if arguments.command == "plan":
         found = plan(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, TextIO
 
 from ._job import Job, Track, canonical, digest
 from ._store import Store, is_url
@@ -29,39 +31,69 @@ class Catalogue:
     parameters: Dict[str, Any]
 
 
-def lines(manifest: str, store: Store) -> Iterator[Dict[str, Any]]:
-    """Rows of a Parquet manifest, with the keys of the command's JSON lines."""
+def lines(manifest: str, store: Store) -> Iterator[str]:
+    """A manifest as JSON lines for the command; CSV and Parquet are converted.
+
+    Raises :class:`ManifestError` for a table that can't be read.
+    """
+    with store.open(manifest) as file:
+        start = file.read(4)
+        file.seek(0)
+        if start == b"PAR1":
+            for row in _parquet_rows(manifest, file):
+                yield json.dumps(row, default=str)
+            return
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        try:
+            first = next((line for line in text if line.strip()), "{")
+            text.seek(0)
+            if first.lstrip().startswith("{"):
+                yield from (line.rstrip("\r\n") for line in text)
+            else:
+                for row in _csv_rows(manifest, text):
+                    yield json.dumps(row)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ManifestError(f"{manifest}: can't be read: {error}") from error
+
+
+def _parquet_rows(manifest: str, file: Any) -> Iterator[Dict[str, Any]]:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        with store.open(manifest) as file:
-            for batch in pyarrow.parquet.ParquetFile(file).iter_batches(PARQUET_ROWS):
-                for row in batch.to_pylist():
-                    yield {name: value for name, value in row.items() if value is not None}
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(PARQUET_ROWS):
+            for row in batch.to_pylist():
+                yield {name: value for name, value in row.items() if value is not None}
     except pyarrow.ArrowException as error:
         raise ManifestError(f"{manifest}: can't be read as Parquet: {error}") from error
 
 
-def is_parquet(manifest: str, store: Store) -> bool:
-    """Whether a manifest is Parquet, by its first four bytes."""
-    with store.open(manifest) as file:
-        return bool(file.read(4) == b"PAR1")
+def _csv_rows(manifest: str, text: TextIO) -> Iterator[Dict[str, str]]:
+    reader = csv.DictReader(text, strict=True)
+    columns = list(reader.fieldnames or ())
+    if len(set(columns)) < len(columns):
+        raise ManifestError(f"{manifest}: a column appears twice: {', '.join(columns)}")
+    for row in reader:
+        # DictReader's key for more fields, and its value for missing ones.
+        if None in row or None in row.values():
+            raise ManifestError(
+                f"{manifest}: line {reader.line_num}: expected {len(columns)} fields, as in the "
+                f"first line: {', '.join(columns)}"
+            )
+        yield {name: value for name, value in row.items() if value}
 
 
 def load(manifest: str, job: Job, store: Store, scratch: Path) -> Catalogue:
     """Reads a manifest of JSON lines, CSV or Parquet.
 
     The command checks all lines: syntax, keys, options, duplicate ids, stems that the model doesn't
-    have. Raises :class:`ManifestError` with the first fault and its line.
+    have. Raises :class:`ManifestError` with the first fault and its line; a table's lines are those
+    of its JSON lines.
     """
     copy = scratch / "manifest"
-    if is_parquet(manifest, store):
-        with copy.open("w", encoding="utf-8") as file:
-            for row in lines(manifest, store):
-                file.write(json.dumps(row, default=str) + "\n")
-    else:
-        store.fetch(manifest, copy)
+    with copy.open("w", encoding="utf-8") as file:
+        for line in lines(manifest, store):
+            file.write(line + "\n")
     try:
         return _planned(copy, job)
     except ManifestError as error:
@@ -134,19 +166,10 @@ def _requested(parameters: Dict[str, Any], job: Job) -> str:
 
 def _add_lines(tracks: List[Track], manifest: Path) -> None:
     """Adds each track's own options, which the command has checked."""
-    import csv
-
-    def rows() -> Iterator[Dict[str, Any]]:
-        with manifest.open(encoding="utf-8-sig", newline="") as file:
-            first = next((text for text in file if text.strip()), "")
-            file.seek(0)
-            if first.lstrip().startswith("{"):
-                yield from (json.loads(text) for text in file if text.strip())
-            else:
-                yield from csv.DictReader(file)
-
-    for index, row in enumerate(rows()):
-        own = {name: value for name, value in row.items() if value not in (None, "")}
+    texts = (text for text in manifest.read_text(encoding="utf-8").splitlines() if text.strip())
+    for index, text in enumerate(texts):
+        row = json.loads(text)
+        own = {name: value for name, value in row.items() if value is not None}
         own["id"] = tracks[index].id
         own.pop("path")
         if own.get("seed") is not None:
