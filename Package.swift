@@ -23,13 +23,15 @@ let package = Package(
         .systemLibrary(name: "CSwiftDemucs", path: "include"),
 
         .target(name: "CPlatform"),
-        .target(name: "System", dependencies: ["CPlatform"]),
+        .target(name: "System", dependencies: ["CPlatform"], exclude: ["Embedded"]),
         // libcurl is opened when it is needed, so it is not linked.
         .target(name: "CCurl"),
         // The service's libraries are opened when it starts, so they are not linked.
         .target(name: "CServiceLibraries"),
         .target(name: "CPage"),
-        .target(name: "Tensor", dependencies: ["System", "CKernels", "COpenBLAS"]),
+        .target(
+            name: "Tensor", dependencies: ["System", "CKernels", "COpenBLAS"],
+            exclude: ["Embedded"]),
         .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
         .target(name: "WeightsLoader", dependencies: ["System"]),

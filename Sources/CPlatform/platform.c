@@ -8,6 +8,7 @@
 #include <malloc.h>
 #endif
 #include <sched.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static char **arguments;
@@ -41,4 +42,9 @@ void return_freed_memory(void) {
 #if defined(__GLIBC__)
     malloc_trim(0);
 #endif
+}
+
+void print_number(char *text, size_t size, char form, int digits, double number) {
+    const char format[] = {'%', '.', '*', form, 0};
+    snprintf(text, size, format, digits, number);
 }

@@ -10,8 +10,8 @@ public struct EngineInformation: Sendable, Equatable {
 
     /// Inspects this machine.
     ///
-    /// - Throws: `BLASError` if a BLAS is needed and missing, `InstructionSetError` or
-    ///   `GEMMBackendError` if the environment forces one that can't run here.
+    /// - Throws: `BackendError` if a BLAS is needed and missing, or if the environment forces kernels
+    ///   that can't run here.
     public init() throws {
         let backend = try Backend(threads: 1)
         instructionSet = backend.instructionSet

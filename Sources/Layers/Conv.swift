@@ -60,7 +60,7 @@ package struct Conv2d: Sendable {
         }
         winograd = nil
         let area = kernel.freq * kernel.time
-        let columns = (0..<outputs).map { $0 * inputs * area }
+        let columns: [Int?] = (0..<outputs).map { $0 * inputs * area }
         blocks = Swift.stride(from: 0, to: kernel.time, by: stride.time).map { first in
             let taps = first..<min(first + stride.time, kernel.time)
             let rows = (0..<kernel.freq).flatMap { row in

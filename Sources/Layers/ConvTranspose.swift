@@ -37,7 +37,7 @@ package struct ConvTranspose: Sendable {
                 quantized: { Self.ordered($0, inputs, outputs, kernel, stride) },
                 places: { Self.ordered($0, inputs, outputs, kernel, stride) }),
             rowOffsets: (0..<blocks * inputs).map { $0 * columns },
-            columnOffsets: Array(0..<columns), channels: { $0 % outputs }, on: backend)
+            columnOffsets: (0..<columns).map { $0 }, channels: { $0 % outputs }, on: backend)
     }
 
     /// `[inputs, outputs, kernel]` reordered as `[block, input, position in a group, output]`, with

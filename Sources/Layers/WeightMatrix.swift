@@ -65,7 +65,8 @@ package struct WeightMatrix: Sendable {
     package init(
         linear weight: LayerWeights, inputs: Int, outputs: Range<Int>, on backend: Backend
     ) {
-        let (rowOffsets, columnOffsets) = (Array(0..<inputs), outputs.map { $0 * inputs })
+        let rowOffsets = Array(0..<inputs)
+        let columnOffsets: [Int?] = outputs.map { $0 * inputs }
         guard case .floats(let floats) = weight.values else {
             self.init(
                 weight, rowOffsets: rowOffsets, columnOffsets: columnOffsets,

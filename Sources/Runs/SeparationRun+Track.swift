@@ -10,8 +10,10 @@ extension SeparationRun {
     ) -> SeparationEvents.Track {
         let start = ContinuousClock.now
         restartPeakResidentBytes()
-        let limit = settings.timeoutSeconds.map {
-            CancellationToken(within: cancellation, deadline: start + .seconds($0))
+        let limit = settings.timeoutSeconds.map { seconds in
+            CancellationToken(within: cancellation) {
+                ContinuousClock.now >= start + .seconds(seconds)
+            }
         }
         do {
             let report = try separateFiles(

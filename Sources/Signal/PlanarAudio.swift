@@ -51,7 +51,7 @@ public struct PlanarAudio: Sendable, Equatable {
     /// The largest magnitude of all samples that are not NaN.
     package var peak: Float {
         channels.reduce(0) { peak, channel in
-            let largest = channel.withUnsafeBufferPointer(\.largestMagnitude)
+            let largest = channel.withUnsafeBufferPointer { $0.largestMagnitude }
             guard largest.isNaN else { return max(peak, largest) }
             return channel.reduce(peak) { max($0, abs($1)) }
         }

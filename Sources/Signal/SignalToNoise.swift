@@ -51,5 +51,5 @@ package struct SignalToNoise: Sendable, Equatable {
 
 extension Sequence<SignalToNoise> {
     /// The lowest signal-to-noise ratio in dB; infinite if the sequence is empty.
-    package var worstDecibels: Double { map(\.decibels).min() ?? .infinity }
+    package var worstDecibels: Double { map { $0.decibels }.min() ?? .infinity }
 }

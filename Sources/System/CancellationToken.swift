@@ -7,16 +7,16 @@ import Synchronization
 package final class CancellationToken: Sendable {
     private let flag = Atomic<Bool>(false)
     private let outer: CancellationToken?
-    private let deadline: ContinuousClock.Instant?
+    private let isOver: (@Sendable () -> Bool)?
 
     /// - Parameters:
     ///   - outer: a token whose cancellation cancels this token too, but not the other way round.
-    ///   - deadline: the time from which on this token is cancelled; `nil` for none.
+    ///   - isOver: another condition that cancels this token, such as a deadline; nil for none.
     package init(
-        within outer: CancellationToken? = nil, deadline: ContinuousClock.Instant? = nil
+        within outer: CancellationToken? = nil, when isOver: (@Sendable () -> Bool)? = nil
     ) {
         self.outer = outer
-        self.deadline = deadline
+        self.isOver = isOver
     }
 
     /// Asks the work that checks this token to stop. May be called from any thread and from a
@@ -26,13 +26,11 @@ package final class CancellationToken: Sendable {
     }
 
     package var isCancelled: Bool {
-        if flag.load(ordering: .relaxed) || outer?.isCancelled ?? false { return true }
-        guard let deadline else { return false }
-        return ContinuousClock.now >= deadline
+        flag.load(ordering: .relaxed) || outer?.isCancelled ?? false || isOver?() ?? false
     }
 
     /// - Throws: `CancellationError` if the token is cancelled.
-    package func check() throws {
+    package func check() throws(CancellationError) {
         if isCancelled { throw CancellationError() }
     }
 }

@@ -38,11 +38,6 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     /// A fault of this program.
     case `internal`
 
-    /// The cause of any error.
-    package init(of error: any Error) {
-        self = (error as? any CausedError)?.cause ?? .internal
-    }
-
     /// Whether the same call may succeed later or on another machine.
     package var isTransient: Bool {
         switch self {
@@ -69,9 +64,4 @@ extension CausedError {
 
 extension CancellationError: CausedError {
     package var cause: ErrorCause { .cancelled }
-}
-
-extension SystemError: CausedError {
-    package var cause: ErrorCause { .system }
-    package var reason: String? { description }
 }

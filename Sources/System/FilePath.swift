@@ -50,22 +50,6 @@ package enum FilePath {
         return folder(of: String(path))
     }
 
-    /// The absolute path, without `.` and `..`. Links are not resolved.
-    package static func absolute(_ path: String) -> String {
-        let current = getcwd(nil, 0)
-        defer { free(current) }
-        let folder = current.map { String(cString: $0) } ?? ""
-        var names: [Substring] = []
-        for name in joined(folder, path).utf8.split(separator: UInt8(ascii: "/")) {
-            switch Substring(name) {
-            case ".": break
-            case "..": _ = names.popLast()
-            case let name: names.append(name)
-            }
-        }
-        return "/" + names.joined(separator: "/")
-    }
-
     /// A path relative to a folder; an absolute path stays as it is.
     package static func joined(_ folder: String, _ path: String) -> String {
         if folder.isEmpty || path.utf8.first == UInt8(ascii: "/") { return path }
@@ -80,43 +64,5 @@ package enum FilePath {
             !$0.elementsEqual(".".utf8)
         }
         return Array((isAbsolute ? "/" : "").utf8) + Array(names.joined(separator: "/".utf8))
-    }
-
-    /// The status of the file or folder at a path, links followed; nil if nothing is there.
-    package static func status(_ path: String) -> stat? {
-        var status = stat()
-        return stat(path, &status) == 0 ? status : nil
-    }
-
-    package static func isFolder(_ path: String) -> Bool {
-        status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
-    }
-
-    /// Whether anything but a folder is at a path.
-    package static func isFile(_ path: String) -> Bool {
-        status(path).map { $0.st_mode & S_IFMT != S_IFDIR } ?? false
-    }
-
-    /// Whether a regular file is at a path, which can be read more than once: no pipe or device.
-    package static func isRegularFile(_ path: String) -> Bool {
-        status(path).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
-    }
-
-    /// Size of a file in bytes; 0 if it is missing.
-    package static func countBytes(_ path: String) -> Int {
-        status(path).map { Int(clamping: $0.st_size) } ?? 0
-    }
-}
-
-extension stat {
-    /// Time of the last change of the content, in nanoseconds since 1970.
-    package var modifiedNanoseconds: Int {
-        #if canImport(Darwin)
-            let time = st_mtimespec
-        #else
-            let time = st_mtim
-        #endif
-        // A damaged file system may give any number.
-        return Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
     }
 }

@@ -2,18 +2,19 @@
 
 extension Double {
     /// The number with a fixed number of decimals.
-    package func fixed(_ digits: Int) -> String { printed("%.\(digits)f") }
+    package func fixed(_ digits: Int) -> String { printed("f", digits) }
 
     /// The number with one digit before the point, and an exponent: `1.50e-07`.
-    package func scientific(_ digits: Int) -> String { printed("%.\(digits)e") }
+    package func scientific(_ digits: Int) -> String { printed("e", digits) }
 
     /// The number rounded to a number of significant digits.
-    package func significant(_ digits: Int) -> String { printed("%.\(digits)g") }
+    package func significant(_ digits: Int) -> String { printed("g", digits) }
 
-    private func printed(_ format: String) -> String {
+    private func printed(_ form: Unicode.Scalar, _ digits: Int) -> String {
         // The largest number has 309 digits before its point.
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400) { text in
-            _ = withVaList([self]) { vsnprintf(text.baseAddress!, text.count, format, $0) }
+            print_number(
+                text.baseAddress!, text.count, CChar(UInt8(ascii: form)), Int32(digits), self)
             return String(cString: text.baseAddress!)
         }
     }

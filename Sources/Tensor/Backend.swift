@@ -3,6 +3,7 @@
 
 import CKernels
 import Synchronization
+import System
 
 /// Threads, pooled storage, matrix products and the kernels of this CPU.
 package final class Backend: Sendable {
@@ -31,10 +32,12 @@ package final class Backend: Sendable {
 
     /// - Parameter threads: at least 1; less counts as 1. Fewer run if the system refuses to start
     ///   more threads.
-    /// - Throws: ``BLASError`` if BLAS is needed and can't be loaded, ``InstructionSetError`` or
-    ///   ``GEMMBackendError`` if the environment forces kernels that this CPU cannot run.
-    package convenience init(threads: Int, precision: Precision = .float32) throws {
-        let (instructions, products) = try Self.environment.withLock { _ in
+    /// - Throws: ``BackendError`` if BLAS is needed and can't be loaded, or if the environment forces
+    ///   kernels that this CPU cannot run.
+    package convenience init(
+        threads: Int, precision: Precision = .float32
+    ) throws(BackendError) {
+        let (instructions, products) = try Self.environment.withLock { _ throws(BackendError) in
             let instructions = try InstructionSet.selected()
             return (instructions, try GEMMBackend.selected(for: instructions))
         }
@@ -45,12 +48,12 @@ package final class Backend: Sendable {
     ///
     /// OpenBLAS takes the core of the first backend that opens it.
     ///
-    /// - Throws: ``BLASError`` if `kind` is BLAS and it can't be loaded.
+    /// - Throws: ``BackendError`` if `kind` is BLAS and it can't be loaded.
     package convenience init(
         threads: Int, precision: Precision = .float32, instructions: InstructionSet,
         products kind: GEMMBackend.Kind
-    ) throws {
-        let products = try Self.environment.withLock { _ in
+    ) throws(BackendError) {
+        let products = try Self.environment.withLock { _ throws(BackendError) in
             try GEMMBackend.of(kind, for: instructions)
         }
         self.init(threads: threads, precision, instructions, products)

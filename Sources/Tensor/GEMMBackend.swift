@@ -22,27 +22,21 @@ package enum GEMMBackend: Sendable, CustomStringConvertible {
     /// Forces `packed` or `blas`, for tests and measurements.
     static let environmentVariable = "SWIFT_DEMUCS_PRODUCTS"
 
-    static func selected(for instructions: InstructionSet) throws -> GEMMBackend {
+    static func selected(for instructions: InstructionSet) throws(BackendError) -> GEMMBackend {
         guard let value = InstructionSet.forced(by: environmentVariable) else {
-            return try best(for: instructions)
+            return try of(BLAS.isFaster(than: instructions) ? .blas : .packed, for: instructions)
         }
-        guard let kind = Kind(rawValue: value) else { throw GEMMBackendError(value: value) }
+        guard let kind = Kind(rawValue: value) else { throw .unknownProducts(value: value) }
         return try of(kind, for: instructions)
     }
 
-    static func of(_ kind: Kind, for instructions: InstructionSet) throws -> GEMMBackend {
+    static func of(
+        _ kind: Kind, for instructions: InstructionSet
+    ) throws(BackendError) -> GEMMBackend {
         switch kind {
         case .packed: .packed
         case .blas: .blas(try BLAS(isa: instructions))
         }
-    }
-
-    private static func best(for instructions: InstructionSet) throws -> GEMMBackend {
-        #if canImport(Accelerate)
-            return .blas(try BLAS(isa: instructions))
-        #else
-            return instructions == .plain ? .blas(try BLAS(isa: instructions)) : .packed
-        #endif
     }
 
     package var description: String {
@@ -51,20 +45,6 @@ package enum GEMMBackend: Sendable, CustomStringConvertible {
         case .blas(let blas): "\(blas.name) \(blas.core)"
         }
     }
-}
-
-/// `SWIFT_DEMUCS_PRODUCTS` has an unknown value.
-public struct GEMMBackendError: Error, Equatable, CustomStringConvertible {
-    public let value: String
-
-    public var description: String {
-        "the environment variable SWIFT_DEMUCS_PRODUCTS is '\(value)'; use packed or blas, or "
-            + "unset it"
-    }
-}
-
-extension GEMMBackendError: CausedError {
-    package var cause: ErrorCause { .engine }
 }
 
 /// Sizes and precision of a packed matrix, the right operand of products.

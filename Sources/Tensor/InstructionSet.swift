@@ -53,12 +53,11 @@ package struct InstructionSet: Sendable, CustomStringConvertible {
 
     /// The set that runs: `SWIFT_DEMUCS_ISA` if it is set, else the best.
     ///
-    /// - Throws: ``InstructionSetError`` if the variable names a set that is unknown or that this
-    ///   CPU can't run.
-    package static func selected() throws -> InstructionSet {
+    /// - Throws: ``BackendError/instructionSetMissing(value:available:)``.
+    package static func selected() throws(BackendError) -> InstructionSet {
         guard let value = forced(by: environmentVariable) else { return best }
         guard let forced = InstructionSet(named: value) else {
-            throw InstructionSetError(value: value, available: available.map(\.name))
+            throw .instructionSetMissing(value: value, available: available.map { $0.name })
         }
         return forced
     }
@@ -79,19 +78,4 @@ extension InstructionSet: Equatable {
     package static func == (first: InstructionSet, second: InstructionSet) -> Bool {
         first.name == second.name
     }
-}
-
-/// `SWIFT_DEMUCS_ISA` names kernels that are unknown or can't run on this CPU.
-public struct InstructionSetError: Error, Equatable, CustomStringConvertible {
-    public let value: String
-    public let available: [String]
-
-    public var description: String {
-        "the environment variable SWIFT_DEMUCS_ISA is '\(value)', which this CPU and build can't "
-            + "run; use one of \(available.joined(separator: ", ")), or unset it"
-    }
-}
-
-extension InstructionSetError: CausedError {
-    package var cause: ErrorCause { .engine }
 }

@@ -20,34 +20,6 @@ package final class Storage: @unchecked Sendable {
     }
 }
 
-/// A mapping of address space whose pages take memory only when they are first written.
-private final class Region: @unchecked Sendable {
-    let base: UnsafeMutablePointer<Float>
-    let capacity: Int
-
-    /// Usual size in bytes: more than most networks need at once, so that one region is enough.
-    private static let usualBytes = 1 << 30
-
-    /// - Parameter floats: the least capacity. The region is larger where the system has room.
-    init(atLeast floats: Int) {
-        let needed = floats * MemoryLayout<Float>.stride
-        for bytes in [max(needed, Self.usualBytes), needed] {
-            let memory = mmap(
-                nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                -1, 0)
-            guard let memory, memory != MAP_FAILED else { continue }
-            capacity = bytes / MemoryLayout<Float>.stride
-            base = memory.bindMemory(to: Float.self, capacity: capacity)
-            return
-        }
-        fatalError("out of memory: \(needed) bytes")
-    }
-
-    deinit {
-        munmap(base, capacity * MemoryLayout<Float>.stride)
-    }
-}
-
 /// A memory pool: cuts blocks out of regions and joins free ones again. Fresh memory costs a page
 /// fault for every 4 KiB: 22 ms for 33 MB, against 0.9 ms for memory that has been touched before.
 ///

@@ -53,9 +53,10 @@ import Testing
             do {
                 _ = try Backend(threads: 1)
                 exit(EXIT_FAILURE)
-            } catch let error as InstructionSetError {
+            } catch BackendError.instructionSetMissing(let value, let available) {
+                let error = BackendError.instructionSetMissing(value: value, available: available)
                 let isComplete =
-                    error.value == "sse9" && error.available.contains("plain")
+                    value == "sse9" && available.contains("plain")
                     && error.description.contains("SWIFT_DEMUCS_ISA is 'sse9'")
                 exit(isComplete ? EXIT_SUCCESS : EXIT_FAILURE)
             }
@@ -70,8 +71,8 @@ import Testing
                 do {
                     _ = try InstructionSet.selected()
                     exit(EXIT_FAILURE)
-                } catch let error as InstructionSetError {
-                    guard error.value == name else { exit(EXIT_FAILURE) }
+                } catch BackendError.instructionSetMissing(let value, _) {
+                    guard value == name else { exit(EXIT_FAILURE) }
                 }
             }
         }

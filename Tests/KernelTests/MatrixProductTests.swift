@@ -22,7 +22,9 @@ import Testing
     @Test func unknownProductsAreRefused() async {
         await #expect(processExitsWith: .success) {
             setenv("SWIFT_DEMUCS_PRODUCTS", "abacus", 1)
-            #expect(throws: GEMMBackendError.self) { _ = try Backend(threads: 1) }
+            #expect(throws: BackendError.unknownProducts(value: "abacus")) {
+                _ = try Backend(threads: 1)
+            }
         }
     }
 

@@ -1,6 +1,16 @@
-/* System calls whose declarations need feature macros, which Swift can't set. */
+/* Functions of the system that Swift can't call as they are: their declarations need feature macros,
+ * or they take any number of arguments. */
 #ifndef PLATFORM_H
 #define PLATFORM_H
+
+#include <stddef.h>
+
+#if defined(__wasm__)
+/* No module of the C library exists there. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#endif
 
 /* The number of cores that this process may run on. */
 int count_available_cores(void);
@@ -16,5 +26,9 @@ const char *_Nullable path_of_binary(const void *_Nonnull address);
 /* Returns freed memory that the C library keeps to the system: megabytes, after arrays as large as a
  * model's tensors were freed. */
 void return_freed_memory(void);
+
+/* Writes a number with a zero byte to `text` as printf's `%.*f`, `%.*e` or `%.*g`; `form` is the letter.
+ * What doesn't fit into `size` bytes is cut off. */
+void print_number(char *_Nonnull text, size_t size, char form, int digits, double number);
 
 #endif

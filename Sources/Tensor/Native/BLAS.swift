@@ -9,33 +9,6 @@ import System
     import COpenBLAS
 #endif
 
-/// The BLAS library could not be used.
-public enum BLASError: Error, Equatable, CustomStringConvertible {
-    /// No shared library of these names could be opened.
-    case libraryNotFound(names: [String], reason: String)
-    /// The library lacks a function that is needed.
-    case symbolNotFound(symbol: String, library: String)
-
-    public var description: String {
-        switch self {
-        case .libraryNotFound(let names, let reason):
-            "cannot open OpenBLAS (\(names.joined(separator: ", "))): \(reason); "
-                + "install it (Debian: libopenblas0-pthread) or put its folder into LD_LIBRARY_PATH"
-        case .symbolNotFound(let symbol, let library):
-            "\(library) has no function \(symbol): it is not a complete OpenBLAS; "
-                + "install Debian's libopenblas0-pthread"
-        }
-    }
-}
-
-extension BLASError: CausedError {
-    package var cause: ErrorCause {
-        switch self {
-        case .libraryNotFound, .symbolNotFound: .engine
-        }
-    }
-}
-
 #if canImport(Accelerate)
 
     /// The BLAS of Accelerate. Compiles on Apple platforms; untested there.
@@ -43,7 +16,10 @@ extension BLASError: CausedError {
         let name = "Accelerate"
         let core = "Apple"
 
-        init(isa: InstructionSet) throws {}
+        /// Whether BLAS is faster than our own kernels: only it can use the CPU's matrix unit.
+        static func isFaster(than instructions: InstructionSet) -> Bool { true }
+
+        init(isa: InstructionSet) throws(BackendError) {}
 
         func sgemm(
             m: Int, n: Int, k: Int,
@@ -72,7 +48,10 @@ extension BLASError: CausedError {
 
         private static let libraryNames = ["libopenblas.so.0", "libopenblas.so"]
 
-        init(isa: InstructionSet) throws {
+        /// Whether BLAS is faster than our own kernels: on a CPU whose instructions they don't use.
+        static func isFaster(than instructions: InstructionSet) -> Bool { instructions == .plain }
+
+        init(isa: InstructionSet) throws(BackendError) {
             // Debian's OpenBLAS 0.3.21 takes CPUs newer than itself for Haswell and runs at half
             // speed there. OpenBLAS reads this variable once, when it is loaded. The 0 keeps a
             // value that the user has set.
@@ -87,11 +66,11 @@ extension BLASError: CausedError {
                 if library == nil, let text = dlerror() { reason = String(cString: text) }
             }
             guard let library else {
-                throw BLASError.libraryNotFound(names: Self.libraryNames, reason: reason)
+                throw .libraryNotFound(names: Self.libraryNames, reason: reason)
             }
-            func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
+            func symbol(_ name: String) throws(BackendError) -> UnsafeMutableRawPointer {
                 guard let address = dlsym(library, name) else {
-                    throw BLASError.symbolNotFound(symbol: name, library: Self.libraryNames[0])
+                    throw .symbolNotFound(symbol: name, library: Self.libraryNames[0])
                 }
                 return address
             }

@@ -1,4 +1,4 @@
-// Errors of system calls, and the protocol of all errors of this package.
+// Errors of system calls, the protocol of all errors of this package, and the cause of any error.
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -25,4 +25,16 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package static var last: SystemError { SystemError(code: errno) }
 
     package var description: String { String(cString: strerror(code)) }
+}
+
+extension SystemError: CausedError {
+    package var cause: ErrorCause { .system }
+    package var reason: String? { description }
+}
+
+extension ErrorCause {
+    /// The cause of any error.
+    package init(of error: any Error) {
+        self = (error as? any CausedError)?.cause ?? .internal
+    }
 }

@@ -1,27 +1,10 @@
-// JSON: objects, files, and quoted strings.
+// JSON: objects and files.
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
-
-extension String {
-    /// The text as a string of JSON (RFC 8259, section 7), in quotation marks.
-    package var quotedAsJSON: String {
-        var quoted = "\""
-        for scalar in unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case "\u{0}"..<" ", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
-    }
-}
 
 /// A JSON object with values of different types. Members that are nil are left out.
 package struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
