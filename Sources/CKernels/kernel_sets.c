@@ -5,7 +5,11 @@
 
 const char *kernel_set_name(ptrdiff_t index) {
 #define NAME(set) #set,
+#if defined(__wasm__)
+    static const char *const names[] = {"plain", WASM_KERNEL_SETS(NAME)};
+#else
     static const char *const names[] = {"plain", X86_KERNEL_SETS(NAME) ARM_KERNEL_SETS(NAME)};
+#endif
     return index < (ptrdiff_t)(sizeof names / sizeof *names) ? names[index] : NULL;
 }
 

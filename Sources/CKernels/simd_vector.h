@@ -86,7 +86,12 @@ static inline void store_first(float *p, vec v, ptrdiff_t n) {
         store_part(p, v, n);
 }
 
-static inline vec fma(vec a, vec b, vec c) { return __builtin_elementwise_fma(a, b, c); }
+/* A set without a fused multiply-add defines FMA: the builtin would call the C library's fmaf. */
+#ifndef FMA
+#define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#endif
+
+static inline vec fma(vec a, vec b, vec c) { return FMA(a, b, c); }
 
 typedef float vec4 __attribute__((ext_vector_type(4)));
 

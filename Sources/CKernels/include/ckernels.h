@@ -24,6 +24,8 @@ typedef struct kernel_table {
     /* Whether products of INT8 weights with activations of 14 bits are faster than those with
      * floats: integers are multiplied at least twice as fast as floats, and bfloat16 is not. */
     bool multiplies_14_bits;
+    /* Whether a product may be rounded before it is added: there is no fused multiply-add. */
+    bool rounds_products;
     /* OpenBLAS's name of its kernels for the same instructions; empty leaves the choice to it. */
     char blas_core[16];
     /* Unit of columns of a packed matrix: parts of the matrix begin at a multiple of it. */

@@ -280,7 +280,8 @@ enum { QD14_LARGEST = 8191 };
  *                   sequence). Otherwise as qd8_qc8w_gemm.
  * Bound: 2 (inner + 4) u |C| for the first two: the bound of gemm_kernel and of the product with
  * the scale. 0 for the others: the sums are integers, and every version continues with the same
- * operations. */
+ * operations; but sets that round products (rounds_products in kernel_table) have (2 steps + 1)
+ * u |C|, where a step is a segment, or QD8_SEGMENT elements of it. */
 typedef void qc8w_gemm_kernel(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *segments,
                               ptrdiff_t lda, packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
                               const float *scales, const float *_Nullable bias, float *c,
@@ -288,8 +289,8 @@ typedef void qc8w_gemm_kernel(ptrdiff_t rows, ptrdiff_t count, const gemm_segmen
 
 /* q8_qc8w_gemm: C[r, j] = sum over k < count of row_scales[r] * quantized[r * lda + k] * scales[j]
  * * q[first + k, column + j], or C[r, j] += the sum, in steps of QD8_SEGMENT as in qd8_qc8w_gemm.
- * `first` is a multiple of 8, and zeros follow each row of A up to a multiple of 4. Bound: 0, for
- * the reasons given at qd8_qc8w_gemm. */
+ * `first` is a multiple of 8, and zeros follow each row of A up to a multiple of 4. Bound: that
+ * of qd8_qc8w_gemm, for the same reasons. */
 typedef void q8_gemm_kernel(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count,
                             const signed char *quantized, ptrdiff_t lda, const float *row_scales,
                             packed_matrix b, ptrdiff_t column, ptrdiff_t columns,
