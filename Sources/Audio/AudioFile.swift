@@ -26,7 +26,7 @@ public enum AudioFile {
     ///
     /// - Throws: an ``AudioError`` that names the track, if nothing can be decoded or a sample is
     ///   not finite.
-    package static func read(_ input: AudioInput) throws(AudioError) -> DecodedAudio {
+    package static func read(_ input: AudioInput) throws -> DecodedAudio {
         let reader = try input.reader()
         var audio = PlanarAudio(
             channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
@@ -35,13 +35,11 @@ public enum AudioFile {
         while let block = try reader.next() {
             audio.append(block)
             guard audio.sampleCount <= limit else {
-                throw .tooLong(
-                    path: reader.path, limitSeconds: Double(limit) / Double(reader.sampleRateHz))
+                throw AudioError.tooLong(
+                    path: input.name, limitSeconds: Double(limit) / Double(reader.sampleRateHz))
             }
         }
-        guard audio.sampleCount > 0 else {
-            throw .nothingDecodable(path: reader.path, reason: reader.decoderError)
-        }
+        if audio.sampleCount == 0 { throw reader.emptyError }
         return DecodedAudio(buffer: audio, warnings: reader.warnings)
     }
 

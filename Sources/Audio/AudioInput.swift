@@ -1,13 +1,13 @@
-// A track to decode: a file of any format, or an unseekable stream that is spooled to a file.
+// A track to read: a file of any format, an unseekable stream that is spooled to a file, or samples.
 
 import System
 
-/// A track that can be decoded more than once, by several readers at a time.
+/// A track that can be read more than once, by several readers at a time.
 ///
 /// Holds its file open: removing or replacing the file does not change the track. Decoding needs a
 /// seekable file, so unseekable input (pipes) and the output of ffmpeg, which decodes the formats
 /// that libsndfile doesn't know, are spooled to a temporary file without a name, which is freed
-/// with this value.
+/// with this value. Samples need no file and no decoder.
 public struct AudioInput: Sendable {
     /// The path as it was given, or "standard input".
     public let name: String
@@ -15,9 +15,22 @@ public struct AudioInput: Sendable {
     /// Title, artist and so on, as far as the file states them.
     public let tags: AudioTags
 
-    private let file: InputFile
-    /// The file before decoding by ffmpeg; equal to ``file`` where libsndfile decodes it.
-    private let original: InputFile
+    private let content: Content
+
+    private enum Content {
+        /// - original: the file before decoding by ffmpeg; `decoded` where libsndfile decodes it.
+        case file(_ decoded: InputFile, original: InputFile)
+        case samples(@Sendable () -> any RecordingReader)
+    }
+
+    /// A track of samples, without tags.
+    ///
+    /// - Parameter open: returns a reader at the beginning of the track; all samples finite.
+    package init(name: String, samples open: @escaping @Sendable () -> any RecordingReader) {
+        self.name = name
+        tags = AudioTags()
+        content = .samples(open)
+    }
 
     /// Opens a track and reads its header.
     ///
@@ -54,32 +67,38 @@ public struct AudioInput: Sendable {
 
     /// Takes over an open descriptor.
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
-        original = try spool.file(descriptor, name: name)
+        let original = try spool.file(descriptor, name: name)
         do {
             tags = try AudioReader(file: original).tags
-            file = original
+            content = .file(original, original: original)
         } catch {
             guard case .notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
-            file = try ffmpeg.decode(original, to: spool)
-            tags = try AudioReader(file: file).tags
+            let decoded = try ffmpeg.decode(original, to: spool)
+            tags = try AudioReader(file: decoded).tags
+            content = .file(decoded, original: original)
         }
         self.name = name
     }
 
-    /// A new decoder at the start of the track.
+    /// A new reader at the start of the track.
     ///
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
-    package func reader() throws(AudioError) -> AudioReader {
-        try AudioReader(file: file)
+    package func reader() throws(AudioError) -> any RecordingReader {
+        switch content {
+        case .file(let decoded, _): try AudioReader(file: decoded)
+        case .samples(let open): open()
+        }
     }
 
-    /// Descriptor of the original file, with all of its tags and pictures.
-    var sourceDescriptor: Int32 { original.descriptor }
+    /// Descriptor of the original file, with all of its tags and pictures; nil for samples.
+    var sourceDescriptor: Int32? {
+        if case .file(_, let original) = content { original.descriptor } else { nil }
+    }
 
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func checkUnchanged() throws(AudioError) {
-        try file.checkUnchanged()
+        if case .file(let decoded, _) = content { try decoded.checkUnchanged() }
     }
 
     /// Opens a file whose name is not UTF-8, as old archives leave them behind: Swift has put U+FFFD

@@ -6,6 +6,8 @@ import CSndFile
 package protocol RecordingReader: AnyObject {
     var sampleRateHz: Int { get }
     var channelCount: Int { get }
+    /// Samples of each channel that are worth reserving memory for.
+    var plausibleSamples: Int { get }
     /// The next samples; `nil` at the end.
     func next() throws -> PlanarAudio?
     /// Problems that did not stop the reading, known once all of the recording has been read.
@@ -28,7 +30,7 @@ package final class AudioReader: RecordingReader {
     package let channelCount: Int
 
     /// Samples of each channel that have been decoded.
-    package private(set) var decodedSamples = 0
+    private var decodedSamples = 0
 
     private let file: InputFile
     private let cursor: InputCursor
@@ -76,8 +78,7 @@ package final class AudioReader: RecordingReader {
         sf_close(handle)
     }
 
-    /// Samples of each channel that are worth reserving memory for: the announced length, but never
-    /// more than the file's size makes plausible.
+    /// The announced length, but never more than the file's size makes plausible.
     package var plausibleSamples: Int {
         // The densest coder in use (speech at 8 kbit/s) packs some 50 samples into a byte.
         let (most, overflow) = file.sizeBytes.multipliedReportingOverflow(by: 50)

@@ -19,7 +19,9 @@ extension FFmpeg {
         format: StemFileFormat, tags: AudioTags?, source: AudioInput?, to path: String,
         spool: Spool
     ) throws -> (count: Int, sha256: String) {
-        let about = try tags == nil ? nil : source.map { try SourceDetails($0, self, spool) }
+        let about =
+            try tags == nil
+            ? nil : source?.sourceDescriptor.map { try SourceDetails($0, self, spool) }
         defer { about?.close() }
         let encoded = try TemporaryFiles.createUnnamed(in: spool.folder, for: path)
         defer { close(encoded) }
@@ -94,8 +96,8 @@ extension FFmpeg {
         /// The cover's codec (`mjpeg` or `png`) and its open file.
         let cover: (codec: String, descriptor: Int32)?
 
-        init(_ source: AudioInput, _ ffmpeg: FFmpeg, _ spool: Spool) throws {
-            descriptor = source.sourceDescriptor
+        init(_ descriptor: Int32, _ ffmpeg: FFmpeg, _ spool: Spool) throws {
+            self.descriptor = descriptor
             let files = [descriptor, descriptor]
             // Without an output ffmpeg lists the streams on standard error, and fails.
             let listing = try? ffmpeg.run(

@@ -49,10 +49,11 @@ final class LoadedModel: @unchecked Sendable {
         let choices: [PrecisionChoice] = [
             .ofModel, .fixed(.float32), .fixed(.bfloat16), .fixed(.int8), .fastest,
         ]
+        let opened = try OpenedModel(files)
         let precision = try choice(options.precision, "precision", choices)
-            .precision(isQuantized: OpenedModel(files).isQuantized)
+            .precision(isQuantized: opened.isQuantized)
         separator = try Separator(
-            files, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
+            opened, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
             segmentsInParallel: Int(options.jobs), precision: precision)
         self.files = files
         self.threads = threads

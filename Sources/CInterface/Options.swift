@@ -127,10 +127,13 @@ extension sd_separation_options {
         try CallError.require(
             segment_seconds >= 0, "segment_seconds", segment_seconds,
             "a positive number, or 0 for the model's own")
-        return SeparationOptions(
+        var options = SeparationOptions(
             shifts: Int(shifts), seed: has_seed == 0 ? nil : seed, overlap: overlap,
             segmentSeconds: segment_seconds == 0 ? nil : segment_seconds, split: split != 0,
             transitionPower: transition_power)
+        options.passOrder = try choice(order, "order", [.interleaved, .sequential])
+        options.reportsBegins = true
+        return options
     }
 
     /// Whether stems have the input's rate instead of the model's.
@@ -141,11 +144,6 @@ extension sd_separation_options {
     func token() throws(CallError) -> CancellationToken {
         CancellationToken(
             within: cancellation == nil ? nil : try cancellationHandle.object(cancellation))
-    }
-
-    /// The order of the passes.
-    func passOrder() throws(CallError) -> PassOrder {
-        try choice(order, "order", [.interleaved, .sequential])
     }
 
     /// The generator of the shifts and its seed; the seed is nil for the caller's own generator.
@@ -176,15 +174,16 @@ extension sd_separation_options {
     }
 
     /// Reports a segment to the caller, and cancels the work if the caller asks for it.
-    func report(_ segment: SegmentEvent, bag memberCount: Int, cancelling token: CancellationToken)
-    {
-        guard let progress else { return }
-        let total = segment.segmentsTotal
+    func report(
+        _ event: SeparationProgress, bag memberCount: Int, cancelling token: CancellationToken
+    ) {
+        guard let progress, let segment = event.segment else { return }
+        let total = event.segmentsTotal
         var value = sd_progress(
             size: MemoryLayout<sd_progress>.size,
-            fraction: total > 0 ? Double(segment.segmentsDone) / Double(total) : 0,
-            segments_done: Int64(segment.segmentsDone), segments_total: Int64(total),
-            track_frames: Int64(segment.trackSamples ?? 0),
+            fraction: total > 0 ? Double(event.segmentsDone) / Double(total) : 0,
+            segments_done: Int64(event.segmentsDone), segments_total: Int64(total),
+            track_frames: Int64(event.trackSamples ?? 0),
             segment_offset: Int64(segment.offsetSamples), shift: Int32(segment.shift),
             member: Int32(segment.member), has_ended: segment.hasEnded ? 1 : 0,
             member_count: Int32(memberCount))

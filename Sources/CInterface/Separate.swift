@@ -57,7 +57,7 @@ public func sd_separate(
         let given = try sd_separation_options.read(
             options, "options", or: sd_separation_options_init)
         let (options, token) = (try given.options(), try given.token())
-        let (isInputRate, order) = (try given.isInputRate(), try given.passOrder())
+        let isInputRate = try given.isInputRate()
         var (random, drawn) = try given.generator()
         let information = model.separator.model
         let buffer = try StemBuffer(
@@ -78,13 +78,13 @@ public func sd_separate(
             buffer.write(stems, at: written)
             written += stems.sampleCount
         }
-        try model.separator.separate(
-            { mix.reader() }, options: options, random: &random, order: order, cancellation: token,
-            started: { _, pipeline in
-                pipeline.onSegment = {
-                    given.report($0, bag: information.memberCount, cancelling: token)
-                }
-            }, sink: { put(resampling.append($0.stems, limit: frames)) })
+        let track = try model.separator.track(cancellation: token) { mix.reader() }
+        let pipeline = try model.separator.pipeline(
+            track, options: options, random: &random, cancellation: token)
+        let report = { given.report($0, bag: information.memberCount, cancelling: token) }
+        while let block = try pipeline.next(progress: report) {
+            put(resampling.append(block.stems, limit: frames))
+        }
         put(resampling.finish(outputCount: frames))
         given.giveBack(random)
         seed?.pointee = options.shifts > 0 ? drawn ?? 0 : 0
@@ -115,12 +115,9 @@ public func sd_separate_file(
             path: input, spool: Spool(folder: output.spoolFolder) { token.isCancelled })
         let result = try model.separator.separate(
             track, excerpt: try files.excerpt(), into: outputs, output: output, options: options,
-            order: try given.passOrder(), cancellation: token,
-            started: { pipeline in
-                pipeline.onSegment = {
-                    given.report(
-                        $0, bag: model.separator.model.memberCount, cancelling: token)
-                }
+            cancellation: token,
+            progress: {
+                given.report($0, bag: model.separator.model.memberCount, cancelling: token)
             })
         result.warnings.forEach(model.log.warning)
         try sd_track_report(

@@ -30,9 +30,9 @@ final class OpenStream {
             "standard_deviation", stream.standard_deviation,
             "the positive standard deviation of the stream's mono mix")
         let token = try options.token()
-        let order = try options.passOrder()
+        let separation = try options.options()
         try CallError.require(
-            stream.is_live == 0 || order == .interleaved, "order", "SEQUENTIAL",
+            stream.is_live == 0 || separation.passOrder == .interleaved, "order", "SEQUENTIAL",
             "INTERLEAVED for a live stream")
         let memberCount = model.separator.model.memberCount
         self.options = options
@@ -44,9 +44,8 @@ final class OpenStream {
                     mean: stream.mean, standardDeviation: stream.standard_deviation),
             isInputRate: try options.isInputRate(),
             spoolFolder: try optionalText(stream.temporary_folder, "temporary_folder"),
-            options: try options.options(), random: try options.generator().random, order: order,
-            cancellation: token,
-            onSegment: { options.report($0, bag: memberCount, cancelling: token) })
+            options: separation, random: try options.generator().random, cancellation: token,
+            progress: { options.report($0, bag: memberCount, cancelling: token) })
         options.giveBack(self.stream.random)
         rowCount = model.rowCount
         self.channels = model.separator.model.audioChannels

@@ -23,11 +23,10 @@ package final class SeparationStream {
     package let sampleRateHz: Int
     private let separator: Separator
     private let options: SeparationOptions
-    private let order: PassOrder
     /// Generator of the shifts' offsets. Once the stream has ended (a live stream: from the start)
     /// it has the state of Python's generator after the reference's separation.
     package private(set) var random: PythonRandom
-    private let onSegment: (SegmentEvent) -> Void
+    private let progress: (SeparationProgress) -> Void
     private let cancellation: CancellationToken
     private var state: State
     /// Samples of each channel that arrived.
@@ -44,15 +43,14 @@ package final class SeparationStream {
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
     ///     file.
     ///   - random: generator of the shifts' offsets; `nil` for one from the options' seed.
-    ///   - order: order of the passes; a live stream is always interleaved.
-    ///   - onSegment: called for each segment by ``next()``.
+    ///   - progress: called by ``next()`` before the first and after each segment.
     /// - Throws: `SeparationError` for options that don't fit; `AudioError` for an invalid rate or
     ///   number of channels, and if no temporary file can be made.
     package init(
         _ separator: Separator, channelCount: Int, sampleRateHz: Int,
         normalization: Normalization?, isInputRate: Bool, spoolFolder: String?,
-        options: SeparationOptions, random: PythonRandom? = nil, order: PassOrder = .interleaved,
-        cancellation: CancellationToken, onSegment: @escaping (SegmentEvent) -> Void = { _ in }
+        options: SeparationOptions, random: PythonRandom? = nil, cancellation: CancellationToken,
+        progress: @escaping (SeparationProgress) -> Void = { _ in }
     ) throws {
         let model = separator.model
         var random = random ?? PythonRandom(seed: options.seedOrDrawn())
@@ -83,10 +81,8 @@ package final class SeparationStream {
         self.separator = separator
         self.options = options
         self.random = random
-        self.order = order
         self.cancellation = cancellation
-        self.onSegment = onSegment
-        if case .live(_, let pipeline) = state { pipeline.onSegment = onSegment }
+        self.progress = progress
     }
 
     /// Whether all input has arrived.
@@ -121,11 +117,9 @@ package final class SeparationStream {
         case .spooling(let spool):
             try spool.finish()
             let track = try separator.track(cancellation: cancellation) { spool.reader() }
-            let pipeline = try separator.pipeline(
-                track, options: options, random: &random, order: order,
-                cancellation: cancellation)
-            pipeline.onSegment = onSegment
-            state = .ended(pipeline)
+            state = .ended(
+                try separator.pipeline(
+                    track, options: options, random: &random, cancellation: cancellation))
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
             pipeline.endTrack()
@@ -146,7 +140,7 @@ package final class SeparationStream {
         case .ended(let ended): pipeline = ended
         }
         while var rest = resampling {
-            let block = try pipeline.next(progress: { _ in })
+            let block = try pipeline.next(progress: progress)
             if block == nil, !hasEnded { return nil }
             let stems =
                 block.map { rest.append($0.stems, limit: inputSamples) }

@@ -28,54 +28,45 @@ extension Separator {
     ) async throws -> Separator {
         try await onOwnThread { _ in
             try Separator(
-                files, stems: stems, threads: threads, segmentsInParallel: segmentsInParallel,
-                precision: precision)
+                OpenedModel(files), stems: stems, threads: threads,
+                segmentsInParallel: segmentsInParallel, precision: precision)
         }
     }
 
-    /// Loads a checkpoint of an HTDemucs, in any format that is read.
+    /// Separates a track in memory; cancelling the task stops the work.
     ///
-    /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
-    public static func load(
-        modelAt path: String, stems: [String]? = nil, threads: Int? = nil,
-        segmentsInParallel: Int = 1, precision: Precision = .float32
-    ) async throws -> Separator {
-        try await load(
-            ModelFiles(checkpoint: path), stems: stems, threads: threads,
-            segmentsInParallel: segmentsInParallel, precision: precision)
-    }
-
-    /// Separates audio in memory; cancelling the task stops the work.
-    ///
-    /// Audio of another rate or number of channels is converted first: mono is doubled, further
+    /// A track of another rate or number of channels is converted first: mono is doubled, further
     /// channels are left out. Stems have the model's rate and channels.
     ///
     /// - Parameters:
-    ///   - audio: at least one sample; all samples finite.
-    ///   - options: how the audio is cut into segments.
+    ///   - input: a file, audio in memory, or pieces: see `AudioInput`.
+    ///   - excerpt: the part to separate; `nil` for all of it.
+    ///   - options: how the track is cut into segments.
     ///   - progress: called before the first and after each segment, on a thread of the engine.
-    /// - Throws: ``SeparationError``; `AudioError` for invalid audio or audio that can't be
-    ///   converted; `CancellationError`.
+    /// - Throws: ``SeparationError``; `AudioError` for a track that can't be read or converted;
+    ///   `CancellationError`.
     public func separate(
-        _ audio: PlanarAudio, options: SeparationOptions = SeparationOptions(),
+        _ input: AudioInput, excerpt: Excerpt? = nil,
+        options: SeparationOptions = SeparationOptions(),
         progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
     ) async throws -> Separation {
         try await onOwnThread { cancellation in
             try self.separate(
-                audio, options: options, cancellation: cancellation, progress: progress)
+                input, excerpt: excerpt, options: options, cancellation: cancellation,
+                progress: progress)
         }
     }
 
     /// Separates a track into files; cancelling the task stops the work.
     ///
-    /// The track is decoded twice: once for its length and statistics, once for its segments. Stems
+    /// The track is read twice: once for its length and statistics, once for its segments. Stems
     /// are encoded as they leave the network. With the clip mode `rescale` they wait in temporary
     /// files for their peak: 4 bytes for each sample of each output. Files appear under their names
     /// when they are complete.
     ///
     /// Only the models that the outputs need run; samples are the same as if all did.
     /// - Parameters:
-    ///   - input: an opened track.
+    ///   - input: a file, audio in memory, or pieces: see `AudioInput`.
     ///   - excerpt: the part to separate; `nil` for all of it.
     ///   - outputs: at least one; folders have to exist.
     ///   - output: how signals are written.
@@ -83,6 +74,7 @@ extension Separator {
     ///   - progress: called before the first and after each segment, on a thread of the engine.
     /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`. Files that were complete by
     ///   then stay.
+    @discardableResult
     public func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
@@ -93,51 +85,6 @@ extension Separator {
             try self.separate(
                 input, excerpt: excerpt, into: outputs, output: output, options: options,
                 cancellation: cancellation, progress: progress)
-        }
-    }
-
-    /// Separates a track that arrives in pieces, into files; cancelling the task stops the work.
-    ///
-    /// A track is normalised by its statistics, which are known at its end: until then it is put
-    /// into a temporary file, 4 bytes for each sample of each channel.
-    ///
-    /// - Parameters:
-    ///   - pieces: buffers of one rate and number of channels; all samples finite.
-    ///   - outputs: at least one; folders have to exist.
-    ///   - output: how signals are written.
-    ///   - options: how the track is cut into segments.
-    ///   - progress: called before the first and after each segment, on a thread of the engine.
-    /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`, the errors of the sequence.
-    public func separate<Pieces: AsyncSequence & Sendable>(
-        _ pieces: Pieces, into outputs: [StemOutput], output: OutputOptions = OutputOptions(),
-        options: SeparationOptions = SeparationOptions(),
-        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
-    ) async throws -> TrackReport where Pieces.Element == PlanarAudio {
-        var spooled: SampleSpool?
-        for try await piece in pieces where piece.sampleCount > 0 {
-            try Task.checkCancellation()
-            try piece.validate()
-            let spool =
-                try spooled
-                ?? SampleSpool(
-                    in: output.spoolFolder ?? FilePath.temporaryFolder,
-                    channelCount: piece.channelCount, sampleRateHz: piece.sampleRateHz)
-            try spool.append(piece)
-            spooled = spool
-        }
-        guard let spool = spooled else {
-            throw SeparationError.emptyAudio(channels: 0, samples: 0)
-        }
-        try spool.finish()
-        return try await onOwnThread { cancellation in
-            try self.separate(
-                into: outputs, output: output, options: options, cancellation: cancellation,
-                progress: progress
-            ) {
-                try self.track(downmix: output.downmix, cancellation: cancellation) {
-                    spool.reader()
-                }
-            }
         }
     }
 }
@@ -154,6 +101,36 @@ extension AudioInput {
         try await onOwnThread { cancellation in
             try AudioInput(
                 path: path, spool: Spool(folder: spoolFolder) { cancellation.isCancelled })
+        }
+    }
+}
+
+extension AudioFile {
+    /// Decodes a whole file at its own rate, with all its channels.
+    ///
+    /// A truncated file is read as far as it decodes, with a warning.
+    ///
+    /// - Throws: an `AudioError` that names the file, if nothing can be decoded or a sample is not
+    ///   finite.
+    public static func read(_ path: String) async throws -> DecodedAudio {
+        try await onOwnThread { _ in try read(path) }
+    }
+
+    /// Writes a sound file, which appears under its name when it is complete.
+    ///
+    /// - Parameters:
+    ///   - audio: at least one channel, all equally long.
+    ///   - path: its folder must exist. An existing file is replaced.
+    ///   - format: the container, and how a sample is stored.
+    ///   - clip: how samples beyond full scale are brought into range.
+    ///   - tags: title, artist and so on; `nil` for none.
+    /// - Throws: `AudioError`.
+    public static func write(
+        _ audio: PlanarAudio, to path: String, format: OutputFormat = OutputFormat(),
+        clip: ClipMode = .rescale, tags: AudioTags? = nil
+    ) async throws {
+        try await onOwnThread { _ in
+            try write(audio, to: path, format: format, clip: clip, tags: tags)
         }
     }
 }

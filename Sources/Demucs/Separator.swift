@@ -9,8 +9,8 @@ import Tensor
 /// A model that separates tracks into stems.
 ///
 /// ```swift
-/// let separator = try await Separator.load(modelAt: modelPath)
-/// let separation = try await separator.separate(track, options: options)
+/// let separator = try await Separator.load(ModelFiles(checkpoint: modelPath))
+/// let separation = try await separator.separate(AudioInput(track), options: options)
 /// ```
 ///
 /// Safe to use from several tasks at once; they share its threads.
@@ -29,11 +29,11 @@ public final class Separator: Sendable {
         let networks: [(any SeparationNetwork)?]
     }
 
-    /// Loads a model: a checkpoint, or a bag of several. Blocks until the model is loaded.
+    /// Loads the weights of a model. Blocks until they are loaded.
     ///
     /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
     package convenience init(
-        _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
+        _ opened: OpenedModel, stems: [String]? = nil, threads: Int? = nil,
         segmentsInParallel: Int = 1, precision: Precision = .float32
     ) throws {
         let threads = threads ?? countAvailableCores()
@@ -44,7 +44,7 @@ public final class Separator: Sendable {
             segmentsInParallel >= 1, "jobs", segmentsInParallel, "a number from 1")
         let workers = min(segmentsInParallel, threads)
         try self.init(
-            files, stems: stems,
+            opened, stems: stems,
             backends: (0..<workers).map { worker in
                 // The remainder of a fair share goes to the first workers.
                 try Backend(
@@ -54,8 +54,7 @@ public final class Separator: Sendable {
     }
 
     /// Loads a model that runs on given backends of one precision; each runs one segment at a time.
-    package init(_ files: ModelFiles, stems: [String]? = nil, backends: [Backend]) throws {
-        let opened = try OpenedModel(files)
+    package init(_ opened: OpenedModel, stems: [String]? = nil, backends: [Backend]) throws {
         bag = try opened.bag(of: stems)
         let networks = try opened.networks(running: bag, on: backends[0])
         workers = backends.map { backend in
@@ -84,36 +83,32 @@ public final class Separator: Sendable {
         _ = try bag.plans(options, trackSamples: 1)
     }
 
-    // MARK: - In memory
+    // MARK: - Separating
 
-    /// Separates audio in memory. Blocks until the stems are complete.
+    /// Separates a track in memory. Blocks until the stems are complete.
     ///
-    /// ``separate(_:options:progress:)`` describes parameters and errors.
+    /// ``separate(_:excerpt:options:progress:)`` describes parameters and errors.
     /// - Parameters:
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
     ///   - progress: called before the first and after each segment, on the calling thread.
     package func separate(
-        _ audio: PlanarAudio, options: SeparationOptions = SeparationOptions(),
+        _ input: AudioInput, excerpt: Excerpt? = nil,
+        options: SeparationOptions = SeparationOptions(),
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> Separation {
-        guard audio.sampleCount > 0 else {
-            throw SeparationError.emptyAudio(channels: audio.channelCount, samples: 0)
-        }
-        try audio.validate()
+        try options.validate()
+        let track = try track(excerpt: excerpt, cancellation: cancellation, open: input.reader)
         let channelCount = model.audioChannels
         var rows = PlanarAudio(
-            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz)
+            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
+            capacity: track.sampleCount)
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
-        try separate(
-            { RangeReader(audio) }, options: options, random: &random,
-            cancellation: cancellation, progress: progress,
-            started: { track, _ in
-                for row in rows.channels.indices {
-                    rows.channels[row].reserveCapacity(track.sampleCount)
-                }
-            }, sink: { rows.append($0.stems) })
+        let pipeline = try pipeline(
+            track, options: options, random: &random, cancellation: cancellation)
+        while let block = try pipeline.next(progress: progress) { rows.append(block.stems) }
+        try input.checkUnchanged()
         let stems = model.sources.enumerated().map { index, name in
             let first = index * channelCount
             return Stem(
@@ -125,33 +120,6 @@ public final class Separator: Sendable {
         return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
     }
 
-    /// Separates a recording in constant memory. Blocks until the stems are complete.
-    ///
-    /// ``separate(_:options:progress:)`` describes options and errors.
-    /// - Parameters:
-    ///   - open: returns a reader at the beginning of the recording, for each of two passes; all
-    ///     samples finite.
-    ///   - random: generator of the shifts' offsets; its state is then that of Python's generator
-    ///     after the reference's separation.
-    ///   - started: called with the track and its pipeline before the first segment.
-    ///   - sink: receives all stems block by block, at the model's rate.
-    package func separate(
-        _ open: @escaping () throws -> any RecordingReader, options: SeparationOptions,
-        random: inout PythonRandom, order: PassOrder = .interleaved,
-        cancellation: CancellationToken, progress: (SeparationProgress) -> Void = { _ in },
-        started: (Track, TrackPipeline) -> Void, sink: (StemBlock) throws -> Void
-    ) throws {
-        try options.validate()
-        let track = try track(cancellation: cancellation, open: open)
-        let pipeline = try pipeline(
-            track, bag: bag, options: options, random: &random, order: order,
-            cancellation: cancellation)
-        started(track, pipeline)
-        try pipeline.run(progress: progress, sink: sink)
-    }
-
-    // MARK: - Into files
-
     /// Separates a track into files. Blocks until the files are complete.
     ///
     /// ``separate(_:excerpt:into:output:options:progress:)`` describes parameters and errors.
@@ -162,47 +130,20 @@ public final class Separator: Sendable {
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
     ///   - progress: called before the first and after each segment, on the calling thread.
-    ///   - started: called with the pipeline before the first segment.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),
-        options: SeparationOptions = SeparationOptions(), order: PassOrder = .interleaved,
-        maximumSeconds: Double? = nil,
+        options: SeparationOptions = SeparationOptions(), maximumSeconds: Double? = nil,
         cancellation: CancellationToken = CancellationToken(),
-        progress: (SeparationProgress) -> Void = { _ in },
-        started: (TrackPipeline) -> Void = { _ in }
+        progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> TrackReport {
         try excerpt?.validate()
-        return try separate(
-            into: outputs, stemFile: stemFile.map { ($0, input) }, output: output, options: options,
-            order: order, tags: output.copiesTags ? input.tags : nil, cancellation: cancellation,
-            progress: progress, started: started, check: input.checkUnchanged
-        ) {
-            try track(
-                excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
-                cancellation: cancellation,
-                open: { try input.reader() })
-        }
-    }
-
-    /// Separates a track into files.
-    ///
-    /// - Parameters:
-    ///   - stemFile: a stem file to write too, and the track whose tags and cover it gets.
-    ///   - check: called after the whole track was read, before files are finished.
-    ///   - measure: makes the first pass over the track.
-    func separate(
-        into outputs: [StemOutput], stemFile: (output: StemFileOutput, source: AudioInput)? = nil,
-        output: OutputOptions, options: SeparationOptions,
-        order: PassOrder = .interleaved, tags: AudioTags? = nil,
-        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
-        started: (TrackPipeline) -> Void = { _ in }, check: () throws -> Void = {},
-        measure: () throws -> Track
-    ) throws -> TrackReport {
         try options.validate()
         let needed = try bag(
-            for: outputs.map(\.signal) + (stemFile?.output.parts.map(\.signal) ?? []), output)
-        let track = try measure()
+            for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []), output)
+        let track = try track(
+            excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
+            cancellation: cancellation, open: input.reader)
         let isInputRate = output.rate == .input
         let shape = SignalShape(
             channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
@@ -211,16 +152,15 @@ public final class Separator: Sendable {
         let files = try StemFiles(
             outputs,
             stemFile: stemFile.map {
-                try StemFileWriter($0.output, shape: shape, options: output, source: $0.source)
-            }, stems: needed.names, shape: shape, options: output, tags: tags, threads: threads)
+                try StemFileWriter($0, shape: shape, options: output, source: input)
+            }, stems: needed.names, shape: shape, options: output,
+            tags: output.copiesTags ? input.tags : nil, threads: threads)
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
         let pipeline = try pipeline(
-            track, bag: needed.bag, options: options, random: &random, order: order,
-            cancellation: cancellation)
-        started(pipeline)
-        try pipeline.run(progress: progress, sink: files.append)
-        try check()
+            track, bag: needed.bag, options: options, random: &random, cancellation: cancellation)
+        while let block = try pipeline.next(progress: progress) { try files.append(block) }
+        try input.checkUnchanged()
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
             durationSeconds: Double(track.recordedSamples) / Double(track.recordedRateHz),
@@ -246,9 +186,12 @@ public final class Separator: Sendable {
         return (bag.giving(needed.map(\.0)), needed.map(\.1))
     }
 
-    // MARK: - For memory and files
+    // MARK: - Block by block
 
     /// Makes the first pass over a track.
+    ///
+    /// - Parameter open: returns a reader at the beginning of the recording, for each pass; all
+    ///   samples finite.
     package func track(
         excerpt: Excerpt? = nil, downmix: Downmix = .first, maximumSeconds: Double? = nil,
         cancellation: CancellationToken, open: @escaping () throws -> any RecordingReader
@@ -259,24 +202,19 @@ public final class Separator: Sendable {
         )
     }
 
-    /// Starts the separation of a track into the stems of a bag.
-    private func pipeline(
-        _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
-        order: PassOrder, cancellation: CancellationToken
-    ) throws -> TrackPipeline {
-        try TrackPipeline(
-            track, bag: bag, options: options, random: &random, order: order,
-            backend: workers[0].backend, workers: networks(cancellation),
-            cancellation: cancellation)
-    }
-
-    /// Starts the separation of a track into all stems.
-    func pipeline(
-        _ track: Track, options: SeparationOptions, random: inout PythonRandom, order: PassOrder,
+    /// Starts the separation of a track.
+    ///
+    /// - Parameters:
+    ///   - bag: the wanted stems; `nil` for all.
+    ///   - random: generator of the shifts' offsets; its state is then that of Python's generator
+    ///     after the reference's separation.
+    package func pipeline(
+        _ track: Track, bag: Bag? = nil, options: SeparationOptions, random: inout PythonRandom,
         cancellation: CancellationToken
     ) throws -> TrackPipeline {
-        try pipeline(
-            track, bag: bag, options: options, random: &random, order: order,
+        try TrackPipeline(
+            track, bag: bag ?? self.bag, options: options, random: &random,
+            backend: workers[0].backend, workers: networks(cancellation),
             cancellation: cancellation)
     }
 

@@ -124,8 +124,10 @@ struct ShiftedPass {
 
     /// The segment at index `number` of those under way, oldest first: cut, and output not added
     /// yet.
-    func segmentUnderWay(_ number: Int) -> (member: Int, shift: Int, offsetSamples: Int) {
-        (member, shift, (addedSegments + number) * plan.strideSamples)
+    func segmentUnderWay(_ number: Int, hasEnded: Bool) -> SeparationProgress.Segment {
+        SeparationProgress.Segment(
+            member: member, shift: shift,
+            offsetSamples: (addedSegments + number) * plan.strideSamples, hasEnded: hasEnded)
     }
 
     /// Rows of the network's output that are kept.

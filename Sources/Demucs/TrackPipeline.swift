@@ -21,32 +21,6 @@ package struct StemBlock: Sendable {
     }
 }
 
-/// The order in which the passes of several members and shifts run. Both orders give the same
-/// samples.
-package enum PassOrder: Sendable {
-    /// All passes advance together, in constant memory.
-    case interleaved
-    /// Pass after pass, as in the reference: needs memory for all stems, and reads the track once
-    /// for each pass.
-    case sequential
-}
-
-/// A segment that begins or has ended.
-package struct SegmentEvent {
-    /// Indices of the segment's network in the bag, and of its shift.
-    package let member: Int
-    package let shift: Int
-    /// First sample of the segment, counted from the beginning of the shifted track.
-    package let offsetSamples: Int
-    package let hasEnded: Bool
-    /// Segments that have ended so far, over all passes.
-    package let segmentsDone: Int
-    /// Segments of all passes; 0 while the length of a live track is unknown.
-    package let segmentsTotal: Int
-    /// Length of the track; `nil` while the length of a live track is unknown.
-    package let trackSamples: Int?
-}
-
 /// A separation under way: cuts a track into segments and puts the networks' outputs together.
 ///
 /// The passes of all members and shifts advance together: the pass that is farthest behind cuts its
@@ -57,10 +31,6 @@ package struct SegmentEvent {
 ///
 /// Used by one thread at a time.
 package final class TrackPipeline {
-    /// Called when a segment begins and when it has ended, on the calling thread. A worker's next
-    /// segment is queued before its last one has ended, but its begin is reported after that end.
-    package var onSegment: ((SegmentEvent) -> Void)?
-
     /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the network of
     /// the member.
     package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
@@ -69,7 +39,7 @@ package final class TrackPipeline {
     private static let blockSamples = 1 << 15
 
     private let bag: Bag
-    private let shifts: Int
+    private let options: SeparationOptions
     private let backend: Backend
     private let cancellation: CancellationToken
     private let normalization: Normalization
@@ -101,17 +71,17 @@ package final class TrackPipeline {
     ///   opening the track; `SystemError` if no thread starts.
     package convenience init(
         _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
-        order: PassOrder = .interleaved, backend: Backend, workers: [Network],
-        cancellation: CancellationToken
+        backend: Backend, workers: [Network], cancellation: CancellationToken
     ) throws {
         try self.init(
             TrackPipeline.passes(bag, options, &random, trackSamples: track.sampleCount),
             TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
-            shifts: options.shifts, backend: backend, workers: workers, cancellation: cancellation)
-        if order == .sequential { sequentialTrack = track }
+            options: options, backend: backend, workers: workers, cancellation: cancellation)
+        if options.passOrder == .sequential { sequentialTrack = track }
     }
 
-    /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples.
+    /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples. Its
+    /// passes are always interleaved.
     ///
     /// - Parameter normalization: statistics of the whole track.
     /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
@@ -130,19 +100,20 @@ package final class TrackPipeline {
             TrackWindow(
                 liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 normalization: normalization),
-            normalization: normalization, bag: bag, shifts: options.shifts, backend: backend,
+            normalization: normalization, bag: bag, options: options, backend: backend,
             workers: workers, cancellation: cancellation)
     }
 
     private init(
         _ passes: [ShiftedPass], _ window: TrackWindow, normalization: Normalization, bag: Bag,
-        shifts: Int, backend: Backend, workers: [Network], cancellation: CancellationToken
+        options: SeparationOptions, backend: Backend, workers: [Network],
+        cancellation: CancellationToken
     ) throws {
         self.passes = passes
         self.window = window
         self.normalization = normalization
         self.bag = bag
-        self.shifts = shifts
+        self.options = options
         self.backend = backend
         self.cancellation = cancellation
         segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
@@ -163,26 +134,16 @@ package final class TrackPipeline {
         segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
     }
 
-    /// Separates the rest of the track.
-    ///
-    /// - Parameters:
-    ///   - progress: called before the first and after each segment.
-    ///   - sink: receives the wanted stems block by block, from first to last sample.
-    /// - Throws: the errors of ``next(progress:)`` and of the sink.
-    package func run(
-        progress: (SeparationProgress) -> Void, sink: (StemBlock) throws -> Void
-    ) throws {
-        while let block = try next(progress: progress) { try sink(block) }
-    }
-
     /// The next finished samples of the wanted stems; `nil` after the last, or if a live track has
     /// too few samples for the next segment.
     ///
-    /// - Parameter progress: called before the first and after each segment.
+    /// - Parameter progress: called before the first and after each segment; with
+    ///   `SeparationOptions.reportsBegins` also when a segment begins. A worker's next segment is
+    ///   queued before its last one has ended, but its begin is reported after that end.
     /// - Throws: `SeparationError` for a track that is not as long as in its first pass;
     ///   `CancellationError`; the errors of reading the track and of a network.
     package func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
-        if !isReported { report(progress) }
+        if !isReported { report(nil, progress) }
         isReported = true
         if let track = sequentialTrack {
             sequentialTrack = nil
@@ -221,17 +182,19 @@ package final class TrackPipeline {
             while begun < min(underWay.count, workers.count) {
                 // Segments of one pass begin in their order.
                 let earlier = underWay[..<begun].count { $0 == underWay[begun] }
-                reportSegment(passes[underWay[begun]].segmentUnderWay(earlier), hasEnded: false)
+                let pass = passes[underWay[begun]]
+                if options.reportsBegins {
+                    report(pass.segmentUnderWay(earlier, hasEnded: false), progress)
+                }
                 begun += 1
             }
             try cancellation.check()
             let index = underWay.removeFirst()
-            let segment = passes[index].segmentUnderWay(0)
+            let segment = passes[index].segmentUnderWay(0, hasEnded: true)
             passes[index].add(try workers.next())
             begun -= 1
             segmentsDone += 1
-            reportSegment(segment, hasEnded: true)
-            report(progress)
+            report(segment, progress)
             // The workers may have finished all segments before they saw the cancellation.
             try cancellation.check()
         }
@@ -274,22 +237,13 @@ package final class TrackPipeline {
             }, mixture: mixture)
     }
 
-    private func reportSegment(
-        _ segment: (member: Int, shift: Int, offsetSamples: Int), hasEnded: Bool
+    private func report(
+        _ segment: SeparationProgress.Segment?, _ progress: (SeparationProgress) -> Void
     ) {
-        onSegment?(
-            SegmentEvent(
-                member: segment.member, shift: segment.shift,
-                offsetSamples: segment.offsetSamples, hasEnded: hasEnded,
-                segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
-                trackSamples: window.sampleCount))
-    }
-
-    private func report(_ progress: (SeparationProgress) -> Void) {
         progress(
             SeparationProgress(
-                segmentsDone: segmentsDone, segmentsTotal: segmentsTotal,
-                audioSecondsTotal: Double(window.sampleCount ?? 0) / Double(bag.sampleRateHz)))
+                segmentsDone: segmentsDone, segmentsTotal: segmentsTotal, segment: segment,
+                trackSamples: window.sampleCount, sampleRateHz: bag.sampleRateHz))
     }
 
     /// The passes of every member that contributes to a wanted stem, member by member.
@@ -357,7 +311,7 @@ package final class TrackPipeline {
                 channelCount: stems * bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 zeros: count)
         }
-        let passCount = Float(max(1, shifts))
+        let passCount = Float(options.passCount)
         var stems = silence(stems: bag.stems.count)
         for index in bag.members.indices {
             let contributions = bag.contributions(ofMember: index)

@@ -2,48 +2,6 @@
 
 import Audio
 
-/// A recording of known length, such as audio in memory, that is read range after range.
-package final class RangeReader: RecordingReader {
-    package let channelCount: Int
-    package let sampleRateHz: Int
-    private let sampleCount: Int
-    private let blockSamples: Int
-    private let read: (Range<Int>) throws -> PlanarAudio
-    private var position = 0
-
-    /// - Parameters:
-    ///   - blockSamples: samples of each range but the last, which may be shorter.
-    ///   - read: returns the samples of a range.
-    package init(
-        channelCount: Int, sampleRateHz: Int, sampleCount: Int, blockSamples: Int = 16_384,
-        read: @escaping (Range<Int>) throws -> PlanarAudio
-    ) {
-        self.channelCount = channelCount
-        self.sampleRateHz = sampleRateHz
-        self.sampleCount = sampleCount
-        self.blockSamples = blockSamples
-        self.read = read
-    }
-
-    package convenience init(_ audio: PlanarAudio) {
-        self.init(
-            channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
-            sampleCount: audio.sampleCount, read: { audio[$0] })
-    }
-
-    package func next() throws -> PlanarAudio? {
-        let start = position
-        position = min(start + blockSamples, sampleCount)
-        return start == position ? nil : try read(start..<position)
-    }
-}
-
-extension RecordingReader {
-    package var emptyError: any Error {
-        SeparationError.emptyAudio(channels: channelCount, samples: 0)
-    }
-}
-
 /// One pass over a track, in a model's channels and rate.
 package final class TrackStream {
     let reader: any RecordingReader

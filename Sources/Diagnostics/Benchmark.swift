@@ -136,11 +136,11 @@ package struct Benchmark {
             return nil
         }
         let separator = try Separator(
-            ModelFiles(checkpoint: path), threads: threads, precision: precision)
+            OpenedModel(ModelFiles(checkpoint: path)), threads: threads, precision: precision)
         let options = SeparationOptions(shifts: 0, segmentSeconds: segmentSeconds)
         let begun = ContinuousClock.now
         let separation = try separator.separate(
-            track.audio, options: options, cancellation: cancellation)
+            AudioInput(track.audio), options: options, cancellation: cancellation)
         let seconds = begun.secondsSince
         return TrackTime(
             audioSeconds: track.audio.durationSeconds, seconds: seconds,

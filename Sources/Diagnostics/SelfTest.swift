@@ -142,7 +142,8 @@ package struct SelfTest {
     private func separateDemo(
         on backend: Backend
     ) throws -> (result: [Float], golden: [Float]) {
-        let separator = try Separator(ModelFiles(checkpoint: demoPath), backends: [backend])
+        let separator = try Separator(
+            OpenedModel(ModelFiles(checkpoint: demoPath)), backends: [backend])
         let channels = separator.model.audioChannels
         let stored = vectors.tensor(named: "demo.mix")
         guard let stored, stored.shape.count == 2, stored.shape[0] == channels,
@@ -158,7 +159,8 @@ package struct SelfTest {
         let values = try vectors.floats(stored)
         let mix = PlanarAudio(
             values, channelCount: channels, sampleRateHz: separator.model.sampleRateHz)
-        let separation = try separator.separate(mix, options: SeparationOptions(shifts: 0))
+        let separation = try separator.separate(
+            AudioInput(mix), options: SeparationOptions(shifts: 0))
 
         let reader = vectors.parameters().scope("demo")
         let storedSamples = (samples + Self.storedInterval - 1) / Self.storedInterval

@@ -1,7 +1,6 @@
 // The model of a run.
 
 import Demucs
-import HTDemucs
 import ModelZoo
 
 /// The files of a model, and what a run has to know before it loads them.
@@ -11,15 +10,22 @@ package struct SeparationModel {
     let folder: String
     /// Names of the model's stems.
     let sources: [String]
+    /// The opened files; nil once the weights are loaded, because open files count as memory of the
+    /// process.
+    var opened: OpenedModel?
+    let isQuantized: Bool
 
     /// - Parameters:
     ///   - files: the model's files, with the member to use.
     ///   - name: the name that was asked for; nil for the default.
-    /// - Throws: `WeightsError`, `ConfigurationError`.
+    /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`.
     package init(_ files: ModelFiles, name: String?) throws {
         self.files = files
         folder = SeparationModel.folder(files, name)
-        sources = try Configuration.read(from: files.open(files.checkpoints[0])).0.sources
+        let opened = try OpenedModel(files)
+        sources = opened.sources
+        isQuantized = opened.isQuantized
+        self.opened = opened
     }
 
     /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the

@@ -7,7 +7,7 @@ package struct SeparationRun {
     let settings: RunSettings
     let reporter: any RunReporter
     let cancellation: CancellationToken
-    let model: SeparationModel
+    private(set) var model: SeparationModel
     let outputs: [SeparationRequest.Output]
     /// The stems of stem files; empty without them.
     private let stemFileParts: [SeparationRequest.Output]
@@ -59,7 +59,7 @@ package struct SeparationRun {
                 modelFolder: model.folder, isManifest: manifest != nil, settings: settings)
         try manifest?.validateStems(settings, ofSources: model.sources)
         precision = try settings.request.precisionChoice.precision(
-            isQuantized: model.files.isQuantized())
+            isQuantized: model.isQuantized)
         trackCount = manifest == nil ? plan.tracks.count : manifest?.count
         seed = settings.request.separation.seedOrDrawn()
         events = SeparationEvents(
@@ -218,8 +218,11 @@ package struct SeparationRun {
     /// Loads the model for the first track that needs it: if all are skipped, no weights are read.
     private mutating func loadedSeparator() throws -> Separator {
         if let separator { return separator }
+        guard let opened = model.opened.take() else {
+            preconditionFailure("a model is open until it is loaded; a run ends if that fails")
+        }
         let loaded = try Separator(
-            model.files, stems: neededStems, threads: settings.threads,
+            opened, stems: neededStems, threads: settings.threads,
             segmentsInParallel: max(1, settings.jobs), precision: precision)
         try loaded.validate(settings.request.separation)
         try manifest?.validateSegments { try loaded.validate($0) }

@@ -112,7 +112,7 @@ struct DerivedFiles: Sendable {
     }
 
     /// Opens a stem for decoding.
-    func reader(_ stem: Job.Stem, of job: Job) throws -> AudioReader {
+    func reader(_ stem: Job.Stem, of job: Job) throws -> any RecordingReader {
         guard let file = try folder.open(folder.results, job.id, stem.file) else {
             throw DerivedFiles.gone
         }

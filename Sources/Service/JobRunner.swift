@@ -167,17 +167,19 @@ struct JobInput {
     /// - Throws: `AudioError`, `Problem`, the error of `goOn`.
     func check(_ limits: ServiceLimits, goOn: () throws -> Void) throws -> Facts {
         let reader = try audio.reader()
+        var sampleCount = 0
         func refuse() throws(Problem) {
             try limits.refuse(
                 channels: reader.channelCount, sampleRateHz: reader.sampleRateHz,
-                seconds: Double(reader.decodedSamples) / Double(reader.sampleRateHz))
+                seconds: Double(sampleCount) / Double(reader.sampleRateHz))
         }
         try refuse()
-        while try reader.next() != nil {
+        while let block = try reader.next() {
+            sampleCount += block.sampleCount
             try goOn()
             try refuse()
         }
-        if reader.decodedSamples == 0 { throw reader.emptyError }
+        if sampleCount == 0 { throw reader.emptyError }
         let warnings = reader.warnings
         for case .truncated(_, let decoded, let announced?, _) in warnings
         where decoded < JobInput.leastDecodedShare * announced {
@@ -187,7 +189,7 @@ struct JobInput {
                     + "can be decoded. Send the whole file again, or export it again.")
         }
         return Facts(
-            sampleCount: reader.decodedSamples, sampleRateHz: reader.sampleRateHz,
+            sampleCount: sampleCount, sampleRateHz: reader.sampleRateHz,
             channels: reader.channelCount,
             warnings: warnings.map { Problem.oneLine("\($0)") })
     }

@@ -115,7 +115,7 @@ final class LoadedModels: Sendable {
         return InstalledModel(
             name: files.name, files: files, sources: opened.sources,
             bag: try opened.bag(of: nil), identity: hash.hexadecimal,
-            isQuantized: try files.isQuantized())
+            isQuantized: opened.isQuantized)
     }
 
     /// Waits up to ten seconds for the service's own model: loading takes a second, a download
@@ -201,7 +201,8 @@ final class LoadedModels: Sendable {
             if let separator = loaded() { return separator }
             // Removed before the new model is loaded, so that no more than two are in memory.
             state.withLock { if $0.loaded.count > 1 { $0.loaded.removeLast() } }
-            let separator = try Separator(model.files, threads: threads, precision: precision)
+            let separator = try Separator(
+                OpenedModel(model.files), threads: threads, precision: precision)
             state.withLock { $0.loaded.append((key, model.name, separator)) }
             return separator
         }

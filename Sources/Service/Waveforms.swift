@@ -26,7 +26,7 @@ struct Waveforms {
         /// Computes the waveform of a stem by decoding it.
         ///
         /// - Parameter goOn: called for each block; its error ends the work.
-        init(_ reader: AudioReader, goOn: () throws -> Void) throws {
+        init(_ reader: any RecordingReader, goOn: () throws -> Void) throws {
             var minima = [[Int8]](repeating: [], count: reader.channelCount)
             var maxima = minima
             var rest = [[Float]](repeating: [], count: reader.channelCount)

@@ -33,20 +33,21 @@ struct AsyncSeparationTests {
     @Test func piecesGiveTheFilesOfTheWholeTrack() async throws {
         // Longer than a block of the temporary file.
         let track = NoiseTrack.buffer(samples: 20_000, amplitude: 0.5)
-        let url = URL(fileURLWithPath: folder.path("track.wav"))
-        try await AudioFile.write(track, to: url, format: .wav(.float32), clip: .none)
-        #expect(try await AudioFile.read(url).buffer == track)
-        let model = Fixture.url("models/cross_first.safetensors")
-        let separator = try await Separator.load(modelAt: model, threads: 1)
+        let path = folder.path("track.wav")
+        try await AudioFile.write(track, to: path, format: .wav(.float32), clip: .none)
+        #expect(try await AudioFile.read(path).buffer == track)
+        let model = Fixture.url("models/cross_first.safetensors").path
+        let separator = try await Separator.load(ModelFiles(checkpoint: model), threads: 1)
         let steps = Mutex<[SeparationProgress]>([])
         let ofFile = try await separator.separate(
-            AudioInput.open(url), into: outputs("file"), options: Self.options,
+            AudioInput.open(path), into: outputs("file"), options: Self.options,
             progress: { step in steps.withLock { $0.append(step) } })
         let counts = steps.withLock { $0.map(\.segmentsDone) }
         #expect(counts.count > 1)
         #expect(counts == Array(0...steps.withLock { $0[0].segmentsTotal }))
         let ofPieces = try await separator.separate(
-            pieces(of: track), into: outputs("pieces"), options: Self.options)
+            AudioInput.collect(pieces(of: track)), into: outputs("pieces"),
+            options: Self.options)
         #expect(ofFile.outputs.map(\.sha256) == ofPieces.outputs.map(\.sha256))
         #expect(ofPieces.durationSeconds == 12.5)
     }
@@ -71,12 +72,14 @@ struct AsyncSeparationTests {
                 $0.finish()
             }
             await #expect {
-                try await separator.separate(stream, into: outputs("odd"))
+                try await separator.separate(
+                    AudioInput.collect(stream), into: outputs("odd"))
             } throws: { "\($0)" == text }
         }
         await #expect(throws: SeparationError.emptyAudio(channels: 0, samples: 0)) {
             try await separator.separate(
-                AsyncStream<PlanarAudio> { $0.finish() }, into: outputs("none"))
+                AudioInput.collect(AsyncStream<PlanarAudio> { $0.finish() }),
+                into: outputs("none"))
         }
         #expect(try folder.contents == [])
     }
@@ -88,7 +91,8 @@ struct AsyncSeparationTests {
         let options = SeparationOptions(shifts: 100)
         let task = Task {
             try await separator.separate(
-                pieces(of: track), into: outputs("cancelled"), options: options)
+                AudioInput.collect(pieces(of: track)), into: outputs("cancelled"),
+                options: options)
         }
         cancelSoon(task)
         await #expect(throws: CancellationError.self) { _ = try await task.value }

@@ -20,8 +20,10 @@ struct BagTests {
         members: [String] = BagTests.pair
     ) throws -> Separator {
         try Separator(
-            ModelFiles(
-                name: "bag", checkpoints: members, weights: weights, segmentSeconds: segmentSeconds),
+            OpenedModel(
+                ModelFiles(
+                    name: "bag", checkpoints: members, weights: weights,
+                    segmentSeconds: segmentSeconds)),
             stems: stems, threads: 1)
     }
 
@@ -31,14 +33,14 @@ struct BagTests {
         let options = SeparationOptions(shifts: shifts, seed: 1234)
         let identity: [[Double]] = [[1, 0], [0, 1]]
         var segments = 0
-        let whole = try bag(identity).separate(Self.track, options: options) {
+        let whole = try bag(identity).separate(AudioInput(Self.track), options: options) {
             segments = $0.segmentsTotal
         }
         var segmentsOfStems = 0
         for stem in ["drums", "rest"] {
             var stemSegments = 0
             let separator = try bag(identity, stems: [stem])
-            let one = try separator.separate(Self.track, options: options) {
+            let one = try separator.separate(AudioInput(Self.track), options: options) {
                 stemSegments = $0.segmentsTotal
             }
             #expect(separator.model.sources == [stem])
@@ -51,21 +53,25 @@ struct BagTests {
 
     /// Runs a separation; returns the stems, the events and the generator's final state.
     private func run(
-        _ separator: Separator, shifts: Int, order: PassOrder
+        _ separator: Separator, shifts: Int, order: SeparationOptions.PassOrder
     ) throws -> (stems: PlanarAudio, events: [String], random: PythonRandom) {
         var random = PythonRandom(seed: 77)
         var events: [String] = []
         var stems = PlanarAudio(channelCount: 4, sampleRateHz: 1600)
-        try separator.separate(
-            { RangeReader(Self.track) }, options: SeparationOptions(shifts: shifts),
-            random: &random, order: order, cancellation: CancellationToken(),
-            started: { _, pipeline in
-                pipeline.onSegment = {
-                    events.append(
-                        "\($0.member) \($0.shift) \($0.offsetSamples) \($0.hasEnded)")
-                    #expect($0.trackSamples == 1777)
-                }
-            }, sink: { stems.append($0.stems) })
+        var options = SeparationOptions(shifts: shifts)
+        options.passOrder = order
+        options.reportsBegins = true
+        let cancellation = CancellationToken()
+        let pipeline = try separator.pipeline(
+            separator.track(cancellation: cancellation) { RangeReader(Self.track) },
+            options: options, random: &random, cancellation: cancellation)
+        let report = { (progress: SeparationProgress) in
+            #expect(progress.trackSamples == 1777)
+            guard let segment = progress.segment else { return }
+            events.append(
+                "\(segment.member) \(segment.shift) \(segment.offsetSamples) \(segment.hasEnded)")
+        }
+        while let block = try pipeline.next(progress: report) { stems.append(block.stems) }
         return (stems, events, random)
     }
 
@@ -98,8 +104,8 @@ struct BagTests {
         let some = try NoiseTrack.model("six_sources", stems: [sources[4], sources[1]])
         let track = PlanarAudio(
             channels: Self.track.channels, sampleRateHz: all.model.sampleRateHz)
-        let whole = try all.separate(track, options: options)
-        let part = try some.separate(track, options: options)
+        let whole = try all.separate(AudioInput(track), options: options)
+        let part = try some.separate(AudioInput(track), options: options)
         #expect(part.stems.map(\.name) == [sources[1], sources[4]])
         #expect(part.stems == [whole.stems[1], whole.stems[4]])
     }
@@ -107,8 +113,8 @@ struct BagTests {
     @Test func aBagOfOneWithoutWeightsIsItsMember() throws {
         let options = SeparationOptions(shifts: 2, seed: 5)
         #expect(
-            try bag(nil, members: [Self.pair[0]]).separate(Self.track, options: options)
-                == NoiseTrack.model().separate(Self.track, options: options))
+            try bag(nil, members: [Self.pair[0]]).separate(AudioInput(Self.track), options: options)
+                == NoiseTrack.model().separate(AudioInput(Self.track), options: options))
     }
 
     @Test func aLongerSegmentThanTheMembersIsNotTaken() throws {
@@ -117,8 +123,8 @@ struct BagTests {
         let longer = try bag(nil, segmentSeconds: 44)
         #expect(longer.model.segmentSeconds == own.model.segmentSeconds)
         #expect(
-            try longer.separate(Self.track, options: options)
-                == own.separate(Self.track, options: options))
+            try longer.separate(AudioInput(Self.track), options: options)
+                == own.separate(AudioInput(Self.track), options: options))
         #expect(try bag(nil, segmentSeconds: 0.15).model.segmentSeconds == 0.15)
     }
 

@@ -31,7 +31,9 @@ enum NoiseTrack {
         segmentsInParallel: Int = 1
     ) throws -> Separator {
         try Separator(
-            ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path), stems: stems,
+            OpenedModel(
+                ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path)),
+            stems: stems,
             threads: threads, segmentsInParallel: segmentsInParallel)
     }
 }
@@ -95,7 +97,7 @@ struct FileSeparationTests {
         let report = try separator.separate(
             input, into: bothStems, output: float32(), options: options)
         let decoded = try AudioFile.read(input).buffer
-        let whole = try separator.separate(decoded, options: options)
+        let whole = try separator.separate(AudioInput(decoded), options: options)
         for stem in whole.stems {
             #expect(try channels(stem.name) == limited(stem.audio.channels))
         }
@@ -113,7 +115,7 @@ struct FileSeparationTests {
         let report = try separator.separate(
             input, into: bothStems, output: OutputOptions(format: .wav(format), clipMode: clip),
             options: options)
-        let whole = try separator.separate(try AudioFile.read(input).buffer, options: options)
+        let whole = try separator.separate(input, options: options)
         for (stem, output) in zip(whole.stems, report.outputs) {
             let expected = folder.path("expected.wav")
             try AudioFile.write(stem.audio, to: expected, format: .wav(format), clip: clip)
@@ -154,7 +156,7 @@ struct FileSeparationTests {
                 ("residual", .mixtureMinus(separator.model.sources)),
             ]), output: float32(), options: options)
         let mix = try AudioFile.read(input).buffer
-        let whole = try separator.separate(mix, options: options)
+        let whole = try separator.separate(AudioInput(mix), options: options)
         func sum(_ stems: [Stem]) -> [[Float]] {
             stems.reduce([[Float]](repeating: [Float](repeating: 0, count: 1500), count: 2)) {
                 zip($0, $1.audio.channels).map { zip($0, $1).map { $0 + $1 } }
@@ -180,7 +182,7 @@ struct FileSeparationTests {
         let peak = report.outputs.map(\.peak).reduce(0, max)
         let divisor = max(1.01 * peak, 1)
         #expect(divisor > 1)
-        let whole = try separator.separate(try AudioFile.read(input).buffer, options: options)
+        let whole = try separator.separate(input, options: options)
         for (stem, written) in zip(whole.stems, report.outputs) {
             #expect(written.gain == 1 / divisor)
             #expect(
@@ -224,7 +226,7 @@ struct FileSeparationTests {
             channels: downmix == .first ? Array(buffer.channels[..<2]) : [mean, mean],
             sampleRateHz: 1600)
         let drums = try #require(
-            try separator.separate(mix, options: .init(shifts: 0))["drums"])
+            try separator.separate(AudioInput(mix), options: .init(shifts: 0))["drums"])
         let minus = zip(mix.channels, drums.channels).map { zip($0, $1).map { $0 - $1 } }
         #expect(try channels("mix") == limited(minus))
     }
@@ -236,10 +238,9 @@ struct FileSeparationTests {
             checkpoints: ["cross_first", "positions"].map {
                 Fixture.url("models/\($0).safetensors").path
             }, weights: [[1, 0], [0, 1]])
-        let separator = try Separator(files, threads: 1)
+        let separator = try Separator(OpenedModel(files), threads: 1)
         let options = SeparationOptions(shifts: 2, seed: 77)
-        let whole = try separator.separate(
-            try AudioFile.read(input).buffer, options: options)
+        let whole = try separator.separate(input, options: options)
         let minus = outputs([("minus", .mixtureMinus(["rest"])), ("rest", .stem("rest"))])
         var segments = 0
         _ = try separator.separate(input, into: minus, output: float32(), options: options) {
@@ -252,7 +253,7 @@ struct FileSeparationTests {
         ) { segmentsOfAll = $0.segmentsTotal }
         #expect(segments < segmentsOfAll)
         // A separator that was loaded for some stems has no other stems.
-        let some = try Separator(files, stems: ["rest"], threads: 1)
+        let some = try Separator(OpenedModel(files), stems: ["rest"], threads: 1)
         _ = try some.separate(input, into: minus, options: options)
         #expect(throws: SeparationError.self) {
             try some.separate(input, into: bothStems, options: options)
@@ -274,7 +275,7 @@ struct FileSeparationTests {
             let report = try separator.separate(
                 input, excerpt: excerpt, into: bothStems, output: float32(), options: options)
             let part = buffer[range]
-            let whole = try separator.separate(part, options: options)
+            let whole = try separator.separate(AudioInput(part), options: options)
             #expect(try channels("drums") == limited(whole["drums"]?.channels))
             #expect(report.durationSeconds == part.durationSeconds)
         }

@@ -79,18 +79,17 @@ func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Tr
 /// Runs the pipeline.
 func separate(
     _ track: Track, bag: Bag = Bag(PositionNetwork.format), options: SeparationOptions,
-    order: PassOrder = .interleaved, workers: Int = 1,
+    workers: Int = 1,
     cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor, sink: (StemBlock) throws -> Void
 ) throws {
     var random = PythonRandom(seed: options.seed ?? 0)
-    try TrackPipeline(
-        track, bag: bag, options: options, random: &random, order: order,
-        backend: Backend(threads: 1),
+    let pipeline = try TrackPipeline(
+        track, bag: bag, options: options, random: &random, backend: Backend(threads: 1),
         workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
-        cancellation: cancellation
-    ).run(progress: progress, sink: sink)
+        cancellation: cancellation)
+    while let block = try pipeline.next(progress: progress) { try sink(block) }
 }
 
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.

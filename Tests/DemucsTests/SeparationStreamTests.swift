@@ -50,7 +50,8 @@ struct SeparationStreamTests {
         let noise = NoiseTrack.buffer(
             samples: track.samples, channels: track.channels, rateHz: track.rateHz)
         let options = SeparationOptions(shifts: shifts, seed: 3)
-        let whole = try separator.separate(noise, options: options).stems.flatMap(\.audio.channels)
+        let whole = try separator.separate(AudioInput(noise), options: options)
+            .stems.flatMap(\.audio.channels)
         for (live, blockSamples) in [(false, 77), (true, 77), (true, 2000)] {
             var early = 0
             let stems = try stems(

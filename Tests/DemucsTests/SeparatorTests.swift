@@ -75,8 +75,8 @@ struct SeparatorTests {
             values, channelCount: shape[0],
             sampleRateHz: try #require(metadata["samplerate"].flatMap { Int($0) }))
 
-        let separator = try Separator(try modelFiles(metadata), threads: 1)
-        let separation = try separator.separate(mix, options: options)
+        let separator = try Separator(OpenedModel(modelFiles(metadata)), threads: 1)
+        let separation = try separator.separate(AudioInput(mix), options: options)
         #expect(separation.stems.map(\.name) == separator.model.sources)
         #expect(separation.seed == (options.shifts > 0 ? options.seed : nil))
         for stem in separation.stems {
@@ -92,18 +92,18 @@ struct SeparatorTests {
 
     @Test func anyNumberOfThreadsGivesTheSameBits() throws {
         let options = SeparationOptions(shifts: 2, seed: 5)
-        let one = try NoiseTrack.model().separate(noise(1500), options: options)
+        let one = try NoiseTrack.model().separate(AudioInput(noise(1500)), options: options)
         for threads in [2, 3, 8] {
             let separator = try NoiseTrack.model(threads: threads)
-            #expect(try separator.separate(noise(1500), options: options) == one)
+            #expect(try separator.separate(AudioInput(noise(1500)), options: options) == one)
         }
     }
 
     @Test func aDrawnSeedRepeatsTheSeparation() throws {
         let separator = try NoiseTrack.model()
-        let drawn = try separator.separate(noise(700))
+        let drawn = try separator.separate(AudioInput(noise(700)))
         let seed = try #require(drawn.seed)
-        let again = try separator.separate(noise(700), options: .init(seed: seed))
+        let again = try separator.separate(AudioInput(noise(700)), options: .init(seed: seed))
         #expect(again == drawn)
     }
 
@@ -120,7 +120,7 @@ struct SeparatorTests {
         let silence = PlanarAudio(
             channels: [[Float]](repeating: [Float](repeating: 0, count: 1000), count: 2),
             sampleRateHz: 1600)
-        let separation = try NoiseTrack.model().separate(silence)
+        let separation = try NoiseTrack.model().separate(AudioInput(silence))
         #expect(
             separation.stems.allSatisfy {
                 $0.audio.channels.allSatisfy { $0.count == 1000 && $0.allSatisfy { $0 == 0 } }
@@ -131,10 +131,10 @@ struct SeparatorTests {
         let separator = try NoiseTrack.model()
         let options = SeparationOptions(shifts: 1, seed: 3)
         let audio = noise(900)
-        async let first = separator.separate(audio, options: options)
-        async let second = separator.separate(audio, options: options)
+        async let first = separator.separate(AudioInput(audio), options: options)
+        async let second = separator.separate(AudioInput(audio), options: options)
         let expected = try separator.separate(
-            audio, options: options, cancellation: CancellationToken())
+            AudioInput(audio), options: options, cancellation: CancellationToken())
         #expect(try await first == expected)
         #expect(try await second == expected)
     }
@@ -143,7 +143,9 @@ struct SeparatorTests {
         let separator = try NoiseTrack.model()
         // Enough work for a minute.
         let options = SeparationOptions(shifts: 100)
-        let task = Task { try await separator.separate(noise(100_000), options: options) }
+        let task = Task {
+            try await separator.separate(AudioInput(noise(100_000)), options: options)
+        }
         cancelSoon(task)
         await #expect(throws: CancellationError.self) { _ = try await task.value }
     }
@@ -153,7 +155,7 @@ struct SeparatorTests {
         let token = CancellationToken()
         var last = 0
         #expect(throws: CancellationError.self) {
-            _ = try separator.separate(noise(10_000), cancellation: token) { progress in
+            _ = try separator.separate(AudioInput(noise(10_000)), cancellation: token) { progress in
                 last = progress.segmentsDone
                 if last == 2 { token.cancel() }
             }
@@ -166,7 +168,7 @@ struct SeparatorTests {
         func expect(_ error: some Error & Equatable, _ channels: [[Float]], rateHz: Int = 1600) {
             #expect(throws: error) {
                 _ = try separator.separate(
-                    PlanarAudio(channels: channels, sampleRateHz: rateHz))
+                    AudioInput(PlanarAudio(channels: channels, sampleRateHz: rateHz)))
             }
         }
         func invalid(_ problem: String) -> AudioError { .invalidAudio(problem: problem) }

@@ -59,9 +59,11 @@ import Testing
             track, chunkSamples: 400, encoding: TensorEncoding(container, .float32))
         try fixture.run()
         let separation = try Separator(
-            ModelFiles(checkpoint: Fixture.url("models/cross_first.safetensors").path), threads: 2
+            OpenedModel(
+                ModelFiles(checkpoint: Fixture.url("models/cross_first.safetensors").path)),
+            threads: 2
         ).separate(
-            AudioFile.read(track).buffer, options: SeparationOptions(shifts: 0, split: false))
+            AudioInput(path: track), options: SeparationOptions(shifts: 0, split: false))
         let comparison = Comparison(
             actual: try fixture.stems().flatMap { $0 },
             expected: separation.stems.flatMap { $0.audio.channels }.flatMap {

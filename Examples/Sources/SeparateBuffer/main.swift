@@ -24,10 +24,10 @@ guard CommandLine.arguments.count == 2 else {
 let modelPath = CommandLine.arguments[1]
 
 func run() async throws {
-    let track = generatedTrack(sampleRateHz: 48_000)
+    let track = try AudioInput(generatedTrack(sampleRateHz: 48_000))
     let options = SeparationOptions(shifts: 1, seed: 42)
 
-    let separator = try await Separator.load(modelAt: modelPath)
+    let separator = try await Separator.load(ModelFiles(checkpoint: modelPath))
     let separation = try await separator.separate(track, options: options)
     if let vocals = separation["vocals"] {
         print("The vocals last \(vocals.durationSeconds) s")

@@ -11,27 +11,25 @@ guard CommandLine.arguments.count == 4 else {
     exit(2)
 }
 let modelName = CommandLine.arguments[1]
-let trackURL = URL(fileURLWithPath: CommandLine.arguments[2])
-let folder = URL(fileURLWithPath: CommandLine.arguments[3])
+let (trackPath, folder) = (CommandLine.arguments[2], CommandLine.arguments[3])
 
 func separateFile() async throws -> TrackReport {
     let files = try await ModelStore().model(named: modelName) { event in print(event) }
     let separator = try await Separator.load(files)
 
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let outputs = [
         StemOutput(
-            name: "vocals", signal: .stem("vocals"),
-            to: .file(at: folder.appendingPathComponent("vocals.flac"))),
+            name: "vocals", signal: .stem("vocals"), to: .file("\(folder)/vocals.flac")),
         StemOutput(
             name: "karaoke", signal: .sum(["drums", "bass", "other"]),
-            to: .file(at: folder.appendingPathComponent("karaoke.flac"))),
+            to: .file("\(folder)/karaoke.flac")),
     ]
     var output = OutputOptions(format: OutputFormat(container: .flac))
     // One gain for both, so that they still add up to the song.
     output.gain = .common
 
-    let track = try await AudioInput.open(trackURL)
+    let track = try await AudioInput.open(trackPath)
     return try await separator.separate(track, into: outputs, output: output) { step in
         print("\(Int(step.audioSecondsDone)) of \(Int(step.audioSecondsTotal)) s")
     }

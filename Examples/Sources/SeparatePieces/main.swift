@@ -22,10 +22,11 @@ let pieces = AsyncStream<PlanarAudio> { continuation in
     continuation.finish()
 }
 
-let separator = try await Separator.load(modelAt: modelPath)
+let separator = try await Separator.load(ModelFiles(checkpoint: modelPath))
 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
 let outputs = separator.model.sources.map { stem in
     StemOutput(name: stem, signal: .stem(stem), to: .file("\(folder)/\(stem).wav"))
 }
-let report = try await separator.separate(pieces, into: outputs)
+let track = try await AudioInput.collect(pieces)
+let report = try await separator.separate(track, into: outputs)
 print("\(report.durationSeconds) s separated into \(report.outputs.count) files")
