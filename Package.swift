@@ -40,6 +40,11 @@ let package = Package(
             name: "HTDemucs",
             dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"]),
         .target(
+            name: "RoFormer",
+            dependencies: [
+                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
+            ]),
+        .target(
             name: "Quantization",
             dependencies: [
                 "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System", "CKernels",
@@ -119,6 +124,9 @@ let package = Package(
         .testTarget(
             name: "HTDemucsTests",
             dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
+        .testTarget(
+            name: "RoFormerTests",
+            dependencies: ["RoFormer", "HTDemucs", "WeightsLoader", "Tensor", "TestSupport"]),
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),

@@ -36,7 +36,7 @@ static void put(int is_bf16, void *out, ptrdiff_t i, float x) {
 
 /* The operation on y = x * scale + shift, for the kernels of kernel_variants.h. The plain coarse
  * kernels are not coarse. */
-enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
+enum operation { AFFINE, AFFINE_ADD, GELU, GLU, TANH };
 
 static void affine_rows(enum operation operation, int coarse, int is_bf16, ptrdiff_t rows,
                         ptrdiff_t cols, const float *scale, const float *shift, const float *x,
@@ -52,6 +52,8 @@ static void affine_rows(enum operation operation, int coarse, int is_bf16, ptrdi
                 y = gelu(y);
             if (operation == GLU)
                 y *= sigmoid(x[gate] * scale[gate] + shift[gate]);
+            if (operation == TANH)
+                y = tanhf(y);
             put(is_bf16, out, place, y);
         }
 }
@@ -67,6 +69,18 @@ static void affine_glu_add(int coarse, ptrdiff_t rows, ptrdiff_t cols, const flo
             float gate = x[r * ldx + g] * scale[g] + shift[g];
             out[r * ldo + c] += gamma[c] * (value * sigmoid(gate));
         }
+}
+
+static void f32_rotate__plain(ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t cols, const float *cosines,
+                              const float *sines, float *x, ptrdiff_t ldx) {
+    for (ptrdiff_t r = 0; r < rows; r++, cosines += cols, sines += cols)
+        for (ptrdiff_t h = 0; h < heads; h++)
+            for (ptrdiff_t c = 0; c < cols; c += 2) {
+                float *pair = x + r * ldx + h * cols + c;
+                const float a = pair[0], b = pair[1];
+                pair[0] = a * cosines[c] - b * sines[c];
+                pair[1] = b * cosines[c + 1] + a * sines[c + 1];
+            }
 }
 
 static void f32_lstm_cell__plain(ptrdiff_t rows, ptrdiff_t cols, const float *gates, ptrdiff_t ldg,
@@ -103,6 +117,19 @@ static void layer_norm(int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float 
         float factor = (float)(1 / sqrt(squares / (double)cols + (double)epsilon));
         for (ptrdiff_t c = 0; c < cols; c++)
             put(is_bf16, out, r * ldo + c, (row[c] - (float)mean) * factor * gain[c] + bias[c]);
+    }
+}
+
+static void rms_norm(int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float *gain, const float *x,
+                     ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const float *row = x + r * ldx;
+        double squares = 0;
+        for (ptrdiff_t c = 0; c < cols; c++)
+            squares += (double)row[c] * row[c];
+        float factor = (float)(1 / fmax(sqrt(squares), 1e-12));
+        for (ptrdiff_t c = 0; c < cols; c++)
+            put(is_bf16, out, r * ldo + c, row[c] * factor * gain[c]);
     }
 }
 

@@ -11,7 +11,7 @@ ALWAYS_INLINE vec affine(ptrdiff_t n, const float *scale, const float *shift, co
 }
 
 /* The operation on y = x * scale + shift, a constant of the kernels of kernel_variants.h. */
-enum operation { AFFINE, AFFINE_ADD, GELU, GLU };
+enum operation { AFFINE, AFFINE_ADD, GELU, GLU, TANH };
 
 ALWAYS_INLINE void affine_columns(const enum operation operation, const int coarse,
                                   const int is_bf16, ptrdiff_t n, ptrdiff_t c, ptrdiff_t cols,
@@ -24,6 +24,8 @@ ALWAYS_INLINE void affine_columns(const enum operation operation, const int coar
         y = gelu(coarse, y);
     if (operation == GLU)
         y *= sigmoid(coarse, affine(n, scale + cols + c, shift + cols + c, x + cols + c));
+    if (operation == TANH)
+        y = hyperbolic_tangent(y);
     put_first(is_bf16, out, c, y, n);
 }
 
@@ -88,6 +90,28 @@ static void KERNEL(f32_add)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
         if (c < cols)
             store_part(out + c, load_part(x + c, cols - c) + load_part(y + c, cols - c), cols - c);
     }
+}
+
+/* The first n columns of the pairs of a group, rotated. */
+ALWAYS_INLINE void rotate(ptrdiff_t n, const float *cosines, const float *sines, float *x) {
+    const vec v = load_first(x, n), s = load_first(sines, n);
+    vec turned;
+    turned.even = -v.odd;
+    turned.odd = v.even;
+    store_first(x, fma(v, load_first(cosines, n), turned * s), n);
+}
+
+static void KERNEL(f32_rotate)(ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t cols,
+                               const float *cosines, const float *sines, float *x, ptrdiff_t ldx) {
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, cosines += cols, sines += cols)
+        for (ptrdiff_t h = 0; h < heads; h++) {
+            float *group = x + h * cols;
+            ptrdiff_t c = 0;
+            for (; c + WIDTH <= cols; c += WIDTH)
+                rotate(WIDTH, cosines + c, sines + c, group + c);
+            if (c < cols)
+                rotate(cols - c, cosines + c, sines + c, group + c);
+        }
 }
 
 /* The sum of the taps for n <= WIDTH columns of a row; `before` and `after` may be NULL. */

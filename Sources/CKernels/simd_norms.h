@@ -108,6 +108,34 @@ ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols,
     }
 }
 
+/* Four sums, because short chains of additions are faster and have a smaller error. Numbers whose
+ * squares overflow or vanish are as rare as in `F.normalize`, which adds squares in float32 too. */
+ALWAYS_INLINE void rms_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols, const float *gain,
+                            const float *x, ptrdiff_t ldx, void *out, ptrdiff_t ldo) {
+    const size_t bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (ptrdiff_t r = 0; r < rows; r++, x += ldx, out = (char *)out + bytes * (size_t)ldo) {
+        vec sums[4] = {0, 0, 0, 0};
+        ptrdiff_t c = 0;
+        for (; c + 4 * WIDTH <= cols; c += 4 * WIDTH)
+            for (ptrdiff_t i = 0; i < 4; i++) {
+                const vec v = load(x + c + i * WIDTH);
+                sums[i] = fma(v, v, sums[i]);
+            }
+        for (; c < cols; c += WIDTH) {
+            const vec v = load_first(x + c, cols - c);
+            sums[0] = fma(v, v, sums[0]);
+        }
+        const float norm = __builtin_sqrtf(sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])));
+        const float factor = 1.0f / (norm < 1e-12f ? 1e-12f : norm);
+        for (c = 0; c + WIDTH <= cols; c += WIDTH)
+            put_first(is_bf16, out, c, load(x + c) * factor * load(gain + c), WIDTH);
+        if (c < cols)
+            put_first(is_bf16, out, c,
+                      load_first(x + c, cols - c) * factor * load_first(gain + c, cols - c),
+                      cols - c);
+    }
+}
+
 /* The three softmax kernels: exponentials stay float32, or are rounded to bfloat16, or 127 times an
  * exponential is rounded to INT8. Where they are rounded, coarse exponentials are exact enough. The
  * kind is a constant after inlining. */

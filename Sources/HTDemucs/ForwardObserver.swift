@@ -40,6 +40,12 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     case resample
     /// The LSTM between encoder and decoder.
     case lstm
+    /// A RoFormer's tokens of the spectrogram.
+    case bandSplit
+    /// A RoFormer's transformer, along time or along the bands.
+    case transformer(Int, alongTime: Bool)
+    /// The masks and the inverse STFT of a RoFormer's stem.
+    case maskEstimator(Int)
 
     package var description: String {
         switch self {
@@ -53,6 +59,9 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
         case .istft: "istft"
         case .resample: "resample"
         case .lstm: "lstm"
+        case .bandSplit: "band_split"
+        case .transformer(let index, let alongTime): "layers.\(index).\(alongTime ? 0 : 1)"
+        case .maskEstimator(let index): "mask_estimators.\(index)"
         }
     }
 }

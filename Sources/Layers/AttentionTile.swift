@@ -39,6 +39,14 @@ struct AttentionTile {
     /// The type of the operands of both products.
     enum Form {
         case float32, bfloat16, int8
+
+        /// The fastest form that the backend's precision allows.
+        init(headSize: Int, on backend: Backend) {
+            switch backend.precision {
+            case .int8 where headSize <= QD8_SEGMENT: self = .int8
+            default: self = backend.precisionOfFloats == .bfloat16 ? .bfloat16 : .float32
+            }
+        }
     }
 
     /// Scratch for tiles of at most `rows` queries and `keys` keys, in floats.
@@ -201,9 +209,14 @@ struct AttentionTile {
 
     /// Writes the weighted means of the values.
     ///
-    /// - Parameter out: `[rows, size]`, rows `ld` floats apart.
-    func finish(into out: UnsafeMutablePointer<Float>, ld: Int) {
-        for row in 0..<rows { sums[row] = 1 / sums[row] }
+    /// - Parameters:
+    ///   - out: `[rows, size]`, rows `ld` floats apart.
+    ///   - gates: a factor for each query, queries `gateStride` floats apart; nil for none.
+    func finish(
+        into out: UnsafeMutablePointer<Float>, ld: Int, gates: UnsafePointer<Float>? = nil,
+        gateStride: Int = 1
+    ) {
+        for row in 0..<rows { sums[row] = (gates?[row * gateStride] ?? 1) / sums[row] }
         backend.kernels.f32_scale_rows(rows, size, sums, sum, size, out, ld)
     }
 

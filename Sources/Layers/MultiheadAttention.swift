@@ -1,7 +1,6 @@
 // Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762) in tiles with a running softmax
 // (Milakov, Gimelshein 2018, arXiv:1805.02867): the scores of 2688 × 2688 tokens are never stored.
 
-import CKernels
 import System
 import Tensor
 
@@ -57,9 +56,8 @@ package struct MultiheadAttention: Sendable {
         let queryTiles = Tiling(queries.shape[0], longest: Self.queryRows)
         let keyTiles = Tiling(
             keysValues.shape[0], longest: Self.keyRows, unit: backend.panelColumns)
-        let form = form(on: backend)
-        let keys = packedKeys(keysValues, keyTiles, as: form, on: backend)
-        let values = packedValues(consume keysValues, keyTiles, as: form, on: backend)
+        let form = AttentionTile.Form(headSize: size, on: backend)
+        let packed = packedHeads(consume keysValues, keyTiles, as: form, on: backend)
         // In place: only the result's own tile reads the queries that it overwrites.
         let result = queries
         let rows = queryTiles.length
@@ -81,8 +79,8 @@ package struct MultiheadAttention: Sendable {
             tile.begin(query, ld: channels)
             for keyTile in 0..<keyTiles.tiles {
                 tile.add(
-                    keyTiles[keyTile], queries: query, ld: channels, keys: keys(head),
-                    values: values(head), decay: decay)
+                    keyTiles[keyTile], queries: query, ld: channels, keys: packed[head].keys,
+                    values: packed[head].values, decay: decay)
             }
             tile.finish(into: query, ld: channels)
         }
@@ -127,136 +125,29 @@ package struct MultiheadAttention: Sendable {
         return result
     }
 
-    /// The keys or the values of all heads as packed operands.
-    private enum PackedHeads {
-        /// `[heads, packed matrix]`
-        case floats(Tensor, PackedLayout)
-        /// `[heads, packed INT8 values]` of `inner` rows, and `[heads, columns]`
-        case quantized(Tensor, inner: Int, scales: Tensor)
-
-        func callAsFunction(_ head: Int) -> PackedOperand {
-            switch self {
-            case .floats(let values, let layout):
-                .floats(values.pointer + head * values.shape[1], layout)
-            case .quantized(let values, let inner, let scales):
-                .quantized(
-                    packed_matrix(
-                        bytes: values.pointer + head * values.shape[1], inner: inner,
-                        columns: scales.shape[1]),
-                    scales: scales.pointer + head * scales.shape[1])
-            }
-        }
-    }
-
-    /// The type of queries, keys, exponentials and values.
-    private func form(on backend: Backend) -> AttentionTile.Form {
-        switch backend.precision {
-        case .int8 where channels / heads <= QD8_SEGMENT: .int8
-        default: backend.precisionOfFloats == .bfloat16 ? .bfloat16 : .float32
-        }
-    }
-
-    /// Calls `body` for each tile of each head's keys or values, in parallel. They begin at the
-    /// column `first`; rows are `2 · channels` floats apart.
-    private func forEachTile(
-        _ keysValues: Tensor, _ tiling: Tiling, from first: Int, on backend: Backend,
-        _ body: (_ head: Int, _ range: Range<Int>, _ tile: UnsafePointer<Float>) -> Void
-    ) {
-        let size = channels / heads
-        backend.parallelFor(heads * tiling.tiles) { index in
-            let (head, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
-            let row = keysValues.pointer + range.lowerBound * 2 * channels
-            body(head, range, row + first + head * size)
-        }
-    }
-
-    private func packedKeys(
-        _ keysValues: Tensor, _ tiling: Tiling, as form: AttentionTile.Form, on backend: Backend
+    /// The keys and values of all heads as packed operands.
+    ///
+    /// - Parameter keysValues: `[others, 2 · channels]`; freed once they are packed.
+    private func packedHeads(
+        _ keysValues: consuming Tensor, _ tiling: Tiling, as form: AttentionTile.Form,
+        on backend: Backend
     ) -> PackedHeads {
         let size = channels / heads
         let stride = 2 * channels
-        guard form == .int8 else {
-            let layout = PackedLayout(
-                inner: size, columns: tiling.count, precision: backend.precisionOfFloats)
-            let keys = backend.tensor(Shape(heads, backend.packedFloats(layout)))
-            forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
-                backend.pack(
-                    layout, 0..<size, range, from: tile, innerStride: 1, columnStride: stride,
-                    into: keys.pointer + head * keys.shape[1])
-            }
-            return .floats(keys, layout)
+        let heads = PackedHeads(heads, form, size: size, tokens: tiling.count, on: backend)
+        let first = keysValues.pointer
+        func source(_ head: Int) -> PackedHead.Source {
+            PackedHead.Source(
+                keys: first + head * size, values: first + channels + head * size, ld: stride)
         }
-        let packed = backend.tensor(
-            Shape(heads, backend.packedInt8Floats(inner: size, columns: tiling.count)))
-        let scales = backend.tensor(Shape(heads, tiling.count))
-        let offset = offset(keysValues, on: backend)
-        forEachTile(keysValues, tiling, from: 0, on: backend) { head, range, tile in
-            let matrix = packed_matrix(
-                bytes: packed.pointer + head * packed.shape[1], inner: size,
-                columns: tiling.count)
-            backend.kernels.qc8w_pack_rows(
-                matrix, range.lowerBound, range.count, tile, stride, offset.pointer + head * size,
-                scales.pointer + head * tiling.count + range.lowerBound)
+        if form == .int8 {
+            backend.parallelFor(self.heads) { heads[$0].prepare(source($0)) }
         }
-        return .quantized(packed, inner: size, scales: scales)
-    }
-
-    /// The offset subtracted from all keys before they are quantised: the mean of every 16th key.
-    ///
-    /// Softmax does not depend on a term that all scores of a query share, so any offset is
-    /// correct. With this one the channels of a key are similar in size, so that one scale fits
-    /// them all (Zhang et al. 2024, arXiv:2410.02367).
-    ///
-    /// - Returns: `[channels]`
-    private func offset(_ keysValues: Tensor, on backend: Backend) -> Tensor {
-        let mean = backend.zeros(Shape(channels))
-        let size = channels / heads
-        let tokens = stride(from: 0, to: keysValues.shape[0], by: 16)
-        let share = 1 / Float((keysValues.shape[0] + 15) / 16)
-        backend.parallelFor(heads) { head in
-            let (sum, first) = (mean.pointer + head * size, keysValues.pointer + head * size)
-            for token in tokens {
-                let keys = first + token * 2 * channels
-                for channel in 0..<size { sum[channel] += share * keys[channel] }
-            }
+        backend.parallelFor(self.heads * tiling.tiles) { index in
+            let head = index / tiling.tiles
+            heads[head].pack(tiling[index % tiling.tiles], of: source(head))
         }
-        return mean
-    }
-
-    /// The packed values of all heads; in INT8 with a scale for each channel, the same for all
-    /// tokens.
-    private func packedValues(
-        _ keysValues: Tensor, _ tiling: Tiling, as form: AttentionTile.Form, on backend: Backend
-    ) -> PackedHeads {
-        let size = channels / heads
-        let stride = 2 * channels
-        guard form == .int8 else {
-            let layout = PackedLayout(
-                inner: tiling.count, columns: size, precision: backend.precisionOfFloats)
-            let values = backend.tensor(Shape(heads, backend.packedFloats(layout)))
-            forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
-                backend.pack(
-                    layout, range, 0..<size, from: tile, innerStride: stride, columnStride: 1,
-                    into: values.pointer + head * values.shape[1])
-            }
-            return .floats(values, layout)
-        }
-        let packed = backend.tensor(
-            Shape(heads, backend.packedInt8Floats(inner: tiling.count, columns: size)))
-        let scales = backend.zeros(Shape(heads, size))
-        backend.parallelFor(heads) { head in
-            let largest = scales.pointer + head * size
-            backend.kernels.f32_column_magnitudes(
-                tiling.count, size, keysValues.pointer + channels + head * size, stride, largest)
-            for channel in 0..<size { largest[channel] /= 127 }
-        }
-        forEachTile(keysValues, tiling, from: channels, on: backend) { head, range, tile in
-            let matrix = packed_matrix(
-                bytes: packed.pointer + head * packed.shape[1], inner: tiling.count,
-                columns: size)
-            backend.kernels.qc8w_pack_scaled(
-                matrix, range.lowerBound, range.count, tile, stride, scales.pointer + head * size)
-        }
-        return .quantized(packed, inner: tiling.count, scales: scales)
+        withExtendedLifetime(keysValues) {}
+        return heads
     }
 }

@@ -6,37 +6,47 @@ import CKernels
 /// The plan of a real transform of one length, a power of two, forward and inverse. Immutable:
 /// threads share it.
 ///
-/// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2 − 1. Inverse: the sum with the
-/// opposite sign over the whole conjugate-symmetric spectrum. Neither is scaled, so forward and
-/// inverse together multiply by `length`. The bin of the Nyquist frequency, k = length/2, is left
-/// out by the forward transform and zero in the inverse: the network does not see it.
+/// Forward: X[k] = Σₙ x[n]·exp(−2πi·nk / length) for k = 0 … length/2 − 1, and for k = length/2 if
+/// the plan keeps the bin of the Nyquist frequency. Inverse: the sum with the opposite sign over the
+/// whole conjugate-symmetric spectrum, where a bin that the plan doesn't keep is zero. Neither is
+/// scaled, so forward and inverse together multiply by `length`.
 ///
 /// Two neighbouring samples are one complex number of a transform of half the length.
 ///
-/// PyTorch: `torch.fft.rfft(x)[..., :-1]` and `torch.fft.irfft(norm="forward")`.
+/// PyTorch: `torch.fft.rfft(x)`, without the last bin if it isn't kept, and
+/// `torch.fft.irfft(norm="forward")`.
 package struct RealFFT: Sendable {
     /// Samples of a signal.
     package let length: Int
 
-    /// Bins of a spectrum: length/2.
-    package let bins: Int
+    /// Whether spectra have the bin of the Nyquist frequency.
+    package let keepsNyquist: Bool
+
+    /// Complex elements of the transform of half the length: length/2.
+    private let elements: Int
+
+    /// Bins of a spectrum: length/2, and one more with the Nyquist frequency.
+    package var bins: Int { elements + (keepsNyquist ? 1 : 0) }
 
     /// Capacity of each of the two buffers of a transform, in floats.
     package let bufferFloats: Int
 
     private let passes: [Pass]
 
-    /// exp(−2πi·k / length) for k = 0 ..< bins.
+    /// exp(−2πi·k / length) for k = 0 ..< elements.
     private let twiddles: [Float]
 
-    /// - Parameter length: a power of two, at least 2.
-    package init(length: Int) {
+    /// - Parameters:
+    ///   - length: a power of two, at least 2.
+    ///   - keepsNyquist: whether spectra have the bin of the Nyquist frequency.
+    package init(length: Int, keepsNyquist: Bool = false) {
         precondition(length >= 2 && length & (length - 1) == 0)
         self.length = length
-        bins = length / 2
-        bufferFloats = bins * 2 * Int(FFT_SIGNALS)
-        passes = Pass.all(for: bins)
-        twiddles = rootsOfUnity(0..<bins, denominator: length)
+        self.keepsNyquist = keepsNyquist
+        elements = length / 2
+        bufferFloats = elements * 2 * Int(FFT_SIGNALS)
+        passes = Pass.all(for: elements)
+        twiddles = rootsOfUnity(0..<elements, denominator: length)
     }
 
     /// The spectra of the first `count` signals. Both buffers are overwritten.
@@ -51,10 +61,18 @@ package struct RealFFT: Sendable {
         rowLength: Int, count: Int, with kernels: kernel_table
     ) {
         let transformed = transform(signals, spare, with: kernels)
-        kernels.f32_rfft_bins(bins, count, twiddles, transformed, spectra, rowLength)
+        kernels.f32_rfft_bins(elements, count, twiddles, transformed, spectra, rowLength)
+        guard keepsNyquist else { return }
+        // The even samples minus the odd ones: element 0 has their sums as its two parts.
+        let nyquist = spectra + elements * rowLength
+        for signal in 0..<count {
+            nyquist[2 * signal] = transformed[signal] - transformed[Int(FFT_SIGNALS) + signal]
+            nyquist[2 * signal + 1] = 0
+        }
     }
 
-    /// The signals of spectra. The imaginary part of bin 0 is ignored: a real signal has none there.
+    /// The signals of spectra. The imaginary parts of bin 0 and of the Nyquist frequency are ignored:
+    /// a real signal has none there.
     ///
     /// - Parameters:
     ///   - spectra: as ``forward(_:spare:into:rowLength:count:with:)`` writes them.
@@ -65,11 +83,18 @@ package struct RealFFT: Sendable {
         _ spectra: UnsafePointer<Float>, rowLength: Int, count: Int, _ first: SignalBuffer,
         _ second: SignalBuffer, with kernels: kernel_table
     ) -> SignalBuffer {
-        kernels.f32_irfft_bins(bins, count, twiddles, spectra, rowLength, first)
+        kernels.f32_irfft_bins(elements, count, twiddles, spectra, rowLength, first)
+        if keepsNyquist {
+            let nyquist = spectra + elements * rowLength
+            for signal in 0..<count {
+                first[signal] += nyquist[2 * signal]
+                first[Int(FFT_SIGNALS) + signal] -= nyquist[2 * signal]
+            }
+        }
         return transform(first, second, with: kernels)
     }
 
-    /// The complex transforms of `bins` elements, X[k] = Σₙ x[n] · exp(−2πi·nk / bins), without a
+    /// The complex transforms, X[k] = Σₙ x[n] · exp(−2πi·nk / elements), without a
     /// scale. Both buffers are overwritten; kernel_families.h describes their layout.
     ///
     /// There is no inverse one: the inverse is the forward transform of the reversed input,

@@ -9,7 +9,7 @@ extension STFT {
     /// - Parameters:
     ///   - signal: `[channel, sample]`, at least one sample.
     ///   - backend: the threads to run on, and the storage of the result.
-    /// - Returns: `[freq, time, 2 · channel]`: nfft/2 bins, ``frames(samples:)`` frames, and for each
+    /// - Returns: `[freq, time, 2 · channel]`: ``bins`` bins, ``frames(samples:)`` frames, and for each
     ///   channel its real, then its imaginary part (`[L re, L im, R re, R im]`).
     ///
     /// Demucs: `HTDemucs._magnitude(HTDemucs._spec(x))`.
@@ -18,8 +18,8 @@ extension STFT {
         let (channels, samples) = (signal.shape[0], signal.shape[1])
         let frames = frames(samples: samples)
         let padding = ReflectPadding(
-            count: samples, left: padding, right: padding + frames * hop - samples,
-            reflects: framing == .reflected)
+            count: samples, left: padding, right: paddingOnTheRight(samples: samples),
+            reflects: reflects)
         let spectrogram = backend.tensor(Shape(bins, frames, 2 * channels))
 
         // An item is one channel of one frame, in the order of the result's rows. The items of a
@@ -48,6 +48,12 @@ extension STFT {
                 rowLength: 2 * items, count: count, with: backend.kernels)
         }
         return spectrogram
+    }
+
+    /// Whether the padding is a reflection and not zeros.
+    private var reflects: Bool {
+        if case .hybridOld = framing { return false }
+        return true
     }
 
     /// The samples of a frame: a pointer into the signal, or to a copy if the frame has padding.

@@ -37,16 +37,19 @@ extension STFT {
                 add(group, of: spectrogram, to: signal, scratch, on: backend)
             }
         }
-        for channel in firstHopGains.isEmpty ? 0..<0 : 0..<channels {
+        let (beginning, end) = gains(samples: samples)
+        for channel in 0..<channels {
             let first = signal.pointer + channel * samples
-            for n in 0..<min(hop, samples) { first[n] *= firstHopGains[n] }
+            for n in beginning.indices { first[n] *= beginning[n] }
+            let last = first + samples - end.count
+            for n in end.indices { last[n] *= end[n] }
         }
         return withExtendedLifetime(signal) { signal }
     }
 
-    /// Frames that one task adds up: at least four, so that a group never reaches past the next
-    /// one; eight, so that the frames of two channels fill whole blocks of the transform.
-    private var framesPerGroup: Int { 8 }
+    /// Frames that one task adds up, so that the frames of two channels fill whole blocks of the
+    /// transform: eight, and more if a group reached past the next one.
+    private var framesPerGroup: Int { max(8, (nfft + hop - 1) / hop) }
 
     /// Adds a group of frames to the signal, without the samples that lie outside of it.
     ///

@@ -1,16 +1,9 @@
-// The STFT of the spectrogram branch and its inverse. Reference: HTDemucs._spec and _ispec in
-// htdemucs.py, over torch.stft and torch.istft.
+// The STFT of a network's spectrogram and its inverse. Reference: HTDemucs._spec and _ispec in
+// htdemucs.py, over torch.stft and torch.istft, and torch.stft as the RoFormers call it.
 
 import Tensor
 
-/// The short-time Fourier transform as HTDemucs frames it: `ceil(samples / hop)` frames, one for each
-/// hop of the input, so that both branches of the network stay aligned.
-///
-/// Hop nfft/4, periodic Hann window, scaled by 1/√nfft in both directions. The input is padded by
-/// reflection: 3/2 hops on the left, and on the right 3/2 hops plus the rest to a whole hop. Frame
-/// t begins at sample t·hop of the padded signal. (`torch.stft` pads once more, and the reference
-/// drops the frames in that padding.) The forward transform drops the Nyquist bin; the inverse takes
-/// it as zero.
+/// The short-time Fourier transform, with a periodic Hann window, as networks frame it.
 ///
 /// Work is cut into blocks of frames that do not depend on the number of threads, so the results
 /// don't depend on it either.
@@ -18,20 +11,28 @@ package struct STFT: Sendable {
     /// Samples of a frame.
     package let nfft: Int
 
-    /// Samples from one frame to the next: nfft / 4.
+    /// Samples from one frame to the next.
     package let hop: Int
 
-    /// Bins that are kept: nfft / 2.
-    package let bins: Int
+    /// Bins that are kept.
+    package var bins: Int { fft.bins }
 
-    /// Padding at the ends of the signal.
+    /// How a signal is cut into frames.
     package enum Framing: Sendable {
-        /// Reflection; the inverse cuts it off again.
+        /// As HTDemucs: hop nfft/4, ceil(samples / hop) frames, one for each hop of the input, so
+        /// that both branches of the network stay aligned. Scaled by 1/√nfft in both directions. The
+        /// input is padded by reflection: 3/2 hops on the left, and on the right 3/2 hops plus the
+        /// rest to a whole hop. (`torch.stft` pads once more, and the reference drops the frames in
+        /// that padding.) The forward transform drops the Nyquist bin; the inverse takes it as zero.
         case reflected
-        /// Zeros that the inverse leaves in place, as early hybrid models were trained: the signal
-        /// comes back 3/2 hops late, its first hop divided by the sum of the squared windows that
-        /// exist there. Demucs: `hybrid_old`.
+        /// ``reflected``, padded by zeros that the inverse leaves in place, as early hybrid models
+        /// were trained: the signal comes back 3/2 hops late, its first hop divided by the sum of
+        /// the squared windows that exist there. Demucs: `hybrid_old`.
         case hybridOld
+        /// As `torch.stft(center=True)`: any hop up to nfft/4, samples / hop + 1 frames, of which
+        /// frame t has sample t·hop in its middle; unscaled, with the Nyquist bin. The input is
+        /// padded by reflection; the inverse divides by the sum of the squared windows that exist.
+        case centred(hop: Int)
     }
 
     let framing: Framing
@@ -45,8 +46,9 @@ package struct STFT: Sendable {
     /// windows.
     let synthesisWindow: [Float]
 
-    /// Factors for the samples of the inverse's first hop; empty if all are one.
-    let firstHopGains: [Float]
+    /// `[hop]`: the sum of the squared windows at each place of a hop that lies under a full set of
+    /// frames.
+    private let overlap: [Double]
 
     /// Whether `nfft` is a power of two with an even hop: the padding is 3/2 hops. (The published
     /// models have 4096; the reference runs with any multiple of 8.)
@@ -57,40 +59,98 @@ package struct STFT: Sendable {
         precondition(Self.supports(nfft: nfft))
         self.nfft = nfft
         self.framing = framing
-        hop = nfft / 4
-        bins = nfft / 2
-        fft = RealFFT(length: nfft)
-
-        let window = (0..<nfft).map { n in
-            0.5 - 0.5 * cosine(2 * Double.pi * Double(n) / Double(nfft))
+        let hop: Int
+        // Of the forward transform, and of the inverse; together they divide by nfft.
+        let scale: Double
+        let inverseScale: Double
+        if case .centred(let given) = framing {
+            precondition((1...nfft / 4).contains(given))
+            (hop, scale, inverseScale) = (given, 1, 1 / Double(nfft))
+            fft = RealFFT(length: nfft, keepsNyquist: true)
+        } else {
+            hop = nfft / 4
+            scale = 1 / Double(nfft).squareRoot()
+            inverseScale = scale
+            fft = RealFFT(length: nfft)
         }
-        // Every kept sample lies under a full set of frames, so the sum of their squared windows
-        // depends only on its place within a hop.
+        self.hop = hop
+
+        let window = Self.window(nfft)
+        // Nearly every sample lies under a full set of frames, so that the sum of their squared
+        // windows depends only on its place within a hop; `gains` has the others.
         var overlap = [Double](repeating: 0, count: hop)
         for n in 0..<nfft { overlap[n % hop] += window[n] * window[n] }
-        let scale = 1 / Double(nfft).squareRoot()
+        self.overlap = overlap
         analysisWindow = window.map { Float($0 * scale) }
-        let hop = hop
-        synthesisWindow = window.indices.map { Float(window[$0] * scale / overlap[$0 % hop]) }
-        // The reference pads two frames of zeros on each side, so the first hop lies under three
-        // frames instead of four.
-        firstHopGains =
-            framing == .reflected
-            ? []
-            : (0..<hop).map { n in
+        synthesisWindow = window.indices.map { n in
+            Float(window[n] * inverseScale / overlap[n % hop])
+        }
+    }
+
+    /// The periodic Hann window. PyTorch: `torch.hann_window`.
+    private static func window(_ nfft: Int) -> [Double] {
+        (0..<nfft).map { 0.5 - 0.5 * cosine(2 * Double.pi * Double($0) / Double(nfft)) }
+    }
+
+    /// Number of frames of a signal: samples / hop, rounded up, or one more than it rounded down if
+    /// frames are centred.
+    package func frames(samples: Int) -> Int {
+        if case .centred = framing { return samples / hop + 1 }
+        return (samples + hop - 1) / hop
+    }
+
+    /// Samples of the padding that the inverse cuts off.
+    var cut: Int {
+        if case .hybridOld = framing { return 0 }
+        return padding
+    }
+
+    /// Padding of the signal on the left, and the least padding on the right without `centred`.
+    var padding: Int {
+        if case .centred = framing { return nfft / 2 }
+        return hop / 2 * 3
+    }
+
+    /// Padding of the signal on the right, up to the end of the last frame that is needed.
+    func paddingOnTheRight(samples: Int) -> Int {
+        if case .centred = framing {
+            return (frames(samples: samples) - 1) * hop + nfft - padding - samples
+        }
+        return padding + frames(samples: samples) * hop - samples
+    }
+
+    /// Factors for samples of the inverse that lie under fewer frames than a full set: at the
+    /// beginning of the signal, and at its end.
+    func gains(samples: Int) -> (beginning: [Float], end: [Float]) {
+        switch framing {
+        case .reflected: return ([], [])
+        case .hybridOld:
+            // The reference pads two frames of zeros on each side, so the first hop lies under three
+            // frames instead of four: the one before the signal is missing.
+            let window = Self.window(nfft)
+            let gains = (0..<hop).map { n in
                 let last = window[n + nfft - hop]
                 return Float(overlap[n] / (overlap[n] - last * last))
             }
+            return (Array(gains.prefix(samples)), [])
+        case .centred:
+            let window = Self.window(nfft)
+            let frames = frames(samples: samples)
+            func gain(_ sample: Int) -> Float {
+                let place = sample + padding
+                let first = max(0, (place - nfft) / hop + (place < nfft ? 0 : 1))
+                var sum = 0.0
+                for frame in first..<max(first, min(frames, place / hop + 1)) {
+                    let value = window[place - frame * hop]
+                    sum += value * value
+                }
+                return sum > 0 ? Float(overlap[place % hop] / sum) : 0
+            }
+            let edge = min(nfft - padding, samples)
+            let end = min(edge, samples - edge)
+            return ((0..<edge).map(gain), (samples - end..<samples).map(gain))
+        }
     }
-
-    /// Number of frames of a signal: samples / hop, rounded up.
-    package func frames(samples: Int) -> Int { (samples + hop - 1) / hop }
-
-    /// Samples of the padding that the inverse cuts off.
-    var cut: Int { framing == .reflected ? padding : 0 }
-
-    /// Padding of the signal on the left, and the least padding on the right: 3/2 hops.
-    var padding: Int { hop / 2 * 3 }
 
     /// Size of the two buffers for the transform of one block of signals, in floats.
     var scratchFloats: Int { 2 * fft.bufferFloats }

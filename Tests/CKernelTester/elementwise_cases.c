@@ -29,7 +29,7 @@ static double glu_bound(double v, double error, double g, double gate_error, dou
 typedef struct {
     affine_kernel *kernels[2];
     affine_glu_add_kernel *add_kernels[2];
-    enum { AFFINE, AFFINE_ADD, GELU, GLU, GLU_ADD } operation;
+    enum { AFFINE, AFFINE_ADD, GELU, GLU, GLU_ADD, TANH } operation;
     double coarse;
 } affine_case;
 
@@ -47,6 +47,9 @@ static double bound_of(const affine_case *test, const affine_inputs *in, ptrdiff
         return error + 2 * U * (fabs(before) + fabs(y));
     if (test->operation == GELU)
         return gelu_bound(y, error, test->coarse);
+    /* The slope of tanh is at most 1, and falls as 4 exp(-2 |y|). */
+    if (test->operation == TANH)
+        return error * fmin(1, 8 * exp(-2 * fabs(y))) + 16 * U * fabs(tanh(y)) + LEAST;
     const ptrdiff_t gate = c + in->x.cols / 2;
     const double ga = (double)*f32(&in->scale, 0, gate), gb = (double)*f32(&in->shift, 0, gate);
     const double gx = (double)*f32(&in->x, r, gate), g = gx * ga + gb;
@@ -92,7 +95,7 @@ static void test_affine(test_run *run, affine_case test) {
             else
                 test.kernels[i](rows, cols, scale, shift, x, ldx, to, ldo);
         }
-        if (test.operation == AFFINE || test.operation == GELU) {
+        if (test.operation == AFFINE || test.operation == GELU || test.operation == TANH) {
             matrix onto = copy(run, &in.x);
             test.kernels[0](rows, cols, scale, shift, onto.first, ldx, onto.first, ldx);
             expect_matrix(run, &onto, &out.of[0], NULL);
@@ -114,6 +117,7 @@ AFFINE_CASE(f32_affine, AFFINE, 0)
 AFFINE_CASE(f32_affine_add, AFFINE_ADD, 0)
 AFFINE_CASE(f32_affine_gelu, GELU, 0)
 AFFINE_CASE(f32_affine_glu, GLU, 0)
+AFFINE_CASE(f32_affine_tanh, TANH, 0)
 AFFINE_CASE(coarse_affine_gelu, GELU, COARSE)
 AFFINE_CASE(coarse_affine_glu, GLU, COARSE)
 AFFINE_GLU_ADD_CASE(f32_affine_glu_add, 0)
@@ -236,6 +240,26 @@ void test_f32_gather_taps(test_run *run) {
                            out.of[i].first, out.of[i].ld);
         expect_outputs(run, &out, NULL);
         release(run);
+    }
+}
+
+void test_f32_rotate(test_run *run) {
+    enum { HEADS = 3 };
+    EACH_SHAPE(run, s) {
+        const ptrdiff_t cols = s.cols / 2 * 2;
+        matrix x = numbers(run, &s, s.rows, HEADS * cols);
+        matrix cosines = uniform(run, s.rows, cols, 0, 1, 0);
+        matrix sines = uniform(run, s.rows, cols, 0, 1, 0);
+        outputs out = copies(run, &x);
+        EACH_TABLE(run, t, i)
+        t->f32_rotate(s.rows, HEADS, cols, cosines.first, sines.first, out.of[i].first,
+                      out.of[i].ld);
+        double *bounds = bounds_for(run, &x, 0);
+        EACH_ELEMENT(x, r, c) {
+            const double a = (double)*f32(&x, r, c), b = (double)*f32(&x, r, c ^ 1);
+            bounds[r * x.cols + c] = 3 * U * (fabs(a) + fabs(b)) + LEAST;
+        }
+        expect_outputs(run, &out, bounds);
     }
 }
 

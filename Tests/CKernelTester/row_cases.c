@@ -109,6 +109,49 @@ void test_bf16_layer_norm(test_run *run) {
     }
 }
 
+void test_f32_rms_norm(test_run *run) {
+    EACH_SHAPE(run, s) {
+        if (s.kind == SPECIAL)
+            continue;
+        /* Rows of zeros too, whose norm is below the least one. */
+        for (int is_zero = 0; is_zero < 2; is_zero++) {
+            matrix x = is_zero ? uniform(run, s.rows, s.cols, s.gap, 0, 0)
+                               : numbers(run, &s, s.rows, s.cols);
+            matrix gain = scales_for(run, &s, s.cols);
+            outputs out = blanks(run, s.rows, s.cols, 1, sizeof(float)), onto = copies(run, &x);
+            double *bounds = bounds_for(run, &x, 0);
+            EACH_ELEMENT(x, r, c) {
+                double squares = 0;
+                for (ptrdiff_t i = 0; i < s.cols; i++)
+                    squares += pow((double)*f32(&x, r, i), 2);
+                const double normal = (double)*f32(&x, r, c) / fmax(sqrt(squares), 1e-12);
+                bounds[r * s.cols + c] = 16 * U * fabs(normal * (double)*f32(&gain, 0, c)) + LEAST;
+            }
+            EACH_TABLE(run, t, i) {
+                matrix *to = &out.of[i], *same = &onto.of[i];
+                t->f32_rms_norm(s.rows, s.cols, gain.first, x.first, x.ld, to->first, to->ld);
+                t->f32_rms_norm(s.rows, s.cols, gain.first, same->first, x.ld, same->first, x.ld);
+            }
+            expect_outputs(run, &out, bounds);
+            expect_outputs(run, &onto, bounds);
+        }
+    }
+}
+
+void test_bf16_rms_norm(test_run *run) {
+    EACH_SHAPE(run, s) {
+        if (s.kind == SPECIAL)
+            continue;
+        matrix x = numbers(run, &s, s.rows, s.cols), gain = scales_for(run, &s, s.cols);
+        matrix floats = blank(run, s.rows, s.cols, 0, sizeof(float));
+        matrix found = blank(run, s.rows, s.cols, 2, sizeof(uint16_t));
+        run->table->f32_rms_norm(s.rows, s.cols, gain.first, x.first, x.ld, floats.first,
+                                 floats.ld);
+        run->table->bf16_rms_norm(s.rows, s.cols, gain.first, x.first, x.ld, found.first, found.ld);
+        expect_rounded(run, &found, &floats);
+    }
+}
+
 /* ---- Softmax ---- */
 
 /* The state of a running softmax, for each row. */

@@ -28,12 +28,13 @@
  *                       gelu(v) = v/2 (1 + erf(v / sqrt 2)).   PyTorch: nn.GELU().
  *   f32_affine_glu      out[r, c] = y[r, c] * sigmoid(y[r, cols + c]): x, scale and shift have
  *                       2 cols columns.   PyTorch: F.glu(y, dim=channels).
+ *   f32_affine_tanh     out[r, c] = tanh(y[r, c])     In place allowed.   PyTorch: nn.Tanh().
  *   coarse_affine_gelu  f32_affine_gelu and f32_affine_glu within 2^-13 |y|, for results that
  *   coarse_affine_glu   products round to 16 or 8 bits.
  * Bound: 3 u |y| for y, because plain rounds the product and a fused multiply-add does not. In
  * addition, 2 u |out| for the sum of affine_add; 6 u |y| for gelu, because each version rounds
  * 1 + erf and its quotient; 16 u |out| for glu, for the roundings in two exponentials and
- * divisions. */
+ * divisions, and for tanh. */
 typedef void affine_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *scale, const float *shift,
                            const float *x, ptrdiff_t ldx, float *out, ptrdiff_t ldo);
 
@@ -75,6 +76,16 @@ typedef void bf16_add_kernel(ptrdiff_t rows, ptrdiff_t cols, const uint16_t *x, 
  * NaN. Bound: 0, nothing is rounded. */
 typedef void column_magnitudes_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                                       float *largest);
+
+/* f32_rotate: rotary position embedding (Su et al. 2021, arXiv:2104.09864). With x[r, c] the column
+ * c of row r, for each of `heads` groups of `cols` columns, `cols` even, and each pair (a, b) of
+ * neighbours in a group, at the columns c and c + 1 of the group:
+ *   a' = a * cosines[r, c] - b * sines[r, c]
+ *   b' = b * cosines[r, c + 1] + a * sines[r, c + 1]
+ * in place. `cosines` and `sines` are contiguous rows of `cols`.
+ * Bound: 3 u (|a| + |b|): plain rounds both products, and a fused multiply-add does not. */
+typedef void rotate_kernel(ptrdiff_t rows, ptrdiff_t heads, ptrdiff_t cols, const float *cosines,
+                           const float *sines, float *x, ptrdiff_t ldx);
 
 /* f32_gather_taps: the end of a dilated convolution with three taps. x has the contributions of the
  * taps side by side, `cols` columns for each tap. For the rows r = first ... first + rows - 1,
@@ -118,6 +129,17 @@ typedef void layer_norm_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *gain
 typedef void bf16_layer_norm_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *gain,
                                     const float *bias, float epsilon, const float *x, ptrdiff_t ldx,
                                     uint16_t *out, ptrdiff_t ldo);
+
+/* f32_rms_norm: out[r, :] = x[r, :] / max(|x[r, :]|, 1e-12) * gain, with the Euclidean norm of each
+ * row.   In place allowed.   PyTorch: F.normalize(x, dim=-1) * gain.
+ * Bound: SIMD sets add squares in float32, plain in double: 16 u |out|. */
+typedef void rms_norm_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *gain, const float *x,
+                             ptrdiff_t ldx, float *out, ptrdiff_t ldo);
+
+/* bf16_rms_norm: f32_rms_norm, rounded to bfloat16.
+ * Bound: 0 against the rounded result of the same set's f32_rms_norm. */
+typedef void bf16_rms_norm_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *gain, const float *x,
+                                  ptrdiff_t ldx, uint16_t *out, ptrdiff_t ldo);
 
 /* f32_softmax_step: one step of a running softmax over tiles of columns (Milakov, Gimelshein 2018,
  * arXiv:1805.02867), in powers of two: slope, above 0, is the scale of the scores times log2 e. For

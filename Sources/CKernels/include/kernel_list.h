@@ -9,6 +9,7 @@
     ENTRY(f32_affine_add, affine_kernel)                                                           \
     ENTRY(f32_affine_gelu, affine_kernel)                                                          \
     ENTRY(f32_affine_glu, affine_kernel)                                                           \
+    ENTRY(f32_affine_tanh, affine_kernel)                                                          \
     ENTRY(f32_affine_glu_add, affine_glu_add_kernel)                                               \
     ENTRY(coarse_affine_gelu, affine_kernel)                                                       \
     ENTRY(coarse_affine_glu, affine_kernel)                                                        \
@@ -19,11 +20,14 @@
     ENTRY(bf16_round, round_kernel)                                                                \
     ENTRY(bf16_add, bf16_add_kernel)                                                               \
     ENTRY(f32_column_magnitudes, column_magnitudes_kernel)                                         \
+    ENTRY(f32_rotate, rotate_kernel)                                                               \
     ENTRY(f32_gather_taps, gather_taps_kernel)                                                     \
     ENTRY(f32_lstm_cell, lstm_cell_kernel)                                                         \
     ENTRY(f32_moments, moments_kernel)                                                             \
     ENTRY(f32_layer_norm, layer_norm_kernel)                                                       \
     ENTRY(bf16_layer_norm, bf16_layer_norm_kernel)                                                 \
+    ENTRY(f32_rms_norm, rms_norm_kernel)                                                           \
+    ENTRY(bf16_rms_norm, bf16_rms_norm_kernel)                                                     \
     ENTRY(f32_softmax_step, softmax_kernel)                                                        \
     ENTRY(bf16_softmax_step, softmax_kernel)                                                       \
     ENTRY(q8_softmax_step, q8_softmax_kernel)                                                      \

@@ -1,0 +1,100 @@
+// The networks BS-RoFormer and Mel-Band RoFormer.
+// Reference: `BSRoformer.forward` and `MelBandRoformer.forward` of audio-separator 0.47.1.
+
+import HTDemucs
+import Layers
+import Signal
+import Tensor
+
+/// BS-RoFormer (Lu, Wang, Kong, Hung 2023, arXiv:2309.02612) or Mel-Band RoFormer (Wang, Lu, Won
+/// 2023, arXiv:2310.01809): the spectrogram's bands become tokens, transformers attend along time and
+/// along the bands by turns, and each stem's tokens become complex masks of the spectrogram.
+package struct RoFormer: Sendable {
+    package let configuration: RoFormerConfiguration
+    package let backend: Backend
+    let stft: STFT
+    let bandSplit: BandSplit
+    /// `layers`: a transformer along time, and one along the bands.
+    let layers: [(time: Transformer, band: Transformer)]
+    /// `final_norm` of BS-RoFormer.
+    let finalNorm: RMSNorm?
+    /// One for each stem.
+    let maskEstimators: [MaskEstimator]
+
+    /// Separates a piece of music.
+    ///
+    /// - Parameters:
+    ///   - mix: `[audioChannels, samples]`, at least one sample.
+    ///   - observer: notified after each block; may stop the pass.
+    /// - Returns: `[stems, audioChannels, samples]`
+    /// - Throws: the observer's errors, at the next block of the network.
+    package func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor {
+        let samples = mix.shape[1]
+        let z = stft.forward(mix, on: backend)  // [freq, time, 2 · channel]
+        try observer.completed(.stft)
+
+        let x = bandSplit(z, on: backend)  // [frame, band, channel]
+        try observer.completed(.bandSplit)
+        let (frames, bands) = (x.shape[0], x.shape[1])
+        let (alongTime, alongBands) = (
+            AxialSequences.alongTime(frames: frames, bands: bands),
+            AxialSequences.alongBands(frames: frames, bands: bands)
+        )
+        for (index, layer) in layers.enumerated() {
+            layer.time(x, alongTime, on: backend)
+            try observer.completed(.transformer(index, alongTime: true))
+            layer.band(x, alongBands, on: backend)
+            try observer.completed(.transformer(index, alongTime: false))
+        }
+        if let finalNorm { normalise(x, finalNorm, on: backend) }
+
+        let channels = configuration.audioChannels
+        let stems = backend.keptTensor(Shape(maskEstimators.count, channels, samples))
+        let bandCounts = configuration.layout.bandCounts()
+        for (index, maskEstimator) in maskEstimators.enumerated() {
+            let masked = maskEstimator.masked(z, by: x, bandCounts: bandCounts, on: backend)
+            let stem = stft.inverse(masked, samples: samples, on: backend)  // [channel, sample]
+            (stems.pointer + index * stem.count).update(from: stem.pointer, count: stem.count)
+            withExtendedLifetime(stem) {}
+            try observer.completed(.maskEstimator(index))
+        }
+        return withExtendedLifetime(stems) { stems }
+    }
+}
+
+/// A transformer along one axis: pairs of attention and feed-forward block, and Mel-Band RoFormer's
+/// norm.
+///
+/// PyTorch: `Transformer` of the RoFormers.
+struct Transformer: Sendable {
+    /// `layers`
+    let layers: [(attention: AxialAttention, feedForward: FeedForward)]
+    /// `norm`; nil in BS-RoFormer.
+    let norm: RMSNorm?
+    /// `rotary_embed.freqs`, in radians for each position.
+    let frequencies: [Float]
+
+    /// Runs the transformer in place.
+    ///
+    /// - Parameter x: `[frame, band, channel]`
+    func callAsFunction(_ x: Tensor, _ sequences: AxialSequences, on backend: Backend) {
+        let rotary = RotaryEmbedding(
+            frequencies: frequencies, positions: sequences.tokens, on: backend)
+        for layer in layers {
+            layer.attention(x, sequences, rotary, on: backend)
+            layer.feedForward(x, on: backend)
+        }
+        if let norm { normalise(x, norm, on: backend) }
+    }
+}
+
+/// Normalises each token in place.
+private func normalise(_ x: Tensor, _ norm: RMSNorm, on backend: Backend) {
+    let channels = norm.channels
+    backend.forEachTile(of: x.count / channels, longest: Tiling.tokenRows) { range in
+        let tokens = x.pointer + range.lowerBound * channels
+        norm.normalise(
+            rows: range.count, tokens, ld: channels, into: .floats(tokens, ld: channels),
+            on: backend)
+    }
+}

@@ -1,0 +1,51 @@
+// Whole RoFormers against the reference: tiny configurations that together use every option, with
+// every parameter drawn, run by PyTorch in float32.
+
+import HTDemucs
+import RoFormer
+import System
+import Tensor
+import TestSupport
+import Testing
+import WeightsLoader
+
+@Suite struct RoFormerTests {
+    static let names = Fixture.names(in: "roformer").filter { !$0.hasSuffix(".outputs") }
+
+    private func model(_ name: String, on backend: Backend) throws -> RoFormer {
+        let checkpoint = try Checkpoint.open(Fixture.url("roformer/\(name).safetensors").path)
+        let metadata = checkpoint.metadata
+        let kind: RoFormerConfiguration.Kind =
+            try #require(metadata["class"]).hasPrefix("bs_") ? .bandSplit : .melBand
+        var cursor = JSONCursor(Array(try #require(metadata["arguments"]).utf8))
+        guard case .object(let arguments) = try cursor.value() else { fatalError() }
+        return try RoFormer(
+            try RoFormerConfiguration(kind, arguments), checkpoint.parameters(), on: backend)
+    }
+
+    private func stems(
+        _ name: String, threads: Int = 2, precision: Precision = .float32
+    ) throws -> [Float] {
+        let backend = try Backend(threads: threads, precision: precision)
+        let golden = try Fixture("roformer/\(name).outputs")
+        let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
+        let model = try model(name, on: backend)
+        return try model.forward(mix, observer: CancellationToken()).floats
+    }
+
+    @Test(arguments: names)
+    func forwardGivesTheReferencesStems(_ name: String) throws {
+        let golden = try Fixture("roformer/\(name).outputs")
+        let comparison = Comparison(
+            actual: try stems(name), expected: try golden.floats("final"))
+        // 120 dB, a relative error of 1e-6, or less if PyTorch's own float32 result has less against
+        // its float64 result; see HTDemucsTests.
+        let own = try #require(try golden.ownSNRDecibels("final"))
+        #expect(comparison.snrDecibels >= min(120, own - 3 - 5), "\(comparison), own \(own)")
+    }
+
+    @Test(arguments: names)
+    func equalBitsWithAnyNumberOfThreads(_ name: String) throws {
+        #expect(try stems(name, threads: 1) == stems(name, threads: 3))
+    }
+}

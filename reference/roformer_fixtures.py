@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Make Tests/Fixtures/roformer: tiny RoFormers, and their outputs from the reference's classes.
+
+Each configuration gives `<name>.safetensors`, a checkpoint with all tensors drawn (see draw.py; only
+`freqs` are stored, because many keys share them) and the constructor's arguments as JSON in its metadata, and `<name>.outputs.safetensors`:
+
+    mix              [A, N]           a whole number of hops (drawn)
+    final            [S, A, N]        the model's output for `mix`
+
+The reference is audio-separator 0.47.1 (MIT). Its package imports the whole application, so only
+its modules of the two classes are loaded. Needs requirements-roformer.txt, in an environment of its
+own.
+
+Usage: roformer_fixtures.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import draw
+import tensor_file
+from fixture import ROOT, SEED, Tensors, batched, float64_snr, in_double, write
+
+GROUP = "roformer"
+
+TINY = {"depth": 2, "time_transformer_depth": 1, "freq_transformer_depth": 1}
+
+# Class, arguments, and the length of the mix in hops.
+CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
+    # Heads whose width together is not that of a token.
+    "bands": (
+        "bs_roformer.BSRoformer",
+        {
+            **TINY,
+            "dim": 24,
+            "heads": 3,
+            "dim_head": 10,
+            "stereo": True,
+            "num_stems": 2,
+            "freqs_per_bands": [2, 2, 2, 2, 4, 4, 8, 8, 16, 17],
+            "stft_n_fft": 128,
+            "stft_win_length": 128,
+            "stft_hop_length": 20,
+            "mask_estimator_depth": 2,
+        },
+        33,
+    ),
+    # Transformers of two layers, and wide masks of three.
+    "bands_deep": (
+        "bs_roformer.BSRoformer",
+        {
+            "dim": 16,
+            "depth": 1,
+            "time_transformer_depth": 2,
+            "freq_transformer_depth": 2,
+            "heads": 2,
+            "dim_head": 8,
+            "freqs_per_bands": [3, 6, 8, 16],
+            "stft_n_fft": 64,
+            "stft_win_length": 64,
+            "stft_hop_length": 16,
+            "mask_estimator_depth": 3,
+            "mlp_expansion_factor": 2,
+        },
+        20,
+    ),
+    "mel": (
+        "mel_band_roformer.MelBandRoformer",
+        {
+            **TINY,
+            "dim": 32,
+            "heads": 2,
+            "dim_head": 16,
+            "stereo": True,
+            "num_bands": 12,
+            "stft_n_fft": 256,
+            "stft_win_length": 256,
+            "stft_hop_length": 55,
+            "mask_estimator_depth": 2,
+        },
+        30,
+    ),
+    # More tokens along time than a tile of queries and a tile of keys, and several stems.
+    "mel_long": (
+        "mel_band_roformer.MelBandRoformer",
+        {
+            **TINY,
+            "depth": 1,
+            "dim": 8,
+            "heads": 2,
+            "dim_head": 8,
+            "num_bands": 5,
+            "num_stems": 3,
+            "stft_n_fft": 64,
+            "stft_win_length": 64,
+            "stft_hop_length": 8,
+            "mask_estimator_depth": 1,
+        },
+        500,
+    ),
+}
+
+
+def reference_class(name: str) -> type[nn.Module]:
+    """A class of the reference, without the imports of its packages."""
+    if "audio_separator" not in sys.modules:
+        spec = importlib.util.find_spec("audio_separator")
+        assert spec is not None and spec.submodule_search_locations
+        root = Path(spec.submodule_search_locations[0])
+        for package in ("audio_separator", "audio_separator.separator"):
+            module = types.ModuleType(package)
+            module.__path__ = [str(root.joinpath(*package.split(".")[1:]))]
+            sys.modules[package] = module
+    module, _, of_class = name.partition(".")
+    package = "audio_separator.separator.uvr_lib_v5.roformer"
+    return getattr(importlib.import_module(f"{package}.{module}"), of_class)
+
+
+def rule(name: str, shape: tuple[int, ...]) -> draw.Rule:
+    """The rule of a parameter: values that keep activations near 1."""
+    if name.endswith("gamma"):
+        return draw.uniform(0.7, 1.3)
+    if name.endswith("bias"):
+        return draw.normal(0.1)
+    return draw.normal(1 / math.sqrt(shape[1]))
+
+
+def build(name: str, arguments: dict[str, Any], draws: draw.Draws) -> nn.Module:
+    """The reference's model with drawn parameters; only those without `freqs`, which many keys
+    share, are of `draws`."""
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items()}
+    model = reference_class(name)(**given, attn_dropout=0.0, flash_attn=False).eval()
+    state = {}
+    for key, value in model.state_dict().items():
+        shape = tuple(value.shape)
+        if key.endswith("freqs"):
+            # All transformers along one axis share them: `layers.{index}.{axis}`.
+            axis = key.split(".")[2]
+            state[key] = draw.tensor(SEED, f"freqs.{axis}", shape, draw.uniform(0.05, 1))
+        else:
+            state[key] = draws(key, *shape, rule=rule(key, shape))
+    model.load_state_dict(state)
+    return model
+
+
+def make_one(name: str) -> None:
+    """Writes checkpoint and outputs of one configuration."""
+    of_class, arguments, hops = CONFIGURATIONS[name]
+    draws = draw.Draws(SEED)
+    model = build(of_class, arguments, draws)
+    metadata = {
+        "command": "python reference/roformer_fixtures.py",
+        "seed": str(SEED),
+        "versions": tensor_file.versions(),
+        "class": of_class,
+        "arguments": json.dumps(arguments),
+    }
+    freqs = {key: value for key, value in model.state_dict().items() if key.endswith("freqs")}
+    write(GROUP, name, freqs, metadata, draws)
+
+    draws = draw.Draws(SEED)
+    channels = 2 if arguments.get("stereo") else 1
+    length = hops * arguments["stft_hop_length"]
+    mix = batched(draws, "mix", 1, channels, length, rule=draw.swell(0.3, 0.01))
+
+    @torch.no_grad()
+    def run(double: bool) -> Tensors:
+        used, given = in_double((model, mix)) if double else (model, mix)
+        # The reference drops the dimension of a single stem.
+        stems = arguments.get("num_stems", 1)
+        return {"final": used(given).reshape(stems, channels, length)}
+
+    snr = float64_snr(run)
+    write(
+        GROUP, f"{name}.outputs", run(False), {**metadata, "snr_against_float64_db": snr}, draws
+    )
+
+
+def main() -> None:
+    """Writes all fixtures of the group."""
+    for name in CONFIGURATIONS:
+        make_one(name)
+
+
+if __name__ == "__main__":
+    main()
