@@ -82,20 +82,19 @@ package struct AxialAttention: Sendable {
         }
     }
 
-    /// Tiles of the tokens of each sequence of a group.
+    /// Tiles of the tokens of each sequence of a group, with scratch for a tile's channels.
     ///
     /// - Parameter body: takes a tile's sequence, its tokens, and its first row in the group.
     private func forEachTile(
-        _ group: Range<Int>, _ sequences: AxialSequences, scratch floats: (_ rows: Int) -> Int,
-        on backend: Backend,
+        _ group: Range<Int>, _ sequences: AxialSequences, on backend: Backend,
         _ body: (
             _ sequence: Int, _ tokens: Range<Int>, _ row: Int,
             _ scratch: UnsafeMutablePointer<Float>
         ) -> Void
     ) {
         let tiling = Tiling(sequences.tokens, longest: Tiling.tokenRows)
-        backend.parallelFor(group.count * tiling.tiles, scratch: floats(tiling.length)) {
-            index, scratch in
+        let scratch = tiling.length * norm.channels
+        backend.parallelFor(group.count * tiling.tiles, scratch: scratch) { index, scratch in
             let (sequence, tokens) = (index / tiling.tiles, tiling[index % tiling.tiles])
             body(
                 group.lowerBound + sequence, tokens,
@@ -109,7 +108,7 @@ package struct AxialAttention: Sendable {
         into projected: Tensor, _ gates: Tensor, on backend: Backend
     ) {
         let channels = norm.channels
-        forEachTile(group, sequences, scratch: { $0 * channels }, on: backend) {
+        forEachTile(group, sequences, on: backend) {
             sequence, tokens, row, scratch in
             let normalised = projection.weight.operand(in: scratch, ld: channels)
             norm.normalise(
@@ -175,7 +174,7 @@ package struct AxialAttention: Sendable {
         on backend: Backend
     ) {
         let channels = norm.channels
-        forEachTile(group, sequences, scratch: { $0 * channels }, on: backend) {
+        forEachTile(group, sequences, on: backend) {
             sequence, tokens, row, scratch in
             output.weight.multiply(
                 rows: tokens.count, attended.pointer + row * projection.outputs,
