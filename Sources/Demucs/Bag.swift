@@ -1,6 +1,8 @@
 // The networks of a separation, and their weights for each stem.
 // Reference: `BagOfModels` in demucs/apply.py.
 
+import HTDemucs
+
 /// One or more networks whose outputs are averaged into the wanted stems.
 ///
 /// A stem is the sum of the members' outputs, each times its weight for that source, divided by the
@@ -8,12 +10,12 @@
 package struct Bag: Sendable {
     /// A network of the bag.
     package struct Member: Sendable {
-        package let format: NetworkFormat
+        package let configuration: Configuration
         /// The member's weight for each source, `[source]`.
         package let weights: [Double]
 
-        package init(format: NetworkFormat, weights: [Double]) {
-            self.format = format
+        package init(_ configuration: Configuration, weights: [Double]) {
+            self.configuration = configuration
             self.weights = weights
         }
     }
@@ -39,11 +41,11 @@ package struct Bag: Sendable {
     /// - Parameter stems: indices of the wanted sources, ascending; `nil` wants all.
     package init(_ members: [Member], stems: [Int]? = nil) {
         precondition(!members.isEmpty)
-        let format = members[0].format
+        let configuration = members[0].configuration
         self.members = members
-        self.stems = stems ?? Array(0..<format.sourceCount)
-        sampleRateHz = format.sampleRateHz
-        channelCount = format.channelCount
+        self.stems = stems ?? Array(configuration.sources.indices)
+        sampleRateHz = configuration.samplerate
+        channelCount = configuration.audioChannels
         // Summed in double precision, as in Python.
         totals = self.stems.map { source in
             Float(members.reduce(0.0) { $0 + $1.weights[source] })
@@ -51,9 +53,9 @@ package struct Bag: Sendable {
     }
 
     /// A single network.
-    package init(_ format: NetworkFormat) {
-        let weights = [Double](repeating: 1, count: format.sourceCount)
-        self.init([Member(format: format, weights: weights)])
+    package init(_ configuration: Configuration) {
+        let weights = [Double](repeating: 1, count: configuration.sources.count)
+        self.init([Member(configuration, weights: weights)])
     }
 
     /// The sources of a member that the stems need, in the order of the stems; empty if the member

@@ -80,9 +80,7 @@ package struct OpenedModel: Sendable {
         try SeparationError.requireStems(wanted, of: sources)
         let indices = sources.indices.filter { wanted.contains(sources[$0]) }
         return Bag(
-            zip(configurations, weights).map { configuration, weights in
-                Bag.Member(format: NetworkFormat(configuration), weights: weights)
-            }, stems: indices)
+            zip(configurations, weights).map { Bag.Member($0, weights: $1) }, stems: indices)
     }
 
     /// Loads a member's network.
@@ -125,19 +123,5 @@ package struct OpenedModel: Sendable {
                 / Double(first.samplerate),
             warnings: warnings, memberCount: configurations.count,
             parameterCount: networks.reduce(0) { $0 + $1.parameterCount })
-    }
-}
-
-extension NetworkFormat {
-    init(_ configuration: Configuration) {
-        self.init(
-            sampleRateHz: configuration.samplerate, sourceCount: configuration.sources.count,
-            channelCount: configuration.audioChannels,
-            trainingSamples: configuration.segmentSamples,
-            padsToTraining: configuration.useTrainSegment,
-            inputs: configuration.architecture == .htdemucs
-                ? .upToTraining
-                : configuration.validLength.map(NetworkFormat.Inputs.valid) ?? .any,
-            drawsRandomNumbers: configuration.tLayers > 0)
     }
 }

@@ -4,48 +4,15 @@
 import HTDemucs
 import System
 
-/// The properties of a network that decide how a track is cut into segments.
-package struct NetworkFormat: Sendable, Equatable {
-    package var sampleRateHz: Int
-    package var sourceCount: Int
-    package var channelCount: Int
-    /// Training length in samples: the default length of a segment.
-    package var trainingSamples: Int
-    /// Whether shorter inputs are padded to the training length (`use_train_segment`).
-    package var padsToTraining: Bool
-    /// Input lengths that the network accepts.
-    package var inputs: Inputs
-    /// Whether the reference's network draws a random number each time it runs, which changes the
-    /// offsets of later shifts.
-    package var drawsRandomNumbers: Bool
-
-    /// Input lengths that a network accepts, and the reference's padding to them.
-    package enum Inputs: Sendable, Equatable {
-        /// Up to the training length. HTDemucs. Short segments at a track's end are padded: to the
-        /// training length, or to the segment length that the options set.
-        case upToTraining
-        /// Any length; short segments are not padded. HDemucs.
-        case any
-        /// Lengths that the network's convolutions take without a remainder. Demucs.
-        case valid(ValidLength)
-    }
-
-    package init(
-        sampleRateHz: Int, sourceCount: Int, channelCount: Int, trainingSamples: Int,
-        padsToTraining: Bool = true, inputs: Inputs = .upToTraining,
-        drawsRandomNumbers: Bool = false
-    ) {
-        self.sampleRateHz = sampleRateHz
-        self.sourceCount = sourceCount
-        self.channelCount = channelCount
-        self.trainingSamples = trainingSamples
-        self.padsToTraining = padsToTraining
-        self.inputs = inputs
-        self.drawsRandomNumbers = drawsRandomNumbers
-    }
-
+extension Configuration {
     /// Longest shift in samples, and the number of zeros before a shifted track: half a second.
-    package var maximumShiftSamples: Int { Int(0.5 * Double(sampleRateHz)) }
+    package var maximumShiftSamples: Int { Int(0.5 * Double(self.samplerate)) }
+
+    /// Whether the network accepts no more than a training segment, and short segments at a track's
+    /// end are padded: to the training length, or to the segment length that the options set.
+    /// HTDemucs. The other architectures accept any length, Demucs after padding to a
+    /// ``validLength``.
+    var isUpToTraining: Bool { self.architecture == .htdemucs }
 }
 
 /// The segments of tracks of any length.
@@ -60,7 +27,7 @@ package struct SegmentPlan: Sendable {
     package let weights: [Float]
     /// Length to which every segment is padded before it enters the network; `nil` without padding.
     package let paddedSamples: Int?
-    private let inputs: NetworkFormat.Inputs
+    private let validLength: ValidLength?
 
     /// Plans overlapping segments with triangular weights, or (`split` off) one segment for a
     /// whole track of `trackSamples`.
@@ -68,17 +35,20 @@ package struct SegmentPlan: Sendable {
     /// Weights are 1, 2, …, 2, 1 over their maximum, to the power `transitionPower`, in float32.
     /// - Throws: `SeparationError` for options out of range, a segment longer than the training
     ///   length, and a track too long to stay whole.
-    package init(format: NetworkFormat, options: SeparationOptions, trackSamples: Int) throws {
+    package init(
+        _ configuration: Configuration, options: SeparationOptions, trackSamples: Int
+    ) throws {
         try options.validate()
-        inputs = format.inputs
-        let ownPadding = format.padsToTraining ? format.trainingSamples : nil
+        validLength = configuration.validLength
+        let ownPadding =
+            configuration.useTrainSegment ? configuration.segmentSamples : nil
         guard options.split else {
-            let shift = options.shifts > 0 ? format.maximumShiftSamples : 0
+            let shift = options.shifts > 0 ? configuration.maximumShiftSamples : 0
             let length = trackSamples + shift
             if let limit = ownPadding, length > limit {
                 throw SeparationError.trackTooLong(
                     samples: trackSamples, maximumSamples: max(0, limit - shift),
-                    sampleRateHz: format.sampleRateHz)
+                    sampleRateHz: configuration.samplerate)
             }
             segmentSamples = length
             strideSamples = length
@@ -86,20 +56,19 @@ package struct SegmentPlan: Sendable {
             paddedSamples = ownPadding
             return
         }
-        segmentSamples = try SegmentPlan.segmentSamples(format: format, options: options)
+        segmentSamples = try SegmentPlan.segmentSamples(configuration, options)
         strideSamples = Int((1 - options.overlap) * Double(segmentSamples))
         try SeparationError.require(
             strideSamples >= 1, "overlap", options.overlap,
             "segments of \(segmentSamples) samples must start at least one sample apart")
         weights = try SegmentPlan.triangle(segmentSamples, power: options.transitionPower)
-        let isFilledUp = options.segmentSeconds != nil && format.inputs == .upToTraining
+        let isFilledUp = options.segmentSeconds != nil && configuration.isUpToTraining
         paddedSamples = isFilledUp ? segmentSamples : ownPadding
     }
 
     /// Length of the network's input for a segment of `count` samples.
     package func inputSamples(forSegmentSamples count: Int) -> Int {
-        if case .valid(let valid) = inputs { return valid(count) }
-        return paddedSamples ?? count
+        validLength?(count) ?? paddedSamples ?? count
     }
 
     /// Limit for models that accept any length: memory grows with the segment.
@@ -110,18 +79,18 @@ package struct SegmentPlan: Sendable {
     }
 
     private static func segmentSamples(
-        format: NetworkFormat, options: SeparationOptions
+        _ configuration: Configuration, _ options: SeparationOptions
     ) throws -> Int {
-        guard let seconds = options.segmentSeconds else { return format.trainingSamples }
-        let exact = Double(format.sampleRateHz) * seconds
-        guard format.inputs == .upToTraining else {
+        guard let seconds = options.segmentSeconds else { return configuration.segmentSamples }
+        let exact = Double(configuration.samplerate) * seconds
+        guard configuration.isUpToTraining else {
             let longest = SegmentPlan.longestSegmentSeconds
             try SeparationError.require(
                 exact >= 1 && seconds <= longest, "segment", seconds,
                 "at least one sample and at most \(longest) seconds")
             return Int(exact)
         }
-        let longest = Double(format.trainingSamples) / Double(format.sampleRateHz)
+        let longest = Double(configuration.segmentSamples) / Double(configuration.samplerate)
         try SeparationError.require(
             exact >= 1 && seconds <= longest, "segment", seconds,
             "at least one sample and at most the \(longest) seconds that the model was trained on")

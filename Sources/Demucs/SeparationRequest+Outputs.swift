@@ -2,31 +2,6 @@
 // Reference: `--two-stems` in demucs/separate.py.
 
 extension SeparationRequest {
-    /// A signal that is asked for, and its name.
-    package struct Output: Equatable, Sendable, CustomStringConvertible {
-        package let name: String
-        package let signal: StemOutput.Signal
-        /// Whether it adds something to a mix of all outputs; false for a sum that repeats others.
-        package let isPart: Bool
-
-        /// The output as a formula: `no_vocals = drums + bass + other`,
-        /// `minus_vocals = track - vocals`.
-        package var description: String {
-            switch signal {
-            case .stem(let stem): stem
-            case .sum(let stems): "\(name) = " + stems.joined(separator: " + ")
-            case .mixtureMinus(let stems): "\(name) = track - " + stems.joined(separator: " - ")
-            case .mixture: "\(name) = track"
-            }
-        }
-
-        package init(_ name: String, _ signal: StemOutput.Signal, isPart: Bool = true) {
-            self.name = name
-            self.signal = signal
-            self.isPart = isPart
-        }
-    }
-
     package static let residualName = "residual"
     /// Value of `stems` that asks for none.
     package static let noStems = "none"
@@ -37,7 +12,7 @@ extension SeparationRequest {
     /// The outputs for a model: stems in the model's order, then mixes, then the residual.
     ///
     /// - Throws: `RequestError` for names that the model doesn't have, and for duplicate names.
-    package func outputs(of sources: [String]) throws(RequestError) -> [Output] {
+    package func outputs(of sources: [String]) throws(RequestError) -> [NamedSignal] {
         var outputs = if let twoStems { try pair(twoStems, sources) } else { try single(sources) }
         // Sources that the outputs so far contain: both of a pair contain all.
         var contained = Set(
@@ -47,13 +22,13 @@ extension SeparationRequest {
             // Without single stems, a mix is only a part of the stem file.
             if hasNoStems { continue }
             outputs.append(
-                Output(
+                NamedSignal(
                     mix.name, .sum(sources.filter(mix.parts.contains)),
                     isPart: contained.isDisjoint(with: mix.parts)))
             contained.formUnion(mix.parts)
         }
         if hasResidual {
-            outputs.append(Output(SeparationRequest.residualName, .mixtureMinus(sources)))
+            outputs.append(NamedSignal(SeparationRequest.residualName, .mixtureMinus(sources)))
         }
         var names: Set<String> = []
         // Some file systems are case-insensitive.
@@ -63,21 +38,21 @@ extension SeparationRequest {
         return outputs
     }
 
-    private func pair(_ stem: String, _ sources: [String]) throws(RequestError) -> [Output] {
+    private func pair(_ stem: String, _ sources: [String]) throws(RequestError) -> [NamedSignal] {
         try check([stem], "two-stems", allowed: sources)
-        let one = Output(stem, .stem(stem))
+        let one = NamedSignal(stem, .stem(stem))
         switch otherMethod {
         case .none: return [one]
-        case .add: return [one, Output("no_\(stem)", .sum(sources.filter { $0 != stem }))]
-        case .minus: return [Output("minus_\(stem)", .mixtureMinus([stem])), one]
+        case .add: return [one, NamedSignal("no_\(stem)", .sum(sources.filter { $0 != stem }))]
+        case .minus: return [NamedSignal("minus_\(stem)", .mixtureMinus([stem])), one]
         }
     }
 
-    private func single(_ sources: [String]) throws(RequestError) -> [Output] {
+    private func single(_ sources: [String]) throws(RequestError) -> [NamedSignal] {
         if hasNoStems { return [] }
         let others = mixes.map(\.name) + (hasResidual ? [SeparationRequest.residualName] : [])
         if let stems { try check(stems, "stems", allowed: sources + others) }
-        return sources.filter { stems?.contains($0) ?? true }.map { Output($0, .stem($0)) }
+        return sources.filter { stems?.contains($0) ?? true }.map { NamedSignal($0, .stem($0)) }
     }
 
     /// - Throws: `RequestError.invalidValue` for the first name that is not allowed.

@@ -20,7 +20,7 @@ extension Bag {
     /// - Throws: `SeparationError` for options that don't fit the networks or the track.
     func plans(_ options: SeparationOptions, trackSamples: Int) throws -> [SegmentPlan] {
         try members.map {
-            try SegmentPlan(format: $0.format, options: options, trackSamples: trackSamples)
+            try SegmentPlan($0.configuration, options: options, trackSamples: trackSamples)
         }
     }
 
@@ -34,20 +34,19 @@ extension Bag {
         var work = SeparationWork()
         let plans = try plans(options, trackSamples: trackSamples)
         for (index, plan) in plans.enumerated() where !rows(ofMember: index).isEmpty {
-            let format = members[index].format
-            let count = trackSamples + (options.shifts > 0 ? format.maximumShiftSamples : 0)
+            let configuration = members[index].configuration
+            let count = trackSamples + (options.shifts > 0 ? configuration.maximumShiftSamples : 0)
             let segments = plan.segmentCount(forTrackSamples: count) * options.passCount
             let length = plan.inputSamples(
                 forSegmentSamples: min(plan.segmentSamples, count))
             work.segments += segments
-            work.samples += Double(segments) * Double(max(length, format.sampleRateHz))
+            work.samples += Double(segments) * Double(max(length, configuration.samplerate))
         }
         return work
     }
 
     /// Length in seconds of the longest segment that every member was trained on.
     package var trainingSeconds: Double {
-        members.map { Double($0.format.trainingSamples) / Double($0.format.sampleRateHz) }.min()
-            ?? 0
+        members.map { Double($0.configuration.segmentSamples) / Double(sampleRateHz) }.min() ?? 0
     }
 }

@@ -2,6 +2,7 @@
 // Reference: the branches `shifts` and `split` of `apply_model` in demucs/apply.py.
 
 import Audio
+import HTDemucs
 import Tensor
 
 /// Cuts the segments of a pass in their order, and sums the network's outputs.
@@ -17,7 +18,7 @@ struct ShiftedPass {
     /// Rows of the network's output that are kept; row `source · channels + channel` is a channel of
     /// a source.
     private let rows: [Int]
-    private let format: NetworkFormat
+    private let configuration: Configuration
     /// Zeros before the track.
     private let leadSamples: Int
     /// Length of the zeros and the track together; `nil` for a live track that has not ended.
@@ -33,15 +34,14 @@ struct ShiftedPass {
     ///   - rows: rows of the network's output that are kept.
     ///   - trackSamples: `nil` for a live track.
     init(
-        member: Int, shift: Int, plan: SegmentPlan, format: NetworkFormat, rows: [Int],
-        leadSamples: Int,
-        trackSamples: Int?
+        member: Int, shift: Int, plan: SegmentPlan, configuration: Configuration, rows: [Int],
+        leadSamples: Int, trackSamples: Int?
     ) {
         self.member = member
         self.shift = shift
         self.plan = plan
         self.rows = rows
-        self.format = format
+        self.configuration = configuration
         self.leadSamples = leadSamples
         leadLeft = leadSamples
         sampleCount = trackSamples.map { leadSamples + $0 }
@@ -94,7 +94,7 @@ struct ShiftedPass {
         let input = input(of: cutSegments)
         let first = input.start - input.padLeft
         try window.fill(to: first + input.padded)
-        let mix = backend.keptTensor([format.channelCount, input.padded])
+        let mix = backend.keptTensor([configuration.audioChannels, input.padded])
         window.read(from: first, into: mix)
         cutSegments += 1
         return mix
@@ -106,7 +106,8 @@ struct ShiftedPass {
     mutating func add(_ output: Tensor) {
         let input = input(of: addedSegments)
         precondition(
-            output.shape == [format.sourceCount, format.channelCount, input.padded])
+            output.shape
+                == [configuration.sources.count, configuration.audioChannels, input.padded])
         let start = addedSegments * plan.strideSamples
         overlapAdd.add(
             at: start, count: input.count,

@@ -6,27 +6,16 @@ import System
 
 /// A stem file that a separation writes beside its other signals.
 package struct StemFileOutput: Sendable {
-    /// One of the four stems.
-    package struct Part: Sendable, Equatable {
-        /// Name that DJ software shows.
-        package let name: String
-        package let signal: StemOutput.Signal
-
-        package init(name: String, signal: StemOutput.Signal) {
-            self.name = name
-            self.signal = signal
-        }
-    }
-
     package let path: String
     package let format: StemFileFormat
-    package let parts: [Part]
+    /// The four stems, with the names that DJ software shows.
+    package let parts: [NamedSignal]
     private let ffmpeg: FFmpeg
 
     /// - Parameters:
     ///   - path: path of the file, which appears when it is complete. Its folder must exist.
     ///   - parts: four parts that add up to the track.
-    package init(path: String, format: StemFileFormat, parts: [Part], ffmpeg: FFmpeg) {
+    package init(path: String, format: StemFileFormat, parts: [NamedSignal], ffmpeg: FFmpeg) {
         precondition(parts.count == StemFileFormat.stemCount)
         self.path = path
         self.format = format
@@ -79,8 +68,7 @@ package final class StemFileWriter: Sendable {
         trackOptions.format = .wav(output.format.storedFormat(options.format.sampleFormat))
         trackOptions.spoolFolder = options.spoolFolder ?? FilePath.folder(of: output.path)
         self.trackOptions = trackOptions
-        let parts =
-            [StemFileOutput.Part(name: Self.mixName, signal: .mixture)] + output.parts
+        let parts = [NamedSignal(Self.mixName, .mixture)] + output.parts
         var descriptors: [Int32] = []
         do {
             for _ in parts {
@@ -94,7 +82,7 @@ package final class StemFileWriter: Sendable {
         }
         self.descriptors = descriptors
         tracks = zip(parts, descriptors).map {
-            StemOutput(name: $0.name, signal: $0.signal, to: .descriptor($1))
+            $0.written(to: .descriptor($1))
         }
     }
 

@@ -1,4 +1,4 @@
-// Outputs of a separation: their signals, destinations, formats and levels.
+// Outputs of a separation: their signals, names, destinations, formats and levels.
 
 import Audio
 
@@ -35,6 +35,35 @@ public struct StemOutput: Sendable, Equatable {
         self.name = name
         self.signal = signal
         self.destination = destination
+    }
+}
+
+/// A signal and its name, before it has a destination.
+package struct NamedSignal: Equatable, Sendable, CustomStringConvertible {
+    package let name: String
+    package let signal: StemOutput.Signal
+    /// Whether it adds something to a mix of all outputs; false for a sum that repeats others.
+    package let isPart: Bool
+
+    package init(_ name: String, _ signal: StemOutput.Signal, isPart: Bool = true) {
+        self.name = name
+        self.signal = signal
+        self.isPart = isPart
+    }
+
+    package func written(to destination: OutputDestination) -> StemOutput {
+        StemOutput(name: name, signal: signal, to: destination)
+    }
+
+    /// The signal as a formula: `no_vocals = drums + bass + other`,
+    /// `minus_vocals = track - vocals`.
+    package var description: String {
+        switch signal {
+        case .stem(let stem): stem
+        case .sum(let stems): "\(name) = " + stems.joined(separator: " + ")
+        case .mixtureMinus(let stems): "\(name) = track - " + stems.joined(separator: " - ")
+        case .mixture: "\(name) = track"
+        }
     }
 }
 

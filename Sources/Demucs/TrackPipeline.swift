@@ -5,6 +5,7 @@
 // (demucs/apply.py).
 
 import Audio
+import HTDemucs
 import System
 import Tensor
 
@@ -257,13 +258,13 @@ package final class TrackPipeline {
             let member = bag.members[index]
             // Members that don't run draw offsets too, so that the others' offsets stay the same.
             let leads = leads(
-                member.format, plan, options, trackSamples: trackSamples ?? 0, &random)
+                member.configuration, plan, options, trackSamples: trackSamples ?? 0, &random)
             let rows = bag.rows(ofMember: index)
             if rows.isEmpty { return [] }
             return leads.enumerated().map { shift, lead in
                 ShiftedPass(
-                    member: index, shift: shift, plan: plan, format: member.format, rows: rows,
-                    leadSamples: lead, trackSamples: trackSamples)
+                    member: index, shift: shift, plan: plan, configuration: member.configuration,
+                    rows: rows, leadSamples: lead, trackSamples: trackSamples)
             }
         }
     }
@@ -275,13 +276,13 @@ package final class TrackPipeline {
     /// is 0 in every released model. That changes only the generator's state, and with it the
     /// offsets of later passes.
     private static func leads(
-        _ format: NetworkFormat, _ plan: SegmentPlan, _ options: SeparationOptions,
+        _ configuration: Configuration, _ plan: SegmentPlan, _ options: SeparationOptions,
         trackSamples: Int, _ random: inout PythonRandom
     ) -> [Int] {
-        let maximum = format.maximumShiftSamples
+        let maximum = configuration.maximumShiftSamples
         return (0..<options.passCount).map { _ in
             let lead = options.shifts > 0 ? maximum - random.integer(upTo: maximum) : 0
-            if format.drawsRandomNumbers {
+            if configuration.tLayers > 0 {
                 for _ in 0..<plan.segmentCount(forTrackSamples: lead + trackSamples) {
                     _ = random.integer(upTo: 0)
                 }

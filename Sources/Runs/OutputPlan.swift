@@ -22,10 +22,9 @@ struct PlannedTrack {
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
 
     /// The outputs with their destinations.
-    func outputs(_ selected: [SeparationRequest.Output]) -> [StemOutput] {
+    func outputs(_ selected: [NamedSignal]) -> [StemOutput] {
         selected.enumerated().map { index, output in
-            StemOutput(
-                name: output.name, signal: output.signal,
+            output.written(
                 to: stemPaths.isEmpty
                     ? .descriptor(STDOUT_FILENO) : .file(stemPaths[index]))
         }

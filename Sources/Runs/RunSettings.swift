@@ -48,7 +48,7 @@ package struct RunSettings: Sendable {
     }
 
     /// The outputs for a model: those of the request, or the one for standard output.
-    func outputs(of sources: [String]) throws(RunError) -> [SeparationRequest.Output] {
+    func outputs(of sources: [String]) throws(RunError) -> [NamedSignal] {
         do throws(RequestError) {
             let outputs = try request.outputs(of: sources)
             guard let standardOutput else { return outputs }

@@ -180,7 +180,7 @@ struct SeparationParameters: Codable, Equatable {
     /// - Parameter request: the request of the track, or of the command.
     init(
         _ settings: RunSettings, _ request: SeparationRequest,
-        outputs: [SeparationRequest.Output], stemFileParts: [SeparationRequest.Output],
+        outputs: [NamedSignal], stemFileParts: [NamedSignal],
         format: OutputFormat, precision: Precision
     ) {
         self.outputs = outputs.map(\.description)

@@ -8,9 +8,9 @@ package struct SeparationRun {
     let reporter: any RunReporter
     let cancellation: CancellationToken
     private(set) var model: SeparationModel
-    let outputs: [SeparationRequest.Output]
+    let outputs: [NamedSignal]
     /// The stems of stem files; empty without them.
-    private let stemFileParts: [SeparationRequest.Output]
+    private let stemFileParts: [NamedSignal]
     private let ffmpeg: FFmpeg?
     let plan: OutputPlan
     let precision: Precision
@@ -152,7 +152,7 @@ package struct SeparationRun {
         return options
     }
 
-    func outputs(of track: PlannedTrack) -> [SeparationRequest.Output] {
+    func outputs(of track: PlannedTrack) -> [NamedSignal] {
         track.input.outputs ?? outputs
     }
 
@@ -165,7 +165,7 @@ package struct SeparationRun {
             path: path, format: format,
             parts: stemFileParts.map {
                 // Capitalised as in DJ software: "Drums".
-                .init(name: $0.name.prefix(1).uppercased() + $0.name.dropFirst(), signal: $0.signal)
+                NamedSignal($0.name.prefix(1).uppercased() + $0.name.dropFirst(), $0.signal)
             }, ffmpeg: ffmpeg)
     }
 

@@ -7,9 +7,9 @@ extension SeparationRequest {
     /// until four are left.
     ///
     /// - Throws: `RunError` for a model with fewer stems, or if the mixes don't leave four.
-    func stemFileParts(of sources: [String]) throws(RunError) -> [Output] {
+    func stemFileParts(of sources: [String]) throws(RunError) -> [NamedSignal] {
         let count = StemFileFormat.stemCount
-        if sources.count == count { return sources.map { Output($0, .stem($0)) } }
+        if sources.count == count { return sources.map { NamedSignal($0, .stem($0)) } }
         guard sources.count > count else { throw .tooFewStems(sources) }
         do throws(RequestError) {
             for mix in mixes { try check(mix.parts, "mix", allowed: sources) }
@@ -17,16 +17,16 @@ extension SeparationRequest {
             throw .request(error)
         }
         var rest = mixes
-        var parts: [Output] = []
+        var parts: [NamedSignal] = []
         var used: Set<String> = []
         for source in sources where !used.contains(source) {
             guard let index = rest.firstIndex(where: { $0.parts.contains(source) }) else {
-                parts.append(Output(source, .stem(source)))
+                parts.append(NamedSignal(source, .stem(source)))
                 continue
             }
             let mix = rest.remove(at: index)
             used.formUnion(mix.parts)
-            parts.append(Output(mix.name, .sum(sources.filter(mix.parts.contains))))
+            parts.append(NamedSignal(mix.name, .sum(sources.filter(mix.parts.contains))))
         }
         // A stem in two mixes would be added twice.
         let isHeardOnce = mixes.reduce(0) { $0 + $1.parts.count } == used.count

@@ -16,7 +16,7 @@ package struct InputTrack: Equatable {
     /// The track's own request; nil for that of the command.
     var request: SeparationRequest?
     /// The outputs of the track's own request, where its stems differ.
-    var outputs: [SeparationRequest.Output]?
+    var outputs: [NamedSignal]?
 
     /// Name of the file, from which names of stems are made; `stdin` for standard input.
     var fileName: String { isStandardInput ? "stdin" : FilePath.name(of: path) }

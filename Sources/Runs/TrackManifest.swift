@@ -157,7 +157,7 @@ package struct TrackManifest {
 
     private func outputs(
         _ request: SeparationRequest, _ sources: [String], _ line: Int
-    ) throws(RunError) -> [SeparationRequest.Output] {
+    ) throws(RunError) -> [NamedSignal] {
         do throws(RequestError) {
             return try request.outputs(of: sources)
         } catch {

@@ -83,7 +83,7 @@ struct JobRunner: Sendable {
         let report = try separator.separate(
             input.audio, excerpt: job.options.excerpt,
             into: zip(outputs, files).map {
-                StemOutput(name: $0.name, signal: $0.signal, to: .file("\(target)/\($1)"))
+                $0.written(to: .file("\(target)/\($1)"))
             },
             output: job.options.output(
                 gain: SeparationRequest.jobGain, spoolFolder: folder.temporary),

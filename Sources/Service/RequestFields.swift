@@ -53,8 +53,8 @@ extension SeparationRequest {
     /// The outputs of a job for a model.
     ///
     /// - Throws: `Problem`, also for too many.
-    func jobOutputs(of sources: [String]) throws(Problem) -> [Output] {
-        let outputs: [Output]
+    func jobOutputs(of sources: [String]) throws(Problem) -> [NamedSignal] {
+        let outputs: [NamedSignal]
         do throws(RequestError) { outputs = try self.outputs(of: sources) } catch {
             throw Problem(error)
         }

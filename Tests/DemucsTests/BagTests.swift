@@ -154,11 +154,11 @@ struct BagTests {
     /// segment.
     @Test func membersOfDifferentSegmentsAdvanceTogether() throws {
         let backend = try Backend(threads: 1)
-        let formats = [200, 31].map { samples in
-            NetworkFormat(
-                sampleRateHz: 100, sourceCount: 1, channelCount: 1, trainingSamples: samples)
+        let members = try [200, 31].map { samples in
+            Bag.Member(
+                try PositionNetwork.configuration(sources: 1, channels: 1, segmentSamples: samples),
+                weights: [1])
         }
-        let members = formats.map { Bag.Member(format: $0, weights: [1]) }
         let samples = (0..<1000).map { Float($0 % 17) }
         var output: [Float] = []
         var longestBlock = 0

@@ -3,6 +3,7 @@
 
 import Audio
 import Demucs
+import HTDemucs
 import Synchronization
 import System
 import Tensor
@@ -10,8 +11,20 @@ import TestSupport
 
 /// Adds to each sample its neighbour, its position and the input's length, scaled by source.
 struct PositionNetwork {
-    static let format = NetworkFormat(
-        sampleRateHz: 100, sourceCount: 2, channelCount: 2, trainingSamples: 200)
+    /// The fixtures' configuration, as far as the cutting of a track depends on it. Without a
+    /// transformer, which would draw random numbers.
+    static func configuration(
+        sources: Int = 2, channels: Int = 2, segmentSamples: Int = 200, rateHz: Int = 100,
+        padsToTraining: Bool = true
+    ) throws -> Configuration {
+        var values = Configuration.Hyperparameters(sources: (0..<sources).map { "source \($0)" })
+        values.audioChannels = channels
+        values.samplerate = rateHz
+        values.segment = .fraction(numerator: segmentSamples, denominator: rateHz)
+        values.useTrainSegment = padsToTraining
+        values.tLayers = 0
+        return try Configuration(values)
+    }
 
     let backend: Backend
 
@@ -78,7 +91,7 @@ func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Tr
 
 /// Runs the pipeline.
 func separate(
-    _ track: Track, bag: Bag = Bag(PositionNetwork.format), options: SeparationOptions,
+    _ track: Track, bag: Bag? = nil, options: SeparationOptions,
     workers: Int = 1,
     cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
@@ -86,7 +99,8 @@ func separate(
 ) throws {
     var random = PythonRandom(seed: options.seed ?? 0)
     let pipeline = try TrackPipeline(
-        track, bag: bag, options: options, random: &random, backend: Backend(threads: 1),
+        track, bag: bag ?? Bag(PositionNetwork.configuration()), options: options,
+        random: &random, backend: Backend(threads: 1),
         workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
         cancellation: cancellation)
     while let block = try pipeline.next(progress: progress) { try sink(block) }
@@ -94,15 +108,16 @@ func separate(
 
 /// Runs the pipeline and joins its blocks: `[source × channel, samples]`, row-major.
 func separate(
-    _ track: [[Float]], format: NetworkFormat = PositionNetwork.format, options: SeparationOptions,
+    _ track: [[Float]], configuration: Configuration? = nil, options: SeparationOptions,
     workers: Int = 1, cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor
 ) throws -> [Float] {
+    let configuration = try configuration ?? PositionNetwork.configuration()
     var rows = PlanarAudio(
-        channelCount: format.sourceCount * format.channelCount, sampleRateHz: 100)
+        channelCount: configuration.sources.count * configuration.audioChannels, sampleRateHz: 100)
     try separate(
-        measured(track), bag: Bag(format), options: options, workers: workers,
+        measured(track), bag: Bag(configuration), options: options, workers: workers,
         cancellation: cancellation, progress: progress, network: network
     ) { rows.append($0.stems) }
     return rows.channels.flatMap { $0 }

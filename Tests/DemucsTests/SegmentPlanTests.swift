@@ -1,26 +1,28 @@
 import Demucs
+import HTDemucs
 import TestSupport
 import Testing
 
 struct SegmentPlanTests {
     /// The published model: 7.8 s at 44,100 Hz.
-    static let format = NetworkFormat(
-        sampleRateHz: 44_100, sourceCount: 4, channelCount: 2, trainingSamples: 343_980)
+    private func published(segmentSamples: Int = 343_980) throws -> Configuration {
+        try PositionNetwork.configuration(segmentSamples: segmentSamples, rateHz: 44_100)
+    }
 
     private func plan(
-        _ options: SeparationOptions, format: NetworkFormat = SegmentPlanTests.format,
+        _ options: SeparationOptions, _ configuration: Configuration? = nil,
         trackSamples: Int = 1_000_000
     ) throws -> SegmentPlan {
-        try SegmentPlan(format: format, options: options, trackSamples: trackSamples)
+        try SegmentPlan(
+            configuration ?? published(), options: options, trackSamples: trackSamples)
     }
 
     @Test func stridesAreTruncatedInDoublePrecision() throws {
         let fixture = try Fixture("separation/separation")
         for length in [343_980, 132_300, 200] {
-            var format = SegmentPlanTests.format
-            format.trainingSamples = length
+            let configuration = try published(segmentSamples: length)
             let strides = try [0, 0.1, 0.25, 0.3, 0.5, 0.9, 0.99].map { overlap in
-                Float(try plan(.init(overlap: overlap), format: format).strideSamples)
+                Float(try plan(.init(overlap: overlap), configuration).strideSamples)
             }
             #expect(strides == (try fixture.floats("strides.\(length)")))
         }
@@ -31,8 +33,9 @@ struct SegmentPlanTests {
     /// within a unit in the last place (−138 dB).
     @Test(arguments: [(1.0, Double.infinity), (2, .infinity), (3, .infinity), (2.5, 130)])
     func weightsAreTheReferences(power: Double, leastDecibels: Double) throws {
-        let format = PositionNetwork.format
-        let weights = try plan(.init(transitionPower: power), format: format).weights
+        let weights = try plan(
+            .init(transitionPower: power), PositionNetwork.configuration()
+        ).weights
         let comparison = Comparison(
             actual: weights,
             expected: try Fixture("separation/separation").floats("weights.\(power)"))
@@ -40,15 +43,14 @@ struct SegmentPlanTests {
     }
 
     @Test func oddSegmentsHaveOnePeak() throws {
-        var format = PositionNetwork.format
-        format.trainingSamples = 5
-        let weights = try plan(.init(overlap: 0), format: format).weights
+        let odd = try PositionNetwork.configuration(segmentSamples: 5)
+        let weights = try plan(.init(overlap: 0), odd).weights
         let (third, twoThirds): (Float, Float) = (1 / 3, 2 / 3)
         #expect(weights == [third, twoThirds, 1, twoThirds, third])
     }
 
     @Test func segmentsStartAtEveryStrideBelowTheEnd() throws {
-        let plan = try plan(.init(overlap: 0.25), format: PositionNetwork.format)
+        let plan = try plan(.init(overlap: 0.25), PositionNetwork.configuration())
         #expect(plan.strideSamples == 150)
         #expect(plan.segmentCount(forTrackSamples: 1) == 1)
         #expect(plan.segmentCount(forTrackSamples: 150) == 1)

@@ -61,11 +61,11 @@ struct TrackPipelineTests {
     @Test(arguments: GoldenCase.all)
     func matchesTheReference(_ golden: GoldenCase) throws {
         let track = try track(golden.mix, in: fixture)
-        var format = PositionNetwork.format
-        format.channelCount = track.count
-        format.padsToTraining = golden.padsToTraining
+        let configuration = try PositionNetwork.configuration(
+            channels: track.count, padsToTraining: golden.padsToTraining)
         let stems = try separate(
-            track, format: format, options: golden.options, network: network.callAsFunction)
+            track, configuration: configuration, options: golden.options,
+            network: network.callAsFunction)
         let comparison = try fixture.comparison(
             of: LaidOut([2, track.count, track[0].count], stems), with: "stems.\(golden.name)")
         #expect(comparison.snrDecibels >= 130, "\(comparison)")
@@ -78,7 +78,6 @@ struct TrackPipelineTests {
             (0..<samples).map { index in Float(index * step % 1009) / 500 - 1 }
         }
         let options = SeparationOptions(shifts: 0, overlap: overlap)
-        let format = PositionNetwork.format
         // All outputs differ, and none depends on the input.
         let segments = Counter()
         let stems = try separate(track, options: options) { mix in
@@ -89,7 +88,8 @@ struct TrackPipelineTests {
             return output
         }
 
-        let plan = try SegmentPlan(format: format, options: options, trackSamples: samples)
+        let plan = try SegmentPlan(
+            PositionNetwork.configuration(), options: options, trackSamples: samples)
         var statistics = TrackStatistics()
         statistics.add(PlanarAudio(channels: track, sampleRateHz: 100))
         var weightSums = [Float](repeating: 0, count: samples)
@@ -115,7 +115,7 @@ struct TrackPipelineTests {
     @Test func finishedSamplesLeaveBeforeLaterSegmentsArrive() throws {
         let options = SeparationOptions(shifts: 3, seed: 11)
         let plan = try SegmentPlan(
-            format: PositionNetwork.format, options: options, trackSamples: 2000)
+            PositionNetwork.configuration(), options: options, trackSamples: 2000)
         var segmentsDone = 0
         var samplesOut = 0
         try separate(
@@ -138,14 +138,14 @@ struct TrackPipelineTests {
         let track: [[Float]] = [7919, 7907].map { step in
             (0..<200_000).map { index in Float(index * step % 1009) / 500 - 1 }
         }
-        var format = PositionNetwork.format
-        format.trainingSamples = 90_000
-        format.padsToTraining = false
+        let configuration = try PositionNetwork.configuration(
+            segmentSamples: 90_000, padsToTraining: false)
         var stems = PlanarAudio(channelCount: 4, sampleRateHz: 100)
         var mixture = PlanarAudio(channelCount: 2, sampleRateHz: 100)
         var longest = 0
         try separate(
-            measured(track), bag: Bag(format), options: .init(shifts: 2, seed: 3, split: split),
+            measured(track), bag: Bag(configuration),
+            options: .init(shifts: 2, seed: 3, split: split),
             network: { mix in
                 network.backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
             },
@@ -249,7 +249,7 @@ struct TrackPipelineTests {
     func theTrackIsReadNoFurtherThanSegmentsReach(
         workers: Int, options: SeparationOptions
     ) throws {
-        let format = PositionNetwork.format
+        let configuration = try PositionNetwork.configuration()
         let track = constant(0.25, samples: 20_000)
         var (samplesIn, samplesOut, most) = (0, 0, 0)
         let watched = try measured(track) {
@@ -266,8 +266,8 @@ struct TrackPipelineTests {
             samplesOut += $0.mixture.sampleCount
         }
         #expect(samplesOut == 20_000)
-        let segments = (workers + 2) * format.trainingSamples
-        #expect(most <= segments + format.maximumShiftSamples + 77)
+        let segments = (workers + 2) * configuration.segmentSamples
+        #expect(most <= segments + configuration.maximumShiftSamples + 77)
     }
 
     @Test(arguments: [499, 501, 700])
