@@ -102,7 +102,7 @@ package enum TensorFile {
         do {
             return try Checkpoint.open(path)
         } catch {
-            throw .damaged(path, (error as? WeightsError)?.problem ?? "\(error)")
+            throw .damaged(path, error.problem)
         }
     }
 

@@ -57,30 +57,29 @@ struct ManifestReader {
 
     /// The members of a JSON object as text, without those that are null.
     private func members(_ text: [UInt8], _ line: Int) throws(RunError) -> [String: String] {
-        var members: [String: String] = [:]
-        do {
+        var values: [(key: String, value: ArgumentValue)] = []
+        do throws(FormatFailure) {
             var cursor = JSONCursor(text)
-            try cursor.object { cursor, key in
-                switch try cursor.value() {
-                case .null: try checkKnown(key, line)
-                case .string(let value): members[key] = value
-                case .integer(let value): members[key] = "\(value)"
-                case .number(let value): members[key] = "\(value)"
-                default:
-                    throw file.failure(line, "'\(key)' is no string and no number")
-                }
+            try cursor.object { cursor, key throws(FormatFailure) in
+                values.append((key, try cursor.value()))
             }
             try cursor.end()
-        } catch let error as RunError {
-            throw error
-        } catch let error as FormatFailure {
+        } catch {
             let place = error.offset.map { " at byte \($0 + 1)" } ?? ""
             throw file.failure(
                 line,
                 "is not a JSON object (\(error.problem)\(place)); expected one such as "
                     + #"{"id": "a1", "path": "a1.flac"}"#)
-        } catch {
-            throw file.failure(line, "\(error)")
+        }
+        var members: [String: String] = [:]
+        for (key, value) in values {
+            switch value {
+            case .null: try checkKnown(key, line)
+            case .string(let value): members[key] = value
+            case .integer(let value): members[key] = "\(value)"
+            case .number(let value): members[key] = "\(value)"
+            default: throw file.failure(line, "'\(key)' is no string and no number")
+            }
         }
         return members
     }

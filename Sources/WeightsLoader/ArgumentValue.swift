@@ -32,7 +32,7 @@ extension ArgumentValue: CustomStringConvertible {
         case .string(let value): "\"\(value)\""
         case .fraction(let numerator, let denominator): "Fraction(\(numerator), \(denominator))"
         case .array(let elements):
-            "[" + elements.prefix(20).map(\.description).joined(separator: ", ")
+            "[" + elements.prefix(20).map { $0.description }.joined(separator: ", ")
                 + (elements.count > 20 ? ", …]" : "]")
         case .object(let members):
             "{"
@@ -58,7 +58,7 @@ extension ArgumentValue {
             return "{\"_type\": \"fraction\", \"numerator\": \(numerator), "
                 + "\"denominator\": \(denominator)}"
         case .array(let elements):
-            let texts = elements.compactMap(\.json)
+            let texts = elements.compactMap { $0.json }
             return texts.count == elements.count ? "[\(texts.joined(separator: ", "))]" : nil
         case .object(let members):
             let texts = members.sorted { $0.key < $1.key }.compactMap { key, value in

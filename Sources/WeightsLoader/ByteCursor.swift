@@ -1,19 +1,42 @@
-// A bounds-checked cursor over a mapped file, for the readers of binary formats.
+// A bounds-checked cursor over a file, for the readers of binary formats, and their errors.
 
-/// An error in a file's format; `Checkpoint.open` adds the file's path and format.
-package struct FormatFailure: Error {
-    package let problem: String
-    /// The byte offset of the damage; nil if the file is undamaged but not supported.
-    package let offset: Int?
+/// An error of a format's reader; `Checkpoint.open` adds the file's path and format.
+package enum FormatFailure: Error {
+    case damaged(problem: String, offset: Int)
+    /// An undamaged file that is not supported.
+    case unsupported(problem: String)
+    /// The first bytes belong to no known format.
+    case unknown(found: String)
+    /// A file beside the checkpoint can't be read.
+    case external(WeightsError)
 
-    init(_ problem: String, at offset: Int) {
-        self.problem = problem
-        self.offset = offset
+    init(_ problem: String, at offset: Int) { self = .damaged(problem: problem, offset: offset) }
+
+    init(unsupported problem: String) { self = .unsupported(problem: problem) }
+
+    package var problem: String {
+        switch self {
+        case .damaged(let problem, _), .unsupported(let problem): problem
+        case .unknown(let found): "found \(found)"
+        case .external(let error): error.description
+        }
     }
 
-    init(unsupported problem: String) {
-        self.problem = problem
-        offset = nil
+    /// The byte offset of the damage.
+    package var offset: Int? {
+        if case .damaged(_, let offset) = self { offset } else { nil }
+    }
+
+    /// The error for a file.
+    func error(_ path: String, _ format: CheckpointFormat) -> WeightsError {
+        switch self {
+        case .damaged(let problem, let offset):
+            .damaged(path: path, format: format, offset: offset, problem: problem)
+        case .unsupported(let problem):
+            .unsupported(path: path, format: format, problem: problem)
+        case .unknown(let found): .notSafetensors(path: path, found: found)
+        case .external(let error): error
+        }
     }
 }
 
@@ -21,13 +44,13 @@ package struct FormatFailure: Error {
 ///
 /// Every read is checked against the end first. Only returned values are copied.
 struct ByteCursor {
-    let file: MappedFile
+    let file: FileBytes
     /// Byte offset from the start of the file.
     private(set) var position: Int
     let end: Int
 
     /// - Parameter range: must lie within the file; nil for the whole file.
-    init(_ file: MappedFile, _ range: Range<Int>? = nil) {
+    init(_ file: FileBytes, _ range: Range<Int>? = nil) {
         self.file = file
         position = range?.lowerBound ?? 0
         end = range?.upperBound ?? file.countBytes
@@ -37,7 +60,9 @@ struct ByteCursor {
     var remainingBytes: Int { end - position }
 
     /// Skips `count` bytes and returns their range.
-    mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws -> Range<Int> {
+    mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws(FormatFailure)
+        -> Range<Int>
+    {
         guard count >= 0, count <= remainingBytes else {
             throw FormatFailure(
                 "\(what()) should take \(count) bytes, but \(remainingBytes) are left", at: position
@@ -48,19 +73,21 @@ struct ByteCursor {
         return range
     }
 
-    mutating func byte(_ what: @autoclosure () -> String) throws -> UInt8 {
+    mutating func byte(_ what: @autoclosure () -> String) throws(FormatFailure) -> UInt8 {
         try littleEndian(UInt8.self, what())
     }
 
     mutating func littleEndian<Number: FixedWidthInteger>(
         _ type: Number.Type, _ what: @autoclosure () -> String
-    ) throws -> Number {
+    ) throws(FormatFailure) -> Number {
         let range = try take(Number.bitWidth / 8, what())
         return file.littleEndian(type, at: range.lowerBound)
     }
 
     /// A string of `count` bytes of UTF-8.
-    mutating func text(_ count: Int, _ what: @autoclosure () -> String) throws -> String {
+    mutating func text(_ count: Int, _ what: @autoclosure () -> String) throws(FormatFailure)
+        -> String
+    {
         let range = try take(count, what())
         let text = file.withBytes(range) { String(validating: $0, as: UTF8.self) }
         guard let text else {

@@ -1,4 +1,4 @@
-// A checkpoint: named tensors and metadata in a memory-mapped file. The reader of each file format
+// A checkpoint: named tensors and metadata in a file. The reader of each file format
 // returns a `CheckpointContents`; all other code is common to the formats.
 
 import System
@@ -25,7 +25,7 @@ struct CheckpointContents {
     /// Whether sizes of 1 are left out of the shapes.
     var omitsUnitSizes = false
     /// Files beside the checkpoint that contain tensors; `TensorPart.file` counts them from 1.
-    var externalFiles: [MappedFile] = []
+    var externalFiles: [FileBytes] = []
 }
 
 /// Properties of a model that a file without constructor arguments shows apart from its tensors.
@@ -40,12 +40,12 @@ package struct ModelTraits: Sendable, Equatable {
     package var hasDilatedDConv: Bool?
 }
 
-/// A checkpoint: a memory-mapped file of named tensors and metadata.
+/// A checkpoint: a file of named tensors and metadata.
 ///
 /// Opening reads only the header; a tensor's bytes are read when the tensor is requested. Copies
-/// share the mapping.
+/// share the file's bytes.
 package struct Checkpoint: Sendable {
-    /// The path given to ``open(_:)``.
+    /// The file's path, or another name of it for errors.
     package let path: String
     package let format: CheckpointFormat
     /// Names of the models in a file of several, sorted; ``submodel(_:)`` returns one of them.
@@ -55,7 +55,7 @@ package struct Checkpoint: Sendable {
     private let contents: CheckpointContents
     private let indices: [String: Int]
     /// The checkpoint's own file, then the external files beside it.
-    private let files: [MappedFile]
+    let files: [FileBytes]
 
     /// The file's metadata, strings by key; empty if it has none.
     package var metadata: [String: String] { contents.metadata }
@@ -68,22 +68,30 @@ package struct Checkpoint: Sendable {
     /// Size of the checkpoint's own file in bytes, without external files.
     package var countBytes: Int { files[0].countBytes }
 
-    /// Opens a checkpoint; the format is detected from the content.
+    /// Reads a checkpoint; the format is detected from the content.
     ///
     /// The model's prefix (`955717e8.encoder.0.…`) is removed from the names that have it.
     ///
-    /// - Throws: ``WeightsError`` if the file can't be read or is damaged.
-    package static func open(_ path: String) throws -> Checkpoint {
-        let file = try MappedFile(path)
+    /// - Parameters:
+    ///   - path: the file's path, or another name of it for errors.
+    ///   - external: opens a file beside this one, which may hold values of an ONNX file; by default
+    ///     there is none.
+    /// - Throws: ``WeightsError`` if the file is damaged or not supported.
+    package static func read(
+        _ file: FileBytes, path: String,
+        external: @escaping (_ name: String) throws(WeightsError) -> FileBytes = {
+            name throws(WeightsError) in throw .fileMissing(path: name)
+        }
+    ) throws(WeightsError) -> Checkpoint {
         let format = CheckpointFormat(of: file)
         do {
             var contents =
                 switch format {
-                case .safetensors: try Safetensors.read(file, path: path)
+                case .safetensors: try Safetensors.read(file)
                 case .torch: try TorchArchive.read(file)
                 case .torchLegacy: try TorchLegacy.read(file)
                 case .ggml: try GGML.read(file)
-                case .onnx: try ONNX.read(file, path: path)
+                case .onnx: try ONNX.read(file, external: external)
                 }
             let prefixes = OfficialNames.prefixes(of: contents.tensors)
             if prefixes.count == 1 {
@@ -93,18 +101,13 @@ package struct Checkpoint: Sendable {
                 path: path, format: format, contents: contents,
                 files: [file] + contents.externalFiles,
                 submodels: prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : [])
-        } catch let failure as FormatFailure {
-            guard let offset = failure.offset else {
-                throw WeightsError.unsupported(
-                    path: path, format: format, problem: failure.problem)
-            }
-            throw WeightsError.damaged(
-                path: path, format: format, offset: offset, problem: failure.problem)
+        } catch {
+            throw error.error(path, format)
         }
     }
 
     private init(
-        path: String, format: CheckpointFormat, contents: CheckpointContents, files: [MappedFile],
+        path: String, format: CheckpointFormat, contents: CheckpointContents, files: [FileBytes],
         submodels: [String] = []
     ) {
         self.path = path
@@ -112,23 +115,26 @@ package struct Checkpoint: Sendable {
         self.contents = contents
         self.files = files
         self.submodels = submodels
-        // Duplicate names were refused, so the first is the only one.
-        indices = Dictionary(
-            contents.tensors.enumerated().map { ($1.name, $0) },
-            uniquingKeysWith: { first, _ in first })
+        var indices: [String: Int] = [:]
+        for (index, tensor) in contents.tensors.enumerated() { indices[tensor.name] = index }
+        self.indices = indices
     }
 
     /// One model of a file of several, its tensors under their official names.
     ///
     /// - Throws: ``WeightsError/submodelMissing(path:name:submodels:)``.
-    package func submodel(_ name: String) throws -> Checkpoint {
+    package func submodel(_ name: String) throws(WeightsError) -> Checkpoint {
         guard submodels.contains(name) else {
-            throw WeightsError.submodelMissing(path: path, name: name, submodels: submodels)
+            throw .submodelMissing(path: path, name: name, submodels: submodels)
         }
         let prefix = name + "."
         var part = contents
-        part.tensors = try OfficialNames.without(
-            prefix, tensors.filter { $0.name.hasPrefix(prefix) })
+        do {
+            part.tensors = try OfficialNames.without(
+                prefix, tensors.filter { $0.name.hasPrefix(prefix) })
+        } catch {
+            throw error.error(path, format)
+        }
         return Checkpoint(path: path, format: format, contents: part, files: files)
     }
 
@@ -141,9 +147,9 @@ package struct Checkpoint: Sendable {
     ///
     /// - Throws: ``WeightsError/notFloats(path:tensor:found:)`` unless the element type is float32,
     ///   float16 or bfloat16.
-    package func floats(_ tensor: StoredTensor) throws -> [Float] {
+    package func floats(_ tensor: StoredTensor) throws(WeightsError) -> [Float] {
         guard tensor.elementType.widensToFloat32 else {
-            throw WeightsError.notFloats(
+            throw .notFloats(
                 path: path, tensor: tensor.name, found: tensor.elementType)
         }
         return withBytes(of: tensor) { bytes in
@@ -156,9 +162,9 @@ package struct Checkpoint: Sendable {
     }
 
     /// Calls `body` with the raw bytes of a tensor of this checkpoint, row-major and little-endian.
-    package func withBytes<Result>(
-        of tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) rethrows -> Result {
+    package func withBytes<Result, Failure: Error>(
+        of tensor: StoredTensor, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         defer {
             for part in tensor.parts { files[part.file].release(part.byteRange) }
         }
@@ -179,13 +185,8 @@ package struct Checkpoint: Sendable {
                 }
             }
         }
-        return try bytes.withUnsafeBytes(body)
-    }
-
-    /// The SHA-256 of the checkpoint's own file, 64 hexadecimal digits.
-    package func sha256() -> String {
-        var digest = SHA256()
-        files[0].withBytes(0..<files[0].countBytes) { digest.update($0) }
-        return digest.hexadecimal
+        return try bytes.withUnsafeBufferPointer { bytes throws(Failure) in
+            try body(UnsafeRawBufferPointer(bytes))
+        }
     }
 }

@@ -29,7 +29,7 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
     ///
     /// A file without known first bytes counts as safetensors, whose reader then reports the
     /// problem.
-    init(of file: MappedFile) {
+    init(of file: FileBytes) {
         let start = file.withBytes(0..<min(16, file.countBytes)) { [UInt8]($0) }
         if start.starts(with: ZipArchive.localHeaderMark) {
             self = .torch

@@ -26,7 +26,7 @@ enum GGML {
     /// Reads the tensors' headers.
     ///
     /// - Throws: `FormatFailure` unless the tensors fill the file exactly.
-    static func read(_ file: MappedFile) throws -> CheckpointContents {
+    static func read(_ file: FileBytes) throws(FormatFailure) -> CheckpointContents {
         var cursor = ByteCursor(file)
         let magic = try cursor.littleEndian(UInt32.self, "the magic number")
         var names = Set<String>()
@@ -50,7 +50,7 @@ enum GGML {
         return contents
     }
 
-    private static func tensor(_ cursor: inout ByteCursor) throws -> StoredTensor {
+    private static func tensor(_ cursor: inout ByteCursor) throws(FormatFailure) -> StoredTensor {
         let offset = cursor.position
         let rank = try cursor.littleEndian(Int32.self, "a tensor's number of dimensions")
         let nameBytes = try cursor.littleEndian(Int32.self, "the length of a tensor's name")
@@ -62,7 +62,7 @@ enum GGML {
                     + "tensors before it don't end here, as they do in files of float16 values "
                     + "(quantized ones are not supported)", at: offset)
         }
-        let shape = try (0..<rank).map { _ in
+        let shape = try (0..<rank).map { _ throws(FormatFailure) in
             Int(try cursor.littleEndian(Int32.self, "a tensor's dimension"))
         }
         let name = try cursor.text(Int(nameBytes), "a tensor's name")

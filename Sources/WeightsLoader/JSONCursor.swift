@@ -29,8 +29,8 @@ package struct JSONCursor {
     ///
     /// - Throws: ``FormatFailure``, also for a key that appears twice.
     package mutating func object(
-        _ member: (_ cursor: inout JSONCursor, _ key: String) throws -> Void
-    ) throws {
+        _ member: (_ cursor: inout JSONCursor, _ key: String) throws(FormatFailure) -> Void
+    ) throws(FormatFailure) {
         try open("{", "an object")
         var keys = Set<String>()
         if !takes("}") {
@@ -52,7 +52,9 @@ package struct JSONCursor {
     }
 
     /// Reads an array and calls `element` for each element, which it must read.
-    mutating func array(_ element: (_ cursor: inout JSONCursor) throws -> Void) throws {
+    mutating func array(_ element: (_ cursor: inout JSONCursor) throws(FormatFailure) -> Void)
+        throws(FormatFailure)
+    {
         try open("[", "an array")
         if !takes("]") {
             repeat { try element(&self) } while takes(",")
@@ -62,7 +64,7 @@ package struct JSONCursor {
     }
 
     /// Reads a string and resolves its escapes.
-    mutating func string() throws -> String {
+    mutating func string() throws(FormatFailure) -> String {
         skipSpace()
         guard takesRaw("\"") else { throw failure("expected a string, found \(found)") }
         var bytes: [UInt8] = []
@@ -87,7 +89,7 @@ package struct JSONCursor {
     }
 
     /// Reads a whole number that fits `Int`.
-    mutating func integer() throws -> Int {
+    mutating func integer() throws(FormatFailure) -> Int {
         guard case .integer(let value) = try number() else {
             throw failure("expected a whole number that fits 64 bits")
         }
@@ -95,17 +97,17 @@ package struct JSONCursor {
     }
 
     /// Reads any value.
-    package mutating func value() throws -> ArgumentValue {
+    package mutating func value() throws(FormatFailure) -> ArgumentValue {
         skipSpace()
         guard position < text.count else { throw failure("expected a value, found \(found)") }
         switch text[position] {
         case UInt8(ascii: "{"):
             var members: [String: ArgumentValue] = [:]
-            try object { cursor, key in members[key] = try cursor.value() }
+            try object { cursor, key throws(FormatFailure) in members[key] = try cursor.value() }
             return .object(members)
         case UInt8(ascii: "["):
             var elements: [ArgumentValue] = []
-            try array { cursor in elements.append(try cursor.value()) }
+            try array { cursor throws(FormatFailure) in elements.append(try cursor.value()) }
             return .array(elements)
         case UInt8(ascii: "\""):
             return .string(try string())
@@ -121,24 +123,25 @@ package struct JSONCursor {
     }
 
     /// Skips any value without building it.
-    mutating func skipValue() throws {
+    mutating func skipValue() throws(FormatFailure) {
         skipSpace()
         switch position < text.count ? text[position] : 0 {
-        case UInt8(ascii: "{"): try object { cursor, _ in try cursor.skipValue() }
-        case UInt8(ascii: "["): try array { cursor in try cursor.skipValue() }
+        case UInt8(ascii: "{"):
+            try object { cursor, _ throws(FormatFailure) in try cursor.skipValue() }
+        case UInt8(ascii: "["): try array { cursor throws(FormatFailure) in try cursor.skipValue() }
         default: _ = try value()
         }
     }
 
     /// Checks that only white space is left.
-    package mutating func end() throws {
+    package mutating func end() throws(FormatFailure) {
         skipSpace()
         guard position == text.count else { throw failure("more text after the value: \(found)") }
     }
 
     // MARK: - Pieces
 
-    private mutating func number() throws -> ArgumentValue {
+    private mutating func number() throws(FormatFailure) -> ArgumentValue {
         skipSpace()
         let start = position
         takesRaw("-")
@@ -164,7 +167,7 @@ package struct JSONCursor {
         return .number(double)
     }
 
-    private mutating func escape() throws -> Unicode.Scalar {
+    private mutating func escape() throws(FormatFailure) -> Unicode.Scalar {
         guard position < text.count else { throw failure("an escape that ends the text") }
         let byte = text[position]
         position += 1
@@ -181,7 +184,7 @@ package struct JSONCursor {
     }
 
     /// Reads an escape `\uXXXX` after its `u`; characters beyond 16 bits are a surrogate pair.
-    private mutating func escapedScalar() throws -> Unicode.Scalar {
+    private mutating func escapedScalar() throws(FormatFailure) -> Unicode.Scalar {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
         guard first < 0xDC00, takesRaw("\\"), takesRaw("u") else {
@@ -196,7 +199,7 @@ package struct JSONCursor {
         return scalar
     }
 
-    private mutating func fourHexDigits() throws -> UInt32 {
+    private mutating func fourHexDigits() throws(FormatFailure) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
             guard position < text.count,
@@ -210,7 +213,7 @@ package struct JSONCursor {
         return value
     }
 
-    private mutating func open(_ bracket: Unicode.Scalar, _ kind: String) throws {
+    private mutating func open(_ bracket: Unicode.Scalar, _ kind: String) throws(FormatFailure) {
         skipSpace()
         guard takesRaw(bracket) else { throw failure("expected \(kind), found \(found)") }
         nesting += 1
@@ -219,7 +222,7 @@ package struct JSONCursor {
         }
     }
 
-    private mutating func expect(_ character: Unicode.Scalar) throws {
+    private mutating func expect(_ character: Unicode.Scalar) throws(FormatFailure) {
         guard takes(character) else {
             throw failure("expected \"\(character)\", found \(found)")
         }

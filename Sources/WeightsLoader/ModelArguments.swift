@@ -34,7 +34,9 @@ extension Checkpoint {
     /// - Parameter classNames: the classes that the caller can build.
     /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they have another
     ///   class, or if the tensors are packed by diffq.
-    package func modelArguments(ofClasses classNames: [String]) throws -> ModelArguments {
+    package func modelArguments(ofClasses classNames: [String]) throws(WeightsError)
+        -> ModelArguments
+    {
         if let storedArguments {
             try check(storedArguments.className, isOneOf: classNames)
             return storedArguments
@@ -42,14 +44,14 @@ extension Checkpoint {
         let className = metadata["klass"] ?? ""
         if metadata["klass"] != nil { try check(className, isOneOf: classNames) }
         guard metadata["structure"] == nil else {
-            throw WeightsError.unsupported(
+            throw .unsupported(
                 path: path, format: format,
                 problem: "its weights are packed by diffq (the metadata have a \"structure\"); "
                     + CheckpointContents.floatsWanted)
         }
         let missing = ["klass", "args", "kwargs"].filter { metadata[$0] == nil }
         guard missing.isEmpty else {
-            throw WeightsError.metadataMissing(path: path, keys: missing)
+            throw .metadataMissing(path: path, keys: missing)
         }
         guard case .array(let positional) = try argument("args") else {
             throw invalid("args", "expected a JSON array")
@@ -60,9 +62,9 @@ extension Checkpoint {
         return ModelArguments(className: className, positional: positional, keyword: keyword)
     }
 
-    private func check(_ className: String, isOneOf classNames: [String]) throws {
+    private func check(_ className: String, isOneOf classNames: [String]) throws(WeightsError) {
         guard classNames.contains(className) else {
-            throw WeightsError.otherModel(path: path, found: className, expected: classNames)
+            throw .otherModel(path: path, found: className, expected: classNames)
         }
     }
 
@@ -70,7 +72,7 @@ extension Checkpoint {
         .metadataInvalid(path: path, key: key, problem: problem)
     }
 
-    func argument(_ key: String) throws -> ArgumentValue {
+    func argument(_ key: String) throws(WeightsError) -> ArgumentValue {
         let text = Array((metadata[key] ?? "").utf8)
         guard text.count <= Self.argumentsLimitBytes else {
             throw invalid(
@@ -78,21 +80,26 @@ extension Checkpoint {
                 "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
                     + "are read")
         }
-        do {
+        let value: ArgumentValue
+        do throws(FormatFailure) {
             var cursor = JSONCursor(text)
-            let value = try cursor.value()
+            value = try cursor.value()
             try cursor.end()
-            return try decoded(value, key: key)
-        } catch let failure as FormatFailure {
-            throw invalid(key, "not JSON at byte \(failure.offset ?? 0): \(failure.problem)")
+        } catch {
+            throw invalid(key, "not JSON at byte \(error.offset ?? 0): \(error.problem)")
         }
+        return try decoded(value, key: key)
     }
 
     /// Converts objects that encode fractions, at any depth.
-    private func decoded(_ value: ArgumentValue, key: String) throws -> ArgumentValue {
+    private func decoded(_ value: ArgumentValue, key: String) throws(WeightsError) -> ArgumentValue
+    {
         switch value {
         case .array(let elements):
-            return .array(try elements.map { try decoded($0, key: key) })
+            return .array(
+                try elements.map { element throws(WeightsError) in
+                    try decoded(element, key: key)
+                })
         case .object(let members) where members["_type"] == .string("fraction"):
             guard case .integer(let numerator) = members["numerator"],
                 case .integer(let denominator) = members["denominator"], denominator != 0
@@ -104,7 +111,11 @@ extension Checkpoint {
             }
             return .fraction(numerator: numerator, denominator: denominator)
         case .object(let members):
-            return .object(try members.mapValues { try decoded($0, key: key) })
+            var decodedMembers: [String: ArgumentValue] = [:]
+            for (name, member) in members {
+                decodedMembers[name] = try decoded(member, key: key)
+            }
+            return .object(decodedMembers)
         default:
             return value
         }

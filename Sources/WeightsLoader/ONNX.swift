@@ -16,17 +16,20 @@ enum ONNX {
 
     /// Reads the graph and restores the official state dict from its initialisers.
     ///
-    /// - Throws: ``WeightsError``, `FormatFailure`.
-    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
+    /// - Parameter external: opens a file beside this one.
+    /// - Throws: `FormatFailure`.
+    static func read(
+        _ file: FileBytes, external: @escaping (_ name: String) throws(WeightsError) -> FileBytes
+    ) throws(FormatFailure) -> CheckpointContents {
         let graph = try ONNXGraph(file)
         try refuseQuantized(graph)
-        return try ONNXStateDict(graph, ONNXTensors(path: path, file: file)).contents
+        return try ONNXStateDict(graph, ONNXTensors(file, external: external)).contents
     }
 
-    private static func refuseQuantized(_ graph: ONNXGraph) throws {
+    private static func refuseQuantized(_ graph: ONNXGraph) throws(FormatFailure) {
         let signs = ["QuantizeLinear", "Integer", "QLinear", "QGemm", "QAttention", "NBits"]
         let quantized = graph.nodes.first { node in
-            signs.contains { node.operation.contains($0) }
+            signs.contains { node.operation.hasPart($0) }
         }
         if let quantized {
             throw FormatFailure(
@@ -38,21 +41,24 @@ enum ONNX {
 
 /// Turns initialisers into tensors, and opens the external files that hold their values.
 struct ONNXTensors {
-    let path: String
-    let file: MappedFile
+    let file: FileBytes
+    private let external: (_ name: String) throws(WeightsError) -> FileBytes
     /// External files opened so far; `TensorPart.file` counts them from 1.
-    private(set) var externalFiles: [MappedFile] = []
+    private(set) var externalFiles: [FileBytes] = []
     private var externalIndices: [String: Int] = [:]
 
     private static let externalLimit = 16
 
-    init(path: String, file: MappedFile) {
-        self.path = path
+    init(
+        _ file: FileBytes, external: @escaping (_ name: String) throws(WeightsError) -> FileBytes
+    ) {
         self.file = file
+        self.external = external
     }
 
     /// The initialiser as a tensor under another name, with its byte range checked.
-    mutating func stored(_ initializer: ONNXGraph.Initializer, name: String) throws -> StoredTensor
+    mutating func stored(_ initializer: ONNXGraph.Initializer, name: String) throws(FormatFailure)
+        -> StoredTensor
     {
         guard let type = Self.elementTypes[initializer.typeCode] else {
             throw FormatFailure(
@@ -81,7 +87,7 @@ struct ONNXTensors {
     /// The file at `location` and the range of `offset` and `length` in it.
     private mutating func locate(
         _ external: [String: String], expectedBytes: Int, tensor: String
-    ) throws -> TensorPart {
+    ) throws(FormatFailure) -> TensorPart {
         let location = external["location"] ?? ""
         func invalid(_ problem: String) -> FormatFailure {
             FormatFailure(
@@ -95,7 +101,8 @@ struct ONNXTensors {
             throw invalid("it must be a file below the ONNX file's own folder")
         }
         guard let begin = Int(external["offset"] ?? "0"), begin >= 0,
-            let length = external["length"].map(Int.init) ?? expectedBytes, length == expectedBytes
+            let length = external["length"].map({ Int($0) }) ?? expectedBytes,
+            length == expectedBytes
         else {
             throw invalid(
                 "offset \(external["offset"] ?? "0") and length \(external["length"] ?? "none") "
@@ -106,7 +113,11 @@ struct ONNXTensors {
                 throw invalid("more than \(Self.externalLimit) files of external data")
             }
             // Links are followed: they are made by the user, for example in the Hugging Face cache.
-            externalFiles.append(try MappedFile(FilePath.sibling(location, of: path)))
+            do {
+                externalFiles.append(try self.external(location))
+            } catch {
+                throw .external(error)
+            }
         }
         let index = externalIndices[location, default: externalFiles.count]
         externalIndices[location] = index

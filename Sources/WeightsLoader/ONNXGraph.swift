@@ -72,11 +72,11 @@ struct ONNXGraph {
     /// The most elements of an integer constant that is read: shapes and scalars.
     private static let integerLimit = 8
 
-    private let file: MappedFile
+    private let file: FileBytes
     private var links = 0
 
     /// Reads the whole file, `ModelProto`.
-    init(_ file: MappedFile) throws {
+    init(_ file: FileBytes) throws(FormatFailure) {
         self.file = file
         var model = ProtobufReader(file, 0..<file.countBytes)
         while let field = try model.next() {
@@ -85,7 +85,7 @@ struct ONNXGraph {
     }
 
     /// `GraphProto`
-    private mutating func readGraph(_ range: Range<Int>) throws {
+    private mutating func readGraph(_ range: Range<Int>) throws(FormatFailure) {
         var graph = ProtobufReader(file, range)
         while let field = try graph.next() {
             switch field.number {
@@ -103,7 +103,7 @@ struct ONNXGraph {
         }
     }
 
-    private mutating func node(_ range: Range<Int>) throws -> Node {
+    private mutating func node(_ range: Range<Int>) throws(FormatFailure) -> Node {
         var node = Node()
         var message = ProtobufReader(file, range)
         while let field = try message.next() {
@@ -124,7 +124,7 @@ struct ONNXGraph {
     }
 
     /// `AttributeProto`
-    private func readAttribute(_ range: Range<Int>, of node: inout Node) throws {
+    private func readAttribute(_ range: Range<Int>, of node: inout Node) throws(FormatFailure) {
         var attribute = ""
         var integers: [Int] = []
         var tensor: Range<Int>?
@@ -142,7 +142,7 @@ struct ONNXGraph {
         if attribute == "value", let tensor { node.value = try initializer(tensor) }
     }
 
-    private func initializer(_ range: Range<Int>) throws -> Initializer {
+    private func initializer(_ range: Range<Int>) throws(FormatFailure) -> Initializer {
         var tensor = Initializer(offset: range.lowerBound)
         var message = ProtobufReader(file, range)
         while let field = try message.next() {
@@ -152,12 +152,14 @@ struct ONNXGraph {
                     to: &tensor.shape, limit: CheckpointContents.rankLimit + 1, file)
             case 2: tensor.typeCode = try field.integer()
             case 4, 5, 9:
-                let values = field.number == 5 ? \Initializer.varints : \.plain
-                guard tensor[keyPath: values] == nil, case .bytes(let range) = field.value else {
+                let isVarints = field.number == 5
+                guard (isVarints ? tensor.varints : tensor.plain) == nil,
+                    case .bytes(let range) = field.value
+                else {
                     throw FormatFailure(
                         "the values of \"\(tensor.name)\" come in several pieces", at: field.offset)
                 }
-                tensor[keyPath: values] = range
+                if isVarints { tensor.varints = range } else { tensor.plain = range }
             case 7:
                 try field.appendIntegers(to: &tensor.integers, limit: Self.integerLimit, file)
             case 8: tensor.name = try name(field)
@@ -174,43 +176,51 @@ struct ONNXGraph {
     }
 
     /// `StringStringEntryProto`
-    private func pair(_ range: Range<Int>) throws -> (key: String, value: String) {
+    private func pair(_ range: Range<Int>) throws(FormatFailure) -> (key: String, value: String) {
         var pair = (key: "", value: "")
-        try each(1, in: range) { pair.key = try name($0) }
-        try each(2, in: range) { pair.value = try name($0) }
+        try each(1, in: range) { field throws(FormatFailure) in pair.key = try name(field) }
+        try each(2, in: range) { field throws(FormatFailure) in pair.value = try name(field) }
         return pair
     }
 
-    /// `ValueInfoProto` → `TypeProto` → `TypeProto.Tensor` → `TensorShapeProto` → `Dimension`
-    private func input(_ range: Range<Int>) throws -> Input {
+    /// `ValueInfoProto` → `TypeProto` → `TypeProto.Tensor` → `TensorShapeProto`
+    private func input(_ range: Range<Int>) throws(FormatFailure) -> Input {
         var input = Input()
-        try each(1, in: range) { input.name = try name($0) }
-        try each(2, in: range) { type in
-            try each(1, in: type.bytes()) { tensorType in
-                try each(2, in: tensorType.bytes()) { shape in
-                    try each(1, in: shape.bytes()) { dimension in
-                        guard input.shape.count <= CheckpointContents.rankLimit else { return }
-                        var size = 0
-                        try each(1, in: dimension.bytes()) { size = try $0.integer() }
-                        input.shape.append(size)
-                    }
+        try each(1, in: range) { field throws(FormatFailure) in input.name = try name(field) }
+        try each(2, in: range) { type throws(FormatFailure) in
+            try each(1, in: type.bytes()) { tensorType throws(FormatFailure) in
+                try each(2, in: tensorType.bytes()) { shape throws(FormatFailure) in
+                    try readSizes(shape.bytes(), of: &input)
                 }
             }
         }
         return input
     }
 
+    /// `TensorShapeProto` → `Dimension`
+    private func readSizes(_ range: Range<Int>, of input: inout Input) throws(FormatFailure) {
+        try each(1, in: range) { dimension throws(FormatFailure) in
+            guard input.shape.count <= CheckpointContents.rankLimit else { return }
+            var size = 0
+            try each(1, in: dimension.bytes()) { field throws(FormatFailure) in
+                size = try field.integer()
+            }
+            input.shape.append(size)
+        }
+    }
+
     /// Calls `body` with each field of that number.
     private func each(
-        _ number: Int, in range: Range<Int>, _ body: (ProtobufReader.Field) throws -> Void
-    ) throws {
+        _ number: Int, in range: Range<Int>,
+        _ body: (ProtobufReader.Field) throws(FormatFailure) -> Void
+    ) throws(FormatFailure) {
         var message = ProtobufReader(file, range)
         while let field = try message.next() {
             if field.number == number { try body(field) }
         }
     }
 
-    private func name(_ field: ProtobufReader.Field) throws -> String {
+    private func name(_ field: ProtobufReader.Field) throws(FormatFailure) -> String {
         guard try field.bytes().count <= Self.nameLimitBytes else {
             throw FormatFailure("a name of \(try field.bytes().count) bytes", at: field.offset)
         }

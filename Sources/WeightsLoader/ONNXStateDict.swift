@@ -24,8 +24,8 @@ struct ONNXStateDict {
     private var source: ONNXTensors
     private var names = Set<String>()
 
-    /// - Throws: ``WeightsError``, `FormatFailure`.
-    init(_ graph: ONNXGraph, _ source: ONNXTensors) throws {
+    /// - Throws: `FormatFailure`.
+    init(_ graph: ONNXGraph, _ source: ONNXTensors) throws(FormatFailure) {
         self.source = source
         let named = Self.named(graph)
         values = named.values
@@ -78,7 +78,8 @@ struct ONNXStateDict {
         if names.insert(tensor.name).inserted { tensors.append(tensor) }
     }
 
-    private mutating func add(_ value: ONNXGraph.Initializer, _ name: String) throws {
+    private mutating func add(_ value: ONNXGraph.Initializer, _ name: String) throws(FormatFailure)
+    {
         add(try source.stored(value, name: name))
     }
 
@@ -92,7 +93,7 @@ struct ONNXStateDict {
         var factors: [ONNXGraph.Initializer] = []
     }
 
-    private mutating func restore(_ nodes: [ONNXGraph.Node]) throws {
+    private mutating func restore(_ nodes: [ONNXGraph.Node]) throws(FormatFailure) {
         var modules: [String: Module] = [:]
         var order: [String] = []
         var shapes: [(scope: String, sizes: [Int])] = []
@@ -153,22 +154,24 @@ struct ONNXStateDict {
         return scope.hasPrefix(prefix) ? String(scope.dropFirst(prefix.count)) : scope
     }
 
-    private mutating func restore(_ module: Module, _ scope: String) throws {
+    private mutating func restore(_ module: Module, _ scope: String) throws(FormatFailure) {
         let isAttention = scope.hasSuffix("_attn")
         if module.isNorm {
             if let gain = module.factors.first { try addFlat(gain, "\(scope).weight") }
             if let bias = module.biases.first { try addFlat(bias.value, "\(scope).bias") }
         } else if !module.weights.isEmpty {
-            let weights = try inOrder(module.weights).map {
-                try transposed(source.stored($0, name: scope))
+            let weights = try inOrder(module.weights).map { value throws(FormatFailure) in
+                try transposed(source.stored(value, name: scope))
             }
             try addJoined(weights, "\(scope).\(isAttention ? "in_proj_weight" : "weight")")
-            let biases = try inOrder(module.biases).map { try source.stored($0, name: scope) }
+            let biases = try inOrder(module.biases).map { value throws(FormatFailure) in
+                try source.stored(value, name: scope)
+            }
             if !biases.isEmpty {
                 try addJoined(biases, "\(scope).\(isAttention ? "in_proj_bias" : "bias")")
             }
         } else if let factor = module.factors.first,
-            scope.contains(".dconv.layers.") || scope.split(separator: ".").last == "gamma_1"
+            scope.hasPart(".dconv.layers.") || scope.split(separator: ".").last == "gamma_1"
                 || scope.split(separator: ".").last == "gamma_2"
         {
             try addFlat(factor, "\(scope).scale")
@@ -180,14 +183,14 @@ struct ONNXStateDict {
     private func inOrder(
         _ pieces: [(ordinal: Int, value: ONNXGraph.Initializer)]
     ) -> [ONNXGraph.Initializer] {
-        let sorted = pieces.sorted { $0.ordinal < $1.ordinal }.map(\.value)
+        let sorted = pieces.sorted { $0.ordinal < $1.ordinal }.map { $0.value }
         guard sorted.count == 2, let first = sorted[0].shape.last, let second = sorted[1].shape.last
         else { return sorted }
         return first > second ? [sorted[1], sorted[0]] : sorted
     }
 
     /// The transposed view of a stored matrix: `[rows, columns]` as `[columns, rows]`.
-    private func transposed(_ tensor: StoredTensor) throws -> StoredTensor {
+    private func transposed(_ tensor: StoredTensor) throws(FormatFailure) -> StoredTensor {
         guard tensor.shape.count == 2, var part = tensor.parts.first else {
             throw FormatFailure(
                 unsupported: "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
@@ -201,7 +204,8 @@ struct ONNXStateDict {
     }
 
     /// Concatenates pieces along their first axis.
-    private mutating func addJoined(_ pieces: [StoredTensor], _ name: String) throws {
+    private mutating func addJoined(_ pieces: [StoredTensor], _ name: String) throws(FormatFailure)
+    {
         guard let first = pieces.first, !names.contains(name) else { return }
         var rows = 0
         for piece in pieces {
@@ -222,11 +226,13 @@ struct ONNXStateDict {
         add(
             StoredTensor(
                 name: name, elementType: first.elementType,
-                shape: [rows] + first.shape.dropFirst(), parts: pieces.flatMap(\.parts)))
+                shape: [rows] + first.shape.dropFirst(), parts: pieces.flatMap { $0.parts }))
     }
 
     /// Adds a tensor of one value for each channel, without its axes of size 1.
-    private mutating func addFlat(_ value: ONNXGraph.Initializer, _ name: String) throws {
+    private mutating func addFlat(_ value: ONNXGraph.Initializer, _ name: String)
+        throws(FormatFailure)
+    {
         let tensor = try source.stored(value, name: name)
         add(tensor.named(name, shape: [tensor.count]))
     }
@@ -235,7 +241,7 @@ struct ONNXStateDict {
     /// values include `emb_scale`, so the restored model has an `emb_scale` of 1.
     private mutating func restoreEmbedding(
         _ node: ONNXGraph.Node, _ nodes: [ONNXGraph.Node], _ constants: [ONNXGraph.Initializer?]
-    ) throws {
+    ) throws(FormatFailure) {
         let name = "freq_emb.embedding.weight"
         guard node.operation == "Expand", let value = constants.first ?? nil,
             value.shape.count == 4, value.shape[0] == 1, value.shape[3] == 1,
@@ -256,8 +262,8 @@ struct ONNXStateDict {
     /// Reads the numbers of heads and groups from the shapes of Reshape.
     private mutating func readShapes(_ shapes: [(scope: String, sizes: [Int])]) {
         var heads = 0
-        let known = Dictionary(
-            tensors.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
+        var known: [String: [Int]] = [:]
+        for tensor in tensors { known[tensor.name] = tensor.shape }
         for (scope, sizes) in shapes {
             let last = scope.split(separator: ".").last ?? ""
             if last.hasSuffix("_attn") {
@@ -268,7 +274,7 @@ struct ONNXStateDict {
                     sizes[1].multipliedReportingOverflow(by: width) == (weight[1], false)
                 else { continue }
                 heads = max(heads, sizes[1])
-            } else if (last == "norm1" || last == "norm2") && scope.contains("coder."),
+            } else if (last == "norm1" || last == "norm2") && scope.hasPart("coder."),
                 sizes.count == 3, sizes[1] > 0
             {
                 traits.arguments["norm_groups"] = .integer(sizes[1])

@@ -21,7 +21,7 @@ enum OfficialNames {
     /// The prefixes of the official names, one for each model in the file, sorted, each ending with
     /// a dot. Empty if a model's names have no prefix, or if there is no model.
     static func prefixes(of tensors: [StoredTensor]) -> [String] {
-        let anchors = tensors.map(\.name).filter { $0.hasSuffix("." + anchor) }
+        let anchors = tensors.map { $0.name }.filter { $0.hasSuffix("." + anchor) }
         guard !tensors.contains(where: { $0.name == anchor }) else { return [] }
         return anchors.map { String($0.dropLast(anchor.count)) }.sorted()
     }
@@ -29,9 +29,11 @@ enum OfficialNames {
     /// The tensors with the prefix removed from the names that have it.
     ///
     /// - Throws: `FormatFailure` if two tensors then have the same name.
-    static func without(_ prefix: String, _ tensors: [StoredTensor]) throws -> [StoredTensor] {
+    static func without(_ prefix: String, _ tensors: [StoredTensor]) throws(FormatFailure)
+        -> [StoredTensor]
+    {
         var names = Set<String>()
-        return try tensors.map { tensor in
+        return try tensors.map { tensor throws(FormatFailure) in
             let name =
                 tensor.name.hasPrefix(prefix)
                 ? String(tensor.name.dropFirst(prefix.count)) : tensor.name

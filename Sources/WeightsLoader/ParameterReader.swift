@@ -1,6 +1,7 @@
 // A reader that asks a checkpoint for each tensor by name and shape, like candle's VarBuilder.
 
 import Synchronization
+import System
 
 /// Reads parameters under one prefix of the official state dict, and records which were read.
 ///
@@ -56,12 +57,13 @@ package struct ParameterReader: Sendable {
     ///   sizes of 1 in a format that leaves them out.
     /// - Throws: ``WeightsError`` if the tensor is missing, has another shape or isn't
     ///   floating-point.
-    package func floats(_ name: String, _ shape: [Int]) throws -> [Float] {
+    package func floats(_ name: String, _ shape: [Int]) throws(WeightsError) -> [Float] {
         let fullName = prefix + name
         switch source {
         case .checkpoint(let checkpoint, let replacements):
             let stored = try tensor(fullName, shape, from: checkpoint)
-            return try replacements.floats[fullName] ?? checkpoint.floats(stored)
+            if let replacement = replacements.floats[fullName] { return replacement }
+            return try checkpoint.floats(stored)
         case .generator(let generator):
             asked.insert(fullName, shape)
             return generator(fullName, shape)
@@ -70,12 +72,12 @@ package struct ParameterReader: Sendable {
 
     private func tensor(
         _ fullName: String, _ shape: [Int], from checkpoint: Checkpoint
-    ) throws -> StoredTensor {
+    ) throws(WeightsError) -> StoredTensor {
         guard let tensor = checkpoint.tensor(named: fullName) else {
             throw missing(fullName, in: checkpoint)
         }
         guard checkpoint.matches(tensor, shape) else {
-            throw WeightsError.shapeMismatch(
+            throw .shapeMismatch(
                 path: checkpoint.path, tensor: fullName, found: tensor.shape, expected: shape)
         }
         asked.insert(fullName, shape)
@@ -93,7 +95,7 @@ package struct ParameterReader: Sendable {
     ///   positive, finite and as many as output channels.
     package func quantized(
         _ name: String, _ shape: [Int], channels: Int
-    ) throws -> (values: [Int8], scales: [Float])? {
+    ) throws(WeightsError) -> (values: [Int8], scales: [Float])? {
         let fullName = prefix + name
         guard case .checkpoint(let checkpoint, let replacements) = source else { return nil }
         if let replacement = replacements.quantized[fullName] {
@@ -111,7 +113,7 @@ package struct ParameterReader: Sendable {
 
     private func scales(
         of fullName: String, _ channels: Int, from checkpoint: Checkpoint
-    ) throws -> [Float] {
+    ) throws(WeightsError) -> [Float] {
         let name = QuantizationScheme.scaleName(of: fullName)
         func invalid(_ problem: String) -> WeightsError {
             .scalesInvalid(path: checkpoint.path, tensor: fullName, problem: problem)
@@ -148,7 +150,7 @@ package struct ParameterReader: Sendable {
     /// The forms of a quantised checkpoint's layers; nil for a checkpoint that is not quantised.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
-    package func storedForms() throws -> [String: LayerForm]? {
+    package func storedForms() throws(WeightsError) -> [String: LayerForm]? {
         guard case .checkpoint(let checkpoint, _) = source else { return nil }
         return try checkpoint.quantizationScheme()?.layers
     }
@@ -165,11 +167,11 @@ package struct ParameterReader: Sendable {
     ///
     /// - Throws: ``WeightsError/tensorsUnused(path:tensors:)`` if the stored model is a different
     ///   one.
-    package func finish() throws {
+    package func finish() throws(WeightsError) {
         guard case .checkpoint(let checkpoint, _) = source else { return }
         let unused = unaskedNames(of: checkpoint)
         guard unused.isEmpty else {
-            throw WeightsError.tensorsUnused(path: checkpoint.path, tensors: unused)
+            throw .tensorsUnused(path: checkpoint.path, tensors: unused)
         }
     }
 
@@ -181,7 +183,7 @@ package struct ParameterReader: Sendable {
 
     private func unaskedNames(of checkpoint: Checkpoint) -> [String] {
         let asked = asked.all()
-        return checkpoint.tensors.map(\.name).filter { asked[$0] == nil }
+        return checkpoint.tensors.map { $0.name }.filter { asked[$0] == nil }
     }
 
     /// The error for a missing tensor. It lists the unread tensors with the longest common prefix,
@@ -193,7 +195,7 @@ package struct ParameterReader: Sendable {
             .map { (name: $0, shared: zip($0.utf8, name.utf8).prefix { $0 == $1 }.count) }
             .sorted { ($1.shared, $0.name) < ($0.shared, $1.name) }
             .prefix(10)
-            .map(\.name)
+            .map { $0.name }
         return WeightsError.tensorMissing(
             path: checkpoint.path, tensor: name, unasked: unasked.count, similar: nearest)
     }

@@ -71,10 +71,11 @@ protocol PickleConstructor {
     /// The result of calling `function` (`module.name`); nil for an unknown function.
     mutating func call(
         _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
-    ) throws -> PickleValue?
+    ) throws(FormatFailure) -> PickleValue?
 
     /// The object that a persistent id stands for.
-    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws -> PickleValue
+    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws(FormatFailure)
+        -> PickleValue
 }
 
 /// Runs one pickle.
@@ -98,7 +99,9 @@ struct PickleMachine {
     /// Runs the pickle up to its STOP.
     ///
     /// - Throws: `FormatFailure` for an invalid opcode or operand, and for too many steps.
-    mutating func run(_ constructor: inout some PickleConstructor) throws -> PickleValue {
+    mutating func run(_ constructor: inout some PickleConstructor) throws(FormatFailure)
+        -> PickleValue
+    {
         for _ in 0..<Self.stepLimit {
             let opcode = try cursor.byte("the next opcode of the pickle")
             if opcode == UInt8(ascii: ".") { return try pop() }
@@ -109,7 +112,7 @@ struct PickleMachine {
 
     private mutating func step(
         _ opcode: UInt8, _ constructor: inout some PickleConstructor
-    ) throws {
+    ) throws(FormatFailure) {
         switch opcode {
         case 0x80:  // PROTO
             let version = try cursor.byte("the pickle's protocol")
@@ -209,12 +212,14 @@ struct PickleMachine {
 
     // MARK: - Pieces
 
-    private mutating func integer<Number: FixedWidthInteger>(_ type: Number.Type) throws -> Number {
+    private mutating func integer<Number: FixedWidthInteger>(_ type: Number.Type)
+        throws(FormatFailure) -> Number
+    {
         try cursor.littleEndian(type, "an operand of the pickle")
     }
 
     /// Operand of LONG1 and LONG4: two's complement, little-endian, any length.
-    private mutating func longInteger(_ count: Int) throws -> PickleValue {
+    private mutating func longInteger(_ count: Int) throws(FormatFailure) -> PickleValue {
         let range = try cursor.take(count, "a long integer of the pickle")
         guard count <= 8 else { return .opaque }
         let bytes = cursor.file.withBytes(range) { Array($0) }
@@ -223,14 +228,16 @@ struct PickleMachine {
         return .integer(Int(Int64(bitPattern: value)))
     }
 
-    private mutating func string(_ count: some FixedWidthInteger) throws -> PickleValue {
+    private mutating func string(_ count: some FixedWidthInteger) throws(FormatFailure)
+        -> PickleValue
+    {
         guard let count = Int(exactly: count) else {
             throw cursor.failure("a string of \(count) bytes in the pickle")
         }
         return .string(try cursor.text(count, "a string of the pickle"))
     }
 
-    private mutating func skip(_ count: some FixedWidthInteger) throws {
+    private mutating func skip(_ count: some FixedWidthInteger) throws(FormatFailure) {
         guard let count = Int(exactly: count) else {
             throw cursor.failure("\(count) bytes in the pickle")
         }
@@ -239,7 +246,7 @@ struct PickleMachine {
     }
 
     /// Text up to the end of its line.
-    private mutating func line() throws -> String {
+    private mutating func line() throws(FormatFailure) -> String {
         let length = cursor.file.withBytes(cursor.position..<cursor.end) {
             $0.prefix(Self.nameLimitBytes + 1).firstIndex(of: UInt8(ascii: "\n"))
         }
@@ -252,29 +259,29 @@ struct PickleMachine {
     /// The stack's height at the current mark, below which nothing is popped.
     private var floor: Int { marks.last ?? 0 }
 
-    private mutating func pop() throws -> PickleValue {
+    private mutating func pop() throws(FormatFailure) -> PickleValue {
         guard stack.count > floor, let value = stack.popLast() else { throw underflow() }
         return value
     }
 
-    private mutating func pop(_ count: Int) throws -> [PickleValue] {
+    private mutating func pop(_ count: Int) throws(FormatFailure) -> [PickleValue] {
         guard stack.count - floor >= count else { throw underflow() }
         defer { stack.removeLast(count) }
         return Array(stack.suffix(count))
     }
 
-    private mutating func popToMark() throws -> [PickleValue] {
+    private mutating func popToMark() throws(FormatFailure) -> [PickleValue] {
         guard let mark = marks.popLast() else { throw underflow() }
         defer { stack.removeSubrange(mark...) }
         return Array(stack[mark...])
     }
 
-    private func top() throws -> PickleValue {
+    private func top() throws(FormatFailure) -> PickleValue {
         guard stack.count > floor, let value = stack.last else { throw underflow() }
         return value
     }
 
-    private mutating func recall(_ index: Int) throws {
+    private mutating func recall(_ index: Int) throws(FormatFailure) {
         guard let value = memo[index] else {
             throw cursor.failure("the pickle recalls value \(index), which it never stored")
         }
@@ -285,13 +292,13 @@ struct PickleMachine {
         cursor.failure("the pickle takes more values than it has put down")
     }
 
-    private mutating func append(_ elements: [PickleValue]) throws {
+    private mutating func append(_ elements: [PickleValue]) throws(FormatFailure) {
         // Lists of unknown classes stay opaque.
         guard case .list(let index) = try top() else { return }
         heap.sequences[index] += elements
     }
 
-    private mutating func set(_ pairs: [PickleValue]) throws {
+    private mutating func set(_ pairs: [PickleValue]) throws(FormatFailure) {
         guard pairs.count % 2 == 0 else { throw cursor.failure("a key without a value") }
         guard case .dictionary(let index) = try top() else { return }
         for pair in stride(from: 0, to: pairs.count, by: 2) {
@@ -299,7 +306,7 @@ struct PickleMachine {
         }
     }
 
-    private mutating func global(module: String, name: String) throws {
+    private mutating func global(module: String, name: String) throws(FormatFailure) {
         // Limits, because names can be recalled from the memo: a few bytes could make much text.
         guard heap.globals.count < Self.globalLimit, module.utf8.count <= Self.nameLimitBytes,
             name.utf8.count <= Self.nameLimitBytes
@@ -311,7 +318,7 @@ struct PickleMachine {
     private mutating func call(
         _ function: PickleValue, _ arguments: PickleValue,
         _ constructor: inout some PickleConstructor
-    ) throws {
+    ) throws(FormatFailure) {
         guard let name = heap.globalName(function), let arguments = heap.elements(arguments) else {
             return stack.append(.opaque)
         }

@@ -20,17 +20,17 @@ struct ProtobufReader {
         case bytes(Range<Int>)
     }
 
-    let file: MappedFile
+    let file: FileBytes
     private var cursor: ByteCursor
 
     /// - Parameter range: byte range of the message within the file.
-    init(_ file: MappedFile, _ range: Range<Int>) {
+    init(_ file: FileBytes, _ range: Range<Int>) {
         self.file = file
         cursor = ByteCursor(file, range)
     }
 
     /// The next field; nil at the message's end.
-    mutating func next() throws -> Field? {
+    mutating func next() throws(FormatFailure) -> Field? {
         guard !cursor.isAtEnd else { return nil }
         let offset = cursor.position
         let tag = try varint()
@@ -56,7 +56,7 @@ struct ProtobufReader {
     }
 
     /// Reads a varint: up to ten bytes of seven bits, lowest first; longer numbers are refused.
-    private mutating func varint() throws -> UInt64 {
+    private mutating func varint() throws(FormatFailure) -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
             let byte = try cursor.byte("a number")
@@ -83,7 +83,7 @@ struct ProtobufReader {
 
 extension ProtobufReader.Field {
     /// The byte range of a string or message; throws for numbers.
-    func bytes() throws -> Range<Int> {
+    func bytes() throws(FormatFailure) -> Range<Int> {
         guard case .bytes(let range) = value else {
             throw FormatFailure(
                 "field \(number) is a number, expected text or a message", at: offset)
@@ -91,13 +91,13 @@ extension ProtobufReader.Field {
         return range
     }
 
-    func text(_ file: MappedFile) throws -> String {
+    func text(_ file: FileBytes) throws(FormatFailure) -> String {
         var cursor = ByteCursor(file, try bytes())
         return try cursor.text(cursor.remainingBytes, "field \(number)")
     }
 
     /// A whole number.
-    func integer() throws -> Int {
+    func integer() throws(FormatFailure) -> Int {
         guard case .varint(let bits) = value else {
             throw FormatFailure("field \(number) is not the expected whole number", at: offset)
         }
@@ -105,7 +105,9 @@ extension ProtobufReader.Field {
     }
 
     /// Appends one integer or a packed run of integers, up to `limit` elements in all.
-    func appendIntegers(to integers: inout [Int], limit: Int, _ file: MappedFile) throws {
+    func appendIntegers(to integers: inout [Int], limit: Int, _ file: FileBytes)
+        throws(FormatFailure)
+    {
         guard case .bytes(let range) = value else {
             if integers.count < limit { integers.append(try integer()) }
             return

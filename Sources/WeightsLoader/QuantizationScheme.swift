@@ -46,7 +46,7 @@ extension Checkpoint {
     /// The scheme of a quantised checkpoint; nil for a checkpoint that is not quantised.
     ///
     /// - Throws: ``WeightsError/metadataInvalid(path:key:problem:)``.
-    package func quantizationScheme() throws -> QuantizationScheme? {
+    package func quantizationScheme() throws(WeightsError) -> QuantizationScheme? {
         guard metadata[QuantizationScheme.metadataKey] != nil else { return nil }
         func invalid(_ problem: String) -> WeightsError {
             .metadataInvalid(path: path, key: QuantizationScheme.metadataKey, problem: problem)
@@ -59,16 +59,16 @@ extension Checkpoint {
                 "the scheme is \(members["scheme"] ?? .null); only \(QuantizationScheme.name) is "
                     + "known, update the program")
         }
-        let forms = try layers.map { name, value in
+        var forms: [String: LayerForm] = [:]
+        for (name, value) in layers {
             guard case .string(let text) = value, let form = LayerForm(rawValue: text),
                 form != .float
             else { throw invalid("the form of \(name) is \(value); expected int8 or int8-weights") }
-            return (name, form)
+            forms[name] = form
         }
         var origin: [String: ArgumentValue] = [:]
         if case .object(let stored) = members["origin"] { origin = stored }
-        return QuantizationScheme(
-            layers: Dictionary(forms, uniquingKeysWith: { first, _ in first }), origin: origin)
+        return QuantizationScheme(layers: forms, origin: origin)
     }
 
     /// Whether the checkpoint's weights are quantised in this engine's scheme.

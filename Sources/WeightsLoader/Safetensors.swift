@@ -17,22 +17,23 @@ enum Safetensors {
     /// Reads and checks the header of `file`.
     ///
     /// - Throws: `FormatFailure` unless the tensors, in any order, fill the bytes after the header
-    ///   exactly, without overlap or gap; ``WeightsError/notSafetensors(path:found:)``.
-    static func read(_ file: MappedFile, path: String) throws -> CheckpointContents {
-        let headerBytes = try headerLength(file, path: path)
+    ///   exactly, without overlap or gap.
+    static func read(_ file: FileBytes) throws(FormatFailure) -> CheckpointContents {
+        let headerBytes = try headerLength(file)
         let dataStart = lengthFieldBytes + headerBytes
         let header = file.withBytes(lengthFieldBytes..<dataStart) { [UInt8]($0) }
         guard header.first == UInt8(ascii: "{") else {
-            throw WeightsError.notSafetensors(
-                path: path, found: "a header that is not a JSON object")
+            throw FormatFailure.unknown(found: "a header that is not a JSON object")
         }
 
         var metadata: [String: String] = [:]
         var entries: [HeaderEntry] = []
         var cursor = JSONCursor(header, at: lengthFieldBytes)
-        try cursor.object { cursor, key in
+        try cursor.object { cursor, key throws(FormatFailure) in
             if key == "__metadata__" {
-                try cursor.object { cursor, key in metadata[key] = try cursor.string() }
+                try cursor.object { cursor, key throws(FormatFailure) in
+                    metadata[key] = try cursor.string()
+                }
             } else {
                 entries.append(try HeaderEntry(name: key, from: &cursor))
             }
@@ -43,22 +44,22 @@ enum Safetensors {
                 "\(entries.count) tensors; at most \(CheckpointContents.tensorLimit) are read",
                 at: lengthFieldBytes)
         }
-        let tensors = try entries.map { try $0.checked(data: dataStart..<file.countBytes) }
+        let tensors = try entries.map { entry throws(FormatFailure) in
+            try entry.checked(data: dataStart..<file.countBytes)
+        }
         return CheckpointContents(
             tensors: try laidOut(tensors, data: dataStart..<file.countBytes), metadata: metadata)
     }
 
-    private static func headerLength(_ file: MappedFile, path: String) throws -> Int {
+    private static func headerLength(_ file: FileBytes) throws(FormatFailure) -> Int {
         guard file.countBytes >= lengthFieldBytes else {
-            throw WeightsError.notSafetensors(
-                path: path,
+            throw FormatFailure.unknown(
                 found: "\(file.countBytes) bytes, too short for the length of a header")
         }
         let length = file.littleEndian(UInt64.self, at: 0)
         let limit = min(headerLimitBytes, file.countBytes - lengthFieldBytes)
         guard let bytes = Int(exactly: length), bytes <= limit else {
-            throw WeightsError.notSafetensors(
-                path: path,
+            throw FormatFailure.unknown(
                 found: "8 bytes that state a header of \(length) bytes, where at most \(limit) "
                     + "are possible (a safetensors file cut short?)")
         }
@@ -68,7 +69,7 @@ enum Safetensors {
     /// The tensors in the order of their bytes, which must fill the file's data.
     private static func laidOut(
         _ tensors: [StoredTensor], data: Range<Int>
-    ) throws -> [StoredTensor] {
+    ) throws(FormatFailure) -> [StoredTensor] {
         let ordered = tensors.map { (range: $0.parts[0].byteRange, tensor: $0) }.sorted {
             ($0.range.lowerBound, $0.range.upperBound, $0.tensor.name)
                 < ($1.range.lowerBound, $1.range.upperBound, $1.tensor.name)
@@ -86,10 +87,10 @@ enum Safetensors {
             last = tensor.name
         }
         try checkNoGap(end, data.upperBound)
-        return ordered.map(\.tensor)
+        return ordered.map { $0.tensor }
     }
 
-    private static func checkNoGap(_ end: Int, _ next: Int) throws {
+    private static func checkNoGap(_ end: Int, _ next: Int) throws(FormatFailure) {
         guard end == next else {
             throw FormatFailure(
                 "\(next - end) bytes belong to no tensor, which the format forbids", at: end)
@@ -106,10 +107,10 @@ private struct HeaderEntry {
     var shape: [Int]?
     var offsets: [Int]?
 
-    init(name: String, from cursor: inout JSONCursor) throws {
+    init(name: String, from cursor: inout JSONCursor) throws(FormatFailure) {
         self.name = name
         offset = cursor.offset
-        try cursor.object { cursor, key in
+        try cursor.object { cursor, key throws(FormatFailure) in
             switch key {
             case "dtype": typeName = try cursor.string()
             case "shape": shape = try Self.integers(&cursor)
@@ -122,7 +123,7 @@ private struct HeaderEntry {
     /// The checked tensor of this entry.
     ///
     /// - Parameter data: the byte range of the file that contains tensors.
-    func checked(data: Range<Int>) throws -> StoredTensor {
+    func checked(data: Range<Int>) throws(FormatFailure) -> StoredTensor {
         guard let typeName, let shape, let offsets, offsets.count == 2 else {
             throw FormatFailure(
                 "the header's entry for \(name.quoted) is incomplete; expected dtype, shape and "
@@ -152,9 +153,9 @@ private struct HeaderEntry {
             name: name, elementType: type, shape: shape, parts: [TensorPart(byteRange: range)])
     }
 
-    private static func integers(_ cursor: inout JSONCursor) throws -> [Int] {
+    private static func integers(_ cursor: inout JSONCursor) throws(FormatFailure) -> [Int] {
         var values: [Int] = []
-        try cursor.array { cursor in
+        try cursor.array { cursor throws(FormatFailure) in
             // One value above the limit is enough for a later check to refuse the tensor.
             let value = try cursor.integer()
             if values.count <= CheckpointContents.rankLimit { values.append(value) }

@@ -31,7 +31,7 @@ package struct StoredTensor: Sendable, Equatable {
     /// - Throws: `FormatFailure` for too many or negative sizes, and for overflow.
     static func bits(
         _ shape: [Int], _ type: ElementType, of name: String, at offset: Int
-    ) throws -> Int {
+    ) throws(FormatFailure) -> Int {
         var bits = type.bits
         for size in shape {
             let (product, overflow) = bits.multipliedReportingOverflow(by: size)
@@ -50,7 +50,7 @@ package struct StoredTensor: Sendable, Equatable {
     /// - Throws: `FormatFailure`.
     static func check(
         _ found: Int, isSizeOf name: String, expectedBytes: Int, at offset: Int
-    ) throws {
+    ) throws(FormatFailure) {
         guard found == expectedBytes else {
             throw FormatFailure(
                 "\(name.quoted) takes \(found) bytes, but its shape and dtype need "

@@ -12,7 +12,7 @@ enum TorchArchive {
     /// Reads the pickle and finds the storages.
     ///
     /// - Throws: `FormatFailure`.
-    static func read(_ file: MappedFile) throws -> CheckpointContents {
+    static func read(_ file: FileBytes) throws(FormatFailure) -> CheckpointContents {
         let entries = try ZipArchive(file).entries
         let pickles = entries.values.filter {
             $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl")

@@ -21,7 +21,7 @@ enum TorchLegacy {
     /// Reads the pickles and walks over the storages.
     ///
     /// - Throws: `FormatFailure`.
-    static func read(_ file: MappedFile) throws -> CheckpointContents {
+    static func read(_ file: FileBytes) throws(FormatFailure) -> CheckpointContents {
         var cursor = ByteCursor(file)
         _ = try Unpickled(&cursor)
         let version = try Unpickled(&cursor)

@@ -37,7 +37,7 @@ struct Unpickled {
     /// Runs the pickle at the cursor and moves the cursor to its end.
     ///
     /// - Throws: `FormatFailure`.
-    init(_ cursor: inout ByteCursor) throws {
+    init(_ cursor: inout ByteCursor) throws(FormatFailure) {
         var machine = PickleMachine(cursor)
         var objects = TorchObjects(offset: cursor.position)
         root = try machine.run(&objects)
@@ -72,7 +72,7 @@ struct TorchObjects: PickleConstructor {
 
     mutating func call(
         _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
-    ) throws -> PickleValue? {
+    ) throws(FormatFailure) -> PickleValue? {
         switch function {
         case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
             return add(.tensor(try tensor(arguments, type: nil, heap)))
@@ -99,7 +99,9 @@ struct TorchObjects: PickleConstructor {
 
     /// The object of `("storage", type, key, location, number of elements[, view])`, or of
     /// `("module", class, file, source)`, a layer's class in the older format.
-    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws -> PickleValue {
+    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws(FormatFailure)
+        -> PickleValue
+    {
         if let parts = heap.elements(id), parts.count == 4, case .string("module") = parts[0] {
             return parts[1]
         }
@@ -143,7 +145,7 @@ struct TorchObjects: PickleConstructor {
     /// A tensor from the arguments `(storage, offset, size, stride, …)`.
     private func tensor(
         _ arguments: [PickleValue], type: ElementType?, _ heap: PickleHeap
-    ) throws -> TorchTensor {
+    ) throws(FormatFailure) -> TorchTensor {
         guard arguments.count >= 4, case .made(let index) = arguments[0],
             case .storage(let storage) = made[index], case .integer(let offset) = arguments[1],
             let shape = integers(arguments[2], heap), let strides = integers(arguments[3], heap),
@@ -168,7 +170,7 @@ struct TorchObjects: PickleConstructor {
     /// An ordered dictionary: empty, or from a list of pairs.
     private mutating func orderedDictionary(
         _ arguments: [PickleValue], heap: inout PickleHeap
-    ) throws -> PickleValue {
+    ) throws(FormatFailure) -> PickleValue {
         let pairs = arguments.first.flatMap { heap.elements($0) } ?? []
         copiedPairs += pairs.count
         guard copiedPairs <= PickleMachine.stepLimit else {

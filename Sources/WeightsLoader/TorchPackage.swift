@@ -15,7 +15,7 @@ struct TorchPackage {
     }
 
     /// The model's tensors and arguments. A state dict without class has no arguments.
-    func contents() throws -> CheckpointContents {
+    func contents() throws(FormatFailure) -> CheckpointContents {
         guard let package = heap.members(root) else {
             throw FormatFailure(
                 unsupported:
@@ -41,7 +41,7 @@ struct TorchPackage {
 
     // MARK: - Tensors
 
-    private func tensors(of state: PickleValue) throws -> [StoredTensor] {
+    private func tensors(of state: PickleValue) throws(FormatFailure) -> [StoredTensor] {
         guard case .dictionary(let index) = state else {
             throw FormatFailure(unsupported: "its state is not a dictionary of tensors")
         }
@@ -87,7 +87,7 @@ struct TorchPackage {
     }
 
     /// Checks a view against its storage, and the storage against the file.
-    private func stored(_ view: TorchTensor, name: String) throws -> StoredTensor {
+    private func stored(_ view: TorchTensor, name: String) throws(FormatFailure) -> StoredTensor {
         let elementBytes = view.elementType.bits / 8
         let storage = view.storage
         guard let range = storageRanges[storage.key] else {
@@ -114,9 +114,8 @@ struct TorchPackage {
         var part = TensorPart(byteRange: begin..<end)
         // An axis of size 1 takes no step, so that its stride may be any number.
         let axes = zip(view.shape, view.strides).map(TensorPart.Axis.init).filter { $0.size != 1 }
-        if count > 1, axes.map(\.stride) != Self.rowMajorStrides(axes.map(\.size)) {
-            part.axes = axes
-        }
+        let rowMajor = Self.rowMajorStrides(axes.map { $0.size })
+        if count > 1, axes.map({ $0.stride }) != rowMajor { part.axes = axes }
         return StoredTensor(
             name: name, elementType: view.elementType, shape: view.shape, parts: [part])
     }
@@ -144,7 +143,8 @@ struct TorchPackage {
 
     // MARK: - Arguments
 
-    private func argument(_ value: PickleValue?, key: String) throws -> ArgumentValue {
+    private func argument(_ value: PickleValue?, key: String) throws(FormatFailure) -> ArgumentValue
+    {
         var budget = 10_000
         return try argument(value ?? PickleValue.none, key: key, depth: 0, budget: &budget)
     }
@@ -153,7 +153,7 @@ struct TorchPackage {
     ///   could expand into far more values than the pickle has.
     private func argument(
         _ value: PickleValue, key: String, depth: Int, budget: inout Int
-    ) throws -> ArgumentValue {
+    ) throws(FormatFailure) -> ArgumentValue {
         budget -= 1
         guard depth < 32, budget >= 0 else {
             throw invalid(key, "values nested too deeply, or too many of them")
@@ -166,8 +166,8 @@ struct TorchPackage {
         case .string(let string): return .string(string)
         case .tuple(let index), .list(let index):
             return .array(
-                try heap.sequences[index].map {
-                    try argument($0, key: key, depth: depth + 1, budget: &budget)
+                try heap.sequences[index].map { element throws(FormatFailure) in
+                    try argument(element, key: key, depth: depth + 1, budget: &budget)
                 })
         case .dictionary(let index):
             var members: [String: ArgumentValue] = [:]

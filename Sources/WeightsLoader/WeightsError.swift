@@ -114,7 +114,7 @@ extension WeightsError: DescribedError {
 
     /// Up to ten names, then the number of the others.
     private static func list(_ names: [String]) -> String {
-        let shown = names.prefix(10).map(\.quoted).joined(separator: ", ")
+        let shown = names.prefix(10).map { $0.quoted }.joined(separator: ", ")
         return names.count > 10 ? "\(shown) and \(names.count - 10) more" : shown
     }
 }
@@ -135,6 +135,11 @@ extension WeightsError: CausedError {
 
 // Names and texts come from files: messages show them on one line, shortened.
 extension StringProtocol {
+    /// `contains` of the standard library takes only characters in Embedded Swift.
+    func hasPart(_ part: String) -> Bool {
+        utf8.indices.contains { utf8[$0...].starts(with: part.utf8) }
+    }
+
     var quoted: String { "\"\(printable(limit: 200))\"" }
 
     func printable(limit: Int = 1000) -> String {

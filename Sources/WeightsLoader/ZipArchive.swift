@@ -38,7 +38,7 @@ struct ZipArchive {
     ///
     /// - Throws: `FormatFailure` unless every entry is uncompressed, lies within the file and shares
     ///   no byte with another.
-    init(_ file: MappedFile) throws {
+    init(_ file: FileBytes) throws(FormatFailure) {
         let directory = try ZipArchive.directory(file)
         var cursor = ByteCursor(file, directory.byteRange)
         var found: [Entry] = []
@@ -49,9 +49,11 @@ struct ZipArchive {
             throw cursor.failure(
                 "the zip directory has \(cursor.remainingBytes) bytes after its last entry")
         }
-        entries = try Dictionary(found.map { ($0.name, $0) }) { first, _ in
-            throw cursor.failure("the zip archive has two entries named \"\(first.name)\"")
+        var entries: [String: Entry] = [:]
+        for entry in found where entries.updateValue(entry, forKey: entry.name) != nil {
+            throw cursor.failure("the zip archive has two entries named \"\(entry.name)\"")
         }
+        self.entries = entries
         let ordered = found.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }
         for (first, second) in zip(ordered, ordered.dropFirst())
         where first.byteRange.upperBound > second.byteRange.lowerBound {
@@ -62,8 +64,9 @@ struct ZipArchive {
     }
 
     /// The byte range of the central directory, and its number of entries.
-    private static func directory(_ file: MappedFile) throws -> (byteRange: Range<Int>, count: Int)
-    {
+    private static func directory(_ file: FileBytes) throws(FormatFailure) -> (
+        byteRange: Range<Int>, count: Int
+    ) {
         let endPosition = try endRecord(file)
         var count = UInt64(file.littleEndian(UInt16.self, at: endPosition + 10))
         var size = UInt64(file.littleEndian(UInt32.self, at: endPosition + 12))
@@ -104,7 +107,7 @@ struct ZipArchive {
     }
 
     /// The position of the end record: the last one whose comment ends with the file.
-    private static func endRecord(_ file: MappedFile) throws -> Int {
+    private static func endRecord(_ file: FileBytes) throws(FormatFailure) -> Int {
         let earliest = max(0, file.countBytes - endBytes - commentLimitBytes)
         let last = file.countBytes - endBytes
         let position = stride(from: last, through: earliest, by: -1).first { position in
@@ -120,8 +123,8 @@ struct ZipArchive {
     }
 
     private static func entry(
-        _ cursor: inout ByteCursor, _ file: MappedFile, limit: Int
-    ) throws -> Entry {
+        _ cursor: inout ByteCursor, _ file: FileBytes, limit: Int
+    ) throws(FormatFailure) -> Entry {
         let offset = cursor.position
         _ = try cursor.take(entryBytes, "a zip directory entry")
         func number16(_ at: Int) -> Int { Int(file.littleEndian(UInt16.self, at: offset + at)) }
@@ -169,7 +172,7 @@ struct ZipArchive {
     private static func widen(
         _ size: inout UInt64, _ packed: inout UInt64, _ local: inout UInt64,
         from extra: inout ByteCursor
-    ) throws {
+    ) throws(FormatFailure) {
         let absent = UInt64(UInt32.max)
         guard size == absent || packed == absent || local == absent else { return }
         while !extra.isAtEnd {

@@ -42,6 +42,22 @@ struct SafetensorsTests {
         #expect(try fixture.floats("näme \"quoted\"\n") == [1])
     }
 
+    @Test func aBufferReadsLikeAFile() throws {
+        let file = try Fixture("weights/types").checkpoint
+        try Data(contentsOf: URL(fileURLWithPath: file.path)).withUnsafeBytes { bytes in
+            let checkpoint = try Checkpoint.read(FileBytes(bytes), path: "buffer")
+            #expect(checkpoint.tensors == file.tensors)
+            for tensor in file.tensors {
+                let values = checkpoint.withBytes(of: tensor) { Array($0) }
+                #expect(values == file.withBytes(of: tensor) { Array($0) })
+            }
+            let cut = UnsafeRawBufferPointer(rebasing: bytes.dropLast())
+            #expect(throws: WeightsError.self) {
+                try Checkpoint.read(FileBytes(cut), path: "buffer")
+            }
+        }
+    }
+
     /// The pages of a tensor are released after reading, and can be read again.
     @Test func aTensorOfManyPagesIsReadAgain() throws {
         let fixture = try Fixture("models/base.outputs")

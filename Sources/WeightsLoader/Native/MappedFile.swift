@@ -7,10 +7,8 @@ import System
 /// The mapping takes no memory of our own: the system reads a page when a tensor in it is widened,
 /// and may drop the page afterwards. As with every mapping, nobody may shorten the file while it is
 /// open.
-package final class MappedFile: @unchecked Sendable {
+package final class MappedFile: FileBytes, @unchecked Sendable {
     // @unchecked: the mapping is read-only and lives exactly as long as the object.
-    private let base: UnsafeMutableRawPointer
-    package let countBytes: Int
 
     /// Maps the whole file.
     ///
@@ -46,38 +44,23 @@ package final class MappedFile: @unchecked Sendable {
         else {
             throw .fileUnreadable(path: path, reason: "\(SystemError.last)")
         }
-        base = mapping
-        countBytes = count
+        super.init(UnsafeRawBufferPointer(start: mapping, count: count))
     }
 
     deinit {
-        munmap(base, countBytes)
-    }
-
-    /// Calls `body` with the bytes of `range`, which must lie within the file.
-    package func withBytes<Result>(
-        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) rethrows -> Result {
-        precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
-        return try withExtendedLifetime(self) {
-            try body(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
-        }
+        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
     /// Drops the whole pages of `range` from this process's memory; a later read fetches them
     /// again. Weights are read once; without this the file's pages would stay in memory beside the
     /// network until the last tensor is read.
-    func release(_ range: Range<Int>) {
+    override func release(_ range: Range<Int>) {
         let page = sysconf(Int32(_SC_PAGESIZE))
         let first = (range.lowerBound + page - 1) / page * page
         let end = range.upperBound / page * page
-        if first < end { madvise(base + first, end - first, MADV_DONTNEED) }
-    }
-
-    /// The little-endian number at a byte offset; all its bytes must lie within the file.
-    func littleEndian<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
-        withBytes(offset..<offset + Number.bitWidth / 8) {
-            Number(littleEndian: $0.loadUnaligned(as: type))
+        guard first < end, let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else {
+            return
         }
+        madvise(base + first, end - first, MADV_DONTNEED)
     }
 }

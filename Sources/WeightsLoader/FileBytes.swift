@@ -1,0 +1,32 @@
+// The bytes of a file, from any source.
+
+/// The bytes of a whole file in memory: a buffer of the caller's, or a ``MappedFile``.
+package class FileBytes: @unchecked Sendable {
+    // @unchecked: the bytes are read-only.
+    let bytes: UnsafeRawBufferPointer
+
+    /// - Parameter bytes: may not change or be freed as long as this object lives.
+    package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    package final var countBytes: Int { bytes.count }
+
+    /// Calls `body` with the bytes of `range`, which must lie within the file.
+    package final func withBytes<Result, Failure: Error>(
+        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
+    }
+
+    /// Tells the file that `range` will hardly be read again.
+    func release(_ range: Range<Int>) {}
+
+    /// The little-endian number at a byte offset; all its bytes must lie within the file.
+    final func littleEndian<Number: FixedWidthInteger>(
+        _ type: Number.Type, at offset: Int
+    ) -> Number {
+        withBytes(offset..<offset + Number.bitWidth / 8) {
+            Number(littleEndian: $0.loadUnaligned(as: type))
+        }
+    }
+}
