@@ -78,6 +78,7 @@ public func sd_separate(
             buffer.write(stems, at: written)
             written += stems.sampleCount
         }
+        try model.separator.validate(options)
         let track = try model.separator.track(cancellation: token) { mix.reader() }
         let pipeline = try model.separator.pipeline(
             track, options: options, random: &random, cancellation: token)

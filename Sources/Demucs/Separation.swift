@@ -48,6 +48,8 @@ public struct Separation: Sendable, Equatable {
     public let stems: [Stem]
     /// The seed of the shifts' offsets: given in the options, or drawn. `nil` without shifts.
     public let seed: UInt64?
+    /// Problems of the track that did not stop the separation.
+    public let warnings: [AudioWarning]
 
     /// The audio of a source; `nil` if the model has no source of that name.
     public subscript(name: String) -> PlanarAudio? {

@@ -117,7 +117,8 @@ public final class Separator: Sendable {
                     channels: Array(rows.channels[first..<first + channelCount]),
                     sampleRateHz: model.sampleRateHz))
         }
-        return Separation(stems: stems, seed: options.shifts > 0 ? seed : nil)
+        return Separation(
+            stems: stems, seed: options.shifts > 0 ? seed : nil, warnings: track.warnings)
     }
 
     /// Separates a track into files. Blocks until the files are complete.

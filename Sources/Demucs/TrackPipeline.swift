@@ -181,11 +181,11 @@ package final class TrackPipeline {
             }
             if underWay.isEmpty { break }
             while begun < min(underWay.count, workers.count) {
-                // Segments of one pass begin in their order.
-                let earlier = underWay[..<begun].count { $0 == underWay[begun] }
-                let pass = passes[underWay[begun]]
                 if options.reportsBegins {
-                    report(pass.segmentUnderWay(earlier, hasEnded: false), progress)
+                    // Segments of one pass begin in their order.
+                    let (pass, earlier) = (underWay[begun], underWay[..<begun])
+                    let number = earlier.count { $0 == pass }
+                    report(passes[pass].segmentUnderWay(number, hasEnded: false), progress)
                 }
                 begun += 1
             }
