@@ -92,6 +92,30 @@ struct JobProgress: Equatable, Sendable {
 }
 
 extension Job {
+    /// The job after a restart of the service: a running one waits again, and one whose files are
+    /// missing has failed.
+    func resumed(in folder: DataFolder) -> Job {
+        var job = self
+        if job.state == .running {
+            job.state = .queued
+            job.started = nil
+        }
+        if job.state == .queued, !FilePath.isFile(folder.input(id)) {
+            job.fail("The sound of the job is not in the data folder any more.")
+        }
+        if job.state == .done, !FilePath.isFolder(folder.results(of: id)) {
+            job.fail("The results of the job are not in the data folder any more.")
+        }
+        return job
+    }
+
+    private mutating func fail(_ text: String) {
+        state = .failed
+        finished = finished ?? Timestamp.now
+        stems = []
+        error = Problem(.failed, text + " Upload the sound again.")
+    }
+
     /// Describes the results of an equal job, whose files were copied.
     mutating func takeResults(of known: Job) {
         stems = known.stems

@@ -32,6 +32,34 @@ struct JobIndex {
 
     subscript(id: String) -> JobSnapshot? { sequences[id].flatMap { jobs[$0] } }
 
+    /// Takes a job's new state.
+    ///
+    /// - Returns: the snapshots that have changed: the job's own, and those of waiting jobs with
+    ///   another position.
+    @discardableResult
+    mutating func update(_ job: Job) -> [JobSnapshot] {
+        let former = jobs[job.sequence]
+        let progress = job.state == .queued ? nil : former?.progress
+        // The index first, because it knows the position.
+        set(JobSnapshot(job))
+        let position = job.state == .queued ? queue.index(atLeast: job.sequence) + 1 : nil
+        let snapshot = JobSnapshot(job, progress ?? JobProgress(), queuePosition: position)
+        set(snapshot)
+        let hasMovedOthers = former?.job.state == .queued || former != nil && job.state == .queued
+        return [snapshot] + (hasMovedOthers ? renumberedQueue() : [])
+    }
+
+    /// Gives waiting jobs their new positions.
+    private mutating func renumberedQueue() -> [JobSnapshot] {
+        var changed: [JobSnapshot] = []
+        for (index, sequence) in queue.elements.enumerated() {
+            guard let former = jobs[sequence], former.queuePosition != index + 1 else { continue }
+            changed.append(JobSnapshot(former.job, queuePosition: index + 1))
+        }
+        changed.forEach { set($0) }
+        return changed
+    }
+
     /// Adds a job, or replaces its earlier snapshot.
     mutating func set(_ snapshot: JobSnapshot) {
         let job = snapshot.job
@@ -85,11 +113,6 @@ struct JobIndex {
     }
 
     // MARK: - Questions
-
-    /// The position in the queue, from 1; nil for a job that does not wait.
-    func queuePosition(of job: Job) -> Int? {
-        job.state == .queued ? queue.index(atLeast: job.sequence) + 1 : nil
-    }
 
     func count(of owner: String?) -> Int { owned[owner]?.count ?? 0 }
 

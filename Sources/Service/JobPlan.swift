@@ -14,9 +14,13 @@ struct JobPlan {
 
     /// Checks options against a model, before the sound is known.
     ///
+    /// - Returns: the job's outputs.
     /// - Throws: `Problem`, `SeparationError`.
-    static func check(_ options: SeparationRequest, _ model: InstalledModel) throws {
-        _ = try options.jobOutputs(of: model.sources)
+    @discardableResult
+    static func check(
+        _ options: SeparationRequest, _ model: InstalledModel
+    ) throws -> [NamedSignal] {
+        let outputs = try options.jobOutputs(of: model.sources)
         // Some models take longer segments, at the price of memory.
         if let segment = options.segment, segment > model.bag.trainingSeconds {
             throw Problem.option(
@@ -25,17 +29,18 @@ struct JobPlan {
                     + "trained on")
         }
         _ = try model.bag.work(options.separation, trackSamples: 1)
+        return outputs
     }
 
     /// Plans a job.
     ///
+    /// - Parameter outputs: those of ``check(_:_:)`` for the options and the model.
     /// - Throws: `Problem`, `SeparationError` for options that don't fit the sound or the model, and
     ///   for too much work.
     init(
-        _ options: SeparationRequest, _ facts: JobInput.Facts, _ model: InstalledModel,
-        _ limits: ServiceLimits
+        _ options: SeparationRequest, _ outputs: [NamedSignal],
+        _ facts: JobInput.Facts, _ model: InstalledModel, _ limits: ServiceLimits
     ) throws {
-        try JobPlan.check(options, model)
         let bag = model.bag
         let recordedSamples =
             try options.excerpt?.range(in: facts.sampleCount, rateHz: facts.sampleRateHz).count
@@ -53,7 +58,6 @@ struct JobPlan {
                     + "\(seconds.fixed(3))")
         }
 
-        let outputs = try options.jobOutputs(of: model.sources)
         let needed = Set(outputs.flatMap(\.signal.stems))
         let work = try bag.giving(
             model.sources.indices.filter { needed.contains(model.sources[$0]) }

@@ -51,25 +51,15 @@ final class JobQueue: @unchecked Sendable {
         runClock = RunClock(earlierSeconds: try database.runSeconds(), clock)
         var (waiting, done): (Set<String>, Set<String>) = ([], [])
         for stored in try database.jobs() {
-            var job = stored
+            var job = stored.resumed(in: folder)
             lastSequence = max(lastSequence, job.sequence)
-            if job.state == .running {
-                job.state = .queued
-                job.started = nil
-            }
-            if job.state == .queued, !FilePath.isFile(folder.input(job.id)) {
-                job.fail("The sound of the job is not in the data folder any more.")
-            }
-            if job.state == .done, !FilePath.isFolder(folder.results(of: job.id)) {
-                job.fail("The results of the job are not in the data folder any more.")
-            }
             if job != stored {
                 stamp(&job)
                 try database.save(job)
             }
             if !job.state.isFinal { waiting.insert(job.id) }
             if job.state == .done { done.insert(job.id) }
-            jobs.set(JobSnapshot(job, queuePosition: jobs.queuePosition(of: job)))
+            jobs.update(job)
         }
         folder.removeOrphans(waiting: waiting, done: done)
     }
@@ -387,38 +377,9 @@ final class JobQueue: @unchecked Sendable {
 
     /// Shows a job's new state to clients, and the new positions of waiting jobs.
     private func show(_ job: Job) {
-        let former = jobs[job.sequence]
-        let progress = job.state == .queued ? nil : former?.progress
-        // The index first, because it knows the position.
-        jobs.set(JobSnapshot(job, progress ?? JobProgress()))
-        let snapshot = JobSnapshot(
-            job, progress ?? JobProgress(), queuePosition: jobs.queuePosition(of: job))
-        jobs.set(snapshot)
-        events.publish(.job(snapshot), of: job)
-        if former?.job.state == .queued || former != nil && job.state == .queued {
-            renumberQueue()
-        }
-        if job.state.isFinal, former?.job.state.isFinal != true { metrics.count(job) }
+        let former = jobs[job.sequence]?.job.state
+        for changed in jobs.update(job) { events.publish(.job(changed), of: changed.job) }
+        if job.state.isFinal, former?.isFinal != true { metrics.count(job) }
         condition.broadcast()
-    }
-
-    /// Shows the new positions of waiting jobs.
-    private func renumberQueue() {
-        for (index, sequence) in jobs.queue.elements.enumerated() {
-            guard let former = jobs[sequence], former.queuePosition != index + 1 else { continue }
-            let snapshot = JobSnapshot(former.job, queuePosition: index + 1)
-            jobs.set(snapshot)
-            events.publish(.job(snapshot), of: former.job)
-        }
-    }
-}
-
-extension Job {
-    /// Marks a job that can't go on.
-    fileprivate mutating func fail(_ text: String) {
-        state = .failed
-        finished = finished ?? Timestamp.now
-        stems = []
-        error = Problem(.failed, text + " Upload the sound again.")
     }
 }

@@ -102,7 +102,7 @@ extension Service {
         models.awaitOwn()
         let model = try models.model(options.model)
         let precision = try models.precision(of: model, options.precisionChoice)
-        try JobPlan.check(options, model)
+        let outputs = try JobPlan.check(options, model)
         let id = Job.newID()
         let name = Job.label(upload.fileName)
         let facts = try slots.run(id, for: request) {
@@ -111,7 +111,7 @@ extension Service {
                 isCancelled: { [slots] in slots.isOver(request) }
             ).check(settings.limits, goOn: { try slots.check(request) })
         }
-        let plan = try JobPlan(options, facts, model, settings.limits)
+        let plan = try JobPlan(options, outputs, facts, model, settings.limits)
         var equal = options
         equal.model = nil
         equal.precision = nil
