@@ -8,15 +8,19 @@ enum Interruption {
     /// A token that SIGINT or SIGTERM cancels. The next such signal ends the process.
     ///
     /// Must be called before other threads start: they inherit the blocked signals.
-    /// - Parameter onResize: called on the signal thread when the terminal was resized.
+    /// - Parameters:
+    ///   - onResize: called on the signal thread when the terminal was resized.
+    ///   - onCancel: called on the signal thread after the token was cancelled.
     static func cancellation(
-        onResize: @escaping @Sendable () -> Void = {}
+        onResize: @escaping @Sendable () -> Void = {},
+        onCancel: @escaping @Sendable () -> Void = {}
     ) -> CancellationToken {
         let token = CancellationToken()
         handle([SIGINT, SIGTERM, SIGWINCH]) { signal in
             if signal == SIGWINCH { return onResize() }
             if token.isCancelled { _exit(ExitCode.interrupted.rawValue) }
             token.cancel()
+            onCancel()
         }
         return token
     }

@@ -11,11 +11,10 @@ struct ServeCommand {
     private let arguments: ParsedArguments
     private let console: Console
 
-    /// Interval of checks for the end of the service.
-    private static let waitMicroseconds: UInt32 = 20_000
-
     private func run(_ settings: ServiceSettings) -> ExitCode {
-        let cancellation = Interruption.cancellation()
+        let interrupted = Condition()
+        let cancellation = Interruption.cancellation(
+            onCancel: { interrupted.withLock { interrupted.broadcast() } })
         return console.reporting(failure: .trackFailed) {
             let store = try arguments.modelStore()
             let (name, member) = (arguments.value(.name), arguments.value(.member))
@@ -31,14 +30,12 @@ struct ServeCommand {
             if let file = settings.tokenFile {
                 console.detail("Clients need a token of \(file)")
             }
-            var isProblemShown = false
-            while !cancellation.isCancelled {
-                usleep(ServeCommand.waitMicroseconds)
-                if !isProblemShown, let problem = service.modelProblem {
-                    isProblemShown = true
-                    console.error(commandText(of: problem))
-                }
+            // A signal ends a download of the model too.
+            service.waitUntilLoaded()
+            if let problem = service.modelProblem, !cancellation.isCancelled {
+                console.error(commandText(of: problem))
             }
+            interrupted.withLock { while !cancellation.isCancelled { interrupted.wait() } }
             console.status("Ending; jobs that are not done stay in the queue")
             service.stop()
             return .done
@@ -53,29 +50,43 @@ struct ServeCommand {
             dataFolder: arguments.value(.data) ?? defaultDataFolder,
             modelName: arguments.value(.name) ?? ModelStore.defaultModel,
             threads: try arguments.threads(), version: CommandLineTool.version)
-        settings.host = arguments.value(.host) ?? settings.host
-        settings.port = try arguments.number(.port, in: 0...65_535) ?? settings.port
-        settings.jobs = try arguments.number(.serveJobs, in: 1...64) ?? settings.jobs
-        settings.keepSeconds = try arguments.value(
-            .keep, allowed: "a number with s, m, h or d, such as 24h", seconds)
-        let sizes = "a number with kB, MB, GB or TB, such as 20GB"
-        settings.quotaBytes = try arguments.value(
-            .diskQuota, allowed: "\(sizes), of at least 10MB"
-        ) { text in bytes(text).flatMap { $0 >= 10_000_000 ? $0 : nil } }
-        settings.cacheBytes =
-            try arguments.value(.cacheQuota, allowed: sizes, bytes) ?? settings.cacheBytes
-        settings.limits.bodyBytes =
-            try arguments.value(.maxBody, allowed: sizes, bytes) ?? settings.limits.bodyBytes
-        settings.limits.seconds =
-            try arguments.value(
-                .maxLength, allowed: "a number with s, m, h or d, such as 4h", seconds)
-            ?? settings.limits.seconds
-        settings.limits.queue =
-            try arguments.number(.maxQueue, in: 1...100_000) ?? settings.limits.queue
-        settings.limits.finished =
-            try arguments.number(.maxFinished, in: 1...1_000_000) ?? settings.limits.finished
-        settings.limits.work =
-            try arguments.number(.maxWork, in: 1...1_000_000) ?? settings.limits.work
+        /// Replaces the default of a setting whose option is given.
+        func set<Value>(_ setting: WritableKeyPath<ServiceSettings, Value>, _ value: Value?) {
+            if let value { settings[keyPath: setting] = value }
+        }
+        func count(_ option: Option, upTo most: Int) throws(UsageError) -> Int? {
+            try arguments.number(option, in: 1...most)
+        }
+        func time(_ option: Option, suchAs example: String) throws(UsageError) -> Double? {
+            let units = [("s", 1.0), ("m", 60), ("h", 3600), ("d", 86_400)]
+            return try arguments.value(
+                option, allowed: "a number with s, m, h or d, such as \(example)"
+            ) { number($0, units) }
+        }
+        func size(_ option: Option, atLeast least: Int? = nil) throws(UsageError) -> Int? {
+            // Powers of 1000, not 1024.
+            let units = [
+                ("kB", 1e3), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1),
+            ]
+            let limit = least.map { ", of at least \($0 / 1_000_000)MB" } ?? ""
+            return try arguments.value(
+                option, allowed: "a number with kB, MB, GB or TB, such as 20GB\(limit)"
+            ) { text in
+                number(text, units).flatMap { Int(exactly: $0.rounded()) }
+                    .flatMap { $0 >= least ?? 0 ? $0 : nil }
+            }
+        }
+        set(\.host, arguments.value(.host))
+        try set(\.port, arguments.number(.port, in: 0...65_535))
+        try set(\.jobs, count(.serveJobs, upTo: 64))
+        settings.keepSeconds = try time(.keep, suchAs: "24h")
+        settings.quotaBytes = try size(.diskQuota, atLeast: 10_000_000)
+        try set(\.cacheBytes, size(.cacheQuota))
+        try set(\.limits.bodyBytes, size(.maxBody))
+        try set(\.limits.seconds, time(.maxLength, suchAs: "4h"))
+        try set(\.limits.queue, count(.maxQueue, upTo: 100_000))
+        try set(\.limits.finished, count(.maxFinished, upTo: 1_000_000))
+        try set(\.limits.work, count(.maxWork, upTo: 1_000_000))
         settings.tokenFile = arguments.value(.tokenFile)
         settings.allowedHosts = arguments.values(.allowHost)
         settings.allowedOrigins = arguments.values(.allowOrigin)
@@ -91,20 +102,6 @@ struct ServeCommand {
         }
         let base = variable("XDG_DATA_HOME") ?? "\(variable("HOME") ?? ".")/.local/share"
         return "\(base)/swift-demucs"
-    }
-
-    /// A duration such as `90`, `90s`, `15m`, `24h`, `7d`.
-    private static func seconds(_ text: String) -> Double? {
-        let units: [(String, Double)] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
-        return number(text, units)
-    }
-
-    /// A size such as `500MB`, `20GB`; units are powers of 1000, not 1024.
-    private static func bytes(_ text: String) -> Int? {
-        let units: [(String, Double)] = [
-            ("kB", 1e3), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1),
-        ]
-        return number(text, units).flatMap { Int(exactly: $0.rounded()) }
     }
 
     /// A positive number with one of the units, or without a unit.
