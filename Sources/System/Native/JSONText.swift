@@ -6,7 +6,7 @@
     import Foundation
 #endif
 
-/// A JSON object with values of different types. Members that are nil are left out.
+/// A JSON object with values of different types. Fields that are nil are left out.
 package struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
     private struct Name: CodingKey {
         let stringValue: String
@@ -16,23 +16,23 @@ package struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
         init?(intValue: Int) { nil }
     }
 
-    private let members: [(String, (any Encodable)?)]
+    private let fields: [(String, (any Encodable)?)]
 
-    package init(dictionaryLiteral members: (String, (any Encodable)?)...) {
-        self.members = members
+    package init(dictionaryLiteral fields: (String, (any Encodable)?)...) {
+        self.fields = fields
     }
 
-    private init(_ members: [(String, (any Encodable)?)]) { self.members = members }
+    private init(_ fields: [(String, (any Encodable)?)]) { self.fields = fields }
 
     package static func + (first: JSONObject, second: JSONObject) -> JSONObject {
-        JSONObject(first.members + second.members)
+        JSONObject(first.fields + second.fields)
     }
 
-    /// The members of a fixed schema: null where this object has no value.
+    /// The fields of a fixed schema: null where this object has no value.
     package func filled(_ names: [String]) -> JSONObject {
         JSONObject(
             names.map { name in
-                (name, members.last { $0.0 == name }?.1 ?? Null())
+                (name, fields.last { $0.0 == name }?.1 ?? Null())
             })
     }
 
@@ -45,7 +45,7 @@ package struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
 
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Name.self)
-        for case (let name, let value?) in members {
+        for case (let name, let value?) in fields {
             try container.encode(value, forKey: Name(stringValue: name))
         }
     }
