@@ -90,8 +90,8 @@ let package = Package(
                 "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
                 "System", "CServiceLibraries", "CPage",
             ],
-            // CPage embeds them.
-            exclude: ["Page", "openapi.json"]),
+            // CPage embeds it.
+            exclude: ["Page"]),
         .executableTarget(
             name: "swift-demucs",
             dependencies: [

@@ -1,5 +1,5 @@
-/* The page's files and the description of the HTTP interface, as the program carries them. The preprocessor
- * embeds them: Swift's optimizer needs a minute for array literals of their size. */
+/* The page's files, as the program carries them. The preprocessor embeds them: Swift's optimizer needs a
+ * minute for array literals of their size. */
 #include "page.h"
 
 #pragma clang diagnostic ignored "-Wc23-extensions" /* #embed */
@@ -118,9 +118,6 @@ static const unsigned char wav_js[] = {
 static const unsigned char words_js[] = {
 #embed "../Service/Page/words.js"
 };
-static const unsigned char openapi_json[] = {
-#embed "../Service/openapi.json"
-};
 
 #define FILE(name, array)                                                                          \
     { name, array, sizeof(array) }
@@ -168,5 +165,3 @@ static const struct page_file files[] = {
 
 const struct page_file *const page_files = files;
 const size_t page_file_count = sizeof files / sizeof *files;
-
-const struct page_file http_description = FILE("openapi.json", openapi_json);

@@ -53,13 +53,17 @@ public struct SeparationOptions: Sendable, Equatable {
     /// The seed of the options, or a new one of up to six digits, which are easy to type again.
     package func seedOrDrawn() -> UInt64 { seed ?? UInt64.random(in: 0...999_999) }
 
+    /// Every shift keeps about one segment of every stem in memory.
+    package static let supportedShifts = 0...100
+
     /// Checks everything that does not depend on a model.
     ///
     /// - Throws: `SeparationError.invalidOption`.
     package func validate() throws(SeparationError) {
-        // Every shift keeps about one segment of every stem in memory.
+        let range = SeparationOptions.supportedShifts
         try SeparationError.require(
-            (0...100).contains(shifts), "shifts", shifts, "a number from 0 to 100")
+            range.contains(shifts), "shifts", shifts,
+            "a number from \(range.lowerBound) to \(range.upperBound)")
         try SeparationError.require(
             overlap >= 0 && overlap < 1, "overlap", overlap, "a number from 0 to less than 1")
         try SeparationError.require(

@@ -149,4 +149,33 @@ extension Job {
             "error": error?.json(instance: address) ?? .null, "cached": .bool(isCached),
         ]
     }
+
+    /// The schema of ``json(_:queuePosition:)``.
+    static let schema = JSONSchema.fields([
+        "id": .jobID, "state": .words(State.allCases.map(\.rawValue)),
+        "name": .string.about("The file's name."), "created": .time, "started": .time.orNull,
+        "finished": .time.orNull, "model": .string, "options": .reference("GivenOptions"),
+        "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),
+        "fraction": .number.with(["minimum": 0, "maximum": 1]), "seconds_left": .number.orNull,
+        "duration_seconds": .number.orNull.about(
+            "Of the sound, or of the part that is separated."),
+        "sample_rate": .integer.about("Of the sound, in Hz."),
+        "stem_rate": .integer.orNull.about(
+            "Of the stems, in Hz: the model's, or the sound's with output-rate=input. Of jobs that "
+                + "are done; null for those of older versions."),
+        "channels": .integer.about("Of the sound."),
+        "stems": .list(of: .reference("Stem")).about("Of jobs that are done."),
+        "warnings": .list(of: .string), "error": .reference("Problem").orNull,
+        "cached": .boolean.about("Whether the result was there already."),
+    ])
+}
+
+extension Job.Stem {
+    /// The schema of a stem in ``Job/json(_:queuePosition:)``.
+    static let schema = JSONSchema.fields([
+        "name": .string, "peak": .number.about("Greatest magnitude before gain and clipping."),
+        "bytes": .integer, "url": .string,
+        "is_part": .boolean.about(
+            "False for a sum that repeats other stems: silent in a mix unless asked for."),
+    ])
 }

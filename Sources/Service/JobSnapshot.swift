@@ -1,6 +1,7 @@
 // A job at one moment, as clients see it.
 
 import Synchronization
+import System
 
 /// A job, its progress and its place in the queue. The JSON is made once, by the first client that
 /// asks for it, and shared by all.
@@ -53,4 +54,14 @@ struct JobPage {
         bytes += Array("],\"total\":\(total)}".utf8)
         return bytes
     }
+
+    /// The schema of ``bytes``.
+    static let schema = JSONSchema.fields([
+        "separations": .list(of: .reference("Job")),
+        "next": .string.orNull.about(
+            "Send it as `after` for the next older page; null on the last page. It stays valid "
+                + "when jobs are removed."),
+        "total": .integer.about("Number of all jobs of the user."),
+        "last_event": .integer.about("The last event that the page includes, for /v1/events."),
+    ])
 }

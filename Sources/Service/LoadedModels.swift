@@ -243,4 +243,30 @@ final class LoadedModels: Sendable {
             ],
         ]
     }
+
+    /// The schema of ``json(version:limits:keepSeconds:)``.
+    static let schema = JSONSchema.fields([
+        "engine": .fields([
+            "model": .string.orNull, "precision": .string.orNull, "threads": .integer,
+            "instruction_set": .string.orNull, "version": .string,
+        ]),
+        "models": .list(
+            of: .fields([
+                "name": .string, "is_loaded": .boolean, "is_installed": .boolean,
+                "stems": .list(of: .string),
+            ])),
+        "formats": .list(of: .string), "precisions": .list(of: .string),
+        "limits": .fields([
+            "body_bytes": .integer, "seconds": .number, "queue": .integer,
+            "max_work": .integer.about(
+                "Most work of a job, as a multiple of the default options' work for the same sound "
+                    + "and model."),
+            "max_outputs": .integer.about("Most stems of a job, mixes included."),
+            "max_finished": .integer.about(
+                "Finished jobs that are kept; older ones are removed."),
+            "keep_seconds": .number.orNull.about(
+                "Time for which finished jobs are kept, as far as the service runs; null for "
+                    + "ever."),
+        ]),
+    ])
 }

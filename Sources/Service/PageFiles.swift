@@ -33,13 +33,13 @@ struct PageFile: Sendable {
     static let all = UnsafeBufferPointer(start: page_files, count: page_file_count)
         .map(PageFile.init)
 
-    static let description = PageFile(http_description)
-
-    /// The files as the service sends them: the modules of the page are one script.
+    /// The files as the service sends them, with the description of its interface: the modules of
+    /// the page are one script.
     static var sent: [PageFile] {
         let modules = all.filter { $0.type == "text/javascript" }
             .map { ($0.name, String(decoding: $0.bytes, as: UTF8.self)) }
         let script = PageScript.bundle(Dictionary(uniqueKeysWithValues: modules), entry: "main.js")
+        let description = PageFile(name: "openapi.json", bytes: OpenAPI.document.bytes)
         return (all + [description]).map { file in
             guard file.name == "main.js", let script else { return file }
             return PageFile(name: file.name, bytes: Array(script.utf8))

@@ -28,6 +28,9 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         case diskFull = "disk-full"
         case failed
 
+        /// The `type` of the document.
+        var type: String { "urn:swift-demucs:problem:\(rawValue)" }
+
         var status: Int {
             switch self {
             case .badRequest: 400
@@ -94,10 +97,17 @@ package struct Problem: Error, Codable, Equatable, Sendable {
     /// - Parameter instance: path of the request or the job.
     func json(instance: String) -> JSON {
         [
-            "type": .text("urn:swift-demucs:problem:\(kind.rawValue)"), "title": .text(kind.title),
-            "status": .integer(kind.status), "detail": .text(detail), "instance": .text(instance),
+            "type": .text(kind.type), "title": .text(kind.title), "status": .integer(kind.status),
+            "detail": .text(detail), "instance": .text(instance),
         ]
     }
+
+    /// The schema of ``json(instance:)``.
+    static let schema = JSONSchema.fields([
+        "type": .words(Kind.allCases.map(\.type)), "title": .string, "status": .integer,
+        "detail": .string.about("One line: what failed, what was found, what was expected."),
+        "instance": .string,
+    ]).about("RFC 9457.")
 
     /// The problem of a file that the service could not write.
     static func unstored(_ error: SystemError) -> Problem {

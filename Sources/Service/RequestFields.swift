@@ -2,6 +2,7 @@
 
 import Audio
 import Demucs
+import System
 
 extension SeparationRequest {
     /// Names of the field with the model.
@@ -64,24 +65,61 @@ extension SeparationRequest {
         return outputs
     }
 
-    /// The options by the names of their fields.
-    var json: JSON {
-        [
-            "model": JSON(model), "stems": stems.map { .array($0.map(JSON.text)) } ?? .null,
-            "two-stems": JSON(twoStems), "other-method": .text(otherMethod.rawValue),
-            "mix": .array(
-                mixes.map { .text("\($0.name)=\($0.parts.joined(separator: "+"))") }),
-            "residual": .bool(hasResidual), "shifts": .integer(shifts),
-            "seed": seed.map { Int(exactly: $0).map(JSON.integer) ?? .text("\($0)") } ?? .null,
-            "overlap": .number(overlap), "segment": JSON(segment), "no-split": .bool(!split),
-            "start": JSON(start), "duration": JSON(duration), "downmix": .text(downmix.rawValue),
-            "precision": JSON(precision), "format": .text(format.rawValue),
-            "int24": .bool(sampleFormat == .int24), "float32": .bool(sampleFormat == .float32),
-            "clip-mode": .text(clipMode.rawValue),
-            "gain": .text(output(gain: SeparationRequest.jobGain).gain.rawValue),
-            "mp3-bitrate": .integer(mp3Bitrate), "mp3-preset": .integer(mp3Preset),
-            "output-rate": .text(outputRate.rawValue),
-        ]
+    /// The options by the names of their fields, as a job shows them.
+    var json: JSON { .object(values) }
+
+    private var values: [String: JSON] {
+        var request = self
+        request.gain = output(gain: SeparationRequest.jobGain).gain
+        let values = SeparationRequest.fields.compactMap { field in
+            field.value.map { (field.name, $0(request)) }
+        }
+        return Dictionary(uniqueKeysWithValues: values + [("model", JSON(model))])
+    }
+}
+
+// MARK: - The description
+
+extension SeparationRequest {
+    /// The fields of a form or a query.
+    static var formSchema: JSONSchema {
+        let values = SeparationRequest().values
+        var properties = Dictionary(
+            uniqueKeysWithValues: fields.map { field in
+                let schema = field.textSchema.about(field.plainHelp)
+                // Another word for a value of a field is a flag.
+                let value = values[field.name] ?? false
+                let hasDefault = value != .null && value != []
+                return (field.name, hasDefault ? schema.with(["default": value]) : schema)
+            })
+        properties["model"] = .string.about(modelHelp)
+        properties["name"] = .string.about("Alias of model.")
+        return .object.with(["properties": .object(properties.mapValues(\.json))])
+    }
+
+    /// The options in the JSON of a job.
+    static var jobSchema: JSONSchema {
+        let values = SeparationRequest().values
+        var properties = Dictionary(
+            uniqueKeysWithValues: fields.filter { $0.value != nil }.map { field in
+                let schema = values[field.name] == .null ? field.schema.orNull : field.schema
+                return (field.name, schema.about(field.plainHelp))
+            })
+        properties["model"] = .string.orNull.about(modelHelp)
+        return .fields(properties)
+    }
+
+    private static let modelHelp =
+        "An installed model of /v1/models. Default: the service's own. Alias: name."
+}
+
+extension SeparationRequest.Field {
+    /// The meaning, with the names of fields in quotation marks.
+    fileprivate var plainHelp: String { SeparationRequest.Field.quoted(help) }
+
+    /// A text for clients, with the names of fields in quotation marks.
+    fileprivate static func quoted(_ text: String) -> String {
+        text.replacing(/`([^`]+)`/) { "'\($0.output.1)'" }
     }
 }
 
@@ -101,9 +139,7 @@ extension Problem {
         switch error {
         case .invalidValue(let field, let value, let expected):
             self = .option(
-                field, value: value,
-                expected: expected.replacing(/`([^`]+)`/) { "'\($0.output.1)'" }
-            )
+                field, value: value, expected: SeparationRequest.Field.quoted(expected))
         case .unknownField(let name):
             let names = ["model"] + SeparationRequest.fields.map(\.name)
             self.init(

@@ -1,10 +1,12 @@
-// The routes of the service.
+// The addresses of the service.
 
-/// An address with its method. `openapi.json` describes all of them.
-struct Route: Sendable, Equatable {
-    enum Operation: Sendable {
+/// An address with its method, and what its requests and replies are; ``OpenAPI`` describes them.
+struct Route: Sendable {
+    /// The name is the id of the operation in the description.
+    enum Operation: String, Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
-        case separateNow, models, alive, ready, metrics, description, example, page
+        case separateNow, separateNowByPut, models, alive, ready, metrics, description, example
+        case page, pageFile
     }
 
     /// The method; GET includes HEAD.
@@ -12,34 +14,44 @@ struct Route: Sendable, Equatable {
     /// The pattern of the path, `/v1/separations/{id}/stems/{file}`.
     let pattern: String
     let operation: Operation
+    let summary: String
     /// Whether the token is needed, if the service has one. The page can't send one before it is
     /// loaded.
-    var needsToken = true
+    let needsToken: Bool
+    /// Whether a sound is the body, and the request's fields are parameters.
+    let takesSound: Bool
+    let parameters: [OpenAPI.Parameter]
+    let responses: [Int: OpenAPI.Response]
+    /// The problems of requests.
+    let refusals: [Problem.Kind]
 
-    static let all = [
-        Route(method: "GET", pattern: "/v1/separations", operation: .listJobs),
-        Route(method: "POST", pattern: "/v1/separations", operation: .createJob),
-        Route(method: "GET", pattern: "/v1/separations/{id}", operation: .showJob),
-        Route(method: "DELETE", pattern: "/v1/separations/{id}", operation: .deleteJob),
-        Route(method: "GET", pattern: "/v1/separations/{id}/events", operation: .jobEvents),
-        Route(method: "GET", pattern: "/v1/separations/{id}/stems/{file}", operation: .stem),
-        Route(method: "GET", pattern: "/v1/separations/{id}/stems.zip", operation: .zip),
-        Route(method: "GET", pattern: "/v1/separations/{id}/mix", operation: .mix),
-        Route(method: "GET", pattern: "/v1/separations/{id}/peaks", operation: .peaks),
-        Route(method: "GET", pattern: "/v1/events", operation: .allEvents),
-        Route(method: "POST", pattern: "/v1/separate/{file}", operation: .separateNow),
-        // The address that `curl -T` makes of a file name.
-        Route(method: "PUT", pattern: "/v1/separate/{file}", operation: .separateNow),
-        Route(method: "GET", pattern: "/v1/models", operation: .models),
-        Route(method: "GET", pattern: "/metrics", operation: .metrics),
-        Route(method: "GET", pattern: "/livez", operation: .alive, needsToken: false),
-        Route(method: "GET", pattern: "/readyz", operation: .ready, needsToken: false),
-        Route(
-            method: "GET", pattern: "/openapi.json", operation: .description, needsToken: false),
-        Route(method: "GET", pattern: "/demo_track.ogg", operation: .example),
-        Route(method: "GET", pattern: "/", operation: .page, needsToken: false),
-        Route(method: "GET", pattern: "/{file}", operation: .page, needsToken: false),
-    ]
+    /// - Parameters:
+    ///   - parameters: those besides the id, those of a sound and those of a range.
+    ///   - refusals: the problems that don't follow from the rest of the route.
+    init(
+        _ method: String, _ pattern: String, _ operation: Operation, _ summary: String,
+        needsToken: Bool = true, takesSound: Bool = false,
+        parameters: [OpenAPI.Parameter] = [], _ responses: [Int: OpenAPI.Response],
+        refusals: [Problem.Kind] = []
+    ) {
+        self.method = method
+        self.pattern = pattern
+        self.operation = operation
+        self.summary = summary
+        self.needsToken = needsToken
+        self.takesSound = takesSound
+        self.responses = responses
+        let (takesID, takesRange) = (pattern.contains("{id}"), responses[206] != nil)
+        self.parameters =
+            (takesID ? [.shared("id")] : []) + parameters
+            + (takesSound ? ["options", "filename", "X-Filename"].map { .shared($0) } : [])
+            + (takesRange ? ["Range", "If-Range", "If-None-Match"].map { .shared($0) } : [])
+        self.refusals =
+            [.badRequest, .forbidden, .wrongHost, .busy] + refusals
+            + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
+            + (takesSound ? [.tooLarge, .notASound, .invalidOption, .queueFull] : [])
+            + (takesRange ? [.rangeNotSatisfiable] : [])
+    }
 
     /// Values of the variable parts of a path; nil if the path doesn't fit.
     func parameters(in segments: [String]) -> [String: String]? {

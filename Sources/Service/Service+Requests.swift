@@ -29,12 +29,10 @@ extension Service {
             request.user = try rules.check(request, needsToken: found.route.needsToken)
             request.route = found.route
             request.parameters = found.parameters
-            switch found.route.operation {
-            case .createJob, .separateNow: try beginUpload(request)
-            default:
-                if request.hasBody {
-                    throw Problem(.badRequest, "The address takes no body.")
-                }
+            if found.route.takesSound {
+                try beginUpload(request)
+            } else if request.hasBody {
+                throw Problem(.badRequest, "The address takes no body.")
             }
             return nil
         }
@@ -112,7 +110,7 @@ extension Service {
         case .zip: try zip(request)
         case .mix: try mix(request)
         case .peaks: try peaks(request)
-        case .separateNow: try separateNow(request)
+        case .separateNow, .separateNowByPut: try separateNow(request)
         case .models:
             .json(
                 models.json(
@@ -128,7 +126,7 @@ extension Service {
                 type: "text/plain; version=0.0.4")
         case .description: try page(request, "openapi.json")
         case .example: try exampleTrack(request)
-        case .page: try page(request, request.parameters["file"] ?? "index.html")
+        case .page, .pageFile: try page(request, request.parameters["file"] ?? "index.html")
         }
     }
 
@@ -207,8 +205,8 @@ extension Service {
     }
 
     /// Jobs in a page of the list, by default and at most.
-    private static let pageJobs = 100
-    private static let mostPageJobs = 1000
+    static let pageJobs = 100
+    static let mostPageJobs = 1000
 
     private func deleteJob(_ request: Request) throws -> Reply {
         let id = try job(of: request).id

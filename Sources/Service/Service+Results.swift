@@ -111,12 +111,17 @@ extension Service {
             request, file, type: "audio/ogg", tag: "example-\(file.bytes)", name: "demo_track.ogg")
     }
 
+    /// Points of a waveform, by default and at most.
+    static let points = 1000
+    static let mostPoints = 50_000
+
     func peaks(_ request: Request) throws -> Reply {
         let job = try doneJob(of: request)
-        var points = 1000
+        var points = Service.points
         if let text = request.query("points") {
-            guard let number = Int(text), (1...50_000).contains(number) else {
-                throw Problem.option("points", value: text, expected: "a whole number to 50000")
+            guard let number = Int(text), (1...Service.mostPoints).contains(number) else {
+                throw Problem.option(
+                    "points", value: text, expected: "a whole number to \(Service.mostPoints)")
             }
             points = number
         }

@@ -9,7 +9,7 @@ extension Service {
     ///
     /// - Throws: `Problem`.
     func beginUpload(_ request: Request) throws(Problem) {
-        if request.route?.operation == .separateNow { _ = try wanted(request) }
+        if request.route?.operation != .createJob { _ = try wanted(request) }
         let options = try SeparationRequest(fields: optionFields(of: request))
         // A missing model is reported before a gigabyte is sent.
         if models.failure != nil { throw models.noModel }

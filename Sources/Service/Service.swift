@@ -145,11 +145,6 @@ package final class Service: Sendable {
     /// The port that the service listens on.
     package var port: Int { listener.port }
 
-    /// Methods and patterns of all routes.
-    package static var addresses: [(method: String, pattern: String)] {
-        Route.all.map { ($0.method, $0.pattern) }
-    }
-
     /// Names of the page's files.
     package static var pageFiles: [String] { PageFile.all.map(\.name) }
 

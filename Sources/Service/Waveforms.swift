@@ -2,6 +2,7 @@
 // them.
 
 import Audio
+import System
 
 /// The waveforms of the stems of a job.
 struct Waveforms {
@@ -97,6 +98,16 @@ struct Waveforms {
         }
         return Array((text + "]}\n").utf8)
     }
+
+    /// The schema of ``json(points:names:)``.
+    static let schema: JSONSchema = {
+        let values = JSONSchema.list(of: .integer(in: Int(Int8.min)...Int(Int8.max)))
+        let channels = JSONSchema.list(of: .fields(["min": values, "max": values]))
+        return .fields([
+            "points": .integer, "duration_seconds": .number,
+            "stems": .list(of: .fields(["name": .string, "channels": channels])),
+        ])
+    }()
 
     private func reduced(
         _ blocks: [Int8], _ points: Int, _ extreme: (ArraySlice<Int8>) -> Int8

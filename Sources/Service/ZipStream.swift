@@ -97,7 +97,7 @@ final class ZipStream: ByteStream {
         _ = zip.entry_update_pathname_utf8(header, entry.name)
         zip.entry_set_size(header, Int64(entry.bytes))
         zip.entry_set_mtime(header, time_t(modified), 0)
-        zip.entry_set_filetype(header, UInt32(S_IFREG))
+        zip.entry_set_filetype(header, UInt32(S_IFREG as mode_t))
         zip.entry_set_perm(header, 0o644)
         guard zip.write_header(archive, header) == ARCHIVE_OK else { throw Broken() }
     }

@@ -69,8 +69,9 @@ struct HelpTests {
                                           to less than 1. The time grows as 1 / (1 - overlap):
                                           0.1 takes a sixth less time than 0.25, 0.5 half as
                                           much again. (default: 0.25)
-                  --segment <seconds>     Length of a segment, decimals allowed. (default: the
-                                          model's own, the longest possible one of HTDemucs)
+                  --segment <seconds>     Length of a segment in seconds, decimals allowed.
+                                          (default: the model's own, the longest possible one of
+                                          HTDemucs)
                   --no-split              Separate a short track as a whole, without segments.
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)
@@ -262,7 +263,7 @@ struct HelpTests {
                                           time.
                   --seed <n>              Seed of the shifts, a whole number, to repeat a run.
                   --overlap <fraction>    Fraction of each segment that overlaps the next one.
-                  --segment <seconds>     Length of a segment, decimals allowed.
+                  --segment <seconds>     Length of a segment in seconds, decimals allowed.
                   --no-split              Separate a short track as a whole, without segments.
                   --start <time>          Start here, in seconds or as 1:02:03.5.
                   --duration <time>       Separate a part of this length, as if the track ended

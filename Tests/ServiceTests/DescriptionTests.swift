@@ -1,3 +1,4 @@
+import Demucs
 import Foundation
 import Service
 import TestSupport
@@ -10,15 +11,139 @@ struct DescriptionTests {
         try service.get("/openapi.json").object
     }
 
-    @Test func everyAddressIsDescribedAndNoOther() throws {
+    @Test func everyAddressAnswersAsDescribed() throws {
         let service = try RunningService()
-        let paths = try #require(try description(service)["paths"] as? [String: [String: Any]])
-        let described = paths.flatMap { path, methods in
-            methods.keys.map { "\($0.uppercased()) \(path)" }
+        let document = try description(service)
+        let checker = SchemaChecker(document: document)
+        let paths = try #require(document["paths"] as? [String: [String: [String: Any]]])
+        let id = try service.doneJob(Sound.tone(seconds: 0.5))
+        let operations = paths.flatMap { path, methods in
+            methods.map { (path: path, method: $0, operation: $1) }
         }
-        let known = Service.addresses.map { "\($0.method) \($0.pattern)" }
-        #expect(Set(described) == Set(known))
-        #expect(described.count == known.count)
+        // DELETE comes last.
+        for (path, method, operation) in operations.sorted(by: { $0.method > $1.method }) {
+            let file = path == "/{file}" ? "style.css" : "bass.wav"
+            let target = path.replacing("{id}", with: id).replacing("{file}", with: file)
+            let responses = try #require(operation["responses"] as? [String: [String: Any]])
+            let described = responses.mapValues { checker.resolved($0) }
+            // A stream of events has no end: EventTests read them.
+            let good = described["200"]?["content"] as? [String: Any]
+            if good?["text/event-stream"] != nil { continue }
+            let body = operation["requestBody"] == nil ? nil : Sound.tone(seconds: 0.5)
+            let answer = try service.request(method.uppercased(), target, body: body)
+            #expect((200..<300).contains(answer.status), "\(method) \(target): \(answer.text)")
+            let response = try #require(described["\(answer.status)"], "\(method) \(target)")
+            let types = response["content"] as? [String: Any] ?? [:]
+            let type = answer.headers["content-type"]?.prefix { $0 != ";" }
+            #expect(
+                type.map { types["*/*"] != nil || types[String($0)] != nil } ?? types.isEmpty,
+                "\(method) \(target): \(type ?? "no type")")
+            for name in (response["headers"] as? [String: Any] ?? [:]).keys {
+                #expect(answer.headers[name.lowercased()] != nil, "\(method) \(target): \(name)")
+            }
+        }
+    }
+
+    @Test func theDocumentIsComplete() throws {
+        let document = try description(RunningService())
+        let checker = SchemaChecker(document: document)
+        func check(_ value: Any) {
+            if let object = value as? [String: Any] {
+                if let reference = object["$ref"] {
+                    #expect(!checker.resolved(object).isEmpty, "there is no \(reference)")
+                }
+                object.values.forEach(check)
+            }
+            (value as? [Any])?.forEach(check)
+        }
+        check(document)
+        let paths = try #require(document["paths"] as? [String: [String: [String: Any]]])
+        for (path, methods) in paths {
+            for (method, operation) in methods {
+                let parameters = operation["parameters"] as? [[String: Any]] ?? []
+                let named = parameters.map { checker.resolved($0) }
+                    .filter { $0["in"] as? String == "path" }.compactMap { $0["name"] as? String }
+                let variables = path.matches(of: /{([a-z]+)}/).map { String($0.output.1) }
+                #expect(Set(named) == Set(variables), "\(method) \(path)")
+            }
+        }
+    }
+
+    /// Texts for a field that its schema excludes.
+    private func invalidTexts(_ schema: [String: Any]) -> [String] {
+        var texts: [String] = []
+        if let least = schema["minimum"] as? Int { texts.append("\(least - 1)") }
+        if let most = schema["maximum"] as? Int { texts.append("\(most + 1)") }
+        if let limit = schema["exclusiveMinimum"] ?? schema["exclusiveMaximum"] {
+            texts.append("\(limit)")
+        }
+        let types = schema["type"] as? [String] ?? [schema["type"] as? String ?? ""]
+        if types.contains("integer") { texts.append("1.5") }
+        if schema["enum"] != nil || types.contains("boolean") || types.contains("number") {
+            texts.append("something")
+        }
+        return texts
+    }
+
+    @Test func fieldsHaveTheLimitsOfTheDescription() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        try service.waitUntilReady()
+        let options = SchemaChecker(document: try description(service)).resolved([
+            "$ref": "#/components/schemas/Options"
+        ])
+        let fields = try #require(options["properties"] as? [String: [String: Any]])
+        // The table's, and the model by its two names.
+        #expect(fields.count == SeparationRequest.fields.count + 2)
+        let sound = Sound.tone(seconds: 0.1)
+        for (name, schema) in fields {
+            for text in invalidTexts(schema) {
+                let answer = try service.upload(sound, query: "\(name)=\(text)")
+                #expect(answer.status == 422, "\(name)=\(text)")
+                #expect(answer.detail.contains("'\(name)'"), "\(answer.detail)")
+            }
+            let words = schema["enum"] as? [String] ?? []
+            for value in words.filter({ name != "precision" || $0 == "float32" }) {
+                let answer = try service.upload(sound, query: "\(name)=\(value)")
+                #expect(answer.status == 202, "\(name)=\(value): \(answer.detail)")
+            }
+            if let value = schema["default"] {
+                let answer = try service.upload(sound, query: "\(name)=\(value)")
+                #expect(answer.status == 202, "\(name)=\(value): \(answer.detail)")
+                let shown = try #require(answer.object["options"] as? [String: Any])[name]
+                #expect(shown.map { "\($0)" == "\(value)" } ?? true, "\(name)")
+            }
+        }
+    }
+
+    @Test func aJobsOptionsMakeAnEqualJob() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        try service.waitUntilReady()
+        let sound = Sound.tone(seconds: 0.1)
+        for query in [
+            "", "stems=bass,drums&mix=low=bass%2Bdrums&residual=1&seed=18446744073709551615",
+            "two-stems=bass&other-method=minus&shifts=3&overlap=0.5&segment=4&start=0.01",
+            "no-split=true&duration=0:00.05&format=mp3&mp3-bitrate=128&mp3-preset=7&gain=stem",
+            "flac=1&int24=1&clip-mode=clamp&output-rate=input&downmix=average&precision=float32",
+        ] {
+            let job = try service.upload(sound, query: query)
+            #expect(job.status == 202, "\(query): \(job.detail)")
+            let options = try #require(job.object["options"] as? [String: Any])
+            let fields = options.flatMap { name, value -> [(String, String)] in
+                switch value {
+                case is NSNull: []
+                case let stems as [String] where name == "stems":
+                    [(name, stems.joined(separator: ","))]
+                case let values as [String]: values.map { (name, $0) }
+                default: [(name, "\(value)")]
+                }
+            }
+            let again = try service.request(
+                "POST", "/v1/separations", [Form.type], body: Form.body(fields, file: sound))
+            #expect(again.status == 202, "\(query): \(again.detail)")
+            let equal = try #require(again.object["options"] as? [String: Any])
+            #expect(
+                NSDictionary(dictionary: equal) == NSDictionary(dictionary: options), "\(query)")
+        }
     }
 
     @Test func repliesAreAsDescribed() throws {
@@ -65,16 +190,17 @@ struct DescriptionTests {
 private struct SchemaChecker {
     let document: [String: Any]
 
-    func problems(_ value: Any, _ schema: [String: Any], at path: String = "$") -> [String] {
-        if let reference = schema["$ref"] as? String {
-            let found = reference.dropFirst(2).split(separator: "/").reduce(document as Any) {
-                ($0 as? [String: Any])?[String($1)] ?? [:]
-            }
-            guard let found = found as? [String: Any], !found.isEmpty else {
-                return ["\(path): no \(reference)"]
-            }
-            return problems(value, found, at: path)
+    /// What a reference names; empty if that is missing.
+    func resolved(_ value: [String: Any]) -> [String: Any] {
+        guard let reference = value["$ref"] as? String else { return value }
+        let found = reference.dropFirst(2).split(separator: "/").reduce(document as Any) {
+            ($0 as? [String: Any])?[String($1)] ?? [:]
         }
+        return found as? [String: Any] ?? [:]
+    }
+
+    func problems(_ value: Any, _ schema: [String: Any], at path: String = "$") -> [String] {
+        let schema = resolved(schema)
         if let choices = schema["oneOf"] as? [[String: Any]] {
             let fitting = choices.count { problems(value, $0, at: path).isEmpty }
             return fitting == 1 ? [] : ["\(path): fits \(fitting) of oneOf"]

@@ -1,4 +1,4 @@
-/* The files of the service's page (Sources/Service/Page) and openapi.json. */
+/* The files of the service's page (Sources/Service/Page). */
 #ifndef PAGE_H
 #define PAGE_H
 
@@ -13,8 +13,5 @@ struct page_file {
 /* All files of the page. */
 extern const struct page_file *_Nonnull const page_files;
 extern const size_t page_file_count;
-
-/* openapi.json. */
-extern const struct page_file http_description;
 
 #endif

@@ -1,4 +1,4 @@
-// JSON values for replies.
+// JSON values that are made in memory.
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -6,9 +6,10 @@
     import Foundation
 #endif
 
-/// A JSON value. Members are written in the order of their names.
-enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
+/// A JSON value. The fields of an object are written in the order of their names.
+package enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
     ExpressibleByArrayLiteral, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByFloatLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByNilLiteral
 {
     case object([String: JSON])
@@ -19,23 +20,24 @@ enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
     case bool(Bool)
     case null
 
-    init(dictionaryLiteral fields: (String, JSON)...) {
+    package init(dictionaryLiteral fields: (String, JSON)...) {
         self = .object(Dictionary(fields) { $1 })
     }
-    init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    init(stringLiteral value: String) { self = .text(value) }
-    init(integerLiteral value: Int) { self = .integer(value) }
-    init(booleanLiteral value: Bool) { self = .bool(value) }
-    init(nilLiteral: ()) { self = .null }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(stringLiteral value: String) { self = .text(value) }
+    package init(integerLiteral value: Int) { self = .integer(value) }
+    package init(floatLiteral value: Double) { self = .number(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(nilLiteral: ()) { self = .null }
 
-    init(_ value: String?) { self = value.map(JSON.text) ?? .null }
-    init(_ value: Int?) { self = value.map(JSON.integer) ?? .null }
+    package init(_ value: String?) { self = value.map(JSON.text) ?? .null }
+    package init(_ value: Int?) { self = value.map(JSON.integer) ?? .null }
     /// A number that is not finite becomes null.
-    init(_ value: Double?) {
+    package init(_ value: Double?) {
         self = value.flatMap { $0.isFinite ? JSON.number($0) : nil } ?? .null
     }
 
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
         case .object(let fields): try container.encode(fields)
@@ -49,10 +51,10 @@ enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
     }
 
     /// One line of JSON.
-    var bytes: [UInt8] { JSON.bytes(of: self) }
+    package var bytes: [UInt8] { JSON.bytes(of: self) }
 
     /// One line of JSON from any value whose numbers are finite.
-    static func bytes(of value: some Encodable) -> [UInt8] {
+    package static func bytes(of value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Texts and finite numbers can always be encoded.
@@ -60,7 +62,7 @@ enum JSON: Sendable, Equatable, Encodable, ExpressibleByDictionaryLiteral,
     }
 
     /// Decodes a text that ``bytes(of:)`` wrote; nil if that fails.
-    static func value<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
+    package static func value<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
         try? JSONDecoder().decode(type, from: Data(text.utf8))
     }
 }

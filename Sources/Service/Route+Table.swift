@@ -1,0 +1,121 @@
+// The table of the addresses.
+
+extension Route {
+    static let all = [
+        Route(
+            "GET", "/v1/separations", .listJobs, "A page of the user's jobs, newest first",
+            parameters: [
+                .query(
+                    "limit", .integer(in: 1...Service.mostPageJobs, default: Service.pageJobs),
+                    "Most jobs in the page."),
+                .query(
+                    "after", .string,
+                    "The next of an earlier reply: the page with the jobs that are older than "
+                        + "those of that reply."),
+            ], [200: .json("The page.", "JobPage")], refusals: [.invalidOption]),
+        Route(
+            "POST", "/v1/separations", .createJob, "Separate a sound", takesSound: true,
+            [202: .json("The job was stored.", "Job", headers: ["Location": .string])]),
+        Route(
+            "GET", "/v1/separations/{id}", .showJob, "A job", [200: .json("The job.", "Job")]),
+        Route(
+            "DELETE", "/v1/separations/{id}", .deleteJob,
+            "Cancel a job that waits or runs; remove one that has ended",
+            [
+                200: .json("The job was cancelled and its files are removed.", "Job"),
+                204: OpenAPI.Response("The job and its files are removed."),
+            ]),
+        Route(
+            "GET", "/v1/separations/{id}/events", .jobEvents, "Changes of a job",
+            parameters: [.shared("Last-Event-ID"), .shared("last-event-id")],
+            [200: events("The present state is the `job` alone.")]),
+        Route(
+            "GET", "/v1/events", .allEvents, "Changes of the user's jobs",
+            parameters: [
+                .shared("Last-Event-ID"), .shared("last-event-id"),
+                .query(
+                    "limit", .integer(in: 0...Service.mostPageJobs, default: Service.pageJobs),
+                    "Finished jobs in the present state: those among the newest jobs of this "
+                        + "number."),
+            ],
+            [
+                200: events(
+                    "The present state is `state` with `total` and `next` as in JobPage, followed "
+                        + "by a `job` for each of the newest jobs and for all queued and running "
+                        + "ones; everything that the client knew is then outdated.")
+            ], refusals: [.invalidOption]),
+        Route(
+            "GET", "/v1/separations/{id}/stems/{file}", .stem, "A stem",
+            parameters: [.shared("file")], OpenAPI.Response.sound, refusals: [.conflict]),
+        Route(
+            "GET", "/v1/separations/{id}/stems.zip", .zip, "All stems as a ZIP archive",
+            parameters: [.shared("format")],
+            [
+                200: OpenAPI.Response(
+                    "The archive, made while it is sent.", ["application/zip"], .binary)
+            ], refusals: [.conflict, .invalidOption]),
+        Route(
+            "GET", "/v1/separations/{id}/mix", .mix, "A mix of stems",
+            parameters: [
+                .shared("format"),
+                .queryFields(
+                    "volumes",
+                    .object.with([
+                        "additionalProperties": ["type": "number", "minimum": -1, "maximum": 4]
+                    ]),
+                    "For each stem by its name a volume from 0 to 4, vocals=0&drums=0.5 (1 for "
+                        + "those that are not named, 0 for sums of the option mix), and with .pan "
+                        + "its place from -1, left, to 1, right: bass.pan=-0.5. A sum beyond full "
+                        + "scale is scaled down."),
+            ], OpenAPI.Response.sound, refusals: [.conflict, .invalidOption]),
+        Route(
+            "GET", "/v1/separations/{id}/peaks", .peaks, "Waveforms for drawing",
+            parameters: [
+                .query(
+                    "points", .integer(in: 1...Service.mostPoints, default: Service.points),
+                    "At most so many points; there are never more than one for 256 samples.")
+            ], [200: .json("Least and greatest samples.", "Peaks")],
+            refusals: [.conflict, .invalidOption]),
+        Route(
+            "POST", "/v1/separate/{file}", .separateNow,
+            "Separate a sound; the stem comes back in the reply", takesSound: true,
+            parameters: [.shared("file")], OpenAPI.Response.sound, refusals: [.conflict]),
+        // The address that `curl -T` makes of a file name.
+        Route(
+            "PUT", "/v1/separate/{file}", .separateNowByPut, "The same, as curl -T sends it",
+            takesSound: true, parameters: [.shared("file")], OpenAPI.Response.sound,
+            refusals: [.conflict]),
+        Route(
+            "GET", "/v1/models", .models, "The engine, its models and limits",
+            [200: .json("The models.", "Models")]),
+        Route(
+            "GET", "/metrics", .metrics, "Counters for Prometheus",
+            [200: OpenAPI.Response("Prometheus text.", ["text/plain"], .string)]),
+        Route(
+            "GET", "/livez", .alive, "Whether the service answers", needsToken: false,
+            [200: .text("It does.", "ok\n")]),
+        Route(
+            "GET", "/readyz", .ready, "Whether the model is loaded", needsToken: false,
+            [200: .text("It is. Otherwise 503 with the reason.", "ready\n")]),
+        Route(
+            "GET", "/openapi.json", .description, "This document", needsToken: false,
+            OpenAPI.Response.pageFile("This document.", "application/json", .object)),
+        Route(
+            "GET", "/demo_track.ogg", .example, "The track that comes with the program",
+            OpenAPI.Response.file("audio/ogg"), refusals: [.notFound]),
+        Route(
+            "GET", "/", .page, "The page", needsToken: false,
+            OpenAPI.Response.pageFile("The page.", "text/html", .string)),
+        Route(
+            "GET", "/{file}", .pageFile, "A file of the page", needsToken: false,
+            parameters: [.path("file", .string)],
+            OpenAPI.Response.pageFile("The file.", "*/*", .string)),
+    ]
+
+    private static func events(_ state: String) -> OpenAPI.Response {
+        OpenAPI.Response(
+            "Server-sent events: `job` with a Job, `removed` with an id. \(state) Ids are integers "
+                + "that rise; in the present state only the last event has one. Comments show that "
+                + "the connection lives.", ["text/event-stream"], .string)
+    }
+}
