@@ -113,14 +113,14 @@ struct JobTests {
             #expect(answer.status == 200)
             #expect(answer.object["state"] as? String == "cancelled")
         }
-        let inputs = service.folder.path("data/inputs")
-        try waitUntil("the sounds are removed") {
-            try FileManager.default.contentsOfDirectory(atPath: inputs).isEmpty
-        }
         let metrics = try service.get("/metrics").text
         #expect(metrics.contains("jobs_total{result=\"cancelled\"} 2"))
         #expect(try service.request("DELETE", "/v1/separations/\(running)").status == 204)
         #expect(try service.get("/v1/separations/\(running)").status == 404)
+        // The end of the service waits for the end of the running job's thread.
+        service.service.stop()
+        let inputs = service.folder.path("data/inputs")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: inputs).isEmpty)
     }
 
     @Test func theShellGetsItsStemInTheReply() throws {

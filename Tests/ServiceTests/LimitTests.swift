@@ -49,19 +49,17 @@ struct LimitTests {
         let uploading = try Connection(port: service.port)
         uploading.send(
             Data(
-                "POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n"
-                    .utf8))
+                ("POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n"
+                    + "Expect: 100-continue\r\n\r\n").utf8))
         trickling.send(Data("GET /livez HTTP/1.1\r\n".utf8))
-        let uploads = service.folder.path("data/uploads")
-        try waitUntil("the upload has begun") {
-            try !FileManager.default.contentsOfDirectory(atPath: uploads).isEmpty
-        }
-        try waitUntil("all connections are closed") {
-            trickling.send(Data("X-a: b\r\n".utf8))
-            uploading.send(Data("a".utf8))
-            service.advance(by: 11)
-            return try service.connectionCount() == 0
-        }
+        // The service accepts connections in their order: it has all three now.
+        #expect(uploading.receive(until: " 100 ").contains(" 100 "))
+        service.advance(by: 6)
+        trickling.send(Data("X-a: b\r\n".utf8))
+        uploading.send(Data("a".utf8))
+        service.advance(by: 6)
+        _ = uploading.receiveAll()
+        _ = trickling.receiveAll()
         #expect(silent.receiveAll().isEmpty)
     }
 
@@ -218,18 +216,15 @@ struct LimitTests {
         let value = "ÄöüñÅçßé"
         let body = Form.body([("stems", value)], file: Sound.tone(seconds: 0.1))
         let found = try #require(body.range(of: Data(value.utf8)))
-        let connection = try Connection(port: service.port)
-        connection.send(
-            Data(
-                ("POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                    + "\(Form.type)\r\nContent-Length: \(body.count)\r\n\r\n").utf8))
-        connection.send(body[..<found.lowerBound])
-        for index in found.lowerBound..<found.upperBound + 8 {
-            Thread.sleep(forTimeInterval: 0.05)
-            connection.send(body[index...index])
+        // A chunk for each byte: the service gets them one by one.
+        let pieces =
+            [body[..<found.lowerBound]] + found.map { body[$0...$0] } + [body[found.upperBound...]]
+        let chunks = pieces.map {
+            Data("\(String($0.count, radix: 16))\r\n".utf8) + $0 + Data("\r\n".utf8)
         }
-        connection.send(body[(found.upperBound + 8)...])
-        let answer = try #require(Answer(connection.receiveAll()))
+        let answer = try service.request(
+            "POST", "/v1/separations", [Form.type, "Transfer-Encoding: chunked"],
+            body: chunks.reduce(Data(), +) + Data("0\r\n\r\n".utf8))
         #expect(answer.status == 422, "\(answer.text)")
         #expect(answer.detail.contains(value), "\(answer.detail)")
         let invalid = try service.request(

@@ -173,6 +173,25 @@ struct ResultTests {
         #expect(try service.get("\(address)/peaks?points=0").status == 422)
     }
 
+    @Test func damagedWaveformsAreMadeAgain() throws {
+        let service = try RunningService()
+        let id = try service.doneJob(Sound.tone())
+        let peaks = "/v1/separations/\(id)/peaks?points=10"
+        let right = try service.get(peaks).body
+        let path = service.folder.path("data/cache/\(id)/waveforms")
+        let stored = try Data(contentsOf: URL(fileURLWithPath: path))
+        // A file for more stems than the job has, and shorter ones.
+        var other = stored
+        other[0] = 5
+        other += Data(count: 8 + (stored.count - 64) / 4)
+        for damaged in [Data(), Data("damaged".utf8), Data(stored.dropLast()), other] {
+            try damaged.write(to: URL(fileURLWithPath: path))
+            let answer = try service.get(peaks)
+            #expect(answer.status == 200, "\(answer.text)")
+            #expect(answer.body == right)
+        }
+    }
+
     @Test func aJobThatIsNotDoneHasNoFiles() throws {
         let service = try RunningService()
         let id = try #require(
@@ -205,17 +224,17 @@ struct ResultTests {
         let service = try RunningService { $0.limits.workSlots = 1 }
         let id = try service.doneJob(Sound.tone(seconds: 120), query: "shifts=0")
         let cache = service.folder.path("data/cache/\(id)")
+        func names() -> [String] {
+            (try? FileManager.default.contentsOfDirectory(atPath: cache)) ?? []
+        }
         let connections = try (1...6).map { index in
             let connection = try Connection(port: service.port)
             connection.send(
                 Data(
                     ("GET /v1/separations/\(id)/mix?bass=0.\(index)&format=flac HTTP/1.1\r\n"
                         + "Host: localhost\r\nConnection: close\r\n\r\n").utf8))
-            Thread.sleep(forTimeInterval: 0.02)
+            if index == 1 { try waitUntil("the first mix is begun") { !names().isEmpty } }
             return connection
-        }
-        func names() -> [String] {
-            (try? FileManager.default.contentsOfDirectory(atPath: cache)) ?? []
         }
         // Only the first and the last client stay.
         for connection in connections[1...4] { connection.shutDown() }
