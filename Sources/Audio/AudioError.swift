@@ -10,6 +10,8 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case isFolder(path: String)
     /// A terminal or another device instead of a file or a pipe.
     case notAFile(path: String)
+    /// This process or the system has too many open files to open another.
+    case tooManyFiles(path: String)
     /// The system refuses to open or read the file.
     case unreadable(path: String, reason: String)
     /// The file has no bytes.
@@ -65,6 +67,10 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
             return
                 "\(path): is a terminal or another device, expected a file or a pipe. "
                 + "Save the sound to a file first."
+        case .tooManyFiles(let path):
+            return
+                "\(path): can't be opened, because too many files are open. Close some, or raise the "
+                + "limit with 'ulimit -n'."
         case .unreadable(let path, let reason):
             return "\(path): cannot be read (\(reason)). Check its permissions."
         case .empty(let path):
@@ -136,6 +142,7 @@ extension AudioError: CausedError {
     package var cause: ErrorCause {
         switch self {
         case .notFound, .isFolder, .notAFile, .changed, .notFinite: .input
+        case .tooManyFiles: .tooManyFiles
         case .unreadable: .inputAccess
         case .empty, .notAudio, .ffmpegMissing, .nothingDecodable, .implausibleHeader: .notAudio
         case .tooLong: .tooLong
@@ -153,11 +160,26 @@ extension AudioError: CausedError {
         case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason):
             reason
         case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
-        case .notFound, .isFolder, .notAFile, .empty, .notAudio, .ffmpegMissing, .copyTooLarge,
+        case .notFound, .isFolder, .notAFile, .tooManyFiles, .empty, .notAudio, .ffmpegMissing,
+            .copyTooLarge,
             .changed, .nothingDecodable, .implausibleHeader, .tooLong, .notFinite, .tooFewChannels,
             .invalidAudio, .readerGone, .encodingFailed, .outputNotFinite:
             nil
         }
+    }
+}
+
+extension AudioError {
+    /// The error of a file that can't be opened or read.
+    package static func unreadable(path: String, _ error: SystemError) -> AudioError {
+        error.isTooManyFiles
+            ? .tooManyFiles(path: path) : .unreadable(path: path, reason: error.description)
+    }
+
+    /// The error of a file that can't be created.
+    package static func unwritable(path: String, _ error: SystemError) -> AudioError {
+        error.isTooManyFiles
+            ? .tooManyFiles(path: path) : .unwritable(path: path, reason: error.description)
     }
 }
 

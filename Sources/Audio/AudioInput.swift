@@ -47,7 +47,7 @@ public struct AudioInput: Sendable {
         guard let descriptor = opened >= 0 ? opened : Self.openRepairedName(path, flags) else {
             throw failure.code == ENOENT
                 ? AudioError.notFound(path: path)
-                : AudioError.unreadable(path: path, reason: failure.description)
+                : AudioError.unreadable(path: path, failure)
         }
         try self.init(descriptor: descriptor, name: path, spool: spool, ffmpeg: ffmpeg)
     }
@@ -60,7 +60,7 @@ public struct AudioInput: Sendable {
         let name = "standard input"
         let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
         guard descriptor >= 0 else {
-            throw AudioError.unreadable(path: name, reason: SystemError.last.description)
+            throw AudioError.unreadable(path: name, .last)
         }
         try self.init(descriptor: descriptor, name: name, spool: spool, ffmpeg: .onPath)
     }

@@ -31,19 +31,19 @@ final class OutputSink {
         switch destination {
         case .file(let path):
             if FilePath.isFolder(path) {
-                throw .unwritable(path: path, reason: SystemError(code: EISDIR).description)
+                throw .unwritable(path: path, SystemError(code: EISDIR))
             }
             do {
                 let file = try UnfinishedFile(path)
                 descriptor = file.descriptor
                 self.file = file
             } catch {
-                throw .unwritable(path: path, reason: error.description)
+                throw .unwritable(path: path, error)
             }
             canReplace = true
         case .descriptor(let number):
             guard fcntl(number, F_GETFL) >= 0 else {
-                throw .unwritable(path: destination.name, reason: SystemError.last.description)
+                throw .unwritable(path: destination.name, .last)
             }
             descriptor = number
             file = nil

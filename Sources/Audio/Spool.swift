@@ -87,7 +87,7 @@ package struct Spool {
                 count = try retryingInterrupted { read(source, &buffer, buffer.count) }
             } catch {
                 if error.code == EAGAIN { continue }
-                throw AudioError.unreadable(path: name, reason: error.description)
+                throw AudioError.unreadable(path: name, error)
             }
             if count == 0 { return }
             countBytes += count
@@ -132,7 +132,7 @@ extension TemporaryFiles {
         do {
             return try createUnnamed(in: folder)
         } catch {
-            throw .unwritable(path: name, reason: error.description)
+            throw .unwritable(path: name, error)
         }
     }
 }

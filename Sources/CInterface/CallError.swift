@@ -98,7 +98,7 @@ extension sd_status {
             case .modelMissing: SD_ERROR_MODEL_MISSING
             case .model: SD_ERROR_MODEL
             case .input, .inputAccess, .notAudio: SD_ERROR_INPUT
-            case .noRoom, .output, .encoding, .modelResult, .system: SD_ERROR_OUTPUT
+            case .noRoom, .tooManyFiles, .output, .encoding, .modelResult, .system: SD_ERROR_OUTPUT
             case .target: SD_ERROR_UNREACHABLE
             case .engine: SD_ERROR_ENGINE
             case .cancelled: SD_CANCELLED

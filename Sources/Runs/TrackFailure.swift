@@ -50,7 +50,7 @@ extension TrackFailure.Class {
             switch cause {
             case .input, .inputAccess, .notAudio, .unsuitable: .unreadable
             case .tooLong: .tooLong
-            case .noRoom, .output: .noRoom
+            case .noRoom, .tooManyFiles, .output: .noRoom
             case .modelName, .modelMissing, .model, .modelResult: .model
             case .argument, .encoding, .target, .engine, .system, .cancelled, .internal: .internal
             }

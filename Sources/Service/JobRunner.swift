@@ -75,7 +75,7 @@ struct JobRunner: Sendable {
         let target = folder.unfinishedResults(of: job.id)
         DataFolder.remove(target)
         guard mkdir(target, 0o700) == 0 else {
-            throw AudioError.unwritable(path: "the results", reason: SystemError.last.description)
+            throw AudioError.unwritable(path: "the results", .last)
         }
         let files = outputs.indices.map { "\($0).\(job.options.format.rawValue)" }
         let id = job.id
@@ -106,7 +106,7 @@ struct JobRunner: Sendable {
                 sha256: written.sha256, isPart: planned.0.isPart)
         }
         guard publishResults(of: id) else {
-            throw AudioError.unwritable(path: "the results", reason: SystemError.last.description)
+            throw AudioError.unwritable(path: "the results", .last)
         }
     }
 }
@@ -124,9 +124,7 @@ struct JobInput {
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
-            let failure = SystemError.last
-            throw Problem.outOfDescriptors(failure)
-                ?? AudioError.unreadable(path: name, reason: failure.description)
+            throw AudioError.unreadable(path: name, .last)
         }
         let limits = settings.limits.ofCopies(
             bytes: folder.roomForCopy(quotaBytes: settings.quotaBytes))

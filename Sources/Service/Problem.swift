@@ -109,22 +109,16 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         "instance": .string,
     ]).about("RFC 9457.")
 
+    static let tooManyFiles = Problem(
+        .busy, "The service has too many open files. Try again in a few seconds.")
+
     /// The problem of a file that the service could not write.
     static func unstored(_ error: SystemError) -> Problem {
-        outOfDescriptors(error)
-            ?? Problem(
+        error.isTooManyFiles
+            ? tooManyFiles
+            : Problem(
                 .diskFull,
                 "The service can't store the sound (\(error)). Its owner has to make room.")
-    }
-
-    /// The problem of a file that could not be opened because too many are open; nil for other
-    /// errors.
-    static func outOfDescriptors(_ error: SystemError) -> Problem? {
-        error.code == EMFILE || error.code == ENFILE
-            ? Problem(
-                .busy, "The service has too many open files (\(error)). Try again in a few seconds."
-            )
-            : nil
     }
 
     /// The problem of an invalid option or field.
@@ -159,8 +153,14 @@ extension Problem {
         case .unsuitable, .tooLong, .input: self.init(.unusableSound, text)
         case .notAudio: self.init(.notASound, text)
         case .noRoom: self.init(.noRoom, text)
-        // Paths of the service are not for its clients.
-        case .inputAccess, .output, .system: self = .unusableFiles(caused?.reason)
+        case .tooManyFiles: self = .tooManyFiles
+        case .inputAccess, .output, .system:
+            // Paths of the service are not for its clients.
+            self.init(
+                .diskFull,
+                caused?.reason.map {
+                    "The service can't use its files (\($0)). Its owner has to look at its disk."
+                } ?? "The service can't store the job.")
         case .encoding, .modelResult:
             self.init(.failed, "The result can't be written as a sound file.")
         case .modelName, .modelMissing, .model:
@@ -170,15 +170,6 @@ extension Problem {
         case .cancelled:
             self.init(.badRequest, "The client closed its connection before the reply.")
         }
-    }
-
-    private static func unusableFiles(_ reason: String?) -> Problem {
-        guard let reason else { return Problem(.diskFull, "The service can't store the job.") }
-        let failures = [EMFILE, ENFILE].map { SystemError(code: $0) }
-        return failures.first { $0.description == reason }.flatMap(outOfDescriptors)
-            ?? Problem(
-                .diskFull,
-                "The service can't use its files (\(reason)). Its owner has to look at its disk.")
     }
 
     static func oneLine(_ text: String) -> String {

@@ -32,6 +32,8 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     case target
     /// A library, the CPU or the environment prevents the engine from running.
     case engine
+    /// This process or the system has too many open files.
+    case tooManyFiles
     /// A system call failed, without a file to name.
     case system
     case cancelled
@@ -41,7 +43,7 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     /// Whether the same call may succeed later or on another machine.
     package var isTransient: Bool {
         switch self {
-        case .noRoom, .output, .modelResult, .modelName, .modelMissing, .model: true
+        case .noRoom, .tooManyFiles, .output, .modelResult, .modelName, .modelMissing, .model: true
         case .argument, .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .encoding, .target,
             .engine, .system, .cancelled, .internal:
             false

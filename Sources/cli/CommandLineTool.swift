@@ -64,8 +64,9 @@ package enum ExitCode: Int32, CaseIterable {
             case .argument: .wrongUsage
             case .cancelled: .interrupted
             case .modelName, .modelMissing, .model: .modelUnusable
-            case .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .noRoom, .output,
-                .encoding, .modelResult, .target, .engine, .system, .internal:
+            case .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .noRoom,
+                .tooManyFiles, .output, .encoding, .modelResult, .target, .engine, .system,
+                .internal:
                 .trackFailed
             }
     }

@@ -8,7 +8,8 @@ struct StatusTests {
     private static let statuses: [ErrorCause: sd_status] = [
         .argument: SD_ERROR_ARGUMENT, .unsuitable: SD_ERROR_ARGUMENT, .tooLong: SD_ERROR_ARGUMENT,
         .input: SD_ERROR_INPUT, .inputAccess: SD_ERROR_INPUT, .notAudio: SD_ERROR_INPUT,
-        .noRoom: SD_ERROR_OUTPUT, .output: SD_ERROR_OUTPUT, .encoding: SD_ERROR_OUTPUT,
+        .noRoom: SD_ERROR_OUTPUT, .tooManyFiles: SD_ERROR_OUTPUT, .output: SD_ERROR_OUTPUT,
+        .encoding: SD_ERROR_OUTPUT,
         .modelResult: SD_ERROR_OUTPUT, .modelName: SD_ERROR_ARGUMENT,
         .modelMissing: SD_ERROR_MODEL_MISSING, .model: SD_ERROR_MODEL,
         .target: SD_ERROR_UNREACHABLE, .engine: SD_ERROR_ENGINE, .system: SD_ERROR_OUTPUT,

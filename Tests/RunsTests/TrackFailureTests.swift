@@ -6,7 +6,8 @@ import Testing
 struct TrackFailureTests {
     private static let classes: [ErrorCause: TrackFailure.Class] = [
         .unsuitable: .unreadable, .input: .unreadable, .inputAccess: .unreadable,
-        .notAudio: .unreadable, .tooLong: .tooLong, .noRoom: .noRoom, .output: .noRoom,
+        .notAudio: .unreadable, .tooLong: .tooLong, .noRoom: .noRoom, .tooManyFiles: .noRoom,
+        .output: .noRoom,
         .modelName: .model, .modelMissing: .model, .model: .model, .modelResult: .model,
         .argument: .internal, .encoding: .internal, .target: .internal, .engine: .internal,
         .system: .internal, .cancelled: .internal, .internal: .internal,

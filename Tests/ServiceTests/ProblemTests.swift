@@ -13,6 +13,7 @@ struct ProblemTests {
     private static let kinds: [ErrorCause: Problem.Kind] = [
         .argument: .invalidOption, .unsuitable: .unusableSound, .tooLong: .unusableSound,
         .input: .unusableSound, .inputAccess: .diskFull, .notAudio: .notASound, .noRoom: .noRoom,
+        .tooManyFiles: .busy,
         .output: .diskFull, .encoding: .failed, .modelResult: .failed, .modelName: .noModel,
         .modelMissing: .noModel, .model: .noModel, .target: .failed, .engine: .failed,
         .system: .diskFull, .cancelled: .badRequest, .internal: .failed,
@@ -38,7 +39,10 @@ struct ProblemTests {
         #expect(Problem(needed).detail.contains("2.0 MB on the disk"))
     }
 
-    @Test func aLackOfDescriptorsIsBusy() {
-        #expect(Problem(SystemError(code: 24)).kind == .busy)
+    @Test func tooManyOpenFilesAreBusy() {
+        let error = SystemError(code: EMFILE)
+        #expect(Problem(error).kind == .busy)
+        #expect(Problem(AudioError.unreadable(path: "/secret", error)).kind == .busy)
+        #expect(Problem(AudioError.unwritable(path: "/secret", error)).kind == .busy)
     }
 }

@@ -25,10 +25,13 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package static var last: SystemError { SystemError(code: errno) }
 
     package var description: String { String(cString: strerror(code)) }
+
+    /// Whether this process or the system has too many open files.
+    package var isTooManyFiles: Bool { code == EMFILE || code == ENFILE }
 }
 
 extension SystemError: CausedError {
-    package var cause: ErrorCause { .system }
+    package var cause: ErrorCause { isTooManyFiles ? .tooManyFiles : .system }
     package var reason: String? { description }
 }
 
