@@ -34,9 +34,6 @@ static const unsigned char feed_js[] = {
 static const unsigned char format_js[] = {
 #embed "../Service/Page/format.js"
 };
-static const unsigned char icons_svg[] = {
-#embed "../Service/Page/icons.svg"
-};
 static const unsigned char jobs_js[] = {
 #embed "../Service/Page/jobs.js"
 };
@@ -133,7 +130,6 @@ static const struct page_file files[] = {
     FILE("engine.js", engine_js),
     FILE("feed.js", feed_js),
     FILE("format.js", format_js),
-    FILE("icons.svg", icons_svg),
     FILE("jobs.js", jobs_js),
     FILE("keys.js", keys_js),
     FILE("link.js", link_js),

@@ -210,8 +210,12 @@ final class LoadedModels: Sendable {
 
     // MARK: - For clients
 
-    /// - Parameter keepSeconds: time for which finished jobs are kept; nil for ever.
-    func json(version: String, limits: ServiceLimits, keepSeconds: Double?) -> JSON {
+    /// - Parameters:
+    ///   - hasExample: whether the installation has a track to try.
+    ///   - keepSeconds: time for which finished jobs are kept; nil for ever.
+    func json(
+        version: String, hasExample: Bool, limits: ServiceLimits, keepSeconds: Double?
+    ) -> JSON {
         let (own, loaded, known) = state.withLock {
             ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
         }
@@ -232,7 +236,7 @@ final class LoadedModels: Sendable {
                 "threads": .integer(threads), "instruction_set": JSON(kernels?.instructionSet),
                 "version": .text(version),
             ],
-            "models": .array(models),
+            "models": .array(models), "has_example": .bool(hasExample),
             "formats": .array(SeparationRequest.Format.allCases.map { .text($0.rawValue) }),
             "precisions": .array(SeparationRequest.precisions.map(JSON.text)),
             "limits": [
@@ -244,7 +248,7 @@ final class LoadedModels: Sendable {
         ]
     }
 
-    /// The schema of ``json(version:limits:keepSeconds:)``.
+    /// The schema of ``json(version:hasExample:limits:keepSeconds:)``.
     static let schema = JSONSchema.fields([
         "engine": .fields([
             "model": .string.orNull, "precision": .string.orNull, "threads": .integer,
@@ -255,6 +259,7 @@ final class LoadedModels: Sendable {
                 "name": .string, "is_loaded": .boolean, "is_installed": .boolean,
                 "stems": .list(of: .string),
             ])),
+        "has_example": .boolean.about("Whether there is a track at /demo_track.ogg."),
         "formats": .list(of: .string), "precisions": .list(of: .string),
         "limits": .fields([
             "body_bytes": .integer, "seconds": .number, "queue": .integer,

@@ -114,7 +114,7 @@ extension Service {
         case .models:
             .json(
                 models.json(
-                    version: settings.version, limits: settings.limits,
+                    version: settings.version, hasExample: example != nil, limits: settings.limits,
                     keepSeconds: settings.keepSeconds))
         case .alive: .text("ok\n")
         case .ready: ready(request)

@@ -401,7 +401,7 @@ class Handler(BaseHTTPRequestHandler):
                 "engine": {"model": "htdemucs" if mock.is_installed else None, "precision": "int8" if mock.is_installed else None, "threads": 2, "instruction_set": "avx2", "version": "1.0.0"},
                 "models": [{"name": "htdemucs", "is_loaded": mock.is_installed, "is_installed": mock.is_installed, "stems": STEMS},
                            {"name": "htdemucs_6s", "is_loaded": False, "is_installed": False, "stems": [*STEMS, "guitar", "piano"]}],
-                "formats": ["wav", "flac", "mp3"], "precisions": ["float32", "bfloat16", "int8", "auto"],
+                "has_example": True, "formats": ["wav", "flac", "mp3"], "precisions": ["float32", "bfloat16", "int8", "auto"],
                 "limits": {"body_bytes": 100_000_000, "seconds": 7200, "queue": 100, "keep_seconds": mock.keep_seconds}})
         if path == "/v1/events":
             return self.stream()

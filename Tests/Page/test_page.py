@@ -415,6 +415,17 @@ class QueueTests(PageTest):
         addresses = [path for _, path, _ in subject.mock.requests]
         self.assertEqual([path for path in addresses if path in ("/parts.svg", "/demo_track.ogg")], [])
 
+    @needs_mock
+    def test_the_first_load_takes_ten_requests(self):
+        browser.get("about:blank")
+        subject.mock.requests.clear()
+        self.open()
+        browser.wait("!document.getElementById('example').hidden && document.querySelector('#empty img').complete")
+        time.sleep(0.5)
+        self.assertEqual(sorted(path.split("?")[0] for _, path, _ in subject.mock.requests), [
+            "/", "/logo.svg", "/main.js", "/parts.svg", "/readyz", "/style.css", "/theme.js",
+            "/v1/events", "/v1/models", "/v1/separations"])
+
     def test_options_reach_the_service_and_are_remembered(self):
         self.find(".drop summary").click()
         browser.wait("document.querySelector('#options [name=two-stems]').options.length > 2")

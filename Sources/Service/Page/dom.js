@@ -13,20 +13,7 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
-/**
- * Inserts the images of icons.svg into the document: a reference to another file would be fetched
- * again, and flicker, whenever an icon changes.
- */
-export async function loadIcons() {
-  const text = await (await fetch("icons.svg")).text();
-  const sprite = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-  sprite.setAttribute("hidden", "");
-  // Browsers hide the SVG; this hides it from accessibility tools too.
-  sprite.setAttribute("aria-hidden", "true");
-  document.body.append(document.adoptNode(sprite));
-}
-
-/** An icon of icons.svg in the colour of the surrounding text. */
+/** An icon of index.html in the colour of the surrounding text. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");

@@ -1,7 +1,7 @@
 // The page's main module: connects the service's jobs with the queue and the stage.
 
 import { request } from "./api.js";
-import { announce, loadIcons, oncePerFrame } from "./dom.js";
+import { announce, oncePerFrame } from "./dom.js";
 import { acceptFiles } from "./drop.js";
 import { title } from "./format.js";
 import { Jobs } from "./jobs.js";
@@ -21,7 +21,7 @@ let saved = null;
 /** Updates the page after changes, once for all that come before the next frame. */
 const show = oncePerFrame(showNow);
 
-let isExampleSought = false;
+const exampleButton = document.getElementById("example");
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
 
@@ -30,6 +30,7 @@ const service = new Service((reply) => {
   options.offer(reply);
   uploads.bodyLimitBytes = reply.limits.body_bytes;
   keepSeconds = reply.limits.keep_seconds ?? null;
+  exampleButton.hidden = !reply.has_example;
   show();
 });
 
@@ -146,10 +147,7 @@ function showNow() {
   if (job) stage.show(job, saved);
   else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
   else if (openId) jobs.find(openId);
-  else if (jobs.isLoaded) {
-    stage.showEmpty();
-    offerExample();
-  }
+  else if (jobs.isLoaded) stage.showEmpty();
   const running = list.find(({ state }) => state === "running");
   document.title = running ? `${Math.floor(running.fraction * 100)} % · ${title(running.name)}` : job ? `${title(job.name)} · swift-demucs` : "swift-demucs";
 }
@@ -165,28 +163,16 @@ addEventListener("popstate", () => {
   openShown();
 });
 
-/** Shows the button with the example song, if the service has one. */
-async function offerExample() {
-  const button = document.getElementById("example");
-  if (isExampleSought) return;
-  isExampleSought = true;
+exampleButton.addEventListener("click", async () => {
+  exampleButton.disabled = true;
   try {
-    await request("demo_track.ogg", { method: "HEAD" });
-  } catch {
-    return;
+    const song = await (await request("demo_track.ogg")).blob();
+    uploads.add([new File([song], "Example song.ogg", { type: "audio/ogg" })], options.fields);
+  } catch (error) {
+    announce(error.message);
   }
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    try {
-      const song = await (await request("demo_track.ogg")).blob();
-      uploads.add([new File([song], "Example song.ogg", { type: "audio/ogg" })], options.fields);
-    } catch (error) {
-      announce(error.message);
-    }
-    button.disabled = false;
-  });
-}
+  exampleButton.disabled = false;
+});
 
 const help = document.getElementById("help-dialog");
 document.getElementById("help").addEventListener("click", () => help.showModal());
@@ -197,6 +183,5 @@ document.addEventListener("click", (event) => {
 });
 acceptFiles((files) => uploads.add(files, options.fields));
 listen(() => stage.mixer, () => help.showModal());
-loadIcons();
 show();
 jobs.start();
