@@ -1,4 +1,4 @@
-// The time by which the service waits, and by which its jobs and connections age.
+// The time by which the service waits, and by which its jobs and connections age; times of jobs.
 
 import System
 
@@ -24,4 +24,59 @@ package struct ServiceClock: Sendable {
     package static let system = ServiceClock(
         now: { Timestamp.uptime }, sinceBoot: { Timestamp.sinceBoot },
         wait: { condition, deadline in condition.wait(atMost: deadline - Timestamp.uptime) })
+}
+
+/// A clock that nobody sets: it counts the seconds of all runs of the service in a data folder,
+/// those in which the machine sleeps included. The time of day may jump by years, for example on a
+/// machine without a clock of its own; then no job may get old.
+struct RunClock: Sendable {
+    private let earlierSeconds: Double
+    private let clock: ServiceClock
+    private let began: Double
+
+    /// - Parameter earlierSeconds: seconds of earlier runs.
+    init(earlierSeconds: Double, _ clock: ServiceClock) {
+        self.earlierSeconds = earlierSeconds
+        self.clock = clock
+        began = clock.sinceBoot()
+    }
+
+    var now: Double { earlierSeconds + clock.sinceBoot() - began }
+}
+
+/// Times in seconds since 1970, shown as RFC 3339, and the clocks of the system.
+enum Timestamp {
+    /// Seconds since 1970.
+    static var now: Double { seconds(CLOCK_REALTIME) }
+
+    /// Seconds on the monotonic clock, which is never set.
+    static var uptime: Double { seconds(CLOCK_MONOTONIC) }
+
+    /// Seconds since the machine was started, its sleep included.
+    static var sinceBoot: Double {
+        #if canImport(Darwin)
+            // On Linux, this clock stops during sleep.
+            seconds(CLOCK_MONOTONIC)
+        #else
+            seconds(CLOCK_BOOTTIME)
+        #endif
+    }
+
+    private static func seconds(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// A time as RFC 3339, `2026-01-31T12:00:00.250Z`.
+    static func text(_ seconds: Double) -> String {
+        let milliseconds = Int((seconds * 1000).rounded(.down))
+        var whole = time_t(milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&whole, &parts)
+        func padded(_ value: Int32, _ digits: Int = 2) -> String { value.zeroPadded(digits) }
+        return "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1))-"
+            + "\(padded(parts.tm_mday))T\(padded(parts.tm_hour)):\(padded(parts.tm_min)):"
+            + "\(padded(parts.tm_sec)).\((milliseconds % 1000).zeroPadded(3))Z"
+    }
 }
