@@ -56,7 +56,7 @@ struct JobIndex {
             guard let former = jobs[sequence], former.queuePosition != index + 1 else { continue }
             changed.append(JobSnapshot(former.job, queuePosition: index + 1))
         }
-        changed.forEach { set($0) }
+        for snapshot in changed { set(snapshot) }
         return changed
     }
 

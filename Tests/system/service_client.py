@@ -156,6 +156,13 @@ class Service:
             raise SystemExit(f"error: status {status}, expected a job that succeeds: {job}")
         return job
 
+    def head(
+        self, method: str, target: str, *lines: str, host: str | None = None, version: str = "HTTP/1.1"
+    ) -> bytes:
+        """The head of a request, with further lines."""
+        name = f"127.0.0.1:{self.port}" if host is None else host
+        return "\r\n".join([f"{method} {target} {version}", f"Host: {name}", *lines, "", ""]).encode()
+
     def connect(self, receive_bytes: int | None = None, segment_bytes: int | None = None) -> socket.socket:
         """A connection, with a receive buffer and TCP segments of the given sizes."""
         connection = socket.socket()
@@ -165,6 +172,12 @@ class Service:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_bytes)
         connection.settimeout(60)
         connection.connect(("127.0.0.1", self.port))
+        return connection
+
+    def ask(self, request: bytes, **sizes: int) -> socket.socket:
+        """A connection that any bytes were sent on; sizes as for `connect`."""
+        connection = self.connect(**sizes)
+        connection.sendall(request)
         return connection
 
     def exchange(self, request: bytes, seconds: float = 20) -> bytes:
@@ -256,6 +269,21 @@ class Service:
     def __exit__(self, *_: object) -> None:
         if self.is_running:
             self.kill()
+
+
+FORM_END = b"--bound--\r\n"
+
+
+def form_field(name: str, value: bytes) -> bytes:
+    """A field of a form with the boundary `bound`."""
+    return f'--bound\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value + b"\r\n"
+
+
+def form_file(sound: bytes, name: str = "a.wav") -> bytes:
+    """The field `file` of a form with the boundary `bound`."""
+    return (
+        f'--bound\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode()
+        + b"Content-Type: audio/wav\r\n\r\n" + sound + b"\r\n")
 
 
 def replies(stream: bytes) -> list[Reply]:

@@ -23,13 +23,12 @@ def access(attack: Attack) -> str:
             "0x7f.1",
             "",
         ):
-            request = (
-                f"GET /v1/separations HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: {own}\r\nConnection: close\r\n\r\n"
-            )
-            statuses = [reply.status for reply in replies(service.exchange(request.encode()))]
+            lines = ("Connection: close", f"X-Forwarded-Host: {own}")
+            request = service.head("GET", "/v1/separations", *lines, host=host)
+            statuses = [reply.status for reply in replies(service.exchange(request))]
             check(statuses in ([421], [400]), f"Host '{host}': {statuses}")
-        twice = f"GET /livez HTTP/1.1\r\nHost: {own}\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
-        check([reply.status for reply in replies(service.exchange(twice.encode()))] == [400], "two Host headers")
+        twice = service.head("GET", "/livez", "Host: evil.example", "Connection: close")
+        check([reply.status for reply in replies(service.exchange(twice))] == [400], "two Host headers")
         for headers in (
             {"Origin": "http://evil.example"},
             {"Origin": "null"},
@@ -69,14 +68,9 @@ def access(attack: Attack) -> str:
                 {"Cookie": "token=correct-horse-battery"},
             ):
                 check(service.fetch(target, headers).status == 401, f"{target} {headers}")
-        both = (
-            f"GET /v1/separations HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nAuthorization: Bearer wrong\r\n"
-            "Authorization: Bearer correct-horse-battery\r\nConnection: close\r\n\r\n"
-        )
-        check(
-            [reply.status for reply in replies(service.exchange(both.encode()))][0] in (400, 401),
-            "two Authorization headers",
-        )
+        tokens = [f"Authorization: Bearer {token}" for token in ("wrong", "correct-horse-battery")]
+        both = service.head("GET", "/v1/separations", *tokens, "Connection: close")
+        check(replies(service.exchange(both))[0].status in (400, 401), "two Authorization headers")
         for name in ("token", "access_token"):
             check(service.fetch(f"/v1/separations?{name}=correct-horse-battery", right).status == 400, f"?{name}=")
         check(service.fetch("/v1/separations", right).status == 200, "the right token")
@@ -115,11 +109,9 @@ def users(attack: Attack) -> str:
         second = service.post(sound, headers=bob)
         check(second.json["cached"] is False, "'cached' tells Bob that Alice has the same sound")
         check(service.post(sound, headers=alice).json["cached"] is True, "Alice's own sound is separated again")
-        with service.connect() as connection:
+        request = service.head("GET", "/v1/events", f"Authorization: {bob['Authorization']}")
+        with service.ask(request) as connection:
             connection.settimeout(1)
-            connection.sendall(
-                f"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bob['Authorization']}\r\n\r\n".encode()
-            )
             service.post(tone(0.3), headers={**alice, "X-Filename": "secret-song.wav"})
             events = b""
             try:

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections import Counter
 
-from service_client import Reply, Service, tone
+from service_client import FORM_END, Reply, Service, form_field, form_file, tone
 
 from .attack import Attack, attack, check
 
-END = b"--bound--\r\n"
-NESTED = b"--bound\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n\r\nx\r\n--in--\r\n" + END
-
-
-def _field(name: str, value: bytes, boundary: str = "bound") -> bytes:
-    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value + b"\r\n"
-
-
-def _file(sound: bytes, name: str = "a.wav", boundary: str = "bound") -> bytes:
-    return (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode()
-        + b"Content-Type: audio/wav\r\n\r\n"
-        + sound
-        + b"\r\n"
-    )
+NESTED = (
+    b"--bound\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n\r\nx\r\n--in--\r\n" + FORM_END
+)
 
 
 def _send(service: Service, body: bytes, parameters: str = "; boundary=bound") -> Reply:
@@ -36,29 +23,29 @@ def _send(service: Service, body: bytes, parameters: str = "; boundary=bound") -
 def forms(attack: Attack) -> str:
     """Forms without a boundary, an end or a file; with two files, 200 fields, nested forms."""
     sound = tone(0.1)
-    shifts = _field("shifts", b"0")
+    shifts = form_field("shifts", b"0")
     with attack.service() as service:
         for name, body, expected in (
-            ("whole", shifts + _file(sound) + END, {202}),
+            ("whole", shifts + form_file(sound) + FORM_END, {202}),
             ("empty", b"", {400}),
-            ("no end", shifts + _file(sound), {400}),
-            ("an end alone", END, {400}),
-            ("no file", shifts + END, {400}),
-            ("two files", _file(sound) + _file(sound) + END, {400}),
+            ("no end", shifts + form_file(sound), {400}),
+            ("an end alone", FORM_END, {400}),
+            ("no file", shifts + FORM_END, {400}),
+            ("two files", form_file(sound) + form_file(sound) + FORM_END, {400}),
             (
                 "200 fields",
-                b"".join(_field(f"a{index}", b"1") for index in range(200)) + _file(sound) + END,
+                b"".join(form_field(f"a{index}", b"1") for index in range(200)) + form_file(sound) + FORM_END,
                 {400, 413, 422},
             ),
-            ("a field twice", _field("shifts", b"9") + shifts + _file(sound) + END, {202, 422}),
-            ("a field of 1 MB", _field("stems", b"a" * (1 << 20)) + _file(sound) + END, {400, 413}),
-            ("invalid UTF-8", _field("stems", b"\xc3\x28") + _file(sound) + END, {400}),
+            ("a field twice", form_field("shifts", b"9") + shifts + form_file(sound) + FORM_END, {202, 422}),
+            ("a field of 1 MB", form_field("stems", b"a" * (1 << 20)) + form_file(sound) + FORM_END, {400, 413}),
+            ("invalid UTF-8", form_field("stems", b"\xc3\x28") + form_file(sound) + FORM_END, {400}),
             ("a nested form", NESTED, {400}),
             ("no boundary in the body", sound, {400}),
         ):
             reply = _send(service, body)
             check(reply.status in expected, f"{name}: {reply.status} {reply.body!r}")
-        whole = shifts + _file(sound) + END
+        whole = shifts + form_file(sound) + FORM_END
         boundaries = (
             "",
             "; boundary",
@@ -115,7 +102,7 @@ def names(attack: Attack) -> str:
             check(disposition.startswith('attachment; filename="') and disposition.count('"') == 2, disposition)
             check(stem.headers["x-content-type-options"] == "nosniff", "no 'nosniff'")
         for name in ("../../x", "a\\..\\b", "<script>"):
-            body = _field("shifts", b"0") + _file(sound, name) + END
+            body = form_field("shifts", b"0") + form_file(sound, name) + FORM_END
             label = _send(service, body).json["name"]
             check(not set(label) & set("/\\"), f"{name} in a form: the label is {label!r}")
         policy = service.fetch("/").headers["content-security-policy"]
@@ -194,13 +181,12 @@ def uploads(attack: Attack) -> str:
 def gone_clients(attack: Attack) -> str:
     """Clients that disconnect in the middle of requests and replies."""
     with attack.service() as service:
-        host = f"Host: localhost\r\nContent-Length: {len(tone(60))}\r\n\r\n".encode()
+        sound = tone(60)
+        length = f"Content-Length: {len(sound)}"
         for sent in (0, 1000, 500_000):
-            with socket.create_connection(("127.0.0.1", service.port)) as connection:
-                connection.sendall(b"POST /v1/separations HTTP/1.1\r\n" + host + tone(60)[:sent])
+            service.ask(service.head("POST", "/v1/separations", length) + sound[:sent]).close()
         # A client that waits for its stem disconnects: its job is cancelled.
-        with socket.create_connection(("127.0.0.1", service.port)) as connection:
-            connection.sendall(b"PUT /v1/separate/bass.wav?shifts=0 HTTP/1.1\r\n" + host + tone(60))
+        with service.ask(service.head("PUT", "/v1/separate/bass.wav?shifts=0", length) + sound):
             deadline = time.monotonic() + 20
             while b'"running"' not in service.get("/v1/separations")[1] and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -208,8 +194,7 @@ def gone_clients(attack: Attack) -> str:
         states = service.get("/v1/separations")[1]
         check(b'"cancelled"' in states, "the job that nobody waits for was not cancelled")
         for target in ("stems.zip", "stems/bass.wav", "events", "mix"):
-            with socket.create_connection(("127.0.0.1", service.port)) as connection:
-                connection.sendall(f"GET /v1/separations/{done}/{target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            with service.ask(service.head("GET", f"/v1/separations/{done}/{target}")) as connection:
                 connection.recv(10)
         check(not service.files_left("uploads"), "unfinished uploads were left behind")
         check(not service.files_left("inputs"), "sounds of finished jobs were left behind")

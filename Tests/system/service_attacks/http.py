@@ -5,13 +5,9 @@ from __future__ import annotations
 import gzip
 import time
 
-from service_client import Service, replies, tone
+from service_client import replies, tone
 
 from .attack import Attack, attack, check
-
-
-def _head(service: Service, method: str, target: str, *lines: str, version: str = "HTTP/1.1") -> bytes:
-    return "\r\n".join([f"{method} {target} {version}", f"Host: 127.0.0.1:{service.port}", *lines, "", ""]).encode()
 
 
 @attack("ranges")
@@ -97,7 +93,7 @@ def methods(attack: Attack) -> str:
             "/nothing",
         )
         for target in targets:
-            head, _, body = service.exchange(_head(service, "HEAD", target), seconds=5).partition(b"\r\n\r\n")
+            head, _, body = service.exchange(service.head("HEAD", target), seconds=5).partition(b"\r\n\r\n")
             status = int(head.split(b" ")[1])
             check(status == (404 if target == "/nothing" else 200), f"HEAD {target}: {status}")
             # libmicrohttpd ends a reply of unknown length with an empty chunk also for HEAD. A client would take it
@@ -117,11 +113,11 @@ def methods(attack: Attack) -> str:
             status = service.fetch(target, method=method).status
             check(status == 405, f"{method} {target}: {status}")
         odd = {
-            "CONNECT": _head(service, "CONNECT", "127.0.0.1:22"),
-            "an absolute target": _head(service, "GET", "http://example.org/livez", "Connection: close"),
+            "CONNECT": service.head("CONNECT", "127.0.0.1:22"),
+            "an absolute target": service.head("GET", "http://example.org/livez", "Connection: close"),
             "HTTP/0.9": b"GET /livez\r\n\r\n",
             "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            "HTTP/3.0": _head(service, "GET", "/livez", version="HTTP/3.0"),
+            "HTTP/3.0": service.head("GET", "/livez", version="HTTP/3.0"),
             "a TLS hello": bytes.fromhex("16030100c8010000c40303") + bytes(200),
         }
         for name, request in odd.items():
@@ -162,14 +158,14 @@ def smuggling(attack: Attack) -> str:
     )
     with attack.service() as service:
         for some in lines:
-            request = _head(service, "POST", "/v1/separations?shifts=0", *some) + b"0\r\n\r\n" + hidden
+            request = service.head("POST", "/v1/separations?shifts=0", *some) + b"0\r\n\r\n" + hidden
             found = replies(service.exchange(request, seconds=5))
             statuses = [reply.status for reply in found]
             check(not any(b'"models"' in reply.body for reply in found), f"{some}: the hidden request was answered")
             check(all(400 <= status < 500 for status in statuses), f"{some}: {statuses}")
         for name, request in {
-            "a bare line feed": _head(service, "GET", "/livez", "X-A: b\nX-C: d", "Connection: close"),
-            "a NUL": _head(service, "GET", "/livez", "X-A: b\0c", "Connection: close"),
+            "a bare line feed": service.head("GET", "/livez", "X-A: b\nX-C: d", "Connection: close"),
+            "a NUL": service.head("GET", "/livez", "X-A: b\0c", "Connection: close"),
         }.items():
             found = replies(service.exchange(request, seconds=5))
             check(len(found) <= 1 and all(reply.status in (200, 400) for reply in found), f"{name}: {found}")
@@ -181,7 +177,7 @@ def smuggling(attack: Attack) -> str:
 def chunking(attack: Attack) -> str:
     """Chunks of impossible sizes, garbage, endless extensions and trailers."""
     with attack.service("--max-body", "1MB") as service:
-        chunked = _head(service, "POST", "/v1/separations?shifts=0", "Transfer-Encoding: chunked")
+        chunked = service.head("POST", "/v1/separations?shifts=0", "Transfer-Encoding: chunked")
         bodies = {
             "size 2^68": (b"100000000000000000\r\nabc\r\n0\r\n\r\n", {400, 413}),
             "size -1": (b"-1\r\nabc\r\n0\r\n\r\n", {400}),
@@ -214,9 +210,9 @@ def headers(attack: Attack) -> str:
     with attack.service() as service:
         before = service.memory_megabytes
         for name, request, expected in (
-            ("8 MB in a header", _head(service, "GET", "/livez", "X-A: " + "a" * 8_000_000), {431}),
-            ("20,000 headers", _head(service, "GET", "/livez", *["X-A: b"] * 20_000), {431}),
-            ("an address of 100 kB", _head(service, "GET", "/livez?" + "a" * 100_000), {414}),
+            ("8 MB in a header", service.head("GET", "/livez", "X-A: " + "a" * 8_000_000), {431}),
+            ("20,000 headers", service.head("GET", "/livez", *["X-A: b"] * 20_000), {431}),
+            ("an address of 100 kB", service.head("GET", "/livez?" + "a" * 100_000), {414}),
         ):
             statuses = {reply.status for reply in replies(service.exchange(request))}
             check(statuses <= expected, f"{name}: {statuses}")
@@ -226,7 +222,7 @@ def headers(attack: Attack) -> str:
         for fields in (100, 300, 400, 800, 1500):
             query = "&".join(f"a{index}=1" for index in range(fields))
             request = (
-                _head(service, "POST", f"/v1/separations?{query}", f"Content-Length: {len(body)}", "Connection: close")
+                service.head("POST", f"/v1/separations?{query}", f"Content-Length: {len(body)}", "Connection: close")
                 + body
             )
             statuses = [reply.status for reply in replies(service.exchange(request))]
@@ -239,7 +235,7 @@ def pipelining(attack: Attack) -> str:
     """Pipelined requests, thousands on one connection, HTTP/1.0."""
     with attack.service() as service:
         targets = ("/livez", "/v1/models", "/readyz", "/nothing", "/livez")
-        found = replies(service.exchange(b"".join(_head(service, "GET", target) for target in targets), seconds=5))
+        found = replies(service.exchange(b"".join(service.head("GET", target) for target in targets), seconds=5))
         check([reply.status for reply in found] == [200, 200, 200, 404, 200], f"pipelined: {found}")
         check(b'"models"' in found[1].body and found[2].body == b"ready\n", "the order of the replies")
         count = attack.size(2_000, 20_000)
@@ -247,7 +243,7 @@ def pipelining(attack: Attack) -> str:
         with service.connect() as connection:
             file = connection.makefile("rb")
             for _ in range(count):
-                connection.sendall(_head(service, "GET", "/livez"))
+                connection.sendall(service.head("GET", "/livez"))
                 check(b" 200 " in file.readline(), "a request on a used connection")
                 while file.readline() != b"\r\n":
                     pass
@@ -271,24 +267,14 @@ def expect(attack: Attack) -> str:
     """Expectations, encodings and types of bodies."""
     with attack.service("--max-body", "1MB") as service:
         sound = tone(0.2)
-        with service.connect() as connection:
-            connection.sendall(
-                _head(
-                    service,
-                    "POST",
-                    "/v1/separations?shifts=0",
-                    f"Content-Length: {len(sound)}",
-                    "Expect: 100-continue",
-                    "Connection: close",
-                )
-            )
+        waits = ("Expect: 100-continue", "Connection: close")
+        head = service.head("POST", "/v1/separations?shifts=0", f"Content-Length: {len(sound)}", *waits)
+        with service.ask(head) as connection:
             check(b" 100 " in connection.recv(1000), "no 100 before the body")
             connection.sendall(sound)
             check(b" 202 " in connection.recv(1000), "no 202 after the body")
-        with service.connect() as connection:
-            connection.sendall(
-                _head(service, "POST", "/v1/separations", "Content-Length: 9999999999", "Expect: 100-continue")
-            )
+        head = service.head("POST", "/v1/separations", "Content-Length: 9999999999", *waits)
+        with service.ask(head) as connection:
             check(b" 413 " in connection.recv(1000), "a body beyond the limit was expected")
         statuses = []
         for named, body, expected in (

@@ -111,16 +111,9 @@ def termination(attack: Attack) -> str:
         running = service.upload(tone(60, 300), "shifts=10")[1]["id"]
         while service.job(running)["state"] != "running":
             time.sleep(0.01)
-        requests = [b"GET /v1/events HTTP/1.1\r\n"] * 50 + [
-            f"GET /v1/separations/{done}/stems.zip HTTP/1.1\r\n".encode()
-        ] * 5
-        for request in requests:
-            held.append(service.connect(receive_bytes=4096))
-            held[-1].sendall(request + b"Host: localhost\r\n\r\n")
-        held.append(service.connect())
-        held[-1].sendall(
-            b"POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000)
-        )
+        for target in ["/v1/events"] * 50 + [f"/v1/separations/{done}/stems.zip"] * 5:
+            held.append(service.ask(service.head("GET", target), receive_bytes=4096))
+        held.append(service.ask(service.head("POST", "/v1/separations", "Content-Length: 1000000") + bytes(1000)))
         seconds = service.stop()
         check(seconds < 5, f"SIGTERM took {seconds:.1f} s")
         service.start()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-import socket
 
-from service_client import Service, tone
+from service_client import FORM_END, Service, form_field, form_file, tone
 
 from .attack import Attack, attack, check
 
@@ -56,60 +55,39 @@ def _mutated(seed: bytes, draw: random.Random) -> bytes:
 
 def _seeds(service: Service, job: str) -> list[bytes]:
     """A valid request of each kind."""
-    host = f"Host: 127.0.0.1:{service.port}\r\n"
-    end = "Connection: close\r\n\r\n"
     base = f"/v1/separations/{job}"
-    form = (
-        (
-            '--bound\r\nContent-Disposition: form-data; name="shifts"\r\n\r\n0\r\n'
-            '--bound\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
-        ).encode()
-        + tone(0.02)
-        + b"\r\n--bound--\r\n"
-    )
+    form = form_field("shifts", b"0") + form_file(tone(0.02)) + FORM_END
+    close = "Connection: close"
     seeds = [
-        f"GET {target} HTTP/1.1\r\n{host}{extra}{end}".encode()
-        for target, extra in (
-            ("/", ""),
-            ("/livez", ""),
-            ("/metrics", ""),
-            ("/openapi.json", ""),
-            ("/v1/models", ""),
-            ("/v1/separations?limit=5&after=9", ""),
-            (base, ""),
-            (f"{base}/stems/bass.wav", "Range: bytes=0-99\r\n"),
-            (f"{base}/stems/bass.flac", 'If-None-Match: "x"\r\n'),
-            (f"{base}/stems.zip?format=wav", ""),
-            (f"{base}/mix?vocals=0&drums=0.5&format=wav", ""),
-            (f"{base}/peaks?points=10", ""),
-            ("/v1/separations?x=%C3%A9", "Origin: http://127.0.0.1\r\n"),
-            ("/", "Accept-Encoding: gzip\r\n"),
+        service.head("GET", target, *lines, close)
+        for target, *lines in (
+            ("/",),
+            ("/livez",),
+            ("/metrics",),
+            ("/openapi.json",),
+            ("/v1/models",),
+            ("/v1/separations?limit=5&after=9",),
+            (base,),
+            (f"{base}/stems/bass.wav", "Range: bytes=0-99"),
+            (f"{base}/stems/bass.flac", 'If-None-Match: "x"'),
+            (f"{base}/stems.zip?format=wav",),
+            (f"{base}/mix?vocals=0&drums=0.5&format=wav",),
+            (f"{base}/peaks?points=10",),
+            ("/v1/separations?x=%C3%A9", "Origin: http://127.0.0.1"),
+            ("/", "Accept-Encoding: gzip"),
         )
     ]
-    seeds.append(f"DELETE {base}0 HTTP/1.1\r\n{host}{end}".encode())
-    head = f"POST /v1/separations?stems=bass HTTP/1.1\r\n{host}Content-Type: multipart/form-data; boundary=bound\r\n"
-    seeds.append(f"{head}Content-Length: {len(form)}\r\n{end}".encode() + form)
-    seeds.append(
-        f"POST /v1/separations?shifts=0&mix=a=bass HTTP/1.1\r\n{host}X-Filename: a%20b.wav\r\n"
-        f"Content-Length: {len(tone(0.02))}\r\n{end}".encode()
-        + tone(0.02)
-    )
+    seeds.append(service.head("DELETE", f"{base}0", close))
+    multipart = ("Content-Type: multipart/form-data; boundary=bound", f"Content-Length: {len(form)}", close)
+    seeds.append(service.head("POST", "/v1/separations?stems=bass", *multipart) + form)
+    named = ("X-Filename: a%20b.wav", f"Content-Length: {len(tone(0.02))}", close)
+    seeds.append(service.head("POST", "/v1/separations?shifts=0&mix=a=bass", *named) + tone(0.02))
     return seeds
 
 
 def _status_of(service: Service, request: bytes) -> int:
     """Status of the first reply; 0 if the connection was closed without one."""
-    reply = b""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
-        try:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            while piece := connection.recv(1 << 16):
-                # Event streams do not end: only their beginning is kept.
-                if len(reply) < 100:
-                    reply += piece
-        except (ConnectionError, TimeoutError):
-            pass
+    reply = service.exchange(request, seconds=5)
     words = reply.split(b" ", 2)
     return int(words[1]) if len(words) > 1 and words[1][:3].isdigit() else 0
 

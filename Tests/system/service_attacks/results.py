@@ -33,8 +33,8 @@ def deletion(attack: Attack) -> str:
         job = service.done(tone(30))
         base = f"/v1/separations/{job['id']}"
         stem = job["stems"][0]
-        with service.connect(receive_bytes=4096) as connection:
-            connection.sendall(f"GET {stem['url']} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        request = service.head("GET", stem["url"], "Connection: close")
+        with service.ask(request, receive_bytes=4096) as connection:
             beginning = connection.recv(2000)
             statuses: Counter[int] = Counter()
             asking = threading.Thread(
@@ -153,11 +153,9 @@ def odd_numbers(attack: Attack) -> str:
         for value in (*odd[:-2], "0", "1"):
             if "%" in value:
                 continue
-            with service.connect() as connection:
+            request = service.head("GET", "/v1/events?limit=5", f"Last-Event-ID: {value}")
+            with service.ask(request) as connection:
                 connection.settimeout(5)
-                connection.sendall(
-                    f"GET /v1/events?limit=5 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {value}\r\n\r\n".encode()
-                )
                 check(b" 200 " in connection.recv(1000) and service.is_running, f"Last-Event-ID: {value}")
     return f"{sum(statuses.values())} requests: " + ", ".join(
         f"{number} × {status}" for status, number in sorted(statuses.items())
@@ -171,9 +169,11 @@ def slow_readers(attack: Attack) -> str:
         url = service.done(tone(60))["stems"][0]["url"]
         start = time.monotonic()
         # Short segments, as on a real network: loopback's are so long that the sender waits 30 s for one.
-        readers = {name: service.connect(receive_bytes=4096, segment_bytes=536) for name in ("silent", "slow")}
+        request = service.head("GET", url)
+        readers = {
+            name: service.ask(request, receive_bytes=4096, segment_bytes=536) for name in ("silent", "slow")
+        }
         for reader in readers.values():
-            reader.sendall(f"GET {url} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             reader.settimeout(1)
         open_connections = {"silent", "slow"}
         while open_connections and time.monotonic() - start < 45:

@@ -8,9 +8,6 @@ from service_client import multiply_jobs, replies, tone
 
 from .attack import Attack, attack, check
 
-EVENTS = b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
 @attack("idle-streams")
 def idle_streams(attack: Attack) -> str:
     """Hundreds of event streams with nothing to tell."""
@@ -19,8 +16,7 @@ def idle_streams(attack: Attack) -> str:
         service.done(tone(0.2))
         held = []
         for _ in range(count):
-            held.append(service.connect())
-            held[-1].sendall(EVENTS)
+            held.append(service.ask(service.head("GET", "/v1/events")))
         for connection in held:
             check(b" 200 " in connection.recv(4096), "a stream is refused")
         time.sleep(1)
@@ -55,8 +51,7 @@ def unread_streams(attack: Attack) -> str:
         service.get("/v1/separations")
         before = service.memory_megabytes
         for _ in range(count):
-            held.append(service.connect(receive_bytes=2048))
-            held[-1].sendall(EVENTS)
+            held.append(service.ask(service.head("GET", "/v1/events"), receive_bytes=2048))
         slowest = 0.0
         for _ in range(100):
             start = time.monotonic()
@@ -91,7 +86,7 @@ def unread_zips(attack: Attack) -> str:
         with service.connect() as witness:
 
             def ask(target: str) -> tuple[int, bytes]:
-                witness.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                witness.sendall(service.head("GET", target))
                 received = witness.recv(1 << 16)
                 while not received.endswith(b"}\n") and b"\r\n\r\nok\n" not in received:
                     received += witness.recv(1 << 16)
@@ -102,8 +97,7 @@ def unread_zips(attack: Attack) -> str:
             held = []
             try:
                 for _ in range(25):
-                    held.append(service.connect(receive_bytes=2048))
-                    held[-1].sendall(f"GET {base}/stems.zip HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                    held.append(service.ask(service.head("GET", f"{base}/stems.zip"), receive_bytes=2048))
                 time.sleep(2)
                 check(ask("/livez")[0] == 200, "/livez with no descriptor left")
                 status, body = ask(f"{base}/stems.zip")
