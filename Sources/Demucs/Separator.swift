@@ -10,7 +10,7 @@ import Tensor
 ///
 /// ```swift
 /// let separator = try await Separator.load(ModelFiles(checkpoint: modelPath))
-/// let separation = try await separator.separate(AudioInput(track), options: options)
+/// let separation = try await separator.separate(track, options: options)
 /// ```
 ///
 /// Safe to use from several tasks at once; they share its threads.

@@ -30,7 +30,7 @@ struct AsyncSeparationTests {
         }
     }
 
-    @Test func piecesGiveTheFilesOfTheWholeTrack() async throws {
+    @Test func piecesAndMemoryGiveTheFilesOfTheWholeTrack() async throws {
         // Longer than a block of the temporary file.
         let track = NoiseTrack.buffer(samples: 20_000, amplitude: 0.5)
         let path = folder.path("track.wav")
@@ -48,7 +48,10 @@ struct AsyncSeparationTests {
         let ofPieces = try await separator.separate(
             AudioInput.collect(pieces(of: track)), into: outputs("pieces"),
             options: Self.options)
+        let ofMemory = try await separator.separate(
+            AudioInput(track), into: outputs("memory"), options: Self.options)
         #expect(ofFile.outputs.map(\.sha256) == ofPieces.outputs.map(\.sha256))
+        #expect(ofFile.outputs.map(\.sha256) == ofMemory.outputs.map(\.sha256))
         #expect(ofPieces.durationSeconds == 12.5)
     }
 

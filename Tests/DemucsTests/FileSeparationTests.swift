@@ -276,6 +276,7 @@ struct FileSeparationTests {
                 input, excerpt: excerpt, into: bothStems, output: float32(), options: options)
             let part = buffer[range]
             let whole = try separator.separate(AudioInput(part), options: options)
+            #expect(try separator.separate(input, excerpt: excerpt, options: options) == whole)
             #expect(try channels("drums") == limited(whole["drums"]?.channels))
             #expect(report.durationSeconds == part.durationSeconds)
         }
