@@ -1,4 +1,4 @@
-/* The primitives for which NEON has no instruction. */
+/* The primitives for which neither NEON nor WebAssembly has an instruction. */
 #include "simd_vector.h"
 
 static inline vec load_part(const float *p, ptrdiff_t n) {
@@ -19,17 +19,6 @@ static inline void store_bf16_part(uint16_t *p, bf16_vec v, ptrdiff_t n) {
     memcpy(p, &v, sizeof(uint16_t) * (size_t)n);
 }
 
-static inline vec_int nearest(vec x) {
-    return __builtin_convertvector(__builtin_elementwise_roundeven(x), vec_int);
-}
-
-static inline void store_bytes(signed char *p, const vec_int v[4]) {
-    for (int i = 0; i < 4; i++) {
-        byte_vec bytes = __builtin_convertvector(v[i], byte_vec);
-        memcpy(p + i * WIDTH, &bytes, sizeof bytes);
-    }
-}
-
 static inline vec reciprocal(vec x) { return 1.0f / x; }
 
 static inline power_parts parts_of_power(vec x) {
@@ -39,17 +28,4 @@ static inline power_parts parts_of_power(vec x) {
     return (power_parts){n, x - n};
 }
 
-static inline vec times_power(vec p, power_parts parts) {
-    vec_int exponent = (__builtin_convertvector(parts.n, vec_int) + 127) << 23;
-    vec power;
-    memcpy(&power, &exponent, sizeof power);
-    return p * power;
-}
-
-#include "simd_math.h"
-
-/* The coarse functions are the fine ones: without a table in registers or a fast reciprocal, coarse
- * versions would not be faster. */
-ALWAYS_INLINE vec coarse_sigmoid(vec x) { return fine_sigmoid(x); }
-
-ALWAYS_INLINE vec coarse_gelu(vec v) { return fine_gelu(v); }
+#include "ops_coarse.h"

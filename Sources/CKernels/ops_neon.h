@@ -11,6 +11,24 @@ static inline vec larger(vec a, vec b) { return (vec)vmaxq_f32((float32x4_t)a, (
 
 static inline vec smaller(vec a, vec b) { return (vec)vminq_f32((float32x4_t)a, (float32x4_t)b); }
 
+static inline vec_int nearest(vec x) {
+    return __builtin_convertvector(__builtin_elementwise_roundeven(x), vec_int);
+}
+
+static inline void store_bytes(signed char *p, const vec_int v[4]) {
+    for (int i = 0; i < 4; i++) {
+        byte_vec bytes = __builtin_convertvector(v[i], byte_vec);
+        memcpy(p + i * WIDTH, &bytes, sizeof bytes);
+    }
+}
+
+static inline vec times_power(vec p, power_parts parts) {
+    vec_int exponent = (__builtin_convertvector(parts.n, vec_int) + 127) << 23;
+    vec power;
+    memcpy(&power, &exponent, sizeof power);
+    return p * power;
+}
+
 #include "ops_generic.h"
 
 /* Pairs: SMULL and SADALP add two products of bytes. */

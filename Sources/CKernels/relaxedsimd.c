@@ -6,7 +6,7 @@
 #include <wasm_simd128.h>
 
 #define SUFFIX relaxedsimd
-#define ABILITIES .rounds_products = true,
+#define ABILITIES .multiplies_14_bits = true, .rounds_products = true,
 #define FMA(a, b, c) ((vec)wasm_f32x4_relaxed_madd((v128_t)(a), (v128_t)(b), (v128_t)(c)))
 #include "ops_wasm.h"
 

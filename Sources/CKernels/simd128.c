@@ -6,7 +6,7 @@
 #include <wasm_simd128.h>
 
 #define SUFFIX simd128
-#define ABILITIES .rounds_products = true,
+#define ABILITIES .multiplies_14_bits = true, .rounds_products = true,
 #define FMA(a, b, c) ((a) * (b) + (c))
 #include "ops_wasm.h"
 
