@@ -39,7 +39,7 @@ struct ManifestReader {
         while let line = try lines.next() {
             if let first = line.first(where: { !Self.isSpace($0) }) {
                 if lines.number == 1, first != UInt8(ascii: "{") { throw isNoManifest }
-                return try track(lines.number, try members(line, lines.number))
+                return try track(lines.number, try values(line, lines.number))
             }
         }
         return nil
@@ -55,8 +55,8 @@ struct ManifestReader {
 
     // MARK: - Lines
 
-    /// The members of a JSON object as text, without those that are null.
-    private func members(_ text: [UInt8], _ line: Int) throws(RunError) -> [String: String] {
+    /// The values of a JSON object as text, without those that are null.
+    private func values(_ text: [UInt8], _ line: Int) throws(RunError) -> [String: String] {
         var values: [(key: String, value: ArgumentValue)] = []
         do throws(FormatFailure) {
             var cursor = JSONCursor(text)
@@ -71,17 +71,17 @@ struct ManifestReader {
                 "is not a JSON object (\(error.problem)\(place)); expected one such as "
                     + #"{"id": "a1", "path": "a1.flac"}"#)
         }
-        var members: [String: String] = [:]
+        var texts: [String: String] = [:]
         for (key, value) in values {
             switch value {
             case .null: try checkKnown(key, line)
-            case .string(let value): members[key] = value
-            case .integer(let value): members[key] = "\(value)"
-            case .number(let value): members[key] = "\(value)"
+            case .string(let value): texts[key] = value
+            case .integer(let value): texts[key] = "\(value)"
+            case .number(let value): texts[key] = "\(value)"
             default: throw file.failure(line, "'\(key)' is no string and no number")
             }
         }
-        return members
+        return texts
     }
 
     private func track(

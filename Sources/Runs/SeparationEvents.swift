@@ -19,18 +19,18 @@ package struct SeparationEvents {
         case quarantined
     }
 
-    /// A track's result for the summary, and the members of its event.
+    /// A track's result for the summary, and the fields of its event.
     struct Track {
         let name: String
         let status: Status
         /// The failure; nil for other results.
         let failure: TrackFailure?
-        let members: JSONObject
+        let fields: JSONObject
 
         /// - Parameters:
-        ///   - details: members that only some results have, such as `error`.
+        ///   - details: fields that only some results have, such as `error`.
         ///   - outputs: the track's files, written or planned.
-        ///   - schema: the members of a line with a fixed schema; nil for all members that have a
+        ///   - schema: the fields of a line with a fixed schema; nil for all fields that have a
         ///     value.
         init(
             _ name: String, _ status: Status, _ details: JSONObject = [:],
@@ -44,7 +44,7 @@ package struct SeparationEvents {
                 [
                     "track": name, "status": status, "warnings": warnings, "outputs": outputs,
                 ] + details
-            members = schema.map(all.filled) ?? all
+            fields = schema.map(all.filled) ?? all
         }
 
         /// A track that was separated.
@@ -101,9 +101,9 @@ package struct SeparationEvents {
         self.parameters = parameters
     }
 
-    /// - Parameter members: evaluated only if events are wanted.
-    private func write(_ event: String, _ members: @autoclosure () -> JSONObject) {
-        if reporter.takesEvents { reporter.event(JSONText.of(["event": event] + members(), [])) }
+    /// - Parameter fields: evaluated only if events are wanted.
+    private func write(_ event: String, _ fields: @autoclosure () -> JSONObject) {
+        if reporter.takesEvents { reporter.event(JSONText.of(["event": event] + fields(), [])) }
     }
 
     package func start(tracks: Int?) {
@@ -135,10 +135,10 @@ package struct SeparationEvents {
     mutating func ended(_ track: Track) {
         counts[track.status, default: 0] += 1
         if isManifest {
-            write("result", track.members)
+            write("result", track.fields)
         } else {
             tracks.append(track)
-            write("track", track.members)
+            write("track", track.fields)
         }
     }
 
@@ -153,7 +153,7 @@ package struct SeparationEvents {
             "manifest",
             [
                 "version": SD_VERSION, "model": model, "parameters": parameters,
-                "tracks": isManifest ? nil : tracks.map(\.members), "counts": names,
+                "tracks": isManifest ? nil : tracks.map(\.fields), "counts": names,
                 "exit_code": outcome.rawValue,
             ])
     }

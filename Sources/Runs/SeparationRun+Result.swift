@@ -33,7 +33,7 @@ extension SeparationRun {
 
     /// The result of a track that was not separated.
     ///
-    /// - Parameter details: members that only some results have.
+    /// - Parameter details: fields that only some results have.
     func result(
         of track: PlannedTrack, _ status: SeparationEvents.Status, _ details: JSONObject = [:],
         failure: TrackFailure? = nil, outputs: [JSONObject] = [], seconds: Double? = nil
@@ -42,14 +42,14 @@ extension SeparationRun {
         guard let id = track.input.id else {
             return .init(track.input.path, status, details, failure: failure, outputs: outputs)
         }
-        let members: JSONObject = [
+        let fields: JSONObject = [
             "id": id, "path": track.input.path, "error_class": failure?.kind, "seconds": seconds,
             "peak_memory_bytes": seconds == nil ? nil : peakResidentBytes(),
             "engine_version": SD_VERSION, "checkpoint_sha256": events.model?.sha256,
             "parameters": parameters(of: track),
         ]
         return .init(
-            id, status, details + members, failure: failure,
+            id, status, details + fields, failure: failure,
             outputs: outputs.map { $0.filled(Self.outputKeys) }, schema: Self.resultKeys)
     }
 }

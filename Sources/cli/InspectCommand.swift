@@ -104,7 +104,7 @@ struct InspectCommand {
         switch value {
         case .number(let number) where !number.isFinite: .string("\(number)")
         case .array(let elements): .array(elements.map(finite))
-        case .object(let members): .object(members.mapValues(finite))
+        case .object(let fields): .object(fields.mapValues(finite))
         default: value
         }
     }
