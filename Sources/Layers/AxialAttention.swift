@@ -187,4 +187,4 @@ package struct AxialAttention: Sendable {
     }
 }
 
-private func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
+private func sigmoid(_ x: Float) -> Float { 1 / (1 + expf(-x)) }
